@@ -1,0 +1,3 @@
+from krea_cli.main import run
+
+run()

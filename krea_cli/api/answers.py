@@ -1,0 +1,138 @@
+"""
+What an answer means: its JSON, or the error that it stands for.
+
+The service's documents and its answers differ (bodies with "error", "message" or
+"detail", HTML for unknown paths), so everything is read with care and quoted short.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from krea_cli.api.retry import retry_after
+from krea_cli.api.transport import Answer
+from krea_cli.errors import (
+    AnswerError,
+    BalanceError,
+    KreaError,
+    RateLimitError,
+    RefusedError,
+    ServerFaultError,
+    ServiceError,
+    TokenRejectedError,
+)
+
+QUOTED = 500
+REFUSED = (400, 404, 405, 409, 410, 413, 415, 422)
+_LISTS = ("detail", "details", "errors", "issues", "validationErrors")
+
+
+def read(answer: Answer, *, host: str, wall: float) -> dict[str, Any]:
+    """
+    The JSON object of a good answer; {} for one without content.  *wall* is the time
+    now, for a Retry-After that is a date.
+
+    Raises:
+        KreaError: what a bad answer stands for.
+        AnswerError: the answer is good, but no JSON object.
+    """
+    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+        raise _error(answer, host, wall)
+    if answer.status == HTTPStatus.NO_CONTENT:
+        return {}
+    data = _json(answer.content)
+    if not isinstance(data, dict):
+        raise AnswerError(
+            f"{host} answered {_kind(answer)} where JSON was expected.",
+            hint="Check the API URL, and whether a proxy or a login page is between.",
+        )
+    return data
+
+
+def _error(answer: Answer, host: str, wall: float) -> KreaError:
+    status, reason = answer.status, _reason(answer)
+    if status in (401, 403):
+        return TokenRejectedError(
+            f"The token was rejected ({status}: {reason}).",
+            hint="Run: krea auth login",
+        )
+    if status == HTTPStatus.PAYMENT_REQUIRED:
+        return BalanceError(
+            f"The API balance is empty ({status}: {reason}).",
+            hint="Top up the API balance; it is apart from the app's compute units.",
+        )
+    if status in REFUSED:
+        refused = RefusedError(f"The service refused the request ({status}): {reason}")
+        refused.status = status
+        return refused
+    error: ServiceError
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        error = RateLimitError(
+            f"{host} takes no more requests for now ({status}: {reason})."
+        )
+    elif status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
+        error = ServerFaultError(f"{host} has a fault ({status}: {reason}).")
+    else:
+        error = AnswerError(
+            f"{host} answered {status} ({reason}), which is not followed."
+        )
+    error.retry_after = retry_after(answer.headers.get("Retry-After"), wall)
+    return error
+
+
+def _reason(answer: Answer) -> str:
+    data = _json(answer.content)
+    if not isinstance(data, dict):
+        return _kind(answer)
+    said = [_text(data.get(key)) for key in ("error", "message", "reason")]
+    for key in _LISTS:
+        issues = data.get(key)
+        said += [_issue(issue) for issue in issues] if isinstance(issues, list) else []
+    if replacement := _text(data.get("replacement")):
+        said.append(f"use {replacement}")
+    text = "; ".join(dict.fromkeys(filter(None, said))) or "no reason given"
+    return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
+
+
+def _text(value: object) -> str:
+    """
+    The words of a string, or of an object that has them under "message" or "code".
+    """
+    if isinstance(value, dict):
+        value = value.get("message") or value.get("code")
+    return " ".join(value.split()).rstrip(".") if isinstance(value, str) else ""
+
+
+def _issue(issue: object) -> str:
+    if not isinstance(issue, dict):
+        return _text(issue)
+    place = issue.get("path") or issue.get("loc") or ""
+    if isinstance(place, list):
+        place = ".".join(str(part) for part in place)
+    words = _text(issue.get("message")) or _text(issue.get("msg"))
+    return f"{place}: {words}" if place else words
+
+
+def _json(content: bytes) -> Any:
+    """
+    The value, or None for what is no JSON: cut, endless in depth, or of other kinds.
+    """
+    try:
+        return json.loads(content, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
+
+
+def _kind(answer: Answer) -> str:
+    content = answer.content.lstrip()[:200].lower()
+    if not content:
+        return "an empty page"
+    if content.startswith(b"<") or "html" in answer.headers.get("Content-Type", ""):
+        return "an HTML page"
+    return "something that is not JSON"

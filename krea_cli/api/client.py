@@ -1,0 +1,133 @@
+"""
+One method for each endpoint: arguments in, resources out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any
+
+from krea_cli.api import answers
+from krea_cli.api.resources import Asset, Job
+from krea_cli.api.retry import retry
+from krea_cli.api.transport import Answer, Transport
+from krea_cli.clock import Clock
+from krea_cli.errors import (
+    AnswerError,
+    RefusedError,
+    UnknownJobError,
+    UnreachableError,
+    UsageError,
+)
+
+
+class Client:
+    """
+    Every method raises KreaError; those that only read are repeated while a failure
+    may pass, those that pay or change something are sent once.
+    """
+
+    def __init__(self, transport: Transport, clock: Clock) -> None:
+        self._transport = transport
+        self._clock = clock
+
+    def submit(self, model: str, body: bytes, *, webhook: str | None = None) -> Job:
+        """
+        POST /generate/{model}: the job.  This costs money.
+
+        Raises:
+            UnreachableError: nothing was sent.
+            KreaError: the service refused (TokenRejectedError, BalanceError,
+                RefusedError, RateLimitError): no job.
+            LostAnswerError, ServerFaultError, AnswerError: there may be a job.
+        """
+        headers = {"X-Webhook-URL": webhook} if webhook else {}
+        answer = self._transport.post_json(f"/generate/{model}", body, headers)
+        return self._job(self._read(answer))
+
+    def job(self, job_id: str, *, deadline: float | None = None) -> Job:
+        """
+        GET /jobs/{id}.
+
+        Raises:
+            UnknownJobError: there is none, or it is another account's.
+        """
+        try:
+            data = self._get(f"/jobs/{job_id}", deadline=deadline)
+        except RefusedError as exc:
+            if exc.status == 404:
+                raise UnknownJobError(
+                    f"The service knows no job {job_id}.",
+                    hint="List your jobs on krea.ai, or check the id.",
+                    job_id=job_id,
+                ) from exc
+            raise
+        return self._job(data)
+
+    def jobs(self, *, limit: int) -> tuple[Job, ...]:
+        """
+        GET /jobs: the newest first.  Entries that cannot be read are passed over.
+        """
+        items = self._get("/jobs", {"limit": str(limit)}).get("items")
+        found = []
+        for item in items if isinstance(items, list) else []:
+            try:
+                found.append(Job.from_json(item))
+            except (ValueError, AttributeError):
+                continue
+        return tuple(found)
+
+    def upload(self, file: IO[bytes], name: str, media_type: str) -> Asset:
+        """
+        POST /assets, from the start of *file*.  It is free, so it is repeated when
+        nothing was sent.
+        """
+
+        def send() -> dict[str, Any]:
+            file.seek(0)
+            answer = self._transport.post_file("/assets", name, file, media_type)
+            return self._read(answer)
+
+        data = retry(send, clock=self._clock, passing=(UnreachableError,))
+        try:
+            return Asset.from_json(data)
+        except ValueError as exc:
+            raise AnswerError("The service took the file, but gave no URL.") from exc
+
+    def _get(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        deadline: float | None = None,
+    ) -> dict[str, Any]:
+        return retry(
+            lambda: self._read(self._transport.get(path, params)),
+            clock=self._clock,
+            deadline=deadline,
+        )
+
+    def _read(self, answer: Answer) -> dict[str, Any]:
+        return answers.read(answer, host=self._transport.host, wall=self._clock.wall())
+
+    def _job(self, data: Mapping[str, Any]) -> Job:
+        try:
+            return Job.from_json(data)
+        except ValueError as exc:
+            raise AnswerError(
+                f"{self._transport.host} answered a job without a usable {exc}."
+            ) from exc
+
+
+def encode(body: Mapping[str, Any]) -> bytes:
+    """
+    The request body as it is sent: serialised once, so that it can be hashed.
+
+    Raises:
+        UsageError: it has text that is no Unicode.
+    """
+    try:
+        return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        raise UsageError("The request has text that is no valid UTF-8.") from exc

@@ -1,0 +1,167 @@
+"""
+What the API says, as values.  No I/O, nothing but the standard library.
+
+Reading is tolerant, as the service's documents and its answers differ: a field may be
+missing or null, a status may be newer than this client, a result has three shapes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+_JOB_ID = re.compile("[A-Za-z0-9_-]{1,100}")
+FINAL = frozenset({"completed", "failed", "cancelled"})
+RUNNING = frozenset(
+    {
+        "backlogged",
+        "queued",
+        "scheduled",
+        "processing",
+        "sampling",
+        "intermediate-complete",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobError:
+    """
+    Why a job failed, in the service's words.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedFile:
+    """
+    One result on disk; *width* and *height* in pixels, None when it is no picture.
+    """
+
+    path: str
+    url: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """
+    A job as every command tells it: the fields and their order are the JSON contract.
+
+    *status* is the service's word in lower case, also one that this version does not
+    know; times are ISO 8601 as sent; *cost_usd* is an estimate.
+    """
+
+    job_id: str
+    status: str
+    model: str | None = None
+    created_at: str | None = None
+    completed_at: str | None = None
+    urls: tuple[str, ...] = ()
+    files: tuple[SavedFile, ...] = ()
+    cost_usd: float | None = None
+    seed: int | None = None
+    error: JobError | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Job:
+        """
+        Raises:
+            ValueError: there is no usable id or status in it.
+        """
+        job_id, status = data.get("job_id"), data.get("status")
+        if not (isinstance(job_id, str) and is_job_id(job_id)):
+            raise ValueError("job_id")
+        if not isinstance(status, str):
+            raise ValueError("status")  # noqa: TRY004  (one error for all of them)
+        result = data.get("result")
+        result = result if isinstance(result, dict) else {}
+        status = status.strip().lower()
+        return cls(
+            job_id=job_id,
+            status="cancelled" if status == "canceled" else status,
+            created_at=_text(data.get("created_at")),
+            completed_at=_text(data.get("completed_at")),
+            urls=_urls(result.get("urls")),
+            error=_error(data.get("error")) or _error(result.get("error")),
+        )
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def is_known(self) -> bool:
+        return self.status in FINAL | RUNNING
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """
+    A file that the service keeps as input.
+    """
+
+    id: str
+    url: str
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Asset:
+        """
+        Raises:
+            ValueError: there is no URL in it.
+        """
+        url = data.get("image_url")
+        if not (isinstance(url, str) and url):
+            raise ValueError("image_url")
+        return cls(id=_text(data.get("id")) or "", url=url)
+
+
+def is_job_id(text: str) -> bool:
+    """
+    Whether the text may stand in a path of the API and in a file name as it is.
+    """
+    return _JOB_ID.fullmatch(text) is not None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _urls(urls: object) -> tuple[str, ...]:
+    """
+    The result URLs of the three shapes: a list of strings, a list of objects with
+    "type" and "url" (previews are skipped when there is a model), an object of names.
+    """
+    if isinstance(urls, dict):
+        urls = list(urls.values())
+    if not isinstance(urls, list):
+        return ()
+    entries = [
+        (entry.get("type"), entry.get("url"))
+        if isinstance(entry, dict)
+        else (None, entry)
+        for entry in urls
+    ]
+    if any(kind == "model" for kind, _ in entries):
+        entries = [entry for entry in entries if entry[0] != "preview"]
+    return tuple(url for _, url in entries if isinstance(url, str) and url)
+
+
+def _error(error: object) -> JobError | None:
+    if isinstance(error, str) and error:
+        return JobError(code="", message=error)
+    if not isinstance(error, dict):
+        return None
+    code, message = _text(error.get("code")) or "", _text(error.get("message")) or ""
+    return JobError(code=code, message=message or code) if code or message else None

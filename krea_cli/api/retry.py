@@ -1,0 +1,74 @@
+"""
+When a request that may be repeated is repeated.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+from krea_cli.clock import Clock
+from krea_cli.errors import (
+    LostAnswerError,
+    RateLimitError,
+    ServerFaultError,
+    ServiceError,
+    UnreachableError,
+)
+
+ATTEMPTS = 4
+PATIENCE_SECONDS = 60.0
+_PASSING = (UnreachableError, LostAnswerError, ServerFaultError, RateLimitError)
+T = TypeVar("T")
+
+
+def retry(
+    work: Callable[[], T],
+    *,
+    clock: Clock,
+    deadline: float | None = None,
+    passing: tuple[type[ServiceError], ...] = _PASSING,
+) -> T:
+    """
+    The result of *work*, tried up to four times while its failure may pass.
+
+    Between tries it sleeps 0.5, 1, 2 s with full jitter (hazard N8), or what the
+    service asked for.  It gives up at once when that would outlast *deadline* (on the
+    monotonic clock; without one, a minute from now).
+
+    Raises:
+        ServiceError: the last failure.
+    """
+    if deadline is None:
+        deadline = clock.now() + PATIENCE_SECONDS
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return work()
+        except passing as exc:
+            pause = getattr(exc, "retry_after", None)
+            if pause is None:
+                # Jitter keeps clients apart; nothing secret hangs on it.
+                pause = random.uniform(0.5, 1.0) * 2 ** (attempt - 1) / 2  # noqa: S311
+            if attempt == ATTEMPTS or clock.now() + pause > deadline:
+                raise
+            clock.sleep(pause)
+    raise AssertionError
+
+
+def retry_after(value: str | None, wall: float) -> float | None:
+    """
+    Seconds to wait by a Retry-After header: a number or an HTTP date.  None when it is
+    missing, past, negative or no sense at all (hazard N7).
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - wall
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return seconds if 0 < seconds < float("inf") else None

@@ -1,0 +1,248 @@
+"""
+Requests out, bytes and errors back.  The only module that imports httpx.
+
+Three clients that share nothing but their TLS settings: one carries the token, speaks
+to one origin and follows no redirect; one is the same for paid requests, each over a
+connection of its own; the third fetches results and has no credential at all (hazards
+C15, N14).  Nothing is ever sent twice from here.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from krea_cli.clock import within
+from krea_cli.errors import (
+    AnswerError,
+    ConfigError,
+    LostAnswerError,
+    UnreachableError,
+)
+
+CONNECT_SECONDS = 5.0
+SILENCE_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
+UPLOAD_SECONDS = 900.0
+ANSWER_BYTES = 8 * 2**20
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+# Compression is refused: no answer may grow in memory (hazard N13).
+_PLAIN = {"Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    A whole answer of the API, at most 8 MiB; header names are found in any case.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """
+    An answer whose body is still to come; *peer* is the address that it comes from.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+    peer: str
+
+
+class Transport:
+    """
+    *token* None sends no Authorization; *uses_environment* says whether the proxy
+    variables count, which they do not for a service on this machine (hazard N9); *log*
+    is told of each request, without query, headers and bodies.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        *,
+        agent: str,
+        uses_environment: bool,
+        log: Callable[[str], None],
+    ) -> None:
+        self.host = urlsplit(url).netloc
+        self._log = log
+        self._url = url.rstrip("/")
+        self._agent = {"User-Agent": agent}
+        self._bearer = {"Authorization": f"Bearer {token}"} if token else {}
+        self._uses_environment = uses_environment
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        return self._exchange(self._api, "GET", path, ANSWER_SECONDS, params=params)
+
+    def delete(self, path: str) -> Answer:
+        return self._exchange(self._api, "DELETE", path, ANSWER_SECONDS)
+
+    def post_json(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """
+        One POST over a new connection, as a kept one may be closing (hazard N14).
+        """
+        headers = {"Content-Type": "application/json", **headers}
+        return self._exchange(
+            self._paid, "POST", path, ANSWER_SECONDS, content=body, headers=headers
+        )
+
+    def post_file(
+        self, path: str, name: str, file: IO[bytes], media_type: str
+    ) -> Answer:
+        """
+        One multipart POST, streamed from *file*.
+        """
+        files = {"file": (name, file, media_type)}
+        return self._exchange(self._api, "POST", path, UPLOAD_SECONDS, files=files)
+
+    @contextmanager
+    def stream(self, url: str, headers: Mapping[str, str]) -> Iterator[Stream]:
+        """
+        GET *url* without any credential and without following a redirect.
+
+        Raises:
+            UnreachableError, LostAnswerError: also while the chunks are read.
+        """
+        with _translated(urlsplit(url).netloc):
+            request = self._open.build_request("GET", url, headers=headers)
+            with self._logged(request) as log:
+                response = within(
+                    ANSWER_SECONDS, lambda: self._open.send(request, stream=True)
+                )
+                log.append(str(response.status_code))
+            try:
+                chunks = response.iter_raw(65536)
+                yield Stream(
+                    response.status_code, response.headers, chunks, _peer(response)
+                )
+            finally:
+                response.close()
+
+    def close(self) -> None:
+        """
+        Close the connections that are open.
+        """
+        for name in ("_api", "_paid", "_open"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+    def _exchange(
+        self, client: httpx.Client, method: str, path: str, seconds: float, **body: Any
+    ) -> Answer:
+        with _translated(self.host):
+            request = client.build_request(method, self._url + path, **body)
+            with self._logged(request) as log:
+                answer = within(seconds, lambda: self._read(client, request))
+                log.append(str(answer.status))
+            return answer
+
+    def _read(self, client: httpx.Client, request: httpx.Request) -> Answer:
+        response = client.send(request, stream=True)
+        try:
+            content = bytearray()
+            for chunk in response.iter_raw():
+                content += chunk
+                if len(content) > ANSWER_BYTES:
+                    raise AnswerError(f"{self.host} answered more than 8 MiB.")
+            return Answer(response.status_code, response.headers, bytes(content))
+        finally:
+            response.close()
+
+    @contextmanager
+    def _logged(self, request: httpx.Request) -> Iterator[list[str]]:
+        outcome: list[str] = []
+        started = time.monotonic()
+        try:
+            yield outcome
+        finally:
+            target = request.url.copy_with(query=None, userinfo=None)
+            milliseconds = (time.monotonic() - started) * 1000
+            said = outcome[0] if outcome else "no answer"
+            self._log(f"{request.method} {target} {said} ({milliseconds:.0f} ms)")
+
+    @cached_property
+    def _api(self) -> httpx.Client:
+        return self._client(self._bearer)
+
+    @cached_property
+    def _paid(self) -> httpx.Client:
+        return self._client(
+            self._bearer, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+
+    @cached_property
+    def _open(self) -> httpx.Client:
+        return self._client({})
+
+    def _client(self, credential: dict[str, str], **options: Any) -> httpx.Client:
+        try:
+            return httpx.Client(
+                headers=_PLAIN | self._agent | credential,
+                timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
+                trust_env=self._uses_environment,
+                verify=self._tls,
+                **options,
+            )
+        except Exception as exc:
+            raise _unusable(exc) from exc
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        try:
+            return httpx.create_ssl_context(trust_env=self._uses_environment)
+        except Exception as exc:
+            raise _unusable(exc) from exc
+
+
+def _unusable(exc: Exception) -> ConfigError:
+    return ConfigError(
+        f"The connection settings cannot be used: {exc}",
+        hint="Look at HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE.",
+    )
+
+
+@contextmanager
+def _translated(host: str) -> Iterator[None]:
+    """
+    Errors of httpx become ours; what counts is whether anything was sent.
+    """
+    try:
+        yield
+    except _NOT_SENT as exc:
+        raise UnreachableError(
+            f"{host} cannot be reached: {exc or type(exc).__name__}",
+            hint="Check the network, the proxy settings and the API URL.",
+        ) from exc
+    except (TimeoutError, httpx.TimeoutException) as exc:
+        raise LostAnswerError(f"{host} did not answer in time.") from exc
+    except httpx.InvalidURL as exc:
+        raise AnswerError(f"{host} is no address that can be used: {exc}") from exc
+    except (httpx.HTTPError, httpx.StreamError) as exc:
+        raise LostAnswerError(
+            f"The connection to {host} broke: {exc or type(exc).__name__}"
+        ) from exc
+
+
+def _peer(response: httpx.Response) -> str:
+    stream = response.extensions.get("network_stream")
+    address = stream.get_extra_info("server_addr") if stream else None
+    return str(address[0]) if address else ""

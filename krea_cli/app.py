@@ -1,0 +1,95 @@
+"""
+The command tree: a line for each command.
+
+Only the command that is called is loaded; of the others the tree has the name and the
+short help, which is all that `krea --help` and a suggestion need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from krea_cli import __version__
+from krea_cli.options import with_session
+from krea_cli.session import Session
+
+# In the order of `krea --help`.  A test compares each line with the command itself.
+COMMANDS = {
+    "generate": "Generate or edit, wait, and save the result.",
+    "status": "Show where jobs are.",
+    "wait": "Wait until jobs are final; with -o, save their results.",
+    "download": "Save the results of completed jobs.",
+    "auth": "Log in to the Krea API, and out.",
+    "config": "Look at the settings, and change them.",
+}
+
+
+def build(argv: Sequence[str]) -> typer.Typer:
+    """
+    The tree for one command line.
+    """
+    app = _tree("Generate and edit pictures, video, audio and 3D with the Krea API.")
+    app.callback(invoke_without_command=True)(_main)
+    called = next((word for word in argv if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        if name == called:
+            _load(app, name, summary)
+        else:
+            app.command(name, help=summary)(_not_loaded)
+    return app
+
+
+def _load(app: typer.Typer, name: str, summary: str) -> None:
+    """
+    The command of the module of its name; a module with several has them in COMMANDS.
+    """
+    module = import_module(f"krea_cli.commands.{name}")
+    group: dict[str, Callable[..., None]] | None = getattr(module, "COMMANDS", None)
+    if group is None:
+        app.command(name)(with_session(getattr(module, name)))
+        return
+    tree = _tree(summary)
+    for member, command in group.items():
+        tree.command(member)(with_session(command))
+    app.add_typer(tree, name=name)
+
+
+def _tree(summary: str) -> typer.Typer:
+    return typer.Typer(
+        help=summary,
+        callback=_help_alone,
+        invoke_without_command=True,
+        add_completion=False,
+        # Locals in a traceback could hold the token (hazard C10).
+        pretty_exceptions_enable=False,
+        pretty_exceptions_show_locals=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _help_alone(ctx: typer.Context) -> None:
+    session: Session = ctx.obj
+    if ctx.invoked_subcommand is None:
+        session.out.stdout.write_line(ctx.get_help())
+
+
+def _main(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.")
+    ] = False,
+) -> None:
+    session: Session = ctx.obj
+    if version:
+        session.out.stdout.write_line(f"krea {__version__}")
+        raise typer.Exit
+    _help_alone(ctx)
+
+
+def _not_loaded() -> None:
+    raise AssertionError

@@ -1,0 +1,53 @@
+"""
+Time as the rest of the program sees it, and work that must not take longer than it may.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class Clock(NamedTuple):
+    """
+    *now* is monotonic and in seconds: limits are kept with it alone (hazard L6).
+    *wall* is seconds since the epoch, for what people and servers call the time.
+    """
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    wall: Callable[[], float] = time.time
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """
+    The result of *work*, which is left behind when it takes longer than *seconds*.
+
+    The work runs in a daemon thread: a call that never returns (a keyring, a name
+    server, a peer that sends a byte a minute) holds up neither Ctrl-C nor the end of
+    the program (hazards C1, N1, S1).
+
+    Raises:
+        TimeoutError: the time was up; whether the work still happens is not known.
+    """
+    results: list[T] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as exc:  # noqa: BLE001  (raised again where it is awaited)
+            failures.append(exc)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failures:
+        raise failures[0]
+    if not results:
+        raise TimeoutError
+    return results[0]

@@ -1,0 +1,122 @@
+"""
+What `generate`, `wait` and `download` share: jobs are waited for, saved and told.
+
+What goes wrong with one job does not stop the others; it is kept as an error until all
+is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from krea_cli.api.resources import Job
+from krea_cli.errors import ExitCode, KreaError
+from krea_cli.jobs import outcome
+from krea_cli.jobs.polling import poll
+from krea_cli.output.results import Result
+from krea_cli.session import Session
+
+if TYPE_CHECKING:
+    from krea_cli.jobs.targets import Naming, Target
+
+
+class Collection:
+    """
+    Jobs on their way to files: *jobs* as they are now, *errors* as they came about.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        jobs: Sequence[Job],
+        errors: Sequence[KreaError] = (),
+        *,
+        output: str | None = None,
+    ) -> None:
+        self.jobs = list(jobs)
+        self.errors = list(errors)
+        self._session = session
+        self._output = output
+
+    def wait(self, *, deadline: float, pauses_first: bool = False) -> None:
+        """
+        Look at the jobs until all are final or *deadline* has passed.
+        """
+        seen = {job.job_id: job for job in self.jobs}
+        with self._session.out.progress() as progress:
+            for job in self.jobs:
+                progress.seen(job)
+            for job in poll(
+                [job.job_id for job in self.jobs if not job.is_final],
+                lambda job_id: self._session.look(job_id, deadline=deadline),
+                deadline=deadline,
+                clock=self._session.clock,
+                pauses_first=pauses_first,
+            ):
+                seen[job.job_id] = job
+                progress.seen(job)
+        self.jobs = list(seen.values())
+        for job in self.jobs:
+            if job.is_final:
+                self._session.ended(job)
+
+    def save(
+        self, target: Target, naming: Callable[[Job], Naming], *, force: bool
+    ) -> None:
+        """
+        Save the results of the completed jobs, under indexes that count from 1.
+        """
+        results = self._session.results(target, force=force)
+        index = 1
+        for at, job in enumerate(self.jobs):
+            if job.status != "completed":
+                continue
+            try:
+                saved = results.save(
+                    job, naming(job), first=index, several=len(self.jobs) > 1
+                )
+            except KreaError as exc:
+                self.errors.append(self._with_way_out(exc, job))
+                continue
+            index += len(saved.files)
+            self.jobs[at] = saved
+            self._session.ended(saved)
+
+    def tell(self, result: Callable[[Job, str], Result], *, waits: bool = True) -> None:
+        """
+        Tell every job, as the *result* that it makes with the command that collects it,
+        and then what went wrong.
+
+        *waits* is false for jobs that nobody was to wait for: running is no failure.
+
+        Raises:
+            KreaError: there is a job without its result.
+        """
+        told = [result(job, self._command("wait", job)) for job in self.jobs]
+        self._session.out.result(told)
+        for job in self.jobs if waits else ():
+            error = outcome.failure(job, collect=self._command("wait", job))
+            if error:
+                self.errors.append(error)
+        # All is said of these jobs, so nobody needs to be reminded of them.
+        self._session.pending.clear()
+        failed = {error.job_id for error in self.errors}
+        outcome.check(
+            self.errors, succeeded=sum(job.job_id not in failed for job in self.jobs)
+        )
+
+    def _with_way_out(self, error: KreaError, job: Job) -> KreaError:
+        """
+        An error that costs nothing to overcome: the job is paid for and kept.
+        """
+        error.job_id = job.job_id
+        if error.exit_code == ExitCode.STORAGE:
+            collect = f"Collect it with: {self._command('download', job)}"
+            error.hint = f"{error.hint} {collect}" if error.hint else collect
+        return error
+
+    def _command(self, name: str, job: Job) -> str:
+        target = self._output or ("." if name == "wait" else None)
+        words = ["-o", target] if target else []
+        return self._session.command(name, job.job_id, *words)

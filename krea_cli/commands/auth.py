@@ -1,0 +1,126 @@
+"""
+`krea auth`: the API token in the keyring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from krea_cli.config.token import (
+    KEYRING,
+    Token,
+    read_stream,
+    read_token,
+    set_variables,
+    survey,
+)
+from krea_cli.errors import KreaError, UsageError
+from krea_cli.output.results import TokenStatus
+from krea_cli.session import Session
+
+if TYPE_CHECKING:
+    from krea_cli.config.credentials import Credentials
+
+
+def login(
+    session: Session,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Store it without asking the service.")
+    ] = False,
+) -> None:
+    """
+    Store an API token in the keyring.
+
+    Asks for it without echo, or reads it from standard input when that is no terminal.
+    The token is tried with one free request before it is stored.
+    """
+    _refuse_sandbox(session)
+    token = _take_token(session)
+    if not no_verify:
+        session.connect(token).jobs(limit=1)
+
+    session.credentials.store(token)
+
+    variables = set_variables(session.env)
+    _tell(session, [*variables, KEYRING], session.credentials)
+    session.out.note(f"Token stored for {session.origin} in the {KEYRING}.")
+    for name in variables:
+        session.out.warn(f"{name} is set and is used instead of it.")
+
+
+def logout(session: Session) -> None:
+    """
+    Remove the API token from the keyring.
+    """
+    _refuse_sandbox(session)
+
+    is_removed = session.credentials.remove()
+
+    variables = set_variables(session.env)
+    _tell(session, variables, session.credentials)
+    done = "Token removed" if is_removed else "There was no token"
+    session.out.note(f"{done} for {session.origin} in the {KEYRING}.")
+    for name in variables:
+        session.out.warn(f"{name} is still set and is used.")
+
+
+def status(session: Session) -> None:
+    """
+    Show where the API token comes from, never the token.
+    """
+    if session.settings.sandbox:
+        _tell(session, ["sandbox"])
+        session.out.note("The sandbox needs no token.")
+        return
+
+    state = survey(session.env, session.origin, lambda: session.credentials)
+
+    _tell(session, state.sources, state.keyring, problem=state.problem)
+    if state.error:
+        raise state.error
+
+
+def _refuse_sandbox(session: Session) -> None:
+    if session.settings.sandbox:
+        raise UsageError(
+            "The sandbox needs no token.",
+            hint="For the service, run it without --sandbox and KREA_SANDBOX.",
+        )
+
+
+def _take_token(session: Session) -> Token:
+    if session.is_interactive:
+        return read_token(session.ask_secret("Krea API token: "), "the prompt")
+    if session.stdin.isatty():  # typing there would show it
+        raise UsageError(
+            "The token cannot be asked for here.",
+            hint="Give it on standard input: krea auth login < FILE",
+        )
+    return read_stream(session.stdin)
+
+
+def _tell(
+    session: Session,
+    sources: Sequence[str],
+    keyring: Credentials | None = None,
+    *,
+    problem: KreaError | None = None,
+) -> None:
+    session.out.result(
+        [
+            TokenStatus(
+                source=sources[0] if sources else None,
+                shadows=tuple(sources[1:]),
+                origin=session.origin,
+                backend=keyring.backend if keyring else None,
+                keyring_config=keyring.config_file if keyring else None,
+                problem=problem.message if problem else None,
+            )
+        ]
+    )
+
+
+COMMANDS = {"login": login, "logout": logout, "status": status}

@@ -1,0 +1,87 @@
+"""
+`krea config`: the settings and the file that keeps them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from krea_cli.config import file, settings
+from krea_cli.config.settings import Given, Layer
+from krea_cli.output.results import ConfigPath, Setting, SettingValue
+from krea_cli.session import Session
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="Name of the setting.")]
+Value = Annotated[str, typer.Argument(metavar="VALUE", help="What it is to be.")]
+
+
+def list_settings(session: Session) -> None:
+    """
+    Show every setting with its value and its source.
+    """
+    values, sources = session.resolved
+    session.out.result(
+        [Setting(key, getattr(values, key), sources[key]) for key in settings.KEYS]
+    )
+
+
+def get(session: Session, key: Key) -> None:
+    """
+    Show the value of one setting.
+    """
+    settings.check_key(key)
+    values, sources = session.resolved
+    session.out.result([SettingValue(key, getattr(values, key), sources[key])])
+
+
+def set_value(session: Session, key: Key, value: Value) -> None:
+    """
+    Keep a setting in config.toml.
+    """
+    path = session.folders.config_file
+
+    file.set_key(path, key, value)
+
+    _tell(session, key, {key: Given(value, str(path))})
+
+
+def unset(session: Session, key: Key) -> None:
+    """
+    Take a setting out of config.toml.
+    """
+    path = session.folders.config_file
+
+    if not file.unset_key(path, key):
+        session.out.note(f"{key} was not set in {path}.")
+
+    if key in settings.KEYS:  # one that is not was a mistake in the file
+        _tell(session, key, {})
+
+
+def path(session: Session) -> None:
+    """
+    Show where config.toml is.
+    """
+    path = session.folders.config_file
+    session.out.result([ConfigPath(str(path), path.exists())])
+
+
+def _tell(session: Session, key: str, stored: Layer) -> None:
+    """
+    What is in force from the next command on.
+    """
+    found = settings.find(key, [settings.from_env(session.env), stored])
+    session.out.result([Setting(key, found.value, found.source)])
+    if found.source == settings.variable(key):
+        session.out.warn(f"{found.source} is set and wins over the file.")
+
+
+COMMANDS = {
+    "list": list_settings,
+    "get": get,
+    "set": set_value,
+    "unset": unset,
+    "path": path,
+}

@@ -1,0 +1,32 @@
+"""
+`krea download`.
+"""
+
+from __future__ import annotations
+
+from krea_cli import options
+from krea_cli.collection import Collection
+from krea_cli.output.results import JobSaved
+from krea_cli.session import Session
+
+
+def download(
+    session: Session,
+    jobs: options.Jobs = None,
+    output: options.Output = None,
+    force: options.Force = False,
+) -> None:
+    """
+    Save the results of completed jobs.
+
+    Example: krea download @last -o results/
+    """
+    output = output or session.settings.output
+    job_ids = session.select(jobs)
+    target = session.target(output, count=len(job_ids), force=force)
+    session.pending[:] = job_ids
+
+    found = Collection(session, [session.look(i) for i in job_ids], output=output)
+    found.save(target, session.naming, force=force)
+
+    found.tell(JobSaved)

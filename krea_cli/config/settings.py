@@ -1,0 +1,174 @@
+"""
+The settings in force: flag, then environment, then file, then default.
+
+Each value is told with its source, so that an error can say where to correct it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+from krea_cli.config import url
+from krea_cli.config.duration import parse_duration
+from krea_cli.errors import ConfigError, UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """
+    *timeout* is in seconds; None leaves it to the kind of model.  *output* is what
+    --output takes.
+    """
+
+    api_url: str = "https://api.krea.ai"
+    model: str = "google/nano-banana-pro"
+    output: str | None = None
+    timeout: float | None = None
+    sandbox: bool = False
+    color: str = "auto"
+
+
+class Given(NamedTuple):
+    """
+    A value as somebody wrote it, and where.
+    """
+
+    value: Any
+    source: str
+
+
+Layer = Mapping[str, Given]
+
+
+class Resolved(NamedTuple):
+    """
+    *sources* names for each setting "flag", the variable, the file or "default".
+    """
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True}
+_BOOLEANS |= {"0": False, "false": False, "no": False, "off": False}
+_COLORS = ("auto", "always", "never")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("it must be a text that is not empty")
+    return value
+
+
+def _url(value: object) -> str:
+    return url.normalise(_text(value))
+
+
+def _duration(value: object) -> float:
+    return parse_duration(str(value))
+
+
+def _boolean(value: object) -> bool:
+    try:
+        return _BOOLEANS[str(value).strip().lower()]
+    except KeyError:
+        allowed = ", ".join(_BOOLEANS)
+        raise ValueError(f"{value!r} is not one of {allowed}") from None
+
+
+def _color(value: object) -> str:
+    if value not in _COLORS:
+        raise ValueError(f"{value!r} is not one of {', '.join(_COLORS)}")
+    return str(value)
+
+
+_READERS: dict[str, Callable[[object], Any]] = {
+    "api_url": _url,
+    "model": _text,
+    "output": _text,
+    "timeout": _duration,
+    "sandbox": _boolean,
+    "color": _color,
+}
+KEYS = tuple(_READERS)
+_DEFAULTS = {field.name: field.default for field in fields(Settings)}
+
+
+def variable(key: str) -> str:
+    """
+    The environment variable of a setting.
+    """
+    return f"KREA_{key.upper()}"
+
+
+def from_flags(**flags: object) -> Layer:
+    """
+    The layer of the command line; None stands for a flag that was not given.
+    """
+    return {
+        key: Given(value, "flag") for key, value in flags.items() if value is not None
+    }
+
+
+def from_env(env: Mapping[str, str]) -> Layer:
+    """
+    The layer of the environment; an empty variable counts as unset.
+    """
+    return {
+        key: Given(env[variable(key)], variable(key))
+        for key in KEYS
+        if env.get(variable(key))
+    }
+
+
+def resolve(layers: Iterable[Layer]) -> Resolved:
+    """
+    Take each setting from the first layer that has it.
+
+    Raises:
+        ConfigError: a value cannot be used; names setting, source and what is allowed.
+    """
+    layers = list(layers)
+    found = {key: find(key, layers) for key in KEYS}
+    return Resolved(
+        Settings(**{key: given.value for key, given in found.items()}),
+        {key: given.source for key, given in found.items()},
+    )
+
+
+def find(key: str, layers: Iterable[Layer]) -> Given:
+    """
+    One setting, converted and with its source.
+
+    Raises:
+        ConfigError: as `resolve`.
+    """
+    for layer in layers:
+        if key in layer:
+            value, source = layer[key]
+            try:
+                return Given(_READERS[key](value), source)
+            except ValueError as exc:
+                raise ConfigError(f"{key} from {source}: {exc}.") from exc
+    return Given(_DEFAULTS[key], "default")
+
+
+def check_key(key: str) -> None:
+    """
+    Raises:
+        UsageError: there is no such setting; names the nearest.
+    """
+    if key not in KEYS:
+        raise UsageError(f"There is no setting {key!r}.", hint=suggestion(key))
+
+
+def suggestion(key: str) -> str:
+    """
+    What somebody may have meant who wrote *key*.
+    """
+    import difflib
+
+    near = difflib.get_close_matches(key.lower(), KEYS, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(KEYS)}."

@@ -1,0 +1,182 @@
+"""
+The API token: where it comes from and what it may look like.
+
+Knows nothing of the keyring's library, which is loaded only when no variable has a
+token.  No message of this module holds any part of a token (hazard C11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+from krea_cli.errors import KeyringError, NoTokenError
+
+if TYPE_CHECKING:
+    from krea_cli.config.credentials import Credentials
+
+VARIABLES = ("KREA_API_KEY", "KREA_API_TOKEN")
+KEYRING = "keyring"
+_SHORTEST, _LONGEST = 8, 4096
+
+
+class Token:
+    """
+    An API token and the place it came from; shown as `***` unless revealed.
+    """
+
+    __slots__ = ("_text", "source")
+
+    def __init__(self, text: str, source: str) -> None:
+        self._text = text
+        self.source = source
+
+    def reveal(self) -> str:
+        """
+        The token itself, for the Authorization header and for the keyring alone.
+        """
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenState:
+    """
+    Every place that has a token, the one in use first; *keyring* is None when its
+    library does not load.
+
+    *problem* is trouble with the keyring, *error* the reason why no token can be used.
+    """
+
+    sources: tuple[str, ...]
+    keyring: Credentials | None
+    problem: NoTokenError | None
+    error: NoTokenError | None
+
+
+def read_token(text: str, source: str) -> Token:
+    """
+    The token in *text*, without one line break at its end.
+
+    Raises:
+        NoTokenError: it cannot be a token; names the source and the kind of fault.
+    """
+    text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
+    if fault := _fault(text):
+        raise NoTokenError(f"The API token from {source} {fault}.", hint=_GET_ONE)
+    return Token(text, source)
+
+
+def read_stream(stream: TextIO) -> Token:
+    """
+    The token that is all there is to read, as `read_token`.
+    """
+    try:
+        text = stream.read(_LONGEST + 3)
+    except UnicodeDecodeError:
+        # The error holds the bytes; this stands for "not ASCII" and holds nothing.
+        text = "\N{REPLACEMENT CHARACTER}"
+    return read_token(text, "standard input")
+
+
+def find_in_env(env: Mapping[str, str]) -> Token | None:
+    """
+    The token of the first variable that is not empty.
+
+    Raises:
+        NoTokenError: as `read_token`.
+    """
+    for name in set_variables(env):
+        return read_token(env[name], name)
+    return None
+
+
+def find_token(
+    env: Mapping[str, str], origin: str, credentials: Callable[[], Credentials]
+) -> Token:
+    """
+    The token to send to *origin*.  *credentials* is called only when no variable has
+    one.
+
+    Raises:
+        NoTokenError: there is none, or it cannot be a token.
+        KeyringError: no variable has one, and the keyring cannot be asked.
+    """
+    if token := find_in_env(env):
+        return token
+    try:
+        token = credentials().find()
+    except KeyringError as exc:
+        raise _with_empty_variables(exc, env) from None
+    if token is None:
+        raise _with_empty_variables(_none(origin), env)
+    return token
+
+
+def survey(
+    env: Mapping[str, str], origin: str, credentials: Callable[[], Credentials]
+) -> TokenState:
+    """
+    What `find_token` finds, and what that hides; reads the keyring in any case, once.
+    """
+    sources = set_variables(env)
+    keyring = problem = error = None
+    try:
+        keyring = credentials()
+        if keyring.find():
+            sources.append(KEYRING)
+    except NoTokenError as exc:
+        problem = exc
+    try:
+        if not find_in_env(env) and not sources:
+            raise _with_empty_variables(problem or _none(origin), env)
+    except NoTokenError as exc:
+        error = exc
+    return TokenState(
+        sources=tuple(sources),
+        keyring=keyring,
+        problem=problem,
+        error=error,
+    )
+
+
+def set_variables(env: Mapping[str, str]) -> list[str]:
+    """
+    The variables that hold a token, the one in use first; an empty one is unset.
+    """
+    return [name for name in VARIABLES if env.get(name)]
+
+
+_GET_ONE = (
+    "Run: krea auth login, or set KREA_API_KEY. "
+    "Tokens are made at https://www.krea.ai/app/api/tokens"
+)
+
+
+def _none(origin: str) -> NoTokenError:
+    return NoTokenError(f"There is no API token for {origin}.", hint=_GET_ONE)
+
+
+def _with_empty_variables(error: NoTokenError, env: Mapping[str, str]) -> NoTokenError:
+    empty = " and ".join(name for name in VARIABLES if env.get(name) == "")
+    if not empty:
+        return error
+    return type(error)(f"{error.message} {empty} is set but empty.", hint=error.hint)
+
+
+def _fault(text: str) -> str | None:
+    faults = {
+        "is empty": not text,
+        "contains white space": any(char.isspace() for char in text),
+        "contains a character that is not ASCII": not text.isascii(),
+        "contains a control character": not text.isprintable(),
+        f"is too short: fewer than {_SHORTEST} characters": len(text) < _SHORTEST,
+        f"is too long: more than {_LONGEST} characters": len(text) > _LONGEST,
+    }
+    return next((fault for fault, is_so in faults.items() if is_so), None)

@@ -1,0 +1,92 @@
+"""
+What kind of file some bytes are, by the bytes alone; names and headers do not count.
+
+What is not on this list is neither sent nor saved (hazards F2, F14).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """
+    A kind of file: *kind* is image, video, audio or 3d; *extension* has no dot.
+    """
+
+    media_type: str
+    extension: str
+    kind: str
+
+
+PNG = Media("image/png", "png", "image")
+JPEG = Media("image/jpeg", "jpg", "image")
+WEBP = Media("image/webp", "webp", "image")
+GIF = Media("image/gif", "gif", "image")
+AVIF = Media("image/avif", "avif", "image")
+HEIC = Media("image/heic", "heic", "image")
+TIFF = Media("image/tiff", "tiff", "image")
+MP4 = Media("video/mp4", "mp4", "video")
+MOV = Media("video/quicktime", "mov", "video")
+WEBM = Media("video/webm", "webm", "video")
+GLB = Media("model/gltf-binary", "glb", "3d")
+WAV = Media("audio/wav", "wav", "audio")
+MP3 = Media("audio/mpeg", "mp3", "audio")
+
+# What POST /assets takes, by the API's documents.
+UPLOADED = frozenset({JPEG, PNG, WEBP, HEIC, MP4, MOV, WEBM, GLB, WAV, MP3})
+# What a job may give.
+RESULTS = frozenset({PNG, JPEG, WEBP, GIF, AVIF, MP4, WEBM, MOV, GLB, WAV, MP3})
+
+_EXTENSIONS = {
+    **{media.extension: media for media in (*UPLOADED, *RESULTS, TIFF)},
+    "jpeg": JPEG,
+    "tif": TIFF,
+}
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", PNG),
+    (b"\xff\xd8\xff", JPEG),
+    (b"GIF87a", GIF),
+    (b"GIF89a", GIF),
+    (b"II*\x00", TIFF),
+    (b"MM\x00*", TIFF),
+    (b"\x1aE\xdf\xa3", WEBM),
+    (b"glTF", GLB),
+    (b"ID3", MP3),
+)
+
+
+def sniff(head: bytes) -> Media | None:
+    """
+    The kind of file that starts with *head* (32 bytes are enough), None if unknown.
+    """
+    if head[:4] == b"RIFF":
+        return {b"WEBP": WEBP, b"WAVE": WAV}.get(head[8:12])
+    if head[4:8] == b"ftyp":
+        return _by_brand(head[8:12])
+    if head[4:8] in (b"moov", b"wide", b"mdat"):
+        return MOV
+    for signature, media in _SIGNATURES:
+        if head.startswith(signature):
+            return media
+    # An MPEG audio frame without a tag: eleven set bits, layer 3.
+    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2:
+        return MP3
+    return None
+
+
+def of_extension(extension: str) -> Media | None:
+    """
+    The kind of file that an extension stands for, with or without its dot.
+    """
+    return _EXTENSIONS.get(extension.removeprefix(".").lower())
+
+
+def _by_brand(brand: bytes) -> Media:
+    if brand in (b"avif", b"avis"):
+        return AVIF
+    if brand in _HEIC_BRANDS:
+        return HEIC
+    return MOV if brand == b"qt  " else MP4

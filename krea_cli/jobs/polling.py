@@ -1,0 +1,71 @@
+"""
+Ask again until jobs are final.  Knows nothing of HTTP or of the terminal.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+from krea_cli.api.resources import Job
+from krea_cli.clock import Clock
+from krea_cli.errors import ServiceError
+
+FIRST_SECONDS, GROWTH, LONGEST_SECONDS = 2.0, 1.15, 5.0
+# Looks that fail one after the other for so long are no passing trouble (hazard L2).
+TOLERANCE_SECONDS = 300.0
+# At most five looks a second, however many jobs there are (hazard L8).
+SPACING_SECONDS = 0.2
+
+
+def delays() -> Iterator[float]:
+    """
+    Seconds between looks: 2 at first, slowly up to 5, as the service advises.
+    """
+    for attempt in itertools.count():
+        yield min(FIRST_SECONDS * GROWTH**attempt, LONGEST_SECONDS)
+
+
+def poll(
+    job_ids: Sequence[str],
+    fetch: Callable[[str], Job],
+    *,
+    deadline: float,
+    clock: Clock,
+    pauses_first: bool = False,
+) -> Iterator[Job]:
+    """
+    Yield each job each time it is looked at, until all are final or *deadline* (on the
+    monotonic clock) has passed; the caller sees by the jobs which it was.
+
+    *pauses_first* is for jobs that have just been submitted, and so been seen.
+
+    Any status that is not known to be final is waited on (hazard L1), and a look that
+    fails is made again, up to five minutes on end.
+
+    Raises:
+        ServiceError: looks failed for five minutes, or until the deadline.
+        KreaError: what *fetch* raises beside that, at once.
+    """
+    pending = list(job_ids)
+    failing_since: float | None = None
+    if pauses_first:
+        clock.sleep(min(FIRST_SECONDS, max(0.0, deadline - clock.now())))
+    for delay in delays():
+        for job_id in tuple(pending):
+            try:
+                job = fetch(job_id)
+            except ServiceError:
+                now = clock.now()
+                failing_since = failing_since if failing_since is not None else now
+                if now >= min(deadline, failing_since + TOLERANCE_SECONDS):
+                    raise
+                continue
+            failing_since = None
+            if job.is_final:
+                pending.remove(job_id)
+            yield job
+        left = deadline - clock.now()
+        if not pending or left <= 0:
+            return
+        clock.sleep(min(max(delay, SPACING_SECONDS * len(pending)), left))

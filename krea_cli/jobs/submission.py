@@ -1,0 +1,110 @@
+"""
+The paid request: recorded, sent once, and its outcome recorded.
+
+What becomes of it is one of three: the service took it (a job), the service refused it
+or never got it (no job, nothing billed), or nobody knows.  In the last case it is never
+sent again from here (hazard B7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from krea_cli.api.client import Client, encode
+from krea_cli.api.resources import Job
+from krea_cli.api.retry import retry
+from krea_cli.clock import Clock
+from krea_cli.errors import (
+    AnswerError,
+    KreaError,
+    LostAnswerError,
+    RefusedError,
+    ServerFaultError,
+    UnknownSubmissionError,
+    UnreachableError,
+)
+from krea_cli.jobs.images import Image
+from krea_cli.jobs.journal import Journal
+from krea_cli.jobs.request import Request
+
+_UNKNOWN = (LostAnswerError, ServerFaultError, AnswerError)
+_URL_REFUSED = ("invalid asset url", "input file rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """
+    *url_of* gives the URL of an image; *fresh_url_of* one that the service cannot
+    refuse, for when it refused the first; None where there is none.
+    """
+
+    client: Client
+    journal: Journal
+    clock: Clock
+    url_of: Callable[[Image], str]
+    fresh_url_of: Callable[[Image], str] | None
+
+    def prepare(self, request: Request) -> None:
+        """
+        Do all that is free before anything is paid for: the journal can be written to,
+        every image has its URL.
+
+        Raises:
+            UsageError: the request cannot be sent as it is.
+            KreaError: the service cannot be used; nothing was paid for.
+        """
+        self.journal.check()
+        encode(request.body(self.url_of))
+
+    def submit(self, request: Request, run: str) -> Job:
+        """
+        The job that the service made of *request*; *run* ties the jobs of one call.
+
+        Raises:
+            UnknownSubmissionError: there may be a job, and a bill.
+            KreaError: there is no job.
+        """
+        try:
+            return self._submit(request, self.url_of, run)
+        except RefusedError as exc:
+            # A refusal was not accepted, so this is no second order.
+            if not (self.fresh_url_of and request.images and _is_url_refused(exc)):
+                raise
+            return self._submit(request, self.fresh_url_of, run)
+
+    def _submit(
+        self, request: Request, url_of: Callable[[Image], str], run: str
+    ) -> Job:
+        body = encode(request.body(url_of))
+        record = self.journal.begin(run, request.model.id, request.seed)
+        try:
+            job = self._send(request, body)
+        except UnknownSubmissionError:
+            self.journal.unknown(record)
+            raise
+        except KreaError:
+            self.journal.refused(record)
+            raise
+        self.journal.accepted(record, job.job_id)
+        return replace(job, model=request.model.id, seed=request.seed)
+
+    def _send(self, request: Request, body: bytes) -> Job:
+        try:
+            return retry(
+                lambda: self.client.submit(
+                    request.model.path, body, webhook=request.webhook
+                ),
+                clock=self.clock,
+                passing=(UnreachableError,),
+            )
+        except _UNKNOWN as exc:
+            raise UnknownSubmissionError(
+                f"It is unknown whether the service took the job, and it may be "
+                f"billed: {exc.message}",
+                hint="Look at your jobs on krea.ai before you run this again.",
+            ) from exc
+
+
+def _is_url_refused(exc: RefusedError) -> bool:
+    return any(words in exc.message.lower() for words in _URL_REFUSED)

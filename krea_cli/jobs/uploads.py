@@ -1,0 +1,82 @@
+"""
+Images into URLs that the service takes.
+"""
+
+from __future__ import annotations
+
+from krea_cli.api.client import Client
+from krea_cli.api.fetch import Fetcher
+from krea_cli.errors import DownloadError, InputError, ServiceError
+from krea_cli.jobs.images import Image, Images, LocalImage, RemoteImage
+from krea_cli.jobs.journal import Journal
+
+
+class Uploads:
+    """
+    Uploads each file once: within a run by its content, and within a day by what the
+    journal remembers.
+    """
+
+    def __init__(
+        self, client: Client, fetcher: Fetcher, images: Images, journal: Journal
+    ) -> None:
+        self._client = client
+        self._fetcher = fetcher
+        self._images = images
+        self._journal = journal
+        self._urls: dict[str, str] = {}
+
+    def url_of(self, image: Image) -> str:
+        """
+        The URL to send: a remote image's own, a local one's after it was uploaded.
+        """
+        if isinstance(image, RemoteImage):
+            return image.url
+        known = self._urls.get(image.sha256) or self._journal.upload(image.sha256)
+        return known or self._upload(image)
+
+    def fresh_url_of(self, image: Image) -> str:
+        """
+        A URL on the service itself, uploaded in this run: for images that the service
+        refused under the URL it was given.
+
+        Raises:
+            InputError: a remote image cannot be fetched.
+        """
+        if isinstance(image, RemoteImage):
+            image = self._fetched(image)
+        return self._urls.get(image.sha256) or self._upload(image)
+
+    def _upload(self, image: LocalImage) -> str:
+        # The name is neutral: that of a file may say more than its owner wants (N15).
+        name = f"image-{len(self._urls) + 1}.{image.media.extension}"
+        with image.open() as file:
+            asset = self._client.upload(file, name, image.media.media_type)
+        self._urls[image.sha256] = asset.url
+        self._journal.remember_upload(image.sha256, asset.url)
+        return asset.url
+
+    def _fetched(self, image: RemoteImage) -> LocalImage:
+        try:
+            with self._fetcher.open(image.url) as (chunks, _):
+                return self._images.keep(image.url, chunks)
+        except (DownloadError, ServiceError) as exc:
+            raise InputError(
+                f"The service does not take {image.url}, and here it cannot be "
+                f"fetched: {exc.message}",
+                hint="Save the image to a file, and give that with -i.",
+            ) from exc
+
+
+def inline_url_of(image: Image) -> str:
+    """
+    A local image as a data URI, in the request itself.
+    """
+    return image.url if isinstance(image, RemoteImage) else image.data_uri()
+
+
+def named_url_of(image: Image) -> str:
+    """
+    What stands for an image in a request that is only shown.
+    """
+    return image.url if isinstance(image, RemoteImage) else f"(upload of {image.name})"

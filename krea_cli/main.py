@@ -1,0 +1,132 @@
+"""
+Entry point: run the app; turn what went wrong into a message and an exit code.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from krea_cli.app import build
+from krea_cli.errors import (
+    BugError,
+    ExitCode,
+    Interrupted,
+    KreaError,
+    SeveralError,
+    SignalError,
+    UsageError,
+)
+from krea_cli.session import Session
+from krea_cli.world import Flags
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+def run() -> None:
+    """
+    The console script.
+    """
+    _catch_signals()
+    sys.exit(main())
+
+
+def main(argv: Sequence[str] | None = None, session: Session | None = None) -> int:
+    """
+    Run one command line; its exit code.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    session = session or Session()
+    try:
+        try:
+            return _run(argv, session)
+        except KreaError as exc:
+            return _tell(exc, session)
+        except Interrupted as exc:
+            return _tell_interrupted(exc, session)
+        except Exception as exc:  # noqa: BLE001
+            return _tell_bug(exc, session)
+    except KreaError as exc:
+        # Standard error is gone, too: the exit code is all that can be said.
+        return exc.exit_code
+    finally:
+        session.close()
+
+
+def _run(argv: Sequence[str], session: Session) -> int:
+    try:
+        app = build(argv)
+        return int(app(argv, prog_name="krea", obj=session, standalone_mode=False) or 0)
+    except Exception as exc:
+        usage = _usage_error(exc)
+        if usage is None:
+            raise
+        # The command line was not understood, so its own words say how to answer.
+        session.configure(Flags(json="--json" in argv))
+        raise usage from exc
+
+
+def _usage_error(exc: Exception) -> UsageError | None:
+    """
+    Typer's own error as ours.  Typer keeps the class private; what it documents of it
+    is `format_message`.
+    """
+    say = getattr(exc, "format_message", None)
+    if say is None or isinstance(exc, KreaError):
+        return None
+    context = getattr(exc, "ctx", None)
+    command = context.command_path if context else "krea"
+    return UsageError(" ".join(say().split()), hint=f"Run: {command} --help")
+
+
+def _tell(error: KreaError, session: Session) -> ExitCode:
+    if session.pending and error.job_id is None:
+        _add_way_out(error, session)
+    if isinstance(error, SeveralError):
+        for each in error.errors:
+            session.out.error(each)
+    session.out.error(error)
+    return error.exit_code
+
+
+def _tell_interrupted(signalled: Interrupted, session: Session) -> ExitCode:
+    return _tell(SignalError(signalled.signum), session)
+
+
+def _add_way_out(error: KreaError, session: Session) -> None:
+    """
+    Name the jobs that go on and are paid for, and how to get what they make.
+    """
+    jobs = session.pending
+    error.job_id = jobs[0]
+    error.message += f" Not collected yet: {', '.join(jobs)}."
+    collect = f"Collect with: {session.command('wait', *jobs, '-o', '.')}"
+    error.hint = f"{error.hint} Then: {collect}" if error.hint else collect
+
+
+def _tell_bug(exc: Exception, session: Session) -> ExitCode:
+    import traceback
+
+    last = traceback.extract_tb(exc.__traceback__)[-1]
+    place = f"{Path(last.filename).name}, line {last.lineno}"
+    message = f"This is a bug in krea: {type(exc).__name__}: {exc} ({place})."
+    if session.flags.verbose:
+        session.out.stderr.write("".join(traceback.format_exception(exc)))
+    return _tell(
+        BugError(message, hint="Report it, with what --verbose shows."), session
+    )
+
+
+def _catch_signals() -> None:
+    for name in SIGNALS:
+        number = getattr(signal, name, None)
+        # A shell starts background jobs with SIGINT ignored; so it stays (hazard S4).
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise Interrupted(number)

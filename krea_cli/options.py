@@ -1,0 +1,116 @@
+"""
+Arguments and options that several commands share, so that they read the same.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from krea_cli.config.duration import parse_duration
+from krea_cli.session import Session
+from krea_cli.world import Flags
+
+
+def duration(text: str) -> float:
+    """
+    Seconds, as `parse_duration`.
+
+    Raises:
+        typer.BadParameter: it is no duration.
+    """
+    try:
+        return parse_duration(text)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc)) from exc
+
+
+Jobs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[JOB]...",
+        help="Job ids, beginnings of them, or @last (the default).",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUTPUT",
+        help="A file, a folder, a template such as {slug}-{index}.{ext}, or -.",
+        show_default=False,
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", "-f", help="Overwrite what has the name.")
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="TIME",
+        parser=duration,
+        help="Wait at most so long: 90, 90s, 10m, 1h.",
+        show_default=False,
+    ),
+]
+
+_EVERYWHERE = {
+    "json": Annotated[bool, typer.Option("--json", help="One JSON object a line.")],
+    "quiet": Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Only paths, ids, warnings and errors."),
+    ],
+    "verbose": Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell each request.")
+    ],
+    "color": Annotated[
+        str | None,
+        typer.Option("--color", metavar="WHEN", help="auto, always or never."),
+    ],
+    "api_url": Annotated[
+        str | None,
+        typer.Option("--api-url", metavar="URL", help="Another address of the API."),
+    ],
+    "sandbox": Annotated[
+        bool,
+        typer.Option("--sandbox", help="Use the built-in sandbox: no token, no cost."),
+    ],
+}
+
+
+def with_session(command: Callable[..., None]) -> Callable[..., None]:
+    """
+    *command*, whose first argument is the session, as Typer is to see it: with the
+    options that every command has, which are given to the session before it runs.
+    """
+
+    def run(ctx: typer.Context, **values: Any) -> None:
+        session: Session = ctx.obj
+        session.configure(Flags(**{name: values.pop(name) for name in _EVERYWHERE}))
+        command(session, **values)
+
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    context = inspect.Parameter(
+        "ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
+    )
+    shared = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=annotation,
+            default=getattr(Flags(), name),
+        )
+        for name, annotation in _EVERYWHERE.items()
+    ]
+    run.__name__ = command.__name__
+    run.__doc__ = command.__doc__
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [context, *(p.replace(kind=p.KEYWORD_ONLY) for p in own), *shared]
+    )
+    return run

@@ -1,0 +1,99 @@
+"""
+Which form a run speaks in: by its flags, its streams and its environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from krea_cli.output import forms
+
+if TYPE_CHECKING:
+    from krea_cli.errors import KreaError
+    from krea_cli.output.progress import Progress
+    from krea_cli.output.results import Result
+    from krea_cli.output.streams import Stream
+
+
+class Output(NamedTuple):
+    """
+    All that a command needs to tell something.
+    """
+
+    results: forms.Results
+    talk: forms.Talk
+    stdout: Stream
+    stderr: Stream
+
+    def result(self, results: Sequence[Result]) -> None:
+        """
+        What the command has to tell, on standard output.
+        """
+        self.results.result(results)
+
+    def note(self, text: str) -> None:
+        """
+        What a person may want to know beside it.
+        """
+        self.talk.note(text)
+
+    def warn(self, text: str) -> None:
+        """
+        What the user should change, though the work goes on.
+        """
+        self.talk.warn(text)
+
+    def error(self, error: KreaError) -> None:
+        """
+        What did not work, and what to do next.
+        """
+        self.talk.error(error)
+
+    def progress(self) -> Progress:
+        """
+        Where jobs are while they are waited for; a context manager.
+        """
+        return self.talk.progress()
+
+    def hide(self, secret: str) -> None:
+        """
+        From now on the secret is shown as ***, whoever says it.
+        """
+        self.stdout.hide(secret)
+        self.stderr.hide(secret)
+
+
+def choose(
+    streams: tuple[Stream, Stream],
+    env: Mapping[str, str],
+    now: Callable[[], float],
+    *,
+    json: bool = False,
+    quiet: bool = False,
+    color: str = "auto",
+) -> Output:
+    """
+    *color* is auto, always or never.
+    """
+    stdout, stderr = streams
+    colour = {"always": True, "never": False}.get(color)
+    results: forms.Results
+    talk: forms.Talk
+    if json:
+        results = forms.JsonResults(stdout)
+        talk = forms.JsonTalk(stderr, now)
+    else:
+        shows = stdout.is_terminal and not quiet
+        results = (
+            forms.HumanResults(stdout, colour=colour)
+            if shows
+            else forms.PlainResults(stdout)
+        )
+        if quiet:
+            talk = forms.QuietTalk(stderr, now)
+        elif stderr.is_terminal and not env.get("CI") and env.get("TERM") != "dumb":
+            talk = forms.TerminalTalk(stderr, now, colour=colour)
+        else:
+            talk = forms.PlainTalk(stderr, now)
+    return Output(results, talk, stdout, stderr)

@@ -1,0 +1,187 @@
+"""
+The forms in which results and all else are told.
+
+A command says what happened; only this package knows in which form.  Results go to
+standard output, everything else to standard error, and each by what reads it: a person
+at a terminal, a pipe or a log, a program that reads JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from krea_cli.output.progress import LineProgress, NoProgress, Progress
+from krea_cli.output.terminal import safe
+
+if TYPE_CHECKING:
+    from krea_cli.errors import KreaError
+    from krea_cli.output.results import Result
+    from krea_cli.output.streams import Stream
+
+
+class Results(Protocol):
+    """
+    How results are told.
+    """
+
+    def result(self, results: Sequence[Result]) -> None: ...
+
+
+class Talk(Protocol):
+    """
+    How everything else is told.
+    """
+
+    def note(self, text: str) -> None: ...
+    def warn(self, text: str) -> None: ...
+    def error(self, error: KreaError) -> None: ...
+    def progress(self) -> Progress: ...
+
+
+class PlainResults:
+    """
+    One line for each path, id or row.
+    """
+
+    def __init__(self, stdout: Stream) -> None:
+        self._stdout = stdout
+
+    def result(self, results: Sequence[Result]) -> None:
+        for result in results:
+            for line in result.plain:
+                self._stdout.write_line(safe(line))
+
+
+class JsonResults:
+    """
+    One JSON object a line, in ASCII (hazard T4).
+    """
+
+    def __init__(self, stdout: Stream) -> None:
+        self._stdout = stdout
+
+    def result(self, results: Sequence[Result]) -> None:
+        for result in results:
+            self._stdout.write_line(_dumped(result.as_json()))
+
+
+class HumanResults:
+    """
+    A table or a summary, drawn by rich.
+    """
+
+    def __init__(self, stdout: Stream, *, colour: bool | None) -> None:
+        self._stdout = stdout
+        self._colour = colour
+
+    def result(self, results: Sequence[Result]) -> None:
+        from krea_cli.output import views
+
+        if results:
+            self._stdout.write(
+                views.drawn(results, self._stdout.file, colour=self._colour)
+            )
+
+
+class PlainTalk:
+    """
+    Plain lines that suit a log.
+    """
+
+    def __init__(self, stderr: Stream, now: Callable[[], float]) -> None:
+        self._stderr = stderr
+        self._now = now
+
+    def note(self, text: str) -> None:
+        self._stderr.write_line(safe(text))
+
+    def warn(self, text: str) -> None:
+        self._stderr.write_line(f"warning: {safe(text)}")
+
+    def error(self, error: KreaError) -> None:
+        self._stderr.write_line(f"error: {safe(error.message)}")
+        if error.hint:
+            self._stderr.write_line(f"hint: {safe(error.hint)}")
+
+    def progress(self) -> Progress:
+        return LineProgress(self._stderr.write_line, self._now)
+
+
+class QuietTalk(PlainTalk):
+    """
+    Warnings and errors alone.
+    """
+
+    def note(self, text: str) -> None:
+        pass
+
+    def progress(self) -> Progress:
+        return NoProgress()
+
+
+class JsonTalk(QuietTalk):
+    """
+    Warnings and errors, one JSON object a line.
+    """
+
+    def warn(self, text: str) -> None:
+        self._say({"warning": {"message": text}})
+
+    def error(self, error: KreaError) -> None:
+        self._say(
+            {
+                "error": {
+                    "code": error.code,
+                    "message": error.message,
+                    "hint": error.hint,
+                    "exit_code": int(error.exit_code),
+                    "job_id": error.job_id,
+                }
+            }
+        )
+
+    def _say(self, data: Mapping[str, Any]) -> None:
+        self._stderr.write_line(_dumped(data))
+
+
+def _dumped(data: Mapping[str, Any]) -> str:
+    import json
+
+    return json.dumps(data)
+
+
+class TerminalTalk(PlainTalk):
+    """
+    For a person: colours, and a spinner while something is waited for.
+    """
+
+    def __init__(
+        self, stderr: Stream, now: Callable[[], float], *, colour: bool | None
+    ) -> None:
+        super().__init__(stderr, now)
+        self._colour = colour
+
+    def note(self, text: str) -> None:
+        self._draw("", text, "dim")
+
+    def warn(self, text: str) -> None:
+        self._draw("warning: ", text, "yellow")
+
+    def error(self, error: KreaError) -> None:
+        self._draw("error: ", error.message, "bold red")
+        if error.hint:
+            self._draw("hint: ", error.hint, "cyan")
+
+    def progress(self) -> Progress:
+        from krea_cli.output import views
+
+        return views.Spinner(self._stderr.file, colour=self._colour)
+
+    def _draw(self, label: str, text: str, style: str) -> None:
+        from krea_cli.output import views
+
+        drawn = views.sentence(
+            label, text, style, self._stderr.file, colour=self._colour
+        )
+        self._stderr.write(drawn)

@@ -1,0 +1,105 @@
+"""
+Where jobs are while they are waited for, in words: for a log, or for nobody.
+
+The spinner for a terminal is drawn by `views`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from krea_cli.output.terminal import one_line
+
+if TYPE_CHECKING:
+    from krea_cli.api.resources import Job
+
+HEARTBEAT_SECONDS = 30.0
+
+
+class Progress(Protocol):
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def seen(self, job: Job) -> None:
+        """
+        A job was looked at.
+        """
+
+    def doing(self, text: str) -> None:
+        """
+        Something else is under way: an upload, a download.
+        """
+
+
+class NoProgress:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def seen(self, job: Job) -> None:
+        pass
+
+    def doing(self, text: str) -> None:
+        pass
+
+
+class LineProgress(NoProgress):
+    """
+    A line at each change, and one every 30 s, so that no log falls silent (hazard L12).
+    """
+
+    def __init__(self, say: Callable[[str], None], now: Callable[[], float]) -> None:
+        self._say = say
+        self._now = now
+        self._start = self._said_at = now()
+        self._board = Board()
+
+    def seen(self, job: Job) -> None:
+        changed = self._board.update(job)
+        if changed or self._now() - self._said_at >= HEARTBEAT_SECONDS:
+            self._said_at = self._now()
+            elapsed = f"{self._said_at - self._start:.0f} s"
+            self._say(f"{one_line(job.job_id)} {one_line(job.status, 40)} ({elapsed})")
+
+
+class Board:
+    """
+    The last seen status of each job.
+    """
+
+    def __init__(self) -> None:
+        self._statuses: dict[str, str] = {}
+
+    def update(self, job: Job) -> bool:
+        """
+        Whether this is news.
+        """
+        before = self._statuses.get(job.job_id)
+        self._statuses[job.job_id] = job.status
+        return before != job.status
+
+    @property
+    def summary(self) -> str:
+        """
+        The status of one job, or how many jobs have which.
+        """
+        counts = Counter(self._statuses.values())
+        if len(self._statuses) == 1:
+            return one_line(next(iter(counts)), 40)
+        return ", ".join(f"{n} {one_line(s, 40)}" for s, n in counts.most_common())

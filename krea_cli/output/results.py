@@ -1,0 +1,180 @@
+"""
+What commands have to tell: values that know their JSON and their plain lines.
+
+How they look to a person is drawn by `views`, one view for each class.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from krea_cli.api.resources import Job
+
+
+class Result(Protocol):
+    @property
+    def plain(self) -> list[str]:
+        """
+        The lines for a pipe or for --quiet.
+        """
+
+    def as_json(self) -> dict[str, Any]:
+        """
+        The object for --json, one a line; keys are only ever added.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class _JobResult:
+    """
+    A job, and the command that gets its results, for those who can use it.
+    """
+
+    job: Job
+    collect: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return self.job.as_json()
+
+
+class JobStatus(_JobResult):
+    """
+    Where a job is: `status`, `wait`.
+    """
+
+    @property
+    def plain(self) -> list[str]:
+        return [f"{self.job.job_id}\t{self.job.status}"]
+
+
+class JobAccepted(_JobResult):
+    """
+    A job that the service took: `generate --no-wait`.
+    """
+
+    @property
+    def plain(self) -> list[str]:
+        return [self.job.job_id]
+
+
+class JobSaved(_JobResult):
+    """
+    A job whose results are on disk: `generate`, `download`.
+    """
+
+    @property
+    def plain(self) -> list[str]:
+        return [file.path for file in self.job.files if file.path != "-"]
+
+
+class JobUrls(_JobResult):
+    """
+    A completed job whose results are not saved: `generate --no-download`.
+    """
+
+    @property
+    def plain(self) -> list[str]:
+        return list(self.job.urls)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """
+    A setting in force and the layer that gave it; None when nothing did.
+    """
+
+    key: str
+    value: str | float | bool | None
+    source: str
+
+    @property
+    def text(self) -> str:
+        """
+        The value as it is written in the file.
+        """
+        if isinstance(self.value, bool):
+            return str(self.value).lower()
+        return "" if self.value is None else str(self.value)
+
+    @property
+    def plain(self) -> list[str]:
+        return [f"{self.key}\t{self.text}\t{self.source}"]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingValue(Setting):
+    """
+    A setting of which a pipe wants the value alone: `config get`.
+    """
+
+    @property
+    def plain(self) -> list[str]:
+        return [] if self.value is None else [self.text]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigPath:
+    """
+    Where the settings file is, or would be.
+    """
+
+    path: str
+    exists: bool
+
+    @property
+    def plain(self) -> list[str]:
+        return [self.path]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenStatus:
+    """
+    Where the API token comes from; never the token.
+
+    *source* is a variable, "keyring", "sandbox" or None; *shadows* are the other places
+    that have one; *backend* is the keyring's class, None when it was not asked;
+    *keyring_config* the file that chooses it; *problem* is trouble with the keyring.
+    """
+
+    source: str | None
+    shadows: tuple[str, ...]
+    origin: str
+    backend: str | None
+    keyring_config: str | None
+    problem: str | None
+
+    @property
+    def plain(self) -> list[str]:
+        return [f"{self.source or 'none'}\t{self.origin}\t{self.backend or ''}"]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """
+    What `generate` would send; *count* times, for *cost_usd* in all if that is known.
+    """
+
+    method: str
+    url: str
+    body: dict[str, Any]
+    count: int
+    cost_usd: float | None = None
+
+    @property
+    def plain(self) -> list[str]:
+        body = json.dumps(self.body, indent=2, ensure_ascii=False)
+        return [f"{self.method} {self.url}", body]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)

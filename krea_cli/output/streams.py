@@ -1,0 +1,97 @@
+"""
+Standard output and standard error as they really are: closed, full, broken, narrow.
+
+Everything that the program says goes through here, so this is also where the token is
+taken out of it, whatever it came in with (hazard C13).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import IO, TextIO
+
+from krea_cli.errors import StorageError
+
+
+class Stream:
+    """
+    A text stream to write lines to.
+
+    A reader that went away (a broken pipe) is no error: what is said after it is lost,
+    and the work goes on (hazard S5).
+    """
+
+    def __init__(self, file: TextIO | None, name: str) -> None:
+        self.file = file
+        self._name = name
+        self._secrets: set[str] = set()
+
+    def hide(self, secret: str) -> None:
+        self._secrets.add(secret)
+
+    @property
+    def is_terminal(self) -> bool:
+        try:
+            return self.file is not None and self.file.isatty()
+        except ValueError:
+            return False
+
+    def write(self, text: str) -> None:
+        """
+        Raises:
+            StorageError: the stream is closed or its disk is full (hazard S6).
+        """
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        if self.file is None:
+            raise StorageError(f"{self._name} is closed; what it was to say is lost.")
+        try:
+            self.file.write(text)
+            self.file.flush()
+        except BrokenPipeError:
+            self._abandon(self.file)
+        except (OSError, ValueError) as exc:
+            self._abandon(self.file)
+            raise StorageError(f"{self._name} cannot be written to: {exc}.") from exc
+
+    def write_line(self, text: str) -> None:
+        self.write(f"{text}\n")
+
+    def send(self, source: IO[bytes]) -> None:
+        """
+        Write the bytes of *source* from its start.
+
+        Raises:
+            StorageError: they did not all get out; here a reader that went away counts.
+        """
+        if self.file is None:
+            raise StorageError(f"{self._name} is closed.")
+        source.seek(0)
+        try:
+            shutil.copyfileobj(source, self.file.buffer)
+            self.file.buffer.flush()
+        except (OSError, ValueError) as exc:
+            self._abandon(self.file)
+            raise StorageError(f"{self._name} cannot be written to: {exc}.") from exc
+
+    def _abandon(self, file: TextIO) -> None:
+        """
+        Send what is still buffered, and all that follows, nowhere: otherwise Python
+        would meet the same error again at its exit.
+        """
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, file.fileno())
+        os.close(nowhere)
+
+
+def standard() -> tuple[Stream, Stream]:
+    """
+    Standard output and standard error; a character that they cannot encode is escaped
+    (hazard T7).
+    """
+    for file in (sys.stdout, sys.stderr):
+        if file is not None and hasattr(file, "reconfigure"):
+            file.reconfigure(errors="backslashreplace")
+    return Stream(sys.stdout, "Standard output"), Stream(sys.stderr, "Standard error")

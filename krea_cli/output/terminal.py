@@ -1,0 +1,29 @@
+"""
+What is safe to print: text of foreign origin never acts on a terminal (hazard T1).
+"""
+
+from __future__ import annotations
+
+import re
+
+_UNSAFE = (
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def safe(text: object, limit: int | None = None) -> str:
+    """
+    The text with each control character, bidirectional control and lone surrogate
+    made visible as an escape; newline and tab stay.  Cut to *limit* characters.
+    """
+    shown = re.sub(_UNSAFE, lambda match: f"\\x{ord(match[0]):02x}", str(text))
+    if limit is not None and len(shown) > limit:
+        return shown[: limit - 1] + "…"
+    return shown
+
+
+def one_line(text: object, limit: int | None = None) -> str:
+    """
+    As `safe`, and with every run of white space as one blank.
+    """
+    return safe(" ".join(str(text).split()), limit)

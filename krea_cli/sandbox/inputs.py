@@ -1,0 +1,115 @@
+"""
+The files that a request names: from a URL to bytes that are kept.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from krea_cli.sandbox import loopback, rendering
+from krea_cli.sandbox.disk import TooLongError
+from krea_cli.sandbox.lifecycle import Failure, Input
+from krea_cli.sandbox.refusals import Refusal
+from krea_cli.sandbox.store import SandboxStore
+
+_KREA = "https://s.krea.ai/"
+_OWN = re.compile(r"/(uploads|results)/([0-9a-f-]{36})((?:-\w+\.\w+)?)")
+_CHUNK = 1 << 16
+
+
+def take(store: SandboxStore, field: str, url: str) -> Input:
+    """
+    The input behind the URL, kept in the store.  A URL of Krea's own host stands for a
+    picture that the renderer has.
+
+    Raises:
+        Refusal: 422, the service would refuse the URL or cannot fetch it.
+    """
+    if url.startswith(_KREA):
+        return Input(field=field, media_type="image/png", sha256=None)
+    try:
+        file = store.keep(_bytes(store, url), any_kind=True)
+    except ValueError as exc:
+        raise _refusal("Invalid asset URL", field) from exc
+    except (loopback.FetchError, TooLongError) as exc:
+        raise _refusal("Input file rejected", field) from exc
+    kind = file.media_type or "of an unknown kind"
+    return Input(field=field, media_type=kind, sha256=file.sha256)
+
+
+def failure(store: SandboxStore, given: Input) -> Failure | None:
+    """
+    Why a job with this input fails; None when the file is what its field is for.
+    """
+    if given.sha256 is None:
+        return None
+    wanted = next((kind for kind in ("video", "audio") if kind in given.field), None)
+    if wanted is None and not given.field.endswith("asset_url"):
+        fault = rendering.fault(store.input_path(given.sha256), given.media_type)
+    elif wanted and not given.media_type.startswith(wanted):
+        fault = f"it is {given.media_type}, not {wanted}"
+    else:
+        fault = None
+    if fault is None:
+        return None
+    return Failure(
+        code="input_unreadable", message=f"{given.field} cannot be used: {fault}."
+    )
+
+
+def _bytes(store: SandboxStore, url: str) -> Iterator[bytes]:
+    """
+    Raises:
+        ValueError: the sandbox takes no such URL.
+        FetchError: nothing good is behind it.
+    """
+    if url.startswith("data:"):
+        return iter((_data(url),))
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not loopback.is_loopback(
+        parts.hostname
+    ):
+        raise ValueError(url)
+    own = _own(store, parts.path)
+    return _read(own) if own else loopback.fetch(parts)
+
+
+def _data(url: str) -> bytes:
+    head, comma, content = url.partition(",")
+    if not comma:
+        raise ValueError("no data")
+    if head.endswith(";base64"):
+        return base64.b64decode(unquote_to_bytes(content), validate=True)
+    return unquote_to_bytes(content)
+
+
+def _own(store: SandboxStore, path: str) -> Path | None:
+    """
+    The file of an upload or a result of this store, whatever port it was served on.
+    """
+    match = _OWN.fullmatch(path)
+    if not match:
+        return None
+    kind, name, rest = match.groups()
+    if kind == "uploads":
+        upload = store.upload(name)
+        return store.input_path(upload.sha256) if upload else None
+    job = store.job(name)
+    if not job or job.status(store.now()) != "completed":
+        return None
+    return store.result_path(job, name + rest) if name + rest in job.files else None
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _refusal(error: str, field: str) -> Refusal:
+    return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, error, [(field, error)])

@@ -1,0 +1,107 @@
+"""
+The parts of a multipart/form-data body, read as it comes in.
+
+Holds one chunk and no more, however long a part is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.parser import BytesHeaderParser
+
+_LONGEST_HEADER = 8192
+
+
+class MultipartError(ValueError):
+    """
+    The body is no multipart/form-data.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    One field of the form; its *chunks* end when the next part is asked for.
+    """
+
+    name: str | None
+    chunks: Iterator[bytes]
+
+
+class Multipart:
+    """
+    Iterate it once for the parts.  Iterating, and the chunks of a part, raise
+    MultipartError when the body is malformed or ends too early.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], boundary: str) -> None:
+        self._chunks = chunks
+        self._delimiter = b"\r\n--" + boundary.encode("latin-1")
+        # The first delimiter may stand at the very beginning.
+        self._buffer = bytearray(b"\r\n")
+
+    def __iter__(self) -> Iterator[Part]:
+        for _ in self._until_delimiter():
+            pass
+        while not self._is_end():
+            part = Part(self._name(), self._until_delimiter())
+            yield part
+            for _ in part.chunks:
+                pass
+
+    def _until_delimiter(self) -> Iterator[bytes]:
+        """
+        All bytes up to the next delimiter, which is consumed.
+        """
+        while (found := self._buffer.find(self._delimiter)) < 0:
+            # Its beginning may be at the end of what has come so far.
+            sure = len(self._buffer) - len(self._delimiter) + 1
+            if sure > 0:
+                yield self._taken(sure)
+            self._more()
+        if found:
+            yield self._taken(found)
+        self._taken(len(self._delimiter))
+
+    def _is_end(self) -> bool:
+        """
+        Whether the delimiter was the last one; if not, its line is consumed.
+        """
+        while len(self._buffer) < 2:
+            self._more()
+        if self._buffer.startswith(b"--"):
+            return True
+        if self._line(b"\r\n").strip(b" \t"):
+            raise MultipartError("a boundary is followed by text")
+        return False
+
+    def _name(self) -> str | None:
+        """
+        The name of the field, from the headers of its part.
+        """
+        if self._buffer.startswith(b"\r\n"):
+            raise MultipartError("a part has no headers")
+        headers = BytesHeaderParser().parsebytes(self._line(b"\r\n\r\n"))
+        name = headers.get_param("name", header="content-disposition")
+        return name if isinstance(name, str) else None
+
+    def _line(self, end: bytes) -> bytes:
+        while (found := self._buffer.find(end)) < 0:
+            if len(self._buffer) > _LONGEST_HEADER:
+                raise MultipartError("a header is too long")
+            self._more()
+        line = self._taken(found)
+        self._taken(len(end))
+        return line
+
+    def _taken(self, count: int) -> bytes:
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
+
+    def _more(self) -> None:
+        chunk = next(self._chunks, b"")
+        if not chunk:
+            raise MultipartError("the body ends too early")
+        self._buffer += chunk

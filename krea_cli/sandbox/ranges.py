@@ -1,0 +1,43 @@
+"""
+Which part of a file a request asks for (RFC 9110, section 14).
+"""
+
+from __future__ import annotations
+
+import re
+
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+
+class UnsatisfiableError(Exception):
+    """
+    The range begins behind the end of the file: 416.
+    """
+
+
+def find_range(
+    wanted: str | None, if_range: str | None, *, size: int, etag: str
+) -> range | None:
+    """
+    The bytes that the Range header asks for, within the *size* of the file; None for
+    the whole file: no header, several ranges, another unit, or an If-Range that does
+    not name this *etag*.
+
+    Raises:
+        UnsatisfiableError: no byte of the file is in the range.
+    """
+    match = _RANGE.fullmatch((wanted or "").strip())
+    if not match or (if_range is not None and if_range != etag):
+        return None
+    first, last = match.groups()
+    if not first and not last:
+        return None
+    if not first:
+        found = range(max(0, size - int(last)), size)
+    elif last and int(last) < int(first):
+        return None
+    else:
+        found = range(int(first), min(size, int(last) + 1) if last else size)
+    if not found:
+        raise UnsatisfiableError
+    return found

@@ -1,0 +1,28 @@
+"""
+What the sandbox does not do, told as the service tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+
+class Refusal(Exception):  # noqa: N818  (an answer, not an error)
+    """
+    An answer other than 200: the status, {"error": ...} and, for a request body, what
+    is wrong in it as "issues" of "path" and "message".
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        error: str,
+        issues: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(error)
+        self.status = status
+        self.answer: dict[str, Any] = {"error": error}
+        if found := [{"path": path, "message": text} for path, text in issues]:
+            self.answer["issues"] = found

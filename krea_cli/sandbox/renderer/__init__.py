@@ -1,0 +1,3 @@
+"""
+The pictures of the sandbox.  Pillow is imported in this package only.
+"""

@@ -1,0 +1,153 @@
+"""
+An embedded Krea: the API on this machine, without a token, money or a network.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from socketserver import TCPServer
+from typing import Any, Self
+
+from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.errors import UsageError
+from krea_cli.sandbox.handler import SandboxHandler
+from krea_cli.sandbox.store import SandboxStore
+
+HOST = "127.0.0.1"
+
+
+class Sandbox:
+    """
+    A Krea API whose jobs, uploads and results are kept in *folder*; several processes
+    may run one on the same folder at once.
+
+    With *token*, API routes want exactly that one.  *clock* gives the seconds since the
+    epoch by which jobs go on.  `handler_class` may be replaced in a subclass.
+    """
+
+    handler_class: type[SandboxHandler] = SandboxHandler
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        token: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.store = SandboxStore(folder, clock=clock)
+        self._port = port
+        self._token = token
+        self._server: SandboxServer | None = None
+
+    def start(self) -> None:
+        """
+        Serve from a daemon thread until `stop`.
+
+        Raises:
+            UsageError: the port is taken.
+        """
+        try:
+            server = SandboxServer(
+                (HOST, self._port), self.handler_class, self.store, self._token
+            )
+        except OSError as exc:
+            raise UsageError(
+                f"The sandbox cannot listen on port {self._port}: {exc.strerror}.",
+                hint="Choose another port, or 0 for any that is free.",
+            ) from exc
+        self._server = server
+        threading.Thread(
+            target=server.serve_forever,
+            kwargs={"poll_interval": 0.05},
+            name="krea-sandbox",
+            daemon=True,
+        ).start()
+
+    def stop(self) -> None:
+        """
+        Stop listening and end the connections that are open; twice is no error.
+        """
+        server, self._server = self._server, None
+        if server is not None:
+            # On Linux this wakes the thread up; elsewhere it looks every 50 ms.
+            with suppress(OSError):
+                server.socket.shutdown(socket.SHUT_RDWR)
+            server.shutdown()
+            server.server_close()
+
+    @property
+    def url(self) -> str:
+        """
+        Where it listens, without a slash at the end; only between start and stop.
+        """
+        if self._server is None:
+            raise RuntimeError("the sandbox is not running")
+        return f"http://{HOST}:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class SandboxServer(ThreadingHTTPServer):
+    """
+    What the handlers of all connections share.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_port = False
+    request_queue_size = 128
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        handler_class: type[SandboxHandler],
+        store: SandboxStore,
+        token: str | None,
+    ) -> None:
+        self.store = store
+        self.token = token
+        self._connections: set[socket.socket] = set()
+        super().__init__(address, handler_class)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        return Catalogue.bundled()
+
+    def server_bind(self) -> None:
+        """
+        Bind without asking a name server who this machine is, which may take seconds.
+        """
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """
+        Say nothing: what ends up here is a client that broke off.
+        """

@@ -1,0 +1,196 @@
+"""
+The state of the sandbox: jobs, uploads and results in one folder.
+
+Several processes may use the folder at once: each file is written whole, and nothing
+is kept in memory.  A file that cannot be read counts as not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from krea_cli import __version__
+from krea_cli.sandbox import disk
+from krea_cli.sandbox.lifecycle import SandboxJob, iso
+from krea_cli.sandbox.rendering import render
+
+UPLOAD_LIMIT = 75 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """
+    An input file as `POST /assets` made it; *width* and *height* None when unknown.
+    """
+
+    id: str
+    sha256: str
+    uploaded_at: str
+    size_bytes: int
+    mime_type: str
+    width: int | None = None
+    height: int | None = None
+    description: str | None = None
+
+    def answer(self, base_url: str) -> dict[str, Any]:
+        """
+        The upload as the API answers it, its URL under *base_url*.
+        """
+        answer = asdict(self) | {"image_url": f"{base_url}/uploads/{self.id}"}
+        del answer["sha256"]
+        if self.description is None:
+            del answer["description"]
+        return answer
+
+
+class SandboxStore:
+    """
+    *clock* gives the seconds since the epoch.
+    """
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.folder = folder
+        self._clock = clock
+        self._lock, self._rendering = threading.Lock(), threading.Lock()
+        self._last_created = 0.0
+        self._make_folders()
+
+    def now(self) -> float:
+        return self._clock()
+
+    def add_job(self, **job: Any) -> SandboxJob:
+        """
+        A new job of the model, fields and so on given.  No two of one process have the
+        same time of creation, as lists are paged by it.
+        """
+        with self._lock:
+            created_at = round(max(self.now(), self._last_created + 2e-6), 6)
+            self._last_created = created_at
+        added = SandboxJob(job_id=str(uuid.uuid4()), created_at=created_at, **job)
+        self._write_job(added)
+        return added
+
+    def job(self, job_id: str) -> SandboxJob | None:
+        try:
+            return SandboxJob.from_json(self._read("jobs", job_id))
+        except (
+            ValueError,
+            TypeError,
+            LookupError,
+            AttributeError,
+            OverflowError,
+            OSError,
+        ):
+            return None
+
+    def jobs(self) -> list[SandboxJob]:
+        """
+        All jobs, the newest first.
+        """
+        found = (self.job(path.stem) for path in (self.folder / "jobs").glob("*.json"))
+        return sorted((job for job in found if job), key=lambda job: -job.created_at)
+
+    def cancel(self, job: SandboxJob) -> SandboxJob:
+        """
+        The job, cancelled unless it is final already.
+        """
+        now = self.now()
+        if job.is_final(now):
+            return job
+        cancelled = replace(job, cancelled_at=now)
+        self._write_job(cancelled)
+        return cancelled
+
+    def keep(self, chunks: Iterable[bytes], *, any_kind: bool = False) -> disk.KeptFile:
+        """
+        Keep the bytes of an input file.
+
+        Raises:
+            TooLongError: there are more than `UPLOAD_LIMIT`.
+            UnknownKindError: they are no media file, unless *any_kind* will do.
+        """
+        folder = self.folder / "inputs"
+        return disk.keep(chunks, folder, limit=UPLOAD_LIMIT, any_kind=any_kind)
+
+    def input_path(self, sha256: str) -> Path:
+        return self.folder / "inputs" / sha256
+
+    def add_upload(self, file: disk.KeptFile, description: str | None) -> Upload:
+        """
+        A kept file of known media type as an upload with an id of its own.
+        """
+        width, height = file.size or (None, None)
+        upload = Upload(
+            id=str(uuid.uuid4()),
+            sha256=file.sha256,
+            uploaded_at=iso(self.now()),
+            size_bytes=file.size_bytes,
+            mime_type=file.media_type or "application/octet-stream",
+            width=width,
+            height=height,
+            description=description,
+        )
+        self._write("uploads", upload.id, asdict(upload))
+        return upload
+
+    def upload(self, upload_id: str) -> Upload | None:
+        data = self._read("uploads", upload_id)
+        with suppress(TypeError):
+            upload = Upload(**data)
+            return upload if self.input_path(upload.sha256).is_file() else None
+        return None
+
+    def result_path(self, job: SandboxJob, name: str) -> Path:
+        """
+        The file of a result, one of `job.files`, rendered when it is not yet there.
+        Jobs that ask for the same share it.
+        """
+        part, suffix = name.removeprefix(f"{job.job_id}-").split(".")
+        asked = [__version__, part, suffix, job.model, job.fields]
+        key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        path = self.folder / "results" / f"{key}.{suffix}"
+        with self._rendering:
+            if not path.exists():
+                disk.write(path, render(job, part, self.input_path))
+        return path
+
+    def reset(self) -> int:
+        """
+        Forget everything; the number of jobs that there were.
+        """
+        count = len(list((self.folder / "jobs").glob("*.json")))
+        for name in ("jobs", "uploads", "inputs", "results"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        self._make_folders()
+        return count
+
+    def _make_folders(self) -> None:
+        disk.make_private(self.folder)
+        for name in ("jobs", "uploads", "inputs", "results"):
+            disk.make_private(self.folder / name)
+
+    def _write_job(self, job: SandboxJob) -> None:
+        self._write("jobs", job.job_id, job.as_json())
+
+    def _write(self, kind: str, name: str, data: Mapping[str, Any]) -> None:
+        disk.write(self.folder / kind / f"{name}.json", json.dumps(data).encode())
+
+    def _read(self, kind: str, name: str) -> Any:
+        """
+        The JSON object of that name, or {}.
+        """
+        with suppress(ValueError, OSError, RecursionError):
+            name = str(uuid.UUID(name))
+            data = json.loads((self.folder / kind / f"{name}.json").read_bytes())
+            return data if isinstance(data, dict) else {}
+        return {}

@@ -1,0 +1,262 @@
+"""
+One run of the program: the service, the journal and the jobs, built on first use.
+
+The slow modules are imported here, inside functions, and by nobody else at start-up: a
+command pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from krea_cli import __version__
+from krea_cli.errors import UsageError
+from krea_cli.world import World
+
+if TYPE_CHECKING:
+    from krea_cli.api.client import Client
+    from krea_cli.api.fetch import Fetcher
+    from krea_cli.api.resources import Job
+    from krea_cli.api.transport import Transport
+    from krea_cli.catalogue.lookup import Catalogue
+    from krea_cli.config.credentials import Credentials
+    from krea_cli.config.token import Token
+    from krea_cli.jobs.images import Images
+    from krea_cli.jobs.journal import Journal
+    from krea_cli.jobs.results import Results
+    from krea_cli.jobs.submission import Submission
+    from krea_cli.jobs.targets import Naming, Target
+    from krea_cli.sandbox.server import Sandbox
+
+USUAL_TIMEOUT = 600.0
+TIMEOUTS = {"video": 1800.0, "3d": 1800.0}
+
+
+class Session(World):
+    """
+    Everything that a command reaches beside its own arguments.
+    """
+
+    @cached_property
+    def sandbox(self) -> Sandbox:
+        from krea_cli.sandbox.server import Sandbox
+
+        sandbox = Sandbox(self.folders.state / "sandbox", clock=self.clock.wall)
+        sandbox.start()
+        self._closing.append(sandbox.stop)
+        return sandbox
+
+    @property
+    def api_url(self) -> str:
+        """
+        Where requests go: the sandbox has no address before it is started.
+        """
+        return self.sandbox.url if self.settings.sandbox else self.settings.api_url
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        from krea_cli.config.credentials import Credentials
+
+        return Credentials(self.origin)
+
+    def connect(self, token: Token | None) -> Client:
+        """
+        The API with this token, whatever others there are.
+        """
+        from krea_cli.api.client import Client
+
+        return Client(self._transport(token), self.clock)
+
+    @cached_property
+    def client(self) -> Client:
+        """
+        Raises:
+            NoTokenError: there is no token; looked for before httpx is loaded.
+        """
+        transport = self._own_transport
+        from krea_cli.api.client import Client
+
+        return Client(transport, self.clock)
+
+    @cached_property
+    def fetcher(self) -> Fetcher:
+        from krea_cli.api.fetch import Fetcher
+
+        return Fetcher(self._own_transport, self.clock, allows_loopback=self.is_local)
+
+    @property
+    def is_local(self) -> bool:
+        """
+        Whether the service runs on this machine.
+        """
+        from krea_cli.config import url
+
+        return self.settings.sandbox or url.is_loopback(self.origin)
+
+    @cached_property
+    def _own_transport(self) -> Transport:
+        if self.settings.sandbox:
+            return self._transport(None)
+        from krea_cli.config.token import find_token
+
+        token = find_token(self.env, self.origin, lambda: self.credentials)
+        return self._transport(token)
+
+    def _transport(self, token: Token | None) -> Transport:
+        from krea_cli.api.transport import Transport
+
+        if token:
+            self.out.hide(token.reveal())
+        transport = Transport(
+            self.api_url,
+            token.reveal() if token else None,
+            agent=f"krea-cli/{__version__}",
+            uses_environment=not self.is_local,
+            log=self.log,
+        )
+        self._closing.append(transport.close)
+        return transport
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        from krea_cli.catalogue.lookup import Catalogue
+
+        return Catalogue.bundled()
+
+    @cached_property
+    def journal(self) -> Journal:
+        from krea_cli.jobs.journal import Journal
+
+        journal = Journal(self.folders.state, self.service)
+        self._closing.append(journal.close)
+        return journal
+
+    @cached_property
+    def images(self) -> Images:
+        from krea_cli.jobs.images import Images
+
+        images = Images(
+            lambda: self.claim_stdin("an image").buffer, allows_loopback=self.is_local
+        )
+        self._closing.append(images.close)
+        return images
+
+    def deadline(self, timeout: float | None, *, kind: str = "image") -> float:
+        """
+        When waiting ends, on the monotonic clock: by flag, by setting, or by the kind
+        of model.
+        """
+        seconds = timeout or self.settings.timeout or TIMEOUTS.get(kind, USUAL_TIMEOUT)
+        return self.clock.now() + seconds
+
+    def target(self, output: str | None, *, count: int, force: bool) -> Target:
+        """
+        Where *count* results go, after a look whether they can go there.
+
+        Raises:
+            UsageError: *output* makes no sense here.
+            StorageError: a result could not be saved.
+        """
+        from krea_cli.jobs.targets import Target
+
+        target = Target.parse(output)
+        if target.template is None and self.flags.json:
+            raise UsageError("--json and -o - both need standard output.")
+        if target.template is None and self.out.stdout.is_terminal:
+            raise UsageError(
+                "A terminal cannot show the bytes of a file.",
+                hint="Send standard output to a file or a pipe, or name one with -o.",
+            )
+        target.check(count=count, force=force)
+        return target
+
+    def naming(self, job: Job, *, prompt: str = "", source: str = "") -> Naming:
+        """
+        What the names of a job's files are made of.
+        """
+        from datetime import datetime
+
+        from krea_cli.jobs.targets import Naming
+
+        now = datetime.fromtimestamp(self.clock.wall()).astimezone()
+        return Naming(
+            now=now, model=job.model or "", prompt=prompt, source=source, seed=job.seed
+        )
+
+    def submission(self, *, inline: bool) -> Submission:
+        """
+        The way to the service for paid requests; images go *inline* or are uploaded.
+        """
+        from krea_cli.jobs.submission import Submission
+        from krea_cli.jobs.uploads import Uploads, inline_url_of
+
+        uploads = Uploads(self.client, self.fetcher, self.images, self.journal)
+        return Submission(
+            self.client,
+            self.journal,
+            self.clock,
+            url_of=inline_url_of if inline else uploads.url_of,
+            fresh_url_of=None if inline else uploads.fresh_url_of,
+        )
+
+    def results(self, target: Target, *, force: bool) -> Results:
+        """
+        The way of results to *target*.
+        """
+        from krea_cli.jobs.results import Results
+
+        return Results(
+            self.fetcher,
+            self.clock,
+            target,
+            force=force,
+            send=self.out.stdout.send,
+        )
+
+    def select(self, arguments: Sequence[str] | None) -> list[str]:
+        """
+        The job ids that the arguments mean, as `jobs.selection.select`.
+        """
+        from krea_cli.jobs.selection import select
+
+        return select(arguments or (), lambda: self.journal)
+
+    def look(self, job_id: str, *, deadline: float | None = None) -> Job:
+        """
+        The job as it is now, with what the journal knows of it.
+
+        Raises:
+            UnknownJobError: the service has no such job.
+        """
+        return self.described(self.client.job(job_id, deadline=deadline))
+
+    def described(self, job: Job) -> Job:
+        """
+        The job with what only the journal knows: its model, its seed, its files.
+        """
+        return self.journal.described(job) if self._has_journal else job
+
+    def ended(self, job: Job) -> None:
+        """
+        Keep in the journal how a job ended, if it knows the job.
+        """
+        if self._has_journal:
+            self.journal.ended(job)
+
+    @property
+    def _has_journal(self) -> bool:
+        # Where there is none yet, sqlite3 need not be loaded to find that out.
+        return (self.folders.state / "journal.db").exists()
+
+    def command(self, name: str, *words: str) -> str:
+        """
+        The command to paste that goes on with a job, at the same service.
+        """
+        import shlex
+
+        flags = ["--sandbox"] if self.flags.sandbox else []
+        if self.flags.api_url:
+            flags += ["--api-url", self.flags.api_url]
+        return shlex.join(["krea", name, *words, *flags])

@@ -1,0 +1,169 @@
+"""
+What is outside of a run: flags, environment, settings, standard streams, the clock.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, TextIO
+
+from krea_cli.clock import Clock
+from krea_cli.errors import ConfigError, UsageError
+from krea_cli.output.choice import Output, choose
+from krea_cli.output.streams import Stream, standard
+
+if TYPE_CHECKING:
+    from krea_cli.config.paths import Folders
+    from krea_cli.config.settings import Resolved, Settings
+
+
+class Flags(NamedTuple):
+    """
+    The options that every command has.
+    """
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    color: str | None = None
+    api_url: str | None = None
+    sandbox: bool = False
+
+
+class World:
+    """
+    *env*, *streams*, *stdin* and *clock* are the real ones; a test gives its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        env: Mapping[str, str] | None = None,
+        streams: tuple[Stream, Stream] | None = None,
+        stdin: TextIO | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.env = os.environ if env is None else env
+        self.clock = clock or Clock()
+        self.flags = Flags()
+        # Jobs that are paid for and not yet collected, for whoever must say so.
+        self.pending: list[str] = []
+        self._streams = streams or standard()
+        self._stdin = stdin
+        self._stdin_user: str | None = None
+        self._closing: list[Callable[[], None]] = []
+        self.out = self._choose(self.flags)
+
+    def configure(self, flags: Flags) -> None:
+        """
+        Raises:
+            UsageError: two flags contradict each other.
+        """
+        self.flags = flags
+        # Before anything can fail: errors have a form, too.
+        self.out = self._choose(flags)
+        if flags.sandbox and flags.api_url:
+            raise UsageError("--sandbox and --api-url are two different services.")
+        if flags.color is None:
+            # Broken settings are told by the command that uses them: one of them is
+            # the command that mends them.
+            with suppress(ConfigError):
+                self.out = self._choose(flags, self.settings.color)
+
+    def _choose(self, flags: Flags, color: str | None = None) -> Output:
+        return choose(
+            self._streams,
+            self.env,
+            self.clock.now,
+            json=flags.json,
+            quiet=flags.quiet,
+            color=color or flags.color or "auto",
+        )
+
+    @cached_property
+    def folders(self) -> Folders:
+        from krea_cli.config.paths import folders
+
+        return folders(self.env)
+
+    @cached_property
+    def resolved(self) -> Resolved:
+        from krea_cli.config import file, settings
+
+        flags = settings.from_flags(
+            api_url=self.flags.api_url,
+            sandbox=self.flags.sandbox or None,
+            color=self.flags.color,
+        )
+        kept = file.read(self.folders.config_file)
+        return settings.resolve([flags, settings.from_env(self.env), kept])
+
+    @property
+    def settings(self) -> Settings:
+        return self.resolved.settings
+
+    @property
+    def origin(self) -> str:
+        from krea_cli.config import url
+
+        return url.origin(self.settings.api_url)
+
+    @property
+    def service(self) -> str:
+        """
+        What jobs are counted by: the sandbox is one service, whatever its port.
+        """
+        return "sandbox" if self.settings.sandbox else self.origin
+
+    @property
+    def stdin(self) -> TextIO:
+        """
+        Raises:
+            UsageError: standard input is closed.
+        """
+        stdin = self._stdin or sys.stdin
+        if stdin is None:
+            raise UsageError("Standard input is closed.")
+        return stdin
+
+    def claim_stdin(self, user: str) -> TextIO:
+        """
+        Standard input, for one *user* in a run.
+
+        Raises:
+            UsageError: it was claimed already.
+        """
+        if self._stdin_user is not None:
+            raise UsageError(
+                f"Standard input cannot be both {self._stdin_user} and {user}."
+            )
+        self._stdin_user = user
+        return self.stdin
+
+    @property
+    def is_interactive(self) -> bool:
+        """
+        Whether somebody is there to be asked (hazard S8).
+        """
+        asks = self.out.stderr.is_terminal and not self.env.get("CI")
+        return asks and self.stdin.isatty()
+
+    def ask_secret(self, prompt: str) -> str:
+        from getpass import getpass
+
+        try:
+            return getpass(prompt, self.out.stderr.file)
+        except EOFError:
+            return ""
+
+    def log(self, text: str) -> None:
+        if self.flags.verbose:
+            self.out.note(text)
+
+    def close(self) -> None:
+        while self._closing:
+            self._closing.pop()()

@@ -1,0 +1,145 @@
+"""
+What every command may rely on in the catalogue that krea comes with.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+import krea_cli.catalogue.lookup as lookup_module
+from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.catalogue.openapi import dumps
+
+PATH = Path(lookup_module.__file__).with_name("models.json")
+CATALOGUE = Catalogue.bundled()
+
+
+def schemas_in(schema):
+    yield schema
+    for field in schema.get("properties", {}).values():
+        yield from schemas_in(field)
+    if "items" in schema:
+        yield from schemas_in(schema["items"])
+    for form in ("anyOf", "oneOf"):
+        for branch in schema.get(form, ()):
+            yield from schemas_in(branch)
+
+
+def test_kinds_are_complete():
+    """
+    All 119 models are there, by kind.
+    """
+    assert {"image": 38, "video": 48, "enhance": 18, "3d": 10, "audio": 5} == Counter(
+        model.kind for model in CATALOGUE.models
+    )
+
+
+def test_file_is_as_the_program_writes_it():
+    """
+    The file is in the form that a rebuild gives, so that a diff shows only changes.
+    """
+    text = PATH.read_text(encoding="ascii")
+
+    assert dumps(json.loads(text)) == text
+
+
+def test_every_schema_is_closed_and_valid():
+    """
+    Each body is a closed object by a valid draft 2020-12 schema, and what it requires
+    is one of its fields.
+    """
+    for model in CATALOGUE.models:
+        Draft202012Validator.check_schema(model.schema)
+
+        assert "object" == model.schema["type"], model.path
+        assert model.schema["additionalProperties"] is False, model.path
+        assert set(model.required) <= model.fields.keys(), model.path
+
+
+def test_no_schema_uses_what_is_not_checked():
+    """
+    A keyword that faults() does not know would let a bad request through.
+    """
+    known = {
+        "type", "enum", "const", "default", "minimum", "maximum", "exclusiveMinimum",
+        "minLength", "maxLength", "pattern", "format", "items", "properties",
+        "required", "minItems", "maxItems", "anyOf", "oneOf", "additionalProperties",
+        "deprecated",
+    }  # fmt: skip
+    used = {
+        keyword
+        for model in CATALOGUE.models
+        for schema in schemas_in(model.schema)
+        for keyword in schema
+    }
+
+    assert set() == used - known
+
+
+def test_aliases_lead_from_old_names_to_fields():
+    """
+    A renamed field is sent under a name that the model has, never under the old one.
+    """
+    aliases = [
+        (model, old, new)
+        for model in CATALOGUE.models
+        for old, new in model.aliases.items()
+    ]
+
+    assert aliases
+    for model, old, new in aliases:
+        assert new in model.fields, (model.path, new)
+        assert old not in model.fields, (model.path, old)
+    pro = CATALOGUE["image/google/nano-banana-pro"]
+    assert {"imageUrls": "image_urls", "aspectRatio": "aspect_ratio"} == pro.aliases
+
+
+def test_prices_are_dated_amounts():
+    """
+    A known price is a positive amount in USD with the date it was read.
+    """
+    priced = [model for model in CATALOGUE.models if model.prices]
+
+    assert 27 == len(priced)
+    for model in priced:
+        assert all(0 < point.amount < 100 for point in model.prices), model.path
+        assert re.fullmatch(r"2026-\d\d(-\d\d)?", model.price_date), model.path
+    pro = CATALOGUE["image/google/nano-banana-pro"]
+    assert {"1K": 0.15, "2K": 0.15, "4K": 0.3} == {
+        point.dimensions["resolution"]: point.amount for point in pro.prices
+    }
+    assert not pro.prices_incomplete
+    assert CATALOGUE["image/luma/uni-1"].prices_incomplete
+
+
+def test_ids_are_unique():
+    """
+    "vendor/model" means one model, without its kind.
+    """
+    assert 119 == len({model.id for model in CATALOGUE.models})
+
+
+def test_deprecated_models_are_marked():
+    """
+    Models that are gone from the service's newest list are marked.
+    """
+    marked = {model.id for model in CATALOGUE.models if model.deprecated}
+
+    assert 11 == len(marked)
+    assert "google/imagen-4" in marked
+    assert "google/nano-banana-pro" not in marked
+
+
+@pytest.mark.parametrize("path", ["image/google", "google/nano-banana-pro", ""])
+def test_part_of_a_path_is_no_key(path):
+    """
+    catalogue[path] takes the whole path only; names are for find().
+    """
+    with pytest.raises(KeyError):
+        CATALOGUE[path]

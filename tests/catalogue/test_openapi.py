@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from copy import deepcopy
+
+import pytest
+
+from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.catalogue.openapi import build, dumps
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "prompt": {"type": "string", "minLength": 3, "description": "What to draw."},
+        "default": {"type": "number", "x-note": "a field, not a keyword"},
+        "image_urls": {
+            "type": "array",
+            "items": {"type": "string", "format": "uri", "title": "URL"},
+            "maxItems": 2,
+        },
+        "start_image": {"anyOf": [{"type": "string", "title": "x"}, {"type": "null"}]},
+        "tag": {"type": "string", "pattern": "^[a-z]+$"},
+        "word": {"type": "string", "pattern": "^(?<name>\\p{L})$"},
+    },
+    "required": ["prompt"],
+    "additionalProperties": False,
+}
+OPERATION = {
+    "summary": "Cat 1",
+    "description": "Draws cats.",
+    "deprecated": True,
+    "x-krea-deprecated-field-aliases": [
+        {"from": "imageUrls", "to": "image_urls", "sunset_date": "2026-06-19"},
+        {"from": "styleImages", "to": "style_images", "sunset_date": "2026-06-19"},
+    ],
+    "requestBody": {"content": {"application/json": {"schema": SCHEMA}}},
+    "x-krea-pricing": {
+        "type": "fixed",
+        "currency": "USD",
+        "unit": "request",
+        "price_points": [
+            {"amount": 0.1, "dimensions": {"resolution": "1K"}},
+            {"amount": 0.2, "dimensions": {}},
+        ],
+        "as_of": "2026-09-20",
+        "incomplete": True,
+    },
+}
+ROUTE = "/generate/image/acme/cat-1"
+
+
+@pytest.fixture
+def spec():
+    return deepcopy(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "Krea API", "version": "v1"},
+            "paths": {
+                "/jobs": {"get": {}},
+                "/generate/{kind}/{vendor}/{model}": {"post": OPERATION},
+                "/generate/image/../cat": {"post": OPERATION},
+                "/generate/image/acme/listed": {"get": OPERATION},
+                ROUTE: {"post": OPERATION},
+            },
+        }
+    )
+
+
+def test_model_keeps_what_is_checked_and_drops_prose(spec):
+    """
+    Of a schema the checked keywords stay, at every depth; descriptions, extensions and
+    a pattern that Python cannot read go.  Field names are never taken for keywords.
+    """
+    schema = build(spec)["models"]["image/acme/cat-1"]["schema"]
+
+    assert {
+        "type": "object",
+        "properties": {
+            "prompt": {"type": "string", "minLength": 3},
+            "default": {"type": "number"},
+            "image_urls": {
+                "type": "array",
+                "items": {"type": "string", "format": "uri"},
+                "maxItems": 2,
+            },
+            "start_image": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            "tag": {"type": "string", "pattern": "^[a-z]+$"},
+            "word": {"type": "string"},
+        },
+        "required": ["prompt"],
+        "additionalProperties": False,
+    } == schema
+
+
+def test_only_post_routes_of_models_are_taken(spec):
+    """
+    Other routes, templates and paths that climb are no models.
+    """
+    assert ["image/acme/cat-1"] == list(build(spec)["models"])
+
+
+def test_catalogue_reads_what_build_made(spec):
+    """
+    Names, aliases of existing fields, prices and marks arrive in the Model.
+    """
+    catalogue = Catalogue(json.loads(dumps(build(spec))))
+    model = catalogue["image/acme/cat-1"]
+
+    assert {"version": "v1"} == catalogue.spec
+    assert ("Cat 1", "image", "acme/cat-1") == (model.name, model.kind, model.id)
+    assert {"imageUrls": "image_urls"} == model.aliases
+    assert [(0.1, {"resolution": "1K"}), (0.2, {})] == [
+        (point.amount, point.dimensions) for point in model.prices
+    ]
+    assert ("2026-09-20", True, True) == (
+        model.price_date,
+        model.prices_incomplete,
+        model.deprecated,
+    )
+
+
+@pytest.mark.parametrize("change", [{"currency": "EUR"}, {"unit": "second"}])
+def test_price_in_other_terms_is_unknown(spec, change):
+    """
+    A price that is not USD for a request must never be shown as one.
+    """
+    spec["paths"][ROUTE]["post"]["x-krea-pricing"].update(change)
+    model = Catalogue(build(spec))["image/acme/cat-1"]
+
+    assert ((), None, False) == (
+        model.prices,
+        model.price_date,
+        model.prices_incomplete,
+    )
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"paths": {}}, {"paths": None}, {"paths": {"/jobs": {}}}]
+)
+def test_document_without_models_is_refused(document):
+    """
+    A refresh never replaces the catalogue by an empty one.
+    """
+    with pytest.raises(ValueError, match="no POST /generate"):
+        build(document)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"additionalProperties": True},
+        {"type": "array"},
+        {"properties": {}},
+        {"properties": None},
+    ],
+)
+def test_model_without_closed_schema_is_refused(spec, change):
+    """
+    What cannot be checked is not taken, and the error names the model.
+    """
+    body = spec["paths"][ROUTE]["post"]["requestBody"]["content"]["application/json"]
+    body["schema"].update(change)
+
+    with pytest.raises(ValueError, match=r"image/acme/cat-1 has no closed object"):
+        build(spec)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"x-krea-deprecated-field-aliases": [{"from": "imageUrls"}]},
+        {"x-krea-deprecated-field-aliases": ["imageUrls"]},
+        {
+            "x-krea-pricing": {
+                "currency": "USD",
+                "unit": "request",
+                "price_points": [{"dimensions": {}}],
+            }
+        },
+    ],
+)
+def test_model_of_another_form_is_refused_by_name(spec, change):
+    """
+    A document of another form is a ValueError that names the model, never a bug.
+    """
+    spec["paths"][ROUTE]["post"].update(change)
+
+    with pytest.raises(ValueError, match=r"image/acme/cat-1 is described in another"):
+        build(spec)
+
+
+def test_program_writes_one_model_a_line(spec, tmp_path):
+    """
+    `python -m krea_cli.catalogue.openapi SPEC` prints the document, one model a line.
+    """
+    spec["paths"]["/generate/3d/acme/cube"] = spec["paths"][ROUTE]
+    path = tmp_path / "openapi.json"
+    path.write_text(json.dumps(spec))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "krea_cli.catalogue.openapi", str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert build(spec) == json.loads(done.stdout)
+    head, first, second, tail = done.stdout.splitlines()
+    assert head.startswith('{"format":1,"spec":{"version":"v1"}')
+    assert first.startswith('"image/acme/cat-1":{"name":"Cat 1"')
+    assert second.startswith('"3d/acme/cube":{')
+    assert "}}" == tail

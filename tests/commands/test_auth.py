@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from config.backends import Failing, Forgetful, Memory
+from config.sessions import FakeSession, Stdin
+
+from krea_cli.commands.auth import login, logout, status
+from krea_cli.errors import (
+    KeyringError,
+    NoTokenError,
+    TokenRejectedError,
+    UsageError,
+)
+
+CANARY = "5c1f2b7e:canary-T0ken-9d8c"
+ITEM = ("krea-cli", "https://api.krea.ai")
+
+
+@pytest.fixture
+def session(tmp_path):
+    return lambda **more: FakeSession.at(tmp_path, **more)
+
+
+def told(session):
+    """
+    The one result as JSON; with it goes the check that nothing tells the token.
+    """
+    [result] = session.out.results
+    assert CANARY not in json.dumps([result.as_json(), result.plain, session.out.notes])
+    assert CANARY not in repr(result)
+    return result.as_json()
+
+
+def test_login_reads_standard_input_and_verifies_before_it_stores(session):
+    """
+    One token from a pipe, one free request with it, one item in the keyring.
+    """
+    run = session(stdin=Stdin(f"{CANARY}\n"))
+
+    login(run)
+
+    assert [CANARY, 1] == run.calls
+    assert {ITEM: CANARY} == run.backend.items
+    assert {
+        "source": "keyring",
+        "shadows": (),
+        "origin": "https://api.krea.ai",
+        "backend": "config.backends.Memory",
+        "keyring_config": None,
+        "problem": None,
+    } == told(run)
+    assert ["Token stored for https://api.krea.ai in the keyring."] == run.out.notes
+
+
+def test_login_asks_a_person(session):
+    """
+    In a terminal the token is asked for, without echo, and standard input is left.
+    """
+    run = session(typed=CANARY, stdin=Stdin("other-token"))
+
+    login(run, no_verify=True)
+
+    assert ["Krea API token: "] == run.calls
+    assert {ITEM: CANARY} == run.backend.items
+
+
+def test_login_never_reads_a_terminal_that_would_echo(session):
+    """
+    Where nobody can be asked, but input is a terminal, the token has to be piped.
+    """
+    terminal = Stdin(CANARY)
+    terminal.is_terminal = True
+
+    with pytest.raises(UsageError, match="cannot be asked"):
+        login(session(stdin=terminal))
+
+
+@pytest.mark.parametrize("text", ["", "\n", "a b c d e f", "short"])
+def test_login_refuses_what_is_no_token(session, text):
+    """
+    Nothing is sent and nothing stored.
+    """
+    run = session(stdin=Stdin(text))
+
+    with pytest.raises(NoTokenError, match="standard input"):
+        login(run)
+
+    assert [] == run.calls + run.backend.calls
+
+
+def test_login_does_not_store_a_rejected_token(session):
+    """
+    What the service does not accept does not replace what was stored.
+    """
+    run = session(stdin=Stdin(CANARY), rejects=TokenRejectedError("no"))
+
+    with pytest.raises(TokenRejectedError):
+        login(run)
+
+    assert [] == run.backend.calls
+
+
+def test_login_without_verifying_sends_nothing(session):
+    """
+    --no-verify is for a place without a network.
+    """
+    run = session(stdin=Stdin(CANARY), rejects=TokenRejectedError("no"))
+
+    login(run, no_verify=True)
+
+    assert [] == run.calls
+    assert {ITEM: CANARY} == run.backend.items
+
+
+def test_login_tells_the_variable_that_hides_the_stored_token(session):
+    """
+    A stored token that will not be used is told at once.
+    """
+    run = session(stdin=Stdin(CANARY), env={"KREA_API_KEY": "another-token"})
+
+    login(run)
+
+    assert ["KREA_API_KEY is set and is used instead of it."] == run.out.warnings
+    assert ("KREA_API_KEY", ("keyring",)) == (
+        told(run)["source"],
+        told(run)["shadows"],
+    )
+
+
+def test_login_fails_when_the_keyring_forgets(session):
+    """
+    A login that did not last is no success (hazard C4).
+    """
+    run = session(stdin=Stdin(CANARY), backend=Forgetful())
+
+    with pytest.raises(KeyringError, match="lost it"):
+        login(run)
+
+    assert [] == run.out.results
+
+
+def test_logout_removes_the_token(session):
+    """
+    The item is gone, and the result says that no token is left.
+    """
+    run = session()
+    run.backend.items[ITEM] = CANARY
+
+    logout(run)
+
+    assert {} == run.backend.items
+    assert told(run)["source"] is None
+    assert ["Token removed for https://api.krea.ai in the keyring."] == run.out.notes
+
+
+def test_logout_without_a_token_is_no_error(session):
+    """
+    It says that there was none, and which variable still has one.
+    """
+    run = session(env={"KREA_API_TOKEN": "another-token"})
+
+    logout(run)
+
+    assert "KREA_API_TOKEN" == told(run)["source"]
+    assert ["There was no token for https://api.krea.ai in the keyring."] == (
+        run.out.notes
+    )
+    assert ["KREA_API_TOKEN is still set and is used."] == run.out.warnings
+
+
+def test_status_names_source_shadows_and_backend(session):
+    """
+    Where the token comes from, what that hides, and which class keeps it (hazard C5).
+    """
+    env = {"KREA_API_KEY": CANARY, "KREA_API_TOKEN": CANARY}
+    run = session(env=env)
+    run.backend.items[ITEM] = CANARY
+
+    status(run)
+
+    said = told(run)
+    assert (
+        "KREA_API_KEY",
+        ("KREA_API_TOKEN", "keyring"),
+        "config.backends.Memory",
+    ) == (
+        said["source"],
+        said["shadows"],
+        said["backend"],
+    )
+    assert ["get"] == run.backend.calls
+
+
+def test_status_without_a_token_tells_it_and_fails(session):
+    """
+    The result is told all the same, then the command ends with the error.
+    """
+    run = session(env={"KREA_API_KEY": ""})
+
+    with pytest.raises(NoTokenError, match="KREA_API_KEY is set but empty"):
+        status(run)
+
+    assert told(run)["source"] is None
+
+
+@pytest.mark.parametrize(
+    ("env", "ends"), [({}, True), ({"KREA_API_KEY": CANARY}, False)]
+)
+def test_status_tells_trouble_with_the_keyring(session, env, ends):
+    """
+    A keyring that fails is an error only when the token was to come from it.
+    """
+    run = session(env=env, backend=Failing())
+
+    if ends:
+        with pytest.raises(KeyringError):
+            status(run)
+    else:
+        status(run)
+
+    assert "(config.backends.Failing) failed: OSError" in told(run)["problem"]
+
+
+def test_status_in_the_sandbox_needs_no_token(session):
+    """
+    The keyring is not asked.
+    """
+    run = session(env={"KREA_SANDBOX": "1"}, backend=Failing())
+
+    status(run)
+
+    assert ("sandbox", None) == (told(run)["source"], told(run)["backend"])
+    assert ["The sandbox needs no token."] == run.out.notes
+
+
+@pytest.mark.parametrize("command", [login, logout])
+def test_sandbox_keeps_no_token(session, command):
+    """
+    There is nothing to store or to remove for the sandbox.
+    """
+    run = session(env={"KREA_SANDBOX": "1"}, backend=Memory())
+
+    with pytest.raises(UsageError, match="sandbox needs no token"):
+        command(run)
+
+    assert [] == run.backend.calls

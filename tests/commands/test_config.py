@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import pytest
+from config.processes import Krea
+from config.sessions import FakeSession
+
+from krea_cli.commands.config import get, list_settings, path, set_value, unset
+from krea_cli.config.settings import KEYS
+from krea_cli.errors import ConfigError, UsageError
+
+
+@pytest.fixture
+def session(tmp_path):
+    return lambda **env: FakeSession.at(tmp_path, env=env)
+
+
+def told(session):
+    return [result.as_json() for result in session.out.results]
+
+
+def test_list_shows_every_setting_with_its_source(session):
+    """
+    In the order of the documents, defaults too.
+    """
+    run = session(KREA_TIMEOUT="10m")
+
+    list_settings(run)
+
+    assert list(KEYS) == [row["key"] for row in told(run)]
+    assert {"key": "timeout", "value": 600.0, "source": "KREA_TIMEOUT"} in told(run)
+    assert {"key": "output", "value": None, "source": "default"} in told(run)
+
+
+@pytest.mark.parametrize(
+    ("key", "plain"),
+    [("model", ["google/nano-banana-pro"]), ("output", []), ("sandbox", ["false"])],
+)
+def test_get_is_the_value_alone(session, key, plain):
+    """
+    A script takes it as it is; a setting without a value is nothing.
+    """
+    run = session()
+
+    get(run, key)
+
+    assert plain == run.out.results[0].plain
+    assert [key] == [row["key"] for row in told(run)]
+
+
+def test_set_is_in_force_afterwards(session):
+    """
+    The file has it, and the next command reads it.
+    """
+    run = session()
+    file = str(run.folders.config_file)
+
+    set_value(run, "timeout", "10m")
+
+    assert [{"key": "timeout", "value": 600.0, "source": file}] == told(run)
+    assert (600.0, file) == (run.settings.timeout, run.resolved.sources["timeout"])
+    assert [] == run.out.warnings
+
+
+def test_set_tells_the_variable_that_wins(session):
+    """
+    A value that will not be used is told at once.
+    """
+    run = session(KREA_MODEL="a/env")
+
+    set_value(run, "model", "a/file")
+
+    assert [{"key": "model", "value": "a/env", "source": "KREA_MODEL"}] == told(run)
+    assert ["KREA_MODEL is set and wins over the file."] == run.out.warnings
+
+
+def test_unset_falls_back(session):
+    """
+    The default is in force again; unsetting once more is no error.
+    """
+    run = session()
+    set_value(run, "color", "never")
+    run.out.results.clear()
+
+    unset(run, "color")
+    unset(run, "color")
+
+    assert [{"key": "color", "value": "auto", "source": "default"}] * 2 == told(run)
+    assert [f"color was not set in {run.folders.config_file}."] == run.out.notes
+
+
+def test_bad_file_can_be_mended(session):
+    """
+    set, unset and path work while the file has a mistake that stops the others.
+    """
+    run = session()
+    run.folders.config.mkdir()
+    run.folders.config_file.write_text('timout = 5\ntimeout = "soon"\n')
+
+    with pytest.raises(ConfigError, match="timout"):
+        list_settings(run)
+    path(run)
+    unset(run, "timout")
+    set_value(run, "timeout", "5s")
+    list_settings(run)
+
+    assert 5.0 == run.settings.timeout
+
+
+def test_bad_file_is_mended_as_its_error_says(tmp_path):
+    """
+    The hint of the error is a command that works.
+    """
+    krea = Krea(tmp_path / "home")
+    file = tmp_path / "home" / "config" / "config.toml"
+    file.parent.mkdir()
+    file.write_text('timout = 5\nmodel = "a/b"\n')
+
+    before = krea.run("config", "list")
+    mended = krea.run("config", "unset", "timout")
+    after = krea.run("config", "list")
+
+    assert 2 == before.code
+    assert "hint: Run: krea config unset timout" in before.stderr
+    assert (0, 0) == (mended.code, after.code), mended.said
+    assert 'model = "a/b"\n' == file.read_text()
+
+
+def test_nothing_is_read_from_the_current_folder(tmp_path):
+    """
+    Files in a cloned repository do not choose where the token goes (hazard C20).
+    """
+    for name in (".env", "config.toml", "krea.toml", ".krea.toml", ".netrc"):
+        (tmp_path / name).write_text(
+            'KREA_API_URL=https://evil.test\napi_url = "https://evil.test"\n'
+        )
+
+    ran = Krea(tmp_path / "home", cwd=tmp_path).run("config", "get", "api_url")
+
+    assert "https://api.krea.ai\n" == ran.stdout, ran.said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [get, unset, lambda session, key: set_value(session, key, "x")],
+    ids=["get", "unset", "set"],
+)
+def test_unknown_key_names_the_nearest(session, command):
+    """
+    A mistyped setting is exit 2 with the right name.
+    """
+    with pytest.raises(UsageError) as caught:
+        command(session(), "modle")
+
+    assert "Did you mean model?" == caught.value.hint
+
+
+def test_path_is_told_before_the_file_exists(session):
+    """
+    Where it is, or would be; nothing is made.
+    """
+    run = session()
+    file = run.folders.config_file
+
+    path(run)
+
+    assert [{"path": str(file), "exists": False}] == told(run)
+    assert [str(file)] == run.out.results[0].plain
+    assert not file.parent.exists()

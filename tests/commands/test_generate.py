@@ -1,0 +1,344 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+from service import TOKEN, answer, html, job, reset, reset_after
+
+ROUTE = "POST /generate/"
+EDIT = ("generate", "a watercolour", "-o", "out.png", "-i")
+
+
+def test_edits_a_photo_with_a_token(logged_in, service, photo):
+    """
+    The photo is uploaded, one job is paid for, its picture saved; standard output has
+    the path alone.
+    """
+    result = logged_in(*EDIT, photo)
+
+    assert (0, "out.png\n") == (result.code, result.out)
+    assert 1 == service.bills
+    with Image.open("out.png") as picture:
+        assert "PNG" == picture.format
+
+
+def test_the_token_goes_to_the_api_and_not_to_the_result(logged_in, service, photo):
+    """
+    Every API route gets the token; the download of the result has no credential.
+    """
+    logged_in(*EDIT, photo)
+
+    api = [one for one in service.seen if not one.path.startswith("/results")]
+    [result] = service.requests("GET /results")
+
+    assert {f"Bearer {TOKEN}"} == {one.headers.get("Authorization") for one in api}
+    assert not [value for value in result.headers.values() if TOKEN in value]
+
+
+def test_json_is_the_whole_job(logged_in, photo):
+    """
+    One object on standard output, with every key of the contract; nothing else.
+    """
+    result = logged_in(*EDIT, photo, "--json")
+
+    told = json.loads(result.out)
+    [file] = told["files"]
+
+    assert "" == result.err
+    assert [
+        "job_id",
+        "status",
+        "model",
+        "created_at",
+        "completed_at",
+        "urls",
+        "files",
+        "cost_usd",
+        "seed",
+        "error",
+    ] == list(told)
+    assert ("completed", "google/nano-banana-pro") == (told["status"], told["model"])
+    assert ("out.png", "image/png") == (file["path"], file["media_type"])
+
+
+def test_no_wait_tells_the_job_id_and_how_to_collect_it(logged_in, service):
+    """
+    Nothing is waited for or saved: a pipe gets the id, a person the command, too.
+    """
+    plain = logged_in("generate", "a cat", "--no-wait")
+    logged_in.is_terminal = True
+    human = logged_in("generate", "a cat", "--no-wait")
+
+    [second, first] = service.store.jobs()
+
+    assert (0, f"{first.job_id}\n") == (plain.code, plain.out)
+    assert f"krea wait {second.job_id} -o ." in human.out
+
+
+def test_no_download_tells_the_urls(logged_in, service):
+    """
+    The result stays on the service.
+    """
+    result = logged_in("generate", "a cat", "--no-download")
+
+    assert result.out.startswith(f"{service.url}/results/")
+    assert [] == service.requests("GET /results")
+
+
+def test_count_makes_so_many_jobs_of_one_upload(logged_in, service, photo):
+    """
+    Three jobs, one upload, three files with an index.
+    """
+    result = logged_in(*EDIT, photo, "-n", "3")
+
+    assert "out-1.png\nout-2.png\nout-3.png\n" == result.out
+    assert (3, 1) == (service.bills, len(service.requests("POST /assets")))
+
+
+def test_an_image_is_uploaded_once_in_a_day(logged_in, service, photo):
+    """
+    A second run sends the URL of the first upload again.
+    """
+    logged_in(*EDIT, photo)
+    result = logged_in("generate", "a sketch", "-i", photo, "-o", "second.png")
+
+    assert 0 == result.code
+    assert 1 == len(service.requests("POST /assets"))
+
+
+def test_the_upload_has_a_neutral_name_and_its_real_type(logged_in, service, photo):
+    """
+    The file's own name does not leave the machine, nor does a wrong ending count.
+    """
+    renamed = photo.rename(photo.with_name("my secret.png"))
+
+    logged_in(*EDIT, renamed)
+    [upload] = service.store.folder.joinpath("uploads").glob("*.json")
+
+    assert "image/jpeg" == json.loads(upload.read_text())["mime_type"]
+
+
+def test_inline_sends_the_image_in_the_request(logged_in, service, photo):
+    """
+    No upload; the request has the picture as a data URI.
+    """
+    result = logged_in(*EDIT, photo, "--inline")
+
+    assert 0 == result.code
+    assert [] == service.requests("POST /assets")
+
+
+def test_the_guides_own_request_works(logged_in, service):
+    """
+    A camelCase name of the old API is renamed, with a warning.
+    """
+    urls = json.dumps(["https://s.krea.ai/logo-icon-black.jpg"])
+
+    result = logged_in("generate", "a logo", "-p", f"imageUrls:={urls}", "-o", "a.png")
+
+    assert 0 == result.code
+    assert "warning: imageUrls is the old name of the field image_urls" in result.err
+
+
+def test_a_refused_url_is_uploaded_and_sent_again(logged_in, service, photo):
+    """
+    The service does not take the URL of a known upload: it is uploaded anew, and the
+    second request, which is the first that was accepted, is the only one paid for.
+    """
+    service.faults[ROUTE] = [answer(422, {"error": "Invalid asset URL"})]
+
+    result = logged_in(*EDIT, photo)
+
+    assert 0 == result.code
+    assert (2, 1) == (len(service.requests(ROUTE)), service.bills)
+
+
+def test_dry_run_sends_nothing(krea, photo):
+    """
+    The request is shown as it would be sent; no token, no network, no upload.
+    """
+    result = krea("generate", "a cat", "-i", photo, "--dry-run", "--json")
+
+    told = json.loads(result.out)
+
+    assert 0 == result.code
+    assert "https://api.krea.ai/generate/image/google/nano-banana-pro" == told["url"]
+    assert {
+        "prompt": "a cat",
+        "image_urls": [f"(upload of {photo})"],
+    } == told["body"]
+
+
+def test_parameters_are_converted_by_the_schema(krea):
+    """
+    A prompt that looks like a number stays text; a number field becomes a number.
+    """
+    words = ("-p", "width=512", "-p", "prompt=123", "--dry-run", "--json")
+
+    told = json.loads(krea("generate", *words).out)
+
+    assert {"width": 512, "prompt": "123"} == told["body"]
+
+
+def test_webhook_is_a_header(logged_in, service):
+    """
+    --webhook goes as X-Webhook-URL.
+    """
+    logged_in("generate", "a cat", "--webhook", "https://example.com/hook", "--no-wait")
+
+    [sent] = service.requests(ROUTE)
+
+    assert "https://example.com/hook" == sent.headers["X-Webhook-URL"]
+
+
+def test_prompt_from_standard_input_and_from_a_file(krea, tmp_path):
+    """
+    "-" and --prompt-file give the same prompt, without its final line break.
+    """
+    krea.stdin = b"two\nlines\n"
+    file = tmp_path / "prompt.txt"
+    file.write_bytes(krea.stdin)
+
+    piped = krea("generate", "-", "--dry-run", "--json")
+    filed = krea("generate", "--prompt-file", file, "--dry-run", "--json")
+
+    assert "two\nlines" == json.loads(piped.out)["body"]["prompt"]
+    assert piped.out == filed.out
+
+
+def test_a_failed_job_is_told_and_is_exit_3(logged_in, service):
+    """
+    The job is on standard output, its reason on standard error; nothing is saved.
+    """
+    error = {"code": "nsfw", "message": "The prompt was refused"}
+    service.faults["GET /jobs/"] = [job(status="failed", error=error)]
+
+    result = logged_in("generate", "a cat", "--json")
+
+    assert 3 == result.code
+    assert "failed" == json.loads(result.out)["status"]
+    assert "The prompt was refused" in json.loads(result.err)["error"]["message"]
+
+
+def test_completed_without_urls_is_exit_3_and_names_the_filter(logged_in, service):
+    """
+    A silent refusal is no success.
+    """
+    service.faults["GET /jobs/"] = [job(status="completed", result={})]
+
+    result = logged_in("generate", "a cat")
+
+    assert 3 == result.code
+    assert "content filter" in result.err
+
+
+def test_a_cancelled_job_is_exit_10(logged_in, service):
+    """
+    Cancelled is neither done nor failed.
+    """
+    service.faults["GET /jobs/"] = [job(status="canceled")]
+
+    assert 10 == logged_in("generate", "a cat").code
+
+
+def test_some_of_several_is_exit_9(logged_in, service):
+    """
+    What succeeded is saved and told; the code says that not all did.
+    """
+    service.faults["GET /jobs/"] = [job(status="failed"), None]
+
+    result = logged_in("generate", "a cat", "-n", "2", "-o", "out.png")
+
+    assert (9, 1) == (result.code, len(result.out.splitlines()))
+
+
+def test_the_time_limit_is_exit_8_with_the_command_that_goes_on(logged_in, service):
+    """
+    The job is kept, and the hint collects it without paying again.
+    """
+    service.faults["GET /jobs/"] = [job(status="queued")] * 9
+
+    result = logged_in("generate", "a cat", "--timeout", "10s", "-o", "out.png")
+    [made] = service.store.jobs()
+
+    assert 8 == result.code
+    assert f"krea wait {made.job_id} -o out.png" in result.err
+    service.faults.clear()
+    assert 0 == logged_in("wait", made.job_id, "-o", "out.png").code
+    assert 1 == service.bills
+
+
+def test_an_unknown_status_is_waited_on_and_quoted(logged_in, service):
+    """
+    A word that this version does not know is neither success nor failure.
+    """
+    service.faults["GET /jobs/"] = [job(status="dreaming")] * 9
+
+    result = logged_in("generate", "a cat", "--timeout", "10s")
+
+    assert 8 == result.code
+    assert "'dreaming'" in result.err
+
+
+@pytest.mark.parametrize("fault", [reset, reset_after, answer(503), html(200)])
+def test_a_lost_answer_is_exit_11_and_is_not_sent_again(logged_in, service, fault):
+    """
+    After the request left, nobody knows; the request is never repeated by itself.
+    """
+    service.faults[ROUTE] = [fault]
+
+    result = logged_in("generate", "a cat")
+
+    assert 11 == result.code
+    assert 1 == len(service.requests(ROUTE))
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, 4), (402, 5), (404, 2), (422, 2), (429, 6), (400, 2)]
+)
+def test_a_refusal_is_told_by_its_code(logged_in, service, status, code):
+    """
+    The service said no: one line with its reason, one request, nothing billed.
+    """
+    service.faults[ROUTE] = [answer(status, {"error": "because of it"})]
+
+    result = logged_in("generate", "a cat")
+
+    assert (code, 0) == (result.code, service.bills)
+    assert "because of it" in result.err
+    assert 1 == len(service.requests(ROUTE))
+
+
+def test_passing_trouble_while_waiting_is_no_failure(logged_in, service):
+    """
+    Resets, 5xx and HTML while polling are looked past.
+    """
+    service.faults["GET /jobs/"] = [reset, answer(502), html(502), answer(429)] * 2
+
+    assert 0 == logged_in("generate", "a cat").code
+
+
+def test_a_token_rejected_while_waiting_names_the_job(logged_in, service):
+    """
+    401 stops at once with exit 4; the job and the command for it are told.
+    """
+    service.faults["GET /jobs/"] = [answer(401, {"message": "Unauthorized"})]
+
+    result = logged_in("generate", "a cat")
+    [made] = service.store.jobs()
+
+    assert 4 == result.code
+    assert f"krea wait {made.job_id}" in result.err
+
+
+def test_the_token_is_never_echoed(logged_in, service):
+    """
+    A service that sends the token back does not get it on the screen.
+    """
+    service.faults[ROUTE] = [answer(422, {"error": f"bad {TOKEN}"})]
+
+    result = logged_in("generate", "a cat", "--json", "-v")
+
+    assert TOKEN not in result.err
+    assert "bad ***" in result.err

@@ -1,0 +1,102 @@
+"""
+A session for the commands that need no service: everything is given, all is recorded.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+
+from config.backends import Memory
+
+from krea_cli.config import file, settings, url
+from krea_cli.config.credentials import Credentials
+from krea_cli.config.paths import Folders
+
+
+class Stdin(io.StringIO):
+    """
+    A pipe, or a terminal.
+    """
+
+    is_terminal = False
+
+    def isatty(self):
+        return self.is_terminal
+
+
+@dataclass
+class Said:
+    """
+    What a command told: results for stdout, notes and warnings for stderr.
+    """
+
+    results: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+    warnings: list = field(default_factory=list)
+
+    def result(self, results):
+        self.results += results
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def warn(self, text):
+        self.warnings.append(text)
+
+
+@dataclass
+class FakeSession:
+    folders: Folders
+    env: dict = field(default_factory=dict)
+    backend: object = field(default_factory=Memory)
+    stdin: Stdin = field(default_factory=Stdin)
+    typed: str | None = None
+    rejects: Exception | None = None
+    out: Said = field(default_factory=Said)
+    calls: list = field(default_factory=list)
+
+    @classmethod
+    def at(cls, path, **more):
+        folders = Folders(
+            config=path / "config", state=path / "state", cache=path / "cache"
+        )
+        return cls(folders=folders, **more)
+
+    @property
+    def resolved(self):
+        return settings.resolve(
+            [settings.from_env(self.env), file.read(self.folders.config_file)]
+        )
+
+    @property
+    def settings(self):
+        return self.resolved.settings
+
+    @property
+    def origin(self):
+        return url.origin(self.settings.api_url)
+
+    @property
+    def credentials(self):
+        if self.__dict__.get("_credentials") is None:
+            self._credentials = Credentials(self.origin, load=lambda: self.backend)
+        return self._credentials
+
+    @property
+    def is_interactive(self):
+        return self.typed is not None
+
+    def ask_secret(self, prompt):
+        self.calls.append(prompt)
+        return self.typed
+
+    def connect(self, token):
+        self.calls.append(token.reveal())
+        return self
+
+    def jobs(self, *, limit):
+        self.calls.append(limit)
+        if self.rejects:
+            raise self.rejects
+        return []

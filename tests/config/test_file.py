@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from krea_cli.config import file
+from krea_cli.errors import ConfigError, StorageError, UsageError
+
+WRITTEN = """\
+# mine
+model = "a/b"   # the "good" one = best
+  'timeout' = 90
+
+color="never" # end"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "config" / "config.toml"
+
+
+@pytest.fixture
+def written(path):
+    path.parent.mkdir()
+    path.write_text(WRITTEN)
+    return path
+
+
+def test_missing_file_is_an_empty_layer(path):
+    """
+    Nobody needs a file; reading makes none.
+    """
+    assert {} == file.read(path)
+    assert not path.parent.exists()
+
+
+def test_values_carry_the_path(written):
+    """
+    Each value of the file says that it came from there.
+    """
+    layer = file.read(written)
+
+    assert {"model": "a/b", "timeout": 90, "color": "never"} == {
+        key: given.value for key, given in layer.items()
+    }
+    assert {str(written)} == {given.source for given in layer.values()}
+
+
+def test_byte_order_mark_is_no_error(path):
+    """
+    What an editor on Windows puts before the text does not make it unreadable.
+    """
+    path.parent.mkdir()
+    path.write_bytes(b'\xef\xbb\xbfmodel = "a/b"\r\n')
+
+    assert "a/b" == file.read(path)["model"].value
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'model = "a/b"\ntimeout 5\n', "line 2"),
+        (b"model = [", "not valid TOML"),
+        (b"timeout = " + b"9" * 5000, "not valid TOML"),
+        (b"a = " + b"[" * 100_000, "not valid TOML"),
+        (b'model = "\xff"', "not UTF-8"),
+        (b'timout = "5m"\n', "no setting 'timout'. Did you mean timeout?"),
+        (b"[model]\nname = 1\n[krea]\n", "no setting 'krea'"),
+    ],
+)
+def test_broken_file_is_an_error_that_names_it(path, content, said):
+    """
+    A file that cannot be meant as it stands is never silently ignored.
+    """
+    path.parent.mkdir()
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigError) as caught:
+        file.read(path)
+
+    assert str(path) in caught.value.message
+    assert said in caught.value.message
+
+
+def test_unreadable_file_is_an_error(path):
+    """
+    A folder in place of the file, as any file that cannot be read, is a ConfigError.
+    """
+    path.mkdir(parents=True)
+
+    with pytest.raises(ConfigError, match="cannot be read"):
+        file.read(path)
+
+
+def test_set_makes_file_and_folder_for_this_user_only(path):
+    """
+    The first setting makes config.toml with mode 0600 in a folder with 0700 (C18).
+    """
+    before = os.umask(0)
+    try:
+        file.set_key(path, "timeout", " 10m ")
+    finally:
+        os.umask(before)
+
+    assert 'timeout = "10m"\n' == path.read_text()
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+    assert 0o700 == stat.S_IMODE(path.parent.stat().st_mode)
+
+
+def test_set_changes_one_line_and_keeps_comments(written):
+    """
+    The other lines, and the comment beside the value, stay to the byte.
+    """
+    file.set_key(written, "model", "c/d")
+
+    assert WRITTEN.replace('"a/b"', '"c/d"') == written.read_text()
+
+
+def test_set_adds_a_line_at_the_end(written):
+    """
+    A setting that the file lacks comes last, on a line of its own.
+    """
+    file.set_key(written, "sandbox", "yes")
+
+    assert f"{WRITTEN}\nsandbox = true\n" == written.read_text()
+
+
+def test_unset_keeps_the_comment_beside_the_value(written):
+    """
+    The key goes, the user's words stay.
+    """
+    assert file.unset_key(written, "model")
+    assert file.unset_key(written, "timeout")
+    assert file.unset_key(written, "color")
+
+    assert '# mine\n# the "good" one = best\n\n# end' == written.read_text()
+
+
+def test_unset_of_what_is_not_there_changes_nothing(path):
+    """
+    It says so, and makes no file.
+    """
+    assert not file.unset_key(path, "model")
+
+    assert not path.parent.exists()
+
+
+def test_windows_line_ends_stay(path):
+    """
+    A file with CRLF keeps it on the lines that were there.
+    """
+    path.parent.mkdir()
+    path.write_bytes(b'model = "a/b" # x\r\ncolor = "auto"\r\n')
+
+    file.set_key(path, "model", "c/d")
+    file.unset_key(path, "color")
+
+    assert b'model = "c/d" # x\r\n' == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ('model = """\na/b"""\n', "model"),
+        ('output = """\nmodel = "x"\n"""\n', "model"),
+        ("[other]\nx = 1\n", "model"),
+    ],
+)
+def test_what_one_line_cannot_change_is_left_to_an_editor(path, content, key):
+    """
+    When other values would change with it, the file stays as it is.
+    """
+    path.parent.mkdir()
+    path.write_text(content)
+
+    with pytest.raises(ConfigError, match="cannot be changed"):
+        file.set_key(path, key, "c/d")
+
+    assert content == path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("timeout", "soon"),
+        ("api_url", "http://x.test"),
+        ("model", ""),
+        ("output", "\udcff.png"),
+        ("nope", "1"),
+    ],
+)
+def test_value_is_checked_before_anything_is_written(written, key, value):
+    """
+    What the next command would refuse does not get into the file.
+    """
+    with pytest.raises(UsageError):
+        file.set_key(written, key, value)
+
+    assert WRITTEN == written.read_text()
+
+
+def test_broken_file_is_not_touched(path):
+    """
+    In a file that is no TOML nothing can be changed safely.
+    """
+    path.parent.mkdir()
+    path.write_text("model = ")
+
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        file.set_key(path, "model", "c/d")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        file.unset_key(path, "model")
+
+    assert "model = " == path.read_text()
+
+
+def test_mistake_in_the_file_can_be_taken_out(path):
+    """
+    `config unset` mends a file whose key is no setting; one that is nowhere is unknown.
+    """
+    path.parent.mkdir()
+    path.write_text('timout = "5m"\n')
+
+    assert file.unset_key(path, "timout")
+    with pytest.raises(UsageError, match="no setting 'timout'"):
+        file.unset_key(path, "timout")
+
+    assert "" == path.read_text()
+
+
+def test_link_stays_a_link(written, tmp_path):
+    """
+    A file kept elsewhere is changed there, and the link to it is not replaced.
+    """
+    kept = tmp_path / "kept.toml"
+    written.rename(kept)
+    written.symlink_to(kept)
+
+    file.set_key(written, "model", "c/d")
+
+    assert written.is_symlink()
+    assert "c/d" == tomllib.loads(kept.read_text())["model"]
+
+
+def test_failure_leaves_no_part_behind(written, monkeypatch):
+    """
+    When the disk refuses, the old file stands and nothing lies beside it.
+    """
+
+    def refuse(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+
+    with pytest.raises(StorageError, match="No space left"):
+        file.set_key(written, "model", "c/d")
+
+    assert [written] == list(written.parent.iterdir())
+    assert WRITTEN == written.read_text()
+
+
+@given(
+    value=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
+        str.strip
+    )
+)
+def test_any_text_comes_back_as_it_was(tmp_path_factory, value):
+    """
+    Quotes, line breaks, control and foreign characters survive the file.
+    """
+    path = tmp_path_factory.mktemp("config") / "config.toml"
+    path.write_text(WRITTEN)
+
+    file.set_key(path, "output", value)
+    file.set_key(path, "output", value)
+
+    assert value == file.read(path)["output"].value
+    assert path.read_text("utf-8").startswith(WRITTEN)

@@ -1,0 +1,207 @@
+"""
+The program as tests run it: in-process with a clock that does not wait, or as a process
+of its own.  Nothing of the user's is read, and nothing leaves this machine.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+
+import pytest
+from PIL import Image, ImageDraw
+from service import TOKEN, Service
+
+from krea_cli.clock import Clock
+from krea_cli.main import main
+from krea_cli.output.streams import Stream
+from krea_cli.session import Session
+
+SYSTEM = ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "PYTHONPATH")
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+class FakeTime:
+    """
+    A clock that moves only when someone sleeps.
+    """
+
+    def __init__(self):
+        self.elapsed = 0.0
+        self.slept = []
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.elapsed += seconds
+
+    def wall(self):
+        return 1_790_000_000 + self.elapsed
+
+    @property
+    def clock(self):
+        return Clock(now=lambda: self.elapsed, sleep=self.sleep, wall=self.wall)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Pipe(io.TextIOWrapper):
+    def __init__(self):
+        super().__init__(io.BytesIO(), encoding="utf-8", errors="surrogateescape")
+
+    def getvalue(self):
+        self.flush()
+        return self.buffer.getvalue().decode("utf-8", "surrogateescape")
+
+
+@dataclass
+class Krea:
+    """
+    Runs command lines in-process; what it is given last is at hand in *session*.
+    """
+
+    env: dict
+    clock: Clock
+    is_terminal: bool = False
+    stdin: bytes = b""
+    session: Session | None = field(default=None, init=False)
+
+    def __call__(self, *argv, env=None):
+        out, err = (Terminal() if self.is_terminal else Pipe() for _ in range(2))
+        self.session = Session(
+            env={**self.env, **(env or {})},
+            streams=(Stream(out, "Standard output"), Stream(err, "Standard error")),
+            stdin=io.TextIOWrapper(io.BytesIO(self.stdin), encoding="utf-8"),
+            clock=self.clock,
+        )
+        code = main([str(word) for word in argv], self.session)
+        return Result(int(code), out.getvalue(), err.getvalue())
+
+
+@dataclass
+class Process:
+    """
+    Runs command lines as the user's shell does.
+    """
+
+    env: dict
+    cwd: object
+
+    def start(self, *argv, **options):
+        return subprocess.Popen(
+            [sys.executable, "-m", "krea_cli", *map(str, argv)],
+            env=self.env | options.pop("env", {}),
+            cwd=self.cwd,
+            stdin=options.pop("stdin", subprocess.DEVNULL),
+            stdout=options.pop("stdout", subprocess.PIPE),
+            stderr=options.pop("stderr", subprocess.PIPE),
+            **options,
+        )
+
+    def __call__(self, *argv, **options):
+        with self.start(*argv, **options) as process:
+            out, err = process.communicate(timeout=50)
+        return Result(process.returncode, (out or b"").decode(), (err or b"").decode())
+
+
+def png(size=(64, 48)):
+    """
+    The bytes of a small picture.
+    """
+    file = io.BytesIO()
+    Image.new("RGB", size, "teal").save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def time():
+    return FakeTime()
+
+
+@pytest.fixture
+def env(tmp_path):
+    """
+    An environment of its own, with folders of its own, in which nothing is set.
+    """
+    kept = {name: os.environ[name] for name in SYSTEM if name in os.environ}
+    home = tmp_path / "home"
+    home.mkdir()
+    return kept | {
+        "HOME": str(home),
+        "KREA_CONFIG_DIR": str(home / "config"),
+        "KREA_STATE_DIR": str(home / "state"),
+        "KREA_CACHE_DIR": str(home / "cache"),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+    }
+
+
+@pytest.fixture
+def service(tmp_path, time):
+    """
+    The service, on the time of the test; all its pictures are the same small one.
+    """
+    folder = tmp_path / "service"
+    with Service(folder, token=TOKEN, clock=time.wall, picture=png()) as service:
+        yield service
+
+
+@pytest.fixture
+def live(tmp_path):
+    """
+    The service, on real time, for processes.
+    """
+    with Service(tmp_path / "service", token=TOKEN) as service:
+        yield service
+
+
+@pytest.fixture
+def krea(env, time, tmp_path, monkeypatch):
+    """
+    The program in-process, in a folder of its own, without a service.
+    """
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return Krea(env, time.clock)
+
+
+@pytest.fixture
+def logged_in(krea, service):
+    """
+    The program in-process, with a token for the service.
+    """
+    krea.env |= {"KREA_API_URL": service.url, "KREA_API_KEY": TOKEN}
+    return krea
+
+
+@pytest.fixture
+def shell(env, tmp_path):
+    """
+    The program as a process.
+    """
+    work = tmp_path / "work"
+    work.mkdir(exist_ok=True)
+    return Process(env, work)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """
+    A small picture with something in it.
+    """
+    picture = Image.new("RGB", (96, 64), "skyblue")
+    ImageDraw.Draw(picture).ellipse((20, 10, 60, 50), fill="orange")
+    path = tmp_path / "photo.jpg"
+    picture.save(path, quality=90)
+    return path

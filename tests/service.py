@@ -1,0 +1,185 @@
+"""
+The service that tests talk to: the sandbox, with a token, faults and a memory.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections import defaultdict
+from dataclasses import dataclass
+
+from krea_cli.sandbox.handler import SandboxHandler
+from krea_cli.sandbox.server import Sandbox
+
+TOKEN = "5c1f2b7e-77aa:canary/T0ken+9d8c"
+
+
+@dataclass
+class Seen:
+    """
+    A request as it arrived.
+    """
+
+    method: str
+    path: str
+    headers: dict
+
+
+class Handler(SandboxHandler):
+    def handle_route(self, method, path):
+        service = self.server.service
+        service.seen.append(Seen(method, path, dict(self.headers)))
+        for route, faults in service.faults.items():
+            if faults and f"{method} {path}".startswith(route):
+                fault = faults.pop(0)
+                if fault is not None:
+                    return fault(self)
+                break
+        if self.server.service.picture and path.endswith(".png"):
+            return self.send_bytes(self.server.service.picture, "image/png")
+        return super().handle_route(method, path)
+
+
+class Service(Sandbox):
+    """
+    *faults* maps the beginning of "METHOD /path" to what happens to the next requests
+    there: each a function of the handler, None for a good answer.  *picture* is the
+    result of every job, for tests that need none of their own.
+    """
+
+    handler_class = Handler
+
+    def __init__(self, folder, *, picture=None, **options):
+        super().__init__(folder, **options)
+        self.picture = picture
+        self.seen = []
+        self.faults = defaultdict(list)
+
+    def start(self):
+        super().start()
+        self._server.service = self
+
+    def requests(self, route):
+        return [
+            one for one in self.seen if f"{one.method} {one.path}".startswith(route)
+        ]
+
+    @property
+    def bills(self):
+        """
+        How many jobs were made, all of which cost money.
+        """
+        return len(self.store.jobs())
+
+
+def answer(status, body=None, headers=None, *, content=None, media="application/json"):
+    """
+    The request is answered so, and not acted on.
+    """
+    data = content if content is not None else json.dumps(body).encode()
+
+    def fault(handler):
+        handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        handler.send_response(status)
+        for name, value in {
+            "Content-Type": media,
+            "Content-Length": str(len(data)),
+            "Connection": "close",
+            **(headers or {}),
+        }.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(data)
+        handler.close_connection = True
+
+    return fault
+
+
+def html(status=200):
+    return answer(status, content=b"<!DOCTYPE html><p>Log in", media="text/html")
+
+
+def reset(handler):
+    """
+    The connection is reset before the request is acted on.
+    """
+    handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+    _reset(handler)
+
+
+def reset_after(handler):
+    """
+    The request is acted on, and the connection is reset instead of an answer.
+    """
+    real = handler.wfile
+    handler.wfile = _Nowhere()
+    SandboxHandler.handle_route(
+        handler, handler.command, handler.path.partition("?")[0]
+    )
+    handler.wfile = real
+    _reset(handler)
+
+
+def job(**fields):
+    """
+    The job is answered with some fields changed.
+    """
+
+    def fault(handler):
+        job_id = handler.path.rpartition("/")[2].partition("?")[0]
+        answer(
+            200,
+            {
+                "job_id": job_id,
+                "status": "processing",
+                "created_at": "2026-11-22T00:00:00Z",
+                "completed_at": None,
+                "result": None,
+                **fields,
+            },
+        )(handler)
+
+    return fault
+
+
+def file(content, **headers):
+    """
+    A result with these bytes.
+    """
+    return answer(200, content=content, media="image/png", headers=headers)
+
+
+def cut(content, at, *, declared):
+    """
+    A result that ends after *at* bytes, with the whole length *declared* or none.
+    """
+
+    def fault(handler):
+        handler.send_response(200)
+        if declared:
+            handler.send_header("Content-Length", str(len(content)))
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.wfile.write(content[:at])
+        handler.close_connection = True
+
+    return fault
+
+
+class _Nowhere:
+    def write(self, data):
+        return len(data)
+
+    def flush(self):
+        pass
+
+
+def _reset(handler):
+    linger = struct.pack("ii", 1, 0)
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    handler.close_connection = True
+    handler.rfile.close()
+    handler.wfile = _Nowhere()
+    handler.connection.close()
