@@ -23,6 +23,8 @@ COMMANDS = {
     "status": "Show where jobs are.",
     "wait": "Wait until jobs are final; with -o, save their results.",
     "download": "Save the results of completed jobs.",
+    "models": "Look at the models, and fetch the newest list.",
+    "upload": "Upload files and tell their URLs; it costs nothing.",
     "auth": "Log in to the Krea API, and out.",
     "config": "Look at the settings, and change them.",
 }

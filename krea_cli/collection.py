@@ -1,5 +1,5 @@
 """
-What `generate`, `wait` and `download` share: jobs are waited for, saved and told.
+What becomes of jobs: they are submitted, waited for, saved and told.
 
 What goes wrong with one job does not stop the others; it is kept as an error until all
 is told.
@@ -7,18 +7,51 @@ is told.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Job
-from krea_cli.errors import ExitCode, KreaError
+from krea_cli.errors import DownloadError, ExitCode, KreaError
 from krea_cli.jobs import outcome
 from krea_cli.jobs.polling import poll
 from krea_cli.output.results import Result
 from krea_cli.session import Session
 
 if TYPE_CHECKING:
+    from krea_cli.jobs.request import Request
     from krea_cli.jobs.targets import Naming, Target
+
+
+def submit(
+    session: Session,
+    request: Request,
+    *,
+    count: int,
+    timeout: float | None,
+    inline: bool,
+) -> tuple[list[Job], list[KreaError], float]:
+    """
+    Send the request *count* times: the jobs, what went wrong, and the deadline.
+
+    The first error ends it, as the next request would meet it, too (hazard B9); the
+    jobs until then are kept.
+    """
+    submission = session.submission(inline=inline)
+    with session.out.progress() as progress:
+        progress.doing("preparing")
+        submission.prepare(request)
+        deadline = session.deadline(timeout, kind=request.model.kind)
+        progress.doing("submitting")
+        run, jobs = str(uuid.uuid4()), list[Job]()
+        for _ in range(count):
+            try:
+                jobs.append(submission.submit(request, run))
+            except KreaError as exc:
+                return jobs, [exc], deadline
+            session.pending.append(jobs[-1].job_id)
+    return jobs, [], deadline
 
 
 class Collection:
@@ -60,6 +93,8 @@ class Collection:
         for job in self.jobs:
             if job.is_final:
                 self._session.ended(job)
+            if job.is_final and job.status != "completed":
+                self._settled(job)
 
     def save(
         self, target: Target, naming: Callable[[Job], Naming], *, force: bool
@@ -73,14 +108,20 @@ class Collection:
             if job.status != "completed":
                 continue
             try:
-                saved = results.save(
-                    job, naming(job), first=index, several=len(self.jobs) > 1
-                )
+                with self._session.out.progress() as progress:
+                    progress.doing("saving")
+                    saved = results.save(
+                        job, naming(job), first=index, several=len(self.jobs) > 1
+                    )
             except KreaError as exc:
                 self.errors.append(self._with_way_out(exc, job))
+                # The journal may know of files from another time.
+                self.jobs[at] = replace(job, files=())
                 continue
-            index += len(saved.files)
+            finally:
+                index += len(job.urls)
             self.jobs[at] = saved
+            self._settled(saved)
             self._session.ended(saved)
 
     def tell(self, result: Callable[[Job, str], Result], *, waits: bool = True) -> None:
@@ -93,10 +134,12 @@ class Collection:
         Raises:
             KreaError: there is a job without its result.
         """
-        told = [result(job, self._command("wait", job)) for job in self.jobs]
+        output = self._output or "."
+        told = [result(job, self._command("wait", job, output)) for job in self.jobs]
         self._session.out.result(told)
         for job in self.jobs if waits else ():
-            error = outcome.failure(job, collect=self._command("wait", job))
+            collect = self._command("wait", job, output)
+            error = outcome.failure(job, collect=collect)
             if error:
                 self.errors.append(error)
         # All is said of these jobs, so nobody needs to be reminded of them.
@@ -106,17 +149,25 @@ class Collection:
             self.errors, succeeded=sum(job.job_id not in failed for job in self.jobs)
         )
 
+    def _settled(self, job: Job) -> None:
+        """
+        There is nothing left to collect of this job.
+        """
+        if job.job_id in self._session.pending:
+            self._session.pending.remove(job.job_id)
+
     def _with_way_out(self, error: KreaError, job: Job) -> KreaError:
         """
         An error that costs nothing to overcome: the job is paid for and kept.
         """
         error.job_id = job.job_id
         if error.exit_code == ExitCode.STORAGE:
-            collect = f"Collect it with: {self._command('download', job)}"
+            # Where the place was the trouble, it would be so again.
+            output = self._output if isinstance(error, DownloadError) else None
+            collect = f"Collect it with: {self._command('download', job, output)}"
             error.hint = f"{error.hint} {collect}" if error.hint else collect
         return error
 
-    def _command(self, name: str, job: Job) -> str:
-        target = self._output or ("." if name == "wait" else None)
-        words = ["-o", target] if target else []
+    def _command(self, name: str, job: Job, output: str | None) -> str:
+        words = ["-o", output] if output else []
         return self._session.command(name, job.job_id, *words)

@@ -3,12 +3,14 @@ Every failure a user can act on, and the exit code it ends the program with.
 
 * KreaError
   x UsageError
-    - ConfigError, UnknownModelError, InputError, UnknownJobError, RefusedError
+    - ConfigError, UnknownModelError, InvalidRequestError, InputError,
+      UnknownJobError, RefusedError
   x JobFailedError
     - NoResultError
   x NoTokenError
     - TokenRejectedError, KeyringError
   x BalanceError
+    - CostError
   x ServiceError
     - UnreachableError, LostAnswerError, AnswerError, ServerFaultError, RateLimitError
   x StorageError
@@ -58,19 +60,25 @@ class KreaError(Exception):
     An expected failure: shown as one message, never as a traceback.
 
     *hint* is the next thing to do, best of all a command to paste; *job_id* is the
-    job that the failure is about, when there is one.
+    job that the failure is about, when there is one; *details* are told one a line.
     """
 
     code: ClassVar[str]
     exit_code: ExitCode
 
     def __init__(
-        self, message: str, *, hint: str | None = None, job_id: str | None = None
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        job_id: str | None = None,
+        details: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.job_id = job_id
+        self.details = details
 
 
 class UsageError(KreaError):
@@ -84,6 +92,14 @@ class ConfigError(UsageError):
 
 class UnknownModelError(UsageError):
     code = "unknown_model"
+
+
+class InvalidRequestError(UsageError):
+    """
+    The model would refuse the request; *details* has every fault.
+    """
+
+    code = "invalid_request"
 
 
 class InputError(UsageError):
@@ -138,6 +154,14 @@ class KeyringError(NoTokenError):
 class BalanceError(KreaError):
     code = "balance"
     exit_code = ExitCode.BALANCE
+
+
+class CostError(BalanceError):
+    """
+    The estimate is above what the user allows, or there is none.
+    """
+
+    code = "cost"
 
 
 class ServiceError(KreaError):

@@ -7,8 +7,10 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import FrameType
+from typing import TextIO, cast
 
 from krea_cli.app import build
 from krea_cli.errors import (
@@ -20,6 +22,7 @@ from krea_cli.errors import (
     SignalError,
     UsageError,
 )
+from krea_cli.output.terminal import one_line, safe
 from krea_cli.session import Session
 from krea_cli.world import Flags
 
@@ -45,21 +48,22 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None) -> i
             return _run(argv, session)
         except KreaError as exc:
             return _tell(exc, session)
-        except Interrupted as exc:
-            return _tell_interrupted(exc, session)
         except Exception as exc:  # noqa: BLE001
             return _tell_bug(exc, session)
-    except KreaError as exc:
-        # Standard error is gone, too: the exit code is all that can be said.
-        return exc.exit_code
+    except Interrupted as exc:
+        return _tell(SignalError(exc.signum), session)
     finally:
+        _ignore_signals()
         session.close()
 
 
 def _run(argv: Sequence[str], session: Session) -> int:
     try:
         app = build(argv)
-        return int(app(argv, prog_name="krea", obj=session, standalone_mode=False) or 0)
+        # Typer prints the help itself.
+        with redirect_stdout(cast("TextIO", session.out.stdout)):
+            code = app(argv, prog_name="krea", obj=session, standalone_mode=False)
+        return int(code or 0)
     except Exception as exc:
         usage = _usage_error(exc)
         if usage is None:
@@ -92,10 +96,6 @@ def _tell(error: KreaError, session: Session) -> ExitCode:
     return error.exit_code
 
 
-def _tell_interrupted(signalled: Interrupted, session: Session) -> ExitCode:
-    return _tell(SignalError(signalled.signum), session)
-
-
 def _add_way_out(error: KreaError, session: Session) -> None:
     """
     Name the jobs that go on and are paid for, and how to get what they make.
@@ -110,11 +110,13 @@ def _add_way_out(error: KreaError, session: Session) -> None:
 def _tell_bug(exc: Exception, session: Session) -> ExitCode:
     import traceback
 
+    session.hide_tokens()
     last = traceback.extract_tb(exc.__traceback__)[-1]
     place = f"{Path(last.filename).name}, line {last.lineno}"
-    message = f"This is a bug in krea: {type(exc).__name__}: {exc} ({place})."
+    kind, reason = type(exc).__name__, one_line(exc, 300)
+    message = f"This is a bug in krea: {kind}: {reason} ({place})."
     if session.flags.verbose:
-        session.out.stderr.write("".join(traceback.format_exception(exc)))
+        session.out.stderr.write(safe("".join(traceback.format_exception(exc))))
     return _tell(
         BugError(message, hint="Report it, with what --verbose shows."), session
     )
@@ -128,5 +130,21 @@ def _catch_signals() -> None:
             signal.signal(number, _interrupt)
 
 
+def _ignore_signals() -> None:
+    """
+    The end has begun, and is near: nothing may cut it short.
+    """
+    for name in SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is _interrupt:
+            # SIG_IGN would make Python complain of one that has arrived already.
+            signal.signal(number, _ignore)
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    pass
+
+
 def _interrupt(number: int, _frame: FrameType | None) -> None:
+    _ignore_signals()
     raise Interrupted(number)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -70,7 +70,7 @@ _EVERYWHERE = {
         bool, typer.Option("--verbose", "-v", help="Tell each request.")
     ],
     "color": Annotated[
-        str | None,
+        Literal["auto", "always", "never"] | None,
         typer.Option("--color", metavar="WHEN", help="auto, always or never."),
     ],
     "api_url": Annotated[

@@ -1,92 +1,122 @@
 """
-From the words of the command line to a request, and from a request to paid jobs.
+From the words of `generate` to a request that the service would accept.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import Any
 
-from krea_cli.api.resources import Job
-from krea_cli.errors import InputError, KreaError, UsageError
+from krea_cli.catalogue.model import Model
+from krea_cli.errors import (
+    CostError,
+    InputError,
+    InvalidRequestError,
+    UnknownModelError,
+    UsageError,
+)
+from krea_cli.jobs import defaults
+from krea_cli.jobs.fields import Fields, Param
+from krea_cli.jobs.images import LocalImage
+from krea_cli.jobs.request import Request
 from krea_cli.output.results import DryRun
 from krea_cli.session import Session
 
-if TYPE_CHECKING:
-    from krea_cli.jobs.request import Request
+_WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
+_SIZE = {"width", "height"}
+_SHAPE = {"aspect_ratio", "resolution"}
 
 
-def take(
-    session: Session,
-    *,
-    model: str | None,
-    prompt: str | None,
-    images: Sequence[str],
-    params: Sequence[str],
-    webhook: str | None,
-) -> Request:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
     """
-    The request that is meant, checked as far as it can be here; nothing is sent.
+    What the command line says of a request; *options* are those for one field.
+    """
+
+    model: str | None
+    prompt: str | None
+    prompt_file: str | None
+    images: Sequence[str]
+    params: Sequence[str]
+    params_file: str | None
+    options: Mapping[str, str | None]
+    webhook: str | None
+    validates: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """
+    A request and what it was made of: *choices* are the fields that krea chose.
+    """
+
+    request: Request
+    choices: Sequence[defaults.Choice]
+    prompt: str
+
+    @property
+    def source(self) -> str:
+        """
+        The first image, as the user named it.
+        """
+        images = self.request.images
+        return images[0].name if images else ""
+
+
+def take(session: Session, words: Words) -> Order:
+    """
+    The request that is meant, checked before anything is sent.
 
     Raises:
-        UsageError: something in it cannot be used.
+        InvalidRequestError: the model would refuse it; names every fault.
+        UsageError: something else in it cannot be used.
     """
-    from krea_cli.jobs import request
-
-    found = session.catalogue.find(model or session.settings.model)
-    if found.deprecated:
-        session.out.warn(f"The model {found.id} is deprecated and may be gone.")
-    if webhook is not None and urlsplit(webhook).scheme not in ("https", "http"):
-        raise UsageError(f"The webhook {webhook} is no URL.")
-    given = [request.Param.parse(param) for param in params]
-    if prompt is None and not any(param.name == "prompt" for param in given):
-        _check_promptless(found.id, needed="prompt" in found.required)
-    return request.build(
-        found,
-        prompt=prompt,
-        images=[session.images.read(image) for image in images],
-        params=given,
-        webhook=webhook,
-        warn=session.out.warn,
-    )
-
-
-def read_prompt(session: Session, prompt: str | None, file: str | None) -> str | None:
-    """
-    The prompt itself, from standard input or *file* if it is there; a final line break
-    is cut.
-
-    Raises:
-        UsageError: it is empty, or given twice.
-        InputError: *file* cannot be read.
-    """
-    if prompt is not None and file is not None:
-        raise UsageError("PROMPT and --prompt-file are both given.")
-    try:
-        if prompt == "-":
-            prompt = session.claim_stdin("the prompt").read().rstrip("\r\n")
-        elif file is not None:
-            prompt = Path(file).read_text("utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = getattr(exc, "strerror", None) or "it is no UTF-8 text"
-        raise InputError(f"The prompt cannot be read: {reason}.") from exc
-    if prompt is not None and not prompt.strip():
-        raise UsageError("The prompt is empty.")
-    return prompt
-
-
-def _check_promptless(model: str, *, needed: bool) -> None:
-    if needed:
+    if words.webhook is not None and not _WEBHOOK.fullmatch(words.webhook):
         raise UsageError(
-            f"The model {model} needs a prompt.",
-            hint='Say what to make: krea generate "a watercolour" -i photo.jpg',
+            f"The webhook {words.webhook} is no URL of plain ASCII characters.",
+            hint="Such as --webhook https://example.com/hook",
+        )
+    model = _model(session, words)
+    prompt = _prompt(session, words)
+    fields = _fields(session, model, words, prompt)
+    request = Request(model=model, fields=fields.values, webhook=words.webhook)
+    choices: list[defaults.Choice] = []
+    if words.validates:
+        choices = defaults.choose(model, fields.values, _size(request))
+        fields.values.update({choice.field: choice.value for choice in choices})
+        _check(request, fields)
+    for choice in choices:
+        session.out.note(f"{choice.field} is {choice.value}: {choice.reason}.")
+    return Order(request=request, choices=choices, prompt=prompt or "")
+
+
+def check_cost(
+    order: Order, count: int, *, most: float | None, allows_unknown: bool
+) -> None:
+    """
+    Raises:
+        CostError: the estimate for all is above *most*, or there is none.
+    """
+    if most is None:
+        return
+    cost = order.request.cost_usd
+    if cost is None and not allows_unknown:
+        raise CostError(
+            f"The price of {order.request.model.id} is not known for this request.",
+            hint="Allow that with --allow-unknown-cost, or leave out --max-cost.",
+        )
+    if cost is not None and cost * count > most + 1e-9:
+        raise CostError(
+            f"The estimate is {cost * count:.4g} USD, above the {most:.4g} allowed.",
+            hint="Raise --max-cost, or ask for less: fewer jobs, a lower resolution.",
         )
 
 
-def dry_run(session: Session, request: Request, count: int) -> DryRun:
+def dry_run(session: Session, order: Order, count: int) -> DryRun:
     """
     What would be sent, with the names of files where their URLs would stand.
     """
@@ -94,39 +124,126 @@ def dry_run(session: Session, request: Request, count: int) -> DryRun:
 
     # The sandbox is not started for this, so it has no port yet.
     base = "http://127.0.0.1" if session.settings.sandbox else session.settings.api_url
+    request, cost = order.request, order.request.cost_usd
     return DryRun(
         method="POST",
         url=f"{base}/generate/{request.model.path}",
         body=request.body(named_url_of),
         count=count,
+        cost_usd=None if cost is None else round(cost * count, 6),
+        price_date=request.model.price_date,
+        choices=tuple(order.choices),
     )
 
 
-def submit(
-    session: Session,
-    request: Request,
-    *,
-    count: int,
-    timeout: float | None,
-    inline: bool,
-) -> tuple[list[Job], list[KreaError], float]:
-    """
-    Send the request *count* times: the jobs, what went wrong, and the deadline.
+def _model(session: Session, words: Words) -> Model:
+    name = session.settings.model if words.model is None else words.model
+    try:
+        model = session.catalogue.find(name)
+    except UnknownModelError:
+        if words.validates or name.count("/") < 2:
+            raise
+        return Model.unknown(name.strip("/"))
+    if model.deprecated:
+        session.out.warn(f"The model {model.id} is deprecated and may be gone.")
+    return model
 
-    The first error ends it, as the next request would meet it, too (hazard B9); the
-    jobs until then are kept.
+
+def _prompt(session: Session, words: Words) -> str | None:
     """
-    submission = session.submission(inline=inline)
-    with session.out.progress() as progress:
-        progress.doing("preparing")
-        submission.prepare(request)
-        deadline = session.deadline(timeout, kind=request.model.kind)
-        progress.doing("submitting")
-        run, jobs = str(uuid.uuid4()), list[Job]()
-        for _ in range(count):
-            try:
-                jobs.append(submission.submit(request, run))
-            except KreaError as exc:
-                return jobs, [exc], deadline
-            session.pending.append(jobs[-1].job_id)
-    return jobs, [], deadline
+    The prompt itself, from standard input or a file if it is there; a final line break
+    is cut.
+    """
+    prompt, file = words.prompt, words.prompt_file
+    if prompt is not None and file is not None:
+        raise UsageError("PROMPT and --prompt-file are both given.")
+    if prompt == "-":
+        prompt = _read("the prompt", lambda: session.claim_stdin("the prompt").read())
+    elif file is not None:
+        prompt = _read(file, lambda: Path(file).read_text("utf-8"))
+    if prompt is None:
+        return None
+    if prompt is not words.prompt:
+        prompt = prompt.rstrip("\r\n")
+    if not prompt.strip():
+        raise UsageError("The prompt is empty.")
+    return prompt
+
+
+def _fields(session: Session, model: Model, words: Words, prompt: str | None) -> Fields:
+    fields = Fields(model, read=session.images.read, warn=session.out.warn)
+    if words.params_file is not None:
+        fields.fill(_params(session, words.params_file))
+    given = [Param.parse(param) for param in words.params]
+    if prompt is not None:
+        given.insert(0, Param("prompt", prompt, is_json=False, source="PROMPT"))
+    fields.add(given)
+    fields.add_options(words.options)
+    images = [session.images.read(image) for image in words.images]
+    fields.add_images(images, words.options.get("strength"))
+    return fields
+
+
+def _params(session: Session, file: str) -> dict[str, Any]:
+    """
+    The JSON object in a file, or on standard input.
+    """
+    if file == "-":
+        text = _read(
+            "--params", lambda: session.claim_stdin("the fields of --params").read()
+        )
+    else:
+        text = _read(file, lambda: Path(file).read_text("utf-8"))
+    try:
+        params = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise InputError(f"--params {file} is no JSON: {exc}.") from exc
+    if not isinstance(params, dict):
+        raise InputError(f"--params {file} is no JSON object of fields.")
+    return params
+
+
+def _read(name: str, read: Callable[[], str]) -> str:
+    try:
+        return read()
+    except (OSError, UnicodeDecodeError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or "it is no UTF-8 text"
+        raise InputError(f"{name} cannot be read: {reason}.") from exc
+
+
+def _size(request: Request) -> tuple[int, int] | None:
+    """
+    The size of the first image, which is looked at only when a field hangs on it.
+    """
+    missing = set(request.model.required) - request.fields.keys()
+    first = next(iter(request.images), None)
+    if not isinstance(first, LocalImage) or not missing & {"aspect_ratio", *_SIZE}:
+        return None
+    from krea_cli.jobs import pictures
+
+    return pictures.shown_size(first.path)
+
+
+def _check(request: Request, fields: Fields) -> None:
+    """
+    Raises:
+        InvalidRequestError: the fields as given, or the request, have a fault.
+    """
+    told = {fault.field for fault in fields.faults}
+    found = [fault for fault in request.faults if _root(fault.field) not in told]
+    faults = [*fields.faults, *found]
+    if faults:
+        raise InvalidRequestError(
+            f"{request.model.id} would refuse this request.",
+            hint=f"All its fields: krea models show {request.model.id}",
+            details=[str(fault) for fault in faults],
+        )
+    if _SIZE & request.fields.keys() and _SHAPE & request.fields.keys():
+        fields.warn(
+            "Both a size in pixels and a ratio or resolution are given; the service "
+            "may ignore one of them."
+        )
+
+
+def _root(field: str) -> str:
+    return re.split(r"[.\[]", field, maxsplit=1)[0]

@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     from krea_cli.jobs.results import Results
     from krea_cli.jobs.submission import Submission
     from krea_cli.jobs.targets import Naming, Target
+    from krea_cli.jobs.uploads import Uploads
     from krea_cli.sandbox.server import Sandbox
 
+_A_RESULT = {
+    "image": "a picture",
+    "video": "a video",
+    "audio": "a sound",
+    "3d": "a 3D model",
+}
 USUAL_TIMEOUT = 600.0
 TIMEOUTS = {"video": 1800.0, "3d": 1800.0}
 
@@ -41,9 +48,11 @@ class Session(World):
 
     @cached_property
     def sandbox(self) -> Sandbox:
+        from krea_cli.config.paths import private_folder
         from krea_cli.sandbox.server import Sandbox
 
-        sandbox = Sandbox(self.folders.state / "sandbox", clock=self.clock.wall)
+        folder = private_folder(self.folders.state) / "sandbox"
+        sandbox = Sandbox(folder, clock=self.clock.wall)
         sandbox.start()
         self._closing.append(sandbox.stop)
         return sandbox
@@ -119,11 +128,27 @@ class Session(World):
         self._closing.append(transport.close)
         return transport
 
+    def hide_tokens(self) -> None:
+        """
+        What broke may hold the token, and come from before it was to be hidden.
+        """
+        from krea_cli.config.token import set_variables
+
+        for name in set_variables(self.env):
+            if token := self.env[name].strip():
+                self.out.hide(token)
+
     @cached_property
     def catalogue(self) -> Catalogue:
+        """
+        The newest that is here; for the sandbox its own, which krea came with.
+        """
+        from krea_cli.catalogue import cached
         from krea_cli.catalogue.lookup import Catalogue
 
-        return Catalogue.bundled()
+        if self.settings.sandbox:
+            return Catalogue.bundled()
+        return cached.newest(self.folders.cache)
 
     @cached_property
     def journal(self) -> Journal:
@@ -151,9 +176,12 @@ class Session(World):
         seconds = timeout or self.settings.timeout or TIMEOUTS.get(kind, USUAL_TIMEOUT)
         return self.clock.now() + seconds
 
-    def target(self, output: str | None, *, count: int, force: bool) -> Target:
+    def target(
+        self, output: str | None, *, count: int, force: bool, kind: str | None = None
+    ) -> Target:
         """
-        Where *count* results go, after a look whether they can go there.
+        Where *count* results go, after a look whether they can go there; *kind* is what
+        they are: image, video, audio or 3d, if that is known.
 
         Raises:
             UsageError: *output* makes no sense here.
@@ -168,6 +196,11 @@ class Session(World):
             raise UsageError(
                 "A terminal cannot show the bytes of a file.",
                 hint="Send standard output to a file or a pipe, or name one with -o.",
+            )
+        if kind and target.media and target.media.kind != kind:
+            raise UsageError(
+                f"The result is {_A_RESULT[kind]}, which cannot become {output}.",
+                hint="Name it otherwise, or leave out -o.",
             )
         target.check(count=count, force=force)
         return target
@@ -185,20 +218,25 @@ class Session(World):
             now=now, model=job.model or "", prompt=prompt, source=source, seed=job.seed
         )
 
+    @cached_property
+    def uploads(self) -> Uploads:
+        from krea_cli.jobs.uploads import Uploads
+
+        return Uploads(self.client, self.fetcher, self.images, self.journal)
+
     def submission(self, *, inline: bool) -> Submission:
         """
         The way to the service for paid requests; images go *inline* or are uploaded.
         """
         from krea_cli.jobs.submission import Submission
-        from krea_cli.jobs.uploads import Uploads, inline_url_of
+        from krea_cli.jobs.uploads import inline_url_of
 
-        uploads = Uploads(self.client, self.fetcher, self.images, self.journal)
         return Submission(
             self.client,
             self.journal,
             self.clock,
-            url_of=inline_url_of if inline else uploads.url_of,
-            fresh_url_of=None if inline else uploads.fresh_url_of,
+            url_of=inline_url_of if inline else self.uploads.url_of,
+            fresh_url_of=None if inline else self.uploads.fresh_url_of,
         )
 
     def results(self, target: Target, *, force: bool) -> Results:

@@ -171,7 +171,7 @@ def krea(env, time, tmp_path, monkeypatch):
     The program in-process, in a folder of its own, without a service.
     """
     work = tmp_path / "work"
-    work.mkdir()
+    work.mkdir(exist_ok=True)
     monkeypatch.chdir(work)
     return Krea(env, time.clock)
 
@@ -193,6 +193,19 @@ def shell(env, tmp_path):
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
     return Process(env, work)
+
+
+@pytest.fixture
+def remote(shell, service, tmp_path):
+    """
+    The program as a process, with a token for the service and a folder of its own for
+    temporary files.
+    """
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    shell.env |= {"KREA_API_URL": service.url, "KREA_API_KEY": TOKEN}
+    shell.env["TMPDIR"] = str(folder)
+    return shell
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from krea_cli.api.retry import retry_after
-from krea_cli.api.transport import Answer
+from krea_cli.api.wire import Answer
 from krea_cli.errors import (
     AnswerError,
     BalanceError,
@@ -74,11 +74,16 @@ def _error(answer: Answer, host: str, wall: float) -> KreaError:
         )
     elif status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
         error = ServerFaultError(f"{host} has a fault ({status}: {reason}).")
-    else:
-        error = AnswerError(
-            f"{host} answered {status} ({reason}), which is not followed."
+    elif status < 400 and status != HTTPStatus.SEE_OTHER:
+        error = ServiceError(
+            f"{host} redirects ({status}), which is not followed.",
+            hint="Check the API URL, and whether a proxy or a login page is between.",
         )
+    else:
+        error = AnswerError(f"{host} answered {status} ({reason}), which is unknown.")
     error.retry_after = retry_after(answer.headers.get("Retry-After"), wall)
+    if error.retry_after is not None:
+        error.hint = f"It asks to come back in {error.retry_after:.0f} s."
     return error
 
 
@@ -89,7 +94,7 @@ def _reason(answer: Answer) -> str:
     said = [_text(data.get(key)) for key in ("error", "message", "reason")]
     for key in _LISTS:
         issues = data.get(key)
-        said += [_issue(issue) for issue in issues] if isinstance(issues, list) else []
+        said += map(_issue, issues if isinstance(issues, list) else [issues])
     if replacement := _text(data.get("replacement")):
         said.append(f"use {replacement}")
     text = "; ".join(dict.fromkeys(filter(None, said))) or "no reason given"
@@ -109,8 +114,8 @@ def _issue(issue: object) -> str:
     if not isinstance(issue, dict):
         return _text(issue)
     place = issue.get("path") or issue.get("loc") or ""
-    if isinstance(place, list):
-        place = ".".join(str(part) for part in place)
+    parts = place if isinstance(place, list) else [place]
+    place = ".".join(str(part) for part in parts if isinstance(part, str | int))
     words = _text(issue.get("message")) or _text(issue.get("msg"))
     return f"{place}: {words}" if place else words
 

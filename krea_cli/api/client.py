@@ -11,15 +11,20 @@ from typing import IO, Any
 from krea_cli.api import answers
 from krea_cli.api.resources import Asset, Job
 from krea_cli.api.retry import retry
-from krea_cli.api.transport import Answer, Transport
+from krea_cli.api.transport import ANSWER_SECONDS, Transport
+from krea_cli.api.wire import Answer
 from krea_cli.clock import Clock
 from krea_cli.errors import (
     AnswerError,
     RefusedError,
+    TokenRejectedError,
     UnknownJobError,
     UnreachableError,
     UsageError,
 )
+
+# What a request gets at least, however near its deadline is.
+LEAST_SECONDS = 3.0
 
 
 class Client:
@@ -78,6 +83,19 @@ class Client:
                 continue
         return tuple(found)
 
+    def openapi(self) -> dict[str, Any]:
+        """
+        GET /openapi.json: what the service tells anybody of itself.
+        """
+        try:
+            return self._get("/openapi.json")
+        except TokenRejectedError as exc:
+            # None was sent, so there is none to change.
+            raise AnswerError(
+                f"{self._transport.host} does not show its list of models.",
+                hint="Check the API URL, and whether a proxy is between.",
+            ) from exc
+
     def upload(self, file: IO[bytes], name: str, media_type: str) -> Asset:
         """
         POST /assets, from the start of *file*.  It is free, so it is repeated when
@@ -102,11 +120,12 @@ class Client:
         *,
         deadline: float | None = None,
     ) -> dict[str, Any]:
-        return retry(
-            lambda: self._read(self._transport.get(path, params)),
-            clock=self._clock,
-            deadline=deadline,
-        )
+        def ask() -> dict[str, Any]:
+            left = ANSWER_SECONDS if deadline is None else deadline - self._clock.now()
+            seconds = min(max(left, LEAST_SECONDS), ANSWER_SECONDS)
+            return self._read(self._transport.get(path, params, seconds=seconds))
+
+        return retry(ask, clock=self._clock, deadline=deadline)
 
     def _read(self, answer: Answer) -> dict[str, Any]:
         return answers.read(answer, host=self._transport.host, wall=self._clock.wall())

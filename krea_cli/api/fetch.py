@@ -15,12 +15,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from krea_cli.api.transport import Stream, Transport
+from krea_cli.api.transport import Transport
+from krea_cli.api.wire import Stream
 from krea_cli.clock import Clock, within
 from krea_cli.errors import DownloadError, ServerFaultError
 
 REDIRECTS = 5
 RESOLVE_SECONDS = 10.0
+SHOWN = 300
 # Slower than this over half a minute is given up (hazard N1).
 SLOWEST_BYTES, SLOWEST_SECONDS = 30_000, 30.0
 
@@ -61,7 +63,7 @@ class Fetcher:
                 self._check_peer(stream.peer, url)
                 target = stream.headers.get("Location")
                 if 300 <= stream.status < 400 and target:
-                    url = urljoin(url, target)
+                    url = _joined(url, target)
                     continue
                 yield self._body(stream, url), _length(stream.headers)
                 return
@@ -108,7 +110,7 @@ class Fetcher:
         if literal is not None:
             addresses = [literal]
         else:
-            addresses = [] if _is_proxied(parts) else _resolve(host, port)
+            addresses = [] if self._is_proxied(parts) else _resolve(host, port)
         on_this_machine = addresses and all(found.is_loopback for found in addresses)
         if self._allows_loopback and on_this_machine:
             return
@@ -127,7 +129,7 @@ class Fetcher:
             DownloadError: the answer comes from a private address.
         """
         address = _address(peer)
-        if address is None or _is_proxied(urlsplit(url)):
+        if address is None or self._is_proxied(urlsplit(url)):
             return
         if not address.is_global and not (
             address.is_loopback and self._allows_loopback
@@ -135,6 +137,13 @@ class Fetcher:
             raise DownloadError(
                 f"{_shown(url)} leads to a private address, so it is not fetched."
             )
+
+    def _is_proxied(self, parts: SplitResult) -> bool:
+        if not self._transport.uses_environment:
+            return False
+        proxies = urllib.request.getproxies()
+        has_proxy = bool(proxies.get(parts.scheme) or proxies.get("all"))
+        return has_proxy and not urllib.request.proxy_bypass(parts.hostname or "")
 
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -162,10 +171,11 @@ def _resolve(host: str, port: int | None) -> list[Address]:
     return [address for address in addresses if address is not None]
 
 
-def _is_proxied(parts: SplitResult) -> bool:
-    proxies = urllib.request.getproxies()
-    has_proxy = bool(proxies.get(parts.scheme) or proxies.get("all"))
-    return has_proxy and not urllib.request.proxy_bypass(parts.hostname or "")
+def _joined(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError as exc:
+        raise DownloadError(f"{_shown(url)} redirects to no URL.") from exc
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
@@ -175,7 +185,7 @@ def _length(headers: Mapping[str, str]) -> int | None:
 
 def _shown(url: str) -> str:
     """
-    The URL without its query, which may be a signature (hazard C12).
+    The URL without its query, which may be a signature (hazard C12), cut when long.
     """
     try:
         parts = urlsplit(url)
@@ -183,4 +193,5 @@ def _shown(url: str) -> str:
         return "The URL"
     if not parts.hostname:
         return "The URL"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return shown if len(shown) <= SHOWN else f"{shown[: SHOWN - 1]}…"

@@ -109,11 +109,16 @@ class Job:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
     """
-    A file that the service keeps as input.
+    A file that the service keeps as input; None is what it does not say.
     """
 
     id: str
     url: str
+    media_type: str | None = None
+    size_bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    uploaded_at: str | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Asset:
@@ -122,9 +127,17 @@ class Asset:
             ValueError: there is no URL in it.
         """
         url = data.get("image_url")
-        if not (isinstance(url, str) and url):
+        if not (isinstance(url, str) and url and url.isprintable()):
             raise ValueError("image_url")
-        return cls(id=_text(data.get("id")) or "", url=url)
+        return cls(
+            id=_text(data.get("id")) or "",
+            url=url,
+            media_type=_text(data.get("mime_type")),
+            size_bytes=_count(data.get("size_bytes")),
+            width=_count(data.get("width")),
+            height=_count(data.get("height")),
+            uploaded_at=_text(data.get("uploaded_at")),
+        )
 
 
 def is_job_id(text: str) -> bool:
@@ -132,6 +145,10 @@ def is_job_id(text: str) -> bool:
     Whether the text may stand in a path of the API and in a file name as it is.
     """
     return _JOB_ID.fullmatch(text) is not None
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int else None
 
 
 def _text(value: object) -> str | None:

@@ -13,13 +13,13 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from krea_cli.api.wire import Answer, Stream
 from krea_cli.clock import within
 from krea_cli.errors import (
     AnswerError,
@@ -44,29 +44,6 @@ _NOT_SENT = (
 _PLAIN = {"Accept-Encoding": "identity"}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """
-    A whole answer of the API, at most 8 MiB; header names are found in any case.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """
-    An answer whose body is still to come; *peer* is the address that it comes from.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    chunks: Iterator[bytes]
-    peer: str
-
-
 class Transport:
     """
     *token* None sends no Authorization; *uses_environment* says whether the proxy
@@ -88,10 +65,16 @@ class Transport:
         self._url = url.rstrip("/")
         self._agent = {"User-Agent": agent}
         self._bearer = {"Authorization": f"Bearer {token}"} if token else {}
-        self._uses_environment = uses_environment
+        self.uses_environment = uses_environment
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
-        return self._exchange(self._api, "GET", path, ANSWER_SECONDS, params=params)
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        seconds: float = ANSWER_SECONDS,
+    ) -> Answer:
+        return self._exchange(self._api, "GET", path, seconds, params=params)
 
     def delete(self, path: str) -> Answer:
         return self._exchange(self._api, "DELETE", path, ANSWER_SECONDS)
@@ -123,14 +106,17 @@ class Transport:
             UnreachableError, LostAnswerError: also while the chunks are read.
         """
         with _translated(urlsplit(url).netloc):
-            request = self._open.build_request("GET", url, headers=headers)
+            is_secure = urlsplit(url).scheme == "https"
+            client = self._open if is_secure else self._open_local
+            request = client.build_request("GET", url, headers=headers)
             with self._logged(request) as log:
                 response = within(
-                    ANSWER_SECONDS, lambda: self._open.send(request, stream=True)
+                    ANSWER_SECONDS, lambda: client.send(request, stream=True)
                 )
                 log.append(str(response.status_code))
             try:
-                chunks = response.iter_raw(65536)
+                # As they arrive: collected to a size, slow ones would not be seen.
+                chunks = response.iter_raw()
                 yield Stream(
                     response.status_code, response.headers, chunks, _peer(response)
                 )
@@ -141,7 +127,7 @@ class Transport:
         """
         Close the connections that are open.
         """
-        for name in ("_api", "_paid", "_open"):
+        for name in ("_api", "_paid", "_open", "_open_local"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 
@@ -174,49 +160,65 @@ class Transport:
         try:
             yield outcome
         finally:
-            target = request.url.copy_with(query=None, userinfo=None)
+            target = request.url.copy_with(query=None, userinfo=None, fragment=None)
             milliseconds = (time.monotonic() - started) * 1000
             said = outcome[0] if outcome else "no answer"
             self._log(f"{request.method} {target} {said} ({milliseconds:.0f} ms)")
 
     @cached_property
     def _api(self) -> httpx.Client:
-        return self._client(self._bearer)
+        return self._client(self._bearer, self._tls_of(self._url))
 
     @cached_property
     def _paid(self) -> httpx.Client:
-        return self._client(
-            self._bearer, limits=httpx.Limits(max_keepalive_connections=0)
-        )
+        limits = httpx.Limits(max_keepalive_connections=0)
+        return self._client(self._bearer, self._tls_of(self._url), limits=limits)
 
     @cached_property
     def _open(self) -> httpx.Client:
-        return self._client({})
+        return self._client({}, self._tls)
 
-    def _client(self, credential: dict[str, str], **options: Any) -> httpx.Client:
+    @cached_property
+    def _open_local(self) -> httpx.Client:
+        return self._client({}, _no_tls())
+
+    def _client(
+        self, credential: dict[str, str], tls: ssl.SSLContext, **options: Any
+    ) -> httpx.Client:
         try:
             return httpx.Client(
                 headers=_PLAIN | self._agent | credential,
                 timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
-                trust_env=self._uses_environment,
-                verify=self._tls,
+                trust_env=self.uses_environment,
+                verify=tls,
                 **options,
             )
         except Exception as exc:
             raise _unusable(exc) from exc
 
+    def _tls_of(self, url: str) -> ssl.SSLContext:
+        return self._tls if url.startswith("https:") else _no_tls()
+
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         try:
-            return httpx.create_ssl_context(trust_env=self._uses_environment)
+            return httpx.create_ssl_context(trust_env=self.uses_environment)
         except Exception as exc:
             raise _unusable(exc) from exc
+
+
+def _no_tls() -> ssl.SSLContext:
+    """
+    For http on this machine, where no certificate is met: a context that trusts nobody
+    is made at once, while reading those that can be trusted takes long.
+    """
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _unusable(exc: Exception) -> ConfigError:
     return ConfigError(
         f"The connection settings cannot be used: {exc}",
-        hint="Look at HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE.",
+        hint="Look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE.",
     )
 
 
@@ -234,7 +236,7 @@ def _translated(host: str) -> Iterator[None]:
         ) from exc
     except (TimeoutError, httpx.TimeoutException) as exc:
         raise LostAnswerError(f"{host} did not answer in time.") from exc
-    except httpx.InvalidURL as exc:
+    except (httpx.InvalidURL, UnicodeError) as exc:
         raise AnswerError(f"{host} is no address that can be used: {exc}") from exc
     except (httpx.HTTPError, httpx.StreamError) as exc:
         raise LostAnswerError(

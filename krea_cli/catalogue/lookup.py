@@ -30,7 +30,8 @@ _NEAR = 0.5
 
 class Catalogue:
     """
-    All models by their path; *spec* is what the OpenAPI document says of itself.
+    All models by their path, as they were on *date* (ISO 8601); *spec* is what the
+    OpenAPI document says of itself.
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
@@ -44,6 +45,7 @@ class Catalogue:
             raise ValueError(
                 f"the catalogue has format {document.get('format')}, not {FORMAT}"
             )
+        self.date: str = document["date"]
         self.spec: Mapping[str, str] = document["spec"]
         self._models = {
             path: Model.from_json(path, data)
@@ -97,6 +99,15 @@ class Catalogue:
         raise UnknownModelError(
             f'Krea has no model "{name}".', hint=_hint(wanted, self.models)
         )
+
+
+def bundled_date() -> str:
+    """
+    The date of the catalogue that krea came with, read without the models in it.
+    """
+    with _BUNDLED.open(encoding="ascii") as file:
+        head = json.loads(f"{file.readline()}}}}}")
+    return str(head["date"])
 
 
 def _folded(name: str) -> str:

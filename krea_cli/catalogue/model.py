@@ -93,12 +93,44 @@ class Model:
             deprecated=data.get("deprecated", False),
         )
 
+    @classmethod
+    def unknown(cls, path: str) -> Model:
+        """
+        A model that the catalogue lacks: no field of it is known.
+        """
+        return cls(
+            path=path,
+            name=path,
+            schema={"type": "object", "properties": {}},
+            aliases={},
+            prices=(),
+            price_date=None,
+            prices_incomplete=False,
+            deprecated=False,
+        )
+
     @property
     def kind(self) -> str:
         """
         "image", "video", "enhance", "3d" or "audio".
         """
         return self.path.partition("/")[0]
+
+    @property
+    def result_kind(self) -> str:
+        """
+        What it makes: "image", "video", "3d" or "audio"; an enhancer what it is given.
+        """
+        if self.kind != "enhance":
+            return self.kind
+        return self.input_field.media if self.input_field else "image"
+
+    @property
+    def takes_image(self) -> bool:
+        """
+        Whether `-i` gives it an image.
+        """
+        return self.input_field is not None and self.input_field.media == "image"
 
     @property
     def id(self) -> str:

@@ -1,9 +1,9 @@
 """
 An OpenAPI document into the document of the catalogue (`models.json`).
 
-Run as `python -m krea_cli.catalogue.openapi SPEC > models.json`.  Of each model only
-what the catalogue answers is kept: its schema without prose, the names that its fields
-had before the rename, its prices.  Knows nothing of HTTP.
+Run as `python -m krea_cli.catalogue.openapi SPEC [DATE] > models.json`.  Of each model
+only what the catalogue answers is kept: its schema without prose, the names that its
+fields had before the rename, its prices.  Knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -12,36 +12,39 @@ import json
 import re
 import sys
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from krea_cli.catalogue.lookup import FORMAT
 
 _ROUTE = re.compile(r"/generate/([a-z0-9]+(?:/[A-Za-z0-9][A-Za-z0-9._-]*)+)")
-_CHECKED = frozenset(
-    {
-        "type",
-        "enum",
-        "const",
-        "default",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "minLength",
-        "maxLength",
-        "format",
-        "required",
-        "minItems",
-        "maxItems",
-        "deprecated",
-    }
-)
+_NUMBER = (int, float)
+# The keywords that `validation` checks or tells, and what they hold: one that holds
+# something else would break a later check of a request.
+_CHECKED: Mapping[str, type | tuple[type, ...]] = {
+    "type": (str, list),
+    "enum": list,
+    "const": object,
+    "default": object,
+    "minimum": _NUMBER,
+    "maximum": _NUMBER,
+    "exclusiveMinimum": _NUMBER,
+    "minLength": int,
+    "maxLength": int,
+    "format": str,
+    "required": list,
+    "minItems": int,
+    "maxItems": int,
+    "deprecated": bool,
+}
 
 
-def build(spec: Mapping[str, Any]) -> dict[str, Any]:
+def build(spec: Mapping[str, Any], day: str) -> dict[str, Any]:
     """
-    The catalogue document of an OpenAPI document: `format`, `spec` (what the document
-    says of itself) and `models`, by path such as "image/google/nano-banana-pro".
+    The catalogue document of an OpenAPI document as it was on that *day* (ISO 8601):
+    `format`, `date`, `spec` (what the document says of itself) and `models`, by path
+    such as "image/google/nano-banana-pro".
 
     Raises:
         ValueError: there is no model in it, or one without a closed object schema.
@@ -51,14 +54,14 @@ def build(spec: Mapping[str, Any]) -> dict[str, Any]:
         match = _ROUTE.fullmatch(route)
         if match and (operation := _mapping(item, "post")):
             try:
-                models[match[1]] = _model(match[1], operation)
-            except (AttributeError, KeyError, TypeError) as error:
+                models[match[1]] = _model(match[1], operation, day)
+            except (AttributeError, KeyError, TypeError, RecursionError) as error:
                 raise ValueError(f"{match[1]} is described in another form") from error
     if not models:
         raise ValueError("the OpenAPI document has no POST /generate/... operation")
     info = _mapping(spec, "info")
     told = {key: str(info[key]) for key in ("version", "description") if key in info}
-    return {"format": FORMAT, "spec": told, "models": models}
+    return {"format": FORMAT, "date": day, "spec": told, "models": models}
 
 
 def dumps(document: Mapping[str, Any]) -> str:
@@ -73,19 +76,20 @@ def dumps(document: Mapping[str, Any]) -> str:
     return f'{_compact(head)[:-1]},"models":{{\n' + ",\n".join(lines) + "\n}}\n"
 
 
-def _model(path: str, operation: Mapping[str, Any]) -> dict[str, Any]:
+def _model(path: str, operation: Mapping[str, Any], day: str) -> dict[str, Any]:
     content = _mapping(operation, "requestBody", "content", "application/json")
     schema = _mapping(content, "schema")
     closed = schema.get("type") == "object" and (
         schema.get("additionalProperties") is False
     )
-    if not (closed and _mapping(schema, "properties")):
+    fields = _mapping(schema, "properties")
+    if not (closed and fields and fields.keys() >= set(schema.get("required", ()))):
         raise ValueError(f"{path} has no closed object schema for its request")
     model = {
         "name": str(operation.get("summary") or path),
         "schema": _strip(schema),
-        "aliases": _aliases(operation, schema["properties"]),
-        "prices": _prices(_mapping(operation, "x-krea-pricing")),
+        "aliases": _aliases(operation, fields),
+        "prices": _prices(_mapping(operation, "x-krea-pricing"), day),
         "deprecated": operation.get("deprecated") is True,
     }
     return {key: value for key, value in model.items() if value}
@@ -93,7 +97,10 @@ def _model(path: str, operation: Mapping[str, Any]) -> dict[str, Any]:
 
 def _strip(schema: Mapping[str, Any]) -> dict[str, Any]:
     """
-    The schema with only the keywords that `validation` checks or tells.
+    The schema with only the keywords that are checked or told.
+
+    Raises:
+        TypeError: one of them holds something else than it should.
     """
     kept: dict[str, Any] = {}
     for key, value in schema.items():
@@ -103,13 +110,22 @@ def _strip(schema: Mapping[str, Any]) -> dict[str, Any]:
             kept[key] = _strip(value)
         elif key in {"anyOf", "oneOf"}:
             kept[key] = [_strip(form) for form in value]
-        elif (
-            key in _CHECKED
-            or (key == "additionalProperties" and value is False)
-            or (key == "pattern" and _is_regex(value))
+        elif key in _CHECKED:
+            kept[key] = _checked(key, value)
+        elif (key == "additionalProperties" and value is False) or (
+            key == "pattern" and _is_regex(value)
         ):
             kept[key] = value
     return kept
+
+
+def _checked(key: str, value: Any) -> Any:
+    wanted = _CHECKED[key]
+    # To Python true is a number.
+    is_number = wanted in (int, _NUMBER) and isinstance(value, bool)
+    if is_number or not isinstance(value, wanted):
+        raise TypeError(key)
+    return value
 
 
 def _is_regex(pattern: str) -> bool:
@@ -134,22 +150,25 @@ def _aliases(operation: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[st
     }
 
 
-def _prices(pricing: Mapping[str, Any]) -> dict[str, Any]:
+def _prices(pricing: Mapping[str, Any], day: str) -> dict[str, Any]:
     """
-    The price points in USD for a request; another currency or unit is no known price.
+    The price points in USD for a request; another currency or unit is no known price,
+    nor is an amount of 0.  One without a date of its own was true on the *day*.
     """
     if (pricing.get("currency"), pricing.get("unit")) != ("USD", "request"):
         return {}
+    told = pricing.get("price_points") or ()
     points = [
-        [point["amount"], point.get("dimensions", {})]
-        for point in pricing.get("price_points", ())
+        [point["amount"], {**(point.get("dimensions") or {})}]
+        for point in told
+        if point["amount"] > 0
     ]
     if not points:
         return {}
     prices = {
         "points": points,
-        "date": pricing.get("as_of"),
-        "incomplete": pricing.get("incomplete") is True,
+        "date": str(pricing.get("as_of") or day),
+        "incomplete": pricing.get("incomplete") is True or len(points) < len(told),
     }
     return {key: value for key, value in prices.items() if value}
 
@@ -164,5 +183,11 @@ def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
+def _print(path: str, day: str = "") -> None:
+    spec = json.loads(Path(path).read_bytes())
+    as_of = date.fromisoformat(day) if day else datetime.now(UTC).date()
+    sys.stdout.write(dumps(build(spec, as_of.isoformat())))
+
+
 if __name__ == "__main__":
-    sys.stdout.write(dumps(build(json.loads(Path(sys.argv[1]).read_bytes()))))
+    _print(*sys.argv[1:])

@@ -34,6 +34,27 @@ def expected(schema: Schema) -> str:
     return _listed([_typed(name, schema) for name in types(schema)]) or "a value"
 
 
+def described(schema: Schema) -> str:
+    """
+    As `expected`, and what is in a list or an object, down to the last field; one that
+    need not be there has a question mark.
+    """
+    for form in ("anyOf", "oneOf"):
+        if form in schema:
+            return _listed(list(dict.fromkeys(map(described, schema[form]))))
+    if fields := schema.get("properties"):
+        required = schema.get("required", ())
+        told = (
+            f"{name}{'' if name in required else '?'}: {described(field)}"
+            for name, field in fields.items()
+        )
+        return f"{{{', '.join(told)}}}"
+    words = expected(schema)
+    if "items" in schema:
+        words += f", each {described(schema['items'])}"
+    return f"{words} like {schema['pattern']}" if "pattern" in schema else words
+
+
 def either(schemas: Sequence[Schema]) -> str:
     """
     What a value must be that may have any of these forms.

@@ -21,7 +21,7 @@ def download(
 
     Example: krea download @last -o results/
     """
-    output = output or session.settings.output
+    output = session.settings.output if output is None else output
     job_ids = session.select(jobs)
     target = session.target(output, count=len(job_ids), force=force)
     session.pending[:] = job_ids

@@ -9,9 +9,35 @@ from typing import Annotated
 import typer
 
 from krea_cli import options, order
-from krea_cli.collection import Collection
+from krea_cli.collection import Collection, submit
 from krea_cli.output.results import JobAccepted, JobSaved, JobUrls
 from krea_cli.session import Session
+
+Field = str | None
+AspectRatio = Annotated[
+    Field, typer.Option("--aspect-ratio", metavar="RATIO", help="Such as 16:9.")
+]
+Resolution = Annotated[
+    Field, typer.Option("--resolution", metavar="SIZE", help="Such as 1K, 2K, 4K.")
+]
+Width = Annotated[
+    Field, typer.Option("--width", metavar="PIXELS", help="Width of the result.")
+]
+Height = Annotated[
+    Field, typer.Option("--height", metavar="PIXELS", help="Height of the result.")
+]
+Seed = Annotated[
+    Field, typer.Option("--seed", metavar="NUMBER", help="For the same result again.")
+]
+Strength = Annotated[
+    Field, typer.Option("--strength", metavar="NUMBER", help="How strong the edit is.")
+]
+Quality = Annotated[
+    Field, typer.Option("--quality", metavar="WORD", help="Such as low, medium, high.")
+]
+NegativePrompt = Annotated[
+    Field, typer.Option("--negative-prompt", metavar="TEXT", help="What not to make.")
+]
 
 
 def generate(
@@ -23,12 +49,17 @@ def generate(
     image: Annotated[
         list[str] | None,
         typer.Option(
-            "--image", "-i", help="A file, an https URL, a data URI, or -; repeatable."
+            "--image",
+            "-i",
+            metavar="IMAGE",
+            help="A file, an https URL, a data URI, or -; repeatable.",
         ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="Such as google/nano-banana-pro."),
+        typer.Option(
+            "--model", "-m", metavar="MODEL", help="Such as google/nano-banana-pro."
+        ),
     ] = None,
     output: options.Output = None,
     param: Annotated[
@@ -44,8 +75,27 @@ def generate(
         str | None,
         typer.Option("--prompt-file", metavar="FILE", help="Prompt in a file."),
     ] = None,
+    params: Annotated[
+        str | None,
+        typer.Option("--params", metavar="FILE", help="A JSON object of such fields."),
+    ] = None,
+    aspect_ratio: AspectRatio = None,
+    resolution: Resolution = None,
+    width: Width = None,
+    height: Height = None,
+    seed: Seed = None,
+    strength: Strength = None,
+    quality: Quality = None,
+    negative_prompt: NegativePrompt = None,
+    no_validate: Annotated[
+        bool,
+        typer.Option("--no-validate", help="Send as it is, also to unknown models."),
+    ] = False,
     count: Annotated[
-        int, typer.Option("--count", "-n", min=1, help="So many jobs of the request.")
+        int,
+        typer.Option(
+            "--count", "-n", metavar="N", min=1, help="So many jobs of the request."
+        ),
     ] = 1,
     timeout: options.Timeout = None,
     wait: Annotated[
@@ -55,7 +105,17 @@ def generate(
         bool, typer.Option("--no-download", help="Tell the result URLs; save nothing.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the request; send nothing.")
+        bool, typer.Option("--dry-run", help="Show request and price; send nothing.")
+    ] = False,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            "--max-cost", metavar="USD", min=0, help="Send nothing that costs more."
+        ),
+    ] = None,
+    allow_unknown_cost: Annotated[
+        bool,
+        typer.Option("--allow-unknown-cost", help="With --max-cost: also if unknown."),
     ] = False,
     inline: Annotated[
         bool, typer.Option("--inline", help="Send images in the request itself.")
@@ -71,33 +131,47 @@ def generate(
 
     Example: krea generate "a watercolour" -i photo.jpg -o out.png
     """
-    prompt = order.read_prompt(session, prompt, prompt_file)
-    request = order.take(
-        session,
+    words = order.Words(
         model=model,
         prompt=prompt,
+        prompt_file=prompt_file,
         images=image or (),
         params=param or (),
+        params_file=params,
+        options={
+            "aspect_ratio": aspect_ratio,
+            "resolution": resolution,
+            "width": width,
+            "height": height,
+            "seed": seed,
+            "strength": strength,
+            "quality": quality,
+            "negative_prompt": negative_prompt,
+        },
         webhook=webhook,
+        validates=not no_validate,
     )
+    taken = order.take(session, words)
     if dry_run:
-        session.out.result([order.dry_run(session, request, count)])
+        session.out.result([order.dry_run(session, taken, count)])
         return
-    output = output or session.settings.output
-    saves = wait and not no_download
-    target = session.target(output, count=count, force=force) if saves else None
+    order.check_cost(taken, count, most=max_cost, allows_unknown=allow_unknown_cost)
+    output = session.settings.output if output is None else output
+    target = None
+    if wait and not no_download:
+        kind = taken.request.model.result_kind
+        target = session.target(output, count=count, force=force, kind=kind)
 
-    jobs, errors, deadline = order.submit(
-        session, request, count=count, timeout=timeout, inline=inline
+    jobs, errors, deadline = submit(
+        session, taken.request, count=count, timeout=timeout, inline=inline
     )
     made = Collection(session, jobs, errors, output=output)
     if wait:
         made.wait(deadline=deadline, pauses_first=True)
     if target:
-        source = request.images[0].name if request.images else ""
         made.save(
             target,
-            lambda job: session.naming(job, prompt=prompt or "", source=source),
+            lambda job: session.naming(job, prompt=taken.prompt, source=taken.source),
             force=force,
         )
 

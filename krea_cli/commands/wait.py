@@ -24,10 +24,12 @@ def wait(
     """
     deadline = session.deadline(timeout)
     job_ids = session.select(jobs)
-    target = session.target(output, count=len(job_ids), force=force) if output else None
+    saves = output is not None
+    target = session.target(output, count=len(job_ids), force=force) if saves else None
     session.pending[:] = job_ids
 
-    found = Collection(session, [session.look(i) for i in job_ids], output=output)
+    seen = [session.look(job_id, deadline=deadline) for job_id in job_ids]
+    found = Collection(session, seen, output=output)
     found.wait(deadline=deadline)
     if target:
         found.save(target, session.naming, force=force)

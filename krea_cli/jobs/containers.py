@@ -8,6 +8,7 @@ viewers.  So each container is walked to its own end.  MP3 has no end to look fo
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Callable
 from typing import IO
@@ -26,6 +27,9 @@ from krea_cli.jobs.media import (
     WEBP,
     Media,
 )
+
+_PADDING = 4096
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def is_complete(file: IO[bytes], media: Media) -> bool:
@@ -59,15 +63,83 @@ def _png(file: IO[bytes], size: int) -> bool:
 
 def _jpeg(file: IO[bytes], size: int) -> bool:
     """
-    The end-of-image marker closes the file; zero bytes after it are only padding.
+    Segments and scans up to an end-of-image marker; zero bytes after it are padding,
+    and another picture may follow.  A thumbnail ends with such a marker, too, but lies
+    inside a segment.
     """
-    file.seek(max(0, size - 4096))
-    return file.read().rstrip(b"\0").endswith(b"\xff\xd9")
+    at = 2
+    while at < size:
+        file.seek(at)
+        mark, kind = struct.unpack("2B", file.read(2))
+        if mark != 0xFF:
+            return False
+        if kind == 0xFF:
+            at += 1
+        elif kind == 0xD8:
+            at += 2
+        elif kind == 0xD9:
+            at += 2
+            if not file.read(_PADDING).strip(b"\0") and size - at <= _PADDING:
+                return True
+        else:
+            (length,) = struct.unpack(">H", file.read(2))
+            at += 2 + length
+            at = _scan_end(file, at) if kind == 0xDA else at
+    return False
+
+
+def _scan_end(file: IO[bytes], at: int) -> int:
+    """
+    Where the next marker is that is no part of a scan.
+    """
+    while True:
+        file.seek(at)
+        chunk = file.read(1 << 16)
+        if found := _AFTER_SCAN.search(chunk):
+            return at + found.start()
+        if len(chunk) < 2:
+            return at + 2
+        # A marker may lie across two reads.
+        at += len(chunk) - 1
 
 
 def _gif(file: IO[bytes], size: int) -> bool:
-    file.seek(max(0, size - 2))
-    return file.read() == b"\0;"
+    """
+    Pictures and extensions, each a list of blocks, up to the trailer.
+    """
+    file.seek(10)
+    at = 13 + _colours(file)
+    while at < size:
+        file.seek(at)
+        kind = file.read(1)
+        if kind == b";":
+            return at + 1 == size
+        if kind == b",":
+            file.seek(at + 9)
+            at += 11 + _colours(file)
+        elif kind == b"!":
+            at += 2
+        else:
+            return False
+        at = _blocks_end(file, at)
+    return False
+
+
+def _colours(file: IO[bytes]) -> int:
+    """
+    The size of the colour table that the flags here announce.
+    """
+    (flags,) = struct.unpack("B", file.read(1))
+    return 6 << (flags & 7) if flags & 0x80 else 0
+
+
+def _blocks_end(file: IO[bytes], at: int) -> int:
+    length = -1
+    while length:
+        file.seek(at)
+        (length,) = struct.unpack("B", file.read(1))
+        at += 1 + length
+    return at
 
 
 def _riff(file: IO[bytes], size: int) -> bool:
@@ -85,7 +157,7 @@ def _glb(file: IO[bytes], size: int) -> bool:
 
 def _boxes(file: IO[bytes], size: int) -> bool:
     """
-    ISO media boxes fill the file to the byte, and the index is among them.
+    ISO media boxes fill the file to the byte; the index and the media are among them.
     """
     at, kinds = 0, set()
     while at < size:
@@ -99,7 +171,7 @@ def _boxes(file: IO[bytes], size: int) -> bool:
             return False
         kinds.add(kind)
         at += length
-    return at == size and bool(kinds & {b"moov", b"meta"})
+    return at == size and b"mdat" in kinds and bool(kinds & {b"moov", b"meta"})
 
 
 def _ebml(file: IO[bytes], size: int) -> bool:

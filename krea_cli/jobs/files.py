@@ -91,13 +91,16 @@ def check_folder(folder: Path) -> None:
     Raises:
         StorageError: the folder is missing, is none, or cannot be written to.
     """
-    if not folder.is_dir():
+    try:
+        with NewFile(folder):
+            pass
+    except StorageError as exc:
+        if not isinstance(exc.__cause__, FileNotFoundError):
+            raise
         raise StorageError(
             f"The folder {folder} does not exist.",
             hint=f"Make it, or let krea make it: -o {folder}/",
-        )
-    with NewFile(folder):
-        pass
+        ) from exc
 
 
 def _open_new(path: Path) -> BufferedRandom:
@@ -120,4 +123,8 @@ def _name(path: Path, target: Path, *, force: bool) -> None:
             os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         except FileExistsError:
             raise exists(target) from None
-        path.replace(target)
+        try:
+            path.replace(target)
+        except OSError:
+            target.unlink()
+            raise

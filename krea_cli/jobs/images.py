@@ -8,7 +8,6 @@ however often it is named, and its URL stands in the request.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import shutil
@@ -41,11 +40,20 @@ class LocalImage:
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
-        with self.path.open("rb") as file:
+        """
+        Raises:
+            InputError: it went away since it was checked.
+        """
+        try:
+            file = self.path.open("rb")
+        except OSError as exc:
+            raise InputError(f"{self.name} cannot be read: {exc.strerror}.") from exc
+        with file:
             yield file
 
     def data_uri(self) -> str:
-        encoded = base64.b64encode(self.path.read_bytes()).decode("ascii")
+        with self.open() as file:
+            encoded = base64.b64encode(file.read()).decode("ascii")
         return f"data:{self.media.media_type};base64,{encoded}"
 
 
@@ -101,6 +109,19 @@ class Images:
         Raises:
             InputError: they are no image, or too many.
         """
+        try:
+            path = self._write(name, chunks)
+        except OSError as exc:
+            reason = exc.strerror or exc
+            raise InputError(f"{name} cannot be read or kept: {reason}.") from exc
+        return check_file(path, name)
+
+    def close(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def _write(self, name: str, chunks: Iterator[bytes]) -> Path:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="krea-"))
         descriptor, path = tempfile.mkstemp(dir=self._folder)
@@ -111,12 +132,7 @@ class Images:
                 if size > MOST_BYTES:
                     raise _too_big(name, size)
                 file.write(chunk)
-        return check_file(Path(path), name)
-
-    def close(self) -> None:
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        return Path(path)
 
     def _remote(self, url: str) -> RemoteImage:
         try:
@@ -195,10 +211,12 @@ def _too_big(name: str, size: int) -> InputError:
 
 def _decode(uri: str) -> bytes:
     head, _, data = uri.partition(",")
-    raw = unquote_to_bytes(data)
-    if not head.endswith(";base64"):
-        return raw
     try:
-        return base64.b64decode(raw, validate=True)
-    except binascii.Error as exc:
+        raw = unquote_to_bytes(data)
+        return base64.b64decode(raw, validate=True) if _is_base64(head) else raw
+    except ValueError as exc:
         raise InputError(f"The data URI cannot be decoded: {exc}.") from exc
+
+
+def _is_base64(head: str) -> bool:
+    return head.lower().endswith(";base64")

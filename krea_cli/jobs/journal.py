@@ -14,7 +14,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ CREATE TABLE records (
   created_at REAL NOT NULL,
   model TEXT NOT NULL,
   seed INTEGER,
+  cost_usd REAL,
   state TEXT NOT NULL,
   job_id TEXT,
   files TEXT NOT NULL DEFAULT '[]'
@@ -54,7 +55,8 @@ class Journal:
     The records of one *service*: an origin, or the sandbox.  Opened on first use; what
     only reads does not create it.
 
-    Every method raises JournalError when the file cannot be used, except `described`.
+    Every method raises JournalError when the file cannot be used, except `described`
+    and `ended`.
     """
 
     def __init__(self, folder: Path, service: str) -> None:
@@ -70,7 +72,9 @@ class Journal:
         with self._writing() as db:
             db.execute("UPDATE records SET state = state WHERE 0")
 
-    def begin(self, run: str, model: str, seed: int | None) -> str:
+    def begin(
+        self, run: str, model: str, seed: int | None, cost_usd: float | None
+    ) -> str:
         """
         Record that a paid request is about to leave; the id of the record.
         """
@@ -78,8 +82,8 @@ class Journal:
         with self._writing() as db:
             db.execute(
                 "INSERT INTO records (record, run, service, created_at, model, seed,"
-                " state) VALUES (?, ?, ?, ?, ?, ?, 'intended')",
-                (record, run, self._service, _now(), model, seed),
+                " cost_usd, state) VALUES (?, ?, ?, ?, ?, ?, ?, 'intended')",
+                (record, run, self._service, _now(), model, seed, cost_usd),
             )
         return record
 
@@ -108,10 +112,14 @@ class Journal:
 
     def ended(self, job: Job) -> None:
         """
-        Keep how a job ended, and its files.  A job without a record is passed over.
+        Keep how a job ended, and its files.  A job without a record is passed over; an
+        unusable journal keeps nothing: the result counts for more.
+
+        A URL is kept without its query, which may be a signature (hazard J11).
         """
-        files = json.dumps([asdict(file) for file in job.files])
-        with self._writing() as db:
+        kept = [replace(file, url=file.url.partition("?")[0]) for file in job.files]
+        files = json.dumps([asdict(file) for file in kept])
+        with suppress(JournalError), self._writing() as db:
             db.execute(
                 "UPDATE records SET state = ?, files = CASE ? WHEN '[]' THEN files"
                 " ELSE ? END WHERE service = ? AND job_id = ?",
@@ -125,7 +133,7 @@ class Journal:
         return self._column(
             "SELECT job_id FROM records WHERE job_id IS NOT NULL AND run ="
             " (SELECT run FROM records WHERE service = ? AND job_id IS NOT NULL"
-            " ORDER BY created_at DESC, rowid DESC LIMIT 1) ORDER BY rowid",
+            " ORDER BY rowid DESC LIMIT 1) ORDER BY rowid",
             self._service,
         )
 
@@ -148,17 +156,20 @@ class Journal:
         """
         try:
             row = self._row(
-                "SELECT model, seed, files FROM records"
+                "SELECT model, seed, cost_usd, files FROM records"
                 " WHERE service = ? AND job_id = ?",
                 self._service,
                 job.job_id,
             )
-        except JournalError:
-            row = None
-        if row is None:
+            if row is None:
+                return job
+            files = tuple(SavedFile(**file) for file in json.loads(row[3]))
+        except (JournalError, ValueError, TypeError):
             return job
-        files = tuple(SavedFile(**file) for file in json.loads(row[2]))
-        return replace(job, model=row[0], seed=row[1], files=job.files or files)
+        model, seed, cost_usd, _ = row
+        return replace(
+            job, model=model, seed=seed, cost_usd=cost_usd, files=job.files or files
+        )
 
     def upload(self, sha256: str) -> str | None:
         """
@@ -194,15 +205,15 @@ class Journal:
             self._opened = None
 
     def _column(self, query: str, *values: object) -> list[str]:
-        if not self._path.exists():
-            return []
         with self._reporting():
+            if not self._path.exists():
+                return []
             return [str(row[0]) for row in self._db().execute(query, values)]
 
     def _row(self, query: str, *values: object) -> tuple[Any, ...] | None:
-        if not self._path.exists():
-            return None
         with self._reporting():
+            if not self._path.exists():
+                return None
             row: tuple[Any, ...] | None = self._db().execute(query, values).fetchone()
             return row
 
@@ -213,10 +224,12 @@ class Journal:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
+                db.execute("COMMIT")
             except BaseException:
-                db.execute("ROLLBACK")
+                # A full disk has already rolled it back.
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
                 raise
-            db.execute("COMMIT")
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -241,7 +254,16 @@ def _open(folder: Path, path: Path) -> sqlite3.Connection:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
+    try:
+        _prepare(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    _enter_wal(db)
     db.execute("PRAGMA synchronous = FULL")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0:
@@ -251,7 +273,21 @@ def _open(folder: Path, path: Path) -> sqlite3.Connection:
             f"The journal {path} is of a newer krea (version {version}).",
             hint="Use that krea, or name another folder: KREA_STATE_DIR=DIR",
         )
-    return db
+
+
+def _enter_wal(db: sqlite3.Connection) -> None:
+    # For this lock SQLite does not wait by itself, as two that do may wait for ever.
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            is_busy = exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _create(db: sqlite3.Connection) -> None:

@@ -38,6 +38,8 @@ MP3 = Media("audio/mpeg", "mp3", "audio")
 UPLOADED = frozenset({JPEG, PNG, WEBP, HEIC, MP4, MOV, WEBM, GLB, WAV, MP3})
 # What a job may give.
 RESULTS = frozenset({PNG, JPEG, WEBP, GIF, AVIF, MP4, WEBM, MOV, GLB, WAV, MP3})
+# What a file may be named as: pictures are converted, all else must be what it is.
+WRITTEN = RESULTS | {TIFF}
 
 _EXTENSIONS = {
     **{media.extension: media for media in (*UPLOADED, *RESULTS, TIFF)},

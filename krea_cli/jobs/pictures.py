@@ -4,6 +4,8 @@ Pictures read and converted.  One of the homes of Pillow.
 
 from __future__ import annotations
 
+import io
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +14,8 @@ from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
-from krea_cli.errors import DownloadError
-from krea_cli.jobs.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media
+from krea_cli.errors import DownloadError, StorageError
+from krea_cli.jobs.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media, sniff
 
 _FORMATS = {
     PNG: "PNG",
@@ -23,17 +25,45 @@ _FORMATS = {
     AVIF: "AVIF",
     TIFF: "TIFF",
 }
+_ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
+# Pillow reads a WebP or an AVIF whole before it knows how large the picture is.
+_HEADER_BYTES = 32 * 2**20
 
 
 def size(path: Path) -> tuple[int, int] | None:
     """
-    Width and height in pixels, by the header alone; None when it cannot be read.
+    Width and height in pixels, by the header alone; None when it cannot be read, or
+    only by reading much more (hazards F16, N13).
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(24)
+        if sniff(head) == PNG and len(head) == 24:
+            return struct.unpack(">8x4x4xII", head)
+        if path.stat().st_size > _HEADER_BYTES:
+            return None
+        with _opened(path) as picture:
+            return picture.size
+    except (DownloadError, OSError):
+        return None
+
+
+def shown_size(path: Path) -> tuple[int, int] | None:
+    """
+    Width and height as the picture is shown: a camera held upright says so only in a
+    tag beside the pixels.
     """
     try:
         with _opened(path) as picture:
-            return picture.size
+            width, height = picture.size
+            is_turned = picture.getexif().get(_ORIENTATION, 1) in _QUARTER_TURNS
     except DownloadError:
         return None
+    return (height, width) if is_turned else (width, height)
+
+
+def can_write(media: Media) -> bool:
+    return media in _FORMATS
 
 
 def convert(source: Path, target: IO[bytes], media: Media) -> None:
@@ -43,11 +73,24 @@ def convert(source: Path, target: IO[bytes], media: Media) -> None:
 
     Raises:
         DownloadError: *source* is no picture that can be decoded.
+        StorageError: it cannot be written as *media*, or *target* not at all.
     """
     with _opened(source) as picture:
         profile = picture.info.get("icc_profile")
+        picture.load()
         shown = _flattened(picture) if media == JPEG else picture
-        shown.save(target, _FORMATS[media], icc_profile=profile)
+    try:
+        # Given a real file, Pillow does not notice that the disk is full.
+        encoded = io.BytesIO()
+        shown.save(encoded, _FORMATS[media], icc_profile=profile)
+        target.write(encoded.getbuffer())
+        target.flush()
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise StorageError(
+            f"The picture cannot be written as {media.extension.upper()}: {reason}.",
+            hint="Choose another place or another kind of file with -o.",
+        ) from exc
 
 
 def _flattened(picture: Image.Image) -> Image.Image:

@@ -4,7 +4,6 @@ Ask again until jobs are final.  Knows nothing of HTTP or of the terminal.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from krea_cli.api.resources import Job
@@ -22,8 +21,10 @@ def delays() -> Iterator[float]:
     """
     Seconds between looks: 2 at first, slowly up to 5, as the service advises.
     """
-    for attempt in itertools.count():
-        yield min(FIRST_SECONDS * GROWTH**attempt, LONGEST_SECONDS)
+    delay = FIRST_SECONDS
+    while True:
+        yield delay
+        delay = min(delay * GROWTH, LONGEST_SECONDS)
 
 
 def poll(

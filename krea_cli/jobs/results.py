@@ -5,6 +5,7 @@ Results of completed jobs, from their URLs to files.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,7 +26,6 @@ from krea_cli.errors import (
     ServiceError,
     StorageError,
     UnreachableError,
-    UsageError,
 )
 from krea_cli.jobs import pictures
 from krea_cli.jobs.containers import is_complete
@@ -74,10 +74,10 @@ class Results:
                 job_id=job.job_id,
             )
         if self._target.template is None and len(job.urls) > 1:
-            raise UsageError(
+            raise StorageError(
                 f"Job {job.job_id} has {len(job.urls)} results, and standard output "
                 "takes one.",
-                hint=f"Run: krea download {job.job_id}",
+                hint="Save them to files.",
                 job_id=job.job_id,
             )
         several = several or len(job.urls) > 1
@@ -118,7 +118,7 @@ class Results:
             file = _described(new, media, target, url)
             new.publish(target, force=self._force)
             return file
-        if media.kind != "image" or wanted.kind != "image":
+        if media.kind != "image" or not pictures.can_write(wanted):
             raise StorageError(
                 f"The result is {media.extension.upper()}, which cannot become "
                 f"{target.name}.",
@@ -126,7 +126,6 @@ class Results:
             )
         with NewFile(target.parent) as converted:
             pictures.convert(new.path, converted.file, wanted)
-            converted.file.flush()
             file = _described(converted, wanted, target, url)
             converted.publish(target, force=self._force)
         return file
@@ -146,7 +145,9 @@ class Results:
                 return _write(chunks, new)
 
         try:
-            return retry(attempt, clock=self._clock, passing=_PASSING)
+            return retry(
+                attempt, clock=self._clock, deadline=math.inf, passing=_PASSING
+            )
         except ServiceError as exc:
             raise DownloadError(exc.message, hint=exc.hint) from exc
 

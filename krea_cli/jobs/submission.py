@@ -9,6 +9,7 @@ sent again from here (hazard B7).
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from krea_cli.api.client import Client, encode
@@ -17,6 +18,7 @@ from krea_cli.api.retry import retry
 from krea_cli.clock import Clock
 from krea_cli.errors import (
     AnswerError,
+    JournalError,
     KreaError,
     LostAnswerError,
     RefusedError,
@@ -77,17 +79,31 @@ class Submission:
         self, request: Request, url_of: Callable[[Image], str], run: str
     ) -> Job:
         body = encode(request.body(url_of))
-        record = self.journal.begin(run, request.model.id, request.seed)
+        record = self.journal.begin(
+            run, request.model.id, request.seed, request.cost_usd
+        )
         try:
             job = self._send(request, body)
         except UnknownSubmissionError:
-            self.journal.unknown(record)
+            # The intention is on disk; what happened matters more than to refine it.
+            with suppress(JournalError):
+                self.journal.unknown(record)
             raise
         except KreaError:
-            self.journal.refused(record)
+            with suppress(JournalError):
+                self.journal.refused(record)
             raise
-        self.journal.accepted(record, job.job_id)
-        return replace(job, model=request.model.id, seed=request.seed)
+        try:
+            self.journal.accepted(record, job.job_id)
+        except JournalError as exc:
+            # It is paid for, and its id is known nowhere but here.
+            exc.job_id = job.job_id
+            exc.message += f" Job {job.job_id} was accepted, and goes on."
+            exc.hint = f"Collect it with: krea download {job.job_id}"
+            raise
+        return replace(
+            job, model=request.model.id, seed=request.seed, cost_usd=request.cost_usd
+        )
 
     def _send(self, request: Request, body: bytes) -> Job:
         try:

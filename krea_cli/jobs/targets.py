@@ -7,36 +7,19 @@ are cleaned before they become part of a path.
 
 from __future__ import annotations
 
-import os
 import re
-import string
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from krea_cli.errors import UsageError
-from krea_cli.jobs.files import check_folder, exists
-from krea_cli.jobs.media import Media, of_extension
+from krea_cli.jobs.files import check_folder, exists, unwritable
+from krea_cli.jobs.media import WRITTEN, Media, of_extension
+from krea_cli.jobs.templates import FIELDS, check_fields, clean, component
 
-FIELDS = (
-    "job_id",
-    "index",
-    "ext",
-    "model",
-    "date",
-    "time",
-    "slug",
-    "stem",
-    "seed",
-)
 DEFAULT = "{job_id}.{ext}"
-_COMPONENT_BYTES = 200
-_VALUE_BYTES = 80
-_DEVICES = re.compile(
-    "(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])([. ]|$)", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +48,12 @@ class Target:
             return cls(template=None)
         if not output.strip() or "\0" in output:
             raise UsageError("-o needs the name of a file or a folder.")
-        if output.endswith(("/", "\\")) or Path(output).is_dir():
+        if output.endswith(("/", "\\")) or _is_folder(Path(output)):
             folder = output.replace("{", "{{").replace("}", "}}")
             return cls(template=f"{folder}/{DEFAULT}", makes_folders=True)
         if not re.search("[{}]", output):
             return cls(template=output)
-        _check_fields(output)
+        check_fields(output)
         return cls(template=output, makes_folders=True)
 
     @property
@@ -91,7 +74,7 @@ class Target:
             template = template[:at] + "-{index}" + template[at:]
         path = Path()
         for part in Path(template).parts:
-            path /= _component(part, values) if "{" in part else part
+            path /= component(part, values)
         return path
 
     def check(self, *, count: int, force: bool) -> None:
@@ -99,7 +82,8 @@ class Target:
         Find out now what would keep a result from being saved (hazard B13).
 
         Raises:
-            UsageError: several results cannot go to one standard output.
+            UsageError: several results cannot go to one standard output, or the name
+                asks for a kind of file that cannot be written.
             StorageError: the folder cannot be written to, or a name is taken.
         """
         if self.template is None:
@@ -109,15 +93,33 @@ class Target:
                     hint="Leave out -n, or name a folder: -o results/",
                 )
             return
+        if self.media and self.media not in WRITTEN:
+            raise UsageError(
+                f"krea cannot write {self.media.extension.upper()}.",
+                hint="Name the file *.png, *.jpg, *.webp or *.avif.",
+            )
         for index in range(1, count + 1):
             unknown = {field: f"{{{field}}}" for field in FIELDS}
             path = self.path({**unknown, "index": index}, several=count > 1)
+            if self._is_taken(path) and not force:
+                raise exists(path)
+
+    def _is_taken(self, path: Path) -> bool:
+        """
+        Raises:
+            StorageError: no file can be made there at all.
+        """
+        try:
             folder = path.parent
             while self.makes_folders and not folder.exists():
                 folder = folder.parent
             check_folder(folder)
-            if not force and os.path.lexists(path):
-                raise exists(path)
+            path.lstat()
+        except FileNotFoundError:
+            return False
+        except OSError as exc:
+            raise unwritable(path, exc) from exc
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,55 +145,24 @@ class Naming:
             "job_id": job_id,
             "index": index,
             "ext": extension,
-            "model": _clean(self.model.rpartition("/")[2]) or "model",
+            "model": clean(self.model.rpartition("/")[2]) or "model",
             "date": f"{self.now:%Y-%m-%d}",
             "time": f"{self.now:%H%M%S}",
-            "slug": _clean(self.prompt.lower()) or "result",
-            "stem": _clean(Path(self.source).stem) or "result",
+            "slug": clean(self.prompt.lower()) or "result",
+            "stem": clean(Path(_without_query(self.source)).stem) or "result",
             "seed": "random" if self.seed is None else str(self.seed),
         }
 
 
-def _check_fields(template: str) -> None:
+def _is_folder(path: Path) -> bool:
     try:
-        parts = list(string.Formatter().parse(template))
-        names = [name for _, name, _, _ in parts if name is not None]
-        unknown = [name for name in names if name not in FIELDS]
-        if not unknown:
-            template.format(**dict.fromkeys(FIELDS, "x") | {"index": 1})
-            return
-        fault = f"has no field {{{unknown[0]}}}"
-    except (ValueError, IndexError, KeyError) as exc:
-        fault = f"cannot be read: {exc}"
-    raise UsageError(
-        f"The name {template} {fault}.",
-        hint="Fields: " + " ".join(f"{{{field}}}" for field in FIELDS),
-    )
+        return path.is_dir()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        return False
 
 
-def _component(part: str, values: Mapping[str, str | int]) -> str:
+def _without_query(source: str) -> str:
     """
-    One part of a path with its fields filled in, and nothing a system trips over
-    (hazards F3, F18, F21).
+    What a file name may be made of: the query of a URL can be a signature.
     """
-    name = part.format(**values).lstrip("-. ") or "result"
-    if _DEVICES.match(name):
-        name = f"_{name}"
-    stem, suffix = Path(name).stem, Path(name).suffix
-    return _cut(stem, _COMPONENT_BYTES - len(suffix.encode())) + suffix
-
-
-def _clean(text: str) -> str:
-    """
-    Letters, digits, dot, underscore and hyphen of the text; runs of all else are one
-    hyphen.
-    """
-    text = unicodedata.normalize("NFC", text)
-    return _cut(re.sub(r"[^\w.]+", "-", text).strip("-._"), _VALUE_BYTES).strip("-._")
-
-
-def _cut(text: str, most: int) -> str:
-    """
-    At most *most* bytes of UTF-8, cut between characters.
-    """
-    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
+    return urlsplit(source).path if "://" in source else source

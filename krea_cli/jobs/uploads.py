@@ -4,11 +4,17 @@ Images into URLs that the service takes.
 
 from __future__ import annotations
 
-from krea_cli.api.client import Client
-from krea_cli.api.fetch import Fetcher
-from krea_cli.errors import DownloadError, InputError, ServiceError
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from krea_cli.api.resources import Asset
+from krea_cli.errors import DownloadError, InputError, JournalError, ServiceError
 from krea_cli.jobs.images import Image, Images, LocalImage, RemoteImage
-from krea_cli.jobs.journal import Journal
+
+if TYPE_CHECKING:
+    from krea_cli.api.client import Client
+    from krea_cli.api.fetch import Fetcher
+    from krea_cli.jobs.journal import Journal
 
 
 class Uploads:
@@ -24,16 +30,18 @@ class Uploads:
         self._fetcher = fetcher
         self._images = images
         self._journal = journal
+        # By the sha256 of what was uploaded, and by the URL that it came from.
         self._urls: dict[str, str] = {}
 
     def url_of(self, image: Image) -> str:
         """
-        The URL to send: a remote image's own, a local one's after it was uploaded.
+        The URL to send: a remote image's own, unless the service refused it in this
+        run, a local one's after it was uploaded.
         """
         if isinstance(image, RemoteImage):
-            return image.url
+            return self._urls.get(image.url, image.url)
         known = self._urls.get(image.sha256) or self._journal.upload(image.sha256)
-        return known or self._upload(image)
+        return known or self.upload(image).url
 
     def fresh_url_of(self, image: Image) -> str:
         """
@@ -43,18 +51,25 @@ class Uploads:
         Raises:
             InputError: a remote image cannot be fetched.
         """
+        local = self._fetched(image) if isinstance(image, RemoteImage) else image
+        url = self._urls.get(local.sha256) or self.upload(local).url
         if isinstance(image, RemoteImage):
-            image = self._fetched(image)
-        return self._urls.get(image.sha256) or self._upload(image)
+            self._urls[image.url] = url
+        return url
 
-    def _upload(self, image: LocalImage) -> str:
+    def upload(self, image: LocalImage) -> Asset:
+        """
+        The asset that a new upload made; its URL is what `url_of` gives from now on.
+        """
         # The name is neutral: that of a file may say more than its owner wants (N15).
         name = f"image-{len(self._urls) + 1}.{image.media.extension}"
         with image.open() as file:
             asset = self._client.upload(file, name, image.media.media_type)
         self._urls[image.sha256] = asset.url
-        self._journal.remember_upload(image.sha256, asset.url)
-        return asset.url
+        # That it is there counts for more than that it is remembered.
+        with suppress(JournalError):
+            self._journal.remember_upload(image.sha256, asset.url)
+        return asset
 
     def _fetched(self, image: RemoteImage) -> LocalImage:
         try:

@@ -74,10 +74,15 @@ def choose(
     color: str = "auto",
 ) -> Output:
     """
-    *color* is auto, always or never.
+    *color* is auto, always or never.  Colour and animation are two decisions: a log
+    may have the first, never the second (hazard T6).
     """
     stdout, stderr = streams
     colour = {"always": True, "never": False}.get(color)
+    if colour is None and env.get("NO_COLOR"):
+        colour = False
+    is_plain = bool(env.get("CI")) or env.get("TERM") == "dumb"
+    animates = stderr.is_terminal and not is_plain
     results: forms.Results
     talk: forms.Talk
     if json:
@@ -92,8 +97,8 @@ def choose(
         )
         if quiet:
             talk = forms.QuietTalk(stderr, now)
-        elif stderr.is_terminal and not env.get("CI") and env.get("TERM") != "dumb":
-            talk = forms.TerminalTalk(stderr, now, colour=colour)
+        elif animates or colour:
+            talk = forms.TerminalTalk(stderr, now, colour=colour, animates=animates)
         else:
             talk = forms.PlainTalk(stderr, now)
     return Output(results, talk, stdout, stderr)

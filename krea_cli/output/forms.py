@@ -9,14 +9,16 @@ at a terminal, a pipe or a log, a program that reads JSON.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from krea_cli.output.progress import LineProgress, NoProgress, Progress
-from krea_cli.output.terminal import safe
+from krea_cli.output.terminal import safe, unbroken
 
 if TYPE_CHECKING:
     from krea_cli.errors import KreaError
     from krea_cli.output.results import Result
+    from krea_cli.output.screen import Screen
     from krea_cli.output.streams import Stream
 
 
@@ -76,12 +78,10 @@ class HumanResults:
         self._colour = colour
 
     def result(self, results: Sequence[Result]) -> None:
-        from krea_cli.output import views
+        from krea_cli.output.screen import Screen
 
         if results:
-            self._stdout.write(
-                views.drawn(results, self._stdout.file, colour=self._colour)
-            )
+            Screen(self._stdout, colour=self._colour).draw(results)
 
 
 class PlainTalk:
@@ -94,15 +94,17 @@ class PlainTalk:
         self._now = now
 
     def note(self, text: str) -> None:
-        self._stderr.write_line(safe(text))
+        self._stderr.write_line(unbroken(text))
 
     def warn(self, text: str) -> None:
-        self._stderr.write_line(f"warning: {safe(text)}")
+        self._stderr.write_line(f"warning: {unbroken(text)}")
 
     def error(self, error: KreaError) -> None:
-        self._stderr.write_line(f"error: {safe(error.message)}")
+        self._stderr.write_line(f"error: {unbroken(error.message)}")
+        for detail in error.details:
+            self._stderr.write_line(f"  {unbroken(detail)}")
         if error.hint:
-            self._stderr.write_line(f"hint: {safe(error.hint)}")
+            self._stderr.write_line(f"hint: {unbroken(error.hint)}")
 
     def progress(self) -> Progress:
         return LineProgress(self._stderr.write_line, self._now)
@@ -134,6 +136,7 @@ class JsonTalk(QuietTalk):
                 "error": {
                     "code": error.code,
                     "message": error.message,
+                    "details": list(error.details),
                     "hint": error.hint,
                     "exit_code": int(error.exit_code),
                     "job_id": error.job_id,
@@ -153,35 +156,40 @@ def _dumped(data: Mapping[str, Any]) -> str:
 
 class TerminalTalk(PlainTalk):
     """
-    For a person: colours, and a spinner while something is waited for.
+    In colour, and where it *animates* with a spinner while something is waited for.
     """
 
     def __init__(
-        self, stderr: Stream, now: Callable[[], float], *, colour: bool | None
+        self,
+        stderr: Stream,
+        now: Callable[[], float],
+        *,
+        colour: bool | None,
+        animates: bool,
     ) -> None:
         super().__init__(stderr, now)
         self._colour = colour
+        self._animates = animates
+
+    @cached_property
+    def _screen(self) -> Screen:
+        from krea_cli.output.screen import Screen
+
+        # One for all that is said, so that it knows of the spinner that is turning.
+        return Screen(self._stderr, colour=self._colour)
 
     def note(self, text: str) -> None:
-        self._draw("", text, "dim")
+        self._screen.say("", text, "dim")
 
     def warn(self, text: str) -> None:
-        self._draw("warning: ", text, "yellow")
+        self._screen.say("warning: ", text, "yellow")
 
     def error(self, error: KreaError) -> None:
-        self._draw("error: ", error.message, "bold red")
+        self._screen.say("error: ", error.message, "bold red")
+        for detail in error.details:
+            self._screen.say("  ", detail, "")
         if error.hint:
-            self._draw("hint: ", error.hint, "cyan")
+            self._screen.say("hint: ", error.hint, "cyan")
 
     def progress(self) -> Progress:
-        from krea_cli.output import views
-
-        return views.Spinner(self._stderr.file, colour=self._colour)
-
-    def _draw(self, label: str, text: str, style: str) -> None:
-        from krea_cli.output import views
-
-        drawn = views.sentence(
-            label, text, style, self._stderr.file, colour=self._colour
-        )
-        self._stderr.write(drawn)
+        return self._screen.spinner() if self._animates else super().progress()

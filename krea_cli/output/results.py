@@ -10,7 +10,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from krea_cli.api.resources import Job
+from krea_cli.api.resources import Asset, Job
+from krea_cli.output.terminal import one_line
 
 
 class Result(Protocol):
@@ -46,7 +47,7 @@ class JobStatus(_JobResult):
 
     @property
     def plain(self) -> list[str]:
-        return [f"{self.job.job_id}\t{self.job.status}"]
+        return [f"{self.job.job_id}\t{one_line(self.job.status, 40)}"]
 
 
 class JobAccepted(_JobResult):
@@ -76,7 +77,7 @@ class JobUrls(_JobResult):
 
     @property
     def plain(self) -> list[str]:
-        return list(self.job.urls)
+        return [one_line(url) for url in self.job.urls]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +160,24 @@ class TokenStatus:
         return asdict(self)
 
 
+class Chosen(Protocol):
+    """
+    A field that krea chose, and why.
+    """
+
+    @property
+    def field(self) -> str: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def reason(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
     """
-    What `generate` would send; *count* times, for *cost_usd* in all if that is known.
+    What `generate` would send; *count* times, for *cost_usd* in all if that is known,
+    at the prices of *price_date*.
     """
 
     method: str
@@ -170,11 +185,38 @@ class DryRun:
     body: dict[str, Any]
     count: int
     cost_usd: float | None = None
+    price_date: str | None = None
+    choices: tuple[Chosen, ...] = ()
 
     @property
     def plain(self) -> list[str]:
         body = json.dumps(self.body, indent=2, ensure_ascii=False)
-        return [f"{self.method} {self.url}", body]
+        return [f"{self.method} {self.url}", body, self._estimate]
+
+    @property
+    def _estimate(self) -> str:
+        times = f" for {self.count} jobs" if self.count > 1 else ""
+        if self.cost_usd is None:
+            return f"estimate{times}: unknown"
+        date = f", prices of {self.price_date}" if self.price_date else ""
+        return f"estimate{times}: {self.cost_usd:.4g} USD{date}"
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """
+    A file that the service has now; *name* is what the user called it.
+    """
+
+    name: str
+    asset: Asset
+
+    @property
+    def plain(self) -> list[str]:
+        return [one_line(self.asset.url)]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"file": self.name, **asdict(self.asset)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import suppress
 from typing import IO, TextIO
 
 from krea_cli.errors import StorageError
@@ -20,16 +21,25 @@ class Stream:
     A text stream to write lines to.
 
     A reader that went away (a broken pipe) is no error: what is said after it is lost,
-    and the work goes on (hazard S5).
+    and the work goes on (hazard S5).  With *may_fail* nothing that is lost is an error:
+    a paid job is not given up because standard error is closed or full.
+
+    To rich and Typer it is a text file.
     """
 
-    def __init__(self, file: TextIO | None, name: str) -> None:
+    def __init__(
+        self, file: TextIO | None, name: str, *, may_fail: bool = False
+    ) -> None:
         self.file = file
         self._name = name
+        self._may_fail = may_fail
         self._secrets: set[str] = set()
 
     def hide(self, secret: str) -> None:
-        self._secrets.add(secret)
+        import json
+
+        # In JSON a quotation mark or a backslash in it is escaped.
+        self._secrets |= {secret, json.dumps(secret)[1:-1]}
 
     @property
     def is_terminal(self) -> bool:
@@ -38,23 +48,38 @@ class Stream:
         except ValueError:
             return False
 
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+    @property
+    def encoding(self) -> str:
+        return getattr(self.file, "encoding", None) or "utf-8"
+
     def write(self, text: str) -> None:
         """
         Raises:
             StorageError: the stream is closed or its disk is full (hazard S6).
         """
+        if text == "":  # Typer tries what kind of file this is
+            return
         for secret in self._secrets:
             text = text.replace(secret, "***")
         if self.file is None:
+            if self._may_fail:
+                return
             raise StorageError(f"{self._name} is closed; what it was to say is lost.")
         try:
             self.file.write(text)
             self.file.flush()
-        except BrokenPipeError:
-            self._abandon(self.file)
         except (OSError, ValueError) as exc:
-            self._abandon(self.file)
-            raise StorageError(f"{self._name} cannot be written to: {exc}.") from exc
+            _abandon(self.file)
+            if not (self._may_fail or isinstance(exc, BrokenPipeError)):
+                raise self._lost(exc) from exc
+
+    def flush(self) -> None:
+        """
+        Nothing is ever held back.
+        """
 
     def write_line(self, text: str) -> None:
         self.write(f"{text}\n")
@@ -73,14 +98,20 @@ class Stream:
             shutil.copyfileobj(source, self.file.buffer)
             self.file.buffer.flush()
         except (OSError, ValueError) as exc:
-            self._abandon(self.file)
-            raise StorageError(f"{self._name} cannot be written to: {exc}.") from exc
+            _abandon(self.file)
+            raise self._lost(exc) from exc
 
-    def _abandon(self, file: TextIO) -> None:
-        """
-        Send what is still buffered, and all that follows, nowhere: otherwise Python
-        would meet the same error again at its exit.
-        """
+    def _lost(self, exc: Exception) -> StorageError:
+        reason = getattr(exc, "strerror", None) or exc
+        return StorageError(f"{self._name} cannot be written to: {reason}.")
+
+
+def _abandon(file: TextIO) -> None:
+    """
+    Send what is still buffered, and all that follows, nowhere: otherwise Python would
+    meet the same error again at its exit.
+    """
+    with suppress(OSError, ValueError):  # what was closed has no descriptor any more
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, file.fileno())
         os.close(nowhere)
@@ -94,4 +125,7 @@ def standard() -> tuple[Stream, Stream]:
     for file in (sys.stdout, sys.stderr):
         if file is not None and hasattr(file, "reconfigure"):
             file.reconfigure(errors="backslashreplace")
-    return Stream(sys.stdout, "Standard output"), Stream(sys.stderr, "Standard error")
+    return (
+        Stream(sys.stdout, "Standard output"),
+        Stream(sys.stderr, "Standard error", may_fail=True),
+    )

@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import krea_cli.catalogue.lookup as lookup_module
-from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.catalogue.lookup import Catalogue, bundled_date
 from krea_cli.catalogue.openapi import dumps
 
 PATH = Path(lookup_module.__file__).with_name("models.json")
@@ -47,6 +47,13 @@ def test_file_is_as_the_program_writes_it():
     text = PATH.read_text(encoding="ascii")
 
     assert dumps(json.loads(text)) == text
+
+
+def test_date_is_read_without_the_models():
+    """
+    What is said first of the file is what is said in it.
+    """
+    assert "2026-10-09" == CATALOGUE.date == bundled_date()
 
 
 def test_every_schema_is_closed_and_valid():
@@ -116,6 +123,17 @@ def test_prices_are_dated_amounts():
     }
     assert not pro.prices_incomplete
     assert CATALOGUE["image/luma/uni-1"].prices_incomplete
+
+
+def test_result_kind_is_what_a_model_makes():
+    """
+    An enhancer makes what it is given, a picture or a video.
+    """
+    kinds = Counter(model.result_kind for model in CATALOGUE.models)
+
+    assert {"image": 47, "video": 57, "3d": 10, "audio": 5} == kinds
+    assert "video" == CATALOGUE["enhance/topaz/astra"].result_kind
+    assert "image" == CATALOGUE["enhance/krea/enhance"].result_kind
 
 
 def test_ids_are_unique():

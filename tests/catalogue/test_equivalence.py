@@ -140,7 +140,7 @@ def test_faults_pass_what_json_schema_passes(model):
     value of each field, where no other field's fault can hide a difference.
     """
 
-    @settings(max_examples=12, deadline=None, database=None)
+    @settings(max_examples=8, deadline=None, database=None)
     @given(bodies(model.schema))
     def check(body):
         agree(model.schema, body)

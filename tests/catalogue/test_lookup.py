@@ -298,7 +298,9 @@ def test_removed_model_gets_its_successor(name, successor):
 def small_catalogue(*paths, format=1):  # noqa: A002
     schema = {"type": "object", "properties": {"prompt": {}}}
     models = {path: {"name": path, "schema": schema} for path in paths}
-    return Catalogue({"format": format, "spec": {}, "models": models})
+    return Catalogue(
+        {"format": format, "date": "2026-10-09", "spec": {}, "models": models}
+    )
 
 
 def test_ambiguous_name_gets_the_candidates():

@@ -49,6 +49,7 @@ OPERATION = {
     },
 }
 ROUTE = "/generate/image/acme/cat-1"
+DAY = "2026-10-09"
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_model_keeps_what_is_checked_and_drops_prose(spec):
     Of a schema the checked keywords stay, at every depth; descriptions, extensions and
     a pattern that Python cannot read go.  Field names are never taken for keywords.
     """
-    schema = build(spec)["models"]["image/acme/cat-1"]["schema"]
+    schema = build(spec, DAY)["models"]["image/acme/cat-1"]["schema"]
 
     assert {
         "type": "object",
@@ -98,17 +99,17 @@ def test_only_post_routes_of_models_are_taken(spec):
     """
     Other routes, templates and paths that climb are no models.
     """
-    assert ["image/acme/cat-1"] == list(build(spec)["models"])
+    assert ["image/acme/cat-1"] == list(build(spec, DAY)["models"])
 
 
 def test_catalogue_reads_what_build_made(spec):
     """
     Names, aliases of existing fields, prices and marks arrive in the Model.
     """
-    catalogue = Catalogue(json.loads(dumps(build(spec))))
+    catalogue = Catalogue(json.loads(dumps(build(spec, DAY))))
     model = catalogue["image/acme/cat-1"]
 
-    assert {"version": "v1"} == catalogue.spec
+    assert (DAY, {"version": "v1"}) == (catalogue.date, catalogue.spec)
     assert ("Cat 1", "image", "acme/cat-1") == (model.name, model.kind, model.id)
     assert {"imageUrls": "image_urls"} == model.aliases
     assert [(0.1, {"resolution": "1K"}), (0.2, {})] == [
@@ -127,13 +128,36 @@ def test_price_in_other_terms_is_unknown(spec, change):
     A price that is not USD for a request must never be shown as one.
     """
     spec["paths"][ROUTE]["post"]["x-krea-pricing"].update(change)
-    model = Catalogue(build(spec))["image/acme/cat-1"]
+    model = Catalogue(build(spec, DAY))["image/acme/cat-1"]
 
     assert ((), None, False) == (
         model.prices,
         model.price_date,
         model.prices_incomplete,
     )
+
+
+def test_price_without_a_date_is_of_the_day(spec):
+    """
+    The service dates no prices; what it says today is true today.
+    """
+    del spec["paths"][ROUTE]["post"]["x-krea-pricing"]["as_of"]
+    model = Catalogue(build(spec, DAY))["image/acme/cat-1"]
+
+    assert DAY == model.price_date
+
+
+def test_amount_of_nothing_is_no_price(spec):
+    """
+    A point of 0 is left out, and the price is then not known for every request.
+    """
+    pricing = spec["paths"][ROUTE]["post"]["x-krea-pricing"]
+    pricing["incomplete"] = False
+    pricing["price_points"][0]["amount"] = 0
+    model = Catalogue(build(spec, DAY))["image/acme/cat-1"]
+
+    assert [0.2] == [point.amount for point in model.prices]
+    assert model.prices_incomplete
 
 
 @pytest.mark.parametrize(
@@ -144,7 +168,7 @@ def test_document_without_models_is_refused(document):
     A refresh never replaces the catalogue by an empty one.
     """
     with pytest.raises(ValueError, match="no POST /generate"):
-        build(document)
+        build(document, DAY)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +178,7 @@ def test_document_without_models_is_refused(document):
         {"type": "array"},
         {"properties": {}},
         {"properties": None},
+        {"required": ["colour"]},
     ],
 )
 def test_model_without_closed_schema_is_refused(spec, change):
@@ -164,7 +189,7 @@ def test_model_without_closed_schema_is_refused(spec, change):
     body["schema"].update(change)
 
     with pytest.raises(ValueError, match=r"image/acme/cat-1 has no closed object"):
-        build(spec)
+        build(spec, DAY)
 
 
 @pytest.mark.parametrize(
@@ -188,27 +213,67 @@ def test_model_of_another_form_is_refused_by_name(spec, change):
     spec["paths"][ROUTE]["post"].update(change)
 
     with pytest.raises(ValueError, match=r"image/acme/cat-1 is described in another"):
-        build(spec)
+        build(spec, DAY)
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"minimum": "0"},
+        {"maximum": None},
+        {"exclusiveMinimum": True},
+        {"maxLength": 1.5},
+        {"enum": "1K"},
+        {"type": 5},
+        {"required": "url"},
+        {"items": ["x"]},
+        {"anyOf": {"type": "null"}},
+    ],
+)
+def test_keyword_that_holds_something_else_is_refused(spec, keywords):
+    """
+    Nothing gets into a catalogue that would break the check of a request later.
+    """
+    body = spec["paths"][ROUTE]["post"]["requestBody"]["content"]["application/json"]
+    body["schema"]["properties"]["size"] = {"type": "number"} | keywords
+
+    with pytest.raises(ValueError, match=r"image/acme/cat-1 is described in another"):
+        build(spec, DAY)
+
+
+def test_endless_schema_is_refused(spec):
+    """
+    A schema too deep to be read is a ValueError, too.
+    """
+    body = spec["paths"][ROUTE]["post"]["requestBody"]["content"]["application/json"]
+    field = body["schema"]["properties"]
+    for _ in range(2000):
+        field["items"] = {"items": {}}
+        field = field["items"]
+
+    with pytest.raises(ValueError, match=r"image/acme/cat-1 is described in another"):
+        build(spec, DAY)
 
 
 def test_program_writes_one_model_a_line(spec, tmp_path):
     """
-    `python -m krea_cli.catalogue.openapi SPEC` prints the document, one model a line.
+    `python -m krea_cli.catalogue.openapi SPEC DATE` prints the document, one model a
+    line.
     """
     spec["paths"]["/generate/3d/acme/cube"] = spec["paths"][ROUTE]
     path = tmp_path / "openapi.json"
     path.write_text(json.dumps(spec))
 
     done = subprocess.run(
-        [sys.executable, "-m", "krea_cli.catalogue.openapi", str(path)],
+        [sys.executable, "-m", "krea_cli.catalogue.openapi", str(path), DAY],
         capture_output=True,
         text=True,
         check=True,
     )
 
-    assert build(spec) == json.loads(done.stdout)
+    assert build(spec, DAY) == json.loads(done.stdout)
     head, first, second, tail = done.stdout.splitlines()
-    assert head.startswith('{"format":1,"spec":{"version":"v1"}')
+    assert head.startswith('{"format":1,"date":"2026-10-09","spec":{')
     assert first.startswith('"image/acme/cat-1":{"name":"Cat 1"')
     assert second.startswith('"3d/acme/cube":{')
     assert "}}" == tail

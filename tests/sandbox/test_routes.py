@@ -280,6 +280,25 @@ def test_result_can_be_the_input_of_the_next_job(client, time):
     assert "completed" == client("GET", f"/jobs/{next_id}").json["status"]
 
 
+def test_urls_outlive_the_process_that_gave_them(tmp_path, time):
+    """
+    Uploads and results of a sandbox that is gone are still good as inputs.
+    """
+    with Sandbox(tmp_path, clock=time.wall) as gone:
+        client = Client(gone)
+        upload = client.upload(picture()).json["image_url"]
+        job_id = client.submit(**SMALL).json["job_id"]
+        time.sleep(2)
+        result = Job.from_json(client("GET", f"/jobs/{job_id}").json).urls[0]
+        client.connection.close()
+    with Sandbox(tmp_path, clock=time.wall) as sandbox:
+        client = Client(sandbox)
+        answer = client.submit(image_urls=[upload, result])
+        client.connection.close()
+
+    assert 200 == answer.status
+
+
 def test_headers_are_not_stored(client, sandbox):
     """
     Nothing of a request's headers is on disk.

@@ -26,9 +26,9 @@ def night(image: Image.Image, rng: random.Random) -> Image.Image:
     grey = image.convert("L").convert("RGB")
     dim = Image.blend(image, grey, 0.55)
     dim = dim.point(
-        textures.curve([(0, 1), (128, 24), (215, 70), (255, 140)])
-        + textures.curve([(0, 4), (128, 38), (215, 92), (255, 158)])
-        + textures.curve([(0, 18), (128, 74), (215, 136), (255, 200)])
+        textures.curve([(0, 1), (110, 32), (200, 74), (255, 140)])
+        + textures.curve([(0, 4), (110, 48), (200, 96), (255, 158)])
+        + textures.curve([(0, 20), (110, 88), (200, 142), (255, 200)])
     )
     warm = ImageChops.multiply(image, Image.new("RGB", image.size, (255, 196, 120)))
     lamps = image.convert("L").point(
@@ -62,9 +62,9 @@ def snow(image: Image.Image, rng: random.Random) -> Image.Image:
     unit = max(image.size) / 1000
     cold = Image.blend(image, image.convert("L").convert("RGB"), 0.5)
     cold = cold.point(
-        textures.curve([(0, 38), (128, 142), (255, 246)])
-        + textures.curve([(0, 48), (128, 156), (255, 250)])
-        + textures.curve([(0, 66), (128, 176), (255, 255)])
+        textures.curve([(0, 20), (128, 124), (255, 244)])
+        + textures.curve([(0, 30), (128, 138), (255, 250)])
+        + textures.curve([(0, 46), (128, 162), (255, 255)])
     )
     haze = textures.downward(
         image.size, ((150, 164, 184), (60, 66, 76), (96, 104, 116))

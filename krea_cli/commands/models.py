@@ -1,0 +1,112 @@
+"""
+`krea models`: what can be asked of the service, without asking it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import typer
+
+from krea_cli.catalogue import cached, changes, example, openapi, wording
+from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.errors import UsageError
+from krea_cli.jobs import defaults
+from krea_cli.output.model_results import (
+    FieldDetails,
+    ModelChange,
+    ModelDetails,
+    ModelRow,
+)
+from krea_cli.session import Session
+
+Kind = Literal["image", "video", "enhance", "3d", "audio"]
+
+
+def list_models(
+    session: Session,
+    word: Annotated[
+        str, typer.Argument(metavar="[WORD]", help="Part of an id or a name.")
+    ] = "",
+    kind: Annotated[
+        Kind | None, typer.Option("--kind", help="Models of this kind alone.")
+    ] = None,
+    takes_image: Annotated[
+        bool, typer.Option("--takes-image", help="Models that -i gives an image to.")
+    ] = False,
+) -> None:
+    """
+    Show the models, with what they take and what they cost.
+
+    Example: krea models list banana
+    """
+    found = [
+        model
+        for model in session.catalogue.models
+        if word.lower() in f"{model.id}\n{model.name}".lower()
+        and kind in (None, model.kind)
+        and (not takes_image or model.takes_image)
+    ]
+    session.out.result([ModelRow(model) for model in found])
+    if not found:
+        session.out.note("No model is like that.")
+
+
+def show(
+    session: Session,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
+) -> None:
+    """
+    Show a model: its fields, its price, and an example.
+
+    Example: krea models show nano-banana-pro
+    """
+    found = session.catalogue.find(model)
+    automatic = defaults.automatic(found)
+    fields = tuple(
+        FieldDetails(
+            name=name,
+            schema=schema,
+            allowed=wording.described(schema),
+            is_required=name in found.required,
+            is_automatic=name in automatic,
+        )
+        for name, schema in found.fields.items()
+    )
+    command = shlex.join(example.command(found, automatic))
+    session.out.result([ModelDetails(model=found, fields=fields, example=command)])
+
+
+def refresh(session: Session) -> None:
+    """
+    Fetch the list of models from the service; needs no token.
+    """
+    if session.settings.sandbox:
+        raise UsageError(
+            "The sandbox has the models that krea came with.",
+            hint="For those of the service, run it without --sandbox and KREA_SANDBOX.",
+        )
+    known = session.catalogue
+    with session.out.progress() as progress:
+        progress.doing("fetching the models")
+        spec = session.connect(None).openapi()
+    today = datetime.fromtimestamp(session.clock.wall(), UTC).date().isoformat()
+    document = changes.renew(spec, known, today=today)
+    fetched = Catalogue(document)
+
+    cached.keep(session.folders.cache, openapi.dumps(document))
+
+    found = [ModelChange(change) for change in changes.compare(known, fetched)]
+    session.out.result(found)
+    counts = Counter(each.change.what for each in found)
+    told = ", ".join(f"{count} {what}" for what, count in counts.items())
+    session.out.note(
+        f"{len(fetched.models)} models as of {fetched.date}; "
+        f"since {known.date}: {told or 'no change'}."
+    )
+
+
+COMMANDS = {"list": list_models, "show": show, "refresh": refresh}

@@ -1,0 +1,42 @@
+"""
+`krea upload`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from krea_cli.errors import InputError
+from krea_cli.jobs.images import Image, LocalImage
+from krea_cli.output.results import Uploaded
+from krea_cli.session import Session
+
+
+def upload(
+    session: Session,
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="What to upload; - works, too."),
+    ],
+) -> None:
+    """
+    Upload files and tell their URLs; it costs nothing.
+
+    Example: krea upload frame.png
+    """
+    images = [_local(session.images.read(file)) for file in files]
+
+    uploads = session.uploads
+    for image in images:
+        with session.out.progress() as progress:
+            progress.doing(f"uploading {image.name}")
+            asset = uploads.upload(image)
+        session.out.result([Uploaded(image.name, asset)])
+
+
+def _local(image: Image) -> LocalImage:
+    if isinstance(image, LocalImage):
+        return image
+    raise InputError(f"{image.name} is no file.", hint="Use the URL itself.")

@@ -1,0 +1,104 @@
+"""
+File names with fields in braces, such as "{slug}-{index}.{ext}".
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+
+from krea_cli.errors import UsageError
+
+FIELDS = (
+    "job_id",
+    "index",
+    "ext",
+    "model",
+    "date",
+    "time",
+    "slug",
+    "stem",
+    "seed",
+)
+_COMPONENT_BYTES = 200
+_VALUE_BYTES = 80
+_EXTENSION = 10
+_DEVICES = re.compile(
+    "(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])([. ]|$)", re.IGNORECASE
+)
+
+
+def check_fields(template: str) -> None:
+    """
+    Raises:
+        UsageError: it has a field that does not exist, or cannot be read.
+    """
+    try:
+        names = [name for part in Path(template).parts for name in _fields(part)]
+        unknown = [name for name in names if name not in FIELDS]
+        if not unknown:
+            template.format(**dict.fromkeys(FIELDS, "x") | {"index": 1})
+            return
+        fault = f"has no field {{{unknown[0]}}}"
+    except ValueError as exc:
+        fault = f"cannot be read: {exc}"
+    raise UsageError(
+        f"The name {template} {fault}.",
+        hint="Fields: " + " ".join(f"{{{field}}}" for field in FIELDS),
+    )
+
+
+def _fields(part: str) -> list[str]:
+    """
+    The names of the fields in one part of a path.
+
+    Raises:
+        ValueError: it is not of the form that `str.format` reads, or has a field whose
+            format is more than a width, such as {index:03}.
+    """
+    found = []
+    for _, name, form, conversion in string.Formatter().parse(part):
+        if name is not None:
+            found.append(name)
+            if conversion or not re.fullmatch("[0-9]{0,3}", form or ""):
+                raise ValueError(f"{{{name}}} takes nothing but a width")
+    return found
+
+
+def component(part: str, values: Mapping[str, str | int]) -> str:
+    """
+    One part of a path with its fields filled in, and nothing a system trips over
+    (hazards F3, F18, F21).  One without fields is the user's own and stays as it is.
+    """
+    if not re.search("[{}]", part):
+        return part
+    name = part.format(**values)
+    if not _fields(part):
+        return name
+    name = name.lstrip("-. ") or "result"
+    if _DEVICES.match(name):
+        name = f"_{name}"
+    suffix = Path(name).suffix
+    # More than an extension ever has is a word that a dot stands before.
+    suffix = suffix if len(suffix) <= _EXTENSION else ""
+    room = _COMPONENT_BYTES - len(suffix.encode())
+    return _cut(name.removesuffix(suffix), room) + suffix
+
+
+def clean(text: str) -> str:
+    """
+    Letters, digits, dot, underscore and hyphen of the text; runs of all else are one
+    hyphen.
+    """
+    text = unicodedata.normalize("NFC", text)
+    return _cut(re.sub(r"[^\w.]+", "-", text).strip("-._"), _VALUE_BYTES).strip("-._")
+
+
+def _cut(text: str, most: int) -> str:
+    """
+    At most *most* bytes of UTF-8, cut between characters.
+    """
+    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")

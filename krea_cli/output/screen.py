@@ -1,0 +1,101 @@
+"""
+Drawing on a terminal: results, lines with a coloured label, a spinner.
+
+One of the homes of rich.  Nothing is markup: what is said is printed as it is (hazard
+T2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
+
+from krea_cli.api.resources import Job
+from krea_cli.output.progress import Board
+from krea_cli.output.results import Result
+from krea_cli.output.streams import Stream
+from krea_cli.output.terminal import one_line, unbroken
+from krea_cli.output.views import view
+
+
+class Screen:
+    """
+    A *stream* that is drawn on.  *colour* None leaves it to what the terminal can.
+    """
+
+    def __init__(self, stream: Stream, *, colour: bool | None) -> None:
+        self._console = Console(
+            file=stream,  # type: ignore[arg-type]  # rich asks no more of a file
+            force_terminal=colour or None,
+            # The colours of views are those of the oldest terminals.
+            color_system={None: "auto", True: "standard", False: None}[colour],
+            no_color=False if colour else None,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+
+    def draw(self, results: Sequence[Result]) -> None:
+        """
+        The results, which are of one kind, by the view of their kind.
+        """
+        for part in view(results[0], results):
+            # Lines are left whole, so that paths and commands in them can be copied.
+            is_line = isinstance(part, Text)
+            self._console.print(part, soft_wrap=is_line, crop=False)
+
+    def say(self, label: str, text: str, style: str) -> None:
+        """
+        A line with its *label*, or all of it, in *style*.
+        """
+        words = (unbroken(text), "" if label else style)
+        self._console.print(Text.assemble((label, style), words), soft_wrap=True)
+
+    def spinner(self) -> Spinner:
+        return Spinner(self._console)
+
+
+class Spinner:
+    """
+    A spinner with the status of the jobs and the time since it began.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn("dots" if console.encoding.startswith("utf") else "line"),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("", total=None)
+        self._board = Board()
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def seen(self, job: Job) -> None:
+        self._board.update(job)
+        self.doing(self._board.summary)
+
+    def doing(self, text: str) -> None:
+        self._progress.update(self._task, description=one_line(text))

@@ -1,0 +1,173 @@
+"""
+How models look to a person: parts for `views`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from krea_cli.output.model_results import (
+    FieldDetails,
+    ModelChange,
+    ModelDetails,
+    ModelRow,
+)
+from krea_cli.output.model_words import amount
+from krea_cli.output.terminal import one_line, unbroken
+
+_LEAST_NAME = 20
+_LEAST_VALUE = 20
+_STYLES = {"added": "green", "removed": "red", "deprecated": "yellow"}
+
+Parts = Iterable[RenderableType]
+
+
+def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
+    """
+    A row for each model, and how to read its price.
+    """
+    yield _Rows(results)
+    others = any(row.model.prices_incomplete for row in results)
+    legend = "  +: not every price is known" if others else ""
+    yield Text(f"{len(results)} models, USD for one request{legend}", "dim")
+
+
+def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
+    """
+    All of a model, its fields first.
+    """
+    for result in results:
+        model = result.model
+        title = Text.assemble((one_line(model.name), "bold"), f"  {one_line(model.id)}")
+        if model.deprecated:
+            title.append("  deprecated, may be gone", "yellow")
+        yield title
+        yield Text()
+        yield _Fields(result)
+        if any(field.is_automatic for field in result.fields):
+            yield Text("automatic: chosen by the image, or the smallest", "dim")
+        yield Text()
+        yield _prices(result)
+        yield Text()
+        yield Text("EXAMPLE", "dim")
+        yield Text(unbroken(result.example))
+
+
+def changes(_: ModelChange, results: Sequence[ModelChange]) -> Parts:
+    """
+    A row for each change.
+    """
+    table = _table("CHANGE", "MODEL", "")
+    for result in results:
+        what = result.change.what
+        model, told = one_line(result.change.model.id), one_line(result.details)
+        table.add_row(Text(what, _STYLES.get(what, "blue")), Text(model), Text(told))
+    return (table,)
+
+
+class _Rows:
+    """
+    Id and price whole; the name, then the inputs, give way where there is no room.
+    """
+
+    def __init__(self, results: Sequence[ModelRow]) -> None:
+        self._results = results
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
+        cells = [row.cells for row in self._results]
+        titles = ("ID", "NAME", "INPUTS", "PRICE")
+        widths = [
+            max(map(len, (title, *column))) + 2
+            for title, column in zip(titles, zip(*cells, strict=True), strict=True)
+        ]
+        room = options.max_width - widths[0] - widths[3]
+        shows_inputs = widths[2] <= room
+        room -= widths[2] * shows_inputs
+        shown = [True, room >= _LEAST_NAME, shows_inputs, True]
+        table = _table(
+            *(t for t, is_shown in zip(titles, shown, strict=True) if is_shown)
+        )
+        for column in table.columns:
+            column.no_wrap = True
+            column.overflow = "ellipsis" if column.header == "NAME" else "fold"
+            column.max_width = room - 2 if column.header == "NAME" else None
+        for row, result in zip(cells, self._results, strict=True):
+            style = "dim" if result.model.deprecated else ""
+            texts = (
+                Text(c) for c, is_shown in zip(row, shown, strict=True) if is_shown
+            )
+            table.add_row(*texts, style=style)
+        yield table
+
+
+class _Fields:
+    """
+    The fields in columns, or where their names leave no room for that, one below the
+    other.
+    """
+
+    def __init__(self, result: ModelDetails) -> None:
+        self._result = result
+        self._fields = sorted(result.fields, key=lambda field: not field.is_required)
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
+        cells = [self._cells(field) for field in self._fields]
+        table = _table("FIELD", "VALUE", "UNLESS GIVEN")
+        room = options.max_width
+        for index in (0, 2):
+            column = table.columns[index]
+            column.no_wrap = True
+            longest = max(row[index].cell_len for row in cells)
+            room -= max(longest, len(str(column.header))) + 2
+        if room < _LEAST_VALUE:
+            yield from _stacked(cells)
+            return
+        for row in cells:
+            table.add_row(*row)
+        yield table
+
+    def _cells(self, field: FieldDetails) -> tuple[Text, Text, Text]:
+        style = "bold" if field.is_required else ""
+        return (
+            Text(one_line(field.name), style),
+            Text(one_line(self._allowed(field))),
+            Text(one_line(field.unless_given), style or "dim"),
+        )
+
+    def _allowed(self, field: FieldDetails) -> str:
+        """
+        For a field that takes files these, as nobody types their URLs.
+        """
+        model = self._result.model
+        media = {media.name: media for media in model.media_fields}.get(field.name)
+        if media is None:
+            return field.allowed
+        how = "-i" if media == model.input_field else f"-p {media.name}=@FILE"
+        words = f"{amount(media)} by {how}"
+        return words if media.item == "url" else f"{words}: {field.allowed}"
+
+
+def _stacked(cells: Iterable[tuple[Text, Text, Text]]) -> Parts:
+    for name, value, default in cells:
+        yield name + Text("  ") + default
+        yield Padding(value, (0, 0, 0, 4))
+
+
+def _prices(result: ModelDetails) -> Table:
+    date = one_line(result.model.price_date or "")
+    table = _table("PRICE", f"USD for one request, {date}" if date else "")
+    for usd, when in result.prices:
+        table.add_row(Text(usd), Text(when))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

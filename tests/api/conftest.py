@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+from api.wire import Wire
+from service import TOKEN
+
+from krea_cli.api.transport import Transport
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def plain_network(monkeypatch):
+    """
+    No variable of this machine leads a test astray.
+    """
+    for name in (*PROXIES, *map(str.upper, PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def wire():
+    """
+    Makes servers of raw bytes, which end with the test.
+    """
+    made = []
+
+    def make(*scripts, **options):
+        made.append(Wire(*scripts, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def log():
+    return []
+
+
+@pytest.fixture
+def connect(log):
+    """
+    Makes transports with the token, which end with the test.
+    """
+    made = []
+
+    def make(url, token=TOKEN, *, uses_environment=False):
+        transport = Transport(
+            url,
+            token,
+            agent="krea-cli/test",
+            uses_environment=uses_environment,
+            log=log.append,
+        )
+        made.append(transport)
+        return transport
+
+    yield make
+    for each in made:
+        each.close()

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from krea_cli.api import answers
+from krea_cli.api.wire import Answer
+from krea_cli.errors import (
+    AnswerError,
+    BalanceError,
+    ExitCode,
+    KreaError,
+    RateLimitError,
+    RefusedError,
+    ServerFaultError,
+    ServiceError,
+    TokenRejectedError,
+)
+
+LEAVES = st.sampled_from(
+    [None, True, 0, -1, 1e300, "", " ", "words", "\ud800", "\x1b[2J", [], {}, [[]]]
+)
+KEYS = st.sampled_from(
+    ["error", "message", "reason", "detail", "issues", "replacement", "path", "loc"]
+)
+INNER = LEAVES | st.lists(LEAVES, max_size=3) | st.dictionaries(KEYS, LEAVES)
+BODIES = st.dictionaries(KEYS, INNER | st.lists(INNER, max_size=3))
+
+
+def read(status, body=None, *, content=None, headers=None):
+    content = json.dumps(body).encode() if content is None else content
+    return answers.read(
+        Answer(status, headers or {}, content), host="api.test", wall=1_790_000_000
+    )
+
+
+def refusal(*body, **answered):
+    with pytest.raises(KreaError) as caught:
+        read(*body, **answered)
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_a_good_answer_is_its_object(status):
+    """
+    Any success will do.
+    """
+    assert {"job_id": "j"} == read(status, {"job_id": "j"})
+
+
+def test_no_content_is_an_empty_object():
+    """
+    204 has nothing to read.
+    """
+    assert {} == read(204, content=b"")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "exit_code"),
+    [
+        (400, RefusedError, ExitCode.USAGE),
+        (401, TokenRejectedError, ExitCode.TOKEN),
+        (402, BalanceError, ExitCode.BALANCE),
+        (403, TokenRejectedError, ExitCode.TOKEN),
+        (404, RefusedError, ExitCode.USAGE),
+        (405, RefusedError, ExitCode.USAGE),
+        (408, ServerFaultError, ExitCode.SERVICE),
+        (409, RefusedError, ExitCode.USAGE),
+        (410, RefusedError, ExitCode.USAGE),
+        (413, RefusedError, ExitCode.USAGE),
+        (415, RefusedError, ExitCode.USAGE),
+        (418, AnswerError, ExitCode.SERVICE),
+        (422, RefusedError, ExitCode.USAGE),
+        (429, RateLimitError, ExitCode.SERVICE),
+        (500, ServerFaultError, ExitCode.SERVICE),
+        (502, ServerFaultError, ExitCode.SERVICE),
+        (503, ServerFaultError, ExitCode.SERVICE),
+        (504, ServerFaultError, ExitCode.SERVICE),
+        (524, ServerFaultError, ExitCode.SERVICE),
+    ],
+)
+def test_each_status_is_its_error(status, kind, exit_code):
+    """
+    The kind and the exit code, with the status and the reason in the message.
+    """
+    error = refusal(status, {"error": "because of it"})
+
+    assert (kind, exit_code) == (type(error), error.exit_code)
+    assert str(status) in error.message
+    assert "because of it" in error.message
+
+
+def test_a_refusal_keeps_its_status():
+    """
+    What 404 means is for the caller to say.
+    """
+    assert 404 == refusal(404, {}).status
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_no_order(status):
+    """
+    Nothing was taken, so it is neither unknown nor a bad request: exit 6, with a hint.
+    """
+    error = refusal(status, {})
+
+    assert ServiceError is type(error)
+    assert "API URL" in error.hint
+
+
+def test_see_other_may_be_the_answer_to_an_order():
+    """
+    303 is how some services say that they took a request: what happened is unknown.
+    """
+    assert AnswerError is type(refusal(303, {}))
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"error": "No such field"}, "No such field"),
+        ({"message": "Unauthorized"}, "Unauthorized"),
+        ({"error": {"code": "x", "message": "Too large."}}, "Too large"),
+        ({"error": {"code": "LIMIT_REACHED"}}, "LIMIT_REACHED"),
+        ({"error": "bad", "message": "bad"}, "): bad"),
+        ({"detail": "Not found"}, "Not found"),
+        (
+            {"detail": [{"loc": ["body", "seed"], "msg": "too large", "type": "x"}]},
+            "body.seed: too large",
+        ),
+        (
+            {"issues": [{"path": ["image_urls", 0], "message": "Invalid asset URL"}]},
+            "image_urls.0: Invalid asset URL",
+        ),
+        ({"errors": ["first", {"path": "a", "message": "no"}]}, "first; a: no"),
+        (
+            {
+                "error": "model_unavailable",
+                "reason": "deprecated",
+                "replacement": "image/google/nano-banana-2",
+            },
+            "model_unavailable; deprecated; use image/google/nano-banana-2",
+        ),
+        ({"error": "two\nlines   \t of it"}, "two lines of it"),
+        ({"error": 5, "message": ["x"], "detail": {"msg": 7}}, "no reason given"),
+        ({"detail": [{"loc": [[["x"]], 5], "msg": "deep"}]}, "): 5: deep"),
+        ({}, "no reason given"),
+        ([], "something that is not JSON"),
+        ("text", "something that is not JSON"),
+    ],
+)
+def test_the_reason_is_found_in_every_form(body, reason):
+    """
+    "error", "message", lists of issues: whichever of them has words.
+    """
+    assert reason in refusal(422, body).message
+
+
+@pytest.mark.parametrize("status", [200, 502])
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"<!DOCTYPE html><p>Log in", "an HTML page"),
+        (b"\n <html>", "an HTML page"),
+        (b"", "an empty page"),
+        (b" \n", "an empty page"),
+        (b"Bad gateway", "something that is not JSON"),
+        (b'{"job_id": "j"', "something that is not JSON"),
+        (b'{"a": NaN}', "something that is not JSON"),
+        (b'{"a": -Infinity}', "something that is not JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "something that is not JSON"),
+        (b"[" * 200_000, "something that is not JSON"),
+        (b'{"a":' * 200_000, "something that is not JSON"),
+        (b"\xff\xfe\x00", "something that is not JSON"),
+        (b"null", "something that is not JSON"),
+        (b"[{}]", "something that is not JSON"),
+        (b"5", "something that is not JSON"),
+    ],
+)
+def test_what_is_no_object_is_named(status, content, kind):
+    """
+    Said in a few words, and never a crash (hazards N4, N5).
+    """
+    error = refusal(status, content=content)
+
+    assert kind in error.message
+    assert ExitCode.SERVICE == error.exit_code
+
+
+def test_html_is_also_told_by_its_type():
+    """
+    A page may begin with anything.
+    """
+    error = refusal(200, content=b"hello", headers={"Content-Type": "text/html"})
+
+    assert "an HTML page" in error.message
+    assert "login page" in error.hint
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_other_encodings_are_read(encoding):
+    """
+    JSON says itself how it is encoded.
+    """
+    assert {"a": "ü"} == read(200, content='{"a": "ü"}'.encode(encoding))
+
+
+def test_a_long_reason_is_cut():
+    """
+    A message stays readable.
+    """
+    message = refusal(500, {"error": "word " * 10_000}).message
+
+    assert 400 < len(message) < 600
+    assert "…" in message
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_how_long_to_wait_is_kept_and_told(status):
+    """
+    Retry-After, for who repeats and for who reads (hazard N7).
+    """
+    error = refusal(status, {}, headers={"Retry-After": "90"})
+
+    assert 90 == error.retry_after
+    assert "90 s" in error.hint
+
+
+@given(status=st.integers(200, 599), body=BODIES)
+def test_any_object_is_read_or_one_of_our_errors(status, body):
+    """
+    No form of a body is a crash, and no message is without words.
+    """
+    try:
+        got = read(status, body)
+    except KreaError as exc:
+        got = {"told": exc.message.strip()}
+
+    assert isinstance(got, dict)
+    assert got.get("told") != ""
+
+
+@given(status=st.integers(200, 599), content=st.binary())
+def test_any_bytes_are_read_or_one_of_our_errors(status, content):
+    """
+    Nor are bytes that are no JSON at all.
+    """
+    try:
+        got = read(status, content=content)
+    except KreaError as exc:
+        got = {"told": exc.message.strip()}
+
+    assert isinstance(got, dict)
+    assert got.get("told") != ""

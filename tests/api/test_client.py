@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from api.wire import answer, closing, resetting
+
+from krea_cli.api import client as client_module
+from krea_cli.api.client import Client, encode
+from krea_cli.errors import (
+    AnswerError,
+    LostAnswerError,
+    RateLimitError,
+    RefusedError,
+    ServerFaultError,
+    ServiceError,
+    UnknownJobError,
+    UnreachableError,
+    UsageError,
+)
+
+JOB = {"job_id": "j1", "status": "queued"}
+
+
+def says(data, status="200 OK", **headers):
+    return answer(json.dumps(data).encode(), status=status, **headers)
+
+
+@pytest.fixture
+def serve(wire, connect, time):
+    """
+    The client of a server that answers so.
+    """
+
+    def make(*scripts):
+        server = wire(*scripts)
+        return Client(connect(server.url()), time.clock), server
+
+    return make
+
+
+def test_a_submission_is_one_post_of_the_body_as_it_is(serve):
+    """
+    To the model's route, as JSON, with the webhook as a header.
+    """
+    client, server = serve(says(JOB))
+
+    job = client.submit("image/x/y", b'{"prompt":"a"}', webhook="https://a.test/hook")
+    [heard] = server.heard
+
+    assert ("j1", "queued") == (job.job_id, job.status)
+    assert ("POST /generate/image/x/y HTTP/1.1", b'{"prompt":"a"}') == (
+        heard.line,
+        heard.body,
+    )
+    assert "application/json" == heard.headers["content-type"]
+    assert "https://a.test/hook" == heard.headers["x-webhook-url"]
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        (resetting(), LostAnswerError),
+        (closing(b""), LostAnswerError),
+        (says({}, "503 Busy", Retry_After="1"), ServerFaultError),
+        (says({}, "429 Wait", Retry_After="1"), RateLimitError),
+        (says({}, "307 Moved", Location="/other"), ServiceError),
+        (answer(b"<html>"), AnswerError),
+        (says({"status": "queued"}), AnswerError),
+        (says({"job_id": "../x", "status": "queued"}), AnswerError),
+    ],
+)
+def test_a_submission_is_sent_once(serve, time, script, kind):
+    """
+    Whatever comes back or does not: to repeat it could mean to pay twice (hazard B1).
+    """
+    client, server = serve(script)
+
+    with pytest.raises(kind):
+        client.submit("image/x/y", b"{}")
+
+    assert (1, []) == (len(server.heard), time.slept)
+
+
+def test_looking_survives_a_burst_of_faults(serve, time):
+    """
+    A GET is free, so it is asked again.
+    """
+    client, server = serve(resetting(), says({}, "502 Bad"), closing(b""), says(JOB))
+
+    assert "queued" == client.job("j1").status
+    assert (4, 3) == (len(server.heard), len(time.slept))
+
+
+def test_looking_stops_at_its_deadline(serve, time):
+    """
+    No pause is begun that would outlast it.
+    """
+    client, server = serve(says({}, "429 Wait", Retry_After="30"))
+
+    with pytest.raises(RateLimitError):
+        client.job("j1", deadline=time.elapsed + 29)
+
+    assert (1, []) == (len(server.heard), time.slept)
+
+
+def test_a_look_does_not_outlast_its_deadline(serve, time, monkeypatch):
+    """
+    A service that is silent holds nobody up for a minute when the time is nearly up.
+    """
+    monkeypatch.setattr(client_module, "LEAST_SECONDS", 0.1)
+    client, _ = serve(lambda connection: connection.recv(1))
+
+    with pytest.raises(LostAnswerError, match="in time"):
+        client.job("j1", deadline=time.elapsed)
+
+
+@pytest.mark.parametrize(
+    ("left", "seconds"), [(-5, 3), (1, 3), (10, 10), (600, 60), (None, 60)]
+)
+def test_a_look_has_at_least_three_seconds_and_at_most_a_minute(time, left, seconds):
+    """
+    Between these two, as much as is left.
+    """
+    given = []
+
+    class Transport:
+        host = "api.test"
+
+        def get(self, path, params, *, seconds):
+            given.append(seconds)
+            raise UnreachableError("x")
+
+    deadline = None if left is None else time.elapsed + left
+
+    with pytest.raises(UnreachableError):
+        Client(Transport(), time.clock).job("j1", deadline=deadline)
+
+    assert seconds == given[0]
+
+
+def test_a_job_that_is_not_there_is_unknown(serve):
+    """
+    404 means the job, not the route; the id is in the error.
+    """
+    client, server = serve(says({"error": "Job not found"}, "404 Not Found"))
+
+    with pytest.raises(UnknownJobError) as caught:
+        client.job("j1")
+
+    assert ("j1", 1) == (caught.value.job_id, len(server.heard))
+
+
+def test_another_refusal_of_a_look_is_itself(serve):
+    """
+    400 is not taken for a missing job.
+    """
+    client, _ = serve(says({"error": "bad id"}, "400 Bad"))
+
+    with pytest.raises(RefusedError, match="bad id"):
+        client.job("j1")
+
+
+def test_jobs_are_read_one_by_one(serve):
+    """
+    An entry that makes no sense hides none of the others.
+    """
+    items = [JOB, None, "x", {"job_id": 5}, {"job_id": "j2", "status": "failed"}]
+    client, server = serve(says({"items": items, "next_cursor": None}))
+
+    assert ["j1", "j2"] == [job.job_id for job in client.jobs(limit=7)]
+    assert "GET /jobs?limit=7 HTTP/1.1" == server.heard[0].line
+
+
+@pytest.mark.parametrize("answered", [{}, {"items": None}, {"items": "x"}])
+def test_no_jobs_are_no_error(serve, answered):
+    """
+    The list may be missing.
+    """
+    client, _ = serve(says(answered))
+
+    assert () == client.jobs(limit=1)
+
+
+def test_an_upload_gives_the_url_to_send(serve):
+    """
+    The file from its start, whatever was read of it before.
+    """
+    client, server = serve(says({"id": "a1", "image_url": "https://k.test/a1"}))
+    file = io.BytesIO(b"picture")
+    file.read(3)
+
+    asset = client.upload(file, "image-1.png", "image/png")
+
+    assert "https://k.test/a1" == asset.url
+    assert b"\r\n\r\npicture\r\n" in server.heard[0].body
+
+
+def test_an_upload_without_a_url_is_no_upload(serve):
+    """
+    There is nothing that could be sent.
+    """
+    client, _ = serve(says({"id": "a1", "image_url": ""}))
+
+    with pytest.raises(AnswerError, match="gave no URL"):
+        client.upload(io.BytesIO(b"x"), "image-1.png", "image/png")
+
+
+def test_a_body_is_compact_utf_8():
+    """
+    Other scripts are not blown up to escapes.
+    """
+    assert '{"prompt":"eine Möwe 🐦","n":1}'.encode() == encode(
+        {"prompt": "eine Möwe 🐦", "n": 1}
+    )
+
+
+def test_text_that_is_no_unicode_is_refused():
+    """
+    Bytes of a broken argument cannot be sent.
+    """
+    with pytest.raises(UsageError, match="UTF-8"):
+        encode({"prompt": "\udcff"})

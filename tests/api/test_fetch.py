@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+from api.wire import answer
+from service import TOKEN
+
+from krea_cli.api.fetch import Fetcher, UrlGoneError
+from krea_cli.api.wire import Stream
+from krea_cli.errors import DownloadError, ServerFaultError
+
+# An address of the documents' own: nothing is ever sent there.
+PUBLIC = "https://93.184.215.14"
+HOSTILE = [
+    "file:///etc/passwd",
+    "ftp://93.184.215.14/a.png",
+    "data:image/png;base64,AAAA",
+    "//93.184.215.14/a.png",
+    "a.png",
+    "http://93.184.215.14/a.png",
+    "https://user:password@93.184.215.14/a.png",
+    "https://127.1/a.png",
+    "https://127.0.0.1:8080/a.png",
+    "https://localhost/a.png",
+    "https://[::1]/a.png",
+    "https://[::ffff:7f00:1]/a.png",
+    "https://[fe80::1]/a.png",
+    "https://169.254.169.254/latest/meta-data",
+    "https://100.100.100.200/latest/meta-data",
+    "https://10.0.0.1/a.png",
+    "https://192.168.1.1/a.png",
+    "https://2130706433/a.png",
+    "https://0x7f000001/a.png",
+    "https://0177.0.0.1/a.png",
+    "https://0.0.0.0/a.png",
+    "https://[::1/a.png",
+    "https://93.184.215.14:99999/a.png",
+    "https:///a.png",
+    "",
+]
+# As redirects those without a host stay at the public one.
+ELSEWHERE = [url for url in HOSTILE if url not in ("a.png", "", "https:///a.png")]
+ELSEWHERE.remove("//93.184.215.14/a.png")
+
+
+class Answers:
+    """
+    A transport of answers given beforehand, by URL; *asked* are the URLs in order.
+    """
+
+    uses_environment = False
+
+    def __init__(self, answers, *, peer="93.184.215.14"):
+        self.asked = []
+        self._answers = answers
+        self._peer = peer
+
+    @contextmanager
+    def stream(self, url, headers):
+        self.asked.append(url)
+        status, answered, chunks = self._answers[url]
+        yield Stream(status, answered, iter(chunks), self._peer)
+
+
+def good(*chunks, **headers):
+    return 200, {name.replace("_", "-"): v for name, v in headers.items()}, chunks
+
+
+def moved(target, status=302):
+    return status, {"Location": target}, ()
+
+
+def fetch(transport, time, url, *, allows_loopback=False):
+    fetcher = Fetcher(transport, time.clock, allows_loopback=allows_loopback)
+    with fetcher.open(url) as (chunks, length):
+        return b"".join(chunks), length
+
+
+def test_a_public_url_is_fetched(time):
+    """
+    Its chunks, and the length that the server gives.
+    """
+    url = f"{PUBLIC}/a.png"
+    answers = Answers({url: good(b"one", b"two", Content_Length="6")})
+
+    assert (b"onetwo", 6) == fetch(answers, time, url)
+
+
+@pytest.mark.parametrize("url", HOSTILE)
+def test_another_url_is_never_asked_for(time, url):
+    """
+    Only https to a public address (hazard N16): for all else no connection is made.
+    """
+    answers = Answers({})
+
+    with pytest.raises(DownloadError):
+        fetch(answers, time, url)
+
+    assert [] == answers.asked
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("target", ELSEWHERE)
+def test_a_redirect_is_no_way_around(time, target, status):
+    """
+    Each target is looked at as if it were the first.
+    """
+    start = f"{PUBLIC}/a.png"
+    answers = Answers({start: moved(target, status)})
+
+    with pytest.raises(DownloadError):
+        fetch(answers, time, start)
+
+    assert [start] == answers.asked
+
+
+@pytest.mark.parametrize("url", [f"http://127.0.0.1:8787/{n}" for n in range(2)])
+@pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:9"])
+def test_a_local_service_may_serve_its_own_results(time, monkeypatch, url, proxy):
+    """
+    The sandbox gives http URLs on loopback; proxies are none of its business.
+    """
+    if proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+    local = url.replace("127.0.0.1", "localhost")
+    answers = Answers({url: moved(local), local: good(b"x")}, peer="127.0.0.1")
+
+    assert (b"x", None) == fetch(answers, time, url, allows_loopback=True)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://10.0.0.1/a", "https://192.168.1.1/a", "http://93.184.215.14/a"]
+)
+def test_a_local_service_leads_nowhere_else(time, url):
+    """
+    Loopback is all that is allowed beside what always is.
+    """
+    answers = Answers({})
+
+    with pytest.raises(DownloadError):
+        fetch(answers, time, url, allows_loopback=True)
+
+    assert [] == answers.asked
+
+
+@pytest.mark.parametrize("peer", ["10.0.0.1", "127.0.0.1", "::1", "::ffff:a00:1"])
+def test_an_answer_from_a_private_address_is_not_taken(time, peer):
+    """
+    A name may lead elsewhere the second time that it is resolved.
+    """
+    url = f"{PUBLIC}/a.png"
+    answers = Answers({url: good(b"secret")}, peer=peer)
+
+    with pytest.raises(DownloadError, match="private address"):
+        fetch(answers, time, url)
+
+
+def test_behind_a_proxy_the_peer_is_the_proxy(time, monkeypatch):
+    """
+    Which is often at a private address, and resolves the names itself.
+    """
+    monkeypatch.setenv("HTTPS_PROXY", "http://10.0.0.1:3128")
+    url = "https://gen.krea.test/a.png"
+    answers = Answers({url: good(b"x")}, peer="10.0.0.1")
+    answers.uses_environment = True
+
+    assert (b"x", None) == fetch(answers, time, url)
+
+
+def test_behind_a_proxy_private_addresses_are_refused_all_the_same(time, monkeypatch):
+    """
+    An address needs no name server.
+    """
+    monkeypatch.setenv("HTTPS_PROXY", "http://10.0.0.1:3128")
+    answers = Answers({})
+    answers.uses_environment = True
+
+    with pytest.raises(DownloadError, match="private address"):
+        fetch(answers, time, "https://169.254.169.254/latest")
+
+    assert [] == answers.asked
+
+
+def chain(count):
+    urls = [f"{PUBLIC}/{n}" for n in range(count + 1)]
+    # A relative target, as servers like to send it.
+    answers = {url: moved(f"/{n}") for n, url in enumerate(urls[:-1], start=1)}
+    return Answers(answers | {urls[-1]: good(b"x")}), urls
+
+
+def test_five_redirects_are_followed(time):
+    """
+    Each to the next, and the last gives the file.
+    """
+    answers, urls = chain(5)
+
+    assert (b"x", None) == fetch(answers, time, urls[0])
+    assert urls == answers.asked
+
+
+def test_the_sixth_redirect_is_not_followed(time):
+    """
+    A loop ends (hazard N12).
+    """
+    answers, urls = chain(6)
+
+    with pytest.raises(DownloadError, match="more than 5 times"):
+        fetch(answers, time, urls[0])
+
+    assert urls[:6] == answers.asked
+
+
+@pytest.mark.parametrize("target", ["http://[", "https://[x]/"])
+def test_a_redirect_to_no_url_is_an_error(time, target):
+    """
+    And not a bug.
+    """
+    answers = Answers({f"{PUBLIC}/a": moved(target)})
+
+    with pytest.raises(DownloadError):
+        fetch(answers, time, f"{PUBLIC}/a")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, UrlGoneError),
+        (403, UrlGoneError),
+        (404, UrlGoneError),
+        (410, UrlGoneError),
+        (429, ServerFaultError),
+        (500, ServerFaultError),
+        (503, ServerFaultError),
+        (204, DownloadError),
+        (206, DownloadError),
+        (304, DownloadError),
+        (400, DownloadError),
+    ],
+)
+def test_only_200_is_a_file(time, status, kind):
+    """
+    Gone, passing trouble, and all else are three kinds of failure.
+    """
+    url = f"{PUBLIC}/a.png"
+
+    with pytest.raises((DownloadError, ServerFaultError)) as caught:
+        fetch(Answers({url: (status, {}, [b"x"])}), time, url)
+
+    assert kind is type(caught.value)
+    assert str(status) in caught.value.message
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
+def test_a_compressed_body_is_refused(time, encoding):
+    """
+    It was not asked for, and would not be the file (hazard N13).
+    """
+    url = f"{PUBLIC}/a.png"
+
+    with pytest.raises(DownloadError, match="compressed"):
+        fetch(Answers({url: good(b"x", Content_Encoding=encoding)}), time, url)
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        (403, {}, ()),
+        (500, {}, ()),
+        (400, {}, ()),
+        good(b"x", Content_Encoding="gzip"),
+        moved("https://10.0.0.1/?X-Amz-Signature=secret"),
+        moved(f"{PUBLIC}/a.png?X-Amz-Signature=secret"),
+        moved("http://["),
+    ],
+)
+def test_no_message_has_the_query(time, answered):
+    """
+    It may be a signature (hazard C12); the rest of the URL is told.
+    """
+    url = f"{PUBLIC}/a.png?X-Amz-Signature=secret"
+
+    with pytest.raises((DownloadError, ServerFaultError)) as caught:
+        fetch(Answers({url: answered}), time, url)
+
+    assert "secret" not in caught.value.message
+    assert caught.value.message.startswith("https://")
+
+
+def test_a_url_without_end_is_told_short(time):
+    """
+    One clear line, not twenty thousand characters.
+    """
+    with pytest.raises(DownloadError) as caught:
+        fetch(Answers({}), time, f"https://10.0.0.1/{'a' * 20_000}")
+
+    assert len(caught.value.message) < 500
+
+
+def trickle(time, *, every, size):
+    while time.elapsed < 3600:
+        time.sleep(every)
+        yield bytes(size)
+
+
+def test_a_body_that_trickles_is_given_up(time):
+    """
+    Less than 30 kB in half a minute is no download (hazard N1).
+    """
+    url = f"{PUBLIC}/a.png"
+    answers = Answers({url: (200, {}, trickle(time, every=1, size=900))})
+
+    with pytest.raises(DownloadError, match="too slowly"):
+        fetch(answers, time, url)
+
+    assert 30 == time.elapsed
+
+
+def test_a_slow_body_is_waited_for(time):
+    """
+    However long it takes as a whole.
+    """
+    url = f"{PUBLIC}/a.png"
+    answers = Answers({url: (200, {}, trickle(time, every=1, size=1100))})
+
+    assert 3600 * 1100 == len(fetch(answers, time, url)[0])
+
+
+def test_no_credential_follows_a_redirect(wire, connect, time):
+    """
+    Over real sockets, from one origin to another.
+    """
+    other = wire(answer(b"x"))
+    first = wire(answer(status="307 Moved", Location=f"{other.url('localhost')}/a"))
+    transport = connect(first.url())
+
+    got, _ = fetch(transport, time, f"{first.url()}/a", allows_loopback=True)
+    heard = [*first.heard, *other.heard]
+
+    assert (b"x", 2) == (got, len(heard))
+    assert not [one for one in heard if TOKEN in str(one.headers)]
+    assert {"GET /a HTTP/1.1"} == {one.line for one in heard}

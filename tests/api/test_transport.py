@@ -1,0 +1,355 @@
+from __future__ import annotations
+
+import gzip
+import io
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+from api.wire import answer, closing, resetting, trickling
+from service import TOKEN
+
+from krea_cli.api import transport
+from krea_cli.errors import (
+    AnswerError,
+    ConfigError,
+    LostAnswerError,
+    UnreachableError,
+)
+
+REDIRECTS = [301, 302, 303, 307, 308]
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+def read(connected, url):
+    with connected.stream(url, {}) as stream:
+        return b"".join(stream.chunks)
+
+
+def test_the_answer_is_whole(wire, connect):
+    """
+    Status, headers in any case, and every byte of the body.
+    """
+    server = wire(answer(b'{"a": 1}', status="418 No", Retry_After="7"))
+
+    got = connect(server.url()).get("/jobs", {"limit": "1"})
+
+    assert (418, b'{"a": 1}') == (got.status, got.content)
+    assert "7" == got.headers.get("retry-after")
+    assert "GET /jobs?limit=1 HTTP/1.1" == server.heard[0].line
+
+
+def test_the_token_goes_with_the_api_and_with_nothing_else(wire, connect):
+    """
+    API requests are authorised; a stream has no credential, not even a cookie that the
+    API has set.
+    """
+    server = wire(answer(Set_Cookie="session=secret; Path=/"))
+    connected = connect(server.url())
+
+    connected.get("/jobs")
+    connected.post_json("/generate/x", b"{}", {})
+    connected.delete("/jobs/1")
+    read(connected, f"{server.url()}/result.png")
+    *api, result = server.heard
+
+    assert {f"Bearer {TOKEN}"} == {one.headers["authorization"] for one in api}
+    assert not {"authorization", "cookie"} & set(result.headers)
+
+
+def test_without_a_token_nothing_is_authorised(wire, connect):
+    """
+    The sandbox is never told a token.
+    """
+    server = wire(answer())
+
+    connect(server.url(), None).get("/jobs")
+
+    assert "authorization" not in server.heard[0].headers
+
+
+def test_a_netrc_file_is_not_read(wire, connect, monkeypatch, tmp_path):
+    """
+    A default entry of ~/.netrc would send a password to every host (hazard C17).
+    """
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("default login somebody password secret\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(netrc))
+    server = wire(answer())
+
+    read(connect(server.url(), None, uses_environment=True), server.url())
+
+    assert "authorization" not in server.heard[0].headers
+
+
+def test_each_paid_request_has_a_connection_of_its_own(wire, connect):
+    """
+    A kept connection may be closing, and then nobody knows whether the request was
+    heard (hazard N14); what only reads shares one.
+    """
+    server = wire(answer())
+    connected = connect(server.url())
+
+    for _ in range(2):
+        connected.get("/jobs")
+    for _ in range(2):
+        connected.post_json("/generate/x", b"{}", {})
+
+    assert [0, 0, 1, 2] == [one.connection for one in server.heard]
+
+
+def test_an_upload_is_one_form_with_the_file_as_it_is(wire, connect):
+    """
+    The bytes, the given name and type.
+    """
+    server = wire(answer())
+    content = bytes(range(256)) * 400
+
+    connect(server.url()).post_file(
+        "/assets", "image-1.png", io.BytesIO(content), "image/png"
+    )
+    [heard] = server.heard
+
+    assert heard.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert b'name="file"; filename="image-1.png"' in heard.body
+    assert b"Content-Type: image/png\r\n\r\n" + content in heard.body
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        answer(bytes(9 * 2**20)),
+        closing(HEAD + b"\r\n" + bytes(9 * 2**20)),
+        closing(HEAD + b"Transfer-Encoding: chunked\r\n\r\n900000\r\n" + bytes(2**24)),
+    ],
+    ids=["declared", "undeclared", "chunked"],
+)
+def test_an_answer_of_more_than_8_mib_is_refused(wire, connect, script):
+    """
+    However its length is told, it is not kept in memory.
+    """
+    with pytest.raises(AnswerError, match="more than 8 MiB"):
+        connect(wire(script).url()).get("/jobs")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        closing(HEAD + b'Content-Length: 99\r\n\r\n{"a":'),
+        closing(HEAD + b"Content-Length: -1\r\n\r\n{}"),
+        closing(HEAD + b"Content-Length: abc\r\n\r\n{}"),
+        closing(HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
+        closing(HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n{}"),
+        closing(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"),
+        closing(HEAD + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n{}\r\n"),
+        closing(b"HTTP/1.1 200 O"),
+        closing(b"no HTTP at all\r\n\r\n"),
+        closing(b""),
+        resetting(),
+        resetting(HEAD + b'Content-Length: 99\r\n\r\n{"a":'),
+    ],
+    ids=[
+        "short",
+        "negative",
+        "no number",
+        "two lengths",
+        "endless number",
+        "unended chunks",
+        "bad chunk",
+        "cut head",
+        "no HTTP",
+        "no answer",
+        "reset",
+        "reset in the body",
+    ],
+)
+def test_a_broken_answer_is_a_lost_answer(wire, connect, script):
+    """
+    The request left and what came back is not whole: never taken for an answer.
+    """
+    with pytest.raises(LostAnswerError):
+        connect(wire(script).url()).get("/jobs")
+
+
+def test_more_bytes_than_declared_are_not_of_the_answer(wire, connect):
+    """
+    The declared length ends the body.
+    """
+    server = wire(closing(HEAD + b"Content-Length: 2\r\n\r\n{}garbage"))
+
+    assert b"{}" == connect(server.url()).get("/jobs").content
+
+
+def test_nobody_listening_is_unreachable(wire, connect):
+    """
+    Nothing was sent; the message names the host.
+    """
+    server = wire(answer())
+    url = server.url()
+    server.close()
+
+    with pytest.raises(UnreachableError, match=url.removeprefix("http://")):
+        connect(url).post_json("/generate/x", b"{}", {})
+
+
+@pytest.mark.parametrize("head", [b"", HEAD, HEAD + b"Content-Length: 9999\r\n\r\n"])
+def test_an_answer_that_trickles_is_given_up(wire, connect, head):
+    """
+    A byte now and then keeps no connection alive for ever, be it a status, a header or
+    the body (hazard N1).
+    """
+    server = wire(trickling(head, every=0.02, byte=b"H"))
+    started = time.monotonic()
+
+    with pytest.raises(LostAnswerError, match="did not answer in time"):
+        connect(server.url()).get("/jobs", seconds=0.3)
+
+    assert time.monotonic() - started < 1
+
+
+def test_every_kind_of_request_has_a_limit(wire, connect, monkeypatch):
+    """
+    The paid one, the upload, the cancelling one and the first part of a stream.
+    """
+    monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(transport, "UPLOAD_SECONDS", 0.1)
+    server = wire(trickling(b"", every=0.02, byte=b"H"))
+    connected = connect(server.url())
+
+    for ask in (
+        lambda: connected.post_json("/generate/x", b"{}", {}),
+        lambda: connected.post_file("/assets", "a", io.BytesIO(b"a"), "image/png"),
+        lambda: connected.delete("/jobs/1"),
+        lambda: read(connected, server.url()),
+    ):
+        with pytest.raises(LostAnswerError, match="did not answer in time"):
+            ask()
+
+
+def test_a_stream_that_falls_silent_is_a_lost_answer(wire, connect, monkeypatch):
+    """
+    The silence is noticed while the chunks are read.
+    """
+    monkeypatch.setattr(transport, "SILENCE_SECONDS", 0.1)
+    server = wire(answer(b"begin", Content_Length="99"))
+
+    with pytest.raises(LostAnswerError, match="did not answer in time"):
+        read(connect(server.url()), server.url())
+
+
+def test_chunks_come_as_they_arrive(wire, connect):
+    """
+    A few bytes are handed on before there are more, so that slowness can be seen.
+    """
+    taken = threading.Event()
+
+    def script(connection):
+        connection.sendall(answer(b"first", Content_Length="11"))
+        if taken.wait(5):
+            connection.sendall(b"second")
+
+    server = wire(script)
+    chunks = []
+    with connect(server.url()).stream(server.url(), {}) as stream:
+        for chunk in stream.chunks:
+            chunks.append(chunk)
+            taken.set()
+
+    assert [b"first", b"second"] == chunks
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+def test_a_redirect_is_never_followed(wire, connect, status):
+    """
+    It is an answer like any other: nothing, least of all the token, goes to where it
+    points; a POST is sent once (hazards C15, N12).
+    """
+    target = wire(answer())
+    redirect = answer(status=f"{status} Moved", Location=target.url("localhost"))
+    server = wire(redirect)
+    connected = connect(server.url())
+
+    got = connected.get("/jobs"), connected.post_json("/generate/x", b"{}", {})
+    with connected.stream(server.url(), {}) as stream:
+        streamed = stream.status
+
+    assert [status] * 3 == [got[0].status, got[1].status, streamed]
+    assert (3, 0) == (len(server.heard), target.connections)
+
+
+def test_compression_is_neither_asked_for_nor_undone(wire, connect):
+    """
+    A small answer cannot become a large one (hazard N13).
+    """
+    bomb = gzip.compress(bytes(50 * 2**20))
+    server = wire(answer(bomb, Content_Encoding="gzip"))
+    connected = connect(server.url())
+
+    assert bomb == connected.get("/jobs").content
+    assert bomb == read(connected, server.url())
+    assert {"identity"} == {one.headers["accept-encoding"] for one in server.heard}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALL_PROXY", "garbage://proxy"),
+        ("HTTPS_PROXY", "socks5://127.0.0.1:9"),
+        ("HTTP_PROXY", "http://[::1"),
+        ("HTTPS_PROXY", "http://proxy:port"),
+        ("NO_PROXY", "[::1]"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+        ("SSL_CERT_FILE", __file__),
+    ],
+)
+def test_a_bad_variable_is_named(wire, connect, monkeypatch, variable, value):
+    """
+    Whatever httpx makes of it, the user is told where to look (hazards N9, N10); a
+    service on this machine is not bothered.
+    """
+    monkeypatch.setenv(variable, value)
+    server = wire(answer())
+
+    with pytest.raises(ConfigError) as caught:
+        connect("https://api.invalid", uses_environment=True).get("/jobs")
+
+    assert variable in caught.value.hint
+    assert b"{}" == connect(server.url()).get("/jobs").content
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://a..b/x", f"https://{'a' * 70}.test/", "https://127.0.0.1/\ud800"],
+    ids=["empty label", "long label", "surrogate"],
+)
+def test_an_address_that_cannot_be_used_is_no_bug(connect, url):
+    """
+    What a hostile answer gives as a URL ends in one of our errors.
+    """
+    with pytest.raises(AnswerError, match="no address that can be used"):
+        read(connect("http://127.0.0.1"), url)
+
+
+def test_the_log_tells_each_request_and_no_secret(wire, connect, log):
+    """
+    Method, URL without query and fragment, outcome; no header, no body.
+    """
+    server = wire(answer(b'{"secret": 1}'), answer(), answer(), resetting())
+    connected = connect(server.url())
+
+    connected.get("/jobs", {"cursor": "secret"})
+    connected.post_json("/generate/x", b'"secret"', {"X-Webhook-URL": "https://secret"})
+    read(connected, f"{server.url()}/a.png?X-Amz-Signature=secret#secret")
+    with suppress(LostAnswerError):
+        connected.get("/lost")
+
+    assert [
+        f"GET {server.url()}/jobs 200",
+        f"POST {server.url()}/generate/x 200",
+        f"GET {server.url()}/a.png 200",
+        f"GET {server.url()}/lost no answer",
+    ] == [line.rpartition(" (")[0] for line in log]
+    assert "secret" not in "".join(log)
+    assert TOKEN not in "".join(log)

@@ -1,0 +1,130 @@
+"""
+A server that sends exactly the bytes it is told to: for what no good server does.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+
+
+@dataclass
+class Heard:
+    """
+    A request as it came: *connection* counts the connections from 0.
+    """
+
+    connection: int
+    line: str
+    headers: dict
+    body: bytes
+
+
+class Wire:
+    """
+    Listens on loopback.  Each request is answered by the next of *scripts*, and when
+    there is only one left, by that: bytes, after which the connection stays open, or a
+    function of the connection, after which it is closed.  *tls* is a server context.
+    """
+
+    def __init__(self, *scripts, tls=None):
+        self.scripts = list(scripts)
+        self.heard = []
+        self.connections = 0
+        self._tls = tls
+        self._open = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def url(self, host="127.0.0.1", scheme="http"):
+        return f"{scheme}://{host}:{self._socket.getsockname()[1]}"
+
+    def close(self):
+        for each in (self._socket, *self._open):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self):
+        with suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                self._open.append(connection)
+                number, self.connections = self.connections, self.connections + 1
+                threading.Thread(
+                    target=self._serve, args=(connection, number), daemon=True
+                ).start()
+
+    def _serve(self, connection, number):
+        with suppress(OSError, ValueError):
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
+            with connection.makefile("rb") as file:
+                while heard := _request(file, number):
+                    self.heard.append(heard)
+                    more = len(self.scripts) > 1
+                    script = self.scripts.pop(0) if more else self.scripts[0]
+                    if callable(script):
+                        script(connection)
+                        break
+                    connection.sendall(script)
+        connection.close()
+
+
+def _request(file, number):
+    line = file.readline().decode().strip()
+    headers = {}
+    while field := file.readline().decode().strip():
+        name, _, value = field.partition(":")
+        headers[name.lower()] = value.strip()
+    length = int(headers.get("content-length", 0))
+    return Heard(number, line, headers, file.read(length)) if line else None
+
+
+def answer(body=b"{}", status="200 OK", **headers):
+    """
+    A whole answer; header names have underscores for hyphens.
+    """
+    given = {"Content-Length": str(len(body))} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    lines = [f"HTTP/1.1 {status}", *(f"{n}: {v}" for n, v in given.items() if v)]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def closing(data):
+    """
+    The bytes, and the end of the connection.
+    """
+    return lambda connection: connection.sendall(data)
+
+
+def resetting(data=b""):
+    """
+    The bytes, and a reset of the connection.
+    """
+
+    def script(connection):
+        connection.sendall(data)
+        linger = struct.pack("ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+    return script
+
+
+def trickling(head, *, every, byte=b" "):
+    """
+    The head, and then a byte every so many seconds, for ever.
+    """
+    pause = threading.Event()
+
+    def script(connection):
+        connection.sendall(head)
+        while not pause.wait(every):
+            connection.sendall(byte)
+
+    return script

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from krea_cli.catalogue import cached, lookup
+from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.catalogue.openapi import dumps
+from krea_cli.errors import StorageError
+
+BUNDLED = Catalogue.bundled()
+DOCUMENT = json.loads(Path(lookup.__file__).with_name("models.json").read_bytes())
+
+
+def small(**changes):
+    """
+    A catalogue of one model, by which it is known again.
+    """
+    path = "image/krea/krea-2/large"
+    models = {path: DOCUMENT["models"][path]}
+    return {**DOCUMENT, "date": "2027-01-01", "models": models, **changes}
+
+
+def put(folder, content):
+    folder.joinpath("models.json").write_bytes(content)
+
+
+@pytest.mark.parametrize("date", ["2027-01-01", BUNDLED.date])
+def test_what_was_kept_is_in_force(tmp_path, date):
+    """
+    A refresh counts until krea comes with something newer.
+    """
+    folder = tmp_path / "home" / "cache"
+
+    cached.keep(folder, dumps(small(date=date)))
+    found = cached.newest(folder)
+
+    assert (date, 1) == (found.date, len(found.models))
+
+
+def test_without_a_refresh_the_bundled_one_is_used(tmp_path):
+    """
+    Nothing is made in the cache folder by looking into it.
+    """
+    found = cached.newest(tmp_path / "cache")
+
+    assert (BUNDLED.date, 119) == (found.date, len(found.models))
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        dumps(small()).encode()[:-4],
+        dumps(small(date="2026-10-08")).encode(),
+        dumps(small(format=0)).encode(),
+        json.dumps(small(date=None)).encode(),
+        json.dumps(small(date=20270101)).encode(),
+        json.dumps(small(models=[])).encode(),
+        json.dumps(small(models={"image/a/b": {}})).encode(),
+        json.dumps(small(models={"image/a/b": None})).encode(),
+        json.dumps({"format": 1, "date": "2027-01-01"}).encode(),
+    ],
+)
+def test_what_cannot_be_used_is_passed_over(tmp_path, content):
+    """
+    A damaged file, an older one, or one of another format changes nothing.
+    """
+    put(tmp_path, content)
+
+    assert 119 == len(cached.newest(tmp_path).models)
+
+
+def test_a_folder_in_its_place_is_passed_over(tmp_path):
+    """
+    Whatever stands there, krea works.
+    """
+    (tmp_path / "models.json").mkdir()
+
+    assert 119 == len(cached.newest(tmp_path).models)
+
+
+def test_one_that_cannot_be_written_leaves_the_former(tmp_path):
+    """
+    The file is whole or untouched, and nothing is left beside it.
+    """
+    cached.keep(tmp_path, dumps(small()))
+    before = (tmp_path / "models.json").read_bytes()
+
+    with pytest.raises(UnicodeEncodeError):
+        cached.keep(tmp_path, "{" * 100_000 + "é")
+
+    assert before == (tmp_path / "models.json").read_bytes()
+    assert ["models.json"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
+    """
+    A refresh that cannot be kept is a storage error that says what to set.
+    """
+    folder = tmp_path / "cache"
+    folder.write_text("")
+
+    with pytest.raises(StorageError, match="cannot be kept") as caught:
+        cached.keep(folder, dumps(small()))
+
+    assert "KREA_CACHE_DIR" in caught.value.hint

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import png
+from service import answer, html, job, reset
+
+UNKNOWN = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
+RESULT = "GET /results/"
+
+
+@pytest.fixture
+def finished(logged_in, time):
+    """
+    Makes so many completed jobs in one call: their ids.
+    """
+
+    def finish(count=1, *words):
+        made = logged_in("generate", "Two Owls!", "--no-wait", "-n", count, *words)
+        time.elapsed += 60
+        return made.out.split()
+
+    return finish
+
+
+def test_saves_under_the_name_of_the_job(logged_in, finished):
+    """
+    The path is on standard output, the file is the result byte for byte.
+    """
+    [job_id] = finished()
+
+    result = logged_in("download")
+
+    assert (0, f"{job_id}.png\n") == (result.code, result.out)
+    assert png() == Path(f"{job_id}.png").read_bytes()
+
+
+def test_json_has_the_file(logged_in, finished):
+    """
+    Path, kind, size, hash and pixels; the journal keeps them for `status`.
+    """
+    [job_id] = finished()
+
+    told = json.loads(logged_in("download", job_id, "-o", "a.png", "--json").out)
+    later = json.loads(logged_in("status", job_id, "--json").out)
+    [file] = told["files"]
+
+    assert ("a.png", "image/png", len(png())) == (
+        file["path"],
+        file["media_type"],
+        file["size_bytes"],
+    )
+    assert (64, 48, 64) == (file["width"], file["height"], len(file["sha256"]))
+    assert told["urls"] == [file["url"]]
+    assert told["files"] == later["files"]
+
+
+def test_a_person_is_told_what_was_saved(logged_in, finished):
+    """
+    A line with size and kind.
+    """
+    finished()
+    logged_in.is_terminal = True
+
+    result = logged_in("download", "-o", "a.png", "--color", "never")
+
+    assert result.out.startswith("saved a.png  64 x 48, PNG, ")
+
+
+def test_a_folder_is_made(logged_in, finished):
+    """
+    A name that ends in a slash is a folder, and so is one that there is.
+    """
+    [job_id] = finished()
+    Path("there").mkdir()
+
+    new = logged_in("download", "-o", "not/yet/there/")
+    old = logged_in("download", "-o", "there")
+
+    assert f"not/yet/there/{job_id}.png\n" == new.out
+    assert f"there/{job_id}.png\n" == old.out
+
+
+def test_a_template_has_its_fields(logged_in, finished):
+    """
+    Only what the job and the journal know; the index counts all results.
+    """
+    finished(2)
+
+    result = logged_in("download", "-o", "{model}/{index}-{seed}.{ext}")
+
+    assert [f"nano-banana-pro/{at}-random.png" for at in (1, 2)] == (
+        result.out.splitlines()
+    )
+
+
+def test_the_name_decides_the_kind(logged_in, finished):
+    """
+    -o out.webp converts.
+    """
+    finished()
+
+    result = logged_in("download", "-o", "owl.webp", "--json")
+    [file] = json.loads(result.out)["files"]
+
+    assert "image/webp" == file["media_type"]
+    assert b"WEBP" == Path("owl.webp").read_bytes()[8:12]
+
+
+def test_bytes_to_a_pipe(logged_in, finished):
+    """
+    -o - is the file and nothing but the file.
+    """
+    finished()
+
+    result = logged_in("download", "-o", "-")
+    written = logged_in.session.out.stdout.file.buffer.getvalue()
+
+    assert (0, png()) == (result.code, written)
+    assert [] == list(Path().iterdir())
+
+
+def test_two_results_do_not_go_to_one_pipe(logged_in, finished, service):
+    """
+    Exit 2 before anything is asked.
+    """
+    finished(2)
+
+    result = logged_in("download", "-o", "-")
+
+    assert (2, "") == (result.code, result.out)
+    assert [] == service.requests("GET")
+
+
+def test_bytes_do_not_go_to_a_terminal_or_among_json(logged_in, finished):
+    """
+    Exit 2, with the way out.
+    """
+    finished()
+
+    among = logged_in("download", "-o", "-", "--json")
+    logged_in.is_terminal = True
+    shown = logged_in("download", "-o", "-")
+
+    assert (2, 2) == (among.code, shown.code)
+    assert "terminal" in shown.err
+
+
+def test_a_running_job_is_exit_8(logged_in, service):
+    """
+    It is not waited for; the hint is what does.
+    """
+    [job_id] = logged_in("generate", "an owl", "--no-wait").out.split()
+
+    result = logged_in("download", job_id, "-o", "owl.png")
+
+    assert (8, "") == (result.code, result.out)
+    assert f"hint: Collect it with: krea wait {job_id} -o owl.png\n" in result.err
+    assert [] == service.requests(RESULT)
+
+
+def test_a_failed_job_is_exit_3(logged_in, finished, service):
+    """
+    There is nothing to save, and nothing that could be collected.
+    """
+    [job_id] = finished()
+    service.faults["GET /jobs/"] = [job(status="failed", error="No bears.")]
+
+    result = logged_in("download", job_id)
+
+    assert (3, "") == (result.code, result.out)
+    assert "No bears" in result.err
+    assert "krea" not in result.err
+
+
+def test_an_unknown_job_is_exit_2(logged_in):
+    """
+    Neither the journal nor the service has it.
+    """
+    assert 2 == logged_in("download", UNKNOWN).code
+
+
+def test_a_target_that_exists_is_exit_7(logged_in, finished):
+    """
+    Nothing is overwritten, and the hint does not try the same again; --force does.
+    """
+    [job_id] = finished()
+    logged_in("download")
+    Path(f"{job_id}.png").write_bytes(b"mine")
+
+    again = logged_in("download")
+    forced = logged_in("download", "--force")
+
+    assert (7, "") == (again.code, again.out)
+    assert "nothing is overwritten" in again.err
+    assert (0, f"{job_id}.png\n") == (forced.code, forced.out)
+    assert png() == Path(f"{job_id}.png").read_bytes()
+
+
+def test_one_name_that_is_taken_leaves_the_others(logged_in, finished):
+    """
+    The others are saved; exit 7 is more urgent than that some were.
+    """
+    first, second = finished(2)
+    Path(f"{first}-1.png").write_bytes(b"mine")
+
+    result = logged_in("download")
+
+    assert 7 == result.code
+    assert f"{second}-2.png\n" == result.out
+    assert b"mine" == Path(f"{first}-1.png").read_bytes()
+
+
+def test_completed_without_a_result_is_exit_3(logged_in, finished, service):
+    """
+    The content filter is named; there is nothing to collect.
+    """
+    [job_id] = finished()
+    service.faults["GET /jobs/"] = [job(status="completed", result={"urls": []})]
+
+    result = logged_in("download", job_id)
+
+    assert 3 == result.code
+    assert "content filter" in result.err
+
+
+@pytest.mark.parametrize(
+    "fault", [answer(404), answer(500), html(200), reset], ids=lambda f: f.__qualname__
+)
+def test_a_result_that_cannot_be_fetched_is_exit_7(logged_in, finished, service, fault):
+    """
+    The job is kept, the same command tries again free of charge, nothing half is left.
+    """
+    [job_id] = finished()
+    service.faults[RESULT] = [fault] * 9
+
+    result = logged_in("download", job_id, "-o", "owl.png")
+
+    assert (7, "") == (result.code, result.out)
+    assert f"Collect it with: krea download {job_id} -o owl.png" in result.err
+    assert [] == list(Path().iterdir())
+    service.faults.clear()
+    assert 0 == logged_in("download", job_id, "-o", "owl.png").code
+
+
+def test_the_setting_says_where(logged_in, finished):
+    """
+    KREA_OUTPUT is what --output takes, and the flag wins.
+    """
+    [job_id] = finished()
+
+    result = logged_in("download", env={"KREA_OUTPUT": "owls/"})
+    flagged = logged_in("download", "-o", "a.png", env={"KREA_OUTPUT": "owls/"})
+
+    assert f"owls/{job_id}.png\n" == result.out
+    assert "a.png\n" == flagged.out

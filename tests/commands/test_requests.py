@@ -1,0 +1,352 @@
+"""
+What `generate` makes of its words: every field checked, nothing sent that would be
+refused, the price known before.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from service import answer
+
+from krea_cli.catalogue import example
+from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.jobs.defaults import automatic
+from krea_cli.sandbox import movie
+
+MODELS = Catalogue.bundled().models
+POST = "POST /generate/"
+
+
+@pytest.fixture
+def dry(krea):
+    """
+    The request as it would be sent; *said* is what else was told.
+    """
+
+    def run(*words):
+        result = krea("generate", *words, "--dry-run", "--json")
+        assert 0 == result.code, result.err
+        return json.loads(result.out)
+
+    return run
+
+
+def faults(result):
+    """
+    The faults that an error lists, by field.
+    """
+    assert 2 == result.code, result
+    error = json.loads(result.err.splitlines()[-1])["error"]
+    assert "invalid_request" == error["code"]
+    return dict(detail.split(": ", 1) for detail in error["details"])
+
+
+def test_all_faults_are_told_at_once(logged_in, service):
+    """
+    Unknown field, wrong type, not allowed, missing, no such option: one line each, and
+    nothing is sent.
+    """
+    words = ("-m", "krea-2/large", "--seed", "x", "--negative-prompt", "y")
+    more = ("-p", "blah=1", "-p", "creativity=wild")
+
+    found = faults(logged_in("generate", "a cat", *words, *more, "--json"))
+
+    assert {
+        "seed",
+        "--negative-prompt",
+        "blah",
+        "creativity",
+        "aspect_ratio",
+    } == set(found)
+    assert '"raw", "low", "medium" or "high"' in found["creativity"]
+    assert [] == service.seen
+
+
+def test_a_person_sees_one_fault_a_line(krea):
+    """
+    Error, faults, hint.
+    """
+    result = krea("generate", "a cat", "-p", "resoluton=1K", "--width", "wide")
+
+    error, *details, hint = result.err.splitlines()
+
+    assert error.startswith("error: google/nano-banana-pro would refuse")
+    assert 2 == len(details)
+    assert "resolution" in result.err
+    assert hint == "hint: All its fields: krea models show google/nano-banana-pro"
+
+
+def test_options_go_to_the_fields_of_the_model(dry):
+    """
+    Each option under the name that the model has for it, by the schema's type.
+    """
+    told = dry("a cat", "--width", "512", "--height", "1024", "--resolution", "2K")
+    z_image = dry(
+        "a cat", "-m", "z-image", "--strength", "0.5", "--aspect-ratio", "1:1"
+    )
+
+    assert {"width": 512, "height": 1024, "resolution": "2K"} == {
+        name: told["body"][name] for name in ("width", "height", "resolution")
+    }
+    assert 0.5 == z_image["body"]["denoising_strength"]
+
+
+def test_pixels_and_ratio_together_are_a_warning(krea):
+    """
+    The schemas allow it, the service may ignore one of the two.
+    """
+    words = ("--width", "512", "--height", "512", "--aspect-ratio", "1:1")
+
+    result = krea("generate", "a cat", *words, "--dry-run")
+
+    assert 0 == result.code
+    assert "warning: Both a size in pixels and a ratio" in result.err
+
+
+def test_too_many_images_are_refused(krea, photo):
+    """
+    The list of a model has a length; one that takes one image takes one.
+    """
+    six = ("-i", photo) * 6
+
+    listed = faults(krea("generate", "a cat", "-m", "ideogram-4.5", *six, "--json"))
+    single = faults(krea("generate", "a cat", "-m", "seededit", *six, "--json"))
+    none = faults(krea("generate", "a cat", "-m", "imagen-4", "-i", photo, "--json"))
+
+    assert "at most 5" in listed["image_urls"]
+    assert "takes one image, and 6 are given" == single["image_url"]
+    assert {"-i": "google/imagen-4 takes no image"} == none
+
+
+def test_fields_from_a_file_and_flags_that_win(dry, tmp_path):
+    """
+    --params gives fields; an option or -p of the same field wins.
+    """
+    file = tmp_path / "fields.json"
+    file.write_text(json.dumps({"resolution": "2K", "aspectRatio": "16:9"}))
+
+    told = dry("a cat", "--params", file, "--resolution", "4K")
+
+    assert {"prompt": "a cat", "resolution": "4K", "aspect_ratio": "16:9"} == told[
+        "body"
+    ]
+
+
+@pytest.mark.parametrize("content", ["[1]", "{", "\xff"])
+def test_a_file_of_fields_must_be_a_json_object(krea, tmp_path, content):
+    """
+    Anything else is exit 2, with the file named.
+    """
+    file = tmp_path / "fields.json"
+    file.write_bytes(content.encode("latin-1"))
+
+    result = krea("generate", "a cat", "--params", file)
+
+    assert 2 == result.code
+    assert "fields.json" in result.err
+
+
+def test_a_file_for_a_media_field_is_uploaded(logged_in, service, photo):
+    """
+    KEY=@FILE sends the URL of the upload; the same file is uploaded once.
+    """
+    words = ("-m", "ideogram-4.5-precise", "-i", photo, "-p", f"mask_url=@{photo}")
+
+    result = logged_in("generate", "a cat", *words, "-o", "a.png")
+    [job] = service.store.jobs()
+
+    assert 0 == result.code
+    assert job.fields["image_url"] == job.fields["mask_url"]
+    assert 1 == len(service.requests("POST /assets"))
+
+
+def test_an_at_sign_elsewhere_is_text(dry):
+    """
+    Only media fields take files.
+    """
+    assert "@home" == dry("-p", "prompt=@home")["body"]["prompt"]
+
+
+def test_objects_are_built_for_images(dry, photo):
+    """
+    style_images with full strength unless --strength; reference_images with tags.
+    """
+    style = ("-m", "seedream-4", "-i", photo)
+    full = dry("a cat", *style)["body"]["style_images"]
+    half = dry("a cat", *style, "--strength", "0.5")["body"]["style_images"]
+    tagged = dry("a cat", "-m", "gen-4-image", "-i", photo, "-i", photo)["body"]
+
+    assert ([1], [0.5]) == (
+        [item["strength"] for item in full],
+        [item["strength"] for item in half],
+    )
+    assert ["image1", "image2"] == [item["tag"] for item in tagged["reference_images"]]
+
+
+def test_what_krea_chooses_is_told(krea, tmp_path):
+    """
+    A ratio near the image's, the smallest resolution, a strength that keeps the image:
+    one line each, and part of the dry run.
+    """
+    path = tmp_path / "wide.png"
+    Image.new("RGB", (1600, 900)).save(path)
+
+    result = krea("generate", "a cat", "-m", "krea-2/large", "-i", path, "--dry-run")
+    told = krea(
+        "generate", "a cat", "-m", "krea-2/large", "-i", path, "--dry-run", "--json"
+    )
+
+    chosen = {"aspect_ratio": "16:9", "resolution": "1K", "strength": 0.6}
+
+    assert "aspect_ratio is 16:9: the nearest to the image's 1600 x 900." in result.err
+    assert chosen == {
+        choice["field"]: choice["value"] for choice in json.loads(told.out)["choices"]
+    }
+
+
+def test_a_picture_held_upright_counts_as_shown(dry, tmp_path):
+    """
+    The orientation tag turns the ratio.
+    """
+    path = tmp_path / "upright.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (1600, 900)).save(path, exif=exif)
+
+    told = dry("a cat", "-m", "krea-2/large", "-i", path)
+
+    assert "9:16" == told["body"]["aspect_ratio"]
+
+
+def test_nothing_else_is_filled_in(dry, photo):
+    """
+    Fields that nobody gave and the model does not need are left out.
+    """
+    assert {"prompt", "image_urls"} == set(dry("a cat", "-i", photo)["body"])
+
+
+def test_no_validate_sends_as_it_is(logged_in, service):
+    """
+    The service decides: a field that the catalogue does not know is sent.
+    """
+    result = logged_in("generate", "a cat", "-p", "newest=1", "--no-validate")
+
+    assert 2 == result.code
+    assert 1 == len(service.requests(POST))
+    assert "newest" in result.err
+
+
+def test_no_validate_takes_models_that_the_catalogue_lacks(krea):
+    """
+    A whole path is enough; without --no-validate it is unknown.
+    """
+    words = ("generate", "a cat", "-m", "image/acme/newest", "--dry-run", "--json")
+
+    told = json.loads(krea(*words, "--no-validate").out)
+
+    assert told["url"].endswith("/generate/image/acme/newest")
+    assert 2 == krea(*words).code
+
+
+def test_the_price_is_known_before(dry, krea):
+    """
+    By resolution and count; unknown is null, never 0.
+    """
+    one = dry("a cat", "--resolution", "4K")
+    four = dry("a cat", "-n", "4")
+    unknown = dry("a cat", "-m", "nano-banana-2.1")
+
+    assert (0.3, 0.6, None) == (one["cost_usd"], four["cost_usd"], unknown["cost_usd"])
+    assert (
+        "estimate for 4 jobs: 0.6 USD, prices of 2026-09-20"
+        in krea("generate", "a cat", "-n", "4", "--dry-run").out
+    )
+
+
+def test_the_job_has_its_price(logged_in):
+    """
+    In JSON, also when it is looked at later.
+    """
+    made = json.loads(logged_in("generate", "a cat", "-o", "a.png", "--json").out)
+    seen = json.loads(logged_in("status", "--json").out)
+
+    assert (0.15, 0.15) == (made["cost_usd"], seen["cost_usd"])
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--max-cost", "0.15"), 0),
+        (("--max-cost", "0.14"), 5),
+        (("-n", "2", "--max-cost", "0.29"), 5),
+        (("-n", "2", "--max-cost", "0.30"), 0),
+        (("-m", "nano-banana-2.1", "--max-cost", "9"), 5),
+        (("-m", "nano-banana-2.1", "--max-cost", "9", "--allow-unknown-cost"), 0),
+    ],
+)
+def test_max_cost_refuses_before_anything_is_uploaded(
+    logged_in, service, photo, words, code
+):
+    """
+    The estimate of all jobs counts; an unknown one is refused unless it is allowed.
+    """
+    result = logged_in("generate", "a cat", "-i", photo, "-o", "a/", *words)
+
+    assert code == result.code, result.err
+    assert (code == 5) == (service.seen == [])
+
+
+def test_a_kind_that_cannot_be_is_refused_before(logged_in, service):
+    """
+    A video model makes no picture, a picture model no video.
+    """
+    video = logged_in("generate", "waves", "-m", "veo-3", "-o", "x.png")
+    picture = logged_in("generate", "waves", "-o", "x.mp4")
+
+    assert (2, 2) == (video.code, picture.code)
+    assert [] == service.seen
+
+
+def test_a_model_that_is_gone_names_its_successor(logged_in, service):
+    """
+    410 is exit 2, with the replacement that the service names.
+    """
+    gone = {"error": "model_unavailable", "replacement": "google/nano-banana-2"}
+    service.faults[POST] = [answer(410, gone)]
+
+    result = logged_in("generate", "a cat")
+
+    assert 2 == result.code
+    assert "use google/nano-banana-2" in result.err
+
+
+@pytest.fixture
+def inputs(photo):
+    """
+    The files that examples name, in the current folder.
+    """
+    shutil.copy(photo, "photo.jpg")
+    frame = photo.read_bytes()
+    Path("clip.mp4").write_bytes(movie.mp4([frame], (96, 64), per_second=1))
+
+
+def test_the_example_of_every_model_is_accepted(logged_in, service, inputs):
+    """
+    What `models show` prints passes krea's own check and that of the service.
+    """
+    refused = {}
+    for model in MODELS:
+        words = example.command(model, automatic(model))
+        at = words.index("-o")
+        result = logged_in(*words[1:at], "--no-wait")
+        if result.code:
+            refused[model.path] = (shlex.join(words), result.err)
+
+    assert {} == refused
+    assert len(MODELS) == service.bills

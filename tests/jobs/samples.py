@@ -1,0 +1,120 @@
+"""
+Whole files of every kind, real ones where Pillow or the sandbox can make them.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw
+
+from krea_cli.jobs import media
+from krea_cli.jobs.media import Media
+from krea_cli.sandbox import mesh, movie, tone
+
+
+@dataclass(frozen=True)
+class Sample:
+    name: str
+    media: Media
+    content: bytes
+
+
+def picture(size=(64, 48), seed=7):
+    """
+    Something that does not compress to nothing.
+    """
+    noise = random.Random(seed).randbytes(size[0] * size[1] * 3)
+    drawn = Image.frombytes("RGB", size, noise)
+    ImageDraw.Draw(drawn).ellipse((5, 5, 40, 40), fill="orange")
+    return drawn
+
+
+def encoded(kind, drawn=None, **options):
+    file = io.BytesIO()
+    (drawn or picture()).save(file, kind, **options)
+    return file.getvalue()
+
+
+def jpeg_with_thumbnail():
+    """
+    A JPEG that holds another one, whole, in its APP1 segment.
+    """
+    whole = encoded("JPEG", quality=80)
+    small = encoded("JPEG", picture((16, 16)))
+    segment = b"Exif\0\0" + bytes(20) + small
+    return (
+        whole[:2]
+        + b"\xff\xe1"
+        + struct.pack(">H", len(segment) + 2)
+        + segment
+        + whole[2:]
+    )
+
+
+def webm(*, is_live=False):
+    """
+    An EBML header and a segment of clusters; of unknown length when it is live.
+    """
+    header = element(b"\x1a\x45\xdf\xa3", element(b"\x42\x82", b"webm"))
+    cluster = element(b"\x1f\x43\xb6\x75", random.Random(7).randbytes(3000))
+    if is_live:
+        return header + b"\x18\x53\x80\x67\x01" + b"\xff" * 7 + cluster * 3
+    return header + element(b"\x18\x53\x80\x67", cluster * 3)
+
+
+def element(name, content):
+    return name + (len(content) | 1 << 56).to_bytes(8, "big") + content
+
+
+def box(name, content=b""):
+    return struct.pack(">I4s", len(content) + 8, name) + content
+
+
+def movies():
+    """
+    The same film with its index behind the pictures, and before them.
+    """
+    frames = [encoded("JPEG", picture((32, 32))) for _ in range(3)]
+    whole = movie.mp4(frames, (32, 32), per_second=3)
+    at, kind = whole.index(b"mdat") - 4, whole[: whole.index(b"mdat") - 4]
+    size = int.from_bytes(whole[at : at + 4], "big")
+    return whole, kind + whole[at + size :] + whole[at : at + size]
+
+
+def mp3():
+    """
+    Frames of silence behind an ID3 tag.
+    """
+    frame = b"\xff\xfb\x90\x00" + bytes(413)
+    return b"ID3\x04\x00\x00\x00\x00\x00\x00" + frame * 4
+
+
+MP4_AT_THE_END, MP4_AT_THE_START = movies()
+SAMPLES = [
+    Sample("png", media.PNG, encoded("PNG")),
+    Sample("jpeg", media.JPEG, encoded("JPEG", quality=85)),
+    Sample("progressive jpeg", media.JPEG, encoded("JPEG", progressive=True)),
+    Sample("jpeg with a thumbnail", media.JPEG, jpeg_with_thumbnail()),
+    Sample("webp", media.WEBP, encoded("WEBP")),
+    Sample("gif", media.GIF, encoded("GIF")),
+    Sample(
+        "gif with frames",
+        media.GIF,
+        encoded("GIF", save_all=True, append_images=[picture(seed=8)]),
+    ),
+    Sample("avif", media.AVIF, encoded("AVIF")),
+    Sample("mp4", media.MP4, MP4_AT_THE_END),
+    Sample("mp4 with its index first", media.MP4, MP4_AT_THE_START),
+    Sample("mov", media.MOV, box(b"ftyp", b"qt  ") + MP4_AT_THE_END[24:]),
+    Sample("wav", media.WAV, tone.wav(random.Random(7))),
+    Sample("glb", media.GLB, mesh.glb(encoded("PNG"))),
+    Sample("webm", media.WEBM, webm()),
+    Sample("live webm", media.WEBM, webm(is_live=True)),
+    Sample("mp3", media.MP3, mp3()),
+]
+# An MP3 and a live WebM have no end to look for.
+ENDED = [sample for sample in SAMPLES if sample.name not in ("mp3", "live webm")]

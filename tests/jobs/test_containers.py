@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import io
+import struct
+
+import pytest
+from jobs.samples import (
+    ENDED,
+    MP4_AT_THE_START,
+    box,
+    element,
+    encoded,
+    jpeg_with_thumbnail,
+    picture,
+    webm,
+)
+
+from krea_cli.jobs import media
+from krea_cli.jobs.containers import is_complete
+
+ended = pytest.mark.parametrize("sample", ENDED, ids=lambda sample: sample.name)
+
+
+def complete(content, kind):
+    return is_complete(io.BytesIO(content), kind)
+
+
+def test_a_whole_file_is_complete(sample):
+    """
+    Wherever the file stood before.
+    """
+    file = io.BytesIO(sample.content)
+    file.seek(7)
+
+    assert is_complete(file, sample.media)
+
+
+@ended
+def test_a_cut_file_is_never_complete(sample):
+    """
+    At two hundred places and at each of the last twenty bytes (hazard N2).
+    """
+    size = len(sample.content)
+    cuts = {*range(0, size, max(1, size // 200)), *range(size - 20, size)}
+
+    assert [] == [at for at in cuts if complete(sample.content[:at], sample.media)]
+
+
+@ended
+def test_garbage_behind_the_end_is_no_part_of_a_file(sample):
+    """
+    The server sent something else than the file.
+    """
+    assert not complete(sample.content + b"garbage", sample.media)
+
+
+def test_a_jpeg_cut_behind_its_thumbnail_is_not_complete():
+    """
+    The thumbnail ends as the whole does, but lies inside a segment.
+    """
+    whole = jpeg_with_thumbnail()
+    end = whole.index(b"\xff\xd9") + 2
+
+    assert end < len(whole) - 100
+    assert not complete(whole[:end], media.JPEG)
+    assert complete(whole, media.JPEG)
+
+
+@pytest.mark.parametrize("padding", [0, 1, 7, 4096])
+def test_a_jpeg_may_be_padded_with_zeros(padding):
+    """
+    Some encoders fill their last block.
+    """
+    assert complete(encoded("JPEG") + bytes(padding), media.JPEG)
+
+
+def test_a_jpeg_is_not_zeros_without_end():
+    """
+    Padding has a limit.
+    """
+    assert not complete(encoded("JPEG") + bytes(4097), media.JPEG)
+
+
+@pytest.mark.parametrize("options", [{"restart_marker_blocks": 1}, {"optimize": True}])
+def test_markers_inside_a_scan_do_not_end_it(options):
+    """
+    Restart markers and stuffed bytes are of the scan.
+    """
+    whole = encoded("JPEG", **options)
+
+    assert complete(whole, media.JPEG)
+    assert not complete(whole[:-2], media.JPEG)
+
+
+def test_a_scan_of_many_reads_is_read_to_its_end():
+    """
+    A marker is found wherever the reads happen to end.
+    """
+    whole = encoded("JPEG", picture((400, 300)), quality=95)
+    start = whole.index(b"\xff\xda") + 14
+    scan = b"\x11" * (1 << 16)
+
+    assert len(whole) > 1 << 16
+    assert complete(whole, media.JPEG)
+    for length in range((1 << 16) - 6, (1 << 16) + 3):
+        stretched = whole[:start] + scan[:length] + b"\x11" * 3 + b"\xff\xd9"
+        assert complete(stretched, media.JPEG)
+
+
+def test_a_jpeg_of_several_pictures_is_complete():
+    """
+    As phones make them: one behind the other.
+    """
+    whole = encoded("MPO", save_all=True, append_images=[picture(seed=8)])
+
+    assert 2 == whole.count(b"\xff\xd9")
+    assert complete(whole, media.JPEG)
+    assert not complete(whole[:-1], media.JPEG)
+
+
+def test_bytes_between_segments_are_no_jpeg():
+    """
+    A marker has to follow where a segment ends.
+    """
+    assert not complete(b"\xff\xd8\xff\xe0\x00\x04ab" + b"x" * 99, media.JPEG)
+
+
+def test_a_film_without_its_pictures_is_not_complete():
+    """
+    With the index first, a cut between two boxes leaves only whole boxes.
+    """
+    cut = MP4_AT_THE_START[: MP4_AT_THE_START.index(b"mdat") - 4]
+
+    assert b"moov" in cut
+    assert not complete(cut, media.MP4)
+
+
+def test_a_picture_without_its_data_is_not_complete():
+    """
+    The same for AVIF.
+    """
+    whole = encoded("AVIF")
+
+    assert not complete(whole[: whole.index(b"mdat") - 4], media.AVIF)
+
+
+def test_boxes_may_have_long_lengths_or_none():
+    """
+    64 bits, or zero for the last one, which reaches to the end.
+    """
+    head = box(b"ftyp", b"isom") + box(b"moov")
+    long = struct.pack(">I4sQ", 1, b"mdat", 16 + 5) + b"hello"
+    last = struct.pack(">I4s", 0, b"mdat") + b"hello"
+
+    assert complete(head + long, media.MP4)
+    assert not complete(head + long[:-1], media.MP4)
+    assert complete(head + last, media.MP4)
+
+
+@pytest.mark.parametrize("length", [2, 7])
+def test_a_box_that_is_shorter_than_its_head_is_none(length):
+    """
+    The walk would never end.
+    """
+    broken = struct.pack(">I4s", length, b"free")
+
+    assert not complete(box(b"moov") + box(b"mdat") + broken, media.MP4)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x1a\x45\xdf\xa3",
+        b"\x1a\x45\xdf\xa3\x00" + bytes(20),
+        element(b"\x1a\x45\xdf\xa3", b"webm"),
+        b"\x1a\x45\xdf\xa3\xff" + bytes(20),
+    ],
+)
+def test_a_head_alone_is_no_webm(content):
+    """
+    The segment has to be there, and only it may be of unknown length.
+    """
+    assert not complete(content, media.WEBM)
+
+
+def test_lengths_of_every_width_are_read():
+    """
+    EBML has one to eight bytes for a length.
+    """
+    header = element(b"\x1a\x45\xdf\xa3", b"webm")
+    for width in range(1, 9):
+        length = (5 | 1 << 7 * width).to_bytes(width, "big")
+        whole = header + b"\x18\x53\x80\x67" + length + b"hello"
+        assert complete(whole, media.WEBM)
+        assert not complete(whole[:-1], media.WEBM)
+
+
+def test_a_live_webm_is_taken_as_it_is():
+    """
+    Its length is unknown by definition, so a cut cannot be seen.
+    """
+    assert complete(webm(is_live=True)[:-1000], media.WEBM)
+
+
+def test_an_odd_riff_may_have_its_padding_byte_or_not():
+    """
+    Writers differ.
+    """
+    odd = b"RIFF" + struct.pack("<I", 9) + b"WAVEhello"
+
+    assert complete(odd, media.WAV)
+    assert complete(odd + b"\0", media.WAV)
+    assert not complete(odd + b"\0\0", media.WAV)

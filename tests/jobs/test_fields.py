@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from krea_cli.errors import UsageError
+from krea_cli.jobs import media
+from krea_cli.jobs.fields import Fields, Param
+from krea_cli.jobs.images import LocalImage, RemoteImage
+
+PHOTO = LocalImage("photo.jpg", Path("photo.jpg"), media.JPEG, "a" * 64, 10)
+SECOND = LocalImage("b.png", Path("b.png"), media.PNG, "b" * 64, 10)
+REMOTE = RemoteImage("https://a.test/x.jpg")
+BANANA = "image/google/nano-banana-pro"
+SEEDREAM = "image/bytedance/seedream-4"
+
+
+@pytest.fixture
+def fields_of(catalogue):
+    """
+    Makes the fields for a model of these parameters and images; *warnings* has what
+    was warned of.
+    """
+
+    def make(model, *params, images=(), strength=None):
+        fields = Fields(catalogue[model], lambda _: PHOTO, make.warnings.append)
+        fields.add([Param.parse(param) for param in params])
+        fields.add_images(images, strength)
+        return fields
+
+    make.warnings = []
+    return make
+
+
+def told(fields):
+    return [str(fault) for fault in fields.faults]
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "value", "is_json"),
+    [
+        ("seed=7", "seed", "7", False),
+        ("prompt=a=b", "prompt", "a=b", False),
+        ("prompt=", "prompt", "", False),
+        (" seed =7", "seed", "7", False),
+        ("prompt=:=", "prompt", ":=", False),
+        ("seed:=7", "seed", 7, True),
+        ('urls:=["a", {"b": null}]', "urls", ["a", {"b": None}], True),
+    ],
+)
+def test_a_parameter_is_text_or_json(argument, name, value, is_json):
+    """
+    KEY=VALUE, or KEY:=JSON.
+    """
+    param = Param.parse(argument)
+
+    assert (name, value, is_json) == (param.name, param.value, param.is_json)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "seed",
+        "",
+        "=7",
+        ":=7",
+        " =7",
+        "seed:=",
+        "seed:=seven",
+        "seed:=[1",
+        "seed:=NaN",
+        "seed:=-Infinity",
+        "seed:=" + "9" * 5000,
+        "seed:=" + "[" * 100_000,
+    ],
+)
+def test_a_parameter_that_is_neither_is_refused(argument):
+    """
+    Also numbers that JSON does not have, and what no parser takes (hazard N4).
+    """
+    with pytest.raises(UsageError, match="-p "):
+        Param.parse(argument)
+
+
+def test_text_is_converted_by_the_schema(fields_of):
+    """
+    The same text is a number in one field and text in another; JSON stays as it is.
+    """
+    fields = fields_of(BANANA, "width=512", "prompt=512", 'seed:="x"')
+
+    assert {"width": 512, "prompt": "512", "seed": "x"} == fields.values
+    assert [] == fields.faults
+
+
+def test_a_value_of_another_type_is_a_fault(fields_of):
+    """
+    The field is named, and what it expects.
+    """
+    [fault] = told(fields_of(BANANA, "width=wide"))
+
+    assert fault.startswith("width: expects ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("aspectRatio", "aspect_ratio"), ("imageUrls", "image_urls")]
+)
+def test_a_name_of_the_old_api_is_renamed_and_told(fields_of, old, new):
+    """
+    The service no longer takes it.
+    """
+    fields = fields_of(BANANA, f'{old}:="x"')
+
+    assert [new] == list(fields.values)
+    assert [f"{old} is the old name of the field {new}; sent as {new}."] == (
+        fields_of.warnings
+    )
+
+
+def test_other_names_stay_as_they_are(fields_of):
+    """
+    Those that the model has, and those that no rename leads to.
+    """
+    fields = fields_of(BANANA, "aspect_ratio=1:1", "fooBar=x")
+
+    assert {"aspect_ratio": "1:1", "fooBar": "x"} == fields.values
+    assert [] == fields_of.warnings
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        ("width=1", "width=1"),
+        ("width=1", "width:=2"),
+        ("aspectRatio=1:1", "aspect_ratio=1:1"),
+        ('image_urls:=["https://a.test"]', 'image_urls:=["https://b.test"]'),
+    ],
+)
+def test_a_field_given_twice_is_a_fault(fields_of, params):
+    """
+    Which of the two is meant is not guessed.
+    """
+    [fault] = told(fields_of(BANANA, *params))
+
+    assert "is given twice: by -p " in fault
+
+
+def test_images_stand_in_the_field_that_the_model_takes(fields_of):
+    """
+    In order, as images until the request is sent.
+    """
+    fields = fields_of(BANANA, images=[PHOTO, REMOTE, SECOND])
+
+    assert {"image_urls": [PHOTO, REMOTE, SECOND]} == fields.values
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("image/bfl/flux-1-kontext-dev", {"image_url": PHOTO}),
+        (SEEDREAM, {"style_images": [{"url": PHOTO, "strength": 1}]}),
+        (
+            "image/runway/gen-4-image",
+            {"reference_images": [{"url": PHOTO, "tag": "image1"}]},
+        ),
+    ],
+)
+def test_an_image_has_the_form_that_its_field_asks_for(fields_of, model, expected):
+    """
+    A URL, a list, objects with what they need beside it.
+    """
+    assert expected == fields_of(model, images=[PHOTO]).values
+
+
+def test_a_word_that_is_always_the_same_is_read_from_the_schema(catalogue):
+    """
+    An object may have to say what it is.
+    """
+    fields = Fields(catalogue["video/runway/aleph"], lambda _: PHOTO, print)
+
+    fields.add([Param.parse("references=@photo.jpg")])
+
+    assert {"references": [{"type": "image", "uri": PHOTO}]} == fields.values
+
+
+def test_tags_count_the_images(fields_of):
+    """
+    So that the prompt can speak of each.
+    """
+    fields = fields_of("image/runway/gen-4-image", images=[PHOTO, SECOND])
+
+    assert ["image1", "image2"] == [
+        item["tag"] for item in fields.values["reference_images"]
+    ]
+
+
+def test_every_model_that_takes_an_image_can_be_given_one(fields_of, catalogue):
+    """
+    Whatever form its field has.
+    """
+    taking = [model.path for model in catalogue.models if model.input_field]
+    made = [fields_of(path, images=[PHOTO]) for path in taking]
+
+    assert len(taking) > 20
+    assert [] == [fault for fields in made for fault in told(fields)]
+    assert len(taking) == sum("photo.jpg" in str(fields.values) for fields in made)
+
+
+def test_an_image_given_in_two_ways_is_a_fault(fields_of):
+    """
+    By -i and by -p.
+    """
+    fields = fields_of(BANANA, 'image_urls:=["https://a.test"]', images=[PHOTO])
+
+    assert ["image_urls: is given twice: by -p image_urls and -i"] == told(fields)
+
+
+def test_more_images_than_one_are_a_fault_where_one_is_taken(fields_of):
+    """
+    Which one is meant is not guessed.
+    """
+    fields = fields_of("image/bfl/flux-1-kontext-dev", images=[PHOTO, SECOND])
+
+    assert ["image_url: takes one image, and 2 are given"] == told(fields)
+
+
+def test_a_model_that_takes_no_image_says_so(fields_of, catalogue):
+    """
+    The image is not dropped in silence.
+    """
+    path = next(model.path for model in catalogue.models if not model.input_field)
+
+    [fault] = told(fields_of(path, images=[PHOTO]))
+
+    assert fault.startswith("-i: ")
+    assert fault.endswith("takes no image")
+
+
+def test_addresses_in_media_fields_are_images(fields_of):
+    """
+    So that they can be sent otherwise when the service refuses them; a data URI and
+    text in other fields stay as they are.
+    """
+    fields = fields_of(
+        SEEDREAM,
+        'style_images:=[{"url": "https://a.test/x.jpg", "strength": 2}, {"url": 5}, '
+        '{"url": "data:image/png;base64,AA"}]',
+        "prompt=https://a.test/x.jpg",
+    )
+
+    assert {
+        "style_images": [
+            {"url": REMOTE, "strength": 2},
+            {"url": 5},
+            {"url": "data:image/png;base64,AA"},
+        ],
+        "prompt": "https://a.test/x.jpg",
+    } == fields.values

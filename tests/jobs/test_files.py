@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from krea_cli.errors import StorageError, TargetExistsError
+from krea_cli.jobs import files
+from krea_cli.jobs.files import NewFile, check_folder
+
+WRITE = """
+import os, resource, sys, time
+from pathlib import Path
+from krea_cli.errors import KreaError
+from krea_cli.jobs.files import NewFile
+target, content, umask, limit = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
+os.umask(int(umask, 8))
+if int(limit):
+    import signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+try:
+    with NewFile(target.parent) as new:
+        new.file.write(content.encode() * 1000)
+        while not Path(sys.argv[5]).exists():
+            time.sleep(0.001)
+        new.publish(target)
+except KreaError as exc:
+    sys.exit(exc.message)
+"""
+
+
+def write(target, content="x", *, umask="022", limit=0, start="/"):
+    """
+    A process that writes, and publishes as soon as the file *start* is there.
+    """
+    words = [sys.executable, "-c", WRITE, target, content, umask, limit, start]
+    return subprocess.Popen(list(map(str, words)), stderr=subprocess.PIPE)
+
+
+def ended(process):
+    """
+    The exit code and what was said.
+    """
+    with process:
+        said = process.communicate()[1].decode()
+    return process.returncode, said
+
+
+def publish(target, content=b"new", **options):
+    with NewFile(target.parent) as new:
+        new.file.write(content)
+        new.publish(target, **options)
+
+
+def left(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_gets_its_name_when_it_is_finished(tmp_path):
+    """
+    Until then it is a hidden one beside it; then there is nothing else.
+    """
+    target = tmp_path / "out.png"
+
+    with NewFile(tmp_path) as new:
+        new.file.write(b"content")
+        before = left(tmp_path)
+        new.publish(target)
+
+    assert [new.path.name] == before
+    assert before[0].startswith(".krea-")
+    assert (["out.png"], b"content") == (left(tmp_path), target.read_bytes())
+
+
+def test_what_was_not_published_leaves_nothing(tmp_path):
+    """
+    Whatever the reason, a signal included.
+    """
+    for error in (ValueError, KeyboardInterrupt):
+        with suppress(error), NewFile(tmp_path) as new:
+            new.file.write(b"content")
+            raise error
+
+    assert [] == left(tmp_path)
+
+
+def test_an_existing_file_is_not_overwritten(tmp_path):
+    """
+    It stays as it was (hazard F4).
+    """
+    target = tmp_path / "out.png"
+    target.write_bytes(b"old")
+
+    with pytest.raises(TargetExistsError, match=r"out\.png exists"):
+        publish(target)
+
+    assert (b"old", ["out.png"]) == (target.read_bytes(), left(tmp_path))
+
+
+def test_force_replaces_a_file(tmp_path):
+    """
+    Only when it is asked for.
+    """
+    target = tmp_path / "out.png"
+    target.write_bytes(b"old")
+
+    publish(target, force=True)
+
+    assert (b"new", ["out.png"]) == (target.read_bytes(), left(tmp_path))
+
+
+@pytest.mark.parametrize("victim", ["file", "folder", "nothing"])
+def test_a_link_is_not_followed(tmp_path, victim):
+    """
+    A link is a name that is taken, wherever it leads (hazard F5).
+    """
+    pointed = tmp_path / "victim"
+    if victim == "file":
+        pointed.write_bytes(b"old")
+    elif victim == "folder":
+        pointed.mkdir()
+    target = tmp_path / "out.png"
+    target.symlink_to(pointed)
+    before = left(tmp_path)
+
+    with pytest.raises(TargetExistsError):
+        publish(target)
+
+    assert before == left(tmp_path)
+    assert target.is_symlink()
+    assert victim != "file" or pointed.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_force_replaces_a_link_and_not_its_victim(tmp_path, exists):
+    """
+    What it points to is neither written nor made.
+    """
+    pointed = tmp_path / "victim"
+    if exists:
+        pointed.write_bytes(b"old")
+    target = tmp_path / "out.png"
+    target.symlink_to(pointed)
+
+    publish(target, force=True)
+
+    assert (False, b"new") == (target.is_symlink(), target.read_bytes())
+    assert exists == pointed.exists()
+    assert not exists or pointed.read_bytes() == b"old"
+
+
+def test_force_does_not_replace_a_folder(tmp_path):
+    """
+    It may hold anything.
+    """
+    target = tmp_path / "out.png"
+    target.mkdir()
+
+    with pytest.raises(StorageError, match="cannot be written"):
+        publish(target, force=True)
+
+    assert ["out.png"] == left(tmp_path)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [("022", 0o644), ("077", 0o600)])
+def test_the_mode_is_by_the_umask(tmp_path, umask, mode):
+    """
+    As for every other file that the user makes (hazard F8).
+    """
+    target = tmp_path / "out.png"
+
+    assert (0, "") == ended(write(target, umask=umask))
+    assert mode == stat.S_IMODE(target.stat().st_mode)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path):
+    """
+    Half a file is no file (hazard F11).
+    """
+    code, said = ended(write(tmp_path / "out.png", "x" * 6, limit=5000))
+
+    assert (1, True) == (code, "out.png cannot be written: File too large." in said)
+    assert [] == left(tmp_path)
+
+
+def test_of_many_writers_exactly_one_wins(tmp_path):
+    """
+    And its file is whole; the others leave it alone, and no trace.
+    """
+    folder, start = tmp_path / "out", tmp_path / "start"
+    folder.mkdir()
+    target = folder / "out.png"
+    processes = [write(target, chr(ord("a") + n), start=start) for n in range(20)]
+    while len(left(folder)) < 20:
+        time.sleep(0.001)
+    start.touch()
+    results = [ended(process) for process in processes]
+    [winner] = [n for n, (code, _) in enumerate(results) if code == 0]
+
+    assert chr(ord("a") + winner) * 1000 == target.read_text()
+    assert ["out.png"] == left(folder)
+    assert 19 == sum("exists, and nothing is overwritten" in r[1] for r in results)
+
+
+def no_links(*_):
+    raise OSError(95, "Operation not supported")
+
+
+def test_without_hard_links_a_file_is_published_all_the_same(tmp_path, monkeypatch):
+    """
+    Some file systems have none.
+    """
+    monkeypatch.setattr(os, "link", no_links)
+    target = tmp_path / "out.png"
+
+    publish(target)
+
+    assert (b"new", ["out.png"]) == (target.read_bytes(), left(tmp_path))
+
+
+def test_without_hard_links_nothing_is_overwritten_either(tmp_path, monkeypatch):
+    """
+    Neither a file nor a link that leads nowhere.
+    """
+    monkeypatch.setattr(os, "link", no_links)
+    target, link = tmp_path / "out.png", tmp_path / "link.png"
+    target.write_bytes(b"old")
+    link.symlink_to(tmp_path / "victim")
+
+    for taken in (target, link):
+        with pytest.raises(TargetExistsError):
+            publish(taken)
+
+    assert (b"old", ["link.png", "out.png"]) == (target.read_bytes(), left(tmp_path))
+
+
+def test_a_name_that_was_taken_in_vain_is_given_back(tmp_path, monkeypatch):
+    """
+    No empty file stays where the real one could not go.
+    """
+    monkeypatch.setattr(os, "link", no_links)
+
+    with NewFile(tmp_path) as new:
+        new.path.unlink()
+        with pytest.raises(StorageError):
+            new.publish(tmp_path / "out.png")
+
+    assert [] == left(tmp_path)
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_temporary_file_is_never_one_that_is_there(tmp_path, monkeypatch, is_link):
+    """
+    Not even one that a stranger put there to be written to.
+    """
+    monkeypatch.setattr(files.secrets, "token_hex", lambda _: "guessed")
+    planted = tmp_path / ".krea-guessed.part"
+    if is_link:
+        planted.symlink_to(tmp_path / "victim")
+    else:
+        planted.write_bytes(b"a stranger's")
+
+    with pytest.raises(StorageError):
+        NewFile(tmp_path)
+
+    assert [".krea-guessed.part"] == left(tmp_path)
+
+
+def test_a_good_folder_is_left_as_it_was(tmp_path):
+    """
+    To look costs nothing and leaves nothing.
+    """
+    check_folder(tmp_path)
+
+    assert [] == left(tmp_path)
+
+
+def test_a_missing_folder_is_told_with_the_way_out(tmp_path):
+    """
+    A slash at the end lets krea make it.
+    """
+    with pytest.raises(StorageError, match="does not exist") as caught:
+        check_folder(tmp_path / "new")
+
+    assert f"-o {tmp_path / 'new'}/" in caught.value.hint
+
+
+def test_a_folder_that_is_none_or_cannot_be_written_to_is_refused(tmp_path):
+    """
+    A file, a name that is too long, and a file system that takes no files.
+    """
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    for folder in (file, tmp_path / ("x" * 300), Path("/proc/self")):
+        with pytest.raises(StorageError) as caught:
+            check_folder(folder)
+
+        assert str(folder) in caught.value.message

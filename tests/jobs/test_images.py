@@ -1,0 +1,352 @@
+from __future__ import annotations
+
+import base64
+import errno
+import hashlib
+import io
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from conftest import png
+from jobs.samples import encoded
+
+from krea_cli.errors import InputError
+from krea_cli.jobs import images as images_module
+from krea_cli.jobs import media
+from krea_cli.jobs.images import Images, LocalImage, RemoteImage
+
+PICTURE = png()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """
+    Files in a folder of their own, and temporary ones in another.
+    """
+    temporary = tmp_path / "temporary"
+    work = tmp_path / "work"
+    temporary.mkdir()
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setattr(images_module.tempfile, "tempdir", str(temporary))
+    return work
+
+
+@pytest.fixture
+def make():
+    """
+    Makes readers of image arguments, with these bytes on standard input.
+    """
+    made = []
+
+    def make(stdin=b"", *, allows_loopback=False):
+        file = stdin if hasattr(stdin, "read") else io.BytesIO(stdin)
+        made.append(Images(lambda: file, allows_loopback=allows_loopback))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def refused(images, argument):
+    with pytest.raises(InputError) as caught:
+        images.read(str(argument))
+    return caught.value.message
+
+
+def content(image):
+    with image.open() as file:
+        return file.read()
+
+
+def test_a_path_is_a_checked_file(make, folder):
+    """
+    Its kind by its bytes, its hash, its size; the name is the user's.
+    """
+    (folder / "photo.jpg").write_bytes(PICTURE)
+
+    image = make().read("photo.jpg")
+
+    assert ("photo.jpg", media.PNG) == (image.name, image.media)
+    assert (hashlib.sha256(PICTURE).hexdigest(), len(PICTURE)) == (
+        image.sha256,
+        image.size_bytes,
+    )
+    assert PICTURE == content(image)
+
+
+@pytest.mark.parametrize("name", ["-x.png", "\udcff.png", 'a"\r\n.png', "http:", "ü"])
+def test_a_path_may_have_any_name(make, folder, name):
+    """
+    Also one that looks like something else.
+    """
+    (folder / name).write_bytes(PICTURE)
+
+    assert PICTURE == content(make().read(f"./{name}"))
+
+
+def test_standard_input_is_kept_in_a_file(make):
+    """
+    It can be read once only, and may be needed again.
+    """
+    image = make(PICTURE).read("-")
+
+    assert ("standard input", media.PNG) == (image.name, image.media)
+    assert PICTURE == content(image) == content(image)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "data:image/png;base64," + base64.b64encode(PICTURE).decode(),
+        "DATA:;BASE64," + base64.b64encode(PICTURE).decode(),
+        "data:image/jpeg," + "".join(f"%{byte:02x}" for byte in PICTURE),
+    ],
+)
+def test_a_data_uri_is_decoded(make, uri):
+    """
+    In base64 or not; its bytes say what it is.
+    """
+    image = make().read(uri)
+
+    assert ("the data URI", media.PNG, PICTURE) == (
+        image.name,
+        image.media,
+        content(image),
+    )
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "data:image/png;base64,!!!!",
+        "data:image/png;base64,AAA",
+        "data:image/png;base64,\udcff",
+        "data:image/png",
+        "data:,",
+        "data:,hello",
+    ],
+)
+def test_a_data_uri_that_is_no_image_is_refused(make, uri):
+    """
+    Broken, empty, or text.
+    """
+    assert "data URI" in refused(make(), uri)
+
+
+@pytest.mark.parametrize("url", ["https://a.test/x.jpg?q=1", "HTTPS://a.test/x"])
+def test_a_url_is_left_to_the_service(make, url):
+    """
+    Nothing is fetched.
+    """
+    assert RemoteImage(url) == make().read(url)
+
+
+@pytest.mark.parametrize("url", ["http://a.test/x.jpg", "https://", "https://[::1/"])
+def test_a_url_that_cannot_be_fetched_is_refused(make, url):
+    """
+    Only https, and only with a host.
+    """
+    assert url in refused(make(), url)
+
+
+def test_a_local_service_may_be_given_http(make):
+    """
+    As its own uploads are.
+    """
+    url = "http://127.0.0.1:8787/uploads/1"
+
+    assert RemoteImage(url) == make(allows_loopback=True).read(url)
+
+
+def test_a_missing_file_is_told(make):
+    """
+    By the name that the user gave.
+    """
+    assert "no.png does not exist." == refused(make(), "no.png")
+
+
+def test_an_empty_file_is_told(make, folder):
+    """
+    It is a file, and no image.
+    """
+    (folder / "a.png").touch()
+
+    assert "a.png is empty." == refused(make(), "a.png")
+
+
+def test_a_folder_is_told(make, folder):
+    """
+    Not as an error of the system.
+    """
+    assert f"{folder} is a folder, not an image." == refused(make(), folder)
+
+
+def test_a_fifo_is_refused_without_waiting(make, folder):
+    """
+    Nobody may ever write to it (hazard N17).
+    """
+    os.mkfifo(folder / "pipe")
+
+    assert "pipe is no regular file." == refused(make(), "pipe")
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+def test_a_device_is_refused(make, device):
+    """
+    It may have no end.
+    """
+    assert f"{device} is no regular file." == refused(make(), device)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300, "loop"])
+def test_a_name_that_leads_nowhere_is_told(make, folder, name):
+    """
+    A zero byte, too many characters, a link to itself.
+    """
+    (folder / "loop").symlink_to("loop")
+
+    assert "cannot be read: " in refused(make(), name)
+
+
+def test_an_unreadable_file_is_told(make, folder, monkeypatch):
+    """
+    With the reason.  Root reads everything, so the system's answer is put in its mouth.
+    """
+    (folder / "a.png").write_bytes(PICTURE)
+
+    def open_nothing(path, *_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(os, "open", open_nothing)
+
+    assert "a.png cannot be read: Permission denied." == refused(make(), "a.png")
+
+
+def test_a_file_of_80_mb_is_refused_unread(make, folder):
+    """
+    By its size alone; exactly 75 MB are allowed.
+    """
+    with (folder / "big.png").open("wb") as file:
+        file.write(PICTURE)
+        file.truncate(80_000_000)
+
+    assert "big.png has 80.0 MB; the service takes at most 75 MB." == refused(
+        make(), "big.png"
+    )
+    os.truncate(folder / "big.png", 75_000_000)
+    assert 75_000_000 == make().read("big.png").size_bytes
+
+
+def test_standard_input_without_end_is_refused(make):
+    """
+    As soon as it is too much, and what was kept of it goes with the rest.
+    """
+    with Path("/dev/zero").open("rb") as zeros:
+        said = refused(make(zeros), "-")
+
+    assert "standard input has 75.0 MB; the service takes at most 75 MB." == said
+
+
+@pytest.mark.parametrize(
+    "data", [b"hello", b"<svg xmlns='x'/>", b"%PDF-1.7", b"\x89PN", bytes(100)]
+)
+def test_a_file_that_is_no_image_is_refused(make, folder, data):
+    """
+    Whatever its name says.
+    """
+    (folder / "a.png").write_bytes(data)
+
+    assert "a.png is no image that is known" in refused(make(), "a.png")
+
+
+@pytest.mark.parametrize("kind", ["GIF", "AVIF", "TIFF"])
+def test_an_image_that_the_service_does_not_take_is_named(make, folder, kind):
+    """
+    With the kinds to convert it to.
+    """
+    (folder / "a.png").write_bytes(encoded(kind))
+
+    assert f"a.png is {kind}, which the service does not take." == refused(
+        make(), "a.png"
+    )
+
+
+def test_a_temporary_folder_that_is_full_is_told(make, monkeypatch):
+    """
+    Or is not there at all: nothing was sent, and it is no bug.
+    """
+    monkeypatch.setattr(images_module.tempfile, "tempdir", "/nowhere")
+
+    assert "standard input cannot be read or kept" in refused(make(PICTURE), "-")
+
+
+def test_a_folder_as_standard_input_is_told(make):
+    """
+    A shell can do that, and reading it is an error.
+    """
+    descriptor = os.open("/", os.O_RDONLY)
+
+    class Stdin:
+        def read(self, size):
+            return os.read(descriptor, size)
+
+    said = refused(make(Stdin()), "-")
+    os.close(descriptor)
+
+    assert "standard input cannot be read or kept: Is a directory." == said
+
+
+def test_what_is_kept_is_private_and_goes_with_the_run(make, tmp_path):
+    """
+    One folder for the user alone, gone when all is done.
+    """
+    images = make(PICTURE)
+    image = images.read("-")
+    [kept] = (tmp_path / "temporary").iterdir()
+
+    assert 0o700 == stat.S_IMODE(kept.stat().st_mode)
+    assert 0o600 == stat.S_IMODE(image.path.stat().st_mode)
+    images.close()
+    images.close()
+    assert [] == list((tmp_path / "temporary").iterdir())
+
+
+def test_a_refused_image_is_kept_no_longer_than_the_run(make, tmp_path):
+    """
+    Also when it was found out late.
+    """
+    images = make(b"hello")
+
+    refused(images, "-")
+    images.close()
+
+    assert [] == list((tmp_path / "temporary").iterdir())
+
+
+def test_a_file_that_went_away_is_told(make, folder):
+    """
+    Between the look at it and its upload.
+    """
+    (folder / "a.png").write_bytes(PICTURE)
+    image = make().read("a.png")
+    (folder / "a.png").unlink()
+
+    for use in (lambda: content(image), image.data_uri):
+        with pytest.raises(InputError, match=r"a\.png cannot be read: No such file"):
+            use()
+
+
+def test_an_image_can_be_a_data_uri():
+    """
+    For --inline: the kind is by the bytes, and all of them are there.
+    """
+    path = Path("a.jpg")
+    path.write_bytes(PICTURE)
+
+    uri = LocalImage("a.jpg", path, media.PNG, "", len(PICTURE)).data_uri()
+
+    assert "data:image/png;base64," + base64.b64encode(PICTURE).decode() == uri

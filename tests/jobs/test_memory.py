@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from conftest import png
+from service import TOKEN, answer, file, job
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="the peak is told by /proc alone"
+)
+MIB = 2**20
+# The first run loads all that is ever loaded; what the second needs beside is told.
+MEASURE = """
+import sys
+from pathlib import Path
+from krea_cli.main import main
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+words = sys.argv[3:]
+first = main([sys.argv[1] if word == "FILE" else word for word in words])
+before = peak()
+second = main([sys.argv[2] if word == "FILE" else word for word in words])
+print(first, second, peak() - before, file=sys.stderr)
+"""
+
+
+def growth(shell, service, small, large, *words):
+    """
+    How many bytes more a run takes for the large file than one for the small file did.
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", MEASURE, small, large, *words],
+        env={**shell.env, "KREA_API_URL": service.url, "KREA_API_KEY": TOKEN},
+        cwd=shell.cwd,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    first, second, kib = result.stderr.splitlines()[-1].split()
+
+    assert ("0", "0") == (first, second), result.stderr
+    return int(kib) * 1024
+
+
+def padded(size):
+    """
+    A picture of so many bytes, as its head, a number of zeros and its tail: a chunk
+    that no program knows stands before its pixels.
+    """
+    whole = png()
+    at = whole.index(b"IDAT") - 4
+    zeros = size - len(whole) - 12
+    head = whole[:at] + struct.pack(">I4s", zeros, b"prVt")
+    return head, zeros, bytes(4) + whole[at:]
+
+
+def test_a_large_upload_is_streamed(shell, live, tmp_path):
+    """
+    75 MB, the most that the service takes, are read, hashed and sent in small pieces.
+    """
+    small, large = tmp_path / "small.png", tmp_path / "large.png"
+    small.write_bytes(png())
+    head, zeros, tail = padded(75_000_000)
+    with large.open("wb") as written:
+        written.write(head)
+        written.seek(zeros, 1)
+        written.write(tail)
+    queued = {"job_id": str(uuid.uuid4()), "status": "queued"}
+    live.faults["POST /generate/"] = [answer(200, queued)] * 2
+    words = ("generate", "a cat", "-i", "FILE", "--no-wait")
+
+    grown = growth(shell, live, small, large, *words)
+
+    assert 2 == len(live.requests("POST /assets"))
+    assert grown < 64 * MIB
+
+
+def test_a_large_download_is_streamed(shell, live):
+    """
+    500 MB are received, checked, hashed and saved in small pieces.
+    """
+    head, zeros, tail = padded(500_000_000)
+
+    def large(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "500000000")
+        handler.end_headers()
+        handler.wfile.write(head)
+        for at in range(0, zeros, MIB):
+            handler.wfile.write(bytes(min(MIB, zeros - at)))
+        handler.wfile.write(tail)
+
+    done = job(status="completed", result={"urls": [f"{live.url}/results/x.png"]})
+    live.faults["GET /jobs/"] = [done] * 2
+    live.faults["GET /results/"] = [file(png()), large]
+    words = ("download", str(uuid.uuid4()), "-o", "FILE")
+
+    grown = growth(shell, live, "small.png", "large.png", *words)
+
+    size = (shell.cwd / "large.png").stat().st_size
+    (shell.cwd / "large.png").unlink()
+
+    assert 500_000_000 == size
+    assert grown < 64 * MIB

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from jobs.samples import SAMPLES, encoded, picture
+from PIL import Image
+
+from krea_cli.errors import DownloadError, StorageError
+from krea_cli.jobs import media, pictures
+
+PICTURES = [sample for sample in SAMPLES if sample.media.kind == "image"]
+
+
+def chunk(kind, data):
+    check = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + check
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """
+    Keeps bytes in a file.
+    """
+
+    def keep(content):
+        path = tmp_path / "kept"
+        path.write_bytes(content)
+        return path
+
+    return keep
+
+
+def converted(source, kind):
+    file = io.BytesIO()
+    pictures.convert(source, file, kind)
+    return Image.open(file)
+
+
+@pytest.mark.parametrize("sample", PICTURES, ids=lambda sample: sample.name)
+def test_the_size_of_a_picture_is_in_its_header(kept, sample):
+    """
+    Width and height in pixels.
+    """
+    assert (64, 48) == pictures.size(kept(sample.content))
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
+def test_what_is_no_picture_has_no_size(kept, content):
+    """
+    That is no error.
+    """
+    assert pictures.size(kept(content)) is None
+
+
+def test_a_picture_of_too_many_pixels_is_not_decoded(kept):
+    """
+    Its header asks for gigabytes (hazard F16): the size can be told, no more.
+    """
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    bomb = kept(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IEND", b""))
+
+    assert (50_000, 50_000) == pictures.size(bomb)
+    with pytest.raises(DownloadError, match="cannot be decoded"):
+        pictures.convert(bomb, io.BytesIO(), media.JPEG)
+
+
+def test_a_picture_that_must_be_read_whole_is_not_measured(kept):
+    """
+    Pillow would take a large WebP into memory for its size.
+    """
+    path = kept(encoded("WEBP"))
+    with path.open("r+b") as file:
+        file.truncate(40 * 2**20)
+
+    assert pictures.size(path) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (media.PNG, "PNG"),
+        (media.JPEG, "JPEG"),
+        (media.WEBP, "WEBP"),
+        (media.GIF, "GIF"),
+        (media.AVIF, "AVIF"),
+        (media.TIFF, "TIFF"),
+    ],
+)
+def test_a_picture_becomes_another_kind(kept, kind, name):
+    """
+    Of the same size.
+    """
+    assert pictures.can_write(kind)
+    with converted(kept(encoded("PNG")), kind) as made:
+        assert (name, (64, 48)) == (made.format, made.size)
+
+
+@pytest.mark.parametrize("sample", PICTURES, ids=lambda sample: sample.name)
+@pytest.mark.parametrize("kind", [media.PNG, media.JPEG])
+def test_every_kind_of_picture_can_become_another(kept, sample, kind):
+    """
+    Whatever the service chose to send.
+    """
+    with converted(kept(sample.content), kind) as made:
+        assert (64, 48) == made.size
+
+
+@pytest.mark.parametrize("kind", [media.HEIC, media.MP4, media.WAV])
+def test_other_kinds_cannot_be_written(kind):
+    """
+    So that it can be asked before.
+    """
+    assert not pictures.can_write(kind)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_becomes_white_in_a_jpeg(kept, mode):
+    """
+    Not black, and not an error.
+    """
+    clear = Image.new("RGBA", (8, 8), (255, 0, 0, 0)).convert(mode)
+    content = encoded("PNG", clear, **({"transparency": 0} if mode == "P" else {}))
+
+    with converted(kept(content), media.JPEG) as made:
+        assert (255, 255, 255) == made.getpixel((4, 4))
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "I;16"])
+def test_pictures_of_other_modes_can_be_a_jpeg(kept, mode):
+    """
+    Grey, palette, sixteen bits.
+    """
+    drawn = Image.new("L", (8, 8), 200)
+    drawn = Image.new(mode, (8, 8)) if mode == "I;16" else drawn.convert(mode)
+
+    with converted(kept(encoded("PNG", drawn)), media.JPEG) as made:
+        assert ("JPEG", (8, 8)) == (made.format, made.size)
+
+
+def test_colours_keep_their_profile(kept):
+    """
+    Without it they would look different.
+    """
+    content = encoded("PNG", icc_profile=b"profile" * 20)
+
+    with converted(kept(content), media.WEBP) as made:
+        assert b"profile" * 20 == made.info["icc_profile"]
+
+
+def test_a_broken_picture_is_told(kept):
+    """
+    Its header alone is no picture.
+    """
+    with pytest.raises(DownloadError, match="cannot be decoded"):
+        pictures.convert(kept(encoded("PNG")[:200]), io.BytesIO(), media.JPEG)
+
+
+def test_a_picture_that_is_too_large_for_the_kind_is_told(kept):
+    """
+    A WebP has at most 16383 pixels a side.
+    """
+    wide = kept(encoded("PNG", Image.new("1", (17_000, 1))))
+
+    with pytest.raises(StorageError, match="cannot be written as WEBP"):
+        pictures.convert(wide, io.BytesIO(), media.WEBP)
+
+
+def test_a_full_disk_is_not_the_picture(kept):
+    """
+    What is wrong is where it goes.
+    """
+    source = kept(encoded("PNG", picture((300, 300))))
+
+    with (
+        Path("/dev/full").open("wb", buffering=0) as full,
+        pytest.raises(StorageError) as caught,
+    ):
+        pictures.convert(source, full, media.PNG)
+
+    assert "cannot be written as PNG: No space left" in caught.value.message

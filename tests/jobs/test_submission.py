@@ -1,0 +1,366 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from krea_cli.api.resources import Job
+from krea_cli.errors import (
+    AnswerError,
+    BalanceError,
+    ExitCode,
+    JournalError,
+    KreaError,
+    LostAnswerError,
+    RateLimitError,
+    RefusedError,
+    ServerFaultError,
+    ServiceError,
+    TokenRejectedError,
+    UnknownSubmissionError,
+    UnreachableError,
+    UsageError,
+)
+from krea_cli.jobs import media
+from krea_cli.jobs.images import LocalImage
+from krea_cli.jobs.journal import Journal
+from krea_cli.jobs.request import Request
+from krea_cli.jobs.submission import Submission
+
+PHOTO = LocalImage("photo.jpg", Path("photo.jpg"), media.JPEG, "a" * 64, 10)
+JOB = Job(job_id="job-1", status="queued")
+
+
+class Client:
+    """
+    Answers each submission with the next outcome; *states* is what the journal said of
+    it at that moment.
+    """
+
+    def __init__(self, folder, *outcomes):
+        self.outcomes = list(outcomes)
+        self.sent = []
+        self.states = []
+        self._folder = folder
+
+    def submit(self, model, body, *, webhook=None):
+        self.sent.append((model, json.loads(body), webhook))
+        self.states.append(states(self._folder))
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+def states(folder):
+    with closing(sqlite3.connect(folder / "journal.db")) as db:
+        return db.execute("SELECT state, job_id FROM records ORDER BY rowid").fetchall()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def journal(folder):
+    journal = Journal(folder, "service")
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def submission(folder, journal, time):
+    """
+    Makes submissions to a client with these outcomes.
+    """
+
+    def make(*outcomes, fresh_url_of=lambda image: f"fresh:{image.name}"):
+        return Submission(
+            Client(folder, *outcomes),
+            journal,
+            time.clock,
+            url_of=lambda image: f"first:{image.name}",
+            fresh_url_of=fresh_url_of,
+        )
+
+    return make
+
+
+@pytest.fixture
+def request_of(catalogue):
+    def make(webhook=None, **fields):
+        model = catalogue["image/google/nano-banana-pro"]
+        return Request(model=model, fields=fields, webhook=webhook)
+
+    return make
+
+
+def refused(message, status=422):
+    error = RefusedError(f"The service refused the request ({status}): {message}")
+    error.status = status
+    return error
+
+
+def test_an_accepted_request_is_recorded_before_and_after(
+    submission, request_of, folder
+):
+    """
+    The intention is on disk when the request leaves, the id right after the answer.
+    """
+    ordered = submission(JOB)
+
+    job = ordered.submit(
+        request_of(prompt="x", seed=7, webhook="https://h.test"), "run"
+    )
+
+    assert [[("intended", None)]] == ordered.client.states
+    assert [("submitted", "job-1")] == states(folder)
+    assert ("job-1", "google/nano-banana-pro", 7) == (job.job_id, job.model, job.seed)
+    assert [
+        (
+            "image/google/nano-banana-pro",
+            {"prompt": "x", "seed": 7},
+            "https://h.test",
+        )
+    ] == ordered.client.sent
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LostAnswerError("x"),
+        ServerFaultError("x"),
+        AnswerError("x"),
+    ],
+)
+def test_a_lost_answer_is_unknown_and_never_sent_again(
+    submission, request_of, folder, time, error
+):
+    """
+    There may be a job, and a bill (hazard B7): exit 11, and a record that warns.
+    """
+    ordered = submission(error)
+
+    with pytest.raises(UnknownSubmissionError) as caught:
+        ordered.submit(request_of(prompt="x"), "run")
+
+    assert ExitCode.UNKNOWN == caught.value.exit_code
+    assert (1, []) == (len(ordered.client.sent), time.slept)
+    assert [("unknown", None)] == states(folder)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused("bad field"),
+        BalanceError("x"),
+        TokenRejectedError("x"),
+        RateLimitError("x"),
+        ServiceError("a redirect"),
+    ],
+)
+def test_a_refusal_is_itself_and_leaves_no_record(
+    submission, request_of, folder, time, error
+):
+    """
+    Nothing was paid for, and nothing is sent again.
+    """
+    ordered = submission(error)
+
+    with pytest.raises(type(error)) as caught:
+        ordered.submit(request_of(prompt="x"), "run")
+
+    assert error is caught.value
+    assert (1, []) == (len(ordered.client.sent), time.slept)
+    assert [] == states(folder)
+
+
+def test_a_request_that_was_not_sent_is_tried_again(
+    submission, request_of, folder, time
+):
+    """
+    One record for one order, however often nobody was there.
+    """
+    ordered = submission(UnreachableError("x"), UnreachableError("x"), JOB)
+
+    assert "job-1" == ordered.submit(request_of(prompt="x"), "run").job_id
+    assert (3, 2) == (len(ordered.client.sent), len(time.slept))
+    assert [("submitted", "job-1")] == states(folder)
+
+
+def test_a_service_that_is_never_there_leaves_no_record(submission, request_of, folder):
+    """
+    Nothing was sent in four tries.
+    """
+    ordered = submission(*[UnreachableError("x")] * 9)
+
+    with pytest.raises(UnreachableError):
+        ordered.submit(request_of(prompt="x"), "run")
+
+    assert (4, []) == (len(ordered.client.sent), states(folder))
+
+
+@pytest.mark.parametrize(
+    "message", ["image_urls.0: Invalid asset URL", "Input file rejected: 400"]
+)
+def test_a_refused_url_is_sent_again_as_a_fresh_one(
+    submission, request_of, folder, message
+):
+    """
+    A refusal was not accepted, so this is no second order.
+    """
+    ordered = submission(refused(message), JOB)
+
+    ordered.submit(request_of(prompt="x", image_urls=[PHOTO]), "run")
+
+    assert [["first:photo.jpg"], ["fresh:photo.jpg"]] == [
+        body["image_urls"] for _, body, _ in ordered.client.sent
+    ]
+    assert [[("intended", None)]] * 2 == ordered.client.states
+    assert [("submitted", "job-1")] == states(folder)
+
+
+def test_a_fresh_url_that_is_refused_is_not_sent_again(submission, request_of, folder):
+    """
+    Exactly once.
+    """
+    ordered = submission(*[refused("Invalid asset URL")] * 5)
+
+    with pytest.raises(RefusedError):
+        ordered.submit(request_of(prompt="x", image_urls=[PHOTO]), "run")
+
+    assert (2, []) == (len(ordered.client.sent), states(folder))
+
+
+@pytest.mark.parametrize(
+    ("message", "fields", "inline"),
+    [
+        ("Unrecognized keys", {"image_urls": [PHOTO]}, False),
+        ("Invalid asset URL", {}, False),
+        ("Invalid asset URL", {"image_urls": [PHOTO]}, True),
+    ],
+)
+def test_another_refusal_is_not_sent_again(
+    submission, request_of, message, fields, inline
+):
+    """
+    It would be refused again: another reason, no image, an image in the request itself.
+    """
+    options = {"fresh_url_of": None} if inline else {}
+    ordered = submission(refused(message), **options)
+
+    with pytest.raises(RefusedError):
+        ordered.submit(request_of(prompt="x", **fields), "run")
+
+    assert 1 == len(ordered.client.sent)
+
+
+def test_preparing_uploads_and_sends_nothing_that_costs(submission, request_of):
+    """
+    Every image gets its URL; the journal is looked at.
+    """
+    seen = []
+    ordered = submission()
+    ordered = Submission(
+        ordered.client,
+        ordered.journal,
+        ordered.clock,
+        url_of=lambda image: seen.append(image.name) or "u",
+        fresh_url_of=None,
+    )
+
+    ordered.prepare(request_of(prompt="x", image_urls=[PHOTO]))
+
+    assert (["photo.jpg"], []) == (seen, ordered.client.sent)
+
+
+def test_text_that_cannot_be_sent_is_found_beforehand(submission, request_of):
+    """
+    Before there is a record.
+    """
+    with pytest.raises(UsageError, match="UTF-8"):
+        submission().prepare(request_of(prompt="\udcff"))
+
+
+class Sabotage:
+    """
+    A journal that cannot be used from one method on.
+    """
+
+    def __init__(self, journal, method):
+        self._journal = journal
+        self._method = method
+
+    def __getattr__(self, name):
+        if name == self._method:
+
+            def fail(*_):
+                raise JournalError("The disk is full.")
+
+            return fail
+        return getattr(self._journal, name)
+
+
+def sabotaged(submission, method, *outcomes):
+    ordered = submission(*outcomes)
+    return Submission(
+        ordered.client,
+        Sabotage(ordered.journal, method),
+        ordered.clock,
+        ordered.url_of,
+        ordered.fresh_url_of,
+    )
+
+
+@pytest.mark.parametrize("method", ["check", "begin"])
+def test_without_a_record_nothing_is_sent(submission, request_of, method):
+    """
+    A job that nobody remembers would be lost (hazard J4).
+    """
+    ordered = sabotaged(submission, method, JOB)
+
+    with suppress(JournalError):
+        ordered.prepare(request_of(prompt="x"))
+        ordered.submit(request_of(prompt="x"), "run")
+
+    assert [] == ordered.client.sent
+
+
+def test_an_id_that_cannot_be_kept_is_told(submission, request_of):
+    """
+    It is paid for: the error knows the job and how to collect it.
+    """
+    ordered = sabotaged(submission, "accepted", JOB)
+
+    with pytest.raises(JournalError) as caught:
+        ordered.submit(request_of(prompt="x"), "run")
+
+    assert "job-1" == caught.value.job_id
+    assert "Job job-1 was accepted" in caught.value.message
+    assert "krea download job-1" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "kind"),
+    [
+        ("unknown", LostAnswerError("x"), UnknownSubmissionError),
+        ("refused", BalanceError("x"), BalanceError),
+    ],
+)
+def test_what_happened_counts_for_more_than_its_record(
+    submission, request_of, folder, method, error, kind
+):
+    """
+    Exit 11 does not become a 7, which may be run again; the intention stays on disk.
+    """
+    ordered = sabotaged(submission, method, error)
+
+    with pytest.raises(KreaError) as caught:
+        ordered.submit(request_of(prompt="x"), "run")
+
+    assert kind is type(caught.value)
+    assert [("intended", None)] == states(folder)

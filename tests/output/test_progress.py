@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from output.telling import ID, OTHER, Telling, Terminal
+
+from krea_cli.api.resources import Job
+
+
+def look(telling, progress, status, *, at, job_id=ID):
+    telling.seconds = at
+    progress.seen(Job(job_id=job_id, status=status))
+
+
+def test_a_line_at_each_change_and_each_thirty_seconds():
+    """
+    A log shows what is new, and that the program is alive (hazards L12, T6).
+    """
+    telling = Telling()
+    with telling.output.progress() as progress:
+        for seconds in (0, 2, 29, 30, 31, 59, 61):
+            look(telling, progress, "queued", at=seconds)
+        look(telling, progress, "processing", at=62)
+        look(telling, progress, "processing", at=91)
+        look(telling, progress, "completed", at=92)
+
+    assert [
+        f"{ID} queued (0 s)",
+        f"{ID} queued (30 s)",
+        f"{ID} queued (61 s)",
+        f"{ID} processing (62 s)",
+        f"{ID} completed (92 s)",
+    ] == telling.err.splitlines()
+
+
+def test_each_of_several_jobs_has_its_lines():
+    """
+    A change of one job is news, whatever the others do.
+    """
+    telling = Telling()
+    with telling.output.progress() as progress:
+        look(telling, progress, "queued", at=0)
+        look(telling, progress, "queued", at=0, job_id=OTHER)
+        look(telling, progress, "queued", at=2)
+        look(telling, progress, "failed", at=2, job_id=OTHER)
+
+    assert [
+        f"{ID} queued (0 s)",
+        f"{OTHER} queued (0 s)",
+        f"{OTHER} failed (2 s)",
+    ] == telling.err.splitlines()
+
+
+def test_quiet_and_json_have_no_progress():
+    """
+    Nothing on either stream, terminal or not.
+    """
+    for flags in ({"quiet": True}, {"json": True}):
+        for is_terminal in (True, False):
+            files = (Terminal(), Terminal()) if is_terminal else (None, None)
+            telling = Telling(out=files[0], err=files[1], **flags)
+            with telling.output.progress() as progress:
+                progress.doing("uploading")
+                look(telling, progress, "queued", at=0)
+
+            assert ("", "") == (telling.out, telling.err)
+
+
+def test_the_spinner_counts_jobs_and_cleans_up():
+    """
+    A person sees one line with how many jobs have which status; at the end it is gone,
+    and the cursor is there.
+    """
+    telling = Telling(err=Terminal())
+    with telling.output.progress() as progress:
+        progress.doing("submitting")
+        look(telling, progress, "queued", at=0)
+        look(telling, progress, "queued", at=0, job_id=OTHER)
+        look(telling, progress, "sampling", at=1, job_id=OTHER)
+
+    assert "1 queued, 1 sampling" in telling.err
+    assert telling.err.endswith("\x1b[1A\x1b[2K")
+    assert telling.err.rindex("\x1b[?25l") < telling.err.rindex("\x1b[?25h")
+    assert "" == telling.out
+
+
+def test_what_is_said_while_the_spinner_turns_has_its_own_line():
+    """
+    The spinner makes room for it (one console knows of both).
+    """
+    telling = Telling(err=Terminal())
+    with telling.output.progress() as progress:
+        progress.doing("submitting")
+        telling.output.note("GET /jobs 200")
+
+    at = telling.err.index("GET /jobs 200")
+
+    assert "\x1b[2K" in telling.err[at - 12 : at]
+    assert "submitting" in telling.err[at:]
+
+
+def test_a_narrow_encoding_has_a_spinner_it_can_show():
+    """
+    Outside Unicode it turns in ASCII (hazard T7).
+    """
+    file = Terminal()
+    file.encoding = "cp1252"
+    telling = Telling(err=file)
+    with telling.output.progress() as progress:
+        progress.doing("submitting")
+
+    assert telling.err.isascii()

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import json
+import pkgutil
+from importlib import import_module
+
+import pytest
+from output.telling import DONE, FAILED, ID, OTHER, Telling, Terminal
+
+from krea_cli import output
+from krea_cli.api.resources import Asset
+from krea_cli.output import results
+from krea_cli.output.results import (
+    ConfigPath,
+    DryRun,
+    JobAccepted,
+    JobSaved,
+    JobStatus,
+    JobUrls,
+    Setting,
+    SettingValue,
+    TokenStatus,
+    Uploaded,
+)
+from krea_cli.output.views import view
+
+TABLE = f"""\
+JOB                                   STATUS     MODEL                   CREATED
+{ID}  completed  google/nano-banana-pro  2026-11-22 08:31
+{OTHER}  failed
+{OTHER}: The prompt was refused
+"""
+SOURCES = """\
+TOKEN FROM     FOR                  KEYRING
+KREA_API_KEY   https://api.krea.ai  some.Keyring
+hides keyring
+"""
+TOKEN = TokenStatus(
+    source="KREA_API_KEY",
+    shadows=("keyring",),
+    origin="https://api.krea.ai",
+    backend="some.Keyring",
+    keyring_config=None,
+    problem=None,
+)
+REQUEST = DryRun(method="POST", url="https://a.example/x", body={"seed": 1}, count=1)
+
+# Of each kind of result: some, what a person sees, what a pipe gets.
+CASES = [
+    (
+        [JobStatus(DONE), JobStatus(FAILED)],
+        TABLE,
+        f"{ID}\tcompleted\n{OTHER}\tfailed\n",
+    ),
+    (
+        [JobAccepted(DONE, "krea wait x")],
+        f"completed  {ID}\n  collect it with: krea wait x\n",
+        f"{ID}\n",
+    ),
+    (
+        [JobSaved(DONE)],
+        "saved owl.png  1024 x 768, PNG, 1.3 MB, google/nano-banana-pro\n",
+        "owl.png\n",
+    ),
+    (
+        [JobUrls(DONE)],
+        "https://files.example/owl\n",
+        "https://files.example/owl\n",
+    ),
+    (
+        [Setting("sandbox", True, "flag"), Setting("timeout", None, "default")],
+        "SETTING  VALUE  FROM\nsandbox  true   flag\ntimeout         default\n",
+        "sandbox\ttrue\tflag\ntimeout\t\tdefault\n",
+    ),
+    ([SettingValue("color", "auto", "default")], "auto\n", "auto\n"),
+    ([ConfigPath("/a/b.toml", exists=False)], "/a/b.toml  (none yet)\n", "/a/b.toml\n"),
+    (
+        [TOKEN],
+        SOURCES,
+        "KREA_API_KEY\thttps://api.krea.ai\tsome.Keyring\n",
+    ),
+    (
+        [Uploaded("owl.jpg", Asset(id="a1", url="https://files.example/a1"))],
+        "https://files.example/a1  owl.jpg\n",
+        "https://files.example/a1\n",
+    ),
+    (
+        [REQUEST],
+        'POST https://a.example/x\n{\n  "seed": 1\n}\nestimate: unknown\n',
+        'POST https://a.example/x\n{\n  "seed": 1\n}\nestimate: unknown\n',
+    ),
+]
+
+
+def kinds():
+    """
+    Every kind of result, in whatever module of the package.
+    """
+    for found in pkgutil.iter_modules(output.__path__):
+        module = import_module(f"{output.__name__}.{found.name}")
+        for name, kind in vars(module).items():
+            is_ours = getattr(kind, "__module__", "") == module.__name__
+            if is_ours and hasattr(kind, "as_json") and not name.startswith("_"):
+                yield kind
+
+
+def test_every_kind_of_result_has_a_view_of_its_own_and_lines():
+    """
+    A new kind of result is told in all forms, or this fails.
+    """
+    found = set(kinds()) - {results.Result}
+
+    assert len(found) > 10
+    assert [] == [
+        kind for kind in found if view.dispatch(kind) == view.dispatch(object)
+    ]
+    assert [] == [kind for kind in found if not hasattr(kind, "plain")]
+
+
+def test_every_kind_of_result_is_a_case():
+    """
+    Those of `results` are all compared below.
+    """
+    ours = {kind for kind in kinds() if kind.__module__ == results.__name__}
+
+    assert ours - {results.Result} == {type(some[0]) for some, _, _ in CASES}
+
+
+@pytest.mark.parametrize(("some", "human", "plain"), CASES)
+def test_a_result_has_three_forms(some, human, plain):
+    """
+    One value: a view for a person, lines for a pipe and for --quiet, an object a line
+    for --json, each on standard output alone.
+    """
+    forms = {
+        "human": Telling(out=Terminal(), err=Terminal(), color="never"),
+        "piped": Telling(),
+        "quiet": Telling(out=Terminal(), err=Terminal(), quiet=True),
+        "json": Telling(out=Terminal(), err=Terminal(), json=True),
+    }
+    for telling in forms.values():
+        telling.output.result(some)
+
+    seen = "\n".join(line.rstrip() for line in forms["human"].out.split("\n"))
+    objects = [json.loads(line) for line in forms["json"].out.splitlines()]
+
+    assert human == seen
+    assert plain == forms["piped"].out
+    assert plain == forms["quiet"].out
+    assert json.loads(json.dumps([each.as_json() for each in some])) == objects
+    assert {""} == {telling.err for telling in forms.values()}
+
+
+@pytest.mark.parametrize("kind", [JobStatus, JobSaved, JobUrls])
+def test_nothing_to_tell_is_nothing(kind):
+    """
+    No result, or jobs that gave none: no empty line that a loop would take for a name.
+    """
+    telling = [Telling(out=Terminal(), color="never"), Telling(), Telling(json=True)]
+    for each in telling:
+        each.output.result([])
+        if kind is not JobStatus and each is not telling[2]:
+            each.output.result([kind(FAILED)])
+
+    assert ["", "", ""] == [each.out for each in telling]
+
+
+def test_the_bytes_on_standard_output_have_no_name():
+    """
+    What went out by -o - is not followed by a line.
+    """
+    file = DONE.files[0].__class__(
+        path="-", url="u", media_type="image/png", size_bytes=1, sha256="0"
+    )
+    job = DONE.__class__(job_id=ID, status="completed", files=(file,))
+
+    assert [] == JobSaved(job).plain
+
+
+def test_json_is_ascii():
+    """
+    No control character gets out raw, whatever the service said (hazard T4).
+    """
+    telling = Telling(json=True)
+
+    telling.output.result([ConfigPath("\u009b1mé\u202e", exists=True)])
+
+    assert telling.out.isascii()
+    assert "\u009b1mé\u202e" == json.loads(telling.out)["path"]
+
+
+def test_foreign_words_do_not_make_lines_or_columns():
+    """
+    A URL with a line break stays one line, a status with a tab one column.
+    """
+    urls = DONE.__class__(job_id=ID, status="completed", urls=("a\n::add-mask::b",))
+    status = DONE.__class__(job_id=ID, status="do\tne\nx")
+    telling = Telling()
+
+    telling.output.result([JobUrls(urls)])
+    telling.output.result([JobStatus(status)])
+
+    assert f"a ::add-mask::b\n{ID}\tdo ne x\n" == telling.out

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from krea_cli.output.terminal import one_line, safe, unbroken
+
+BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+# Text in which what is unsafe is not rare.
+TEXT = st.text(
+    st.one_of(
+        st.characters(),
+        st.characters(categories=["Cc", "Cf", "Cs", "Zl", "Zp", "Zs"]),
+    )
+)
+
+
+def acts(character):
+    """
+    Whether a terminal or its bidirectional algorithm would obey it.
+    """
+    return (
+        unicodedata.category(character) in ("Cc", "Cs")
+        or unicodedata.bidirectional(character) in BIDI
+        or character in "\u061c\u200e\u200f"
+    )
+
+
+@given(TEXT)
+def test_safe_text_does_not_act(text):
+    """
+    No control character but newline and tab, no bidirectional control, no lone
+    surrogate is left (hazard T1, P4).
+    """
+    assert not [c for c in safe(text) if acts(c) and c not in "\n\t"]
+
+
+def test_no_character_that_acts_is_forgotten():
+    """
+    The whole of Unicode's first plane, where they all are.
+    """
+    text = "".join(map(chr, range(0x10000)))
+
+    assert not [c for c in safe(text) if acts(c) and c not in "\n\t"]
+
+
+@given(TEXT)
+def test_safe_text_stays_as_it_is(text):
+    """
+    Made safe twice is made safe once; what was harmless is untouched.
+    """
+    assert safe(text) == safe(safe(text))
+    if not any(acts(c) and c not in "\n\t" for c in text):
+        assert text == safe(text)
+
+
+@given(TEXT, st.integers(1, 60))
+def test_a_limit_is_kept(text, limit):
+    """
+    Cut to so many characters, and marked as cut.
+    """
+    cut = safe(text, limit)
+
+    assert len(cut) <= limit
+    assert cut == safe(text) or cut.endswith("…")
+
+
+@given(TEXT)
+def test_unbroken_text_is_one_line_and_keeps_its_blanks(text):
+    """
+    No line break is left, and nothing else goes that `safe` lets stand.
+    """
+    assert "\n" not in unbroken(text)
+    assert len(safe(text)) == len(unbroken(text))
+    assert unbroken(text) == unbroken(unbroken(text))
+
+
+@given(TEXT)
+def test_one_line_has_single_blanks(text):
+    """
+    All white space between words is one blank, and none is around them.
+    """
+    line = one_line(text)
+
+    assert line == " ".join(line.split())
+    assert line == one_line(line)
+
+
+def test_what_is_unsafe_is_shown():
+    """
+    Nothing is dropped: an escape says what stood there.
+    """
+    assert r"a\x1b[31mb\x9b\x202e" == safe("a\x1b[31mb\x9b\u202e")

@@ -1,0 +1,308 @@
+"""
+What design says of the whole package, held by its own source.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import krea_cli
+
+ROOT = Path(krea_cli.__file__).parent
+FILE_LINES = 260
+BODY_LINES = 40
+# Each of its many options is named once more.
+LONG_BODIES = {"commands.generate.generate"}
+
+# Who may import whom, by the beginning of a name; the longest one that fits counts.
+# What is imported for types alone is no dependency.
+ALLOWED = {
+    "__init__": set(),
+    "__main__": {"main"},
+    "main": {"app", "errors", "output.terminal", "session", "world"},
+    "app": {"__version__", "options", "session"},
+    "options": {"config.duration", "session", "world"},
+    # A command takes, does and tells: how its results look and how requests are sent is
+    # the session's business.
+    "commands": {
+        "catalogue",
+        "collection",
+        "config.file",
+        "config.settings",
+        "config.token",
+        "errors",
+        "jobs.defaults",
+        "jobs.images",
+        "jobs.outcome",
+        "options",
+        "order",
+        "output.model_results",
+        "output.results",
+        "session",
+    },
+    "collection": {
+        "api.resources",
+        "errors",
+        "jobs.outcome",
+        "jobs.polling",
+        "output.results",
+        "session",
+    },
+    "order": {
+        "api.resources",
+        "catalogue",
+        "errors",
+        "jobs",
+        "output.results",
+        "session",
+    },
+    # The one place that reaches everything.
+    "session": {
+        "__version__",
+        "api",
+        "catalogue",
+        "config",
+        "errors",
+        "jobs",
+        "sandbox.server",
+        "world",
+    },
+    "world": {"clock", "config", "errors", "output.choice", "output.streams"},
+    "jobs": {"api", "catalogue", "clock", "errors", "jobs"},
+    # The journal keeps what was paid for: it must work whatever the service does.
+    "jobs.journal": {"api.resources", "errors"},
+    "api": {"api", "clock", "errors"},
+    "api.resources": set(),
+    "catalogue": {"catalogue", "errors"},
+    "config": {"clock", "config", "errors"},
+    "output": {"api.resources", "errors", "output"},
+    "output.terminal": set(),
+    # A service of its own, which shares with the client only what both must agree on.
+    "sandbox": {"__version__", "api.resources", "catalogue", "errors", "sandbox"},
+    "clock": set(),
+    "errors": set(),
+}
+
+# Everything that is not of Python itself, and the modules that import it.
+HOMES = {
+    "httpx": {"api.transport"},
+    "keyring": {"config.credentials"},
+    "platformdirs": {"config.paths"},
+    "rich": {"output.screen", "output.views", "output.views_models"},
+    "typer": {"app", "options", "commands"},
+    "PIL": {"jobs.pictures", "sandbox.renderer"},
+    # Of Python, and as slow.
+    "sqlite3": {"jobs.journal"},
+    "asyncio": set(),
+}
+
+# Who may import ours inside a function, and why.
+LATE = {
+    "session": "a command pays only for what it uses",
+    "world": "as session",
+    "order": "`generate --help` needs no catalogue",
+    "output.forms": "rich is not needed for a pipe",
+    "sandbox.rendering": "Pillow is not needed before a picture is made",
+}
+
+# Longer than a file should be, and why.
+LONG = {
+    "api.transport": "three clients that share what makes a connection",
+    "errors": "one short class after the other",
+    "session": "one short property after the other",
+    "jobs.journal": "one short statement of SQL after the other",
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    """
+    *name* without the name of the package, if it is ours.
+    """
+
+    name: str
+    is_ours: bool
+    is_late: bool
+
+
+@cache
+def modules():
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(
+            path.read_text("utf-8")
+        )
+        for path in sorted(ROOT.rglob("*.py"))
+    }
+
+
+def imports(tree, *, is_late=False):
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield _import(alias.name, is_late)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield _import(f"{node.module}.{alias.name}", is_late)
+        is_function = isinstance(node, ast.FunctionDef | ast.Lambda)
+        yield from imports(node, is_late=is_late or is_function)
+
+
+def _import(name, is_late):
+    first, _, rest = name.partition(".")
+    is_ours = first == "krea_cli"
+    return Import(rest if is_ours else first, is_ours, is_late)
+
+
+def is_within(name, package):
+    return f"{name}.".startswith(f"{package}.")
+
+
+def test_layers():
+    """
+    Dependencies point one way; a command never imports another.
+    """
+    wrong = []
+    for name, tree in modules().items():
+        [*_, rule] = sorted(
+            (known for known in ALLOWED if is_within(name, known)), key=len
+        )
+        wrong += [
+            f"{name} imports {each.name}"
+            for each in imports(tree)
+            if each.is_ours
+            and not any(is_within(each.name, allowed) for allowed in ALLOWED[rule])
+        ]
+
+    assert [] == wrong
+
+
+def test_every_library_has_its_home():
+    """
+    What is slow to load is loaded by one module, at its top, and that one is loaded
+    late.
+    """
+    wrong = []
+    for name, tree in modules().items():
+        for each in imports(tree):
+            if each.is_ours:
+                continue
+            homes = HOMES.get(each.name)
+            if homes is None and each.name in sys.stdlib_module_names:
+                continue
+            if each.is_late or not any(is_within(name, home) for home in homes or ()):
+                wrong.append(f"{name} imports {each.name}")
+
+    assert [] == wrong
+
+
+def test_late_imports_are_the_exception():
+    """
+    Elsewhere what a module needs stands at its top.
+    """
+    late = {
+        name
+        for name, tree in modules().items()
+        if any(each.is_ours and each.is_late for each in imports(tree))
+    }
+    # `app` loads the command that is called by its name.
+    by_name = {
+        name
+        for name, tree in modules().items()
+        if any(each.name == "importlib" for each in imports(tree))
+    }
+
+    assert set(LATE) == late
+    assert {"app"} == by_name
+
+
+def test_files_and_functions_are_small():
+    """
+    What does not fit on a few screens has more than one job.
+    """
+    files = {
+        name: len(
+            (ROOT / name.replace(".", "/")).with_suffix(".py").read_text().splitlines()
+        )
+        for name in modules()
+    }
+    bodies = {
+        f"{name}.{node.name}": node.end_lineno - _first(node).lineno + 1
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    }
+
+    assert {name for name, n in files.items() if n > FILE_LINES} <= set(LONG)
+    assert {name for name, n in bodies.items() if n > BODY_LINES} <= LONG_BODIES
+
+
+def _first(function):
+    """
+    The first statement after the docstring.
+    """
+    body = function.body
+    return body[1] if ast.get_docstring(function) and len(body) > 1 else body[0]
+
+
+def test_nobody_prints_or_exits_but_who_should():
+    """
+    Words go through `output`, where they are made safe (hazard T3); exit codes through
+    `main`.
+    """
+    found = {
+        (called, name)
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and (called := ast.unparse(node.func)).endswith(("print", "sys.exit", "input"))
+        and called.rpartition(".")[2] in ("print", "exit", "input")
+    }
+
+    assert {
+        ("self._console.print", "output.screen"),
+        ("sys.exit", "main"),
+    } == found
+
+
+IMPORTS_ALONE = """
+import importlib, sys
+for name in sys.argv[1:]:
+    for loaded in [known for known in sys.modules if known.startswith("krea_cli")]:
+        del sys.modules[loaded]
+    try:
+        importlib.import_module(name)
+    except ImportError as exc:
+        print(name, exc)
+"""
+
+
+def test_every_module_can_be_imported_first():
+    """
+    There is no circle that works only when somebody else came before.
+    """
+    names = [f"krea_cli.{name}" for name in modules() if name != "__main__"]
+
+    result = subprocess.run(
+        [sys.executable, "-c", IMPORTS_ALONE, *names],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "" == result.stdout
+
+
+def test_there_is_no_module_without_a_job():
+    """
+    Such a name says that nobody knew what the module is for.
+    """
+    banned = {"utils", "helpers", "common", "base", "core", "types", "misc"}
+
+    assert not [name for name in modules() if banned & set(name.split("."))]

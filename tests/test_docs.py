@@ -1,0 +1,74 @@
+"""
+README says what the program does.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from krea_cli.app import COMMANDS
+from krea_cli.config.settings import KEYS, variable
+from krea_cli.errors import ExitCode
+from krea_cli.jobs.targets import FIELDS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_every_exit_code_is_explained():
+    """
+    The table has exactly the codes that the program ends with.
+    """
+    [table] = re.findall(r"\| code \|.*?\n\n", README, re.DOTALL)
+    cells = " ".join(line.split("|")[1] for line in table.splitlines()[2:] if line)
+
+    assert {code.value for code in ExitCode} == set(map(int, re.findall(r"\d+", cells)))
+
+
+def test_the_first_two_commands_stand_alone():
+    """
+    The block that is to be pasted has two lines: one that runs, one that tests.
+    """
+    [block] = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    run, test = block.splitlines()
+
+    assert "--sandbox" in run
+    assert "pytest" in test
+
+
+def test_every_variable_of_a_setting_is_named():
+    """
+    Whoever reads README knows every variable.
+    """
+    assert not [key for key in KEYS if variable(key) not in README]
+
+
+def test_every_field_of_a_name_is_named():
+    """
+    The fields of a template are all there, and no others.
+    """
+    [named] = re.findall(r"a template \(`(.*?)`\)", README, re.DOTALL)
+
+    assert [f"{{{field}}}" for field in FIELDS] == named.split()
+
+
+def test_the_commands_it_shows_exist():
+    """
+    No line starts with a command that krea does not have.
+    """
+    shown = set(
+        re.findall(r"^(?:\$ )?(?:path=\$\()?krea ([a-z]+)", README, re.MULTILINE)
+    )
+
+    assert shown
+    assert shown <= set(COMMANDS)
+
+
+def test_every_dependency_has_a_lower_bound():
+    """
+    The bound is what the oldest libraries are tested with.
+    """
+    assert not [need for need in PROJECT["dependencies"] if ">=" not in need]

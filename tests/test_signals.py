@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import termios
+import threading
+import time as real_time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import png
+
+ID = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
+
+SIGNALS = [
+    ((signal.SIGINT,), 130),
+    ((signal.SIGTERM,), 143),
+    ((signal.SIGHUP,), 129),
+]
+
+
+@pytest.fixture
+def submitted(logged_in):
+    """
+    The id of a job that is not completed before the test says so.
+    """
+    return logged_in("generate", "an owl", "--no-wait").out.strip()
+
+
+@contextmanager
+def ending(process, *signals):
+    """
+    Send the signals and check that the end comes within a second.
+    """
+    started = real_time.monotonic()
+    for number in signals:
+        process.send_signal(number)
+    try:
+        process.wait(10)
+        took = real_time.monotonic() - started
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+    assert took < 1
+
+
+@pytest.mark.parametrize(
+    ("numbers", "code"), [*SIGNALS, ((signal.SIGINT, signal.SIGTERM), 130)]
+)
+def test_a_signal_while_waiting(remote, service, numbers, code):
+    """
+    The exit code says which; the job and the command that collects it are told, nothing
+    is cancelled and no temporary file is left.  A second signal changes nothing.
+    """
+    words = ("generate", "an owl", "-i", "-")
+    process = remote.start(*words, stdin=subprocess.PIPE)
+    process.stdin.write(png())
+    process.stdin.close()
+    process.stdin = None
+    process.stderr.readline()
+    [made] = service.store.jobs()
+
+    with ending(process, *numbers):
+        said = process.stderr.read().decode()
+
+    name = numbers[0].name
+    assert code == process.returncode
+    assert f"error: Interrupted by {name}. Not collected yet: {made.job_id}." in said
+    assert f"hint: Collect with: krea wait {made.job_id} -o .\n" in said
+    assert 2 == len(said.splitlines())
+    assert [] == [*Path(remote.env["TMPDIR"]).iterdir(), *remote.cwd.iterdir()]
+    assert [] == service.requests("DELETE")
+
+
+def test_a_signal_is_told_as_json_too(remote, submitted, service):
+    """
+    One object on standard error, with the job and its exit code (hazard T9).
+    """
+    process = remote.start("wait", submitted, "--json")
+    while not service.requests("GET /jobs/"):
+        real_time.sleep(0.02)
+
+    with ending(process, signal.SIGTERM):
+        error = json.loads(process.stderr.read())["error"]
+        assert b"" == process.stdout.read()
+
+    assert ("interrupted", 143, submitted) == (
+        error["code"],
+        error["exit_code"],
+        error["job_id"],
+    )
+
+
+@pytest.mark.parametrize(("numbers", "code"), SIGNALS)
+def test_a_signal_while_downloading(remote, submitted, service, time, numbers, code):
+    """
+    The half of a file that has come is removed; the command for the rest is told.
+    """
+    time.elapsed += 60
+    begun, over = threading.Event(), threading.Event()
+
+    def stalls(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        handler.wfile.write(png()[:100])
+        begun.set()
+        over.wait(10)
+        handler.close_connection = True
+
+    service.faults["GET /results/"] = [stalls]
+    process = remote.start("download", submitted, "-o", "out.png")
+    assert begun.wait(10)
+
+    with ending(process, *numbers):
+        said = process.stderr.read().decode()
+
+    over.set()
+    assert code == process.returncode
+    assert f"krea wait {submitted} -o ." in said
+    assert [] == list(remote.cwd.iterdir())
+
+
+def test_an_ignored_signal_stays_ignored(remote, submitted, service):
+    """
+    A shell starts what runs in the background so (hazard S4).
+    """
+    asked, answers = threading.Event(), threading.Event()
+
+    def waits(handler):
+        asked.set()
+        answers.wait(10)
+        return type(handler).handle_route(handler, "GET", handler.path)
+
+    service.faults["GET /jobs/"] = [waits]
+    process = remote.start(
+        "status",
+        submitted,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    assert asked.wait(10)
+    process.send_signal(signal.SIGINT)
+    answers.set()
+    out, _ = process.communicate(timeout=10)
+
+    assert (0, f"{submitted}\tqueued\n") == (process.returncode, out.decode())
+
+
+def connecting(port):
+    """
+    How many connections to the port are asked for and not yet there.
+    """
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[2].endswith(f":{port:04X}") and row[3] == "02" for row in rows)
+
+
+@pytest.mark.parametrize("stage", ["connect", "headers", "body"])
+def test_ctrl_c_while_the_service_is_silent(remote, stage):
+    """
+    Whatever is waited for, Ctrl-C ends it within a second (hazard S1).
+    """
+    if stage == "connect" and not Path("/proc/net/tcp").exists():
+        pytest.skip("only Linux tells which connections are being made")
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        port = server.getsockname()[1]
+        remote.env["KREA_API_URL"] = f"http://127.0.0.1:{port}"
+        crowd = [socket.socket() for _ in range(3 if stage == "connect" else 0)]
+        for each in crowd:
+            each.setblocking(False)
+            assert each.connect_ex(server.getsockname()) == errno.EINPROGRESS
+        before = connecting(port)
+        process = remote.start("status", ID)
+        if stage == "connect":
+            while connecting(port) == before:
+                real_time.sleep(0.02)
+        else:
+            peer, _ = server.accept()
+            peer.recv(9999)
+            crowd.append(peer)
+        if stage == "body":
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
+
+        with ending(process, signal.SIGINT):
+            said = process.stderr.read()
+        for each in crowd:
+            each.close()
+
+    assert (130, b"error: Interrupted by SIGINT.\n") == (process.returncode, said)
+
+
+@contextmanager
+def terminal():
+    """
+    Both ends of a new terminal: where the person sits, and where the program is.
+    """
+    person, program = os.openpty()
+    try:
+        yield person, program
+    finally:
+        os.close(program)
+
+
+def at_terminal(remote, program, *words):
+    return remote.start(
+        *words,
+        env={"TERM": "xterm"},
+        stdout=program,
+        stderr=program,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(1, termios.TIOCSCTTY, 0),
+    )
+
+
+def read_until(descriptor, words):
+    seen = b""
+    while words not in seen:
+        seen += os.read(descriptor, 4096)
+    return seen
+
+
+def test_ctrl_c_at_a_terminal_gives_the_cursor_back(remote):
+    """
+    The spinner goes, the message stays, the cursor is shown.
+    """
+    with terminal() as (person, program):
+        process = at_terminal(remote, program, "generate", "an owl")
+        read_until(person, b"queued")
+        os.write(person, b"\x03")
+        with ending(process):
+            seen = read_until(person, b"hint: ")
+        os.close(person)
+
+    assert 130 == process.returncode
+    assert b"\x1b[?25h" in seen
+    assert b"Interrupted by SIGINT" in seen
+
+
+def test_a_terminal_that_is_closed_is_a_hangup(remote):
+    """
+    That nothing can be drawn any more is no bug.
+    """
+    with terminal() as (person, program):
+        process = at_terminal(remote, program, "generate", "an owl")
+        read_until(person, b"queued")
+        os.close(person)
+        with ending(process):
+            pass
+
+    assert 129 == process.returncode

@@ -1,0 +1,90 @@
+"""
+What each command loads: an innocent import is paid for by everybody, and every time.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+ID = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
+SLOW = {
+    "asyncio",
+    "httpx",
+    "keyring",
+    "PIL",
+    "platformdirs",
+    "pydantic",
+    "rich",
+    "sqlite3",
+    "krea_cli.catalogue.lookup",
+    "krea_cli.jobs.journal",
+    "krea_cli.sandbox.server",
+}
+LOADED = """
+import json, sys
+from krea_cli.main import main
+code = main(sys.argv[1:])
+print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
+"""
+
+# What a command uses; it may load that, and nothing else that is slow.  Folders are
+# asked of platformdirs, as the settings file is in one.
+USES = [
+    ("--version", 0, set()),
+    ("--help", 0, set()),
+    ("generate --help", 0, set()),
+    ("auth status --help", 0, set()),
+    ("status --timeout 3", 2, {"platformdirs"}),
+    ("config path", 0, {"platformdirs"}),
+    ("config list --json", 0, {"platformdirs"}),
+    ("status @last", 2, {"platformdirs", "sqlite3", "krea_cli.jobs.journal"}),
+    (f"status {ID}", 2, {"platformdirs", "httpx"}),
+    (f"wait {ID}", 2, {"platformdirs", "httpx"}),
+    ("generate owl --dry-run", 0, {"platformdirs", "krea_cli.catalogue.lookup"}),
+    ("generate owl -m none", 2, {"platformdirs", "krea_cli.catalogue.lookup"}),
+    # It tells what the variable shadows.
+    ("auth status", 0, {"platformdirs", "keyring"}),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "uses"), USES)
+def test_a_command_loads_what_it_uses(remote, words, code, uses):
+    """
+    With the token in the environment, in a fresh interpreter, standard output a pipe.
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", LOADED, *words.split()],
+        env=remote.env,
+        cwd=remote.cwd,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    ended, loaded = json.loads(result.stderr.splitlines()[-1])
+
+    assert code == ended
+    assert uses == SLOW & set(loaded)
+
+
+def test_without_a_token_the_network_is_not_loaded(remote):
+    """
+    "Not logged in" is told at once.
+    """
+    del remote.env["KREA_API_KEY"]
+
+    result = subprocess.run(
+        [sys.executable, "-c", LOADED, "status", ID],
+        env=remote.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ended, loaded = json.loads(result.stderr.splitlines()[-1])
+
+    assert 4 == ended
+    assert {"platformdirs", "keyring"} == SLOW & set(loaded)

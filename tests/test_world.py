@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COLOUR = "\x1b[1;31m"
+
+
+@pytest.fixture(autouse=True)
+def usual_terminal(monkeypatch):
+    """
+    rich looks at the environment of the process.
+    """
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def test_standard_input_is_claimed_once(krea):
+    """
+    It cannot be the prompt and an image; exit 2 before anything is read.
+    """
+    krea.stdin = b"an owl"
+
+    result = krea("generate", "-", "-i", "-")
+
+    assert 2 == result.code
+    assert "Standard input cannot be both the prompt and an image" in result.err
+
+
+def test_closed_standard_input_is_exit_2(shell):
+    """
+    One line, no traceback.
+    """
+    result = subprocess.run(
+        ["sh", "-c", 'exec "$0" -m krea_cli generate - <&-', sys.executable],
+        env=shell.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (2, "error: Standard input is closed.\n") == (
+        result.returncode,
+        result.stderr,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "has_colour"),
+    [
+        ((), {}, False),
+        ((), {"KREA_COLOR": "always"}, True),
+        (("--color", "always"), {}, True),
+    ],
+)
+def test_colour_is_a_setting(krea, words, variables, has_colour):
+    """
+    Flag, then variable, then file: the last here says never.
+    """
+    file = Path(krea.env["KREA_CONFIG_DIR"], "config.toml")
+    file.parent.mkdir()
+    file.write_text("color = 'never'\n")
+    krea.is_terminal = True
+
+    result = krea("status", "x", *words, env=variables)
+
+    assert has_colour == (COLOUR in result.err)
+
+
+def test_a_broken_setting_does_not_hide_how_to_mend_it(krea):
+    """
+    What does not need the settings works without them.
+    """
+    file = Path(krea.env["KREA_CONFIG_DIR"], "config.toml")
+    file.parent.mkdir()
+    file.write_text("color = 'purple'\n")
+
+    assert (0, f"{file}\n") == (krea("config", "path").code, krea("config", "path").out)
+    assert 2 == krea("status").code
+    assert 0 == krea("config", "set", "color", "auto").code
+    assert "color = 'purple'" not in file.read_text()
+
+
+def test_the_command_to_paste_goes_to_the_same_service(krea):
+    """
+    What was said on the command line is said again; an environment is still there.
+    """
+    url = "https://krea.example"
+
+    krea("status", "x", "--sandbox")
+    sandbox = krea.session.command("wait", "j1", "-o", "my owls/")
+    krea("status", "x", "--api-url", url)
+    elsewhere = krea.session.command("wait", "j1")
+
+    assert "krea wait j1 -o 'my owls/' --sandbox" == sandbox
+    assert f"krea wait j1 --api-url {url}" == elsewhere
