@@ -50,7 +50,7 @@ def test_every_field_of_a_name_is_named():
     """
     The fields of a template are all there, and no others.
     """
-    [named] = re.findall(r"a template \(`(.*?)`\)", README, re.DOTALL)
+    [named] = re.findall(r"a\s+template \(`(.*?)`\)", README, re.DOTALL)
 
     assert [f"{{{field}}}" for field in FIELDS] == named.split()
 
