@@ -21,7 +21,7 @@ from krea_cli.errors import (
 )
 from krea_cli.jobs import defaults
 from krea_cli.jobs.fields import Fields, Param
-from krea_cli.jobs.images import LocalImage
+from krea_cli.jobs.inputs import LocalImage
 from krea_cli.jobs.request import Request
 from krea_cli.output.results import DryRun
 from krea_cli.session import Session

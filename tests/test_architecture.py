@@ -37,7 +37,7 @@ ALLOWED = {
         "config.token",
         "errors",
         "jobs.defaults",
-        "jobs.images",
+        "jobs.inputs",
         "jobs.outcome",
         "options",
         "order",
@@ -73,7 +73,7 @@ ALLOWED = {
         "world",
     },
     "world": {"clock", "config", "errors", "output.choice", "output.streams"},
-    "jobs": {"api", "catalogue", "clock", "errors", "jobs"},
+    "jobs": {"api", "catalogue", "clock", "errors", "jobs", "media"},
     # The journal keeps what was paid for: it must work whatever the service does.
     "jobs.journal": {"api.resources", "errors"},
     "api": {"api", "clock", "errors"},
@@ -83,8 +83,16 @@ ALLOWED = {
     "output": {"api.resources", "errors", "output"},
     "output.terminal": set(),
     # A service of its own, which shares with the client only what both must agree on.
-    "sandbox": {"__version__", "api.resources", "catalogue", "errors", "sandbox"},
+    "sandbox": {
+        "__version__",
+        "api.resources",
+        "catalogue",
+        "errors",
+        "media",
+        "sandbox",
+    },
     "clock": set(),
+    "media": set(),
     "errors": set(),
 }
 

@@ -144,9 +144,14 @@ def encode(body: Mapping[str, Any]) -> bytes:
     The request body as it is sent: serialised once, so that it can be hashed.
 
     Raises:
-        UsageError: it has text that is no Unicode.
+        UsageError: it has text that is no Unicode, or numbers that JSON has not.
     """
     try:
-        return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+        text = json.dumps(
+            body, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+        return text.encode()
     except UnicodeEncodeError as exc:
         raise UsageError("The request has text that is no valid UTF-8.") from exc
+    except (ValueError, RecursionError) as exc:
+        raise UsageError(f"The request cannot be written as JSON: {exc}.") from exc

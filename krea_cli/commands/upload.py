@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from krea_cli.errors import InputError
-from krea_cli.jobs.images import Image, LocalImage
+from krea_cli.jobs.inputs import Image, LocalImage
 from krea_cli.output.results import Uploaded
 from krea_cli.session import Session
 

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import IO
 
-from krea_cli.jobs.media import (
+from krea_cli.media import (
     AVIF,
     GIF,
     GLB,

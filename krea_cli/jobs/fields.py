@@ -15,7 +15,7 @@ from typing import Any
 from krea_cli.catalogue.model import MediaField, Model
 from krea_cli.catalogue.validation import Fault, convert
 from krea_cli.errors import UsageError
-from krea_cli.jobs.images import Image, RemoteImage
+from krea_cli.jobs.inputs import Image, RemoteImage
 
 # The fields that an option stands for, the most usual name first.
 OPTIONS = {

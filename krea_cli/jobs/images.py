@@ -14,63 +14,15 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from krea_cli.errors import InputError
-from krea_cli.jobs.media import UPLOADED, Media, sniff
+from krea_cli.jobs.inputs import Image, LocalImage, RemoteImage
+from krea_cli.media import UPLOADED, Media, sniff
 
 MOST_BYTES = 75 * 10**6
-
-
-@dataclass(frozen=True, slots=True)
-class LocalImage:
-    """
-    A checked file: *path* to its bytes, *name* as the user knows it.
-    """
-
-    name: str
-    path: Path
-    media: Media
-    sha256: str
-    size_bytes: int
-
-    @contextmanager
-    def open(self) -> Iterator[IO[bytes]]:
-        """
-        Raises:
-            InputError: it went away since it was checked.
-        """
-        try:
-            file = self.path.open("rb")
-        except OSError as exc:
-            raise InputError(f"{self.name} cannot be read: {exc.strerror}.") from exc
-        with file:
-            yield file
-
-    def data_uri(self) -> str:
-        with self.open() as file:
-            encoded = base64.b64encode(file.read()).decode("ascii")
-        return f"data:{self.media.media_type};base64,{encoded}"
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteImage:
-    """
-    A URL that the service is to fetch itself.
-    """
-
-    url: str
-
-    @property
-    def name(self) -> str:
-        return self.url
-
-
-Image = LocalImage | RemoteImage
 
 
 class Images:

@@ -15,7 +15,7 @@ from typing import IO
 from PIL import Image, UnidentifiedImageError
 
 from krea_cli.errors import DownloadError, StorageError
-from krea_cli.jobs.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media, sniff
+from krea_cli.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media, sniff
 
 _FORMATS = {
     PNG: "PNG",

@@ -14,7 +14,7 @@ from typing import Any
 from krea_cli.catalogue.model import Model
 from krea_cli.catalogue.pricing import estimate
 from krea_cli.catalogue.validation import Fault, faults
-from krea_cli.jobs.images import Image, LocalImage, RemoteImage
+from krea_cli.jobs.inputs import Image, LocalImage, RemoteImage
 
 # What stands for the URL of a file that is not uploaded yet.
 UPLOAD = "https://krea.ai/upload"

@@ -30,8 +30,8 @@ from krea_cli.errors import (
 from krea_cli.jobs import pictures
 from krea_cli.jobs.containers import is_complete
 from krea_cli.jobs.files import NewFile, unwritable
-from krea_cli.jobs.media import PNG, RESULTS, Media, of_extension, sniff
 from krea_cli.jobs.targets import Naming, Target
+from krea_cli.media import PNG, RESULTS, Media, of_extension, sniff
 
 MOST_BYTES = 2 * 2**30
 _PASSING = (UnreachableError, LostAnswerError, ServerFaultError)

@@ -26,7 +26,7 @@ from krea_cli.errors import (
     UnknownSubmissionError,
     UnreachableError,
 )
-from krea_cli.jobs.images import Image
+from krea_cli.jobs.inputs import Image
 from krea_cli.jobs.journal import Journal
 from krea_cli.jobs.request import Request
 

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from krea_cli.errors import UsageError
 from krea_cli.jobs.files import check_folder, exists, unwritable
-from krea_cli.jobs.media import WRITTEN, Media, of_extension
 from krea_cli.jobs.templates import FIELDS, check_fields, clean, component
+from krea_cli.media import WRITTEN, Media, of_extension
 
 DEFAULT = "{job_id}.{ext}"
 

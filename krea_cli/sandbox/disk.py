@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from krea_cli.sandbox import media
+from krea_cli.media import UPLOADED, sniff
+from krea_cli.sandbox.dimensions import dimensions
 
 _PREFIX = ".part-"
 _STALE_SECONDS = 24 * 60 * 60
@@ -86,10 +87,11 @@ def keep(
             digest.update(chunk)
             file.write(chunk)
         file.seek(0)
-        kind = media.media_type(file.read(media.HEAD_BYTES))
+        media = sniff(file.read(64))
+        kind = media.media_type if media and media in UPLOADED else None
         if kind is None and not any_kind:
             raise UnknownKindError
-        size = media.dimensions(file, kind) if kind else None
+        size = dimensions(file, kind) if kind else None
         file.close()
         target = folder / digest.hexdigest()
         part.replace(target)

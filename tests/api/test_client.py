@@ -216,6 +216,18 @@ def test_a_body_is_compact_utf_8():
     )
 
 
+def test_what_json_cannot_say_is_refused():
+    """
+    Numbers that are none, and lists without an end.
+    """
+    endless = []
+    endless.append(endless)
+
+    for value in (float("nan"), float("inf"), endless):
+        with pytest.raises(UsageError, match="JSON"):
+            encode({"seed": value})
+
+
 def test_text_that_is_no_unicode_is_refused():
     """
     Bytes of a broken argument cannot be sent.

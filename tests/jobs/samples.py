@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from krea_cli.jobs import media
-from krea_cli.jobs.media import Media
+from krea_cli import media
+from krea_cli.media import Media
 from krea_cli.sandbox import mesh, movie, tone
 
 

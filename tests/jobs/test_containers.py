@@ -15,7 +15,7 @@ from jobs.samples import (
     webm,
 )
 
-from krea_cli.jobs import media
+from krea_cli import media
 from krea_cli.jobs.containers import is_complete
 
 ended = pytest.mark.parametrize("sample", ENDED, ids=lambda sample: sample.name)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from krea_cli import media
 from krea_cli.errors import UsageError
-from krea_cli.jobs import media
 from krea_cli.jobs.fields import Fields, Param
-from krea_cli.jobs.images import LocalImage, RemoteImage
+from krea_cli.jobs.inputs import LocalImage, RemoteImage
 
 PHOTO = LocalImage("photo.jpg", Path("photo.jpg"), media.JPEG, "a" * 64, 10)
 SECOND = LocalImage("b.png", Path("b.png"), media.PNG, "b" * 64, 10)

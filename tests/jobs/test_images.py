@@ -12,10 +12,11 @@ import pytest
 from conftest import png
 from jobs.samples import encoded
 
+from krea_cli import media
 from krea_cli.errors import InputError
 from krea_cli.jobs import images as images_module
-from krea_cli.jobs import media
-from krea_cli.jobs.images import Images, LocalImage, RemoteImage
+from krea_cli.jobs.images import Images
+from krea_cli.jobs.inputs import LocalImage, RemoteImage
 
 PICTURE = png()
 

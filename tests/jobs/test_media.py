@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from krea_cli.jobs import media
-from krea_cli.jobs.media import of_extension, sniff
+from krea_cli import media
+from krea_cli.media import of_extension, sniff
 
 
 def test_a_file_is_known_by_its_first_32_bytes(sample):

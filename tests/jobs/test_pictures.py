@@ -9,8 +9,9 @@ import pytest
 from jobs.samples import SAMPLES, encoded, picture
 from PIL import Image
 
+from krea_cli import media
 from krea_cli.errors import DownloadError, StorageError
-from krea_cli.jobs import media, pictures
+from krea_cli.jobs import pictures
 
 PICTURES = [sample for sample in SAMPLES if sample.media.kind == "image"]
 

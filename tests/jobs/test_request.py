@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from krea_cli.jobs import media
-from krea_cli.jobs.images import LocalImage, RemoteImage
+from krea_cli import media
+from krea_cli.jobs.inputs import LocalImage, RemoteImage
 from krea_cli.jobs.request import Request
 
 PHOTO = LocalImage("photo.jpg", Path("photo.jpg"), media.JPEG, "a" * 64, 10)

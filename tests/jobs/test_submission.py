@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from krea_cli import media
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
     AnswerError,
@@ -24,8 +25,7 @@ from krea_cli.errors import (
     UnreachableError,
     UsageError,
 )
-from krea_cli.jobs import media
-from krea_cli.jobs.images import LocalImage
+from krea_cli.jobs.inputs import LocalImage
 from krea_cli.jobs.journal import Journal
 from krea_cli.jobs.request import Request
 from krea_cli.jobs.submission import Submission

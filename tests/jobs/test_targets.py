@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from krea_cli import media
 from krea_cli.errors import StorageError, TargetExistsError, UsageError
-from krea_cli.jobs import media
 from krea_cli.jobs.targets import Naming, Target
 from krea_cli.jobs.templates import FIELDS
 

@@ -7,10 +7,11 @@ import pytest
 from conftest import png
 from service import answer
 
+from krea_cli import media
 from krea_cli.api.resources import Asset
 from krea_cli.errors import DownloadError, InputError, UnreachableError
-from krea_cli.jobs import media
-from krea_cli.jobs.images import Images, LocalImage, RemoteImage, check_file
+from krea_cli.jobs.images import Images, check_file
+from krea_cli.jobs.inputs import LocalImage, RemoteImage
 from krea_cli.jobs.journal import Journal
 from krea_cli.jobs.uploads import Uploads, inline_url_of, named_url_of
 

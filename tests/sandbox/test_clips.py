@@ -13,7 +13,8 @@ import wave
 import pytest
 from sandbox.asking import opened, picture
 
-from krea_cli.sandbox import media, mesh, movie, tone
+from krea_cli.media import MP4, sniff
+from krea_cli.sandbox import mesh, movie, tone
 
 CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl"}
 
@@ -46,7 +47,7 @@ def test_film_is_whole(frames):
     film = movie.mp4(frames, (64, 48), per_second=3)
     found = boxes(film)
 
-    assert "video/mp4" == media.media_type(film)
+    assert MP4 == sniff(film)
     assert {b"ftyp", b"mdat", b"mvhd", b"tkhd", b"mdhd", b"hdlr"} <= found.keys()
     assert {b"stsd", b"stts", b"stsc", b"stsz", b"stco"} <= found.keys()
 

@@ -1,48 +1,12 @@
 """
-What kind of file some bytes are, and how large the picture in them is.
-
-Read from the header alone, so that nothing is decoded to find it out.
+How large a picture is, by its header alone: nothing is decoded to find it out.
 """
 
 from __future__ import annotations
 
 from typing import IO
 
-HEAD_BYTES = 64
-
-_STARTS = (
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (8, b"WEBP", "image/webp"),
-    (8, b"WAVE", "audio/wav"),
-    (0, b"glTF", "model/gltf-binary"),
-    (0, b"\x1aE\xdf\xa3", "video/webm"),
-    (0, b"ID3", "audio/mpeg"),
-)
-_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
-_MP4 = (b"iso", b"mp4", b"avc", b"M4V", b"dash", b"MSNV", b"3gp", b"f4v")
 _SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-
-
-def media_type(head: bytes) -> str | None:
-    """
-    The media type by the first `HEAD_BYTES`; None for what the API does not take.
-    """
-    for offset, magic, name in _STARTS:
-        if head.startswith(magic, offset) and (offset == 0 or head.startswith(b"RIFF")):
-            return name
-    if head[4:8] == b"ftyp":
-        return _by_brand(head[8:12])
-    is_frame = len(head) > 3 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2
-    return "audio/mpeg" if is_frame and head[2] & 0xF0 != 0xF0 else None
-
-
-def _by_brand(brand: bytes) -> str | None:
-    if brand in _HEIC:
-        return "image/heic"
-    if brand == b"qt  ":
-        return "video/quicktime"
-    return "video/mp4" if brand.startswith(_MP4) else None
 
 
 def dimensions(file: IO[bytes], kind: str) -> tuple[int, int] | None:
