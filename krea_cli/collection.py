@@ -13,7 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Job
-from krea_cli.errors import DownloadError, ExitCode, KreaError
+from krea_cli.errors import (
+    DownloadError,
+    ExitCode,
+    KreaError,
+    ServiceError,
+    UnknownJobError,
+)
 from krea_cli.jobs import outcome
 from krea_cli.jobs.polling import poll
 from krea_cli.output.results import Result
@@ -42,7 +48,7 @@ def submit(
     with session.out.progress() as progress:
         progress.doing("preparing")
         submission.prepare(request)
-        deadline = session.deadline(timeout, kind=request.model.kind)
+        deadline = session.deadline(timeout, kinds=[request.model.kind])
         progress.doing("submitting")
         run, jobs = str(uuid.uuid4()), list[Job]()
         for _ in range(count):
@@ -52,6 +58,25 @@ def submit(
                 return jobs, [exc], deadline
             session.pending.append(jobs[-1].job_id)
     return jobs, [], deadline
+
+
+def look(
+    session: Session, job_ids: Sequence[str], *, deadline: float | None = None
+) -> tuple[list[Job], list[KreaError]]:
+    """
+    Each job as it is now, and why one cannot be seen; the others are, all the same.
+    """
+    jobs, errors = list[Job](), list[KreaError]()
+    for job_id in job_ids:
+        try:
+            jobs.append(session.look(job_id, deadline=deadline))
+        except (UnknownJobError, ServiceError) as exc:
+            exc.job_id = job_id
+            if isinstance(exc, ServiceError):
+                again = f"Go on with: {session.command('wait', job_id, '-o', '.')}"
+                exc.hint = f"{exc.hint} {again}" if exc.hint else again
+            errors.append(exc)
+    return jobs, errors
 
 
 class Collection:

@@ -306,8 +306,11 @@ class BugError(KreaError):
 class Interrupted(BaseException):
     """
     SIGINT, SIGTERM or SIGHUP arrived; told as a SignalError.
+
+    *in_doubt* is true when a paid request was on its way.
     """
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum
+        self.in_doubt = False

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None) -> i
         except Exception as exc:  # noqa: BLE001
             return _tell_bug(exc, session)
     except Interrupted as exc:
-        return _tell(SignalError(exc.signum), session)
+        return _tell_interrupted(exc, session)
     finally:
         _ignore_signals()
         session.close()
@@ -94,6 +94,17 @@ def _tell(error: KreaError, session: Session) -> ExitCode:
             session.out.error(each)
     session.out.error(error)
     return error.exit_code
+
+
+def _tell_interrupted(exc: Interrupted, session: Session) -> ExitCode:
+    error = SignalError(exc.signum)
+    if exc.in_doubt:
+        error.message += (
+            " A request was on its way: it is unknown whether the service took the "
+            "job, and it may be billed."
+        )
+        error.hint = "Look at your jobs on krea.ai before you run this again."
+    return _tell(error, session)
 
 
 def _add_way_out(error: KreaError, session: Session) -> None:

@@ -80,6 +80,13 @@ def take(session: Session, words: Words) -> Order:
             f"The webhook {words.webhook} is no URL of plain ASCII characters.",
             hint="Such as --webhook https://example.com/hook",
         )
+    try:
+        return _take(session, words)
+    except RecursionError:
+        raise UsageError("A field is nested too deep to be sent.") from None
+
+
+def _take(session: Session, words: Words) -> Order:
     model = _model(session, words)
     prompt = _prompt(session, words)
     fields = _fields(session, model, words, prompt)

@@ -7,7 +7,7 @@ command pays only for what it uses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -168,13 +168,23 @@ class Session(World):
         self._closing.append(images.close)
         return images
 
-    def deadline(self, timeout: float | None, *, kind: str = "image") -> float:
+    def deadline(self, timeout: float | None, *, kinds: Iterable[str] = ()) -> float:
         """
-        When waiting ends, on the monotonic clock: by flag, by setting, or by the kind
-        of model.
+        When waiting ends, on the monotonic clock: by flag, by setting, or by the kinds
+        of the models.
         """
-        seconds = timeout or self.settings.timeout or TIMEOUTS.get(kind, USUAL_TIMEOUT)
+        usual = max((TIMEOUTS.get(kind, 0.0) for kind in kinds), default=0.0)
+        seconds = timeout or self.settings.timeout or usual or USUAL_TIMEOUT
         return self.clock.now() + seconds
+
+    def kinds(self, jobs: Iterable[Job]) -> set[str]:
+        """
+        The kinds of the jobs' models, of those that are known.
+        """
+        models = {job.model for job in jobs if job.model}
+        if not models:
+            return set()
+        return {model.kind for model in self.catalogue.models if model.id in models}
 
     def target(
         self, output: str | None, *, count: int, force: bool, kind: str | None = None

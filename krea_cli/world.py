@@ -161,8 +161,11 @@ class World:
             return ""
 
     def log(self, text: str) -> None:
+        """
+        What --verbose shows, in every form.
+        """
         if self.flags.verbose:
-            self.out.note(text)
+            self.out.log(text)
 
     def close(self) -> None:
         while self._closing:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from krea_cli import options
-from krea_cli.collection import Collection
+from krea_cli.collection import Collection, look
 from krea_cli.output.results import JobSaved
 from krea_cli.session import Session
 
@@ -26,7 +26,7 @@ def download(
     target = session.target(output, count=len(job_ids), force=force)
     session.pending[:] = job_ids
 
-    found = Collection(session, [session.look(i) for i in job_ids], output=output)
+    found = Collection(session, *look(session, job_ids), output=output)
     found.save(target, session.naming, force=force)
 
     found.tell(JobSaved)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from krea_cli import options
-from krea_cli.collection import Collection
+from krea_cli.collection import Collection, look
 from krea_cli.output.results import JobSaved, JobStatus
 from krea_cli.session import Session
 
@@ -22,15 +22,14 @@ def wait(
 
     Example: krea wait @last -o results/
     """
-    deadline = session.deadline(timeout)
     job_ids = session.select(jobs)
     saves = output is not None
     target = session.target(output, count=len(job_ids), force=force) if saves else None
     session.pending[:] = job_ids
 
-    seen = [session.look(job_id, deadline=deadline) for job_id in job_ids]
-    found = Collection(session, seen, output=output)
-    found.wait(deadline=deadline)
+    seen, errors = look(session, job_ids, deadline=session.deadline(timeout))
+    found = Collection(session, seen, errors, output=output)
+    found.wait(deadline=session.deadline(timeout, kinds=session.kinds(seen)))
     if target:
         found.save(target, session.naming, force=force)
 

@@ -18,6 +18,7 @@ from krea_cli.api.retry import retry
 from krea_cli.clock import Clock
 from krea_cli.errors import (
     AnswerError,
+    Interrupted,
     JournalError,
     KreaError,
     LostAnswerError,
@@ -84,6 +85,11 @@ class Submission:
         )
         try:
             job = self._send(request, body)
+        except Interrupted as exc:
+            exc.in_doubt = True
+            with suppress(JournalError):
+                self.journal.unknown(record)
+            raise
         except UnknownSubmissionError:
             # The intention is on disk; what happened matters more than to refine it.
             with suppress(JournalError):

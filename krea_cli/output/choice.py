@@ -38,6 +38,12 @@ class Output(NamedTuple):
         """
         self.talk.note(text)
 
+    def log(self, text: str) -> None:
+        """
+        What was asked for with --verbose.
+        """
+        self.talk.log(text)
+
     def warn(self, text: str) -> None:
         """
         What the user should change, though the work goes on.

@@ -36,6 +36,7 @@ class Talk(Protocol):
     """
 
     def note(self, text: str) -> None: ...
+    def log(self, text: str) -> None: ...
     def warn(self, text: str) -> None: ...
     def error(self, error: KreaError) -> None: ...
     def progress(self) -> Progress: ...
@@ -96,6 +97,9 @@ class PlainTalk:
     def note(self, text: str) -> None:
         self._stderr.write_line(unbroken(text))
 
+    def log(self, text: str) -> None:
+        self._stderr.write_line(unbroken(text))
+
     def warn(self, text: str) -> None:
         self._stderr.write_line(f"warning: {unbroken(text)}")
 
@@ -126,6 +130,9 @@ class JsonTalk(QuietTalk):
     """
     Warnings and errors, one JSON object a line.
     """
+
+    def log(self, text: str) -> None:
+        self._say({"log": {"message": text}})
 
     def warn(self, text: str) -> None:
         self._say({"warning": {"message": text}})
@@ -179,6 +186,9 @@ class TerminalTalk(PlainTalk):
         return Screen(self._stderr, colour=self._colour)
 
     def note(self, text: str) -> None:
+        self._screen.say("", text, "dim")
+
+    def log(self, text: str) -> None:
         self._screen.say("", text, "dim")
 
     def warn(self, text: str) -> None:

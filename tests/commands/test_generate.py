@@ -342,3 +342,16 @@ def test_the_token_is_never_echoed(logged_in, service):
 
     assert TOKEN not in result.err
     assert "bad ***" in result.err
+
+
+def test_a_service_that_is_gone_at_the_deadline_is_exit_8(logged_in, service):
+    """
+    The job was taken: 6 would say that it may be run again, and be paid again.
+    """
+    service.faults["GET /jobs/"] = [answer(503)] * 50
+
+    result = logged_in("generate", "a cat", "--timeout", "20s")
+    [made] = service.store.jobs()
+
+    assert 8 == result.code
+    assert f"krea wait {made.job_id}" in result.err

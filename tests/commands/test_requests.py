@@ -350,3 +350,13 @@ def test_the_example_of_every_model_is_accepted(logged_in, service, inputs):
 
     assert {} == refused
     assert len(MODELS) == service.bills
+
+
+@pytest.mark.parametrize("depth", [500, 900, 100_000])
+def test_a_field_of_absurd_depth_is_refused(krea, depth):
+    """
+    One clear line, and no crash.
+    """
+    result = krea("generate", "a cat", "-p", f"image_urls:={'[' * depth}{']' * depth}")
+
+    assert 2 == result.code

@@ -213,3 +213,36 @@ def test_a_silent_service_does_not_hold_it_up(logged_in):
     assert 6 == result.code
     assert f"krea wait {UNKNOWN} -o . --api-url {url}" in result.err
     assert real_time.monotonic() - started < 4
+
+
+def test_an_unknown_job_does_not_stop_the_others(logged_in, service):
+    """
+    What can be waited for is; the code says that not all was found (hazard J6).
+    """
+    logged_in("generate", "a cat", "--no-wait")
+    [job] = service.store.jobs()
+
+    result = logged_in("wait", job.job_id, "00000000-0000-4000-8000-000000000000")
+
+    assert (9, f"{job.job_id}\tcompleted\n") == (result.code, result.out)
+
+
+def test_a_video_is_waited_for_longer(logged_in, service):
+    """
+    Ten minutes, but half an hour for video, as `generate` does.
+    """
+    from service import job
+
+    words = ("-m", "veo-3", "-o", "a.mp4")
+    logged_in("generate", "waves", "--no-wait")
+    logged_in("generate", "waves", "--no-wait", *words)
+    [video, picture] = service.store.jobs()
+    started = logged_in.clock.now()
+
+    service.faults["GET /jobs/"] = [job(status="queued")] * 1000
+    assert 8 == logged_in("wait", picture.job_id).code
+    between = logged_in.clock.now()
+    assert 8 == logged_in("wait", video.job_id).code
+
+    assert 600 == pytest.approx(between - started, abs=10)
+    assert 1800 == pytest.approx(logged_in.clock.now() - between, abs=10)
