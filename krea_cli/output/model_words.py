@@ -14,16 +14,20 @@ if TYPE_CHECKING:
 
 def amount(field: MediaField) -> str:
     """
-    How many of what a field takes, such as "1 image", "0-10 images" or "0+ videos".
+    How many of what a field takes, such as "1 image", "up to 10 images" or "any number
+    of videos".
     """
     least = field.minimum if field.required else 0
     media = "audio file" if field.media == "audio" else field.media
     if field.maximum is None:
-        return f"{least}+ {media}s"
+        return f"{least} or more {media}s" if least else f"any number of {media}s"
     if least == field.maximum == 1:
         return f"1 {media}"
     most = field.maximum
-    return f"{most} {media}s" if least == most else f"{least}-{most} {media}s"
+    media = media if most == 1 else f"{media}s"
+    if least == 0:
+        return f"up to {most} {media}"
+    return f"{most} {media}" if least == most else f"{least} to {most} {media}"
 
 
 def price(model: Model) -> str:

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from krea_cli.api.resources import Job, SavedFile
 from krea_cli.output import views_models
+from krea_cli.output.model_words import dollars
 from krea_cli.output.results import (
     ConfigPath,
     DryRun,
@@ -172,6 +173,8 @@ def _file(job: Job, file: SavedFile) -> Text:
     if file.width and file.height:
         facts.insert(0, f"{file.width} x {file.height}")
     facts += [one_line(job.model)] if job.model else []
+    if job.cost_usd is not None:
+        facts.append(f"estimated {dollars(job.cost_usd)}")
     return Text.assemble(
         ("saved ", "green"),
         (unbroken(file.path), "bold"),

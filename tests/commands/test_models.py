@@ -30,16 +30,21 @@ def test_list_has_a_line_for_each_model(krea):
     assert [
         "google/nano-banana-pro",
         "Nano Banana Pro",
-        "0+ images",
+        "any number of images",
         "$0.15-0.30",
     ] in rows
-    assert ["kling/kling-1", "Kling 1.0 (deprecated)", "0-1 images", "unknown"] in rows
+    assert [
+        "kling/kling-1",
+        "Kling 1.0 (deprecated)",
+        "up to 1 image",
+        "unknown",
+    ] in rows
     assert ["topaz/astra", "Topaz Astra", "1 video", "unknown"] in rows
     assert ["recraft/recraft-v4.1-flash", "Recraft V4.1 Flash", "", "unknown"] in rows
     assert [
         "xai/grok-imagine-2",
         "Grok Imagine 2.0",
-        "0-3 images",
+        "up to 3 images",
         "$0.042-0.063+",
     ] in (rows)
 
@@ -126,7 +131,7 @@ def test_show_tells_all_of_a_model(krea):
 
     assert ["id", "google/nano-banana-pro"] in rows
     assert ["kind", "image"] in rows
-    assert ["input", "image_urls", "0+ images", "-i"] in rows
+    assert ["input", "image_urls", "any number of images", "-i"] in rows
     assert ["field", "prompt", "required", "text of at least 3 characters"] in rows
     assert ["field", "resolution", '"1K"', '"1K", "2K" or "4K"'] in rows
     assert ["price", "$0.30", "resolution 4K", "2026-09-20"] in rows

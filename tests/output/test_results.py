@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pkgutil
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -201,3 +202,14 @@ def test_foreign_words_do_not_make_lines_or_columns():
     telling.output.result([JobStatus(status)])
 
     assert f"a ::add-mask::b\n{ID}\tdo ne x\n" == telling.out
+
+
+def test_the_summary_names_the_price_when_it_is_known():
+    """
+    An estimate is called one.
+    """
+    telling = Telling(out=Terminal(), color="never")
+
+    telling.output.result([JobSaved(replace(DONE, cost_usd=0.15))])
+
+    assert "estimated $0.15" in telling.out
