@@ -114,8 +114,8 @@ def _add_way_out(error: KreaError, session: Session) -> None:
     jobs = session.pending
     error.job_id = jobs[0]
     error.message += f" Not collected yet: {', '.join(jobs)}."
-    collect = f"Collect with: {session.command('wait', *jobs, '-o', '.')}"
-    error.hint = f"{error.hint} Then: {collect}" if error.hint else collect
+    collect = session.command("wait", *jobs, "-o", session.output or ".")
+    error.hint = f"{error.hint} Then: {collect}" if error.hint else f"Run: {collect}"
 
 
 def _tell_bug(exc: Exception, session: Session) -> ExitCode:

@@ -4,17 +4,14 @@ From the words of `generate` to a request that the service would accept.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from krea_cli.catalogue.model import Model
 from krea_cli.errors import (
     CostError,
-    InputError,
     InvalidRequestError,
     UnknownModelError,
     UsageError,
@@ -25,27 +22,14 @@ from krea_cli.jobs.inputs import LocalImage
 from krea_cli.jobs.request import Request
 from krea_cli.output.results import DryRun
 from krea_cli.session import Session
+from krea_cli.words import Words, read_params, read_prompt
+
+if TYPE_CHECKING:
+    from krea_cli.jobs.targets import Naming
 
 _WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
 _SIZE = {"width", "height"}
 _SHAPE = {"aspect_ratio", "resolution"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """
-    What the command line says of a request; *options* are those for one field.
-    """
-
-    model: str | None
-    prompt: str | None
-    prompt_file: str | None
-    images: Sequence[str]
-    params: Sequence[str]
-    params_file: str | None
-    options: Mapping[str, str | None]
-    webhook: str | None
-    validates: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +72,7 @@ def take(session: Session, words: Words) -> Order:
 
 def _take(session: Session, words: Words) -> Order:
     model = _model(session, words)
-    prompt = _prompt(session, words)
+    prompt = read_prompt(session, words)
     fields = _fields(session, model, words, prompt)
     request = Request(model=model, fields=fields.values, webhook=words.webhook)
     choices: list[defaults.Choice] = []
@@ -143,6 +127,16 @@ def dry_run(session: Session, order: Order, count: int) -> DryRun:
     )
 
 
+def naming(session: Session, order: Order) -> Naming:
+    """
+    What the names of the order's files are made of.
+    """
+    request = order.request
+    return session.naming(
+        request.model.id, request.seed, prompt=order.prompt, source=order.source
+    )
+
+
 def _model(session: Session, words: Words) -> Model:
     name = session.settings.model if words.model is None else words.model
     try:
@@ -156,31 +150,10 @@ def _model(session: Session, words: Words) -> Model:
     return model
 
 
-def _prompt(session: Session, words: Words) -> str | None:
-    """
-    The prompt itself, from standard input or a file if it is there; a final line break
-    is cut.
-    """
-    prompt, file = words.prompt, words.prompt_file
-    if prompt is not None and file is not None:
-        raise UsageError("PROMPT and --prompt-file are both given.")
-    if prompt == "-":
-        prompt = _read("the prompt", lambda: session.claim_stdin("the prompt").read())
-    elif file is not None:
-        prompt = _read(file, lambda: Path(file).read_text("utf-8"))
-    if prompt is None:
-        return None
-    if prompt is not words.prompt:
-        prompt = prompt.rstrip("\r\n")
-    if not prompt.strip():
-        raise UsageError("The prompt is empty.")
-    return prompt
-
-
 def _fields(session: Session, model: Model, words: Words, prompt: str | None) -> Fields:
     fields = Fields(model, read=session.images.read, warn=session.out.warn)
     if words.params_file is not None:
-        fields.fill(_params(session, words.params_file))
+        fields.fill(read_params(session, words.params_file))
     given = [Param.parse(param) for param in words.params]
     if prompt is not None:
         given.insert(0, Param("prompt", prompt, is_json=False, source="PROMPT"))
@@ -189,33 +162,6 @@ def _fields(session: Session, model: Model, words: Words, prompt: str | None) ->
     images = [session.images.read(image) for image in words.images]
     fields.add_images(images, words.options.get("strength"))
     return fields
-
-
-def _params(session: Session, file: str) -> dict[str, Any]:
-    """
-    The JSON object in a file, or on standard input.
-    """
-    if file == "-":
-        text = _read(
-            "--params", lambda: session.claim_stdin("the fields of --params").read()
-        )
-    else:
-        text = _read(file, lambda: Path(file).read_text("utf-8"))
-    try:
-        params = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise InputError(f"--params {file} is no JSON: {exc}.") from exc
-    if not isinstance(params, dict):
-        raise InputError(f"--params {file} is no JSON object of fields.")
-    return params
-
-
-def _read(name: str, read: Callable[[], str]) -> str:
-    try:
-        return read()
-    except (OSError, UnicodeDecodeError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or "it is no UTF-8 text"
-        raise InputError(f"{name} cannot be read: {reason}.") from exc
 
 
 def _size(request: Request) -> tuple[int, int] | None:

@@ -187,11 +187,18 @@ class Session(World):
         return {model.kind for model in self.catalogue.models if model.id in models}
 
     def target(
-        self, output: str | None, *, count: int, force: bool, kind: str | None = None
+        self,
+        output: str | None,
+        *,
+        count: int,
+        force: bool,
+        kind: str | None = None,
+        naming: Naming | None = None,
     ) -> Target:
         """
         Where *count* results go, after a look whether they can go there; *kind* is what
-        they are: image, video, audio or 3d, if that is known.
+        they are (image, video, audio or 3d) and *naming* what they will be named by, if
+        that is known.
 
         Raises:
             UsageError: *output* makes no sense here.
@@ -212,12 +219,14 @@ class Session(World):
                 f"The result is {_A_RESULT[kind]}, which cannot become {output}.",
                 hint="Name it otherwise, or leave out -o.",
             )
-        target.check(count=count, force=force)
+        target.check(count=count, force=force, naming=naming)
         return target
 
-    def naming(self, job: Job, *, prompt: str = "", source: str = "") -> Naming:
+    def naming(
+        self, model: str | None, seed: int | None, *, prompt: str = "", source: str = ""
+    ) -> Naming:
         """
-        What the names of a job's files are made of.
+        What the names of files are made of.
         """
         from datetime import datetime
 
@@ -225,7 +234,7 @@ class Session(World):
 
         now = datetime.fromtimestamp(self.clock.wall()).astimezone()
         return Naming(
-            now=now, model=job.model or "", prompt=prompt, source=source, seed=job.seed
+            now=now, model=model or "", prompt=prompt, source=source, seed=seed
         )
 
     @cached_property

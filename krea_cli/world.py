@@ -52,6 +52,8 @@ class World:
         self.flags = Flags()
         # Jobs that are paid for and not yet collected, for whoever must say so.
         self.pending: list[str] = []
+        # Where their results are to go, as -o said.
+        self.output: str | None = None
         self._streams = streams or standard()
         self._stdin = stdin
         self._stdin_user: str | None = None

@@ -41,6 +41,7 @@ ALLOWED = {
         "jobs.outcome",
         "options",
         "order",
+        "words",
         "output.model_results",
         "output.results",
         "session",
@@ -54,6 +55,7 @@ ALLOWED = {
         "session",
     },
     "order": {
+        "words",
         "api.resources",
         "catalogue",
         "errors",
@@ -61,6 +63,7 @@ ALLOWED = {
         "output.results",
         "session",
     },
+    "words": {"errors", "session"},
     # The one place that reaches everything.
     "session": {
         "__version__",

@@ -143,7 +143,6 @@ REACHED = [
     ("wall", ("status", ID)),
     ("sleep", ("generate", "an owl")),
     ("stdin", ("generate", "-")),
-    ("stdin", ("auth", "login")),
 ]
 
 

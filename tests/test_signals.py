@@ -73,7 +73,7 @@ def test_a_signal_while_waiting(remote, service, numbers, code):
     name = numbers[0].name
     assert code == process.returncode
     assert f"error: Interrupted by {name}. Not collected yet: {made.job_id}." in said
-    assert f"hint: Collect with: krea wait {made.job_id} -o .\n" in said
+    assert f"hint: Run: krea wait {made.job_id} -o .\n" in said
     assert 2 == len(said.splitlines())
     assert [] == [*Path(remote.env["TMPDIR"]).iterdir(), *remote.cwd.iterdir()]
     assert [] == service.requests("DELETE")
@@ -124,7 +124,7 @@ def test_a_signal_while_downloading(remote, submitted, service, time, numbers, c
 
     over.set()
     assert code == process.returncode
-    assert f"krea wait {submitted} -o ." in said
+    assert f"krea wait {submitted} -o out.png" in said
     assert [] == list(remote.cwd.iterdir())
 
 

@@ -231,7 +231,7 @@ def _translated(host: str) -> Iterator[None]:
         yield
     except _NOT_SENT as exc:
         raise UnreachableError(
-            f"{host} cannot be reached: {exc or type(exc).__name__}",
+            f"{host} cannot be reached: {_reason(exc)}.",
             hint="Check the network, the proxy settings and the API URL.",
         ) from exc
     except (TimeoutError, httpx.TimeoutException) as exc:
@@ -240,8 +240,16 @@ def _translated(host: str) -> Iterator[None]:
         raise AnswerError(f"{host} is no address that can be used: {exc}") from exc
     except (httpx.HTTPError, httpx.StreamError) as exc:
         raise LostAnswerError(
-            f"The connection to {host} broke: {exc or type(exc).__name__}"
+            f"The connection to {host} broke: {_reason(exc)}."
         ) from exc
+
+
+def _reason(exc: Exception) -> str:
+    """
+    The words of an error, without the number that some begin with.
+    """
+    words = str(exc).partition("] ")[2] if str(exc).startswith("[Errno") else str(exc)
+    return words.rstrip(".") or type(exc).__name__
 
 
 def _peer(response: httpx.Response) -> str:

@@ -38,6 +38,7 @@ def login(
     The token is tried with one free request before it is stored.
     """
     _refuse_sandbox(session)
+    session.credentials.check()
     token = _take_token(session)
     if not no_verify:
         session.connect(token).jobs(limit=1)

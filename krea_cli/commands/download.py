@@ -24,9 +24,9 @@ def download(
     output = session.settings.output if output is None else output
     job_ids = session.select(jobs)
     target = session.target(output, count=len(job_ids), force=force)
-    session.pending[:] = job_ids
+    session.pending[:], session.output = job_ids, output
 
     found = Collection(session, *look(session, job_ids), output=output)
-    found.save(target, session.naming, force=force)
+    found.save(target, lambda job: session.naming(job.model, job.seed), force=force)
 
     found.tell(JobSaved)

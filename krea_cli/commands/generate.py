@@ -10,8 +10,10 @@ import typer
 
 from krea_cli import options, order
 from krea_cli.collection import Collection, submit
+from krea_cli.errors import UsageError
 from krea_cli.output.results import JobAccepted, JobSaved, JobUrls
 from krea_cli.session import Session
+from krea_cli.words import Words
 
 Field = str | None
 AspectRatio = Annotated[
@@ -131,7 +133,7 @@ def generate(
 
     Example: krea generate "a watercolour" -i photo.jpg -o out.png
     """
-    words = order.Words(
+    words = Words(
         model=model,
         prompt=prompt,
         prompt_file=prompt_file,
@@ -151,16 +153,24 @@ def generate(
         webhook=webhook,
         validates=not no_validate,
     )
+    if no_download and output is not None:
+        raise UsageError("--no-download saves nothing, so there is nothing for -o.")
     taken = order.take(session, words)
     if dry_run:
         session.out.result([order.dry_run(session, taken, count)])
         return
     order.check_cost(taken, count, most=max_cost, allows_unknown=allow_unknown_cost)
     output = session.settings.output if output is None else output
+    session.output = output
     target = None
     if wait and not no_download:
-        kind = taken.request.model.result_kind
-        target = session.target(output, count=count, force=force, kind=kind)
+        target = session.target(
+            output,
+            count=count,
+            force=force,
+            kind=taken.request.model.result_kind,
+            naming=order.naming(session, taken),
+        )
 
     jobs, errors, deadline = submit(
         session, taken.request, count=count, timeout=timeout, inline=inline
@@ -169,11 +179,7 @@ def generate(
     if wait:
         made.wait(deadline=deadline, pauses_first=True)
     if target:
-        made.save(
-            target,
-            lambda job: session.naming(job, prompt=taken.prompt, source=taken.source),
-            force=force,
-        )
+        made.save(target, lambda _: order.naming(session, taken), force=force)
 
     result = JobSaved if target else JobUrls if wait else JobAccepted
     made.tell(result, waits=wait)

@@ -25,12 +25,12 @@ def wait(
     job_ids = session.select(jobs)
     saves = output is not None
     target = session.target(output, count=len(job_ids), force=force) if saves else None
-    session.pending[:] = job_ids
+    session.pending[:], session.output = job_ids, output
 
     seen, errors = look(session, job_ids, deadline=session.deadline(timeout))
     found = Collection(session, seen, errors, output=output)
     found.wait(deadline=session.deadline(timeout, kinds=session.kinds(seen)))
     if target:
-        found.save(target, session.naming, force=force)
+        found.save(target, lambda job: session.naming(job.model, job.seed), force=force)
 
     found.tell(JobSaved if target else JobStatus)

@@ -61,6 +61,12 @@ class Credentials:
         self._load = load or _load
         self._limit = limit
 
+    def check(self) -> None:
+        """
+        Find out whether a token could be kept, before somebody is asked for one.
+        """
+        self._call(lambda _: None)
+
     def find(self) -> Token | None:
         """
         The stored token, with one read.

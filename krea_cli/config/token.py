@@ -113,7 +113,7 @@ def find_token(
     try:
         token = credentials().find()
     except KeyringError as exc:
-        raise _with_empty_variables(exc, env) from None
+        raise _with_empty_variables(_unasked(exc, origin), env) from None
     if token is None:
         raise _with_empty_variables(_none(origin), env)
     return token
@@ -135,7 +135,8 @@ def survey(
         problem = exc
     try:
         if not find_in_env(env) and not sources:
-            raise _with_empty_variables(problem or _none(origin), env)
+            missing = _unasked(problem, origin) if problem else _none(origin)
+            raise _with_empty_variables(missing, env)
     except NoTokenError as exc:
         error = exc
     return TokenState(
@@ -153,14 +154,22 @@ def set_variables(env: Mapping[str, str]) -> list[str]:
     return [name for name in VARIABLES if env.get(name)]
 
 
-_GET_ONE = (
-    "Run: krea auth login, or set KREA_API_KEY. "
-    "Tokens are made at https://www.krea.ai/app/api/tokens"
-)
+_MADE = "Tokens are made at https://www.krea.ai/app/api/tokens"
+_GET_ONE = f"Run: krea auth login, or set KREA_API_KEY. {_MADE}"
 
 
 def _none(origin: str) -> NoTokenError:
     return NoTokenError(f"There is no API token for {origin}.", hint=_GET_ONE)
+
+
+def _unasked(trouble: NoTokenError, origin: str) -> NoTokenError:
+    """
+    That there is no token, where the last place to look for one is in trouble.
+    """
+    return type(trouble)(
+        f"There is no API token for {origin}: no variable has one. {trouble.message}",
+        hint=f"{trouble.hint or ''} {_MADE}".strip(),
+    )
 
 
 def _with_empty_variables(error: NoTokenError, env: Mapping[str, str]) -> NoTokenError:

@@ -15,7 +15,7 @@ from typing import Any
 from krea_cli.catalogue.model import MediaField, Model
 from krea_cli.catalogue.validation import Fault, convert
 from krea_cli.errors import UsageError
-from krea_cli.jobs.inputs import Image, RemoteImage
+from krea_cli.jobs.inputs import Image, LocalImage, RemoteImage
 
 # The fields that an option stands for, the most usual name first.
 OPTIONS = {
@@ -23,6 +23,7 @@ OPTIONS = {
     "width": ("width", "target_width"),
     "height": ("height", "target_height"),
 }
+_A = {"image": "an image", "video": "a video", "audio": "a sound", "3d": "a 3D model"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,8 @@ class Fields:
         fields = self.model.fields
         if name in fields:
             return name
+        if not name[:1].islower():
+            return name
         snake = re.sub("(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
         today = self.model.aliases.get(name) or (snake if snake in fields else None)
         if today is None:
@@ -192,6 +195,9 @@ class Fields:
         object must have: full strength, a tag to refer to, a word that is always the
         same.
         """
+        if isinstance(image, LocalImage) and image.media.kind != media.media:
+            wanted, found = _A[media.media], _A[image.media.kind]
+            self._fault(media.name, f"takes {wanted}, and {image.name} is {found}")
         if media.item == "url":
             return image
         schema = self.model.fields[media.name].get("items", {})

@@ -94,11 +94,16 @@ class Images:
             host = ""
         if not host:
             raise InputError(f"{url} is no URL of an image.")
-        if parts.scheme.lower() != "https" and not self._allows_loopback:
+        is_local = self._allows_loopback and _is_this_machine(host)
+        if parts.scheme.lower() != "https" and not is_local:
             raise InputError(
                 f"{url} is not https.", hint="Save it to a file first, and give that."
             )
         return RemoteImage(url)
+
+
+def _is_this_machine(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def check_file(path: Path, name: str | None = None) -> LocalImage:

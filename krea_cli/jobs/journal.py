@@ -137,6 +137,13 @@ class Journal:
             self._service,
         )
 
+    def has_others(self) -> bool:
+        """
+        Whether there are jobs of another service.
+        """
+        query = "SELECT job_id FROM records WHERE service <> ? AND job_id IS NOT NULL"
+        return self._row(f"{query} LIMIT 1", self._service) is not None
+
     def matching(self, beginning: str) -> list[str]:
         """
         The job ids that start so.

@@ -40,7 +40,7 @@ def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
         if not last:
             raise UnknownJobError(
                 "There is no last job: the journal has none for this service.",
-                hint="Name a job by its id.",
+                hint=_elsewhere(journal()) or "Name a job by its id.",
             )
         return last
     if not is_job_id(argument):
@@ -54,3 +54,9 @@ def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
         raise UsageError(f"{argument} is the beginning of {len(known)} jobs.")
     # What the journal does not know may be whole all the same.
     return known or [argument]
+
+
+def _elsewhere(journal: Journal) -> str | None:
+    if not journal.has_others():
+        return None
+    return "It has jobs of another one: see to --sandbox, KREA_SANDBOX and --api-url."

@@ -8,7 +8,7 @@ are cleaned before they become part of a path.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from krea_cli.errors import UsageError
 from krea_cli.jobs.files import check_folder, exists, unwritable
 from krea_cli.jobs.templates import FIELDS, check_fields, clean, component
-from krea_cli.media import WRITTEN, Media, of_extension
+from krea_cli.media import RESULTS, WRITTEN, Media, of_extension
 
 DEFAULT = "{job_id}.{ext}"
 
@@ -77,9 +77,10 @@ class Target:
             path /= component(part, values)
         return path
 
-    def check(self, *, count: int, force: bool) -> None:
+    def check(self, *, count: int, force: bool, naming: Naming | None = None) -> None:
         """
-        Find out now what would keep a result from being saved (hazard B13).
+        Find out now what would keep a result from being saved (hazard B13), as far as
+        the names are known by *naming*.
 
         Raises:
             UsageError: several results cannot go to one standard output, or the name
@@ -90,19 +91,39 @@ class Target:
             if count > 1:
                 raise UsageError(
                     "Standard output takes one result, and several are asked for.",
-                    hint="Leave out -n, or name a folder: -o results/",
+                    hint="Ask for one, or name a folder: -o results/",
                 )
             return
-        if self.media and self.media not in WRITTEN:
+        suffix = Path(self.template).suffix
+        if suffix and "{" not in suffix and self.media not in WRITTEN:
             raise UsageError(
-                f"krea cannot write {self.media.extension.upper()}.",
-                hint="Name the file *.png, *.jpg, *.webp or *.avif.",
+                f"krea cannot write {suffix} files.",
+                hint="Name it *.png, *.jpg, *.webp, *.avif, *.mp4, *.wav or *.glb, as "
+                "fits the model, or leave the ending to krea: {slug}.{ext}",
             )
         for index in range(1, count + 1):
-            unknown = {field: f"{{{field}}}" for field in FIELDS}
-            path = self.path({**unknown, "index": index}, several=count > 1)
-            if self._is_taken(path) and not force:
-                raise exists(path)
+            for path in self._candidates(naming, index, several=count > 1):
+                if self._is_taken(path) and not force:
+                    raise exists(path)
+
+    def _candidates(
+        self, naming: Naming | None, index: int, *, several: bool
+    ) -> Iterator[Path]:
+        """
+        The names that a result may get; a field that only the result tells stays as it
+        is, but for its extension, which is one of a few.
+        """
+        values: dict[str, str | int] = {field: f"{{{field}}}" for field in FIELDS}
+        if naming is not None:
+            known = naming.values(job_id="{job_id}", index=index, extension="{ext}")
+            values |= known | {"time": "{time}"}
+        values["index"] = index
+        template = self.template or ""
+        extensions = {"{ext}"}
+        if "{ext}" in template:
+            extensions |= {media.extension for media in RESULTS}
+        for extension in sorted(extensions):
+            yield self.path({**values, "ext": extension}, several=several)
 
     def _is_taken(self, path: Path) -> bool:
         """

@@ -18,7 +18,7 @@ def amount(field: MediaField) -> str:
     of videos".
     """
     least = field.minimum if field.required else 0
-    media = "audio file" if field.media == "audio" else field.media
+    media: str = "audio file" if field.media == "audio" else field.media
     if field.maximum is None:
         return f"{least} or more {media}s" if least else f"any number of {media}s"
     if least == field.maximum == 1:

@@ -50,7 +50,9 @@ def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
         yield Text()
         yield _Fields(result)
         if any(field.is_automatic for field in result.fields):
-            yield Text("automatic: chosen by the image, or the smallest", "dim")
+            yield Text(
+                "automatic: with -i by the image; a resolution: the smallest", "dim"
+            )
         yield Text()
         yield _prices(result)
         yield Text()

@@ -5,6 +5,7 @@ import json
 import pytest
 from config.backends import Failing, Forgetful, Memory
 from config.sessions import FakeSession, Stdin
+from keyring.backends.fail import Keyring as FailKeyring
 
 from krea_cli.commands.auth import login, logout, status
 from krea_cli.errors import (
@@ -246,3 +247,16 @@ def test_sandbox_keeps_no_token(session, command):
         command(run)
 
     assert [] == run.backend.calls
+
+
+def test_login_asks_for_nothing_that_it_could_not_keep(session):
+    """
+    Without a keyring the token is not even read, and nothing is sent.
+    """
+    run = session(backend=FailKeyring(), stdin=Stdin(f"{CANARY}\n"))
+
+    with pytest.raises(KeyringError):
+        login(run)
+
+    assert CANARY in run.stdin.read()
+    assert [] == run.calls

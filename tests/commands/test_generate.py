@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
 from service import TOKEN, answer, html, job, reset, reset_after
+
+from krea_cli.errors import Interrupted
+from krea_cli.jobs.request import Request
+from krea_cli.session import Session
 
 ROUTE = "POST /generate/"
 EDIT = ("generate", "a watercolour", "-o", "out.png", "-i")
@@ -355,3 +360,64 @@ def test_a_service_that_is_gone_at_the_deadline_is_exit_8(logged_in, service):
 
     assert 8 == result.code
     assert f"krea wait {made.job_id}" in result.err
+
+
+@pytest.mark.parametrize(
+    ("template", "taken"),
+    [("{stem}-{slug}.png", "photo-oil.png"), ("{slug}.{ext}", "oil.jpg")],
+)
+def test_a_template_that_gives_a_taken_name_is_refused_before(
+    logged_in, service, photo, template, taken
+):
+    """
+    As far as the name is known before the job, nobody pays to find out.
+    """
+    Path(taken).write_bytes(b"mine")
+
+    result = logged_in("generate", "oil", "-i", photo, "-o", template)
+
+    assert (7, b"mine") == (result.code, Path(taken).read_bytes())
+    assert [] == service.seen
+
+
+@pytest.mark.parametrize("name", ["a.svg", "a.pdf", "a.obj", "{slug}.xyz"])
+def test_an_ending_that_krea_cannot_write_is_refused_before(logged_in, service, name):
+    """
+    A picture does not become what its name says by being called so.
+    """
+    result = logged_in("generate", "oil", "-o", name)
+
+    assert 2 == result.code
+    assert "cannot write ." in result.err
+    assert [] == service.seen
+
+
+def test_a_signal_during_the_paid_request_says_that_it_is_unknown(krea, env):
+    """
+    Nobody knows whether there is a job: the user is told to look first.
+    """
+    krea.env |= {"KREA_API_KEY": "not-a-real-token"}
+    session = Session(env=krea.env, clock=krea.clock)
+    client = session.client
+
+    def interrupted(*_, **__):
+        raise Interrupted(2)
+
+    client.submit = interrupted
+    request = Request(model=session.catalogue.find("z-image"), fields={})
+    submission = session.submission(inline=True)
+    with pytest.raises(Interrupted) as caught:
+        submission.submit(request, "run")
+    session.close()
+
+    assert caught.value.in_doubt
+
+
+def test_no_download_and_a_target_contradict_each_other(logged_in, service):
+    """
+    One of the two was not meant.
+    """
+    result = logged_in("generate", "oil", "--no-download", "-o", "a.png")
+
+    assert 2 == result.code
+    assert [] == service.seen

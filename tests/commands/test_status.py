@@ -203,3 +203,15 @@ def test_nothing_is_written(logged_in, submitted):
     logged_in("status", job_id)
 
     assert [] == list(Path().iterdir())
+
+
+def test_a_last_job_elsewhere_is_hinted_at(logged_in, krea):
+    """
+    Who forgot --sandbox is told where the jobs are.
+    """
+    krea("generate", "a cat", "--no-wait", "--sandbox")
+
+    result = logged_in("status")
+
+    assert 2 == result.code
+    assert "see to --sandbox" in result.err

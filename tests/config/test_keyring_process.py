@@ -42,9 +42,10 @@ def service(tmp_path_factory):
     sandbox.stop()
 
 
-def test_keyring_that_hangs_is_given_up_within_four_seconds(krea):
+def test_keyring_that_hangs_is_given_up_after_three_seconds(krea):
     """
-    Every command that needs the keyring ends with exit 4 (hazard C1).
+    Every command that needs the keyring ends with exit 4 (hazard C1), within a second
+    beside what the same commands take with a keyring that answers at once.
     """
     lines = (
         ["auth", "status"],
@@ -53,9 +54,11 @@ def test_keyring_that_hangs_is_given_up_within_four_seconds(krea):
         ["status", JOB],
     )
 
+    usual = krea("keyring.backends.fail.Keyring").together(*lines, stdin=CANARY)
+
     for ran in krea("config.backends.Hanging").together(*lines, stdin=CANARY):
         assert 4 == ran.code, ran.said
-        assert ran.seconds <= 4
+        assert 3 <= ran.seconds <= 4 + usual[0].seconds
         assert "did not answer within 3 s" in ran.stderr
         assert "KREA_API_KEY" in ran.stderr
         assert not tells_canary(ran.said)

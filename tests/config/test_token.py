@@ -20,6 +20,7 @@ from krea_cli.errors import KeyringError, NoTokenError
 
 CANARY = "5c1f2b7e:canary-T0ken-9d8c"
 ORIGIN = "https://api.krea.ai"
+NO_VARIABLE = f"There is no API token for {ORIGIN}: no variable has one. "
 
 
 class Keyring:
@@ -198,7 +199,10 @@ def test_keyring_is_asked_once_when_no_variable_is_set():
     ("held", "message"),
     [
         (None, f"There is no API token for {ORIGIN}."),
-        (KeyringError("The keyring is locked.", hint="h"), "The keyring is locked."),
+        (
+            KeyringError("The keyring is locked.", hint="h"),
+            NO_VARIABLE + "The keyring is locked.",
+        ),
     ],
 )
 def test_no_token_names_the_empty_variable(env, said, held, message):

@@ -10,6 +10,7 @@ from krea_cli.jobs.fields import Fields, Param
 from krea_cli.jobs.inputs import LocalImage, RemoteImage
 
 PHOTO = LocalImage("photo.jpg", Path("photo.jpg"), media.JPEG, "a" * 64, 10)
+CLIP = LocalImage("clip.mp4", Path("clip.mp4"), media.MP4, "c" * 64, 10)
 SECOND = LocalImage("b.png", Path("b.png"), media.PNG, "b" * 64, 10)
 REMOTE = RemoteImage("https://a.test/x.jpg")
 BANANA = "image/google/nano-banana-pro"
@@ -198,12 +199,27 @@ def test_every_model_that_takes_an_image_can_be_given_one(fields_of, catalogue):
     """
     Whatever form its field has.
     """
-    taking = [model.path for model in catalogue.models if model.input_field]
-    made = [fields_of(path, images=[PHOTO]) for path in taking]
+    taking = [model for model in catalogue.models if model.input_field]
+    given = {"image": PHOTO, "video": CLIP}
+    made = [
+        fields_of(model.path, images=[given[model.input_field.media]])
+        for model in taking
+    ]
 
     assert len(taking) > 20
     assert [] == [fault for fields in made for fault in told(fields)]
-    assert len(taking) == sum("photo.jpg" in str(fields.values) for fields in made)
+    assert len(taking) == sum("sha256" in str(fields.values) for fields in made)
+
+
+def test_a_file_of_another_medium_is_a_fault(fields_of):
+    """
+    A photograph is no video, and a video no photograph.
+    """
+    photo = fields_of("enhance/topaz/astra", images=[PHOTO])
+    clip = fields_of(BANANA, images=[CLIP])
+
+    assert ["video_url: takes a video, and photo.jpg is an image"] == told(photo)
+    assert ["image_urls: takes an image, and clip.mp4 is a video"] == told(clip)
 
 
 def test_an_image_given_in_two_ways_is_a_fault(fields_of):

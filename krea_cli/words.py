@@ -1,0 +1,79 @@
+"""
+What the command line says of a request, and what stands in the files that it names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from krea_cli.errors import InputError, UsageError
+from krea_cli.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """
+    What the command line says of a request; *options* are those for one field.
+    """
+
+    model: str | None
+    prompt: str | None
+    prompt_file: str | None
+    images: Sequence[str]
+    params: Sequence[str]
+    params_file: str | None
+    options: Mapping[str, str | None]
+    webhook: str | None
+    validates: bool
+
+
+def read_prompt(session: Session, words: Words) -> str | None:
+    """
+    The prompt itself, from standard input or a file if it is there; a final line break
+    is cut.
+    """
+    prompt, file = words.prompt, words.prompt_file
+    if prompt is not None and file is not None:
+        raise UsageError("PROMPT and --prompt-file are both given.")
+    if prompt == "-":
+        prompt = _read("the prompt", lambda: session.claim_stdin("the prompt").read())
+    elif file is not None:
+        prompt = _read(file, lambda: Path(file).read_text("utf-8"))
+    if prompt is None:
+        return None
+    if prompt is not words.prompt:
+        prompt = prompt.rstrip("\r\n")
+    if not prompt.strip():
+        raise UsageError("The prompt is empty.")
+    return prompt
+
+
+def read_params(session: Session, file: str) -> dict[str, Any]:
+    """
+    The JSON object in a file, or on standard input.
+    """
+    if file == "-":
+        text = _read(
+            "--params", lambda: session.claim_stdin("the fields of --params").read()
+        )
+    else:
+        text = _read(file, lambda: Path(file).read_text("utf-8"))
+    try:
+        params = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise InputError(f"--params {file} is no JSON: {exc}.") from exc
+    if not isinstance(params, dict):
+        raise InputError(f"--params {file} is no JSON object of fields.")
+    return params
+
+
+def _read(name: str, read: Callable[[], str]) -> str:
+    try:
+        return read()
+    except (OSError, UnicodeDecodeError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or "it is no UTF-8 text"
+        raise InputError(f"{name} cannot be read: {reason}.") from exc
