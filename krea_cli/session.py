@@ -1,5 +1,5 @@
 """
-One run of the program: the service, the journal and the jobs, built on first use.
+One run of the program: the connection, the journal and the jobs, built on first use.
 
 The slow modules are imported here, inside functions, and by nobody else at start-up: a
 command pays only for what it uses.
@@ -11,25 +11,18 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from krea_cli import __version__
+from krea_cli.connection import Connection
 from krea_cli.errors import UsageError
-from krea_cli.world import World
 
 if TYPE_CHECKING:
-    from krea_cli.api.client import Client
-    from krea_cli.api.fetch import Fetcher
     from krea_cli.api.resources import Job
-    from krea_cli.api.transport import Transport
     from krea_cli.catalogue.lookup import Catalogue
-    from krea_cli.config.credentials import Credentials
-    from krea_cli.config.token import Token
     from krea_cli.jobs.images import Images
     from krea_cli.jobs.journal import Journal
     from krea_cli.jobs.results import Results
     from krea_cli.jobs.submission import Submission
     from krea_cli.jobs.targets import Naming, Target
     from krea_cli.jobs.uploads import Uploads
-    from krea_cli.sandbox.server import Sandbox
 
 _A_RESULT = {
     "image": "a picture",
@@ -41,102 +34,10 @@ USUAL_TIMEOUT = 600.0
 TIMEOUTS = {"video": 1800.0, "3d": 1800.0}
 
 
-class Session(World):
+class Session(Connection):
     """
     Everything that a command reaches beside its own arguments.
     """
-
-    @cached_property
-    def sandbox(self) -> Sandbox:
-        from krea_cli.config.paths import private_folder
-        from krea_cli.sandbox.server import Sandbox
-
-        folder = private_folder(self.folders.state) / "sandbox"
-        sandbox = Sandbox(folder, clock=self.clock.wall)
-        sandbox.start()
-        self._closing.append(sandbox.stop)
-        return sandbox
-
-    @property
-    def api_url(self) -> str:
-        """
-        Where requests go: the sandbox has no address before it is started.
-        """
-        return self.sandbox.url if self.settings.sandbox else self.settings.api_url
-
-    @cached_property
-    def credentials(self) -> Credentials:
-        from krea_cli.config.credentials import Credentials
-
-        return Credentials(self.origin)
-
-    def connect(self, token: Token | None) -> Client:
-        """
-        The API with this token, whatever others there are.
-        """
-        from krea_cli.api.client import Client
-
-        return Client(self._transport(token), self.clock)
-
-    @cached_property
-    def client(self) -> Client:
-        """
-        Raises:
-            NoTokenError: there is no token; looked for before httpx is loaded.
-        """
-        transport = self._own_transport
-        from krea_cli.api.client import Client
-
-        return Client(transport, self.clock)
-
-    @cached_property
-    def fetcher(self) -> Fetcher:
-        from krea_cli.api.fetch import Fetcher
-
-        return Fetcher(self._own_transport, self.clock, allows_loopback=self.is_local)
-
-    @property
-    def is_local(self) -> bool:
-        """
-        Whether the service runs on this machine.
-        """
-        from krea_cli.config import url
-
-        return self.settings.sandbox or url.is_loopback(self.origin)
-
-    @cached_property
-    def _own_transport(self) -> Transport:
-        if self.settings.sandbox:
-            return self._transport(None)
-        from krea_cli.config.token import find_token
-
-        token = find_token(self.env, self.origin, lambda: self.credentials)
-        return self._transport(token)
-
-    def _transport(self, token: Token | None) -> Transport:
-        from krea_cli.api.transport import Transport
-
-        if token:
-            self.out.hide(token.reveal())
-        transport = Transport(
-            self.api_url,
-            token.reveal() if token else None,
-            agent=f"krea-cli/{__version__}",
-            uses_environment=not self.is_local,
-            log=self.log,
-        )
-        self._closing.append(transport.close)
-        return transport
-
-    def hide_tokens(self) -> None:
-        """
-        What broke may hold the token, and come from before it was to be hidden.
-        """
-        from krea_cli.config.token import set_variables
-
-        for name in set_variables(self.env):
-            if token := self.env[name].strip():
-                self.out.hide(token)
 
     @cached_property
     def catalogue(self) -> Catalogue:

@@ -1,0 +1,118 @@
+"""
+The service that a run talks to: its address, its token, and the ways to it, each built
+on first use, as httpx and the keyring are slow to load.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from krea_cli import __version__
+from krea_cli.world import World
+
+if TYPE_CHECKING:
+    from krea_cli.api.client import Client
+    from krea_cli.api.fetch import Fetcher
+    from krea_cli.api.transport import Transport
+    from krea_cli.config.credentials import Credentials
+    from krea_cli.config.token import Token
+    from krea_cli.sandbox.server import Sandbox
+
+
+class Connection(World):
+    """
+    The Krea API, or the sandbox in its place.
+    """
+
+    @cached_property
+    def sandbox(self) -> Sandbox:
+        from krea_cli.config.paths import private_folder
+        from krea_cli.sandbox.server import Sandbox
+
+        folder = private_folder(self.folders.state) / "sandbox"
+        sandbox = Sandbox(folder, clock=self.clock.wall)
+        sandbox.start()
+        self._closing.append(sandbox.stop)
+        return sandbox
+
+    @property
+    def api_url(self) -> str:
+        """
+        Where requests go: the sandbox has no address before it is started.
+        """
+        return self.sandbox.url if self.settings.sandbox else self.settings.api_url
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        from krea_cli.config.credentials import Credentials
+
+        return Credentials(self.origin)
+
+    def connect(self, token: Token | None) -> Client:
+        """
+        The API with this token, whatever others there are.
+        """
+        from krea_cli.api.client import Client
+
+        return Client(self._transport(token), self.clock)
+
+    @cached_property
+    def client(self) -> Client:
+        """
+        Raises:
+            NoTokenError: there is no token; looked for before httpx is loaded.
+        """
+        transport = self._own_transport
+        from krea_cli.api.client import Client
+
+        return Client(transport, self.clock)
+
+    @cached_property
+    def fetcher(self) -> Fetcher:
+        from krea_cli.api.fetch import Fetcher
+
+        return Fetcher(self._own_transport, self.clock, allows_loopback=self.is_local)
+
+    @property
+    def is_local(self) -> bool:
+        """
+        Whether the service runs on this machine.
+        """
+        from krea_cli.config import url
+
+        return self.settings.sandbox or url.is_loopback(self.origin)
+
+    @cached_property
+    def _own_transport(self) -> Transport:
+        if self.settings.sandbox:
+            return self._transport(None)
+        from krea_cli.config.token import find_token
+
+        token = find_token(self.env, self.origin, lambda: self.credentials)
+        return self._transport(token)
+
+    def _transport(self, token: Token | None) -> Transport:
+        from krea_cli.api.transport import Transport
+
+        if token:
+            self.out.hide(token.reveal())
+        transport = Transport(
+            self.api_url,
+            token.reveal() if token else None,
+            agent=f"krea-cli/{__version__}",
+            uses_environment=not self.is_local,
+            log=self.log,
+        )
+        self._closing.append(transport.close)
+        return transport
+
+    def hide_tokens(self) -> None:
+        """
+        What broke may hold the token, and come from before it was to be hidden.
+        """
+        from krea_cli.config.token import set_variables
+
+        for name in set_variables(self.env):
+            if token := self.env[name].strip():
+                self.out.hide(token)
