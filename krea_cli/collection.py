@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
+    AnswerError,
     DownloadError,
     ExitCode,
     KreaError,
     ServiceError,
-    UnknownJobError,
+    StillRunningError,
+    UsageError,
 )
 from krea_cli.jobs import outcome
 from krea_cli.jobs.polling import poll
@@ -52,12 +54,31 @@ def submit(
         progress.doing("submitting")
         run, jobs = str(uuid.uuid4()), list[Job]()
         for _ in range(count):
+            if jobs and session.clock.now() >= deadline:
+                return jobs, [_too_late(len(jobs), count)], deadline
             try:
-                jobs.append(submission.submit(request, run))
+                job = submission.submit(request, run, session.pending.append)
             except KreaError as exc:
                 return jobs, [exc], deadline
-            session.pending.append(jobs[-1].job_id)
+            if job.job_id in {known.job_id for known in jobs}:
+                return jobs, [_told_twice(job)], deadline
+            jobs.append(job)
     return jobs, [], deadline
+
+
+def _too_late(sent: int, count: int) -> KreaError:
+    return StillRunningError(
+        f"The time was up when {sent} of {count} jobs were submitted; the others were "
+        "not sent.",
+        hint="Give more with --timeout, or submit them with --no-wait.",
+    )
+
+
+def _told_twice(job: Job) -> KreaError:
+    return AnswerError(
+        f"The service gave two requests the same job {job.job_id}.",
+        hint="Look at your jobs on krea.ai before you run this again.",
+    )
 
 
 def look(
@@ -68,15 +89,27 @@ def look(
     """
     jobs, errors = list[Job](), list[KreaError]()
     for job_id in job_ids:
+        if jobs and deadline is not None and session.clock.now() >= deadline:
+            late = StillRunningError(f"Job {job_id} was not looked at in time.")
+            errors.append(_with_next_look(session, late, job_id))
+            continue
         try:
             jobs.append(session.look(job_id, deadline=deadline))
-        except (UnknownJobError, ServiceError) as exc:
-            exc.job_id = job_id
-            if isinstance(exc, ServiceError):
-                again = f"Go on with: {session.command('wait', job_id, '-o', '.')}"
-                exc.hint = f"{exc.hint} {again}" if exc.hint else again
-            errors.append(exc)
+        except (ServiceError, UsageError) as exc:
+            errors.append(_with_next_look(session, exc, job_id))
     return jobs, errors
+
+
+def _with_next_look(session: Session, error: KreaError, job_id: str) -> KreaError:
+    """
+    An error about a job that may well go on, with the command that goes on with it.
+    """
+    error.job_id = job_id
+    if not isinstance(error, UsageError):
+        again = session.command("wait", job_id, "-o", session.output or ".")
+        again = f"Go on with: {again}"
+        error.hint = f"{error.hint} {again}" if error.hint else again
+    return error
 
 
 class Collection:
@@ -110,6 +143,7 @@ class Collection:
                 lambda job_id: self._session.look(job_id, deadline=deadline),
                 deadline=deadline,
                 clock=self._session.clock,
+                give_up=self._give_up,
                 pauses_first=pauses_first,
             ):
                 seen[job.job_id] = job
@@ -162,7 +196,10 @@ class Collection:
         output = self._output or "."
         told = [result(job, self._command("wait", job, output)) for job in self.jobs]
         self._session.out.result(told)
+        troubled = {error.job_id for error in self.errors}
         for job in self.jobs if waits else ():
+            if job.job_id in troubled:
+                continue
             collect = self._command("wait", job, output)
             error = outcome.failure(job, collect=collect)
             if error:
@@ -173,6 +210,9 @@ class Collection:
         outcome.check(
             self.errors, succeeded=sum(job.job_id not in failed for job in self.jobs)
         )
+
+    def _give_up(self, job_id: str, error: KreaError) -> None:
+        self.errors.append(_with_next_look(self._session, error, job_id))
 
     def _settled(self, job: Job) -> None:
         """

@@ -307,8 +307,12 @@ class Interrupted(BaseException):
     """
     SIGINT, SIGTERM or SIGHUP arrived; told as a SignalError.
 
-    *in_doubt* is true when a paid request was on its way.
+    *in_doubt* is true when a paid request was on its way; *arrived* is the last signal,
+    also when Python lost the exception, as it does in callbacks.
     """
+
+    arrived: ClassVar[int | None] = None
+    arrived_at: ClassVar[float] = 0.0
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -27,6 +28,7 @@ from krea_cli.session import Session
 from krea_cli.world import Flags
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+PATIENCE_SECONDS = 1.0
 
 
 def run() -> None:
@@ -51,6 +53,7 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None) -> i
         except Exception as exc:  # noqa: BLE001
             return _tell_bug(exc, session)
     except Interrupted as exc:
+        _ignore_signals()
         return _tell_interrupted(exc, session)
     finally:
         _ignore_signals()
@@ -157,5 +160,11 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
-    _ignore_signals()
-    raise Interrupted(number)
+    """
+    One that follows at once must not cut short what the first one began; one that comes
+    later may be needed, as Python loses an exception that is raised in a callback.
+    """
+    now = time.monotonic()
+    if Interrupted.arrived is None or now - Interrupted.arrived_at > PATIENCE_SECONDS:
+        Interrupted.arrived, Interrupted.arrived_at = number, now
+        raise Interrupted(number)

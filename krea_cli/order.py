@@ -4,6 +4,7 @@ From the words of `generate` to a request that the service would accept.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,6 +95,8 @@ def check_cost(
     """
     if most is None:
         return
+    if not math.isfinite(most):
+        raise UsageError("--max-cost needs a number of USD.")
     cost = order.request.cost_usd
     if cost is None and not allows_unknown:
         raise CostError(

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from krea_cli.connection import Connection
-from krea_cli.errors import UsageError
+from krea_cli.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from krea_cli.api.resources import Job
@@ -110,6 +110,8 @@ class Session(Connection):
         target = Target.parse(output)
         if target.template is None and self.flags.json:
             raise UsageError("--json and -o - both need standard output.")
+        if target.template is None and self.out.stdout.file is None:
+            raise StorageError("Standard output is closed.")
         if target.template is None and self.out.stdout.is_terminal:
             raise UsageError(
                 "A terminal cannot show the bytes of a file.",
@@ -206,7 +208,10 @@ class Session(Connection):
     @property
     def _has_journal(self) -> bool:
         # Where there is none yet, sqlite3 need not be loaded to find that out.
-        return (self.folders.state / "journal.db").exists()
+        try:
+            return (self.folders.state / "journal.db").exists()
+        except OSError:
+            return False
 
     def command(self, name: str, *words: str) -> str:
         """

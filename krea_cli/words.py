@@ -13,6 +13,8 @@ from typing import Any
 from krea_cli.errors import InputError, UsageError
 from krea_cli.session import Session
 
+MOST_CHARACTERS = 10**6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
@@ -40,9 +42,12 @@ def read_prompt(session: Session, words: Words) -> str | None:
     if prompt is not None and file is not None:
         raise UsageError("PROMPT and --prompt-file are both given.")
     if prompt == "-":
-        prompt = _read("the prompt", lambda: session.claim_stdin("the prompt").read())
+        prompt = _read(
+            "the prompt",
+            lambda: session.claim_stdin("the prompt").read(MOST_CHARACTERS + 1),
+        )
     elif file is not None:
-        prompt = _read(file, lambda: Path(file).read_text("utf-8"))
+        prompt = _read(file, lambda: _beginning(Path(file)))
     if prompt is None:
         return None
     if prompt is not words.prompt:
@@ -61,7 +66,7 @@ def read_params(session: Session, file: str) -> dict[str, Any]:
             "--params", lambda: session.claim_stdin("the fields of --params").read()
         )
     else:
-        text = _read(file, lambda: Path(file).read_text("utf-8"))
+        text = _read(file, lambda: _beginning(Path(file)))
     try:
         params = json.loads(text)
     except (ValueError, RecursionError) as exc:
@@ -71,9 +76,17 @@ def read_params(session: Session, file: str) -> dict[str, Any]:
     return params
 
 
+def _beginning(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        return file.read(MOST_CHARACTERS + 1)
+
+
 def _read(name: str, read: Callable[[], str]) -> str:
     try:
-        return read()
+        text = read()
     except (OSError, UnicodeDecodeError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or "it is no UTF-8 text"
         raise InputError(f"{name} cannot be read: {reason}.") from exc
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(f"{name} has more than {MOST_CHARACTERS} characters.")
+    return text

@@ -68,7 +68,12 @@ class Client:
                     job_id=job_id,
                 ) from exc
             raise
-        return self._job(data)
+        job = self._job(data)
+        if job.job_id != job_id:
+            raise AnswerError(
+                f"{self._transport.host} answered another job than {job_id}."
+            )
+        return job
 
     def jobs(self, *, limit: int) -> tuple[Job, ...]:
         """

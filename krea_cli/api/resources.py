@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-_JOB_ID = re.compile("[A-Za-z0-9_-]{1,100}")
+_JOB_ID = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 FINAL = frozenset({"completed", "failed", "cancelled"})
 RUNNING = frozenset(
     {
@@ -127,7 +127,7 @@ class Asset:
             ValueError: there is no URL in it.
         """
         url = data.get("image_url")
-        if not (isinstance(url, str) and url and url.isprintable()):
+        if not (isinstance(url, str) and re.fullmatch("https?://[!-~]+", url)):
             raise ValueError("image_url")
         return cls(
             id=_text(data.get("id")) or "",

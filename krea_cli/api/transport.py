@@ -9,6 +9,7 @@ C15, N14).  Nothing is ever sent twice from here.
 
 from __future__ import annotations
 
+import math
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +33,9 @@ CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 30.0
 ANSWER_SECONDS = 60.0
 UPLOAD_SECONDS = 900.0
-ANSWER_BYTES = 8 * 2**20
+# A job has a few hundred bytes, a list of the most that are asked for far less than
+# this; only the description of the API itself is long.
+ANSWER_BYTES, SPEC_BYTES = 2**20, 8 * 2**20
 _NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -64,6 +67,7 @@ class Transport:
         self._log = log
         self._url = url.rstrip("/")
         self._agent = {"User-Agent": agent}
+        self._secret = (token or "").encode()
         self._bearer = {"Authorization": f"Bearer {token}"} if token else {}
         self.uses_environment = uses_environment
 
@@ -108,6 +112,8 @@ class Transport:
         with _translated(urlsplit(url).netloc):
             is_secure = urlsplit(url).scheme == "https"
             client = self._open if is_secure else self._open_local
+            # One result is not to leave a cookie for another.
+            client.cookies.clear()
             request = client.build_request("GET", url, headers=headers)
             with self._logged(request) as log:
                 response = within(
@@ -142,14 +148,19 @@ class Transport:
             return answer
 
     def _read(self, client: httpx.Client, request: httpx.Request) -> Answer:
+        is_spec = request.url.path.endswith("/openapi.json")
+        most = SPEC_BYTES if is_spec else ANSWER_BYTES
         response = client.send(request, stream=True)
         try:
             content = bytearray()
             for chunk in response.iter_raw():
                 content += chunk
-                if len(content) > ANSWER_BYTES:
-                    raise AnswerError(f"{self.host} answered more than 8 MiB.")
-            return Answer(response.status_code, response.headers, bytes(content))
+                if len(content) > most:
+                    size = f"{most // 2**20} MiB"
+                    raise AnswerError(f"{self.host} answered more than {size}.")
+            # Before anything is cut out of it: a part of the token is too much (C13).
+            clean = content.replace(self._secret, b"***") if self._secret else content
+            return Answer(response.status_code, response.headers, bytes(clean))
         finally:
             response.close()
 
@@ -230,10 +241,14 @@ def _translated(host: str) -> Iterator[None]:
     try:
         yield
     except _NOT_SENT as exc:
-        raise UnreachableError(
+        error = UnreachableError(
             f"{host} cannot be reached: {_reason(exc)}.",
             hint="Check the network, the proxy settings and the API URL.",
-        ) from exc
+        )
+        if isinstance(exc, httpx.TimeoutException):
+            # Silence for so long will not end by asking again (hazard N19).
+            error.retry_after = math.inf
+        raise error from exc
     except (TimeoutError, httpx.TimeoutException) as exc:
         raise LostAnswerError(f"{host} did not answer in time.") from exc
     except (httpx.InvalidURL, UnicodeError) as exc:

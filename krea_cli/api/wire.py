@@ -11,7 +11,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Answer:
     """
-    A whole answer of the API, at most 8 MiB; header names are found in any case.
+    A whole answer of the API; header names are found in any case.
     """
 
     status: int

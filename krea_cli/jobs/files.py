@@ -125,6 +125,6 @@ def _name(path: Path, target: Path, *, force: bool) -> None:
             raise exists(target) from None
         try:
             path.replace(target)
-        except OSError:
+        except BaseException:
             target.unlink()
             raise

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from krea_cli.errors import DownloadError, StorageError
 from krea_cli.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media, sniff
@@ -26,6 +26,8 @@ _FORMATS = {
     TIFF: "TIFF",
 }
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
+# What 8192 x 8192 takes in memory is bearable; more is not worth the risk (P6).
+MOST_PIXELS = 2**26
 # Pillow reads a WebP or an AVIF whole before it knows how large the picture is.
 _HEADER_BYTES = 32 * 2**20
 
@@ -76,6 +78,12 @@ def convert(source: Path, target: IO[bytes], media: Media) -> None:
         StorageError: it cannot be written as *media*, or *target* not at all.
     """
     with _opened(source) as picture:
+        if picture.width * picture.height > MOST_PIXELS:
+            raise DownloadError(
+                f"The picture has {picture.width} x {picture.height} pixels, too many "
+                "to be converted here.",
+                hint="Save it as it came: leave the ending to krea, as {job_id}.{ext}.",
+            )
         profile = picture.info.get("icc_profile")
         picture.load()
         shown = _flattened(picture) if media == JPEG else picture
@@ -111,12 +119,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=list(_FORMATS.values())) as picture:
                 yield picture
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-        OSError,
-        ValueError,
-        SyntaxError,
-    ) as exc:
+    except DownloadError:
+        raise
+    except Exception as exc:  # whatever a decoder may raise
         raise DownloadError(f"The picture cannot be decoded: {exc}.") from exc

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from krea_cli.api.resources import Job
 from krea_cli.clock import Clock
-from krea_cli.errors import ServiceError
+from krea_cli.errors import KreaError, ServiceError, UsageError
 
 FIRST_SECONDS, GROWTH, LONGEST_SECONDS = 2.0, 1.15, 5.0
 # Looks that fail one after the other for so long are no passing trouble (hazard L2).
@@ -33,6 +33,7 @@ def poll(
     *,
     deadline: float,
     clock: Clock,
+    give_up: Callable[[str, KreaError], object],
     pauses_first: bool = False,
 ) -> Iterator[Job]:
     """
@@ -41,29 +42,31 @@ def poll(
 
     *pauses_first* is for jobs that have just been submitted, and so been seen.
 
-    Any status that is not known to be final is waited on (hazard L1), and a look that
-    fails is made again, up to five minutes on end.  One that fails at the deadline is
-    no failure: the job goes on, as far as anyone knows.
+    Any status that is not known to be final is waited on (hazard L1).  A look that
+    fails is made again, up to five minutes on end; then, or when the service refuses
+    it, *give_up* is told, and the others are waited for.  A look that fails at the
+    deadline is no failure: the job goes on, as far as anyone knows.
 
     Raises:
-        ServiceError: looks failed for five minutes.
-        KreaError: what *fetch* raises beside that, at once.
+        KreaError: what concerns every look, such as a rejected token.
     """
     pending = list(job_ids)
-    failing_since: float | None = None
-    if pauses_first:
+    failing_since: dict[str, float] = {}
+    if pending and pauses_first:
         clock.sleep(min(FIRST_SECONDS, max(0.0, deadline - clock.now())))
     for delay in delays():
-        for job_id in tuple(pending):
+        for at, job_id in enumerate(tuple(pending)):
+            if at and clock.now() >= deadline:
+                return
             try:
                 job = fetch(job_id)
-            except ServiceError:
-                now = clock.now()
-                failing_since = failing_since if failing_since is not None else now
-                if now >= failing_since + TOLERANCE_SECONDS:
-                    raise
+            except (ServiceError, UsageError) as exc:
+                since = failing_since.setdefault(job_id, clock.now())
+                if _is_hopeless(exc, since=since, now=clock.now(), deadline=deadline):
+                    pending.remove(job_id)
+                    give_up(job_id, exc)
                 continue
-            failing_since = None
+            failing_since.pop(job_id, None)
             if job.is_final:
                 pending.remove(job_id)
             yield job
@@ -71,3 +74,10 @@ def poll(
         if not pending or left <= 0:
             return
         clock.sleep(min(max(delay, SPACING_SECONDS * len(pending)), left))
+
+
+def _is_hopeless(exc: KreaError, *, since: float, now: float, deadline: float) -> bool:
+    if not isinstance(exc, ServiceError):
+        return True
+    asks = exc.retry_after or 0.0
+    return now - since >= TOLERANCE_SECONDS or now + asks > deadline

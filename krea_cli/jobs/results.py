@@ -17,7 +17,7 @@ from typing import IO
 from krea_cli.api.fetch import Fetcher
 from krea_cli.api.resources import Job, SavedFile
 from krea_cli.api.retry import retry
-from krea_cli.clock import Clock
+from krea_cli.clock import Clock, within
 from krea_cli.errors import (
     DownloadError,
     LostAnswerError,
@@ -34,6 +34,7 @@ from krea_cli.jobs.targets import Naming, Target
 from krea_cli.media import PNG, RESULTS, Media, of_extension, sniff
 
 MOST_BYTES = 2 * 2**30
+CONVERT_SECONDS = 120.0
 _PASSING = (UnreachableError, LostAnswerError, ServerFaultError)
 
 
@@ -125,10 +126,25 @@ class Results:
                 hint=f"Name it *.{media.extension}, or leave out -o.",
             )
         with NewFile(target.parent) as converted:
-            pictures.convert(new.path, converted.file, wanted)
+            self._convert(new, converted, wanted)
             file = _described(converted, wanted, target, url)
             converted.publish(target, force=self._force)
         return file
+
+    def _convert(self, new: NewFile, converted: NewFile, wanted: Media) -> None:
+        """
+        In a thread that may be left behind: no encoder can be interrupted (hazard S1).
+        """
+        try:
+            within(
+                CONVERT_SECONDS,
+                lambda: pictures.convert(new.path, converted.file, wanted),
+            )
+        except TimeoutError as exc:
+            raise DownloadError(
+                f"The picture cannot be made {wanted.extension.upper()} in time.",
+                hint="Save it as it came: leave the ending to krea.",
+            ) from exc
 
     def _receive(self, url: str, new: NewFile) -> Media:
         """

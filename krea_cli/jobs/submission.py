@@ -60,31 +60,45 @@ class Submission:
         self.journal.check()
         encode(request.body(self.url_of))
 
-    def submit(self, request: Request, run: str) -> Job:
+    def submit(
+        self,
+        request: Request,
+        run: str,
+        taken: Callable[[str], object] = lambda _: None,
+    ) -> Job:
         """
-        The job that the service made of *request*; *run* ties the jobs of one call.
+        The job that the service made of *request*; *run* ties the jobs of one call, and
+        *taken* is told the job id as soon as it is known.
 
         Raises:
             UnknownSubmissionError: there may be a job, and a bill.
             KreaError: there is no job.
         """
         try:
-            return self._submit(request, self.url_of, run)
+            return self._submit(request, self.url_of, run, taken)
         except RefusedError as exc:
             # A refusal was not accepted, so this is no second order.
             if not (self.fresh_url_of and request.images and _is_url_refused(exc)):
                 raise
-            return self._submit(request, self.fresh_url_of, run)
+            return self._submit(request, self.fresh_url_of, run, taken)
 
     def _submit(
-        self, request: Request, url_of: Callable[[Image], str], run: str
+        self,
+        request: Request,
+        url_of: Callable[[Image], str],
+        run: str,
+        taken: Callable[[str], object],
     ) -> Job:
         body = encode(request.body(url_of))
+        # A signal that was lost in a callback of Python's own must not end in a bill.
+        if Interrupted.arrived is not None:
+            raise Interrupted(Interrupted.arrived)
         record = self.journal.begin(
             run, request.model.id, request.seed, request.cost_usd
         )
         try:
             job = self._send(request, body)
+            taken(job.job_id)
         except Interrupted as exc:
             exc.in_doubt = True
             with suppress(JournalError):

@@ -8,15 +8,22 @@ are cleaned before they become part of a path.
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from krea_cli.errors import UsageError
+from krea_cli.errors import StorageError, UsageError
 from krea_cli.jobs.files import check_folder, exists, unwritable
-from krea_cli.jobs.templates import FIELDS, check_fields, clean, component
+from krea_cli.jobs.templates import (
+    FIELDS,
+    check_fields,
+    clean,
+    component,
+    fields_of,
+)
 from krea_cli.media import RESULTS, WRITTEN, Media, of_extension
 
 DEFAULT = "{job_id}.{ext}"
@@ -69,7 +76,7 @@ class Target:
         results and the template has no index, it stands before the extension.
         """
         template = self.template or ""
-        if several and "{index" not in template:
+        if several and "index" not in fields_of(template):
             at = len(template) - len(Path(template).suffix)
             template = template[:at] + "-{index}" + template[at:]
         path = Path()
@@ -120,7 +127,7 @@ class Target:
         values["index"] = index
         template = self.template or ""
         extensions = {"{ext}"}
-        if "{ext}" in template:
+        if "ext" in fields_of(template):
             extensions |= {media.extension for media in RESULTS}
         for extension in sorted(extensions):
             yield self.path({**values, "ext": extension}, several=several)
@@ -135,11 +142,16 @@ class Target:
             while self.makes_folders and not folder.exists():
                 folder = folder.parent
             check_folder(folder)
-            path.lstat()
+            mode = path.lstat().st_mode
         except FileNotFoundError:
             return False
         except OSError as exc:
             raise unwritable(path, exc) from exc
+        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+            raise StorageError(
+                f"{path} is no file, and is not replaced by one.",
+                hint="Choose another name with -o.",
+            )
         return True
 
 

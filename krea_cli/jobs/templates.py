@@ -37,8 +37,7 @@ def check_fields(template: str) -> None:
         UsageError: it has a field that does not exist, or cannot be read.
     """
     try:
-        names = [name for part in Path(template).parts for name in _fields(part)]
-        unknown = [name for name in names if name not in FIELDS]
+        unknown = [name for name in fields_of(template) if name not in FIELDS]
         if not unknown:
             template.format(**dict.fromkeys(FIELDS, "x") | {"index": 1})
             return
@@ -49,6 +48,13 @@ def check_fields(template: str) -> None:
         f"The name {template} {fault}.",
         hint="Fields: " + " ".join(f"{{{field}}}" for field in FIELDS),
     )
+
+
+def fields_of(template: str) -> list[str]:
+    """
+    The names of the fields in a template that was checked.
+    """
+    return [name for part in Path(template).parts for name in _fields(part)]
 
 
 def _fields(part: str) -> list[str]:

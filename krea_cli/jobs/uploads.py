@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Asset
 from krea_cli.errors import DownloadError, InputError, JournalError, ServiceError
-from krea_cli.jobs.images import Images
+from krea_cli.jobs.images import Images, check_file
 from krea_cli.jobs.inputs import Image, LocalImage, RemoteImage
 
 if TYPE_CHECKING:
@@ -66,6 +66,12 @@ class Uploads:
         name = f"image-{len(self._urls) + 1}.{image.media.extension}"
         with image.open() as file:
             asset = self._client.upload(file, name, image.media.media_type)
+            sent = check_file(image.path, image.name).sha256
+        if sent != image.sha256:
+            raise InputError(
+                f"{image.name} was changed while it was read.",
+                hint="Run it again when nothing writes to it.",
+            )
         self._urls[image.sha256] = asset.url
         # That it is there counts for more than that it is remembered.
         with suppress(JournalError):
@@ -75,13 +81,20 @@ class Uploads:
     def _fetched(self, image: RemoteImage) -> LocalImage:
         try:
             with self._fetcher.open(image.url) as (chunks, _):
-                return self._images.keep(image.url, chunks)
+                return self._images.keep(_bare(image.url), chunks)
         except (DownloadError, ServiceError) as exc:
             raise InputError(
-                f"The service does not take {image.url}, and here it cannot be "
+                f"The service does not take {_bare(image.url)}, and here it cannot be "
                 f"fetched: {exc.message}",
                 hint="Save the image to a file, and give that with -i.",
             ) from exc
+
+
+def _bare(url: str) -> str:
+    """
+    The URL without its query, which may be a signature (hazard C12).
+    """
+    return url.partition("?")[0]
 
 
 def inline_url_of(image: Image) -> str:

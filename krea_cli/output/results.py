@@ -77,7 +77,11 @@ class JobUrls(_JobResult):
 
     @property
     def plain(self) -> list[str]:
-        return [one_line(url) for url in self.job.urls]
+        # Anything but a web address could be a command of the log that it stands in.
+        return [
+            one_line(url) if url.startswith(("https://", "http://")) else "(no URL)"
+            for url in self.job.urls
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ def test_an_answer_of_more_than_8_mib_is_refused(wire, connect, script):
     """
     However its length is told, it is not kept in memory.
     """
-    with pytest.raises(AnswerError, match="more than 8 MiB"):
+    with pytest.raises(AnswerError, match="more than 1 MiB"):
         connect(wire(script).url()).get("/jobs")
 
 

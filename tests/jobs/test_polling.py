@@ -5,7 +5,13 @@ from itertools import islice
 import pytest
 
 from krea_cli.api.resources import Job
-from krea_cli.errors import ServerFaultError, ServiceError, TokenRejectedError
+from krea_cli.errors import (
+    RateLimitError,
+    ServerFaultError,
+    ServiceError,
+    TokenRejectedError,
+    UsageError,
+)
 from krea_cli.jobs.polling import delays, poll
 
 
@@ -30,9 +36,17 @@ class Service:
 
 def run(service, time, *, deadline=10_000, **options):
     found = poll(
-        list(service.statuses), service, deadline=deadline, clock=time.clock, **options
+        list(service.statuses),
+        service,
+        deadline=deadline,
+        clock=time.clock,
+        **{"give_up": give_up} | options,
     )
     return [job.status for job in found]
+
+
+def give_up(job_id, error):
+    raise error
 
 
 def fault():
@@ -216,6 +230,34 @@ def test_the_wall_clock_may_jump(time):
     )
     service = Service(a=["processing"])
 
-    list(poll(["a"], service, deadline=10, clock=jumping))
+    list(poll(["a"], service, deadline=10, clock=jumping, give_up=give_up))
 
     assert (10, 6) == (time.elapsed, len(service.looks))
+
+
+def test_a_job_that_is_given_up_keeps_no_other_waiting(time):
+    """
+    Five minutes of faults, or a refusal, end the looks at that job alone (hazard J6).
+    """
+    given_up = []
+    service = Service(
+        a=[fault()], b=[UsageError("refused")], c=[*["queued"] * 200, "completed"]
+    )
+
+    statuses = run(service, time, give_up=lambda job_id, _: given_up.append(job_id))
+
+    assert ["b", "a"] == given_up
+    assert "completed" == statuses[-1]
+
+
+def test_a_service_that_asks_for_too_much_time_is_given_up_at_once(time):
+    """
+    What it asks for lies beyond the deadline (hazard N7).
+    """
+    busy = RateLimitError("x")
+    busy.retry_after = 1e9
+
+    with pytest.raises(RateLimitError):
+        run(Service(a=[busy]), time, deadline=20)
+
+    assert [] == time.slept

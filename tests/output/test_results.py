@@ -194,14 +194,16 @@ def test_foreign_words_do_not_make_lines_or_columns():
     """
     A URL with a line break stays one line, a status with a tab one column.
     """
-    urls = DONE.__class__(job_id=ID, status="completed", urls=("a\n::add-mask::b",))
+    urls = DONE.__class__(
+        job_id=ID, status="completed", urls=("https://a\n::add-mask::b", "::x")
+    )
     status = DONE.__class__(job_id=ID, status="do\tne\nx")
     telling = Telling()
 
     telling.output.result([JobUrls(urls)])
     telling.output.result([JobStatus(status)])
 
-    assert f"a ::add-mask::b\n{ID}\tdo ne x\n" == telling.out
+    assert f"https://a ::add-mask::b\n(no URL)\n{ID}\tdo ne x\n" == telling.out
 
 
 def test_the_summary_names_the_price_when_it_is_known():
