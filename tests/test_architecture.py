@@ -23,7 +23,8 @@ LONG_BODIES = {"commands.generate.generate"}
 # What is imported for types alone is no dependency.
 ALLOWED = {
     "__init__": set(),
-    "__main__": {"main"},
+    "__main__": {"entry"},
+    "entry": {"main"},
     "main": {"app", "errors", "output.terminal", "session", "world"},
     "app": {"__version__", "options", "session"},
     "options": {"config.duration", "session", "world"},
@@ -109,6 +110,7 @@ LATE = {
     "session": "a command pays only for what it uses",
     "connection": "as session",
     "world": "as session",
+    "entry": "a signal must find somebody before the program is loaded",
     "order": "`generate --help` needs no catalogue",
     "output.forms": "rich is not needed for a pipe",
     "sandbox.rendering": "Pillow is not needed before a picture is made",

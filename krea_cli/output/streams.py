@@ -8,6 +8,7 @@ taken out of it, whatever it came in with (hazard C13).
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from contextlib import suppress
@@ -37,9 +38,14 @@ class Stream:
 
     def hide(self, secret: str) -> None:
         import json
+        from base64 import b64encode
+        from urllib.parse import quote
 
-        # In JSON a quotation mark or a backslash in it is escaped.
-        self._secrets |= {secret, json.dumps(secret)[1:-1]}
+        # In JSON a quotation mark or a backslash in it is escaped; an error may come
+        # with the secret as it was on its way.
+        encoded = b64encode(secret.encode()).decode("ascii")
+        forms = {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), encoded}
+        self._secrets |= {re.escape(form) for form in forms}
 
     @property
     def is_terminal(self) -> bool:
@@ -62,8 +68,8 @@ class Stream:
         """
         if text == "":  # Typer tries what kind of file this is
             return
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
+        if self._secrets:
+            text = re.sub("|".join(self._secrets), "***", text, flags=re.IGNORECASE)
         if self.file is None:
             if self._may_fail:
                 return

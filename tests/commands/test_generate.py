@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import time as real_time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from service import TOKEN, answer, html, job, reset, reset_after
 
+from krea_cli.api import transport
 from krea_cli.errors import Interrupted
 from krea_cli.jobs.request import Request
+from krea_cli.sandbox.handler import SandboxHandler
 from krea_cli.session import Session
 
 ROUTE = "POST /generate/"
@@ -421,3 +426,79 @@ def test_no_download_and_a_target_contradict_each_other(logged_in, service):
 
     assert 2 == result.code
     assert [] == service.seen
+
+
+def test_one_job_for_two_requests_is_no_success(logged_in, service):
+    """
+    Two were paid for, as far as anyone knows, and there is one.
+    """
+    body = {"job_id": "a1b2c3d4", "status": "queued", "created_at": "x"}
+    service.faults[ROUTE] = [answer(200, body), answer(200, body)]
+    done = {"status": "completed", "result": {"urls": [f"{service.url}/results/x.png"]}}
+    service.faults["GET /jobs/"] = [job(**done)]
+
+    result = logged_in("generate", "a cat", "-n", "2", "-o", "a.png")
+
+    assert 6 == result.code
+    assert "gave two requests the same job a1b2c3d4" in result.err
+
+
+def test_another_job_than_asked_for_is_not_taken_for_it(logged_in, service):
+    """
+    Its picture would be somebody else's, or that of another prompt.
+    """
+    other = "00000000-0000-4000-8000-000000000000"
+    service.faults["GET /jobs/"] = [job(job_id=other, status="completed")] * 400
+
+    result = logged_in("generate", "a cat", "-o", "a.png")
+
+    assert 6 == result.code
+    assert not Path("a.png").exists()
+
+
+def test_nothing_is_submitted_after_the_time_is_up(logged_in, service, time):
+    """
+    The limit counts from the first request: what is left is not paid for.
+    """
+
+    def slow(handler):
+        time.elapsed += 30
+        SandboxHandler.handle_route(handler, "POST", handler.path)
+
+    service.faults[ROUTE] = [slow] * 9
+
+    words = ("-n", "5", "--timeout", "50s", "-o", "a/")
+    result = logged_in("generate", "a cat", *words)
+
+    assert 2 == service.bills
+    assert 8 == result.code
+    assert "2 of 5 jobs were submitted" in result.err
+
+
+def test_a_device_is_not_replaced_by_a_file(logged_in, service):
+    """
+    Not even with --force, and it is found out before anything is sent.
+    """
+    os.mkfifo("pipe.png")
+
+    result = logged_in("generate", "a cat", "-f", "-o", "pipe.png")
+
+    assert 7 == result.code
+    assert [] == service.seen
+
+
+def test_a_service_that_is_silent_is_given_up_soon(logged_in):
+    """
+    An address that never answers takes one time limit, not four (hazard N19).
+    """
+    started = real_time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+        transport.CONNECT_SECONDS, before = 0.3, transport.CONNECT_SECONDS
+        try:
+            result = logged_in("generate", "a cat", "--api-url", url)
+        finally:
+            transport.CONNECT_SECONDS = before
+
+    assert 6 == result.code
+    assert real_time.monotonic() - started < 2

@@ -360,3 +360,12 @@ def test_a_field_of_absurd_depth_is_refused(krea, depth):
     result = krea("generate", "a cat", "-p", f"image_urls:={'[' * depth}{']' * depth}")
 
     assert 2 == result.code
+
+
+@pytest.mark.parametrize("most", ["nan", "inf", "-1", "much"])
+def test_a_limit_that_limits_nothing_is_refused(logged_in, service, most):
+    """
+    What is no number of USD must not let everything through.
+    """
+    assert 2 == logged_in("generate", "a cat", "--max-cost", most).code
+    assert [] == service.seen

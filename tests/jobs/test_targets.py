@@ -346,3 +346,18 @@ def test_every_field_has_a_value():
 
     assert list(FIELDS) == list(values)
     assert "" not in values.values()
+
+
+def test_a_brace_that_is_no_field_does_not_count_as_index(tmp_path, monkeypatch):
+    """
+    Two results never share a name.
+    """
+    monkeypatch.chdir(tmp_path)
+    target = Target.parse("a{{index}}.{ext}")
+
+    paths = {
+        target.path(dict.fromkeys(FIELDS, "x") | {"index": index}, several=True)
+        for index in (1, 2)
+    }
+
+    assert 2 == len(paths)
