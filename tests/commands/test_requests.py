@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -369,3 +370,45 @@ def test_a_limit_that_limits_nothing_is_refused(logged_in, service, most):
     """
     assert 2 == logged_in("generate", "a cat", "--max-cost", most).code
     assert [] == service.seen
+
+
+@pytest.mark.parametrize(
+    ("words", "start"),
+    [
+        (("waves", "-m", "veo-3", "-o", "out.mp4"), b"ftyp"),
+        (("a chair", "-m", "trellis-2", "-o", "out.glb"), b"glTF"),
+        (("rain", "-m", "seed-audio-1.0", "-o", "out.wav"), b"RIFF"),
+        (("-m", "krea/enhance", "-i", "photo.jpg", "-o", "out.png"), b"\x89PNG"),
+        (("-m", "seedvr-2", "-i", "clip.mp4", "-o", "out.mp4"), b"ftyp"),
+    ],
+)
+def test_every_kind_of_model_gives_a_file_of_its_kind(
+    logged_in, service, inputs, words, start
+):
+    """
+    Video, 3D (the model, not its preview), sound and upscales, without a prompt where
+    the model needs none.
+    """
+    service.picture = None
+
+    result = logged_in("generate", *words)
+
+    assert (0, f"{words[-1]}\n") == (result.code, result.out), result.err
+    assert start in Path(words[-1]).read_bytes()[:12]
+
+
+def test_a_dry_run_needs_no_token_no_keyring_and_no_network(krea, photo):
+    """
+    The keyring would hang, the address would be reached: neither is tried.
+    """
+    krea.env |= {"PYTHON_KEYRING_BACKEND": "no.such.Backend"}
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        words = ("a cat", "-i", photo, "--dry-run", "--api-url", url)
+        result = krea("generate", *words)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+    assert 0 == result.code
