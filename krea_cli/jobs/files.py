@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from contextlib import suppress
 from io import BufferedRandom
 from pathlib import Path
@@ -17,6 +18,9 @@ from types import TracebackType
 from typing import Self
 
 from krea_cli.errors import StorageError, TargetExistsError
+
+_PREFIX, _SUFFIX = ".krea-", ".part"
+_STALE_SECONDS = 24 * 3600
 
 
 class NewFile:
@@ -31,7 +35,7 @@ class NewFile:
         Raises:
             StorageError: nothing can be made in *folder*.
         """
-        self.path = folder / f".krea-{secrets.token_hex(6)}.part"
+        self.path = folder / f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
         try:
             self.file = _open_new(self.path)
         except OSError as exc:
@@ -91,6 +95,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         StorageError: the folder is missing, is none, or cannot be written to.
     """
+    _sweep(folder)
     try:
         with NewFile(folder):
             pass
@@ -101,6 +106,16 @@ def check_folder(folder: Path) -> None:
             f"The folder {folder} does not exist.",
             hint=f"Make it, or let krea make it: -o {folder}/",
         ) from exc
+
+
+def _sweep(folder: Path) -> None:
+    """
+    Take away what killed runs left here a day ago or earlier (hazard F9).
+    """
+    with suppress(OSError):
+        for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+            if time.time() - part.lstat().st_mtime > _STALE_SECONDS:
+                part.unlink()
 
 
 def _open_new(path: Path) -> BufferedRandom:

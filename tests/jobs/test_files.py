@@ -303,3 +303,19 @@ def test_a_folder_that_is_none_or_cannot_be_written_to_is_refused(tmp_path):
             check_folder(folder)
 
         assert str(folder) in caught.value.message
+
+
+def test_what_killed_runs_left_is_swept_after_a_day(tmp_path):
+    """
+    Its own leftovers alone, and not those of a run that may still go on (hazard F9).
+    """
+    for name in (".krea-old.part", ".krea-new.part", ".other.part", "krea-old.part"):
+        (tmp_path / name).touch()
+        if "new" not in name:
+            os.utime(tmp_path / name, (0, 0))
+
+    check_folder(tmp_path)
+
+    assert {".krea-new.part", ".other.part", "krea-old.part"} == {
+        path.name for path in tmp_path.iterdir()
+    }
