@@ -107,16 +107,17 @@ def main() -> None:
         }
         ours = [str(Path(sys.executable).with_name("krea"))]
         theirs = [sys.executable, str(bare)]
+        token = ["--url", url, "--token", "none"]
+        dry_run = ["generate", "an owl", "--dry-run"]
         rows = {
-            "--version": (["--version"], ["--version"]),
-            "status": (
-                ["status", JOB],
-                ["status", JOB, "--url", url, "--token", "none"],
-            ),
+            "--version": ([*ours, "--version"], [*theirs, "--version"]),
+            "status": ([*ours, "status", JOB], [*theirs, "status", JOB, *token]),
+            "--dry-run": ([*ours, *dry_run], [*ours, "--version"]),
         }
-        print(f"{'':12} {'krea':>9} {'bare':>9} {'ratio':>6}")
-        for name, (mine, base) in rows.items():
-            a, b, ratio = compare(ours + mine, theirs + base, env)
+        print("krea beside a bare Typer program; --dry-run beside krea --version")
+        print(f"{'':12} {'krea':>9} {'beside':>9} {'ratio':>6}")
+        for name, (mine, other) in rows.items():
+            a, b, ratio = compare(mine, other, env)
             print(f"{name:12} {a * 1000:6.0f} ms {b * 1000:6.0f} ms {ratio:6.2f}")
 
 
