@@ -19,7 +19,7 @@ from krea_cli.errors import (
 )
 from krea_cli.jobs import defaults
 from krea_cli.jobs.fields import Fields, Param
-from krea_cli.jobs.inputs import LocalImage
+from krea_cli.jobs.inputs import Image, LocalImage, named_url_of
 from krea_cli.jobs.request import Request
 from krea_cli.output.results import DryRun
 from krea_cli.session import Session
@@ -114,8 +114,6 @@ def dry_run(session: Session, order: Order, count: int) -> DryRun:
     """
     What would be sent, with the names of files where their URLs would stand.
     """
-    from krea_cli.jobs.uploads import named_url_of
-
     # The sandbox is not started for this, so it has no port yet.
     base = "http://127.0.0.1" if session.settings.sandbox else session.settings.api_url
     request, cost = order.request, order.request.cost_usd
@@ -154,7 +152,12 @@ def _model(session: Session, words: Words) -> Model:
 
 
 def _fields(session: Session, model: Model, words: Words, prompt: str | None) -> Fields:
-    fields = Fields(model, read=session.images.read, warn=session.out.warn)
+
+    def read(argument: str) -> Image:
+        # What reads images is loaded with the first of them.
+        return session.images.read(argument)
+
+    fields = Fields(model, read=read, warn=session.out.warn)
     if words.params_file is not None:
         fields.fill(read_params(session, words.params_file))
     given = [Param.parse(param) for param in words.params]
@@ -162,7 +165,7 @@ def _fields(session: Session, model: Model, words: Words, prompt: str | None) ->
         given.insert(0, Param("prompt", prompt, is_json=False, source="PROMPT"))
     fields.add(given)
     fields.add_options(words.options)
-    images = [session.images.read(image) for image in words.images]
+    images = [read(image) for image in words.images]
     fields.add_images(images, words.options.get("strength"))
     return fields
 

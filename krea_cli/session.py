@@ -150,8 +150,8 @@ class Session(Connection):
         """
         The way to the service for paid requests; images go *inline* or are uploaded.
         """
+        from krea_cli.jobs.inputs import inline_url_of
         from krea_cli.jobs.submission import Submission
-        from krea_cli.jobs.uploads import inline_url_of
 
         return Submission(
             self.client,

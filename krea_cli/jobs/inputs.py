@@ -60,3 +60,17 @@ class RemoteImage:
 
 
 Image = LocalImage | RemoteImage
+
+
+def inline_url_of(image: Image) -> str:
+    """
+    A local image as a data URI, in the request itself.
+    """
+    return image.url if isinstance(image, RemoteImage) else image.data_uri()
+
+
+def named_url_of(image: Image) -> str:
+    """
+    What stands for an image in a request that is only shown.
+    """
+    return image.url if isinstance(image, RemoteImage) else f"(upload of {image.name})"

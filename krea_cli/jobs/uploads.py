@@ -95,17 +95,3 @@ def _bare(url: str) -> str:
     The URL without its query, which may be a signature (hazard C12).
     """
     return url.partition("?")[0]
-
-
-def inline_url_of(image: Image) -> str:
-    """
-    A local image as a data URI, in the request itself.
-    """
-    return image.url if isinstance(image, RemoteImage) else image.data_uri()
-
-
-def named_url_of(image: Image) -> str:
-    """
-    What stands for an image in a request that is only shown.
-    """
-    return image.url if isinstance(image, RemoteImage) else f"(upload of {image.name})"
