@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
-    AnswerError,
     DownloadError,
     ExitCode,
     KreaError,
     ServiceError,
     StillRunningError,
+    UnknownSubmissionError,
     UsageError,
 )
 from krea_cli.jobs import outcome
@@ -75,8 +75,9 @@ def _too_late(sent: int, count: int) -> KreaError:
 
 
 def _told_twice(job: Job) -> KreaError:
-    return AnswerError(
-        f"The service gave two requests the same job {job.job_id}.",
+    return UnknownSubmissionError(
+        f"The service gave two requests the same job {job.job_id}: it is unknown "
+        "whether there is another, and it may be billed.",
         hint="Look at your jobs on krea.ai before you run this again.",
     )
 

@@ -63,7 +63,10 @@ def read_params(session: Session, file: str) -> dict[str, Any]:
     """
     if file == "-":
         text = _read(
-            "--params", lambda: session.claim_stdin("the fields of --params").read()
+            "--params",
+            lambda: session.claim_stdin("the fields of --params").read(
+                MOST_CHARACTERS + 1
+            ),
         )
     else:
         text = _read(file, lambda: _beginning(Path(file)))

@@ -439,7 +439,7 @@ def test_one_job_for_two_requests_is_no_success(logged_in, service):
 
     result = logged_in("generate", "a cat", "-n", "2", "-o", "a.png")
 
-    assert 6 == result.code
+    assert 11 == result.code
     assert "gave two requests the same job a1b2c3d4" in result.err
 
 

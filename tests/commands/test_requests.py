@@ -412,3 +412,16 @@ def test_a_dry_run_needs_no_token_no_keyring_and_no_network(krea, photo):
             server.accept()
 
     assert 0 == result.code
+
+
+@pytest.mark.parametrize("words", [("-",), ("--params", "-")])
+def test_standard_input_without_end_is_refused(krea, words):
+    """
+    A million characters are enough for any prompt and any fields.
+    """
+    krea.stdin = b" " * 2_000_000
+
+    result = krea("generate", *words)
+
+    assert 2 == result.code
+    assert "more than 1000000 characters" in result.err
