@@ -25,6 +25,7 @@ from krea_cli.clock import within
 from krea_cli.errors import (
     AnswerError,
     ConfigError,
+    KreaError,
     LostAnswerError,
     UnreachableError,
 )
@@ -143,9 +144,18 @@ class Transport:
         with _translated(self.host):
             request = client.build_request(method, self._url + path, **body)
             with self._logged(request) as log:
-                answer = within(seconds, lambda: self._read(client, request))
+                answer = within(seconds, lambda: self._send(client, request))
                 log.append(str(answer.status))
             return answer
+
+    def _send(self, client: httpx.Client, request: httpx.Request) -> Answer:
+        try:
+            return self._read(client, request)
+        except (KreaError, httpx.HTTPError, httpx.StreamError):
+            raise
+        except Exception as exc:
+            # Of the libraries below (hazard N4); a part may have been sent.
+            raise _lost(self.host, exc) from exc
 
     def _read(self, client: httpx.Client, request: httpx.Request) -> Answer:
         is_spec = request.url.path.endswith("/openapi.json")
@@ -254,9 +264,11 @@ def _translated(host: str) -> Iterator[None]:
     except (httpx.InvalidURL, UnicodeError) as exc:
         raise AnswerError(f"{host} is no address that can be used: {exc}") from exc
     except (httpx.HTTPError, httpx.StreamError) as exc:
-        raise LostAnswerError(
-            f"The connection to {host} broke: {_reason(exc)}."
-        ) from exc
+        raise _lost(host, exc) from exc
+
+
+def _lost(host: str, exc: Exception) -> LostAnswerError:
+    return LostAnswerError(f"The connection to {host} broke: {_reason(exc)}.")
 
 
 def _reason(exc: Exception) -> str:

@@ -65,13 +65,13 @@ class Uploads:
         # The name is neutral: that of a file may say more than its owner wants (N15).
         name = f"image-{len(self._urls) + 1}.{image.media.extension}"
         with image.open() as file:
-            asset = self._client.upload(file, name, image.media.media_type)
-            sent = check_file(image.path, image.name).sha256
-        if sent != image.sha256:
-            raise InputError(
-                f"{image.name} was changed while it was read.",
-                hint="Run it again when nothing writes to it.",
-            )
+            try:
+                asset = self._client.upload(file, name, image.media.media_type)
+            except ServiceError:
+                # A file that grows breaks the connection by itself.
+                _check_unchanged(image)
+                raise
+            _check_unchanged(image)
         self._urls[image.sha256] = asset.url
         # That it is there counts for more than that it is remembered.
         with suppress(JournalError):
@@ -88,6 +88,14 @@ class Uploads:
                 f"fetched: {exc.message}",
                 hint="Save the image to a file, and give that with -i.",
             ) from exc
+
+
+def _check_unchanged(image: LocalImage) -> None:
+    if check_file(image.path, image.name).sha256 != image.sha256:
+        raise InputError(
+            f"{image.name} was changed while it was read.",
+            hint="Run it again when nothing writes to it.",
+        )
 
 
 def _bare(url: str) -> str:

@@ -194,6 +194,28 @@ def test_nobody_listening_is_unreachable(wire, connect):
         connect(url).post_json("/generate/x", b"{}", {})
 
 
+class Growing(io.BytesIO):
+    """
+    A file that gets longer once its length is known.
+    """
+
+    def read(self, size=-1):
+        chunk = super().read(size)
+        self.write(b"more")
+        self.seek(-4, io.SEEK_CUR)
+        return chunk
+
+
+def test_a_file_that_grows_on_its_way_is_a_lost_answer(wire, connect):
+    """
+    What the library below raises for it is none of httpx's own errors (hazard N4).
+    """
+    server = wire(answer(b"{}"))
+
+    with pytest.raises(LostAnswerError, match="broke"):
+        connect(server.url()).post_file("/assets", "a", Growing(b"a" * 99), "image/png")
+
+
 @pytest.mark.parametrize("head", [b"", HEAD, HEAD + b"Content-Length: 9999\r\n\r\n"])
 def test_an_answer_that_trickles_is_given_up(wire, connect, head):
     """
