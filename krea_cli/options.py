@@ -49,6 +49,10 @@ Output = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", "-f", help="Overwrite what has the name.")
 ]
+CancelOnInterrupt = Annotated[
+    bool,
+    typer.Option("--cancel-on-interrupt", help="Ctrl-C also cancels the jobs."),
+]
 Timeout = Annotated[
     float | None,
     typer.Option(
