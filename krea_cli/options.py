@@ -49,6 +49,13 @@ Output = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", "-f", help="Overwrite what has the name.")
 ]
+KeepMetadata = Annotated[
+    bool,
+    typer.Option("--keep-metadata", help="Send images with place, time and camera."),
+]
+Fit = Annotated[
+    bool, typer.Option("--fit", help="Scale down images that are too large to send.")
+]
 Timeout = Annotated[
     float | None,
     typer.Option(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from krea_cli.connection import Connection
 from krea_cli.errors import StorageError, UsageError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from krea_cli.api.resources import Job
     from krea_cli.catalogue.lookup import Catalogue
     from krea_cli.jobs.images import Images
+    from krea_cli.jobs.inputs import LocalImage
     from krea_cli.jobs.journal import Journal
     from krea_cli.jobs.results import Results
     from krea_cli.jobs.submission import Submission
@@ -38,6 +39,10 @@ class Session(Connection):
     """
     Everything that a command reaches beside its own arguments.
     """
+
+    # How local images are sent: with their metadata, and scaled down when too large.
+    keeps_metadata = False
+    fits_images = False
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -64,10 +69,29 @@ class Session(Connection):
         from krea_cli.jobs.images import Images
 
         images = Images(
-            lambda: self.claim_stdin("an image").buffer, allows_loopback=self.is_local
+            lambda: self.claim_stdin("an image").buffer,
+            allows_loopback=self.is_local,
+            keeps_metadata=self.keeps_metadata,
+            fit=self._fit if self.fits_images else None,
         )
         self._closing.append(images.close)
         return images
+
+    def _fit(self, image: LocalImage, target: IO[bytes]) -> None:
+        from krea_cli.jobs import limits, pictures
+
+        width, height = pictures.fit(
+            image.path,
+            target,
+            image.media,
+            most_side=limits.MOST_SIDE,
+            most_bytes=limits.MOST_BYTES,
+        )
+        megabytes = target.tell() / 1e6
+        self.out.note(
+            f"{image.name} is sent scaled down: {width} x {height} pixels, "
+            f"{megabytes:.1f} MB."
+        )
 
     def deadline(self, timeout: float | None, *, kinds: Iterable[str] = ()) -> float:
         """

@@ -122,6 +122,8 @@ def generate(
     inline: Annotated[
         bool, typer.Option("--inline", help="Send images in the request itself.")
     ] = False,
+    keep_metadata: options.KeepMetadata = False,
+    fit: options.Fit = False,
     webhook: Annotated[
         str | None,
         typer.Option("--webhook", metavar="URL", help="Told when a job is final."),
@@ -133,6 +135,7 @@ def generate(
 
     Example: krea generate "a watercolour" -i photo.jpg -o out.png
     """
+    session.keeps_metadata, session.fits_images = keep_metadata, fit
     words = Words(
         model=model,
         prompt=prompt,

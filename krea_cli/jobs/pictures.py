@@ -5,6 +5,7 @@ Pictures read and converted.  One of the homes of Pillow.
 from __future__ import annotations
 
 import io
+import math
 import struct
 import warnings
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ _FORMATS = {
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
 # What 8192 x 8192 takes in memory is bearable; more is not worth the risk (P6).
 MOST_PIXELS = 2**26
+_FITTED_QUALITY, _MOST_TRIES = 95, 6
 # Pillow reads a WebP or an AVIF whole before it knows how large the picture is.
 _HEADER_BYTES = 32 * 2**20
 
@@ -99,6 +101,54 @@ def convert(source: Path, target: IO[bytes], media: Media) -> None:
             f"The picture cannot be written as {media.extension.upper()}: {reason}.",
             hint="Choose another place or another kind of file with -o.",
         ) from exc
+
+
+def fit(
+    source: Path, target: IO[bytes], media: Media, *, most_side: int, most_bytes: int
+) -> tuple[int, int]:
+    """
+    Write the picture at *source* to *target*, of the same kind *media*, scaled down
+    until neither a side nor the file is too large; its width and height then.  Colour
+    profile and EXIF stay.
+
+    Raises:
+        DownloadError: *source* is no picture that can be decoded, or scaled.
+        StorageError: it cannot be written.
+    """
+    with _opened(source) as picture:
+        width, height = picture.size
+        if width * height > MOST_PIXELS:
+            raise DownloadError(f"It has {width} x {height} pixels, which is too many.")
+        # A JPEG may hold other pictures, which are no animation.
+        if media != JPEG and getattr(picture, "is_animated", False):
+            raise DownloadError("It is an animation.")
+        picture.load()
+        whole = _smooth(picture)
+        kept = {key: picture.info.get(key) or b"" for key in ("icc_profile", "exif")}
+    scale = min(1.0, most_side / max(width, height))
+    for _ in range(_MOST_TRIES):
+        size = max(1, int(width * scale)), max(1, int(height * scale))
+        shown = whole if scale == 1 else whole.resize(size, Image.Resampling.LANCZOS)
+        encoded = io.BytesIO()
+        try:
+            shown.save(encoded, _FORMATS[media], quality=_FITTED_QUALITY, **kept)
+        except (OSError, ValueError) as exc:
+            raise StorageError(f"It cannot be written: {exc}.") from exc
+        if encoded.tell() <= most_bytes:
+            target.write(encoded.getbuffer())
+            return size
+        scale *= 0.95 * math.sqrt(most_bytes / encoded.tell())
+    raise DownloadError("It stays too large.")
+
+
+def _smooth(picture: Image.Image) -> Image.Image:
+    """
+    The picture in colours between which there are others.
+    """
+    mode = {"1": "L", "P": "RGB"}.get(picture.mode, picture.mode)
+    if picture.has_transparency_data:
+        mode = "RGBA"
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _flattened(picture: Image.Image) -> Image.Image:
