@@ -8,7 +8,7 @@ import io
 import math
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -128,17 +128,28 @@ def fit(
     scale = min(1.0, most_side / max(width, height))
     for _ in range(_MOST_TRIES):
         size = max(1, int(width * scale)), max(1, int(height * scale))
-        shown = whole if scale == 1 else whole.resize(size, Image.Resampling.LANCZOS)
-        encoded = io.BytesIO()
-        try:
-            shown.save(encoded, _FORMATS[media], quality=_FITTED_QUALITY, **kept)
-        except (OSError, ValueError) as exc:
-            raise StorageError(f"It cannot be written: {exc}.") from exc
-        if encoded.tell() <= most_bytes:
-            target.write(encoded.getbuffer())
+        encoded = _encoded(whole, size, media, kept)
+        if len(encoded) <= most_bytes:
+            target.write(encoded)
             return size
-        scale *= 0.95 * math.sqrt(most_bytes / encoded.tell())
+        scale *= 0.95 * math.sqrt(most_bytes / len(encoded))
+        # Each of these may take as much memory as is bearable.
+        del encoded
     raise DownloadError("It stays too large.")
+
+
+def _encoded(
+    whole: Image.Image, size: tuple[int, int], media: Media, kept: Mapping[str, bytes]
+) -> memoryview:
+    shown = whole
+    if size != whole.size:
+        shown = whole.resize(size, Image.Resampling.LANCZOS)
+    encoded = io.BytesIO()
+    try:
+        shown.save(encoded, _FORMATS[media], quality=_FITTED_QUALITY, **kept)
+    except (OSError, ValueError) as exc:
+        raise StorageError(f"It cannot be written: {exc}.") from exc
+    return encoded.getbuffer()
 
 
 def _smooth(picture: Image.Image) -> Image.Image:
@@ -172,4 +183,5 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except DownloadError:
         raise
     except Exception as exc:  # whatever a decoder may raise
-        raise DownloadError(f"The picture cannot be decoded: {exc}.") from exc
+        reason = str(exc).rstrip(".")
+        raise DownloadError(f"The picture cannot be decoded: {reason}.") from exc

@@ -15,7 +15,7 @@ from krea_cli.jobs.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
 # Beside the critical chunks: transparency, colours, density, and animation.
 _KEPT = frozenset(
     b"tRNS gAMA cHRM sRGB iCCP cICP mDCV mDCv cLLI cLLi sBIT bKGD hIST pHYs"
-    b" acTL fcTL".split()
+    b" acTL fcTL fdAT".split()
 )
 _MOST_EXIF = 1 << 16
 
