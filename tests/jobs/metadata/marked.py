@@ -137,6 +137,19 @@ def heic():
     return whole.replace(b"ftypavif", b"ftypheic", 1)
 
 
+def small_heic():
+    """
+    Its EXIF lies among small items, beside their table.
+    """
+    small = exif() + WORD
+    entry = box(b"infe", struct.pack(">IHH4sx", 2 << 24, 1, 0, b"Exif"))
+    place = struct.pack(">IHHHHHHII", 1 << 24, 0x4400, 1, 1, 1, 0, 1, 0, len(small))
+    kinds = box(b"iinf", struct.pack(">IH", 0, 1) + entry)
+    items = kinds + box(b"iloc", place) + box(b"idat", small)
+    head = box(b"ftyp", b"heic\0\0\0\0mif1heic")
+    return head + box(b"meta", bytes(4) + items)
+
+
 def movie(brand=b"isom"):
     """
     With a place as phones write it, an author, and what another program left.
@@ -145,7 +158,11 @@ def movie(brand=b"isom"):
     at = whole.index(b"moov") - 4
     place = box(b"\xa9xyz", b"\0\x12\x15\xc7+59.3294+018.0686/" + WORD)
     keys = box(b"meta", box(b"ilst", WORD))
-    moov = box(b"moov", whole[at + 8 :] + box(b"udta", place) + keys)
+    track = whole.index(b"trak") - 4
+    end = track + int.from_bytes(whole[track : track + 4])
+    trak = box(b"trak", whole[track + 8 : end] + box(b"udta", box(b"name", WORD)))
+    others = whole[at + 8 : track] + whole[end:]
+    moov = box(b"moov", others + trak + box(b"udta", place) + keys)
     return whole[:at] + moov + box(b"free", WORD) + box(b"uuid", bytes(16) + WORD)
 
 
