@@ -49,13 +49,6 @@ Output = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", "-f", help="Overwrite what has the name.")
 ]
-KeepMetadata = Annotated[
-    bool,
-    typer.Option("--keep-metadata", help="Send images with place, time and camera."),
-]
-Fit = Annotated[
-    bool, typer.Option("--fit", help="Scale down images that are too large to send.")
-]
 Timeout = Annotated[
     float | None,
     typer.Option(
@@ -65,6 +58,13 @@ Timeout = Annotated[
         help="Wait at most so long: 90, 90s, 10m, 1h.",
         show_default=False,
     ),
+]
+KeepMetadata = Annotated[
+    bool,
+    typer.Option("--keep-metadata", help="Send images with place, time and camera."),
+]
+Fit = Annotated[
+    bool, typer.Option("--fit", help="Scale down images that are too large to send.")
 ]
 
 _EVERYWHERE = {

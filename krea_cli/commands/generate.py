@@ -135,7 +135,6 @@ def generate(
 
     Example: krea generate "a watercolour" -i photo.jpg -o out.png
     """
-    session.keeps_metadata, session.fits_images = keep_metadata, fit
     words = Words(
         model=model,
         prompt=prompt,
@@ -156,6 +155,7 @@ def generate(
         webhook=webhook,
         validates=not no_validate,
     )
+    session.keeps_metadata, session.fits_images = keep_metadata, fit
     if no_download and output is not None:
         raise UsageError("--no-download saves nothing, so there is nothing for -o.")
     taken = order.take(session, words)
