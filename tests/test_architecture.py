@@ -97,7 +97,7 @@ ALLOWED = {
     "jobs.upload_memory": {"jobs.database", "jobs.records"},
     "jobs.database": {"errors", "jobs.schema", "signals"},
     "jobs.schema": set(),
-    "jobs.records": {"api.client", "api.resources"},
+    "jobs.records": {"api.resources", "api.wire"},
     "api": {"api", "clock", "errors"},
     "api.resources": set(),
     "catalogue": {"catalogue", "errors"},
@@ -147,7 +147,6 @@ LATE = {
     "world": "as session",
     "entry": "a signal must find somebody before the program is loaded",
     "order": "`generate --help` needs no catalogue",
-    "jobs.records": "to look back needs no httpx",
     "output.forms": "rich is not needed for a pipe",
     "sandbox.rendering": "Pillow is not needed before a picture is made",
 }

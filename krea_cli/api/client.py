@@ -4,7 +4,6 @@ One method for each endpoint: arguments in, resources out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC
@@ -24,7 +23,6 @@ from krea_cli.errors import (
     TokenRejectedError,
     UnknownJobError,
     UnreachableError,
-    UsageError,
 )
 
 # What a request gets at least, however near its deadline is.
@@ -212,21 +210,3 @@ def _ahead(date: str | None, wall: float) -> float:
         return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp() - wall
     except (ValueError, TypeError, OverflowError):
         return 0.0
-
-
-def encode(body: Mapping[str, Any]) -> bytes:
-    """
-    The request body as it is sent: serialised once, so that it can be hashed.
-
-    Raises:
-        UsageError: it has text that is no Unicode, or numbers that JSON has not.
-    """
-    try:
-        text = json.dumps(
-            body, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        )
-        return text.encode()
-    except UnicodeEncodeError as exc:
-        raise UsageError("The request has text that is no valid UTF-8.") from exc
-    except (ValueError, RecursionError) as exc:
-        raise UsageError(f"The request cannot be written as JSON: {exc}.") from exc

@@ -1,11 +1,15 @@
 """
-What comes back over the wire, as values.
+What goes over the wire as bytes, and what comes back as values.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from krea_cli.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +33,21 @@ class Stream:
     headers: Mapping[str, str]
     chunks: Iterator[bytes]
     peer: str
+
+
+def encode(body: Mapping[str, Any]) -> bytes:
+    """
+    The request body as it is sent: serialised once, so that it can be hashed.
+
+    Raises:
+        UsageError: it has text that is no Unicode, or numbers that JSON has not.
+    """
+    try:
+        text = json.dumps(
+            body, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+        return text.encode()
+    except UnicodeEncodeError as exc:
+        raise UsageError("The request has text that is no valid UTF-8.") from exc
+    except (ValueError, RecursionError) as exc:
+        raise UsageError(f"The request cannot be written as JSON: {exc}.") from exc

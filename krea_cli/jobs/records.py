@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from krea_cli.api.resources import SavedFile
+from krea_cli.api.wire import encode
 
 STATES = ("intended", "unknown", "submitted", "completed", "failed", "cancelled")
 # No request is on its way for longer, whatever its process says (hazard J10).
@@ -118,8 +119,6 @@ class Record:
         Whether the kept request is the one that was sent, so that it can be sent again
         byte by byte (hazard B5).
         """
-        from krea_cli.api.client import encode
-
         kept = _sha256(encode(self.request["body"]), self.request["webhook"])
         return kept == self.request_sha256
 

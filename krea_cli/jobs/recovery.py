@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from krea_cli.api.client import Client, encode
+from krea_cli.api.client import Client
 from krea_cli.api.resources import Job
+from krea_cli.api.wire import encode
 from krea_cli.clock import Clock
 from krea_cli.errors import ServiceError, UsageError
 from krea_cli.jobs.history import History

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from krea_cli.api.client import encode
 from krea_cli.api.resources import Job
+from krea_cli.api.wire import encode
 from krea_cli.errors import RefusedError
 from krea_cli.jobs.inputs import Image
 from krea_cli.jobs.paid import Paid, Post

@@ -7,7 +7,8 @@ import pytest
 from api.wire import answer, closing, resetting
 
 from krea_cli.api import client as client_module
-from krea_cli.api.client import Client, encode
+from krea_cli.api.client import Client
+from krea_cli.api.wire import encode
 from krea_cli.errors import (
     AnswerError,
     LostAnswerError,

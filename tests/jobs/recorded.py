@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 
-from krea_cli.api.client import encode
+from krea_cli.api.wire import encode
 from krea_cli.jobs.records import Record
 
 NOW = 1_790_000_000.0

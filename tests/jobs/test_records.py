@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jobs.recorded import NOW, record
 
-from krea_cli.api.client import encode
 from krea_cli.api.resources import SavedFile
+from krea_cli.api.wire import encode
 from krea_cli.jobs.records import Record, without_secrets
 
 CONTENT = b"\x89PNG canary"
