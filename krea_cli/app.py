@@ -24,6 +24,7 @@ COMMANDS = {
     "wait": "Wait until jobs are final; with -o, save their results.",
     "download": "Save the results of completed jobs.",
     "models": "Look at the models, and fetch the newest list.",
+    "show": "Show pictures in the terminal.",
     "upload": "Upload files and tell their URLs; it costs nothing.",
     "auth": "Log in to the Krea API, and out.",
     "config": "Look at the settings, and change them.",

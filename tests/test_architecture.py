@@ -46,6 +46,7 @@ ALLOWED = {
         "output.model_results",
         "output.results",
         "session",
+        "showing",
     },
     "collection": {
         "api.resources",
@@ -65,6 +66,14 @@ ALLOWED = {
         "session",
     },
     "words": {"errors", "session"},
+    "showing": {
+        "api.resources",
+        "errors",
+        "jobs.pictures",
+        "output.preview",
+        "output.terminal",
+        "session",
+    },
     # The one place that reaches everything.
     "session": {"api", "catalogue", "config", "connection", "errors", "jobs"},
     "connection": {"__version__", "api", "config", "sandbox.server", "world"},
@@ -97,9 +106,19 @@ HOMES = {
     "httpx": {"api.transport"},
     "keyring": {"config.credentials"},
     "platformdirs": {"config.paths"},
-    "rich": {"output.screen", "output.views", "output.views_models"},
+    "rich": {
+        "output.preview",
+        "output.screen",
+        "output.views",
+        "output.views_models",
+    },
     "typer": {"app", "options", "commands"},
-    "PIL": {"jobs.pictures", "sandbox.renderer"},
+    "PIL": {
+        "jobs.pictures",
+        "output.graphics",
+        "output.preview",
+        "sandbox.renderer",
+    },
     # Of Python, and as slow.
     "sqlite3": {"jobs.journal"},
     "asyncio": set(),
@@ -112,6 +131,7 @@ LATE = {
     "world": "as session",
     "entry": "a signal must find somebody before the program is loaded",
     "order": "`generate --help` needs no catalogue",
+    "showing": "Pillow is not needed where nothing is shown",
     "output.forms": "rich is not needed for a pipe",
     "sandbox.rendering": "Pillow is not needed before a picture is made",
 }
@@ -271,6 +291,7 @@ def test_nobody_prints_or_exits_but_who_should():
     }
 
     assert {
+        ("console.print", "output.preview"),
         ("self._console.print", "output.screen"),
         ("sys.exit", "main"),
     } == found

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from krea_cli import options
+from functools import partial
+
+from krea_cli import options, showing
 from krea_cli.collection import Collection, look
 from krea_cli.output.results import JobSaved
 from krea_cli.session import Session
@@ -15,6 +17,7 @@ def download(
     jobs: options.Jobs = None,
     output: options.Output = None,
     force: options.Force = False,
+    preview: options.Preview = None,
 ) -> None:
     """
     Save the results of completed jobs.
@@ -29,4 +32,4 @@ def download(
     found = Collection(session, *look(session, job_ids), output=output)
     found.save(target, lambda job: session.naming(job.model, job.seed), force=force)
 
-    found.tell(JobSaved)
+    found.tell(JobSaved, preview=partial(showing.preview, session, wanted=preview))

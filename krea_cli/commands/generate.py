@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from krea_cli import options, order
+from krea_cli import options, order, showing
 from krea_cli.collection import Collection, submit
 from krea_cli.errors import UsageError
 from krea_cli.output.results import JobAccepted, JobSaved, JobUrls
@@ -127,6 +128,7 @@ def generate(
         typer.Option("--webhook", metavar="URL", help="Told when a job is final."),
     ] = None,
     force: options.Force = False,
+    preview: options.Preview = None,
 ) -> None:
     """
     Generate or edit, wait, and save the result.
@@ -182,4 +184,5 @@ def generate(
         made.save(target, lambda _: order.naming(session, taken), force=force)
 
     result = JobSaved if target else JobUrls if wait else JobAccepted
-    made.tell(result, waits=wait)
+    shown = partial(showing.preview, session, wanted=preview, before=taken.local_source)
+    made.tell(result, waits=wait, preview=shown if target else None)

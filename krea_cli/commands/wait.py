@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from krea_cli import options
+from functools import partial
+
+from krea_cli import options, showing
 from krea_cli.collection import Collection, look
 from krea_cli.output.results import JobSaved, JobStatus
 from krea_cli.session import Session
@@ -16,6 +18,7 @@ def wait(
     output: options.Output = None,
     timeout: options.Timeout = None,
     force: options.Force = False,
+    preview: options.Preview = None,
 ) -> None:
     """
     Wait until jobs are final; with -o, save their results.
@@ -33,4 +36,5 @@ def wait(
     if target:
         found.save(target, lambda job: session.naming(job.model, job.seed), force=force)
 
-    found.tell(JobSaved if target else JobStatus)
+    shown = partial(showing.preview, session, wanted=preview) if target else None
+    found.tell(JobSaved if target else JobStatus, preview=shown)
