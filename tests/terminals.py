@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+PATIENCE_SECONDS = 15
 QUESTION = b"\x1b[16t\x1b[c"
 WITH_SIXEL, WITHOUT = b"\x1b[?62;4;22c", b"\x1b[?62;22c"
 # Makes the terminal that of the process, as a login does.
@@ -66,10 +67,12 @@ def run(argv, *, env, size=(80, 30), cell=(0, 0), answer=WITHOUT, typed=b""):
 
 
 def _talk(ours, process, answer):
-    output, asked = b"", False
+    output, asked, end = b"", False, time.monotonic() + PATIENCE_SECONDS
     while process.poll() is None or select.select([ours], [], [], 0)[0]:
         if select.select([ours], [], [], 0.02)[0]:
             output += os.read(ours, 1 << 16)
+        if time.monotonic() > end:
+            process.kill()
         if QUESTION in output and not asked:
             asked = True
             os.write(ours, answer)

@@ -79,6 +79,10 @@ def test_sixel_has_few_colours_as_they_are():
 
 def test_sixel_repeats_instead_of_writing_again():
     """
-    A thousand equal pixels are one run.
+    A thousand equal pixels are one run, and none follows the last one of a colour.
     """
+    dot = Image.new("RGBA", (1000, 6))
+    dot.putpixel((0, 0), (255, 0, 0, 255))
+
+    assert "?" not in graphics.sixel(dot)
     assert len(graphics.sixel(Image.new("RGBA", (1000, 6), "teal"))) < 100

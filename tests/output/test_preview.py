@@ -109,11 +109,13 @@ def test_a_pair_needs_thirty_columns_each(window, columns, fits):
     assert fits == screen.fits_pair
 
 
-def test_without_true_colours_there_are_256(window):
+def test_without_true_colours_there_are_256(window, monkeypatch):
     """
     Every terminal has them, also one that says nothing of it; NO_COLOR is for words.
     """
-    written = draw((10, 10), env={"NO_COLOR": "1"})
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    written = draw((10, 10), env={})
 
     assert "\x1b[38;5;" in written
     assert "38;2" not in written
