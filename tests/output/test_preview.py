@@ -45,7 +45,7 @@ def draw(*sizes, env=TRUE):
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
-@pytest.mark.parametrize("size", [(1600, 900), (900, 1600), (3000, 40), (40, 3000)])
+@pytest.mark.parametrize("size", [(1600, 900), (40, 3000)])
 def test_a_picture_fits_the_terminal(window, columns, size):
     """
     As wide as it is, but never more than 40 rows, whatever draws it.
