@@ -23,11 +23,14 @@ COMMANDS = {
     "status": "Show where jobs are.",
     "wait": "Wait until jobs are final; with -o, save their results.",
     "download": "Save the results of completed jobs.",
+    "cancel": "Cancel jobs that have not ended; those are not billed.",
+    "jobs": "Look at what was paid for, and settle what is in doubt.",
     "models": "Look at the models, and fetch the newest list.",
     "show": "Show pictures in the terminal.",
     "upload": "Upload files and tell their URLs; it costs nothing.",
     "auth": "Log in to the Krea API, and out.",
     "config": "Look at the settings, and change them.",
+    "sandbox": "Serve the sandbox to other programs, and empty it.",
 }
 
 

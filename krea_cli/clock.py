@@ -9,7 +9,10 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+from krea_cli import signals
+
 T = TypeVar("T")
+_GLANCE_SECONDS = 0.05
 
 
 class Clock(NamedTuple):
@@ -31,6 +34,8 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     server, a peer that sends a byte a minute) holds up neither Ctrl-C nor the end of
     the program (hazards C1, N1, S1).
 
+    A signal that is held back leaves it 0.4 s more.
+
     Raises:
         TimeoutError: the time was up; whether the work still happens is not known.
     """
@@ -45,9 +50,19 @@ def within(seconds: float, work: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(seconds)
+    _join(thread, seconds)
     if failures:
         raise failures[0]
     if not results:
         raise TimeoutError
     return results[0]
+
+
+def _join(thread: threading.Thread, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while thread.is_alive():
+        left = min(until - time.monotonic(), signals.patience())
+        if left <= 0:
+            return
+        # A signal that is held back does not end the waiting by itself.
+        thread.join(min(left, _GLANCE_SECONDS) if signals.is_held() else left)

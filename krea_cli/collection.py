@@ -1,5 +1,5 @@
 """
-What becomes of jobs: they are submitted, waited for, saved and told.
+What becomes of jobs: they are waited for, saved and told.
 
 What goes wrong with one job does not stop the others; it is kept as an error until all
 is told.
@@ -7,7 +7,6 @@ is told.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,98 +18,20 @@ from krea_cli.errors import (
     KreaError,
     ServiceError,
     StillRunningError,
-    UnknownSubmissionError,
-    UsageError,
 )
 from krea_cli.jobs import outcome
 from krea_cli.jobs.polling import poll
+from krea_cli.one_by_one import with_next_look
 from krea_cli.output.results import Result
 from krea_cli.session import Session
 
 if TYPE_CHECKING:
-    from krea_cli.jobs.request import Request
     from krea_cli.jobs.targets import Naming, Target
 
-
-def submit(
-    session: Session,
-    request: Request,
-    *,
-    count: int,
-    timeout: float | None,
-    inline: bool,
-) -> tuple[list[Job], list[KreaError], float]:
-    """
-    Send the request *count* times: the jobs, what went wrong, and the deadline.
-
-    The first error ends it, as the next request would meet it, too (hazard B9); the
-    jobs until then are kept.
-    """
-    submission = session.submission(inline=inline)
-    with session.out.progress() as progress:
-        progress.doing("preparing")
-        submission.prepare(request)
-        deadline = session.deadline(timeout, kinds=[request.model.kind])
-        progress.doing("submitting")
-        run, jobs = str(uuid.uuid4()), list[Job]()
-        for _ in range(count):
-            if jobs and session.clock.now() >= deadline:
-                return jobs, [_too_late(len(jobs), count)], deadline
-            try:
-                job = submission.submit(request, run, session.pending.append)
-            except KreaError as exc:
-                return jobs, [exc], deadline
-            if job.job_id in {known.job_id for known in jobs}:
-                return jobs, [_told_twice(job)], deadline
-            jobs.append(job)
-    return jobs, [], deadline
-
-
-def _too_late(sent: int, count: int) -> KreaError:
-    return StillRunningError(
-        f"The time was up when {sent} of {count} jobs were submitted; the others were "
-        "not sent.",
-        hint="Give more with --timeout, or submit them with --no-wait.",
-    )
-
-
-def _told_twice(job: Job) -> KreaError:
-    return UnknownSubmissionError(
-        f"The service gave two requests the same job {job.job_id}: it is unknown "
-        "whether there is another, and it may be billed.",
-        hint="Look at your jobs on krea.ai before you run this again.",
-    )
-
-
-def look(
-    session: Session, job_ids: Sequence[str], *, deadline: float | None = None
-) -> tuple[list[Job], list[KreaError]]:
-    """
-    Each job as it is now, and why one cannot be seen; the others are, all the same.
-    """
-    jobs, errors = list[Job](), list[KreaError]()
-    for job_id in job_ids:
-        if jobs and deadline is not None and session.clock.now() >= deadline:
-            late = StillRunningError(f"Job {job_id} was not looked at in time.")
-            errors.append(_with_next_look(session, late, job_id))
-            continue
-        try:
-            jobs.append(session.look(job_id, deadline=deadline))
-        except (ServiceError, UsageError) as exc:
-            errors.append(_with_next_look(session, exc, job_id))
-    return jobs, errors
-
-
-def _with_next_look(session: Session, error: KreaError, job_id: str) -> KreaError:
-    """
-    An error about a job that may well go on, with the command that goes on with it.
-    """
-    error.job_id = job_id
-    if not isinstance(error, UsageError):
-        again = session.command("wait", job_id, "-o", session.output or ".")
-        again = f"Go on with: {again}"
-        error.hint = f"{error.hint} {again}" if error.hint else again
-    return error
+# One look may take so long; the next is made then.
+LOOK_SECONDS = 20.0
+# Enough for the looks that results may come late for.
+LACKING_SECONDS = 30.0
 
 
 class Collection:
@@ -131,30 +52,87 @@ class Collection:
         self._session = session
         self._output = output
 
-    def wait(self, *, deadline: float, pauses_first: bool = False) -> None:
+    def wait(self, *, deadline: float, is_one_enough: bool = False) -> None:
         """
-        Look at the jobs until all are final or *deadline* has passed.
+        Look at the jobs, which have just been seen, until all are final or *deadline*
+        has passed.  With *is_one_enough* it ends when one is, and only those that ended
+        are kept.
         """
-        seen = {job.job_id: job for job in self.jobs}
-        with self._session.out.progress() as progress:
-            for job in self.jobs:
-                progress.seen(job)
-            for job in poll(
-                [job.job_id for job in self.jobs if not job.is_final],
-                lambda job_id: self._session.look(job_id, deadline=deadline),
-                deadline=deadline,
-                clock=self._session.clock,
-                give_up=self._give_up,
-                pauses_first=pauses_first,
-            ):
-                seen[job.job_id] = job
-                progress.seen(job)
-        self.jobs = list(seen.values())
+        self._poll(self.jobs, deadline=deadline, is_one_enough=is_one_enough)
+        if is_one_enough:
+            self._keep_ended()
         for job in self.jobs:
             if job.is_final:
                 self._session.ended(job)
             if job.is_final and job.status != "completed":
                 self._settled(job)
+
+    def wait_for_results(self) -> None:
+        """
+        Look again at the jobs that are completed without a result (hazard L10).
+        """
+        lacking = [job for job in self.jobs if job.lacks_result]
+        deadline = self._session.clock.now() + LACKING_SECONDS
+        self._poll(lacking, deadline=deadline)
+
+    def _poll(
+        self, jobs: Sequence[Job], *, deadline: float, is_one_enough: bool = False
+    ) -> None:
+        session, seen = self._session, {job.job_id: job for job in self.jobs}
+
+        def fetch(job_id: str) -> Job:
+            # A service that is silent must not make this program so, too (hazard L12).
+            soon = session.clock.now() + LOOK_SECONDS
+            return session.look(job_id, deadline=min(deadline, soon))
+
+        with session.out.progress() as progress:
+            for job in jobs:
+                progress.seen(job)
+            for each in poll(
+                jobs,
+                fetch,
+                deadline=deadline,
+                clock=session.clock,
+                is_one_enough=is_one_enough,
+            ):
+                job_id = each.job.job_id
+                seen[job_id] = each.job
+                if each.error and each.is_given_up:
+                    self.errors.append(with_next_look(session, each.error, job_id))
+                elif each.error:
+                    progress.missed(each.job, each.error)
+                else:
+                    progress.seen(each.job)
+        self.jobs = list(seen.values())
+
+    def _keep_ended(self) -> None:
+        """
+        The others go on, which is no failure as long as there is one that ended.
+        """
+        final = [job for job in self.jobs if job.is_final]
+        # Of those that lack a result it may still come.
+        ended = [job for job in final if not job.lacks_result] or final
+        if ended:
+            passing = (ServiceError, StillRunningError)
+            self.errors = [e for e in self.errors if not isinstance(e, passing)]
+        troubled = {error.job_id for error in self.errors}
+        going = [j for j in self.jobs if j not in ended and j.job_id not in troubled]
+        if ended and going:
+            ids = " ".join(job.job_id for job in going)
+            self._session.out.note(f"Not final yet: {ids}")
+        elif going:
+            self.errors.append(self._none_ended(going))
+        self.jobs = ended
+
+    def _none_ended(self, jobs: Sequence[Job]) -> KreaError:
+        where = ", ".join(f"{job.job_id} is {job.status!r}" for job in jobs)
+        ids = [job.job_id for job in jobs]
+        again = self._session.command("wait", "--any", *ids, "-o", self._output or ".")
+        return StillRunningError(
+            f"No job was final in time: {where}.",
+            hint=f"Go on with: {again}",
+            job_id=ids[0] if len(ids) == 1 else None,
+        )
 
     def save(
         self, target: Target, naming: Callable[[Job], Naming], *, force: bool
@@ -165,7 +143,7 @@ class Collection:
         results = self._session.results(target, force=force)
         index = 1
         for at, job in enumerate(self.jobs):
-            if job.status != "completed":
+            if job.status != "completed" or job.lacks_result:
                 continue
             try:
                 with self._session.out.progress() as progress:
@@ -219,9 +197,6 @@ class Collection:
         outcome.check(
             self.errors, succeeded=sum(job.job_id not in failed for job in self.jobs)
         )
-
-    def _give_up(self, job_id: str, error: KreaError) -> None:
-        self.errors.append(_with_next_look(self._session, error, job_id))
 
     def _settled(self, job: Job) -> None:
         """

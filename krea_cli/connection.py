@@ -5,6 +5,7 @@ on first use, as httpx and the keyring are slow to load.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,29 @@ class Connection(World):
 
     @cached_property
     def sandbox(self) -> Sandbox:
+        sandbox = self.make_sandbox()
+        sandbox.start()
+        return sandbox
+
+    def make_sandbox(
+        self,
+        *,
+        port: int = 0,
+        faults: Iterable[str] = (),
+        log: Callable[[str], None] | None = None,
+    ) -> Sandbox:
+        """
+        One that is not started yet, with the jobs that all of them have.
+
+        Raises:
+            UsageError: one of the faults is none.
+        """
         from krea_cli.config.paths import private_folder
         from krea_cli.sandbox.server import Sandbox
 
         folder = private_folder(self.folders.state) / "sandbox"
-        sandbox = Sandbox(folder, clock=self.clock.wall)
-        sandbox.start()
+        clock = self.clock.wall
+        sandbox = Sandbox(folder, port=port, faults=faults, log=log, clock=clock)
         self._closing.append(sandbox.stop)
         return sandbox
 

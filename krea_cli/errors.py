@@ -6,13 +6,14 @@ Every failure a user can act on, and the exit code it ends the program with.
     - ConfigError, UnknownModelError, InvalidRequestError, InputError,
       UnknownJobError, RefusedError
   x JobFailedError
-    - NoResultError
+    - NoResultError, JobGoneError, AlreadyEndedError
   x NoTokenError
     - TokenRejectedError, KeyringError
   x BalanceError
     - CostError
   x ServiceError
-    - UnreachableError, LostAnswerError, AnswerError, ServerFaultError, RateLimitError
+    - UnreachableError, LostAnswerError, AnswerError, ServerFaultError, RateLimitError,
+      NotShownError
   x StorageError
     - TargetExistsError, DownloadError, JournalError
   x StillRunningError
@@ -21,8 +22,6 @@ Every failure a user can act on, and the exit code it ends the program with.
   x SeveralError
   x SignalError
   x BugError
-
-Interrupted stands apart: a signal is no failure, and no `except Exception` may keep it.
 """
 
 from __future__ import annotations
@@ -60,11 +59,13 @@ class KreaError(Exception):
     An expected failure: shown as one message, never as a traceback.
 
     *hint* is the next thing to do, best of all a command to paste; *job_id* is the
-    job that the failure is about, when there is one; *details* are told one a line.
+    job that the failure is about, when there is one, *record* the paid request of which
+    it is not known whether it has one; *details* are told one a line.
     """
 
     code: ClassVar[str]
     exit_code: ExitCode
+    record: str | None = None
 
     def __init__(
         self,
@@ -136,6 +137,22 @@ class NoResultError(JobFailedError):
     """
 
     code = "no_result"
+
+
+class JobGoneError(JobFailedError):
+    """
+    The service took a job, and knows it no more.
+    """
+
+    code = "gone"
+
+
+class AlreadyEndedError(JobFailedError):
+    """
+    A job that was to be cancelled is completed or failed.
+    """
+
+    code = "already_ended"
 
 
 class NoTokenError(KreaError):
@@ -210,6 +227,14 @@ class AnswerError(ServiceError):
 
 class RateLimitError(ServiceError):
     code = "rate_limit"
+
+
+class NotShownError(ServiceError):
+    """
+    The service took a job a moment ago, and does not show it yet.
+    """
+
+    code = "not_shown"
 
 
 class StorageError(KreaError):
@@ -301,20 +326,3 @@ class SignalError(KreaError):
 class BugError(KreaError):
     code = "bug"
     exit_code = ExitCode.BUG
-
-
-class Interrupted(BaseException):
-    """
-    SIGINT, SIGTERM or SIGHUP arrived; told as a SignalError.
-
-    *in_doubt* is true when a paid request was on its way; *arrived* is the last signal,
-    also when Python lost the exception, as it does in callbacks.
-    """
-
-    arrived: ClassVar[int | None] = None
-    arrived_at: ClassVar[float] = 0.0
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signum)
-        self.signum = signum
-        self.in_doubt = False

@@ -4,20 +4,17 @@ Entry point: run the app; turn what went wrong into a message and an exit code.
 
 from __future__ import annotations
 
-import signal
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from types import FrameType
 from typing import TextIO, cast
 
+from krea_cli import signals
 from krea_cli.app import build
 from krea_cli.errors import (
     BugError,
     ExitCode,
-    Interrupted,
     KreaError,
     SeveralError,
     SignalError,
@@ -25,17 +22,15 @@ from krea_cli.errors import (
 )
 from krea_cli.output.terminal import one_line, safe
 from krea_cli.session import Session
+from krea_cli.signals import Interrupted
 from krea_cli.world import Flags
-
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-PATIENCE_SECONDS = 1.0
 
 
 def run() -> None:
     """
     The console script.
     """
-    _catch_signals()
+    signals.catch()
     sys.exit(main())
 
 
@@ -53,10 +48,10 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None) -> i
         except Exception as exc:  # noqa: BLE001
             return _tell_bug(exc, session)
     except Interrupted as exc:
-        _ignore_signals()
+        signals.ignore()
         return _tell_interrupted(exc, session)
     finally:
-        _ignore_signals()
+        signals.ignore()
         session.close()
 
 
@@ -90,8 +85,8 @@ def _usage_error(exc: Exception) -> UsageError | None:
 
 
 def _tell(error: KreaError, session: Session) -> ExitCode:
-    if session.pending and error.job_id is None:
-        _add_way_out(error, session)
+    if error.job_id is None:
+        _add_ways_out(error, session)
     if isinstance(error, SeveralError):
         for each in error.errors:
             session.out.error(each)
@@ -101,24 +96,31 @@ def _tell(error: KreaError, session: Session) -> ExitCode:
 
 def _tell_interrupted(exc: Interrupted, session: Session) -> ExitCode:
     error = SignalError(exc.signum)
-    if exc.in_doubt:
+    if session.cancels_on_interrupt and (cancelled := session.cancel_pending()):
+        error.message += f" Cancelled: {', '.join(cancelled)}."
+    return _tell(error, session)
+
+
+def _add_ways_out(error: KreaError, session: Session) -> None:
+    """
+    Name the jobs that go on and are paid for, and how to get what they make; and the
+    request of which nobody knows.
+    """
+    hints = [error.hint] if error.hint else []
+    if jobs := session.pending:
+        error.job_id = jobs[0]
+        error.message += f" Not collected yet: {', '.join(jobs)}."
+        collect = session.command("wait", *jobs, "-o", session.output or ".")
+        hints.append(f"{'Then' if hints else 'Run'}: {collect}")
+    for record in session.in_doubt:
+        error.record = record.record
         error.message += (
             " A request was on its way: it is unknown whether the service took the "
             "job, and it may be billed."
         )
-        error.hint = "Look at your jobs on krea.ai before you run this again."
-    return _tell(error, session)
-
-
-def _add_way_out(error: KreaError, session: Session) -> None:
-    """
-    Name the jobs that go on and are paid for, and how to get what they make.
-    """
-    jobs = session.pending
-    error.job_id = jobs[0]
-    error.message += f" Not collected yet: {', '.join(jobs)}."
-    collect = session.command("wait", *jobs, "-o", session.output or ".")
-    error.hint = f"{error.hint} Then: {collect}" if error.hint else f"Run: {collect}"
+        recover = session.command("jobs", "recover", record.record[:8])
+        hints.append(f"Look for it: {recover}")
+    error.hint = " ".join(hints) or None
 
 
 def _tell_bug(exc: Exception, session: Session) -> ExitCode:
@@ -134,37 +136,3 @@ def _tell_bug(exc: Exception, session: Session) -> ExitCode:
     return _tell(
         BugError(message, hint="Report it, with what --verbose shows."), session
     )
-
-
-def _catch_signals() -> None:
-    for name in SIGNALS:
-        number = getattr(signal, name, None)
-        # A shell starts background jobs with SIGINT ignored; so it stays (hazard S4).
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _interrupt)
-
-
-def _ignore_signals() -> None:
-    """
-    The end has begun, and is near: nothing may cut it short.
-    """
-    for name in SIGNALS:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is _interrupt:
-            # SIG_IGN would make Python complain of one that has arrived already.
-            signal.signal(number, _ignore)
-
-
-def _ignore(_number: int, _frame: FrameType | None) -> None:
-    pass
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> None:
-    """
-    One that follows at once must not cut short what the first one began; one that comes
-    later may be needed, as Python loses an exception that is raised in a callback.
-    """
-    now = time.monotonic()
-    if Interrupted.arrived is None or now - Interrupted.arrived_at > PATIENCE_SECONDS:
-        Interrupted.arrived, Interrupted.arrived_at = number, now
-        raise Interrupted(number)

@@ -57,6 +57,10 @@ Preview = Annotated[
         show_default=False,
     ),
 ]
+CancelOnInterrupt = Annotated[
+    bool,
+    typer.Option("--cancel-on-interrupt", help="Ctrl-C also cancels the jobs."),
+]
 Timeout = Annotated[
     float | None,
     typer.Option(

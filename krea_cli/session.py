@@ -11,14 +11,15 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from krea_cli.connection import Connection
+from krea_cli.api.resources import Job
 from krea_cli.errors import StorageError, UsageError
+from krea_cli.watching import Watching
 
 if TYPE_CHECKING:
-    from krea_cli.api.resources import Job
     from krea_cli.catalogue.lookup import Catalogue
     from krea_cli.jobs.images import Images
-    from krea_cli.jobs.journal import Journal
+    from krea_cli.jobs.paid import Paid
+    from krea_cli.jobs.recovery import Recovery
     from krea_cli.jobs.results import Results
     from krea_cli.jobs.submission import Submission
     from krea_cli.jobs.targets import Naming, Target
@@ -34,7 +35,7 @@ USUAL_TIMEOUT = 600.0
 TIMEOUTS = {"video": 1800.0, "3d": 1800.0}
 
 
-class Session(Connection):
+class Session(Watching):
     """
     Everything that a command reaches beside its own arguments.
     """
@@ -52,14 +53,6 @@ class Session(Connection):
         return cached.newest(self.folders.cache)
 
     @cached_property
-    def journal(self) -> Journal:
-        from krea_cli.jobs.journal import Journal
-
-        journal = Journal(self.folders.state, self.service)
-        self._closing.append(journal.close)
-        return journal
-
-    @cached_property
     def images(self) -> Images:
         from krea_cli.jobs.images import Images
 
@@ -69,14 +62,20 @@ class Session(Connection):
         self._closing.append(images.close)
         return images
 
-    def deadline(self, timeout: float | None, *, kinds: Iterable[str] = ()) -> float:
+    def deadline(
+        self,
+        timeout: float | None,
+        *,
+        kinds: Iterable[str] = (),
+        since: float | None = None,
+    ) -> float:
         """
-        When waiting ends, on the monotonic clock: by flag, by setting, or by the kinds
-        of the models.
+        When waiting ends that began at *since* (now, without it), on the monotonic
+        clock: by flag, by setting, or by the kinds of the models.
         """
         usual = max((TIMEOUTS.get(kind, 0.0) for kind in kinds), default=0.0)
         seconds = timeout or self.settings.timeout or usual or USUAL_TIMEOUT
-        return self.clock.now() + seconds
+        return (self.clock.now() if since is None else since) + seconds
 
     def kinds(self, jobs: Iterable[Job]) -> set[str]:
         """
@@ -142,9 +141,26 @@ class Session(Connection):
 
     @cached_property
     def uploads(self) -> Uploads:
+        from krea_cli.jobs.upload_memory import UploadMemory
         from krea_cli.jobs.uploads import Uploads
 
-        return Uploads(self.client, self.fetcher, self.images, self.journal)
+        memory = UploadMemory(self._database, self.service, now=self.clock.wall)
+        return Uploads(self.client, self.fetcher, self.images, memory)
+
+    @cached_property
+    def _paid(self) -> Paid:
+        from krea_cli.jobs.paid import Paid
+
+        return Paid(
+            client=self.client,
+            journal=self.journal,
+            clock=self.clock,
+            taken=self.pending.append,
+            doubted=self.in_doubt.append,
+            delayed=lambda exc, seconds: self.out.note(
+                f"{exc.message} Sending it again in {seconds:.0f} s."
+            ),
+        )
 
     def submission(self, *, inline: bool) -> Submission:
         """
@@ -154,11 +170,25 @@ class Session(Connection):
         from krea_cli.jobs.submission import Submission
 
         return Submission(
-            self.client,
-            self.journal,
-            self.clock,
+            paid=self._paid,
+            service=self.service,
             url_of=inline_url_of if inline else self.uploads.url_of,
             fresh_url_of=None if inline else self.uploads.fresh_url_of,
+        )
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        """
+        What became of requests whose answer was lost.
+        """
+        from krea_cli.jobs.recovery import Recovery
+
+        return Recovery(
+            client=self.client,
+            journal=self.journal,
+            history=self.history,
+            paid=self._paid,
+            clock=self.clock,
         )
 
     def results(self, target: Target, *, force: bool) -> Results:
@@ -182,36 +212,6 @@ class Session(Connection):
         from krea_cli.jobs.selection import select
 
         return select(arguments or (), lambda: self.journal)
-
-    def look(self, job_id: str, *, deadline: float | None = None) -> Job:
-        """
-        The job as it is now, with what the journal knows of it.
-
-        Raises:
-            UnknownJobError: the service has no such job.
-        """
-        return self.described(self.client.job(job_id, deadline=deadline))
-
-    def described(self, job: Job) -> Job:
-        """
-        The job with what only the journal knows: its model, its seed, its files.
-        """
-        return self.journal.described(job) if self._has_journal else job
-
-    def ended(self, job: Job) -> None:
-        """
-        Keep in the journal how a job ended, if it knows the job.
-        """
-        if self._has_journal:
-            self.journal.ended(job)
-
-    @property
-    def _has_journal(self) -> bool:
-        # Where there is none yet, sqlite3 need not be loaded to find that out.
-        try:
-            return (self.folders.state / "journal.db").exists()
-        except OSError:
-            return False
 
     def command(self, name: str, *words: str) -> str:
         """

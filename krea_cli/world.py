@@ -19,6 +19,7 @@ from krea_cli.output.streams import Stream, standard
 if TYPE_CHECKING:
     from krea_cli.config.paths import Folders
     from krea_cli.config.settings import Resolved, Settings
+    from krea_cli.jobs.records import Record
 
 
 class Flags(NamedTuple):
@@ -54,6 +55,10 @@ class World:
         self.pending: list[str] = []
         # Where their results are to go, as -o said.
         self.output: str | None = None
+        # Paid requests of which it is not known whether they have a job.
+        self.in_doubt: list[Record] = []
+        self.cancels_on_interrupt = False
+        self.keeps_journal = True
         self._streams = streams or standard()
         self._stdin = stdin
         self._stdin_user: str | None = None
@@ -153,6 +158,13 @@ class World:
         """
         asks = self.out.stderr.is_terminal and not self.env.get("CI")
         return asks and self.stdin.isatty()
+
+    def ask(self, question: str) -> str:
+        """
+        What a person answers; empty at the end of the input.
+        """
+        self.out.stderr.write(question)
+        return self.stdin.readline().strip()
 
     def ask_secret(self, prompt: str) -> str:
         from getpass import getpass

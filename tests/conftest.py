@@ -51,6 +51,15 @@ class FakeTime:
         return Clock(now=lambda: self.elapsed, sleep=self.sleep, wall=self.wall)
 
 
+class Typed(io.StringIO):
+    """
+    What a person types, at a terminal.
+    """
+
+    def isatty(self):
+        return True
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
@@ -68,21 +77,25 @@ class Pipe(io.TextIOWrapper):
 @dataclass
 class Krea:
     """
-    Runs command lines in-process; what it is given last is at hand in *session*.
+    Runs command lines in-process; what it is given last is at hand in *session*.  With
+    *typed* a person sits at a terminal and types that.
     """
 
     env: dict
     clock: Clock
     is_terminal: bool = False
     stdin: bytes = b""
+    typed: str | None = None
     session: Session | None = field(default=None, init=False)
 
     def __call__(self, *argv, env=None):
-        out, err = (Terminal() if self.is_terminal else Pipe() for _ in range(2))
+        is_terminal = self.is_terminal or self.typed is not None
+        out, err = (Terminal() if is_terminal else Pipe() for _ in range(2))
+        typed = None if self.typed is None else Typed(self.typed)
         self.session = Session(
             env={**self.env, **(env or {})},
             streams=(Stream(out, "Standard output"), Stream(err, "Standard error")),
-            stdin=io.TextIOWrapper(io.BytesIO(self.stdin), encoding="utf-8"),
+            stdin=typed or io.TextIOWrapper(io.BytesIO(self.stdin), encoding="utf-8"),
             clock=self.clock,
         )
         code = main([str(word) for word in argv], self.session)

@@ -5,11 +5,10 @@ The service that tests talk to: the sandbox, with a token, faults and a memory.
 from __future__ import annotations
 
 import json
-import socket
-import struct
 from collections import defaultdict
 from dataclasses import dataclass
 
+from krea_cli.sandbox.faults import Fault
 from krea_cli.sandbox.handler import SandboxHandler
 from krea_cli.sandbox.server import Sandbox
 
@@ -37,16 +36,20 @@ class Handler(SandboxHandler):
                 if fault is not None:
                     return fault(self)
                 break
-        if self.server.service.picture and path.endswith(".png"):
-            return self.send_bytes(self.server.service.picture, "image/png")
         return super().handle_route(method, path)
+
+    def _send_result(self, name, job_id):
+        if self.server.service.picture and name.endswith(".png"):
+            return self.send_bytes(self.server.service.picture, "image/png")
+        return super()._send_result(name, job_id)
 
 
 class Service(Sandbox):
     """
     *faults* maps the beginning of "METHOD /path" to what happens to the next requests
-    there: each a function of the handler, None for a good answer.  *picture* is the
-    result of every job, for tests that need none of their own.
+    there: each a function of the handler, None for a good answer.  What the sandbox can
+    do wrong by itself is set with `add_faults`.  *picture* is the result of every job,
+    for tests that need none of their own.
     """
 
     handler_class = Handler
@@ -97,29 +100,28 @@ def answer(status, body=None, headers=None, *, content=None, media="application/
     return fault
 
 
+def named(name):
+    """
+    The request goes wrong as the sandbox's own fault of that name has it.
+    """
+
+    def fault(handler):
+        def act():
+            path = handler.path.partition("?")[0]
+            SandboxHandler.handle_route(handler, handler.command, path)
+
+        handler.misbehave(Fault.parse(f"any:{name}"), act)
+
+    fault.__qualname__ = name
+    return fault
+
+
+reset = named("reset")
+reset_after = named("reset-after")
+
+
 def html(status=200):
-    return answer(status, content=b"<!DOCTYPE html><p>Log in", media="text/html")
-
-
-def reset(handler):
-    """
-    The connection is reset before the request is acted on.
-    """
-    handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
-    _reset(handler)
-
-
-def reset_after(handler):
-    """
-    The request is acted on, and the connection is reset instead of an answer.
-    """
-    real = handler.wfile
-    handler.wfile = _Nowhere()
-    SandboxHandler.handle_route(
-        handler, handler.command, handler.path.partition("?")[0]
-    )
-    handler.wfile = real
-    _reset(handler)
+    return named(f"html={status}")
 
 
 def job(**fields):
@@ -166,20 +168,3 @@ def cut(content, at, *, declared):
         handler.close_connection = True
 
     return fault
-
-
-class _Nowhere:
-    def write(self, data):
-        return len(data)
-
-    def flush(self):
-        pass
-
-
-def _reset(handler):
-    linger = struct.pack("ii", 1, 0)
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    handler.close_connection = True
-    handler.rfile.close()
-    handler.wfile = _Nowhere()
-    handler.connection.close()

@@ -25,7 +25,7 @@ ALLOWED = {
     "__init__": set(),
     "__main__": {"entry"},
     "entry": {"main"},
-    "main": {"app", "errors", "output.terminal", "session", "world"},
+    "main": {"app", "errors", "output.terminal", "session", "signals", "world"},
     "app": {"__version__", "options", "session"},
     "options": {"config.duration", "session", "world"},
     # A command takes, does and tells: how its results look and how requests are sent is
@@ -37,23 +37,42 @@ ALLOWED = {
         "config.settings",
         "config.token",
         "errors",
+        "dispatch",
+        "doubt",
         "jobs.defaults",
         "jobs.inputs",
         "jobs.outcome",
+        "listing",
+        "one_by_one",
         "options",
         "order",
         "words",
+        "output.job_records",
         "output.model_results",
         "output.results",
+        "output.sandbox_results",
         "session",
         "showing",
+        "signals",
     },
+    "dispatch": {"api.resources", "doubt", "errors", "session"},
+    "doubt": {"api.resources", "errors", "session"},
     "collection": {
         "api.resources",
         "errors",
         "jobs.outcome",
         "jobs.polling",
+        "one_by_one",
         "output.results",
+        "session",
+    },
+    "one_by_one": {"api.resources", "errors", "jobs.outcome", "session"},
+    "listing": {
+        "api.resources",
+        "config.duration",
+        "errors",
+        "jobs.records",
+        "jobs.selection",
         "session",
     },
     "order": {
@@ -75,12 +94,19 @@ ALLOWED = {
         "session",
     },
     # The one place that reaches everything.
-    "session": {"api", "catalogue", "config", "connection", "errors", "jobs"},
+    "session": {"api", "catalogue", "config", "errors", "jobs", "watching"},
+    "watching": {"bookkeeping", "clock", "errors", "jobs"},
+    "bookkeeping": {"connection", "errors", "jobs"},
     "connection": {"__version__", "api", "config", "sandbox.server", "world"},
     "world": {"clock", "config", "errors", "output.choice", "output.streams"},
-    "jobs": {"api", "catalogue", "clock", "errors", "jobs", "media"},
+    "jobs": {"api", "catalogue", "clock", "errors", "jobs", "media", "signals"},
     # The journal keeps what was paid for: it must work whatever the service does.
-    "jobs.journal": {"api.resources", "errors"},
+    "jobs.journal": {"api.resources", "errors", "jobs.database", "jobs.records"},
+    "jobs.history": {"errors", "jobs.database", "jobs.records"},
+    "jobs.upload_memory": {"jobs.database", "jobs.records"},
+    "jobs.database": {"errors", "jobs.schema", "signals"},
+    "jobs.schema": set(),
+    "jobs.records": {"api.client", "api.resources"},
     "api": {"api", "clock", "errors"},
     "api.resources": set(),
     "catalogue": {"catalogue", "errors"},
@@ -96,8 +122,9 @@ ALLOWED = {
         "media",
         "sandbox",
     },
-    "clock": set(),
+    "clock": {"signals"},
     "media": set(),
+    "signals": set(),
     "errors": set(),
 }
 
@@ -111,6 +138,8 @@ HOMES = {
         "output.screen",
         "output.views",
         "output.views_models",
+        "output.views_jobs",
+        "output.views_sandbox",
     },
     "typer": {"app", "options", "commands"},
     "PIL": {
@@ -120,18 +149,21 @@ HOMES = {
         "sandbox.renderer",
     },
     # Of Python, and as slow.
-    "sqlite3": {"jobs.journal"},
+    "sqlite3": {"jobs.database"},
     "asyncio": set(),
 }
 
 # Who may import ours inside a function, and why.
 LATE = {
     "session": "a command pays only for what it uses",
+    "bookkeeping": "as session",
+    "watching": "as session",
     "connection": "as session",
     "world": "as session",
     "entry": "a signal must find somebody before the program is loaded",
     "order": "`generate --help` needs no catalogue",
     "showing": "Pillow is not needed where nothing is shown",
+    "jobs.records": "to look back needs no httpx",
     "output.forms": "rich is not needed for a pipe",
     "sandbox.rendering": "Pillow is not needed before a picture is made",
 }
@@ -140,7 +172,6 @@ LATE = {
 LONG = {
     "api.transport": "three clients that share what makes a connection",
     "errors": "one short class after the other",
-    "jobs.journal": "one short statement of SQL after the other",
 }
 
 

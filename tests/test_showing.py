@@ -75,7 +75,7 @@ def test_other_commands_that_save_show_as_well(seen, time, words):
 
 
 @pytest.mark.parametrize(
-    ("words", "env"),
+    ("words", "variables"),
     [
         (("--no-preview",), {}),
         (("--quiet", "--preview"), {}),
@@ -85,11 +85,11 @@ def test_other_commands_that_save_show_as_well(seen, time, words):
         (("--preview",), {"CI": "true"}),
     ],
 )
-def test_there_are_many_ways_not_to_be_shown_one(seen, words, env):
+def test_there_are_many_ways_not_to_be_shown_one(seen, words, variables):
     """
     Nothing is drawn, and nothing is asked of the terminal.
     """
-    result = generate(seen, *words, env=KITTY | env)
+    result = generate(seen, *words, env=KITTY | variables)
 
     assert 0 == result.code
     assert "\x1b_G" not in result.out

@@ -6,11 +6,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import termios
 import threading
 import time as real_time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -254,3 +255,105 @@ def test_a_terminal_that_is_closed_is_a_hangup(remote):
             pass
 
     assert 129 == process.returncode
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_ctrl_c_while_the_paid_request_is_on_its_way(remote, service, is_taken):
+    """
+    Nobody knows whether there is a job: exit 130 within a second, and the command that
+    looks for it; the next run finds it and pays for nothing again.
+    """
+    begun, over = threading.Event(), threading.Event()
+
+    def hangs(handler):
+        if is_taken:
+            service.store.add_job(**OWL)
+        begun.set()
+        over.wait(10)
+        handler.close_connection = True
+
+    service.faults["POST /generate/"] = [hangs]
+    process = remote.start("generate", "an owl")
+    assert begun.wait(10)
+
+    with ending(process, signal.SIGINT):
+        said = process.stderr.read().decode()
+    over.set()
+    found = remote("jobs", "recover", "--json")
+
+    assert 130 == process.returncode
+    assert "it may be billed" in said
+    assert f"krea jobs recover {json.loads(found.out)['record'][:8]}" in said
+    assert [job.job_id for job in service.store.jobs()] == [
+        job["job_id"] for job in json.loads(found.out)["candidates"]
+    ]
+
+
+OWL = {
+    "model": "image/google/nano-banana-pro",
+    "medium": "image",
+    "image_format": "png",
+    "fields": {"prompt": "an owl"},
+}
+
+
+def test_an_answer_that_follows_ctrl_c_is_not_lost(remote, service):
+    """
+    The request is on its way, so the id is waited for as long as a second allows.
+    """
+    begun = threading.Event()
+
+    def late(handler):
+        begun.set()
+        real_time.sleep(0.25)
+        handler.handle_route("POST", handler.path)
+
+    service.faults["POST /generate/"] = [late]
+    process = remote.start("generate", "an owl")
+    assert begun.wait(10)
+
+    with ending(process, signal.SIGINT):
+        said = process.stderr.read().decode()
+    [made] = service.store.jobs()
+
+    assert 130 == process.returncode
+    assert f"Not collected yet: {made.job_id}" in said
+    assert "it may be billed" not in said
+    assert made.job_id in remote("jobs", "list").out
+
+
+def test_ctrl_c_while_another_process_has_the_journal(remote, service):
+    """
+    Its lock is waited for, but not by somebody who wants to end.
+    """
+    remote("generate", "an owl", "--no-wait")
+    path = Path(remote.env["KREA_STATE_DIR"]) / "journal.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        process = remote.start("generate", "a cat")
+        real_time.sleep(1)
+
+        with ending(process, signal.SIGINT):
+            pass
+
+    assert 130 == process.returncode
+    assert 1 == service.bills
+
+
+@pytest.mark.parametrize("words", [("generate", "an owl"), ("wait",)])
+def test_ctrl_c_can_cancel(remote, service, words):
+    """
+    Only when it was asked for.
+    """
+    if words == ("wait",):
+        remote("generate", "an owl", "--no-wait")
+    process = remote.start(*words, "--cancel-on-interrupt")
+    process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=10)[1].decode()
+
+    [made] = service.store.jobs()
+    assert (130, "cancelled") == (process.returncode, made.status(service.store.now()))
+    assert f"Cancelled: {made.job_id}." in said
+    assert "Not collected" not in said
+    assert f"{made.job_id}\tcancelled" in remote("jobs", "list").out

@@ -5,11 +5,15 @@ One method for each endpoint: arguments in, resources out.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import IO, Any
 
 from krea_cli.api import answers
-from krea_cli.api.resources import Asset, Job
+from krea_cli.api.resources import Asset, Job, JobPage
 from krea_cli.api.retry import retry
 from krea_cli.api.transport import ANSWER_SECONDS, Transport
 from krea_cli.api.wire import Answer
@@ -37,9 +41,19 @@ class Client:
         self._transport = transport
         self._clock = clock
 
-    def submit(self, model: str, body: bytes, *, webhook: str | None = None) -> Job:
+    def submit(
+        self,
+        model: str,
+        body: bytes,
+        *,
+        webhook: str | None = None,
+        key: str | None = None,
+    ) -> Job:
         """
         POST /generate/{model}: the job.  This costs money.
+
+        *key* goes out as Idempotency-Key.  No document of the service mentions it, so
+        nothing may rely on it.
 
         Raises:
             UnreachableError: nothing was sent.
@@ -47,27 +61,26 @@ class Client:
                 RefusedError, RateLimitError): no job.
             LostAnswerError, ServerFaultError, AnswerError: there may be a job.
         """
-        headers = {"X-Webhook-URL": webhook} if webhook else {}
-        answer = self._transport.post_json(f"/generate/{model}", body, headers)
+        headers = {"X-Webhook-URL": webhook, "Idempotency-Key": key}
+        given = {name: value for name, value in headers.items() if value}
+        answer = self._transport.post_json(f"/generate/{model}", body, given)
         return self._job(self._read(answer))
 
-    def job(self, job_id: str, *, deadline: float | None = None) -> Job:
+    def job(
+        self,
+        job_id: str,
+        *,
+        deadline: float | None = None,
+        turn: Callable[[], object] = lambda: None,
+    ) -> Job:
         """
-        GET /jobs/{id}.
+        GET /jobs/{id}.  *turn* is called before each attempt, to wait for its turn.
 
         Raises:
             UnknownJobError: there is none, or it is another account's.
         """
-        try:
-            data = self._get(f"/jobs/{job_id}", deadline=deadline)
-        except RefusedError as exc:
-            if exc.status == 404:
-                raise UnknownJobError(
-                    f"The service knows no job {job_id}.",
-                    hint="List your jobs on krea.ai, or check the id.",
-                    job_id=job_id,
-                ) from exc
-            raise
+        with _unknown(job_id):
+            _, data = self._get(f"/jobs/{job_id}", deadline=deadline, turn=turn)
         job = self._job(data)
         if job.job_id != job_id:
             raise AnswerError(
@@ -75,25 +88,51 @@ class Client:
             )
         return job
 
-    def jobs(self, *, limit: int) -> tuple[Job, ...]:
+    def cancel(self, job_id: str) -> None:
         """
-        GET /jobs: the newest first.  Entries that cannot be read are passed over.
+        DELETE /jobs/{id}: the job is to end.  It may be repeated: a job that has ended
+        or that is gone stays so.
+
+        Raises:
+            UnknownJobError: there is none, or none any more.
         """
-        items = self._get("/jobs", {"limit": str(limit)}).get("items")
-        found = []
-        for item in items if isinstance(items, list) else []:
-            try:
-                found.append(Job.from_json(item))
-            except (ValueError, AttributeError):
-                continue
-        return tuple(found)
+
+        def ask() -> None:
+            answer = self._transport.delete(f"/jobs/{job_id}")
+            # What a good answer says is not documented, so nothing is read from it.
+            if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+                self._read(answer)
+
+        with _unknown(job_id):
+            retry(ask, clock=self._clock)
+
+    def jobs(
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        status: str | None = None,
+        deadline: float | None = None,
+    ) -> JobPage:
+        """
+        GET /jobs: the newest first, from *cursor* of the page before, only those of
+        that *status*.
+        """
+        asked = {"limit": str(limit), "cursor": cursor, "status": status}
+        answer, data = self._get(
+            "/jobs",
+            {name: value for name, value in asked.items() if value},
+            deadline=deadline,
+        )
+        ahead = _ahead(answer.headers.get("Date"), self._clock.wall())
+        return JobPage.from_json(data, ahead=ahead)
 
     def openapi(self) -> dict[str, Any]:
         """
         GET /openapi.json: what the service tells anybody of itself.
         """
         try:
-            return self._get("/openapi.json")
+            return self._get("/openapi.json")[1]
         except TokenRejectedError as exc:
             # None was sent, so there is none to change.
             raise AnswerError(
@@ -124,11 +163,14 @@ class Client:
         params: Mapping[str, str] | None = None,
         *,
         deadline: float | None = None,
-    ) -> dict[str, Any]:
-        def ask() -> dict[str, Any]:
+        turn: Callable[[], object] = lambda: None,
+    ) -> tuple[Answer, dict[str, Any]]:
+        def ask() -> tuple[Answer, dict[str, Any]]:
+            turn()
             left = ANSWER_SECONDS if deadline is None else deadline - self._clock.now()
             seconds = min(max(left, LEAST_SECONDS), ANSWER_SECONDS)
-            return self._read(self._transport.get(path, params, seconds=seconds))
+            answer = self._transport.get(path, params, seconds=seconds)
+            return answer, self._read(answer)
 
         return retry(ask, clock=self._clock, deadline=deadline)
 
@@ -142,6 +184,34 @@ class Client:
             raise AnswerError(
                 f"{self._transport.host} answered a job without a usable {exc}."
             ) from exc
+
+
+@contextmanager
+def _unknown(job_id: str) -> Iterator[None]:
+    """
+    A refusal with 404 means that there is no such job.
+    """
+    try:
+        yield
+    except RefusedError as exc:
+        if exc.status != HTTPStatus.NOT_FOUND:
+            raise
+        raise UnknownJobError(
+            f"The service knows no job {job_id}.",
+            hint="Check the id; all jobs of the account: krea jobs list --remote",
+            job_id=job_id,
+        ) from exc
+
+
+def _ahead(date: str | None, wall: float) -> float:
+    """
+    How far the clock that wrote the Date header is ahead of *wall*.
+    """
+    try:
+        told = parsedate_to_datetime(date or "")
+        return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp() - wall
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
 
 
 def encode(body: Mapping[str, Any]) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 _JOB_ID = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
@@ -102,8 +103,60 @@ class Job:
     def is_known(self) -> bool:
         return self.status in FINAL | RUNNING
 
+    @property
+    def lacks_result(self) -> bool:
+        """
+        Whether it is completed, and nothing came of it that could be fetched.
+        """
+        return self.status == "completed" and not self.urls
+
+    @property
+    def created(self) -> float | None:
+        """
+        When it was made, in seconds since the epoch, if it says so.
+        """
+        return _seconds(self.created_at)
+
+    @property
+    def took(self) -> float | None:
+        """
+        How many seconds it took, if its times make sense.
+        """
+        began, ended = self.created, _seconds(self.completed_at)
+        if began is None or ended is None or ended < began:
+            return None
+        return ended - began
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """
+    A part of the list of jobs, the newest first; *cursor* leads to the next part, None
+    at the end.  *ahead* says how many seconds the server's clock is ahead of ours, 0.0
+    when it does not tell the time.
+    """
+
+    jobs: tuple[Job, ...]
+    cursor: str | None
+    ahead: float
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], *, ahead: float) -> JobPage:
+        """
+        Entries that cannot be read are passed over.
+        """
+        items = data.get("items")
+        found = []
+        for item in items if isinstance(items, list) else []:
+            try:
+                found.append(Job.from_json(item))
+            except (ValueError, AttributeError):
+                continue
+        cursor = _text(data.get("next_cursor")) or None
+        return cls(jobs=tuple(found), cursor=cursor, ahead=ahead)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +204,15 @@ def _count(value: object) -> int | None:
     return value if type(value) is int else None
 
 
+def _seconds(time: str | None) -> float | None:
+    try:
+        moment = datetime.fromisoformat(time or "")
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -172,7 +234,7 @@ def _urls(urls: object) -> tuple[str, ...]:
     ]
     if any(kind == "model" for kind, _ in entries):
         entries = [entry for entry in entries if entry[0] != "preview"]
-    return tuple(url for _, url in entries if isinstance(url, str) and url)
+    return tuple(url for _, url in entries if isinstance(url, str) and url.strip())
 
 
 def _error(error: object) -> JobError | None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 from functools import partial
 
 from krea_cli import options, showing
-from krea_cli.collection import Collection, look
+from krea_cli.collection import Collection
+from krea_cli.one_by_one import look
 from krea_cli.output.results import JobSaved
 from krea_cli.session import Session
 
@@ -30,6 +31,7 @@ def download(
     session.pending[:], session.output = job_ids, output
 
     found = Collection(session, *look(session, job_ids), output=output)
+    found.wait_for_results()
     found.save(target, lambda job: session.naming(job.model, job.seed), force=force)
 
     found.tell(JobSaved, preview=partial(showing.preview, session, wanted=preview))

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from krea_cli import options, order, showing
-from krea_cli.collection import Collection, submit
+from krea_cli.collection import Collection
+from krea_cli.dispatch import dispatch
 from krea_cli.errors import UsageError
 from krea_cli.output.results import JobAccepted, JobSaved, JobUrls
 from krea_cli.session import Session
@@ -129,12 +130,19 @@ def generate(
     ] = None,
     force: options.Force = False,
     preview: options.Preview = None,
+    cancel_on_interrupt: options.CancelOnInterrupt = False,
+    no_journal: Annotated[
+        bool,
+        typer.Option("--no-journal", help="Keep no record; a lost job stays lost."),
+    ] = False,
 ) -> None:
     """
     Generate or edit, wait, and save the result.
 
     Example: krea generate "a watercolour" -i photo.jpg -o out.png
     """
+    session.keeps_journal = not no_journal
+    session.cancels_on_interrupt = cancel_on_interrupt
     words = Words(
         model=model,
         prompt=prompt,
@@ -174,12 +182,10 @@ def generate(
             naming=order.naming(session, taken),
         )
 
-    jobs, errors, deadline = submit(
-        session, taken.request, count=count, timeout=timeout, inline=inline
-    )
-    made = Collection(session, jobs, errors, output=output)
+    sent = dispatch(session, taken.request, count=count, timeout=timeout, inline=inline)
+    made = Collection(session, sent.jobs, sent.errors, output=output)
     if wait:
-        made.wait(deadline=deadline, pauses_first=True)
+        made.wait(deadline=sent.deadline)
     if target:
         made.save(target, lambda _: order.naming(session, taken), force=force)
 

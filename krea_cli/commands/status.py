@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from krea_cli import options
-from krea_cli.collection import look
 from krea_cli.jobs import outcome
+from krea_cli.one_by_one import look
 from krea_cli.output.results import JobStatus
 from krea_cli.session import Session
 

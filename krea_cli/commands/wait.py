@@ -5,9 +5,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
+
+import typer
 
 from krea_cli import options, showing
-from krea_cli.collection import Collection, look
+from krea_cli.collection import Collection
+from krea_cli.one_by_one import look
 from krea_cli.output.results import JobSaved, JobStatus
 from krea_cli.session import Session
 
@@ -17,14 +21,20 @@ def wait(
     jobs: options.Jobs = None,
     output: options.Output = None,
     timeout: options.Timeout = None,
+    first: Annotated[
+        bool, typer.Option("--any", help="Only until one is; tell and save that one.")
+    ] = False,
     force: options.Force = False,
     preview: options.Preview = None,
+    cancel_on_interrupt: options.CancelOnInterrupt = False,
 ) -> None:
     """
     Wait until jobs are final; with -o, save their results.
 
     Example: krea wait @last -o results/
     """
+    started = session.clock.now()
+    session.cancels_on_interrupt = cancel_on_interrupt
     job_ids = session.select(jobs)
     saves = output is not None
     target = session.target(output, count=len(job_ids), force=force) if saves else None
@@ -32,7 +42,8 @@ def wait(
 
     seen, errors = look(session, job_ids, deadline=session.deadline(timeout))
     found = Collection(session, seen, errors, output=output)
-    found.wait(deadline=session.deadline(timeout, kinds=session.kinds(seen)))
+    deadline = session.deadline(timeout, kinds=session.kinds(seen), since=started)
+    found.wait(deadline=deadline, is_one_enough=first)
     if target:
         found.save(target, lambda job: session.naming(job.model, job.seed), force=force)
 

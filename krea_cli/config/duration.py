@@ -1,19 +1,20 @@
 """
-How long something takes, as people write it.
+How long something takes, and when something was, as people write it.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 
-_DURATION = r"([0-9]+(?:\.[0-9]+)?)(s|m|h)?"
-_SECONDS = {None: 1, "s": 1, "m": 60, "h": 3600}
+_DURATION = r"([0-9]+(?:\.[0-9]+)?)(s|m|h|d)?"
+_SECONDS = {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def parse_duration(text: str) -> float:
     """
-    Seconds from `90`, `90s`, `10m`, `1h` or `1.5h`.
+    Seconds from `90`, `90s`, `10m`, `1h`, `1.5h` or `7d`.
 
     Raises:
         ValueError: it is none of these, or not above 0.
@@ -23,6 +24,31 @@ def parse_duration(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise ValueError(
             f"{text!r} is no duration; allowed are seconds as 90 or 90s, minutes as "
-            "10m, hours as 1h"
+            "10m, hours as 1h, days as 7d"
         )
     return seconds
+
+
+def parse_moment(text: str, *, now: float) -> float:
+    """
+    Seconds since the epoch: `12h` or `7d` before *now*, the local midnight that
+    `2026-11-20` begins with, or any time of ISO 8601, which is local unless it says
+    otherwise.
+
+    A number alone is neither: whoever writes 30 may mean days.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    text = text.strip()
+    try:
+        if text[-1:].isalpha() and "-" not in text:
+            return now - parse_duration(text)
+        if "-" in text:
+            return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        pass  # told below, by what is allowed
+    raise ValueError(
+        f"{text!r} is no time; allowed are 90m, 12h, 7d (so long ago), a date as "
+        "2026-11-20, and times as 2026-11-20T15:00"
+    )

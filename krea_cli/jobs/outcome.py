@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
+    AlreadyEndedError,
     JobCancelledError,
     JobFailedError,
     KreaError,
+    NoResultError,
     SeveralError,
     StillRunningError,
 )
@@ -18,17 +20,22 @@ from krea_cli.errors import (
 
 def failure(job: Job, *, collect: str) -> KreaError | None:
     """
-    Why there is no result, None for a completed job.  *collect* is the command that
+    Why there is no result, None for a job that has one.  *collect* is the command that
     goes on with a running one.
     """
     job_id = job.job_id
+    if job.lacks_result:
+        return NoResultError(
+            f"Job {job_id} is completed without a result: most likely the content "
+            "filter withheld it.",
+            hint="Change the prompt or the image, and generate anew.",
+            job_id=job_id,
+        )
     if job.status == "completed":
         return None
     if job.status == "failed":
-        reason = job.error.message if job.error else "the service gives no reason"
-        code = f" ({job.error.code})" if job.error and job.error.code else ""
         return JobFailedError(
-            f"Job {job_id} failed: {reason[:500]}{code}.",
+            f"Job {job_id} failed: {_reason(job)}.",
             hint="A failed job is not billed.",
             job_id=job_id,
         )
@@ -38,12 +45,53 @@ def failure(job: Job, *, collect: str) -> KreaError | None:
             hint="A cancelled job is not billed.",
             job_id=job_id,
         )
-    strange = "" if job.is_known else ", a status that this version does not know"
     return StillRunningError(
-        f"Job {job_id} is still {job.status!r}{strange}.",
+        f"Job {job_id} is still {_status(job)}.",
         hint=f"Collect it with: {collect}",
         job_id=job_id,
     )
+
+
+def uncancelled(job: Job, *, download: str, again: str) -> KreaError | None:
+    """
+    Why a job that was to be cancelled is not, None for one that is.  *download* is the
+    command that saves the results of a completed job, *again* the one that shows where
+    a running job is.
+    """
+    job_id = job.job_id
+    if job.status == "cancelled":
+        return None
+    if job.status == "completed":
+        return AlreadyEndedError(
+            f"Job {job_id} is completed, so it was not cancelled.",
+            hint=f"Save what it made: {download}",
+            job_id=job_id,
+        )
+    if job.status == "failed":
+        return AlreadyEndedError(
+            f"Job {job_id} failed, so it was not cancelled: {_reason(job)}.",
+            hint="A failed job is not billed.",
+            job_id=job_id,
+        )
+    return StillRunningError(
+        f"Job {job_id} was asked to be cancelled, and is still {_status(job)}.",
+        hint=f"Look again with: {again}",
+        job_id=job_id,
+    )
+
+
+def _reason(job: Job) -> str:
+    """
+    Why it failed, in the service's words (hazard L13).
+    """
+    reason = job.error.message if job.error else "the service gives no reason"
+    code = f" ({job.error.code})" if job.error and job.error.code else ""
+    return f"{reason[:500]}{code}"
+
+
+def _status(job: Job) -> str:
+    strange = "" if job.is_known else ", a status that this version does not know"
+    return f"{job.status!r}{strange}"
 
 
 def check(errors: Sequence[KreaError], *, succeeded: int) -> None:

@@ -1,20 +1,37 @@
 """
-Ask again until jobs are final.  Knows nothing of HTTP or of the terminal.
+Look again until jobs are final.  Knows nothing of HTTP or of the terminal.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from krea_cli.api.resources import Job
 from krea_cli.clock import Clock
-from krea_cli.errors import KreaError, ServiceError, UsageError
+from krea_cli.errors import JobGoneError, KreaError, ServiceError, UsageError
 
 FIRST_SECONDS, GROWTH, LONGEST_SECONDS = 2.0, 1.15, 5.0
 # Looks that fail one after the other for so long are no passing trouble (hazard L2).
 TOLERANCE_SECONDS = 300.0
-# At most five looks a second, however many jobs there are (hazard L8).
-SPACING_SECONDS = 0.2
+# A job may be completed a moment before its results are told (hazard L10).
+LOOKS_FOR_RESULTS = 3
+# Where the monotonic clock stands still while the machine sleeps, the wall clock shows
+# it afterwards (hazard L7).
+STEP_SECONDS, SUSPENDED_SECONDS = 1.0, 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """
+    *job* as it was seen last.  *error* is why it could not be seen this time, and
+    *is_given_up* says that it is not looked at again for that.
+    """
+
+    job: Job
+    error: KreaError | None = None
+    is_given_up: bool = False
 
 
 def delays() -> Iterator[float]:
@@ -28,56 +45,112 @@ def delays() -> Iterator[float]:
 
 
 def poll(
-    job_ids: Sequence[str],
+    jobs: Sequence[Job],
     fetch: Callable[[str], Job],
     *,
     deadline: float,
     clock: Clock,
-    give_up: Callable[[str, KreaError], object],
-    pauses_first: bool = False,
-) -> Iterator[Job]:
+    is_one_enough: bool = False,
+) -> Iterator[Look]:
     """
-    Yield each job each time it is looked at, until all are final or *deadline* (on the
-    monotonic clock) has passed; the caller sees by the jobs which it was.
+    Yield each look at the *jobs*, which have just been seen, until all are final (with
+    *is_one_enough*: until one is, and its round is over) or *deadline*, on the
+    monotonic clock, has passed; the caller sees by the jobs which it was.
 
-    *pauses_first* is for jobs that have just been submitted, and so been seen.
-
-    Any status that is not known to be final is waited on (hazard L1).  A look that
-    fails is made again, up to five minutes on end; then, or when the service refuses
-    it, *give_up* is told, and the others are waited for.  A look that fails at the
-    deadline is no failure: the job goes on, as far as anyone knows.
+    Any status that is not known to be final is waited on (hazard L1), one that is stays
+    (L9).  A look that fails is made again, up to five minutes on end; when the service
+    refuses it, it is not.  A look that fails at the deadline is no failure: the job
+    goes on, as far as anyone knows.
 
     Raises:
         KreaError: what concerns every look, such as a rejected token.
     """
-    pending = list(job_ids)
-    failing_since: dict[str, float] = {}
-    if pending and pauses_first:
-        clock.sleep(min(FIRST_SECONDS, max(0.0, deadline - clock.now())))
+    watches = [_Watch(job, fetch, deadline, clock) for job in jobs]
     for delay in delays():
-        for at, job_id in enumerate(tuple(pending)):
+        watched = [watch for watch in watches if not watch.is_over]
+        if not watched or (is_one_enough and any(watch.has_ended for watch in watches)):
+            return
+        _pause(min(delay, deadline - clock.now()), clock)
+        for at, watch in enumerate(watched):
             if at and clock.now() >= deadline:
                 return
-            try:
-                job = fetch(job_id)
-            except (ServiceError, UsageError) as exc:
-                since = failing_since.setdefault(job_id, clock.now())
-                if _is_hopeless(exc, since=since, now=clock.now(), deadline=deadline):
-                    pending.remove(job_id)
-                    give_up(job_id, exc)
-                continue
-            failing_since.pop(job_id, None)
-            if job.is_final:
-                pending.remove(job_id)
-            yield job
-        left = deadline - clock.now()
-        if not pending or left <= 0:
+            yield watch.look()
+        if clock.now() >= deadline:
             return
-        clock.sleep(min(max(delay, SPACING_SECONDS * len(pending)), left))
 
 
-def _is_hopeless(exc: KreaError, *, since: float, now: float, deadline: float) -> bool:
-    if not isinstance(exc, ServiceError):
-        return True
-    asks = exc.retry_after or 0.0
-    return now - since >= TOLERANCE_SECONDS or now + asks > deadline
+class _Watch:
+    """
+    One job that is looked at again and again.
+    """
+
+    def __init__(
+        self, job: Job, fetch: Callable[[str], Job], deadline: float, clock: Clock
+    ) -> None:
+        self._job = job
+        self._fetch = fetch
+        self._deadline = deadline
+        self._clock = clock
+        self._looks_left = LOOKS_FOR_RESULTS
+        self._error: KreaError | None = None
+        self._failing_since = self._not_before = clock.now()
+        self._is_given_up = False
+
+    @property
+    def has_ended(self) -> bool:
+        """
+        Whether the job is final, and its results are there or will not come.
+        """
+        return self._job.is_final and not (self._job.lacks_result and self._looks_left)
+
+    @property
+    def is_over(self) -> bool:
+        return self.has_ended or self._is_given_up
+
+    def look(self) -> Look:
+        """
+        A look, or what the last one said while the service asked to be left alone.
+        """
+        if self._clock.now() >= self._not_before:
+            try:
+                self._see(self._fetch(self._job.job_id))
+            except (ServiceError, UsageError, JobGoneError) as exc:
+                self._miss(exc)
+        return Look(job=self._job, error=self._error, is_given_up=self._is_given_up)
+
+    def _see(self, job: Job) -> None:
+        self._error = None
+        if not self._job.lacks_result:
+            self._job = job
+            return
+        self._looks_left -= 1
+        if job.status == "completed":
+            self._job = job
+
+    def _miss(self, exc: KreaError) -> None:
+        now = self._clock.now()
+        if self._error is None:
+            self._failing_since = now
+        self._error = exc
+        asks = getattr(exc, "retry_after", None) or 0.0
+        # A host that was silent is tried again: its network may have been away.
+        asks = asks if math.isfinite(asks) else 0.0
+        self._not_before = now + asks
+        self._is_given_up = (
+            not isinstance(exc, ServiceError)
+            or now - self._failing_since >= TOLERANCE_SECONDS
+            or bool(asks and self._not_before > self._deadline)
+        )
+
+
+def _pause(seconds: float, clock: Clock) -> None:
+    """
+    Sleep, but no longer than to the moment when the machine is seen to have slept: what
+    was running has most likely ended by then.  A wall clock that is set looks the same,
+    and costs one look.
+    """
+    until, ahead = clock.now() + seconds, clock.wall() - clock.now()
+    while (left := until - clock.now()) > 0:
+        clock.sleep(min(left, STEP_SECONDS))
+        if clock.wall() - clock.now() - ahead > SUSPENDED_SECONDS:
+            return

@@ -21,7 +21,6 @@ from krea_cli.clock import Clock, within
 from krea_cli.errors import (
     DownloadError,
     LostAnswerError,
-    NoResultError,
     ServerFaultError,
     ServiceError,
     StorageError,
@@ -64,16 +63,8 @@ class Results:
         first result; *several* says that there are results beside this job's.
 
         Raises:
-            NoResultError: it is completed and has no URL.
             StorageError: a result is not on disk; those saved before it stay.
         """
-        if not job.urls:
-            raise NoResultError(
-                f"Job {job.job_id} is completed without a result: most likely the "
-                "content filter withheld it.",
-                hint="Change the prompt or the image, and generate anew.",
-                job_id=job.job_id,
-            )
         if self._target.template is None and len(job.urls) > 1:
             raise StorageError(
                 f"Job {job.job_id} has {len(job.urls)} results, and standard output "

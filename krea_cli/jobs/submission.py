@@ -1,50 +1,33 @@
 """
-The paid request: recorded, sent once, and its outcome recorded.
-
-What becomes of it is one of three: the service took it (a job), the service refused it
-or never got it (no job, nothing billed), or nobody knows.  In the last case it is never
-sent again from here (hazard B7).
+From a request to its job: images get their URLs, then the paid request is sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from krea_cli.api.client import Client, encode
+from krea_cli.api.client import encode
 from krea_cli.api.resources import Job
-from krea_cli.api.retry import retry
-from krea_cli.clock import Clock
-from krea_cli.errors import (
-    AnswerError,
-    Interrupted,
-    JournalError,
-    KreaError,
-    LostAnswerError,
-    RefusedError,
-    ServerFaultError,
-    UnknownSubmissionError,
-    UnreachableError,
-)
+from krea_cli.errors import RefusedError
 from krea_cli.jobs.inputs import Image
-from krea_cli.jobs.journal import Journal
+from krea_cli.jobs.paid import Paid, Post
+from krea_cli.jobs.records import Record
 from krea_cli.jobs.request import Request
 
-_UNKNOWN = (LostAnswerError, ServerFaultError, AnswerError)
 _URL_REFUSED = ("invalid asset url", "input file rejected")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """
-    *url_of* gives the URL of an image; *fresh_url_of* one that the service cannot
-    refuse, for when it refused the first; None where there is none.
+    *service* is the one that records are kept for.  *url_of* gives the URL of an image;
+    *fresh_url_of* one that the service cannot refuse, for when it refused the first;
+    None where there is none.
     """
 
-    client: Client
-    journal: Journal
-    clock: Clock
+    paid: Paid
+    service: str
     url_of: Callable[[Image], str]
     fresh_url_of: Callable[[Image], str] | None
 
@@ -57,89 +40,59 @@ class Submission:
             UsageError: the request cannot be sent as it is.
             KreaError: the service cannot be used; nothing was paid for.
         """
-        self.journal.check()
+        self.paid.journal.check()
         encode(request.body(self.url_of))
 
-    def submit(
-        self,
-        request: Request,
-        run: str,
-        taken: Callable[[str], object] = lambda _: None,
-    ) -> Job:
+    def submit(self, request: Request, run: str, *, deadline: float) -> Job:
         """
-        The job that the service made of *request*; *run* ties the jobs of one call, and
-        *taken* is told the job id as soon as it is known.
+        The job that the service made of *request*; *run* ties the jobs of one call.
 
         Raises:
-            UnknownSubmissionError: there may be a job, and a bill.
-            KreaError: there is no job.
+            KreaError: as `Paid.send`.
         """
         try:
-            return self._submit(request, self.url_of, run, taken)
+            return self._submit(request, self.url_of, run, deadline)
         except RefusedError as exc:
             # A refusal was not accepted, so this is no second order.
             if not (self.fresh_url_of and request.images and _is_url_refused(exc)):
                 raise
-            return self._submit(request, self.fresh_url_of, run, taken)
+            return self._submit(request, self.fresh_url_of, run, deadline)
 
     def _submit(
         self,
         request: Request,
         url_of: Callable[[Image], str],
         run: str,
-        taken: Callable[[str], object],
+        deadline: float,
     ) -> Job:
-        body = encode(request.body(url_of))
-        # A signal that was lost in a callback of Python's own must not end in a bill.
-        if Interrupted.arrived is not None:
-            raise Interrupted(Interrupted.arrived)
-        record = self.journal.begin(
-            run, request.model.id, request.seed, request.cost_usd
+        post = Post(
+            path=request.model.path,
+            body=encode(request.body(url_of)),
+            webhook=request.webhook,
         )
-        try:
-            job = self._send(request, body)
-            taken(job.job_id)
-        except Interrupted as exc:
-            exc.in_doubt = True
-            with suppress(JournalError):
-                self.journal.unknown(record)
-            raise
-        except UnknownSubmissionError:
-            # The intention is on disk; what happened matters more than to refine it.
-            with suppress(JournalError):
-                self.journal.unknown(record)
-            raise
-        except KreaError:
-            with suppress(JournalError):
-                self.journal.refused(record)
-            raise
-        try:
-            self.journal.accepted(record, job.job_id)
-        except JournalError as exc:
-            # It is paid for, and its id is known nowhere but here.
-            exc.job_id = job.job_id
-            exc.message += f" Job {job.job_id} was accepted, and goes on."
-            exc.hint = f"Collect it with: krea download {job.job_id}"
-            raise
-        return replace(
-            job, model=request.model.id, seed=request.seed, cost_usd=request.cost_usd
+        intent = Record.of(
+            run=run,
+            service=self.service,
+            model=request.model.id,
+            path=post.path,
+            body=post.body,
+            webhook=post.webhook,
+            seed=request.seed,
+            cost_usd=request.cost_usd,
+            now=self.paid.clock.wall(),
         )
 
-    def _send(self, request: Request, body: bytes) -> Job:
-        try:
-            return retry(
-                lambda: self.client.submit(
-                    request.model.path, body, webhook=request.webhook
-                ),
-                clock=self.clock,
-                passing=(UnreachableError,),
-            )
-        except _UNKNOWN as exc:
-            raise UnknownSubmissionError(
-                f"It is unknown whether the service took the job, and it may be "
-                f"billed: {exc.message}",
-                hint="Look at your jobs on krea.ai before you run this again.",
-            ) from exc
+        def begin() -> Record:
+            record = replace(intent, created_at=self.paid.clock.wall())
+            self.paid.journal.begin(record)
+            return record
+
+        job = self.paid.send(
+            post, begin, deadline=deadline, refused=self.paid.journal.refused
+        )
+        return replace(
+            job, model=intent.model, seed=intent.seed, cost_usd=intent.cost_usd
+        )
 
 
 def _is_url_refused(exc: RefusedError) -> bool:

@@ -15,22 +15,22 @@ from krea_cli.jobs.inputs import Image, LocalImage, RemoteImage
 if TYPE_CHECKING:
     from krea_cli.api.client import Client
     from krea_cli.api.fetch import Fetcher
-    from krea_cli.jobs.journal import Journal
+    from krea_cli.jobs.upload_memory import UploadMemory
 
 
 class Uploads:
     """
-    Uploads each file once: within a run by its content, and within a day by what the
-    journal remembers.
+    Uploads each file once: within a run by its content, and within a day by what is
+    remembered on disk.
     """
 
     def __init__(
-        self, client: Client, fetcher: Fetcher, images: Images, journal: Journal
+        self, client: Client, fetcher: Fetcher, images: Images, memory: UploadMemory
     ) -> None:
         self._client = client
         self._fetcher = fetcher
         self._images = images
-        self._journal = journal
+        self._memory = memory
         # By the sha256 of what was uploaded, and by the URL that it came from.
         self._urls: dict[str, str] = {}
 
@@ -41,7 +41,7 @@ class Uploads:
         """
         if isinstance(image, RemoteImage):
             return self._urls.get(image.url, image.url)
-        known = self._urls.get(image.sha256) or self._journal.upload(image.sha256)
+        known = self._urls.get(image.sha256) or self._memory.url(image.sha256)
         return known or self.upload(image).url
 
     def fresh_url_of(self, image: Image) -> str:
@@ -75,7 +75,7 @@ class Uploads:
         self._urls[image.sha256] = asset.url
         # That it is there counts for more than that it is remembered.
         with suppress(JournalError):
-            self._journal.remember_upload(image.sha256, asset.url)
+            self._memory.keep(image.sha256, asset.url)
         return asset
 
     def _fetched(self, image: RemoteImage) -> LocalImage:

@@ -147,6 +147,7 @@ class JsonTalk(QuietTalk):
                     "hint": error.hint,
                     "exit_code": int(error.exit_code),
                     "job_id": error.job_id,
+                    "record": error.record,
                 }
             }
         )

@@ -15,6 +15,7 @@ from krea_cli.output.terminal import one_line
 
 if TYPE_CHECKING:
     from krea_cli.api.resources import Job
+    from krea_cli.errors import KreaError
 
 HEARTBEAT_SECONDS = 30.0
 
@@ -32,6 +33,11 @@ class Progress(Protocol):
     def seen(self, job: Job) -> None:
         """
         A job was looked at.
+        """
+
+    def missed(self, job: Job, error: KreaError) -> None:
+        """
+        A job could not be seen, and is looked at again; *job* is as it was before.
         """
 
     def doing(self, text: str) -> None:
@@ -55,6 +61,9 @@ class NoProgress:
     def seen(self, job: Job) -> None:
         pass
 
+    def missed(self, job: Job, error: KreaError) -> None:
+        pass
+
     def doing(self, text: str) -> None:
         pass
 
@@ -71,11 +80,18 @@ class LineProgress(NoProgress):
         self._board = Board()
 
     def seen(self, job: Job) -> None:
-        changed = self._board.update(job)
-        if changed or self._now() - self._said_at >= HEARTBEAT_SECONDS:
-            self._said_at = self._now()
-            elapsed = f"{self._said_at - self._start:.0f} s"
-            self._say(f"{one_line(job.job_id)} {one_line(job.status, 40)} ({elapsed})")
+        self._tell(job, one_line(job.status, 40), is_news=self._board.update(job))
+
+    def missed(self, job: Job, error: KreaError) -> None:
+        reason = one_line(error.message, 200).rstrip(".")
+        words = f"{one_line(job.status, 40)}, but: {reason}"
+        self._tell(job, words, is_news=False)
+
+    def _tell(self, job: Job, words: str, *, is_news: bool) -> None:
+        now = self._now()
+        if is_news or now - self._said_at >= HEARTBEAT_SECONDS:
+            self._said_at = now
+            self._say(f"{one_line(job.job_id)} {words} ({now - self._start:.0f} s)")
 
 
 class Board:

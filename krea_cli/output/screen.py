@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from krea_cli.api.resources import Job
+from krea_cli.errors import KreaError
 from krea_cli.output.progress import Board
 from krea_cli.output.results import Result
 from krea_cli.output.streams import Stream
@@ -96,6 +97,10 @@ class Spinner:
     def seen(self, job: Job) -> None:
         self._board.update(job)
         self.doing(self._board.summary)
+
+    def missed(self, job: Job, error: KreaError) -> None:
+        self._board.update(job)
+        self.doing(f"{self._board.summary}, but: {one_line(error.message, 100)}")
 
     def doing(self, text: str) -> None:
         self._progress.update(self._task, description=one_line(text))

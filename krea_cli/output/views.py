@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from krea_cli.api.resources import Job, SavedFile
-from krea_cli.output import views_models
+from krea_cli.output import views_jobs, views_models, views_sandbox
 from krea_cli.output.model_words import dollars
 from krea_cli.output.results import (
     ConfigPath,
@@ -31,8 +31,7 @@ from krea_cli.output.results import (
     Uploaded,
 )
 from krea_cli.output.terminal import one_line, safe, unbroken
-
-STATUS_STYLES = {"completed": "green", "failed": "red", "cancelled": "yellow"}
+from krea_cli.output.views_jobs import minute, status
 
 Parts = Iterable[RenderableType]
 
@@ -58,7 +57,9 @@ def _statuses(_: JobStatus, results: Sequence[JobStatus]) -> Parts:
 @view.register
 def _accepted(_: JobAccepted, results: Sequence[JobAccepted]) -> Parts:
     for result in results:
-        yield Text.assemble(_status(result.job), f"  {one_line(result.job.job_id)}")
+        yield Text.assemble(
+            status(result.job.status), f"  {one_line(result.job.job_id)}"
+        )
         yield Text(f"  collect it with: {unbroken(result.collect)}", "dim")
 
 
@@ -123,6 +124,12 @@ def _dry_run(_: DryRun, results: Sequence[DryRun]) -> Parts:
 view.register(views_models.rows)
 view.register(views_models.details)
 view.register(views_models.changes)
+view.register(views_jobs.rows)
+view.register(views_jobs.details)
+view.register(views_jobs.in_doubt)
+view.register(views_jobs.forgotten)
+view.register(views_sandbox.serving)
+view.register(views_sandbox.emptied)
 
 
 class _StatusTable:
@@ -134,9 +141,9 @@ class _StatusTable:
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._columns = {
             "JOB": [Text(one_line(job.job_id)) for job in jobs],
-            "STATUS": [_status(job) for job in jobs],
+            "STATUS": [status(job.status) for job in jobs],
             "MODEL": [Text(one_line(job.model or ""), "dim") for job in jobs],
-            "CREATED": [_minute(job.created_at) for job in jobs],
+            "CREATED": [minute(job.created_at) for job in jobs],
         }
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
@@ -158,14 +165,6 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == "JOB")
     return table
-
-
-def _status(job: Job) -> Text:
-    return Text(one_line(job.status, 40), STATUS_STYLES.get(job.status, "blue"))
-
-
-def _minute(time: str | None) -> Text:
-    return Text(one_line((time or "")[:16]).replace("T", " "))
 
 
 def _file(job: Job, file: SavedFile) -> Text:

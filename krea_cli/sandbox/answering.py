@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -41,6 +42,8 @@ class AnsweringHandler(BaseHTTPRequestHandler):
     body: Body
     query: dict[str, str]
     base_url: str
+    # The status that the client was told, "-" when it was told none.
+    told = "-"
 
     def do_GET(self) -> None:
         self._serve()
@@ -57,13 +60,28 @@ class AnsweringHandler(BaseHTTPRequestHandler):
         """
         raise NotImplementedError
 
-    def send_json(self, data: object, status: HTTPStatus = HTTPStatus.OK) -> None:
-        self.send_bytes(json.dumps(data).encode(), "application/json", status)
+    def answered(self, seconds: float) -> None:
+        """
+        The request is dealt with, *seconds* after it came.
+        """
+
+    def send_json(
+        self,
+        data: object,
+        status: int = HTTPStatus.OK,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        content = json.dumps(data).encode()
+        self.send_bytes(content, "application/json", status, headers)
 
     def send_bytes(
-        self, data: bytes, media_type: str, status: HTTPStatus = HTTPStatus.OK
+        self,
+        data: bytes,
+        media_type: str,
+        status: int = HTTPStatus.OK,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._begin(status, {"Content-Type": media_type}, len(data))
+        self._begin(status, {"Content-Type": media_type, **(headers or {})}, len(data))
         self.wfile.write(data)
 
     def send_file(self, path: Path, media_type: str) -> None:
@@ -108,22 +126,12 @@ class AnsweringHandler(BaseHTTPRequestHandler):
         Nothing is logged: standard error belongs to the program around.
         """
 
-    def _serve(self) -> None:
+    def respond(self, act: Callable[[], None]) -> None:
+        """
+        Run what sends an answer; what it raises is the answer instead.
+        """
         try:
-            self._answer()
-            if self.body.left != 0:
-                self._drain()
-        except (ConnectionError, TimeoutError):
-            # The client went away; there is nobody left to tell.
-            self.close_connection = True
-
-    def _answer(self) -> None:
-        self.body = Body(self.rfile, self.headers)
-        try:
-            path, _, query = self.path.partition("?")
-            self.query = {name: all_[-1] for name, all_ in parse_qs(query).items()}
-            self.base_url = self._base_url()
-            self.handle_route(self.command, path)
+            act()
         except Refusal as exc:
             self.send_json(exc.answer, exc.status)
         except (ConnectionError, TimeoutError):
@@ -131,6 +139,24 @@ class AnsweringHandler(BaseHTTPRequestHandler):
         except Exception as exc:  # noqa: BLE001  (a bug here must not end the program)
             error = {"error": f"Internal error: {type(exc).__name__}: {exc}"}
             self.send_json(error, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _serve(self) -> None:
+        start, self.told = time.monotonic(), "-"
+        self.body = Body(self.rfile, self.headers)
+        try:
+            self.respond(self._answer)
+            if self.body.left != 0:
+                self._drain()
+        except (ConnectionError, TimeoutError):
+            # The client went away; there is nobody left to tell.
+            self.close_connection = True
+        self.answered(time.monotonic() - start)
+
+    def _answer(self) -> None:
+        path, _, query = self.path.partition("?")
+        self.query = {name: all_[-1] for name, all_ in parse_qs(query).items()}
+        self.base_url = self._base_url()
+        self.handle_route(self.command, path)
 
     def _base_url(self) -> str:
         """
@@ -144,10 +170,11 @@ class AnsweringHandler(BaseHTTPRequestHandler):
             return f"http://{host}"
         raise Refusal(HTTPStatus.BAD_REQUEST, "Host is not this machine")
 
-    def _begin(self, status: HTTPStatus, headers: dict[str, str], length: int) -> None:
+    def _begin(self, status: int, headers: dict[str, str], length: int) -> None:
         """
         Send status and headers.
         """
+        self.told = f"{status:d}"
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

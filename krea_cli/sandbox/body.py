@@ -48,6 +48,14 @@ class Body:
             self.left -= len(chunk)
             yield chunk
 
+    def skip(self) -> None:
+        """
+        Read what is left, if it is known how much that is, for nobody.
+        """
+        if self.left is not None:
+            for _ in self.chunks(self.left):
+                pass
+
     @cached_property
     def content(self) -> bytes:
         """

@@ -58,6 +58,15 @@ def make_private(folder: Path) -> None:
                 part.unlink()
 
 
+def empty(folder: Path) -> None:
+    """
+    Remove the files of the folder, but for those that are being written.
+    """
+    for path in folder.iterdir():
+        if not path.name.startswith(_PREFIX):
+            path.unlink(missing_ok=True)
+
+
 def write(target: Path, data: bytes) -> None:
     """
     Put the file in its place at once; an older one is replaced.

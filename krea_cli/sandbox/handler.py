@@ -4,24 +4,17 @@ The routes of the sandbox.
 
 from __future__ import annotations
 
-import hmac
-import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import FINAL, RUNNING
-from krea_cli.sandbox.answering import AnsweringHandler
 from krea_cli.sandbox.disk import KeptFile, TooLongError, UnknownKindError
-from krea_cli.sandbox.lifecycle import SandboxJob, iso
+from krea_cli.sandbox.lifecycle import Failure, SandboxJob, iso
 from krea_cli.sandbox.multipart import Multipart, MultipartError
 from krea_cli.sandbox.refusals import Refusal
+from krea_cli.sandbox.routing import Route, RoutingHandler
 from krea_cli.sandbox.store import UPLOAD_LIMIT
 from krea_cli.sandbox.submission import submit
-
-if TYPE_CHECKING:
-    from krea_cli.sandbox.server import SandboxServer
 
 _ID = r"([0-9A-Za-z-]+)"
 _MEDIA_TYPES = {
@@ -35,47 +28,27 @@ _MEDIA_TYPES = {
 # Room for the boundaries, headers and the description around an uploaded file.
 _FORM_BYTES = 1 << 16
 _LIST_LIMIT, _LIST_MOST = 100, 1000
-_NOT_FOUND = b"<!DOCTYPE html><title>404</title><h1>Page not found</h1>"
 _BAD_FILE = "Invalid file type or size"
 
 
-class SandboxHandler(AnsweringHandler):
+class SandboxHandler(RoutingHandler):
     """
     Answers as the Krea API does.
     """
 
-    server: SandboxServer
-
-    def handle_route(self, method: str, path: str) -> None:
-        for verb, pattern, is_public, route in self._routes():
-            match = re.fullmatch(pattern, path)
-            if match and method == verb:
-                if is_public or self._is_authorised():
-                    route(*match.groups())
-                else:
-                    answer = {"message": "Unauthorized"}
-                    self.send_json(answer, HTTPStatus.UNAUTHORIZED)
-                return
-        self.send_bytes(_NOT_FOUND, "text/html; charset=utf-8", HTTPStatus.NOT_FOUND)
-
-    def _routes(self) -> tuple[tuple[str, str, bool, Callable[..., None]], ...]:
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        result = r"/results/(([0-9a-f-]{36})-\w+\.\w+)"
         return (
-            ("POST", r"/generate/(.+)", False, self._submit),
-            ("GET", r"/jobs", False, self._list_jobs),
-            ("GET", rf"/jobs/{_ID}", False, self._show_job),
-            ("DELETE", rf"/jobs/{_ID}", False, self._cancel_job),
-            ("POST", r"/assets", False, self._add_asset),
-            ("GET", rf"/assets/{_ID}", False, self._show_asset),
-            ("GET", rf"/uploads/{_ID}", True, self._send_upload),
-            ("GET", r"/results/(([0-9a-f-]{36})-\w+\.\w+)", True, self._send_result),
+            Route("POST", r"/generate/(.+)", self._submit, "submit"),
+            Route("GET", r"/jobs", self._list_jobs, "jobs"),
+            Route("GET", rf"/jobs/{_ID}", self._show_job, "job"),
+            Route("DELETE", rf"/jobs/{_ID}", self._cancel_job, "cancel"),
+            Route("POST", r"/assets", self._add_asset, "upload"),
+            Route("GET", rf"/assets/{_ID}", self._show_asset),
+            Route("GET", rf"/uploads/{_ID}", self._send_upload, is_public=True),
+            Route("GET", result, self._send_result, "result", is_public=True),
         )
-
-    def _is_authorised(self) -> bool:
-        if self.server.token is None:
-            return True
-        given = self.headers.get("Authorization", "")
-        wanted = f"Bearer {self.server.token}"
-        return hmac.compare_digest(given.encode(), wanted.encode())
 
     def _submit(self, path: str) -> None:
         body = self.body.json()
@@ -83,7 +56,11 @@ class SandboxHandler(AnsweringHandler):
             model = self.server.catalogue[path]
         except KeyError:
             raise Refusal(HTTPStatus.NOT_FOUND, f"Unknown model: {path}") from None
-        self._send_job(submit(self.server.store, model, body))
+        failure = None
+        if self.fault and self.fault.name == "fails":
+            code = self.fault.value or "sandbox_fault"
+            failure = Failure(code=code, message="The sandbox was told to fail it")
+        self._send_job(submit(self.server.store, model, body, failure=failure))
 
     def _list_jobs(self) -> None:
         """
@@ -149,7 +126,10 @@ class SandboxHandler(AnsweringHandler):
         return job
 
     def _send_job(self, job: SandboxJob) -> None:
-        self.send_json(job.answer(self.server.store.now(), self.base_url))
+        answer = job.answer(self.server.store.now(), self.base_url)
+        if self.fault and self.fault.name == "no-urls":
+            answer["result"] = {}
+        self.send_json(answer)
 
     def _form(self) -> tuple[KeptFile | None, str | None]:
         """

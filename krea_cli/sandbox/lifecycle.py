@@ -7,6 +7,7 @@ go on, and every process that looks sees the same.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -57,7 +58,8 @@ class Failure:
 class SandboxJob:
     """
     A job as it is kept.  *created_at* and *cancelled_at* in seconds since the epoch;
-    *fields* are those of the request without the files, *failure* is how it will end.
+    *fields* are those of the request without the files, *failure* is how it will end,
+    *cost_usd* what it would cost at the service, None when that is not known.
     """
 
     job_id: str
@@ -69,6 +71,7 @@ class SandboxJob:
     inputs: tuple[Input, ...] = ()
     failure: Failure | None = None
     cancelled_at: float | None = None
+    cost_usd: float | None = None
 
     @classmethod
     def from_json(cls, data: Any) -> SandboxJob:
@@ -83,7 +86,8 @@ class SandboxJob:
         uuid.UUID(job.job_id)
         iso(job.created_at + COMPLETED_AFTER)
         iso(job.cancelled_at or 0.0)
-        if job.medium not in PARTS or not isinstance(job.fields, dict):
+        is_price = math.isfinite(job.cost_usd or 0.0)
+        if not is_price or job.medium not in PARTS or not isinstance(job.fields, dict):
             raise ValueError(job.job_id)
         return job
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
 from http.server import ThreadingHTTPServer
@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from krea_cli.catalogue.lookup import Catalogue
 from krea_cli.errors import UsageError
+from krea_cli.sandbox.faults import Faults
 from krea_cli.sandbox.handler import SandboxHandler
 from krea_cli.sandbox.store import SandboxStore
 
@@ -28,8 +29,14 @@ class Sandbox:
     A Krea API whose jobs, uploads and results are kept in *folder*; several processes
     may run one on the same folder at once.
 
-    With *token*, API routes want exactly that one.  *clock* gives the seconds since the
-    epoch by which jobs go on.  `handler_class` may be replaced in a subclass.
+    With *token*, API routes want exactly that one.  *faults* are set from the start, as
+    `krea_cli.sandbox.faults` writes them; *log* is told of each request in a line.
+    *clock* gives the seconds since the epoch by which jobs go on, *sleep* is what slow
+    answers do.  `handler_class` may be replaced in a subclass.
+
+    Raises:
+        UsageError: one of the faults is none.
+        StorageError: the folder cannot be made or used.
     """
 
     handler_class: type[SandboxHandler] = SandboxHandler
@@ -40,12 +47,28 @@ class Sandbox:
         *,
         port: int = 0,
         token: str | None = None,
+        faults: Iterable[str] = (),
+        log: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._faults = Faults()
+        self.add_faults(*faults)
         self.store = SandboxStore(folder, clock=clock)
         self._port = port
         self._token = token
+        self._log = log
+        self._sleep = sleep
         self._server: SandboxServer | None = None
+
+    def add_faults(self, *faults: str) -> None:
+        """
+        Set faults, also while it runs.
+
+        Raises:
+            UsageError: one of them is none; none is set then.
+        """
+        self._faults.add(faults)
 
     def start(self) -> None:
         """
@@ -56,7 +79,13 @@ class Sandbox:
         """
         try:
             server = SandboxServer(
-                (HOST, self._port), self.handler_class, self.store, self._token
+                (HOST, self._port),
+                self.handler_class,
+                store=self.store,
+                token=self._token,
+                faults=self._faults,
+                log=self._log,
+                sleep=self._sleep,
             )
         except OSError as exc:
             raise UsageError(
@@ -114,17 +143,34 @@ class SandboxServer(ThreadingHTTPServer):
         self,
         address: tuple[str, int],
         handler_class: type[SandboxHandler],
+        *,
         store: SandboxStore,
         token: str | None,
+        faults: Faults,
+        log: Callable[[str], None] | None,
+        sleep: Callable[[float], None],
     ) -> None:
         self.store = store
         self.token = token
+        self.faults = faults
+        self.sleep = sleep
+        self._log = log
+        self._log_lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         super().__init__(address, handler_class)
 
     @cached_property
     def catalogue(self) -> Catalogue:
         return Catalogue.bundled()
+
+    def log(self, line: str) -> None:
+        """
+        Tell of a request, one at a time, and of none once the server is closed: a
+        thread that writes while the program ends would break that end.
+        """
+        with self._log_lock:
+            if self._log:
+                self._log(line)
 
     def server_bind(self) -> None:
         """
@@ -143,6 +189,8 @@ class SandboxServer(ThreadingHTTPServer):
 
     def server_close(self) -> None:
         super().server_close()
+        with self._log_lock:
+            self._log = None
         for connection in list(self._connections):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from krea_cli import __version__
+from krea_cli.errors import StorageError
 from krea_cli.sandbox import disk
 from krea_cli.sandbox.lifecycle import SandboxJob, iso
 from krea_cli.sandbox.rendering import render
 
 UPLOAD_LIMIT = 75 * 2**20
+_FOLDERS = ("jobs", "uploads", "inputs", "results")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,9 @@ class Upload:
 class SandboxStore:
     """
     *clock* gives the seconds since the epoch.
+
+    Raises:
+        StorageError: the folder cannot be made or used.
     """
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
@@ -166,18 +170,33 @@ class SandboxStore:
 
     def reset(self) -> int:
         """
-        Forget everything; the number of jobs that there were.
+        Forget everything; the number of jobs that there were.  The folders stay, and
+        what is being written into them: another process may use them.
+
+        Raises:
+            StorageError: a file cannot be removed.
         """
         count = len(list((self.folder / "jobs").glob("*.json")))
-        for name in ("jobs", "uploads", "inputs", "results"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-        self._make_folders()
+        with self._writing():
+            for name in _FOLDERS:
+                disk.empty(self.folder / name)
         return count
 
     def _make_folders(self) -> None:
-        disk.make_private(self.folder)
-        for name in ("jobs", "uploads", "inputs", "results"):
-            disk.make_private(self.folder / name)
+        with self._writing():
+            disk.make_private(self.folder)
+            for name in _FOLDERS:
+                disk.make_private(self.folder / name)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise StorageError(
+                f"The sandbox cannot use {self.folder}: {exc.strerror or exc}.",
+                hint="KREA_STATE_DIR names another folder.",
+            ) from exc
 
     def _write_job(self, job: SandboxJob) -> None:
         self._write("jobs", job.job_id, job.as_json())

@@ -9,17 +9,24 @@ from http import HTTPStatus
 from typing import Any
 
 from krea_cli.catalogue.model import Model
+from krea_cli.catalogue.pricing import estimate
 from krea_cli.catalogue.validation import faults
 from krea_cli.sandbox import inputs
-from krea_cli.sandbox.lifecycle import Input, Medium, SandboxJob
+from krea_cli.sandbox.lifecycle import Failure, Input, Medium, SandboxJob
 from krea_cli.sandbox.refusals import Refusal
 from krea_cli.sandbox.store import SandboxStore
 
 
-def submit(store: SandboxStore, model: Model, body: Mapping[str, Any]) -> SandboxJob:
+def submit(
+    store: SandboxStore,
+    model: Model,
+    body: Mapping[str, Any],
+    *,
+    failure: Failure | None = None,
+) -> SandboxJob:
     """
     A new job of the store.  An input file that cannot be used makes a job that fails,
-    as at the service.
+    as at the service; so does a *failure* that it is to have.
 
     Raises:
         Refusal: 422, the body does not fit the model's schema (with all its faults), or
@@ -35,7 +42,7 @@ def submit(store: SandboxStore, model: Model, body: Mapping[str, Any]) -> Sandbo
         return f"sha256:{given[-1].sha256}"
 
     fields = _with_files(model.schema, body, "", take)
-    failures = (inputs.failure(store, each) for each in given)
+    failures = (failure, *(inputs.failure(store, each) for each in given))
     return store.add_job(
         model=model.path,
         medium=_medium(model),
@@ -43,6 +50,7 @@ def submit(store: SandboxStore, model: Model, body: Mapping[str, Any]) -> Sandbo
         fields=fields,
         inputs=tuple(given),
         failure=next(filter(None, failures), None),
+        cost_usd=estimate(model, body),
     )
 
 

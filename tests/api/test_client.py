@@ -42,12 +42,15 @@ def serve(wire, connect, time):
 
 def test_a_submission_is_one_post_of_the_body_as_it_is(serve):
     """
-    To the model's route, as JSON, with the webhook as a header.
+    To the model's route, as JSON, with the webhook and the key as headers, if any.
     """
     client, server = serve(says(JOB))
 
-    job = client.submit("image/x/y", b'{"prompt":"a"}', webhook="https://a.test/hook")
-    [heard] = server.heard
+    job = client.submit(
+        "image/x/y", b'{"prompt":"a"}', webhook="https://a.test/hook", key="k-1"
+    )
+    client.submit("image/x/y", b"{}")
+    heard, bare = server.heard
 
     assert ("j1", "queued") == (job.job_id, job.status)
     assert ("POST /generate/image/x/y HTTP/1.1", b'{"prompt":"a"}') == (
@@ -56,6 +59,8 @@ def test_a_submission_is_one_post_of_the_body_as_it_is(serve):
     )
     assert "application/json" == heard.headers["content-type"]
     assert "https://a.test/hook" == heard.headers["x-webhook-url"]
+    assert "k-1" == heard.headers["idempotency-key"]
+    assert not {"x-webhook-url", "idempotency-key"} & bare.headers.keys()
 
 
 @pytest.mark.parametrize(
@@ -162,6 +167,57 @@ def test_another_refusal_of_a_look_is_itself(serve):
         client.job("j1")
 
 
+def test_each_attempt_of_a_look_waits_for_its_turn(serve, time):
+    """
+    So that faults do not make it faster than it may be (hazard L8).
+    """
+    client, server = serve(says({}, "502 Bad"), says({}, "502 Bad"), says(JOB))
+    turns = []
+
+    client.job("j1", turn=lambda: turns.append(len(server.heard)))
+
+    assert [0, 1, 2] == turns
+
+
+@pytest.mark.parametrize(
+    "script", [answer(b"", "204 No"), answer(b""), answer(b"<html>"), says(JOB)]
+)
+def test_to_cancel_is_a_delete_whose_answer_says_nothing(serve, script):
+    """
+    What the service answers is not documented, so a good status is enough.
+    """
+    client, server = serve(script)
+
+    client.cancel("j1")
+
+    assert ["DELETE /jobs/j1 HTTP/1.1"] == [heard.line for heard in server.heard]
+
+
+def test_to_cancel_survives_a_burst_of_faults(serve):
+    """
+    It does no more when it is repeated.
+    """
+    client, server = serve(resetting(), says({}, "502 Bad"), closing(b""), says({}))
+
+    client.cancel("j1")
+
+    assert 4 == len(server.heard)
+
+
+def test_what_is_not_there_cannot_be_cancelled(serve):
+    """
+    404 is the job; another refusal is itself, and is not repeated.
+    """
+    client, server = serve(says({}, "404 Not Found"), says({"error": "no"}, "409 X"))
+
+    with pytest.raises(UnknownJobError):
+        client.cancel("j1")
+    with pytest.raises(RefusedError, match="no"):
+        client.cancel("j1")
+
+    assert 2 == len(server.heard)
+
+
 def test_jobs_are_read_one_by_one(serve):
     """
     An entry that makes no sense hides none of the others.
@@ -169,18 +225,55 @@ def test_jobs_are_read_one_by_one(serve):
     items = [JOB, None, "x", {"job_id": 5}, {"job_id": "j2", "status": "failed"}]
     client, server = serve(says({"items": items, "next_cursor": None}))
 
-    assert ["j1", "j2"] == [job.job_id for job in client.jobs(limit=7)]
+    page = client.jobs(limit=7)
+
+    assert (["j1", "j2"], None) == ([job.job_id for job in page.jobs], page.cursor)
     assert "GET /jobs?limit=7 HTTP/1.1" == server.heard[0].line
+
+
+def test_jobs_are_asked_for_page_by_page(serve):
+    """
+    The cursor leads on, and a status narrows the list.
+    """
+    client, server = serve(
+        says({"items": [JOB], "next_cursor": "2026-11-22T00:00:01Z"})
+    )
+
+    page = client.jobs(limit=7)
+    client.jobs(limit=7, cursor=page.cursor, status="queued")
+
+    assert "cursor=2026-11-22T00%3A00%3A01Z&status=queued" in server.heard[1].line
 
 
 @pytest.mark.parametrize("answered", [{}, {"items": None}, {"items": "x"}])
 def test_no_jobs_are_no_error(serve, answered):
     """
-    The list may be missing.
+    The list may be missing, and the cursor of no use.
     """
-    client, _ = serve(says(answered))
+    client, _ = serve(says(answered | {"next_cursor": 7}))
 
-    assert () == client.jobs(limit=1)
+    page = client.jobs(limit=1)
+
+    assert ((), None) == (page.jobs, page.cursor)
+
+
+@pytest.mark.parametrize(
+    ("date", "ahead"),
+    [
+        ("Mon, 21 Sep 2026 14:13:25 GMT", 5),
+        ("Mon, 21 Sep 2026 13:13:20 -0000", -3600),
+        ("", 0),
+        ("yesterday", 0),
+        ("Mon, 21 Sep 99999 14:13:25 GMT", 0),
+    ],
+)
+def test_a_page_knows_how_far_the_clocks_are_apart(serve, date, ahead):
+    """
+    By the Date of the answer, so that times of the service can be compared with ours.
+    """
+    client, _ = serve(says({"items": []}, Date=date))
+
+    assert ahead == client.jobs(limit=1).ahead
 
 
 def test_an_upload_gives_the_url_to_send(serve):

@@ -274,7 +274,6 @@ def test_a_host_that_cannot_be_reached(logged_in, service):
         (402, 5, "balance"),
         (404, 2, "refused"),
         (422, 2, "refused"),
-        (429, 6, "rate_limit"),
     ],
 )
 def test_a_request_that_the_service_refuses(logged_in, service, status, code, name):
@@ -288,20 +287,6 @@ def test_a_request_that_the_service_refuses(logged_in, service, status, code, na
     assert (code, name) == (ended, error["code"])
     assert "Because of it" in error["message"]
     assert 2 == len(service.requests(SUBMIT))  # one as text, one as JSON
-
-
-@pytest.mark.parametrize("fault", [html(200), answer(500, {"error": "Oh"})])
-def test_an_answer_that_leaves_it_open(logged_in, service, fault):
-    """
-    HTML or 500 to a paid request: exit 11, sent once, and the hint is not to repeat it.
-    """
-    service.faults[SUBMIT] = [fault] * 2
-
-    code, error = refused(logged_in, service, "generate", "an owl")
-
-    assert (11, "unknown_submission") == (code, error["code"])
-    assert "may be billed" in error["message"]
-    assert 2 == len(service.requests(SUBMIT))
 
 
 @pytest.mark.parametrize(

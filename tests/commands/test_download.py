@@ -215,15 +215,31 @@ def test_one_name_that_is_taken_leaves_the_others(logged_in, finished):
 
 def test_completed_without_a_result_is_exit_3(logged_in, finished, service):
     """
-    The content filter is named; there is nothing to collect.
+    After three more looks; the content filter is named; there is nothing to collect.
     """
     [job_id] = finished()
-    service.faults["GET /jobs/"] = [job(status="completed", result={"urls": []})]
+    service.faults["GET /jobs/"] = [job(status="completed", result={"urls": []})] * 9
 
     result = logged_in("download", job_id)
 
     assert 3 == result.code
     assert "content filter" in result.err
+    assert 4 == len(service.requests("GET /jobs/"))
+
+
+def test_a_result_that_comes_late_is_saved(logged_in, finished, service, time):
+    """
+    The job was completed a moment before (hazard L10); a running one is not waited for.
+    """
+    late, running = finished(2)
+    lacking = job(status="completed", result={"urls": []})
+    service.faults[f"GET /jobs/{late}"] = [lacking] * 2
+    service.faults[f"GET /jobs/{running}"] = [job(status="sampling")] * 9
+
+    result = logged_in("download", late, running)
+
+    assert (8, f"{late}-1.png\n") == (result.code, result.out)
+    assert 1 == len(service.requests(f"GET /jobs/{running}"))
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from service import TOKEN, answer, html, job, reset, reset_after
+from service import TOKEN, answer, html, job, reset
 
 from krea_cli.api import transport
-from krea_cli.errors import Interrupted
-from krea_cli.jobs.request import Request
 from krea_cli.sandbox.handler import SandboxHandler
-from krea_cli.session import Session
 
 ROUTE = "POST /generate/"
 EDIT = ("generate", "a watercolour", "-o", "out.png", "-i")
@@ -235,7 +232,7 @@ def test_completed_without_urls_is_exit_3_and_names_the_filter(logged_in, servic
     """
     A silent refusal is no success.
     """
-    service.faults["GET /jobs/"] = [job(status="completed", result={})]
+    service.faults["GET /jobs/"] = [job(status="completed", result={})] * 4
 
     result = logged_in("generate", "a cat")
 
@@ -291,21 +288,8 @@ def test_an_unknown_status_is_waited_on_and_quoted(logged_in, service):
     assert "'dreaming'" in result.err
 
 
-@pytest.mark.parametrize("fault", [reset, reset_after, answer(503), html(200)])
-def test_a_lost_answer_is_exit_11_and_is_not_sent_again(logged_in, service, fault):
-    """
-    After the request left, nobody knows; the request is never repeated by itself.
-    """
-    service.faults[ROUTE] = [fault]
-
-    result = logged_in("generate", "a cat")
-
-    assert 11 == result.code
-    assert 1 == len(service.requests(ROUTE))
-
-
 @pytest.mark.parametrize(
-    ("status", "code"), [(401, 4), (402, 5), (404, 2), (422, 2), (429, 6), (400, 2)]
+    ("status", "code"), [(401, 4), (402, 5), (404, 2), (422, 2), (410, 2), (400, 2)]
 )
 def test_a_refusal_is_told_by_its_code(logged_in, service, status, code):
     """
@@ -395,27 +379,6 @@ def test_an_ending_that_krea_cannot_write_is_refused_before(logged_in, service, 
     assert 2 == result.code
     assert "cannot write ." in result.err
     assert [] == service.seen
-
-
-def test_a_signal_during_the_paid_request_says_that_it_is_unknown(krea, env):
-    """
-    Nobody knows whether there is a job: the user is told to look first.
-    """
-    krea.env |= {"KREA_API_KEY": "not-a-real-token"}
-    session = Session(env=krea.env, clock=krea.clock)
-    client = session.client
-
-    def interrupted(*_, **__):
-        raise Interrupted(2)
-
-    client.submit = interrupted
-    request = Request(model=session.catalogue.find("z-image"), fields={})
-    submission = session.submission(inline=True)
-    with pytest.raises(Interrupted) as caught:
-        submission.submit(request, "run")
-    session.close()
-
-    assert caught.value.in_doubt
 
 
 def test_no_download_and_a_target_contradict_each_other(logged_in, service):

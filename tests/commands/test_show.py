@@ -112,13 +112,15 @@ def test_a_pipe_is_refused(shows):
 
 
 @pytest.mark.parametrize(
-    ("words", "env"), [(("--json",), {}), ((), {"TERM": "dumb"})], ids=["json", "dumb"]
+    ("words", "variables"),
+    [(("--json",), {}), ((), {"TERM": "dumb"})],
+    ids=["json", "dumb"],
 )
-def test_what_cannot_show_is_refused(shows, words, env):
+def test_what_cannot_show_is_refused(shows, words, variables):
     """
     Rather than to draw something else.
     """
-    result = shows("show", "a.png", *words, env=env)
+    result = shows("show", "a.png", *words, env=variables)
 
     assert (2, "") == (result.code, result.out)
 

@@ -74,11 +74,12 @@ def test_variables_of_others_are_left_alone():
         ("1h", 3600),
         ("1.5h", 5400),
         ("0.5", 0.5),
+        ("7d", 604_800),
     ],
 )
 def test_duration_forms(text, seconds):
     """
-    Seconds, minutes and hours, with a fraction.
+    Seconds, minutes, hours and days, with a fraction.
     """
     assert seconds == parse_duration(text)
 
@@ -86,7 +87,7 @@ def test_duration_forms(text, seconds):
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "0", "0.0h", "-1", "soon", "h", "10 m", "1d", "1H", "1h30m", "1.", ".5"),
+        *("", "0", "0.0h", "-1", "soon", "h", "10 m", "1w", "1H", "1h30m", "1.", ".5"),
         *("nan", "inf", "1e3", "9" * 400, "٣"),
     ],
 )
@@ -94,7 +95,9 @@ def test_no_duration_is_refused_with_what_is_allowed(text):
     """
     A text that is no time above 0 is refused, and the message shows what is.
     """
-    with pytest.raises(ValueError, match="90s, minutes as 10m, hours as 1h"):
+    with pytest.raises(
+        ValueError, match="90s, minutes as 10m, hours as 1h, days as 7d"
+    ):
         parse_duration(text)
 
 

@@ -4,6 +4,7 @@ import pytest
 from jobs.samples import SAMPLES
 
 from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.jobs.database import Database
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +18,32 @@ def sample(request):
     A whole file, one of each kind.
     """
     return request.param
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """
+    The state folder; it is not there yet.
+    """
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def open_database(folder, time):
+    """
+    Opens journals of that folder, which end with the test.
+    """
+    opened = []
+
+    def make(folder=folder):
+        opened.append(Database(folder, now=time.wall))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def database(open_database):
+    return open_database()

@@ -1,70 +1,37 @@
 from __future__ import annotations
 
-import json
-import os
 import sqlite3
-import stat
-import subprocess
-import sys
-import time
-from contextlib import closing, suppress
-from functools import partial
-from itertools import count
+import time as real_time
+from contextlib import closing
 
 import pytest
+from jobs.recorded import DAY, NOW, bytes_of, keep, record, rows
 
 from krea_cli.api.resources import Job, SavedFile
-from krea_cli.errors import ExitCode, JournalError
-from krea_cli.jobs import journal as journal_module
+from krea_cli.errors import JournalError
 from krea_cli.jobs.journal import Journal
 
-WRITER = """
-import sys, time
-from pathlib import Path
-from krea_cli.jobs.journal import Journal
-folder, start, name = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-while not start.exists():
-    time.sleep(0.001)
-journal = Journal(folder, "service")
-for n in range(20):
-    journal.accepted(journal.begin(name, "m", n, None), f"job-{name}-{n:03}")
+URL = "https://gen.krea.test/a.png"
+MANY = """
+WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted LIMIT ?)
+INSERT INTO records
+SELECT NULL, 'record-' || n, run, service, created_at, NULL, model, request,
+  request_sha256, seed, cost_usd, 'completed', 'job-' || n, '[]', 2.5, holder
+FROM records, counted
 """
-URL = "https://gen.krea.test/a.png?X-Amz-Signature=signature"
 
 
 @pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "state"
+def open_journal(open_database):
+    def make(service="service", **place):
+        return Journal(open_database(**place), service)
+
+    return make
 
 
 @pytest.fixture
-def open_journal(folder):
-    """
-    Makes journals of that folder, which end with the test.
-    """
-    made = []
-
-    def make(service="service", folder=folder):
-        made.append(Journal(folder, service))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
-def journal(open_journal):
-    return open_journal()
-
-
-def keep(journal, job_id, *, run="run", model="m", seed=None):
-    journal.accepted(journal.begin(run, model, seed, None), job_id)
-
-
-def rows(folder, query="SELECT state, job_id FROM records ORDER BY rowid"):
-    with closing(sqlite3.connect(folder / "journal.db")) as db:
-        return db.execute(query).fetchall()
+def journal(database):
+    return Journal(database, "service")
 
 
 def saved(**fields):
@@ -72,12 +39,16 @@ def saved(**fields):
     return SavedFile(**given | {"size_bytes": 5, "sha256": "a" * 64} | fields)
 
 
+def completed(job_id="job-1", **fields):
+    return Job(job_id=job_id, status="completed", **fields)
+
+
 def test_an_intention_is_on_disk_before_its_request_leaves(journal, folder):
     """
     Another process sees it at once: no crash can hide that something was paid for
     (hazard B2).
     """
-    journal.begin("run", "m", 7, None)
+    journal.begin(record())
 
     assert [("intended", None)] == rows(folder)
 
@@ -91,174 +62,185 @@ def test_an_accepted_job_is_kept_with_its_id(journal, folder):
     assert [("submitted", "job-1")] == rows(folder)
 
 
-def test_a_refused_request_leaves_nothing(journal, folder):
+def test_a_refused_request_leaves_nothing(journal, database, folder):
     """
-    It was not paid for.
+    It was not paid for; its prompt is not on disk any more.
     """
-    journal.refused(journal.begin("run", "m", None, None))
+    made = record({"prompt": "canary"})
+    journal.begin(made)
+    journal.refused(made.record)
+    database.close()
 
     assert [] == rows(folder)
+    assert b"canary" not in bytes_of(folder)
 
 
 def test_a_lost_answer_stays_as_a_warning(journal, folder):
     """
     There may be a job, and a bill.
     """
-    journal.unknown(journal.begin("run", "m", None, None))
+    made = record()
+    journal.begin(made)
+    journal.unknown(made.record)
 
     assert [("unknown", None)] == rows(folder)
 
 
-def test_every_record_is_its_own(journal, folder):
+def test_one_intent_has_one_record(journal, folder):
     """
-    Jobs of one call differ in their records (hazard B3).
+    A second one is refused before anything is sent (hazard B3).
     """
-    records = {journal.begin("run", "m", 7, None) for _ in range(50)}
+    made = record()
+    journal.begin(made)
 
-    assert 50 == len(records)
+    with pytest.raises(JournalError):
+        journal.begin(made)
+
+    assert 1 == len(rows(folder))
 
 
-def test_a_commit_survives_a_power_cut(journal, folder):
+def test_what_another_process_has_settled_stays_so(journal, folder):
     """
-    The write-ahead log is flushed at each commit (hazard J1).
+    The first one was away for longer than it may, and comes back.
     """
-    keep(journal, "job-1")
-    db = journal._db()
+    made = keep(journal, "job-1")
 
-    assert [("wal",)] == list(db.execute("PRAGMA journal_mode"))
-    assert [(2,)] == list(db.execute("PRAGMA synchronous"))
+    with pytest.raises(JournalError):
+        journal.accepted(made.record, "job-2")
+    journal.unknown(made.record)
+    journal.refused(made.record)
 
-
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_nobody_else_can_read_it(open_journal, folder, umask):
-    """
-    Folder and files are the user's alone, whatever the umask (hazard J5).
-    """
-    before = os.umask(umask)
-    try:
-        journal = open_journal()
-        keep(journal, "job-1")
-        modes = {
-            path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()
-        }
-    finally:
-        os.umask(before)
-
-    assert 0o700 == stat.S_IMODE(folder.stat().st_mode)
-    assert {"journal.db", "journal.db-wal", "journal.db-shm"} == set(modes)
-    assert {0o600} == set(modes.values())
-
-
-def test_eight_processes_write_at_once(folder, tmp_path):
-    """
-    Also the first time, when there is no file yet: no record is lost, and nobody is
-    told of a lock (hazard S9).
-    """
-    start = tmp_path / "start"
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, folder, start, str(n)],
-            stderr=subprocess.PIPE,
-        )
-        for n in range(8)
-    ]
-    time.sleep(0.2)
-    start.touch()
-    said = []
-    for process in processes:
-        with process:
-            said.append(process.communicate()[1].decode())
-
-    assert [""] * 8 == said
-    assert 160 == len({job_id for _, job_id in rows(folder)})
-
-
-def test_a_lock_that_sqlite_does_not_wait_for_is_waited_for(journal, monkeypatch):
-    """
-    While another process turns the file to write-ahead logging.
-    """
-    refusals = []
-
-    class Locked(sqlite3.Connection):
-        def execute(self, query, *values):
-            if "journal_mode" in query and len(refusals) < 2:
-                locked = sqlite3.OperationalError("database is locked")
-                locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
-                refusals.append(locked)
-                raise locked
-            return super().execute(query, *values)
-
-    connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=Locked))
-
-    journal.check()
-
-    assert 2 == len(refusals)
-
-
-def test_a_newer_journal_is_refused_and_left_alone(open_journal, folder):
-    """
-    An older krea would not know what it breaks (hazard J8).
-    """
-    keep(open_journal(), "job-1")
-    with closing(sqlite3.connect(folder / "journal.db")) as db:
-        db.execute("PRAGMA user_version = 99")
-
-    with pytest.raises(JournalError, match="newer krea") as caught:
-        open_journal().begin("run", "m", None, None)
-
-    assert "KREA_STATE_DIR" in caught.value.hint
     assert [("submitted", "job-1")] == rows(folder)
 
 
-@pytest.mark.parametrize(
-    "content", [b"no database at all" * 100, b"SQLite format 3\0" + bytes(4000)]
-)
-def test_a_broken_journal_is_refused_and_left_alone(open_journal, folder, content):
+def test_a_job_that_cannot_be_kept_is_told(journal):
     """
-    To begin a new one would be to forget what was paid for (hazard J3).
+    Its record is gone: the id is known nowhere else.
     """
-    folder.mkdir()
-    path = folder / "journal.db"
-    path.write_bytes(content)
-    journal = open_journal()
-
-    for use in (journal.check, journal.last, lambda: journal.matching("x")):
-        with pytest.raises(JournalError) as caught:
-            use()
-        assert ExitCode.STORAGE == caught.value.exit_code
-        assert "KREA_STATE_DIR" in caught.value.hint
-
-    assert content == path.read_bytes()
-
-
-def test_a_cut_journal_is_refused(open_journal, folder):
-    """
-    Its beginning is good, and the rest is gone.
-    """
-    first = open_journal()
-    keep(first, "job-1", model="m" * 200_000)
-    first.close()
-    path = folder / "journal.db"
-    os.truncate(path, path.stat().st_size // 2)
+    journal.check()
 
     with pytest.raises(JournalError):
-        open_journal().last()
+        journal.accepted("gone", "job-1")
 
 
-@pytest.mark.parametrize("place", ["/proc/krea", "file/state", "x" * 300])
-def test_a_folder_that_cannot_be_is_told(open_journal, tmp_path, place):
+def test_finished_records_go_after_ninety_days(journal, folder, time):
     """
-    Before anything is paid for, with the variable that names another (hazard J4).
+    With the next request; what is in doubt, or not collected, never (hazard J9).
     """
-    (tmp_path / "file").write_bytes(b"")
-    journal = open_journal(folder=tmp_path / place)
+    for days in (91, 89):
+        for state in ("completed", "failed", "cancelled", "unknown", "submitted"):
+            created_at = NOW - days * DAY
+            journal.begin(record(created_at=created_at, state=state, run=f"{days}"))
+    time.elapsed = 3600.0
+    journal.begin(record(run="new"))
+    query = "SELECT run, state FROM records ORDER BY number"
 
-    with pytest.raises(JournalError) as caught:
-        journal.check()
+    kept = ["completed", "failed", "cancelled", "unknown", "submitted"]
+    assert [
+        ("91", "unknown"),
+        ("91", "submitted"),
+        *[("89", state) for state in kept],
+        ("new", "intended"),
+    ] == rows(folder, query)
 
-    assert "KREA_STATE_DIR" in caught.value.hint
-    assert "journal.db" in caught.value.message
+
+@pytest.mark.parametrize("age", [DAY, 100 * DAY])
+def test_many_records_slow_nothing_down(open_database, age):
+    """
+    With 100,000 of them, a request can be sent within 200 ms (hazard J9), also when
+    they are to go.
+    """
+    database = open_database()
+    Journal(database, "service").begin(record(created_at=NOW - age))
+    with database.writing() as db:
+        db.execute(MANY, (100_000,))
+    database.close()
+
+    began = real_time.perf_counter()
+    Journal(open_database(), "service").begin(record())
+    seconds = real_time.perf_counter() - began
+
+    assert seconds < 0.2
+
+
+def test_how_a_job_ended_is_kept(journal, folder):
+    """
+    Its state, its files, and how long it took by the service's own clock.
+    """
+    keep(journal, "job-1")
+    times = {
+        "created_at": "2026-09-21T10:00:00.000Z",
+        "completed_at": "2026-09-21T10:00:12.500Z",
+    }
+    journal.ended(completed(files=(saved(),), **times))
+
+    [(state, seconds)] = rows(folder, "SELECT state, seconds FROM records")
+    assert ("completed", 12.5) == (state, seconds)
+    assert (saved(),) == journal.described(completed()).files
+
+
+@pytest.mark.parametrize(
+    ("created_at", "completed_at"),
+    [
+        (None, None),
+        ("2026-09-21T10:00:00Z", "soon"),
+        ("2026-09-21T10:00:00Z", "2026-09-21T09:00:00Z"),
+    ],
+)
+def test_times_that_make_no_sense_are_passed_over(
+    journal, folder, created_at, completed_at
+):
+    """
+    What is known stays.
+    """
+    keep(journal, "job-1", seconds=3.0)
+    journal.ended(completed(created_at=created_at, completed_at=completed_at))
+
+    assert [(3.0,)] == rows(folder, "SELECT seconds FROM records")
+
+
+def test_files_stay_when_a_job_is_looked_at_again(journal):
+    """
+    A look without a download forgets nothing.
+    """
+    keep(journal, "job-1")
+    journal.ended(completed(files=(saved(),)))
+    journal.ended(completed())
+
+    assert (saved(),) == journal.described(completed()).files
+
+
+def test_a_job_of_another_place_is_passed_over(journal, folder):
+    """
+    It has no record, and gets none.
+    """
+    keep(journal, "job-1")
+    journal.ended(completed("job-2"))
+
+    assert [("submitted", "job-1")] == rows(folder)
+
+
+def test_a_result_counts_for_more_than_its_record(open_journal, tmp_path):
+    """
+    A file that is saved is not made a failure by a journal that cannot be written to.
+    """
+    (tmp_path / "journal.db").write_bytes(b"no database" * 100)
+
+    open_journal(folder=tmp_path).ended(completed())
+
+    assert b"no database" * 100 == (tmp_path / "journal.db").read_bytes()
+
+
+def test_a_job_is_described_by_its_record(journal):
+    """
+    Model, seed, price and saved files: what the service does not tell.
+    """
+    keep(journal, "job-1")
+    journal.ended(completed(files=(saved(),)))
+
+    assert completed(
+        model="google/x", seed=7, cost_usd=0.15, files=(saved(),)
+    ) == journal.described(completed())
 
 
 def test_looking_at_a_job_is_always_possible(open_journal, folder, tmp_path):
@@ -266,7 +248,6 @@ def test_looking_at_a_job_is_always_possible(open_journal, folder, tmp_path):
     A broken journal, one in an impossible place, or nonsense in a record: the job stays
     what the service says.
     """
-    job = Job(job_id="job-1", status="completed")
     keep(open_journal("odd"), "job-1")
     with closing(sqlite3.connect(folder / "journal.db")) as db, db:
         db.execute("UPDATE records SET files = '[{\"what\": 1}]'")
@@ -280,175 +261,76 @@ def test_looking_at_a_job_is_always_possible(open_journal, folder, tmp_path):
         open_journal(folder=tmp_path / ("x" * 300)),
         open_journal(folder=tmp_path / "none"),
     ):
-        assert job == journal.described(job)
-
-
-def test_a_result_counts_for_more_than_its_record(open_journal, tmp_path):
-    """
-    A file that is saved is not made a failure by a journal that cannot be written to.
-    """
-    (tmp_path / "journal.db").write_bytes(b"no database" * 100)
-
-    open_journal(folder=tmp_path).ended(Job(job_id="job-1", status="completed"))
-
-    assert b"no database" * 100 == (tmp_path / "journal.db").read_bytes()
-
-
-def test_a_job_is_described_by_its_record(journal):
-    """
-    Model, seed and saved files: what the service does not tell.
-    """
-    keep(journal, "job-1", model="google/x", seed=7)
-    file = saved(url="https://gen.krea.test/a.png", width=3, height=2)
-    journal.ended(Job(job_id="job-1", status="completed", files=(file,)))
-
-    told = journal.described(Job(job_id="job-1", status="completed"))
-
-    assert ("google/x", 7, (file,)) == (told.model, told.seed, told.files)
-
-
-def test_files_stay_when_a_job_is_looked_at_again(journal):
-    """
-    A look without a download forgets nothing.
-    """
-    keep(journal, "job-1")
-    file = saved(url="https://gen.krea.test/a.png")
-    journal.ended(Job(job_id="job-1", status="completed", files=(file,)))
-    journal.ended(Job(job_id="job-1", status="completed"))
-
-    assert (file,) == journal.described(Job(job_id="job-1", status="completed")).files
-
-
-def test_a_job_of_another_place_is_passed_over(journal, folder):
-    """
-    It has no record, and gets none.
-    """
-    keep(journal, "job-1")
-    journal.ended(Job(job_id="job-2", status="failed"))
-
-    assert [("submitted", "job-1")] == rows(folder)
+        assert completed() == journal.described(completed())
 
 
 def test_last_is_the_last_run_in_the_order_of_submission(journal):
     """
-    All its jobs; not those of the run before.
+    All its jobs; not those of the run before, nor requests without a job.  The order is
+    that of submission, though the clock went back (hazard L6).
     """
-    for run, job_id in (("one", "a"), ("two", "c"), ("two", "b")):
-        keep(journal, job_id, run=run)
+    for at, run, job_id in ((0, "one", "a"), (-1, "two", "c"), (-2, "two", "b")):
+        keep(journal, job_id, run=run, created_at=NOW + at * DAY)
+    journal.begin(record(run="two", state="unknown"))
+    journal.begin(record(run="three", state="unknown"))
 
     assert ["c", "b"] == journal.last()
-
-
-def test_a_run_without_a_job_is_not_the_last(journal):
-    """
-    Nothing of it can be collected.
-    """
-    keep(journal, "a", run="one")
-    journal.unknown(journal.begin("two", "m", None, None))
-
-    assert ["a"] == journal.last()
-
-
-def test_the_last_run_is_last_though_the_clock_went_back(journal, monkeypatch):
-    """
-    The order is that of submission (hazard L6).
-    """
-    times = count(1_790_000_000, -86_400)
-    monkeypatch.setattr(journal_module, "_now", lambda: next(times))
-    for run in ("one", "two", "three"):
-        keep(journal, f"job-{run}", run=run)
-
-    assert ["job-three"] == journal.last()
 
 
 def test_each_service_has_its_own_last(open_journal):
     """
     The sandbox does not hide the jobs that were paid for.
     """
-    keep(open_journal("https://api.krea.ai"), "paid", run="one")
-    keep(open_journal("sandbox"), "free", run="two")
+    paid, free = open_journal("https://api.krea.ai"), open_journal("sandbox")
+    keep(paid, "paid", run="one", service="https://api.krea.ai")
+    keep(free, "free", run="two", service="sandbox")
 
-    assert ["paid"] == open_journal("https://api.krea.ai").last()
-    assert ["free"] == open_journal("sandbox").last()
+    assert (["paid"], ["free"]) == (paid.last(), free.last())
     assert [] == open_journal("https://other.test").last()
+    assert open_journal("https://other.test").has_others()
 
 
-def test_a_beginning_finds_the_jobs_that_start_so(open_journal):
+def test_a_beginning_finds_the_jobs_that_start_so(journal):
     """
     Of this service; characters that mean something to SQL mean themselves.
     """
-    journal = open_journal()
     for job_id in ("job_1a", "job_1b", "jobX1c"):
         keep(journal, job_id)
-    keep(open_journal("other"), "job_1d")
+    keep(journal, "job_1d", service="other")
 
     assert ["job_1a", "job_1b"] == journal.matching("job_1")
     assert [] == journal.matching("%")
 
 
-def test_what_only_reads_makes_nothing(journal, folder):
+def test_before_the_first_request_nothing_is_known(journal, folder):
     """
-    No folder, no file.
+    And nothing is made to find that out.
     """
-    assert ([], [], None) == (
+    assert ([], [], False) == (
         journal.last(),
         journal.matching("x"),
-        journal.upload("a" * 64),
+        journal.has_others(),
     )
     assert not folder.exists()
 
 
-def test_an_upload_is_remembered_for_a_day(open_journal, monkeypatch):
+def test_no_secret_is_on_disk(journal, database, folder):
     """
-    At its service; how long the service keeps it is not documented.
+    No signature, no key of a webhook, no picture sent inline (hazard J11): neither
+    while the journal is open, nor after.
     """
-    journal = open_journal()
-    now = 1_790_000_000.0
-    monkeypatch.setattr(journal_module, "_now", lambda: now)
-    journal.remember_upload("a" * 64, "https://k.test/a")
+    secret = {
+        "prompt": "an owl as in https://a.test/x?canary",
+        "image_urls": ["https://canary:canary@a.test/x.png?X-Amz-Signature=canary"],
+        "style": {"url": "data:text/plain,canary"},
+    }
+    made = record(secret, webhook="https://h.test/hook?key=canary#canary")
+    journal.begin(made)
+    journal.accepted(made.record, "job-1")
+    journal.ended(completed(files=(saved(url=f"{URL}?X-Amz-Signature=canary"),)))
+    while_open = bytes_of(folder)
+    database.close()
 
-    assert "https://k.test/a" == journal.upload("a" * 64)
-    assert open_journal("other").upload("a" * 64) is None
-    now += 24 * 3600 - 1
-    assert "https://k.test/a" == journal.upload("a" * 64)
-    now += 2
-    assert journal.upload("a" * 64) is None
-
-
-def test_a_later_upload_replaces_the_first(journal):
-    """
-    The service may have refused the first.
-    """
-    journal.remember_upload("a" * 64, "https://k.test/old")
-    journal.remember_upload("a" * 64, "https://k.test/new")
-
-    assert "https://k.test/new" == journal.upload("a" * 64)
-
-
-def test_no_query_of_a_url_is_kept(journal, folder):
-    """
-    It may be a signature (hazard J11): of a result the rest is kept, an upload is not
-    remembered at all.
-    """
-    keep(journal, "job-1")
-    journal.ended(Job(job_id="job-1", status="completed", files=(saved(),)))
-    journal.remember_upload("a" * 64, URL)
-    journal.close()
-    [[files]] = rows(folder, "SELECT files FROM records")
-
-    assert "https://gen.krea.test/a.png" == json.loads(files)[0]["url"]
-    assert not [path for path in folder.iterdir() if b"signature" in path.read_bytes()]
-
-
-def test_a_failed_write_changes_nothing(journal, folder):
-    """
-    And the journal can be used after it.
-    """
-    keep(journal, "job-1")
-
-    with suppress(JournalError), journal._writing() as db:
-        db.execute("DELETE FROM records")
-        db.execute("no SQL")
-
-    keep(journal, "job-2")
-    assert ["job-1", "job-2"] == [job_id for _, job_id in rows(folder)]
+    assert b"an owl as in" in while_open
+    assert b"canary" not in while_open + bytes_of(folder)
+    assert URL == journal.described(completed()).files[0].url

@@ -11,11 +11,47 @@ def failure(**fields):
     return outcome.failure(Job(job_id="j1", **fields), collect="krea wait j1")
 
 
+def uncancelled(**fields):
+    return outcome.uncancelled(
+        Job(job_id="j1", **fields), download="krea download j1", again="krea status j1"
+    )
+
+
 def test_a_completed_job_is_no_failure():
     """
-    Whether it has a result is for another to say.
+    When it has a result.
     """
-    assert failure(status="completed") is None
+    assert failure(status="completed", urls=("https://k.test/1.png",)) is None
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        None,
+        {},
+        {"urls": None},
+        {"urls": []},
+        {"urls": {}},
+        {"urls": ""},
+        {"urls": [""]},
+        {"urls": [" ", None]},
+        {"urls": {"out": ""}},
+        {"urls": [{"type": "model"}]},
+        "nothing",
+    ],
+    ids=str,
+)
+def test_completed_without_a_result_is_a_failure(result):
+    """
+    In whatever form the service says so; with the likely cause (hazard L10).
+    """
+    data = {"job_id": "j1", "status": "completed", "result": result}
+
+    error = outcome.failure(Job.from_json(data), collect="krea wait j1")
+
+    assert ("no_result", "j1") == (error.code, error.job_id)
+    assert ExitCode.JOB_FAILED == error.exit_code
+    assert "content filter" in error.message
 
 
 @pytest.mark.parametrize(
@@ -72,6 +108,33 @@ def test_a_running_job_has_the_command_that_goes_on():
     assert "'dreaming', a status that this version does not know" in (
         failure(status="dreaming").message
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "hint"),
+    [
+        ("completed", "already_ended", "krea download j1"),
+        ("failed", "already_ended", "not billed"),
+        ("processing", "still_running", "krea status j1"),
+        ("dreaming", "still_running", "krea status j1"),
+    ],
+)
+def test_what_is_not_cancelled_says_why(status, code, hint):
+    """
+    And what can be done next.
+    """
+    error = uncancelled(status=status)
+
+    assert (code, "j1") == (error.code, error.job_id)
+    assert status in error.message
+    assert hint in error.hint
+
+
+def test_a_cancelled_job_is_what_was_wanted():
+    """
+    Whoever cancelled it.
+    """
+    assert uncancelled(status="cancelled") is None
 
 
 def test_no_errors_are_no_failure():

@@ -3,64 +3,94 @@ from __future__ import annotations
 from itertools import islice
 
 import pytest
+from conftest import FakeTime
+from hypothesis import given
+from hypothesis import strategies as st
 
-from krea_cli.api.resources import Job
+from krea_cli.api.resources import FINAL, RUNNING, Job
 from krea_cli.errors import (
+    JobGoneError,
     RateLimitError,
     ServerFaultError,
-    ServiceError,
     TokenRejectedError,
+    UnreachableError,
     UsageError,
 )
 from krea_cli.jobs.polling import delays, poll
+
+URLS = ("https://k.test/1.png",)
+EMPTY = "completed without a result"
 
 
 class Service:
     """
     Each look at a job gives the next of its statuses, the last one for ever; an error
-    is raised.
+    is raised.  A look takes *seconds*.
     """
 
-    def __init__(self, **statuses):
+    def __init__(self, time, *, seconds=0.0, **statuses):
         self.statuses = {job_id: list(each) for job_id, each in statuses.items()}
         self.looks = []
+        self._time = time
+        self._seconds = seconds
+
+    @property
+    def jobs(self):
+        return [Job(job_id=job_id, status="queued") for job_id in self.statuses]
 
     def __call__(self, job_id):
-        self.looks.append(job_id)
+        self._time.elapsed += self._seconds
+        self.looks.append((job_id, round(self._time.elapsed, 1)))
         left = self.statuses[job_id]
         status = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(status, Exception):
             raise status
-        return Job(job_id=job_id, status=status)
+        return seen(job_id, status)
 
 
-def run(service, time, *, deadline=10_000, **options):
-    found = poll(
-        list(service.statuses),
-        service,
-        deadline=deadline,
-        clock=time.clock,
-        **{"give_up": give_up} | options,
+def seen(job_id, status):
+    if status == EMPTY:
+        return Job(job_id=job_id, status="completed")
+    return Job(job_id=job_id, status=status, urls=URLS if status == "completed" else ())
+
+
+def run(service, time, *, jobs=None, deadline=10_000, clock=None, **options):
+    return list(
+        poll(
+            service.jobs if jobs is None else jobs,
+            service,
+            deadline=deadline,
+            clock=clock or time.clock,
+            **options,
+        )
     )
-    return [job.status for job in found]
 
 
-def give_up(job_id, error):
-    raise error
+def told(looks):
+    """
+    The statuses, and the words of errors.
+    """
+    return [str(look.error) if look.error else look.job.status for look in looks]
+
+
+def given_up(looks):
+    return [look.job.job_id for look in looks if look.is_given_up]
 
 
 def fault():
-    return ServerFaultError("x")
+    return ServerFaultError("fault")
 
 
 def test_each_look_is_yielded_until_the_job_is_final(time):
     """
-    Two seconds after the first look, and then slowly up to five.
+    The first after two seconds, as the job has just been seen; then slowly up to five.
     """
-    service = Service(a=["queued", "processing", "processing", "completed"])
+    service = Service(time, a=["queued", "processing", "processing", "completed"])
 
-    assert ["queued", "processing", "processing", "completed"] == run(service, time)
-    assert [2.0, pytest.approx(2.3), pytest.approx(2.645)] == time.slept
+    looks = run(service, time)
+
+    assert ["queued", "processing", "processing", "completed"] == told(looks)
+    assert [("a", 2.0), ("a", 4.3), ("a", 6.9), ("a", 10.0)] == service.looks
 
 
 def test_pauses_grow_from_two_to_five_seconds():
@@ -73,48 +103,56 @@ def test_pauses_grow_from_two_to_five_seconds():
     assert 5.0 == next(islice(delays(), 20_000, None))
 
 
-@pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
-def test_a_final_job_is_looked_at_once(time, status):
+@pytest.mark.parametrize("status", sorted(FINAL))
+def test_a_final_job_is_not_looked_at(time, status):
     """
-    A final status stays.
+    Nothing comes after a final status, and no time goes by.
     """
-    assert ([status], []) == (run(Service(a=[status]), time), time.slept)
+    service = Service(time, a=["processing"])
+
+    assert [] == run(service, time, jobs=[seen("a", status)])
+    assert ([], 0) == (service.looks, time.elapsed)
 
 
-def test_a_job_that_was_just_submitted_is_given_time(time):
+@given(
+    st.lists(
+        st.sampled_from([*sorted(FINAL | RUNNING), EMPTY, "aborted", fault()]),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_a_final_status_stays(statuses):
     """
-    Nothing can have become of it yet.
+    Whatever the service says afterwards (hazard L9).
     """
-    run(Service(a=["completed"]), time, pauses_first=True)
+    time = FakeTime()
+    looks = run(Service(time, a=statuses), time, deadline=60)
+    seen_statuses = [look.job.status for look in looks]
+    final = [status for status in seen_statuses if status in FINAL]
 
-    assert [2.0] == time.slept
-
-
-def test_no_jobs_need_no_looks(time):
-    """
-    And no time.
-    """
-    assert ([], []) == (run(Service(), time), time.slept)
+    assert final[:1] * len(final) == final
+    assert not final or final == seen_statuses[-len(final) :]
 
 
 def test_the_deadline_ends_it_and_is_kept_to_the_second(time):
     """
     With a last look right then.
     """
-    service = Service(a=["processing"])
+    service = Service(time, a=["processing"])
 
-    statuses = run(service, time, deadline=10)
+    looks = run(service, time, deadline=10)
 
-    assert (10, 6) == (time.elapsed, len(statuses))
+    assert (10, 5) == (time.elapsed, len(looks))
+    assert ("a", 10.0) == service.looks[-1]
 
 
 def test_the_deadline_counts_for_the_first_pause_too(time):
     """
     A second is not made two.
     """
-    run(Service(a=["processing"]), time, deadline=1, pauses_first=True)
+    looks = run(Service(time, a=["processing"]), time, deadline=1)
 
-    assert 1 == time.elapsed
+    assert (1, 1) == (time.elapsed, len(looks))
 
 
 def test_a_deadline_that_has_passed_allows_one_look(time):
@@ -123,8 +161,8 @@ def test_a_deadline_that_has_passed_allows_one_look(time):
     """
     time.elapsed = 50
 
-    assert ["completed"] == run(Service(a=["completed"]), time, deadline=10)
-    assert ["queued"] == run(Service(b=["queued"]), time, deadline=10)
+    assert ["completed"] == told(run(Service(time, a=["completed"]), time, deadline=10))
+    assert ["queued"] == told(run(Service(time, b=["queued"]), time, deadline=10))
     assert [] == time.slept
 
 
@@ -133,27 +171,56 @@ def test_a_status_that_is_not_final_is_waited_on(time, status):
     """
     Until the deadline, and not for ever (hazard L1).
     """
-    assert {status} == set(run(Service(a=[status]), time, deadline=60))
+    looks = run(Service(time, a=[status]), time, deadline=60)
+
+    assert {status} == set(told(looks))
     assert 60 == time.elapsed
+
+
+def test_results_may_come_late(time):
+    """
+    A job that is completed without one is looked at again (hazard L10).
+    """
+    service = Service(time, a=[EMPTY, EMPTY, "completed"])
+
+    looks = run(service, time)
+
+    assert [(), (), URLS] == [look.job.urls for look in looks]
+
+
+def test_results_that_do_not_come_are_looked_for_three_times(time):
+    """
+    After the first look that missed them, whoever made it; what is said of the job
+    meanwhile does not count, as it is final.
+    """
+    service = Service(time, a=[EMPTY, "processing", "failed", EMPTY, "completed"])
+    looks = run(service, time)
+    again = Service(time, a=[EMPTY])
+    run(again, time, jobs=[seen("a", EMPTY)])
+
+    assert ["completed"] * 4 == told(looks)
+    assert not any(look.job.urls for look in looks)
+    assert 3 == len(again.looks)
 
 
 def test_a_look_that_fails_is_made_again(time):
     """
-    Twenty scattered faults are no failure (hazard L2).
+    Twenty scattered faults are no failure (hazard L2), and each is told.
     """
-    statuses = [fault(), "processing"] * 20 + ["completed"]
+    looks = run(Service(time, a=[fault(), "processing"] * 20 + ["completed"]), time)
 
-    assert "completed" == run(Service(a=statuses), time)[-1]
+    assert ["fault", "processing"] * 20 + ["completed"] == told(looks)
+    assert [] == given_up(looks)
 
 
 def test_five_minutes_of_faults_are_too_much(time):
     """
     One after the other, without a good look between.
     """
-    with pytest.raises(ServiceError):
-        run(Service(a=["processing", fault()]), time)
+    looks = run(Service(time, a=["processing", fault()]), time)
 
-    assert 300 <= time.elapsed - 2 <= 305
+    assert ["a"] == given_up(looks)
+    assert 300 <= time.elapsed - 4 <= 305
 
 
 def test_a_good_look_starts_the_five_minutes_anew(time):
@@ -162,22 +229,40 @@ def test_a_good_look_starts_the_five_minutes_anew(time):
     """
     statuses = [*[fault()] * 60, "processing", *[fault()] * 60, "completed"]
 
-    assert ["processing", "completed"] == run(Service(a=statuses), time)
+    looks = run(Service(time, a=statuses), time)
+
+    assert ([], "completed") == (given_up(looks), looks[-1].job.status)
     assert time.elapsed > 500
+
+
+def test_a_host_that_is_silent_for_a_while_is_waited_for(time):
+    """
+    After a sleep of the machine its network may be away a little longer.
+    """
+    silent = UnreachableError("silent")
+    silent.retry_after = float("inf")
+
+    looks = run(Service(time, a=[silent, silent, "completed"]), time)
+
+    assert ["silent", "silent", "completed"] == told(looks)
 
 
 def test_faults_at_the_deadline_are_no_failure(time):
     """
     The time is up and the job was not seen: it goes on, and must not be paid again.
     """
-    assert [] == run(Service(a=[fault()]), time, deadline=20)
+    looks = run(Service(time, seconds=0.7, a=[fault()]), time, deadline=20)
+
+    assert 20 < time.elapsed
+    assert [] == given_up(looks)
+    assert {"queued"} == {look.job.status for look in looks}
 
 
 def test_another_error_ends_it_at_once(time):
     """
     A rejected token is not tried again (hazard L4).
     """
-    service = Service(a=["queued", TokenRejectedError("x")])
+    service = Service(time, a=["queued", TokenRejectedError("x")])
 
     with pytest.raises(TokenRejectedError):
         run(service, time)
@@ -189,75 +274,146 @@ def test_of_several_only_the_running_ones_are_looked_at(time):
     """
     Each in its turn, in the order given.
     """
-    service = Service(a=["queued", "completed"], b=["failed"], c=["queued", "failed"])
+    service = Service(
+        time, a=["queued", "completed"], b=["failed"], c=["queued", "failed"]
+    )
 
     run(service, time)
 
-    assert ["a", "b", "c", "a", "c"] == service.looks
+    assert ["a", "b", "c", "a", "c"] == [job_id for job_id, _ in service.looks]
 
 
 def test_a_fault_with_one_job_keeps_no_other_waiting(time):
     """
     The rest of the round goes on.
     """
-    service = Service(a=[fault(), "completed"], b=["completed"])
+    service = Service(time, a=[fault(), "completed"], b=["completed"])
 
     run(service, time)
 
-    assert ["a", "b", "a"] == service.looks
+    assert ["a", "b", "a"] == [job_id for job_id, _ in service.looks]
 
 
-def test_many_jobs_are_no_flood(time):
+def test_one_may_be_enough(time):
     """
-    Fifty jobs for a minute are at most five looks a second (hazard L8).
+    The round goes on to its end, so that all that ended by then are found.
     """
-    service = Service(**{f"j{n}": ["processing"] for n in range(50)})
+    service = Service(
+        time, a=["queued"], b=["queued", "failed"], c=["queued", "completed"], d=["x"]
+    )
 
-    run(service, time, deadline=60)
+    looks = run(service, time, is_one_enough=True)
 
-    assert [10.0] * 6 == time.slept
-    assert len(service.looks) <= 5 * 60 + 50
+    assert ["queued", "failed", "completed", "x"] == told(looks[-4:])
+    assert 4.3 == pytest.approx(time.elapsed)
+
+
+def test_one_that_has_ended_already_is_enough(time):
+    """
+    Without another look at the others.
+    """
+    jobs = [Job(job_id="a", status="queued"), seen("b", "cancelled")]
+
+    assert [] == run(Service(time, a=["queued"]), time, jobs=jobs, is_one_enough=True)
+
+
+def test_one_without_its_result_is_not_enough_yet(time):
+    """
+    It may come with the next look.
+    """
+    service = Service(time, a=["queued"], b=[EMPTY, "completed"])
+
+    looks = run(service, time, is_one_enough=True)
+
+    assert URLS == looks[-1].job.urls
 
 
 def test_the_wall_clock_may_jump(time):
     """
-    Only the monotonic one counts (hazard L6).
+    Only the monotonic one counts: a jump back is nothing, one ahead is a look that
+    comes sooner (hazard L6).
     """
-    clock = time.clock
-    jumps = iter(range(10**6))
-    jumping = type(clock)(
-        now=clock.now, sleep=clock.sleep, wall=lambda: next(jumps) * 86_400
-    )
-    service = Service(a=["processing"])
+    still, ahead = [2.0, 4.3, 6.9, 10.0, 10.0], [2.0, 3.0, 5.6, 8.7, 10.0]
+    for jump, expected in ((0, still), (-86_400, still), (86_400, ahead)):
+        time.elapsed = 0
+        service = Service(time, a=["processing"])
+        run(service, time, deadline=10, clock=_jumping(time, at=3, by=jump))
 
-    list(poll(["a"], service, deadline=10, clock=jumping, give_up=give_up))
+        assert expected == [at for _, at in service.looks]
 
-    assert (10, 6) == (time.elapsed, len(service.looks))
+
+def test_a_machine_that_slept_looks_at_once(time):
+    """
+    The monotonic clock stood still meanwhile (hazard L7): not the rest of the pause,
+    but one second at most goes by until the next look.
+    """
+    service = Service(time, a=["processing"] * 9 + ["completed"])
+    run(service, time, clock=_jumping(time, at=20, by=3600))
+
+    assert [13.5, 17.5, 20.5, 25.5] == [at for _, at in service.looks[4:8]]
 
 
 def test_a_job_that_is_given_up_keeps_no_other_waiting(time):
     """
-    Five minutes of faults, or a refusal, end the looks at that job alone (hazard J6).
+    Five minutes of faults, a refusal, or that it is gone, end the looks at that job
+    alone (hazard J6).
     """
-    given_up = []
     service = Service(
-        a=[fault()], b=[UsageError("refused")], c=[*["queued"] * 200, "completed"]
+        time,
+        a=[fault()],
+        b=[UsageError("refused")],
+        c=[*["queued"] * 200, "completed"],
+        d=[JobGoneError("gone")],
     )
 
-    statuses = run(service, time, give_up=lambda job_id, _: given_up.append(job_id))
+    looks = run(service, time)
 
-    assert ["b", "a"] == given_up
-    assert "completed" == statuses[-1]
+    assert ["b", "d", "a"] == given_up(looks)
+    assert "completed" == looks[-1].job.status
 
 
 def test_a_service_that_asks_for_too_much_time_is_given_up_at_once(time):
     """
     What it asks for lies beyond the deadline (hazard N7).
     """
-    busy = RateLimitError("x")
+    busy = RateLimitError("busy")
     busy.retry_after = 1e9
+    service = Service(time, a=[busy])
 
-    with pytest.raises(RateLimitError):
-        run(Service(a=[busy]), time, deadline=20)
+    looks = run(service, time, deadline=20)
 
-    assert [] == time.slept
+    assert (["a"], 1) == (given_up(looks), len(service.looks))
+
+
+def test_a_service_that_asks_for_time_is_left_alone(time):
+    """
+    For so long; that it is waited for is told at each time when a look would be.
+    """
+    busy = RateLimitError("busy")
+    busy.retry_after = 60
+    service = Service(time, a=[busy, "completed"])
+
+    looks = run(service, time)
+
+    assert ["busy"] * (len(looks) - 1) + ["completed"] == told(looks)
+    assert ("a", 2.0) == service.looks[0]
+    assert 62 <= service.looks[1][1] <= 67
+    assert len(looks) > 10
+
+
+def test_looks_that_take_long_end_at_the_deadline(time):
+    """
+    The round of many jobs is not finished after it.
+    """
+    service = Service(time, seconds=3.0, **{f"j{n}": ["processing"] for n in range(50)})
+
+    run(service, time, deadline=20)
+
+    assert 20 <= time.elapsed < 23
+
+
+def _jumping(time, *, at, by):
+    """
+    A clock whose wall jumps once.
+    """
+    return time.clock._replace(wall=lambda: time.wall() + by * (time.elapsed >= at))

@@ -19,7 +19,6 @@ from krea_cli.errors import (
     DownloadError,
     ExitCode,
     LostAnswerError,
-    NoResultError,
     ServerFaultError,
     StorageError,
     TargetExistsError,
@@ -169,19 +168,6 @@ def test_folders_are_made_where_they_were_asked_for(save, folder):
     save("{slug}/{date}/x.{ext}", a=[PICTURE])
 
     assert {"new/job-1.png", "a-cat/2026-11-22/x.png"} <= set(left(folder))
-
-
-def test_without_urls_there_is_no_result(save, folder):
-    """
-    Exit 3, with the likely cause (hazard L10).
-    """
-    with pytest.raises(NoResultError, match="content filter") as caught:
-        save()
-
-    assert (ExitCode.JOB_FAILED, "job-1") == (
-        caught.value.exit_code,
-        caught.value.job_id,
-    )
 
 
 @pytest.mark.parametrize(

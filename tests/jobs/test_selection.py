@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from jobs.recorded import record as made
 
 from krea_cli.errors import UnknownJobError, UsageError
+from krea_cli.jobs.database import Database
 from krea_cli.jobs.journal import Journal
 from krea_cli.jobs.selection import select
 
@@ -16,11 +18,14 @@ def journal(tmp_path):
     """
     A run of one job, and one of two.
     """
-    journal = Journal(tmp_path, "service")
+    database = Database(tmp_path)
+    journal = Journal(database, "service")
     for run, job_id in (("one", FIRST), ("two", SECOND), ("two", THIRD)):
-        journal.accepted(journal.begin(run, "m", None, None), job_id)
+        record = made(run=run)
+        journal.begin(record)
+        journal.accepted(record.record, job_id)
     yield journal
-    journal.close()
+    database.close()
 
 
 def nobody():
@@ -77,6 +82,6 @@ def test_without_a_last_job_that_is_said(tmp_path):
     folder = tmp_path / "state"
 
     with pytest.raises(UnknownJobError, match="no last job"):
-        select([], lambda: Journal(folder, "service"))
+        select([], lambda: Journal(Database(folder), "service"))
 
     assert not folder.exists()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ from krea_cli.errors import (
     JournalError,
     KreaError,
     LostAnswerError,
-    RateLimitError,
     RefusedError,
     ServerFaultError,
     ServiceError,
@@ -25,8 +25,10 @@ from krea_cli.errors import (
     UnreachableError,
     UsageError,
 )
+from krea_cli.jobs.database import Database
 from krea_cli.jobs.inputs import LocalImage
 from krea_cli.jobs.journal import Journal
+from krea_cli.jobs.paid import Paid
 from krea_cli.jobs.request import Request
 from krea_cli.jobs.submission import Submission
 
@@ -43,11 +45,13 @@ class Client:
     def __init__(self, folder, *outcomes):
         self.outcomes = list(outcomes)
         self.sent = []
+        self.keys = []
         self.states = []
         self._folder = folder
 
-    def submit(self, model, body, *, webhook=None):
+    def submit(self, model, body, *, webhook=None, key=None):
         self.sent.append((model, json.loads(body), webhook))
+        self.keys.append(key)
         self.states.append(states(self._folder))
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
@@ -67,9 +71,20 @@ def folder(tmp_path):
 
 @pytest.fixture
 def journal(folder):
-    journal = Journal(folder, "service")
-    yield journal
-    journal.close()
+    database = Database(folder)
+    yield Journal(database, "service")
+    database.close()
+
+
+def paid(client, journal, clock):
+    return Paid(
+        client=client,
+        journal=journal,
+        clock=clock,
+        taken=lambda _: None,
+        doubted=lambda _: None,
+        delayed=lambda *_: None,
+    )
 
 
 @pytest.fixture
@@ -80,9 +95,8 @@ def submission(folder, journal, time):
 
     def make(*outcomes, fresh_url_of=lambda image: f"fresh:{image.name}"):
         return Submission(
-            Client(folder, *outcomes),
-            journal,
-            time.clock,
+            paid=paid(Client(folder, *outcomes), journal, time.clock),
+            service="service",
             url_of=lambda image: f"first:{image.name}",
             fresh_url_of=fresh_url_of,
         )
@@ -114,10 +128,10 @@ def test_an_accepted_request_is_recorded_before_and_after(
     ordered = submission(JOB)
 
     job = ordered.submit(
-        request_of(prompt="x", seed=7, webhook="https://h.test"), "run"
+        request_of(prompt="x", seed=7, webhook="https://h.test"), "run", deadline=600
     )
 
-    assert [[("intended", None)]] == ordered.client.states
+    assert [[("intended", None)]] == ordered.paid.client.states
     assert [("submitted", "job-1")] == states(folder)
     assert ("job-1", "google/nano-banana-pro", 7) == (job.job_id, job.model, job.seed)
     assert [
@@ -126,7 +140,7 @@ def test_an_accepted_request_is_recorded_before_and_after(
             {"prompt": "x", "seed": 7},
             "https://h.test",
         )
-    ] == ordered.client.sent
+    ] == ordered.paid.client.sent
 
 
 @pytest.mark.parametrize(
@@ -146,10 +160,10 @@ def test_a_lost_answer_is_unknown_and_never_sent_again(
     ordered = submission(error)
 
     with pytest.raises(UnknownSubmissionError) as caught:
-        ordered.submit(request_of(prompt="x"), "run")
+        ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
     assert ExitCode.UNKNOWN == caught.value.exit_code
-    assert (1, []) == (len(ordered.client.sent), time.slept)
+    assert (1, []) == (len(ordered.paid.client.sent), time.slept)
     assert [("unknown", None)] == states(folder)
 
 
@@ -159,7 +173,6 @@ def test_a_lost_answer_is_unknown_and_never_sent_again(
         refused("bad field"),
         BalanceError("x"),
         TokenRejectedError("x"),
-        RateLimitError("x"),
         ServiceError("a redirect"),
     ],
 )
@@ -172,10 +185,10 @@ def test_a_refusal_is_itself_and_leaves_no_record(
     ordered = submission(error)
 
     with pytest.raises(type(error)) as caught:
-        ordered.submit(request_of(prompt="x"), "run")
+        ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
     assert error is caught.value
-    assert (1, []) == (len(ordered.client.sent), time.slept)
+    assert (1, []) == (len(ordered.paid.client.sent), time.slept)
     assert [] == states(folder)
 
 
@@ -187,8 +200,9 @@ def test_a_request_that_was_not_sent_is_tried_again(
     """
     ordered = submission(UnreachableError("x"), UnreachableError("x"), JOB)
 
-    assert "job-1" == ordered.submit(request_of(prompt="x"), "run").job_id
-    assert (3, 2) == (len(ordered.client.sent), len(time.slept))
+    assert "job-1" == ordered.submit(request_of(prompt="x"), "run", deadline=600).job_id
+    assert (3, 2) == (len(ordered.paid.client.sent), len(time.slept))
+    assert 1 == len(set(ordered.paid.client.keys))
     assert [("submitted", "job-1")] == states(folder)
 
 
@@ -199,9 +213,9 @@ def test_a_service_that_is_never_there_leaves_no_record(submission, request_of, 
     ordered = submission(*[UnreachableError("x")] * 9)
 
     with pytest.raises(UnreachableError):
-        ordered.submit(request_of(prompt="x"), "run")
+        ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
-    assert (4, []) == (len(ordered.client.sent), states(folder))
+    assert (4, []) == (len(ordered.paid.client.sent), states(folder))
 
 
 @pytest.mark.parametrize(
@@ -215,12 +229,12 @@ def test_a_refused_url_is_sent_again_as_a_fresh_one(
     """
     ordered = submission(refused(message), JOB)
 
-    ordered.submit(request_of(prompt="x", image_urls=[PHOTO]), "run")
+    ordered.submit(request_of(prompt="x", image_urls=[PHOTO]), "run", deadline=600)
 
     assert [["first:photo.jpg"], ["fresh:photo.jpg"]] == [
-        body["image_urls"] for _, body, _ in ordered.client.sent
+        body["image_urls"] for _, body, _ in ordered.paid.client.sent
     ]
-    assert [[("intended", None)]] * 2 == ordered.client.states
+    assert [[("intended", None)]] * 2 == ordered.paid.client.states
     assert [("submitted", "job-1")] == states(folder)
 
 
@@ -231,9 +245,9 @@ def test_a_fresh_url_that_is_refused_is_not_sent_again(submission, request_of, f
     ordered = submission(*[refused("Invalid asset URL")] * 5)
 
     with pytest.raises(RefusedError):
-        ordered.submit(request_of(prompt="x", image_urls=[PHOTO]), "run")
+        ordered.submit(request_of(prompt="x", image_urls=[PHOTO]), "run", deadline=600)
 
-    assert (2, []) == (len(ordered.client.sent), states(folder))
+    assert (2, []) == (len(ordered.paid.client.sent), states(folder))
 
 
 @pytest.mark.parametrize(
@@ -254,9 +268,9 @@ def test_another_refusal_is_not_sent_again(
     ordered = submission(refused(message), **options)
 
     with pytest.raises(RefusedError):
-        ordered.submit(request_of(prompt="x", **fields), "run")
+        ordered.submit(request_of(prompt="x", **fields), "run", deadline=600)
 
-    assert 1 == len(ordered.client.sent)
+    assert 1 == len(ordered.paid.client.sent)
 
 
 def test_preparing_uploads_and_sends_nothing_that_costs(submission, request_of):
@@ -265,17 +279,11 @@ def test_preparing_uploads_and_sends_nothing_that_costs(submission, request_of):
     """
     seen = []
     ordered = submission()
-    ordered = Submission(
-        ordered.client,
-        ordered.journal,
-        ordered.clock,
-        url_of=lambda image: seen.append(image.name) or "u",
-        fresh_url_of=None,
-    )
+    ordered = replace(ordered, url_of=lambda image: seen.append(image.name) or "u")
 
     ordered.prepare(request_of(prompt="x", image_urls=[PHOTO]))
 
-    assert (["photo.jpg"], []) == (seen, ordered.client.sent)
+    assert (["photo.jpg"], []) == (seen, ordered.paid.client.sent)
 
 
 def test_text_that_cannot_be_sent_is_found_beforehand(submission, request_of):
@@ -307,13 +315,8 @@ class Sabotage:
 
 def sabotaged(submission, method, *outcomes):
     ordered = submission(*outcomes)
-    return Submission(
-        ordered.client,
-        Sabotage(ordered.journal, method),
-        ordered.clock,
-        ordered.url_of,
-        ordered.fresh_url_of,
-    )
+    journal = Sabotage(ordered.paid.journal, method)
+    return replace(ordered, paid=replace(ordered.paid, journal=journal))
 
 
 @pytest.mark.parametrize("method", ["check", "begin"])
@@ -325,9 +328,9 @@ def test_without_a_record_nothing_is_sent(submission, request_of, method):
 
     with suppress(JournalError):
         ordered.prepare(request_of(prompt="x"))
-        ordered.submit(request_of(prompt="x"), "run")
+        ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
-    assert [] == ordered.client.sent
+    assert [] == ordered.paid.client.sent
 
 
 def test_an_id_that_cannot_be_kept_is_told(submission, request_of):
@@ -337,11 +340,10 @@ def test_an_id_that_cannot_be_kept_is_told(submission, request_of):
     ordered = sabotaged(submission, "accepted", JOB)
 
     with pytest.raises(JournalError) as caught:
-        ordered.submit(request_of(prompt="x"), "run")
+        ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
     assert "job-1" == caught.value.job_id
     assert "Job job-1 was accepted" in caught.value.message
-    assert "krea download job-1" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -360,7 +362,7 @@ def test_what_happened_counts_for_more_than_its_record(
     ordered = sabotaged(submission, method, error)
 
     with pytest.raises(KreaError) as caught:
-        ordered.submit(request_of(prompt="x"), "run")
+        ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
     assert kind is type(caught.value)
     assert [("intended", None)] == states(folder)

@@ -10,9 +10,10 @@ from service import answer
 from krea_cli import media
 from krea_cli.api.resources import Asset
 from krea_cli.errors import DownloadError, InputError, UnreachableError
+from krea_cli.jobs.database import Database
 from krea_cli.jobs.images import Images, check_file
 from krea_cli.jobs.inputs import LocalImage, RemoteImage, inline_url_of, named_url_of
-from krea_cli.jobs.journal import Journal
+from krea_cli.jobs.upload_memory import UploadMemory
 from krea_cli.jobs.uploads import Uploads
 
 PICTURE = png()
@@ -51,10 +52,10 @@ class Fetcher:
 
 
 @pytest.fixture
-def journal(tmp_path):
-    journal = Journal(tmp_path / "state", "service")
-    yield journal
-    journal.close()
+def memory(tmp_path, time):
+    database = Database(tmp_path / "state")
+    yield UploadMemory(database, "service", now=time.wall)
+    database.close()
 
 
 @pytest.fixture
@@ -65,13 +66,13 @@ def images():
 
 
 @pytest.fixture
-def uploads(journal, images):
+def uploads(memory, images):
     """
     Makes the uploads of a run; *found* is what lies behind every URL.
     """
 
     def make(found=PICTURE):
-        return Uploads(Client(), Fetcher(found), images, journal)
+        return Uploads(Client(), Fetcher(found), images, memory)
 
     return make
 

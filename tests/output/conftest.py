@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 
@@ -7,9 +9,19 @@ import pytest
 def usual_terminal(monkeypatch):
     """
     rich looks at the environment of the process: here it is that of a usual terminal,
-    100 columns wide.
+    100 columns wide, in Greenwich.
     """
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("TZ", "UTC0")
+    _set_zone()
+    yield
+    monkeypatch.undo()
+    _set_zone()
+
+
+def _set_zone():
+    if hasattr(time, "tzset"):
+        time.tzset()

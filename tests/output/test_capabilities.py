@@ -12,7 +12,7 @@ from krea_cli.output.streams import Stream
 
 
 @pytest.mark.parametrize(
-    ("env", "protocol"),
+    ("variables", "protocol"),
     [
         ({}, None),
         ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, None),
@@ -33,11 +33,11 @@ from krea_cli.output.streams import Stream
         ({"TERM": "xterm-kitty", "ZELLIJ": "0"}, None),
     ],
 )
-def test_the_environment_names_the_terminal(env, protocol):
+def test_the_environment_names_the_terminal(variables, protocol):
     """
     What is around tmux and the like cannot be reached, and is not believed.
     """
-    assert protocol == look(Stream(Terminal(), "Standard output"), env).protocol
+    assert protocol == look(Stream(Terminal(), "Standard output"), variables).protocol
 
 
 def test_a_pipe_is_no_terminal(tmp_path):

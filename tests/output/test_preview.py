@@ -82,13 +82,15 @@ def test_a_small_picture_stays_small(window):
     assert ("2", "2", (20, 40)) == (keys["c"], keys["r"], shown.size)
 
 
-@pytest.mark.parametrize("env", [TRUE, KITTY], ids=["blocks", "kitty"])
-def test_two_pictures_stand_side_by_side(window, env):
+@pytest.mark.parametrize("variables", [TRUE, KITTY], ids=["blocks", "kitty"])
+def test_two_pictures_stand_side_by_side(window, variables):
     """
     Each in its half, with a gap through which the terminal is seen.
     """
-    written = draw((500, 500), (500, 250), env=env)
-    shown = terminals.blocks(written) if env is TRUE else terminals.kitty(written)[1]
+    written = draw((500, 500), (500, 250), env=variables)
+    shown = (
+        terminals.blocks(written) if variables is TRUE else terminals.kitty(written)[1]
+    )
 
     cell = shown.width // 80
     row = [shown.getpixel((column * cell, 0)) for column in range(80)]
@@ -159,7 +161,7 @@ class Torn(Terminal):
 
 
 @pytest.mark.parametrize(
-    ("env", "end"),
+    ("variables", "end"),
     [
         (KITTY, "\x1b\\\x1b_Gm=0;\x1b\\\n"),
         ({"TERM_PROGRAM": "iTerm.app"}, "\x1b\\\x1b[0m\n"),
@@ -167,12 +169,12 @@ class Torn(Terminal):
     ],
     ids=["kitty", "iterm2", "blocks"],
 )
-def test_no_half_sequence_is_left(window, env, end):
+def test_no_half_sequence_is_left(window, variables, end):
     """
     Whatever ended it, the terminal takes what follows as text again.
     """
     file = Torn()
-    screen = Preview(Stream(file, "Standard output"), env, blocks=True)
+    screen = Preview(Stream(file, "Standard output"), variables, blocks=True)
     noise = Image.effect_noise((60, 60), 90).convert("RGBA")
 
     with pytest.raises(KeyboardInterrupt):

@@ -3,6 +3,7 @@ from __future__ import annotations
 from output.telling import ID, OTHER, Telling, Terminal
 
 from krea_cli.api.resources import Job
+from krea_cli.errors import ServerFaultError
 
 
 def look(telling, progress, status, *, at, job_id=ID):
@@ -46,6 +47,26 @@ def test_each_of_several_jobs_has_its_lines():
         f"{ID} queued (0 s)",
         f"{OTHER} queued (0 s)",
         f"{OTHER} failed (2 s)",
+    ] == telling.err.splitlines()
+
+
+def test_a_job_that_cannot_be_seen_has_its_lines_too():
+    """
+    Every thirty seconds, with the reason, as one line whatever is in it.
+    """
+    telling = Telling()
+    fault = ServerFaultError("no\nanswer\x1b[2J.")
+    with telling.output.progress() as progress:
+        look(telling, progress, "queued", at=0)
+        for seconds in (2, 29, 30, 59, 61):
+            telling.seconds = seconds
+            progress.missed(Job(job_id=ID, status="queued"), fault)
+        look(telling, progress, "queued", at=62)
+
+    assert [
+        f"{ID} queued (0 s)",
+        f"{ID} queued, but: no answer\\x1b[2J (30 s)",
+        f"{ID} queued, but: no answer\\x1b[2J (61 s)",
     ] == telling.err.splitlines()
 
 

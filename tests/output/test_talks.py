@@ -65,6 +65,7 @@ def test_json_is_an_object_a_line():
             "hint": "Run: krea generate --help",
             "exit_code": 2,
             "job_id": "j1",
+            "record": None,
         }
     } == error
 

@@ -1,5 +1,5 @@
 """
-A sandbox whose clock stands still, and a client of it.
+A sandbox whose clock stands still but for slow answers, and a client of it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from krea_cli.sandbox.server import Sandbox
 
 @pytest.fixture
 def sandbox(tmp_path, time):
-    with Sandbox(tmp_path / "sandbox", clock=time.wall) as sandbox:
+    folder = tmp_path / "sandbox"
+    with Sandbox(folder, clock=time.wall, sleep=time.sleep) as sandbox:
         yield sandbox
 
 

@@ -1,0 +1,78 @@
+"""
+What a run keeps of paid requests and their jobs, and finds again.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from krea_cli.connection import Connection
+from krea_cli.errors import JournalError
+
+if TYPE_CHECKING:
+    from krea_cli.api.resources import Job
+    from krea_cli.jobs.database import Database
+    from krea_cli.jobs.history import History
+    from krea_cli.jobs.journal import Journal
+    from krea_cli.jobs.records import Record
+
+
+class Bookkeeping(Connection):
+    """
+    The journal of the service, on disk or, without one, in memory.
+    """
+
+    @cached_property
+    def _database(self) -> Database:
+        from krea_cli.jobs.database import Database
+
+        folder = self.folders.state if self.keeps_journal else None
+        database = Database(folder, now=self.clock.wall)
+        self._closing.append(database.close)
+        return database
+
+    @cached_property
+    def journal(self) -> Journal:
+        from krea_cli.jobs.journal import Journal
+
+        return Journal(self._database, self.service)
+
+    @cached_property
+    def history(self) -> History:
+        from krea_cli.jobs.history import History
+
+        return History(self._database, self.service, now=self.clock.wall)
+
+    def described(self, job: Job) -> Job:
+        """
+        The job with what only the journal knows: its model, its seed, its files.
+        """
+        return self.journal.described(job) if self._has_journal else job
+
+    def ended(self, job: Job) -> None:
+        """
+        Keep in the journal how a job ended, if it knows the job.
+        """
+        if self._has_journal:
+            self.journal.ended(job)
+
+    @property
+    def _has_journal(self) -> bool:
+        # Where there is none yet, sqlite3 need not be loaded to find that out.
+        try:
+            return (
+                not self.keeps_journal or (self.folders.state / "journal.db").exists()
+            )
+        except OSError:
+            return False
+
+    def _record(self, job_id: str) -> Record | None:
+        """
+        What the journal has of the job; an unusable one has nothing.
+        """
+        with suppress(JournalError):
+            found = self.history.find(job_id) if self._has_journal else []
+            return next((each for each in found if each.job_id == job_id), None)
+        return None

@@ -1,0 +1,195 @@
+"""
+`krea jobs`: what was paid for, and what is in doubt.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from krea_cli import doubt, listing, options
+from krea_cli.collection import Collection
+from krea_cli.errors import KreaError, UsageError
+from krea_cli.output.job_records import (
+    RecordDetails,
+    RecordInDoubt,
+    RecordRow,
+    RecordsForgotten,
+)
+from krea_cli.output.results import JobAccepted, JobStatus
+from krea_cli.session import Session
+
+
+def list_jobs(
+    session: Session,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="So many at most.")
+    ] = 20,
+    status: Annotated[
+        str | None,
+        typer.Option("--status", metavar="WORD", help="Those with this status alone."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="TIME", help="Those since then: 12h, 7d or 2026-11-20."
+        ),
+    ] = None,
+    remote: Annotated[
+        bool, typer.Option("--remote", help="Ask the service for its own list.")
+    ] = False,
+) -> None:
+    """
+    Show the jobs that the journal knows, the newest first.
+
+    Example: krea jobs list --since 7d
+    """
+    begin = listing.moment(session, since, "--since")
+    if remote:
+        jobs = listing.of_service(session, limit=limit, state=status, since=begin)
+        session.out.result([JobStatus(job) for job in jobs])
+        return
+    found = listing.recorded(session, limit=limit, state=status, since=begin)
+    session.out.result(
+        [
+            RecordRow(record=record, status=listing.status(session, record))
+            for record in found
+        ]
+    )
+    if not found:
+        session.out.note("The journal knows no such job of this service.")
+    doubt.remind(session)
+
+
+def show(session: Session, jobs: options.Jobs = None) -> None:
+    """
+    Show all that the journal knows of jobs.
+
+    Example: krea jobs show @last
+    """
+    session.out.result(
+        [
+            RecordDetails(record=record, status=listing.status(session, record))
+            for record in listing.named(session, jobs)
+        ]
+    )
+
+
+def forget(
+    session: Session,
+    jobs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[JOB]...",
+            help="Job ids, beginnings of them, or @last.",
+            show_default=False,
+        ),
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            "--older-than", metavar="TIME", help="All from before: 30d or 2026-11-20."
+        ),
+    ] = None,
+) -> None:
+    """
+    Delete records of the journal, with the prompts in them.
+
+    Example: krea jobs forget --older-than 30d
+    """
+    if bool(jobs) == (older_than is not None):
+        raise UsageError("Name jobs, or give --older-than TIME.")
+    end = listing.moment(session, older_than, "--older-than")
+    if end is None:
+        records = listing.named(session, jobs)
+        listing.check_settled(session, records)
+    else:
+        records = session.history.older_than(end)
+
+    session.history.forget([record.record for record in records])
+
+    _tell_forgotten(session, len(records))
+    if end is not None:
+        doubt.remind(session)
+
+
+def recover(
+    session: Session,
+    record: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RECORD]",
+            help="The record, if several are in doubt: the beginning of its id.",
+            show_default=False,
+        ),
+    ] = None,
+    adopt: Annotated[
+        str | None,
+        typer.Option("--adopt", metavar="JOB", help="It became this job."),
+    ] = None,
+    resubmit: Annotated[
+        bool, typer.Option("--resubmit", help="Send it once more; it may cost again.")
+    ] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Close it; nothing is sent.")
+    ] = False,
+) -> None:
+    """
+    Settle requests that may have been taken, and billed.
+
+    Example: krea jobs recover
+    """
+    if (adopt is not None) + resubmit + forget > 1:
+        raise UsageError("--adopt, --resubmit and --forget are three ways out: one.")
+    if adopt is None and not resubmit and not forget:
+        _list_in_doubt(session, record)
+        return
+    one = listing.one_in_doubt(session, record)
+    if forget:
+        # Claimed first, so that nobody sends it again while it is closed.
+        session.history.claim(one.record)
+        session.history.forget([one.record])
+        _tell_forgotten(session, 1)
+        return
+    if adopt is not None:
+        job = session.recovery.adopt(one, listing.candidate(session, one, adopt))
+    else:
+        deadline = session.deadline(None)
+        resend = partial(session.recovery.resubmit, one, deadline=deadline)
+        job = doubt.sent(session, resend, deadline=deadline)
+    made = Collection(session, [job], output=session.settings.output)
+    made.tell(JobAccepted, waits=False)
+
+
+def _list_in_doubt(session: Session, beginning: str | None) -> None:
+    """
+    All is told that is known, also when the service cannot be asked.
+    """
+    failure: KreaError | None = None
+    records = listing.in_doubt(session, beginning)
+    if not records:
+        session.out.note("No record is in doubt.")
+    for record in records:
+        candidates = None
+        if failure is None:
+            try:
+                candidates = session.recovery.candidates(record)
+            except KreaError as exc:
+                failure = exc
+        session.out.result(
+            [RecordInDoubt(record=record, status="unknown", candidates=candidates)]
+        )
+        if candidates is not None:
+            session.out.note(f"  {doubt.ways_out(session, record, candidates)}")
+    if failure:
+        raise failure
+
+
+def _tell_forgotten(session: Session, count: int) -> None:
+    session.out.result([RecordsForgotten(count)])
+    session.out.note("Files on disk and jobs at the service are as they were.")
+
+
+COMMANDS = {"list": list_jobs, "show": show, "forget": forget, "recover": recover}

@@ -1,0 +1,92 @@
+"""
+`krea sandbox`: the built-in service as a server of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from krea_cli.output.sandbox_results import SandboxReset, Serving
+from krea_cli.session import Session
+from krea_cli.signals import Interrupted
+
+PORT = 8787
+_LONG = 3600.0
+
+
+def serve(
+    session: Session,
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port", metavar="PORT", min=0, max=65535, help="0: any that is free."
+        ),
+    ] = PORT,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="FAULT",
+            help="What goes wrong, as written above; repeatable.",
+        ),
+    ] = None,
+) -> None:
+    """
+    Serve the sandbox to other programs, until a signal.
+
+    It answers as the Krea API does, to any token, and keeps its jobs where --sandbox
+    does. The URL goes to standard output, a line for each request to standard error;
+    Ctrl-C or SIGTERM ends it, with exit code 130 or 143 and no error.
+
+    A fault is ROUTE:FAULT[=VALUE][*TIMES]: for the next request to the route, or so
+    many, or with * alone for all. Example: --fault 'submit:reset-after*2'
+
+    \b
+    ROUTE   submit, jobs (the list), job, cancel, upload, result, any
+    FAULT   reset close hang[=SECONDS]    no answer: RST, FIN, silence
+            400..599                      that status; 429 and 503 take =RETRY-AFTER
+            html[=STATUS] empty junk      an answer that is no JSON
+            slow[=SECONDS] trickle        begins late; a byte a second
+            fails[=CODE]                  submit: the job will fail
+            missing no-urls               job: 404; completed without a result
+            expired cut[=BYTES]           result: 403; breaks off in the middle
+    -after  reset close hang html empty junk 408 500..599: with it, as in
+            reset-after, the request is acted on, and then it goes wrong
+
+    While it runs, at its URL: GET, POST {"fault": "..."} and DELETE /sandbox/faults;
+    GET /sandbox/ledger tells what the jobs would have cost.
+    """
+    log = session.out.note
+    sandbox = session.make_sandbox(port=port, faults=faults or (), log=log)
+    sandbox.start()
+
+    session.out.result([Serving(sandbox.url)])
+
+    raise typer.Exit(128 + _next_signal(session))
+
+
+def reset(session: Session) -> None:
+    """
+    Forget all jobs, uploads and results of the sandbox.
+
+    A sandbox that is running goes on. What `krea jobs` knows of its jobs stays.
+    """
+    jobs = session.make_sandbox().store.reset()
+
+    session.out.result([SandboxReset(jobs)])
+
+
+def _next_signal(session: Session) -> int:
+    """
+    Wait for a signal, which is how a server is meant to end; its number.
+    """
+    try:
+        while True:
+            session.clock.sleep(_LONG)
+    except Interrupted as exc:
+        return exc.signum
+
+
+COMMANDS = {"serve": serve, "reset": reset}

@@ -1,0 +1,148 @@
+"""
+A request of which it is not known whether the service took it: what was seen of it, and
+every way out, for a person and for a script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from krea_cli.api.resources import Job
+from krea_cli.errors import JournalError, KreaError, UnknownSubmissionError
+from krea_cli.session import Session
+
+if TYPE_CHECKING:
+    from krea_cli.jobs.records import Record
+
+LOOKING_SECONDS = 30.0
+# However near the deadline is: one look at least.
+LEAST_SECONDS = 3.0
+
+
+def remind(session: Session) -> None:
+    """
+    Say that earlier requests are still in doubt.
+    """
+    records = session.history.in_doubt()
+    if records:
+        count = f"{len(records)} earlier request" + "s" * (len(records) > 1)
+        session.out.warn(
+            f"It is still unknown whether the service took {count}: "
+            f"{session.command('jobs', 'recover')}"
+        )
+
+
+def sent(session: Session, send: Callable[[], Job], *, deadline: float) -> Job:
+    """
+    The job of the paid request that *send* sends.  Of one in doubt, the job that a
+    person settles on.
+
+    Raises:
+        UnknownSubmissionError: it stays in doubt; with what was seen of it and the
+            command for each way out.
+        KreaError: as `jobs.paid`.
+    """
+    try:
+        with session.out.progress() as progress:
+            progress.doing("submitting")
+            return send()
+    except UnknownSubmissionError as exc:
+        return _settled(session, exc, deadline)
+    except JournalError as exc:
+        if exc.job_id:
+            exc.hint = f"Collect it with: {session.command('download', exc.job_id)}"
+        raise
+
+
+def _settled(session: Session, error: UnknownSubmissionError, deadline: float) -> Job:
+    record = session.in_doubt[-1]
+    found: list[Job] = []
+    try:
+        found = _found(session, record, deadline)
+        error.details = seen(found)
+    except KreaError as exc:
+        error.details = [f"The service's list of jobs cannot be seen: {exc.message}"]
+    error.hint = ways_out(session, record, found)
+    try:
+        job = _asked(session, error, record, found, deadline)
+    except KreaError as exc:
+        session.out.error(exc)
+        job = None
+    session.in_doubt.clear()
+    if job is None:
+        raise error
+    return job
+
+
+def _found(session: Session, record: Record, deadline: float) -> list[Job]:
+    now = session.clock.now()
+    until = min(now + LOOKING_SECONDS, max(deadline, now + LEAST_SECONDS))
+    with session.out.progress() as progress:
+        progress.doing("looking for the job in the service's list")
+        return session.recovery.search(record, until=until)
+
+
+def seen(candidates: Sequence[Job]) -> list[str]:
+    """
+    A line for each candidate, or one that says that there is none.
+    """
+    if not candidates:
+        return ["No job of that time is in the service's list: probably not accepted."]
+    return [
+        f"It may be {job.job_id} ({job.status}, created {job.created_at or 'unknown'})."
+        for job in candidates
+    ]
+
+
+def ways_out(session: Session, record: Record, candidates: Sequence[Job]) -> str:
+    """
+    The exact command for each way out.
+    """
+    if not session.keeps_journal:
+        return (
+            f"Look at the service's list: {session.command('jobs', 'list', '--remote')}"
+        )
+    recover = ("jobs", "recover", record.record[:8])
+    forget = session.command(*recover, "--forget")
+    if len(candidates) == 1:
+        adopt = session.command(*recover, "--adopt", candidates[0].job_id)
+        return f"If it is yours: {adopt}. If not: {forget}"
+    if candidates:
+        adopt = session.command(*recover, "--adopt", "JOB")
+        return f"If one is yours: {adopt}. If none is: {forget}"
+    resubmit = session.command(*recover, "--resubmit")
+    return (
+        f"Look again: {session.command(*recover[:2])}. Send it once more, which may be "
+        f"billed again: {resubmit}. Close it: {forget}"
+    )
+
+
+def _asked(
+    session: Session,
+    error: UnknownSubmissionError,
+    record: Record,
+    candidates: Sequence[Job],
+    deadline: float,
+) -> Job | None:
+    """
+    The job that a person at the terminal settles on; None leaves it in doubt.
+    """
+    flags = session.flags
+    if flags.json or flags.quiet or not session.is_interactive:
+        return None
+    session.out.warn(error.message)
+    for number, line in enumerate(error.details, start=1):
+        session.out.note(f"{number}. {line}" if candidates else line)
+    if not candidates:
+        answer = session.ask(
+            "Send it once more? It may be billed twice. yes or Enter: "
+        )
+        if answer != "yes":
+            return None
+        return session.recovery.resubmit(record, deadline=deadline)
+    numbers = [str(number) for number in range(1, len(candidates) + 1)]
+    answer = session.ask(f"Which is yours? Type {' or '.join(numbers)}, or Enter: ")
+    if answer not in numbers:
+        return None
+    return session.recovery.adopt(record, candidates[int(answer) - 1].job_id)

@@ -1,0 +1,259 @@
+"""
+The file that the journal is kept in.  The only module that imports sqlite3.
+
+It is the user's alone (hazard J5), durable to the last commit (J1), shared by any
+number of processes (S9), and never begun anew while there is one that cannot be read
+(J3).
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from krea_cli.errors import JournalError
+from krea_cli.jobs.schema import PAGE_BYTES, SCHEMA, SETTINGS, TABLES, VERSION
+from krea_cli.signals import seconds_since
+
+T = TypeVar("T")
+
+# SQLite's own waiting lets no signal through, so most of it is done here.
+BUSY_SECONDS, SQLITE_SECONDS, PAUSE_SECONDS = 10.0, 0.05, 0.01
+# How long a signal that is held back leaves for a lock to go.
+HASTE_SECONDS = 0.3
+# What SQLite appends to the name of a file for its write-ahead log.
+LOG = "-wal"
+# An error of SQL is a table or a column that is missing.
+_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+
+
+class Database:
+    """
+    The journal in *folder*, opened on first use; what only reads does not create it.
+    Without a folder it is in memory, and gone with the program.  *now* is the wall
+    clock.
+
+    Raises:
+        JournalError: from every method but `close`, when the file cannot be used.
+    """
+
+    def __init__(
+        self, folder: Path | None, *, now: Callable[[], float] = time.time
+    ) -> None:
+        self.now = now
+        self._path = folder / "journal.db" if folder else None
+        self._opened: sqlite3.Connection | None = None
+
+    def check(self) -> None:
+        """
+        Find out before anything is sent whether a record could be kept (hazard J4).
+        """
+        with self.writing() as db:
+            db.execute("UPDATE records SET state = state WHERE 0")
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """
+        All that is done with the connection is committed at the end, or nothing.
+        """
+        with self._reporting():
+            db = self._db()
+            try:
+                _patiently(lambda: db.execute("BEGIN IMMEDIATE"))
+                yield db
+                _patiently(lambda: db.execute("COMMIT"))
+            except BaseException:
+                # A full disk has already rolled it back.
+                if db.in_transaction:
+                    with suppress(sqlite3.Error):
+                        db.execute("ROLLBACK")
+                raise
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """
+        What the query finds; nothing when there is no journal yet.
+        """
+        with self._reporting():
+            if self._opened is None and self._is_missing():
+                return []
+            db = self._db()
+            return _patiently(lambda: db.execute(query, values).fetchall())
+
+    def erase(self) -> None:
+        """
+        Leave nothing of what was deleted in the bytes of the file or of its log.
+        """
+        with self._reporting():
+            db = self._db()
+            # secure_delete misses the copies that SQLite leaves where it moves rows.
+            _patiently(lambda: db.execute("VACUUM"))
+            _patiently(lambda: _empty_log(db))
+
+    def broken(self, reason: str) -> JournalError:
+        """
+        The error for a journal that holds what krea did not write.
+        """
+        there = {"": Path(f"{self._path}").exists(), LOG: self._has_log()}
+        moves = [
+            shlex.join(["mv", f"{self._path}{end}", f"{self._path}.broken{end}"])
+            for end in there
+            if there[end]
+        ]
+        return JournalError(
+            f"The journal {self._path} is broken: {reason}.",
+            hint="It has what you paid for, so no new one is begun. Repair it, or move "
+            f"it away: {' && '.join(moves)}. What the service has: krea jobs list "
+            "--remote",
+        )
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def _db(self) -> sqlite3.Connection:
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
+
+    def _open(self) -> sqlite3.Connection:
+        if self._path and self._is_missing():
+            _create(self._path)
+        size = self._path.stat().st_size if self._path else PAGE_BYTES
+        # SQLite would make a new one of an empty file, and drop its log; what is
+        # missing of the last page it would take for zeros.
+        if size == 0 or size % PAGE_BYTES:
+            raise self.broken(f"it was cut off after {size} bytes")
+        db = _connect(self._path or ":memory:")
+        try:
+            if self._path is None:
+                db.executescript(SCHEMA)
+            self._check_kind(db)
+            _patiently(lambda: db.executescript(SETTINGS))
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _is_missing(self) -> bool:
+        has_log = self._has_log()
+        if self._path is None or self._path.exists():
+            return False
+        if has_log:
+            # It would be applied to a new journal, or be lost.
+            raise self.broken("only its log is there")
+        return True
+
+    def _has_log(self) -> bool:
+        log = Path(f"{self._path}{LOG}")
+        return log.exists() and log.stat().st_size > 0
+
+    def _check_kind(self, db: sqlite3.Connection) -> None:
+        """
+        Only reads: another program's file stays as it is.
+        """
+        (version,) = _patiently(lambda: db.execute("PRAGMA user_version").fetchone())
+        if version > VERSION:
+            raise JournalError(
+                f"The journal {self._path} is of a newer krea (version {version}).",
+                hint="Use that krea, or name another folder: KREA_STATE_DIR=DIR",
+            )
+        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        tables = {name for (name,) in _patiently(lambda: db.execute(query).fetchall())}
+        if version != VERSION or not tables >= TABLES:
+            raise self.broken("it is no journal of krea")
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as exc:
+            raise self._error(exc) from exc
+
+    def _error(self, exc: Exception) -> JournalError:
+        # The lower byte is the kind; errors of Python's own part have none.
+        kind = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+        if kind == sqlite3.SQLITE_BUSY:
+            return JournalError(
+                f"The journal {self._path} is locked by another program.",
+                hint="Try again when that has ended.",
+            )
+        # What is no UTF-8 is a damaged text, also within SQLite's own message.
+        if kind in _BROKEN or isinstance(exc, UnicodeDecodeError):
+            return self.broken(str(exc))
+        reason = exc.strerror or exc if isinstance(exc, OSError) else exc
+        return JournalError(
+            f"The journal {self._path} cannot be used: {reason}.",
+            hint="Name another folder: KREA_STATE_DIR=DIR, or go without a record of "
+            "what is paid for: --no-journal",
+        )
+
+
+class _BusyError(sqlite3.OperationalError):
+    sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+
+def _patiently(step: Callable[[], T]) -> T:
+    """
+    The result of the step once no other process is in its way.
+    """
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return step()
+        except sqlite3.OperationalError as exc:
+            kind = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+            if kind != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            if seconds_since() > HASTE_SECONDS:
+                raise JournalError("The journal was locked by then.") from exc
+        time.sleep(PAUSE_SECONDS)
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=SQLITE_SECONDS, isolation_level=None)
+
+
+def _create(path: Path) -> None:
+    """
+    The journal is whole from its first moment; so an empty one has lost something.
+    """
+    # parents=True would make the parents with the usual mode.
+    for folder in reversed(path.parents):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        with closing(_connect(fresh)) as db:
+            db.executescript(SETTINGS)
+            # Where that is refused it stays a rollback journal (hazard J2).
+            db.execute("PRAGMA journal_mode = WAL")
+            db.executescript(SCHEMA)
+        _publish(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _publish(fresh: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(fresh)
+    except FileExistsError:
+        # Another process was first, and its journal is as good.
+        return
+    except OSError:
+        # A file system without links.
+        if not path.exists():
+            fresh.rename(path)
+
+
+def _empty_log(db: sqlite3.Connection) -> None:
+    (is_busy, *_) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if is_busy:
+        raise _BusyError("database is locked")

@@ -1,0 +1,174 @@
+"""
+Looking back at what was paid for, and settling what is in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from krea_cli.errors import UsageError
+from krea_cli.jobs.database import Database
+from krea_cli.jobs.records import COLUMNS, Record, this_process
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+_SELECT = f"SELECT {COLUMNS} FROM records WHERE service = ? AND "  # noqa: S608  (names)
+# Both may be in doubt; which of them are, only their processes tell.
+_OPEN = "state IN ('intended', 'unknown')"
+
+
+class History:
+    """
+    The records of one *service*: an origin, or the sandbox.  *now* is the wall clock.
+
+    Every method raises JournalError when the journal cannot be used.
+    """
+
+    def __init__(
+        self, database: Database, service: str, *, now: Callable[[], float]
+    ) -> None:
+        self._database = database
+        self._service = service
+        self._now = now
+
+    def newest(
+        self, *, limit: int, state: str | None = None, since: float | None = None
+    ) -> list[Record]:
+        """
+        At most *limit* records, the newest first: of one state, made since then.
+        """
+        return self._find(
+            "state = coalesce(?, state) AND created_at >= coalesce(?, created_at)"
+            " ORDER BY number DESC LIMIT ?",
+            *(state, since, limit),
+        )
+
+    def find(self, beginning: str) -> list[Record]:
+        """
+        The records whose own id, or whose job's, starts so.
+        """
+        if not beginning.isascii():
+            return []
+        length = len(beginning)
+        return self._find(
+            "(substr(record, 1, ?) = ? OR substr(job_id, 1, ?) = ?) ORDER BY number",
+            *(length, beginning, length, beginning),
+        )
+
+    def in_doubt(self) -> list[Record]:
+        """
+        The requests of which nobody knows whether the service took them, oldest first.
+        """
+        now = self._now()
+        found = self._find(f"{_OPEN} ORDER BY number")
+        return [record for record in found if record.is_in_doubt(now)]
+
+    def knows(self, job_ids: Iterable[str]) -> set[str]:
+        """
+        Those of the jobs that have a record.
+        """
+        query = "SELECT 1 FROM records WHERE service = ? AND job_id = ?"
+        return {
+            job_id
+            for job_id in job_ids
+            if self._database.rows(query, self._service, job_id)
+        }
+
+    def claim(self, record: str) -> Record:
+        """
+        Take a record in doubt to send its request once more; of several processes only
+        one gets it (hazards S9, J10).
+
+        Raises:
+            UsageError: it is not in doubt, or not any more.
+        """
+        with self._database.writing() as db:
+            claimed = replace(
+                self._doubtful(db, record),
+                state="intended",
+                holder=this_process(),
+                resent_at=self._now(),
+            )
+            db.execute(
+                "UPDATE records SET state = ?, holder = ?, resent_at = ?"
+                " WHERE record = ?",
+                (claimed.state, claimed.holder, claimed.resent_at, record),
+            )
+        return claimed
+
+    def adopt(self, record: str, job_id: str) -> None:
+        """
+        Tie the job to a record in doubt.
+
+        Raises:
+            UsageError: it is not in doubt, or not any more, or the job is another's.
+        """
+        with self._database.writing() as db:
+            self._doubtful(db, record)
+            known = "SELECT record FROM records WHERE service = ? AND job_id = ?"
+            if other := db.execute(known, (self._service, job_id)).fetchone():
+                raise UsageError(f"Job {job_id} is that of record {other[0]} already.")
+            db.execute(
+                "UPDATE records SET state = 'submitted', job_id = ? WHERE record = ?",
+                (job_id, record),
+            )
+
+    def forget(self, records: Sequence[str]) -> None:
+        """
+        Delete the records, and leave nothing of their prompts in the file.
+
+        Raises:
+            UsageError: another process is sending one of them just now; all stay.
+        """
+        if not records:
+            return
+        with self._database.writing() as db:
+            for record in records:
+                found = self._record(db, record)
+                if found is None:
+                    continue
+                if found.holder != this_process():
+                    self._check_landed(found)
+                db.execute("DELETE FROM records WHERE record = ?", (record,))
+        self._database.erase()
+
+    def older_than(self, time: float) -> list[Record]:
+        """
+        The records made before then, the oldest first, without those that are in doubt
+        or being sent.
+        """
+        return self._find(f"NOT {_OPEN} AND created_at < ? ORDER BY number", time)
+
+    def _find(self, condition: str, *values: object) -> list[Record]:
+        rows = self._database.rows(_SELECT + condition, self._service, *values)
+        return [self._read(row) for row in rows]
+
+    def _record(self, db: Connection, record: str) -> Record | None:
+        row = db.execute(f"{_SELECT} record = ?", (self._service, record)).fetchone()
+        return self._read(row) if row else None
+
+    def _read(self, row: Sequence[Any]) -> Record:
+        try:
+            return Record.from_row(row)
+        except (ValueError, TypeError) as exc:
+            raise self._database.broken(f"a record cannot be read: {exc}") from exc
+
+    def _doubtful(self, db: Connection, record: str) -> Record:
+        found = self._record(db, record)
+        if found is None:
+            raise UsageError(f"The journal has no record {record}.")
+        self._check_landed(found)
+        if not found.is_in_doubt(self._now()):
+            job = f" as job {found.job_id}" if found.job_id else ""
+            raise UsageError(f"Record {record} is not in doubt: {found.state}{job}.")
+        return found
+
+    def _check_landed(self, record: Record) -> None:
+        if record.is_in_flight(self._now()):
+            raise UsageError(
+                f"The request of record {record.record} is being sent just now.",
+                hint="Wait until it has a job.",
+            )

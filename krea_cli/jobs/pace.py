@@ -1,0 +1,28 @@
+"""
+How fast jobs may be looked at, by everything in the program together.
+"""
+
+from __future__ import annotations
+
+from krea_cli.clock import Clock
+
+SPACING_SECONDS = 0.2
+
+
+class Pace:
+    """
+    At most five looks a second, however many jobs there are (hazard L8).
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._free_at = clock.now()
+
+    def turn(self) -> None:
+        """
+        Sleep until 0.2 s after the turn before; the first is at once.
+        """
+        left = self._free_at - self._clock.now()
+        if left > 0:
+            self._clock.sleep(left)
+        self._free_at = max(self._free_at, self._clock.now()) + SPACING_SECONDS

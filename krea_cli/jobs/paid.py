@@ -1,0 +1,156 @@
+"""
+The paid request: recorded, sent once, and its outcome recorded.
+
+What becomes of it is one of three: the service took it (a job), the service refused it
+or never got it (no job, nothing billed), or nobody knows.  In the last case it is never
+sent again from here (hazard B7).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from krea_cli import signals
+from krea_cli.api.client import Client
+from krea_cli.api.resources import Job
+from krea_cli.api.retry import retry
+from krea_cli.clock import Clock
+from krea_cli.errors import (
+    AnswerError,
+    JournalError,
+    KreaError,
+    LostAnswerError,
+    RateLimitError,
+    ServerFaultError,
+    UnknownSubmissionError,
+    UnreachableError,
+)
+from krea_cli.jobs.journal import Journal
+from krea_cli.jobs.records import Record
+
+_UNKNOWN = (LostAnswerError, ServerFaultError, AnswerError)
+# What the service's own scripts wait when it takes no more for now.
+PAUSES_SECONDS = (5.0, 15.0, 45.0)
+LEAST_PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """
+    What is sent: the *path* of the model, the body as its bytes.
+    """
+
+    path: str
+    body: bytes
+    webhook: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    """
+    *taken* is told the id of a job as soon as it is known, *doubted* the record of a
+    request of which it is not known whether it has one, *delayed* why and how many
+    seconds a request is put off.
+    """
+
+    client: Client
+    journal: Journal
+    clock: Clock
+    taken: Callable[[str], object]
+    doubted: Callable[[Record], object]
+    delayed: Callable[[RateLimitError, float], object]
+
+    def send(
+        self,
+        post: Post,
+        begin: Callable[[], Record],
+        *,
+        deadline: float,
+        refused: Callable[[str], object],
+    ) -> Job:
+        """
+        Send until the service has taken it or refused it: again when nothing was sent,
+        and when the service takes no more for now, as long as *deadline* (on the
+        monotonic clock) allows.
+
+        *begin* makes the record of each try; *refused* is told of a record whose
+        request was not taken.
+
+        Raises:
+            UnknownSubmissionError: there may be a job, and a bill; never sent again.
+            JournalError: no record can be kept, so nothing was sent; with a job id:
+                the job was taken, and only its id could not be kept.
+            KreaError: there is no job.
+        """
+        pauses = iter(PAUSES_SECONDS)
+        while True:
+            try:
+                return retry(
+                    lambda: self._send_once(post, begin, refused),
+                    clock=self.clock,
+                    deadline=deadline,
+                    passing=(UnreachableError,),
+                )
+            except RateLimitError as exc:
+                pause = _pause(exc, pauses)
+                if pause is None or self.clock.now() + pause > deadline:
+                    raise
+                self.delayed(exc, pause)
+                self.clock.sleep(pause)
+
+    def _send_once(
+        self,
+        post: Post,
+        begin: Callable[[], Record],
+        refused: Callable[[str], object],
+    ) -> Job:
+        # From the record to the id of the job no signal may cut in (hazards B2, S2).
+        with signals.held():
+            record = begin()
+            try:
+                job = self.client.submit(
+                    post.path, post.body, webhook=post.webhook, key=record.record
+                )
+            except _UNKNOWN as exc:
+                self.doubted(record)
+                # The intention is on disk; that counts for more than to refine it.
+                with suppress(JournalError):
+                    self.journal.unknown(record.record)
+                raise _unknown(record, exc) from exc
+            except KreaError:
+                with suppress(JournalError):
+                    refused(record.record)
+                raise
+            self.taken(job.job_id)
+            self._keep(record, job)
+            return job
+
+    def _keep(self, record: Record, job: Job) -> None:
+        try:
+            self.journal.accepted(record.record, job.job_id)
+        except JournalError as exc:
+            # It is paid for, and its id is known nowhere but here.
+            exc.job_id = job.job_id
+            exc.message += f" Job {job.job_id} was accepted, and goes on."
+            exc.hint = None
+            raise
+
+
+def _unknown(record: Record, exc: KreaError) -> UnknownSubmissionError:
+    error = UnknownSubmissionError(
+        "It is unknown whether the service took the job, and it may be billed: "
+        f"{exc.message}"
+    )
+    error.record = record.record
+    return error
+
+
+def _pause(exc: RateLimitError, pauses: Iterator[float]) -> float | None:
+    if exc.retry_after is not None:
+        return max(exc.retry_after, LEAST_PAUSE_SECONDS)
+    pause = next(pauses, None)
+    # Jitter keeps clients apart; nothing secret hangs on it.
+    return pause and pause * random.uniform(0.8, 1.2)  # noqa: S311

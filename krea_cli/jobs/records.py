@@ -1,0 +1,219 @@
+"""
+What is kept of a paid request: values, and what must not be kept of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import uuid
+from base64 import b64decode
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from krea_cli.api.resources import SavedFile
+
+STATES = ("intended", "unknown", "submitted", "completed", "failed", "cancelled")
+# No request is on its way for longer, whatever its process says (hazard J10).
+FLIGHT_SECONDS = 600.0
+
+_DATA_URI = re.compile(
+    r"\bdata:((?:[\w.+-]+/[\w.+-]+)?)((?:;[^,]{0,200})?),(.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_URL = re.compile(
+    r"([a-z][a-z0-9+.-]{0,20}://)(?:[^\s/?#]*@)?([^\s?#]*)(?:[?#]\S+)?", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """
+    One paid request.
+
+    *record* is made once for an intent; *run* ties the records of one call; *service*
+    is an origin, or the sandbox.  *request* has the model's "path", the "body" and the
+    "webhook" as they may be kept, *request_sha256* is of what was sent.  Times are
+    seconds since the epoch by the local clock: *created_at* when it was first about to
+    be sent, *resent_at* when it was so once more.  *seconds* is how long the service
+    says that the job took, *holder* the "host:pid" of the process that sends it.
+    """
+
+    record: str
+    run: str
+    service: str
+    created_at: float
+    model: str
+    request: Mapping[str, Any]
+    request_sha256: str
+    seed: int | None
+    cost_usd: float | None
+    state: str = "intended"
+    job_id: str | None = None
+    files: tuple[SavedFile, ...] = ()
+    seconds: float | None = None
+    holder: str = ""
+    resent_at: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        run: str,
+        service: str,
+        model: str,
+        path: str,
+        body: bytes,
+        webhook: str | None,
+        seed: int | None,
+        cost_usd: float | None,
+        now: float,
+    ) -> Record:
+        """
+        The record of a request that this process is about to send.
+        """
+        request = {"path": path, "body": json.loads(body), "webhook": webhook}
+        return cls(
+            record=str(uuid.uuid4()),
+            run=run,
+            service=service,
+            created_at=now,
+            model=model,
+            request=_kept(request),
+            request_sha256=_sha256(body, webhook),
+            seed=seed,
+            cost_usd=cost_usd,
+            holder=this_process(),
+        )
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> Record:
+        """
+        Raises:
+            ValueError, TypeError: the row is not one that `as_row` made.
+        """
+        values = dict(zip(_FIELDS, row, strict=True))
+        values["request"] = json.loads(values["request"])
+        values["files"] = files_from_text(values["files"])
+        return cls(**values)
+
+    def as_row(self) -> tuple[Any, ...]:
+        """
+        The values of COLUMNS.
+        """
+        kept = {
+            "request": json.dumps(self.request),
+            "files": files_as_text(self.files),
+        }
+        return tuple(kept.get(name, getattr(self, name)) for name in _FIELDS)
+
+    @property
+    def is_whole(self) -> bool:
+        """
+        Whether the kept request is the one that was sent, so that it can be sent again
+        byte by byte (hazard B5).
+        """
+        from krea_cli.api.client import encode
+
+        kept = _sha256(encode(self.request["body"]), self.request["webhook"])
+        return kept == self.request_sha256
+
+    @property
+    def prompt(self) -> str | None:
+        prompt = self.request["body"].get("prompt")
+        return prompt if isinstance(prompt, str) else None
+
+    @property
+    def sent_at(self) -> float:
+        """
+        When the request was about to be sent, the last time.
+        """
+        return self.created_at if self.resent_at is None else self.resent_at
+
+    def is_in_flight(self, now: float) -> bool:
+        """
+        Whether its process may still be sending it.
+        """
+        return (
+            self.state == "intended"
+            and abs(now - self.sent_at) < FLIGHT_SECONDS
+            and _may_live(self.holder)
+        )
+
+    def is_in_doubt(self, now: float) -> bool:
+        """
+        Whether nobody knows if the service took it (hazard J10).
+        """
+        is_open = self.state in ("unknown", "intended")
+        return is_open and not self.is_in_flight(now)
+
+
+_FIELDS = tuple(field.name for field in fields(Record))
+COLUMNS, PLACES = ", ".join(_FIELDS), ", ".join("?" * len(_FIELDS))
+
+
+def this_process() -> str:
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def files_as_text(files: Iterable[SavedFile]) -> str:
+    kept = [replace(file, url=without_secrets(file.url)) for file in files]
+    return json.dumps([asdict(file) for file in kept])
+
+
+def files_from_text(text: str) -> tuple[SavedFile, ...]:
+    return tuple(SavedFile(**file) for file in json.loads(text))
+
+
+def without_secrets(text: str) -> str:
+    """
+    The text with its URLs bare of user, query and fragment, which may be a key or a
+    signature (hazard J11), and the content of a data: URI as its sha256.
+    """
+    return _URL.sub(r"\1\2", _DATA_URI.sub(_with_sha256, text))
+
+
+def _with_sha256(found: re.Match[str]) -> str:
+    media_type, parameters, data = found.groups()
+    content = data.encode(errors="surrogatepass")
+    if parameters.lower().endswith("base64"):
+        with suppress(ValueError):
+            content = b64decode(content)
+    return f"data:{media_type};sha256={hashlib.sha256(content).hexdigest()}"
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, list):
+        return [_kept(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _kept(item) for key, item in value.items()}
+    return value
+
+
+def _sha256(body: bytes, webhook: str | None) -> str:
+    sent = body + (b"\n" + webhook.encode() if webhook else b"")
+    return hashlib.sha256(sent).hexdigest()
+
+
+def _may_live(holder: str) -> bool:
+    """
+    False only for a process of this machine that has ended.
+    """
+    host, _, pid = holder.rpartition(":")
+    # Elsewhere than on POSIX, to ask so would be to end it.
+    if os.name != "posix" or host != platform.node() or not pid.isdecimal():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True

@@ -1,0 +1,153 @@
+"""
+What became of a paid request whose answer was lost.
+
+The service has no key by which a request could be found again; what it has is the list
+of the account's jobs.  A job in it that no record knows, made when the request was on
+its way, may be the one; only the user can tell (hazards B4, B7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from krea_cli.api.client import Client, encode
+from krea_cli.api.resources import Job
+from krea_cli.clock import Clock
+from krea_cli.errors import ServiceError, UsageError
+from krea_cli.jobs.history import History
+from krea_cli.jobs.journal import Journal
+from krea_cli.jobs.paid import Paid, Post
+from krea_cli.jobs.records import Record
+
+# Between looks at the list: 30 s in all, as a job may appear in it late.
+PAUSES_SECONDS = (1.0, 2.0, 5.0, 10.0, 12.0)
+# How long before and after the send, by the service's clock, its job may be made.
+EARLY_SECONDS, LATE_SECONDS = 2.0, 900.0
+FIRST_PAGE, PAGE, MOST_PAGES = 100, 1000, 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    client: Client
+    journal: Journal
+    history: History
+    paid: Paid
+    clock: Clock
+
+    def candidates(self, record: Record, *, deadline: float | None = None) -> list[Job]:
+        """
+        The jobs that may be the record's, the newest first: one look at the service.
+
+        Raises:
+            KreaError: the service cannot be asked.
+        """
+        found = [
+            job
+            for job, ahead in self._listed(
+                since=record.created_at - EARLY_SECONDS, deadline=deadline
+            )
+            if _fits(job, record, ahead)
+        ]
+        known = self.history.knows(job.job_id for job in found)
+        return [job for job in found if job.job_id not in known]
+
+    def search(self, record: Record, *, until: float) -> list[Job]:
+        """
+        The candidates at the first of a few looks that has any; the last look is made
+        at *until*, on the monotonic clock, or after 30 s.
+
+        Raises:
+            KreaError: the service could not be asked even once.
+        """
+        failure: ServiceError | None = None
+        for pause in PAUSES_SECONDS:
+            left = until - self.clock.now()
+            if left <= 0:
+                break
+            self.clock.sleep(min(pause, left))
+            try:
+                found = self.candidates(record, deadline=until)
+            except ServiceError as exc:
+                failure = exc
+                continue
+            failure = None
+            if found:
+                return found
+        if failure:
+            raise failure
+        return []
+
+    def adopt(self, record: Record, job_id: str) -> Job:
+        """
+        Tie the job to the record.
+
+        Raises:
+            UnknownJobError: the service has no such job.
+            UsageError: it is another record's, or the record is in doubt no more.
+        """
+        job = self.client.job(job_id)
+        self.history.adopt(record.record, job.job_id)
+        if job.is_final:
+            self.journal.ended(job)
+        return self.journal.described(job)
+
+    def resubmit(self, record: Record, *, deadline: float) -> Job:
+        """
+        Send the record's request once more.
+
+        Raises:
+            UsageError: there are candidates, the request is not kept as it was sent, or
+                the record is in doubt no more.
+            KreaError: as `Paid.send`; the record is in doubt still.
+        """
+        if not record.is_whole:
+            raise UsageError(
+                "The journal does not have the whole request: files sent inline and "
+                "signed URLs are not kept.",
+                hint="Close it with --forget, and run the first command again.",
+            )
+        if found := self.candidates(record):
+            raise UsageError(
+                f"Nothing was sent: {len(found)} of the service's jobs may be the one.",
+                hint="Take one with --adopt JOB; if none is yours, close the request "
+                "with --forget, and run the first command again.",
+                details=[job.job_id for job in found],
+            )
+        kept = record.request
+        post = Post(
+            path=kept["path"], body=encode(kept["body"]), webhook=kept["webhook"]
+        )
+        job = self.paid.send(
+            post,
+            lambda: self.history.claim(record.record),
+            deadline=deadline,
+            # The first request is in doubt whatever becomes of the second.
+            refused=self.journal.unknown,
+        )
+        return self.journal.described(job)
+
+    def _listed(
+        self, *, since: float, deadline: float | None
+    ) -> Iterator[tuple[Job, float]]:
+        """
+        The service's jobs back to *since*, each with how far its clock is ahead.
+        """
+        cursor, limit = None, FIRST_PAGE
+        for _ in range(MOST_PAGES):
+            page = self.client.jobs(limit=limit, cursor=cursor, deadline=deadline)
+            for job in page.jobs:
+                yield job, page.ahead
+            oldest = page.jobs[-1].created if page.jobs else None
+            if not page.cursor or (oldest and oldest < since + page.ahead):
+                return
+            cursor, limit = page.cursor, PAGE
+
+
+def _fits(job: Job, record: Record, ahead: float) -> bool:
+    created = job.created
+    if created is None:
+        # One that does not say when it was made is not ruled out.
+        return True
+    first, last = record.created_at + ahead, record.sent_at + ahead
+    return first - EARLY_SECONDS <= created <= last + LATE_SECONDS

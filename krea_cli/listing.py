@@ -1,0 +1,211 @@
+"""
+Which records of the journal, and which jobs of the service, the user means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from krea_cli.api.resources import FINAL, RUNNING, Job
+from krea_cli.config.duration import parse_moment
+from krea_cli.errors import UnknownJobError, UsageError
+from krea_cli.jobs.records import STATES, Record
+from krea_cli.jobs.selection import LAST, SHORTEST, WHOLE
+from krea_cli.session import Session
+
+# What the service gives at once.
+MOST_OF_SERVICE = 1000
+SHORTEST_RECORD = 4
+# More than are ever on their way to the service at one time.
+_MANY = 1000
+
+
+def status(session: Session, record: Record) -> str:
+    """
+    The state of the record; when nobody can say any more what became of it, unknown.
+    """
+    return "unknown" if record.is_in_doubt(session.clock.wall()) else record.state
+
+
+def moment(session: Session, text: str | None, option: str) -> float | None:
+    """
+    The time that the option names, in seconds since the epoch.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        return parse_moment(text, now=session.clock.wall())
+    except ValueError as exc:
+        raise UsageError(f"{option}: {exc}.") from exc
+
+
+def recorded(
+    session: Session, *, limit: int, state: str | None, since: float | None
+) -> list[Record]:
+    """
+    The records of the journal, the newest first.
+
+    Raises:
+        UsageError: there is no such state.
+        JournalError: the journal cannot be read.
+    """
+    _check("state of a record", state, STATES)
+    history = session.history
+    if state == "unknown":
+        doubtful = reversed(history.in_doubt())
+        return [r for r in doubtful if r.created_at >= (since or 0.0)][:limit]
+    # Of those that the journal calls intended, some are in doubt by now.
+    most = max(limit, _MANY) if state == "intended" else limit
+    found = history.newest(limit=most, state=state, since=since)
+    return [r for r in found if state in (None, status(session, r))][:limit]
+
+
+def of_service(
+    session: Session, *, limit: int, state: str | None, since: float | None
+) -> list[Job]:
+    """
+    The jobs that the service lists, the newest first, with what the journal knows.
+
+    Raises:
+        UsageError: the service has no such status, or does not give so many.
+        KreaError: the service cannot be asked.
+    """
+    _check("status of a job", state, sorted(FINAL | RUNNING))
+    if limit > MOST_OF_SERVICE:
+        raise UsageError(f"The service lists {MOST_OF_SERVICE} jobs at most.")
+    page = session.client.jobs(limit=limit, status=state)
+    return [
+        session.described(job)
+        for job in page.jobs
+        if since is None or job.created is None or job.created >= since
+    ]
+
+
+def named(session: Session, arguments: Sequence[str] | None) -> list[Record]:
+    """
+    The records that are meant by job ids, by record ids, by beginnings of either, or by
+    @last (the default); each once.
+
+    Raises:
+        UnknownJobError: the journal knows nothing that is meant so.
+        UsageError: it is the beginning of several, or too short.
+    """
+    found: dict[str, Record] = {}
+    for argument in arguments or [LAST]:
+        ids = session.select([LAST]) if argument == LAST else [argument]
+        records = [_named(session, each) for each in ids]
+        found |= {record.record: record for record in records}
+    return list(found.values())
+
+
+def _named(session: Session, argument: str) -> Record:
+    found = session.history.find(argument)
+    whole = [record for record in found if argument in (record.record, record.job_id)]
+    if whole:
+        return whole[0]
+    if len(argument) < SHORTEST:
+        raise UsageError(
+            f"{argument!r} is too short: give {SHORTEST} characters of an id."
+        )
+    if not found:
+        raise UnknownJobError(
+            f"The journal knows no job {argument}.",
+            hint=f"Ask the service for it: {session.command('status', argument)}",
+        )
+    if len(found) > 1:
+        raise UsageError(f"{argument} is the beginning of {len(found)} records.")
+    return found[0]
+
+
+def in_doubt(session: Session, beginning: str | None) -> list[Record]:
+    """
+    The records in doubt, the oldest first; with a *beginning*, the one that it means.
+
+    Raises:
+        UsageError: it means none, or several.
+    """
+    records = session.history.in_doubt()
+    if beginning is None:
+        return records
+    found = [record for record in records if record.record.startswith(beginning)]
+    if len(found) == 1 and len(beginning) >= SHORTEST_RECORD:
+        return found
+    raise UsageError(
+        f"{beginning!r} does not name a record in doubt: give the beginning of its id, "
+        f"{SHORTEST_RECORD} characters or more.",
+        hint=f"They are listed by: {session.command('jobs', 'recover')}",
+    )
+
+
+def one_in_doubt(session: Session, beginning: str | None) -> Record:
+    """
+    As `in_doubt`, when something is to be done with one.
+    """
+    found = in_doubt(session, beginning)
+    if not found:
+        raise UsageError("No record is in doubt: there is nothing to recover.")
+    if len(found) > 1:
+        raise UsageError(
+            f"{len(found)} records are in doubt: name the one that is meant.",
+            hint=f"See them: {session.command('jobs', 'recover')}",
+            details=[f"{r.record}  {r.model}  {(r.prompt or '')[:60]}" for r in found],
+        )
+    return found[0]
+
+
+def one_job(session: Session, argument: str) -> str:
+    """
+    The id of the one job that is meant, as `Session.select`.
+
+    Raises:
+        UsageError: it is none, or it is several.
+    """
+    found = session.select([argument])
+    if len(found) > 1:
+        raise UsageError(f"{argument} is {len(found)} jobs: name one of them.")
+    return found[0]
+
+
+def candidate(session: Session, record: Record, argument: str) -> str:
+    """
+    The id of the job that is meant, which may be the beginning of a candidate's.
+
+    Raises:
+        UsageError: as `one_job`.
+    """
+    if SHORTEST <= len(argument) < WHOLE:
+        candidates = session.recovery.candidates(record)
+        found = [job.job_id for job in candidates if job.job_id.startswith(argument)]
+        if len(found) == 1:
+            return found[0]
+    return one_job(session, argument)
+
+
+def check_settled(session: Session, records: Sequence[Record]) -> None:
+    """
+    Raises:
+        UsageError: with one of them it is not known yet what becomes of it.
+    """
+    now = session.clock.wall()
+    for record in records:
+        if record.is_in_flight(now):
+            raise UsageError(
+                f"The request of record {record.record} is being sent just now.",
+                hint="Wait until it has a job.",
+            )
+        if record.is_in_doubt(now):
+            way = session.command("jobs", "recover", record.record[:8])
+            raise UsageError(
+                f"Record {record.record} is in doubt: there may be a job, and a bill.",
+                hint=f"Settle it first: {way}",
+            )
+
+
+def _check(what: str, word: str | None, allowed: Sequence[str]) -> None:
+    if word is not None and word not in allowed:
+        raise UsageError(
+            f"{word!r} is no {what}.", hint=f"Allowed are: {', '.join(allowed)}."
+        )

@@ -1,0 +1,105 @@
+"""
+Several jobs, one after the other: looked at, or cancelled.
+
+What goes wrong with one job does not stop the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from krea_cli.api.resources import Job
+from krea_cli.errors import (
+    JobGoneError,
+    KreaError,
+    NoTokenError,
+    NotShownError,
+    ServiceError,
+    StillRunningError,
+    UsageError,
+)
+from krea_cli.jobs import outcome
+from krea_cli.session import Session
+
+# A job that was just taken is looked for in these steps, for half a minute at most.
+APPEARING_SECONDS, APPEARING_LOOKS = 2.0, 15
+
+
+def look(
+    session: Session, job_ids: Sequence[str], *, deadline: float | None = None
+) -> tuple[list[Job], list[KreaError]]:
+    """
+    Each job as it is now, and why one cannot be seen; the others are, all the same.
+    """
+    jobs, errors = list[Job](), list[KreaError]()
+    for job_id in job_ids:
+        if jobs and deadline is not None and session.clock.now() >= deadline:
+            late = StillRunningError(f"Job {job_id} was not looked at in time.")
+            errors.append(with_next_look(session, late, job_id))
+            continue
+        try:
+            jobs.append(_look(session, job_id, deadline))
+        except (ServiceError, UsageError, JobGoneError) as exc:
+            errors.append(with_next_look(session, exc, job_id))
+    return jobs, errors
+
+
+def _look(session: Session, job_id: str, deadline: float | None) -> Job:
+    """
+    A look at a job that may have to appear first (hazard L5).
+    """
+    for _ in range(APPEARING_LOOKS):
+        try:
+            return session.look(job_id, deadline=deadline)
+        except NotShownError:
+            if deadline and session.clock.now() + APPEARING_SECONDS > deadline:
+                raise
+            session.clock.sleep(APPEARING_SECONDS)
+    return session.look(job_id, deadline=deadline)
+
+
+def cancel(
+    session: Session, job_ids: Sequence[str]
+) -> tuple[list[Job], list[KreaError]]:
+    """
+    Each job as it is after it was to be cancelled, and why one is not; the others are
+    asked to, all the same, unless the token is no good.
+    """
+    jobs, errors = list[Job](), list[KreaError]()
+    for job_id in job_ids:
+        try:
+            with session.out.progress() as progress:
+                progress.doing("cancelling")
+                job = session.cancel(job_id)
+        except KreaError as exc:
+            errors.append(_with_next_command(session, exc, job_id, "cancel", job_id))
+            if isinstance(exc, NoTokenError):
+                break
+            continue
+        jobs.append(job)
+        error = outcome.uncancelled(
+            job,
+            download=session.command("download", job_id),
+            again=session.command("status", job_id),
+        )
+        if error:
+            errors.append(error)
+    return jobs, errors
+
+
+def with_next_look(session: Session, error: KreaError, job_id: str) -> KreaError:
+    """
+    An error about a job that may well go on, with the command that goes on with it.
+    """
+    words = ("wait", job_id, "-o", session.output or ".")
+    return _with_next_command(session, error, job_id, *words)
+
+
+def _with_next_command(
+    session: Session, error: KreaError, job_id: str, *words: str
+) -> KreaError:
+    error.job_id = job_id
+    if not isinstance(error, (UsageError, JobGoneError, NoTokenError)):
+        again = f"Go on with: {session.command(*words)}"
+        error.hint = f"{error.hint} {again}" if error.hint else again
+    return error

@@ -1,0 +1,37 @@
+"""
+How the sandbox's commands look to a person: parts for `views`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from krea_cli.output.sandbox_results import SandboxReset, Serving
+
+Parts = Iterable[RenderableType]
+
+
+def serving(_: Serving, results: Sequence[Serving]) -> Parts:
+    """
+    The address, and a command for each thing to do with it.
+    """
+    for result in results:
+        yield Text.assemble(
+            "The sandbox listens on ",
+            (result.url, "bold"),
+            " until Ctrl-C. Any token will do.",
+        )
+        for purpose, command in result.uses:
+            yield Text.assemble((f"  {purpose:<14}", "dim"), command)
+
+
+def emptied(_: SandboxReset, results: Sequence[SandboxReset]) -> Parts:
+    """
+    A sentence.
+    """
+    for result in results:
+        jobs = "1 job" if result.jobs == 1 else f"{result.jobs} jobs"
+        yield Text(f"The sandbox forgot {jobs}, and all uploads and results.")

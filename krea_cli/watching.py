@@ -1,0 +1,86 @@
+"""
+Jobs at the service: looked at, and cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from krea_cli.bookkeeping import Bookkeeping
+from krea_cli.clock import within
+from krea_cli.errors import KreaError, UnknownJobError
+
+if TYPE_CHECKING:
+    from krea_cli.api.resources import Job
+    from krea_cli.jobs.pace import Pace
+
+CANCEL_SECONDS = 3.0
+
+
+class Watching(Bookkeeping):
+    """
+    The jobs as the service has them, with what the journal knows of them.
+    """
+
+    @cached_property
+    def _pace(self) -> Pace:
+        from krea_cli.jobs.pace import Pace
+
+        return Pace(self.clock)
+
+    def look(self, job_id: str, *, deadline: float | None = None) -> Job:
+        """
+        The job as it is now, with what the journal knows of it.
+
+        Raises:
+            UnknownJobError: the service has no such job, and the journal neither.
+            NotShownError, JobGoneError: the service has none, as `jobs.missing`.
+        """
+        look = partial(self.client.job, deadline=deadline, turn=self._pace.turn)
+        return self._known(job_id, look)
+
+    def _known(self, job_id: str, ask: Callable[[str], Job]) -> Job:
+        try:
+            job = ask(job_id)
+        except UnknownJobError as exc:
+            from krea_cli.jobs.missing import missing
+
+            job = missing(exc, self._record(job_id), now=self.clock.wall())
+        return self.described(job)
+
+    def cancel(self, job_id: str) -> Job:
+        """
+        The job after it was to be cancelled, as `jobs.cancellation`; how it ended is
+        kept.
+        """
+        return self._ended(self._known(job_id, self._cancel))
+
+    def _cancel(self, job_id: str) -> Job:
+        from krea_cli.jobs.cancellation import cancel
+
+        return cancel(job_id, self.client, self.clock, turn=self._pace.turn)
+
+    def _ended(self, job: Job) -> Job:
+        job = self.described(job)
+        if job.is_final:
+            self.ended(job)
+        return job
+
+    def cancel_pending(self) -> list[str]:
+        """
+        Cancel the jobs that are not collected yet, in three seconds at most (hazard
+        B10); the ids of those that are cancelled now.
+        """
+        until = self.clock.now() + CANCEL_SECONDS
+        cancelled = []
+        for job_id in tuple(self.pending):
+            with suppress(KreaError, TimeoutError):
+                left = max(0.0, until - self.clock.now())
+                job = within(left, partial(self._cancel, job_id))
+                if self._ended(job).status == "cancelled":
+                    self.pending.remove(job_id)
+                    cancelled.append(job_id)
+        return cancelled

@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from service import answer, html, reset, reset_after
+
+POST = "POST /generate/"
+LIST = "GET /jobs"
+
+
+def commands(text):
+    """
+    The commands that the text names, as lists of words.
+    """
+    lines = text.replace("\n", " ")
+    parts = lines.split("krea ")[1:]
+    return [shlex.split(part.partition(". ")[0].rstrip(". ")) for part in parts]
+
+
+def paste(krea, text, option):
+    """
+    Run the one command of the text that has the option.
+    """
+    [words] = [words for words in commands(text) if option in words]
+    return krea(*words)
+
+
+@pytest.fixture
+def lost(logged_in, service):
+    """
+    The result of a request that the service took and whose answer was lost.
+    """
+    service.faults[POST] = [reset_after]
+    return logged_in("generate", "an owl")
+
+
+def test_a_lost_answer_names_the_job_that_it_may_be(lost, service):
+    """
+    Exit 11, one request, and the id that appeared in the service's list.
+    """
+    [made] = service.store.jobs()
+
+    assert (11, "") == (lost.code, lost.out)
+    assert f"It may be {made.job_id} (processing, created 20" in lost.err
+    assert 1 == len(service.requests(POST))
+
+
+def test_the_command_it_names_adopts_the_job(lost, logged_in, service):
+    """
+    Pasted as it stands; from then on the job is one like any other, billed once.
+    """
+    adopted = paste(logged_in, lost.err, "--adopt")
+    saved = logged_in("wait", "-o", "owl.png")
+
+    [made] = service.store.jobs()
+    assert (0, f"{made.job_id}\n") == (adopted.code, adopted.out)
+    assert (0, True) == (saved.code, Path("owl.png").exists())
+    assert "in doubt" in logged_in("jobs", "recover").err.lower()
+    assert 1 == service.bills
+
+
+def test_a_request_that_was_not_taken_is_sent_once_more(logged_in, service):
+    """
+    Nothing appeared in the list for half a minute: the person may send it again.
+    """
+    service.faults[POST] = [reset]
+
+    lost = logged_in("generate", "an owl", "-m", "flux-1-dev", "--seed", "7")
+    again = paste(logged_in, lost.err, "--resubmit")
+    twice = paste(logged_in, lost.err, "--resubmit")
+
+    [made] = service.store.jobs()
+    assert "probably not accepted" in lost.err
+    assert 30 == logged_in.clock.now()
+    assert (0, f"{made.job_id}\n", 2) == (again.code, again.out, twice.code)
+    assert (2, 1) == (len(service.requests(POST)), service.bills)
+    assert 7 == made.fields["seed"]
+
+
+def test_a_second_answer_that_is_lost_is_looked_for_too(logged_in, service):
+    """
+    The same record, and the job that the second request made.
+    """
+    service.faults[POST] = [reset, reset_after]
+
+    lost = logged_in("generate", "an owl")
+    again = paste(logged_in, lost.err, "--resubmit")
+    adopted = paste(logged_in, again.err, "--adopt")
+
+    assert (11, 0) == (again.code, adopted.code)
+    assert service.bills == 1
+
+
+def test_a_job_that_appears_late_is_not_paid_for_again(lost, logged_in, service):
+    """
+    `--resubmit` looks once more before it sends anything.
+    """
+    record = json.loads(logged_in("jobs", "recover", "--json").out)["record"]
+
+    result = logged_in("jobs", "recover", record, "--resubmit")
+
+    assert 2 == result.code
+    assert service.store.jobs()[0].job_id in result.err
+    assert 1 == len(service.requests(POST))
+
+
+def test_jobs_of_others_are_no_candidates(logged_in, service, time):
+    """
+    Not those that the journal knows, nor those made before the request left.
+    """
+    service.store.add_job(**FOREIGN)
+    time.elapsed += 10
+    logged_in("generate", "a cat", "--no-wait")
+    service.faults[POST] = [reset]
+
+    lost = logged_in("generate", "an owl")
+
+    assert "probably not accepted" in lost.err
+
+
+FOREIGN = {
+    "model": "image/google/nano-banana-pro",
+    "medium": "image",
+    "image_format": "png",
+    "fields": {"prompt": "x"},
+}
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_the_service_may_have_another_time(logged_in, service, time, hours):
+    """
+    What counts is its own clock, as its answers tell it.
+    """
+    service.store._clock = lambda: time.wall() + hours * 3600
+    service.faults[POST] = [reset_after]
+
+    lost = logged_in("generate", "an owl")
+
+    assert f"It may be {service.store.jobs()[0].job_id}" in lost.err
+
+
+def test_two_candidates_are_both_named(logged_in, service):
+    """
+    Only the user can tell which is theirs.
+    """
+    service.faults[POST] = [reset_after]
+    service.faults[LIST] = [lambda handler: foreign(service, handler)]
+
+    lost = logged_in("generate", "an owl")
+
+    assert all(job.job_id in lost.err for job in service.store.jobs())
+    assert "--adopt JOB" in lost.err
+
+
+def foreign(service, handler):
+    service.store.add_job(**FOREIGN)
+    handler.handle_route("GET", "/jobs")
+
+
+def test_a_list_that_cannot_be_seen_is_told(logged_in, service):
+    """
+    It is in doubt all the more; half a minute is what is spent on it.
+    """
+    service.faults[POST] = [reset_after]
+    service.faults[LIST] = [answer(503)] * 99
+
+    lost = logged_in("generate", "an owl")
+
+    assert 11 == lost.code
+    assert "list of jobs cannot be seen" in lost.err
+
+
+@pytest.mark.parametrize("fault", [answer(500), answer(408), html(), answer(200, {})])
+def test_every_answer_that_is_none_is_in_doubt(logged_in, service, fault):
+    """
+    There may be a job behind it (hazard B7).
+    """
+    service.faults[POST] = [fault]
+
+    result = logged_in("generate", "an owl", "--json")
+    error = json.loads(result.err)["error"]
+
+    assert (11, 1) == (result.code, len(service.requests(POST)))
+    assert ("unknown_submission", 36) == (error["code"], len(error["record"]))
+
+
+def test_the_time_given_bounds_the_looking(logged_in, service):
+    """
+    `--timeout` is kept, but for one look.
+    """
+    service.faults[POST] = [reset]
+
+    logged_in("generate", "an owl", "--timeout", "1")
+
+    assert 3 == logged_in.clock.now()
+
+
+def test_a_person_picks_their_job(logged_in, service):
+    """
+    At a terminal it is asked, and then goes on as if nothing had been.
+    """
+    service.faults[POST] = [reset_after]
+    logged_in.typed = "1\n"
+
+    result = logged_in("generate", "an owl", "-o", "owl.png")
+
+    assert (0, True) == (result.code, Path("owl.png").exists())
+    assert "Which is yours? Type 1, or Enter:" in result.err
+    assert 1 == service.bills
+
+
+def test_a_person_has_it_sent_again(logged_in, service):
+    """
+    Only after a plain yes.
+    """
+    service.faults[POST] = [reset]
+    logged_in.typed = "yes\n"
+
+    result = logged_in("generate", "an owl", "-o", "owl.png")
+
+    assert (0, 1) == (result.code, service.bills)
+
+
+@pytest.mark.parametrize("typed", ["\n", "", "y\n", "0\n", "2\n"])
+@pytest.mark.parametrize("fault", [reset, reset_after])
+def test_any_other_answer_leaves_it_in_doubt(logged_in, service, fault, typed):
+    """
+    Nothing is sent and nothing is tied.
+    """
+    service.faults[POST] = [fault]
+    logged_in.typed = typed
+
+    result = logged_in("generate", "an owl")
+
+    assert (11, 1) == (result.code, len(service.requests(POST)))
+
+
+def test_nobody_is_asked_in_a_script(logged_in, service):
+    """
+    CI, --json and -q are no persons, whatever the terminal.
+    """
+    for words, env in (((), {"CI": "1"}), (("--json",), {}), (("-q",), {})):
+        service.faults[POST] = [reset]
+        logged_in.typed = "yes\n"
+
+        result = logged_in("generate", "an owl", *words, env=env)
+
+        assert (11, 0) == (result.code, service.bills)
+
+
+def test_what_was_taken_before_is_collected(logged_in, service):
+    """
+    The second of three is in doubt: the first is saved, the third is not sent.
+    """
+    service.faults[POST] = [None, reset]
+
+    result = logged_in("generate", "an owl", "-n", "3")
+
+    [path] = result.out.split()
+    assert (11, True) == (result.code, Path(path).exists())
+    assert 2 == len(service.requests(POST))
+
+
+def test_the_next_one_is_reminded(lost, logged_in, service):
+    """
+    A request in doubt is not forgotten; the new one is sent all the same.
+    """
+    result = logged_in("generate", "a cat", "--no-wait")
+
+    assert 0 == result.code
+    assert "warning: It is still unknown whether the service took 1 earlier" in (
+        result.err
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "slept"), [({"Retry-After": "7"}, 7), ({"Retry-After": "0.1"}, 1)]
+)
+def test_a_busy_service_says_when(logged_in, service, time, headers, slept):
+    """
+    429 was not accepted: it is waited out, and sent again.
+    """
+    service.faults[POST] = [answer(429, {"error": "busy"}, headers)] * 2
+
+    result = logged_in("generate", "an owl", "--no-wait")
+
+    assert (0, 1) == (result.code, service.bills)
+    assert [slept, slept] == time.slept
+    assert f"Sending it again in {slept} s." in result.err
+
+
+def test_a_busy_service_that_does_not_say_when(logged_in, service, time):
+    """
+    About 5, 15 and 45 s, as the service's own scripts do; then exit 6, nothing paid.
+    """
+    service.faults[POST] = [answer(429, {"error": "busy"})] * 9
+
+    result = logged_in("generate", "an owl", "--no-wait")
+
+    assert (6, 0) == (result.code, service.bills)
+    for expected, slept in zip((5, 15, 45), time.slept, strict=True):
+        assert 0.8 * expected <= slept <= 1.2 * expected
+
+
+def test_a_busy_service_beyond_the_deadline(logged_in, service, time):
+    """
+    It ends at once, with the time at which it would be of use again (hazard N7).
+    """
+    service.faults[POST] = [answer(429, {}, {"Retry-After": "99"})]
+
+    result = logged_in("generate", "an owl", "--timeout", "60")
+
+    assert (6, []) == (result.code, time.slept)
+    assert "come back in 99 s" in result.err
+
+
+def test_without_a_journal(logged_in, service):
+    """
+    A folder that cannot be written to does not matter then; what is in doubt is told by
+    the service's list alone.
+    """
+    logged_in.env["KREA_STATE_DIR"] = "/dev/null/no"
+    refused = logged_in("generate", "an owl")
+    service.faults[POST] = [None, reset_after]
+
+    saved = logged_in("generate", "an owl", "--no-journal", "-o", "owl.png")
+    lost = logged_in("generate", "an owl", "--no-journal")
+
+    assert (7, 0, 11) == (refused.code, saved.code, lost.code)
+    assert 0 < refused.err.index("KREA_STATE_DIR") < refused.err.index("--no-journal")
+    assert "krea jobs list --remote" in lost.err
+    assert "recover" not in lost.err
+
+
+def test_an_id_that_cannot_be_kept_is_told(logged_in, service, monkeypatch):
+    """
+    The job is paid for: the command that collects it works without the journal.
+    """
+    from krea_cli.errors import JournalError
+    from krea_cli.jobs.journal import Journal
+
+    def full(*_):
+        raise JournalError("The disk is full.")
+
+    monkeypatch.setattr(Journal, "accepted", full)
+
+    result = logged_in("generate", "an owl", "--no-wait")
+    [made] = service.store.jobs()
+
+    assert 7 == result.code
+    assert f"krea download {made.job_id}" in result.err

@@ -1,0 +1,552 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from service import answer, reset, reset_after
+
+from krea_cli.jobs.database import Database
+from krea_cli.jobs.journal import Journal
+from krea_cli.jobs.records import Record
+
+UNKNOWN = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
+DAY = 86_400.0
+
+
+@pytest.fixture
+def submitted(logged_in):
+    """
+    Submits a job with these words: its id.
+    """
+
+    def submit(*words):
+        return logged_in("generate", *(words or ["an owl"]), "--no-wait").out.strip()
+
+    return submit
+
+
+@pytest.fixture
+def lost(logged_in, service):
+    """
+    Submits a job whose answer is lost, after the service took it or before: its record.
+    """
+
+    def lose(*words, taken=True):
+        known = {row["record"] for row in rows(logged_in)}
+        service.faults["POST /generate"] = [reset_after if taken else reset]
+        result = logged_in("generate", *(words or ["a lost owl"]), "--no-wait")
+        assert 11 == result.code, result
+        [record] = {row["record"] for row in rows(logged_in)} - known
+        return record
+
+    return lose
+
+
+@pytest.fixture
+def journal(env, time, service):
+    """
+    The journal that the program has, from outside.
+    """
+    database = Database(Path(env["KREA_STATE_DIR"]), now=time.wall)
+    yield Journal(database, service.url)
+    database.close()
+
+
+def rows(krea, *words):
+    result = krea("jobs", "list", "--json", *words)
+    assert 0 == result.code, result
+    return [json.loads(line) for line in result.out.splitlines()]
+
+
+def intended(time, service, *, is_alive):
+    """
+    A record that its process did not come to finish.
+    """
+    made = Record.of(
+        run="r1",
+        service=service.url,
+        model="google/nano-banana-pro",
+        path="image/google/nano-banana-pro",
+        body=b'{"prompt":"a broken owl"}',
+        webhook=None,
+        seed=None,
+        cost_usd=0.15,
+        now=time.wall(),
+    )
+    if is_alive:
+        return made
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return replace(made, holder=f"{made.holder.rpartition(':')[0]}:{process.pid}")
+
+
+def test_list_has_the_newest_first_and_asks_nobody(logged_in, submitted, service, time):
+    """
+    A line for each record: job, status, time, model, price and record; offline.
+    """
+    first = submitted("an owl", "-m", "bfl/flux-1-dev")
+    time.elapsed += 100
+    second = submitted()
+    asked = len(service.seen)
+
+    result = logged_in("jobs", "list")
+    lines = [line.split("\t") for line in result.out.splitlines()]
+
+    assert (0, "") == (result.code, result.err)
+    assert [second, first] == [line[0] for line in lines]
+    assert ["submitted", "2026-09-21T14:15:00Z", "google/nano-banana-pro", "0.15"] == (
+        lines[0][1:5]
+    )
+    assert "2026-09-21T14:13:20Z" == lines[1][2]
+    assert 36 == len(lines[0][5])
+    assert asked == len(service.seen)
+    assert lines[0] == logged_in("jobs", "list", "--limit", "1").out.rstrip().split(
+        "\t"
+    )
+
+
+def test_list_as_json_tells_what_was_asked_for(logged_in, submitted):
+    """
+    One object a line, with the prompt, and the files once there are any.
+    """
+    job_id = submitted("an owl", "-p", "seed=7", "-m", "bfl/flux-1-dev")
+    logged_in("wait", job_id, "-o", "owl.png")
+
+    [row] = rows(logged_in)
+
+    assert (job_id, "completed", "bfl/flux-1-dev") == (
+        row["job_id"],
+        row["status"],
+        row["model"],
+    )
+    assert ("an owl", 7) == (row["prompt"], row["seed"])
+    assert [str(Path("owl.png"))] == [Path(f["path"]).name for f in row["files"]]
+
+
+def test_list_is_filtered_by_status_and_time(logged_in, submitted, time):
+    """
+    Both must fit; a state that the journal does not have is exit 2 with those it has.
+    """
+    old = submitted()
+    logged_in("wait", old)
+    time.elapsed += 2 * DAY
+    new = submitted()
+
+    def ids(*words):
+        return [row["job_id"] for row in rows(logged_in, *words)]
+
+    assert [old] == ids("--status", "completed")
+    assert [new] == ids("--since", "36h")
+    assert [new] == ids("--since", "2026-09-22")
+    assert [new, old] == ids("--since", "7d")
+    assert [] == ids("--since", "36h", "--status", "completed")
+    refused = logged_in("jobs", "list", "--status", "done")
+    assert (2, "") == (refused.code, refused.out)
+    assert "intended, unknown, submitted, completed, failed, cancelled" in refused.err
+    assert 2 == logged_in("jobs", "list", "--since", "30").code
+
+
+def test_nothing_to_list_is_said(logged_in, env):
+    """
+    Standard output is empty, and no journal comes about by looking.
+    """
+    result = logged_in("jobs", "list")
+
+    assert (0, "") == (result.code, result.out)
+    assert "no such job" in result.err
+    assert not Path(env["KREA_STATE_DIR"]).exists()
+
+
+def test_an_intent_without_its_process_is_unknown(logged_in, journal, time, service):
+    """
+    Nobody can say any more what became of it; one that is on its way stays intended.
+    """
+    dead = intended(time, service, is_alive=False)
+    alive = intended(time, service, is_alive=True)
+    for each in (dead, alive):
+        journal.begin(each)
+
+    told = {row["record"]: row["status"] for row in rows(logged_in)}
+    result = logged_in("jobs", "list")
+
+    assert {dead.record: "unknown", alive.record: "intended"} == told
+    assert "warning: " in result.err
+    assert "krea jobs recover" in result.err
+    for status, meant in (("unknown", dead), ("intended", alive)):
+        [row] = rows(logged_in, "--status", status)
+        assert meant.record == row["record"]
+    time.elapsed += 100
+    assert [] == rows(logged_in, "--status", "unknown", "--since", "1m")
+
+
+def test_remote_lists_what_the_service_has(logged_in, submitted, env, time):
+    """
+    Also the jobs of other machines, and with a journal that cannot be used.
+    """
+    first = submitted()
+    time.elapsed += 2 * DAY
+    second = submitted()
+    Path(env["KREA_STATE_DIR"], "journal.db").write_bytes(b"no database" * 500)
+
+    def remote(*words):
+        result = logged_in("jobs", "list", "--remote", *words)
+        assert (0, "") == (result.code, result.err), result
+        return result.out
+
+    assert f"{second}\tqueued\n{first}\tcompleted\n" == remote()
+    assert f"{second}\tqueued\n" == remote("--limit", "1")
+    assert f"{second}\tqueued\n" == remote("--since", "1d")
+    assert f"{first}\tcompleted\n" == remote("--status", "completed")
+
+
+def test_remote_refuses_what_the_service_has_not(logged_in, service):
+    """
+    Before it is asked.
+    """
+    many = logged_in("jobs", "list", "--remote", "--limit", "1001")
+    state = logged_in("jobs", "list", "--remote", "--status", "submitted")
+
+    assert (2, 2, "", "") == (many.code, state.code, many.out, state.out)
+    assert "1000 jobs at most" in many.err
+    assert "sampling" in state.err
+    assert [] == service.seen
+
+
+def test_show_tells_all_offline(logged_in, submitted, service):
+    """
+    By the whole id, its beginning, the record's, or @last, which is also meant by
+    nothing: the request as it was sent, and the files with their hashes.
+    """
+    job_id = submitted("an owl", "-m", "bfl/flux-1-dev", "-p", "seed=7")
+    logged_in("wait", job_id, "-o", "owl.png")
+    [row] = rows(logged_in)
+    asked = len(service.seen)
+
+    told = [
+        logged_in("jobs", "show", *words, "--json")
+        for words in ([job_id], [job_id[:8]], [row["record"][:8]], ["@last"], [])
+    ]
+    plain = logged_in("jobs", "show", job_id, job_id)
+    shown = json.loads(told[0].out)
+
+    assert {(0, told[0].out, "")} == {(each.code, each.out, each.err) for each in told}
+    assert row == {key: shown[key] for key in row}
+    assert "image/bfl/flux-1-dev" == shown["request"]["path"]
+    assert ("an owl", 7) == (
+        shown["request"]["body"]["prompt"],
+        shown["request"]["body"]["seed"],
+    )
+    assert service.url == shown["service"]
+    assert f"file\t{row['files'][0]['path']}\t{row['files'][0]['sha256']}" in plain.out
+    assert 1 == plain.out.count(f"job_id\t{job_id}\n")
+    assert asked == len(service.seen)
+
+
+@pytest.mark.parametrize("command", ["show", "forget"])
+def test_a_job_that_the_journal_does_not_know_is_exit_2(logged_in, submitted, command):
+    """
+    Nothing is told of the others, and nothing deleted.
+    """
+    job_id = submitted()
+
+    unknown = logged_in("jobs", command, "@last", UNKNOWN)
+    others = [logged_in("jobs", command, "@last", name) for name in (job_id[:7], "")]
+
+    assert (2, "") == (unknown.code, unknown.out)
+    assert f"The journal knows no job {UNKNOWN}.\n" in unknown.err
+    for result in others:
+        assert (2, "") == (result.code, result.out)
+        assert "too short" in result.err
+    assert 1 == len(rows(logged_in))
+
+
+def test_the_beginning_of_several_is_refused(logged_in, journal, time, service):
+    """
+    Nothing is guessed; a whole id is never a beginning.
+    """
+    for job_id in ("abcdefgh", "abcdefgh1", "abcdefgh2"):
+        made = intended(time, service, is_alive=True)
+        journal.begin(made)
+        journal.accepted(made.record, job_id)
+
+    several = logged_in("jobs", "show", "abcdefgh"[:7] + "h")
+    whole = logged_in("jobs", "forget", "abcdefgh")
+    now_several = logged_in("jobs", "show", "abcdefgh")
+
+    assert "job_id\tabcdefgh\n" in several.out
+    assert (0, "1\n") == (whole.code, whole.out)
+    assert 2 == now_several.code
+    assert "the beginning of 2 records" in now_several.err
+
+
+def test_forget_deletes_the_record_and_its_prompt_alone(
+    logged_in, submitted, service, env
+):
+    """
+    The prompt is nowhere in the files of the journal; the result stays on disk, and the
+    service is not asked.
+    """
+    job_id = submitted("an owl named Zebedee")
+    other = submitted("a cat")
+    logged_in("wait", job_id, "-o", "owl.png")
+    asked = len(service.seen)
+
+    result = logged_in("jobs", "forget", job_id)
+    kept = b"".join(f.read_bytes() for f in Path(env["KREA_STATE_DIR"]).glob("*db*"))
+
+    assert (0, "1\n") == (result.code, result.out)
+    assert "jobs at the service are as they were" in result.err
+    assert [other] == [row["job_id"] for row in rows(logged_in)]
+    assert b"Zebedee" not in kept
+    assert Path("owl.png").exists()
+    assert asked == len(service.seen)
+
+
+def test_forget_by_age_leaves_what_is_in_doubt(logged_in, submitted, lost, time):
+    """
+    How many are gone is told, and that others are in doubt.
+    """
+    submitted()
+    record = lost()
+    time.elapsed += 31 * DAY
+    submitted()
+
+    result = logged_in("jobs", "forget", "--older-than", "30d", "--json")
+    left = rows(logged_in)
+
+    assert {"forgotten": 1} == json.loads(result.out)
+    assert "krea jobs recover" in result.err
+    assert 2 == len(left)
+    assert record == left[1]["record"]
+
+
+def test_forget_by_name_refuses_what_is_in_doubt(logged_in, submitted, lost):
+    """
+    Exit 2 with the command that settles it; the others asked for stay, too.
+    """
+    job_id = submitted()
+    record = lost()
+
+    result = logged_in("jobs", "forget", job_id, record)
+
+    assert (2, "") == (result.code, result.out)
+    assert f"krea jobs recover {record[:8]}\n" in result.err
+    assert 2 == len(rows(logged_in))
+
+
+def test_forget_refuses_a_request_on_its_way(logged_in, journal, time, service):
+    """
+    Its process will want to keep the id of the job.
+    """
+    made = intended(time, service, is_alive=True)
+    journal.begin(made)
+
+    result = logged_in("jobs", "forget", made.record)
+
+    assert 2 == result.code
+    assert "being sent just now" in result.err
+    assert 1 == len(rows(logged_in))
+
+
+def test_forget_must_know_what(logged_in, submitted):
+    """
+    Nothing is deleted by default, nor by a number that may mean days.
+    """
+    submitted()
+
+    for words in ([], ["@last", "--older-than", "1d"], ["--older-than", "30"]):
+        assert 2 == logged_in("jobs", "forget", *words).code
+    assert 1 == len(rows(logged_in))
+
+
+def test_recover_without_doubt_is_a_note(logged_in, submitted, service):
+    """
+    Exit 0, and nobody is asked; a way out has nothing to settle, which is exit 2.
+    """
+    submitted()
+    asked = len(service.seen)
+
+    result = logged_in("jobs", "recover")
+
+    assert (0, "", "No record is in doubt.\n") == (result.code, result.out, result.err)
+    assert 2 == logged_in("jobs", "recover", "--forget").code
+    assert asked == len(service.seen)
+
+
+def test_recover_lists_candidates_and_ways_out(logged_in, lost, service):
+    """
+    Each record in doubt with the jobs that may be its own; nothing is sent.
+    """
+    record = lost()
+    [job_id] = [job.job_id for job in service.store.jobs()]
+
+    result = logged_in("jobs", "recover")
+    told = logged_in("jobs", "recover", record[:4], "--json")
+    lines = [line.split("\t") for line in result.out.splitlines()]
+    [found] = [json.loads(line) for line in told.out.splitlines()]
+
+    assert (0, 0) == (result.code, told.code)
+    assert [("", record), (job_id, record)] == [(line[0], line[5]) for line in lines]
+    assert f"krea jobs recover {record[:8]} --adopt {job_id}" in result.err
+    assert (record, "a lost owl") == (found["record"], found["prompt"])
+    assert [job_id] == [job["job_id"] for job in found["candidates"]]
+    assert 1 == service.bills
+
+
+def test_recover_tells_what_it_knows_without_the_service(logged_in, lost, service):
+    """
+    The records are listed, without a way out that nobody could answer for; exit 6.
+    """
+    record = lost()
+    service.faults["GET /jobs"] = [answer(500, {"error": "because"})] * 9
+
+    result = logged_in("jobs", "recover", "--json")
+
+    assert 6 == result.code
+    assert [(record, None)] == [
+        (row["record"], row["candidates"])
+        for row in map(json.loads, result.out.splitlines())
+    ]
+    assert "--resubmit" not in result.err
+
+
+def test_adopt_ties_the_job_and_pays_nothing(logged_in, lost, service):
+    """
+    It is told as an accepted job is, with the command that collects it, and it is the
+    last one from then on.
+    """
+    lost()
+    [job_id] = [job.job_id for job in service.store.jobs()]
+
+    result = logged_in("jobs", "recover", "--adopt", job_id)
+    waited = logged_in("wait", "-o", "owl.png")
+
+    assert (0, f"{job_id}\n", "") == (result.code, result.out, result.err)
+    assert (0, "owl.png") == (waited.code, Path(waited.out.strip()).name)
+    assert 1 == service.bills
+    assert "No record is in doubt.\n" == logged_in("jobs", "recover").err
+
+
+def test_adopt_of_what_is_no_free_job_changes_nothing(logged_in, submitted, lost):
+    """
+    A job that the service does not know, what is no id, jobs that have records.
+    """
+    job_id = submitted("an owl", "-n", "2").split()[0]
+    record = lost()
+
+    said = ""
+    for name in (UNKNOWN, "../assets", "@last", "", job_id):
+        result = logged_in("jobs", "recover", "--adopt", name)
+
+        assert (2, "") == (result.code, result.out)
+        said += result.err
+    assert "@last is 2 jobs" in said
+    assert [record] == [row["record"] for row in rows(logged_in, "--status", "unknown")]
+
+
+def test_resubmit_sends_exactly_once(logged_in, lost, service):
+    """
+    The same request as the lost one, when the service has no job that may be it.
+    """
+    record = lost("an owl", "-p", "resolution=2K", taken=False)
+
+    result = logged_in("jobs", "recover", record[:4], "--resubmit")
+    [row] = rows(logged_in)
+
+    assert (0, f"{row['job_id']}\n") == (result.code, result.out)
+    assert (record, "submitted") == (row["record"], row["status"])
+    assert 2 == len(service.requests("POST /generate"))
+    assert 1 == service.bills
+
+
+def test_resubmit_sends_nothing_while_there_is_a_candidate(logged_in, lost, service):
+    """
+    It may be paid for already.
+    """
+    lost()
+
+    result = logged_in("jobs", "recover", "--resubmit")
+
+    assert (2, "") == (result.code, result.out)
+    assert service.store.jobs()[0].job_id in result.err
+    assert 1 == len(service.requests("POST /generate"))
+
+
+def test_forget_closes_it_and_sends_nothing(logged_in, lost, service):
+    """
+    The record is gone; the job, if there is one, goes on.
+    """
+    lost()
+    asked = len(service.seen)
+
+    result = logged_in("jobs", "recover", "--forget")
+
+    assert (0, "1\n") == (result.code, result.out)
+    assert [] == rows(logged_in)
+    assert asked == len(service.seen)
+
+
+def test_one_of_several_must_be_named(logged_in, lost, service):
+    """
+    Exit 2 with all that are in doubt; no way out is taken, and nothing sent.
+    """
+    records = [lost(), lost()]
+    asked = len(service.seen)
+
+    for words in (["--resubmit"], ["--forget"], ["--adopt", UNKNOWN]):
+        unnamed = logged_in("jobs", "recover", *words)
+        short = logged_in("jobs", "recover", records[0][:3], *words)
+
+        assert (2, 2) == (unnamed.code, short.code)
+        assert all(record in unnamed.err for record in records)
+        assert "4 characters" in short.err
+    assert 2 == len(rows(logged_in, "--status", "unknown"))
+    assert asked == len(service.seen)
+
+
+def test_one_way_out_at_a_time(logged_in, lost, service):
+    """
+    Two flags contradict each other.
+    """
+    lost()
+    asked = len(service.seen)
+
+    result = logged_in("jobs", "recover", "--forget", "--resubmit")
+
+    assert (2, "") == (result.code, result.out)
+    assert asked == len(service.seen)
+
+
+def test_a_broken_journal_is_exit_7_and_stays(logged_in, submitted, env):
+    """
+    It is not begun afresh: what it knows may be saved yet.
+    """
+    submitted()
+    path = Path(env["KREA_STATE_DIR"], "journal.db")
+    path.write_bytes(b"no database" * 500)
+
+    for words in (["list"], ["show"], ["recover"], ["forget", "@last"]):
+        result = logged_in("jobs", *words)
+
+        assert (7, "") == (result.code, result.out)
+    assert b"no database" * 500 == path.read_bytes()
+
+
+def test_a_person_sees_the_block_with_the_command(logged_in, lost, service):
+    """
+    In the order in which it is read: record, candidate, way out.
+    """
+    record = lost()
+    [job_id] = [job.job_id for job in service.store.jobs()]
+    logged_in.is_terminal = True
+
+    result = logged_in("jobs", "recover", "--color", "never")
+    lines = result.out.splitlines()
+
+    assert f"unknown  record {record}" == lines[0]
+    assert f"candidate {job_id}" in lines[-1]
+    assert f"--adopt {job_id}" in result.err

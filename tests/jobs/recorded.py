@@ -1,0 +1,56 @@
+"""
+Records of paid requests, and what lies on disk of them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
+from krea_cli.api.client import encode
+from krea_cli.jobs.records import Record
+
+NOW = 1_790_000_000.0
+DAY = 24 * 3600.0
+JOB = "0{:07x}-0000-4000-8000-000000000000"
+
+
+def record(body=None, *, webhook=None, run="run", service="service", **fields):
+    """
+    An intent of this process, just now; any of its fields may be set.
+    """
+    made = Record.of(
+        run=run,
+        service=service,
+        model="google/x",
+        path="image/google/x",
+        body=encode({"prompt": "an owl"} if body is None else body),
+        webhook=webhook,
+        seed=7,
+        cost_usd=0.15,
+        now=NOW,
+    )
+    return replace(made, **fields)
+
+
+def keep(journal, job_id, **fields):
+    """
+    The record of a job that was taken.
+    """
+    made = record(**fields)
+    journal.begin(made)
+    journal.accepted(made.record, job_id)
+    return made
+
+
+def rows(folder, query="SELECT state, job_id FROM records ORDER BY number"):
+    with closing(sqlite3.connect(folder / "journal.db")) as db:
+        return db.execute(query).fetchall()
+
+
+def bytes_of(folder):
+    """
+    All that lies in the files of the folder.
+    """
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))

@@ -1,0 +1,404 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time as real_time
+from contextlib import closing, suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+from jobs.recorded import bytes_of, keep, record, rows
+
+from krea_cli.errors import ExitCode, JournalError
+from krea_cli.jobs import database as database_module
+from krea_cli.jobs.history import History
+from krea_cli.jobs.journal import Journal
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from krea_cli.jobs.database import Database
+from krea_cli.jobs.journal import Journal
+from krea_cli.jobs.records import Record
+folder, start, name, count = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
+while not start.exists():
+    time.sleep(0.001)
+journal = Journal(Database(folder), "service")
+for n in range(int(count)):
+    record = Record.of(
+        run=name, service="service", model="m", path="m", body=b"{}", webhook=None,
+        seed=n, cost_usd=None, now=time.time(),
+    )
+    journal.begin(record)
+    journal.accepted(record.record, f"job-{name}-{n:03}")
+"""
+# A journal that another process has locked, and a signal meanwhile.
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from contextlib import nullcontext
+from pathlib import Path
+from krea_cli import signals
+from krea_cli.jobs.database import Database
+signals.catch()
+database = Database(Path(sys.argv[1]))
+threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+began, ended = time.monotonic(), "nothing"
+try:
+    with signals.held() if sys.argv[2] == "held" else nullcontext():
+        try:
+            database.check()
+        except Exception as exc:
+            ended = type(exc).__name__
+except signals.Interrupted:
+    ended += " Interrupted"
+print(ended, time.monotonic() - began < 1.2)
+"""
+
+
+def spoilt(kind, folder):
+    """
+    The path of a journal in which something is wrong.
+    """
+    path = folder / "journal.db"
+    if kind == "garbage":
+        path.write_bytes(b"no database at all" * 500)
+    elif kind == "zeros":
+        path.write_bytes(b"SQLite format 3\0" + bytes(4000))
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "damaged":
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b"tableuploads", b"tableupl\xac8\xe6\x8c"))
+    elif kind == "version 0":
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA user_version = 0")
+    elif kind.startswith("truncated"):
+        os.truncate(path, path.stat().st_size - int(kind.removeprefix("truncated ")))
+    else:
+        path.unlink()
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("CREATE TABLE notes (text)")
+            db.execute(f"PRAGMA user_version = {kind.removeprefix('other tables ')}")
+    return path
+
+
+@pytest.fixture
+def journal(database):
+    return Journal(database, "service")
+
+
+@pytest.fixture
+def locked(folder, database):
+    """
+    A connection of another program that has locked the journal.
+    """
+    database.check()
+    with closing(
+        sqlite3.connect(
+            folder / "journal.db", isolation_level=None, check_same_thread=False
+        )
+    ) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+def test_a_commit_survives_a_power_cut(database):
+    """
+    The write-ahead log is flushed at each commit (hazard J1).
+    """
+    database.check()
+
+    assert [("wal",)] == database.rows("PRAGMA journal_mode")
+    assert [(2,)] == database.rows("PRAGMA synchronous")
+    assert [(1,)] == database.rows("PRAGMA fullfsync")
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_nobody_else_can_read_it(open_database, tmp_path, umask):
+    """
+    Folders and files are the user's alone, whatever the umask (hazard J5).
+    """
+    folder = tmp_path / "new" / "state"
+    before = os.umask(umask)
+    try:
+        keep(Journal(open_database(folder), "service"), "job-1")
+        modes = {
+            path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()
+        }
+    finally:
+        os.umask(before)
+
+    assert {0o700} == {
+        stat.S_IMODE(each.stat().st_mode) for each in (folder, folder.parent)
+    }
+    assert {"journal.db", "journal.db-wal", "journal.db-shm"} == set(modes)
+    assert {0o600} == set(modes.values())
+
+
+def test_what_only_reads_makes_nothing(database, folder):
+    """
+    No folder, no file.
+    """
+    assert [] == database.rows("SELECT record FROM records")
+    assert not folder.exists()
+
+
+def test_without_a_folder_it_is_in_memory(open_database, tmp_path, monkeypatch):
+    """
+    All is as it is on disk, as long as the program runs; nothing is left.
+    """
+    monkeypatch.chdir(tmp_path)
+    journal = Journal(open_database(None), "service")
+    journal.check()
+    keep(journal, "job-1")
+
+    assert ["job-1"] == journal.last()
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("many", "count"), [(4, 10), pytest.param(8, 50, marks=pytest.mark.long)]
+)
+def test_processes_write_at_once(folder, tmp_path, many, count):
+    """
+    Also the first time, when there is no file yet: no record is lost, and nobody is
+    told of a lock (hazard S9).
+    """
+    start = tmp_path / "start"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, folder, start, str(n), str(count)],
+            stderr=subprocess.PIPE,
+        )
+        for n in range(many)
+    ]
+    real_time.sleep(0.2)
+    start.touch()
+    said = []
+    for process in processes:
+        with process:
+            said.append(process.communicate()[1].decode())
+
+    assert [""] * many == said
+    assert ["journal.db"] == [path.name for path in folder.iterdir()]
+    assert many * count == len({job_id for _, job_id in rows(folder)})
+    assert many * count == len(set(rows(folder, "SELECT record FROM records")))
+
+
+def test_a_lock_that_goes_is_waited_for(locked, journal, folder):
+    """
+    Longer than SQLite by itself does here.
+    """
+    release = threading.Timer(0.2, locked.execute, ["ROLLBACK"])
+    release.start()
+
+    journal.begin(record())
+    release.join()
+
+    assert [("intended", None)] == rows(folder)
+
+
+def test_a_lock_that_stays_is_told(locked, journal, folder, monkeypatch):
+    """
+    In the end; the journal is not called broken for it.
+    """
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
+
+    with pytest.raises(JournalError, match="locked by another program"):
+        journal.begin(record())
+
+    assert [] == rows(folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there, a process has no such signals")
+@pytest.mark.parametrize(
+    ("how", "ended"),
+    [("free", "nothing Interrupted"), ("held", "JournalError Interrupted")],
+)
+def test_a_signal_gets_through_a_lock(locked, folder, how, ended):
+    """
+    Within a second, also where signals are held back until the work is done (S1).
+    """
+    told = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, folder, how],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+
+    assert (f"{ended} True\n", "") == (told.stdout, told.stderr)
+
+
+def test_a_newer_journal_is_refused_and_left_alone(open_database, folder):
+    """
+    An older krea would not know what it breaks (hazard J8).
+    """
+    first = open_database()
+    keep(Journal(first, "service"), "job-1")
+    first.close()
+    with closing(sqlite3.connect(folder / "journal.db")) as db:
+        db.execute("PRAGMA user_version = 99")
+    before = (folder / "journal.db").read_bytes()
+
+    with pytest.raises(JournalError, match="newer krea") as caught:
+        Journal(open_database(), "service").begin(record())
+
+    assert ExitCode.STORAGE == caught.value.exit_code
+    assert "KREA_STATE_DIR" in caught.value.hint
+    assert before == (folder / "journal.db").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "garbage",
+        "zeros",
+        "empty",
+        "truncated 512",
+        "truncated 20480",
+        "damaged",
+        "version 0",
+        "other tables 0",
+        "other tables 1",
+    ],
+)
+def test_a_broken_journal_is_refused_and_left_alone(open_database, folder, kind):
+    """
+    To begin a new one would be to forget what was paid for (hazard J3); the command
+    that the hint names opens the way to one, and loses nothing.
+    """
+    first = open_database()
+    for n in range(30):
+        keep(Journal(first, "service"), f"job-{n}")
+    first.close()
+    path = spoilt(kind, folder)
+    before = path.read_bytes()
+    journal = Journal(open_database(), "service")
+
+    for use in (journal.check, journal.last, lambda: journal.begin(record())):
+        with pytest.raises(JournalError, match="broken") as caught:
+            use()
+    hint = caught.value.hint
+    command = hint[hint.index("mv ") : hint.index(". What")]
+
+    assert before == path.read_bytes()
+    assert "krea jobs list --remote" in hint
+    subprocess.run(command, shell=True, check=True)
+    journal.begin(record())
+    assert before == (folder / "journal.db.broken").read_bytes()
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_bytes(b"")])
+def test_a_log_without_its_journal_is_refused(open_database, folder, lose):
+    """
+    What is in it was paid for, and is in no file but this: a new journal would lose it,
+    or be spoilt by it.
+    """
+    keep(Journal(open_database(), "service"), "job-1")
+    lose(folder / "journal.db")
+    before = (folder / "journal.db-wal").read_bytes()
+    journal = Journal(open_database(), "service")
+
+    for use in (journal.check, journal.last):
+        with pytest.raises(JournalError, match="broken") as caught:
+            use()
+        assert f"{folder}/journal.db-wal {folder}/journal.db.broken-wal" in (
+            caught.value.hint
+        )
+
+    assert before == (folder / "journal.db-wal").read_bytes()
+
+
+@pytest.mark.parametrize("place", ["/proc/krea", "file/state", "x" * 300])
+def test_a_folder_that_cannot_be_is_told(open_database, tmp_path, place):
+    """
+    Before anything is paid for, with the variable that names another, and the flag that
+    does without (hazard J4).
+    """
+    (tmp_path / "file").write_bytes(b"")
+
+    with pytest.raises(JournalError) as caught:
+        open_database(tmp_path / place).check()
+
+    hint = caught.value.hint
+    assert 0 < hint.index("KREA_STATE_DIR") < hint.index("--no-journal")
+    assert "journal.db" in caught.value.message
+
+
+def test_a_full_disk_is_told(database, journal, folder):
+    """
+    The records that are there stay.
+    """
+    keep(journal, "job-1")
+    database.rows("PRAGMA max_page_count = 1")
+
+    with pytest.raises(JournalError, match="full") as caught:
+        journal.begin(record({"prompt": "x" * 100_000}))
+
+    assert "KREA_STATE_DIR" in caught.value.hint
+    assert [("submitted", "job-1")] == rows(folder)
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
+def test_a_write_that_is_cut_short_changes_nothing(database, journal, folder, failure):
+    """
+    And the journal can be used after it.
+    """
+    keep(journal, "job-1")
+
+    with suppress(failure), database.writing() as db:
+        db.execute("DELETE FROM records")
+        raise failure
+
+    keep(journal, "job-2")
+    assert ["job-1", "job-2"] == [job_id for _, job_id in rows(folder)]
+
+
+def test_a_statement_that_fails_changes_nothing(database, journal, folder):
+    """
+    It is told as all else that goes wrong with the journal.
+    """
+    keep(journal, "job-1")
+
+    with suppress(JournalError), database.writing() as db:
+        db.execute("DELETE FROM records")
+        db.execute("no SQL")
+
+    assert [("submitted", "job-1")] == rows(folder)
+
+
+def test_where_there_is_no_write_ahead_log_it_does_without(
+    open_database, folder, monkeypatch
+):
+    """
+    As on a network's file system, where there are no links either (hazard J2).
+    """
+
+    class Elsewhere(sqlite3.Connection):
+        def execute(self, query, *values):
+            return super().execute(query.replace("= WAL", "= DELETE"), *values)
+
+    def no_links(path, target):
+        raise PermissionError
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=Elsewhere))
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    database = open_database()
+    journal = Journal(database, "service")
+    forgotten = record({"prompt": "forgotten"})
+    journal.begin(forgotten)
+    keep(journal, "job-1")
+    History(database, "service", now=lambda: 0).forget([forgotten.record])
+
+    assert [("delete",)] == database.rows("PRAGMA journal_mode")
+    assert [(2,)] == database.rows("PRAGMA synchronous")
+    assert [("submitted", "job-1")] == rows(folder)
+    assert ["journal.db"] == [path.name for path in folder.iterdir()]
+    assert b"forgotten" not in bytes_of(folder)

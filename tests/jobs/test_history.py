@@ -1,0 +1,339 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+
+import pytest
+from jobs.recorded import DAY, JOB, NOW, bytes_of, keep, record, rows
+
+from krea_cli.errors import JournalError, UsageError
+from krea_cli.jobs.history import History
+from krea_cli.jobs.journal import Journal
+
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from krea_cli.jobs.database import Database
+from krea_cli.jobs.journal import Journal
+from krea_cli.jobs.records import Record
+Journal(Database(Path(sys.argv[1])), "service").begin(
+    Record.of(
+        run="run", service="service", model="m", path="m", body=b"{}", webhook=None,
+        seed=None, cost_usd=None, now=float(sys.argv[2]),
+    )
+)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+ELSEWHERE = "elsewhere:1"
+
+
+@pytest.fixture
+def journal(database):
+    return Journal(database, "service")
+
+
+@pytest.fixture
+def history(database, time):
+    return History(database, "service", now=time.wall)
+
+
+@pytest.fixture
+def begun(journal):
+    """
+    Puts a record into the journal as it is given.
+    """
+
+    def begin(**fields):
+        made = record(**fields)
+        journal.begin(made)
+        return made
+
+    return begin
+
+
+def test_the_newest_come_first(history, begun):
+    """
+    Whole, as they were begun, and no more than are asked for; the order is that of
+    submission, though the clock went back (hazard L6).
+    """
+    made = [begun(created_at=NOW - n) for n in range(5)]
+    begun(service="other")
+
+    assert made[:2:-1] == history.newest(limit=2)
+    assert made[::-1] == history.newest(limit=9)
+
+
+def test_the_newest_of_one_state_or_since_a_time(history, begun):
+    """
+    Or both; the limit counts those that are shown.
+    """
+    old = begun(state="failed", job_id="a", created_at=NOW - DAY)
+    new = begun(state="failed", job_id="b")
+    other = begun(state="completed", job_id="c")
+
+    assert [new, old] == history.newest(limit=9, state="failed")
+    assert [new] == history.newest(limit=1, state="failed")
+    assert [other, new] == history.newest(limit=9, since=NOW)
+    assert [new] == history.newest(limit=9, state="failed", since=NOW - DAY + 1)
+    assert [] == history.newest(limit=9, state="cancelled")
+
+
+def test_a_record_is_found_by_either_beginning(history, begun):
+    """
+    Of its own id or of its job's; what means something to SQL means itself.
+    """
+    first, second = begun(job_id=JOB.format(1)), begun(job_id=JOB.format(2))
+    begun(job_id=JOB.format(3), service="other")
+
+    assert [first] == history.find(first.record[:8])
+    assert [second] == history.find(JOB.format(2)[:8])
+    assert [first, second] == history.find("0000000")
+    for nothing in ("%", "_" * 36, "x", "é", "\udcff"):
+        assert [] == history.find(nothing)
+
+
+def test_what_is_in_doubt_is_told_oldest_first(history, begun):
+    """
+    Unknown requests, and those that nobody can be sending any more.
+    """
+    unknown = begun(state="unknown")
+    late = begun(holder=ELSEWHERE, created_at=NOW - 601)
+    begun(holder=ELSEWHERE)
+    begun()
+    begun(state="submitted", job_id="a", created_at=NOW - DAY)
+    begun(state="unknown", service="other")
+
+    assert [unknown, late] == history.in_doubt()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere that cannot be asked")
+def test_what_a_killed_process_was_sending_is_in_doubt(history, folder):
+    """
+    For the next run, at once (hazards B2, J10).
+    """
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, folder, str(NOW)], check=False, timeout=20
+    )
+
+    assert -signal.SIGKILL == killed.returncode
+    assert ["intended"] == [each.state for each in history.in_doubt()]
+
+
+def test_jobs_of_the_journal_are_known(history, journal):
+    """
+    At their service.
+    """
+    keep(journal, "job-1")
+    keep(journal, "job-2", service="other")
+
+    assert {"job-1"} == history.knows(["job-1", "job-2", "job-3"])
+
+
+@pytest.mark.parametrize("state", ["unknown", "intended"])
+def test_a_claimed_record_is_on_its_way_again(history, begun, folder, state, time):
+    """
+    By this process and from now on, however old it is; so nobody else takes it.
+    """
+    made = begun(state=state, holder=ELSEWHERE, created_at=NOW - DAY)
+
+    claimed = history.claim(made.record)
+
+    assert ("intended", NOW - DAY, NOW) == (
+        claimed.state,
+        claimed.created_at,
+        claimed.sent_at,
+    )
+    assert record().holder == claimed.holder
+    assert [claimed] == history.newest(limit=9)
+    assert [] == history.in_doubt()
+    with pytest.raises(UsageError, match="being sent"):
+        history.claim(made.record)
+    time.elapsed = 601.0
+    assert [claimed] == history.in_doubt()
+
+
+def test_one_of_many_gets_a_record(open_database, begun):
+    """
+    So its request is sent once (hazards B8, S9).
+    """
+    made = begun(state="unknown", created_at=NOW - DAY)
+    ready = threading.Barrier(8, timeout=5)
+    got, refused = [], []
+
+    def take():
+        with closing(open_database()) as database:
+            history = History(database, "service", now=lambda: NOW)
+            history.in_doubt()
+            ready.wait()
+            try:
+                got.append(history.claim(made.record))
+            except UsageError as exc:
+                refused.append(exc)
+
+    threads = [threading.Thread(target=take, daemon=True) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (1, 7) == (len(got), len(refused))
+
+
+def test_a_job_is_tied_to_a_record_in_doubt(history, begun, folder):
+    """
+    From then on it is a job as any other.
+    """
+    made = begun(state="unknown")
+
+    history.adopt(made.record, "job-1")
+
+    assert [("submitted", "job-1")] == rows(folder)
+    assert [] == history.in_doubt()
+
+
+def test_a_job_belongs_to_one_record(history, journal, begun):
+    """
+    A second request did not make it.
+    """
+    keep(journal, "job-1")
+    made = begun(state="unknown")
+
+    with pytest.raises(UsageError, match="already"):
+        history.adopt(made.record, "job-1")
+
+    assert [made] == history.in_doubt()
+
+
+@pytest.mark.parametrize("settle", [History.claim, lambda h, r: h.adopt(r, "job-9")])
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "being sent"),
+        ({"state": "submitted", "job_id": "job-1"}, "submitted as job job-1"),
+        ({"service": "other"}, "no record"),
+    ],
+)
+def test_only_what_is_in_doubt_is_settled(
+    history, begun, folder, settle, fields, words
+):
+    """
+    Neither what is on its way, nor what has a job, nor what is of another service.
+    """
+    made = begun(**fields)
+    before = rows(folder)
+
+    with pytest.raises(UsageError, match=words):
+        settle(history, made.record)
+
+    assert before == rows(folder)
+
+
+def test_forgotten_records_are_gone(history, begun, database):
+    """
+    Those, and no others.
+    """
+    first, second = begun(state="unknown"), begun(state="completed", job_id="a")
+    other = begun(state="completed", job_id="b", service="other")
+
+    history.forget([first.record, other.record])
+
+    assert [second] == history.newest(limit=9)
+    assert [other] == History(database, "other", now=lambda: NOW).newest(limit=9)
+
+
+def test_nothing_of_a_forgotten_prompt_is_left(history, journal, open_database, folder):
+    """
+    In no byte of the files, also where SQLite has moved records about, and while
+    another process has the journal open.
+    """
+    chance = random.Random(7)
+    sizes = (1, 3, 10, 50, 60, 70, 90, 600)
+    made = []
+    for n in range(400):
+        each = record({"prompt": f"canary{n:04} " * chance.choice(sizes)})
+        journal.begin(each)
+        made.append((n, each.record))
+        if chance.random() < 0.8:
+            journal.accepted(each.record, f"job-{n}")
+    other = open_database()
+    other.rows("SELECT count(*) FROM records")
+    gone = chance.sample(made, 300)
+
+    history.forget([each for _, each in gone])
+
+    left = bytes_of(folder)
+    assert [] == [n for n, _ in gone if f"canary{n:04}".encode() in left]
+    assert 100 == len(other.rows("SELECT record FROM records"))
+
+
+def test_what_another_process_is_sending_is_not_forgotten(history, begun):
+    """
+    Its job would be lost; what was to go with it stays as well.
+    """
+    made = [begun(state="unknown"), begun(holder=ELSEWHERE)]
+
+    with pytest.raises(UsageError, match="being sent"):
+        history.forget([each.record for each in made])
+
+    assert made[::-1] == history.newest(limit=9)
+
+
+def test_what_this_process_has_claimed_can_be_forgotten(history, begun):
+    """
+    So nobody sends it in between.
+    """
+    made = begun(state="unknown")
+    history.claim(made.record)
+
+    history.forget([made.record])
+
+    assert [] == history.newest(limit=9)
+
+
+def test_old_records_are_those_that_nothing_hangs_on(history, begun):
+    """
+    The oldest first, without what is in doubt or on its way.
+    """
+    old = [
+        begun(state=state, job_id=state, created_at=NOW - 40 * DAY)
+        for state in ("submitted", "completed", "failed", "cancelled")
+    ]
+    begun(state="unknown", created_at=NOW - 40 * DAY)
+    begun(created_at=NOW - 40 * DAY)
+    begun(state="completed", job_id="a", created_at=NOW - 20 * DAY)
+
+    assert old == history.older_than(NOW - 30 * DAY)
+
+
+def test_before_the_first_request_there_is_no_history(history, folder):
+    """
+    And nothing is made to find that out.
+    """
+    history.forget([])
+
+    assert ([], [], [], set()) == (
+        history.newest(limit=9),
+        history.in_doubt(),
+        history.find("x"),
+        history.knows(["x"]),
+    )
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("column", ["request", "files"])
+def test_a_record_that_cannot_be_read_is_told(history, begun, folder, column):
+    """
+    As a broken journal, not as a bug.
+    """
+    begun(state="unknown")
+    with closing(sqlite3.connect(folder / "journal.db")) as db, db:
+        db.execute(f"UPDATE records SET {column} = '[1'")
+
+    with pytest.raises(JournalError, match="broken"):
+        history.in_doubt()

@@ -1,0 +1,281 @@
+"""
+How the records of the journal are told.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from output.telling import DONE, FAILED, FILE, Telling, Terminal
+
+from krea_cli.jobs.records import Record
+from krea_cli.output.job_records import (
+    RecordDetails,
+    RecordInDoubt,
+    RecordRow,
+    RecordsForgotten,
+)
+
+JOB = "f81d4fa1-7dec-41d0-a765-00a0c91e6bf6"
+RECORD = "9f3c2a11-4f5e-4c0e-9a71-5d1e3b2c4a6f"
+PROMPT = "a watercolour of the harbour at dawn, with many small boats"
+HOSTILE = "\x1b[31m [red]x[/]\t\u202e\n::error::"
+
+
+def record(**changes):
+    known = {
+        "record": RECORD,
+        "run": "0b1f6a8e",
+        "service": "https://api.krea.ai",
+        "created_at": 1_790_000_000.0,
+        "model": "google/nano-banana-pro",
+        "request": {
+            "path": "image/google/nano-banana-pro",
+            "body": {"prompt": PROMPT, "seed": 7, "image_urls": ["https://a.example"]},
+            "webhook": None,
+        },
+        "request_sha256": "cd" * 32,
+        "seed": 7,
+        "cost_usd": 0.15,
+        "state": "completed",
+        "job_id": JOB,
+        "files": (FILE,),
+        "seconds": 23.4,
+        "holder": "",
+    }
+    return Record(**known | changes)
+
+
+def asked(prompt):
+    return {"path": "x", "body": {"prompt": prompt}, "webhook": None}
+
+
+LOST = record(job_id=None, state="unknown", files=(), seconds=None)
+ROWS = [
+    RecordRow(record=record(), status="completed"),
+    RecordRow(record=LOST, status="unknown"),
+    RecordRow(
+        record=record(cost_usd=None, request=asked(HOSTILE), model="m\t" + HOSTILE),
+        status="failed",
+    ),
+]
+
+DETAILS = f"""\
+completed  {JOB}
+MODEL     google/nano-banana-pro
+CREATED   2026-09-21 14:13
+TOOK      23 s
+PRICE     $0.15, an estimate
+SERVICE   https://api.krea.ai
+RECORD    {RECORD}
+
+FIELD       VALUE
+prompt      {PROMPT}
+seed        7
+image_urls  ["https://a.example"]
+
+FILE      owl.png  1024 x 768, PNG, 1.3 MB
+SHA256    {FILE.sha256}
+"""
+DETAILS_PLAIN = f"""\
+record\t{RECORD}
+job_id\t{JOB}
+status\tcompleted
+model\tgoogle/nano-banana-pro
+created_at\t2026-09-21T14:13:20Z
+cost_usd\t0.15
+seed\t7
+seconds\t23.4
+service\thttps://api.krea.ai
+run\t0b1f6a8e
+path\timage/google/nano-banana-pro
+webhook\t
+request_sha256\t{"cd" * 32}
+field\tprompt\t{PROMPT}
+field\tseed\t7
+field\timage_urls\t["https://a.example"]
+file\towl.png\t{FILE.sha256}
+"""
+DOUBT = f"""\
+unknown  record {RECORD}
+  2026-09-21 14:13  google/nano-banana-pro  $0.15
+  {PROMPT}
+  candidate {DONE.job_id}  completed  created 2026-11-22 08:31
+  candidate {FAILED.job_id}  failed  created at an unknown time
+"""
+LOST_LINE = f"\tunknown\t2026-09-21T14:13:20Z\tgoogle/nano-banana-pro\t0.15\t{RECORD}\n"
+DOUBT_PLAIN = f"""\
+{LOST_LINE}\
+{DONE.job_id}\tcompleted\t{DONE.created_at}\t\t\t{RECORD}
+{FAILED.job_id}\tfailed\t\t\t\t{RECORD}
+"""
+
+
+@pytest.mark.parametrize(
+    ("some", "human", "plain"),
+    [
+        (
+            [RecordDetails(record=record(), status="completed")],
+            DETAILS,
+            DETAILS_PLAIN,
+        ),
+        (
+            [RecordInDoubt(record=LOST, status="unknown", candidates=[DONE, FAILED])],
+            DOUBT,
+            DOUBT_PLAIN,
+        ),
+        ([RecordsForgotten(1)], "1 record forgotten\n", "1\n"),
+        ([RecordsForgotten(0)], "0 records forgotten\n", "0\n"),
+    ],
+    ids=["details", "doubt", "forgotten one", "forgotten none"],
+)
+def test_a_person_and_a_pipe_are_told(some, human, plain):
+    """
+    A view for a person; for a pipe lines by which a script finds everything.
+    """
+    person, pipe = Telling(out=Terminal(), color="never"), Telling()
+
+    person.output.result(some)
+    pipe.output.result(some)
+
+    assert human == "\n".join(line.rstrip() for line in person.out.split("\n"))
+    assert plain == pipe.out
+
+
+def test_a_row_has_six_columns_whatever_is_in_it():
+    """
+    Job, status, time, model, price and record; what is not there is empty.
+    """
+    telling = Telling()
+
+    telling.output.result(ROWS)
+    lines = [line.split("\t") for line in telling.out.splitlines()]
+
+    assert [6, 6, 6] == [len(line) for line in lines]
+    assert [JOB, "", JOB] == [line[0] for line in lines]
+    assert "" == lines[2][4]
+    assert {RECORD} == {line[5] for line in lines}
+
+
+@pytest.mark.parametrize(
+    ("columns", "header"),
+    [
+        (200, "JOB STATUS CREATED MODEL PRICE PROMPT"),
+        (120, "JOB STATUS CREATED MODEL PRICE PROMPT"),
+        (100, "JOB STATUS CREATED PRICE PROMPT"),
+        (80, "JOB STATUS CREATED PROMPT"),
+        (70, "JOB STATUS CREATED"),
+        (50, "JOB STATUS"),
+        (1, "JOB STATUS"),
+    ],
+)
+def test_what_has_no_room_is_left_out_or_cut(monkeypatch, columns, header):
+    """
+    The job and the status are whole in any case; no line is longer than it must be.
+    """
+    monkeypatch.setenv("COLUMNS", str(columns))
+    telling = Telling(out=Terminal(), color="never")
+
+    telling.output.result(ROWS[:2])
+    lines = telling.out.splitlines()
+
+    assert header == " ".join(lines[0].split())
+    assert f"{JOB}  completed" in lines[1]
+    assert f"record {RECORD[:8]}" in lines[2]
+    assert max(map(len, lines)) <= max(columns, len(JOB) + len("  completed"))
+    assert ("…" in lines[1]) == (80 <= columns <= 120)
+
+
+def test_columns_without_anything_are_no_trouble():
+    """
+    Records without price and prompt: the columns are as wide as their titles.
+    """
+    telling = Telling(out=Terminal(), color="never")
+    bare = record(cost_usd=None, request={"path": "x", "body": {}, "webhook": None})
+
+    telling.output.result([RecordRow(record=bare, status="submitted")])
+    telling.output.result([RecordDetails(record=bare, status="submitted")])
+
+    assert "MODEL                   PROMPT\n" in telling.out
+    assert "FIELD" not in telling.out
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        RecordRow,
+        RecordDetails,
+        lambda **row: RecordInDoubt(**row, candidates=None),
+    ],
+)
+def test_foreign_words_stay_words(kind):
+    """
+    Nothing in a prompt, a model or a field acts on a terminal, is markup, or makes a
+    line or a column (hazards T1, T2, T5).
+    """
+    request = {
+        "path": HOSTILE,
+        "body": {"prompt": HOSTILE, HOSTILE: [HOSTILE]},
+        "webhook": HOSTILE,
+    }
+    some = [kind(record=record(request=request, model=HOSTILE), status="unknown")]
+    forms = [Telling(out=Terminal(), color="never"), Telling(), Telling(json=True)]
+    for telling in forms:
+        telling.output.result(some)
+
+    told = "".join(telling.out for telling in forms)
+
+    assert not set("\x1b\u202e") & set(told)
+    assert not [line for line in told.splitlines() if line.startswith("::")]
+    assert "[red]x[/]" in forms[0].out
+
+
+def test_json_has_the_keys_of_the_contract():
+    """
+    A list has what names a request, `show` all of it, `recover` its candidates; keys
+    are only ever added.
+    """
+    row = RecordRow(record=record(), status="completed").as_json()
+    details = RecordDetails(record=record(), status="completed").as_json()
+    doubt = RecordInDoubt(record=LOST, status="unknown", candidates=[DONE]).as_json()
+    blind = RecordInDoubt(record=LOST, status="unknown", candidates=None).as_json()
+
+    assert {
+        "record": RECORD,
+        "job_id": JOB,
+        "status": "completed",
+        "model": "google/nano-banana-pro",
+        "created_at": "2026-09-21T14:13:20Z",
+        "cost_usd": 0.15,
+        "seed": 7,
+        "prompt": PROMPT,
+        "files": row["files"],
+    } == row
+    assert ["owl.png", FILE.sha256] == [row["files"][0][k] for k in ("path", "sha256")]
+    assert [*row, "request", "request_sha256", "run", "service", "seconds"] == list(
+        details
+    )
+    assert record().request == details["request"]
+    assert [*row, "candidates"] == list(doubt)
+    assert [DONE.as_json()] == doubt["candidates"]
+    assert blind["candidates"] is None
+    assert json.dumps([row, details, doubt, blind])
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="no time zone to set")
+def test_a_person_reads_times_of_their_own(monkeypatch):
+    """
+    The hour of the user's clock, for the journal's times and for the service's.
+    """
+    monkeypatch.setenv("TZ", "JST-9")
+    time.tzset()
+    telling = Telling(out=Terminal(), color="never")
+
+    telling.output.result(
+        [RecordInDoubt(record=LOST, status="unknown", candidates=[DONE])]
+    )
+
+    assert "2026-09-21 23:13" in telling.out
+    assert "created 2026-11-22 17:31" in telling.out
