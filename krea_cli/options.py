@@ -71,6 +71,13 @@ Timeout = Annotated[
         show_default=False,
     ),
 ]
+KeepMetadata = Annotated[
+    bool,
+    typer.Option("--keep-metadata", help="Send images with place, time and camera."),
+]
+Fit = Annotated[
+    bool, typer.Option("--fit", help="Scale down images that are too large to send.")
+]
 
 _EVERYWHERE = {
     "json": Annotated[bool, typer.Option("--json", help="One JSON object a line.")],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import StorageError, UsageError
@@ -18,6 +18,7 @@ from krea_cli.watching import Watching
 if TYPE_CHECKING:
     from krea_cli.catalogue.lookup import Catalogue
     from krea_cli.jobs.images import Images
+    from krea_cli.jobs.inputs import LocalImage
     from krea_cli.jobs.paid import Paid
     from krea_cli.jobs.recovery import Recovery
     from krea_cli.jobs.results import Results
@@ -40,6 +41,10 @@ class Session(Watching):
     Everything that a command reaches beside its own arguments.
     """
 
+    # How local images are sent: with their metadata, and scaled down when too large.
+    keeps_metadata = False
+    fits_images = False
+
     @cached_property
     def catalogue(self) -> Catalogue:
         """
@@ -57,10 +62,29 @@ class Session(Watching):
         from krea_cli.jobs.images import Images
 
         images = Images(
-            lambda: self.claim_stdin("an image").buffer, allows_loopback=self.is_local
+            lambda: self.claim_stdin("an image").buffer,
+            allows_loopback=self.is_local,
+            keeps_metadata=self.keeps_metadata,
+            fit=self._fit if self.fits_images else None,
         )
         self._closing.append(images.close)
         return images
+
+    def _fit(self, image: LocalImage, target: IO[bytes]) -> None:
+        from krea_cli.jobs import limits, pictures
+
+        width, height = pictures.fit(
+            image.path,
+            target,
+            image.media,
+            most_side=limits.MOST_SIDE,
+            most_bytes=limits.MOST_BYTES,
+        )
+        megabytes = target.tell() / 1e6
+        self.out.note(
+            f"{image.name} is sent scaled down: {width} x {height} pixels, "
+            f"{megabytes:.1f} MB."
+        )
 
     def deadline(
         self,

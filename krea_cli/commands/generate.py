@@ -124,6 +124,8 @@ def generate(
     inline: Annotated[
         bool, typer.Option("--inline", help="Send images in the request itself.")
     ] = False,
+    keep_metadata: options.KeepMetadata = False,
+    fit: options.Fit = False,
     webhook: Annotated[
         str | None,
         typer.Option("--webhook", metavar="URL", help="Told when a job is final."),
@@ -163,6 +165,7 @@ def generate(
         webhook=webhook,
         validates=not no_validate,
     )
+    session.keeps_metadata, session.fits_images = keep_metadata, fit
     if no_download and output is not None:
         raise UsageError("--no-download saves nothing, so there is nothing for -o.")
     taken = order.take(session, words)

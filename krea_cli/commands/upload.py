@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from krea_cli import options
 from krea_cli.errors import InputError
 from krea_cli.jobs.inputs import Image, LocalImage
 from krea_cli.output.results import Uploaded
@@ -20,12 +21,15 @@ def upload(
         list[str],
         typer.Argument(metavar="FILE...", help="What to upload; - works, too."),
     ],
+    keep_metadata: options.KeepMetadata = False,
+    fit: options.Fit = False,
 ) -> None:
     """
     Upload files and tell their URLs; it costs nothing.
 
     Example: krea upload frame.png
     """
+    session.keeps_metadata, session.fits_images = keep_metadata, fit
     images = [_local(session.images.read(file)) for file in files]
 
     uploads = session.uploads

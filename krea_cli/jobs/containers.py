@@ -90,11 +90,11 @@ def _jpeg(file: IO[bytes], size: int) -> bool:
         else:
             (length,) = struct.unpack(">H", file.read(2))
             at += 2 + length
-            at = _scan_end(file, at) if kind == 0xDA else at
+            at = scan_end(file, at) if kind == 0xDA else at
     return False
 
 
-def _scan_end(file: IO[bytes], at: int) -> int:
+def scan_end(file: IO[bytes], at: int) -> int:
     """
     Where the next marker is that is no part of a scan.
     """

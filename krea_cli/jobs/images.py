@@ -1,90 +1,106 @@
 """
 Pictures (and clips) that go in: found, checked, and made into something to send.
 
-Everything local is checked before anything is sent; then a file is uploaded once,
-however often it is named, and its URL stands in the request.
+Everything local is checked before anything is sent, and freed of its metadata; then a
+file is uploaded once, however often it is named, and its URL stands in the request.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import os
-import shutil
-import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from krea_cli.errors import InputError
+from krea_cli.jobs import limits
+from krea_cli.jobs.checking import check_file
+from krea_cli.jobs.copies import Copies, Fit
 from krea_cli.jobs.inputs import Image, LocalImage, RemoteImage
-from krea_cli.media import UPLOADED, Media, sniff
-
-MOST_BYTES = 75 * 10**6
+from krea_cli.media import sniff
 
 
 class Images:
     """
     Reads image arguments.  What has no file of its own (standard input, data URIs,
-    fetched URLs) is kept in a temporary folder until `close`.
+    fetched URLs) and what is not sent as it is (without its metadata, scaled down) is
+    kept in a temporary folder until `close`.
+
+    With *keeps_metadata* a file is sent to the letter; without *fit* none is scaled
+    down.
     """
 
     def __init__(
-        self, stdin: Callable[[], IO[bytes]], *, allows_loopback: bool
+        self,
+        stdin: Callable[[], IO[bytes]],
+        *,
+        allows_loopback: bool,
+        keeps_metadata: bool = False,
+        fit: Fit | None = None,
     ) -> None:
         self._stdin = stdin
         self._allows_loopback = allows_loopback
-        self._folder: Path | None = None
+        self._keeps_metadata = keeps_metadata
+        self._fit = fit
+        self._most = limits.MOST_BYTES if fit is None else limits.MOST_SCALED
+        self._copies = Copies()
 
     def read(self, argument: str) -> Image:
         """
-        The image that *argument* names: a path, a URL, a data URI, or "-".
+        The image that *argument* names: a path, a URL, a data URI, or "-"; a local one
+        as it is to be sent.
 
         Raises:
             InputError: it cannot be used; nothing was sent.
         """
         if argument == "-":
-            return self.keep("standard input", iter_chunks(self._stdin()))
+            return self._taken("standard input", iter_chunks(self._stdin()))
         scheme = argument.partition(":")[0].lower()
         if scheme == "data":
-            return self.keep("the data URI", iter([_decode(argument)]))
+            return self._taken("the data URI", iter([_decode(argument)]))
         if scheme in ("http", "https") and "://" in argument:
             return self._remote(argument)
-        return check_file(Path(argument))
+        return self._sendable(check_file(Path(argument), most=self._most))
 
     def keep(self, name: str, chunks: Iterator[bytes]) -> LocalImage:
         """
-        The bytes as a checked file in the temporary folder.
+        The bytes, to the letter, as a checked file in the temporary folder.
 
         Raises:
             InputError: they are no image, or too many.
         """
-        try:
-            path = self._write(name, chunks)
-        except OSError as exc:
-            reason = exc.strerror or exc
-            raise InputError(f"{name} cannot be read or kept: {reason}.") from exc
-        return check_file(path, name)
+        return check_file(self._write(name, chunks, limits.MOST_BYTES), name)
 
     def close(self) -> None:
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        self._copies.close()
 
-    def _write(self, name: str, chunks: Iterator[bytes]) -> Path:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="krea-"))
-        descriptor, path = tempfile.mkstemp(dir=self._folder)
-        size = 0
-        with os.fdopen(descriptor, "wb") as file:
+    def _taken(self, name: str, chunks: Iterator[bytes]) -> LocalImage:
+        path = self._write(name, chunks, self._most)
+        return self._sendable(check_file(path, name, most=self._most))
+
+    def _sendable(self, image: LocalImage) -> LocalImage:
+        if not self._keeps_metadata:
+            image = self._copies.without_metadata(image)
+        try:
+            limits.check(image)
+        except InputError:
+            if self._fit is None or image.media not in limits.SCALED:
+                raise
+            return self._copies.fitted(image, self._fit)
+        return image
+
+    def _write(self, name: str, chunks: Iterator[bytes], most: int) -> Path:
+        def fill(file: IO[bytes]) -> None:
+            size, media = 0, None
             for chunk in chunks:
+                media = media or sniff(chunk)
                 size += len(chunk)
-                if size > MOST_BYTES:
-                    raise _too_big(name, size)
+                if size > most:
+                    raise limits.too_many_bytes(name, size, media)
                 file.write(chunk)
-        return Path(path)
+
+        return self._copies.write(name, fill)
 
     def _remote(self, url: str) -> RemoteImage:
         try:
@@ -106,64 +122,9 @@ def _is_this_machine(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-def check_file(path: Path, name: str | None = None) -> LocalImage:
-    """
-    The file as an image to send.
-
-    Raises:
-        InputError: it is missing, no regular file, unreadable, empty, too big, or no
-            kind of file that the service takes (hazard N17).
-    """
-    name = name or str(path)
-    try:
-        # Opening a FIFO would wait for somebody to write to it.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise InputError(f"{name} is no regular file.")
-            if found.st_size > MOST_BYTES:
-                raise _too_big(name, found.st_size)
-            media = _media(file.read(32), name)
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except IsADirectoryError:
-        raise InputError(f"{name} is a folder, not an image.") from None
-    except FileNotFoundError:
-        raise InputError(f"{name} does not exist.") from None
-    except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or exc
-        raise InputError(f"{name} cannot be read: {reason}.") from exc
-    return LocalImage(name, path, media, digest, found.st_size)
-
-
 def iter_chunks(file: IO[bytes], size: int = 1 << 16) -> Iterator[bytes]:
     while chunk := file.read(size):
         yield chunk
-
-
-def _media(head: bytes, name: str) -> Media:
-    if not head:
-        raise InputError(f"{name} is empty.")
-    media = sniff(head)
-    if media is None:
-        raise InputError(
-            f"{name} is no image that is known: its first bytes are of no known kind.",
-            hint="The service takes JPEG, PNG, WebP and HEIC.",
-        )
-    if media not in UPLOADED:
-        raise InputError(
-            f"{name} is {media.extension.upper()}, which the service does not take.",
-            hint="Convert it to PNG or JPEG first.",
-        )
-    return media
-
-
-def _too_big(name: str, size: int) -> InputError:
-    return InputError(
-        f"{name} has {size / 1e6:.1f} MB; the service takes at most 75 MB.",
-        hint="Scale it down, or save it with more compression.",
-    )
 
 
 def _decode(uri: str) -> bytes:

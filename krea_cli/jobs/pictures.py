@@ -5,9 +5,10 @@ Pictures read and converted.  One of the homes of Pillow.
 from __future__ import annotations
 
 import io
+import math
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -28,6 +29,7 @@ _FORMATS = {
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
 # What 8192 x 8192 takes in memory is bearable; more is not worth the risk (P6).
 MOST_PIXELS = 2**26
+_FITTED_QUALITY, _MOST_TRIES = 95, 6
 # Pillow reads a WebP or an AVIF whole before it knows how large the picture is.
 _HEADER_BYTES = 32 * 2**20
 
@@ -82,7 +84,7 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
     if found[0] * found[1] > MOST_PIXELS:
         raise DownloadError(f"It has {found[0]} x {found[1]} pixels, too many.")
     with _opened(path) as picture:
-        shown = _eight_bits(picture)
+        shown = _smooth(_eight_bits(picture))
         # Made smaller before it is turned, as a large one is turned into a second one.
         shown.thumbnail((max(box), max(box)), reducing_gap=2.0)
         ImageOps.exif_transpose(shown, in_place=True)
@@ -92,11 +94,11 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
     """
-    In a mode that can be made smaller without loss of colours or of brightness.
+    Of the sixteen bits of a grey picture the upper eight.
     """
-    if picture.mode.startswith("I"):
-        return picture.point(lambda value: value / 256).convert("L")
-    return picture.convert("RGBA") if picture.mode in ("1", "P") else picture
+    if not picture.mode.startswith("I"):
+        return picture
+    return picture.point(lambda value: value / 256).convert("L")
 
 
 def can_write(media: Media) -> bool:
@@ -136,6 +138,65 @@ def convert(source: Path, target: IO[bytes], media: Media) -> None:
         ) from exc
 
 
+def fit(
+    source: Path, target: IO[bytes], media: Media, *, most_side: int, most_bytes: int
+) -> tuple[int, int]:
+    """
+    Write the picture at *source* to *target*, of the same kind *media*, scaled down
+    until neither a side nor the file is too large; its width and height then.  Colour
+    profile and EXIF stay.
+
+    Raises:
+        DownloadError: *source* is no picture that can be decoded, or scaled.
+        StorageError: it cannot be written.
+    """
+    with _opened(source) as picture:
+        width, height = picture.size
+        if width * height > MOST_PIXELS:
+            raise DownloadError(f"It has {width} x {height} pixels, which is too many.")
+        # A JPEG may hold other pictures, which are no animation.
+        if media != JPEG and getattr(picture, "is_animated", False):
+            raise DownloadError("It is an animation.")
+        picture.load()
+        whole = _smooth(picture)
+        kept = {key: picture.info.get(key) or b"" for key in ("icc_profile", "exif")}
+    scale = min(1.0, most_side / max(width, height))
+    for _ in range(_MOST_TRIES):
+        size = max(1, int(width * scale)), max(1, int(height * scale))
+        encoded = _encoded(whole, size, media, kept)
+        if len(encoded) <= most_bytes:
+            target.write(encoded)
+            return size
+        scale *= 0.95 * math.sqrt(most_bytes / len(encoded))
+        # Each of these may take as much memory as is bearable.
+        del encoded
+    raise DownloadError("It stays too large.")
+
+
+def _encoded(
+    whole: Image.Image, size: tuple[int, int], media: Media, kept: Mapping[str, bytes]
+) -> memoryview:
+    shown = whole
+    if size != whole.size:
+        shown = whole.resize(size, Image.Resampling.LANCZOS)
+    encoded = io.BytesIO()
+    try:
+        shown.save(encoded, _FORMATS[media], quality=_FITTED_QUALITY, **kept)
+    except (OSError, ValueError) as exc:
+        raise StorageError(f"It cannot be written: {exc}.") from exc
+    return encoded.getbuffer()
+
+
+def _smooth(picture: Image.Image) -> Image.Image:
+    """
+    The picture in colours between which there are others.
+    """
+    mode = {"1": "L", "P": "RGB"}.get(picture.mode, picture.mode)
+    if picture.has_transparency_data:
+        mode = "RGBA"
+    return picture if picture.mode == mode else picture.convert(mode)
+
+
 def _flattened(picture: Image.Image) -> Image.Image:
     if not picture.has_transparency_data:
         return picture.convert("RGB")
@@ -157,4 +218,5 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except DownloadError:
         raise
     except Exception as exc:  # whatever a decoder may raise
-        raise DownloadError(f"The picture cannot be decoded: {exc}.") from exc
+        reason = str(exc).rstrip(".")
+        raise DownloadError(f"The picture cannot be decoded: {reason}.") from exc

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Asset
 from krea_cli.errors import DownloadError, InputError, JournalError, ServiceError
-from krea_cli.jobs.images import Images, check_file
+from krea_cli.jobs.checking import check_file
+from krea_cli.jobs.images import Images
 from krea_cli.jobs.inputs import Image, LocalImage, RemoteImage
 
 if TYPE_CHECKING:

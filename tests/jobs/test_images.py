@@ -6,17 +6,21 @@ import hashlib
 import io
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
 from conftest import png
+from jobs.metadata.marked import WORD, chunk, heic, jpeg
 from jobs.samples import encoded
+from PIL import Image
 
 from krea_cli import media
-from krea_cli.errors import InputError
-from krea_cli.jobs import images as images_module
+from krea_cli.errors import DownloadError, InputError
+from krea_cli.jobs import copies
 from krea_cli.jobs.images import Images
 from krea_cli.jobs.inputs import LocalImage, RemoteImage
+from krea_cli.jobs.metadata import pieces as pieces_module
 
 PICTURE = png()
 
@@ -31,7 +35,7 @@ def folder(tmp_path, monkeypatch):
     temporary.mkdir()
     work.mkdir()
     monkeypatch.chdir(work)
-    monkeypatch.setattr(images_module.tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     return work
 
 
@@ -42,9 +46,9 @@ def make():
     """
     made = []
 
-    def make(stdin=b"", *, allows_loopback=False):
+    def make(stdin=b"", *, allows_loopback=False, **options):
         file = stdin if hasattr(stdin, "read") else io.BytesIO(stdin)
-        made.append(Images(lambda: file, allows_loopback=allows_loopback))
+        made.append(Images(lambda: file, allows_loopback=allows_loopback, **options))
         return made[-1]
 
     yield make
@@ -61,6 +65,15 @@ def refused(images, argument):
 def content(image):
     with image.open() as file:
         return file.read()
+
+
+def padded(size):
+    """
+    A picture of so many bytes, most of them in a chunk that is sent.
+    """
+    at = PICTURE.index(b"IEND") - 4
+    zeros = bytes(size - len(PICTURE) - 12)
+    return PICTURE[:at] + chunk(b"fdAT", zeros) + PICTURE[at:]
 
 
 def test_a_path_is_a_checked_file(make, folder):
@@ -239,7 +252,8 @@ def test_a_file_of_80_mb_is_refused_unread(make, folder):
         make(), "big.png"
     )
     os.truncate(folder / "big.png", 75_000_000)
-    assert 75_000_000 == make().read("big.png").size_bytes
+    image = make(keeps_metadata=True).read("big.png")
+    assert 75_000_000 == image.size_bytes
 
 
 def test_standard_input_without_end_is_refused(make):
@@ -280,7 +294,7 @@ def test_a_temporary_folder_that_is_full_is_told(make, monkeypatch):
     """
     Or is not there at all: nothing was sent, and it is no bug.
     """
-    monkeypatch.setattr(images_module.tempfile, "tempdir", "/nowhere")
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
 
     assert "standard input cannot be read or kept" in refused(make(PICTURE), "-")
 
@@ -351,3 +365,169 @@ def test_an_image_can_be_a_data_uri():
     uri = LocalImage("a.jpg", path, media.PNG, "", len(PICTURE)).data_uri()
 
     assert "data:image/png;base64," + base64.b64encode(PICTURE).decode() == uri
+
+
+def test_a_local_image_is_read_without_its_metadata(make, folder):
+    """
+    From a file, standard input or a data URI: the hash is that of what will be sent,
+    the name is the user's, and the file on disk stays as it is.
+    """
+    before = jpeg()
+    (folder / "a.jpg").write_bytes(before)
+    uri = "data:image/jpeg;base64," + base64.b64encode(before).decode()
+    images = make(before)
+
+    read = [images.read(argument) for argument in ("a.jpg", "-", uri)]
+
+    [sent] = {content(image) for image in read}
+    assert WORD not in sent
+    assert ["a.jpg", "standard input", "the data URI"] == [image.name for image in read]
+    assert {(hashlib.sha256(sent).hexdigest(), len(sent))} == {
+        (image.sha256, image.size_bytes) for image in read
+    }
+    assert before == (folder / "a.jpg").read_bytes()
+
+
+def test_metadata_is_kept_on_request(make, folder):
+    """
+    To the letter, from where the file is.
+    """
+    (folder / "a.jpg").write_bytes(jpeg())
+
+    image = make(keeps_metadata=True).read("a.jpg")
+
+    assert (Path("a.jpg"), jpeg()) == (image.path, content(image))
+
+
+def test_a_file_without_metadata_is_not_copied(make, folder):
+    """
+    It is sent from where it is.
+    """
+    (folder / "a.png").write_bytes(PICTURE)
+
+    assert Path("a.png") == make().read("a.png").path
+
+
+def test_what_was_fetched_is_kept_to_the_letter(make):
+    """
+    It is on the web already.
+    """
+    assert jpeg() == content(make().keep("https://a.test/x.jpg", iter([jpeg()])))
+
+
+def test_a_damaged_file_is_sent_only_on_request(make, folder):
+    """
+    Nobody knows what is in it.
+    """
+    (folder / "a.png").write_bytes(encoded("PNG")[:-20])
+
+    said = refused(make(), "a.png")
+
+    assert "a.png is damaged, so that its metadata cannot be taken out" in said
+    assert make(keeps_metadata=True).read("a.png").size_bytes
+
+
+def test_a_file_that_changes_while_it_is_copied_is_refused(make, folder, monkeypatch):
+    """
+    Half of one picture and half of another are neither.
+    """
+    (folder / "a.jpg").write_bytes(jpeg())
+
+    def copying(source, pieces, target):
+        pieces_module.copy(source, pieces, target)
+        (folder / "a.jpg").write_bytes(jpeg(3)[:-1])
+
+    monkeypatch.setattr(copies, "copy", copying)
+
+    assert "a.jpg was changed while it was read." == refused(make(), "a.jpg")
+
+
+def wide(name):
+    """
+    A picture with more pixels on a side than are taken.
+    """
+    if name == "heic":
+        size = b"ispe" + bytes(4) + (64).to_bytes(4)
+        return heic().replace(size, size[:-4] + (20_000).to_bytes(4), 1)
+    return encoded(name.upper(), Image.new("L", (20_000, 9)))
+
+
+@pytest.mark.parametrize("name", ["png", "jpeg", "heic"])
+def test_too_many_pixels_on_a_side_are_told(make, folder, name):
+    """
+    With the size, and what would help; also when its metadata is not looked at.
+    """
+    (folder / "a").write_bytes(wide(name))
+    hint = "Save it as JPEG" if name == "heic" else "Scale it down with --fit."
+
+    for keeps in (False, True):
+        with pytest.raises(InputError) as caught:
+            make(keeps_metadata=keeps).read("a")
+
+        assert "a has 20000 x " in caught.value.message
+        assert "the service takes at most 16,384 on a side." in caught.value.message
+        assert caught.value.hint.startswith(hint)
+
+
+def test_the_most_pixels_on_a_side_are_taken(make, folder):
+    """
+    The limit itself is within.
+    """
+    (folder / "a.png").write_bytes(encoded("PNG", Image.new("L", (9, 16_384))))
+
+    assert make().read("a.png")
+
+
+def test_an_image_that_is_too_large_is_fitted(make, folder):
+    """
+    From a file or standard input, of too many pixels or too many bytes; what is within
+    the limits is left alone.
+    """
+    fitted = []
+
+    def fit(image, target):
+        fitted.append(image.name)
+        target.write(PICTURE)
+
+    (folder / "wide.png").write_bytes(wide("png"))
+    (folder / "heavy.png").write_bytes(padded(80_000_000))
+    (folder / "good.png").write_bytes(PICTURE)
+    images = make(wide("jpeg"), fit=fit)
+
+    read = [images.read(name) for name in ("wide.png", "heavy.png", "good.png", "-")]
+
+    assert ["wide.png", "heavy.png", "standard input"] == fitted
+    assert {PICTURE} == {content(image) for image in read}
+    assert "wide.png" == read[0].name
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("heic", "20000 x 48 pixels"), ("heavy", "has 600.0 MB")],
+)
+def test_what_cannot_be_fitted_is_told(make, folder, name, message):
+    """
+    Of a kind that nobody can read here, or more than fits into memory.
+    """
+    if name == "heic":
+        (folder / "a").write_bytes(wide(name))
+    else:
+        with (folder / "a").open("wb") as file:
+            file.write(PICTURE)
+            file.truncate(600_000_000)
+
+    assert message in refused(make(fit=lambda *_: None), "a")
+
+
+def test_a_picture_that_fails_to_be_fitted_is_the_users_to_mend(make, folder):
+    """
+    Nothing was sent, so it is no failed download.
+    """
+    (folder / "a.png").write_bytes(wide("png"))
+
+    def fit(image, target):
+        raise DownloadError("It is an animation.")
+
+    said = refused(make(fit=fit), "a.png")
+
+    assert "a.png cannot be scaled down: It is an animation." == said

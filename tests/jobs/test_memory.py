@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from conftest import png
+from jobs.metadata.marked import exif
+from jobs.samples import encoded
 from service import TOKEN, answer, file, job
 
 pytestmark = pytest.mark.skipif(
@@ -52,22 +54,43 @@ def growth(shell, service, small, large, *words):
 def padded(size):
     """
     A picture of so many bytes, as its head, a number of zeros and its tail: a chunk
-    that no program knows stands before its pixels.
+    that is passed over stands behind its pixels.
     """
     whole = png()
-    at = whole.index(b"IDAT") - 4
+    at = whole.index(b"IEND") - 4
     zeros = size - len(whole) - 12
-    head = whole[:at] + struct.pack(">I4s", zeros, b"prVt")
+    head = whole[:at] + struct.pack(">I4s", zeros, b"fdAT")
     return head, zeros, bytes(4) + whole[at:]
 
 
-def test_a_large_upload_is_streamed(shell, live, tmp_path):
+def with_long_scan(size):
     """
-    75 MB, the most that the service takes, are read, hashed and sent in small pieces.
+    A photograph of so many bytes, in the same way: its pixels go on with zeros.
     """
-    small, large = tmp_path / "small.png", tmp_path / "large.png"
-    small.write_bytes(png())
-    head, zeros, tail = padded(75_000_000)
+    whole = encoded("JPEG", exif=exif())
+    return whole[:-2], size - len(whole), whole[-2:]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(png(), padded, id="to the letter"),
+        pytest.param(
+            encoded("JPEG", exif=exif()),
+            with_long_scan,
+            id="without metadata",
+            marks=pytest.mark.long,
+        ),
+    ],
+)
+def test_a_large_upload_is_streamed(shell, live, tmp_path, first, second):
+    """
+    75 MB, the most that the service takes, are read, hashed, freed of metadata and sent
+    in small pieces.
+    """
+    head, zeros, tail = second(75_000_000)
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(first)
     with large.open("wb") as written:
         written.write(head)
         written.seek(zeros, 1)

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from pathlib import Path
 
 import pytest
+from jobs.metadata.marked import chunk, two_jpegs
 from jobs.samples import SAMPLES, encoded, picture
 from PIL import Image
 
@@ -16,9 +16,12 @@ from krea_cli.jobs import pictures
 PICTURES = [sample for sample in SAMPLES if sample.media.kind == "image"]
 
 
-def chunk(kind, data):
-    check = struct.pack(">I", zlib.crc32(kind + data))
-    return struct.pack(">I", len(data)) + kind + data + check
+def header(width, height):
+    """
+    A picture that has a size, and no pixels.
+    """
+    content = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", content) + chunk(b"IEND", b"")
 
 
 @pytest.fixture
@@ -61,8 +64,7 @@ def test_a_picture_of_too_many_pixels_is_not_decoded(kept):
     """
     Its header asks for gigabytes (hazard F16): the size can be told, no more.
     """
-    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
-    bomb = kept(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IEND", b""))
+    bomb = kept(header(50_000, 50_000))
 
     assert (50_000, 50_000) == pictures.size(bomb)
     with pytest.raises(DownloadError, match="cannot be decoded"):
@@ -232,3 +234,123 @@ def test_a_thumbnail_has_the_colours_of_the_picture(kept, drawn, options, colour
     small = pictures.thumbnail(kept(encoded("PNG", drawn, **options)), (4, 4))
 
     assert colour == small.getpixel((2, 2))
+
+
+@pytest.fixture
+def fit(kept):
+    """
+    Scales a picture down; gives it with its bytes, after a look at what is told of it.
+    """
+
+    def make(content, kind, *, most_side=32, most_bytes=10**6):
+        file = io.BytesIO()
+        size = pictures.fit(
+            kept(content), file, kind, most_side=most_side, most_bytes=most_bytes
+        )
+        made = Image.open(file)
+        assert size == made.size
+        return made, file.getvalue()
+
+    return make
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_a_picture_is_scaled_down(fit, mode):
+    """
+    By its longer side, of whatever mode, as the same kind of file, smoothly: between
+    black and white there is grey.
+    """
+    drawn = Image.new("L", (96, 64))
+    drawn.paste(255, (0, 0, 50, 64))
+    drawn = drawn.convert("I").convert(mode) if mode == "I;16" else drawn.convert(mode)
+
+    made, _ = fit(encoded("PNG", drawn), media.PNG)
+
+    assert ("PNG", (32, 21)) == (made.format, made.size)
+    assert 3 <= len(made.convert("L").getcolors())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "mode"),
+    [
+        ("JPEG", media.JPEG, "RGB"),
+        ("JPEG", media.JPEG, "CMYK"),
+        ("WEBP", media.WEBP, "RGB"),
+        ("PNG", media.PNG, "RGBA"),
+    ],
+)
+def test_a_scaled_picture_keeps_colours_and_orientation(fit, name, kind, mode):
+    """
+    Its profile, and which way up it is.
+    """
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    drawn = picture().convert(mode)
+
+    content = encoded(name, drawn, exif=exif, icc_profile=b"profile" * 20)
+    made, _ = fit(content, kind)
+
+    assert (name, mode, (32, 24)) == (made.format, made.mode, made.size)
+    assert b"profile" * 20 == made.info["icc_profile"]
+    assert 6 == made.getexif()[0x0112]
+
+
+def test_what_is_transparent_by_its_colour_stays_so(fit):
+    """
+    Also where colours are mixed.
+    """
+    drawn = Image.new("P", (64, 64), 0)
+
+    made, _ = fit(encoded("PNG", drawn, transparency=0), media.PNG)
+
+    assert 0 == made.getpixel((9, 9))[3]
+
+
+def test_a_file_is_scaled_down_until_it_is_small_enough(fit):
+    """
+    A picture of noise has as many bytes as pixels; only as few are given up as need be.
+    """
+    content = encoded("PNG", picture((200, 200)))
+
+    made, whole = fit(content, media.PNG, most_side=500, most_bytes=60_000)
+
+    assert len(content) > 100_000
+    assert 40_000 < len(whole) <= 60_000
+    assert 100 < made.width == made.height < 200
+
+
+def test_a_file_that_is_small_enough_when_written_anew_keeps_its_pixels(fit):
+    """
+    What was saved without compression needs no scaling.
+    """
+    content = encoded("PNG", Image.new("RGB", (99, 99)), compress_level=0)
+
+    made, whole = fit(content, media.PNG, most_side=99, most_bytes=20_000)
+
+    assert len(content) > 20_000 > len(whole)
+    assert (99, 99) == made.size
+
+
+def test_a_jpeg_with_another_behind_it_is_no_animation(fit):
+    """
+    As phones save them; the first one is the picture.
+    """
+    made, _ = fit(two_jpegs(), media.JPEG)
+
+    assert ("JPEG", (32, 24)) == (made.format, made.size)
+
+
+def test_what_cannot_be_scaled_is_told(fit):
+    """
+    Too many pixels for the memory (hazard F16), more than one picture, none at all.
+    """
+    frames = {"save_all": True, "append_images": [picture(seed=8)]}
+    for content, kind, said in [
+        (header(60_000, 1200), media.PNG, "60000 x 1200 pixels, which is too many"),
+        (header(50_000, 50_000), media.PNG, "cannot be decoded"),
+        (encoded("PNG", **frames), media.PNG, "an animation"),
+        (encoded("WEBP", **frames), media.WEBP, "an animation"),
+        (encoded("PNG")[:200], media.PNG, "cannot be decoded"),
+    ]:
+        with pytest.raises(DownloadError, match=said):
+            fit(content, kind)

@@ -1,0 +1,65 @@
+"""
+Whether a file can be sent at all, found out before anything is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from krea_cli.errors import InputError
+from krea_cli.jobs import limits
+from krea_cli.jobs.inputs import LocalImage
+from krea_cli.media import UPLOADED, Media, sniff
+
+
+def check_file(
+    path: Path, name: str | None = None, *, most: int = limits.MOST_BYTES
+) -> LocalImage:
+    """
+    The file as an image to send.
+
+    Raises:
+        InputError: it is missing, no regular file, unreadable, empty, longer than
+            *most* bytes, or no kind of file that the service takes (hazard N17).
+    """
+    name = name or str(path)
+    try:
+        # Opening a FIFO would wait for somebody to write to it.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise InputError(f"{name} is no regular file.")
+            media = _media(file.read(32), name)
+            if found.st_size > most:
+                raise limits.too_many_bytes(name, found.st_size, media)
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except IsADirectoryError:
+        raise InputError(f"{name} is a folder, not an image.") from None
+    except FileNotFoundError:
+        raise InputError(f"{name} does not exist.") from None
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise InputError(f"{name} cannot be read: {reason}.") from exc
+    return LocalImage(name, path, media, digest, found.st_size)
+
+
+def _media(head: bytes, name: str) -> Media:
+    if not head:
+        raise InputError(f"{name} is empty.")
+    media = sniff(head)
+    if media is None:
+        raise InputError(
+            f"{name} is no image that is known: its first bytes are of no known kind.",
+            hint="The service takes JPEG, PNG, WebP and HEIC.",
+        )
+    if media not in UPLOADED:
+        raise InputError(
+            f"{name} is {media.extension.upper()}, which the service does not take.",
+            hint="Convert it to PNG or JPEG first.",
+        )
+    return media

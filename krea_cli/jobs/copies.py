@@ -1,0 +1,102 @@
+"""
+Files of our own for images that are not sent as they lie on disk.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from krea_cli.errors import DownloadError, InputError, StorageError
+from krea_cli.jobs import limits
+from krea_cli.jobs.checking import check_file
+from krea_cli.jobs.inputs import LocalImage
+from krea_cli.jobs.metadata.pieces import DamagedError, copy
+from krea_cli.jobs.metadata.removal import without_metadata
+
+# Writes an image that is beyond the limits to a file, scaled down to be within.
+Fit = Callable[[LocalImage, IO[bytes]], None]
+
+
+class Copies:
+    """
+    Files in a temporary folder that is the user's alone, until `close`.
+    """
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+
+    def close(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> Path:
+        """
+        A new file in the temporary folder, with what *fill* writes.
+
+        Raises:
+            InputError: it cannot be written, or what is written cannot be read.
+        """
+        try:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="krea-"))
+            descriptor, path = tempfile.mkstemp(dir=self._folder)
+            with os.fdopen(descriptor, "wb") as file:
+                fill(file)
+        except OSError as exc:
+            reason = exc.strerror or exc
+            raise InputError(f"{name} cannot be read or kept: {reason}.") from exc
+        return Path(path)
+
+    def without_metadata(self, image: LocalImage) -> LocalImage:
+        """
+        The image itself when it has none, else a copy without.
+
+        Raises:
+            InputError: it cannot be told from the pixels.
+        """
+        with image.open() as file:
+            before = _state(file)
+            try:
+                pieces = without_metadata(file, image.media)
+                if pieces is None:
+                    return image
+                path = self.write(image.name, lambda target: copy(file, pieces, target))
+            except DamagedError as exc:
+                raise InputError(
+                    f"{image.name} is damaged, so that its metadata cannot be taken "
+                    f"out: {exc}.",
+                    hint="Save it anew, or send it as it is with --keep-metadata.",
+                ) from exc
+            if _state(file) != before:
+                raise InputError(
+                    f"{image.name} was changed while it was read.",
+                    hint="Run it again when nothing writes to it.",
+                )
+        return check_file(path, image.name, most=limits.MOST_SCALED)
+
+    def fitted(self, image: LocalImage, fit: Fit) -> LocalImage:
+        """
+        A copy that is scaled down to be within the limits.
+
+        Raises:
+            InputError: it cannot be scaled down.
+        """
+        try:
+            path = self.write(image.name, lambda target: fit(image, target))
+        except (DownloadError, StorageError) as exc:
+            raise InputError(
+                f"{image.name} cannot be scaled down: {exc.message}",
+                hint="Scale it down with another program.",
+            ) from exc
+        return check_file(path, image.name)
+
+
+def _state(file: IO[bytes]) -> tuple[int, int]:
+    found = os.fstat(file.fileno())
+    return found.st_size, found.st_mtime_ns

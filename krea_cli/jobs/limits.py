@@ -1,0 +1,71 @@
+"""
+What the service takes at most.
+"""
+
+from __future__ import annotations
+
+import os
+
+from krea_cli.errors import InputError
+from krea_cli.jobs.inputs import LocalImage
+from krea_cli.jobs.metadata import heic, jpeg, png
+from krea_cli.jobs.metadata.pieces import DamagedError
+from krea_cli.media import HEIC, JPEG, PNG, WEBP, Media
+
+MOST_BYTES = 75 * 10**6
+MOST_SIDE = 16_384
+# What is scaled down may be as large as the most pixels that are, uncompressed.
+MOST_SCALED = 2**29
+# What --fit can scale down.
+SCALED = frozenset({JPEG, PNG, WEBP})
+
+_TOO_LARGE_HERE = "Scale it down with another program."
+
+
+def check(image: LocalImage) -> None:
+    """
+    Raises:
+        InputError: the service would refuse it.
+    """
+    if image.size_bytes > MOST_BYTES:
+        raise too_many_bytes(image.name, image.size_bytes, image.media)
+    width, height = _sides(image) or (0, 0)
+    if max(width, height) > MOST_SIDE:
+        raise InputError(
+            f"{image.name} has {width} x {height} pixels; the service takes at most "
+            f"{MOST_SIDE:,} on a side.",
+            hint=_hint(image.media),
+        )
+
+
+def too_many_bytes(name: str, size: int, media: Media | None) -> InputError:
+    return InputError(
+        f"{name} has {size / 1e6:.1f} MB; the service takes at most 75 MB.",
+        hint=_hint(media) if size <= MOST_SCALED else _TOO_LARGE_HERE,
+    )
+
+
+def _hint(media: Media | None) -> str:
+    if media in SCALED:
+        return "Scale it down with --fit."
+    if media == HEIC:
+        return "Save it as JPEG or PNG first; --fit scales these down."
+    return "Shorten it, or save it with more compression."
+
+
+def _sides(image: LocalImage) -> tuple[int, int] | None:
+    """
+    Width and height in pixels where they can be too many: a side of a WebP has 14 bits.
+    """
+    try:
+        with image.open() as file:
+            if image.media == PNG:
+                return png.sides(file)
+            size = file.seek(0, os.SEEK_END)
+            if image.media == JPEG:
+                return jpeg.sides(file, size)
+            if image.media == HEIC:
+                return heic.sides(file, size)
+    except DamagedError:
+        pass
+    return None

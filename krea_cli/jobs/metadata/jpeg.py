@@ -1,0 +1,128 @@
+"""
+JPEG: only what decoders need to show the same pixels in the same colours.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import IO, NamedTuple
+
+from krea_cli.jobs.containers import scan_end
+from krea_cli.jobs.metadata.exif import turned
+from krea_cli.jobs.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
+
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+# These have no content: 01, restarts, start and end.
+_BARE = {0x01, *range(0xD0, _END + 1)}
+_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Segments of applications, and comments.
+_DESCRIBING = {*range(0xE0, 0xF0), 0xFE}
+# Of these some say what the colours mean.
+_COLOUR = {0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+_JFIF, _JFIF_BYTES = 0xE0, 14
+_EXIF = 0xE1
+
+
+class Segment(NamedTuple):
+    """
+    From its marker at *start*, with fill bytes before it, to *end*; *body* is where its
+    content begins.
+    """
+
+    marker: int
+    start: int
+    body: int
+    end: int
+
+
+def segments(file: IO[bytes], size: int) -> Iterator[Segment]:
+    """
+    The segments after the first marker, up to the end of the image; pixels belong to
+    the segment before them.  What comes after the end of the image is no part of it: a
+    preview, a film, another picture.
+
+    Raises:
+        DamagedError: there is something else between them.
+    """
+    start = at = 2
+    for _ in range(MOST_PARTS):
+        mark, marker = read(file, at, 2)
+        if mark != 0xFF or marker in (0x00, _START):
+            raise DamagedError(f"there is no marker at byte {at}")
+        if marker == 0xFF:
+            at += 1
+            continue
+        body = at = at + 2
+        if marker not in _BARE:
+            (length,) = struct.unpack(">H", read(file, body, 2))
+            body, at = body + 2, body + length
+            if not body <= at <= size:
+                raise DamagedError(f"a segment has {length} bytes")
+        if marker == _SCAN:
+            at = min(scan_end(file, at), size)
+        yield Segment(marker, start, body, at)
+        # A picture may break off in its pixels: what there is of it can be shown.
+        if marker == _END or (marker == _SCAN and at == size):
+            return
+        start = at
+    raise DamagedError("it has too many segments")
+
+
+def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
+    """
+    The pieces without what describes the picture.
+
+    Raises:
+        DamagedError: it is no JPEG that can be followed.
+    """
+    yield range(2)
+    for segment in segments(file, size):
+        if segment.marker == _EXIF:
+            yield _turned(_body(file, segment))
+        elif segment.marker == _JFIF:
+            yield from _jfif(file, segment)
+        elif segment.marker in _COLOUR:
+            name = _COLOUR[segment.marker]
+            if _body(file, segment).startswith(name):
+                yield range(segment.start, segment.end)
+        elif segment.marker not in _DESCRIBING:
+            yield range(segment.start, segment.end)
+
+
+def sides(file: IO[bytes], size: int) -> tuple[int, int] | None:
+    """
+    Width and height in pixels, as they lie in the file.
+
+    Raises:
+        DamagedError: it is no JPEG that can be followed so far.
+    """
+    for segment in segments(file, size):
+        if segment.marker in _FRAMES:
+            height, width = struct.unpack(">HH", read(file, segment.body + 1, 4))
+            return width, height
+    return None
+
+
+def _body(file: IO[bytes], segment: Segment) -> bytes:
+    return read(file, segment.body, segment.end - segment.body)
+
+
+def _turned(body: bytes) -> bytes:
+    exif = turned(body) if body.startswith(b"Exif\0\0") else b""
+    if not exif:
+        return b""
+    content = b"Exif\0\0" + exif
+    return struct.pack(">BBH", 0xFF, _EXIF, len(content) + 2) + content
+
+
+def _jfif(file: IO[bytes], segment: Segment) -> Iterator[Piece]:
+    """
+    The header without the small picture that it may hold.
+    """
+    body = _body(file, segment)
+    if body.startswith(b"JFIF\0") and len(body) == _JFIF_BYTES:
+        yield range(segment.start, segment.end)
+    elif body.startswith(b"JFIF\0") and len(body) > _JFIF_BYTES:
+        head = struct.pack(">BBH", 0xFF, _JFIF, _JFIF_BYTES + 2)
+        yield head + body[: _JFIF_BYTES - 2] + bytes(2)
