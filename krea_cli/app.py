@@ -26,6 +26,7 @@ COMMANDS = {
     "cancel": "Cancel jobs that have not ended; those are not billed.",
     "jobs": "Look at what was paid for, and settle what is in doubt.",
     "models": "Look at the models, and fetch the newest list.",
+    "show": "Show pictures in the terminal.",
     "upload": "Upload files and tell their URLs; it costs nothing.",
     "auth": "Log in to the Krea API, and out.",
     "config": "Look at the settings, and change them.",

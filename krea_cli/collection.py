@@ -162,10 +162,16 @@ class Collection:
             self._settled(saved)
             self._session.ended(saved)
 
-    def tell(self, result: Callable[[Job, str], Result], *, waits: bool = True) -> None:
+    def tell(
+        self,
+        result: Callable[[Job, str], Result],
+        *,
+        waits: bool = True,
+        preview: Callable[[Sequence[Job]], None] | None = None,
+    ) -> None:
         """
         Tell every job, as the *result* that it makes with the command that collects it,
-        and then what went wrong.
+        *preview* them, and then tell what went wrong.
 
         *waits* is false for jobs that nobody was to wait for: running is no failure.
 
@@ -185,6 +191,8 @@ class Collection:
                 self.errors.append(error)
         # All is said of these jobs, so nobody needs to be reminded of them.
         self._session.pending.clear()
+        if preview:
+            preview(self.jobs)
         failed = {error.job_id for error in self.errors}
         outcome.check(
             self.errors, succeeded=sum(job.job_id not in failed for job in self.jobs)

@@ -49,6 +49,14 @@ Output = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", "-f", help="Overwrite what has the name.")
 ]
+Preview = Annotated[
+    bool | None,
+    typer.Option(
+        "--preview/--no-preview",
+        help="Show pictures in the terminal, or do not; by default if it is able to.",
+        show_default=False,
+    ),
+]
 CancelOnInterrupt = Annotated[
     bool,
     typer.Option("--cancel-on-interrupt", help="Ctrl-C also cancels the jobs."),

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krea_cli.catalogue.model import Model
@@ -50,6 +51,14 @@ class Order:
         """
         images = self.request.images
         return images[0].name if images else ""
+
+    @property
+    def local_source(self) -> Path | None:
+        """
+        The first image, if it is a file on this machine.
+        """
+        first = next(iter(self.request.images), None)
+        return first.path if isinstance(first, LocalImage) else None
 
 
 def take(session: Session, words: Words) -> Order:

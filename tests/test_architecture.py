@@ -52,6 +52,7 @@ ALLOWED = {
         "output.results",
         "output.sandbox_results",
         "session",
+        "showing",
         "signals",
     },
     "dispatch": {"api.resources", "doubt", "errors", "session"},
@@ -84,6 +85,14 @@ ALLOWED = {
         "session",
     },
     "words": {"errors", "session"},
+    "showing": {
+        "api.resources",
+        "errors",
+        "jobs.pictures",
+        "output.preview",
+        "output.terminal",
+        "session",
+    },
     # The one place that reaches everything.
     "session": {"api", "catalogue", "config", "errors", "jobs", "watching"},
     "watching": {"bookkeeping", "clock", "errors", "jobs"},
@@ -125,14 +134,20 @@ HOMES = {
     "keyring": {"config.credentials"},
     "platformdirs": {"config.paths"},
     "rich": {
+        "output.preview",
         "output.screen",
         "output.views",
-        "output.views_jobs",
         "output.views_models",
+        "output.views_jobs",
         "output.views_sandbox",
     },
     "typer": {"app", "options", "commands"},
-    "PIL": {"jobs.pictures", "sandbox.renderer"},
+    "PIL": {
+        "jobs.pictures",
+        "output.graphics",
+        "output.preview",
+        "sandbox.renderer",
+    },
     # Of Python, and as slow.
     "sqlite3": {"jobs.database"},
     "asyncio": set(),
@@ -147,6 +162,7 @@ LATE = {
     "world": "as session",
     "entry": "a signal must find somebody before the program is loaded",
     "order": "`generate --help` needs no catalogue",
+    "showing": "Pillow is not needed where nothing is shown",
     "output.forms": "rich is not needed for a pipe",
     "sandbox.rendering": "Pillow is not needed before a picture is made",
 }
@@ -305,6 +321,7 @@ def test_nobody_prints_or_exits_but_who_should():
     }
 
     assert {
+        ("console.print", "output.preview"),
         ("self._console.print", "output.screen"),
         ("sys.exit", "main"),
     } == found

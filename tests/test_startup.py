@@ -38,6 +38,8 @@ USES = [
     ("--help", 0, set()),
     ("generate --help", 0, set()),
     ("auth status --help", 0, set()),
+    ("show --help", 0, set()),
+    ("show owl.png", 2, {"platformdirs"}),
     ("status --timeout 3", 2, {"platformdirs"}),
     ("config path", 0, {"platformdirs"}),
     ("config list --json", 0, {"platformdirs"}),

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from krea_cli import options
+from functools import partial
+
+from krea_cli import options, showing
 from krea_cli.collection import Collection
 from krea_cli.one_by_one import look
 from krea_cli.output.results import JobSaved
@@ -16,6 +18,7 @@ def download(
     jobs: options.Jobs = None,
     output: options.Output = None,
     force: options.Force = False,
+    preview: options.Preview = None,
 ) -> None:
     """
     Save the results of completed jobs.
@@ -31,4 +34,4 @@ def download(
     found.wait_for_results()
     found.save(target, lambda job: session.naming(job.model, job.seed), force=force)
 
-    found.tell(JobSaved)
+    found.tell(JobSaved, preview=partial(showing.preview, session, wanted=preview))

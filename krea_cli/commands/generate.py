@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from krea_cli import options, order
+from krea_cli import options, order, showing
 from krea_cli.collection import Collection
 from krea_cli.dispatch import dispatch
 from krea_cli.errors import UsageError
@@ -130,6 +131,7 @@ def generate(
         typer.Option("--webhook", metavar="URL", help="Told when a job is final."),
     ] = None,
     force: options.Force = False,
+    preview: options.Preview = None,
     cancel_on_interrupt: options.CancelOnInterrupt = False,
     no_journal: Annotated[
         bool,
@@ -191,4 +193,5 @@ def generate(
         made.save(target, lambda _: order.naming(session, taken), force=force)
 
     result = JobSaved if target else JobUrls if wait else JobAccepted
-    made.tell(result, waits=wait)
+    shown = partial(showing.preview, session, wanted=preview, before=taken.local_source)
+    made.tell(result, waits=wait, preview=shown if target else None)

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from krea_cli import options
+from krea_cli import options, showing
 from krea_cli.collection import Collection
 from krea_cli.one_by_one import look
 from krea_cli.output.results import JobSaved, JobStatus
@@ -24,6 +25,7 @@ def wait(
         bool, typer.Option("--any", help="Only until one is; tell and save that one.")
     ] = False,
     force: options.Force = False,
+    preview: options.Preview = None,
     cancel_on_interrupt: options.CancelOnInterrupt = False,
 ) -> None:
     """
@@ -45,4 +47,5 @@ def wait(
     if target:
         found.save(target, lambda job: session.naming(job.model, job.seed), force=force)
 
-    found.tell(JobSaved if target else JobStatus)
+    shown = partial(showing.preview, session, wanted=preview) if target else None
+    found.tell(JobSaved if target else JobStatus, preview=shown)

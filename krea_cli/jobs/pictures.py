@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from krea_cli.errors import DownloadError, StorageError
 from krea_cli.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media, sniff
@@ -64,6 +64,41 @@ def shown_size(path: Path) -> tuple[int, int] | None:
     except DownloadError:
         return None
     return (height, width) if is_turned else (width, height)
+
+
+def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
+    """
+    The picture as it is shown, in RGBA, made smaller if it does not fit into *box*
+    (width and height in pixels).
+
+    Raises:
+        DownloadError: it is no picture that is known here, or one of too many pixels.
+    """
+    try:
+        # Opening a FIFO would wait for somebody to write to it.
+        found = size(path) if path.is_file() else None
+    except OSError:
+        found = None
+    if found is None:
+        raise DownloadError("It is no picture that is known here.")
+    if found[0] * found[1] > MOST_PIXELS:
+        raise DownloadError(f"It has {found[0]} x {found[1]} pixels, too many.")
+    with _opened(path) as picture:
+        shown = _smooth(_eight_bits(picture))
+        # Made smaller before it is turned, as a large one is turned into a second one.
+        shown.thumbnail((max(box), max(box)), reducing_gap=2.0)
+        ImageOps.exif_transpose(shown, in_place=True)
+        shown.thumbnail(box)
+        return shown.convert("RGBA")
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """
+    Of the sixteen bits of a grey picture the upper eight.
+    """
+    if not picture.mode.startswith("I"):
+        return picture
+    return picture.point(lambda value: value / 256).convert("L")
 
 
 def can_write(media: Media) -> bool:

@@ -25,6 +25,8 @@ class Output(NamedTuple):
     talk: forms.Talk
     stdout: Stream
     stderr: Stream
+    # Whether pictures may be shown beside the results.
+    may_preview: bool
 
     def result(self, results: Sequence[Result]) -> None:
         """
@@ -89,13 +91,13 @@ def choose(
         colour = False
     is_plain = bool(env.get("CI")) or env.get("TERM") == "dumb"
     animates = stderr.is_terminal and not is_plain
+    shows = stdout.is_terminal and not quiet and not json
     results: forms.Results
     talk: forms.Talk
     if json:
         results = forms.JsonResults(stdout)
         talk = forms.JsonTalk(stderr, now)
     else:
-        shows = stdout.is_terminal and not quiet
         results = (
             forms.HumanResults(stdout, colour=colour)
             if shows
@@ -107,4 +109,5 @@ def choose(
             talk = forms.TerminalTalk(stderr, now, colour=colour, animates=animates)
         else:
             talk = forms.PlainTalk(stderr, now)
-    return Output(results, talk, stdout, stderr)
+    may_preview = shows and not is_plain and not env.get("NO_PREVIEW")
+    return Output(results, talk, stdout, stderr, may_preview)

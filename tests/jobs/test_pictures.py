@@ -187,6 +187,55 @@ def test_a_full_disk_is_not_the_picture(kept):
     assert "cannot be written as PNG: No space left" in caught.value.message
 
 
+@pytest.mark.parametrize("sample", PICTURES, ids=lambda sample: sample.name)
+def test_every_kind_of_picture_has_a_thumbnail(kept, sample):
+    """
+    As large as the box allows, never larger than the picture, always in RGBA.
+    """
+    path = kept(sample.content)
+
+    small = pictures.thumbnail(path, (32, 100))
+    whole = pictures.thumbnail(path, (1000, 1000))
+
+    assert ("RGBA", (32, 24)) == (small.mode, small.size)
+    assert (64, 48) == whole.size
+
+
+def test_a_thumbnail_is_upright(kept):
+    """
+    It fits the box as it is shown, not as it is stored.
+    """
+    exif = Image.Exif()
+    exif[0x0112] = 6
+
+    turned = pictures.thumbnail(kept(encoded("JPEG", exif=exif)), (24, 100))
+
+    assert (24, 32) == turned.size
+
+
+@pytest.mark.parametrize(
+    ("drawn", "options", "colour"),
+    [
+        (Image.new("L", (8, 8), 100), {}, (100, 100, 100, 255)),
+        (Image.new("I;16", (8, 8), 100 * 256), {}, (100, 100, 100, 255)),
+        (Image.new("1", (8, 8), 1), {}, (255, 255, 255, 255)),
+        (Image.new("P", (8, 8), 3), {"transparency": 3}, (0, 0, 0, 0)),
+        (Image.new("LA", (8, 8), (255, 50)), {}, (255, 255, 255, 50)),
+    ],
+    ids=["L", "I;16", "1", "P", "LA"],
+)
+def test_a_thumbnail_has_the_colours_of_the_picture(kept, drawn, options, colour):
+    """
+    Of all modes, with what is transparent.
+    """
+    if drawn.mode == "P":
+        drawn.putpalette(range(192))
+
+    small = pictures.thumbnail(kept(encoded("PNG", drawn, **options)), (4, 4))
+
+    assert colour == small.getpixel((2, 2))
+
+
 @pytest.fixture
 def fit(kept):
     """

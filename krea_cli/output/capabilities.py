@@ -1,0 +1,190 @@
+"""
+What a terminal can show: its size, and the graphics protocol that it speaks.
+
+Some terminals say in the environment what they are, and that is enough.  Others are
+asked, as all of them answer what they are (primary device attributes), and Sixel is
+part of the answer.  What was typed ahead stays for whoever reads next.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import struct
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum, auto
+from select import select
+from typing import TYPE_CHECKING
+
+if sys.platform != "win32":
+    import fcntl
+    import termios
+
+if TYPE_CHECKING:
+    from krea_cli.output.streams import Stream
+
+# The size of a cell in pixels, and what a terminal is.
+_QUESTION = b"\x1b[16t\x1b[c"
+_CELL, _ATTRIBUTES = rb"\x1b\[6;(\d+);(\d+)t", rb"\x1b\[\?([\d;]*)c"
+_SIXEL = b"4"
+PATIENCE_SECONDS = 1.0
+# That of the terminals Sixel was made for, and of those that imitate it exactly.
+_USUAL_CELL = (10, 20)
+_MOST_CELL = 200
+_USUAL_WINDOW = (80, 24)
+
+
+class Protocol(Enum):
+    KITTY = auto()
+    ITERM2 = auto()
+    SIXEL = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """
+    A terminal of *columns* x *rows* cells, each of *cell* pixels (width, height).
+    *protocol* is None where there is none, or none is known.
+    """
+
+    columns: int
+    rows: int
+    cell: tuple[int, int]
+    protocol: Protocol | None
+
+
+def look(stream: Stream, env: Mapping[str, str]) -> Window:
+    """
+    The terminal behind *stream*, after at most a second.
+    """
+    descriptor = _descriptor(stream)
+    columns, rows = _window(descriptor)
+    cell, protocol = _cell(descriptor), _named(env)
+    if protocol is None and not _is_inside_another(env) and descriptor is not None:
+        answer = _answer(descriptor)
+        if attributes := re.search(_ATTRIBUTES, answer):
+            is_sixel = _SIXEL in attributes[1].split(b";")
+            protocol = Protocol.SIXEL if is_sixel else None
+        if found := re.search(_CELL, answer):
+            cell = cell or (int(found[2]), int(found[1]))
+    if cell is None or min(cell) < 1 or max(cell) > _MOST_CELL:
+        cell = _USUAL_CELL
+    return Window(columns=columns, rows=rows, cell=cell, protocol=protocol)
+
+
+def _named(env: Mapping[str, str]) -> Protocol | None:
+    """
+    What the environment says.  TERM and LC_TERMINAL come along over SSH, TERM_PROGRAM
+    does not; on Windows no protocol passes through the console reliably.
+    """
+    if _is_inside_another(env) or sys.platform == "win32":
+        return None
+    if env.get("TERM") in ("xterm-kitty", "xterm-ghostty"):
+        return Protocol.KITTY
+    program = env.get("TERM_PROGRAM") or env.get("LC_TERMINAL")
+    if program in ("iTerm.app", "iTerm2", "WezTerm"):
+        return Protocol.ITERM2
+    return Protocol.KITTY if program == "ghostty" else None
+
+
+def _is_inside_another(env: Mapping[str, str]) -> bool:
+    """
+    In tmux and the like: what they say of themselves is not what the terminal around
+    them can show, and the environment may be that of another one by now.
+    """
+    term = env.get("TERM", "")
+    inside = any(env.get(name) for name in ("TMUX", "STY", "ZELLIJ"))
+    return inside or term.startswith(("screen", "tmux"))
+
+
+def _descriptor(stream: Stream) -> int | None:
+    if not stream.is_terminal or stream.file is None:
+        return None
+    try:
+        return stream.file.fileno()
+    except (OSError, ValueError):
+        return None
+
+
+def _window(descriptor: int | None) -> tuple[int, int]:
+    """
+    Columns and rows; a terminal may say that it has none.
+    """
+    size = shutil.get_terminal_size(_USUAL_WINDOW)
+    if descriptor is not None:
+        with suppress(OSError):
+            size = os.get_terminal_size(descriptor)
+    return size.columns or _USUAL_WINDOW[0], size.lines or _USUAL_WINDOW[1]
+
+
+def _cell(descriptor: int | None) -> tuple[int, int] | None:
+    """
+    Width and height of a cell in pixels, if the system knows the size of the window.
+    """
+    if descriptor is None or sys.platform == "win32":
+        return None
+    try:
+        raw = fcntl.ioctl(descriptor, termios.TIOCGWINSZ, bytes(8))
+    except OSError:
+        return None
+    rows, columns, width, height = struct.unpack("4H", raw)
+    return (width // columns, height // rows) if width and columns and rows else None
+
+
+def _answer(descriptor: int) -> bytes:
+    """
+    What the terminal answers; empty when it cannot be asked.
+    """
+    if sys.platform == "win32":
+        return b""
+    try:
+        # Standard output may be open for writing alone.
+        terminal = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        return b""
+    try:
+        # Who is in the background may not touch it.
+        in_front = os.tcgetpgrp(terminal) == os.getpgrp()
+        return _ask(terminal) if in_front else b""
+    except (OSError, termios.error):
+        return b""
+    finally:
+        os.close(terminal)
+
+
+def _ask(terminal: int) -> bytes:
+    """
+    Ask without an echo and without waiting for the end of a line.  When something was
+    typed ahead, nothing is asked: it belongs to whoever reads next, and the answer
+    would stand behind it.
+    """
+    before, silent = termios.tcgetattr(terminal), termios.tcgetattr(terminal)
+    if not before[3] & termios.ICANON:
+        # Somebody else is reading key by key.
+        return b""
+    silent[3] &= ~(termios.ICANON | termios.ECHO)
+    silent[6][termios.VMIN], silent[6][termios.VTIME] = 1, 0
+    try:
+        # Unlike the default of `tty`, this leaves alone what was typed.
+        termios.tcsetattr(terminal, termios.TCSANOW, silent)
+        if select([terminal], [], [], 0)[0]:
+            return b""
+        os.write(terminal, _QUESTION)
+        return _read(terminal)
+    finally:
+        termios.tcsetattr(terminal, termios.TCSANOW, before)
+
+
+def _read(terminal: int) -> bytes:
+    answer, end = b"", time.monotonic() + PATIENCE_SECONDS
+    while not re.search(_ATTRIBUTES, answer):
+        left = end - time.monotonic()
+        if left <= 0 or not select([terminal], [], [], left)[0]:
+            break
+        answer += os.read(terminal, 1)
+    return answer

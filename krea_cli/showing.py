@@ -1,0 +1,111 @@
+"""
+Pictures in the terminal: after they were saved, and by `krea show`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from krea_cli.api.resources import Job
+from krea_cli.errors import DownloadError, InputError, UsageError
+from krea_cli.output.terminal import unbroken
+from krea_cli.session import Session
+
+if TYPE_CHECKING:
+    from krea_cli.output.preview import Preview
+
+
+def preview(
+    session: Session,
+    jobs: Sequence[Job],
+    *,
+    wanted: bool | None = None,
+    before: Path | None = None,
+) -> None:
+    """
+    Show the pictures among the files of *jobs*, each after the one *before* where both
+    have room: by a graphics protocol, or when *wanted* by half blocks, too.
+
+    What is saved is saved: nothing that goes wrong here is an error.
+    """
+    files = [
+        file.path
+        for job in jobs
+        for file in job.files
+        if file.media_type.startswith("image/") and file.path != "-"
+    ]
+    if not files or wanted is False or not session.out.may_preview:
+        return
+    try:
+        from krea_cli.output.preview import Preview
+
+        screen = Preview(session.out.stdout, session.env, blocks=bool(wanted))
+        for file in files if screen.is_possible else ():
+            with suppress(DownloadError):
+                _draw(screen, file, before=before, is_named=len(files) > 1)
+    except Exception as exc:  # noqa: BLE001  # whatever a picture or a terminal does
+        session.log(f"no preview: {exc}")
+
+
+def show(session: Session, files: Sequence[str]) -> list[InputError]:
+    """
+    Show each file, with its name if there are several: why one of them cannot be
+    shown; the others are, all the same.
+
+    Raises:
+        UsageError: standard output cannot show pictures.
+    """
+    _check(session)
+    from krea_cli.output.preview import Preview
+
+    screen = Preview(session.out.stdout, session.env, blocks=True)
+    if not screen.is_possible:
+        raise UsageError("Standard output cannot show pictures: it is not UTF-8.")
+    errors = []
+    for file in files:
+        try:
+            _draw(screen, file, is_named=len(files) > 1)
+        except DownloadError as exc:
+            errors.append(_cannot_be_shown(file, exc.message))
+    return errors
+
+
+def _cannot_be_shown(file: str, reason: str) -> InputError:
+    try:
+        Path(file).stat()
+    except (OSError, ValueError) as exc:
+        why = getattr(exc, "strerror", None) or exc
+        return InputError(f"{file} cannot be read: {why}.")
+    return InputError(f"{file} cannot be shown. {reason}")
+
+
+def _check(session: Session) -> None:
+    if session.flags.json:
+        raise UsageError("A picture cannot be shown as JSON.", hint="Leave out --json.")
+    if not session.out.stdout.is_terminal:
+        raise UsageError(
+            "Standard output is no terminal, so a picture cannot be shown there.",
+            hint="Run krea show in a terminal, without a pipe or a redirection.",
+        )
+    if session.env.get("TERM") == "dumb":
+        raise UsageError("This terminal cannot show pictures (TERM is dumb).")
+
+
+def _draw(
+    screen: Preview, file: str, *, before: Path | None = None, is_named: bool
+) -> None:
+    """
+    Raises:
+        DownloadError: *file* is no picture that can be shown.
+    """
+    from krea_cli.jobs.pictures import thumbnail
+
+    pictures = []
+    if before is not None and screen.fits_pair:
+        with suppress(DownloadError):
+            pictures = [thumbnail(path, screen.box(2)) for path in (before, Path(file))]
+    pictures = pictures or [thumbnail(Path(file), screen.box(1))]
+    screen.draw(pictures, name=unbroken(file) if is_named else None)

@@ -1,0 +1,157 @@
+"""
+Terminals that tests look at: what they would show of what was written, and real ones of
+the system (pty) that answer as a test wants.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import io
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from dataclasses import dataclass
+
+from PIL import Image
+
+PATIENCE_SECONDS = 15
+QUESTION = b"\x1b[16t\x1b[c"
+WITH_SIXEL, WITHOUT = b"\x1b[?62;4;22c", b"\x1b[?62;22c"
+# Makes the terminal that of the process, as a login does.
+CONTROLLED = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@dataclass
+class Shown:
+    code: int
+    output: bytes
+    seconds: float
+    settings: list
+
+
+def run(argv, *, env, size=(80, 30), cell=(0, 0), answer=WITHOUT, typed=b""):
+    """
+    Run a command on a terminal of *size* cells, of *cell* pixels each, that has *typed*
+    waiting and answers the question with *answer*.
+    """
+    ours, theirs = pty.openpty()
+    (columns, rows), (width, height) = size, cell
+    window = struct.pack("4H", rows, columns, columns * width, rows * height)
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, window)
+    os.write(ours, typed)
+    began = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-SEc", CONTROLLED, *map(str, argv)],
+        env=env,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as process:
+        output = _talk(ours, process, answer)
+    settings = termios.tcgetattr(theirs)
+    os.close(ours)
+    os.close(theirs)
+    return Shown(process.returncode, output, time.monotonic() - began, settings)
+
+
+def _talk(ours, process, answer):
+    output, asked, end = b"", False, time.monotonic() + PATIENCE_SECONDS
+    while process.poll() is None or select.select([ours], [], [], 0)[0]:
+        if select.select([ours], [], [], 0.02)[0]:
+            output += os.read(ours, 1 << 16)
+        if time.monotonic() > end:
+            process.kill()
+        if QUESTION in output and not asked:
+            asked = True
+            os.write(ours, answer)
+    return output
+
+
+def kitty(text):
+    """
+    The keys and the picture of the only kitty sequence.
+    """
+    chunks = re.findall(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\", text)
+    keys = [dict(key.split("=") for key in head.split(",")) for head, _ in chunks]
+    assert all(len(data) <= 4096 for _, data in chunks)
+    assert [*["1"] * (len(chunks) - 1), "0"] == [key["m"] for key in keys]
+    data = base64.b64decode("".join(data for _, data in chunks), validate=True)
+    return keys[0], Image.open(io.BytesIO(data))
+
+
+def iterm2(text):
+    """
+    The keys and the picture of the only iTerm2 sequence.
+    """
+    [(head, encoded)] = re.findall(r"\x1b\]1337;File=([^:]*):([^\x07]*)\x07", text)
+    keys = dict(key.split("=") for key in head.split(";"))
+    data = base64.b64decode(encoded, validate=True)
+    assert len(data) == int(keys["size"])
+    return keys, Image.open(io.BytesIO(data))
+
+
+def sixel(text):
+    """
+    The picture of the only Sixel sequence; what it does not draw is transparent.
+    """
+    [(width, height, data)] = re.findall(
+        r'\x1bP0;1q"1;1;(\d+);(\d+)([^\x1b]*)\x1b\\', text
+    )
+    shown = Image.new("RGBA", (int(width), int(height) + 5))
+    colours, colour, x, y = {}, None, 0, 0
+    for name, *levels, turn, count, bits in re.findall(
+        r"#(\d+)(?:;2;(\d+);(\d+);(\d+))?|([$-])|(?:!(\d+))?([?-~])", data
+    ):
+        if name and levels[0]:
+            colours[name] = (*(round(int(part) * 2.55) for part in levels), 255)
+        elif name:
+            colour = colours[name]
+        elif turn:
+            x, y = 0, y + 6 * (turn == "-")
+        for _ in range(int(count or 1) if bits else 0):
+            for row in range(6):
+                if (ord(bits) - 63) >> row & 1:
+                    shown.putpixel((x, y + row), colour)
+            x += 1
+    return shown.crop((0, 0, int(width), int(height)))
+
+
+def blocks(text):
+    """
+    The picture of the half blocks in true colours; elsewhere it is transparent.
+    """
+    rows = []
+    for line in text.splitlines():
+        if "▀" in line or "▄" in line:
+            rows += _half_blocks(line)
+    shown = Image.new("RGBA", (max(map(len, rows)), len(rows)))
+    for y, row in enumerate(rows):
+        for x, colour in enumerate(row):
+            shown.putpixel((x, y), colour)
+    return shown
+
+
+def _half_blocks(line):
+    clear = (0, 0, 0, 0)
+    upper, lower = [], []
+    for codes, block in re.findall(r"((?:\x1b\[[\d;]*m)*)([▀▄ ])", line):
+        # Each cell stands for itself: what the last one set was reset.
+        front = re.search(r"38;2;(\d+);(\d+);(\d+)", codes)
+        back = re.search(r"48;2;(\d+);(\d+);(\d+)", codes)
+        front = (*map(int, front.groups()), 255) if front else clear
+        back = (*map(int, back.groups()), 255) if back else clear
+        upper.append(front if block == "▀" else back)
+        lower.append(front if block == "▄" else back)
+    return upper, lower
