@@ -79,6 +79,7 @@ def test_standard_input_to_standard_output(shell, live):
     assert out.endswith(b"IEND\xaeB`\x82")
 
 
+@pytest.mark.long
 def test_json_of_a_process_is_one_object(shell, live):
     """
     Standard output is the job, standard error is empty.

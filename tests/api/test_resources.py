@@ -184,7 +184,7 @@ def test_ids_as_the_service_makes_them():
     assert is_job_id("job_1")
 
 
-@settings(max_examples=250)
+@settings(max_examples=80)
 @given(st.dictionaries(FIELDS, VALUES), VALUES)
 def test_any_body_is_a_job_or_one_error(changed, urls):
     """

@@ -56,6 +56,7 @@ def test_date_is_read_without_the_models():
     assert "2026-10-09" == CATALOGUE.date == bundled_date()
 
 
+@pytest.mark.long
 def test_every_schema_is_closed_and_valid():
     """
     Each body is a closed object by a valid draft 2020-12 schema, and what it requires

@@ -106,6 +106,7 @@ def test_bad_file_can_be_mended(session):
     assert 5.0 == run.settings.timeout
 
 
+@pytest.mark.long
 def test_bad_file_is_mended_as_its_error_says(tmp_path):
     """
     The hint of the error is a command that works.

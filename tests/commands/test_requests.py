@@ -337,6 +337,7 @@ def inputs(photo):
     Path("clip.mp4").write_bytes(movie.mp4([frame], (96, 64), per_second=1))
 
 
+@pytest.mark.long
 def test_the_example_of_every_model_is_accepted(logged_in, service, inputs):
     """
     What `models show` prints passes krea's own check and that of the service.

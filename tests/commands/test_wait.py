@@ -462,6 +462,7 @@ def test_a_target_that_exists_is_exit_7_before_anything_is_asked(
 
 
 @pytest.mark.long
+@pytest.mark.long
 def test_a_silent_service_does_not_hold_it_up(logged_in):
     """
     The time limit holds for the first look, too, within three seconds (P5).

@@ -42,6 +42,7 @@ def service(tmp_path_factory):
     sandbox.stop()
 
 
+@pytest.mark.long
 def test_keyring_that_hangs_is_given_up_after_three_seconds(krea):
     """
     Every command that needs the keyring ends with exit 4 (hazard C1), within a second
@@ -188,6 +189,7 @@ def test_empty_variable_and_no_keyring_are_told_together(krea):
     assert "KREA_API_KEY is set but empty" in ran.stderr
 
 
+@pytest.mark.long
 def test_one_token_from_login_to_logout(krea, items, service):
     """
     Stored once, read at most once by each command, gone in the end (hazard C8).

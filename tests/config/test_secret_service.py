@@ -19,9 +19,12 @@ from krea_cli.sandbox.server import Sandbox
 JOB = "11111111-2222-4333-8444-555555555555"
 PROGRAMS = ("dbus-run-session", "dbus-send", "gnome-keyring-daemon")
 MISSING = [program for program in PROGRAMS if shutil.which(program) is None]
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason=f"not installed here: {', '.join(MISSING)}"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        bool(MISSING), reason=f"not installed here: {', '.join(MISSING)}"
+    ),
+]
 
 # The daemon leaves the foreground before it is on the bus, which knows its process.
 SCRIPT = """

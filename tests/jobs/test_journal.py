@@ -144,6 +144,7 @@ def test_finished_records_go_after_ninety_days(journal, folder, time):
     ] == rows(folder, query)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("age", [DAY, 100 * DAY])
 def test_many_records_slow_nothing_down(open_database, age):
     """

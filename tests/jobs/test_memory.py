@@ -12,15 +12,19 @@ from jobs.metadata.marked import exif
 from jobs.samples import encoded
 from service import TOKEN, answer, file, job
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="the peak is told by /proc alone"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        not Path("/proc/self/status").exists(), reason="/proc alone tells the peak"
+    ),
+]
 MIB = 2**20
 # The first run loads all that is ever loaded; what the second needs beside is told.
 MEASURE = """
 import sys
 from pathlib import Path
 from krea_cli.main import main
+
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
@@ -79,7 +83,6 @@ def with_long_scan(size):
             encoded("JPEG", exif=exif()),
             with_long_scan,
             id="without metadata",
-            marks=pytest.mark.long,
         ),
     ],
 )

@@ -235,7 +235,7 @@ def test_a_jpeg_that_breaks_off_in_its_pixels_is_sent():
     assert content[-490:] == after[-490:]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.sampled_from(MARKED),
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=8),
