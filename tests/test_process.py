@@ -47,6 +47,7 @@ def test_three_steps_in_three_processes(shell):
     assert (shell.cwd / f"{job_id}.png").is_file()
 
 
+@pytest.mark.long
 def test_with_a_token_the_service_is_asked(shell, live):
     """
     The token of the variable goes to the service of the API URL; the token is nowhere

@@ -14,6 +14,8 @@ from jsonschema import Draft202012Validator
 from krea_cli.catalogue.lookup import Catalogue
 from krea_cli.catalogue.validation import faults
 
+pytestmark = pytest.mark.long
+
 MODELS = Catalogue.bundled().models
 
 NUMBERS = st.integers(-3, 12) | st.sampled_from([0.5, 2.0, -2.5, 1e300, 5000, 2**40])

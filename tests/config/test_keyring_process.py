@@ -14,6 +14,8 @@ from config.processes import CANARY, Krea, tells_canary
 
 from krea_cli.sandbox.server import Sandbox
 
+pytestmark = pytest.mark.long
+
 JOB = "11111111-2222-4333-8444-555555555555"
 
 
@@ -42,7 +44,6 @@ def service(tmp_path_factory):
     sandbox.stop()
 
 
-@pytest.mark.long
 def test_keyring_that_hangs_is_given_up_after_three_seconds(krea):
     """
     Every command that needs the keyring ends with exit 4 (hazard C1), within a second
@@ -189,7 +190,6 @@ def test_empty_variable_and_no_keyring_are_told_together(krea):
     assert "KREA_API_KEY is set but empty" in ran.stderr
 
 
-@pytest.mark.long
 def test_one_token_from_login_to_logout(krea, items, service):
     """
     Stored once, read at most once by each command, gone in the end (hazard C8).
