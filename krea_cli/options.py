@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from krea_cli.config.duration import parse_duration
+from krea_cli.config.size import parse_size
 from krea_cli.session import Session
 from krea_cli.world import Flags
 
@@ -24,6 +25,19 @@ def duration(text: str) -> float:
     """
     try:
         return parse_duration(text)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc)) from exc
+
+
+def size(text: str) -> int:
+    """
+    Bytes, as `parse_size`.
+
+    Raises:
+        typer.BadParameter: it is no size.
+    """
+    try:
+        return parse_size(text)
     except ValueError as exc:
         raise typer.BadParameter(str(exc)) from exc
 
@@ -56,6 +70,16 @@ Timeout = Annotated[
         metavar="TIME",
         parser=duration,
         help="Wait at most so long: 90, 90s, 10m, 1h.",
+        show_default=False,
+    ),
+]
+MaxSize = Annotated[
+    int | None,
+    typer.Option(
+        "--max-size",
+        metavar="SIZE",
+        parser=size,
+        help="Save no result that is larger: 500MB, 2GiB (the default).",
         show_default=False,
     ),
 ]

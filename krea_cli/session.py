@@ -161,9 +161,11 @@ class Session(Connection):
             fresh_url_of=None if inline else self.uploads.fresh_url_of,
         )
 
-    def results(self, target: Target, *, force: bool) -> Results:
+    def results(
+        self, target: Target, *, force: bool, max_bytes: int | None = None
+    ) -> Results:
         """
-        The way of results to *target*.
+        The way of results to *target*, each of *max_bytes* at most.
         """
         from krea_cli.jobs.results import Results
 
@@ -171,8 +173,10 @@ class Session(Connection):
             self.fetcher,
             self.clock,
             target,
-            force=force,
+            look=self.look,
             send=self.out.stdout.send,
+            force=force,
+            max_bytes=max_bytes,
         )
 
     def select(self, arguments: Sequence[str] | None) -> list[str]:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from krea_cli.api.receiving import receiving
 from krea_cli.api.wire import Answer, Stream
 from krea_cli.clock import within
 from krea_cli.errors import (
@@ -121,14 +122,10 @@ class Transport:
                     ANSWER_SECONDS, lambda: client.send(request, stream=True)
                 )
                 log.append(str(response.status_code))
-            try:
-                # As they arrive: collected to a size, slow ones would not be seen.
-                chunks = response.iter_raw()
+            with receiving(response, silence=SILENCE_SECONDS) as chunks:
                 yield Stream(
                     response.status_code, response.headers, chunks, _peer(response)
                 )
-            finally:
-                response.close()
 
     def close(self) -> None:
         """

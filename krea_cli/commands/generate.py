@@ -127,6 +127,7 @@ def generate(
         typer.Option("--webhook", metavar="URL", help="Told when a job is final."),
     ] = None,
     force: options.Force = False,
+    max_size: options.MaxSize = None,
 ) -> None:
     """
     Generate or edit, wait, and save the result.
@@ -179,7 +180,12 @@ def generate(
     if wait:
         made.wait(deadline=deadline, pauses_first=True)
     if target:
-        made.save(target, lambda _: order.naming(session, taken), force=force)
+        made.save(
+            target,
+            lambda _: order.naming(session, taken),
+            force=force,
+            max_bytes=max_size,
+        )
 
     result = JobSaved if target else JobUrls if wait else JobAccepted
     made.tell(result, waits=wait)

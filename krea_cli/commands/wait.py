@@ -16,6 +16,7 @@ def wait(
     output: options.Output = None,
     timeout: options.Timeout = None,
     force: options.Force = False,
+    max_size: options.MaxSize = None,
 ) -> None:
     """
     Wait until jobs are final; with -o, save their results.
@@ -31,6 +32,11 @@ def wait(
     found = Collection(session, seen, errors, output=output)
     found.wait(deadline=session.deadline(timeout, kinds=session.kinds(seen)))
     if target:
-        found.save(target, lambda job: session.naming(job.model, job.seed), force=force)
+        found.save(
+            target,
+            lambda job: session.naming(job.model, job.seed),
+            force=force,
+            max_bytes=max_size,
+        )
 
     found.tell(JobSaved if target else JobStatus)

@@ -73,8 +73,8 @@ def moved(target, status=302):
 
 def fetch(transport, time, url, *, allows_loopback=False):
     fetcher = Fetcher(transport, time.clock, allows_loopback=allows_loopback)
-    with fetcher.open(url) as (chunks, length):
-        return b"".join(chunks), length
+    with fetcher.open(url) as body:
+        return b"".join(body.chunks), body.length
 
 
 def test_a_public_url_is_fetched(time):
