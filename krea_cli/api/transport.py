@@ -277,6 +277,13 @@ def _reason(exc: Exception) -> str:
 
 
 def _peer(response: httpx.Response) -> str:
+    """
+    Raises:
+        httpx.ReadError: the connection is broken already.
+    """
     stream = response.extensions.get("network_stream")
-    address = stream.get_extra_info("server_addr") if stream else None
+    try:
+        address = stream.get_extra_info("server_addr") if stream else None
+    except OSError as exc:
+        raise httpx.ReadError(str(exc)) from exc
     return str(address[0]) if address else ""
