@@ -17,7 +17,7 @@ _VERSIONS = {
     0: (_LOW_BITRATES, (11025, 12000, 8000), 72),
 }
 _LAYER_3, _MONO = 1, 3
-_TAG_BYTES = 10
+_TAG_BYTES, _HEAD_BYTES = 10, 4
 
 
 class _Frame(NamedTuple):
@@ -39,12 +39,13 @@ def is_whole(file: IO[bytes], size: int) -> bool:
     """
     start = at = _tag_end(file)
     frames = declared = 0
-    while frame := _frame(_read(file, at, 4)):
+    while frame := _frame(head := _read(file, at, _HEAD_BYTES)):
         if at == start:
             declared = _declared(_read(file, at + frame.count_at, 12))
         frames += 1
         at += frame.length
-    return start < size and at <= size and frames >= declared
+    is_cut = at > size or (head[:1] == b"\xff" and len(head) < _HEAD_BYTES)
+    return start < size and not is_cut and frames >= declared
 
 
 def _tag_end(file: IO[bytes]) -> int:
@@ -52,12 +53,12 @@ def _tag_end(file: IO[bytes]) -> int:
     Where the ID3 tag ends that the file may begin with; seven bits of each byte count.
     """
     head = _read(file, 0, _TAG_BYTES)
-    if head[:3] != b"ID3" or len(head) < _TAG_BYTES:
+    if head[:3] != b"ID3":
         return 0
     length = 0
     for byte in head[6:]:
         length = length << 7 | byte & 0x7F
-    has_footer = bool(head[5] & 0x10)
+    has_footer = bool(head[5:6] and head[5] & 0x10)
     return _TAG_BYTES * (1 + has_footer) + length
 
 
@@ -65,7 +66,7 @@ def _frame(head: bytes) -> _Frame | None:
     """
     The frame of layer 3 that begins so; None for another one, and for a free bit rate.
     """
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+    if len(head) < _HEAD_BYTES or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
     bitrate, rate, padding = head[2] >> 4, head[2] >> 2 & 3, head[2] >> 1 & 1
