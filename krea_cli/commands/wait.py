@@ -25,10 +25,16 @@ def wait(
     """
     job_ids = session.select(jobs)
     saves = output is not None
-    target = session.target(output, count=len(job_ids), force=force) if saves else None
+    target = session.target(output, count=len(job_ids), force=True) if saves else None
     session.pending[:], session.output = job_ids, output
 
     seen, errors = look(session, job_ids, deadline=session.deadline(timeout))
+    if target and not any(job.status == "completed" for job in seen):
+        # A name that is taken now is not taken by what they will give, and no hint is
+        # to name it again.
+        session.output = None
+        target.check(count=len(job_ids), force=force)
+        session.output = output
     found = Collection(session, seen, errors, output=output)
     found.wait(deadline=session.deadline(timeout, kinds=session.kinds(seen)))
     if target:
