@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import FakeTime
-from jobs.samples import SAMPLES, encoded, picture
+from jobs.samples import SAMPLES, encoded, mp3, picture
 from PIL import Image
 
 from krea_cli.api.fetch import UrlGoneError
@@ -423,6 +423,20 @@ def test_a_declared_length_above_the_limit_is_refused_at_once(save, monkeypatch)
         save("out.png", a=[[AssertionError("read")]])
 
     assert 1 == len(save.fetcher.asked)
+
+
+@pytest.mark.parametrize("wrong", [-1, 1, 417])
+def test_as_many_bytes_come_as_were_declared(save, folder, monkeypatch, wrong):
+    """
+    A container alone does not always tell: an MP3 may end behind any of its frames.
+    """
+    content = mp3()
+    monkeypatch.setattr(Fetcher, "length", len(content) + wrong)
+
+    with pytest.raises(DownloadError, match="ended too early"):
+        save(a=[content])
+
+    assert ([], 4) == (left(folder), len(save.fetcher.asked))
 
 
 def test_what_is_no_result_is_not_read_to_its_end(save):
