@@ -113,6 +113,16 @@ def test_a_body_that_is_not_whole_is_a_lost_answer(wire, connect, script):
         read(connect(server.url()), server.url())
 
 
+def test_a_length_beside_chunks_does_not_count(wire, connect):
+    """
+    The chunks say where the body ends.
+    """
+    both = HEAD + b"Content-Length: 2999999\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server = wire(both + chunks(CONTENT, 50_000))
+
+    assert CONTENT == read(connect(server.url()), server.url())
+
+
 def test_equal_lengths_are_one(wire, connect):
     """
     Some servers say it twice.

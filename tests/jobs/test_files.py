@@ -406,10 +406,10 @@ def test_what_a_file_holds_is_told_by_its_bytes(tmp_path):
     A link, a folder, and what is not there hold nothing.
     """
     sha256 = hashlib.sha256(b"content").hexdigest()
-    file, other, link = (tmp_path / name for name in ("file", "other", "link"))
+    file, other, link = (tmp_path / name for name in ("regular", "other", "link"))
     file.write_bytes(b"content")
     other.write_bytes(b"changed")
-    link.symlink_to(file)
+    link.symlink_to("regular")  # a text of seven bytes, as the content is
 
     assert holds(file, size=7, sha256=sha256)
     for path in (other, link, tmp_path, tmp_path / "none", tmp_path / ("x" * 300)):
