@@ -201,6 +201,7 @@ def test_a_wrong_length_makes_no_wrong_file(save, monkeypatch, wrong):
     assert 4 == len(server.asked)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("declares", [True, False], ids=["declared", "undeclared"])
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_a_cut_body_is_never_accepted(fetcher, tmp_path, sample, declares):
