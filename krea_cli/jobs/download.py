@@ -32,8 +32,8 @@ class Received:
 
 class Download:
     """
-    The way into *new*, in as many attempts as it takes; *max_bytes* is what
-    a result may have.
+    The way into *new*, in as many attempts as it takes; *max_bytes* is what a result
+    may have.
 
     What an attempt leaves behind the next one goes on with, however little it is: by
     Range and If-Range, and only where the server named the version by a strong entity
