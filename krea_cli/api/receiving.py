@@ -60,7 +60,8 @@ def _chunks(response: httpx.Response, silence: float) -> Iterator[bytes]:
             break
     while connection is not None and left > 0:
         try:
-            chunk = connection.read(min(left, _READ_BYTES), timeout=silence)
+            # Who awaits the chunk has given up by then.
+            chunk = connection.read(min(left, _READ_BYTES), timeout=2 * silence)
         except Exception as exc:  # of the library below httpx
             raise _broken(response, str(exc) or type(exc).__name__) from exc
         if not chunk:
