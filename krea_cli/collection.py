@@ -20,6 +20,7 @@ from krea_cli.errors import (
     StillRunningError,
 )
 from krea_cli.jobs import outcome
+from krea_cli.jobs.checks import unexpected
 from krea_cli.jobs.polling import poll
 from krea_cli.one_by_one import with_next_look
 from krea_cli.output.results import Result
@@ -135,12 +136,17 @@ class Collection:
         )
 
     def save(
-        self, target: Target, naming: Callable[[Job], Naming], *, force: bool
+        self,
+        target: Target,
+        naming: Callable[[Job], Naming],
+        *,
+        force: bool,
+        max_bytes: int | None = None,
     ) -> None:
         """
         Save the results of the completed jobs, under indexes that count from 1.
         """
-        results = self._session.results(target, force=force)
+        results = self._session.results(target, force=force, max_bytes=max_bytes)
         index = 1
         for at, job in enumerate(self.jobs):
             if job.status != "completed" or job.lacks_result:
@@ -161,6 +167,8 @@ class Collection:
             self.jobs[at] = saved
             self._settled(saved)
             self._session.ended(saved)
+            for sentence in self._unexpected(saved):
+                self._session.out.warn(sentence)
 
     def tell(
         self,
@@ -197,6 +205,10 @@ class Collection:
         outcome.check(
             self.errors, succeeded=sum(job.job_id not in failed for job in self.jobs)
         )
+
+    def _unexpected(self, job: Job) -> list[str]:
+        # Without a model there is nothing to read the catalogue for.
+        return unexpected(job, self._session.catalogue.models) if job.model else []
 
     def _settled(self, job: Job) -> None:
         """

@@ -46,6 +46,7 @@ _EXTENSIONS = {
     "jpeg": JPEG,
     "tif": TIFF,
 }
+_TYPES = {media.media_type: media for media in _EXTENSIONS.values()}
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", PNG),
@@ -84,6 +85,13 @@ def of_extension(extension: str) -> Media | None:
     The kind of file that an extension stands for, with or without its dot.
     """
     return _EXTENSIONS.get(extension.removeprefix(".").lower())
+
+
+def of_type(media_type: str) -> Media | None:
+    """
+    The kind of file that this program calls so.
+    """
+    return _TYPES.get(media_type)
 
 
 def _by_brand(brand: bytes) -> Media:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from krea_cli.config.duration import parse_duration
+from krea_cli.config.size import parse_size
 from krea_cli.session import Session
 from krea_cli.world import Flags
 
@@ -24,6 +25,19 @@ def duration(text: str) -> float:
     """
     try:
         return parse_duration(text)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc)) from exc
+
+
+def size(text: str) -> int:
+    """
+    Bytes, as `parse_size`.
+
+    Raises:
+        typer.BadParameter: it is no size.
+    """
+    try:
+        return parse_size(text)
     except ValueError as exc:
         raise typer.BadParameter(str(exc)) from exc
 
@@ -77,6 +91,16 @@ KeepMetadata = Annotated[
 ]
 Fit = Annotated[
     bool, typer.Option("--fit", help="Scale down images that are too large to send.")
+]
+MaxSize = Annotated[
+    int | None,
+    typer.Option(
+        "--max-size",
+        metavar="SIZE",
+        parser=size,
+        help="Save no result that is larger: 500MB, 2GiB (the default).",
+        show_default=False,
+    ),
 ]
 
 _EVERYWHERE = {

@@ -215,9 +215,11 @@ class Session(Watching):
             clock=self.clock,
         )
 
-    def results(self, target: Target, *, force: bool) -> Results:
+    def results(
+        self, target: Target, *, force: bool, max_bytes: int | None = None
+    ) -> Results:
         """
-        The way of results to *target*.
+        The way of results to *target*, each of *max_bytes* at most.
         """
         from krea_cli.jobs.results import Results
 
@@ -225,8 +227,10 @@ class Session(Watching):
             self.fetcher,
             self.clock,
             target,
-            force=force,
+            look=self.look,
             send=self.out.stdout.send,
+            force=force,
+            max_bytes=max_bytes,
         )
 
     def select(self, arguments: Sequence[str] | None) -> list[str]:

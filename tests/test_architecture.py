@@ -27,7 +27,7 @@ ALLOWED = {
     "entry": {"main"},
     "main": {"app", "errors", "output.terminal", "session", "signals", "world"},
     "app": {"__version__", "options", "session"},
-    "options": {"config.duration", "session", "world"},
+    "options": {"config.duration", "config.size", "session", "world"},
     # A command takes, does and tells: how its results look and how requests are sent is
     # the session's business.
     "commands": {
@@ -60,6 +60,7 @@ ALLOWED = {
     "collection": {
         "api.resources",
         "errors",
+        "jobs.checks",
         "jobs.outcome",
         "jobs.polling",
         "one_by_one",

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from krea_cli.api.receiving import receiving
 from krea_cli.api.wire import Answer, Stream
 from krea_cli.clock import within
 from krea_cli.errors import (
@@ -121,14 +122,10 @@ class Transport:
                     ANSWER_SECONDS, lambda: client.send(request, stream=True)
                 )
                 log.append(str(response.status_code))
-            try:
-                # As they arrive: collected to a size, slow ones would not be seen.
-                chunks = response.iter_raw()
+            with receiving(response, silence=SILENCE_SECONDS) as chunks:
                 yield Stream(
                     response.status_code, response.headers, chunks, _peer(response)
                 )
-            finally:
-                response.close()
 
     def close(self) -> None:
         """
@@ -280,6 +277,13 @@ def _reason(exc: Exception) -> str:
 
 
 def _peer(response: httpx.Response) -> str:
+    """
+    Raises:
+        httpx.ReadError: the connection is broken already.
+    """
     stream = response.extensions.get("network_stream")
-    address = stream.get_extra_info("server_addr") if stream else None
+    try:
+        address = stream.get_extra_info("server_addr") if stream else None
+    except OSError as exc:
+        raise httpx.ReadError(str(exc)) from exc
     return str(address[0]) if address else ""

@@ -35,6 +35,32 @@ class Stream:
     peer: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """
+    What is here already of a file: its first *size* bytes, in the version that the
+    strong entity tag *etag* names.  *length* is that of the whole file, None when the
+    server did not say.
+    """
+
+    size: int
+    etag: str
+    length: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """
+    A file on its way, from the byte *start* on.  *length* is that of the whole file and
+    *etag* its strong entity tag, None when the server does not say.
+    """
+
+    chunks: Iterator[bytes]
+    start: int = 0
+    length: int | None = None
+    etag: str | None = None
+
+
 def encode(body: Mapping[str, Any]) -> bytes:
     """
     The request body as it is sent: serialised once, so that it can be hashed.

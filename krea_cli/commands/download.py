@@ -19,6 +19,7 @@ def download(
     output: options.Output = None,
     force: options.Force = False,
     preview: options.Preview = None,
+    max_size: options.MaxSize = None,
 ) -> None:
     """
     Save the results of completed jobs.
@@ -27,11 +28,17 @@ def download(
     """
     output = session.settings.output if output is None else output
     job_ids = session.select(jobs)
-    target = session.target(output, count=len(job_ids), force=force)
+    # A name that is taken may be taken by the very result.
+    target = session.target(output, count=len(job_ids), force=True)
     session.pending[:], session.output = job_ids, output
 
     found = Collection(session, *look(session, job_ids), output=output)
     found.wait_for_results()
-    found.save(target, lambda job: session.naming(job.model, job.seed), force=force)
+    found.save(
+        target,
+        lambda job: session.naming(job.model, job.seed),
+        force=force,
+        max_bytes=max_size,
+    )
 
     found.tell(JobSaved, preview=partial(showing.preview, session, wanted=preview))

@@ -131,6 +131,7 @@ def generate(
         typer.Option("--webhook", metavar="URL", help="Told when a job is final."),
     ] = None,
     force: options.Force = False,
+    max_size: options.MaxSize = None,
     preview: options.Preview = None,
     cancel_on_interrupt: options.CancelOnInterrupt = False,
     no_journal: Annotated[
@@ -190,7 +191,12 @@ def generate(
     if wait:
         made.wait(deadline=sent.deadline)
     if target:
-        made.save(target, lambda _: order.naming(session, taken), force=force)
+        made.save(
+            target,
+            lambda _: order.naming(session, taken),
+            force=force,
+            max_bytes=max_size,
+        )
 
     result = JobSaved if target else JobUrls if wait else JobAccepted
     shown = partial(showing.preview, session, wanted=preview, before=taken.local_source)

@@ -25,6 +25,7 @@ def wait(
         bool, typer.Option("--any", help="Only until one is; tell and save that one.")
     ] = False,
     force: options.Force = False,
+    max_size: options.MaxSize = None,
     preview: options.Preview = None,
     cancel_on_interrupt: options.CancelOnInterrupt = False,
 ) -> None:
@@ -37,15 +38,26 @@ def wait(
     session.cancels_on_interrupt = cancel_on_interrupt
     job_ids = session.select(jobs)
     saves = output is not None
-    target = session.target(output, count=len(job_ids), force=force) if saves else None
+    target = session.target(output, count=len(job_ids), force=True) if saves else None
     session.pending[:], session.output = job_ids, output
 
     seen, errors = look(session, job_ids, deadline=session.deadline(timeout))
+    if target and not any(job.status == "completed" for job in seen):
+        # A name that is taken now is not taken by what they will give, and no hint is
+        # to name it again.
+        session.output = None
+        target.check(count=len(job_ids), force=force)
+        session.output = output
     found = Collection(session, seen, errors, output=output)
     deadline = session.deadline(timeout, kinds=session.kinds(seen), since=started)
     found.wait(deadline=deadline, is_one_enough=first)
     if target:
-        found.save(target, lambda job: session.naming(job.model, job.seed), force=force)
+        found.save(
+            target,
+            lambda job: session.naming(job.model, job.seed),
+            force=force,
+            max_bytes=max_size,
+        )
 
     shown = partial(showing.preview, session, wanted=preview) if target else None
     found.tell(JobSaved if target else JobStatus, preview=shown)

@@ -2,7 +2,7 @@
 Whether a file is whole, by the structure of its container (hazards N2, F6).
 
 A connection that breaks may look like the end of the body; a cut picture opens in some
-viewers.  So each container is walked to its own end.  MP3 has no end to look for.
+viewers.  So each container is walked to its own end.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import IO
 
+from krea_cli.jobs.mpeg_audio import is_whole
 from krea_cli.media import (
     AVIF,
     GIF,
@@ -20,6 +21,7 @@ from krea_cli.media import (
     HEIC,
     JPEG,
     MOV,
+    MP3,
     MP4,
     PNG,
     WAV,
@@ -31,6 +33,8 @@ from krea_cli.media import (
 # No picture has so many chunks or segments; one that has is there to keep us busy.
 _MOST_PARTS = 1_000_000
 _PADDING = 4096
+# The segment and the cluster of a WebM.
+_LIVE = (b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75")
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
@@ -51,17 +55,19 @@ def is_complete(file: IO[bytes], media: Media) -> bool:
 
 def _png(file: IO[bytes], size: int) -> bool:
     """
-    Chunks (length, type, data, checksum) up to IEND, which ends the file.
+    Chunks (length, type, data, checksum) up to IEND, which ends the file; the pixels
+    are among them.
     """
-    at = 8
+    at, has_pixels = 8, False
     for _ in range(_MOST_PARTS):
         if at + 12 > size:
             break
         file.seek(at)
         length, kind = struct.unpack(">I4s", file.read(8))
         at += 12 + length
+        has_pixels |= kind == b"IDAT"
         if kind == b"IEND":
-            return bool(at == size)
+            return bool(at == size) and has_pixels
     return False
 
 
@@ -71,7 +77,7 @@ def _jpeg(file: IO[bytes], size: int) -> bool:
     and another picture may follow.  A thumbnail ends with such a marker, too, but lies
     inside a segment.
     """
-    at = 2
+    at, has_scan = 2, False
     for _ in range(_MOST_PARTS):
         if at >= size:
             break
@@ -86,11 +92,12 @@ def _jpeg(file: IO[bytes], size: int) -> bool:
         elif kind == 0xD9:
             at += 2
             if not file.read(_PADDING).strip(b"\0") and size - at <= _PADDING:
-                return True
+                return has_scan
         else:
             (length,) = struct.unpack(">H", file.read(2))
             at += 2 + length
-            at = scan_end(file, at) if kind == 0xDA else at
+            if kind == 0xDA:
+                at, has_scan = scan_end(file, at), True
     return False
 
 
@@ -114,13 +121,14 @@ def _gif(file: IO[bytes], size: int) -> bool:
     Pictures and extensions, each a list of blocks, up to the trailer.
     """
     file.seek(10)
-    at = 13 + _colours(file)
+    at, has_picture = 13 + _colours(file), False
     while at < size:
         file.seek(at)
         kind = file.read(1)
         if kind == b";":
-            return at + 1 == size
+            return at + 1 == size and has_picture
         if kind == b",":
+            has_picture = True
             file.seek(at + 9)
             at += 11 + _colours(file)
         elif kind == b"!":
@@ -182,10 +190,11 @@ def _boxes(file: IO[bytes], size: int) -> bool:
 
 def _ebml(file: IO[bytes], size: int) -> bool:
     """
-    The top elements (header, segment) fill the file; a segment of unknown length,
-    as live encoders write it, reaches to the end by definition.
+    The top elements (header, segment) fill the file.  A segment of unknown length and
+    its clusters, as live encoders write them, reach to the end by definition: there it
+    is the elements inside that fill the file, and a cut between two cannot be seen.
     """
-    at, elements = 0, 0
+    at, elements, is_live = 0, 0, False
     while at < size:
         file.seek(at)
         head = file.read(12)
@@ -196,10 +205,14 @@ def _ebml(file: IO[bytes], size: int) -> bool:
             return False
         value = int.from_bytes(raw) & ((1 << 7 * length_length) - 1)
         elements += 1
-        if value == (1 << 7 * length_length) - 1:
-            return elements == 2
-        at += id_length + length_length + value
-    return at == size and elements >= 2
+        at += id_length + length_length
+        if value != (1 << 7 * length_length) - 1:
+            at += value
+        elif head[:id_length] in _LIVE:
+            is_live = True
+        else:
+            return False
+    return at == size and elements >= 2 + is_live
 
 
 def _vint_length(first: bytes) -> int:
@@ -218,4 +231,5 @@ _CHECKS: dict[Media, Callable[[IO[bytes], int], bool]] = {
     AVIF: _boxes,
     HEIC: _boxes,
     WEBM: _ebml,
+    MP3: is_whole,
 }

@@ -8,8 +8,10 @@ taken (hazards F4 to F11, F19).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
+import stat
 import time
 from contextlib import suppress
 from io import BufferedRandom
@@ -18,9 +20,11 @@ from types import TracebackType
 from typing import Self
 
 from krea_cli.errors import StorageError, TargetExistsError
+from krea_cli.jobs.renaming import rename_new
 
 _PREFIX, _SUFFIX = ".krea-", ".part"
 _STALE_SECONDS = 24 * 3600
+_FRESH_BYTES = 8 * 2**20
 
 
 class NewFile:
@@ -35,6 +39,7 @@ class NewFile:
         Raises:
             StorageError: nothing can be made in *folder*.
         """
+        self._fresh = 0
         self.path = folder / f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
         try:
             self.file = _open_new(self.path)
@@ -56,6 +61,43 @@ class NewFile:
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
 
+    def write(self, chunk: bytes) -> None:
+        """
+        Raises:
+            StorageError: it cannot be written.
+        """
+        try:
+            self.file.write(chunk)
+            self.file.flush()
+        except OSError as exc:
+            raise unwritable(self.path.parent, exc) from exc
+        self._fresh += len(chunk)
+        if self._fresh >= _FRESH_BYTES:
+            self._fresh = 0
+            self._begin_to_sync()
+
+    def _begin_to_sync(self) -> None:
+        """
+        Have what was written on its way to the disk, where the system can be told so:
+        the end, which waits for all of it, comes sooner.
+        """
+        if hasattr(os, "posix_fadvise"):
+            with suppress(OSError):
+                os.posix_fadvise(self.file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def keep_only(self, size: int) -> None:
+        """
+        Go on behind the first *size* bytes; what came after them is gone.
+
+        Raises:
+            StorageError: as `write`.
+        """
+        try:
+            self.file.seek(size)
+            self.file.truncate()
+        except OSError as exc:
+            raise unwritable(self.path.parent, exc) from exc
+
     def publish(self, target: Path, *, force: bool = False) -> None:
         """
         Give the file its name.  Its mode is by the umask (hazard F8).  *force* replaces
@@ -72,6 +114,20 @@ class NewFile:
             _name(self.path, target, force=force)
         except OSError as exc:
             raise unwritable(target, exc) from exc
+
+
+def holds(path: Path, *, size: int, sha256: str) -> bool:
+    """
+    Whether there is a file, no link, with exactly this content.
+    """
+    try:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size != size:
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
 
 
 def exists(target: Path) -> TargetExistsError:
@@ -133,13 +189,29 @@ def _name(path: Path, target: Path, *, force: bool) -> None:
     except FileExistsError:
         raise exists(target) from None
     except OSError:
-        # A file system without hard links: take the name first, then the place.
-        try:
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        except FileExistsError:
-            raise exists(target) from None
-        try:
-            path.replace(target)
-        except BaseException:
-            target.unlink()
-            raise
+        _name_without_links(path, target)
+
+
+def _name_without_links(path: Path, target: Path) -> None:
+    try:
+        rename_new(path, target)
+    except FileExistsError:
+        raise exists(target) from None
+    except (OSError, NotImplementedError):
+        _name_in_two_steps(path, target)
+
+
+def _name_in_two_steps(path: Path, target: Path) -> None:
+    """
+    Take the name first, then the place: where nothing else can be done, although a run
+    that is killed in between leaves an empty file.
+    """
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        raise exists(target) from None
+    try:
+        path.replace(target)
+    except BaseException:
+        target.unlink()
+        raise

@@ -8,12 +8,20 @@ import io
 import math
 import struct
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from PIL import Image, ImageOps
+from PIL import (
+    AvifImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    ImageOps,
+    JpegImagePlugin,
+    WebPImagePlugin,
+)
 
 from krea_cli.errors import DownloadError, StorageError
 from krea_cli.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media, sniff
@@ -26,10 +34,18 @@ _FORMATS = {
     AVIF: "AVIF",
     TIFF: "TIFF",
 }
+_READERS: dict[Media | None, Callable[[Path], ImageFile.ImageFile]] = {
+    JPEG: JpegImagePlugin.JpegImageFile,
+    GIF: GifImagePlugin.GifImageFile,
+    WEBP: WebPImagePlugin.WebPImageFile,
+    AVIF: AvifImagePlugin.AvifImageFile,
+}
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
 # What 8192 x 8192 takes in memory is bearable; more is not worth the risk (P6).
 MOST_PIXELS = 2**26
 _FITTED_QUALITY, _MOST_TRIES = 95, 6
+# More than any model makes, upscalers included.
+MOST_CLAIMED_PIXELS = 2**29
 # Pillow reads a WebP or an AVIF whole before it knows how large the picture is.
 _HEADER_BYTES = 32 * 2**20
 
@@ -42,13 +58,18 @@ def size(path: Path) -> tuple[int, int] | None:
     try:
         with path.open("rb") as file:
             head = file.read(24)
-        if sniff(head) == PNG and len(head) == 24:
+        kind = sniff(head)
+        if kind == PNG and len(head) == 24:
             return struct.unpack(">8x4x4xII", head)
         if path.stat().st_size > _HEADER_BYTES:
             return None
+        if kind in _READERS:
+            # `Image.open` refuses a picture that claims too much, without saying what.
+            with _READERS[kind](path) as picture:
+                return picture.size
         with _opened(path) as picture:
             return picture.size
-    except (DownloadError, OSError):
+    except Exception:  # noqa: BLE001  (whatever a decoder may raise)
         return None
 
 

@@ -4,20 +4,18 @@ Results of completed jobs, from their URLs to files.
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import IO
 
-from krea_cli.api.fetch import Fetcher
+from krea_cli.api.fetch import Fetcher, UrlGoneError
 from krea_cli.api.resources import Job, SavedFile
 from krea_cli.api.retry import retry
-from krea_cli.clock import Clock, within
+from krea_cli.clock import Clock
 from krea_cli.errors import (
     DownloadError,
     LostAnswerError,
@@ -26,20 +24,21 @@ from krea_cli.errors import (
     StorageError,
     UnreachableError,
 )
-from krea_cli.jobs import pictures
-from krea_cli.jobs.containers import is_complete
-from krea_cli.jobs.files import NewFile, unwritable
+from krea_cli.jobs.download import MOST_BYTES, Download, Received
+from krea_cli.jobs.files import NewFile, holds, unwritable
+from krea_cli.jobs.placing import described, place
+from krea_cli.jobs.result_urls import ResultUrls
 from krea_cli.jobs.targets import Naming, Target
-from krea_cli.media import PNG, RESULTS, Media, of_extension, sniff
+from krea_cli.media import PNG, Media, of_type
 
-MOST_BYTES = 2 * 2**30
-CONVERT_SECONDS = 120.0
 _PASSING = (UnreachableError, LostAnswerError, ServerFaultError)
 
 
 class Results:
     """
-    Saves what jobs gave, by one target.  *send* writes a file to standard output.
+    Saves what jobs gave, by one target.  *look* gives a job as it is now; *send* writes
+    a file to standard output; *max_bytes* is what one result may have, 2 GiB if
+    it is not said.
     """
 
     def __init__(
@@ -48,23 +47,41 @@ class Results:
         clock: Clock,
         target: Target,
         *,
-        force: bool,
+        look: Callable[[str], Job],
         send: Callable[[IO[bytes]], None],
+        force: bool,
+        max_bytes: int | None = None,
     ) -> None:
         self._fetcher = fetcher
         self._clock = clock
         self._target = target
-        self._force = force
+        self._look = look
         self._send = send
+        self._force = force
+        self._max_bytes = max_bytes or MOST_BYTES
 
     def save(self, job: Job, naming: Naming, *, first: int, several: bool) -> Job:
         """
         The job with the files that its results became.  *first* is the index of its
         first result; *several* says that there are results beside this job's.
 
+        A result that an earlier run saved, by the files of *job*, and that is still
+        there as it was, is not fetched again.
+
         Raises:
             StorageError: a result is not on disk; those saved before it stay.
         """
+        self._check(job)
+        several = several or len(job.urls) > 1
+        urls = ResultUrls(job, self._look, self._clock)
+        files = list[SavedFile]()
+        for at in range(len(job.urls)):
+            path = partial(self._path, naming, job.job_id, first + at, several)
+            known = self._known(job, at, path)
+            files.append(known or self._save(urls, at, path))
+        return replace(job, urls=urls.all, files=tuple(files))
+
+    def _check(self, job: Job) -> None:
         if self._target.template is None and len(job.urls) > 1:
             raise StorageError(
                 f"Job {job.job_id} has {len(job.urls)} results, and standard output "
@@ -72,12 +89,6 @@ class Results:
                 hint="Save them to files.",
                 job_id=job.job_id,
             )
-        several = several or len(job.urls) > 1
-        files = [
-            self._save(url, partial(self._path, naming, job.job_id, index, several))
-            for index, url in enumerate(job.urls, start=first)
-        ]
-        return replace(job, files=tuple(files))
 
     def _path(
         self, naming: Naming, job_id: str, index: int, several: bool, media: Media
@@ -86,70 +97,60 @@ class Results:
         values = naming.values(job_id=job_id, index=index, extension=extension)
         return self._target.path(values, several=several)
 
-    def _save(self, url: str, path: Callable[[Media], Path]) -> SavedFile:
+    def _known(
+        self, job: Job, at: int, path: Callable[[Media], Path]
+    ) -> SavedFile | None:
+        """
+        The file that a result became before, if it is where this run would save it, or,
+        where no place was named, where it was saved then.
+        """
+        known = job.files[at] if at < len(job.files) else None
+        media = of_type(known.media_type) if known else None
+        if not (known and media) or self._force or self._target.template is None:
+            return None
+        candidates = [path(media)]
+        if self._target.is_default:
+            candidates.append(Path(known.path))
+        for found in candidates:
+            if holds(found, size=known.size_bytes, sha256=known.sha256):
+                return replace(known, path=str(found), url=job.urls[at])
+        return None
+
+    def _save(
+        self, urls: ResultUrls, at: int, path: Callable[[Media], Path]
+    ) -> SavedFile:
         """
         One result, to standard output or under the name that *path* has for its kind.
         """
         to_stdout = self._target.template is None
         folder = Path(tempfile.gettempdir()) if to_stdout else _nearest(path(PNG))
         with NewFile(folder) as new:
-            media = self._receive(url, new)
+            received = self._receive(urls, at, new)
+            url = urls.all[at]
             if to_stdout:
+                file = described(new, received, Path("-"), url=url)
                 self._send(new.file)
-                return _described(new, media, Path("-"), url)
-            return self._place(new, media, path(media), url)
+                return file
+            target = path(received.media)
+            if self._target.makes_folders:
+                _make(target.parent)
+            return place(new, received, target, url=url, force=self._force)
 
-    def _place(self, new: NewFile, media: Media, target: Path, url: str) -> SavedFile:
+    def _receive(self, urls: ResultUrls, at: int, new: NewFile) -> Received:
         """
-        Publish the result; a picture of another kind than its name says is converted.
-        """
-        if self._target.makes_folders:
-            _make(target.parent)
-        wanted = of_extension(target.suffix)
-        if wanted in (None, media):
-            file = _described(new, media, target, url)
-            new.publish(target, force=self._force)
-            return file
-        if media.kind != "image" or not pictures.can_write(wanted):
-            raise StorageError(
-                f"The result is {media.extension.upper()}, which cannot become "
-                f"{target.name}.",
-                hint=f"Name it *.{media.extension}, or leave out -o.",
-            )
-        with NewFile(target.parent) as converted:
-            self._convert(new, converted, wanted)
-            file = _described(converted, wanted, target, url)
-            converted.publish(target, force=self._force)
-        return file
-
-    def _convert(self, new: NewFile, converted: NewFile, wanted: Media) -> None:
-        """
-        In a thread that may be left behind: no encoder can be interrupted (hazard S1).
-        """
-        try:
-            within(
-                CONVERT_SECONDS,
-                lambda: pictures.convert(new.path, converted.file, wanted),
-            )
-        except TimeoutError as exc:
-            raise DownloadError(
-                f"The picture cannot be made {wanted.extension.upper()} in time.",
-                hint="Save it as it came: leave the ending to krea.",
-            ) from exc
-
-    def _receive(self, url: str, new: NewFile) -> Media:
-        """
-        The bytes of *url* in *new*, whole; what kind of file they are.
+        The result at this place in *new*, whole, in four attempts at most.
 
         Raises:
-            DownloadError: they cannot be had, or are no result.
+            DownloadError: it cannot be had, or is no result.
         """
+        download = Download(self._fetcher, new, max_bytes=self._max_bytes)
 
-        def attempt() -> Media:
-            new.file.seek(0)
-            new.file.truncate()
-            with self._fetcher.open(url) as (chunks, _):
-                return _write(chunks, new)
+        def attempt() -> Received:
+            while True:
+                try:
+                    return download.attempt(urls.all[at])
+                except UrlGoneError as gone:
+                    urls.renew(at, gone)
 
         try:
             return retry(
@@ -157,55 +158,6 @@ class Results:
             )
         except ServiceError as exc:
             raise DownloadError(exc.message, hint=exc.hint) from exc
-
-
-def _write(chunks: Iterator[bytes], new: NewFile) -> Media:
-    """
-    Raises:
-        LostAnswerError: the file ended too early.
-        DownloadError: it is of no kind that a job gives, or endless.
-    """
-    head, size = b"", 0
-    try:
-        for chunk in chunks:
-            if len(head) < 32:
-                head += chunk[:32]
-            size += len(chunk)
-            if size > MOST_BYTES:
-                raise DownloadError("The result has more than 2 GiB; it is not saved.")
-            new.file.write(chunk)
-        new.file.flush()
-    except OSError as exc:
-        raise unwritable(new.path.parent, exc) from exc
-    media = sniff(head)
-    if media not in RESULTS:
-        raise DownloadError(f"The result is {_kind(head)}; it is not saved.")
-    if not is_complete(new.file, media):
-        raise LostAnswerError("The result ended too early.")
-    return media
-
-
-def _kind(head: bytes) -> str:
-    if not head:
-        return "empty"
-    if head.lstrip().startswith(b"<"):
-        return "a page of HTML or XML, no picture"
-    return "of a kind that is not known"
-
-
-def _described(new: NewFile, media: Media, path: Path, url: str) -> SavedFile:
-    new.file.seek(0)
-    digest = hashlib.file_digest(new.file, "sha256").hexdigest()
-    size = pictures.size(new.path) if media.kind == "image" else None
-    return SavedFile(
-        path=str(path),
-        url=url,
-        media_type=media.media_type,
-        size_bytes=new.file.seek(0, os.SEEK_END),
-        sha256=digest,
-        width=size[0] if size else None,
-        height=size[1] if size else None,
-    )
 
 
 def _nearest(path: Path) -> Path:

@@ -34,11 +34,13 @@ class Target:
     """
     *template* is a path with fields in braces; None means standard output.
 
-    *makes_folders* is true where the user asked for a folder in so many words.
+    *makes_folders* is true where the user asked for a folder in so many words, and
+    *is_default* where nothing was asked for.
     """
 
     template: str | None
     makes_folders: bool = False
+    is_default: bool = False
 
     @classmethod
     def parse(cls, output: str | None) -> Target:
@@ -50,7 +52,7 @@ class Target:
             UsageError: a field that does not exist, or nothing at all.
         """
         if output is None:
-            return cls(template=DEFAULT)
+            return cls(template=DEFAULT, is_default=True)
         if output == "-":
             return cls(template=None)
         if not output.strip() or "\0" in output:

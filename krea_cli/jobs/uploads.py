@@ -81,8 +81,8 @@ class Uploads:
 
     def _fetched(self, image: RemoteImage) -> LocalImage:
         try:
-            with self._fetcher.open(image.url) as (chunks, _):
-                return self._images.keep(_bare(image.url), chunks)
+            with self._fetcher.open(image.url) as body:
+                return self._images.keep(_bare(image.url), body.chunks)
         except (DownloadError, ServiceError) as exc:
             raise InputError(
                 f"The service does not take {_bare(image.url)}, and here it cannot be "

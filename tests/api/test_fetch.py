@@ -6,8 +6,8 @@ import pytest
 from api.wire import answer
 from service import TOKEN
 
-from krea_cli.api.fetch import Fetcher, UrlGoneError
-from krea_cli.api.wire import Stream
+from krea_cli.api.fetch import Fetcher, NotContinuedError, UrlGoneError
+from krea_cli.api.wire import Part, Stream
 from krea_cli.errors import DownloadError, ServerFaultError
 
 # An address of the documents' own: nothing is ever sent there.
@@ -42,6 +42,7 @@ HOSTILE = [
 # As redirects those without a host stay at the public one.
 ELSEWHERE = [url for url in HOSTILE if url not in ("a.png", "", "https:///a.png")]
 ELSEWHERE.remove("//93.184.215.14/a.png")
+REMOTE = {"allows_loopback": False}
 
 
 class Answers:
@@ -52,13 +53,14 @@ class Answers:
     uses_environment = False
 
     def __init__(self, answers, *, peer="93.184.215.14"):
-        self.asked = []
+        self.asked, self.headers = [], []
         self._answers = answers
         self._peer = peer
 
     @contextmanager
     def stream(self, url, headers):
         self.asked.append(url)
+        self.headers.append(headers)
         status, answered, chunks = self._answers[url]
         yield Stream(status, answered, iter(chunks), self._peer)
 
@@ -73,8 +75,8 @@ def moved(target, status=302):
 
 def fetch(transport, time, url, *, allows_loopback=False):
     fetcher = Fetcher(transport, time.clock, allows_loopback=allows_loopback)
-    with fetcher.open(url) as (chunks, length):
-        return b"".join(chunks), length
+    with fetcher.open(url) as body:
+        return b"".join(body.chunks), body.length
 
 
 def test_a_public_url_is_fetched(time):
@@ -295,6 +297,156 @@ def test_a_url_without_end_is_told_short(time):
         fetch(Answers({}), time, f"https://10.0.0.1/{'a' * 20_000}")
 
     assert len(caught.value.message) < 500
+
+
+PART = Part(size=3, etag='"v1"', length=6)
+
+
+def go_on(answers, time, part=PART):
+    fetcher = Fetcher(answers, time.clock, allows_loopback=False)
+    with fetcher.open(f"{PUBLIC}/a.png", part=part) as body:
+        return b"".join(body.chunks), body.start, body.length, body.etag
+
+
+def partial(content_range="bytes 3-5/6", **headers):
+    given = {"Content-Range": content_range} if content_range else {}
+    given |= {name.replace("_", "-"): value for name, value in headers.items()}
+    return 206, given, [b"two"]
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        partial(),
+        partial(ETag='"v1"'),
+        partial(Content_Length="3"),
+        partial(Transfer_Encoding="chunked", Content_Length="99"),
+        partial(" bytes 3-5/6 "),
+    ],
+)
+def test_a_part_is_gone_on_with(time, answered):
+    """
+    By Range, and If-Range with the version that the part is of.
+    """
+    answers = Answers({f"{PUBLIC}/a.png": answered})
+
+    assert (b"two", 3, 6, '"v1"') == go_on(answers, time)
+    assert [{"Range": "bytes=3-", "If-Range": '"v1"'}] == answers.headers
+
+
+def test_a_part_of_unknown_length_gets_one(time):
+    """
+    The server says it with the rest.
+    """
+    part = Part(size=3, etag='"v1"', length=None)
+
+    assert (b"two", 3, 6, '"v1"') == go_on(
+        Answers({f"{PUBLIC}/a.png": partial()}), time, part
+    )
+
+
+def test_a_server_may_begin_anew(time):
+    """
+    It has another version, or knows no ranges: 200 is the whole file.
+    """
+    whole = good(b"threes", Content_Length="6", ETag='"v2"')
+
+    assert (b"threes", 0, 6, '"v2"') == go_on(Answers({f"{PUBLIC}/a.png": whole}), time)
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        (416, {"Content-Range": "bytes */3"}, [b"x"]),
+        partial("bytes 2-5/6"),
+        partial("bytes 4-5/6"),
+        partial("bytes 0-2/6"),
+        partial("bytes 3-4/6"),
+        partial("bytes 3-5/7"),
+        partial("bytes 3-6/7"),
+        partial("bytes 3-5/*"),
+        partial("bytes 3-5"),
+        partial("bytes 5-3/6"),
+        partial("bytes 3--5/6"),
+        partial("lines 3-5/6"),
+        partial("bytes " + "3" * 5000 + "-5/6"),
+        partial(""),
+        partial(ETag='"v2"'),
+        partial(ETag='W/"v1"'),
+        partial(Content_Length="4"),
+        partial(Content_Length="2"),
+    ],
+)
+def test_another_part_than_asked_for_is_no_rest(time, answered):
+    """
+    Put together they would be a file that never was (hazard F12).
+    """
+    with pytest.raises(NotContinuedError):
+        go_on(Answers({f"{PUBLIC}/a.png": answered}), time)
+
+
+def test_a_part_is_asked_for_at_each_redirect(time):
+    """
+    Nobody but the last knows whether it is still the same file.
+    """
+    answers, urls = chain(1)
+    answers._answers[urls[1]] = partial()
+    fetcher = Fetcher(answers, time.clock, allows_loopback=False)
+
+    with fetcher.open(urls[0], part=PART) as body:
+        assert 3 == body.start
+
+    assert 2 == len([one for one in answers.headers if one["Range"] == "bytes=3-"])
+
+
+@pytest.mark.parametrize(
+    ("etag", "kept"),
+    [
+        ('"v1"', '"v1"'),
+        (' "v1" ', '"v1"'),
+        ('""', '""'),
+        ('W/"v1"', None),
+        ("v1", None),
+        ('"v1', None),
+        ('"v"1"', None),
+        ('"v1", "v2"', None),
+        ('"\xe9"', None),
+        ('"a\tb"', None),
+        ("", None),
+    ],
+)
+def test_only_a_strong_entity_tag_names_a_version(time, etag, kept):
+    """
+    A weak one does not promise the same bytes.
+    """
+    url = f"{PUBLIC}/a.png"
+    fetcher = Fetcher(Answers({url: good(b"x", ETag=etag)}), time.clock, **REMOTE)
+
+    with fetcher.open(url) as body:
+        assert kept == body.etag
+
+
+@pytest.mark.parametrize(
+    ("headers", "length"),
+    [
+        ({"Content_Length": "6"}, 6),
+        ({"Content_Length": "0"}, 0),
+        ({}, None),
+        ({"Content_Length": "-1"}, None),
+        ({"Content_Length": "abc"}, None),
+        ({"Content_Length": "6, 7"}, None),
+        ({"Content_Length": "9" * 5000}, None),
+        ({"Content_Length": "\u0666"}, None),
+        ({"Content_Length": "6", "Transfer_Encoding": "chunked"}, None),
+    ],
+)
+def test_a_length_that_is_none_is_none(time, headers, length):
+    """
+    The same for one that stands beside chunks, where it says nothing.
+    """
+    url = f"{PUBLIC}/a.png"
+
+    assert length == fetch(Answers({url: good(b"x", **headers)}), time, url)[1]
 
 
 def trickle(time, *, every, size):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import random
 import ssl
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -52,6 +54,25 @@ def test_a_good_certificate_is_taken(wire, connect, authority):
 
     assert b"{}" == ask(connect, server).content
     assert b"{}" == read(connect, server)
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_long_body_is_read_through_encryption(wire, connect, authority):
+    """
+    Every byte; and who stops in the middle of it goes on at once.
+    """
+    content = random.Random(7).randbytes(3_000_000)
+    certificate = serving(authority.issue_cert("localhost"))
+    server = wire(answer(content), tls=certificate)
+    silent = wire(answer(content[:99], Content_Length="9999"), tls=certificate)
+
+    assert content == read(connect, server)
+
+    transport = connect("https://api.invalid", uses_environment=True)
+    with transport.stream(silent.url("localhost", "https"), {}) as stream:
+        assert content[:99] == next(stream.chunks)
+        started = time.monotonic()
+    assert time.monotonic() - started < 0.4
 
 
 @pytest.mark.usefixtures("trusted")

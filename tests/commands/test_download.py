@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from conftest import png
-from service import answer, html, job, reset
+from jobs.samples import MP4_AT_THE_END
+from service import answer, file, html, job, reset
 
 UNKNOWN = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
 RESULT = "GET /results/"
@@ -197,6 +198,103 @@ def test_a_target_that_exists_is_exit_7(logged_in, finished):
     assert "nothing is overwritten" in again.err
     assert (0, f"{job_id}.png\n") == (forced.code, forced.out)
     assert png() == Path(f"{job_id}.png").read_bytes()
+
+
+def test_what_is_there_is_not_fetched_again(logged_in, finished, service):
+    """
+    The files that the journal knows, byte for byte as they were saved: exit 0, and what
+    is told is the same.
+    """
+    jobs = finished(2)
+    words = ("download", *jobs, "-o", "{index}.webp", "--json")
+
+    first = logged_in(*words)
+    fetched = len(service.requests(RESULT))
+    again = logged_in(*words)
+
+    assert (2, 2) == (fetched, len(service.requests(RESULT)))
+    assert (0, first.out, "") == (again.code, again.out, again.err)
+
+
+def test_what_was_generated_is_there(logged_in, service):
+    """
+    Without -o the file counts where it was saved; with another name it is saved there,
+    too.
+    """
+    logged_in("generate", "an owl", "-o", "owl.png")
+    fetched = len(service.requests(RESULT))
+
+    again = logged_in("download", "@last")
+    assert (0, "owl.png\n", fetched) == (
+        again.code,
+        again.out,
+        len(service.requests(RESULT)),
+    )
+    elsewhere = logged_in("download", "-o", "copies/")
+
+    assert 0 == elsewhere.code
+    assert png() == Path(elsewhere.out.strip()).read_bytes()
+    assert 2 == len(list(Path().rglob("*.png")))
+
+
+def test_an_expired_url_is_asked_for_anew(logged_in, finished, service):
+    """
+    One more look at the job, and nothing is paid again (hazard F13).
+    """
+    [job_id] = finished()
+    service.faults[RESULT] = [answer(403)]
+
+    result = logged_in("download", job_id, "-o", "owl.png")
+
+    assert (0, "owl.png\n") == (result.code, result.out)
+    assert (2, 2) == (
+        len(service.requests(f"GET /jobs/{job_id}")),
+        len(service.requests(RESULT)),
+    )
+    assert 1 == service.bills
+
+
+def test_a_result_above_the_limit_is_not_saved(logged_in, finished):
+    """
+    Exit 7, with the way to allow it; the same limit stands for `generate` and `wait`.
+    """
+    [job_id] = finished()
+    size = len(png())
+
+    refused = logged_in("download", job_id, "-o", "a.png", "--max-size", size - 1)
+    waited = logged_in("wait", job_id, "-o", "a.png", "--max-size", "0.1kB")
+    made = logged_in("generate", "an owl", "-o", "a.png", "--max-size", "0.1kB")
+    just = logged_in("download", job_id, "-o", "a.png", "--max-size", size)
+
+    assert [7, 7, 7] == [run.code for run in (refused, waited, made)]
+    assert f"more than {size - 1} bytes" in refused.err
+    assert "hint: Allow more with --max-size. Collect it with: krea" in refused.err
+    assert (0, "a.png\n") == (just.code, just.out)
+
+
+def test_a_limit_that_is_none_is_exit_2(logged_in):
+    """
+    With what is allowed.
+    """
+    result = logged_in("download", UNKNOWN, "--max-size", "much")
+
+    assert (2, True) == (result.code, "500MB" in result.err)
+
+
+def test_a_result_of_another_kind_is_told(logged_in, finished, service):
+    """
+    A model of images gave a film: it is saved, and somebody may wonder.
+    """
+    [job_id] = finished()
+    service.faults[RESULT] = [file(MP4_AT_THE_END)]
+
+    result = logged_in("download", job_id)
+
+    assert (0, f"{job_id}.mp4\n") == (result.code, result.out)
+    assert (
+        "warning: The model google/nano-banana-pro makes images, but job "
+        f"{job_id} gave MP4: {job_id}.mp4\n"
+    ) == result.err
 
 
 def test_one_name_that_is_taken_leaves_the_others(logged_in, finished):

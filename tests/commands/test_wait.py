@@ -443,7 +443,7 @@ def test_an_unknown_job_is_exit_2(logged_in):
     assert "knows no job" in result.err
 
 
-def test_a_target_that_exists_is_exit_7_before_anything_is_asked(
+def test_a_target_that_exists_is_exit_7_before_it_is_waited(
     logged_in, submitted, service
 ):
     """
@@ -456,12 +456,25 @@ def test_a_target_that_exists_is_exit_7_before_anything_is_asked(
     asked = service.requests("GET")
     forced = logged_in("wait", "-o", "owl.png", "--force")
 
-    assert (7, []) == (refused.code, asked)
+    assert (7, 1) == (refused.code, len(asked))
+    assert "-o owl.png" not in refused.err
     assert (0, "owl.png\n") == (forced.code, forced.out)
     assert b"mine" != Path("owl.png").read_bytes()
 
 
-@pytest.mark.long
+def test_what_is_there_is_not_fetched_again(logged_in, submitted, service):
+    """
+    The command that collects a result can be run until it has.
+    """
+    submitted()
+
+    first, again = (logged_in("wait", "-o", "owl.png") for _ in range(2))
+
+    assert (0, "owl.png\n") == (again.code, again.out)
+    assert first.out == again.out
+    assert 1 == len(service.requests("GET /results/"))
+
+
 @pytest.mark.long
 def test_a_silent_service_does_not_hold_it_up(logged_in):
     """

@@ -85,12 +85,15 @@ def movies():
     return whole, kind + whole[at + size :] + whole[at : at + size]
 
 
-def mp3():
+def mp3(*, frames=4, declared=None, tag=b"ID3\x04\x00\x00\x00\x00\x00\x00"):
     """
-    Frames of silence behind an ID3 tag.
+    Frames of silence behind an ID3 tag, the first of which may say how many there are.
     """
-    frame = b"\xff\xfb\x90\x00" + bytes(413)
-    return b"ID3\x04\x00\x00\x00\x00\x00\x00" + frame * 4
+    first = frame = b"\xff\xfb\x90\x00" + bytes(413)
+    if declared is not None:
+        info = b"Info" + struct.pack(">II", 1, declared)
+        first = frame[:36] + info + frame[36 + len(info) :]
+    return tag + first + frame * (frames - 1)
 
 
 MP4_AT_THE_END, MP4_AT_THE_START = movies()
@@ -115,6 +118,8 @@ SAMPLES = [
     Sample("webm", media.WEBM, webm()),
     Sample("live webm", media.WEBM, webm(is_live=True)),
     Sample("mp3", media.MP3, mp3()),
+    Sample("mp3 of declared length", media.MP3, mp3(declared=3)),
 ]
-# An MP3 and a live WebM have no end to look for.
-ENDED = [sample for sample in SAMPLES if sample.name not in ("mp3", "live webm")]
+OPEN_ENDED = ("mp3", "mp3 of declared length", "live webm")
+# An MP3 and a live WebM have no end to look for: garbage may follow.
+ENDED = [sample for sample in SAMPLES if sample.name not in OPEN_ENDED]

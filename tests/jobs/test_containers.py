@@ -195,11 +195,39 @@ def test_lengths_of_every_width_are_read():
         assert not complete(whole[:-1], media.WEBM)
 
 
-def test_a_live_webm_is_taken_as_it_is():
+def test_a_live_webm_ends_with_an_element():
     """
-    Its length is unknown by definition, so a cut cannot be seen.
+    Its length is unknown by definition, but not that of what is in it; a cut between
+    two elements cannot be seen.
     """
-    assert complete(webm(is_live=True)[:-1000], media.WEBM)
+    whole = webm(is_live=True)
+    unended = whole[:-3012] + b"\x1f\x43\xb6\x75\x01" + b"\xff" * 7
+    block = element(b"\xa3", b"block")
+
+    assert not complete(whole[:-1], media.WEBM)
+    assert not complete(whole[:-1000], media.WEBM)
+    assert complete(whole[:-3012], media.WEBM)
+    assert complete(unended + block * 3, media.WEBM)
+    assert not complete(unended + block * 3 + block[:-1], media.WEBM)
+
+
+def test_a_live_webm_has_more_than_its_heads():
+    """
+    A segment with nothing in it is no film.
+    """
+    assert not complete(webm(is_live=True)[:38], media.WEBM)
+
+
+def test_a_picture_has_pixels():
+    """
+    A head and an end alone are none.
+    """
+    png, jpeg, gif = encoded("PNG"), encoded("JPEG"), encoded("GIF")
+
+    assert not complete(png[:33] + png[-12:], media.PNG)
+    assert not complete(b"\xff\xd8\xff\xd9", media.JPEG)
+    assert not complete(jpeg[: jpeg.index(b"\xff\xda")] + b"\xff\xd9", media.JPEG)
+    assert not complete(gif[: 13 + 768] + b";", media.GIF)
 
 
 def test_an_odd_riff_may_have_its_padding_byte_or_not():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import subprocess
@@ -12,7 +13,8 @@ import pytest
 
 from krea_cli.errors import StorageError, TargetExistsError
 from krea_cli.jobs import files
-from krea_cli.jobs.files import NewFile, check_folder
+from krea_cli.jobs.files import NewFile, check_folder, holds
+from krea_cli.jobs.renaming import rename_new
 
 WRITE = """
 import os, resource, sys, time
@@ -213,11 +215,36 @@ def no_links(*_):
     raise OSError(95, "Operation not supported")
 
 
-def test_without_hard_links_a_file_is_published_all_the_same(tmp_path, monkeypatch):
+def no_rename(*_):
+    raise OSError(22, "Invalid argument")
+
+
+# Most file systems have links, some only a rename that does not replace, few neither.
+without_links = pytest.mark.parametrize("has_rename", [True, False])
+
+
+@pytest.fixture
+def plain_disk(monkeypatch):
+    """
+    Takes the better ways to publish away.
+    """
+
+    def take(*, has_rename):
+        monkeypatch.setattr(os, "link", no_links)
+        if not has_rename:
+            monkeypatch.setattr(files, "rename_new", no_rename)
+
+    return take
+
+
+@without_links
+def test_without_hard_links_a_file_is_published_all_the_same(
+    tmp_path, plain_disk, has_rename
+):
     """
     Some file systems have none.
     """
-    monkeypatch.setattr(os, "link", no_links)
+    plain_disk(has_rename=has_rename)
     target = tmp_path / "out.png"
 
     publish(target)
@@ -225,11 +252,14 @@ def test_without_hard_links_a_file_is_published_all_the_same(tmp_path, monkeypat
     assert (b"new", ["out.png"]) == (target.read_bytes(), left(tmp_path))
 
 
-def test_without_hard_links_nothing_is_overwritten_either(tmp_path, monkeypatch):
+@without_links
+def test_without_hard_links_nothing_is_overwritten_either(
+    tmp_path, plain_disk, has_rename
+):
     """
     Neither a file nor a link that leads nowhere.
     """
-    monkeypatch.setattr(os, "link", no_links)
+    plain_disk(has_rename=has_rename)
     target, link = tmp_path / "out.png", tmp_path / "link.png"
     target.write_bytes(b"old")
     link.symlink_to(tmp_path / "victim")
@@ -241,11 +271,61 @@ def test_without_hard_links_nothing_is_overwritten_either(tmp_path, monkeypatch)
     assert (b"old", ["link.png", "out.png"]) == (target.read_bytes(), left(tmp_path))
 
 
-def test_a_name_that_was_taken_in_vain_is_given_back(tmp_path, monkeypatch):
+def test_without_hard_links_a_name_is_never_that_of_an_empty_file(
+    tmp_path, plain_disk, monkeypatch
+):
+    """
+    Not for a moment, as a run can be killed in any (hazard F6): nothing is made under
+    the name before the file gets it.
+    """
+    plain_disk(has_rename=True)
+    with NewFile(tmp_path) as new:
+        new.file.write(b"new")
+        monkeypatch.setattr(os, "open", None)
+        new.publish(tmp_path / "out.png")
+
+    assert b"new" == (tmp_path / "out.png").read_bytes()
+
+
+def test_a_system_without_such_a_rename_says_so(tmp_path, monkeypatch):
+    """
+    And then there is another way.
+    """
+    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: object())
+    target = tmp_path / "out.png"
+
+    with pytest.raises(NotImplementedError):
+        rename_new(tmp_path / "a", target)
+    publish(target)
+
+    assert b"new" == target.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["new.png", "ü ü.png"])
+def test_a_rename_that_replaces_nothing(tmp_path, name):
+    """
+    It gives a file a new name, and never that of another.
+    """
+    path, target = tmp_path / "old.png", tmp_path / name
+    path.write_bytes(b"content")
+
+    rename_new(path, target)
+    assert [name] == left(tmp_path)
+    path.write_bytes(b"other")
+    with pytest.raises(FileExistsError):
+        rename_new(path, target)
+
+    assert (b"content", b"other") == (target.read_bytes(), path.read_bytes())
+    with pytest.raises(FileNotFoundError):
+        rename_new(tmp_path / "none", tmp_path / "b")
+
+
+def test_a_name_that_was_taken_in_vain_is_given_back(tmp_path, plain_disk):
     """
     No empty file stays where the real one could not go.
     """
-    monkeypatch.setattr(os, "link", no_links)
+    plain_disk(has_rename=False)
 
     with NewFile(tmp_path) as new:
         new.path.unlink()
@@ -319,3 +399,34 @@ def test_what_killed_runs_left_is_swept_after_a_day(tmp_path):
     assert {".krea-new.part", ".other.part", "krea-old.part"} == {
         path.name for path in tmp_path.iterdir()
     }
+
+
+def test_what_a_file_holds_is_told_by_its_bytes(tmp_path):
+    """
+    A link, a folder, and what is not there hold nothing.
+    """
+    sha256 = hashlib.sha256(b"content").hexdigest()
+    file, other, link = (tmp_path / name for name in ("regular", "other", "link"))
+    file.write_bytes(b"content")
+    other.write_bytes(b"changed")
+    link.symlink_to("regular")  # a text of seven bytes, as the content is
+
+    assert holds(file, size=7, sha256=sha256)
+    for path in (other, link, tmp_path, tmp_path / "none", tmp_path / ("x" * 300)):
+        assert not holds(path, size=7, sha256=sha256)
+    assert not holds(file, size=6, sha256=sha256)
+
+
+def test_what_is_not_kept_is_gone(tmp_path):
+    """
+    A part stays, and what comes next is behind it, wherever somebody has read since.
+    """
+    target = tmp_path / "out.png"
+    with NewFile(tmp_path) as new:
+        new.write(b"abcdef")
+        new.file.seek(1)
+        new.keep_only(3)
+        new.write(b"xy")
+        new.publish(target)
+
+    assert b"abcxy" == target.read_bytes()

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gzip
 import struct
 import subprocess
 import sys
 import uuid
+import zlib
 from pathlib import Path
 
 import pytest
@@ -36,9 +38,10 @@ print(first, second, peak() - before, file=sys.stderr)
 """
 
 
-def growth(shell, service, small, large, *words):
+def growth(shell, service, small, large, *words, code=0):
     """
-    How many bytes more a run takes for the large file than one for the small file did.
+    How many bytes more a run takes for the large file, which ends with *code*, than one
+    for the small file did.
     """
     result = subprocess.run(
         [sys.executable, "-c", MEASURE, small, large, *words],
@@ -51,7 +54,7 @@ def growth(shell, service, small, large, *words):
     )
     first, second, kib = result.stderr.splitlines()[-1].split()
 
-    assert ("0", "0") == (first, second), result.stderr
+    assert ("0", str(code)) == (first, second), result.stderr
     return int(kib) * 1024
 
 
@@ -108,6 +111,7 @@ def test_a_large_upload_is_streamed(shell, live, tmp_path, first, second):
     assert grown < 64 * MIB
 
 
+@pytest.mark.long
 def test_a_large_download_is_streamed(shell, live):
     """
     500 MB are received, checked, hashed and saved in small pieces.
@@ -134,4 +138,74 @@ def test_a_large_download_is_streamed(shell, live):
     (shell.cwd / "large.png").unlink()
 
     assert 500_000_000 == size
+    assert grown < 64 * MIB
+
+
+def chunk(kind, data):
+    return (
+        struct.pack(">I", len(data))
+        + kind
+        + data
+        + struct.pack(">I", zlib.crc32(kind + data))
+    )
+
+
+def huge():
+    """
+    A whole PNG of 50,000 x 50,000 pixels of one colour, in 300 kB.
+    """
+    packer = zlib.compressobj(9)
+    pixels = b"".join(packer.compress(bytes(6251)) for _ in range(50_000))
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 1, 0, 0, 0, 0)
+    return b"".join(
+        [
+            b"\x89PNG\r\n\x1a\n",
+            chunk(b"IHDR", header),
+            chunk(b"IDAT", pixels + packer.flush()),
+            chunk(b"IEND", b""),
+        ]
+    )
+
+
+@pytest.mark.parametrize("output", ["large.png", "large.jpg"])
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        lambda: file(huge()),
+        lambda: file(gzip.compress(bytes(300 * MIB)), **{"Content-Encoding": "gzip"}),
+        lambda: file(gzip.compress(bytes(300 * MIB))),
+    ],
+    ids=["pixels", "compressed", "an archive"],
+)
+@pytest.mark.long
+def test_a_bomb_is_refused(shell, live, bomb, output):
+    """
+    Neither unpacked nor decoded, and not saved (hazards F16, N13).
+    """
+    done = job(status="completed", result={"urls": [f"{live.url}/results/x.png"]})
+    live.faults["GET /jobs/"] = [done] * 2
+    live.faults["GET /results/"] = [file(png()), bomb()]
+    words = ("download", str(uuid.uuid4()), "-o", "FILE")
+    small = output.replace("large", "small")
+
+    grown = growth(shell, live, small, output, *words, code=7)
+
+    assert grown < 64 * MIB
+    assert [small] == [path.name for path in shell.cwd.iterdir()]
+
+
+@pytest.mark.long
+def test_an_answer_that_is_a_bomb_is_refused(shell, live):
+    """
+    The service itself is not unpacked either.
+    """
+    content = gzip.compress(b'{"job_id": "' + b"a" * 300 * MIB + b'"}')
+    headers = {"Content-Encoding": "gzip"}
+    done = job(status="completed", result={"urls": [f"{live.url}/results/x.png"]})
+    live.faults["GET /jobs/"] = [done, answer(200, content=content, headers=headers)]
+    live.faults["GET /results/"] = [file(png())]
+    words = ("download", str(uuid.uuid4()), "-o", "FILE")
+
+    grown = growth(shell, live, "small.png", "large.png", *words, code=6)
+
     assert grown < 64 * MIB

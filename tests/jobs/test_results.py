@@ -3,25 +3,32 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
 import subprocess
 import sys
+import zlib
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from jobs.samples import SAMPLES, encoded, picture
+from conftest import FakeTime
+from jobs.samples import SAMPLES, encoded, mp3, picture
 from PIL import Image
 
 from krea_cli.api.fetch import UrlGoneError
 from krea_cli.api.resources import Job
+from krea_cli.api.wire import Body
 from krea_cli.errors import (
     DownloadError,
     ExitCode,
+    KreaError,
     LostAnswerError,
     ServerFaultError,
     StorageError,
     TargetExistsError,
+    TokenRejectedError,
+    UnknownJobError,
     UnreachableError,
 )
 from krea_cli.jobs import results as results_module
@@ -30,25 +37,27 @@ from krea_cli.jobs.targets import Naming, Target
 
 PICTURE = encoded("PNG")
 NAMING = Naming(now=datetime(2026, 11, 22).astimezone(), prompt="A cat")
+OPTIONS = ("look", "send", "force", "max_bytes")
 FULL = """
 import resource, signal, sys
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from krea_cli.api.resources import Job
+from krea_cli.api.wire import Body
 from krea_cli.clock import Clock
 from krea_cli.jobs.results import Results
 from krea_cli.jobs.targets import Naming, Target
 from krea_cli.errors import KreaError
 class Fetcher:
     @contextmanager
-    def open(self, url):
-        yield iter([Path(sys.argv[1]).read_bytes()]), None
+    def open(self, url, *, part):
+        yield Body(chunks=iter([Path(sys.argv[1]).read_bytes()]))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 target = Target.parse(sys.argv[2])
 try:
-    Results(Fetcher(), Clock(), target, force=False, send=None).save(
+    Results(Fetcher(), Clock(), target, look=None, send=None, force=False).save(
         Job(job_id="j", status="completed", urls=("u",)),
         Naming(now=datetime.now()), first=1, several=False)
 except KreaError as exc:
@@ -59,21 +68,23 @@ except KreaError as exc:
 class Fetcher:
     """
     Gives for each URL what was planned, the last for ever: chunks, of which an error is
-    raised in its place, or an error.
+    raised in its place, or an error.  No server of these can go on in the middle.
     """
+
+    length = None
 
     def __init__(self, **planned):
         self.planned = {url: list(each) for url, each in planned.items()}
         self.asked = []
 
     @contextmanager
-    def open(self, url):
+    def open(self, url, *, part):
         self.asked.append(url)
         left = self.planned[url]
         found = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(found, Exception):
             raise found
-        yield self._chunks(found), None
+        yield Body(chunks=self._chunks(found), length=self.length)
 
     def _chunks(self, found):
         for chunk in found if isinstance(found, list) else [found]:
@@ -96,15 +107,20 @@ def save(time):
     Saves a job whose URLs are the names of what was planned.
     """
 
-    def run(output=None, *, force=False, send=None, first=1, several=False, **planned):
+    def run(output=None, *, first=1, several=False, files=(), **planned):
+        options = {name: planned.pop(name) for name in OPTIONS if name in planned}
         run.fetcher = Fetcher(**planned)
-        saving = Results(
-            run.fetcher, time.clock, Target.parse(output), force=force, send=send
+        job = Job(job_id="job-1", status="completed", urls=tuple(planned), files=files)
+        return results(run.fetcher, time, output, **options).save(
+            job, NAMING, first=first, several=several
         )
-        job = Job(job_id="job-1", status="completed", urls=tuple(planned))
-        return saving.save(job, NAMING, first=first, several=several)
 
     return run
+
+
+def results(fetcher, time, output=None, **options):
+    given = {"look": None, "send": None, "force": False} | options
+    return Results(fetcher, time.clock, Target.parse(output), **given)
 
 
 def left(folder):
@@ -235,13 +251,7 @@ def test_a_long_download_is_tried_again_too(folder, time):
             time.elapsed += 3600
             return super()._chunks(found)
 
-    saving = Results(
-        Slow(a=[PICTURE[:9], PICTURE]),
-        time.clock,
-        Target.parse("out.png"),
-        force=False,
-        send=None,
-    )
+    saving = results(Slow(a=[PICTURE[:9], PICTURE]), time, "out.png")
     job = Job(job_id="j", status="completed", urls=("a",))
 
     saving.save(job, NAMING, first=1, several=False)
@@ -249,27 +259,269 @@ def test_a_long_download_is_tried_again_too(folder, time):
     assert PICTURE == (folder / "out.png").read_bytes()
 
 
-def test_an_expired_url_is_not_tried_again(save, folder):
+class Looks:
     """
-    It would be gone again.
+    Gives the job with these URLs, one list after the other, the last for ever; an error
+    is raised.
     """
-    with pytest.raises(UrlGoneError):
-        save("out.png", a=[UrlGoneError("403")])
 
-    assert (1, []) == (len(save.fetcher.asked), left(folder))
+    def __init__(self, *urls, status="completed"):
+        self.urls = list(urls)
+        self.status = status
+        self.asked = []
+
+    def __call__(self, job_id):
+        self.asked.append(job_id)
+        found = self.urls.pop(0) if len(self.urls) > 1 else self.urls[0]
+        if isinstance(found, Exception):
+            raise found
+        return Job(job_id=job_id, status=self.status, urls=tuple(found))
 
 
-def test_a_body_without_end_is_given_up(save, folder, monkeypatch):
+GONE = UrlGoneError("https://k.test/a answered 403.")
+
+
+def test_an_expired_url_is_asked_for_anew(save, folder, time):
+    """
+    The job tells a fresh one for the same place, without waiting, and that is the one
+    which is told (hazard F13).
+    """
+    look = Looks(["a2", "b2"])
+    second = encoded("PNG", picture(seed=8))
+    planned = {"a": [GONE], "a2": [PICTURE], "b2": [second]}
+    fetcher = Fetcher(**planned)
+    job = Job(job_id="job-1", status="completed", urls=("a", "b"))
+
+    saved = results(fetcher, time, look=look).save(job, NAMING, first=1, several=False)
+
+    assert ["a", "a2", "b2"] == fetcher.asked
+    assert (["job-1"], []) == (look.asked, time.slept)
+    assert ("a2", "b2") == saved.urls == tuple(file.url for file in saved.files)
+    assert second == (folder / "job-1-2.png").read_bytes()
+
+
+def test_the_same_url_may_be_good_a_little_later(save, time):
+    """
+    A file can be there after the job says so.
+    """
+    save("out.png", look=Looks(["a"]), a=[GONE, GONE, GONE, PICTURE])
+
+    assert [1.0] * 3 == time.slept
+
+
+@pytest.mark.parametrize("fresh", ["a", "b"])
+def test_a_url_that_stays_gone_is_given_up(time, folder, fresh):
+    """
+    After three looks at the job; exit 7, as the job is paid for.
+    """
+    look, fetcher = Looks([fresh]), Fetcher(a=[GONE], b=[GONE])
+    job = Job(job_id="job-1", status="completed", urls=("a",))
+
+    with pytest.raises(UrlGoneError) as caught:
+        results(fetcher, time, look=look).save(job, NAMING, first=1, several=False)
+
+    assert (3, 4) == (len(look.asked), len(fetcher.asked))
+    assert (ExitCode.STORAGE, []) == (caught.value.exit_code, left(folder))
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        Looks([]),
+        Looks(["a", "b"]),
+        Looks(["b"], status="failed"),
+        Looks(TokenRejectedError("The token was rejected.", hint="Log in.")),
+        Looks(UnreachableError("Nobody there.")),
+        Looks(UnknownJobError("Never heard of it.")),
+    ],
+    ids=["no URL", "another number", "failed", "token", "unreachable", "unknown"],
+)
+def test_without_a_fresh_url_there_is_no_result(save, look):
+    """
+    Exit 7 whatever the reason, which is told: the job is completed.
+    """
+    with pytest.raises(DownloadError, match="answered 403") as caught:
+        save("out.png", look=look, a=[GONE])
+
+    assert (1, 1) == (len(look.asked), len(save.fetcher.asked))
+    if isinstance(look.urls[0], KreaError):
+        assert look.urls[0].message in caught.value.message
+        assert look.urls[0].hint == caught.value.hint
+
+
+def test_refreshes_are_no_attempts(save):
+    """
+    Three cuts and three expiries are overcome, a fourth cut is not.
+    """
+    cut = PICTURE[:1000]
+    save("out.png", look=Looks(["a"]), a=[cut, GONE, cut, GONE, GONE, cut, PICTURE])
+    assert 7 == len(save.fetcher.asked)
+
+    with pytest.raises(DownloadError, match="ended too early"):
+        save("b.png", look=Looks(["a"]), a=[cut, GONE, cut, cut, GONE, cut, PICTURE])
+
+
+def test_a_body_without_end_is_given_up(save, folder):
     """
     At a limit, by the bytes that came (hazard F15).
     """
-    monkeypatch.setattr(results_module, "MOST_BYTES", 100_000)
-    chunks = [PICTURE[:8], *[bytes(10_000)] * 50]
+    came = []
 
-    with pytest.raises(DownloadError, match="more than 2 GiB"):
-        save("out.png", a=[chunks])
+    def endless():
+        yield PICTURE[:100]
+        while True:
+            came.append(1)
+            yield bytes(10_000)
 
-    assert ([], 1) == (left(folder), len(save.fetcher.asked))
+    class Endless(Fetcher):
+        def _chunks(self, found):
+            return endless()
+
+    with pytest.raises(DownloadError, match="more than 100,000 bytes") as caught:
+        results(Endless(a=[b""]), FakeTime(), "out.png", max_bytes=100_000).save(
+            Job(job_id="j", status="completed", urls=("a",)),
+            NAMING,
+            first=1,
+            several=False,
+        )
+
+    assert ([], 10) == (left(folder), len(came))
+    assert "--max-size" in caught.value.hint
+
+
+def test_a_result_of_just_the_limit_is_saved(save):
+    """
+    It may have so many bytes, and not one more.
+    """
+    save("a.png", max_bytes=len(PICTURE), a=[PICTURE])
+
+    with pytest.raises(DownloadError, match="more than"):
+        save("b.png", max_bytes=len(PICTURE) - 1, a=[PICTURE])
+
+
+def test_a_declared_length_above_the_limit_is_refused_at_once(save, monkeypatch):
+    """
+    Nothing of it is read.
+    """
+    monkeypatch.setattr(Fetcher, "length", 2**31 + 1)
+
+    with pytest.raises(DownloadError, match="more than 2,147,483,648 bytes"):
+        save("out.png", a=[[AssertionError("read")]])
+
+    assert 1 == len(save.fetcher.asked)
+
+
+@pytest.mark.parametrize("wrong", [-1, 1, 417])
+def test_as_many_bytes_come_as_were_declared(save, folder, monkeypatch, wrong):
+    """
+    A container alone does not always tell: an MP3 may end behind any of its frames.
+    """
+    content = mp3()
+    monkeypatch.setattr(Fetcher, "length", len(content) + wrong)
+
+    with pytest.raises(DownloadError, match="ended too early"):
+        save(a=[content])
+
+    assert ([], 4) == (left(folder), len(save.fetcher.asked))
+
+
+def test_what_is_no_result_is_not_read_to_its_end(save):
+    """
+    Its first bytes tell.
+    """
+    with pytest.raises(DownloadError, match="HTML"):
+        save("out.png", a=[[b"<!DOCTYPE html>" + bytes(99), AssertionError("read")]])
+
+
+def bomb():
+    """
+    A whole PNG whose header claims 2.5 gigapixels.
+    """
+    header = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    at = PICTURE.index(b"IHDR")
+    return (
+        PICTURE[:at]
+        + header
+        + struct.pack(">I", zlib.crc32(header))
+        + PICTURE[at + len(header) + 4 :]
+    )
+
+
+@pytest.mark.parametrize("output", ["out.png", "out.jpg", "out"])
+def test_a_picture_that_claims_too_many_pixels_is_not_saved(save, folder, output):
+    """
+    Whatever opens it would take gigabytes (hazard F16).
+    """
+    with pytest.raises(DownloadError, match="50000 x 50000"):
+        save(output, a=[bomb()])
+
+    assert [] == left(folder)
+
+
+def test_what_was_saved_before_is_not_fetched_again(save, folder):
+    """
+    Where this run would save it there is the file that is known, byte for byte.
+    """
+    first = save("out.png", a=[PICTURE])
+    again = save("out.png", files=first.files, a=[AssertionError])
+
+    assert first == again
+    assert ([], ["out.png"]) == (save.fetcher.asked, left(folder))
+
+
+def test_without_a_name_a_file_may_be_where_it_was_saved(save, folder):
+    """
+    And with a name it is to be there, too.
+    """
+    first = save("out.webp", a=[PICTURE])
+    again = save(files=first.files, a=[AssertionError])
+    elsewhere = save("b.webp", files=first.files, a=[PICTURE])
+
+    assert first.files == again.files
+    assert "b.webp" == elsewhere.files[0].path
+    assert ["b.webp", "out.webp"] == left(folder)
+
+
+@pytest.mark.parametrize("change", ["shorter", "same length", "link", "gone", "force"])
+def test_what_was_changed_is_fetched_again(save, folder, change):
+    """
+    And then not overwritten, unless that is asked for.
+    """
+    first = save("out.png", a=[PICTURE])
+    target = folder / "out.png"
+    if change == "shorter":
+        target.write_bytes(PICTURE[:-1])
+    elif change == "same length":
+        target.write_bytes(bytes(len(PICTURE)))
+    elif change == "link":
+        target.rename(folder / "other.png")
+        target.symlink_to("other.png")
+    elif change == "gone":
+        target.unlink()
+
+    def run():
+        save("out.png", files=first.files, force=change == "force", a=[PICTURE])
+
+    if change in ("gone", "force"):
+        run()
+    else:
+        with pytest.raises(TargetExistsError):
+            run()
+
+    assert ["a"] == save.fetcher.asked
+
+
+def test_a_file_that_nobody_knows_may_be_this_very_result(save, folder):
+    """
+    A run may have been killed as soon as it had saved it.
+    """
+    for name in ("out.png", "out.webp"):
+        first = save(name, a=[PICTURE])
+        again = save(name, a=[PICTURE])
+
+        assert first == again
+
+    assert ["out.png", "out.webp"] == left(folder)
 
 
 def test_an_existing_file_stays(save, folder):
@@ -395,7 +647,6 @@ def test_a_folder_that_went_away_is_told(folder, time):
     During the download; the job is kept.
     """
     (folder / "sub").mkdir()
-    target = Target.parse("sub/out.png")
 
     class Removing(Fetcher):
         def _chunks(self, found):
@@ -404,7 +655,7 @@ def test_a_folder_that_went_away_is_told(folder, time):
                 path.unlink()
             (folder / "sub").rmdir()
 
-    saving = Results(Removing(a=[PICTURE]), time.clock, target, force=False, send=None)
+    saving = results(Removing(a=[PICTURE]), time, "sub/out.png")
     job = Job(job_id="j", status="completed", urls=("a",))
 
     with pytest.raises(StorageError):

@@ -9,6 +9,7 @@ from service import answer
 
 from krea_cli import media
 from krea_cli.api.resources import Asset
+from krea_cli.api.wire import Body
 from krea_cli.errors import DownloadError, InputError, UnreachableError
 from krea_cli.jobs.checking import check_file
 from krea_cli.jobs.database import Database
@@ -49,7 +50,7 @@ class Fetcher:
         self.asked.append(url)
         if isinstance(self.found, Exception):
             raise self.found
-        yield iter([self.found]), len(self.found)
+        yield Body(chunks=iter([self.found]), length=len(self.found))
 
 
 @pytest.fixture

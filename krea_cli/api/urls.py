@@ -1,0 +1,120 @@
+"""
+Where a URL of foreign origin may lead.
+
+It comes from an answer, or from the user's words to a service that gave it: it may not
+point into the user's own network, nor at this machine (hazard N16).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import urllib.request
+from urllib.parse import SplitResult, urlsplit
+
+from krea_cli.clock import within
+from krea_cli.errors import DownloadError
+
+RESOLVE_SECONDS = 10.0
+SHOWN = 300
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class UrlPolicy:
+    """
+    *allows_loopback* is for a service that runs on this machine itself;
+    *uses_environment* says whether the proxy variables count.
+    """
+
+    def __init__(self, *, allows_loopback: bool, uses_environment: bool) -> None:
+        self._allows_loopback = allows_loopback
+        self._uses_environment = uses_environment
+
+    def check(self, url: str) -> None:
+        """
+        Raises:
+            DownloadError: the URL is not https, or it leads to a private address.
+        """
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = None
+        if not host or parts.username is not None:
+            raise DownloadError(f"{shown(url)} is no URL that can be fetched.")
+        literal = _address(host)
+        if literal is not None:
+            addresses = [literal]
+        else:
+            addresses = [] if self._is_proxied(parts) else _resolve(host, port)
+        on_this_machine = addresses and all(found.is_loopback for found in addresses)
+        if self._allows_loopback and on_this_machine:
+            return
+        if parts.scheme != "https":
+            raise DownloadError(f"{shown(url)} is not https, so it is not fetched.")
+        if not all(found.is_global for found in addresses):
+            raise _private(url)
+
+    def check_peer(self, peer: str, url: str) -> None:
+        """
+        A name may resolve to another address than the one that was checked.
+
+        Raises:
+            DownloadError: the answer comes from a private address.
+        """
+        address = _address(peer)
+        if address is None or self._is_proxied(urlsplit(url)):
+            return
+        if not address.is_global and not (
+            address.is_loopback and self._allows_loopback
+        ):
+            raise _private(url)
+
+    def _is_proxied(self, parts: SplitResult) -> bool:
+        if not self._uses_environment:
+            return False
+        proxies = urllib.request.getproxies()
+        has_proxy = bool(proxies.get(parts.scheme) or proxies.get("all"))
+        return has_proxy and not urllib.request.proxy_bypass(parts.hostname or "")
+
+
+def shown(url: str) -> str:
+    """
+    The URL without its query, which may be a signature (hazard C12), cut when long.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "The URL"
+    if not parts.hostname:
+        return "The URL"
+    text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def _private(url: str) -> DownloadError:
+    return DownloadError(
+        f"{shown(url)} leads to a private address, so it is not fetched."
+    )
+
+
+def _address(host: str) -> Address | None:
+    try:
+        # inet_aton reads what a resolver reads: 127.1, 0x7f000001, 2130706433.
+        if host.replace(".", "").isalnum() and host[0].isdigit():
+            return ipaddress.IPv4Address(socket.inet_aton(host))
+        address = ipaddress.ip_address(host)
+    except (ValueError, OSError):
+        return None
+    mapped = address.ipv4_mapped if address.version == 6 else None
+    return mapped or address
+
+
+def _resolve(host: str, port: int | None) -> list[Address]:
+    try:
+        found = within(RESOLVE_SECONDS, lambda: socket.getaddrinfo(host, port or 443))
+    except (OSError, UnicodeError):
+        # The connection will fail by the same name, with a better message.
+        return []
+    addresses = (_address(str(entry[4][0]).partition("%")[0]) for entry in found)
+    return [address for address in addresses if address is not None]

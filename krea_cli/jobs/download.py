@@ -1,0 +1,131 @@
+"""
+One result, from its URL into a file: whole, of a known kind, and not without end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from krea_cli.api.fetch import Fetcher, NotContinuedError
+from krea_cli.api.wire import Body, Part
+from krea_cli.errors import DownloadError, LostAnswerError
+from krea_cli.jobs.containers import is_complete
+from krea_cli.jobs.files import NewFile
+from krea_cli.media import RESULTS, Media, sniff
+
+MOST_BYTES = 2 * 2**30
+# So many of the first bytes tell the kind.
+_HEAD_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """
+    What the bytes of a whole result are.
+    """
+
+    media: Media
+    size_bytes: int
+    sha256: str
+
+
+class Download:
+    """
+    The way into *new*, in as many attempts as it takes; *max_bytes* is what a result
+    may have.
+
+    What an attempt leaves behind the next one goes on with, however little it is: by
+    Range and If-Range, and only where the server named the version by a strong entity
+    tag.  In every other case it begins anew (hazard F12).
+    """
+
+    def __init__(self, fetcher: Fetcher, new: NewFile, *, max_bytes: int) -> None:
+        self._fetcher = fetcher
+        self._new = new
+        self._max_bytes = max_bytes
+        self._url = ""
+        self._etag: str | None = None
+        self._length: int | None = None
+        self._size, self._head = 0, b""
+        self._sha256 = hashlib.sha256()
+
+    def attempt(self, url: str) -> Received:
+        """
+        Raises:
+            LostAnswerError: the result was cut, or broken on its way.
+            UrlGoneError: the URL may have expired.
+            DownloadError: this is no result, or too large a one.
+            ServiceError, StorageError: as `Fetcher.open` and `NewFile`.
+        """
+        # An entity tag is of one URL.
+        part = self._part() if url == self._url else None
+        self._url = url
+        try:
+            with self._fetcher.open(url, part=part) as body:
+                self._receive(body)
+        except NotContinuedError:
+            self._etag = None
+            raise
+        return self._verified()
+
+    def _part(self) -> Part | None:
+        if not (self._etag and self._size):
+            return None
+        return Part(size=self._size, etag=self._etag, length=self._length)
+
+    def _begin(self, body: Body) -> None:
+        self._length, self._etag = body.length, body.etag
+        if body.start == 0:
+            self._size, self._head = 0, b""
+            self._sha256 = hashlib.sha256()
+        self._new.keep_only(self._size)
+
+    def _receive(self, body: Body) -> None:
+        if (body.length or 0) > self._max_bytes:
+            raise self._too_large()
+        self._begin(body)
+        for chunk in body.chunks:
+            self._size += len(chunk)
+            if self._size > self._max_bytes:
+                raise self._too_large()
+            if len(self._head) < _HEAD_BYTES:
+                self._head += chunk[:_HEAD_BYTES]
+                if len(self._head) >= _HEAD_BYTES:
+                    _kind(self._head)
+            self._new.write(chunk)
+            self._sha256.update(chunk)
+
+    def _verified(self) -> Received:
+        media = _kind(self._head)
+        has_all = self._length in (None, self._size)
+        if not (has_all and is_complete(self._new.file, media)):
+            if self._length is not None and self._size >= self._length:
+                # More of it would not mend it.
+                self._etag = None
+            raise LostAnswerError("The result ended too early.")
+        return Received(
+            media=media, size_bytes=self._size, sha256=self._sha256.hexdigest()
+        )
+
+    def _too_large(self) -> DownloadError:
+        return DownloadError(
+            f"The result has more than {self._max_bytes:,} bytes; it is not saved.",
+            hint="Allow more with --max-size.",
+        )
+
+
+def _kind(head: bytes) -> Media:
+    """
+    Raises:
+        DownloadError: it is of no kind that a job gives (hazards F2, F14).
+    """
+    media = sniff(head)
+    if media in RESULTS:
+        return media
+    said = "of a kind that is not known"
+    if not head:
+        said = "empty"
+    elif head.lstrip().startswith(b"<"):
+        said = "a page of HTML or XML, no picture"
+    raise DownloadError(f"The result is {said}; it is not saved.")

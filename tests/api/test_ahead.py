@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from krea_cli.api import ahead
+from krea_cli.api.ahead import ReadAhead
+
+
+def test_chunks_come_in_order_and_end():
+    """
+    However many there are.
+    """
+    chunks = [bytes([n % 256]) * 1000 for n in range(10_000)]
+
+    assert chunks == list(ReadAhead(iter(chunks), silence=5))
+
+
+def test_an_empty_body_has_no_chunks():
+    """
+    Its end is its beginning.
+    """
+    assert [] == list(ReadAhead(iter([]), silence=5))
+
+
+def test_what_the_source_raises_comes_after_what_it_gave():
+    """
+    So that what arrived is kept.
+    """
+
+    def broken():
+        yield b"a"
+        yield b"b"
+        raise ConnectionResetError("reset")
+
+    body = iter(ReadAhead(broken(), silence=5))
+
+    assert [b"a", b"b"] == [next(body), next(body)]
+    with pytest.raises(ConnectionResetError, match="reset"):
+        next(body)
+
+
+def test_a_source_that_gives_nothing_is_given_up():
+    """
+    By the clock, whatever the source itself waits for (hazard N1).
+    """
+    never = threading.Event()
+
+    def silent():
+        yield b"a"
+        never.wait(10)
+
+    body = iter(ReadAhead(silent(), silence=0.1))
+    assert b"a" == next(body)
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        next(body)
+
+    assert time.monotonic() - started < 1
+    never.set()
+
+
+def test_nothing_is_read_before_it_is_wanted():
+    """
+    The body of a redirect costs nothing.
+    """
+    taken = []
+    body = ReadAhead((taken.append(n) or b"x" for n in range(3)), silence=5)
+    chunks = iter(body)
+
+    assert ([], False) == (taken, body.is_reading)
+    assert b"x" == next(chunks)
+
+
+def test_a_fast_source_waits_for_a_slow_reader(monkeypatch):
+    """
+    No more is kept in memory than the limit and a chunk (hazard P6).
+    """
+    monkeypatch.setattr(ahead, "AHEAD_BYTES", 10_000)
+    taken = []
+
+    def source():
+        for _ in range(1000):
+            taken.append(1)
+            yield bytes(1000)
+
+    body = iter(ReadAhead(source(), silence=5))
+    next(body)
+    until = time.monotonic() + 0.2
+    while time.monotonic() < until and len(taken) < 100:
+        time.sleep(0.01)
+
+    assert len(taken) < 30
+    assert 999 == len(list(body))
+
+
+def test_a_stopped_reading_ends():
+    """
+    Also while it waits for its reader, so that no thread stays behind.
+    """
+
+    def source():
+        while True:
+            yield bytes(2**20)
+
+    body = ReadAhead(source(), silence=5)
+    next(iter(body))
+    body.stop()
+    body.join(5)
+
+    assert not body.is_reading

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import random
+import threading
+import time
+
+import pytest
+from api.wire import answer, closing, resetting, trickling
+
+from krea_cli.api import transport
+from krea_cli.errors import LostAnswerError
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+CONTENT = random.Random(7).randbytes(3_000_000)
+
+
+def read(connected, url):
+    with connected.stream(url, {}) as stream:
+        return b"".join(stream.chunks)
+
+
+def paced(*pieces, pause=0.02):
+    """
+    The pieces, each on its own on the wire, and the end of the connection.
+    """
+
+    def script(connection):
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(pause)
+
+    return script
+
+
+def chunks(content, size):
+    pieces = [content[at : at + size] for at in range(0, len(content), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in pieces) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [0, 1, 17, 65_536, 100_000, 2**20, 3_000_000])
+def test_every_byte_arrives_in_its_place(wire, connect, size):
+    """
+    Of a body of any length, declared, in chunks, or ended by the end of the connection.
+    """
+    content = CONTENT[:size]
+    for script in (
+        answer(content),
+        CHUNKED + chunks(content, 50_000),
+        closing(HEAD + b"\r\n" + content),
+    ):
+        server = wire(script)
+        assert content == read(connect(server.url()), server.url())
+
+
+@pytest.mark.parametrize("at", [0, 1, 40, 41, 42, 100_000])
+def test_it_does_not_matter_how_the_network_cuts_it(wire, connect, at):
+    """
+    The body may begin with its head, or later; within two bytes, or within many.
+    """
+    whole = answer(CONTENT)
+    at += whole.index(b"\r\n\r\n") - 40
+    server = wire(paced(whole[:at], whole[at : at + 70_000], whole[at + 70_000 :]))
+
+    assert CONTENT == read(connect(server.url()), server.url())
+
+
+def test_what_follows_the_declared_length_is_not_of_the_body(wire, connect):
+    """
+    Whether it comes with the body, or after it.
+    """
+    for content in (b"x", CONTENT):
+        server = wire(closing(answer(content) + b"garbage" * 99))
+        assert content == read(connect(server.url()), server.url())
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        closing(HEAD + b"Content-Length: 9\r\n\r\n"),
+        closing(HEAD + b"Content-Length: 9\r\n\r\nbegin"),
+        closing(HEAD + b"Content-Length: 3000001\r\n\r\n" + CONTENT),
+        resetting(HEAD + b"Content-Length: 3000001\r\n\r\n" + CONTENT),
+        closing(CHUNKED + b"5\r\nbegin\r\n"),
+        closing(CHUNKED + b"5\r\nbegin\r\nxyz\r\n"),
+        closing(CHUNKED + b"9\r\nbegin"),
+        closing(HEAD + b"Content-Length: -1\r\n\r\nbegin"),
+        closing(HEAD + b"Content-Length: abc\r\n\r\nbegin"),
+        closing(HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nbegin"),
+        closing(HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\nbegin"),
+    ],
+    ids=[
+        "nothing",
+        "short",
+        "short by one",
+        "reset",
+        "no last chunk",
+        "bad chunk",
+        "cut chunk",
+        "negative",
+        "no number",
+        "two lengths",
+        "endless number",
+    ],
+)
+def test_a_body_that_is_not_whole_is_a_lost_answer(wire, connect, script):
+    """
+    What the length or the chunks promise has to come (hazard N3).
+    """
+    server = wire(script)
+
+    with pytest.raises(LostAnswerError):
+        read(connect(server.url()), server.url())
+
+
+def test_a_length_beside_chunks_does_not_count(wire, connect):
+    """
+    The chunks say where the body ends.
+    """
+    both = HEAD + b"Content-Length: 2999999\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server = wire(both + chunks(CONTENT, 50_000))
+
+    assert CONTENT == read(connect(server.url()), server.url())
+
+
+def test_equal_lengths_are_one(wire, connect):
+    """
+    Some servers say it twice.
+    """
+    server = wire(closing(HEAD + b"Content-Length: 5\r\n" * 2 + b"\r\nbegin"))
+
+    assert b"begin" == read(connect(server.url()), server.url())
+
+
+@pytest.mark.parametrize(
+    ("head", "byte"),
+    [
+        (CHUNKED + b"5\r\nbegin\r\n", b"0"),
+        (CHUNKED + b"5;", b"a"),
+        (HEAD + b"Content-Length: 99\r\n\r\n", b""),
+    ],
+    ids=["length of a chunk", "words beside it", "nothing"],
+)
+def test_silence_is_what_gives_no_byte_of_the_body(
+    wire, connect, monkeypatch, head, byte
+):
+    """
+    The head of a chunk may come for ever, byte by byte (hazard N1).
+    """
+    monkeypatch.setattr(transport, "SILENCE_SECONDS", 0.2)
+    server = wire(trickling(head, every=0.02, byte=byte))
+    started = time.monotonic()
+
+    with pytest.raises(LostAnswerError, match="did not answer in time"):
+        read(connect(server.url()), server.url())
+
+    assert time.monotonic() - started < 2
+
+
+def test_what_is_not_wanted_is_not_waited_for(wire, connect):
+    """
+    Whoever stops in the middle of a body that is silent goes on at once, and leaves
+    neither a thread nor a connection behind.
+    """
+    ended = threading.Event()
+
+    def script(connection):
+        connection.sendall(HEAD + b"Content-Length: 99\r\n\r\nbegin")
+        if connection.recv(1) == b"":
+            ended.set()
+
+    server = wire(script)
+    before = threading.active_count()
+    with connect(server.url()).stream(server.url(), {}) as stream:
+        assert b"begin" == next(stream.chunks)
+        started = time.monotonic()
+
+    assert time.monotonic() - started < 0.4
+    assert ended.wait(2)
+    assert before + 2 >= threading.active_count()
+
+
+def test_a_connection_is_used_again_when_it_can_be(wire, connect):
+    """
+    After a small body, and a body in chunks.
+    """
+    server = wire(answer(b"one"), CHUNKED + chunks(b"two", 1), answer(b"three"))
+    connected = connect(server.url())
+
+    got = [read(connected, server.url()) for _ in range(3)]
+
+    assert [b"one", b"two", b"three"] == got
+    assert 1 == server.connections

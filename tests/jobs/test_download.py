@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from datetime import datetime
+
+import pytest
+from jobs import serving
+from jobs.samples import SAMPLES, encoded, picture
+from jobs.serving import ETAG, Server
+
+from krea_cli.api.fetch import Fetcher
+from krea_cli.api.resources import Job
+from krea_cli.api.transport import Transport
+from krea_cli.errors import DownloadError, LostAnswerError
+from krea_cli.jobs.download import MOST_BYTES, Download
+from krea_cli.jobs.files import NewFile
+from krea_cli.jobs.results import Results
+from krea_cli.jobs.targets import Naming, Target
+
+PICTURE = encoded("PNG", picture((400, 300)))
+OTHER = encoded("PNG", picture((400, 300), seed=8))
+SIZE = len(PICTURE)
+
+
+@pytest.fixture
+def fetcher(time):
+    transport = Transport(
+        "http://127.0.0.1",
+        None,
+        agent="krea-cli/test",
+        uses_environment=False,
+        log=lambda _: None,
+    )
+    yield Fetcher(transport, time.clock, allows_loopback=True)
+    transport.close()
+
+
+@pytest.fixture
+def save(fetcher, time, tmp_path):
+    """
+    Saves what a server gives: the bytes on disk.
+    """
+
+    def run(server, **options):
+        target = tmp_path / "out.png"
+        given = {"look": None, "send": None, "force": True} | options
+        job = Job(job_id="j", status="completed", urls=(server.url,))
+        results = Results(fetcher, time.clock, Target.parse(str(target)), **given)
+        naming = Naming(now=datetime(2026, 11, 22).astimezone())
+        [file] = results.save(job, naming, first=1, several=False).files
+        content = target.read_bytes()
+
+        assert hashlib.sha256(content).hexdigest() == file.sha256
+        assert len(content) == file.size_bytes
+        return content
+
+    return run
+
+
+@contextmanager
+def attempt(fetcher, folder, url):
+    with NewFile(folder) as new:
+        yield Download(fetcher, new, max_bytes=MOST_BYTES).attempt(url)
+
+
+def test_a_cut_result_is_gone_on_with(save):
+    """
+    From where it was cut, each time; no byte is sent twice.
+    """
+    with Server(PICTURE, cuts=[100_000, 50_000, 1]) as server:
+        assert PICTURE == save(server)
+
+    parts = [f"bytes={at}-" for at in (100_000, 150_000, 150_001)]
+    assert [(None, None), *((part, ETAG) for part in parts)] == server.asked
+    assert SIZE == server.sent
+
+
+def test_a_result_without_a_length_is_gone_on_with_too(save):
+    """
+    That it was cut is known by its container.
+    """
+    with Server(PICTURE, cuts=[1000], declares=False) as server:
+        assert PICTURE == save(server)
+
+    assert [(None, None), ("bytes=1000-", ETAG)] == server.asked
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        serving.refuse,
+        serving.another_start,
+        serving.another_length,
+        serving.another_version,
+    ],
+    ids=lambda answer: answer.__name__,
+)
+@pytest.mark.parametrize("declares", [True, False])
+def test_a_rest_that_does_not_fit_is_not_taken(save, answer, declares):
+    """
+    The result is fetched from its start (hazard F12).
+    """
+    server = Server(PICTURE, cuts=[1000], answers=[answer], declares=declares)
+    with server:
+        assert PICTURE == save(server)
+
+    assert [None, "bytes=1000-", None] == [wanted for wanted, _ in server.asked]
+
+
+@pytest.mark.parametrize("length", [SIZE // 2, SIZE, SIZE + 5])
+def test_a_result_that_changed_is_fetched_anew(save, length):
+    """
+    A server that looks at If-Range sends the new one whole, longer or shorter.
+    """
+    other = OTHER if length >= SIZE else encoded("PNG", picture((200, 150), seed=8))
+    with Server(PICTURE, cuts=[SIZE - 9], answers=[serving.changed(other)]) as server:
+        assert other == save(server)
+
+    assert 2 == len(server.asked)
+
+
+def test_a_new_version_is_gone_on_with_as_such(save):
+    """
+    When it is cut, too.
+    """
+    answers = [serving.changed(OTHER)]
+    with Server(PICTURE, cuts=[1000, 2000], answers=answers) as server:
+        assert OTHER == save(server)
+
+    assert ("bytes=2000-", '"v2"') == server.asked[2]
+
+
+@pytest.mark.parametrize("etag", ['W/"v1"', None, "v1"])
+def test_without_a_strong_entity_tag_it_begins_anew(save, etag):
+    """
+    Nothing says that the rest is of the same file.
+    """
+    with Server(PICTURE, cuts=[1000, 1000], etag=etag) as server:
+        assert PICTURE == save(server)
+
+    assert [(None, None)] * 3 == server.asked
+
+
+def test_four_attempts_are_all(save, tmp_path, time):
+    """
+    However much each of them brought.
+    """
+    with (
+        Server(PICTURE, cuts=[1000] * 5) as server,
+        pytest.raises(DownloadError, match="broke"),
+    ):
+        save(server)
+
+    assert ["bytes=1000-", "bytes=2000-", "bytes=3000-"] == [
+        wanted for wanted, _ in server.asked[1:]
+    ]
+    assert ([], 3) == (list(tmp_path.iterdir()), len(time.slept))
+
+
+def test_a_part_is_of_one_url(fetcher, tmp_path):
+    """
+    Another URL may stand for another file, whatever its entity tag says.
+    """
+    with Server(PICTURE, cuts=[1000]) as server, NewFile(tmp_path) as new:
+        download = Download(fetcher, new, max_bytes=MOST_BYTES)
+        with pytest.raises(LostAnswerError):
+            download.attempt(server.url)
+        received = download.attempt(f"{server.url}?fresh")
+
+    assert [(None, None)] * 2 == server.asked
+    assert SIZE == received.size_bytes
+
+
+def test_what_is_broken_as_a_whole_is_not_gone_on_with(save):
+    """
+    All that was declared has come, and the container has no end: nothing is missing
+    that could be asked for.
+    """
+    with Server(PICTURE[:-1]) as server, pytest.raises(DownloadError, match="early"):
+        save(server)
+
+    assert [(None, None)] * 4 == server.asked
+
+
+@pytest.mark.parametrize("wrong", [-1, 1, 1000])
+def test_a_wrong_length_makes_no_wrong_file(save, monkeypatch, wrong):
+    """
+    A server that declares less or more than it has.
+    """
+    send = serving.Handler.send_header
+
+    def lie(handler, name, value):
+        lies = name == "Content-Length" and int(value) == SIZE
+        send(handler, name, str(int(value) + wrong) if lies else value)
+
+    monkeypatch.setattr(serving.Handler, "send_header", lie)
+    with Server(PICTURE) as server, pytest.raises(DownloadError):
+        save(server)
+
+    assert 4 == len(server.asked)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("declares", [True, False], ids=["declared", "undeclared"])
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_a_cut_body_is_never_accepted(fetcher, tmp_path, sample, declares):
+    """
+    At twenty places, with its length and without (hazards N2, N3).
+    """
+    size = len(sample.content)
+    # None of them is where a frame of an MP3 or a block of a live WebM ends.
+    cuts = [size * n // 20 + 1 for n in range(19)] + [size - 1]
+    accepted = []
+    with Server(sample.content, cuts=cuts, etag=None, declares=declares) as server:
+        for cut in cuts:
+            try:
+                with attempt(fetcher, tmp_path, server.url):
+                    accepted.append(cut)
+            except (LostAnswerError, DownloadError):
+                pass
+        with attempt(fetcher, tmp_path, server.url) as received:
+            pass
+
+    assert ([], 21) == (accepted, len(server.asked))
+    assert (sample.media, size) == (received.media, received.size_bytes)
+    assert [] == list(tmp_path.iterdir())
