@@ -7,6 +7,8 @@ import sys
 import pytest
 from conftest import png
 
+pytestmark = pytest.mark.long
+
 ID = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
 
 
