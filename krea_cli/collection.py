@@ -66,7 +66,7 @@ class Collection:
             if job.is_final:
                 self._session.ended(job)
             if job.is_final and job.status != "completed":
-                self._settled(job)
+                self._session.settle(job.job_id, has_result=False)
 
     def wait_for_results(self) -> None:
         """
@@ -165,7 +165,7 @@ class Collection:
             finally:
                 index += len(job.urls)
             self.jobs[at] = saved
-            self._settled(saved)
+            self._session.settle(saved.job_id, has_result=True)
             self._session.ended(saved)
             for sentence in self._unexpected(saved):
                 self._session.out.warn(sentence)
@@ -187,14 +187,15 @@ class Collection:
             KreaError: there is a job without its result.
         """
         output = self._output or "."
-        told = [result(job, self._command("wait", job, output)) for job in self.jobs]
+        collect = self._session.collect
+        told = [result(job, collect("wait", [job.job_id], output)) for job in self.jobs]
         self._session.out.result(told)
         troubled = {error.job_id for error in self.errors}
         for job in self.jobs if waits else ():
             if job.job_id in troubled:
                 continue
-            collect = self._command("wait", job, output)
-            error = outcome.failure(job, collect=collect)
+            again = collect("wait", [job.job_id], output)
+            error = outcome.failure(job, collect=again)
             if error:
                 self.errors.append(error)
         # All is said of these jobs, so nobody needs to be reminded of them.
@@ -210,13 +211,6 @@ class Collection:
         # Without a model there is nothing to read the catalogue for.
         return unexpected(job, self._session.catalogue.models) if job.model else []
 
-    def _settled(self, job: Job) -> None:
-        """
-        There is nothing left to collect of this job.
-        """
-        if job.job_id in self._session.pending:
-            self._session.pending.remove(job.job_id)
-
     def _with_way_out(self, error: KreaError, job: Job) -> KreaError:
         """
         An error that costs nothing to overcome: the job is paid for and kept.
@@ -225,10 +219,6 @@ class Collection:
         if error.exit_code == ExitCode.STORAGE:
             # Where the place was the trouble, it would be so again.
             output = self._output if isinstance(error, DownloadError) else None
-            collect = f"Collect it with: {self._command('download', job, output)}"
-            error.hint = f"{error.hint} {collect}" if error.hint else collect
+            collect = self._session.collect("download", [job.job_id], output)
+            error.add_hint(f"Collect it with: {collect}")
         return error
-
-    def _command(self, name: str, job: Job, output: str | None) -> str:
-        words = ["-o", output] if output else []
-        return self._session.command(name, job.job_id, *words)

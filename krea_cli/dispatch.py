@@ -58,7 +58,10 @@ def dispatch(
         for job in _jobs(session, submission, request, count, deadline):
             jobs.append(job)
     except KreaError as exc:
+        if session.unsent:
+            exc.message += f" {session.unsent} more of the requests were not sent."
         errors.append(exc)
+    session.unsent = 0
     return Dispatched(jobs, errors, deadline)
 
 
@@ -72,7 +75,9 @@ def _jobs(
     run, known = str(uuid.uuid4()), set[str]()
     for sent in range(count):
         if sent and session.clock.now() >= deadline:
+            session.unsent = 0
             raise _too_late(sent, count)
+        session.unsent = count - sent - 1
         job = doubt.sent(
             session,
             lambda: submission.submit(request, run, deadline=deadline),

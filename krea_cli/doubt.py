@@ -79,7 +79,7 @@ def _found(session: Session, record: Record, deadline: float) -> list[Job]:
     now = session.clock.now()
     until = min(now + LOOKING_SECONDS, max(deadline, now + LEAST_SECONDS))
     with session.out.progress() as progress:
-        progress.doing("looking for the job in the service's list")
+        progress.doing("looking up to 30 s for the job in the service's list")
         return session.recovery.search(record, until=until)
 
 
@@ -97,7 +97,7 @@ def seen(candidates: Sequence[Job]) -> list[str]:
 
 def ways_out(session: Session, record: Record, candidates: Sequence[Job]) -> str:
     """
-    The exact command for each way out.
+    The exact command for each way out, one a line.
     """
     if not session.keeps_journal:
         return (
@@ -107,14 +107,15 @@ def ways_out(session: Session, record: Record, candidates: Sequence[Job]) -> str
     forget = session.command(*recover, "--forget")
     if len(candidates) == 1:
         adopt = session.command(*recover, "--adopt", candidates[0].job_id)
-        return f"If it is yours: {adopt}. If not: {forget}"
+        return f"If it is yours: {adopt}\nIf not: {forget}"
     if candidates:
         adopt = session.command(*recover, "--adopt", "JOB")
-        return f"If one is yours: {adopt}. If none is: {forget}"
+        return f"If one is yours: {adopt}\nIf none is: {forget}"
     resubmit = session.command(*recover, "--resubmit")
     return (
-        f"Look again: {session.command(*recover[:2])}. Send it once more, which may be "
-        f"billed again: {resubmit}. Close it: {forget}"
+        f"Look again: {session.command(*recover[:2])}\n"
+        f"Send it once more, which may be billed again: {resubmit}\n"
+        f"Close it: {forget}"
     )
 
 
@@ -135,14 +136,27 @@ def _asked(
     for number, line in enumerate(error.details, start=1):
         session.out.note(f"{number}. {line}" if candidates else line)
     if not candidates:
-        answer = session.ask(
-            "Send it once more? It may be billed twice. yes or Enter: "
+        answer = _choose(
+            session, "Send it once more, which may be billed again?", ["yes"]
         )
-        if answer != "yes":
+        if not answer:
             return None
         return session.recovery.resubmit(record, deadline=deadline)
     numbers = [str(number) for number in range(1, len(candidates) + 1)]
-    answer = session.ask(f"Which is yours? Type {' or '.join(numbers)}, or Enter: ")
-    if answer not in numbers:
+    answer = _choose(session, "Which is yours?", numbers)
+    if not answer:
         return None
     return session.recovery.adopt(record, candidates[int(answer) - 1].job_id)
+
+
+def _choose(session: Session, question: str, allowed: Sequence[str]) -> str:
+    """
+    One of the allowed answers; empty for Enter, and for three others.
+    """
+    for _ in range(3):
+        answer = session.ask(
+            f"{question} Type {' or '.join(allowed)}, or Enter to leave it open: "
+        )
+        if answer in ("", *allowed):
+            return answer
+    return ""

@@ -4,7 +4,7 @@ Every failure a user can act on, and the exit code it ends the program with.
 * KreaError
   x UsageError
     - ConfigError, UnknownModelError, InvalidRequestError, InputError,
-      UnknownJobError, RefusedError
+      UnknownJobError, LastInDoubtError, RefusedError
   x JobFailedError
     - NoResultError, JobGoneError, AlreadyEndedError
   x NoTokenError
@@ -58,7 +58,8 @@ class KreaError(Exception):
     """
     An expected failure: shown as one message, never as a traceback.
 
-    *hint* is the next thing to do, best of all a command to paste; *job_id* is the
+    *hint* is the next thing to do, best of all a command to paste at the end of a line;
+    *job_id* is the
     job that the failure is about, when there is one, *record* the paid request of which
     it is not known whether it has one; *details* are told one a line.
     """
@@ -80,6 +81,16 @@ class KreaError(Exception):
         self.hint = hint
         self.job_id = job_id
         self.details = details
+
+    @property
+    def hints(self) -> list[str]:
+        """
+        The lines of the hint, at most one command in each.
+        """
+        return self.hint.splitlines() if self.hint else []
+
+    def add_hint(self, hint: str) -> None:
+        self.hint = "\n".join([*self.hints, hint])
 
 
 class UsageError(KreaError):
@@ -113,6 +124,10 @@ class InputError(UsageError):
 
 class UnknownJobError(UsageError):
     code = "unknown_job"
+
+
+class LastInDoubtError(UnknownJobError):
+    code = "last_in_doubt"
 
 
 class RefusedError(UsageError):

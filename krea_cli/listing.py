@@ -113,7 +113,9 @@ def _named(session: Session, argument: str) -> Record:
     if not found:
         raise UnknownJobError(
             f"The journal knows no job {argument}.",
-            hint=f"Ask the service for it: {session.command('status', argument)}",
+            hint=f"Ask the service for it: {session.command('status', argument)}"
+            if len(argument) >= WHOLE
+            else None,
         )
     if len(found) > 1:
         raise UsageError(f"{argument} is the beginning of {len(found)} records.")

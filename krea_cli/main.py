@@ -96,8 +96,12 @@ def _tell(error: KreaError, session: Session) -> ExitCode:
 
 def _tell_interrupted(exc: Interrupted, session: Session) -> ExitCode:
     error = SignalError(exc.signum)
-    if session.cancels_on_interrupt and (cancelled := session.cancel_pending()):
-        error.message += f" Cancelled: {', '.join(cancelled)}."
+    if session.cancels_on_interrupt:
+        if cancelled := session.cancel_pending():
+            error.message += f" Cancelled: {', '.join(cancelled)}."
+        if session.pending:
+            error.message += " Not everything could be cancelled, or had ended before."
+            error.add_hint(f"Try again: {session.command('cancel', *session.pending)}")
     return _tell(error, session)
 
 
@@ -106,21 +110,25 @@ def _add_ways_out(error: KreaError, session: Session) -> None:
     Name the jobs that go on and are paid for, and how to get what they make; and the
     request of which nobody knows.
     """
-    hints = [error.hint] if error.hint else []
     if jobs := session.pending:
         error.job_id = jobs[0]
         error.message += f" Not collected yet: {', '.join(jobs)}."
-        collect = session.command("wait", *jobs, "-o", session.output or ".")
-        hints.append(f"{'Then' if hints else 'Run'}: {collect}")
+        collect = session.collect("wait", jobs, session.output or ".")
+        error.add_hint(f"{'Then' if error.hint else 'Run'}: {collect}")
     for record in session.in_doubt:
-        error.record = record.record
         error.message += (
             " A request was on its way: it is unknown whether the service took the "
             "job, and it may be billed."
         )
-        recover = session.command("jobs", "recover", record.record[:8])
-        hints.append(f"Look for it: {recover}")
-    error.hint = " ".join(hints) or None
+        if session.keeps_journal:
+            error.record = record.record
+            recover = session.command("jobs", "recover", record.record[:8])
+            error.add_hint(f"Look for it: {recover}")
+        else:
+            listed = session.command("jobs", "list", "--remote")
+            error.add_hint(f"Look for it: {listed}")
+    if session.unsent:
+        error.message += f" {session.unsent} more of the requests were not sent."
 
 
 def _tell_bug(exc: Exception, session: Session) -> ExitCode:

@@ -100,6 +100,5 @@ def _with_next_command(
 ) -> KreaError:
     error.job_id = job_id
     if not isinstance(error, (UsageError, JobGoneError, NoTokenError)):
-        again = f"Go on with: {session.command(*words)}"
-        error.hint = f"{error.hint} {again}" if error.hint else again
+        error.add_hint(f"Go on with: {session.command(*words)}")
     return error

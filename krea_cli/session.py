@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import IO, TYPE_CHECKING
 
 from krea_cli.api.resources import Job
-from krea_cli.errors import StorageError, UsageError
-from krea_cli.watching import Watching
+from krea_cli.delivering import Delivering
+from krea_cli.errors import LastInDoubtError
 
 if TYPE_CHECKING:
     from krea_cli.catalogue.lookup import Catalogue
@@ -21,22 +21,14 @@ if TYPE_CHECKING:
     from krea_cli.jobs.inputs import LocalImage
     from krea_cli.jobs.paid import Paid
     from krea_cli.jobs.recovery import Recovery
-    from krea_cli.jobs.results import Results
     from krea_cli.jobs.submission import Submission
-    from krea_cli.jobs.targets import Naming, Target
     from krea_cli.jobs.uploads import Uploads
 
-_A_RESULT = {
-    "image": "a picture",
-    "video": "a video",
-    "audio": "a sound",
-    "3d": "a 3D model",
-}
 USUAL_TIMEOUT = 600.0
 TIMEOUTS = {"video": 1800.0, "3d": 1800.0}
 
 
-class Session(Watching):
+class Session(Delivering):
     """
     Everything that a command reaches beside its own arguments.
     """
@@ -110,59 +102,6 @@ class Session(Watching):
             return set()
         return {model.kind for model in self.catalogue.models if model.id in models}
 
-    def target(
-        self,
-        output: str | None,
-        *,
-        count: int,
-        force: bool,
-        kind: str | None = None,
-        naming: Naming | None = None,
-    ) -> Target:
-        """
-        Where *count* results go, after a look whether they can go there; *kind* is what
-        they are (image, video, audio or 3d) and *naming* what they will be named by, if
-        that is known.
-
-        Raises:
-            UsageError: *output* makes no sense here.
-            StorageError: a result could not be saved.
-        """
-        from krea_cli.jobs.targets import Target
-
-        target = Target.parse(output)
-        if target.template is None and self.flags.json:
-            raise UsageError("--json and -o - both need standard output.")
-        if target.template is None and self.out.stdout.file is None:
-            raise StorageError("Standard output is closed.")
-        if target.template is None and self.out.stdout.is_terminal:
-            raise UsageError(
-                "A terminal cannot show the bytes of a file.",
-                hint="Send standard output to a file or a pipe, or name one with -o.",
-            )
-        if kind and target.media and target.media.kind != kind:
-            raise UsageError(
-                f"The result is {_A_RESULT[kind]}, which cannot become {output}.",
-                hint="Name it otherwise, or leave out -o.",
-            )
-        target.check(count=count, force=force, naming=naming)
-        return target
-
-    def naming(
-        self, model: str | None, seed: int | None, *, prompt: str = "", source: str = ""
-    ) -> Naming:
-        """
-        What the names of files are made of.
-        """
-        from datetime import datetime
-
-        from krea_cli.jobs.targets import Naming
-
-        now = datetime.fromtimestamp(self.clock.wall()).astimezone()
-        return Naming(
-            now=now, model=model or "", prompt=prompt, source=source, seed=seed
-        )
-
     @cached_property
     def uploads(self) -> Uploads:
         from krea_cli.jobs.upload_memory import UploadMemory
@@ -179,7 +118,7 @@ class Session(Watching):
             client=self.client,
             journal=self.journal,
             clock=self.clock,
-            taken=self.pending.append,
+            taken=self.take,
             doubted=self.in_doubt.append,
             delayed=lambda exc, seconds: self.out.note(
                 f"{exc.message} Sending it again in {seconds:.0f} s."
@@ -215,31 +154,27 @@ class Session(Watching):
             clock=self.clock,
         )
 
-    def results(
-        self, target: Target, *, force: bool, max_bytes: int | None = None
-    ) -> Results:
-        """
-        The way of results to *target*, each of *max_bytes* at most.
-        """
-        from krea_cli.jobs.results import Results
-
-        return Results(
-            self.fetcher,
-            self.clock,
-            target,
-            look=self.look,
-            send=self.out.stdout.send,
-            force=force,
-            max_bytes=max_bytes,
-        )
-
     def select(self, arguments: Sequence[str] | None) -> list[str]:
         """
         The job ids that the arguments mean, as `jobs.selection.select`.
         """
         from krea_cli.jobs.selection import select
 
-        return select(arguments or (), lambda: self.journal)
+        try:
+            return select(arguments or (), lambda: self.journal)
+        except LastInDoubtError as exc:
+            exc.add_hint(f"See to it: {self.command('jobs', 'recover')}")
+            raise
+
+    def collect(self, name: str, job_ids: Sequence[str], output: str | None) -> str:
+        """
+        The command to paste that collects the jobs' results with *name* (wait or
+        download), under the names that they have in this run.
+        """
+        # Other names than the usual may hang on the index, which counts those of all.
+        is_usual = output is None or output == "."
+        ids = list(job_ids) if is_usual else self.jobs or list(job_ids)
+        return self.command(name, *ids, *(["-o", output] if output else []))
 
     def command(self, name: str, *words: str) -> str:
         """

@@ -81,6 +81,6 @@ class Watching(Bookkeeping):
                 left = max(0.0, until - self.clock.now())
                 job = within(left, partial(self._cancel, job_id))
                 if self._ended(job).status == "cancelled":
-                    self.pending.remove(job_id)
+                    self.settle(job_id, has_result=False)
                     cancelled.append(job_id)
         return cancelled

@@ -51,8 +51,12 @@ class World:
         self.env = os.environ if env is None else env
         self.clock = clock or Clock()
         self.flags = Flags()
-        # Jobs that are paid for and not yet collected, for whoever must say so.
+        # The jobs of this run whose results are wanted, in the order of their indexes,
+        # and those that are not collected yet, for whoever must say so.
+        self.jobs: list[str] = []
         self.pending: list[str] = []
+        # How many requests are not sent yet of those that were asked for.
+        self.unsent = 0
         # Where their results are to go, as -o said.
         self.output: str | None = None
         # Paid requests of which it is not known whether they have a job.
@@ -101,9 +105,11 @@ class World:
     def resolved(self) -> Resolved:
         from krea_cli.config import file, settings
 
+        # Who names an address means that one, whatever a variable says.
+        is_sandbox = False if self.flags.api_url else self.flags.sandbox or None
         flags = settings.from_flags(
             api_url=self.flags.api_url,
-            sandbox=self.flags.sandbox or None,
+            sandbox=is_sandbox,
             color=self.flags.color,
         )
         kept = file.read(self.folders.config_file)
@@ -173,6 +179,22 @@ class World:
             return getpass(prompt, self.out.stderr.file)
         except EOFError:
             return ""
+
+    def take(self, *job_ids: str) -> None:
+        """
+        From now on the results of these jobs are wanted.
+        """
+        self.jobs += job_ids
+        self.pending += job_ids
+
+    def settle(self, job_id: str, *, has_result: bool) -> None:
+        """
+        There is nothing left to collect of the job; one without a result has no index.
+        """
+        if job_id in self.pending:
+            self.pending.remove(job_id)
+        if job_id in self.jobs and not has_result:
+            self.jobs.remove(job_id)
 
     def log(self, text: str) -> None:
         """

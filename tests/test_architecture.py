@@ -95,7 +95,8 @@ ALLOWED = {
         "session",
     },
     # The one place that reaches everything.
-    "session": {"api", "catalogue", "config", "errors", "jobs", "watching"},
+    "session": {"api", "catalogue", "config", "delivering", "errors", "jobs"},
+    "delivering": {"errors", "jobs", "watching"},
     "watching": {"bookkeeping", "clock", "errors", "jobs"},
     "bookkeeping": {"connection", "errors", "jobs"},
     "connection": {"__version__", "api", "config", "sandbox.server", "world"},
@@ -159,6 +160,7 @@ LATE = {
     "session": "a command pays only for what it uses",
     "bookkeeping": "as session",
     "watching": "as session",
+    "delivering": "as session",
     "connection": "as session",
     "world": "as session",
     "entry": "a signal must find somebody before the program is loaded",

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from conftest import png
+from service import answer
 
 ID = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
 
@@ -357,3 +358,20 @@ def test_ctrl_c_can_cancel(remote, service, words):
     assert f"Cancelled: {made.job_id}." in said
     assert "Not collected" not in said
     assert f"{made.job_id}\tcancelled" in remote("jobs", "list").out
+
+
+def test_a_cancel_that_is_refused_is_told(remote, service):
+    """
+    The job goes on and costs: the way to collect it, and the way to try again.
+    """
+    service.faults["DELETE /jobs/"] = [answer(503)] * 9
+    process = remote.start("generate", "an owl", "--cancel-on-interrupt")
+    process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=10)[1].decode()
+
+    [made] = service.store.jobs()
+    assert 130 == process.returncode
+    assert "Not everything could be cancelled" in said
+    assert f"krea cancel {made.job_id}\n" in said
+    assert f"krea wait {made.job_id} -o .\n" in said

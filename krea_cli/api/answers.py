@@ -56,7 +56,7 @@ def _error(answer: Answer, host: str, wall: float) -> KreaError:
     if status in (401, 403):
         return TokenRejectedError(
             f"The token was rejected ({status}: {reason}).",
-            hint="Run: krea auth login",
+            hint="Check KREA_API_KEY if it is set; else run: krea auth login",
         )
     if status == HTTPStatus.PAYMENT_REQUIRED:
         return BalanceError(
@@ -70,7 +70,8 @@ def _error(answer: Answer, host: str, wall: float) -> KreaError:
     error: ServiceError
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         error = RateLimitError(
-            f"{host} takes no more requests for now ({status}: {reason})."
+            f"{host} takes no more requests for now ({status}: {reason}).",
+            hint="The request was not accepted; run it again later.",
         )
     elif status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
         error = ServerFaultError(f"{host} has a fault ({status}: {reason}).")

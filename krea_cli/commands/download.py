@@ -30,7 +30,8 @@ def download(
     job_ids = session.select(jobs)
     # A name that is taken may be taken by the very result.
     target = session.target(output, count=len(job_ids), force=True)
-    session.pending[:], session.output = job_ids, output
+    session.take(*job_ids)
+    session.output = output
 
     found = Collection(session, *look(session, job_ids), output=output)
     found.wait_for_results()

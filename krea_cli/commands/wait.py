@@ -39,7 +39,8 @@ def wait(
     job_ids = session.select(jobs)
     saves = output is not None
     target = session.target(output, count=len(job_ids), force=True) if saves else None
-    session.pending[:], session.output = job_ids, output
+    session.take(*job_ids)
+    session.output = output
 
     seen, errors = look(session, job_ids, deadline=session.deadline(timeout))
     if target and not any(job.status == "completed" for job in seen):

@@ -133,14 +133,25 @@ class Journal:
 
     def last(self) -> list[str]:
         """
-        The jobs of the last run that has any, in the order of submission.
+        The jobs of the last run, in the order of submission; none when it has only
+        requests whose answer did not come.
         """
         return self._jobs(
             "SELECT job_id FROM records WHERE job_id IS NOT NULL AND run ="
-            " (SELECT run FROM records WHERE service = ? AND job_id IS NOT NULL"
+            " (SELECT run FROM records WHERE service = ?"
             " ORDER BY number DESC LIMIT 1) ORDER BY number",
             self._service,
         )
+
+    def is_last_open(self) -> bool:
+        """
+        Whether the last request has no answer yet.
+        """
+        found = self._database.rows(
+            "SELECT state FROM records WHERE service = ? ORDER BY number DESC LIMIT 1",
+            self._service,
+        )
+        return bool(found) and found[0][0] in ("intended", "unknown")
 
     def has_others(self) -> bool:
         """

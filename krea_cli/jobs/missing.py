@@ -33,6 +33,6 @@ def missing(unknown: UnknownJobError, record: Record | None, *, now: float) -> J
         ) from unknown
     raise JobGoneError(
         f"The service took job {job_id}, and knows it no more.",
-        hint="It may have been deleted. It cannot be collected any more.",
+        hint="It may have been deleted. Look again later, or on krea.ai.",
         job_id=job_id,
     ) from unknown

@@ -84,10 +84,17 @@ class Recovery:
         Tie the job to the record.
 
         Raises:
-            UnknownJobError: the service has no such job.
-            UsageError: it is another record's, or the record is in doubt no more.
+            UsageError: it is no candidate, or the record is in doubt no more.
         """
-        job = self.client.job(job_id)
+        found = {job.job_id: job for job in self.candidates(record)}
+        if job_id not in found:
+            raise UsageError(
+                f"Job {job_id} cannot be the one: the service has none of that id that "
+                "was made when the request was sent and that no other record has.",
+                hint="A job that is none of krea's can be collected all the same: "
+                f"krea download {job_id}",
+            )
+        job = found[job_id]
         self.history.adopt(record.record, job.job_id)
         if job.is_final:
             self.journal.ended(job)

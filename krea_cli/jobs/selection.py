@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import is_job_id
-from krea_cli.errors import UnknownJobError, UsageError
+from krea_cli.errors import LastInDoubtError, UnknownJobError, UsageError
 
 if TYPE_CHECKING:
     from krea_cli.jobs.journal import Journal
@@ -26,6 +26,7 @@ def select(arguments: Sequence[str], journal: Callable[[], Journal]) -> list[str
 
     Raises:
         UnknownJobError: nothing is known that is meant so.
+        LastInDoubtError: of the last request nobody knows whether it has a job.
         UsageError: it is no job id, or the beginning of several.
     """
     found: dict[str, None] = {}
@@ -37,6 +38,10 @@ def select(arguments: Sequence[str], journal: Callable[[], Journal]) -> list[str
 def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
     if argument == LAST:
         last = journal().last()
+        if not last and journal().is_last_open():
+            raise LastInDoubtError(
+                "The last request has no job: its answer did not come."
+            )
         if not last:
             raise UnknownJobError(
                 "There is no last job: the journal has none for this service.",

@@ -107,8 +107,8 @@ class PlainTalk:
         self._stderr.write_line(f"error: {unbroken(error.message)}")
         for detail in error.details:
             self._stderr.write_line(f"  {unbroken(detail)}")
-        if error.hint:
-            self._stderr.write_line(f"hint: {unbroken(error.hint)}")
+        for hint in error.hints:
+            self._stderr.write_line(f"hint: {unbroken(hint)}")
 
     def progress(self) -> Progress:
         return LineProgress(self._stderr.write_line, self._now)
@@ -199,8 +199,8 @@ class TerminalTalk(PlainTalk):
         self._screen.say("error: ", error.message, "bold red")
         for detail in error.details:
             self._screen.say("  ", detail, "")
-        if error.hint:
-            self._screen.say("hint: ", error.hint, "cyan")
+        for hint in error.hints:
+            self._screen.say("hint: ", hint, "cyan")
 
     def progress(self) -> Progress:
         return self._screen.spinner() if self._animates else super().progress()

@@ -64,7 +64,7 @@ def refused(krea, service, *words, env=None):
     assert [
         f"error: {error['message']}",
         *(f"  {detail}" for detail in error["details"]),
-        *([f"hint: {error['hint']}"] if error["hint"] else []),
+        *(f"hint: {hint}" for hint in (error["hint"] or "").splitlines()),
     ] == said
     assert before == (tree(Path.cwd()), tree(Path(krea.env["HOME"])))
     assert 0 == service.bills

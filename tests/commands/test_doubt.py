@@ -15,9 +15,8 @@ def commands(text):
     """
     The commands that the text names, as lists of words.
     """
-    lines = text.replace("\n", " ")
-    parts = lines.split("krea ")[1:]
-    return [shlex.split(part.partition(". ")[0].rstrip(". ")) for part in parts]
+    lines = [line for line in text.splitlines() if ": krea " in line]
+    return [shlex.split(line.partition(": krea ")[2]) for line in lines]
 
 
 def paste(krea, text, option):
@@ -208,7 +207,7 @@ def test_a_person_picks_their_job(logged_in, service):
     result = logged_in("generate", "an owl", "-o", "owl.png")
 
     assert (0, True) == (result.code, Path("owl.png").exists())
-    assert "Which is yours? Type 1, or Enter:" in result.err
+    assert "Which is yours? Type 1, or Enter to leave it open:" in result.err
     assert 1 == service.bills
 
 
@@ -352,3 +351,65 @@ def test_an_id_that_cannot_be_kept_is_told(logged_in, service, monkeypatch):
 
     assert 7 == result.code
     assert f"krea download {made.job_id}" in result.err
+
+
+@pytest.mark.parametrize("words", [("cancel",), ("wait", "-o", "fox.png"), ("status",)])
+def test_the_last_one_in_doubt_is_not_the_one_before(logged_in, service, words):
+    """
+    What is meant by @last could be cancelled, or saved under a wrong name.
+    """
+    logged_in("generate", "an owl", "--no-wait")
+    service.faults[POST] = [reset]
+    logged_in("generate", "a fox")
+
+    result = logged_in(*words)
+
+    assert (2, "") == (result.code, result.out)
+    assert "krea jobs recover\n" in result.err
+    assert [] == service.requests("DELETE")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(answer(402, {"error": "empty"}), 5), (reset, 11)]
+)
+def test_what_was_not_sent_is_told(logged_in, service, fault, code):
+    """
+    Four were asked for: one came, one went wrong, two were never sent.
+    """
+    service.faults[POST] = [None, fault]
+
+    result = logged_in("generate", "an owl", "-n", "4")
+
+    assert code == result.code
+    assert "2 more of the requests were not sent." in result.err
+    assert 1 == len(result.out.splitlines())
+
+
+def test_the_rest_of_several_keeps_its_names(logged_in, service):
+    """
+    The second of three cannot be had: the command names all of them, as names hang on
+    their order; what is there is not fetched again.
+    """
+    service.faults["GET /results/"] = [None, *[answer(404)] * 4]
+    words = ("-n", "3", "-o", "owl-{index}.png")
+    first = logged_in("generate", "an owl", *words)
+    service.faults["GET /results/"] = []
+    before = len(service.requests("GET /results/"))
+    again = paste(logged_in, first.err, "owl-{index}.png")
+
+    assert (7, 0) == (first.code, again.code)
+    assert ["owl-1.png", "owl-2.png", "owl-3.png"] == again.out.split()
+    assert 2 >= len(service.requests("GET /results/")) - before
+    assert 3 == service.bills
+
+
+def test_an_address_that_is_named_is_the_one_that_is_meant(logged_in, service):
+    """
+    Whatever KREA_SANDBOX says.
+    """
+    result = logged_in(
+        "jobs", "list", "--remote", "--api-url", service.url, env={"KREA_SANDBOX": "1"}
+    )
+
+    assert 0 == result.code
+    assert 1 == len(service.requests("GET /jobs"))

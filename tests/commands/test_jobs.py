@@ -444,7 +444,7 @@ def test_adopt_of_what_is_no_free_job_changes_nothing(logged_in, submitted, lost
 
         assert (2, "") == (result.code, result.out)
         said += result.err
-    assert "@last is 2 jobs" in said
+    assert "no candidate" in said or "cannot be the one" in said
     assert [record] == [row["record"] for row in rows(logged_in, "--status", "unknown")]
 
 

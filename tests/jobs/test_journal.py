@@ -273,9 +273,18 @@ def test_last_is_the_last_run_in_the_order_of_submission(journal):
     for at, run, job_id in ((0, "one", "a"), (-1, "two", "c"), (-2, "two", "b")):
         keep(journal, job_id, run=run, created_at=NOW + at * DAY)
     journal.begin(record(run="two", state="unknown"))
-    journal.begin(record(run="three", state="unknown"))
 
     assert ["c", "b"] == journal.last()
+
+
+def test_a_last_run_without_an_answer_is_no_earlier_one(journal):
+    """
+    What is meant by it could be cancelled, or saved under its name.
+    """
+    keep(journal, "a", run="one")
+    journal.begin(record(run="two", state="unknown"))
+
+    assert ([], True) == (journal.last(), journal.is_last_open())
 
 
 def test_each_service_has_its_own_last(open_journal):

@@ -98,8 +98,8 @@ def test_a_long_line_is_not_broken():
 @pytest.mark.parametrize("file", [None, Terminal()], ids=["log", "terminal"])
 def test_foreign_words_do_not_begin_a_line(file):
     """
-    A message with line breaks is one line, so that no CI obeys what a service says
-    (hazard T5); the blanks of a path in it stay.
+    A message with line breaks is one line, and each line of a hint has its label, so
+    that no CI obeys what a service says (hazard T5); the blanks of a path stay.
     """
     telling = Telling(err=file, color="never")
 
@@ -111,7 +111,8 @@ def test_foreign_words_do_not_begin_a_line(file):
         "warning: a ::add-mask::b\n"
         "a ##[error]b\n"
         "error: a ::error::b\n"
-        "hint: 'my  file' ::c\n"
+        "hint: 'my  file'\n"
+        "hint: ::c\n"
     ) == telling.err
 
 

@@ -1,0 +1,98 @@
+"""
+Where results go, and under which names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from krea_cli.errors import StorageError, UsageError
+from krea_cli.watching import Watching
+
+if TYPE_CHECKING:
+    from krea_cli.jobs.results import Results
+    from krea_cli.jobs.targets import Naming, Target
+
+_A_RESULT = {
+    "image": "a picture",
+    "video": "a video",
+    "audio": "a sound",
+    "3d": "a 3D model",
+}
+
+
+class Delivering(Watching):
+    """
+    The way of results to files, looked at before anything is sent.
+    """
+
+    def target(
+        self,
+        output: str | None,
+        *,
+        count: int,
+        force: bool,
+        kind: str | None = None,
+        naming: Naming | None = None,
+    ) -> Target:
+        """
+        Where *count* results go, after a look whether they can go there; *kind* is what
+        they are (image, video, audio or 3d) and *naming* what they will be named by, if
+        that is known.
+
+        Raises:
+            UsageError: *output* makes no sense here.
+            StorageError: a result could not be saved.
+        """
+        from krea_cli.jobs.targets import Target
+
+        target = Target.parse(output)
+        if target.template is None and self.flags.json:
+            raise UsageError("--json and -o - both need standard output.")
+        if target.template is None and self.out.stdout.file is None:
+            raise StorageError("Standard output is closed.")
+        if target.template is None and self.out.stdout.is_terminal:
+            raise UsageError(
+                "A terminal cannot show the bytes of a file.",
+                hint="Send standard output to a file or a pipe, or name one with -o.",
+            )
+        if kind and target.media and target.media.kind != kind:
+            raise UsageError(
+                f"The result is {_A_RESULT[kind]}, which cannot become {output}.",
+                hint="Name it otherwise, or leave out -o.",
+            )
+        target.check(count=count, force=force, naming=naming)
+        return target
+
+    def naming(
+        self, model: str | None, seed: int | None, *, prompt: str = "", source: str = ""
+    ) -> Naming:
+        """
+        What the names of files are made of.
+        """
+        from datetime import datetime
+
+        from krea_cli.jobs.targets import Naming
+
+        now = datetime.fromtimestamp(self.clock.wall()).astimezone()
+        return Naming(
+            now=now, model=model or "", prompt=prompt, source=source, seed=seed
+        )
+
+    def results(
+        self, target: Target, *, force: bool, max_bytes: int | None = None
+    ) -> Results:
+        """
+        The way of results to *target*, each of *max_bytes* at most.
+        """
+        from krea_cli.jobs.results import Results
+
+        return Results(
+            self.fetcher,
+            self.clock,
+            target,
+            look=self.look,
+            send=self.out.stdout.send,
+            force=force,
+            max_bytes=max_bytes,
+        )
