@@ -192,7 +192,7 @@ class Database:
         return JournalError(
             f"The journal {self._path} cannot be used: {reason}.",
             hint="Name another folder: KREA_STATE_DIR=DIR, or go without a record of "
-            "what is paid for: --no-journal",
+            "what is paid for: generate --no-journal",
         )
 
 

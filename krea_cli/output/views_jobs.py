@@ -42,7 +42,7 @@ def status(word: str) -> Text:
     return Text(one_line(word, 40), _STYLES.get(word, "blue"))
 
 
-def minute(time: str | None) -> Text:
+def minute(time: str | None, *, clock: str = "%H:%M") -> Text:
     """
     A time of the service in the user's own time zone; what is none stays as it is.
     """
@@ -50,7 +50,14 @@ def minute(time: str | None) -> Text:
         local = datetime.fromisoformat(time or "").astimezone()
     except (ValueError, OverflowError, OSError):
         return Text(one_line(time or "", 16))
-    return Text(f"{local:%Y-%m-%d %H:%M}")
+    return Text(f"{local:%Y-%m-%d} {local:{clock}}")
+
+
+def second(time: str | None) -> str:
+    """
+    As `minute`, for what is to be compared.
+    """
+    return minute(time, clock="%H:%M:%S").plain
 
 
 def rows(_: RecordRow, results: Sequence[RecordRow]) -> Parts:
@@ -88,7 +95,7 @@ def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
     for result in results:
         record = result.record
         yield Text.assemble(status(result.status), f"  record {record.record}")
-        facts = [minute(result.created_at).plain, one_line(record.model)]
+        facts = [second(result.created_at), one_line(record.model)]
         facts += [dollars(record.cost_usd)] if record.cost_usd is not None else []
         yield Text(f"  {'  '.join(facts)}", "dim")
         if record.prompt is not None:
@@ -221,5 +228,5 @@ def _candidate(job: Job) -> Text:
     return Text.assemble(
         f"  candidate {one_line(job.job_id)}  ",
         status(job.status),
-        f"  created {minute(job.created_at) or 'at an unknown time'}",
+        f"  created {second(job.created_at) or 'at an unknown time'}",
     )

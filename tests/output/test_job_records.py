@@ -100,9 +100,9 @@ file\towl.png\t{FILE.sha256}
 """
 DOUBT = f"""\
 unknown  record {RECORD}
-  2026-09-21 14:13  google/nano-banana-pro  $0.15
+  2026-09-21 14:13:20  google/nano-banana-pro  $0.15
   {PROMPT}
-  candidate {DONE.job_id}  completed  created 2026-11-22 08:31
+  candidate {DONE.job_id}  completed  created 2026-11-22 08:31:07
   candidate {FAILED.job_id}  failed  created at an unknown time
 """
 LOST_LINE = f"\tunknown\t2026-09-21T14:13:20Z\tgoogle/nano-banana-pro\t0.15\t{RECORD}\n"
