@@ -16,6 +16,7 @@ from krea_cli.errors import (
     NotShownError,
     ServiceError,
     StillRunningError,
+    UnknownJobError,
     UsageError,
 )
 from krea_cli.jobs import outcome
@@ -99,6 +100,6 @@ def _with_next_command(
     session: Session, error: KreaError, job_id: str, *words: str
 ) -> KreaError:
     error.job_id = job_id
-    if not isinstance(error, (UsageError, JobGoneError, NoTokenError)):
+    if not isinstance(error, (UnknownJobError, JobGoneError, NoTokenError)):
         error.add_hint(f"Go on with: {session.command(*words)}")
     return error

@@ -149,7 +149,7 @@ def recover(
     one = listing.one_in_doubt(session, record)
     if forget:
         # Claimed first, so that nobody sends it again while it is closed.
-        session.history.claim(one.record)
+        session.history.claim(one)
         session.history.forget([one.record])
         _tell_forgotten(session, 1)
         return
@@ -182,7 +182,8 @@ def _list_in_doubt(session: Session, beginning: str | None) -> None:
             [RecordInDoubt(record=record, status="unknown", candidates=candidates)]
         )
         if candidates is not None:
-            session.out.note(f"  {doubt.ways_out(session, record, candidates)}")
+            for way_out in doubt.ways_out(session, record, candidates).splitlines():
+                session.out.note(f"  {way_out}")
     if failure:
         raise failure
 

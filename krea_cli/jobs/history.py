@@ -77,17 +77,25 @@ class History:
             if self._database.rows(query, self._service, job_id)
         }
 
-    def claim(self, record: str) -> Record:
+    def claim(self, record: Record) -> Record:
         """
         Take a record in doubt to send its request once more; of several processes only
-        one gets it (hazards S9, J10).
+        one gets it (hazards S9, J10).  *record* is as it was when its candidates were
+        looked at.
 
         Raises:
-            UsageError: it is not in doubt, or not any more.
+            UsageError: it is not in doubt, or not any more, or was sent since then.
         """
         with self._database.writing() as db:
+            found = self._doubtful(db, record.record)
+            if found.resent_at != record.resent_at:
+                raise UsageError(
+                    f"The request of record {record.record} was sent by another "
+                    "process meanwhile.",
+                    hint="Look again: krea jobs recover",
+                )
             claimed = replace(
-                self._doubtful(db, record),
+                found,
                 state="intended",
                 holder=this_process(),
                 resent_at=self._now(),
@@ -95,7 +103,7 @@ class History:
             db.execute(
                 "UPDATE records SET state = ?, holder = ?, resent_at = ?"
                 " WHERE record = ?",
-                (claimed.state, claimed.holder, claimed.resent_at, record),
+                (claimed.state, claimed.holder, claimed.resent_at, record.record),
             )
         return claimed
 

@@ -126,9 +126,17 @@ class Recovery:
         post = Post(
             path=kept["path"], body=encode(kept["body"]), webhook=kept["webhook"]
         )
+        claimed = record
+
+        def claim() -> Record:
+            # What was looked at was this state of it, and no later one.
+            nonlocal claimed
+            claimed = self.history.claim(claimed)
+            return claimed
+
         job = self.paid.send(
             post,
-            lambda: self.history.claim(record.record),
+            claim,
             deadline=deadline,
             # The first request is in doubt whatever becomes of the second.
             refused=self.journal.unknown,

@@ -142,7 +142,7 @@ def test_a_claimed_record_is_on_its_way_again(history, begun, folder, state, tim
     """
     made = begun(state=state, holder=ELSEWHERE, created_at=NOW - DAY)
 
-    claimed = history.claim(made.record)
+    claimed = history.claim(made)
 
     assert ("intended", NOW - DAY, NOW) == (
         claimed.state,
@@ -153,7 +153,7 @@ def test_a_claimed_record_is_on_its_way_again(history, begun, folder, state, tim
     assert [claimed] == history.newest(limit=9)
     assert [] == history.in_doubt()
     with pytest.raises(UsageError, match="being sent"):
-        history.claim(made.record)
+        history.claim(made)
     time.elapsed = 601.0
     assert [claimed] == history.in_doubt()
 
@@ -172,7 +172,7 @@ def test_one_of_many_gets_a_record(open_database, begun):
             history.in_doubt()
             ready.wait()
             try:
-                got.append(history.claim(made.record))
+                got.append(history.claim(made))
             except UsageError as exc:
                 refused.append(exc)
 
@@ -210,7 +210,9 @@ def test_a_job_belongs_to_one_record(history, journal, begun):
     assert [made] == history.in_doubt()
 
 
-@pytest.mark.parametrize("settle", [History.claim, lambda h, r: h.adopt(r, "job-9")])
+@pytest.mark.parametrize(
+    "settle", [History.claim, lambda h, r: h.adopt(r.record, "job-9")]
+)
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -229,7 +231,7 @@ def test_only_what_is_in_doubt_is_settled(
     before = rows(folder)
 
     with pytest.raises(UsageError, match=words):
-        settle(history, made.record)
+        settle(history, made)
 
     assert before == rows(folder)
 
@@ -284,12 +286,26 @@ def test_what_another_process_is_sending_is_not_forgotten(history, begun):
     assert made[::-1] == history.newest(limit=9)
 
 
+def test_what_was_sent_since_it_was_looked_at_is_not_claimed(history, begun, journal):
+    """
+    It is in doubt again, and the job of the other process may be there by now.
+    """
+    made = begun(state="unknown")
+    sent = history.claim(made)
+    journal.unknown(made.record)
+
+    with pytest.raises(UsageError, match="meanwhile"):
+        history.claim(made)
+
+    assert sent.record == history.claim(sent).record
+
+
 def test_what_this_process_has_claimed_can_be_forgotten(history, begun):
     """
     So nobody sends it in between.
     """
     made = begun(state="unknown")
-    history.claim(made.record)
+    history.claim(made)
 
     history.forget([made.record])
 

@@ -1,0 +1,94 @@
+"""
+krea, killed at one point of its run as by `kill -9`.
+
+    python dying.py POINT WORD...
+
+A point is reached when what it names has just happened, or is just about to.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from krea_cli.api.client import Client
+from krea_cli.entry import run
+from krea_cli.jobs.files import NewFile
+from krea_cli.jobs.journal import Journal
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def always(*_):
+    return True
+
+
+def before(owner, name, reached=always):
+    """
+    Die instead of the call; *reached* is asked with its arguments.
+    """
+    real = getattr(owner, name)
+
+    def dying(*args, **options):
+        if reached(*args):
+            die()
+        return real(*args, **options)
+
+    setattr(owner, name, dying)
+
+
+def after(owner, name, reached=always):
+    """
+    Die when the call has ended; *reached* is asked with its result and its arguments.
+    """
+    real = getattr(owner, name)
+
+    def dying(*args, **options):
+        result = real(*args, **options)
+        if reached(result, *args):
+            die()
+        return result
+
+    setattr(owner, name, dying)
+
+
+def is_result(path):
+    return Path(path).suffix == ".png"
+
+
+def sent():
+    """
+    The paid request is on its way, and its answer is about to be read.
+    """
+    real = Client.submit
+
+    def submit(*args, **options):
+        before(socket.socket, "recv")
+        return real(*args, **options)
+
+    Client.submit = submit
+
+
+POINTS = {
+    "before_journal": lambda: before(Journal, "begin"),
+    "journaled": lambda: after(Journal, "begin"),
+    "sent": sent,
+    "response": lambda: after(Client, "submit"),
+    "id_saved": lambda: after(Journal, "accepted"),
+    "polled": lambda: after(Client, "job"),
+    "url_got": lambda: after(Client, "job", lambda job, *_: bool(job.urls)),
+    "mid_download": lambda: after(NewFile, "write"),
+    "before_fsync": lambda: before(os, "fsync"),
+    "before_publish": lambda: before(os, "link", lambda _, to: is_result(to)),
+    "after_publish": lambda: after(os, "link", lambda *args: is_result(args[2])),
+    "done_saved": lambda: after(Journal, "ended", lambda _, __, job: bool(job.files)),
+}
+
+if __name__ == "__main__":
+    POINTS[sys.argv.pop(1)]()
+    run()

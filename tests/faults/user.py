@@ -1,0 +1,164 @@
+"""
+A user with a machine of their own, who runs krea as processes and does what it says.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from base64 import b64encode
+from urllib.parse import quote
+
+from conftest import SYSTEM, Process, png
+from faults.cells import PICTURE_OUT
+from service import TOKEN, Handler, Service
+
+FOLDERS = ("home", "state", "cache", "config", "temporary", "work")
+# A command in a sentence: it ends with the sentence, the line, or where the next
+# sentence with a command begins.
+_COMMAND = re.compile(
+    r"\bkrea ((?:jobs recover|wait|download)\b.*?)"
+    r"(?=\. [A-Z]|\.?$| (?:If not|Look for it|Then): krea)",
+    re.MULTILINE,
+)
+# What a user does first, of all that is named.
+_CHOICE = ("--adopt", "wait", "download", "--resubmit", "recover")
+_FORMS = {
+    "raw": TOKEN,
+    "base64": b64encode(TOKEN.encode()).decode().rstrip("="),
+    "url-encoded": quote(TOKEN, safe=""),
+    "first 8": TOKEN[:8],
+    "last 8": TOKEN[-8:],
+}
+
+
+class ElsewhereHandler(Handler):
+    """
+    The results are on another origin than the API.
+    """
+
+    def _base_url(self):
+        return super()._base_url().replace("127.0.0.1", "localhost")
+
+
+class TwoOrigins(Service):
+    handler_class = ElsewhereHandler
+
+    @property
+    def elsewhere(self):
+        """
+        What other origins than the API were asked.
+        """
+        return [one for one in self.seen if one.headers["Host"].startswith("localhost")]
+
+
+def service(folder, **options):
+    """
+    The service on real time, with small results that are on another origin.
+    """
+    return TwoOrigins(folder, token=TOKEN, **{"picture": png(), **options})
+
+
+class User(Process):
+    """
+    *said* is all that krea said to them, on both streams.
+    """
+
+    def __init__(self, folder, url):
+        for name in FOLDERS:
+            (folder / name).mkdir(parents=True)
+        kept = {name: os.environ[name] for name in SYSTEM if name in os.environ}
+        env = kept | {
+            "HOME": str(folder / "home"),
+            "TMPDIR": str(folder / "temporary"),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+            "KREA_API_URL": url,
+            "KREA_API_KEY": TOKEN,
+        }
+        for name in ("state", "cache", "config"):
+            env[f"KREA_{name.upper()}_DIR"] = str(folder / name)
+        super().__init__(env, folder / "work")
+        self.folder = folder
+        self.picture = self.cwd / PICTURE_OUT
+        self.said = []
+
+    def __call__(self, *argv, **options):
+        result = super().__call__(*argv, **options)
+        self.said += [result.out, result.err]
+        return result
+
+    def follow(self, said):
+        """
+        Paste the commands that krea names until the picture is there, or until it names
+        none; what they were.
+        """
+        pasted = []
+        while not self.picture.exists() and (words := choose(said)):
+            assert words not in pasted, f"in a circle: {pasted}, {said}"
+            pasted.append(words)
+            result = self(*words)
+            said = result.err
+            if result.code == 0 and words[:2] == ["jobs", "recover"] and result.out:
+                # What became of it is told by its id alone.
+                is_settled = "--adopt" in words or "--resubmit" in words
+                said += f"\nkrea wait {result.out.strip()}" if is_settled else ""
+        return pasted
+
+    def leaks(self, service):
+        """
+        Where the token is, in any of its forms: in what was said, in files and their
+        names, and in what other origins were asked.
+        """
+        places = {f"output {n}": text.encode() for n, text in enumerate(self.said)}
+        for path in self.folder.rglob("*"):
+            content = path.read_bytes() if path.is_file() else b""
+            places[str(path.relative_to(self.folder))] = content + str(path).encode()
+        for n, one in enumerate(service.elsewhere):
+            places[f"request {n}"] = f"{one.path} {one.headers}".encode()
+        return [
+            f"{form} in {place}"
+            for place, content in places.items()
+            for form, token in _FORMS.items()
+            if token.encode() in content
+        ]
+
+    @staticmethod
+    def names_way_to(job_id, said):
+        """
+        Whether a command is named that collects the job.
+        """
+        return any(
+            words[0] in ("wait", "download") and job_id in words
+            for words in commands(said)
+        )
+
+    @property
+    def rest(self):
+        """
+        Temporary files that are still there.
+        """
+        return [*self.cwd.glob(".krea-*"), *(self.folder / "temporary").iterdir()]
+
+
+def commands(said):
+    """
+    The commands that are named, as lists of words.
+    """
+    return [shlex.split(found) for found in _COMMAND.findall(said)]
+
+
+def choose(said):
+    """
+    Of the commands that are named the one to run first; results go to one name.
+    """
+    named = [words for words in commands(said) if "JOB" not in words]
+    # Nobody sends again what they could not look for.
+    is_blind = "cannot be seen" in said
+    for word in ("recover",) if is_blind else _CHOICE:
+        for words in named:
+            if word in words:
+                if word in ("wait", "download") and "-o" not in words:
+                    return [*words, "-o", PICTURE_OUT]
+                return words
+    return None
