@@ -5,6 +5,7 @@ written, and silence is noticed by the clock, whatever keeps the connection aliv
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -26,20 +27,22 @@ class ReadAhead:
     def __init__(self, source: Iterator[bytes], *, silence: float) -> None:
         self._source = source
         self._silence = silence
-        self._chunks: list[bytes] = []
-        self._size = 0
-        self._failure: BaseException | None = None
+        # Of all that threads can share, these alone a signal cannot leave half used.
+        self._chunks = queue.SimpleQueue[bytes | BaseException | None]()
+        self._taken = queue.SimpleQueue[int]()
         self._has_ended = self._is_stopped = False
-        self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def __iter__(self) -> Iterator[bytes]:
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-        while chunks := self._next():
-            yield from chunks
-        if self._failure is not None:
-            raise self._failure
+        thread = threading.Thread(target=self._read, daemon=True)
+        thread.start()
+        # A signal may end the start, after which the thread cannot be waited for.
+        self._thread = thread
+        while isinstance(chunk := self._next(), bytes):
+            self._taken.put(len(chunk))
+            yield chunk
+        if chunk is not None:
+            raise chunk
 
     @property
     def is_reading(self) -> bool:
@@ -49,46 +52,38 @@ class ReadAhead:
         """
         No more is wanted.  The reading ends with the next chunk or the next failure.
         """
-        with self._changed:
-            self._is_stopped = True
-            self._changed.notify_all()
+        self._is_stopped = True
+        self._taken.put(AHEAD_BYTES)
 
     def join(self, seconds: float) -> None:
         if self._thread is not None:
             self._thread.join(seconds)
 
     def _read(self) -> None:
+        end: BaseException | None = None
+        ahead = 0
         try:
             for chunk in self._source:
-                if not self._keep(chunk):
+                self._chunks.put(chunk)
+                ahead += len(chunk)
+                while ahead > AHEAD_BYTES and not self._is_stopped:
+                    ahead -= self._taken.get()
+                if self._is_stopped:
                     break
         except BaseException as exc:  # noqa: BLE001  (raised again where it is awaited)
-            self._failure = exc
-        with self._changed:
-            self._has_ended = True
-            self._changed.notify_all()
+            end = exc
+        self._has_ended = True
+        self._chunks.put(end)
 
-    def _keep(self, chunk: bytes) -> bool:
-        with self._changed:
-            self._chunks.append(chunk)
-            self._size += len(chunk)
-            self._changed.notify_all()
-            while self._size > AHEAD_BYTES and not self._is_stopped:
-                self._changed.wait()
-            return not self._is_stopped
-
-    def _next(self) -> list[bytes]:
+    def _next(self) -> bytes | BaseException | None:
         """
-        All that is there, at least one chunk; none at the end.
+        The next chunk; at the end what was raised, or None.
         """
         until = time.monotonic() + self._silence
-        with self._changed:
-            while not self._chunks and not self._has_ended:
-                left = until - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError
+        while (left := until - time.monotonic()) > 0:
+            try:
                 # Not everywhere does a signal end a longer wait (hazard S1).
-                self._changed.wait(min(left, _GLANCE_SECONDS))
-            chunks, self._chunks, self._size = self._chunks, [], 0
-            self._changed.notify_all()
-        return chunks
+                return self._chunks.get(timeout=min(left, _GLANCE_SECONDS))
+            except queue.Empty:
+                continue
+        raise TimeoutError
