@@ -13,7 +13,6 @@ from krea_cli.api.resources import Job
 from krea_cli.errors import (
     KreaError,
     StillRunningError,
-    UnknownSubmissionError,
 )
 from krea_cli.session import Session
 
@@ -72,21 +71,17 @@ def _jobs(
     count: int,
     deadline: float,
 ) -> Iterator[Job]:
-    run, known = str(uuid.uuid4()), set[str]()
+    run = str(uuid.uuid4())
     for sent in range(count):
         if sent and session.clock.now() >= deadline:
             session.unsent = 0
             raise _too_late(sent, count)
         session.unsent = count - sent - 1
-        job = doubt.sent(
+        yield doubt.sent(
             session,
             lambda: submission.submit(request, run, deadline=deadline),
             deadline=deadline,
         )
-        if job.job_id in known:
-            raise _told_twice(job)
-        known.add(job.job_id)
-        yield job
 
 
 def _too_late(sent: int, count: int) -> KreaError:
@@ -94,12 +89,4 @@ def _too_late(sent: int, count: int) -> KreaError:
         f"The time was up when {sent} of {count} jobs were submitted; the others were "
         "not sent.",
         hint="Give more with --timeout, or submit them with --no-wait.",
-    )
-
-
-def _told_twice(job: Job) -> KreaError:
-    return UnknownSubmissionError(
-        f"The service gave two requests the same job {job.job_id}: it is unknown "
-        "whether there is another, and it may be billed.",
-        hint="Compare: krea jobs list --remote",
     )

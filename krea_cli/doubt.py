@@ -50,28 +50,43 @@ def sent(session: Session, send: Callable[[], Job], *, deadline: float) -> Job:
     except UnknownSubmissionError as exc:
         return _settled(session, exc, deadline)
     except JournalError as exc:
-        if exc.job_id:
-            exc.hint = f"Collect it with: {session.command('download', exc.job_id)}"
-        raise
+        raise _kept(session, exc) from None
+
+
+def _kept(session: Session, error: JournalError) -> JournalError:
+    """
+    With the command that collects the job whose id could not be kept.
+    """
+    if error.job_id:
+        collect = session.collect("wait", [error.job_id], session.output or ".")
+        error.add_hint(f"Collect it with: {collect}")
+    return error
 
 
 def _settled(session: Session, error: UnknownSubmissionError, deadline: float) -> Job:
     record = session.in_doubt[-1]
-    found: list[Job] = []
+    found: list[Job] | None = None
     try:
         found = _found(session, record, deadline)
         error.details = seen(found)
     except KreaError as exc:
         error.details = [f"The service's list of jobs cannot be seen: {exc.message}"]
     error.hint = ways_out(session, record, found)
+    job = None
     try:
         job = _asked(session, error, record, found, deadline)
+    except UnknownSubmissionError as exc:
+        # It was sent once more, so what was seen before is no longer so.
+        session.in_doubt.remove(record)
+        return _settled(session, exc, deadline)
+    except JournalError as exc:
+        raise _kept(session, exc) from None
     except KreaError as exc:
         session.out.error(exc)
-        job = None
-    session.in_doubt.clear()
     if job is None:
+        error.record = record.record if session.keeps_journal else None
         raise error
+    session.in_doubt.remove(record)
     return job
 
 
@@ -95,9 +110,9 @@ def seen(candidates: Sequence[Job]) -> list[str]:
     ]
 
 
-def ways_out(session: Session, record: Record, candidates: Sequence[Job]) -> str:
+def ways_out(session: Session, record: Record, candidates: Sequence[Job] | None) -> str:
     """
-    The exact command for each way out, one a line.
+    The exact command for each way out, one a line; *candidates* None are not known.
     """
     if not session.keeps_journal:
         return (
@@ -105,25 +120,25 @@ def ways_out(session: Session, record: Record, candidates: Sequence[Job]) -> str
         )
     recover = ("jobs", "recover", record.record[:8])
     forget = session.command(*recover, "--forget")
-    if len(candidates) == 1:
+    if candidates and len(candidates) == 1:
         adopt = session.command(*recover, "--adopt", candidates[0].job_id)
         return f"If it is yours: {adopt}\nIf not: {forget}"
     if candidates:
         adopt = session.command(*recover, "--adopt", "JOB")
         return f"If one is yours: {adopt}\nIf none is: {forget}"
+    look = f"Look again: {session.command(*recover[:2])}"
+    close = f"Close it: {forget}"
+    if candidates is None or not record.is_whole:
+        return f"{look}\n{close}"
     resubmit = session.command(*recover, "--resubmit")
-    return (
-        f"Look again: {session.command(*recover[:2])}\n"
-        f"Send it once more, which may be billed again: {resubmit}\n"
-        f"Close it: {forget}"
-    )
+    return f"{look}\nSend it once more, which may be billed again: {resubmit}\n{close}"
 
 
 def _asked(
     session: Session,
     error: UnknownSubmissionError,
     record: Record,
-    candidates: Sequence[Job],
+    candidates: Sequence[Job] | None,
     deadline: float,
 ) -> Job | None:
     """
@@ -135,6 +150,8 @@ def _asked(
     session.out.warn(error.message)
     for number, line in enumerate(error.details, start=1):
         session.out.note(f"{number}. {line}" if candidates else line)
+    if candidates is None or not (candidates or record.is_whole):
+        return None
     if not candidates:
         answer = _choose(
             session, "Send it once more, which may be billed again?", ["yes"]

@@ -19,6 +19,7 @@ Every failure a user can act on, and the exit code it ends the program with.
   x StillRunningError
   x JobCancelledError
   x UnknownSubmissionError
+    - JobTakenError
   x SeveralError
   x SignalError
   x BugError
@@ -286,6 +287,14 @@ class UnknownSubmissionError(KreaError):
 
     code = "unknown_submission"
     exit_code = ExitCode.UNKNOWN
+
+
+class JobTakenError(UnknownSubmissionError):
+    """
+    The service answered a request with the job of another one.
+    """
+
+    code = "job_taken"
 
 
 class SeveralError(KreaError):

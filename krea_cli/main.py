@@ -18,6 +18,7 @@ from krea_cli.errors import (
     KreaError,
     SeveralError,
     SignalError,
+    UnknownSubmissionError,
     UsageError,
 )
 from krea_cli.output.terminal import one_line, safe
@@ -86,7 +87,8 @@ def _usage_error(exc: Exception) -> UsageError | None:
 
 def _tell(error: KreaError, session: Session) -> ExitCode:
     if error.job_id is None:
-        _add_ways_out(error, session)
+        _add_way_to_jobs(error, session)
+    _add_way_out_of_doubt(error, session)
     if isinstance(error, SeveralError):
         for each in error.errors:
             session.out.error(each)
@@ -105,30 +107,40 @@ def _tell_interrupted(exc: Interrupted, session: Session) -> ExitCode:
     return _tell(error, session)
 
 
-def _add_ways_out(error: KreaError, session: Session) -> None:
+def _add_way_to_jobs(error: KreaError, session: Session) -> None:
     """
-    Name the jobs that go on and are paid for, and how to get what they make; and the
-    request of which nobody knows.
+    Name the jobs that go on and are paid for, how to get what they make, and what was
+    not sent.
     """
     if jobs := session.pending:
         error.job_id = jobs[0]
         error.message += f" Not collected yet: {', '.join(jobs)}."
         collect = session.collect("wait", jobs, session.output or ".")
         error.add_hint(f"{'Then' if error.hint else 'Run'}: {collect}")
+    if session.unsent:
+        error.message += f" {session.unsent} more of the requests were not sent."
+
+
+def _add_way_out_of_doubt(error: KreaError, session: Session) -> None:
+    """
+    Name the requests of which nobody knows, unless the error is about them; but for a
+    signal, nothing is as urgent.
+    """
+    errors = error.errors if isinstance(error, SeveralError) else [error]
+    if any(isinstance(each, UnknownSubmissionError) for each in errors):
+        return
     for record in session.in_doubt:
         error.message += (
             " A request was on its way: it is unknown whether the service took the "
             "job, and it may be billed."
         )
+        words = ["jobs", "list", "--remote"]
         if session.keeps_journal:
             error.record = record.record
-            recover = session.command("jobs", "recover", record.record[:8])
-            error.add_hint(f"Look for it: {recover}")
-        else:
-            listed = session.command("jobs", "list", "--remote")
-            error.add_hint(f"Look for it: {listed}")
-    if session.unsent:
-        error.message += f" {session.unsent} more of the requests were not sent."
+            words = ["jobs", "recover", record.record[:8]]
+        error.add_hint(f"Look for it: {session.command(*words)}")
+        if not isinstance(error, SignalError):
+            error.exit_code = ExitCode.UNKNOWN
 
 
 def _tell_bug(exc: Exception, session: Session) -> ExitCode:

@@ -174,7 +174,8 @@ class Session(Delivering):
         # Other names than the usual may hang on the index, which counts those of all.
         is_usual = output is None or output == "."
         ids = list(job_ids) if is_usual else self.jobs or list(job_ids)
-        return self.command(name, *ids, *(["-o", output] if output else []))
+        words = ["-o", output] if output else []
+        return self.command(name, *ids, *words, *["--force"] * self.overwrites)
 
     def command(self, name: str, *words: str) -> str:
         """
@@ -182,7 +183,7 @@ class Session(Delivering):
         """
         import shlex
 
-        flags = ["--sandbox"] if self.flags.sandbox else []
+        flags = ["--sandbox"] if self.settings.sandbox else []
         if self.flags.api_url:
             flags += ["--api-url", self.flags.api_url]
         return shlex.join(["krea", name, *words, *flags])

@@ -59,6 +59,7 @@ class World:
         self.unsent = 0
         # Where their results are to go, as -o said.
         self.output: str | None = None
+        self.overwrites = False
         # Paid requests of which it is not known whether they have a job.
         self.in_doubt: list[Record] = []
         self.cancels_on_interrupt = False
@@ -184,8 +185,10 @@ class World:
         """
         From now on the results of these jobs are wanted.
         """
-        self.jobs += job_ids
-        self.pending += job_ids
+        for job_id in job_ids:
+            if job_id not in self.jobs:
+                self.jobs.append(job_id)
+                self.pending.append(job_id)
 
     def settle(self, job_id: str, *, has_result: bool) -> None:
         """

@@ -174,6 +174,7 @@ LATE = {
 LONG = {
     "api.transport": "three clients that share what makes a connection",
     "errors": "one short class after the other",
+    "jobs.database": "all that can be wrong with a file that must not be lost",
 }
 
 

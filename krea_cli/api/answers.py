@@ -76,7 +76,7 @@ def _error(answer: Answer, host: str, wall: float) -> KreaError:
     elif status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
         error = ServerFaultError(f"{host} has a fault ({status}: {reason}).")
     elif status < 400 and status != HTTPStatus.SEE_OTHER:
-        error = ServiceError(
+        error = AnswerError(
             f"{host} redirects ({status}), which is not followed.",
             hint="Check the API URL, and whether a proxy or a login page is between.",
         )

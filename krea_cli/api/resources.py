@@ -136,27 +136,33 @@ class JobPage:
     """
     A part of the list of jobs, the newest first; *cursor* leads to the next part, None
     at the end.  *ahead* says how many seconds the server's clock is ahead of ours, 0.0
-    when it does not tell the time.
+    when it does not tell the time; *is_whole* whether all of the answer could be read.
     """
 
     jobs: tuple[Job, ...]
     cursor: str | None
     ahead: float
+    is_whole: bool = True
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], *, ahead: float) -> JobPage:
         """
         Entries that cannot be read are passed over.
         """
-        items = data.get("items")
+        items, cursor = data.get("items"), data.get("next_cursor")
+        is_whole = isinstance(items, list) and isinstance(cursor, str | None)
         found = []
         for item in items if isinstance(items, list) else []:
             try:
                 found.append(Job.from_json(item))
             except (ValueError, AttributeError):
-                continue
-        cursor = _text(data.get("next_cursor")) or None
-        return cls(jobs=tuple(found), cursor=cursor, ahead=ahead)
+                is_whole = False
+        return cls(
+            jobs=tuple(found),
+            cursor=_text(cursor) or None,
+            ahead=ahead,
+            is_whole=is_whole,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ def download(
     # A name that is taken may be taken by the very result.
     target = session.target(output, count=len(job_ids), force=True)
     session.take(*job_ids)
-    session.output = output
+    session.output, session.overwrites = output, force
 
     found = Collection(session, *look(session, job_ids), output=output)
     found.wait_for_results()

@@ -175,7 +175,7 @@ def generate(
         return
     order.check_cost(taken, count, most=max_cost, allows_unknown=allow_unknown_cost)
     output = session.settings.output if output is None else output
-    session.output = output
+    session.output, session.overwrites = output, force
     target = None
     if wait and not no_download:
         target = session.target(

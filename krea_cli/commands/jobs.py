@@ -25,7 +25,8 @@ from krea_cli.session import Session
 def list_jobs(
     session: Session,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=1, help="So many at most.")
+        int,
+        typer.Option("--limit", metavar="N", min=1, max=10**9, help="So many at most."),
     ] = 20,
     status: Annotated[
         str | None,

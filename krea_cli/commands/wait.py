@@ -40,7 +40,7 @@ def wait(
     saves = output is not None
     target = session.target(output, count=len(job_ids), force=True) if saves else None
     session.take(*job_ids)
-    session.output = output
+    session.output, session.overwrites = output, force
 
     seen, errors = look(session, job_ids, deadline=session.deadline(timeout))
     if target and not any(job.status == "completed" for job in seen):

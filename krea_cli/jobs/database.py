@@ -50,6 +50,7 @@ class Database:
         self.now = now
         self._path = folder / "journal.db" if folder else None
         self._opened: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
 
     def check(self) -> None:
         """
@@ -65,6 +66,7 @@ class Database:
         """
         with self._reporting():
             db = self._db()
+            self._check_place()
             try:
                 _patiently(lambda: db.execute("BEGIN IMMEDIATE"))
                 yield db
@@ -121,6 +123,7 @@ class Database:
     def _db(self) -> sqlite3.Connection:
         if self._opened is None:
             self._opened = self._open()
+            self._identity = _identity(self._path) if self._path else None
         return self._opened
 
     def _open(self) -> sqlite3.Connection:
@@ -141,6 +144,16 @@ class Database:
             db.close()
             raise
         return db
+
+    def _check_place(self) -> None:
+        """
+        What is written to a file that was moved or deleted meanwhile is lost.
+        """
+        if self._path and _identity(self._path) != self._identity:
+            raise JournalError(
+                f"The journal {self._path} was moved or deleted while krea runs.",
+                hint="Put it back, and run krea again.",
+            )
 
     def _is_missing(self) -> bool:
         has_log = self._has_log()
@@ -217,6 +230,14 @@ def _patiently(step: Callable[[], T]) -> T:
         time.sleep(PAUSE_SECONDS)
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _connect(path: Path | str) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=SQLITE_SECONDS, isolation_level=None)
 
@@ -238,7 +259,8 @@ def _create(path: Path) -> None:
             db.executescript(SCHEMA)
         _publish(fresh, path)
     finally:
-        fresh.unlink(missing_ok=True)
+        for end in ("", LOG, "-shm"):
+            Path(f"{fresh}{end}").unlink(missing_ok=True)
 
 
 def _publish(fresh: Path, path: Path) -> None:

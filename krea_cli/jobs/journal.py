@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from krea_cli.api.resources import Job
-from krea_cli.errors import JournalError
+from krea_cli.errors import JobTakenError, JournalError
 from krea_cli.jobs.database import Database
 from krea_cli.jobs.records import (
     COLUMNS,
@@ -66,8 +66,15 @@ class Journal:
         Commit the id of its job.
 
         Raises:
+            JobTakenError: the job is another record's; this one is in doubt now.
             JournalError: the record is gone, or has another job.
         """
+        if self._owner(job_id) not in (None, record):
+            self.unknown(record)
+            raise JobTakenError(
+                f"The service gave this request job {job_id}, which another has: it is "
+                "unknown whether there is one more job, and it may be billed."
+            )
         with self._database.writing() as db:
             changed = db.execute(
                 "UPDATE records SET state = 'submitted', job_id = ?"
@@ -76,6 +83,11 @@ class Journal:
             )
             if changed.rowcount == 0:
                 raise JournalError(f"The journal has no open record {record}.")
+
+    def _owner(self, job_id: str) -> str | None:
+        query = "SELECT record FROM records WHERE service = ? AND job_id = ?"
+        found = self._database.rows(query, self._service, job_id)
+        return str(found[0][0]) if found else None
 
     def refused(self, record: str) -> None:
         """

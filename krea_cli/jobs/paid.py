@@ -20,6 +20,7 @@ from krea_cli.api.retry import retry
 from krea_cli.clock import Clock
 from krea_cli.errors import (
     AnswerError,
+    JobTakenError,
     JournalError,
     KreaError,
     LostAnswerError,
@@ -131,6 +132,10 @@ class Paid:
     def _keep(self, record: Record, job: Job) -> None:
         try:
             self.journal.accepted(record.record, job.job_id)
+        except JobTakenError as exc:
+            self.doubted(record)
+            exc.record = record.record
+            raise
         except JournalError as exc:
             # It is paid for, and its id is known nowhere but here.
             exc.job_id = job.job_id

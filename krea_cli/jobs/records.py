@@ -14,13 +14,15 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from krea_cli.api.resources import SavedFile
 from krea_cli.api.wire import encode
 
 STATES = ("intended", "unknown", "submitted", "completed", "failed", "cancelled")
-# No request is on its way for longer, whatever its process says (hazard J10).
+# No request is on its way for longer, where nobody can tell whether its process lives
+# (hazard J10).
 FLIGHT_SECONDS = 600.0
 
 _DATA_URI = re.compile(
@@ -42,7 +44,8 @@ class Record:
     "webhook" as they may be kept, *request_sha256* is of what was sent.  Times are
     seconds since the epoch by the local clock: *created_at* when it was first about to
     be sent, *resent_at* when it was so once more.  *seconds* is how long the service
-    says that the job took, *holder* the "host:pid" of the process that sends it.
+    says that the job took, *holder* the process that sends it, as
+    "host:pid:start".
     """
 
     record: str
@@ -138,11 +141,10 @@ class Record:
         """
         Whether its process may still be sending it.
         """
-        return (
-            self.state == "intended"
-            and abs(now - self.sent_at) < FLIGHT_SECONDS
-            and _may_live(self.holder)
-        )
+        if self.state != "intended":
+            return False
+        lives = _lives(self.holder)
+        return abs(now - self.sent_at) < FLIGHT_SECONDS if lives is None else lives
 
     def is_in_doubt(self, now: float) -> bool:
         """
@@ -157,7 +159,7 @@ COLUMNS, PLACES = ", ".join(_FIELDS), ", ".join("?" * len(_FIELDS))
 
 
 def this_process() -> str:
-    return f"{platform.node()}:{os.getpid()}"
+    return f"{_host()}:{os.getpid()}:{_started('self')}"
 
 
 def files_as_text(files: Iterable[SavedFile]) -> str:
@@ -201,18 +203,39 @@ def _sha256(body: bytes, webhook: str | None) -> str:
     return hashlib.sha256(sent).hexdigest()
 
 
-def _may_live(holder: str) -> bool:
+def _lives(holder: str) -> bool | None:
     """
-    False only for a process of this machine that has ended.
+    Whether that very process still runs; None where this machine cannot tell.
     """
-    host, _, pid = holder.rpartition(":")
+    host, pid, started = [*holder.rsplit(":", 2), "", ""][:3]
     # Elsewhere than on POSIX, to ask so would be to end it.
-    if os.name != "posix" or host != platform.node() or not pid.isdecimal():
-        return True
+    if os.name != "posix" or host != _host() or not pid.isdecimal():
+        return None
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
         return False
     except (OSError, OverflowError):
-        return True
-    return True
+        return None
+    # The number may be another's by now.
+    return started == _started(pid) if started else None
+
+
+def _host() -> str:
+    """
+    This machine; of containers that share its name, this one.
+    """
+    try:
+        return f"{platform.node()}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return platform.node()
+
+
+def _started(pid: str) -> str:
+    """
+    When the process began, as Linux counts it; empty where that is not told.
+    """
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

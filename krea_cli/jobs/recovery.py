@@ -8,6 +8,7 @@ its way, may be the one; only the user can tell (hazards B4, B7).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from krea_cli.api.client import Client
 from krea_cli.api.resources import Job
 from krea_cli.api.wire import encode
 from krea_cli.clock import Clock
-from krea_cli.errors import ServiceError, UsageError
+from krea_cli.errors import AnswerError, KreaError, ServiceError, UsageError
 from krea_cli.jobs.history import History
 from krea_cli.jobs.journal import Journal
 from krea_cli.jobs.paid import Paid, Post
@@ -25,7 +26,7 @@ from krea_cli.jobs.records import Record
 PAUSES_SECONDS = (1.0, 2.0, 5.0, 10.0, 12.0)
 # How long before and after the send, by the service's clock, its job may be made.
 EARLY_SECONDS, LATE_SECONDS = 2.0, 900.0
-FIRST_PAGE, PAGE, MOST_PAGES = 100, 1000, 20
+PAGE, MOST_PAGES = 100, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,23 +116,16 @@ class Recovery:
                 "signed URLs are not kept.",
                 hint="Close it with --forget, and run the first command again.",
             )
-        if found := self.candidates(record):
-            raise UsageError(
-                f"Nothing was sent: {len(found)} of the service's jobs may be the one.",
-                hint="Take one with --adopt JOB; if none is yours, close the request "
-                "with --forget, and run the first command again.",
-                details=[job.job_id for job in found],
-            )
-        kept = record.request
+        kept, claimed = record.request, record
         post = Post(
             path=kept["path"], body=encode(kept["body"]), webhook=kept["webhook"]
         )
-        claimed = record
 
         def claim() -> Record:
             # What was looked at was this state of it, and no later one.
             nonlocal claimed
             claimed = self.history.claim(claimed)
+            self._check_free(claimed)
             return claimed
 
         job = self.paid.send(
@@ -143,21 +137,55 @@ class Recovery:
         )
         return self.journal.described(job)
 
+    def _check_free(self, claimed: Record) -> None:
+        """
+        Look once more, right before it is sent, as a job may appear late.
+
+        Raises:
+            UsageError: there are candidates; the record is in doubt as before.
+            KreaError: the service cannot be asked; the same.
+        """
+        try:
+            found = self.candidates(claimed)
+        except KreaError:
+            self.journal.unknown(claimed.record)
+            raise
+        if found:
+            self.journal.unknown(claimed.record)
+            raise UsageError(
+                f"Nothing was sent: {len(found)} of the service's jobs may be the one.",
+                hint="Take one with --adopt JOB; if none is yours, close the request "
+                "with --forget, and run the first command again.",
+                details=[job.job_id for job in found],
+            )
+
     def _listed(
         self, *, since: float, deadline: float | None
     ) -> Iterator[tuple[Job, float]]:
         """
         The service's jobs back to *since*, each with how far its clock is ahead.
+
+        Raises:
+            AnswerError: not all of the list can be read, so a job may be missed.
         """
-        cursor, limit = None, FIRST_PAGE
+        cursor, seen = None, set[str]()
         for _ in range(MOST_PAGES):
-            page = self.client.jobs(limit=limit, cursor=cursor, deadline=deadline)
+            page = self.client.jobs(limit=PAGE, cursor=cursor, deadline=deadline)
+            if not page.is_whole:
+                raise AnswerError("A part of the service's list cannot be read.")
             for job in page.jobs:
-                yield job, page.ahead
-            oldest = page.jobs[-1].created if page.jobs else None
-            if not page.cursor or (oldest and oldest < since + page.ahead):
+                if job.job_id not in seen:
+                    yield job, page.ahead
+            is_news = not {job.job_id for job in page.jobs} <= seen
+            seen |= {job.job_id for job in page.jobs}
+            newest = max((job.created or math.inf for job in page.jobs), default=0.0)
+            # Either clock may be the one that is wrong.
+            if not page.cursor or newest < since + min(page.ahead, 0.0):
                 return
-            cursor, limit = page.cursor, PAGE
+            if not is_news or (deadline and self.clock.now() > deadline):
+                break
+            cursor = page.cursor
+        raise AnswerError("The service's list has no end that can be reached.")
 
 
 def _fits(job: Job, record: Record, ahead: float) -> bool:
@@ -165,5 +193,10 @@ def _fits(job: Job, record: Record, ahead: float) -> bool:
     if created is None:
         # One that does not say when it was made is not ruled out.
         return True
-    first, last = record.created_at + ahead, record.sent_at + ahead
-    return first - EARLY_SECONDS <= created <= last + LATE_SECONDS
+    return any(
+        record.created_at + offset - EARLY_SECONDS
+        <= created
+        <= record.sent_at + offset + LATE_SECONDS
+        # The time that the service tells may be another than that of its jobs.
+        for offset in (0.0, ahead)
+    )

@@ -16,7 +16,6 @@ from krea_cli.errors import (
     RateLimitError,
     RefusedError,
     ServerFaultError,
-    ServiceError,
     TokenRejectedError,
 )
 
@@ -101,13 +100,14 @@ def test_a_refusal_keeps_its_status():
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_is_no_order(status):
+def test_a_redirect_is_no_answer(status):
     """
-    Nothing was taken, so it is neither unknown nor a bad request: exit 6, with a hint.
+    Whatever stands between may have passed the request on: exit 6 with a hint, and to
+    a paid request it is in doubt.
     """
     error = refusal(status, {})
 
-    assert ServiceError is type(error)
+    assert AnswerError is type(error)
     assert "API URL" in error.hint
 
 

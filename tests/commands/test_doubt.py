@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -350,7 +351,7 @@ def test_an_id_that_cannot_be_kept_is_told(logged_in, service, monkeypatch):
     [made] = service.store.jobs()
 
     assert 7 == result.code
-    assert f"krea download {made.job_id}" in result.err
+    assert f"krea wait {made.job_id} -o .\n" in result.err
 
 
 @pytest.mark.parametrize("words", [("cancel",), ("wait", "-o", "fox.png"), ("status",)])
@@ -413,3 +414,87 @@ def test_an_address_that_is_named_is_the_one_that_is_meant(logged_in, service):
 
     assert 0 == result.code
     assert 1 == len(service.requests("GET /jobs"))
+
+
+def test_nothing_hides_what_is_in_doubt(logged_in, service):
+    """
+    The token is rejected while the first job is waited for: that of the second request
+    nobody knows is more urgent, and told.
+    """
+    service.faults[POST] = [None, reset_after]
+    service.faults["GET /jobs/"] = [answer(401, {"message": "no"})]
+
+    result = logged_in("generate", "an owl", "-n", "2", "--json")
+    [error] = [json.loads(line)["error"] for line in result.err.splitlines()]
+
+    assert (11, 11) == (result.code, error["exit_code"])
+    assert error["record"][:8] in error["hint"]
+    assert "it may be billed" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "said", [{"error": "x"}, {}, {"items": None}, {"items": [{"id": "a"}]}]
+)
+def test_a_list_that_cannot_be_read_is_no_empty_list(logged_in, service, said):
+    """
+    Nobody is told that it was probably not accepted, and nothing is sent again.
+    """
+    service.faults[POST] = [reset_after]
+    service.faults[LIST] = [answer(200, said)] * 99
+
+    lost = logged_in("generate", "an owl")
+    again = logged_in("jobs", "recover", "--resubmit")
+
+    assert (11, 6) == (lost.code, again.code)
+    assert "cannot be seen" in lost.err
+    assert "--resubmit" not in lost.err
+    assert 1 == service.bills
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirected_request_is_in_doubt(logged_in, service, status):
+    """
+    What stands between may have passed it on.
+    """
+    service.faults[POST] = [answer(status, {}, {"Location": "/"})]
+
+    result = logged_in("generate", "an owl")
+
+    assert (11, 1) == (result.code, len(service.requests(POST)))
+
+
+def test_without_its_journal_nothing_more_is_sent(logged_in, service):
+    """
+    It was moved while krea ran: what is written to it is lost.
+    """
+    state = Path(logged_in.env["KREA_STATE_DIR"])
+
+    def moved(handler):
+        state.rename(state.with_name("moved"))
+        handler.handle_route("POST", handler.path)
+
+    service.faults[POST] = [moved]
+
+    result = logged_in("generate", "an owl", "-n", "3", "--no-wait")
+
+    [made] = service.store.jobs()
+    assert 7 == result.code
+    assert "was moved or deleted" in result.err
+    assert f"krea wait {made.job_id}" in result.err
+
+
+@pytest.mark.parametrize("ahead", [3600, -1800])
+def test_the_time_of_an_answer_may_be_wrong(logged_in, service, ahead, monkeypatch):
+    """
+    A proxy dates it; the jobs go by the service's own time.
+    """
+    monkeypatch.setattr(
+        type(service).handler_class,
+        "date_time_string",
+        lambda handler, _=None: formatdate(service.store.now() + ahead, usegmt=True),
+    )
+    service.faults[POST] = [reset_after]
+
+    lost = logged_in("generate", "an owl")
+
+    assert f"It may be {service.store.jobs()[0].job_id}" in lost.err

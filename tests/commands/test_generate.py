@@ -403,7 +403,8 @@ def test_one_job_for_two_requests_is_no_success(logged_in, service):
     result = logged_in("generate", "a cat", "-n", "2", "-o", "a.png")
 
     assert 11 == result.code
-    assert "gave two requests the same job a1b2c3d4" in result.err
+    assert "job a1b2c3d4, which another has" in result.err
+    assert "krea jobs recover" in result.err
 
 
 def test_another_job_than_asked_for_is_not_taken_for_it(logged_in, service):

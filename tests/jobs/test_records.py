@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import os
-import platform
 import subprocess
 import sys
 
@@ -15,12 +14,12 @@ from jobs.recorded import NOW, record
 
 from krea_cli.api.resources import SavedFile
 from krea_cli.api.wire import encode
-from krea_cli.jobs.records import Record, without_secrets
+from krea_cli.jobs.records import Record, this_process, without_secrets
 
 CONTENT = b"\x89PNG canary"
 DATA = "data:image/png;base64," + base64.b64encode(CONTENT).decode()
 HASHED = "data:image/png;sha256=" + hashlib.sha256(CONTENT).hexdigest()
-HOST = platform.node()
+HERE = this_process().rsplit(":", 2)[0]
 
 json_values = st.recursive(
     st.none()
@@ -40,7 +39,7 @@ def dead():
     """
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
-    return f"{HOST}:{process.pid}"
+    return f"{HERE}:{process.pid}:1"
 
 
 def test_every_intent_is_its_own():
@@ -169,7 +168,8 @@ def test_the_holder_is_this_process():
     """
     By which another one of this machine can tell whether it lives.
     """
-    assert f"{HOST}:{os.getpid()}" == record().holder
+    assert this_process() == record().holder
+    assert f":{os.getpid()}:" in record().holder
 
 
 @pytest.mark.parametrize(
@@ -177,24 +177,26 @@ def test_the_holder_is_this_process():
     [
         ({}, 0, True),
         ({}, 599, True),
-        ({}, 601, False),
-        ({"resent_at": NOW + 86400}, 86400 + 599, True),
-        ({"resent_at": NOW + 86400}, 86400 + 601, False),
+        # It lives, and may have been stopped for long.
+        ({}, 86400, True),
+        ({"holder": f"{HERE}:{os.getpid()}:1"}, 0, False),
+        ({"holder": "elsewhere:1:1"}, 599, True),
+        ({"holder": "elsewhere:1:1"}, 601, False),
+        ({"holder": "elsewhere:1:1", "resent_at": NOW + 86400}, 86400 + 599, True),
+        ({"holder": "elsewhere:1:1", "resent_at": NOW + 86400}, 86400 + 601, False),
         # The clock was set back since, or was ahead.
-        ({}, -599, True),
-        ({}, -601, False),
-        ({"holder": "elsewhere:1"}, 0, True),
-        ({"holder": "elsewhere:1"}, 601, False),
-        ({"holder": f"{HOST}:1"}, 0, True),
-        ({"holder": f"{HOST}:{10**30}"}, 0, True),
-        ({"holder": f"{HOST}:-1"}, 0, True),
-        ({"holder": f"{HOST}:x"}, 0, True),
+        ({"holder": "elsewhere:1:1"}, -599, True),
+        ({"holder": "elsewhere:1:1"}, -601, False),
+        ({"holder": f"{HERE}:{10**30}:1"}, 0, True),
+        ({"holder": f"{HERE}:-1:1"}, 0, True),
+        ({"holder": f"{HERE}:x:1"}, 0, True),
         ({"holder": ""}, 0, True),
     ],
 )
 def test_a_request_is_in_flight_while_its_process_may_live(fields, age, in_flight):
     """
-    For ten minutes at most; then it is in doubt (hazard J10).
+    Of a process that nobody can tell of, for ten minutes at most; then it is in doubt
+    (hazard J10).  Its number may be another's by now.
     """
     made = record(**fields)
 
@@ -208,7 +210,7 @@ def test_a_request_of_a_dead_process_is_in_doubt(dead):
     At once: nobody will say any more what became of it.  Of another machine's process
     nothing is known.
     """
-    elsewhere = dead.replace(HOST, "elsewhere")
+    elsewhere = dead.replace(HERE, "elsewhere")
 
     assert record(holder=dead).is_in_doubt(NOW)
     assert not record(holder=dead).is_in_flight(NOW)
