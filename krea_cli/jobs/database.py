@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from krea_cli.errors import JournalError
-from krea_cli.jobs.schema import PAGE_BYTES, SCHEMA, SETTINGS, TABLES, VERSION
+from krea_cli.jobs.schema import PAGE_BYTES, SCHEMA, SETTINGS, TABLES, UPGRADE, VERSION
 from krea_cli.signals import seconds_since
 
 T = TypeVar("T")
@@ -170,7 +170,8 @@ class Database:
 
     def _check_kind(self, db: sqlite3.Connection) -> None:
         """
-        Only reads: another program's file stays as it is.
+        Another program's file stays as it is; krea's own first layout is brought up to
+        date.
         """
         (version,) = _patiently(lambda: db.execute("PRAGMA user_version").fetchone())
         if version > VERSION:
@@ -178,6 +179,8 @@ class Database:
                 f"The journal {self._path} is of a newer krea (version {version}).",
                 hint="Use that krea, or name another folder: KREA_STATE_DIR=DIR",
             )
+        if version == 1:
+            version = _upgraded(db)
         query = "SELECT name FROM sqlite_master WHERE type = 'table'"
         tables = {name for (name,) in _patiently(lambda: db.execute(query).fetchall())}
         if version != VERSION or not tables >= TABLES:
@@ -207,6 +210,27 @@ class Database:
             hint="Name another folder: KREA_STATE_DIR=DIR, or go without a record of "
             "what is paid for: generate --no-journal",
         )
+
+
+def _upgraded(db: sqlite3.Connection) -> int:
+    """
+    Bring krea's own first layout up to date; the version that there is now.
+    """
+    _patiently(lambda: db.execute("BEGIN IMMEDIATE"))
+    try:
+        columns = db.execute("SELECT name FROM pragma_table_info('records')")
+        names = {name for (name,) in columns}
+        # Another process may have been first, and another program has version 1, too.
+        if "run" in names and "request" not in names:
+            for statement in UPGRADE.split(";"):
+                db.execute(statement)
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        _patiently(lambda: db.execute("COMMIT"))
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return int(version)
 
 
 class _BusyError(sqlite3.OperationalError):

@@ -5,7 +5,7 @@ The tables of the journal, and how SQLite is to keep them.
 from __future__ import annotations
 
 # A journal of a higher one is left alone (hazard J8).
-VERSION = 1
+VERSION = 2
 PAGE_BYTES = 4096
 TABLES = {"records", "uploads"}
 SETTINGS = f"""
@@ -17,8 +17,7 @@ PRAGMA secure_delete = ON;
 -- Prompts go to no other file.
 PRAGMA temp_store = MEMORY;
 """
-SCHEMA = f"""
-BEGIN;
+_RECORDS = """
 CREATE TABLE records (
   number INTEGER PRIMARY KEY,
   record TEXT NOT NULL UNIQUE,
@@ -41,6 +40,10 @@ CREATE INDEX records_by_service ON records (service);
 CREATE INDEX records_by_state ON records (state, created_at);
 CREATE INDEX records_by_job ON records (job_id);
 CREATE INDEX records_by_run ON records (run);
+"""
+SCHEMA = f"""
+BEGIN;
+{_RECORDS}
 CREATE TABLE uploads (
   service TEXT NOT NULL,
   sha256 TEXT NOT NULL,
@@ -51,3 +54,17 @@ CREATE TABLE uploads (
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
+# The first layout kept no requests.
+UPGRADE = f"""
+DROP INDEX IF EXISTS records_by_job;
+DROP INDEX IF EXISTS records_by_time;
+ALTER TABLE records RENAME TO former;
+{_RECORDS}
+INSERT INTO records (record, run, service, created_at, model, request, request_sha256,
+  seed, cost_usd, state, job_id, files, holder)
+SELECT record, run, service, created_at, model,
+  json_object('path', '', 'body', json_object(), 'webhook', NULL), '',
+  seed, cost_usd, state, job_id, files, '' FROM former ORDER BY rowid;
+DROP TABLE former;
+PRAGMA user_version = {VERSION};
+"""  # noqa: S608  (names)

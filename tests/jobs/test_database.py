@@ -402,3 +402,32 @@ def test_where_there_is_no_write_ahead_log_it_does_without(
     assert [("submitted", "job-1")] == rows(folder)
     assert ["journal.db"] == [path.name for path in folder.iterdir()]
     assert b"forgotten" not in bytes_of(folder)
+
+
+FIRST_LAYOUT = """
+CREATE TABLE records (record TEXT PRIMARY KEY, run TEXT NOT NULL, service TEXT NOT NULL,
+  created_at REAL NOT NULL, model TEXT NOT NULL, seed INTEGER, cost_usd REAL,
+  state TEXT NOT NULL, job_id TEXT, files TEXT NOT NULL DEFAULT '[]');
+CREATE INDEX records_by_job ON records (job_id);
+CREATE INDEX records_by_time ON records (service, created_at);
+CREATE TABLE uploads (service TEXT NOT NULL, sha256 TEXT NOT NULL, url TEXT NOT NULL,
+  uploaded_at REAL NOT NULL, PRIMARY KEY (service, sha256));
+INSERT INTO records VALUES ('r1', 'a', 's', 1.0, 'm', 7, 0.1, 'completed', 'j1', '[]');
+INSERT INTO records VALUES ('r2', 'b', 's', 2.0, 'm', 7, 0.1, 'unknown', NULL, '[]');
+PRAGMA user_version = 1;
+"""
+
+
+def test_the_first_layout_is_brought_up_to_date(open_database, folder):
+    """
+    By whichever of several comes first; what was paid for and what is in doubt stays.
+    """
+    folder.mkdir(mode=0o700)
+    with closing(sqlite3.connect(folder / "journal.db")) as db:
+        db.executescript(FIRST_LAYOUT)
+
+    for _ in range(2):
+        history = History(open_database(), "s", now=lambda: 3.0)
+        assert ["r2", "r1"] == [each.record for each in history.newest(limit=9)]
+        [doubtful] = history.in_doubt()
+        assert ("r2", False) == (doubtful.record, doubtful.is_whole)
