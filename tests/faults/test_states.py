@@ -428,6 +428,7 @@ def happen(monkeypatch, sequences):
     def machine():
         computer = Computer()
         monkeypatch.setattr("krea_cli.jobs.records.os", computer)
+        monkeypatch.setattr("krea_cli.jobs.records._started", computer.started)
         return Paying(computer)
 
     run_state_machine_as_test(
