@@ -101,8 +101,9 @@ def test_a_large_upload_is_streamed(shell, live, tmp_path, first, second):
         written.write(head)
         written.seek(zeros, 1)
         written.write(tail)
-    queued = {"job_id": str(uuid.uuid4()), "status": "queued"}
-    live.faults["POST /generate/"] = [answer(200, queued)] * 2
+    live.faults["POST /generate/"] = [
+        answer(200, {"job_id": str(uuid.uuid4()), "status": "queued"}) for _ in range(2)
+    ]
     words = ("generate", "a cat", "-i", "FILE", "--no-wait")
 
     grown = growth(shell, live, small, large, *words)
