@@ -17,7 +17,7 @@ from conftest import png
 from faults.cells import PICTURE_OUT
 from faults.user import User, service
 
-MOMENTS, AT_ONCE = 20, 1
+MOMENTS, AT_ONCE = 20, 2
 # Each part of the run takes so long that some moments fall into it; in all, more than
 # the last of them.
 FAULTS = ("upload:slow=0.3", "submit:slow=0.8", "result:slow=3")
@@ -96,6 +96,7 @@ def records(user):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(180)
 @pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="the start is told by /proc alone"
 )
