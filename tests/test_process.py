@@ -30,6 +30,7 @@ def test_sandbox_edits_a_photograph_without_a_token(shell):
         assert ("PNG", (1024, 1024)) == (picture.format, picture.size)
 
 
+@pytest.mark.long
 def test_three_steps_in_three_processes(shell):
     """
     Submitted by one process, waited for by the next, saved by the third.

@@ -244,6 +244,7 @@ def test_ctrl_c_at_a_terminal_gives_the_cursor_back(remote):
     assert b"Interrupted by SIGINT" in seen
 
 
+@pytest.mark.long
 def test_a_terminal_that_is_closed_is_a_hangup(remote):
     """
     That nothing can be drawn any more is no bug.
@@ -298,6 +299,7 @@ OWL = {
 }
 
 
+@pytest.mark.long
 def test_an_answer_that_follows_ctrl_c_is_not_lost(remote, service):
     """
     The request is on its way, so the id is waited for as long as a second allows.
@@ -323,6 +325,7 @@ def test_an_answer_that_follows_ctrl_c_is_not_lost(remote, service):
     assert made.job_id in remote("jobs", "list").out
 
 
+@pytest.mark.long
 def test_ctrl_c_while_another_process_has_the_journal(remote, service):
     """
     Its lock is waited for, but not by somebody who wants to end.
@@ -342,6 +345,7 @@ def test_ctrl_c_while_another_process_has_the_journal(remote, service):
 
 
 @pytest.mark.parametrize("words", [("generate", "an owl"), ("wait",)])
+@pytest.mark.long
 def test_ctrl_c_can_cancel(remote, service, words):
     """
     Only when it was asked for.
@@ -360,6 +364,7 @@ def test_ctrl_c_can_cancel(remote, service, words):
     assert f"{made.job_id}\tcancelled" in remote("jobs", "list").out
 
 
+@pytest.mark.long
 def test_a_cancel_that_is_refused_is_told(remote, service):
     """
     The job goes on and costs: the way to collect it, and the way to try again.

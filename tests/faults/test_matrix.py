@@ -95,6 +95,7 @@ def test_no_fault_costs_twice(tmp_path, group):
     assert [] == all_met(tmp_path, GROUPS[group])
 
 
+@pytest.mark.long
 def test_no_fault_costs_twice_in_short(tmp_path):
     """
     The same of the sharpest of them.

@@ -89,6 +89,7 @@ def test_no_secret_is_kept(text, kept):
 
 
 @pytest.mark.parametrize("text", ["a" * 10**6, "data:;" * 10**5, "a://" * 10**5])
+@pytest.mark.long
 def test_a_long_text_takes_no_longer_than_its_length(text):
     """
     A megabyte is looked through once.
@@ -98,6 +99,7 @@ def test_a_long_text_takes_no_longer_than_its_length(text):
 
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(), json_values))
+@pytest.mark.long
 def test_what_is_kept_whole_is_the_bytes_that_were_sent(body):
     """
     A request can be sent again exactly when nothing was left out of it, and then byte
