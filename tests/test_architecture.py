@@ -133,6 +133,7 @@ ALLOWED = {
 # Everything that is not of Python itself, and the modules that import it.
 HOMES = {
     "httpx": {"api.transport"},
+    "truststore": {"api.tls"},
     "keyring": {"config.credentials"},
     "platformdirs": {"config.paths"},
     "rich": {
@@ -157,6 +158,7 @@ HOMES = {
 
 # Who may import ours inside a function, and why.
 LATE = {
+    "api.transport": "truststore is not needed for a service on this machine",
     "session": "a command pays only for what it uses",
     "bookkeeping": "as session",
     "watching": "as session",

@@ -20,6 +20,7 @@ SLOW = {
     "pydantic",
     "rich",
     "sqlite3",
+    "truststore",
     "krea_cli.catalogue.lookup",
     "krea_cli.jobs.journal",
     "krea_cli.sandbox.server",

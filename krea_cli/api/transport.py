@@ -219,10 +219,9 @@ class Transport:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        try:
-            return httpx.create_ssl_context(trust_env=self.uses_environment)
-        except Exception as exc:
-            raise _unusable(exc) from exc
+        from krea_cli.api import tls
+
+        return tls.context()
 
 
 def _no_tls() -> ssl.SSLContext:
@@ -236,7 +235,7 @@ def _no_tls() -> ssl.SSLContext:
 def _unusable(exc: Exception) -> ConfigError:
     return ConfigError(
         f"The connection settings cannot be used: {exc}",
-        hint="Look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE.",
+        hint="Look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY.",
     )
 
 
@@ -248,6 +247,8 @@ def _translated(host: str) -> Iterator[None]:
     try:
         yield
     except _NOT_SENT as exc:
+        if fault := _certificate_fault(exc):
+            raise _untrusted(host, fault) from exc
         error = UnreachableError(
             f"{host} cannot be reached: {_reason(exc)}.",
             hint="Check the network, the proxy settings and the API URL.",
@@ -262,6 +263,28 @@ def _translated(host: str) -> Iterator[None]:
         raise AnswerError(f"{host} is no address that can be used: {exc}") from exc
     except (httpx.HTTPError, httpx.StreamError) as exc:
         raise _lost(host, exc) from exc
+
+
+def _certificate_fault(exc: BaseException | None) -> str:
+    """
+    What is wrong with the certificate, if that is what happened.
+    """
+    while exc is not None:
+        if isinstance(exc, ssl.SSLCertVerificationError):
+            return (exc.verify_message or str(exc)).rstrip(".")
+        exc = exc.__cause__ or exc.__context__
+    return ""
+
+
+def _untrusted(host: str, fault: str) -> UnreachableError:
+    error = UnreachableError(
+        f"{host} cannot be trusted, so nothing was sent: {fault}.",
+        hint="Check the clock. If a proxy of your company is between, have its "
+        "certificate installed in the system, or named by SSL_CERT_FILE.",
+    )
+    # It will be the same certificate next time.
+    error.retry_after = math.inf
+    return error
 
 
 def _lost(host: str, exc: Exception) -> LostAnswerError:

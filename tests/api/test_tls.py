@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import random
+import shutil
 import ssl
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 
 import pytest
 import trustme
 from api.wire import answer
+from service import TOKEN
 
 from krea_cli.errors import UnreachableError
+
+OPENSSL = shutil.which("openssl")
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +82,15 @@ def test_a_long_body_is_read_through_encryption(wire, connect, authority):
 
 
 @pytest.mark.usefixtures("trusted")
-@pytest.mark.parametrize("fault", ["expired", "wrong host", "unknown authority"])
-def test_a_bad_certificate_is_refused(wire, connect, authority, fault):
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("expired", "certificate has expired"),
+        ("wrong host", "certificate is not valid for 'localhost'"),
+        ("unknown authority", "(self-signed|local issuer)"),
+    ],
+)
+def test_a_bad_certificate_is_refused(wire, connect, authority, fault, said):
     """
     Nothing is sent, so nothing can have been paid for (hazard N10).
     """
@@ -90,7 +103,7 @@ def test_a_bad_certificate_is_refused(wire, connect, authority, fault):
     server = wire(answer(), tls=serving(certificate))
 
     for use in (ask, read):
-        with pytest.raises(UnreachableError, match="CERTIFICATE"):
+        with pytest.raises(UnreachableError, match=f"localhost:.*{said}"):
             use(connect, server)
 
     assert [] == server.heard
@@ -98,12 +111,89 @@ def test_a_bad_certificate_is_refused(wire, connect, authority, fault):
 
 def test_an_authority_that_nobody_knows_is_refused(wire, connect, authority):
     """
-    Without a word of the user only the public authorities count.
+    Without a word of the user only those count whom the system trusts.
     """
     server = wire(answer(), tls=serving(authority.issue_cert("localhost")))
 
     for use in (ask, read):
-        with pytest.raises(UnreachableError, match="CERTIFICATE"):
+        with pytest.raises(UnreachableError, match="cannot be trusted"):
             use(connect, server)
 
     assert [] == server.heard
+    assert "truststore" in sys.modules
+
+
+@pytest.mark.skipif(not OPENSSL, reason="there is no openssl to name the file")
+def test_a_folder_of_authorities_is_taken(
+    wire, connect, authority, tmp_path, monkeypatch
+):
+    """
+    SSL_CERT_DIR has them under the names that OpenSSL looks for.
+    """
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    asked = [OPENSSL, "x509", "-noout", "-hash", "-in", path]
+    name = subprocess.run(asked, capture_output=True, check=True, text=True).stdout
+    path.rename(tmp_path / f"{name.strip()}.0")
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    monkeypatch.setenv("SSL_CERT_FILE", "")
+    server = wire(answer(), tls=serving(authority.issue_cert("localhost")))
+
+    assert b"{}" == ask(connect, server).content
+
+
+@pytest.mark.parametrize(
+    ("variable", "content", "said"),
+    [
+        ("SSL_CERT_FILE", None, "cannot be read: No such file"),
+        ("SSL_CERT_FILE", b"", "has no certificates"),
+        ("SSL_CERT_FILE", b"\x00garbage", "has no certificates"),
+        ("SSL_CERT_DIR", None, "is no folder"),
+        ("SSL_CERT_DIR", b"a file", "is no folder"),
+    ],
+)
+def test_what_names_no_certificates_is_told(
+    wire, krea, tmp_path, monkeypatch, variable, content, said
+):
+    """
+    It is a usage error of one line, not a service that is away; nothing is sent.
+    """
+    path = tmp_path / "authorities"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv(variable, str(path))
+    server = wire(answer())
+    krea.env |= {"KREA_API_URL": server.url(scheme="https"), "KREA_API_KEY": TOKEN}
+
+    result = krea("jobs", "list", "--remote")
+
+    assert 2 == result.code
+    assert [True, False] == [
+        line.startswith(f"error: {variable} names {path}, which {said}")
+        for line in result.err.splitlines()
+    ]
+    assert 0 == server.connections
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_the_program_trusts_whom_the_variable_names(
+    wire, krea, authority, request, knows
+):
+    """
+    Also a service on this machine; a stranger is exit 6, at once and once.
+    """
+    if knows:
+        request.getfixturevalue("trusted")
+    server = wire(
+        answer(b'{"items": [], "next_cursor": null}'),
+        tls=serving(authority.issue_cert("localhost")),
+    )
+    krea.env |= {"KREA_API_URL": server.url("localhost", "https")}
+    began = time.monotonic()
+
+    result = krea("jobs", "list", "--remote", env={"KREA_API_KEY": TOKEN})
+
+    assert (0 if knows else 6) == result.code
+    assert knows == ("cannot be trusted" not in result.err)
+    assert (1, int(knows)) == (server.connections, len(server.heard))
+    assert time.monotonic() - began < 7
