@@ -15,6 +15,16 @@ T = TypeVar("T")
 _GLANCE_SECONDS = 0.05
 
 
+def sleep(seconds: float) -> None:
+    """
+    `time.sleep`, that a signal ends in every thread that obeys it.
+    """
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, _GLANCE_SECONDS) if signals.obeys() else left)
+        signals.check()
+
+
 class Clock(NamedTuple):
     """
     *now* is monotonic and in seconds: limits are kept with it alone (hazard L6).
@@ -22,7 +32,7 @@ class Clock(NamedTuple):
     """
 
     now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = sleep
     wall: Callable[[], float] = time.time
 
 
@@ -38,6 +48,7 @@ def within(seconds: float, work: Callable[[], T]) -> T:
 
     Raises:
         TimeoutError: the time was up; whether the work still happens is not known.
+        Interrupted: as `signals.check`; the same.
     """
     results: list[T] = []
     failures: list[BaseException] = []
@@ -60,9 +71,11 @@ def within(seconds: float, work: Callable[[], T]) -> T:
 
 def _join(thread: threading.Thread, seconds: float) -> None:
     until = time.monotonic() + seconds
+    # A signal that is held back, or one to another thread, does not end the waiting.
+    glances = signals.is_held() or signals.obeys()
     while thread.is_alive():
+        signals.check()
         left = min(until - time.monotonic(), signals.patience())
         if left <= 0:
             return
-        # A signal that is held back does not end the waiting by itself.
-        thread.join(min(left, _GLANCE_SECONDS) if signals.is_held() else left)
+        thread.join(min(left, _GLANCE_SECONDS) if glances else left)

@@ -24,6 +24,7 @@ from krea_cli.jobs.checks import unexpected
 from krea_cli.jobs.polling import poll
 from krea_cli.one_by_one import with_next_look
 from krea_cli.output.results import Result
+from krea_cli.saving import Saving
 from krea_cli.session import Session
 
 if TYPE_CHECKING:
@@ -144,31 +145,22 @@ class Collection:
         max_bytes: int | None = None,
     ) -> None:
         """
-        Save the results of the completed jobs, under indexes that count from 1.
+        Save the results of the completed jobs, under indexes that count from 1, up to
+        four at once.
         """
-        results = self._session.results(target, force=force, max_bytes=max_bytes)
-        index = 1
-        for at, job in enumerate(self.jobs):
-            if job.status != "completed" or job.lacks_result:
-                continue
-            try:
-                with self._session.out.progress() as progress:
-                    progress.doing("saving")
-                    saved = results.save(
-                        job, naming(job), first=index, several=len(self.jobs) > 1
-                    )
-            except KreaError as exc:
-                self.errors.append(self._with_way_out(exc, job))
-                # The journal may know of files from another time.
-                self.jobs[at] = replace(job, files=())
-                continue
-            finally:
-                index += len(job.urls)
+        session = self._session
+        results = session.results(target, force=force, max_bytes=max_bytes)
+        saving = Saving(session, results, naming)
+        with session.out.progress() as progress:
+            saving.save(self.jobs, progress)
+        for at, exc in sorted(saving.failed.items()):
+            self.errors.append(self._with_way_out(exc, self.jobs[at]))
+            # The journal may know of files from another time.
+            self.jobs[at] = replace(self.jobs[at], files=())
+        for at, saved in sorted(saving.saved.items()):
             self.jobs[at] = saved
-            self._session.settle(saved.job_id, has_result=True)
-            self._session.ended(saved)
             for sentence in self._unexpected(saved):
-                self._session.out.warn(sentence)
+                session.out.warn(sentence)
 
     def tell(
         self,

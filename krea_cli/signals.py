@@ -3,12 +3,16 @@ SIGINT, SIGTERM and SIGHUP as an exception that nothing keeps by accident.
 
 While something is done that must not be cut in two (the paid request and its record), a
 signal is held back; who waits in there asks how much `patience` there is.
+
+Python raises in the main thread alone.  A thread that is to end with a signal says so
+with `obey`, and looks with `check` wherever it waits.
 """
 
 from __future__ import annotations
 
 import math
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +38,18 @@ class Interrupted(BaseException):
 class _State:
     signum: int | None = None
     at = 0.0
+
+
+class _Here(threading.local):
+    """
+    What holds for one thread.
+    """
+
     is_held = False
+    obeys = False
+
+
+_here = _Here()
 
 
 def catch() -> None:
@@ -74,14 +89,40 @@ def seconds_since() -> float:
 
 
 def is_held() -> bool:
-    return _State.is_held
+    """
+    Whether this thread holds signals back.
+    """
+    return _here.is_held
+
+
+def obey() -> None:
+    """
+    From now on `check` raises in this thread, which is not the main one.
+    """
+    _here.obeys = True
+
+
+def obeys() -> bool:
+    """
+    Whether this thread has to `check` while it waits.
+    """
+    return _here.obeys
+
+
+def check() -> None:
+    """
+    Raises:
+        Interrupted: a signal came, and this thread obeys and does not hold it back.
+    """
+    if _here.obeys and not _here.is_held:
+        _raise_arrived()
 
 
 def patience() -> float:
     """
     Seconds that held work may still take; infinite while no signal waits for its end.
     """
-    if not (_State.is_held and arrived()):
+    if not (_here.is_held and arrived()):
         return math.inf
     return HASTE_SECONDS - seconds_since()
 
@@ -96,11 +137,11 @@ def held() -> Iterator[None]:
             raised.
     """
     _raise_arrived()
-    _State.is_held = True
+    _here.is_held = True
     try:
         yield
     finally:
-        _State.is_held = False
+        _here.is_held = False
         _raise_arrived()
 
 
@@ -117,7 +158,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     if _State.signum is not None and seconds_since() <= ONE_SECONDS:
         return
     _State.signum, _State.at = number, time.monotonic()
-    if not _State.is_held:
+    if not _here.is_held:
         raise Interrupted(number)
 
 

@@ -65,8 +65,11 @@ ALLOWED = {
         "jobs.polling",
         "one_by_one",
         "output.results",
+        "saving",
         "session",
     },
+    "saving": {"api.resources", "at_once", "errors", "session"},
+    "at_once": {"signals"},
     "one_by_one": {"api.resources", "errors", "jobs.outcome", "session"},
     "listing": {
         "api.resources",
@@ -111,6 +114,8 @@ ALLOWED = {
     "jobs.records": {"api.resources", "api.wire"},
     "api": {"api", "clock", "errors"},
     "api.resources": set(),
+    # Where a thread waits that is to end with a signal.
+    "api.ahead": {"signals"},
     "catalogue": {"catalogue", "errors"},
     "config": {"clock", "config", "errors"},
     "output": {"api.resources", "errors", "output"},

@@ -130,6 +130,39 @@ def test_a_signal_while_downloading(remote, submitted, service, time, numbers, c
     assert [] == list(remote.cwd.iterdir())
 
 
+def test_ctrl_c_while_several_are_downloaded(remote, service, time):
+    """
+    Within a second; no half of any file is left, and what came is not asked for again.
+    """
+    made = remote("generate", "an owl", "--no-wait", "-n", "5").out.split()
+    time.elapsed += 60
+    begun, over = threading.Semaphore(0), threading.Event()
+
+    def stalls(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        handler.wfile.write(png()[:100])
+        begun.release()
+        over.wait(10)
+        handler.close_connection = True
+
+    for job_id in made[1:]:
+        service.faults[f"GET /results/{job_id}"] = [stalls]
+    process = remote.start("download", *made, "-o", "owl.png")
+    for _ in made[1:]:
+        assert begun.acquire(timeout=10)
+
+    with ending(process, signal.SIGINT):
+        said = process.stderr.read().decode()
+
+    over.set()
+    assert 130 == process.returncode
+    assert f"Not collected yet: {', '.join(made[1:])}." in said
+    assert f"krea wait {' '.join(made)} -o owl.png" in said
+    assert ["owl-1.png"] == [path.name for path in remote.cwd.iterdir()]
+
+
 def test_an_ignored_signal_stays_ignored(remote, submitted, service):
     """
     A shell starts what runs in the background so (hazard S4).

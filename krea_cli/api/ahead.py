@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Iterator
 
+from krea_cli import signals
+
 # Enough to keep both sides busy, and little in memory for several at once (P6).
 AHEAD_BYTES = 4 * 2**20
-_GLANCE_SECONDS = 0.5
+_GLANCE_SECONDS = 0.1
 
 
 class ReadAhead:
@@ -81,6 +83,7 @@ class ReadAhead:
         """
         until = time.monotonic() + self._silence
         while (left := until - time.monotonic()) > 0:
+            signals.check()
             try:
                 # Not everywhere does a signal end a longer wait (hazard S1).
                 return self._chunks.get(timeout=min(left, _GLANCE_SECONDS))

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import IO, Any
 from urllib.parse import urlsplit
 
@@ -72,6 +74,7 @@ class Transport:
         self._secret = (token or "").encode()
         self._bearer = {"Authorization": f"Bearer {token}"} if token else {}
         self.uses_environment = uses_environment
+        self._making = threading.Lock()
 
     def get(
         self,
@@ -80,10 +83,10 @@ class Transport:
         *,
         seconds: float = ANSWER_SECONDS,
     ) -> Answer:
-        return self._exchange(self._api, "GET", path, seconds, params=params)
+        return self._exchange("_api", "GET", path, seconds, params=params)
 
     def delete(self, path: str) -> Answer:
-        return self._exchange(self._api, "DELETE", path, ANSWER_SECONDS)
+        return self._exchange("_api", "DELETE", path, ANSWER_SECONDS)
 
     def post_json(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """
@@ -91,7 +94,7 @@ class Transport:
         """
         headers = {"Content-Type": "application/json", **headers}
         return self._exchange(
-            self._paid, "POST", path, ANSWER_SECONDS, content=body, headers=headers
+            "_paid", "POST", path, ANSWER_SECONDS, content=body, headers=headers
         )
 
     def post_file(
@@ -101,7 +104,7 @@ class Transport:
         One multipart POST, streamed from *file*.
         """
         files = {"file": (name, file, media_type)}
-        return self._exchange(self._api, "POST", path, UPLOAD_SECONDS, files=files)
+        return self._exchange("_api", "POST", path, UPLOAD_SECONDS, files=files)
 
     @contextmanager
     def stream(self, url: str, headers: Mapping[str, str]) -> Iterator[Stream]:
@@ -113,9 +116,7 @@ class Transport:
         """
         with _translated(urlsplit(url).netloc):
             is_secure = urlsplit(url).scheme == "https"
-            client = self._open if is_secure else self._open_local
-            # One result is not to leave a cookie for another.
-            client.cookies.clear()
+            client = self._made("_open" if is_secure else "_open_local")
             request = client.build_request("GET", url, headers=headers)
             with self._logged(request) as log:
                 response = within(
@@ -135,10 +136,19 @@ class Transport:
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 
+    def _made(self, name: str) -> httpx.Client:
+        """
+        The client of that name, made once, whichever thread needs it first.
+        """
+        with self._making:
+            client: httpx.Client = getattr(self, name)
+            return client
+
     def _exchange(
-        self, client: httpx.Client, method: str, path: str, seconds: float, **body: Any
+        self, name: str, method: str, path: str, seconds: float, **body: Any
     ) -> Answer:
         with _translated(self.host):
+            client = self._made(name)
             request = client.build_request(method, self._url + path, **body)
             with self._logged(request) as log:
                 answer = within(seconds, lambda: self._send(client, request))
@@ -209,6 +219,8 @@ class Transport:
                 timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
                 trust_env=self.uses_environment,
                 verify=tls,
+                # No answer is to leave a cookie for another request.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 **options,
             )
         except Exception as exc:

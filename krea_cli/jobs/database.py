@@ -2,8 +2,8 @@
 The file that the journal is kept in.  The only module that imports sqlite3.
 
 It is the user's alone (hazard J5), durable to the last commit (J1), shared by any
-number of processes (S9), and never begun anew while there is one that cannot be read
-(J3).
+number of processes and threads (S9), and never begun anew while there is one that
+cannot be read (J3).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shlex
 import sqlite3
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -51,6 +52,8 @@ class Database:
         self._path = folder / "journal.db" if folder else None
         self._opened: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        # One connection for all threads: what one of them writes is soon on the disk.
+        self._lock = threading.RLock()
 
     def check(self) -> None:
         """
@@ -116,9 +119,12 @@ class Database:
         )
 
     def close(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+        # A thread that was left behind must not hold up the end.
+        if self._lock.acquire(timeout=HASTE_SECONDS):
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+            self._lock.release()
 
     def _db(self) -> sqlite3.Connection:
         if self._opened is None:
@@ -189,7 +195,8 @@ class Database:
     @contextmanager
     def _reporting(self) -> Iterator[None]:
         try:
-            yield
+            with self._lock:
+                yield
         except (sqlite3.Error, OSError, UnicodeDecodeError) as exc:
             raise self._error(exc) from exc
 
@@ -263,7 +270,9 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _connect(path: Path | str) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=SQLITE_SECONDS, isolation_level=None)
+    return sqlite3.connect(
+        path, timeout=SQLITE_SECONDS, isolation_level=None, check_same_thread=False
+    )
 
 
 def _create(path: Path) -> None:

@@ -5,6 +5,7 @@ One result, from its URL into a file: whole, of a known kind, and not without en
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from krea_cli.api.fetch import Fetcher, NotContinuedError
@@ -33,17 +34,26 @@ class Received:
 class Download:
     """
     The way into *new*, in as many attempts as it takes; *max_bytes* is what a result
-    may have.
+    may have; *received* is told how many bytes are here, and of how many, None where
+    that is not known.
 
     What an attempt leaves behind the next one goes on with, however little it is: by
     Range and If-Range, and only where the server named the version by a strong entity
     tag.  In every other case it begins anew (hazard F12).
     """
 
-    def __init__(self, fetcher: Fetcher, new: NewFile, *, max_bytes: int) -> None:
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        new: NewFile,
+        *,
+        max_bytes: int,
+        received: Callable[[int, int | None], object],
+    ) -> None:
         self._fetcher = fetcher
         self._new = new
         self._max_bytes = max_bytes
+        self._received = received
         self._url = ""
         self._etag: str | None = None
         self._length: int | None = None
@@ -95,6 +105,7 @@ class Download:
                     _kind(self._head)
             self._new.write(chunk)
             self._sha256.update(chunk)
+            self._received(self._size, self._length)
 
     def _verified(self) -> Received:
         media = _kind(self._head)

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import math
 import tempfile
+import threading
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -39,6 +41,8 @@ class Results:
     Saves what jobs gave, by one target.  *look* gives a job as it is now; *send* writes
     a file to standard output; *max_bytes* is what one result may have, 2 GiB if
     it is not said.
+
+    Several threads may save at once: no two results get the same name (hazard F17).
     """
 
     def __init__(
@@ -59,11 +63,22 @@ class Results:
         self._send = send
         self._force = force
         self._max_bytes = max_bytes or MOST_BYTES
+        self._names: set[str] = set()
+        self._naming = threading.Lock()
 
-    def save(self, job: Job, naming: Naming, *, first: int, several: bool) -> Job:
+    def save(
+        self,
+        job: Job,
+        naming: Naming,
+        *,
+        first: int,
+        several: bool,
+        received: Callable[[int, int | None], object] = lambda _size, _length: None,
+    ) -> Job:
         """
         The job with the files that its results became.  *first* is the index of its
-        first result; *several* says that there are results beside this job's.
+        first result; *several* says that there are results beside this job's;
+        *received* is told of each result how many bytes are here, and of how many.
 
         A result that an earlier run saved, by the files of *job*, and that is still
         there as it was, is not fetched again.
@@ -78,7 +93,9 @@ class Results:
         for at in range(len(job.urls)):
             path = partial(self._path, naming, job.job_id, first + at, several)
             known = self._known(job, at, path)
-            files.append(known or self._save(urls, at, path))
+            if known:
+                self._take(Path(known.path))
+            files.append(known or self._save(urls, at, path, received))
         return replace(job, urls=urls.all, files=tuple(files))
 
     def _check(self, job: Job) -> None:
@@ -117,7 +134,11 @@ class Results:
         return None
 
     def _save(
-        self, urls: ResultUrls, at: int, path: Callable[[Media], Path]
+        self,
+        urls: ResultUrls,
+        at: int,
+        path: Callable[[Media], Path],
+        received: Callable[[int, int | None], object],
     ) -> SavedFile:
         """
         One result, to standard output or under the name that *path* has for its kind.
@@ -125,25 +146,43 @@ class Results:
         to_stdout = self._target.template is None
         folder = Path(tempfile.gettempdir()) if to_stdout else _nearest(path(PNG))
         with NewFile(folder) as new:
-            received = self._receive(urls, at, new)
+            download = Download(
+                self._fetcher, new, max_bytes=self._max_bytes, received=received
+            )
+            result = self._receive(urls, at, download)
             url = urls.all[at]
             if to_stdout:
-                file = described(new, received, Path("-"), url=url)
+                file = described(new, result, Path("-"), url=url)
                 self._send(new.file)
                 return file
-            target = path(received.media)
+            target = path(result.media)
+            self._take(target)
             if self._target.makes_folders:
                 _make(target.parent)
-            return place(new, received, target, url=url, force=self._force)
+            return place(new, result, target, url=url, force=self._force)
 
-    def _receive(self, urls: ResultUrls, at: int, new: NewFile) -> Received:
+    def _take(self, path: Path) -> None:
         """
-        The result at this place in *new*, whole, in four attempts at most.
+        Raises:
+            StorageError: another result of this run has the name, or one that is the
+                same where upper case does not count.
+        """
+        name = unicodedata.normalize("NFC", str(path.absolute())).casefold()
+        with self._naming:
+            if name in self._names:
+                raise StorageError(
+                    f"Another of the results is {path}, and nothing is overwritten.",
+                    hint="Name them by {index} or {job_id}.",
+                )
+            self._names.add(name)
+
+    def _receive(self, urls: ResultUrls, at: int, download: Download) -> Received:
+        """
+        The result at this place, whole, in four attempts at most.
 
         Raises:
             DownloadError: it cannot be had, or is no result.
         """
-        download = Download(self._fetcher, new, max_bytes=self._max_bytes)
 
         def attempt() -> Received:
             while True:

@@ -45,6 +45,17 @@ class Progress(Protocol):
         Something else is under way: an upload, a download.
         """
 
+    def received(self, job: Job, size_bytes: int, length: int | None) -> None:
+        """
+        So much of a result of the job is here, of *length* bytes if that is known; from
+        any thread.
+        """
+
+    def saved(self, job: Job) -> None:
+        """
+        No more is received of the job; from any thread.
+        """
+
 
 class NoProgress:
     def __enter__(self) -> Self:
@@ -65,6 +76,12 @@ class NoProgress:
         pass
 
     def doing(self, text: str) -> None:
+        pass
+
+    def received(self, job: Job, size_bytes: int, length: int | None) -> None:
+        pass
+
+    def saved(self, job: Job) -> None:
         pass
 
 

@@ -1,5 +1,5 @@
 """
-Drawing on a terminal: results, lines with a coloured label, a spinner.
+Drawing on a terminal: results, lines with a coloured label, a spinner, bars.
 
 One of the homes of rich.  Nothing is markup: what is said is printed as it is (hazard
 T2).
@@ -7,16 +7,23 @@ T2).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
+    BarColumn,
+    DownloadColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.text import Text
 
@@ -27,6 +34,10 @@ from krea_cli.output.results import Result
 from krea_cli.output.streams import Stream
 from krea_cli.output.terminal import one_line, unbroken
 from krea_cli.output.views import view
+
+_DRAWN_A_SECOND = 10
+# What of a job's id tells it from the others.
+_ID_LETTERS = 8
 
 
 class Screen:
@@ -68,7 +79,8 @@ class Screen:
 
 class Spinner:
     """
-    A spinner with the status of the jobs and the time since it began.
+    A spinner with the status of the jobs and the time since it began, and below it a
+    bar for each result that is on its way: size, speed, time left.
     """
 
     def __init__(self, console: Console) -> None:
@@ -77,13 +89,19 @@ class Spinner:
             TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
             console=console,
+        )
+        self._bars = Bars(console)
+        self._live = Live(
+            Group(self._progress, self._bars.progress),
+            console=console,
+            refresh_per_second=_DRAWN_A_SECOND,
             transient=True,
         )
         self._task = self._progress.add_task("", total=None)
         self._board = Board()
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._live.start(refresh=True)
         return self
 
     def __exit__(
@@ -92,7 +110,7 @@ class Spinner:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        self._live.stop()
 
     def seen(self, job: Job) -> None:
         self._board.update(job)
@@ -104,3 +122,41 @@ class Spinner:
 
     def doing(self, text: str) -> None:
         self._progress.update(self._task, description=one_line(text))
+
+    def received(self, job: Job, size_bytes: int, length: int | None) -> None:
+        self._bars.received(job, size_bytes, length)
+
+    def saved(self, job: Job) -> None:
+        self._bars.saved(job)
+
+
+class Bars:
+    """
+    A bar for each job that something is received of; may be told by several threads.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            expand=True,
+        )
+        self._lock = threading.Lock()
+        self._tasks: dict[str, TaskID] = {}
+
+    def received(self, job: Job, size_bytes: int, length: int | None) -> None:
+        with self._lock:
+            if job.job_id not in self._tasks:
+                name = one_line(job.job_id)[:_ID_LETTERS]
+                self._tasks[job.job_id] = self.progress.add_task(name, total=None)
+            task = self._tasks[job.job_id]
+            self.progress.update(task, completed=size_bytes, total=length)
+
+    def saved(self, job: Job) -> None:
+        with self._lock:
+            if job.job_id in self._tasks:
+                self.progress.remove_task(self._tasks.pop(job.job_id))

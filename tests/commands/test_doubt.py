@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from service import answer, html, reset, reset_after
 
+from krea_cli.sandbox.handler import SandboxHandler
+
 POST = "POST /generate/"
 LIST = "GET /jobs"
 
@@ -391,7 +393,14 @@ def test_the_rest_of_several_keeps_its_names(logged_in, service):
     The second of three cannot be had: the command names all of them, as names hang on
     their order; what is there is not fetched again.
     """
-    service.faults["GET /results/"] = [None, *[answer(404)] * 4]
+
+    def lacks_the_second(handler):
+        second = sorted(service.store.jobs(), key=lambda job: job.created_at)[1]
+        if second.job_id in handler.path:
+            return answer(404)(handler)
+        return SandboxHandler.handle_route(handler, "GET", handler.path)
+
+    service.faults["GET /results/"] = [lacks_the_second] * 9
     words = ("-n", "3", "-o", "owl-{index}.png")
     first = logged_in("generate", "an owl", *words)
     service.faults["GET /results/"] = []

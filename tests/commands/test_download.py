@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 from conftest import png
 from jobs.samples import MP4_AT_THE_END
 from service import answer, file, html, job, reset
+
+from krea_cli.sandbox.handler import SandboxHandler
 
 UNKNOWN = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
 RESULT = "GET /results/"
@@ -372,3 +375,81 @@ def test_the_setting_says_where(logged_in, finished):
 
     assert f"owls/{job_id}.png\n" == result.out
     assert "a.png\n" == flagged.out
+
+
+def test_several_are_fetched_at_once(logged_in, finished, service):
+    """
+    Four meet at the service; what is told has the order of the jobs, whichever was
+    there first.
+    """
+    jobs = finished(5)
+    meeting, last = threading.Barrier(4), threading.Event()
+
+    def met(handler):
+        if jobs[4] not in handler.path:
+            meeting.wait(10)
+        if jobs[0] in handler.path:
+            last.wait(10)
+        SandboxHandler.handle_route(handler, "GET", handler.path)
+        if jobs[4] in handler.path:
+            last.set()
+
+    service.faults[RESULT] = [met] * 5
+
+    result = logged_in("download", "-o", "owl.png")
+
+    assert 0 == result.code
+    assert [f"owl-{at}.png" for at in range(1, 6)] == result.out.split()
+    assert all(png() == Path(line).read_bytes() for line in result.out.split())
+
+
+def test_one_that_cannot_be_fetched_stops_no_other(logged_in, finished, service):
+    """
+    Three of four are saved under the names that they would have had; the errors have
+    the order of the jobs, each with the way to collect it.
+    """
+    jobs = finished(4)
+    for at in (3, 1):
+        service.faults[f"{RESULT}{jobs[at]}"] = [answer(404)] * 4
+
+    result = logged_in("download", "-o", "owl.png")
+
+    assert (7, ["owl-1.png", "owl-3.png"]) == (result.code, result.out.split())
+    first, second = (result.err.index(f"{jobs[at]}-image.png") for at in (1, 3))
+    assert first < second
+    assert 2 == result.err.count("hint: Collect it with: krea download")
+
+
+def test_a_terminal_shows_a_bar_for_what_is_on_its_way(logged_in, finished, service):
+    """
+    With the beginning of the job's id and how much is here, until all is.
+    """
+    [job_id] = finished()
+    logged_in.is_terminal = True
+    content = png() + bytes(3000)
+    drawn = []
+
+    def halting(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        seen = logged_in.session.out.stderr.file
+        for at in (1, 2):
+            handler.wfile.write(content[1000 * (at - 1) : 1000 * at])
+            for _ in range(500):
+                if f"{at}.0/" in seen.getvalue():
+                    break
+                threading.Event().wait(0.01)
+        drawn.append(seen.getvalue())
+        handler.wfile.write(content[2000:])
+
+    service.faults[RESULT] = [halting]
+
+    result = logged_in("download", "-o", "a.png", "--color", "never")
+    quiet = logged_in("download", "-o", "b.png", "-q")
+
+    assert (0, 0, "") == (result.code, quiet.code, quiet.err)
+    [seen] = drawn
+    assert f"{job_id[:8]} " in seen
+    assert f"2.0/{len(content) / 1000:.1f} kB" in seen
+    assert "B/s" in seen

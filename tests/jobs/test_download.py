@@ -58,10 +58,14 @@ def save(fetcher, time, tmp_path):
     return run
 
 
+def begun(fetcher, new):
+    return Download(fetcher, new, max_bytes=MOST_BYTES, received=lambda *_: None)
+
+
 @contextmanager
 def attempt(fetcher, folder, url):
     with NewFile(folder) as new:
-        yield Download(fetcher, new, max_bytes=MOST_BYTES).attempt(url)
+        yield begun(fetcher, new).attempt(url)
 
 
 def test_a_cut_result_is_gone_on_with(save):
@@ -163,7 +167,7 @@ def test_a_part_is_of_one_url(fetcher, tmp_path):
     Another URL may stand for another file, whatever its entity tag says.
     """
     with Server(PICTURE, cuts=[1000]) as server, NewFile(tmp_path) as new:
-        download = Download(fetcher, new, max_bytes=MOST_BYTES)
+        download = begun(fetcher, new)
         with pytest.raises(LostAnswerError):
             download.attempt(server.url)
         received = download.attempt(f"{server.url}?fresh")

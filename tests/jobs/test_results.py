@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -41,6 +42,7 @@ OPTIONS = ("look", "send", "force", "max_bytes")
 FULL = """
 import resource, signal, sys
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from krea_cli.api.resources import Job
@@ -174,6 +176,33 @@ def test_one_of_several_jobs_has_an_index_too(save, folder):
     save(several=True, a=[PICTURE])
 
     assert ["job-1-1.png"] == left(folder)
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize(
+    ("output", "one", "other"),
+    [
+        ("{index}{seed}.png", (1, "j", 12), (11, "j", 2)),
+        ("{job_id}.png", (1, "JOB-a", 1), (2, "job-A", 1)),
+    ],
+)
+def test_no_two_results_of_a_run_have_one_name(time, folder, output, one, other, force):
+    """
+    Also where upper case does not count, and where everything may be overwritten: the
+    first one stays (hazard F17).
+    """
+    saving = results(Fetcher(u=[PICTURE]), time, output, force=force)
+
+    def saved(index, job_id, seed):
+        job = Job(job_id=job_id, status="completed", urls=("u",))
+        naming = replace(NAMING, seed=seed)
+        return saving.save(job, naming, first=index, several="index" in output)
+
+    [file] = saved(*one).files
+    with pytest.raises(StorageError, match="Another of the results"):
+        saved(*other)
+
+    assert [file.path] == left(folder)
 
 
 def test_folders_are_made_where_they_were_asked_for(save, folder):

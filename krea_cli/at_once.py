@@ -1,0 +1,76 @@
+"""
+Pieces of work at once, each in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from krea_cli import signals
+from krea_cli.signals import Interrupted
+
+Work = Callable[[], object]
+_GLANCE_SECONDS = 0.05
+# What a signal leaves for threads to end in: the end of the program is due in a second.
+FAREWELL_SECONDS = 0.7
+
+
+class Crew:
+    """
+    Up to *most* pieces of work at once; the others wait for their turn.
+
+    As a context manager it ends when all work is done, and raises what one of them
+    raised.  After a signal nothing more is begun, and what is under way ends where it
+    waits (`signals.check`); a thread that does not is left behind after 0.7 s.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting = queue.SimpleQueue[Work | None]()
+        self._threads: list[threading.Thread] = []
+        self._failures: list[BaseException] = []
+
+    def start(self, work: Work) -> None:
+        self._waiting.put(work)
+        if len(self._threads) < self._most:
+            thread = threading.Thread(target=self._work, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for _ in self._threads:
+            self._waiting.put(None)
+        try:
+            self._join()
+        except Interrupted:
+            self._join()
+            raise
+        if value is None and self._failures:
+            raise self._failures[0]
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            while thread.is_alive() and signals.seconds_since() < FAREWELL_SECONDS:
+                thread.join(_GLANCE_SECONDS)
+
+    def _work(self) -> None:
+        signals.obey()
+        while (work := self._waiting.get()) and not signals.arrived():
+            try:
+                work()
+            except Interrupted:
+                return
+            except BaseException as exc:  # noqa: BLE001  (raised where it is awaited)
+                self._failures.append(exc)
