@@ -14,6 +14,8 @@ from typing import Annotated
 import typer
 
 from krea_cli import __version__
+from krea_cli.help import topics
+from krea_cli.help.grouped import Command, Group
 from krea_cli.options import with_session
 from krea_cli.session import Session
 
@@ -31,22 +33,38 @@ COMMANDS = {
     "auth": "Log in to the Krea API, and out.",
     "config": "Look at the settings, and change them.",
     "sandbox": "Serve the sandbox to other programs, and empty it.",
+    "help": "Explain a topic or a command.",
 }
+MAIN = ("generate", "status", "wait", "download")
 
 
 def build(argv: Sequence[str]) -> typer.Typer:
     """
     The tree for one command line.
     """
-    app = _tree("Generate and edit pictures, video, audio and 3D with the Krea API.")
+    app = _tree(
+        "Generate and edit pictures, video, audio and 3D with the Krea API.",
+        epilog=f"krea help TOPIC explains: {', '.join(topics.NAMES)}.",
+    )
     app.callback(invoke_without_command=True)(_main)
     called = next((word for word in argv if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
         if name == called:
             _load(app, name, summary)
         else:
-            app.command(name, help=summary)(_not_loaded)
+            app.command(name, help=summary, rich_help_panel=_panel(name))(_not_loaded)
     return app
+
+
+def as_typer_has_it(argv: Sequence[str]) -> list[str]:
+    """
+    The command line with the `--help` that `krea help COMMAND` means; what is no
+    command stays, for the command `help`.
+    """
+    is_help, named = argv[:1] == ["help"], argv[1:]
+    if is_help and (not named or named[0] in COMMANDS):
+        return [*named, "--help"]
+    return list(argv)
 
 
 def _load(app: typer.Typer, name: str, summary: str) -> None:
@@ -56,17 +74,24 @@ def _load(app: typer.Typer, name: str, summary: str) -> None:
     module = import_module(f"krea_cli.commands.{name}")
     group: dict[str, Callable[..., None]] | None = getattr(module, "COMMANDS", None)
     if group is None:
-        app.command(name)(with_session(getattr(module, name)))
+        command = with_session(getattr(module, name))
+        app.command(name, cls=Command, rich_help_panel=_panel(name))(command)
         return
     tree = _tree(summary)
     for member, command in group.items():
-        tree.command(member)(with_session(command))
-    app.add_typer(tree, name=name)
+        tree.command(member, cls=Command)(with_session(command))
+    app.add_typer(tree, name=name, rich_help_panel=_panel(name))
 
 
-def _tree(summary: str) -> typer.Typer:
+def _panel(name: str) -> str:
+    return "Main commands" if name in MAIN else "Other commands"
+
+
+def _tree(summary: str, *, epilog: str | None = None) -> typer.Typer:
     return typer.Typer(
         help=summary,
+        epilog=epilog,
+        cls=Group,
         callback=_help_alone,
         invoke_without_command=True,
         add_completion=False,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from krea_cli import signals
-from krea_cli.app import build
+from krea_cli.app import as_typer_has_it, build
 from krea_cli.errors import (
     BugError,
     ExitCode,
@@ -58,6 +58,7 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None) -> i
 
 def _run(argv: Sequence[str], session: Session) -> int:
     try:
+        argv = as_typer_has_it(argv)
         app = build(argv)
         # Typer prints the help itself.
         with redirect_stdout(cast("TextIO", session.out.stdout)):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import typer
@@ -14,6 +15,14 @@ from krea_cli.config.duration import parse_duration
 from krea_cli.config.size import parse_size
 from krea_cli.session import Session
 from krea_cli.world import Flags
+
+# An option made by one of these stands under its group in --help.
+input_option = partial(typer.Option, rich_help_panel="Input")
+request_option = partial(typer.Option, rich_help_panel="Request")
+output_option = partial(typer.Option, rich_help_panel="Output")
+waiting_option = partial(typer.Option, rich_help_panel="Waiting")
+money_option = partial(typer.Option, rich_help_panel="Money")
+connection_option = partial(typer.Option, rich_help_panel="Connection")
 
 
 def duration(text: str) -> float:
@@ -52,7 +61,7 @@ Jobs = Annotated[
 ]
 Output = Annotated[
     str | None,
-    typer.Option(
+    output_option(
         "--output",
         "-o",
         metavar="OUTPUT",
@@ -61,11 +70,11 @@ Output = Annotated[
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", "-f", help="Overwrite what has the name.")
+    bool, output_option("--force", "-f", help="Overwrite what has the name.")
 ]
 Preview = Annotated[
     bool | None,
-    typer.Option(
+    output_option(
         "--preview/--no-preview",
         help="Show pictures in the terminal, or do not; by default if it is able to.",
         show_default=False,
@@ -73,11 +82,11 @@ Preview = Annotated[
 ]
 CancelOnInterrupt = Annotated[
     bool,
-    typer.Option("--cancel-on-interrupt", help="Ctrl-C also cancels the jobs."),
+    waiting_option("--cancel-on-interrupt", help="Ctrl-C also cancels the jobs."),
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option(
+    waiting_option(
         "--timeout",
         metavar="TIME",
         parser=duration,
@@ -87,14 +96,14 @@ Timeout = Annotated[
 ]
 KeepMetadata = Annotated[
     bool,
-    typer.Option("--keep-metadata", help="Send images with place, time and camera."),
+    input_option("--keep-metadata", help="Send images with place, time and camera."),
 ]
 Fit = Annotated[
-    bool, typer.Option("--fit", help="Scale down images that are too large to send.")
+    bool, input_option("--fit", help="Scale down images that are too large to send.")
 ]
 MaxSize = Annotated[
     int | None,
-    typer.Option(
+    output_option(
         "--max-size",
         metavar="SIZE",
         parser=size,
@@ -104,25 +113,29 @@ MaxSize = Annotated[
 ]
 
 _EVERYWHERE = {
-    "json": Annotated[bool, typer.Option("--json", help="One JSON object a line.")],
+    "json": Annotated[bool, output_option("--json", help="One JSON object a line.")],
     "quiet": Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Only paths, ids, warnings and errors."),
+        output_option("--quiet", "-q", help="Only paths, ids, warnings and errors."),
     ],
     "verbose": Annotated[
-        bool, typer.Option("--verbose", "-v", help="Tell each request.")
+        bool, output_option("--verbose", "-v", help="Tell each request.")
     ],
     "color": Annotated[
         Literal["auto", "always", "never"] | None,
-        typer.Option("--color", metavar="WHEN", help="auto, always or never."),
+        output_option("--color", metavar="WHEN", help="auto, always or never."),
     ],
     "api_url": Annotated[
         str | None,
-        typer.Option("--api-url", metavar="URL", help="Another address of the API."),
+        connection_option(
+            "--api-url", metavar="URL", help="Another address of the API."
+        ),
     ],
     "sandbox": Annotated[
         bool,
-        typer.Option("--sandbox", help="Use the built-in sandbox: no token, no cost."),
+        connection_option(
+            "--sandbox", help="Use the built-in sandbox: no token, no cost."
+        ),
     ],
 }
 

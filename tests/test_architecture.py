@@ -26,7 +26,8 @@ ALLOWED = {
     "__main__": {"entry"},
     "entry": {"main"},
     "main": {"app", "errors", "output.terminal", "session", "signals", "world"},
-    "app": {"__version__", "options", "session"},
+    "app": {"__version__", "help", "options", "session"},
+    "help": set(),
     "options": {"config.duration", "config.size", "session", "world"},
     # A command takes, does and tells: how its results look and how requests are sent is
     # the session's business.
@@ -55,6 +56,8 @@ ALLOWED = {
         "showing",
         "signals",
     },
+    # It explains the others, so it knows their names.
+    "commands.help": {"app", "errors", "help.topics", "output.results", "session"},
     "dispatch": {"api.resources", "doubt", "errors", "session"},
     "doubt": {"api.resources", "errors", "session"},
     "collection": {
@@ -149,7 +152,7 @@ HOMES = {
         "output.views_jobs",
         "output.views_sandbox",
     },
-    "typer": {"app", "options", "commands"},
+    "typer": {"app", "commands", "help.grouped", "options"},
     "PIL": {
         "jobs.pictures",
         "output.graphics",

@@ -36,6 +36,11 @@ def login(
 
     Asks for it without echo, or reads it from standard input when that is no terminal.
     The token is tried with one free request before it is stored.
+
+    \b
+    Examples:
+      krea auth login
+      krea auth login < token.txt
     """
     _refuse_sandbox(session)
     session.credentials.check()
@@ -55,6 +60,10 @@ def login(
 def logout(session: Session) -> None:
     """
     Remove the API token from the keyring.
+
+    \b
+    Example:
+      krea auth logout
     """
     _refuse_sandbox(session)
 
@@ -71,6 +80,10 @@ def logout(session: Session) -> None:
 def status(session: Session) -> None:
     """
     Show where the API token comes from, never the token.
+
+    \b
+    Example:
+      krea auth status
     """
     if session.settings.sandbox:
         _tell(session, ["sandbox"])

@@ -15,7 +15,9 @@ def cancel(session: Session, jobs: options.Jobs = None) -> None:
     """
     Cancel jobs that have not ended; those are not billed.
 
-    Example: krea cancel @last
+    \b
+    Example:
+      krea cancel @last
     """
     found, errors = cancel_each(session, session.select(jobs))
 

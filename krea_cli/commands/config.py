@@ -20,6 +20,10 @@ Value = Annotated[str, typer.Argument(metavar="VALUE", help="What it is to be.")
 def list_settings(session: Session) -> None:
     """
     Show every setting with its value and its source.
+
+    \b
+    Example:
+      krea config list
     """
     values, sources = session.resolved
     session.out.result(
@@ -30,6 +34,10 @@ def list_settings(session: Session) -> None:
 def get(session: Session, key: Key) -> None:
     """
     Show the value of one setting.
+
+    \b
+    Example:
+      krea config get model
     """
     settings.check_key(key)
     values, sources = session.resolved
@@ -39,6 +47,10 @@ def get(session: Session, key: Key) -> None:
 def set_value(session: Session, key: Key, value: Value) -> None:
     """
     Keep a setting in config.toml.
+
+    \b
+    Example:
+      krea config set timeout 20m
     """
     path = session.folders.config_file
 
@@ -50,6 +62,10 @@ def set_value(session: Session, key: Key, value: Value) -> None:
 def unset(session: Session, key: Key) -> None:
     """
     Take a setting out of config.toml.
+
+    \b
+    Example:
+      krea config unset timeout
     """
     path = session.folders.config_file
 
@@ -63,6 +79,10 @@ def unset(session: Session, key: Key) -> None:
 def path(session: Session) -> None:
     """
     Show where config.toml is.
+
+    \b
+    Example:
+      krea config path
     """
     path = session.folders.config_file
     session.out.result([ConfigPath(str(path), path.exists())])

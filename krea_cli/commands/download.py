@@ -24,7 +24,9 @@ def download(
     """
     Save the results of completed jobs.
 
-    Example: krea download @last -o results/
+    \b
+    Example:
+      krea download @last -o results/
     """
     output = session.settings.output if output is None else output
     job_ids = session.select(jobs)

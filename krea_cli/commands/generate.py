@@ -19,28 +19,44 @@ from krea_cli.words import Words
 
 Field = str | None
 AspectRatio = Annotated[
-    Field, typer.Option("--aspect-ratio", metavar="RATIO", help="Such as 16:9.")
+    Field,
+    options.request_option("--aspect-ratio", metavar="RATIO", help="Such as 16:9."),
 ]
 Resolution = Annotated[
-    Field, typer.Option("--resolution", metavar="SIZE", help="Such as 1K, 2K, 4K.")
+    Field,
+    options.request_option("--resolution", metavar="SIZE", help="Such as 1K, 2K, 4K."),
 ]
 Width = Annotated[
-    Field, typer.Option("--width", metavar="PIXELS", help="Width of the result.")
+    Field,
+    options.request_option("--width", metavar="PIXELS", help="Width of the result."),
 ]
 Height = Annotated[
-    Field, typer.Option("--height", metavar="PIXELS", help="Height of the result.")
+    Field,
+    options.request_option("--height", metavar="PIXELS", help="Height of the result."),
 ]
 Seed = Annotated[
-    Field, typer.Option("--seed", metavar="NUMBER", help="For the same result again.")
+    Field,
+    options.request_option(
+        "--seed", metavar="NUMBER", help="For the same result again."
+    ),
 ]
 Strength = Annotated[
-    Field, typer.Option("--strength", metavar="NUMBER", help="How strong the edit is.")
+    Field,
+    options.request_option(
+        "--strength", metavar="NUMBER", help="How strong the edit is."
+    ),
 ]
 Quality = Annotated[
-    Field, typer.Option("--quality", metavar="WORD", help="Such as low, medium, high.")
+    Field,
+    options.request_option(
+        "--quality", metavar="WORD", help="Such as low, medium, high."
+    ),
 ]
 NegativePrompt = Annotated[
-    Field, typer.Option("--negative-prompt", metavar="TEXT", help="What not to make.")
+    Field,
+    options.request_option(
+        "--negative-prompt", metavar="TEXT", help="What not to make."
+    ),
 ]
 
 
@@ -52,7 +68,7 @@ def generate(
     ] = None,
     image: Annotated[
         list[str] | None,
-        typer.Option(
+        options.input_option(
             "--image",
             "-i",
             metavar="IMAGE",
@@ -61,14 +77,14 @@ def generate(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
+        options.request_option(
             "--model", "-m", metavar="MODEL", help="Such as google/nano-banana-pro."
         ),
     ] = None,
     output: options.Output = None,
     param: Annotated[
         list[str] | None,
-        typer.Option(
+        options.request_option(
             "--param",
             "-p",
             metavar="KEY=VALUE",
@@ -77,11 +93,13 @@ def generate(
     ] = None,
     prompt_file: Annotated[
         str | None,
-        typer.Option("--prompt-file", metavar="FILE", help="Prompt in a file."),
+        options.input_option("--prompt-file", metavar="FILE", help="Prompt in a file."),
     ] = None,
     params: Annotated[
         str | None,
-        typer.Option("--params", metavar="FILE", help="A JSON object of such fields."),
+        options.request_option(
+            "--params", metavar="FILE", help="A JSON object of such fields."
+        ),
     ] = None,
     aspect_ratio: AspectRatio = None,
     resolution: Resolution = None,
@@ -93,42 +111,56 @@ def generate(
     negative_prompt: NegativePrompt = None,
     no_validate: Annotated[
         bool,
-        typer.Option("--no-validate", help="Send as it is, also to unknown models."),
+        options.request_option(
+            "--no-validate", help="Send as it is, also to unknown models."
+        ),
     ] = False,
     count: Annotated[
         int,
-        typer.Option(
+        options.request_option(
             "--count", "-n", metavar="N", min=1, help="So many jobs of the request."
         ),
     ] = 1,
     timeout: options.Timeout = None,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait for the result, or do not.")
+        bool,
+        options.waiting_option(
+            "--wait/--no-wait", help="Wait for the result, or do not."
+        ),
     ] = True,
     no_download: Annotated[
-        bool, typer.Option("--no-download", help="Tell the result URLs; save nothing.")
+        bool,
+        options.output_option(
+            "--no-download", help="Tell the result URLs; save nothing."
+        ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show request and price; send nothing.")
+        bool,
+        options.money_option("--dry-run", help="Show request and price; send nothing."),
     ] = False,
     max_cost: Annotated[
         float | None,
-        typer.Option(
+        options.money_option(
             "--max-cost", metavar="USD", min=0, help="Send nothing that costs more."
         ),
     ] = None,
     allow_unknown_cost: Annotated[
         bool,
-        typer.Option("--allow-unknown-cost", help="With --max-cost: also if unknown."),
+        options.money_option(
+            "--allow-unknown-cost", help="With --max-cost: also if unknown."
+        ),
     ] = False,
     inline: Annotated[
-        bool, typer.Option("--inline", help="Send images in the request itself.")
+        bool,
+        options.input_option("--inline", help="Send images in the request itself."),
     ] = False,
     keep_metadata: options.KeepMetadata = False,
     fit: options.Fit = False,
     webhook: Annotated[
         str | None,
-        typer.Option("--webhook", metavar="URL", help="Told when a job is final."),
+        options.waiting_option(
+            "--webhook", metavar="URL", help="Told when a job is final."
+        ),
     ] = None,
     force: options.Force = False,
     max_size: options.MaxSize = None,
@@ -136,13 +168,18 @@ def generate(
     cancel_on_interrupt: options.CancelOnInterrupt = False,
     no_journal: Annotated[
         bool,
-        typer.Option("--no-journal", help="Keep no record; a lost job stays lost."),
+        options.money_option(
+            "--no-journal", help="Keep no record; a lost job stays lost."
+        ),
     ] = False,
 ) -> None:
     """
     Generate or edit, wait, and save the result.
 
-    Example: krea generate "a watercolour" -i photo.jpg -o out.png
+    \b
+    Examples:
+      krea generate "an owl" -o owl.png
+      krea generate "a watercolour" -i photo.jpg --max-cost 0.50
     """
     session.keeps_journal = not no_journal
     session.cancels_on_interrupt = cancel_on_interrupt

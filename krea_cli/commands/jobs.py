@@ -45,7 +45,10 @@ def list_jobs(
     """
     Show the jobs that the journal knows, the newest first.
 
-    Example: krea jobs list --since 7d
+    \b
+    Examples:
+      krea jobs list --since 7d
+      krea jobs list --remote --status completed
     """
     begin = listing.moment(session, since, "--since")
     if remote:
@@ -68,7 +71,9 @@ def show(session: Session, jobs: options.Jobs = None) -> None:
     """
     Show all that the journal knows of jobs.
 
-    Example: krea jobs show @last
+    \b
+    Example:
+      krea jobs show @last
     """
     session.out.result(
         [
@@ -98,7 +103,9 @@ def forget(
     """
     Delete records of the journal, with the prompts in them.
 
-    Example: krea jobs forget --older-than 30d
+    \b
+    Example:
+      krea jobs forget --older-than 30d
     """
     if bool(jobs) == (older_than is not None):
         raise UsageError("Name jobs, or give --older-than TIME.")
@@ -140,7 +147,9 @@ def recover(
     """
     Settle requests that may have been taken, and billed.
 
-    Example: krea jobs recover
+    \b
+    Example:
+      krea jobs recover
     """
     if (adopt is not None) + resubmit + forget > 1:
         raise UsageError("--adopt, --resubmit and --forget are three ways out: one.")

@@ -41,7 +41,10 @@ def list_models(
     """
     Show the models, with what they take and what they cost.
 
-    Example: krea models list banana
+    \b
+    Examples:
+      krea models list banana
+      krea models list --kind video --takes-image
     """
     found = [
         model
@@ -62,7 +65,9 @@ def show(
     """
     Show a model: its fields, its price, and an example.
 
-    Example: krea models show nano-banana-pro
+    \b
+    Example:
+      krea models show nano-banana-pro
     """
     found = session.catalogue.find(model)
     automatic = defaults.automatic(found)
@@ -83,6 +88,10 @@ def show(
 def refresh(session: Session) -> None:
     """
     Fetch the list of models from the service; needs no token.
+
+    \b
+    Example:
+      krea models refresh
     """
     if session.settings.sandbox:
         raise UsageError(

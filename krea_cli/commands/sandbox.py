@@ -41,7 +41,7 @@ def serve(
     Ctrl-C or SIGTERM ends it, with exit code 130 or 143 and no error.
 
     A fault is ROUTE:FAULT[=VALUE][*TIMES]: for the next request to the route, or so
-    many, or with * alone for all. Example: --fault 'submit:reset-after*2'
+    many, or with * alone for all.
 
     \b
     ROUTE   submit, jobs (the list), job, cancel, upload, result, any
@@ -57,6 +57,10 @@ def serve(
 
     While it runs, at its URL: GET, POST {"fault": "..."} and DELETE /sandbox/faults;
     GET /sandbox/ledger tells what the jobs would have cost.
+
+    \b
+    Example:
+      krea sandbox serve --port 0 --fault 'job:503*2'
     """
     log = session.out.note
     sandbox = session.make_sandbox(port=port, faults=faults or (), log=log)
@@ -72,6 +76,10 @@ def reset(session: Session) -> None:
     Forget all jobs, uploads and results of the sandbox.
 
     A sandbox that is running goes on. What `krea jobs` knows of its jobs stays.
+
+    \b
+    Example:
+      krea sandbox reset
     """
     jobs = session.make_sandbox().store.reset()
 

@@ -21,7 +21,9 @@ def show(
     """
     Show pictures in the terminal.
 
-    Example: krea show out.png
+    \b
+    Example:
+      krea show out.png
     """
     errors = showing.show(session, files)
 

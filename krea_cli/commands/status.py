@@ -15,7 +15,10 @@ def status(session: Session, jobs: options.Jobs = None) -> None:
     """
     Show where jobs are.
 
-    Example: krea status @last
+    \b
+    Examples:
+      krea status
+      krea status @last --json
     """
     found, errors = look(session, session.select(jobs))
 

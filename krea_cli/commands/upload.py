@@ -27,7 +27,9 @@ def upload(
     """
     Upload files and tell their URLs; it costs nothing.
 
-    Example: krea upload frame.png
+    \b
+    Example:
+      krea upload frame.png
     """
     session.keeps_metadata, session.fits_images = keep_metadata, fit
     images = [_local(session.images.read(file)) for file in files]

@@ -7,8 +7,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-import typer
-
 from krea_cli import options, showing
 from krea_cli.collection import Collection
 from krea_cli.one_by_one import look
@@ -22,7 +20,10 @@ def wait(
     output: options.Output = None,
     timeout: options.Timeout = None,
     first: Annotated[
-        bool, typer.Option("--any", help="Only until one is; tell and save that one.")
+        bool,
+        options.waiting_option(
+            "--any", help="Only until one is; tell and save that one."
+        ),
     ] = False,
     force: options.Force = False,
     max_size: options.MaxSize = None,
@@ -32,7 +33,10 @@ def wait(
     """
     Wait until jobs are final; with -o, save their results.
 
-    Example: krea wait @last -o results/
+    \b
+    Examples:
+      krea wait @last -o results/
+      krea wait --any --timeout 1h
     """
     started = session.clock.now()
     session.cancels_on_interrupt = cancel_on_interrupt

@@ -224,3 +224,20 @@ class Uploaded:
 
     def as_json(self) -> dict[str, Any]:
         return {"file": self.name, **asdict(self.asset)}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """
+    What krea explains: `help TOPIC`.
+    """
+
+    topic: str
+    text: str
+
+    @property
+    def plain(self) -> list[str]:
+        return self.text.splitlines()
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)

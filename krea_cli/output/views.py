@@ -28,6 +28,7 @@ from krea_cli.output.results import (
     Setting,
     SettingValue,
     TokenStatus,
+    Topic,
     Uploaded,
 )
 from krea_cli.output.terminal import one_line, safe, unbroken
@@ -114,6 +115,11 @@ def _uploaded(_: Uploaded, results: Sequence[Uploaded]) -> Parts:
         Text(one_line(result.asset.url)) + Text(f"  {one_line(result.name)}", "dim")
         for result in results
     ]
+
+
+@view.register
+def _topic(_: Topic, results: Sequence[Topic]) -> Parts:
+    return [Text(result.text) for result in results]
 
 
 @view.register

@@ -21,6 +21,7 @@ from krea_cli.output.results import (
     Setting,
     SettingValue,
     TokenStatus,
+    Topic,
     Uploaded,
 )
 from krea_cli.output.views import view
@@ -48,6 +49,7 @@ REQUEST = DryRun(method="POST", url="https://a.example/x", body={"seed": 1}, cou
 
 # Of each kind of result: some, what a person sees, what a pipe gets.
 CASES = [
+    ([Topic("wit", "Brevity\n  is it.")], "Brevity\n  is it.\n", "Brevity\n  is it.\n"),
     (
         [JobStatus(DONE), JobStatus(FAILED)],
         TABLE,

@@ -1,0 +1,45 @@
+"""
+`krea help`: topics; `krea help COMMAND` is `krea COMMAND --help`.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Annotated
+
+import typer
+
+from krea_cli import app
+from krea_cli.errors import UsageError
+from krea_cli.help import topics
+from krea_cli.output.results import Topic
+from krea_cli.session import Session
+
+
+def help(  # noqa: A001  (the name of the command)
+    session: Session,
+    topic: Annotated[
+        str,
+        typer.Argument(
+            metavar="TOPIC", help="exit-codes, scripting, environment, or a command."
+        ),
+    ],
+) -> None:
+    """
+    Explain a topic or a command.
+
+    \b
+    Examples:
+      krea help exit-codes
+      krea help jobs list
+    """
+    if topic not in topics.NAMES:
+        known = (*topics.NAMES, *app.COMMANDS)
+        near = get_close_matches(topic.lower(), known, n=1)
+        raise UsageError(
+            f"There is no topic {topic!r}.",
+            hint=f"Did you mean: krea help {near[0]}"
+            if near
+            else f"There are: {', '.join(topics.NAMES)}; commands: krea --help",
+        )
+    session.out.result([Topic(topic, topics.text(topic))])
