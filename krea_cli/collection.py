@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from krea_cli import step
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
     DownloadError,
@@ -194,10 +195,15 @@ class Collection:
         self._session.pending.clear()
         if preview:
             preview(self.jobs)
+        untold = step.report(self._session, self.jobs)
+        if untold and self.errors:
+            self._session.out.error(untold)
         failed = {error.job_id for error in self.errors}
         outcome.check(
             self.errors, succeeded=sum(job.job_id not in failed for job in self.jobs)
         )
+        if untold:
+            raise untold
 
     def _unexpected(self, job: Job) -> list[str]:
         # Without a model there is nothing to read the catalogue for.

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from krea_cli.errors import StorageError, UsageError
+from krea_cli.output.workflow import cannot_be_told
 from krea_cli.watching import Watching
 
 if TYPE_CHECKING:
@@ -47,6 +48,16 @@ class Delivering(Watching):
         from krea_cli.jobs.targets import Target
 
         target = Target.parse(output)
+        if target.template is None and self.reports:
+            raise UsageError(
+                "--github tells where the result is, and -o - puts it nowhere.",
+                hint="Name a file or a folder: -o results/",
+            )
+        if self.env.get("GITHUB_ACTIONS") and cannot_be_told(target.template or ""):
+            raise UsageError(
+                "GitHub Actions takes ##[ in a name as a command.",
+                hint="Choose another name with -o.",
+            )
         if target.template is None and self.flags.json:
             raise UsageError("--json and -o - both need standard output.")
         if target.template is None and self.out.stdout.file is None:

@@ -70,6 +70,8 @@ def _run(argv: Sequence[str], session: Session) -> int:
             raise
         # The command line was not understood, so its own words say how to answer.
         session.configure(Flags(json="--json" in argv))
+        if "--github" in argv and session.env.get("GITHUB_OUTPUT"):
+            session.annotate()
         raise usage from exc
 
 

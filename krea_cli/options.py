@@ -101,6 +101,13 @@ KeepMetadata = Annotated[
 Fit = Annotated[
     bool, input_option("--fit", help="Scale down images that are too large to send.")
 ]
+Github = Annotated[
+    bool,
+    typer.Option(
+        "--github",
+        help="Set path, job_id (one a line) and cost_usd for a GitHub Actions step.",
+    ),
+]
 MaxSize = Annotated[
     int | None,
     output_option(

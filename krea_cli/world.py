@@ -64,7 +64,12 @@ class World:
         self.in_doubt: list[Record] = []
         self.cancels_on_interrupt = False
         self.keeps_journal = True
+        # Whether outcomes are handed to a step of GitHub Actions.
+        self.reports = False
         self._streams = streams or standard()
+        if self.env.get("GITHUB_ACTIONS"):
+            for stream in self._streams:
+                stream.shield()
         self._stdin = stdin
         self._stdin_user: str | None = None
         self._closing: list[Callable[[], None]] = []
@@ -85,6 +90,12 @@ class World:
             # the command that mends them.
             with suppress(ConfigError):
                 self.out = self._choose(flags, self.settings.color)
+
+    def annotate(self) -> None:
+        """
+        From now on errors are annotations of GitHub Actions.
+        """
+        self.out = self.out._replace(annotates=True)
 
     def _choose(self, flags: Flags, color: str | None = None) -> Output:
         return choose(

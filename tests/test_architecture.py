@@ -55,6 +55,7 @@ ALLOWED = {
         "session",
         "showing",
         "signals",
+        "step",
     },
     # It explains the others, so it knows their names.
     "commands.help": {"app", "errors", "help.topics", "output.results", "session"},
@@ -70,9 +71,11 @@ ALLOWED = {
         "output.results",
         "saving",
         "session",
+        "step",
     },
     "saving": {"api.resources", "at_once", "errors", "session"},
     "at_once": {"signals"},
+    "step": {"api.resources", "errors", "output.workflow", "session"},
     "one_by_one": {"api.resources", "errors", "jobs.outcome", "session"},
     "listing": {
         "api.resources",
@@ -102,7 +105,7 @@ ALLOWED = {
     },
     # The one place that reaches everything.
     "session": {"api", "catalogue", "config", "delivering", "errors", "jobs"},
-    "delivering": {"errors", "jobs", "watching"},
+    "delivering": {"errors", "jobs", "output.workflow", "watching"},
     "watching": {"bookkeeping", "clock", "errors", "jobs"},
     "bookkeeping": {"connection", "errors", "jobs"},
     "connection": {"__version__", "api", "config", "sandbox.server", "world"},
@@ -123,6 +126,7 @@ ALLOWED = {
     "config": {"clock", "config", "errors"},
     "output": {"api.resources", "errors", "output"},
     "output.terminal": set(),
+    "output.workflow": {"output.terminal"},
     # A service of its own, which shares with the client only what both must agree on.
     "sandbox": {
         "__version__",

@@ -30,6 +30,18 @@ def test_standard_input_is_claimed_once(krea):
     assert "Standard input cannot be both the prompt and an image" in result.err
 
 
+def test_in_ci_nobody_is_asked(krea):
+    """
+    Though a terminal is there: CI counts as nobody (hazard S8).
+    """
+    krea.typed = "yes"
+    krea("config", "path")
+    is_person = krea.session.is_interactive
+    krea("config", "path", env={"CI": "true"})
+
+    assert (True, False) == (is_person, krea.session.is_interactive)
+
+
 def test_closed_standard_input_is_exit_2(shell):
     """
     One line, no traceback.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from krea_cli import options, showing
+from krea_cli import options, showing, step
 from krea_cli.collection import Collection
 from krea_cli.one_by_one import look
 from krea_cli.output.results import JobSaved
@@ -20,6 +20,7 @@ def download(
     force: options.Force = False,
     preview: options.Preview = None,
     max_size: options.MaxSize = None,
+    github: options.Github = False,
 ) -> None:
     """
     Save the results of completed jobs.
@@ -28,6 +29,8 @@ def download(
     Example:
       krea download @last -o results/
     """
+    if github:
+        step.begin(session)
     output = session.settings.output if output is None else output
     job_ids = session.select(jobs)
     # A name that is taken may be taken by the very result.

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from krea_cli import options, order, showing
+from krea_cli import options, order, showing, step
 from krea_cli.collection import Collection
 from krea_cli.dispatch import dispatch
 from krea_cli.errors import UsageError
@@ -166,6 +166,7 @@ def generate(
     max_size: options.MaxSize = None,
     preview: options.Preview = None,
     cancel_on_interrupt: options.CancelOnInterrupt = False,
+    github: options.Github = False,
     no_journal: Annotated[
         bool,
         options.money_option(
@@ -181,6 +182,8 @@ def generate(
       krea generate "an owl" -o owl.png
       krea generate "a watercolour" -i photo.jpg --max-cost 0.50
     """
+    if github:
+        step.begin(session)
     session.keeps_journal = not no_journal
     session.cancels_on_interrupt = cancel_on_interrupt
     words = Words(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from krea_cli import options, showing
+from krea_cli import options, showing, step
 from krea_cli.collection import Collection
 from krea_cli.one_by_one import look
 from krea_cli.output.results import JobSaved, JobStatus
@@ -29,6 +29,7 @@ def wait(
     max_size: options.MaxSize = None,
     preview: options.Preview = None,
     cancel_on_interrupt: options.CancelOnInterrupt = False,
+    github: options.Github = False,
 ) -> None:
     """
     Wait until jobs are final; with -o, save their results.
@@ -38,6 +39,8 @@ def wait(
       krea wait @last -o results/
       krea wait --any --timeout 1h
     """
+    if github:
+        step.begin(session)
     started = session.clock.now()
     session.cancels_on_interrupt = cancel_on_interrupt
     job_ids = session.select(jobs)

@@ -65,7 +65,9 @@ def look(stream: Stream, env: Mapping[str, str]) -> Window:
     descriptor = _descriptor(stream)
     columns, rows = _window(descriptor)
     cell, protocol = _cell(descriptor), _named(env)
-    if protocol is None and not _is_inside_another(env) and descriptor is not None:
+    is_asked = protocol is None and not _is_inside_another(env)
+    # In CI nobody is there to answer (hazard S8).
+    if is_asked and descriptor is not None and not env.get("CI"):
         answer = _answer(descriptor)
         if attributes := re.search(_ATTRIBUTES, answer):
             is_sixel = _SIXEL in attributes[1].split(b";")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from krea_cli.output import forms
+from krea_cli.output import forms, workflow
 
 if TYPE_CHECKING:
     from krea_cli.errors import KreaError
@@ -27,6 +27,8 @@ class Output(NamedTuple):
     stderr: Stream
     # Whether pictures may be shown beside the results.
     may_preview: bool
+    # Whether errors are annotations of GitHub Actions.
+    annotates: bool = False
 
     def result(self, results: Sequence[Result]) -> None:
         """
@@ -56,7 +58,10 @@ class Output(NamedTuple):
         """
         What did not work, and what to do next.
         """
-        self.talk.error(error)
+        if not self.annotates or isinstance(self.talk, forms.JsonTalk):
+            self.talk.error(error)
+        if self.annotates:
+            self.stderr.write_command(workflow.annotation(error))
 
     def progress(self) -> Progress:
         """
@@ -89,6 +94,8 @@ def choose(
     colour = {"always": True, "never": False}.get(color)
     if colour is None and env.get("NO_COLOR"):
         colour = False
+    elif colour is None and env.get("FORCE_COLOR"):
+        colour = True
     is_plain = bool(env.get("CI")) or env.get("TERM") == "dumb"
     animates = stderr.is_terminal and not is_plain
     shows = stdout.is_terminal and not quiet and not json

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from krea_cli.output.progress import LineProgress, NoProgress, Progress
 from krea_cli.output.terminal import safe, unbroken
+from krea_cli.output.workflow import harmless_json
 
 if TYPE_CHECKING:
     from krea_cli.errors import KreaError
@@ -159,7 +160,7 @@ class JsonTalk(QuietTalk):
 def _dumped(data: Mapping[str, Any]) -> str:
     import json
 
-    return json.dumps(data)
+    return harmless_json(json.dumps(data))
 
 
 class TerminalTalk(PlainTalk):

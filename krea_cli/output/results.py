@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from krea_cli.api.resources import Asset, Job
 from krea_cli.output.terminal import one_line
+from krea_cli.output.workflow import harmless_path
 
 
 class Result(Protocol):
@@ -67,7 +68,8 @@ class JobSaved(_JobResult):
 
     @property
     def plain(self) -> list[str]:
-        return [file.path for file in self.job.files if file.path != "-"]
+        paths = [file.path for file in self.job.files if file.path != "-"]
+        return [harmless_path(path) for path in paths]
 
 
 class JobUrls(_JobResult):

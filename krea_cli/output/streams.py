@@ -2,7 +2,8 @@
 Standard output and standard error as they really are: closed, full, broken, narrow.
 
 Everything that the program says goes through here, so this is also where the token is
-taken out of it, whatever it came in with (hazard C13).
+taken out of it, whatever it came in with (hazard C13), and where no words of others
+become commands of the log that they stand in (hazard T5).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextlib import suppress
 from typing import IO, TextIO
 
 from krea_cli.errors import StorageError
+from krea_cli.output.workflow import harmless
 
 
 class Stream:
@@ -35,6 +37,15 @@ class Stream:
         self._name = name
         self._may_fail = may_fail
         self._secrets: set[str] = set()
+        self._is_shielded = False
+        self._begins_line = True
+
+    def shield(self) -> None:
+        """
+        From now on nothing that is written is a command of GitHub Actions, but for what
+        `write_command` writes.  The bytes of `send` are what they are.
+        """
+        self._is_shielded = True
 
     def hide(self, secret: str) -> None:
         import json
@@ -68,6 +79,18 @@ class Stream:
         """
         if text == "":  # Typer tries what kind of file this is
             return
+        if self._is_shielded:
+            text = harmless(text, begins_line=self._begins_line)
+        self._write(text)
+
+    def write_command(self, line: str) -> None:
+        """
+        Write a line that GitHub Actions is to obey.
+        """
+        self._write(f"{line}\n" if self._begins_line else f"\n{line}\n")
+
+    def _write(self, text: str) -> None:
+        self._begins_line = text.endswith(("\r", "\n"))
         if self._secrets:
             text = re.sub("|".join(self._secrets), "***", text, flags=re.IGNORECASE)
         if self.file is None:

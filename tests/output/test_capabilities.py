@@ -130,3 +130,13 @@ def test_who_may_not_ask_does_not(env, before):
 
     assert terminals.QUESTION not in shown.output
     assert b"protocol=None" in shown.output
+
+
+def test_in_ci_nothing_is_asked(env):
+    """
+    There is nobody who would answer (hazard S8).
+    """
+    shown = looked(env | {"CI": "true"}, answer=terminals.WITH_SIXEL)
+
+    assert terminals.QUESTION not in shown.output
+    assert b"protocol=None" in shown.output

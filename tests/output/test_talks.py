@@ -165,7 +165,9 @@ DECISIONS = [
     ({}, "never", False, False, True),
     ({"CI": "true"}, "auto", False, True, False),
     ({"CI": "true"}, "always", True, True, False),
-    ({"CI": "true", "FORCE_COLOR": "1"}, "auto", False, True, False),
+    ({"CI": "true", "FORCE_COLOR": "1"}, "auto", True, True, False),
+    ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, "auto", False, False, True),
+    ({"FORCE_COLOR": "1"}, "never", False, False, True),
     ({"TERM": "dumb"}, "auto", False, False, False),
     ({"TERM": "dumb"}, "always", True, True, False),
 ]
@@ -176,8 +178,9 @@ def test_colour_and_animation_are_two_decisions(
     monkeypatch, env, color, talks, shows, turns
 ):
     """
-    NO_COLOR counts when it is not empty, --color wins over it; in CI and on a dumb
-    terminal nothing moves the cursor, whatever is forced (hazards T6, T8).
+    NO_COLOR and then FORCE_COLOR count when they are not empty, --color wins over
+    both; in CI and on a dumb terminal nothing moves the cursor, whatever is forced
+    (hazards T6, T8).
     """
     for name, value in env.items():
         monkeypatch.setenv(name, value)

@@ -1,0 +1,151 @@
+"""
+What is said to GitHub Actions: in the log of a step, its outputs, its summary.
+
+The runner obeys a line of a log that begins with `::`, and `##[` anywhere in a line.
+Only `annotation` makes one that is meant so (hazard T5).  Knows nothing of files.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from krea_cli.output.terminal import one_line, unbroken
+
+if TYPE_CHECKING:
+    from krea_cli.api.resources import Job
+    from krea_cli.errors import KreaError
+
+# Blanks before it do not matter to the runner, nor colours to whoever takes them out.
+_BEGIN = r"(?:[^\S\r\n]|\x1b\[[\d;]*m)*::"
+_COMMAND = re.compile(rf"(?<=[\r\n])(?={_BEGIN})")
+# Of other systems, too: ##vso[, ##teamcity[.
+_BRACKET = re.compile(r"(##\w*)\[")
+_CELL_CHARACTERS = 300
+_HEADER = "| File | Size | Model | Estimate | Job |\n|---|---|---|---:|---|\n"
+_UNBILLED = ("failed", "cancelled")
+
+
+def harmless(text: str, *, begins_line: bool) -> str:
+    """
+    The text with `| ` before each line that is a command, and a blank in each old one;
+    *begins_line* says whether its first line is a whole one.
+    """
+    before = "\n" if begins_line else "-"
+    return _COMMAND.sub("| ", before + _BRACKET.sub(r"\1 [", text))[1:]
+
+
+def harmless_json(text: str) -> str:
+    """
+    The same JSON, written without a command.
+    """
+    return _BRACKET.sub(r"\1\\u005b", text)
+
+
+def harmless_path(path: str) -> str:
+    """
+    A path of the same file, which does not begin as a command does.
+    """
+    return f"./{path}" if re.match(_BEGIN, path) else path
+
+
+def cannot_be_told(path: str) -> bool:
+    """
+    Whether the path has a command in it, so that no log can have it as it is.
+    """
+    return _BRACKET.search(path) is not None
+
+
+def annotation(error: KreaError) -> str:
+    """
+    The error as a command that shows it beside the run, with all that is told of it.
+    """
+    hints = [f"hint: {hint}" for hint in error.hints]
+    lines = [unbroken(line) for line in (error.message, *error.details, *hints)]
+    text = harmless("\n".join(lines), begins_line=True)
+    return f"::error title={_property(f'krea: {error.code}')}::{_data(text)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def outputs(jobs: Sequence[Job]) -> str:
+    """
+    What the next steps can use: `path`, of each file, and `job_id`, of each job, one a
+    line; `cost_usd`, the estimate for what is billed, empty if it is not known.
+    """
+    costs = [job.cost_usd for job in jobs if job.status not in _UNBILLED]
+    known = [cost for cost in costs if cost is not None]
+    is_known = len(known) == len(costs)
+    return _outputs(
+        {
+            "path": "\n".join(path for job in jobs for path in _paths(job)),
+            "job_id": "\n".join(job.job_id for job in jobs),
+            "cost_usd": f"{round(sum(known), 6):.10g}" if is_known else "",
+        }
+    )
+
+
+def _paths(job: Job) -> list[str]:
+    return [file.path for file in job.files if file.path != "-"]
+
+
+def _outputs(values: Mapping[str, str]) -> str:
+    """
+    No value can end itself: nobody knows the delimiter before (CVE-2020-15228).
+    """
+    ends = {name: os.urandom(16).hex() for name in values}
+    # The line before, which is of somebody else, may not be ended.
+    return "\n" + "".join(
+        f"{name}<<{ends[name]}\n{value}\n{ends[name]}\n"
+        for name, value in values.items()
+    )
+
+
+def summary(jobs: Sequence[Job], *, before: str) -> str:
+    """
+    A table in Markdown with a row for each file, or job without one; *before* is what
+    the summary has already, whose table goes on if it is the last thing in it.
+    """
+    rows = "".join(row for job in jobs for row in _rows(job))
+    if before.rpartition("\n\n")[2].startswith(_HEADER) and before.endswith("\n"):
+        return rows
+    gap = "\n\n" if before else ""
+    return f"{gap}{_HEADER}{rows}"
+
+
+def _rows(job: Job) -> list[str]:
+    cost = "" if job.cost_usd is None else f"${job.cost_usd:.6g}"
+    about = (job.model or "", cost, job.job_id)
+    if not job.files:
+        reason = f"{job.status}: {job.error.message}" if job.error else job.status
+        return [_row(reason, "", *about)]
+    return [
+        _row(
+            file.path,
+            f"{file.width} x {file.height}" if file.width and file.height else "",
+            *about,
+        )
+        for file in job.files
+    ]
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(map(_cell, cells))} |\n"
+
+
+def _cell(text: str) -> str:
+    """
+    The text as it is, whatever it would be in Markdown, HTML or to GitHub: nothing in
+    it is emphasis, a link, an image, a mention or the end of the cell.
+    """
+    shown = one_line(text, _CELL_CHARACTERS)
+    plain = re.sub(r"[^\w /-]|_", lambda match: f"&#{ord(match[0])};", shown)
+    return f"<code>{plain}</code>" if plain else ""
