@@ -103,7 +103,7 @@ Fit = Annotated[
 ]
 Github = Annotated[
     bool,
-    typer.Option(
+    output_option(
         "--github",
         help="Set path, job_id (one a line) and cost_usd for a GitHub Actions step.",
     ),

@@ -46,7 +46,7 @@ def report(session: Session, jobs: Sequence[Job]) -> StorageError | None:
         return None
     try:
         _append(session, OUTPUT, workflow.outputs(jobs))
-        if session.env.get(SUMMARY):
+        if session.env.get("GITHUB_STEP_SUMMARY"):
             _summarise(session, jobs)
     except StorageError as exc:
         exc.add_hint("What is told here of the jobs is so all the same.")
