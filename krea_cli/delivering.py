@@ -11,6 +11,7 @@ from krea_cli.output.workflow import cannot_be_told
 from krea_cli.watching import Watching
 
 if TYPE_CHECKING:
+    from krea_cli.api.resources import Job
     from krea_cli.jobs.results import Results
     from krea_cli.jobs.targets import Naming, Target
 
@@ -76,18 +77,44 @@ class Delivering(Watching):
         return target
 
     def naming(
-        self, model: str | None, seed: int | None, *, prompt: str = "", source: str = ""
+        self,
+        model: str | None,
+        seed: int | None,
+        *,
+        prompt: str | None = None,
+        source: str | None = None,
+        sent_at: float | None = None,
     ) -> Naming:
         """
-        What the names of files are made of.
+        What the names of files are made of; *sent_at* is now where it is not known.
         """
         from datetime import datetime
 
         from krea_cli.jobs.targets import Naming
 
-        now = datetime.fromtimestamp(self.clock.wall()).astimezone()
+        time = self.clock.wall() if sent_at is None else sent_at
         return Naming(
-            now=now, model=model or "", prompt=prompt, source=source, seed=seed
+            time=datetime.fromtimestamp(time).astimezone(),
+            model=model or "",
+            prompt=prompt or "",
+            source=source or "",
+            seed=seed,
+        )
+
+    def naming_of(self, job: Job, usual: Naming | None = None) -> Naming:
+        """
+        What the names of the job's files are made of, in this run and in any other: by
+        the journal.  For a job that it does not have, *usual*, or what the job tells.
+        """
+        record = self._record(job.job_id)
+        if record is None:
+            return usual or self.naming(job.model, job.seed)
+        return self.naming(
+            record.model,
+            record.seed,
+            prompt=record.prompt,
+            source=usual.source if usual else None,
+            sent_at=record.created_at,
         )
 
     def results(

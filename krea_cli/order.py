@@ -42,15 +42,6 @@ class Order:
 
     request: Request
     choices: Sequence[defaults.Choice]
-    prompt: str
-
-    @property
-    def source(self) -> str:
-        """
-        The first image, as the user named it.
-        """
-        images = self.request.images
-        return images[0].name if images else ""
 
     @property
     def local_source(self) -> Path | None:
@@ -92,7 +83,7 @@ def _take(session: Session, words: Words) -> Order:
         _check(request, fields)
     for choice in choices:
         session.out.note(f"{choice.field} is {choice.value}: {choice.reason}.")
-    return Order(request=request, choices=choices, prompt=prompt or "")
+    return Order(request=request, choices=choices)
 
 
 def check_cost(
@@ -143,7 +134,7 @@ def naming(session: Session, order: Order) -> Naming:
     """
     request = order.request
     return session.naming(
-        request.model.id, request.seed, prompt=order.prompt, source=order.source
+        request.model.id, request.seed, prompt=request.prompt, source=request.source
     )
 
 

@@ -40,11 +40,6 @@ def download(
 
     found = Collection(session, *look(session, job_ids), output=output)
     found.wait_for_results()
-    found.save(
-        target,
-        lambda job: session.naming(job.model, job.seed),
-        force=force,
-        max_bytes=max_size,
-    )
+    found.save(target, session.naming_of, force=force, max_bytes=max_size)
 
     found.tell(JobSaved, preview=partial(showing.preview, session, wanted=preview))

@@ -218,12 +218,13 @@ def generate(
     session.output, session.overwrites = output, force
     target = None
     if wait and not no_download:
+        naming = order.naming(session, taken)
         target = session.target(
             output,
             count=count,
             force=force,
             kind=taken.request.model.result_kind,
-            naming=order.naming(session, taken),
+            naming=naming,
         )
 
     sent = dispatch(session, taken.request, count=count, timeout=timeout, inline=inline)
@@ -233,7 +234,7 @@ def generate(
     if target:
         made.save(
             target,
-            lambda _: order.naming(session, taken),
+            lambda job: session.naming_of(job, naming),
             force=force,
             max_bytes=max_size,
         )

@@ -60,12 +60,7 @@ def wait(
     deadline = session.deadline(timeout, kinds=session.kinds(seen), since=started)
     found.wait(deadline=deadline, is_one_enough=first)
     if target:
-        found.save(
-            target,
-            lambda job: session.naming(job.model, job.seed),
-            force=force,
-            max_bytes=max_size,
-        )
+        found.save(target, session.naming_of, force=force, max_bytes=max_size)
 
     shown = partial(showing.preview, session, wanted=preview) if target else None
     found.tell(JobSaved if target else JobStatus, preview=shown)

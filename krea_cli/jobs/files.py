@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 import stat
+import tempfile
 import time
 from contextlib import suppress
 from io import BufferedRandom
@@ -25,6 +26,8 @@ from krea_cli.jobs.renaming import rename_new
 _PREFIX, _SUFFIX = ".krea-", ".part"
 _STALE_SECONDS = 24 * 3600
 _FRESH_BYTES = 8 * 2**20
+# About what a small result has.
+_ROOM_BYTES = 2**20
 
 
 class NewFile:
@@ -146,21 +149,38 @@ def unwritable(place: Path, exc: OSError) -> StorageError:
 
 def check_folder(folder: Path) -> None:
     """
-    Find out now, and not after something was paid for, whether files can be made here.
+    Find out now, and not after something was paid for, whether files can be made here,
+    and whether there is room for any (hazard F11).
 
     Raises:
         StorageError: the folder is missing, is none, or cannot be written to.
     """
     _sweep(folder)
     try:
-        with NewFile(folder):
-            pass
+        with NewFile(folder) as new:
+            new.write(bytes(_ROOM_BYTES))
     except StorageError as exc:
         if not isinstance(exc.__cause__, FileNotFoundError):
             raise
         raise StorageError(
             f"The folder {folder} does not exist.",
             hint=f"Make it, or let krea make it: -o {folder}/",
+        ) from exc
+
+
+def temporary_folder() -> Path:
+    """
+    Where a result is until it is whole that gets no name of its own.
+
+    Raises:
+        StorageError: there is none.
+    """
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as exc:
+        raise StorageError(
+            "There is no folder for temporary files.",
+            hint="Name one that can be written to: TMPDIR=FOLDER",
         ) from exc
 
 

@@ -55,6 +55,18 @@ class Request:
         return tuple(_images(list(self.fields.values())))
 
     @property
+    def prompt(self) -> str | None:
+        prompt = self.fields.get("prompt")
+        return prompt if isinstance(prompt, str) else None
+
+    @property
+    def source(self) -> str | None:
+        """
+        The first image, as the user named it.
+        """
+        return next((image.name for image in self.images), None)
+
+    @property
     def seed(self) -> int | None:
         """
         None when there is none, or it is none that anything could use.

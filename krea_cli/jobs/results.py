@@ -5,7 +5,6 @@ Results of completed jobs, from their URLs to files.
 from __future__ import annotations
 
 import math
-import tempfile
 import threading
 import unicodedata
 from collections.abc import Callable
@@ -27,7 +26,7 @@ from krea_cli.errors import (
     UnreachableError,
 )
 from krea_cli.jobs.download import MOST_BYTES, Download, Received
-from krea_cli.jobs.files import NewFile, holds, unwritable
+from krea_cli.jobs.files import NewFile, holds, temporary_folder, unwritable
 from krea_cli.jobs.placing import described, place
 from krea_cli.jobs.result_urls import ResultUrls
 from krea_cli.jobs.targets import Naming, Target
@@ -144,7 +143,7 @@ class Results:
         One result, to standard output or under the name that *path* has for its kind.
         """
         to_stdout = self._target.template is None
-        folder = Path(tempfile.gettempdir()) if to_stdout else _nearest(path(PNG))
+        folder = temporary_folder() if to_stdout else _nearest(path(PNG))
         with NewFile(folder) as new:
             download = Download(
                 self._fetcher, new, max_bytes=self._max_bytes, received=received
@@ -204,8 +203,11 @@ def _nearest(path: Path) -> Path:
     The folder of *path*, or the one in which it will be made.
     """
     folder = path.parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
+    try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+    except OSError as exc:
+        raise unwritable(path, exc) from exc
     return folder
 
 

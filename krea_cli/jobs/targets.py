@@ -7,7 +7,7 @@ are cleaned before they become part of a path.
 
 from __future__ import annotations
 
-import re
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from krea_cli.errors import StorageError, UsageError
-from krea_cli.jobs.files import check_folder, exists, unwritable
+from krea_cli.jobs.files import check_folder, exists, temporary_folder, unwritable
+from krea_cli.jobs.records import without_secrets
 from krea_cli.jobs.templates import (
     FIELDS,
     check_fields,
@@ -45,8 +46,9 @@ class Target:
     @classmethod
     def parse(cls, output: str | None) -> Target:
         """
-        The meaning of `-o`: "-", a folder (it exists, or the text ends in a slash), a
-        template, or a file.  Without one: the default name in the current folder.
+        The meaning of `-o`: "-", a folder (it exists, or the text ends in a slash,
+        which may follow a template), a template, or a file.  Without one: the default
+        name in the current folder.
 
         Raises:
             UsageError: a field that does not exist, or nothing at all.
@@ -57,13 +59,13 @@ class Target:
             return cls(template=None)
         if not output.strip() or "\0" in output:
             raise UsageError("-o needs the name of a file or a folder.")
-        if output.endswith(("/", "\\")) or _is_folder(Path(output)):
+        if _is_folder(Path(output)):
             folder = output.replace("{", "{{").replace("}", "}}")
             return cls(template=f"{folder}/{DEFAULT}", makes_folders=True)
-        if not re.search("[{}]", output):
-            return cls(template=output)
         check_fields(output)
-        return cls(template=output, makes_folders=True)
+        if output.endswith(("/", os.sep)):
+            return cls(template=f"{output}{DEFAULT}", makes_folders=True)
+        return cls(template=output, makes_folders=bool(fields_of(output)))
 
     @property
     def media(self) -> Media | None:
@@ -102,6 +104,7 @@ class Target:
                     "Standard output takes one result, and several are asked for.",
                     hint="Ask for one, or name a folder: -o results/",
                 )
+            check_folder(temporary_folder())
             return
         suffix = Path(self.template).suffix
         if suffix and "{" not in suffix and self.media not in WRITTEN:
@@ -110,9 +113,11 @@ class Target:
                 hint="Name it *.png, *.jpg, *.webp, *.avif, *.mp4, *.wav or *.glb, as "
                 "fits the model, or leave the ending to krea: {slug}.{ext}",
             )
+        folders = set[Path]()
         for index in range(1, count + 1):
             for path in self._candidates(naming, index, several=count > 1):
-                if self._is_taken(path) and not force:
+                self._check_folder(path, folders)
+                if _is_taken(path) and not force:
                     raise exists(path)
 
     def _candidates(
@@ -134,37 +139,30 @@ class Target:
         for extension in sorted(extensions):
             yield self.path({**values, "ext": extension}, several=several)
 
-    def _is_taken(self, path: Path) -> bool:
+    def _check_folder(self, path: Path, known: set[Path]) -> None:
         """
-        Raises:
-            StorageError: no file can be made there at all.
+        Look at the folder that *path* will be in, unless it is one of those *known*.
         """
+        folder = path.parent
         try:
-            folder = path.parent
             while self.makes_folders and not folder.exists():
                 folder = folder.parent
-            check_folder(folder)
-            mode = path.lstat().st_mode
-        except FileNotFoundError:
-            return False
         except OSError as exc:
             raise unwritable(path, exc) from exc
-        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-            raise StorageError(
-                f"{path} is no file, and is not replaced by one.",
-                hint="Choose another name with -o.",
-            )
-        return True
+        if folder not in known:
+            check_folder(folder)
+            known.add(folder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
     """
     What names are made of besides the job: *prompt* gives the slug, *source* (the first
-    image, as the user named it) the stem; *now* is local time.
+    image, as the user named it) the stem; *time* is when the job was asked
+    for, as the clock on the wall has it.
     """
 
-    now: datetime
+    time: datetime
     model: str = ""
     prompt: str = ""
     source: str = ""
@@ -181,12 +179,31 @@ class Naming:
             "index": index,
             "ext": extension,
             "model": clean(self.model.rpartition("/")[2]) or "model",
-            "date": f"{self.now:%Y-%m-%d}",
-            "time": f"{self.now:%H%M%S}",
-            "slug": clean(self.prompt.lower()) or "result",
+            "date": f"{self.time:%Y-%m-%d}",
+            "time": f"{self.time:%H%M%S}",
+            "slug": clean(without_secrets(self.prompt).lower()) or "result",
             "stem": clean(Path(_without_query(self.source)).stem) or "result",
             "seed": "random" if self.seed is None else str(self.seed),
         }
+
+
+def _is_taken(path: Path) -> bool:
+    """
+    Raises:
+        StorageError: no file can be made there at all.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        raise unwritable(path, exc) from exc
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise StorageError(
+            f"{path} is no file, and is not replaced by one.",
+            hint="Choose another name with -o.",
+        )
+    return True
 
 
 def _is_folder(path: Path) -> bool:

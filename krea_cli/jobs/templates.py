@@ -24,7 +24,8 @@ FIELDS = (
     "seed",
 )
 _COMPONENT_BYTES = 200
-_VALUE_BYTES = 80
+# Short enough for a slug, a stem, a model and a job id beside each other.
+_VALUE_BYTES = 50
 _EXTENSION = 10
 _DEVICES = re.compile(
     "(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])([. ]|$)", re.IGNORECASE
@@ -69,7 +70,7 @@ def _fields(part: str) -> list[str]:
     for _, name, form, conversion in string.Formatter().parse(part):
         if name is not None:
             found.append(name)
-            if conversion or not re.fullmatch("[0-9]{0,3}", form or ""):
+            if conversion or not re.fullmatch("[0-9]{0,2}", form or ""):
                 raise ValueError(f"{{{name}}} takes nothing but a width")
     return found
 
@@ -78,20 +79,26 @@ def component(part: str, values: Mapping[str, str | int]) -> str:
     """
     One part of a path with its fields filled in, and nothing a system trips over
     (hazards F3, F18, F21).  One without fields is the user's own and stays as it is.
+
+    What is too long is cut before its index and extension.
     """
     if not re.search("[{}]", part):
         return part
     name = part.format(**values)
-    if not _fields(part):
+    fields = _fields(part)
+    if not fields:
         return name
-    name = name.lstrip("-. ") or "result"
+    # Windows takes no dot or space at the end.
+    name = unicodedata.normalize("NFC", name).lstrip("-. ").rstrip(". ") or "result"
     if _DEVICES.match(name):
         name = f"_{name}"
+    if _size(name) <= _COMPONENT_BYTES:
+        return name
     suffix = Path(name).suffix
     # More than an extension ever has is a word that a dot stands before.
     suffix = suffix if len(suffix) <= _EXTENSION else ""
-    room = _COMPONENT_BYTES - len(suffix.encode())
-    return _cut(name.removesuffix(suffix), room) + suffix
+    end = (f"-{values['index']}" if "index" in fields else "") + suffix
+    return _cut(name.removesuffix(suffix), _COMPONENT_BYTES - _size(end)) + end
 
 
 def clean(text: str) -> str:
@@ -107,4 +114,9 @@ def _cut(text: str, most: int) -> str:
     """
     At most *most* bytes of UTF-8, cut between characters.
     """
-    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
+    encoded = text.encode("utf-8", "surrogatepass")
+    return encoded[:most].decode("utf-8", "ignore")
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

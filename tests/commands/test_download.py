@@ -100,6 +100,32 @@ def test_a_template_has_its_fields(logged_in, finished):
     )
 
 
+@pytest.mark.parametrize("command", ["download", "wait"])
+def test_a_template_has_what_the_journal_knows(
+    logged_in, service, time, photo, command
+):
+    """
+    Whenever it is collected: prompt, seed, model, and the time when it was
+    asked for give the name that they gave to `generate`.
+    """
+    template = "{model}/{slug}-{seed}-{date}-{time}.{ext}"
+    words = ("generate", "-p", "prompt=Oil?", "-m", "ideogram-4.5", "--seed", "7")
+    words += ("-i", photo, "-o", template)
+    made = logged_in(*words)
+    logged_in(*words, "--no-wait")
+    time.elapsed += 24 * 3600
+    fetched = len(service.requests(RESULT))
+
+    [second, first] = service.store.jobs()
+    again = logged_in(command, first.job_id, "-o", template)
+    later = logged_in(command, second.job_id, "-o", template)
+
+    assert made.out.startswith("ideogram-4.5/oil-7-")
+    assert (0, made.out) == (again.code, again.out)
+    assert (0, made.out[:-11]) == (later.code, later.out[:-11])
+    assert fetched + 1 == len(service.requests(RESULT))
+
+
 def test_the_name_decides_the_kind(logged_in, finished):
     """
     -o out.webp converts.

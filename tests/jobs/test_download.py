@@ -47,7 +47,7 @@ def save(fetcher, time, tmp_path):
         given = {"look": None, "send": None, "force": True} | options
         job = Job(job_id="j", status="completed", urls=(server.url,))
         results = Results(fetcher, time.clock, Target.parse(str(target)), **given)
-        naming = Naming(now=datetime(2026, 11, 22).astimezone())
+        naming = Naming(time=datetime(2026, 11, 22).astimezone())
         [file] = results.save(job, naming, first=1, several=False).files
         content = target.read_bytes()
 

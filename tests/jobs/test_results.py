@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import tempfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,12 +33,11 @@ from krea_cli.errors import (
     UnknownJobError,
     UnreachableError,
 )
-from krea_cli.jobs import results as results_module
 from krea_cli.jobs.results import Results
 from krea_cli.jobs.targets import Naming, Target
 
 PICTURE = encoded("PNG")
-NAMING = Naming(now=datetime(2026, 11, 22).astimezone(), prompt="A cat")
+NAMING = Naming(time=datetime(2026, 11, 22).astimezone(), prompt="A cat")
 OPTIONS = ("look", "send", "force", "max_bytes")
 FULL = """
 import resource, signal, sys
@@ -61,7 +61,7 @@ target = Target.parse(sys.argv[2])
 try:
     Results(Fetcher(), Clock(), target, look=None, send=None, force=False).save(
         Job(job_id="j", status="completed", urls=("u",)),
-        Naming(now=datetime.now()), first=1, several=False)
+        Naming(time=datetime.now()), first=1, several=False)
 except KreaError as exc:
     print(exc.exit_code, exc.message)
 """
@@ -653,11 +653,11 @@ def test_standard_output_gets_the_bytes(save, folder):
         file.seek(0)
         sent.append(file.read())
 
-    before = set(Path(results_module.tempfile.gettempdir()).glob(".krea-*"))
+    before = set(Path(tempfile.gettempdir()).glob(".krea-*"))
     [file] = save("-", send=send, a=[PICTURE[:100], PICTURE]).files
 
     assert ([PICTURE], "-") == (sent, file.path)
-    assert before == set(Path(results_module.tempfile.gettempdir()).glob(".krea-*"))
+    assert before == set(Path(tempfile.gettempdir()).glob(".krea-*"))
 
 
 def test_standard_output_takes_no_two_results(save):

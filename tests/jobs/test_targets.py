@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from krea_cli.jobs.templates import FIELDS
 
 NOW = datetime(2026, 11, 22, 9, 5, 3).astimezone()
 NAMING = Naming(
-    now=NOW,
+    time=NOW,
     model="google/nano-banana-pro",
     prompt="A cat, on the moon!",
     source="photos/Tom's cat.jpg",
@@ -49,6 +50,9 @@ def named(output, *, naming=NAMING, job_id="job-1", index=1, several=False):
         ("{model}/{date}/{time}.{ext}", "nano-banana-pro/2026-11-22/090503.png"),
         ("{index:03}.png", "001.png"),
         ("a{{b}}-{index}.png", "a{b}-1.png"),
+        ("{date}/{{x}}/", "2026-11-22/{x}/job-1.png"),
+        ("e\u0301-{index}.png", "\u00e9-1.png"),
+        ("{slug}. .", "a-cat-on-the-moon"),
     ],
 )
 def test_a_target_names_its_file(output, path):
@@ -69,11 +73,14 @@ def test_a_target_names_its_file(output, path):
         ("{slug}.{ext}", "a-cat-on-the-moon-2.png"),
         ("{index:03}.png", "002.png"),
         ("{index}/out.png", "2/out.png"),
+        ("x" * 240 + ".png", "x" * 194 + "-2.png"),
+        ("{index}" + "é" * 120 + ".png", "2" + "é" * 96 + "-2.png"),
     ],
 )
 def test_of_several_each_has_its_index(output, path):
     """
-    Before the extension, where the template does not place it.
+    Before the extension, where the template does not place it, and also where a name
+    has to be cut.
     """
     assert Path(path) == named(output, index=2, several=True)
 
@@ -130,6 +137,8 @@ def test_no_name_at_all_is_refused(output):
         "{job_id:{seed}}",
         "{job_id:/>40}",
         "{job_id:>1000000000}",
+        "{index:100}",
+        "{job}/",
     ],
 )
 def test_a_field_that_does_not_exist_is_refused(output):
@@ -165,7 +174,7 @@ def test_what_is_missing_has_a_word_for_it():
     """
     No name is empty.
     """
-    naming = Naming(now=NOW)
+    naming = Naming(time=NOW)
 
     assert Path("model-result-result-random.png") == named(
         "{model}-{slug}-{stem}-{seed}.png", naming=naming
@@ -186,7 +195,7 @@ def test_a_stem_is_no_query(source, stem):
     """
     The signature of a URL does not become part of a name.
     """
-    assert Path(stem) == named("{stem}", naming=Naming(now=NOW, source=source))
+    assert Path(stem) == named("{stem}", naming=Naming(time=NOW, source=source))
 
 
 HOSTILE = st.text() | st.sampled_from(
@@ -232,7 +241,7 @@ def test_no_field_leads_out_of_the_folder(prompt, source, model, output, several
     Whatever is in the prompt, in names of files and in the answer (hazards F1, F3, F18,
     F21): one name inside the folder, that no system and no program trips over.
     """
-    naming = Naming(now=NOW, prompt=prompt, source=source, model=model)
+    naming = Naming(time=NOW, prompt=prompt, source=source, model=model)
 
     path = named("out/" + "".join(output), naming=naming, several=several)
     [first, name] = path.parts
@@ -326,6 +335,42 @@ def test_standard_output_takes_one_result():
 
     with pytest.raises(UsageError, match="one result"):
         Target.parse("-").check(count=2, force=False)
+
+
+def test_standard_output_needs_a_place_for_what_is_not_whole_yet(monkeypatch):
+    """
+    Found out before it is paid for.
+    """
+    monkeypatch.setattr(tempfile, "tempdir", "/proc/none")
+    with pytest.raises(StorageError, match="/proc/none"):
+        Target.parse("-").check(count=1, force=False)
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", Path("/none").stat)
+    with pytest.raises(StorageError, match="no folder for temporary files"):
+        Target.parse("-").check(count=1, force=False)
+
+
+def test_only_a_template_and_a_slash_make_folders(folder):
+    """
+    A brace alone is no field.
+    """
+    for output in ("x/{slug}.png", "x/"):
+        Target.parse(output).check(count=1, force=False)
+    for output in ("x/out.png", "x/a{{b}}.png"):
+        with pytest.raises(StorageError, match="does not exist"):
+            Target.parse(output).check(count=1, force=False)
+
+
+def test_a_signature_in_a_prompt_is_in_no_name():
+    """
+    File names are seen by more people than prompts.
+    """
+    prompt = "like https://a.test/cat.png?X-Amz-Signature=s3cret"
+
+    assert Path("like-https-a.test-cat.png") == named(
+        "{slug}", naming=Naming(time=NOW, prompt=prompt)
+    )
 
 
 def test_a_kind_that_cannot_be_written_is_refused():

@@ -1,0 +1,246 @@
+"""
+The way to the disk, while others and the disk itself are in the way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+import terminals
+from conftest import png
+from jobs.samples import encoded, picture
+from PIL import Image
+from service import file
+
+from krea_cli.sandbox.handler import SandboxHandler
+
+RESULT = "GET /results/"
+LIMITED = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+os.execv(sys.executable, [sys.executable, "-m", "krea_cli", *sys.argv[2:]])
+"""
+# So that pipelines read as users write them.
+KREA = f"""
+set -o pipefail
+krea() {{ {shlex.quote(sys.executable)} -m krea_cli "$@"; }}
+"""
+
+
+def bills(service):
+    """
+    How many jobs the service has to be paid for.
+    """
+    with urllib.request.urlopen(f"{service.url}/sandbox/ledger") as answer:
+        return json.load(answer)["billed"]
+
+
+def meanwhile(act):
+    """
+    The request is answered as always, after *act*.
+    """
+
+    def fault(handler):
+        act()
+        path = handler.path.partition("?")[0]
+        SandboxHandler.handle_route(handler, handler.command, path)
+
+    return fault
+
+
+def left(folder="."):
+    return sorted(str(path) for path in Path(folder).rglob("*"))
+
+
+def as_link(target):
+    target.symlink_to("victim.png")
+
+
+def as_folder(target):
+    target.mkdir()
+
+
+def as_file(target):
+    target.write_bytes(b"theirs")
+
+
+def as_file_for_its_folder(target):
+    target.parent.rmdir()
+    target.parent.write_bytes(b"theirs")
+
+
+@pytest.mark.parametrize(
+    "become",
+    [
+        as_link,
+        as_file_for_its_folder,
+        pytest.param(as_folder, marks=pytest.mark.long),
+        pytest.param(as_file, marks=pytest.mark.long),
+    ],
+)
+def test_a_target_that_is_taken_meanwhile_costs_nothing(logged_in, service, become):
+    """
+    Found out after the job was paid for: exit 7, nothing of others is touched, nothing
+    half is left, and the result is had for no second bill (hazards F4, F5, F7).
+    """
+    target = Path("sub/out.png")
+    target.parent.mkdir()
+    Path("sub/victim.png" if become is as_link else "victim.png").write_bytes(b"theirs")
+    if become is as_file_for_its_folder:
+        service.faults["GET /jobs/"] = [meanwhile(lambda: become(target))]
+    else:
+        service.faults[RESULT] = [meanwhile(lambda: become(target))]
+
+    result = logged_in("generate", "an owl", "-o", target)
+
+    [made] = service.store.jobs()
+    assert (7, "") == (result.code, result.out)
+    assert f"krea download {made.job_id}\n" in result.err
+    theirs = [Path(name).read_bytes() for name in left() if Path(name).is_file()]
+    assert [b"theirs"] * len(theirs) == theirs
+    again = logged_in("download", "@last")
+    assert (0, f"{made.job_id}.png\n") == (again.code, again.out)
+    assert png() == Path(again.out.strip()).read_bytes()
+    assert 1 == bills(service) == len(service.requests("POST /generate"))
+
+
+@pytest.fixture
+def on_time(remote, live):
+    """
+    The program as a process, and a service on real time.
+    """
+    remote.env["KREA_API_URL"] = live.url
+    return remote, live
+
+
+def limited(krea, size, *words):
+    """
+    The program as a process that can write no file of more than so many bytes.
+    """
+    return subprocess.run(
+        [sys.executable, "-c", LIMITED, str(size), *words],
+        env=krea.env,
+        cwd=krea.cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("output", ["out.png", "new/", "-"])
+def test_a_disk_that_gets_full_costs_nothing(on_time, output):
+    """
+    Exit 7, nothing half is left, and the result is had for no second bill once there is
+    room (hazard F11).
+    """
+    krea, service = on_time
+    service.picture = encoded("PNG", picture((900, 700)))
+    size = len(service.picture) - 1
+
+    result = limited(krea, size, "generate", "an owl", "-o", output)
+
+    assert (7, "") == (result.returncode, result.stdout)
+    assert "File too large" in result.stderr
+    assert [] == [path for path in krea.cwd.rglob("*") if path.is_file()]
+    assert [] == list(Path(krea.env["TMPDIR"]).iterdir())
+    again = krea("download", "@last")
+    assert 0 == again.code
+    assert service.picture == (krea.cwd / again.out.strip()).read_bytes()
+    assert 1 == bills(service) == len(service.requests("POST /generate"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("output", ["out.png", "new/{slug}.{ext}", "-"])
+def test_a_disk_that_is_full_is_found_before_anything_is_sent(remote, service, output):
+    """
+    Nobody pays for a result that has no room.
+    """
+    result = limited(remote, 500_000, "generate", "an owl", "-o", output)
+
+    assert (7, "") == (result.returncode, result.stdout)
+    assert [] == service.seen
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_of_many_processes_one_gets_the_name(on_time):
+    """
+    Twenty runs, each with a result of its own: one whole file, nineteen clear refusals,
+    and the journal knows which it is.
+    """
+    krea, service = on_time
+    job_ids = krea("generate", "an owl", "-n", "20", "--no-wait").out.split()
+    krea("wait", *job_ids)
+    service.faults[RESULT] = [file(png((width, 4))) for width in range(1, 21)]
+
+    processes = [
+        krea.start("download", job_id, "-o", "out.png", "--json") for job_id in job_ids
+    ]
+    said = [each.communicate(timeout=150) for each in processes]
+    codes = [each.returncode for each in processes]
+
+    winner = codes.index(0)
+    [told] = json.loads(said[winner][0])["files"]
+    content = (krea.cwd / "out.png").read_bytes()
+    assert [0, *[7] * 19] == sorted(codes)
+    assert told["sha256"] == hashlib.sha256(content).hexdigest()
+    assert 19 == sum(b"exists, and nothing is overwritten" in err for _, err in said)
+    assert ["out.png"] == [path.name for path in krea.cwd.iterdir()]
+
+
+def piped(shell, line):
+    return subprocess.run(
+        ["bash", "-c", KREA + line],
+        env=shell.env | {"KREA_SANDBOX": "1"},
+        cwd=shell.cwd,
+        capture_output=True,
+        check=False,
+        timeout=50,
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "line",
+    [
+        'cat in.jpg | krea generate "oil" -i - -o - > out.png',
+        'krea generate "an owl" -o - | krea generate "oil" -i - -o out.png >&2',
+        'krea generate "owl" -o - | krea generate "oil" -i - -o - | cat > out.png',
+    ],
+)
+def test_pictures_go_through_pipes(shell, photo, line):
+    """
+    Between the programs there is a picture and nothing but the picture.
+    """
+    photo.rename(shell.cwd / "in.jpg")
+
+    result = piped(shell, line)
+
+    assert (0, b"") == (result.returncode, result.stdout), result.stderr
+    content = (shell.cwd / "out.png").read_bytes()
+    assert content.endswith(b"IEND\xaeB`\x82")
+    with Image.open(shell.cwd / "out.png") as image:
+        image.load()
+        assert "PNG" == image.format
+
+
+@pytest.mark.long
+def test_no_bytes_go_to_a_terminal(remote, service):
+    """
+    Exit 2 before anything is sent, with the way out.
+    """
+    command = [sys.executable, "-m", "krea_cli", "generate", "an owl", "-o", "-"]
+
+    shown = terminals.run(command, env=remote.env)
+
+    assert 2 == shown.code
+    assert b"name one with -o" in shown.output
+    assert [] == service.seen
