@@ -32,6 +32,7 @@ COMMANDS = {
     "upload": "Upload files and tell their URLs; it costs nothing.",
     "auth": "Log in to the Krea API, and out.",
     "config": "Look at the settings, and change them.",
+    "doctor": "Check everything that krea needs, and say how to mend it.",
     "sandbox": "Serve the sandbox to other programs, and empty it.",
     "help": "Explain a topic or a command.",
 }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from krea_cli.api.resources import Job
     from krea_cli.jobs.database import Database
     from krea_cli.jobs.history import History
+    from krea_cli.jobs.inspection import Inspection
     from krea_cli.jobs.journal import Journal
     from krea_cli.jobs.records import Record
 
@@ -44,6 +45,12 @@ class Bookkeeping(Connection):
         from krea_cli.jobs.history import History
 
         return History(self._database, self.service, now=self.clock.wall)
+
+    @cached_property
+    def inspection(self) -> Inspection:
+        from krea_cli.jobs.inspection import Inspection
+
+        return Inspection(self.folders.state, now=self.clock.wall)
 
     def described(self, job: Job) -> Job:
         """

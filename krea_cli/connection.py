@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krea_cli import __version__
 from krea_cli.world import World
 
 if TYPE_CHECKING:
-    from krea_cli.api.client import Client
+    from krea_cli.api.client import Client, Probe
     from krea_cli.api.fetch import Fetcher
     from krea_cli.api.transport import Transport
     from krea_cli.config.credentials import Credentials
-    from krea_cli.config.token import Token
+    from krea_cli.config.token import Token, TokenState
     from krea_cli.sandbox.server import Sandbox
 
 
@@ -92,6 +93,42 @@ class Connection(World):
 
         return Fetcher(self._own_transport, self.clock, allows_loopback=self.is_local)
 
+    def probe(self, token: Token | None, *, seconds: float) -> Probe:
+        """
+        As `Client.probe`; the sandbox is one that leaves nothing behind.
+        """
+        if not self.settings.sandbox:
+            return self.connect(token).probe(seconds=seconds)
+        from tempfile import TemporaryDirectory
+
+        from krea_cli.api.client import Client
+        from krea_cli.sandbox.server import Sandbox
+
+        with TemporaryDirectory() as folder, Sandbox(Path(folder)) as sandbox:
+            transport = self._transport(None, url=sandbox.url)
+            return Client(transport, self.clock).probe(seconds=seconds)
+
+    @property
+    def trusted(self) -> str:
+        """
+        Whose certificates count, in words.
+
+        Raises:
+            ConfigError: a variable names what cannot be used.
+        """
+        from krea_cli.api import tls
+
+        return tls.trusted()
+
+    @cached_property
+    def token_state(self) -> TokenState:
+        """
+        Every place that has a token; the keyring is asked once.
+        """
+        from krea_cli.config.token import survey
+
+        return survey(self.env, self.origin, lambda: self.credentials)
+
     @property
     def is_local(self) -> bool:
         """
@@ -110,13 +147,13 @@ class Connection(World):
         token = find_token(self.env, self.origin, lambda: self.credentials)
         return self._transport(token)
 
-    def _transport(self, token: Token | None) -> Transport:
+    def _transport(self, token: Token | None, *, url: str | None = None) -> Transport:
         from krea_cli.api.transport import Transport
 
         if token:
             self.out.hide(token.reveal())
         transport = Transport(
-            self.api_url,
+            url or self.api_url,
             token.reveal() if token else None,
             agent=f"krea-cli/{__version__}",
             uses_environment=not self.is_local,

@@ -33,6 +33,7 @@ ALLOWED = {
     # the session's business.
     "commands": {
         "catalogue",
+        "checkup.examination",
         "collection",
         "config.file",
         "config.settings",
@@ -77,6 +78,17 @@ ALLOWED = {
     "at_once": {"signals"},
     "step": {"api.resources", "errors", "output.workflow", "session"},
     "one_by_one": {"api.resources", "errors", "jobs.outcome", "session"},
+    # What `doctor` looks at, each thing by itself.
+    "checkup": {
+        "__version__",
+        "checkup",
+        "config.settings",
+        "errors",
+        "output.capabilities",
+        "output.findings",
+        "output.results",
+        "session",
+    },
     "listing": {
         "api.resources",
         "config.duration",
@@ -153,6 +165,7 @@ HOMES = {
         "output.screen",
         "output.views",
         "output.views_models",
+        "output.views_findings",
         "output.views_jobs",
         "output.views_sandbox",
     },

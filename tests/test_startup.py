@@ -41,6 +41,7 @@ USES = [
     ("auth status --help", 0, set()),
     ("show --help", 0, set()),
     ("help wait", 0, set()),
+    ("doctor --help", 0, set()),
     ("show owl.png", 2, {"platformdirs"}),
     ("status --timeout 3", 2, {"platformdirs"}),
     ("config path", 0, {"platformdirs"}),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from krea_cli.api import answers
 from krea_cli.api.resources import Asset, Job, JobPage
@@ -19,6 +19,7 @@ from krea_cli.api.wire import Answer
 from krea_cli.clock import Clock
 from krea_cli.errors import (
     AnswerError,
+    KreaError,
     RefusedError,
     TokenRejectedError,
     UnknownJobError,
@@ -27,6 +28,16 @@ from krea_cli.errors import (
 
 # What a request gets at least, however near its deadline is.
 LEAST_SECONDS = 3.0
+
+
+class Probe(NamedTuple):
+    """
+    What an answer said: why the service refused, and how many seconds its clock is
+    ahead of ours; None where it did not.
+    """
+
+    refusal: KreaError | None
+    ahead: float | None
 
 
 class Client:
@@ -123,7 +134,23 @@ class Client:
             deadline=deadline,
         )
         ahead = _ahead(answer.headers.get("Date"), self._clock.wall())
-        return JobPage.from_json(data, ahead=ahead)
+        return JobPage.from_json(data, ahead=ahead or 0.0)
+
+    def probe(self, *, seconds: float) -> Probe:
+        """
+        GET /jobs?limit=1, once and for *seconds* at most: whether the service is there.
+
+        Raises:
+            ServiceError: there was no answer.
+        """
+        answer = self._transport.get("/jobs", {"limit": "1"}, seconds=seconds)
+        refusal = None
+        try:
+            self._read(answer)
+        except KreaError as exc:
+            refusal = exc
+        ahead = _ahead(answer.headers.get("Date"), self._clock.wall())
+        return Probe(refusal, ahead)
 
     def openapi(self) -> dict[str, Any]:
         """
@@ -201,12 +228,12 @@ def _unknown(job_id: str) -> Iterator[None]:
         ) from exc
 
 
-def _ahead(date: str | None, wall: float) -> float:
+def _ahead(date: str | None, wall: float) -> float | None:
     """
-    How far the clock that wrote the Date header is ahead of *wall*.
+    How far the clock that wrote the Date header is ahead of *wall*; None without one.
     """
     try:
         told = parsedate_to_datetime(date or "")
         return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp() - wall
     except (ValueError, TypeError, OverflowError):
-        return 0.0
+        return None

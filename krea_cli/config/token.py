@@ -48,13 +48,14 @@ class Token:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenState:
     """
-    Every place that has a token, the one in use first; *keyring* is None when its
-    library does not load.
+    Every place that has a token, the one in use first, and that *token*; *keyring* is
+    None when its library does not load.
 
     *problem* is trouble with the keyring, *error* the reason why no token can be used.
     """
 
     sources: tuple[str, ...]
+    token: Token | None
     keyring: Credentials | None
     problem: NoTokenError | None
     error: NoTokenError | None
@@ -126,21 +127,23 @@ def survey(
     What `find_token` finds, and what that hides; reads the keyring in any case, once.
     """
     sources = set_variables(env)
-    keyring = problem = error = None
+    keyring = token = problem = error = None
     try:
         keyring = credentials()
-        if keyring.find():
+        if token := keyring.find():
             sources.append(KEYRING)
     except NoTokenError as exc:
         problem = exc
     try:
-        if not find_in_env(env) and not sources:
+        token = find_in_env(env) or token
+        if not token:
             missing = _unasked(problem, origin) if problem else _none(origin)
             raise _with_empty_variables(missing, env)
     except NoTokenError as exc:
         error = exc
     return TokenState(
         sources=tuple(sources),
+        token=None if error else token,
         keyring=keyring,
         problem=problem,
         error=error,

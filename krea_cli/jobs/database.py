@@ -38,17 +38,23 @@ _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 class Database:
     """
     The journal in *folder*, opened on first use; what only reads does not create it.
-    Without a folder it is in memory, and gone with the program.  *now* is the wall
-    clock.
+    Without a folder it is in memory, and gone with the program.  One that *copies*
+    reads the file into memory and leaves it, and all around it, as they are.  *now* is
+    the wall clock.
 
     Raises:
         JournalError: from every method but `close`, when the file cannot be used.
     """
 
     def __init__(
-        self, folder: Path | None, *, now: Callable[[], float] = time.time
+        self,
+        folder: Path | None,
+        *,
+        now: Callable[[], float] = time.time,
+        copies: bool = False,
     ) -> None:
         self.now = now
+        self._copies = copies
         self._path = folder / "journal.db" if folder else None
         self._opened: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
@@ -140,7 +146,7 @@ class Database:
         # missing of the last page it would take for zeros.
         if size == 0 or size % PAGE_BYTES:
             raise self.broken(f"it was cut off after {size} bytes")
-        db = _connect(self._path or ":memory:")
+        db = self._connect()
         try:
             if self._path is None:
                 db.executescript(SCHEMA)
@@ -150,6 +156,11 @@ class Database:
             db.close()
             raise
         return db
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._path and self._copies:
+            return _copied(self._path)
+        return _connect(self._path or ":memory:")
 
     def _check_place(self) -> None:
         """
@@ -269,10 +280,40 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _connect(path: Path | str) -> sqlite3.Connection:
+def _connect(path: Path | str, *, is_uri: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(
-        path, timeout=SQLITE_SECONDS, isolation_level=None, check_same_thread=False
+        path,
+        timeout=SQLITE_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=is_uri,
     )
+
+
+def _copied(path: Path) -> sqlite3.Connection:
+    """
+    What the file and its log hold, in memory.
+    """
+    # Where there is no log nobody writes, and SQLite needs no files of its own beside
+    # it, which a read-only connection would leave there.
+    has_log = any(Path(f"{path}{end}").exists() for end in (LOG, "-journal"))
+    mode = "mode=ro" if has_log else "immutable=1"
+    copy = _connect(":memory:")
+    try:
+        with closing(_connect(f"{path.as_uri()}?{mode}", is_uri=True)) as db:
+            db.backup(copy, progress=_check_free)
+    except BaseException:
+        copy.close()
+        raise
+    return copy
+
+
+def _check_free(status: int, *_: int) -> None:
+    """
+    It would be waited for without an end.
+    """
+    if status & 0xFF == sqlite3.SQLITE_BUSY:
+        raise _BusyError("database is locked")
 
 
 def _create(path: Path) -> None:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from krea_cli.api.resources import Job, SavedFile
-from krea_cli.output import views_jobs, views_models, views_sandbox
+from krea_cli.output import views_findings, views_jobs, views_models, views_sandbox
 from krea_cli.output.model_words import dollars
 from krea_cli.output.results import (
     ConfigPath,
@@ -134,6 +134,7 @@ view.register(views_jobs.rows)
 view.register(views_jobs.details)
 view.register(views_jobs.in_doubt)
 view.register(views_jobs.forgotten)
+view.register(views_findings.findings)
 view.register(views_sandbox.serving)
 view.register(views_sandbox.emptied)
 

@@ -1,0 +1,42 @@
+"""
+The token: where it comes from, and the keyring that may keep it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from krea_cli.output.findings import Finding, fault, ok, warning
+from krea_cli.session import Session
+
+
+def token(session: Session) -> Iterator[Finding]:
+    """
+    Its source, never itself; whether the service takes it is the service's line.
+    """
+    if session.settings.sandbox:
+        yield ok("token", "the sandbox needs none")
+        return
+    state = session.token_state
+    if state.error:
+        yield fault("token", state.error)
+        return
+    source, *shadows = state.sources
+    hidden = f", which hides {' and '.join(shadows)}" if shadows else ""
+    yield ok("token", f"from {source}{hidden}")
+
+
+def keyring(session: Session) -> Iterator[Finding]:
+    """
+    Its backend, or what is wrong with it.
+    """
+    if session.settings.sandbox:
+        yield ok("keyring", "not asked for the sandbox")
+        return
+    state = session.token_state
+    if state.problem:
+        yield warning("keyring", state.problem.message, state.problem.hint)
+    elif state.keyring:
+        file = state.keyring.config_file
+        chosen = f", chosen by {file}" if file else ""
+        yield ok("keyring", f"{state.keyring.backend}{chosen}")

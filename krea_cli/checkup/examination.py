@@ -1,0 +1,65 @@
+"""
+All checks, one after the other, whatever becomes of each.
+
+Nothing is created and nothing changed by looking (P9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from krea_cli.checkup import access, network, program, records, settings, terminal
+from krea_cli.errors import BugError, KreaError, StorageError
+from krea_cli.output.findings import Finding, fault, warning
+from krea_cli.session import Session
+
+# What comes first is what others hang on.
+CHECKS: tuple[Callable[[Session], Iterator[Finding]], ...] = (
+    program.krea,
+    program.path,
+    settings.settings,
+    settings.proxy,
+    settings.certificates,
+    access.token,
+    access.keyring,
+    network.service,
+    records.models,
+    records.journal,
+    records.doubt,
+    terminal.terminal,
+)
+
+
+def examine(session: Session) -> Iterator[Finding]:
+    """
+    What each check finds, as soon as it is found.  A check that fails is a finding, and
+    the others go on; what is in the way of several is told once.
+    """
+    session.hide_tokens()
+    told = set()
+    for check in CHECKS:
+        name = check.__name__
+        try:
+            yield from check(session)
+        except KreaError as exc:
+            if exc.message in told:
+                yield warning(name, "not checked, for the reason above")
+            else:
+                yield fault(name, exc)
+            told.add(exc.message)
+        except OSError as exc:
+            yield fault(name, StorageError(f"It cannot be checked: {exc}."))
+        except Exception as exc:  # noqa: BLE001  (the others must go on)
+            yield fault(name, _bug(exc))
+
+
+def _bug(exc: Exception) -> BugError:
+    import traceback
+
+    last = traceback.extract_tb(exc.__traceback__)[-1]
+    place = f"{Path(last.filename).name}, line {last.lineno}"
+    return BugError(
+        f"The check broke: {type(exc).__name__}: {exc} ({place}).",
+        hint="This is a bug in krea: report it, with this line.",
+    )

@@ -1,0 +1,81 @@
+"""
+Which program this is, and whether `krea` means this one.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+from krea_cli import __version__
+from krea_cli.output.findings import Finding, ok, warning
+from krea_cli.session import Session
+
+NAME = "krea"
+
+
+def krea(_: Session) -> Iterator[Finding]:
+    """
+    What a bug report begins with.
+    """
+    python = f"Python {platform.python_version()} ({sys.executable})"
+    system = f"{platform.system()} {platform.machine()}"
+    yield ok("krea", f"krea {__version__}, {python}, {system}")
+
+
+def path(session: Session) -> Iterator[Finding]:
+    """
+    Another package on npm has a `krea`, too.
+    """
+    found = _on_path(session.env.get("PATH", ""))
+    own = _own_folder()
+    others = [each for each in found if each.resolve().parent != own]
+    named = " and ".join(map(str, found))
+    if len(found) > 1 and others:
+        yield warning(
+            "path",
+            f"there are several programs called {NAME}: {named}; {found[0]} comes "
+            "first",
+            f"Say krea-cli instead of {NAME}: it is always this one.",
+        )
+    elif others:
+        yield warning(
+            "path",
+            f"{named} is another program or another installation",
+            f"This one is {own / 'krea-cli'}",
+        )
+    elif not found:
+        yield warning(
+            "path",
+            f"there is no {NAME} on PATH",
+            f"Put its folder there: {own}",
+        )
+    else:
+        yield ok("path", named)
+
+
+def _on_path(folders: str) -> list[Path]:
+    """
+    Every program of that name, the one that a shell starts first; links to the same
+    one count once.
+    """
+    found = dict[Path, Path]()
+    for folder in folders.split(os.pathsep):
+        if folder and (program := shutil.which(NAME, path=folder)):
+            found.setdefault(Path(program).resolve(), Path(program))
+    return list(found.values())
+
+
+def _own_folder() -> Path:
+    """
+    Where this installation has its programs.
+    """
+    started = Path(sys.argv[0])
+    if started.stem in (NAME, "krea-cli"):
+        return started.resolve().parent
+    return Path(sysconfig.get_path("scripts")).resolve()

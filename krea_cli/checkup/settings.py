@@ -1,0 +1,97 @@
+"""
+What the user set: the settings, the proxies, and whose certificates are trusted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from krea_cli.config.settings import KEYS
+from krea_cli.output.findings import Finding, ok, warning
+from krea_cli.output.results import Setting
+from krea_cli.session import Session
+
+PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+# Of other programs, but a sign that the system's own store is not enough here.
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def settings(session: Session) -> Iterator[Finding]:
+    """
+    Each with its source, as `krea config list`.
+    """
+    values, sources = session.resolved
+    file = session.folders.config_file
+    absent = "" if file.exists() else " (none yet)"
+    yield ok("settings", f"file: {file}{absent}")
+    for key in KEYS:
+        setting = Setting(key, getattr(values, key), sources[key])
+        yield ok("settings", f"{key}: {setting.text or 'not set'} ({setting.source})")
+
+
+def proxy(session: Session) -> Iterator[Finding]:
+    """
+    The variables that lead requests another way, without what they hold of names and
+    passwords.
+    """
+    found = _proxies(session.env)
+    if not found:
+        yield ok("proxy", "no variable names one")
+    for name, value in found.items():
+        if name.upper() == "NO_PROXY":
+            yield ok("proxy", f"{name}={value}")
+        elif _is_usable(value):
+            unused = " (not for a service on this machine)" * session.is_local
+            yield ok("proxy", f"{name}={_without_user(value)}{unused}")
+        else:
+            yield warning(
+                "proxy",
+                f"{name}={_without_user(value)} is no proxy that krea can use",
+                f"Let {name} begin with http:// or https://, or unset it.",
+            )
+
+
+def certificates(session: Session) -> Iterator[Finding]:
+    """
+    Who is trusted to say that a service is itself.
+    """
+    trusted = session.trusted
+    yield ok("certificates", f"trusted are those of {trusted}")
+    set_ = [name for name in _BUNDLES if session.env.get(name)]
+    if set_ and "SSL_CERT" not in trusted:
+        name = set_[0]
+        yield warning(
+            "certificates",
+            f"{name} is set, which krea does not read",
+            f'If the service is not trusted: export SSL_CERT_FILE="${name}"',
+        )
+
+
+def _proxies(env: Mapping[str, str]) -> dict[str, str]:
+    """
+    The variables that count: in lower case before upper case, and no empty one.
+    """
+    found = {}
+    for name in PROXIES:
+        used = name.lower() if env.get(name.lower()) else name
+        if env.get(used):
+            found[used] = env[used]
+    return found
+
+
+def _is_usable(value: str) -> bool:
+    scheme, mark, _ = value.partition("://")
+    return not mark or scheme.lower() in ("http", "https")
+
+
+def _without_user(value: str) -> str:
+    """
+    Scheme, host and port; *** stands for a user and a password.
+    """
+    scheme, _, rest = value.partition("://")
+    # A password may hold anything, also the marks that divide a URL.
+    has_scheme = scheme.isalnum() and rest
+    _, at, host = (rest if has_scheme else value).rpartition("@")
+    host = re.split(r"[/?#]", host)[0]
+    return f"{f'{scheme}://' if has_scheme else ''}{'***@' if at else ''}{host}"

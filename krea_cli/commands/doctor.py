@@ -1,0 +1,24 @@
+"""
+`krea doctor`: what is wrong here, and how to mend it.
+"""
+
+from __future__ import annotations
+
+from krea_cli.checkup.examination import examine
+from krea_cli.errors import KreaError
+from krea_cli.session import Session
+
+
+def doctor(session: Session) -> None:
+    """
+    Check everything that krea needs, and say how to mend it.
+
+    It changes nothing, and sends one request, which is free. With a fault it ends with
+    the exit code of the first one.
+    """
+    first: KreaError | None = None
+    for finding in examine(session):
+        session.out.result([finding])
+        first = first or finding.error
+    if first:
+        raise first

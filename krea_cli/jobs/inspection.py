@@ -1,0 +1,63 @@
+"""
+The journal as it is, looked at without a change to any file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+from krea_cli.errors import JournalError
+from krea_cli.jobs.database import Database
+from krea_cli.jobs.history import History
+from krea_cli.jobs.records import Record
+
+T = TypeVar("T")
+
+
+class Inspection:
+    """
+    The journal in *folder*; *now* is the wall clock.
+
+    Every method raises JournalError when the journal cannot be used.
+    """
+
+    def __init__(self, folder: Path, *, now: Callable[[], float]) -> None:
+        self._folder = folder
+        self._now = now
+
+    def count(self) -> int | None:
+        """
+        How many records there are, after a look at all of the file; None without one.
+        """
+
+        def count(database: Database) -> int | None:
+            found = database.rows("SELECT count(*) FROM records")
+            damage = database.rows("PRAGMA quick_check(1)") if found else []
+            if damage and damage != [("ok",)]:
+                raise database.broken(str(damage[0][0]))
+            return int(found[0][0]) if found else None
+
+        return self._look(count)
+
+    def in_doubt(self, service: str) -> list[Record]:
+        """
+        As `History.in_doubt`.
+        """
+        return self._look(
+            lambda database: History(database, service, now=self._now).in_doubt()
+        )
+
+    def _look(self, work: Callable[[Database], T]) -> T:
+        try:
+            return self._look_once(work)
+        except JournalError:
+            # Another process may have begun to write while it was looked at.
+            return self._look_once(work)
+
+    def _look_once(self, work: Callable[[Database], T]) -> T:
+        database = Database(self._folder, now=self._now, copies=True)
+        with closing(database):
+            return work(database)

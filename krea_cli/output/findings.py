@@ -1,0 +1,60 @@
+"""
+What `krea doctor` has to tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from krea_cli.errors import ExitCode, KreaError
+from krea_cli.output.terminal import one_line
+
+State = Literal["ok", "warning", "fault"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """
+    What is so, as one *check* found it, and for a warning or a fault what to do; a
+    fault has its *error*.
+    """
+
+    check: str
+    state: State
+    message: str
+    hint: str | None = None
+    error: KreaError | None = None
+
+    @property
+    def plain(self) -> list[str]:
+        cells = (self.check, self.state, self.message, self.hint or "")
+        return ["\t".join(map(one_line, cells))]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "check": self.check,
+            "state": self.state,
+            "message": self.message,
+            "hint": self.hint,
+            "code": self.error.code if self.error else None,
+            "exit_code": int(self.error.exit_code if self.error else ExitCode.OK),
+        }
+
+
+def ok(check: str, message: str) -> Finding:
+    return Finding(check=check, state="ok", message=message)
+
+
+def warning(check: str, message: str, hint: str | None = None) -> Finding:
+    return Finding(check=check, state="warning", message=message, hint=hint)
+
+
+def fault(check: str, error: KreaError) -> Finding:
+    return Finding(
+        check=check,
+        state="fault",
+        message=error.message,
+        hint=error.hint,
+        error=error,
+    )

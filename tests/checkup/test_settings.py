@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("http://proxy:3128", "http://proxy:3128"),
+        ("proxy:3128", "proxy:3128"),
+        (f"http://me:{SECRET}@proxy:3128", "http://***@proxy:3128"),
+        (f"me:{SECRET}@proxy:3128", "***@proxy:3128"),
+        (f"https://{SECRET}@proxy/", "https://***@proxy"),
+        (f"http://me:{SECRET}/@{SECRET}@proxy", "http://***@proxy"),
+        (f"me:{SECRET}://@proxy", "***@proxy"),
+        (f"http://proxy:3128/?password={SECRET}", "http://proxy:3128"),
+        (f"socks5://me:{SECRET}@proxy", "socks5://***@proxy"),
+    ],
+)
+def test_a_proxy_is_told_without_what_opens_it(krea, value, shown):
+    """
+    Host and port are enough to know it by.
+    """
+    env = {"https_proxy": value, "HTTPS_PROXY": "http://unused", "KREA_SANDBOX": "1"}
+
+    result = krea("doctor", env=env)
+
+    [line] = [line for line in result.out.splitlines() if line.startswith("proxy\t")]
+    assert f"https_proxy={shown} " in line
+    assert ("warning" in line) == value.startswith(("socks5", "me:s3cret://"))
+    assert SECRET not in result.out + result.err
+
+
+def test_settings_are_told_with_their_source(krea):
+    """
+    As `krea config list` does.
+    """
+    result = krea("doctor", "--sandbox", env={"KREA_TIMEOUT": "90"})
+
+    assert "settings\tok\ttimeout: 90.0 (KREA_TIMEOUT)\t" in result.out.splitlines()
+    assert "settings\tok\tsandbox: true (flag)\t" in result.out.splitlines()
