@@ -10,6 +10,7 @@ C15, N14).  Nothing is ever sent twice from here.
 from __future__ import annotations
 
 import math
+import re
 import ssl
 import threading
 import time
@@ -245,8 +246,10 @@ def _no_tls() -> ssl.SSLContext:
 
 
 def _unusable(exc: Exception) -> ConfigError:
+    # A proxy may be named with who uses it, which may be a secret by itself.
+    reason = re.sub(r"[^\s/'\"]*@", "***@", str(exc))
     return ConfigError(
-        f"The connection settings cannot be used: {exc}",
+        f"The connection settings cannot be used: {reason}",
         hint="Look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY.",
     )
 

@@ -374,7 +374,7 @@ def test_a_check_that_breaks_is_told(logged_in, doctor):
 @pytest.mark.parametrize(
     ("variable", "value", "check"),
     [
-        ("HTTPS_PROXY", "garbage://me:secret@proxy", "service"),
+        ("HTTPS_PROXY", "garbage://secret:secret@proxy", "service"),
         ("SSL_CERT_FILE", "/nowhere/ca.pem", "certificates"),
     ],
 )
