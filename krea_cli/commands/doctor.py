@@ -15,6 +15,10 @@ def doctor(session: Session) -> None:
 
     It changes nothing, and sends one request, which is free. With a fault it ends with
     the exit code of the first one.
+
+    \b
+    Example:
+      krea doctor
     """
     first: KreaError | None = None
     for finding in examine(session):

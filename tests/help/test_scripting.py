@@ -141,6 +141,7 @@ def look(read, service):
         read(f"config {words[0]}", "config", *words)
     read("config unset", "config", "unset", "color")
     read("config path", "config", "path")
+    read("doctor", "doctor")
     read("help", "help", "exit-codes")
 
 
