@@ -25,6 +25,7 @@ COMMANDS = {
     "status": "Show where jobs are.",
     "wait": "Wait until jobs are final; with -o, save their results.",
     "download": "Save the results of completed jobs.",
+    "replay": "Send the request of a sidecar again; options win over it.",
     "cancel": "Cancel jobs that have not ended; those are not billed.",
     "jobs": "Look at what was paid for, and settle what is in doubt.",
     "models": "Look at the models, and fetch the newest list.",

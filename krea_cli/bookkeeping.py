@@ -75,11 +75,16 @@ class Bookkeeping(Connection):
         except OSError:
             return False
 
+    def record(self, job_id: str) -> Record | None:
+        """
+        What the journal has of the job.
+
+        Raises:
+            JournalError: it cannot be used.
+        """
+        return self.history.of_job(job_id) if self._has_journal else None
+
     def _record(self, job_id: str) -> Record | None:
-        """
-        What the journal has of the job; an unusable one has nothing.
-        """
         with suppress(JournalError):
-            found = self.history.find(job_id) if self._has_journal else []
-            return next((each for each in found if each.job_id == job_id), None)
+            return self.record(job_id)
         return None

@@ -151,7 +151,7 @@ class Collection:
         """
         session = self._session
         results = session.results(target, force=force, max_bytes=max_bytes)
-        saving = Saving(session, results, naming)
+        saving = Saving(session, results, naming, force=force)
         with session.out.progress() as progress:
             saving.save(self.jobs, progress)
         for at, exc in sorted(saving.failed.items()):
@@ -160,6 +160,8 @@ class Collection:
             self.jobs[at] = replace(self.jobs[at], files=())
         for at, saved in sorted(saving.saved.items()):
             self.jobs[at] = saved
+            if at in saving.lacking:
+                self.errors.append(self._with_way_out(saving.lacking[at], saved))
             for sentence in self._unexpected(saved):
                 session.out.warn(sentence)
 

@@ -4,6 +4,7 @@ Where results go, and under which names.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from krea_cli.errors import StorageError, UsageError
@@ -11,7 +12,8 @@ from krea_cli.output.workflow import cannot_be_told
 from krea_cli.watching import Watching
 
 if TYPE_CHECKING:
-    from krea_cli.api.resources import Job
+    from krea_cli.api.resources import Job, SavedFile
+    from krea_cli.jobs.records import Record
     from krea_cli.jobs.results import Results
     from krea_cli.jobs.targets import Naming, Target
 
@@ -48,7 +50,7 @@ class Delivering(Watching):
         """
         from krea_cli.jobs.targets import Target
 
-        target = Target.parse(output)
+        target = Target.parse(output, has_sidecar=self.writes_sidecars)
         if target.template is None and self.reports:
             raise UsageError(
                 "--github tells where the result is, and -o - puts it nowhere.",
@@ -58,6 +60,10 @@ class Delivering(Watching):
             raise UsageError(
                 "GitHub Actions takes ##[ in a name as a command.",
                 hint="Choose another name with -o.",
+            )
+        if target.template is None and self.writes_sidecars:
+            raise UsageError(
+                "--sidecar writes a file beside the result, and -o - makes none."
             )
         if target.template is None and self.flags.json:
             raise UsageError("--json and -o - both need standard output.")
@@ -75,6 +81,51 @@ class Delivering(Watching):
             )
         target.check(count=count, force=force, naming=naming)
         return target
+
+    def wish_sidecars(self, job_ids: Sequence[str]) -> None:
+        """
+        Write a sidecar beside each result from now on.
+
+        Raises:
+            UsageError: the journal does not know what was sent for one of the jobs.
+        """
+        self.writes_sidecars = True
+        for job_id in job_ids:
+            if self._sent(job_id) is None:
+                raise UsageError(
+                    f"The journal does not know what was sent for job {job_id}, so "
+                    "there can be no sidecar.",
+                    hint="Leave out --sidecar.",
+                )
+
+    def write_sidecars(self, job: Job, *, force: bool) -> None:
+        """
+        Write the sidecar of each file of the job, if they are wished.
+
+        Raises:
+            StorageError: one is not there; the files themselves are.
+        """
+        for file in job.files if self.writes_sidecars else ():
+            try:
+                self._write_sidecar(job, file, force=force)
+            except StorageError as exc:
+                exc.message = f"{file.path} is saved, without sidecar: {exc.message}"
+                raise
+
+    def _write_sidecar(self, job: Job, file: SavedFile, *, force: bool) -> None:
+        from krea_cli.jobs import sidecars
+
+        record = self._sent(job.job_id)
+        if record is None:
+            raise StorageError("The journal has lost what was sent.")
+        sidecars.write(record, job, file, force=force)
+
+    def _sent(self, job_id: str) -> Record | None:
+        """
+        The record of the job; a journal of the first layout has no requests.
+        """
+        record = self.record(job_id)
+        return record if record and record.request["path"] else None
 
     def naming(
         self,
@@ -113,7 +164,7 @@ class Delivering(Watching):
             record.model,
             record.seed,
             prompt=record.prompt,
-            source=usual.source if usual else None,
+            source=usual.source if usual else record.source,
             sent_at=record.created_at,
         )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -119,6 +120,13 @@ MaxSize = Annotated[
     ),
 ]
 
+Sidecar = Annotated[
+    bool,
+    output_option(
+        "--sidecar", help="Write NAME.json beside each result, for krea replay."
+    ),
+]
+
 _EVERYWHERE = {
     "json": Annotated[bool, output_option("--json", help="One JSON object a line.")],
     "quiet": Annotated[
@@ -150,15 +158,21 @@ _EVERYWHERE = {
 def with_session(command: Callable[..., None]) -> Callable[..., None]:
     """
     *command*, whose first argument is the session, as Typer is to see it: with the
-    options that every command has, which are given to the session before it runs.
+    options that every command has, which are given to the session before it runs, and
+    with the fields of a dataclass as options of their own.
     """
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    groups: dict[str, Any] = {
+        p.name: p.annotation for p in own if is_dataclass(p.annotation)
+    }
 
     def run(ctx: typer.Context, **values: Any) -> None:
         session: Session = ctx.obj
         session.configure(Flags(**{name: values.pop(name) for name in _EVERYWHERE}))
+        for name, group in groups.items():
+            values[name] = group(**{p.name: values.pop(p.name) for p in _fields(group)})
         command(session, **values)
 
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
     context = inspect.Parameter(
         "ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
     )
@@ -171,9 +185,18 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
         )
         for name, annotation in _EVERYWHERE.items()
     ]
+    flat = [
+        p
+        for each in own
+        for p in (_fields(groups[each.name]) if each.name in groups else [each])
+    ]
     run.__name__ = command.__name__
     run.__doc__ = command.__doc__
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [context, *(p.replace(kind=p.KEYWORD_ONLY) for p in own), *shared]
+        [context, *(p.replace(kind=p.KEYWORD_ONLY) for p in flat), *shared]
     )
     return run
+
+
+def _fields(group: type) -> list[inspect.Parameter]:
+    return list(inspect.signature(group, eval_str=True).parameters.values())

@@ -20,6 +20,7 @@ from krea_cli.errors import (
 )
 from krea_cli.jobs import defaults
 from krea_cli.jobs.fields import Fields, Param
+from krea_cli.jobs.former import restored
 from krea_cli.jobs.inputs import Image, LocalImage, named_url_of
 from krea_cli.jobs.request import Request
 from krea_cli.output.results import DryRun
@@ -158,6 +159,7 @@ def _fields(session: Session, model: Model, words: Words, prompt: str | None) ->
         return session.images.read(argument)
 
     fields = Fields(model, read=read, warn=session.out.warn)
+    fields.fill(words.former)
     if words.params_file is not None:
         fields.fill(read_params(session, words.params_file))
     given = [Param.parse(param) for param in words.params]
@@ -167,6 +169,7 @@ def _fields(session: Session, model: Model, words: Words, prompt: str | None) ->
     fields.add_options(words.options)
     images = [read(image) for image in words.images]
     fields.add_images(images, words.options.get("strength"))
+    fields.values = restored(fields.values, read)
     return fields
 
 

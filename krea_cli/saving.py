@@ -25,15 +25,23 @@ MOST_AT_ONCE = 4
 class Saving:
     """
     Saves what jobs gave, by their places: *saved* has the jobs with their files,
-    *failed* why one has none.  What goes wrong with one does not stop the others.
+    *failed* why one has none, *lacking* why one has files without sidecar.  What goes
+    wrong with one does not stop the others.
     """
 
     def __init__(
-        self, session: Session, results: Results, naming: Callable[[Job], Naming]
+        self,
+        session: Session,
+        results: Results,
+        naming: Callable[[Job], Naming],
+        *,
+        force: bool,
     ) -> None:
         self.saved: dict[int, Job] = {}
         self.failed: dict[int, KreaError] = {}
+        self.lacking: dict[int, KreaError] = {}
         self._session = session
+        self._force = force
         self._results = results
         self._naming = naming
 
@@ -73,5 +81,9 @@ class Saving:
         finally:
             progress.saved(job)
         self.saved[at] = saved
-        self._session.settle(job.job_id, has_result=True)
         self._session.ended(saved)
+        try:
+            self._session.write_sidecars(saved, force=self._force)
+        except KreaError as exc:
+            self.lacking[at] = exc
+        self._session.settle(job.job_id, has_result=True)

@@ -137,6 +137,11 @@ class Session(Delivering):
             service=self.service,
             url_of=inline_url_of if inline else self.uploads.url_of,
             fresh_url_of=None if inline else self.uploads.fresh_url_of,
+            manner={
+                "inline": inline,
+                "fit": self.fits_images,
+                "keep_metadata": self.keeps_metadata,
+            },
         )
 
     @cached_property
@@ -175,7 +180,8 @@ class Session(Delivering):
         is_usual = output is None or output == "."
         ids = list(job_ids) if is_usual else self.jobs or list(job_ids)
         words = ["-o", output] if output else []
-        return self.command(name, *ids, *words, *["--force"] * self.overwrites)
+        words += ["--force"] * self.overwrites + ["--sidecar"] * self.writes_sidecars
+        return self.command(name, *ids, *words)
 
     def command(self, name: str, *words: str) -> str:
         """

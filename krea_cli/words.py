@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from krea_cli.errors import InputError, UsageError
+from krea_cli.jobs.former import FormerRequest, read_former
 from krea_cli.session import Session
 
 MOST_CHARACTERS = 10**6
@@ -19,7 +20,8 @@ MOST_CHARACTERS = 10**6
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """
-    What the command line says of a request; *options* are those for one field.
+    What the command line says of a request; *options* are those for one field,
+    *former* the fields of an earlier request, over which all else wins.
     """
 
     model: str | None
@@ -31,6 +33,7 @@ class Words:
     options: Mapping[str, str | None]
     webhook: str | None
     validates: bool
+    former: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_prompt(session: Session, words: Words) -> str | None:
@@ -61,15 +64,7 @@ def read_params(session: Session, file: str) -> dict[str, Any]:
     """
     The JSON object in a file, or on standard input.
     """
-    if file == "-":
-        text = _read(
-            "--params",
-            lambda: session.claim_stdin("the fields of --params").read(
-                MOST_CHARACTERS + 1
-            ),
-        )
-    else:
-        text = _read(file, lambda: _beginning(Path(file)))
+    text = _text(session, file, "the fields of --params")
     try:
         params = json.loads(text)
     except (ValueError, RecursionError) as exc:
@@ -77,6 +72,30 @@ def read_params(session: Session, file: str) -> dict[str, Any]:
     if not isinstance(params, dict):
         raise InputError(f"--params {file} is no JSON object of fields.")
     return params
+
+
+def read_sidecar(session: Session, file: str) -> FormerRequest:
+    """
+    The request of a sidecar, which is looked at closely: it may come from anybody.
+
+    Raises:
+        InputError: it cannot be read, or is none.
+    """
+    text = _text(session, file, "the sidecar")
+    try:
+        return read_former(json.loads(text), Path(file).parent)
+    except (ValueError, TypeError, LookupError, RecursionError) as exc:
+        raise InputError(
+            f"{file} is no sidecar of krea.",
+            hint="Give what --sidecar wrote beside a result, such as out.png.json.",
+        ) from exc
+
+
+def _text(session: Session, file: str, user: str) -> str:
+    if file == "-":
+        most = MOST_CHARACTERS + 1
+        return _read(user, lambda: session.claim_stdin(user).read(most))
+    return _read(file, lambda: _beginning(Path(file)))
 
 
 def _beginning(path: Path) -> str:

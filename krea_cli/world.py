@@ -60,6 +60,8 @@ class World:
         # Where their results are to go, as -o said.
         self.output: str | None = None
         self.overwrites = False
+        # Whether each result gets a file beside it that says how it was made.
+        self.writes_sidecars = False
         # Paid requests of which it is not known whether they have a job.
         self.in_doubt: list[Record] = []
         self.cancels_on_interrupt = False

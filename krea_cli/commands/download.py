@@ -18,6 +18,7 @@ def download(
     jobs: options.Jobs = None,
     output: options.Output = None,
     force: options.Force = False,
+    sidecar: options.Sidecar = False,
     preview: options.Preview = None,
     max_size: options.MaxSize = None,
     github: options.Github = False,
@@ -33,6 +34,8 @@ def download(
         step.begin(session)
     output = session.settings.output if output is None else output
     job_ids = session.select(jobs)
+    if sidecar:
+        session.wish_sidecars(job_ids)
     # A name that is taken may be taken by the very result.
     target = session.target(output, count=len(job_ids), force=True)
     session.take(*job_ids)

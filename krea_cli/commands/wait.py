@@ -9,6 +9,7 @@ from typing import Annotated
 
 from krea_cli import options, showing, step
 from krea_cli.collection import Collection
+from krea_cli.errors import UsageError
 from krea_cli.one_by_one import look
 from krea_cli.output.results import JobSaved, JobStatus
 from krea_cli.session import Session
@@ -26,6 +27,7 @@ def wait(
         ),
     ] = False,
     force: options.Force = False,
+    sidecar: options.Sidecar = False,
     max_size: options.MaxSize = None,
     preview: options.Preview = None,
     cancel_on_interrupt: options.CancelOnInterrupt = False,
@@ -45,6 +47,10 @@ def wait(
     session.cancels_on_interrupt = cancel_on_interrupt
     job_ids = session.select(jobs)
     saves = output is not None
+    if sidecar and not saves:
+        raise UsageError("--sidecar is for saved results: name their place with -o.")
+    if sidecar:
+        session.wish_sidecars(job_ids)
     target = session.target(output, count=len(job_ids), force=True) if saves else None
     session.take(*job_ids)
     session.output, session.overwrites = output, force

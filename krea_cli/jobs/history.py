@@ -58,6 +58,12 @@ class History:
             *(length, beginning, length, beginning),
         )
 
+    def of_job(self, job_id: str) -> Record | None:
+        """
+        The record whose job it is.
+        """
+        return next(iter(self._find("job_id = ?", job_id)), None)
+
     def in_doubt(self) -> list[Record]:
         """
         The requests of which nobody knows whether the service took them, oldest first.

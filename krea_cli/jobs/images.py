@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -17,7 +18,7 @@ from krea_cli.errors import InputError
 from krea_cli.jobs import limits
 from krea_cli.jobs.checking import check_file
 from krea_cli.jobs.copies import Copies, Fit
-from krea_cli.jobs.inputs import Image, LocalImage, RemoteImage
+from krea_cli.jobs.inputs import Image, LocalImage, Original, RemoteImage
 from krea_cli.media import sniff
 
 
@@ -55,13 +56,14 @@ class Images:
             InputError: it cannot be used; nothing was sent.
         """
         if argument == "-":
-            return self._taken("standard input", iter_chunks(self._stdin()))
+            return self._taken("standard input", "-", iter_chunks(self._stdin()))
         scheme = argument.partition(":")[0].lower()
         if scheme == "data":
-            return self._taken("the data URI", iter([_decode(argument)]))
+            return self._taken("the data URI", "data:", iter([_decode(argument)]))
         if scheme in ("http", "https") and "://" in argument:
             return self._remote(argument)
-        return self._sendable(check_file(Path(argument), most=self._most))
+        image = check_file(Path(argument), most=self._most)
+        return self._sendable(image, str(image.path.absolute()))
 
     def keep(self, name: str, chunks: Iterator[bytes]) -> LocalImage:
         """
@@ -75,11 +77,15 @@ class Images:
     def close(self) -> None:
         self._copies.close()
 
-    def _taken(self, name: str, chunks: Iterator[bytes]) -> LocalImage:
+    def _taken(self, name: str, given: str, chunks: Iterator[bytes]) -> LocalImage:
         path = self._write(name, chunks, self._most)
-        return self._sendable(check_file(path, name, most=self._most))
+        return self._sendable(check_file(path, name, most=self._most), given)
 
-    def _sendable(self, image: LocalImage) -> LocalImage:
+    def _sendable(self, image: LocalImage, given: str) -> LocalImage:
+        sendable = self._within_limits(image)
+        return replace(sendable, original=Original(given, image.sha256))
+
+    def _within_limits(self, image: LocalImage) -> LocalImage:
         if not self._keeps_metadata:
             image = self._copies.without_metadata(image)
         try:

@@ -16,9 +16,21 @@ from krea_cli.media import Media
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """
+    A local image as it was given, before its metadata was taken out: the absolute
+    *path*, or "-" for standard input, or "data:" for a data URI.
+    """
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class LocalImage:
     """
-    A checked file: *path* to its bytes, *name* as the user knows it.
+    A checked file: *path* to its bytes, *name* as the user knows it, *original* what
+    the user gave.
     """
 
     name: str
@@ -26,6 +38,7 @@ class LocalImage:
     media: Media
     sha256: str
     size_bytes: int
+    original: Original | None = None
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:

@@ -8,30 +8,20 @@ import hashlib
 import json
 import os
 import platform
-import re
 import uuid
-from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from krea_cli.api.resources import SavedFile
 from krea_cli.api.wire import encode
+from krea_cli.jobs.redaction import kept, left_out, without_secrets
 
 STATES = ("intended", "unknown", "submitted", "completed", "failed", "cancelled")
 # No request is on its way for longer, where nobody can tell whether its process lives
 # (hazard J10).
 FLIGHT_SECONDS = 600.0
-
-_DATA_URI = re.compile(
-    r"\bdata:((?:[\w.+-]+/[\w.+-]+)?)((?:;[^,]{0,200})?),(.*)",
-    re.IGNORECASE | re.DOTALL,
-)
-_URL = re.compile(
-    r"([a-z][a-z0-9+.-]{0,20}://)(?:[^\s/?#]*@)?([^\s?#]*)(?:[?#]\S+)?", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +31,11 @@ class Record:
 
     *record* is made once for an intent; *run* ties the records of one call; *service*
     is an origin, or the sandbox.  *request* has the model's "path", the "body" and the
-    "webhook" as they may be kept, *request_sha256* is of what was sent.  Times are
-    seconds since the epoch by the local clock: *created_at* when it was first about to
-    be sent, *resent_at* when it was so once more.  *seconds* is how long the service
-    says that the job took, *holder* the process that sends it, as
+    "webhook" as they may be kept, what `of` was told of its images, and as "not_kept"
+    where else in the body something was left out; *request_sha256* is of what was sent.
+    Times are seconds since the epoch by the local clock: *created_at* when it was first
+    about to be sent, *resent_at* when it was so once more.  *seconds* is how long the
+    service says that the job took, *holder* the process that sends it, as
     "host:pid:start".
     """
 
@@ -77,18 +68,25 @@ class Record:
         seed: int | None,
         cost_usd: float | None,
         now: float,
+        images: Mapping[str, Any] | None = None,
     ) -> Record:
         """
-        The record of a request that this process is about to send.
+        The record of a request that this process is about to send.  *images* says as
+        "inputs" where the images came from (see `origins`), and how they are sent.
         """
-        request = {"path": path, "body": json.loads(body), "webhook": webhook}
+        images = images or {"inputs": []}
+        sent = json.loads(body)
+        places = [each["at"] for each in images["inputs"]]
+        stays = kept(sent)
+        not_kept = [place for place in left_out(sent, stays) if place not in places]
+        request = {"path": path, "body": stays, "webhook": kept(webhook)}
         return cls(
             record=str(uuid.uuid4()),
             run=run,
             service=service,
             created_at=now,
             model=model,
-            request=_kept(request),
+            request={**request, **images, "not_kept": not_kept},
             request_sha256=_sha256(body, webhook),
             seed=seed,
             cost_usd=cost_usd,
@@ -131,6 +129,19 @@ class Record:
         return prompt if isinstance(prompt, str) else None
 
     @property
+    def source(self) -> str | None:
+        """
+        The first image, by the name that it had in the run that sent it; None when
+        there is none, or it is not kept.
+        """
+        for origin in self.request.get("inputs", ()):
+            path: str | None = origin["path"]
+            return {"-": "standard input", "data:": "the data URI"}.get(
+                path or "", path
+            )
+        return None
+
+    @property
     def sent_at(self) -> float:
         """
         When the request was about to be sent, the last time.
@@ -169,33 +180,6 @@ def files_as_text(files: Iterable[SavedFile]) -> str:
 
 def files_from_text(text: str) -> tuple[SavedFile, ...]:
     return tuple(SavedFile(**file) for file in json.loads(text))
-
-
-def without_secrets(text: str) -> str:
-    """
-    The text with its URLs bare of user, query and fragment, which may be a key or a
-    signature (hazard J11), and the content of a data: URI as its sha256.
-    """
-    return _URL.sub(r"\1\2", _DATA_URI.sub(_with_sha256, text))
-
-
-def _with_sha256(found: re.Match[str]) -> str:
-    media_type, parameters, data = found.groups()
-    content = data.encode(errors="surrogatepass")
-    if parameters.lower().endswith("base64"):
-        with suppress(ValueError):
-            content = b64decode(content)
-    return f"data:{media_type};sha256={hashlib.sha256(content).hexdigest()}"
-
-
-def _kept(value: Any) -> Any:
-    if isinstance(value, str):
-        return without_secrets(value)
-    if isinstance(value, list):
-        return [_kept(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _kept(item) for key, item in value.items()}
-    return value
 
 
 def _sha256(body: bytes, webhook: str | None) -> str:

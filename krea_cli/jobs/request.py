@@ -19,6 +19,8 @@ from krea_cli.jobs.inputs import Image, LocalImage, RemoteImage
 # What stands for the URL of a file that is not uploaded yet.
 UPLOAD = "https://krea.ai/upload"
 
+Place = tuple[str | int, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -52,7 +54,14 @@ class Request:
 
     @property
     def images(self) -> tuple[Image, ...]:
-        return tuple(_images(list(self.fields.values())))
+        return tuple(image for _, image in self.placed_images)
+
+    @property
+    def placed_images(self) -> Iterator[tuple[Place, Image]]:
+        """
+        Each image with the keys and indexes that lead to it in the body.
+        """
+        return _images(self.fields, ())
 
     @property
     def prompt(self) -> str | None:
@@ -89,9 +98,10 @@ def _with_urls(value: Any, url_of: Callable[[Image], str]) -> Any:
     return value
 
 
-def _images(value: Any) -> Iterator[Image]:
+def _images(value: Any, place: Place) -> Iterator[tuple[Place, Image]]:
     if isinstance(value, LocalImage | RemoteImage):
-        yield value
+        yield place, value
     elif isinstance(value, list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _images(item)
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from _images(item, (*place, key))

@@ -4,13 +4,14 @@ From a request to its job: images get their URLs, then the paid request is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from krea_cli.api.resources import Job
 from krea_cli.api.wire import encode
 from krea_cli.errors import RefusedError
 from krea_cli.jobs.inputs import Image
+from krea_cli.jobs.origins import inputs
 from krea_cli.jobs.paid import Paid, Post
 from krea_cli.jobs.records import Record
 from krea_cli.jobs.request import Request
@@ -23,13 +24,14 @@ class Submission:
     """
     *service* is the one that records are kept for.  *url_of* gives the URL of an image;
     *fresh_url_of* one that the service cannot refuse, for when it refused the first;
-    None where there is none.
+    None where there is none.  *manner* is kept of how images are sent.
     """
 
     paid: Paid
     service: str
     url_of: Callable[[Image], str]
     fresh_url_of: Callable[[Image], str] | None
+    manner: Mapping[str, bool]
 
     def prepare(self, request: Request) -> None:
         """
@@ -77,6 +79,7 @@ class Submission:
             path=post.path,
             body=post.body,
             webhook=post.webhook,
+            images={"inputs": inputs(request.placed_images), **self.manner},
             seed=request.seed,
             cost_usd=request.cost_usd,
             now=self.paid.clock.wall(),

@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from krea_cli.errors import StorageError, UsageError
 from krea_cli.jobs.files import check_folder, exists, temporary_folder, unwritable
-from krea_cli.jobs.records import without_secrets
+from krea_cli.jobs.redaction import without_secrets
+from krea_cli.jobs.sidecars import ENDING, beside
 from krea_cli.jobs.templates import (
     FIELDS,
     check_fields,
@@ -36,15 +37,17 @@ class Target:
     *template* is a path with fields in braces; None means standard output.
 
     *makes_folders* is true where the user asked for a folder in so many words, and
-    *is_default* where nothing was asked for.
+    *is_default* where nothing was asked for.  *has_sidecar* is true where each result
+    gets a second file, `sidecars.beside` it.
     """
 
     template: str | None
     makes_folders: bool = False
     is_default: bool = False
+    has_sidecar: bool = False
 
     @classmethod
-    def parse(cls, output: str | None) -> Target:
+    def parse(cls, output: str | None, *, has_sidecar: bool = False) -> Target:
         """
         The meaning of `-o`: "-", a folder (it exists, or the text ends in a slash,
         which may follow a template), a template, or a file.  Without one: the default
@@ -53,6 +56,11 @@ class Target:
         Raises:
             UsageError: a field that does not exist, or nothing at all.
         """
+        target = cls._parse(output)
+        return replace(target, has_sidecar=has_sidecar) if has_sidecar else target
+
+    @classmethod
+    def _parse(cls, output: str | None) -> Target:
         if output is None:
             return cls(template=DEFAULT, is_default=True)
         if output == "-":
@@ -83,9 +91,10 @@ class Target:
         if several and "index" not in fields_of(template):
             at = len(template) - len(Path(template).suffix)
             template = template[:at] + "-{index}" + template[at:]
+        spare = len(ENDING) if self.has_sidecar else 0
         path = Path()
         for part in Path(template).parts:
-            path /= component(part, values)
+            path /= component(part, values, spare=spare)
         return path
 
     def check(self, *, count: int, force: bool, naming: Naming | None = None) -> None:
@@ -117,8 +126,10 @@ class Target:
         for index in range(1, count + 1):
             for path in self._candidates(naming, index, several=count > 1):
                 self._check_folder(path, folders)
-                if _is_taken(path) and not force:
-                    raise exists(path)
+                places = [path, beside(path)] if self.has_sidecar else [path]
+                for place in places:
+                    if _is_taken(place) and not force:
+                        raise exists(place)
 
     def _candidates(
         self, naming: Naming | None, index: int, *, several: bool

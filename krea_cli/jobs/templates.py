@@ -75,12 +75,13 @@ def _fields(part: str) -> list[str]:
     return found
 
 
-def component(part: str, values: Mapping[str, str | int]) -> str:
+def component(part: str, values: Mapping[str, str | int], *, spare: int = 0) -> str:
     """
     One part of a path with its fields filled in, and nothing a system trips over
     (hazards F3, F18, F21).  One without fields is the user's own and stays as it is.
 
-    What is too long is cut before its index and extension.
+    What is too long, with *spare* bytes for an ending, is cut before its index and
+    extension.
     """
     if not re.search("[{}]", part):
         return part
@@ -92,13 +93,14 @@ def component(part: str, values: Mapping[str, str | int]) -> str:
     name = unicodedata.normalize("NFC", name).lstrip("-. ").rstrip(". ") or "result"
     if _DEVICES.match(name):
         name = f"_{name}"
-    if _size(name) <= _COMPONENT_BYTES:
+    most = _COMPONENT_BYTES - spare
+    if _size(name) <= most:
         return name
     suffix = Path(name).suffix
     # More than an extension ever has is a word that a dot stands before.
     suffix = suffix if len(suffix) <= _EXTENSION else ""
     end = (f"-{values['index']}" if "index" in fields else "") + suffix
-    return _cut(name.removesuffix(suffix), _COMPONENT_BYTES - _size(end)) + end
+    return _cut(name.removesuffix(suffix), most - _size(end)) + end
 
 
 def clean(text: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from krea_cli.jobs.database import Database
-from krea_cli.jobs.records import without_secrets
+from krea_cli.jobs.redaction import without_secrets
 
 # How long the service keeps a file is not documented.
 KEPT_SECONDS = 24 * 3600

@@ -54,6 +54,7 @@ from krea_cli.errors import KreaError
 from krea_cli.jobs.journal import KEPT_SECONDS
 from krea_cli.output.streams import Stream
 from krea_cli.session import Session
+from krea_cli.wishes import Wishes
 from krea_cli.world import Flags
 
 SEQUENCES = int(os.environ.get("KREA_SEQUENCES", "2000"))
@@ -144,10 +145,11 @@ class Paying(RuleBasedStateMachine):
         self.learn()
         return code, [json.loads(line) for line in out.getvalue().splitlines()]
 
-    def order(self, wish, **options):
+    def order(self, wish, *, run=None, **options):
         output = str(self.folder / "{job_id}.{ext}")
         place = {"output": output} if options.get("wait") else {}
-        return self.krea(generate, wish, timeout=40.0, **place, **options)
+        wishes = Wishes(timeout=40.0, **place, **options)
+        return self.krea(generate, wishes, wish, run=run)
 
     def look(self):
         """

@@ -55,6 +55,9 @@ def test_the_examples_work_as_they_are(logged_in, photo, words):
     if "JOB]..." in text:
         wait = "--no-wait" if words == ["cancel"] else "--wait"
         assert 0 == logged_in("generate", "an owl", wait).code
+    if words == ["replay"]:
+        made = logged_in("generate", "an owl", "-o", "out.png", "--sidecar", "-f")
+        assert 0 == made.code
     logged_in.is_terminal = words == ["show"]
 
     assert len(shown) in (1, 2)

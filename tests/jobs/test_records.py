@@ -14,12 +14,24 @@ from jobs.recorded import NOW, record
 
 from krea_cli.api.resources import SavedFile
 from krea_cli.api.wire import encode
-from krea_cli.jobs.records import Record, this_process, without_secrets
+from krea_cli.jobs.records import Record, this_process
+from krea_cli.jobs.redaction import without_secrets
 
 CONTENT = b"\x89PNG canary"
 DATA = "data:image/png;base64," + base64.b64encode(CONTENT).decode()
 HASHED = "data:image/png;sha256=" + hashlib.sha256(CONTENT).hexdigest()
 HERE = this_process().rsplit(":", 2)[0]
+
+WHAT = {
+    "run": "run",
+    "service": "service",
+    "model": "x",
+    "path": "image/x",
+    "webhook": None,
+    "seed": None,
+    "cost_usd": None,
+    "now": NOW,
+}
 
 json_values = st.recursive(
     st.none()
@@ -127,6 +139,22 @@ def test_whole_is_what_nothing_was_left_out_of(body, webhook, is_whole):
     Of body and webhook.
     """
     assert is_whole == record(body, webhook=webhook).is_whole
+
+
+def test_what_was_left_out_is_named():
+    """
+    But for images whose origin is known.
+    """
+    signed = "https://a.test/x?key=canary"
+    body = {"prompt": f"as {signed}", "images": [{"url": signed}, {"url": "x"}, DATA]}
+    origin = {"at": ["images", 2], "path": "/x.png", "sha256": "a"}
+
+    made = Record.of(
+        **WHAT, body=encode(body), images={"inputs": [origin], "fit": True}
+    )
+
+    assert [["prompt"], ["images", 0, "url"]] == made.request["not_kept"]
+    assert ([origin], True) == (made.request["inputs"], made.request["fit"])
 
 
 def test_the_hash_is_of_what_was_sent():
@@ -247,4 +275,6 @@ def test_what_is_kept_is_json():
         "path": "image/google/x",
         "body": {"prompt": "an owl"},
         "webhook": None,
+        "inputs": [],
+        "not_kept": [],
     } == json.loads(row["request"])

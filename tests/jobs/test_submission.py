@@ -99,6 +99,7 @@ def submission(folder, journal, time):
             service="service",
             url_of=lambda image: f"first:{image.name}",
             fresh_url_of=fresh_url_of,
+            manner={"inline": False},
         )
 
     return make

@@ -1,0 +1,54 @@
+"""
+`krea replay`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from krea_cli import making
+from krea_cli.session import Session
+from krea_cli.wishes import Wishes
+from krea_cli.words import Words, read_sidecar
+
+
+def replay(
+    session: Session,
+    wishes: Wishes,
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="SIDECAR", help="What --sidecar wrote; - is standard input."
+        ),
+    ],
+) -> None:
+    """
+    Send the request of a sidecar again; options win over it.
+
+    \b
+    Example:
+      krea replay out.png.json -p resolution=2K -o again.png
+    """
+    former = read_sidecar(session, file)
+    words = Words(
+        model=former.model,
+        prompt=None,
+        prompt_file=None,
+        images=wishes.image or (),
+        params=wishes.param or (),
+        params_file=None,
+        options={},
+        webhook=wishes.webhook,
+        validates=not wishes.no_validate,
+        former=former.fields,
+    )
+    wishes = replace(
+        wishes,
+        inline=wishes.inline or former.inline,
+        fit=wishes.fit or former.fit,
+        keep_metadata=wishes.keep_metadata or former.keep_metadata,
+    )
+    making.make(session, words, wishes)

@@ -1,0 +1,89 @@
+"""
+The file beside a result that says how it was made, so that it can be made again.
+
+It has what the journal keeps of the request: no token, no URL with what may be a key or
+a signature, and the sha256 in place of the bytes of a data URI (hazard J11).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from krea_cli import __version__
+from krea_cli.api.resources import Job, SavedFile
+from krea_cli.errors import TargetExistsError
+from krea_cli.jobs.files import NewFile, holds
+from krea_cli.jobs.former import MANNER, place_of
+from krea_cli.jobs.records import Record
+from krea_cli.jobs.redaction import without_secrets
+
+ENDING = ".json"
+
+
+def beside(path: Path) -> Path:
+    """
+    The place of the sidecar of a result.
+    """
+    return path.with_name(path.name + ENDING)
+
+
+def write(record: Record, job: Job, file: SavedFile, *, force: bool) -> None:
+    """
+    Write the sidecar of a result that is in place; one with the same content may be
+    there already.
+
+    Raises:
+        TargetExistsError: something else has its name.
+        StorageError: it cannot be written.
+    """
+    target = beside(Path(file.path))
+    text = json.dumps(_content(record, job, file), indent=2, ensure_ascii=False)
+    # A file name may have bytes that are no text; JSON writes these as it comes out.
+    content = f"{text}\n".encode(errors="backslashreplace")
+    with NewFile(target.parent) as new:
+        new.write(content)
+        try:
+            new.publish(target, force=force)
+        except TargetExistsError:
+            digest = hashlib.sha256(content).hexdigest()
+            if not holds(target, size=len(content), sha256=digest):
+                raise
+
+
+def _content(record: Record, job: Job, file: SavedFile) -> dict[str, Any]:
+    request, path = record.request, Path(file.path)
+    return {
+        "krea": __version__,
+        "job_id": job.job_id,
+        "model": record.model,
+        "path": request["path"],
+        "body": request["body"],
+        "inputs": [_input(each, path) for each in request.get("inputs", ())],
+        "not_kept": request.get("not_kept", []),
+        **{name: request.get(name, False) for name in MANNER},
+        "cost_usd": record.cost_usd,
+        "created_at": job.created_at,
+        "completed_at": job.completed_at,
+        "file": {
+            **asdict(file),
+            "path": path.name,
+            "url": without_secrets(file.url),
+        },
+    }
+
+
+def _input(origin: Mapping[str, Any], result: Path) -> dict[str, Any]:
+    """
+    With the path as it is seen from the folder of the result, for a file in there: so
+    that the folder can move.
+    """
+    place = place_of(origin["path"], origin["sha256"])
+    folder = result.absolute().parent
+    if place is None or not place.is_relative_to(folder):
+        return dict(origin)
+    return {**origin, "path": place.relative_to(folder).as_posix()}

@@ -1,0 +1,85 @@
+"""
+What every command does that makes something new: request, jobs, files.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from krea_cli import order, showing, step
+from krea_cli.collection import Collection
+from krea_cli.dispatch import dispatch
+from krea_cli.errors import UsageError
+from krea_cli.output.results import JobAccepted, JobSaved, JobUrls
+from krea_cli.session import Session
+from krea_cli.wishes import Wishes
+from krea_cli.words import Words
+
+
+def make(session: Session, words: Words, wishes: Wishes) -> None:
+    """
+    Send what *words* say as often as wished, wait, save, and tell; or only show it.
+
+    Raises:
+        KreaError: there is a job without its result, or nothing was sent.
+    """
+    if wishes.github:
+        step.begin(session)
+    session.keeps_journal = not wishes.no_journal
+    session.cancels_on_interrupt = wishes.cancel_on_interrupt
+    session.keeps_metadata, session.fits_images = wishes.keep_metadata, wishes.fit
+    if wishes.no_download and wishes.output is not None:
+        raise UsageError("--no-download saves nothing, so there is nothing for -o.")
+    if wishes.no_download and wishes.sidecar:
+        raise UsageError("--no-download saves nothing, so there is no --sidecar.")
+    session.writes_sidecars = wishes.sidecar
+    taken = order.take(session, words)
+    if wishes.dry_run:
+        session.out.result([order.dry_run(session, taken, wishes.count)])
+        return
+    order.check_cost(
+        taken,
+        wishes.count,
+        most=wishes.max_cost,
+        allows_unknown=wishes.allow_unknown_cost,
+    )
+    _make(session, taken, wishes)
+
+
+def _make(session: Session, taken: order.Order, wishes: Wishes) -> None:
+    output = session.settings.output if wishes.output is None else wishes.output
+    session.output, session.overwrites = output, wishes.force
+    target = None
+    if wishes.wait and not wishes.no_download:
+        naming = order.naming(session, taken)
+        target = session.target(
+            output,
+            count=wishes.count,
+            force=wishes.force,
+            kind=taken.request.model.result_kind,
+            naming=naming,
+        )
+
+    sent = dispatch(
+        session,
+        taken.request,
+        count=wishes.count,
+        timeout=wishes.timeout,
+        inline=wishes.inline,
+    )
+    made = Collection(session, sent.jobs, sent.errors, output=output)
+    if wishes.wait:
+        made.wait(deadline=sent.deadline)
+    if target:
+        made.save(
+            target,
+            lambda job: session.naming_of(job, naming),
+            force=wishes.force,
+            max_bytes=wishes.max_size,
+        )
+
+    result = JobSaved if target else JobUrls if wishes.wait else JobAccepted
+    shown = partial(
+        showing.preview, session, wanted=wishes.preview, before=taken.local_source
+    )
+    made.tell(result, waits=wishes.wait, preview=shown if target else None)

@@ -1,0 +1,102 @@
+"""
+What is wished of something new: how it is asked for, paid for, waited for and saved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from krea_cli import options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """
+    The options of every command that makes something new.
+    """
+
+    image: Annotated[
+        list[str] | None,
+        options.input_option(
+            "--image",
+            "-i",
+            metavar="IMAGE",
+            help="A file, an https URL, a data URI, or -; repeatable.",
+        ),
+    ] = None
+    output: options.Output = None
+    param: Annotated[
+        list[str] | None,
+        options.request_option(
+            "--param",
+            "-p",
+            metavar="KEY=VALUE",
+            help="A field of the model, or KEY:=JSON; repeatable.",
+        ),
+    ] = None
+    no_validate: Annotated[
+        bool,
+        options.request_option(
+            "--no-validate", help="Send as it is, also to unknown models."
+        ),
+    ] = False
+    count: Annotated[
+        int,
+        options.request_option(
+            "--count", "-n", metavar="N", min=1, help="So many jobs of the request."
+        ),
+    ] = 1
+    timeout: options.Timeout = None
+    wait: Annotated[
+        bool,
+        options.waiting_option(
+            "--wait/--no-wait", help="Wait for the result, or do not."
+        ),
+    ] = True
+    no_download: Annotated[
+        bool,
+        options.output_option(
+            "--no-download", help="Tell the result URLs; save nothing."
+        ),
+    ] = False
+    dry_run: Annotated[
+        bool,
+        options.money_option("--dry-run", help="Show request and price; send nothing."),
+    ] = False
+    max_cost: Annotated[
+        float | None,
+        options.money_option(
+            "--max-cost", metavar="USD", min=0, help="Send nothing that costs more."
+        ),
+    ] = None
+    allow_unknown_cost: Annotated[
+        bool,
+        options.money_option(
+            "--allow-unknown-cost", help="With --max-cost: also if unknown."
+        ),
+    ] = False
+    inline: Annotated[
+        bool,
+        options.input_option("--inline", help="Send images in the request itself."),
+    ] = False
+    keep_metadata: options.KeepMetadata = False
+    fit: options.Fit = False
+    webhook: Annotated[
+        str | None,
+        options.waiting_option(
+            "--webhook", metavar="URL", help="Told when a job is final."
+        ),
+    ] = None
+    force: options.Force = False
+    max_size: options.MaxSize = None
+    sidecar: options.Sidecar = False
+    preview: options.Preview = None
+    cancel_on_interrupt: options.CancelOnInterrupt = False
+    github: options.Github = False
+    no_journal: Annotated[
+        bool,
+        options.money_option(
+            "--no-journal", help="Keep no record; a lost job stays lost."
+        ),
+    ] = False
