@@ -27,6 +27,7 @@ from krea_cli.one_by_one import with_next_look
 from krea_cli.output.results import Result
 from krea_cli.saving import Saving
 from krea_cli.session import Session
+from krea_cli.timing import Timing
 
 if TYPE_CHECKING:
     from krea_cli.jobs.targets import Naming, Target
@@ -88,7 +89,9 @@ class Collection:
             soon = session.clock.now() + LOOK_SECONDS
             return session.look(job_id, deadline=min(deadline, soon))
 
+        timing = Timing(session, jobs)
         with session.out.progress() as progress:
+            progress.usually(timing.usual())
             for job in jobs:
                 progress.seen(job)
             for each in poll(
@@ -96,6 +99,7 @@ class Collection:
                 fetch,
                 deadline=deadline,
                 clock=session.clock,
+                pause=timing.pause,
                 is_one_enough=is_one_enough,
             ):
                 job_id = each.job.job_id

@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from krea_cli.errors import JournalError
-from krea_cli.jobs.schema import PAGE_BYTES, SCHEMA, SETTINGS, TABLES, UPGRADE, VERSION
+from krea_cli.jobs.schema import (
+    BY_DURATION,
+    PAGE_BYTES,
+    SCHEMA,
+    SETTINGS,
+    TABLES,
+    UPGRADE,
+    VERSION,
+)
 from krea_cli.signals import seconds_since
 
 T = TypeVar("T")
@@ -67,6 +75,7 @@ class Database:
         """
         with self.writing() as db:
             db.execute("UPDATE records SET state = state WHERE 0")
+            db.execute(BY_DURATION)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

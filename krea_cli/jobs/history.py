@@ -19,6 +19,9 @@ _SELECT = f"SELECT {COLUMNS} FROM records WHERE service = ? AND "  # noqa: S608 
 # Both may be in doubt; which of them are, only their processes tell.
 _OPEN = "state IN ('intended', 'unknown')"
 
+# The newest tell how a model is; what it was long ago does not.
+DURATIONS, USUAL_OF, USUAL_FROM = 200, 20, 3
+
 
 class History:
     """
@@ -155,6 +158,41 @@ class History:
         or being sent.
         """
         return self._find(f"NOT {_OPEN} AND created_at < ? ORDER BY number", time)
+
+    def durations(self, model: str) -> list[float]:
+        """
+        The seconds that the last 200 completed jobs of the model took, the newest
+        first, of those for which the service said it.
+        """
+        rows = self._database.rows(
+            "SELECT seconds FROM records WHERE service = ? AND model = ?"
+            " AND state = 'completed' AND seconds IS NOT NULL"
+            " ORDER BY number DESC LIMIT ?",
+            *(self._service, model, DURATIONS),
+        )
+        try:
+            return [float(seconds) for (seconds,) in rows]
+        except ValueError as exc:
+            raise self._database.broken(f"a record cannot be read: {exc}") from exc
+
+    def usual(self, model: str) -> float | None:
+        """
+        The seconds that half of the jobs of the model take less than, of late; None
+        where fewer than three are known.
+        """
+        newest = sorted(self.durations(model)[:USUAL_OF])
+        return newest[len(newest) // 2] if len(newest) >= USUAL_FROM else None
+
+    def sent_at(self, job_id: str) -> float | None:
+        """
+        When the request of the job was about to be sent, by the local clock.
+        """
+        found = self._database.rows(
+            "SELECT coalesce(resent_at, created_at) FROM records"
+            " WHERE service = ? AND job_id = ?",
+            *(self._service, job_id),
+        )
+        return float(found[0][0]) if found else None
 
     def _find(self, condition: str, *values: object) -> list[Record]:
         rows = self._database.rows(_SELECT + condition, self._service, *values)

@@ -40,6 +40,11 @@ class Progress(Protocol):
         A job could not be seen, and is looked at again; *job* is as it was before.
         """
 
+    def usually(self, seconds: float | None) -> None:
+        """
+        So long jobs like these take, if that is known.
+        """
+
     def doing(self, text: str) -> None:
         """
         Something else is under way: an upload, a download.
@@ -73,6 +78,9 @@ class NoProgress:
         pass
 
     def missed(self, job: Job, error: KreaError) -> None:
+        pass
+
+    def usually(self, seconds: float | None) -> None:
         pass
 
     def doing(self, text: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -79,8 +80,8 @@ class Screen:
 
 class Spinner:
     """
-    A spinner with the status of the jobs and the time since it began, and below it a
-    bar for each result that is on its way: size, speed, time left.
+    A spinner with the status of the jobs, the time since it began and the usual one,
+    and below it a bar for each result that is on its way: size, speed, time left.
     """
 
     def __init__(self, console: Console) -> None:
@@ -88,6 +89,7 @@ class Spinner:
             SpinnerColumn("dots" if console.encoding.startswith("utf") else "line"),
             TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[usual]}", markup=False),
             console=console,
         )
         self._bars = Bars(console)
@@ -97,7 +99,7 @@ class Spinner:
             refresh_per_second=_DRAWN_A_SECOND,
             transient=True,
         )
-        self._task = self._progress.add_task("", total=None)
+        self._task = self._progress.add_task("", total=None, usual="")
         self._board = Board()
 
     def __enter__(self) -> Self:
@@ -119,6 +121,12 @@ class Spinner:
     def missed(self, job: Job, error: KreaError) -> None:
         self._board.update(job)
         self.doing(f"{self._board.summary}, but: {one_line(error.message, 100)}")
+
+    def usually(self, seconds: float | None) -> None:
+        usual = (
+            "" if seconds is None else f"usually {timedelta(seconds=round(seconds))}"
+        )
+        self._progress.update(self._task, usual=usual)
 
     def doing(self, text: str) -> None:
         self._progress.update(self._task, description=one_line(text))

@@ -351,3 +351,51 @@ def test_a_record_that_cannot_be_read_is_told(history, begun, folder, column):
 
     with pytest.raises(JournalError, match="broken"):
         history.in_doubt()
+
+
+def test_durations_are_those_of_completed_jobs_of_the_model(history, begun):
+    """
+    The newest first; one that failed, that another model or another service made, or
+    whose duration the service did not say, tells nothing.
+    """
+    for seconds in (1.0, 2.0, 3.0, 4.0):
+        begun(state="completed", seconds=seconds)
+    begun(state="completed")
+    begun(state="failed", seconds=9.0)
+    begun(state="completed", seconds=9.0, model="google/y")
+    begun(state="completed", seconds=9.0, service="sandbox")
+
+    assert [4.0, 3.0, 2.0, 1.0] == history.durations("google/x")
+    assert 3.0 == history.usual("google/x")
+    assert ([], None) == (history.durations("m"), history.usual("google/y"))
+
+
+def test_durations_are_found_by_an_index(history, begun, database, folder):
+    """
+    A hundred thousand records make it no slower, and a journal that was begun without
+    the index has it with the next request.
+    """
+    begun(state="completed", seconds=1.0)
+    with database.writing() as db:
+        db.execute("DROP INDEX records_by_duration")
+    database.check()
+    asked = []
+    with database.writing() as db:
+        db.set_trace_callback(asked.append)
+        history.durations("google/x")
+        db.set_trace_callback(None)
+        plan = db.execute(f"EXPLAIN QUERY PLAN {asked[0]}").fetchall()
+
+    assert "records_by_duration" in plan[0][-1]
+    assert 1 == len(plan)
+
+
+def test_a_job_is_as_old_as_its_last_request(history, journal):
+    """
+    By the clock of this machine.
+    """
+    keep(journal, "job-1")
+    keep(journal, "job-2", resent_at=NOW + 5)
+
+    assert (NOW, NOW + 5) == (history.sent_at("job-1"), history.sent_at("job-2"))
+    assert history.sent_at("job-3") is None

@@ -55,13 +55,16 @@ def seen(job_id, status):
 
 
 def run(service, time, *, jobs=None, deadline=10_000, clock=None, **options):
+    """
+    With a look each two seconds, as long as there is no trouble.
+    """
     return list(
         poll(
             service.jobs if jobs is None else jobs,
             service,
             deadline=deadline,
             clock=clock or time.clock,
-            **options,
+            **{"pause": lambda job_id: 2.0} | options,
         )
     )
 
@@ -83,19 +86,19 @@ def fault():
 
 def test_each_look_is_yielded_until_the_job_is_final(time):
     """
-    The first after two seconds, as the job has just been seen; then slowly up to five.
+    The first after a pause, too, as the job has just been seen.
     """
     service = Service(time, a=["queued", "processing", "processing", "completed"])
 
     looks = run(service, time)
 
     assert ["queued", "processing", "processing", "completed"] == told(looks)
-    assert [("a", 2.0), ("a", 4.3), ("a", 6.9), ("a", 10.0)] == service.looks
+    assert [("a", 2.0), ("a", 4.0), ("a", 6.0), ("a", 8.0)] == service.looks
 
 
-def test_pauses_grow_from_two_to_five_seconds():
+def test_pauses_in_trouble_grow_from_two_to_five_seconds():
     """
-    As the service advises, and however long it goes on.
+    However long it goes on.
     """
     first = [round(delay, 2) for delay in islice(delays(), 10)]
 
@@ -283,6 +286,19 @@ def test_of_several_only_the_running_ones_are_looked_at(time):
     assert ["a", "b", "c", "a", "c"] == [job_id for job_id, _ in service.looks]
 
 
+def test_each_job_is_looked_at_when_it_is_worth_it(time):
+    """
+    A slow one costs no looks because there is a fast one beside it.
+    """
+    service = Service(time, slow=["queued", "completed"], fast=["queued"] * 3)
+
+    pause = {"slow": 5.0, "fast": 3.0}.__getitem__
+    looks = run(service, time, deadline=13, pause=pause)
+
+    assert ["queued"] * 4 + ["completed"] + ["queued"] * 2 == told(looks)
+    assert [3, 5, 6, 9, 10, 12, 13] == [at for _, at in service.looks]
+
+
 def test_a_fault_with_one_job_keeps_no_other_waiting(time):
     """
     The rest of the round goes on.
@@ -305,7 +321,24 @@ def test_one_may_be_enough(time):
     looks = run(service, time, is_one_enough=True)
 
     assert ["queued", "failed", "completed", "x"] == told(looks[-4:])
-    assert 4.3 == pytest.approx(time.elapsed)
+    assert 4.0 == pytest.approx(time.elapsed)
+
+
+def test_one_that_ended_has_the_others_looked_at_once_more(time):
+    """
+    Also those whose turn had not come: they may have ended by then.
+    """
+    service = Service(time, slow=["completed"], fast=["completed"], last=["queued"])
+
+    looks = run(
+        service,
+        time,
+        pause={"slow": 5.0, "fast": 3.0, "last": 4.0}.__getitem__,
+        is_one_enough=True,
+    )
+
+    assert ["completed", "completed", "queued"] == told(looks)
+    assert [("fast", 3.0), ("slow", 3.0), ("last", 3.0)] == service.looks
 
 
 def test_one_that_has_ended_already_is_enough(time):
@@ -333,7 +366,7 @@ def test_the_wall_clock_may_jump(time):
     Only the monotonic one counts: a jump back is nothing, one ahead is a look that
     comes sooner (hazard L6).
     """
-    still, ahead = [2.0, 4.3, 6.9, 10.0, 10.0], [2.0, 3.0, 5.6, 8.7, 10.0]
+    still, ahead = [2.0, 4.0, 6.0, 8.0, 10.0], [2.0, 3.0, 5.0, 7.0, 9.0, 10.0]
     for jump, expected in ((0, still), (-86_400, still), (86_400, ahead)):
         time.elapsed = 0
         service = Service(time, a=["processing"])
@@ -347,10 +380,10 @@ def test_a_machine_that_slept_looks_at_once(time):
     The monotonic clock stood still meanwhile (hazard L7): not the rest of the pause,
     but one second at most goes by until the next look.
     """
-    service = Service(time, a=["processing"] * 9 + ["completed"])
-    run(service, time, clock=_jumping(time, at=20, by=3600))
+    service = Service(time, a=["processing"] * 10 + ["completed"])
+    run(service, time, clock=_jumping(time, at=20.5, by=3600))
 
-    assert [13.5, 17.5, 20.5, 25.5] == [at for _, at in service.looks[4:8]]
+    assert [18.0, 20.0, 21.0] == [at for _, at in service.looks[8:]]
 
 
 def test_a_job_that_is_given_up_keeps_no_other_waiting(time):

@@ -103,6 +103,20 @@ def test_the_spinner_counts_jobs_and_cleans_up():
     assert "" == telling.out
 
 
+def test_the_spinner_tells_the_usual_time():
+    """
+    Beside the time since it began; nothing where it is not known.
+    """
+    for seconds, known in ((83.4, True), (None, False)):
+        telling = Telling(err=Terminal())
+        with telling.output.progress() as progress:
+            progress.usually(seconds)
+            look(telling, progress, "queued", at=0)
+
+        assert known == ("usually 0:01:23" in telling.err)
+        assert known == ("usually" in telling.err)
+
+
 def test_what_is_said_while_the_spinner_turns_has_its_own_line():
     """
     The spinner makes room for it (one console knows of both).

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import math
+import random
+from bisect import bisect_left
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from krea_cli.jobs.forecast import GUESSES, UNKNOWN, forecast
+from krea_cli.jobs.schedule import looks, pause
+
+IMAGE = GUESSES["image"]
+SECONDS = st.floats(0, 7200) | st.floats(0, 90) | st.sampled_from([0.0, 2.0, 1e9])
+ULP = 1e-6
+KNOWN = 30
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(SECONDS, max_size=200),
+    st.sampled_from([*GUESSES.values(), UNKNOWN]),
+    st.floats(0, 7200),
+)
+def test_looks_keep_their_limits_whatever_was_seen(durations, guess, seconds):
+    """
+    Half a second apart, five seconds late at most, and for a job that ends at any time
+    no more of them than one each two seconds until it is noticed.
+    """
+    times = looks(durations, guess)
+    gaps = [after - before for before, after in pairwise([0.0, *times])]
+    at = bisect_left(times, seconds)
+
+    assert 0.5 - ULP <= min(gaps) <= max(gaps) <= 5 + ULP
+    assert all(time >= 2 * n - ULP for n, time in enumerate(times, 1))
+    assert at == len(times) or (at + 1) <= math.ceil((seconds + ULP) / 2) or seconds < 2
+    assert times[-1] > 7190
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(SECONDS, max_size=20),
+    st.lists(st.floats(0, 3) | st.just(0.0), min_size=1, max_size=80),
+)
+def test_looks_that_come_late_are_not_made_up_for(durations, late):
+    """
+    However long each look takes: never half a second apart, never more in all.
+    """
+    times, age, made = looks(durations, IMAGE), 0.0, 0
+    for delay in late:
+        seconds = pause(times, age)
+        assert 0.5 <= seconds <= 5 + ULP
+        age, made = age + seconds, made + 1
+        assert made <= age / 2 + ULP
+        age += delay
+
+
+def test_a_job_older_than_any_is_looked_at_as_advised():
+    """
+    What is known ends after two hours.
+    """
+    assert 2.0 == pause(looks([23.0], IMAGE), 90_000.0)
+
+
+def test_chances_are_those_of_what_was_seen():
+    """
+    They come to one, and lie where jobs of the model ended; a newer one counts for
+    more.
+    """
+    chances = forecast([30.0] * 20 + [10.0] * 20, IMAGE)
+    likely = sorted(range(len(chances)), key=chances.__getitem__)[-6:]
+    new, old = (max(chances[at - 3 : at + 4]) for at in (86, 58))
+
+    assert 0.999 < sum(chances) <= 1 + ULP
+    assert all(abs(at - 86) <= 3 or abs(at - 58) <= 3 for at in likely)
+    assert new > 1.5 * old
+
+
+def test_what_is_known_halves_the_lateness():
+    """
+    Of models whose jobs end at about the same time, or at one of two, with no more
+    looks than fixed ones each two seconds; of one that forgets how old its jobs are
+    next to nothing is lost.
+    """
+    drawn = random.Random(7)
+    steady, humps, memoryless = [], [], []
+    for _ in range(45):
+        steady.append(drawn.gauss(23, 1.5))
+        humps.append(drawn.choice((12, 40)) * drawn.gauss(1, 0.05))
+        memoryless.append(drawn.expovariate(1 / 30))
+
+    assert _lateness(steady) <= 0.5 * _fixed(steady)
+    assert _lateness(humps) <= 0.5 * _fixed(humps)
+    assert _lateness(memoryless) <= 1.1 * _fixed(memoryless)
+
+
+def _lateness(durations):
+    """
+    Seconds in all, of the last third, each with what was seen before it.
+    """
+    total = 0.0
+    for at in range(KNOWN, len(durations)):
+        times = looks(durations[:at][::-1], IMAGE)
+        total += times[bisect_left(times, durations[at])] - durations[at]
+    return total
+
+
+def _fixed(durations):
+    known = durations[KNOWN:]
+    return sum(2 * math.ceil(seconds / 2) - seconds for seconds in known)
