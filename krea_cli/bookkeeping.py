@@ -4,9 +4,10 @@ What a run keeps of paid requests and their jobs, and finds again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from krea_cli.connection import Connection
 from krea_cli.errors import JournalError
@@ -57,6 +58,12 @@ class Bookkeeping(Connection):
         The job with what only the journal knows: its model, its seed, its files.
         """
         return self.journal.described(job) if self._has_journal else job
+
+    def body(self, job_id: str) -> Mapping[str, Any]:
+        """
+        What was asked for by the request that made the job; empty if it is not known.
+        """
+        return self.journal.body(job_id) if self._has_journal else {}
 
     def ended(self, job: Job) -> None:
         """

@@ -21,7 +21,7 @@ from krea_cli.errors import (
     StillRunningError,
 )
 from krea_cli.jobs import outcome
-from krea_cli.jobs.checks import unexpected
+from krea_cli.jobs.checks import differences, unexpected
 from krea_cli.jobs.polling import poll
 from krea_cli.one_by_one import with_next_look
 from krea_cli.output.results import Result
@@ -30,6 +30,7 @@ from krea_cli.session import Session
 from krea_cli.timing import Timing
 
 if TYPE_CHECKING:
+    from krea_cli.jobs.expectations import Expectation
     from krea_cli.jobs.targets import Naming, Target
 
 # One look may take so long; the next is made then.
@@ -148,13 +149,17 @@ class Collection:
         *,
         force: bool,
         max_bytes: int | None = None,
+        quality: int | None = None,
+        expectations: Sequence[Expectation] = (),
     ) -> None:
         """
         Save the results of the completed jobs, under indexes that count from 1, up to
-        four at once.
+        four at once, and look whether they are what was asked for, and expected.
         """
         session = self._session
-        results = session.results(target, force=force, max_bytes=max_bytes)
+        results = session.results(
+            target, force=force, max_bytes=max_bytes, quality=quality
+        )
         saving = Saving(session, results, naming, force=force)
         with session.out.progress() as progress:
             saving.save(self.jobs, progress)
@@ -168,6 +173,8 @@ class Collection:
                 self.errors.append(self._with_way_out(saving.lacking[at], saved))
             for sentence in self._unexpected(saved):
                 session.out.warn(sentence)
+            if unmet := session.unmet(saved, expectations):
+                self.errors.append(outcome.unexpected(saved, unmet))
 
     def tell(
         self,
@@ -213,7 +220,12 @@ class Collection:
 
     def _unexpected(self, job: Job) -> list[str]:
         # Without a model there is nothing to read the catalogue for.
-        return unexpected(job, self._session.catalogue.models) if job.model else []
+        models = self._session.catalogue.models if job.model else ()
+        body, most_side = self._session.body(job.job_id), self._session.most_side
+        return [
+            *unexpected(job, models),
+            *differences(job.files, body, most_side=most_side),
+        ]
 
     def _with_way_out(self, error: KreaError, job: Job) -> KreaError:
         """

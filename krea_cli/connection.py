@@ -138,6 +138,16 @@ class Connection(World):
 
         return self.settings.sandbox or url.is_loopback(self.origin)
 
+    @property
+    def most_side(self) -> int | None:
+        """
+        What a side of a picture has at most in pixels, where the service may be the
+        sandbox, which makes all that is larger smaller.
+        """
+        from krea_cli.sandbox.sizes import LONGEST
+
+        return LONGEST if self.is_local else None
+
     @cached_property
     def _own_transport(self) -> Transport:
         if self.settings.sandbox:

@@ -13,6 +13,7 @@ from krea_cli.watching import Watching
 
 if TYPE_CHECKING:
     from krea_cli.api.resources import Job, SavedFile
+    from krea_cli.jobs.expectations import Expectation
     from krea_cli.jobs.records import Record
     from krea_cli.jobs.results import Results
     from krea_cli.jobs.targets import Naming, Target
@@ -38,11 +39,12 @@ class Delivering(Watching):
         force: bool,
         kind: str | None = None,
         naming: Naming | None = None,
+        expectations: Sequence[Expectation] = (),
     ) -> Target:
         """
-        Where *count* results go, after a look whether they can go there; *kind* is what
-        they are (image, video, audio or 3d) and *naming* what they will be named by, if
-        that is known.
+        Where *count* results go, after a look whether they can go there and meet the
+        *expectations*; *kind* is what they are (image, video, audio or 3d) and *naming*
+        what they will be named by, if that is known.
 
         Raises:
             UsageError: *output* makes no sense here.
@@ -79,6 +81,12 @@ class Delivering(Watching):
                 f"The result is {_A_RESULT[kind]}, which cannot become {output}.",
                 hint="Name it otherwise, or leave out -o.",
             )
+        if target.template is None and expectations:
+            raise UsageError("--expect looks at a file, and -o - leaves none.")
+        if expectations:
+            from krea_cli.jobs import expectations as expecting
+
+            expecting.check(expectations, media=target.media, kind=kind)
         target.check(count=count, force=force, naming=naming)
         return target
 
@@ -127,6 +135,38 @@ class Delivering(Watching):
         record = self.record(job_id)
         return record if record and record.request["path"] else None
 
+    def expectations(
+        self, words: Sequence[str] | None, *, saves: bool
+    ) -> tuple[Expectation, ...]:
+        """
+        What results must be, by the words of --expect.
+
+        Raises:
+            UsageError: a word is none of them, or nothing is saved.
+        """
+        if not words:
+            return ()
+        from krea_cli.jobs.expectations import Expectation
+        from krea_cli.jobs.pictures import is_blank
+
+        found = tuple(Expectation.parse(word, is_blank=is_blank) for word in words)
+        if not saves:
+            raise UsageError(
+                "--expect looks at what is saved, and nothing is.",
+                hint="Leave it out, or have the result saved: -o FILE.",
+            )
+        return found
+
+    def unmet(self, job: Job, expectations: Sequence[Expectation]) -> list[str]:
+        """
+        A sentence for each expectation that a file of *job* does not meet.
+        """
+        if not expectations:
+            return []
+        from krea_cli.jobs.expectations import unmet
+
+        return [each for file in job.files for each in unmet(file, expectations)]
+
     def naming(
         self,
         model: str | None,
@@ -169,11 +209,18 @@ class Delivering(Watching):
         )
 
     def results(
-        self, target: Target, *, force: bool, max_bytes: int | None = None
+        self,
+        target: Target,
+        *,
+        force: bool,
+        max_bytes: int | None = None,
+        quality: int | None = None,
     ) -> Results:
         """
-        The way of results to *target*, each of *max_bytes* at most.
+        The way of results to *target*, each of *max_bytes* at most, converted with
+        *quality*.
         """
+        from krea_cli.jobs.placing import Placing
         from krea_cli.jobs.results import Results
 
         return Results(
@@ -182,6 +229,6 @@ class Delivering(Watching):
             target,
             look=self.look,
             send=self.out.stdout.send,
-            force=force,
+            placing=Placing(force=force, quality=quality, warn=self.out.warn),
             max_bytes=max_bytes,
         )

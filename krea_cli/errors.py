@@ -15,7 +15,8 @@ Every failure a user can act on, and the exit code it ends the program with.
     - UnreachableError, LostAnswerError, AnswerError, ServerFaultError, RateLimitError,
       NotShownError
   x StorageError
-    - TargetExistsError, DownloadError, JournalError
+    - TargetExistsError, DownloadError, ConversionError, UnexpectedResultError,
+      JournalError
   x StillRunningError
   x JobCancelledError
   x UnknownSubmissionError
@@ -256,6 +257,22 @@ class NotShownError(ServiceError):
 class StorageError(KreaError):
     code = "storage"
     exit_code = ExitCode.STORAGE
+
+
+class ConversionError(StorageError):
+    """
+    A result is on disk, under another name: it cannot become what its name says.
+    """
+
+    code = "conversion"
+
+
+class UnexpectedResultError(StorageError):
+    """
+    A result is on disk, and is not what the user said that it must be.
+    """
+
+    code = "unexpected_result"
 
 
 class TargetExistsError(StorageError):

@@ -4,7 +4,9 @@ What every command does that makes something new: request, jobs, files.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from krea_cli import order, showing, step
 from krea_cli.collection import Collection
@@ -14,6 +16,9 @@ from krea_cli.output.results import JobAccepted, JobSaved, JobUrls
 from krea_cli.session import Session
 from krea_cli.wishes import Wishes
 from krea_cli.words import Words
+
+if TYPE_CHECKING:
+    from krea_cli.jobs.expectations import Expectation
 
 
 def make(session: Session, words: Words, wishes: Wishes) -> None:
@@ -33,6 +38,9 @@ def make(session: Session, words: Words, wishes: Wishes) -> None:
     if wishes.no_download and wishes.sidecar:
         raise UsageError("--no-download saves nothing, so there is no --sidecar.")
     session.writes_sidecars = wishes.sidecar
+    expected = session.expectations(
+        wishes.expect, saves=wishes.wait and not wishes.no_download
+    )
     taken = order.take(session, words)
     if wishes.dry_run:
         session.out.result([order.dry_run(session, taken, wishes.count)])
@@ -43,10 +51,15 @@ def make(session: Session, words: Words, wishes: Wishes) -> None:
         most=wishes.max_cost,
         allows_unknown=wishes.allow_unknown_cost,
     )
-    _make(session, taken, wishes)
+    _make(session, taken, wishes, expected)
 
 
-def _make(session: Session, taken: order.Order, wishes: Wishes) -> None:
+def _make(
+    session: Session,
+    taken: order.Order,
+    wishes: Wishes,
+    expected: Sequence[Expectation],
+) -> None:
     output = session.settings.output if wishes.output is None else wishes.output
     session.output, session.overwrites = output, wishes.force
     target = None
@@ -58,6 +71,7 @@ def _make(session: Session, taken: order.Order, wishes: Wishes) -> None:
             force=wishes.force,
             kind=taken.request.model.result_kind,
             naming=naming,
+            expectations=expected,
         )
 
     sent = dispatch(
@@ -76,6 +90,8 @@ def _make(session: Session, taken: order.Order, wishes: Wishes) -> None:
             lambda job: session.naming_of(job, naming),
             force=wishes.force,
             max_bytes=wishes.max_size,
+            quality=wishes.quality_out,
+            expectations=expected,
         )
 
     result = JobSaved if target else JobUrls if wishes.wait else JobAccepted

@@ -119,6 +119,26 @@ MaxSize = Annotated[
         show_default=False,
     ),
 ]
+QualityOut = Annotated[
+    int | None,
+    output_option(
+        "--quality-out",
+        metavar="N",
+        min=1,
+        max=100,
+        help="Of a picture converted to JPEG, WebP or AVIF: 1 to 100.",
+        show_default=False,
+    ),
+]
+Expect = Annotated[
+    list[str] | None,
+    output_option(
+        "--expect",
+        metavar="WHAT",
+        help="aspect=16:9, min-side=1024, format=png, not-blank; repeatable.",
+        show_default=False,
+    ),
+]
 
 Sidecar = Annotated[
     bool,

@@ -90,6 +90,8 @@ class Wishes:
     ] = None
     force: options.Force = False
     max_size: options.MaxSize = None
+    quality_out: options.QualityOut = None
+    expect: options.Expect = None
     sidecar: options.Sidecar = False
     preview: options.Preview = None
     cancel_on_interrupt: options.CancelOnInterrupt = False

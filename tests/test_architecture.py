@@ -140,7 +140,14 @@ ALLOWED = {
     "delivering": {"errors", "jobs", "output.workflow", "watching"},
     "watching": {"bookkeeping", "clock", "errors", "jobs"},
     "bookkeeping": {"connection", "errors", "jobs"},
-    "connection": {"__version__", "api", "config", "sandbox.server", "world"},
+    "connection": {
+        "__version__",
+        "api",
+        "config",
+        "sandbox.server",
+        "sandbox.sizes",
+        "world",
+    },
     "world": {"clock", "config", "errors", "output.choice", "output.streams"},
     "jobs": {"api", "catalogue", "clock", "errors", "jobs", "media", "signals"},
     # The journal keeps what was paid for: it must work whatever the service does.
@@ -224,6 +231,7 @@ LATE = {
 LONG = {
     "api.transport": "three clients that share what makes a connection",
     "errors": "one short class after the other",
+    "jobs.pictures": "the one home of Pillow among them",
     "jobs.database": "all that can be wrong with a file that must not be lost",
 }
 

@@ -40,7 +40,8 @@ class JobError:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedFile:
     """
-    One result on disk; *width* and *height* in pixels, None when it is no picture.
+    One result on disk; *width* and *height* in pixels, None when it is no picture;
+    *converted_from* is the media type received, None when it is the same.
     """
 
     path: str
@@ -50,6 +51,7 @@ class SavedFile:
     sha256: str
     width: int | None = None
     height: int | None = None
+    converted_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ def download(
     preview: options.Preview = None,
     max_size: options.MaxSize = None,
     github: options.Github = False,
+    quality_out: options.QualityOut = None,
+    expect: options.Expect = None,
 ) -> None:
     """
     Save the results of completed jobs.
@@ -33,16 +35,26 @@ def download(
     if github:
         step.begin(session)
     output = session.settings.output if output is None else output
+    expected = session.expectations(expect, saves=True)
     job_ids = session.select(jobs)
     if sidecar:
         session.wish_sidecars(job_ids)
     # A name that is taken may be taken by the very result.
-    target = session.target(output, count=len(job_ids), force=True)
+    target = session.target(
+        output, count=len(job_ids), force=True, expectations=expected
+    )
     session.take(*job_ids)
     session.output, session.overwrites = output, force
 
     found = Collection(session, *look(session, job_ids), output=output)
     found.wait_for_results()
-    found.save(target, session.naming_of, force=force, max_bytes=max_size)
+    found.save(
+        target,
+        session.naming_of,
+        force=force,
+        max_bytes=max_size,
+        quality=quality_out,
+        expectations=expected,
+    )
 
     found.tell(JobSaved, preview=partial(showing.preview, session, wanted=preview))

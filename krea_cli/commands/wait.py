@@ -29,6 +29,8 @@ def wait(
     force: options.Force = False,
     sidecar: options.Sidecar = False,
     max_size: options.MaxSize = None,
+    quality_out: options.QualityOut = None,
+    expect: options.Expect = None,
     preview: options.Preview = None,
     cancel_on_interrupt: options.CancelOnInterrupt = False,
     github: options.Github = False,
@@ -46,12 +48,16 @@ def wait(
     started = session.clock.now()
     session.cancels_on_interrupt = cancel_on_interrupt
     job_ids = session.select(jobs)
-    saves = output is not None
-    if sidecar and not saves:
+    expected = session.expectations(expect, saves=output is not None)
+    if sidecar and output is None:
         raise UsageError("--sidecar is for saved results: name their place with -o.")
     if sidecar:
         session.wish_sidecars(job_ids)
-    target = session.target(output, count=len(job_ids), force=True) if saves else None
+    target = None
+    if output is not None:
+        target = session.target(
+            output, count=len(job_ids), force=True, expectations=expected
+        )
     session.take(*job_ids)
     session.output, session.overwrites = output, force
 
@@ -66,7 +72,14 @@ def wait(
     deadline = session.deadline(timeout, kinds=session.kinds(seen), since=started)
     found.wait(deadline=deadline, is_one_enough=first)
     if target:
-        found.save(target, session.naming_of, force=force, max_bytes=max_size)
+        found.save(
+            target,
+            session.naming_of,
+            force=force,
+            max_bytes=max_size,
+            quality=quality_out,
+            expectations=expected,
+        )
 
     shown = partial(showing.preview, session, wanted=preview) if target else None
     found.tell(JobSaved if target else JobStatus, preview=shown)

@@ -7,8 +7,11 @@ so that no crash loses a job that costs money (hazard B2).
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import JobTakenError, JournalError
@@ -142,6 +145,21 @@ class Journal:
         except (JournalError, ValueError, TypeError):
             return job
         return replace(job, model=model, seed=seed, cost_usd=cost_usd, files=files)
+
+    def body(self, job_id: str) -> Mapping[str, Any]:
+        """
+        What the request asked for that made the job, as far as it was kept; empty when
+        nothing is known of it.
+        """
+        with suppress(JournalError, ValueError, TypeError, KeyError):
+            rows = self._database.rows(
+                "SELECT request FROM records WHERE service = ? AND job_id = ?",
+                self._service,
+                job_id,
+            )
+            for (request,) in rows:
+                return dict(json.loads(request)["body"])
+        return {}
 
     def last(self) -> list[str]:
         """

@@ -15,6 +15,7 @@ from krea_cli.errors import (
     NoResultError,
     SeveralError,
     StillRunningError,
+    UnexpectedResultError,
 )
 
 
@@ -49,6 +50,19 @@ def failure(job: Job, *, collect: str) -> KreaError | None:
         f"Job {job_id} is still {_status(job)}.",
         hint=f"Collect it with: {collect}",
         job_id=job_id,
+    )
+
+
+def unexpected(job: Job, unmet: Sequence[str]) -> KreaError:
+    """
+    That a job's files, which stay, are not as they must be: *unmet* says why.
+    """
+    paths = ", ".join(file.path for file in job.files)
+    return UnexpectedResultError(
+        f"The result of job {job.job_id} is not what was expected.",
+        hint=f"Kept: {paths}. To look at it costs nothing; it is not paid again.",
+        job_id=job.job_id,
+        details=unmet,
     )
 
 

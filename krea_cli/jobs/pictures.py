@@ -9,17 +9,19 @@ import math
 import struct
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from PIL import (
     AvifImagePlugin,
     GifImagePlugin,
     Image,
+    ImageCms,
     ImageFile,
     ImageOps,
     JpegImagePlugin,
+    UnidentifiedImageError,
     WebPImagePlugin,
 )
 
@@ -40,10 +42,24 @@ _READERS: dict[Media | None, Callable[[Path], ImageFile.ImageFile]] = {
     WEBP: WebPImagePlugin.WebPImageFile,
     AVIF: AvifImagePlugin.AvifImageFile,
 }
+# What a kind of file can hold, of the modes that pictures come in here.
+_MODES = {
+    PNG: {"L", "LA", "RGB", "RGBA", "I;16"},
+    TIFF: {"L", "LA", "RGB", "RGBA", "I;16", "CMYK"},
+    JPEG: {"L", "RGB"},
+    WEBP: {"RGB", "RGBA"},
+    AVIF: {"L", "RGB", "RGBA"},
+    GIF: {"L", "RGB", "RGBA"},
+}
+_SPACES = {b"RGB ": "RGB", b"GRAY": "LI", b"CMYK": "CMYK"}
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
 # What 8192 x 8192 takes in memory is bearable; more is not worth the risk (P6).
 MOST_PIXELS = 2**26
 _FITTED_QUALITY, _MOST_TRIES = 95, 6
+_USUAL_QUALITY, _LOSSY = 90, {JPEG, WEBP, AVIF}
+_SLOW_PIXELS = 2**22
+# Colours that differ by less in each of red, green and blue, of 255, look the same.
+_SAME_COLOUR = 4
 # More than any model makes, upscalers included.
 MOST_CLAIMED_PIXELS = 2**29
 # Pillow reads a WebP or an AVIF whole before it knows how large the picture is.
@@ -57,12 +73,12 @@ def size(path: Path) -> tuple[int, int] | None:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(24)
+            head = file.read(30)
         kind = sniff(head)
-        if kind == PNG and len(head) == 24:
-            return struct.unpack(">8x4x4xII", head)
-        if path.stat().st_size > _HEADER_BYTES:
-            return None
+        if kind == PNG and len(head) == 30:
+            return struct.unpack(">8x4x4xII6x", head)
+        if kind in (WEBP, AVIF) and path.stat().st_size > _HEADER_BYTES:
+            return _webp_size(head) if kind == WEBP else None
         if kind in _READERS:
             # `Image.open` refuses a picture that claims too much, without saying what.
             with _READERS[kind](path) as picture:
@@ -71,6 +87,19 @@ def size(path: Path) -> tuple[int, int] | None:
             return picture.size
     except Exception:  # noqa: BLE001  (whatever a decoder may raise)
         return None
+
+
+def _webp_size(head: bytes) -> tuple[int, int] | None:
+    """
+    By the first 30 bytes, of each of the three kinds of WebP.
+    """
+    kind, bits = head[12:16], int.from_bytes(head[24:30], "little")
+    if kind == b"VP8X":
+        return (bits & 0xFFFFFF) + 1, (bits >> 24) + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return (bits >> 16 & 0x3FFF, bits >> 32 & 0x3FFF) if kind == b"VP8 " else None
 
 
 def shown_size(path: Path) -> tuple[int, int] | None:
@@ -122,41 +151,119 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     return picture.point(lambda value: value / 256).convert("L")
 
 
+def is_blank(path: Path) -> bool:
+    """
+    Whether all of the picture, as it is seen, has one colour, or next to.
+
+    Raises:
+        DownloadError: it cannot be decoded, or has too many pixels.
+    """
+    with _opened(path) as picture:
+        _check_pixels(picture)
+        picture.load()
+        shown = _smooth(_eight_bits(picture))
+    if shown.mode == "RGBA":
+        # Where it is transparent, its colours do not count.
+        shown = shown.convert("RGBa")
+    bands = [shown.getchannel(band).getextrema() for band in shown.getbands()]
+    spans = cast("list[tuple[int, int]]", bands)
+    return all(most - least <= _SAME_COLOUR for least, most in spans)
+
+
 def can_write(media: Media) -> bool:
     return media in _FORMATS
 
 
-def convert(source: Path, target: IO[bytes], media: Media) -> None:
+def convert(
+    source: Path, target: IO[bytes], media: Media, *, quality: int | None = None
+) -> bool:
     """
-    Write the picture at *source* to *target* as another kind of picture.  What is
-    transparent becomes white where the kind knows no transparency.
+    Write the picture at *source* to *target* as another kind of picture, upright; of an
+    animation the first picture, and True then.  *quality* is 1 to 100, for kinds that
+    lose some.  What is transparent becomes white where the kind knows no transparency.
+    The colour profile stays, unless the kind cannot hold the picture's colours as they
+    are.
 
     Raises:
-        DownloadError: *source* is no picture that can be decoded.
+        DownloadError: *source* is no picture that can be decoded, or has too many
+            pixels.
         StorageError: it cannot be written as *media*, or *target* not at all.
     """
     with _opened(source) as picture:
-        if picture.width * picture.height > MOST_PIXELS:
-            raise DownloadError(
-                f"The picture has {picture.width} x {picture.height} pixels, too many "
-                "to be converted here.",
-                hint="Save it as it came: leave the ending to krea, as {job_id}.{ext}.",
-            )
-        profile = picture.info.get("icc_profile")
+        _check_pixels(picture)
+        # A JPEG may hold other pictures, which are no animation.
+        is_animated = picture.format in ("GIF", "WEBP", "AVIF", "PNG") and getattr(
+            picture, "is_animated", False
+        )
         picture.load()
-        shown = _flattened(picture) if media == JPEG else picture
+        # A copy has no other pictures, which an encoder might look for.
+        shown = picture.copy() if is_animated else picture
+        shown, profile = _writable(_upright(shown), media)
+    options = {"quality": quality or _USUAL_QUALITY} if media in _LOSSY else {}
+    if media == AVIF and shown.width * shown.height > _SLOW_PIXELS:
+        # Eight times as fast as usual, and the file hardly larger.
+        options["speed"] = 9
     try:
         # Given a real file, Pillow does not notice that the disk is full.
         encoded = io.BytesIO()
-        shown.save(encoded, _FORMATS[media], icc_profile=profile)
+        shown.save(encoded, _FORMATS[media], icc_profile=profile, **options)
         target.write(encoded.getbuffer())
         target.flush()
-    except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or exc
+    except Exception as exc:  # whatever an encoder may raise
+        reason = getattr(exc, "strerror", None) or str(exc) or "too little memory"
         raise StorageError(
-            f"The picture cannot be written as {media.extension.upper()}: {reason}.",
-            hint="Choose another place or another kind of file with -o.",
+            f"The picture cannot be written as {media.extension.upper()}: {reason}."
         ) from exc
+    return is_animated
+
+
+def _check_pixels(picture: Image.Image) -> None:
+    if picture.width * picture.height > MOST_PIXELS:
+        raise DownloadError(
+            f"The picture has {picture.width} x {picture.height} pixels, too many to "
+            "be decoded here."
+        )
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    # What is wrong with a tag beside the pixels is not wrong with them.
+    with suppress(Exception):
+        ImageOps.exif_transpose(picture, in_place=True)
+    return picture
+
+
+def _writable(picture: Image.Image, media: Media) -> tuple[Image.Image, bytes | None]:
+    """
+    The picture in a mode that the kind can hold, with the profile of its colours.
+    """
+    profile, modes = picture.info.get("icc_profile"), _MODES[media]
+    if picture.mode == "CMYK" and picture.mode not in modes:
+        return _from_inks(picture, profile), None
+    if "I;16" not in modes or picture.has_transparency_data:
+        picture = _eight_bits(picture)
+    shown = _smooth(picture)
+    if shown.mode == "RGBA" and media == JPEG:
+        white = Image.new("RGB", shown.size, "white")
+        white.paste(shown, mask=shown.getchannel("A"))
+        shown = white
+    if shown.mode not in modes:
+        shown = shown.convert("RGB")
+    space = _SPACES.get(profile[16:20], shown.mode) if profile else shown.mode
+    return shown, profile if shown.mode[0] in space else None
+
+
+def _from_inks(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """
+    In RGB what is in the colours of a printer, by its profile if it has a good one.
+    """
+    with suppress(ImportError, OSError, ImageCms.PyCMSError):
+        if profile:
+            inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            screen = ImageCms.createProfile("sRGB")
+            shown = ImageCms.profileToProfile(picture, inks, screen, outputMode="RGB")
+            if shown is not None:
+                return shown
+    return picture.convert("RGB")
 
 
 def fit(
@@ -218,14 +325,6 @@ def _smooth(picture: Image.Image) -> Image.Image:
     return picture if picture.mode == mode else picture.convert(mode)
 
 
-def _flattened(picture: Image.Image) -> Image.Image:
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    layered = picture.convert("RGBA")
-    white = Image.new("RGBA", layered.size, "white")
-    return Image.alpha_composite(white, layered).convert("RGB")
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """
@@ -238,6 +337,13 @@ def _opened(path: Path) -> Iterator[Image.Image]:
                 yield picture
     except DownloadError:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
+        raise DownloadError(
+            "The picture cannot be decoded: it has too many pixels."
+        ) from exc
+    except UnidentifiedImageError as exc:
+        # Its own words name a temporary file.
+        raise DownloadError("The picture cannot be decoded: it is damaged.") from exc
     except Exception as exc:  # whatever a decoder may raise
         reason = str(exc).rstrip(".")
         raise DownloadError(f"The picture cannot be decoded: {reason}.") from exc

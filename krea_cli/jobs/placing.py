@@ -6,48 +6,112 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from krea_cli.api.resources import SavedFile
 from krea_cli.clock import within
-from krea_cli.errors import DownloadError, StorageError, TargetExistsError
+from krea_cli.errors import (
+    ConversionError,
+    DownloadError,
+    StorageError,
+    TargetExistsError,
+)
 from krea_cli.jobs import pictures
 from krea_cli.jobs.download import Received
 from krea_cli.jobs.files import NewFile, holds
 from krea_cli.media import Media, of_extension
 
-CONVERT_SECONDS = 120.0
+CONVERT_SECONDS = 300.0
 
 
-def place(
-    new: NewFile, received: Received, target: Path, *, url: str, force: bool
-) -> SavedFile:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placing:
     """
-    Publish what was *received* from *url*; a picture of another kind than its name says
-    is converted.
-
-    Raises:
-        TargetExistsError: the name is taken, by something else than this very result.
-        StorageError: it cannot be written, or cannot become what its name says.
+    How results get their names: *force* replaces what has the name, *quality* (1 to
+    100) is for pictures that are converted, *warn* is told what they lose.
     """
-    wanted = of_extension(target.suffix)
-    if wanted in (None, received.media):
-        file = described(new, received, target, url=url)
-        _publish(new, file, force=force)
+
+    force: bool
+    quality: int | None
+    warn: Callable[[str], None]
+
+    def place(
+        self, new: NewFile, received: Received, target: Path, *, url: str
+    ) -> SavedFile:
+        """
+        Publish what was *received* from *url*, byte for byte; a picture of another kind
+        than its name says is converted.
+
+        Raises:
+            TargetExistsError: the name is taken, by something else than this very
+                result.
+            ConversionError: it cannot become what its name says, and is there as it
+                came.
+            StorageError: it cannot be written.
+        """
+        wanted = of_extension(target.suffix)
+        if wanted is None or wanted == received.media:
+            file = described(new, received, target, url=url)
+            _publish(new, file, force=self.force)
+            return file
+        if received.media.kind == "image":
+            _checked_size(new.path)
+        with NewFile(target.parent) as converted:
+            try:
+                self._convert(new, received.media, converted, target)
+                measured = _measured(converted, wanted)
+                file = described(converted, measured, target, url=url)
+            except StorageError as exc:
+                kept = _keep(new, received, target, url=url)
+                raise ConversionError(
+                    f"{exc.message} It is there as it came: {kept}",
+                    hint="Nothing is paid again to save it under another name.",
+                ) from exc
+            file = replace(file, converted_from=received.media.media_type)
+            _publish(converted, file, force=self.force)
         return file
-    if received.media.kind != "image" or not pictures.can_write(wanted):
-        raise StorageError(
-            f"The result is {received.media.extension.upper()}, which cannot become "
-            f"{target.name}.",
-            hint=f"Name it *.{received.media.extension}, or leave out -o.",
+
+    def _convert(
+        self, new: NewFile, media: Media, converted: NewFile, target: Path
+    ) -> None:
+        """
+        In a thread that may be left behind: no encoder can be interrupted (hazard S1).
+        """
+        wanted = of_extension(target.suffix)
+        if media.kind != "image" or wanted is None or not pictures.can_write(wanted):
+            raise StorageError(
+                f"The result is {media.extension.upper()}, which cannot become "
+                f"{target.name}."
+            )
+        convert = partial(
+            pictures.convert, new.path, converted.file, wanted, quality=self.quality
         )
-    _checked_size(new.path)
-    with NewFile(target.parent) as converted:
-        _convert(new, converted, wanted)
-        measured = _measured(converted, wanted)
-        file = described(converted, measured, target, url=url)
-        _publish(converted, file, force=force)
-    return file
+        try:
+            is_animated = within(CONVERT_SECONDS, convert)
+        except TimeoutError as exc:
+            raise DownloadError(
+                f"The picture cannot be made {wanted.extension.upper()} in time."
+            ) from exc
+        if is_animated:
+            self.warn(
+                f"The result is an animation, and {target} is its first picture alone; "
+                f"named *.{media.extension} it is all there."
+            )
+
+
+def _keep(new: NewFile, received: Received, target: Path, *, url: str) -> Path:
+    """
+    Publish what was received under its true extension and a name that is free.
+    """
+    path = target.with_suffix(f".{received.media.extension}")
+    is_it = holds(path, size=received.size_bytes, sha256=received.sha256)
+    if os.path.lexists(path) and not is_it:
+        path = path.with_stem(f"{path.stem}-{received.sha256[:8]}")
+    _publish(new, described(new, received, path, url=url), force=False)
+    return path
 
 
 def described(new: NewFile, received: Received, path: Path, *, url: str) -> SavedFile:
@@ -87,22 +151,6 @@ def _publish(new: NewFile, file: SavedFile, *, force: bool) -> None:
         # mind that it is there.
         if not holds(target, size=file.size_bytes, sha256=file.sha256):
             raise
-
-
-def _convert(new: NewFile, converted: NewFile, wanted: Media) -> None:
-    """
-    In a thread that may be left behind: no encoder can be interrupted (hazard S1).
-    """
-    try:
-        within(
-            CONVERT_SECONDS,
-            lambda: pictures.convert(new.path, converted.file, wanted),
-        )
-    except TimeoutError as exc:
-        raise DownloadError(
-            f"The picture cannot be made {wanted.extension.upper()} in time.",
-            hint="Save it as it came: leave the ending to krea.",
-        ) from exc
 
 
 def _measured(new: NewFile, media: Media) -> Received:

@@ -27,7 +27,7 @@ from krea_cli.errors import (
 )
 from krea_cli.jobs.download import MOST_BYTES, Download, Received
 from krea_cli.jobs.files import NewFile, holds, temporary_folder, unwritable
-from krea_cli.jobs.placing import described, place
+from krea_cli.jobs.placing import Placing, described
 from krea_cli.jobs.result_urls import ResultUrls
 from krea_cli.jobs.targets import Naming, Target
 from krea_cli.media import PNG, Media, of_type
@@ -37,9 +37,9 @@ _PASSING = (UnreachableError, LostAnswerError, ServerFaultError)
 
 class Results:
     """
-    Saves what jobs gave, by one target.  *look* gives a job as it is now; *send* writes
-    a file to standard output; *max_bytes* is what one result may have, 2 GiB if
-    it is not said.
+    Saves what jobs gave, by one target and one way of *placing*.  *look* gives a job as
+    it is now; *send* writes a file to standard output; *max_bytes* is what one result
+    may have, 2 GiB if it is not said.
 
     Several threads may save at once: no two results get the same name (hazard F17).
     """
@@ -52,7 +52,7 @@ class Results:
         *,
         look: Callable[[str], Job],
         send: Callable[[IO[bytes]], None],
-        force: bool,
+        placing: Placing,
         max_bytes: int | None = None,
     ) -> None:
         self._fetcher = fetcher
@@ -60,7 +60,7 @@ class Results:
         self._target = target
         self._look = look
         self._send = send
-        self._force = force
+        self._placing = placing
         self._max_bytes = max_bytes or MOST_BYTES
         self._names: set[str] = set()
         self._naming = threading.Lock()
@@ -122,7 +122,10 @@ class Results:
         """
         known = job.files[at] if at < len(job.files) else None
         media = of_type(known.media_type) if known else None
-        if not (known and media) or self._force or self._target.template is None:
+        if not (known and media) or self._target.template is None:
+            return None
+        # A picture may have been converted with another quality.
+        if self._placing.force or (known.converted_from and self._placing.quality):
             return None
         candidates = [path(media)]
         if self._target.is_default:
@@ -158,7 +161,7 @@ class Results:
             self._take(target)
             if self._target.makes_folders:
                 _make(target.parent)
-            return place(new, result, target, url=url, force=self._force)
+            return self._placing.place(new, result, target, url=url)
 
     def _take(self, path: Path) -> None:
         """

@@ -119,8 +119,9 @@ class Target:
         if suffix and "{" not in suffix and self.media not in WRITTEN:
             raise UsageError(
                 f"krea cannot write {suffix} files.",
-                hint="Name it *.png, *.jpg, *.webp, *.avif, *.mp4, *.wav or *.glb, as "
-                "fits the model, or leave the ending to krea: {slug}.{ext}",
+                hint="Name it *.png, *.jpg, *.webp, *.avif, *.tiff, *.gif, *.mp4, "
+                "*.wav or *.glb, as fits the model, or leave the ending to krea: "
+                "{slug}.{ext}",
             )
         folders = set[Path]()
         for index in range(1, count + 1):

@@ -175,7 +175,9 @@ def _table(*columns: str) -> Table:
 
 
 def _file(job: Job, file: SavedFile) -> Text:
-    facts = [file.media_type.partition("/")[2].upper(), decimal(file.size_bytes)]
+    was = file.converted_from
+    kinds = [kind.partition("/")[2].upper() for kind in (file.media_type, was) if kind]
+    facts = [" from ".join(kinds), decimal(file.size_bytes)]
     if file.width and file.height:
         facts.insert(0, f"{file.width} x {file.height}")
     facts += [one_line(job.model)] if job.model else []

@@ -15,6 +15,7 @@ from krea_cli.api.transport import Transport
 from krea_cli.errors import DownloadError, LostAnswerError
 from krea_cli.jobs.download import MOST_BYTES, Download
 from krea_cli.jobs.files import NewFile
+from krea_cli.jobs.placing import Placing
 from krea_cli.jobs.results import Results
 from krea_cli.jobs.targets import Naming, Target
 
@@ -44,7 +45,8 @@ def save(fetcher, time, tmp_path):
 
     def run(server, **options):
         target = tmp_path / "out.png"
-        given = {"look": None, "send": None, "force": True} | options
+        placing = Placing(force=True, quality=None, warn=None)
+        given = {"look": None, "send": None, "placing": placing} | options
         job = Job(job_id="j", status="completed", urls=(server.url,))
         results = Results(fetcher, time.clock, Target.parse(str(target)), **given)
         naming = Naming(time=datetime(2026, 11, 22).astimezone())

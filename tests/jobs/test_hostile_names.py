@@ -19,6 +19,7 @@ from jobs.test_targets import HOSTILE
 from krea_cli.api.resources import Job
 from krea_cli.api.wire import Body
 from krea_cli.errors import StorageError, UsageError
+from krea_cli.jobs.placing import Placing
 from krea_cli.jobs.results import Results
 from krea_cli.jobs.targets import Naming, Target
 from krea_cli.jobs.templates import FIELDS
@@ -66,8 +67,9 @@ def save(target, names, folder):
     """
     What is saved of three jobs, by its path.
     """
+    placing = Placing(force=False, quality=None, warn=None)
     saving = Results(
-        Fetcher(), FakeTime().clock, target, look=None, send=None, force=False
+        Fetcher(), FakeTime().clock, target, look=None, send=None, placing=placing
     )
     saved = {}
     for index, (url, naming) in enumerate(zip(PICTURES, names, strict=True), 1):

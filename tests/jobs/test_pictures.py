@@ -71,15 +71,26 @@ def test_a_picture_of_too_many_pixels_is_not_decoded(kept):
         pictures.convert(bomb, io.BytesIO(), media.JPEG)
 
 
-def test_a_picture_that_must_be_read_whole_is_not_measured(kept):
+@pytest.mark.parametrize(
+    ("kind", "options", "size"),
+    [
+        ("WEBP", {}, (64, 48)),
+        ("WEBP", {"lossless": True}, (64, 48)),
+        ("WEBP", {"icc_profile": b"profile" * 20}, (64, 48)),
+        ("JPEG", {}, (64, 48)),
+        ("AVIF", {}, None),
+    ],
+    ids=["VP8", "VP8L", "VP8X", "JPEG", "AVIF"],
+)
+def test_no_picture_is_read_whole_to_be_measured(kept, kind, options, size):
     """
-    Pillow would take a large WebP into memory for its size.
+    As Pillow does with a WebP or an AVIF, however large it is.
     """
-    path = kept(encoded("WEBP"))
+    path = kept(encoded(kind, **options))
     with path.open("r+b") as file:
         file.truncate(40 * 2**20)
 
-    assert pictures.size(path) is None
+    assert size == pictures.size(path)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +153,99 @@ def test_pictures_of_other_modes_can_be_a_jpeg(kept, mode):
 
     with converted(kept(encoded("PNG", drawn)), media.JPEG) as made:
         assert ("JPEG", (8, 8)) == (made.format, made.size)
+
+
+def test_the_inks_of_a_printer_become_colours(kept):
+    """
+    Bare paper is white, and what is left of the profile fits what it describes.
+    """
+    content = encoded("JPEG", Image.new("CMYK", (8, 8)), icc_profile=profile(b"CMYK"))
+
+    for kind in (media.PNG, media.WEBP, media.AVIF, media.GIF):
+        with converted(kept(content), kind) as made:
+            assert "icc_profile" not in made.info
+            assert (255, 255, 255) == made.convert("RGB").getpixel((4, 4))
+    with converted(kept(content), media.TIFF) as made:
+        assert ("CMYK", profile(b"CMYK")) == (made.mode, made.info["icc_profile"])
+
+
+def profile(space):
+    """
+    What says of which kind of colours it is, and no more.
+    """
+    return bytes(16) + space + bytes(108)
+
+
+def test_sixteen_bits_are_sixteen_or_the_upper_eight(kept):
+    """
+    Not all that is not quite black is white.
+    """
+    content = encoded("PNG", Image.new("I;16", (8, 8), 100 * 256))
+
+    for kind in (media.JPEG, media.WEBP, media.AVIF, media.GIF):
+        with converted(kept(content), kind) as made:
+            assert abs(made.convert("L").getpixel((4, 4)) - 100) <= 2
+    with converted(kept(content), media.TIFF) as made:
+        assert 100 * 256 == made.getpixel((4, 4))
+
+
+@pytest.mark.parametrize("kind", [media.WEBP, media.AVIF, media.GIF, media.TIFF])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_what_is_transparent_stays_so(kept, mode, kind):
+    """
+    By a channel, a colour or an entry of the palette, in every mode.
+    """
+    drawn = Image.new("RGBA", (16, 16)).convert(mode if mode != "I;16" else "L")
+    drawn = Image.new("I;16", (16, 16)) if mode == "I;16" else drawn
+    keyed = {"transparency": (0, 0, 0) if mode == "RGB" else 0}
+
+    content = encoded("PNG", drawn, **({} if mode.endswith("A") else keyed))
+    with converted(kept(content), kind) as made:
+        assert 0 == made.convert("RGBA").getpixel((8, 8))[3]
+
+
+@pytest.mark.parametrize("kind", [media.PNG, media.WEBP, media.AVIF])
+def test_a_converted_picture_is_upright(kept, kind):
+    """
+    It is shown as the original was, which said so beside the pixels.
+    """
+    exif = Image.Exif()
+    exif[0x0112] = 6
+
+    with converted(kept(encoded("JPEG", exif=exif)), kind) as made:
+        assert (48, 64) == made.size
+        assert 1 == made.getexif().get(0x0112, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "drawn", "is_blank"),
+    [
+        ("JPEG", Image.new("RGB", (64, 48), "teal"), True),
+        ("PNG", Image.new("I;16", (64, 48), 9999), True),
+        ("PNG", Image.linear_gradient("L").point(lambda value: value // 64), True),
+        ("PNG", Image.linear_gradient("L").point(lambda value: value // 32), False),
+        ("JPEG", picture(), False),
+        ("GIF", picture(), False),
+    ],
+    ids=["one", "sixteen bits", "next to one", "faint", "noise", "palette"],
+)
+def test_blank_is_one_colour_or_next_to(kept, kind, drawn, is_blank):
+    """
+    Whatever the kind of picture.
+    """
+    assert is_blank == pictures.is_blank(kept(encoded(kind, drawn)))
+
+
+def test_what_is_not_seen_is_blank(kept):
+    """
+    Colours that are wholly transparent; a shape in one colour is seen.
+    """
+    hidden, shape = picture(), Image.new("RGBA", (64, 48))
+    hidden.putalpha(0)
+    shape.putalpha(Image.linear_gradient("L").resize((64, 48)))
+
+    assert pictures.is_blank(kept(encoded("PNG", hidden)))
+    assert not pictures.is_blank(kept(encoded("PNG", shape)))
 
 
 def test_colours_keep_their_profile(kept):
@@ -354,3 +458,19 @@ def test_what_cannot_be_scaled_is_told(fit):
     ]:
         with pytest.raises(DownloadError, match=said):
             fit(content, kind)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", [media.JPEG, media.WEBP, media.AVIF])
+def test_the_largest_picture_becomes_another_kind(kept, kind):
+    """
+    With transparency, in time; one with a few pixels more is refused.
+    """
+    shade = Image.radial_gradient("L").resize((8192, 8192))
+    drawn = Image.merge("RGBA", (shade, shade, shade, shade))
+    path = kept(encoded("PNG", drawn, compress_level=1))
+
+    with converted(path, kind) as made:
+        assert (8192, 8192) == made.size
+    with pytest.raises(DownloadError, match="too many to be decoded"):
+        pictures.convert(kept(header(8193, 8192)), io.BytesIO(), kind)

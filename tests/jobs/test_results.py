@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import zlib
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from krea_cli.api.fetch import UrlGoneError
 from krea_cli.api.resources import Job
 from krea_cli.api.wire import Body
 from krea_cli.errors import (
+    ConversionError,
     DownloadError,
     ExitCode,
     KreaError,
@@ -33,12 +35,14 @@ from krea_cli.errors import (
     UnknownJobError,
     UnreachableError,
 )
+from krea_cli.jobs import placing
+from krea_cli.jobs.placing import Placing
 from krea_cli.jobs.results import Results
 from krea_cli.jobs.targets import Naming, Target
 
 PICTURE = encoded("PNG")
 NAMING = Naming(time=datetime(2026, 11, 22).astimezone(), prompt="A cat")
-OPTIONS = ("look", "send", "force", "max_bytes")
+OPTIONS = ("look", "send", "max_bytes", "force", "quality", "warn")
 FULL = """
 import resource, signal, sys
 from contextlib import contextmanager
@@ -48,6 +52,7 @@ from pathlib import Path
 from krea_cli.api.resources import Job
 from krea_cli.api.wire import Body
 from krea_cli.clock import Clock
+from krea_cli.jobs.placing import Placing
 from krea_cli.jobs.results import Results
 from krea_cli.jobs.targets import Naming, Target
 from krea_cli.errors import KreaError
@@ -59,7 +64,8 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 target = Target.parse(sys.argv[2])
 try:
-    Results(Fetcher(), Clock(), target, look=None, send=None, force=False).save(
+    placing = Placing(force=False, quality=None, warn=None)
+    Results(Fetcher(), Clock(), target, look=None, send=None, placing=placing).save(
         Job(job_id="j", status="completed", urls=("u",)),
         Naming(time=datetime.now()), first=1, several=False)
 except KreaError as exc:
@@ -121,8 +127,10 @@ def save(time):
 
 
 def results(fetcher, time, output=None, **options):
-    given = {"look": None, "send": None, "force": False} | options
-    return Results(fetcher, time.clock, Target.parse(output), **given)
+    given = {"force": False, "quality": None, "warn": None} | options
+    rest = {name: given.pop(name, None) for name in ("look", "send", "max_bytes")}
+    target = Target.parse(output)
+    return Results(fetcher, time.clock, target, placing=Placing(**given), **rest)
 
 
 def left(folder):
@@ -462,11 +470,11 @@ def test_what_is_no_result_is_not_read_to_its_end(save):
         save("out.png", a=[[b"<!DOCTYPE html>" + bytes(99), AssertionError("read")]])
 
 
-def bomb():
+def bomb(width=50_000, height=50_000):
     """
-    A whole PNG whose header claims 2.5 gigapixels.
+    A whole PNG whose header claims more pixels than there are.
     """
-    header = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     at = PICTURE.index(b"IHDR")
     return (
         PICTURE[:at]
@@ -607,17 +615,18 @@ def test_a_picture_becomes_what_its_name_says(save, folder, name, kind):
     ("name", "sample"),
     [("out.png", "mp4"), ("out.wav", "mp3"), ("out.mp4", "png"), ("out.heic", "png")],
 )
-def test_what_cannot_become_that_is_not_saved(save, folder, name, sample):
+def test_what_cannot_become_that_is_kept_as_it_came(save, folder, name, sample):
     """
-    Exit 7: it is paid for, and another name will do.
+    Exit 7, with the name that is true: it is paid for.
     """
     [content] = [each.content for each in SAMPLES if each.name == sample]
 
-    with pytest.raises(StorageError, match="cannot become") as caught:
+    with pytest.raises(ConversionError, match="cannot become") as caught:
         save(name, a=[content])
 
-    assert f"*.{sample}" in caught.value.hint
-    assert [] == left(folder)
+    assert caught.value.message.endswith(f"as it came: out.{sample}")
+    assert [f"out.{sample}"] == left(folder)
+    assert content == Path(f"out.{sample}").read_bytes()
 
 
 def test_a_name_without_a_known_extension_promises_nothing(save, folder):
@@ -637,10 +646,102 @@ def test_a_broken_picture_is_not_converted(save, folder):
     at = PICTURE.index(b"IDAT") + 20
     broken = PICTURE[:at] + bytes(2000) + PICTURE[at + 2000 :]
 
-    with pytest.raises(StorageError):
+    with pytest.raises(ConversionError, match="cannot be decoded"):
         save("out.jpg", a=[broken])
 
-    assert [] == left(folder)
+    assert ["out.png"] == left(folder)
+
+
+def test_what_is_kept_takes_the_place_of_nothing(save, folder):
+    """
+    Not even with --force, which was said of another name; the same again is no other.
+    """
+    Path("out.png").write_bytes(b"mine")
+
+    for _ in range(2):
+        with pytest.raises(ConversionError) as caught:
+            save("out.mp4", force=True, a=[PICTURE])
+
+    kept = f"out-{hashlib.sha256(PICTURE).hexdigest()[:8]}.png"
+    assert kept in caught.value.message
+    assert (b"mine", PICTURE) == (
+        Path("out.png").read_bytes(),
+        Path(kept).read_bytes(),
+    )
+    assert 2 == len(left(folder))
+
+
+def test_what_is_converted_says_from_what(save):
+    """
+    The rest is of the file on disk; the same kind stays as it came, whatever quality.
+    """
+    [made] = save("out.webp", a=[PICTURE]).files
+    [kept] = save("out.png", quality=5, a=[PICTURE]).files
+
+    assert ("image/webp", "image/png") == (made.media_type, made.converted_from)
+    assert kept.converted_from is None
+    assert hashlib.sha256(PICTURE).hexdigest() == kept.sha256
+
+
+def test_another_quality_is_made_anew(save):
+    """
+    What is there was made with the usual one; without a wish it is good as it is.
+    """
+    first = save("out.jpg", a=[PICTURE])
+
+    with pytest.raises(TargetExistsError):
+        save("out.jpg", quality=10, files=first.files, a=[PICTURE])
+    again = save("out.jpg", quality=10, force=True, files=first.files, a=[PICTURE])
+
+    assert again.files[0].size_bytes < first.files[0].size_bytes / 2
+    assert again == save("out.jpg", files=again.files, a=[AssertionError])
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF", "PNG"])
+def test_an_animation_becomes_its_first_picture(save, kind):
+    """
+    With a warning that says how to have all of it.
+    """
+    told = []
+    first, second = Image.new("RGB", (64, 48), "red"), picture()
+    content = encoded(kind, first, save_all=True, append_images=[second])
+    output = "out.tiff" if kind == "AVIF" else "out.avif"
+
+    [file] = save(output, warn=told.append, a=[content]).files
+
+    with Image.open(file.path) as made:
+        assert 1 == getattr(made, "n_frames", 1)
+        red, green, _ = made.convert("RGB").getpixel((40, 30))
+    assert red > 200
+    assert green < 60
+    assert [f"named *.{kind.lower()}" in each for each in told] == [True]
+
+
+def test_a_picture_of_too_many_pixels_is_kept_as_it_came(save, folder):
+    """
+    More than can be decoded in the memory there is, though not more than there can be.
+    """
+    large = bomb(20_000, 20_000)
+
+    with pytest.raises(ConversionError, match="too many pixels"):
+        save("out.jpg", a=[large])
+
+    assert ["out.png"] == left(folder)
+
+
+def test_an_encoder_that_takes_too_long_is_left_behind(save, folder, monkeypatch):
+    """
+    Exit 7, with the picture as it came.
+    """
+    enough = threading.Event()
+    monkeypatch.setattr(placing, "CONVERT_SECONDS", 0.01)
+    monkeypatch.setattr(placing.pictures, "convert", lambda *_, **__: enough.wait(9))
+
+    with pytest.raises(ConversionError, match="in time"):
+        save("out.webp", a=[PICTURE])
+    enough.set()
+
+    assert ["out.png"] == left(folder)
 
 
 def test_standard_output_gets_the_bytes(save, folder):
@@ -694,9 +795,9 @@ def test_a_folder_that_went_away_is_told(folder, time):
 
 
 @pytest.mark.parametrize("output", ["out.png", "out.tiff"])
-def test_a_full_disk_is_told_and_leaves_nothing(folder, tmp_path, output):
+def test_a_full_disk_is_told_and_leaves_nothing_half(folder, tmp_path, output):
     """
-    While the result comes, and while it is converted (hazard F11).
+    While the result comes, and while it is converted (hazard F11): what came is kept.
     """
     source = tmp_path / "source.png"
     noise = encoded("PNG", picture((100, 90)))
@@ -714,4 +815,4 @@ def test_a_full_disk_is_told_and_leaves_nothing(folder, tmp_path, output):
 
     assert result.stdout.startswith("7 ")
     assert "File too large" in result.stdout
-    assert [] == left(folder)
+    assert ([] if output == "out.png" else ["out.png"]) == left(folder)

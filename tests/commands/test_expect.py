@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from conftest import png
+from PIL import Image
+from service import file
+
+RESULT = "GET /results/"
+SQUARE = ("generate", "a cat", "--aspect-ratio", "1:1")
+
+
+def noisy(size):
+    drawn, content = Image.effect_noise(size, 99), io.BytesIO()
+    drawn.save(content, "PNG")
+    return content.getvalue()
+
+
+def test_what_was_not_asked_for_is_told(logged_in, service):
+    """
+    A warning with both values by each command that saves, from what the journal knows;
+    the file is there, and exit 0.
+    """
+    service.picture = noisy((64, 48))
+    said = "has 64 x 48 pixels; asked for was the ratio 1:1.\n"
+
+    made = logged_in(*SQUARE, "-o", "a.png")
+    waited = logged_in("wait", "-o", "b.png")
+    saved = logged_in("download", "-o", "c.png", "--json")
+
+    assert [0, 0, 0] == [run.code for run in (made, waited, saved)]
+    assert made.err.endswith(f"warning: a.png {said}")
+    assert waited.err.endswith(f"warning: b.png {said}")
+    assert f"c.png {said.strip()}" == json.loads(saved.err)["warning"]["message"]
+
+
+def test_without_a_journal_it_is_told_too(logged_in):
+    """
+    The run itself knows what it asked for.
+    """
+    made = logged_in(*SQUARE, "--no-journal")
+
+    assert "asked for was the ratio 1:1" in made.err
+
+
+@pytest.mark.parametrize("command", ["generate", "wait", "download"])
+def test_what_is_not_as_expected_is_exit_7(logged_in, service, command):
+    """
+    All that is not, each in a sentence; the file is kept and named, nothing paid again.
+    """
+    if command == "generate":
+        words = ("generate", "a cat")
+    else:
+        logged_in("generate", "a cat", "--no-download")
+        words = (command, "@last")
+    expected = ("aspect=4:3", "min-side=99", "format=jpg", "not-blank")
+
+    result = logged_in(
+        *words, "--json", "-o", "a.jpg", *(f"--expect={word}" for word in expected)
+    )
+
+    error = json.loads(result.err.splitlines()[-1])["error"]
+    assert (7, "unexpected_result") == (result.code, error["code"])
+    assert ["min-side=99", "not-blank"] == [
+        detail.partition(" ")[0] for detail in error["details"]
+    ]
+    assert error["hint"].startswith("Kept: a.jpg.")
+    assert "not paid again" in error["hint"]
+    [told] = json.loads(result.out)["files"]
+    assert ("a.jpg", "image/png") == (told["path"], told["converted_from"])
+    assert Path("a.jpg").exists()
+    assert 1 == service.bills
+
+
+def test_what_is_as_expected_is_exit_0(logged_in, service):
+    """
+    Of the file on disk, whatever was received.
+    """
+    service.picture = noisy((128, 72))
+
+    result = logged_in(
+        *("generate", "a cat", "-o", "a.webp", "--expect", "format=webp"),
+        *("--expect", "aspect=16:9", "--expect", "min-side=72"),
+        *("--expect", "not-blank"),
+    )
+
+    assert (0, "a.webp\n") == (result.code, result.out)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--expect", "format=bmp"],
+        ["--expect", "format=jpg", "-o", "a.png"],
+        ["--expect", "not-blank", "-o", "-"],
+        ["--expect", "not-blank", "--no-wait"],
+        ["--expect", "not-blank", "--no-download"],
+        ["--expect", "not-blank", "-m", "seedance-2"],
+        ["--quality-out", "0"],
+        ["--quality-out", "101"],
+        ["-o", "a.bmp"],
+    ],
+    ids=" ".join,
+)
+def test_what_can_never_be_is_exit_2_before_it_is_paid(logged_in, service, words):
+    """
+    Nothing is sent at all.
+    """
+    result = logged_in("generate", "a cat", *words)
+
+    assert 2 == result.code
+    assert [] == service.seen
+    assert 2 == logged_in("wait", "12345678", "--expect", "not-blank").code
+
+
+def test_a_picture_that_cannot_be_converted_is_kept(logged_in, service):
+    """
+    Exit 7, under its true extension, and to be had again free of charge.
+    """
+    logged_in("generate", "a cat", "--no-download")
+    whole = png()
+    at = whole.index(b"IDAT") + 10
+    broken = whole[:at] + bytes(20) + whole[at + 20 :]
+    service.faults[RESULT] = [file(broken)]
+
+    result = logged_in("download", "-o", "a.webp")
+
+    assert (7, "") == (result.code, result.out)
+    assert "It is there as it came: a.png\n" in result.err
+    assert "Collect it with: krea download" in result.err
+    assert broken == Path("a.png").read_bytes()
+    assert (0, 1) == (logged_in("download", "-o", "a.webp").code, service.bills)
+
+
+def test_quality_is_a_matter_of_bytes(logged_in, service):
+    """
+    By each command that saves; what stays of the same kind stays as it came.
+    """
+    service.picture = noisy((128, 72))
+    logged_in("generate", "a cat", "-o", "a.jpg", "--quality-out", "90")
+
+    logged_in("wait", "-o", "b.jpg", "--quality-out", "10")
+    logged_in("download", "-o", "c.jpg", "--quality-out", "10")
+    logged_in("download", "-o", "d.png", "--quality-out", "10")
+
+    assert Path("b.jpg").stat().st_size * 2 < Path("a.jpg").stat().st_size
+    assert Path("b.jpg").read_bytes() == Path("c.jpg").read_bytes()
+    assert service.picture == Path("d.png").read_bytes()
