@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,6 +17,7 @@ from krea_cli import __version__
 from krea_cli.help import topics
 from krea_cli.help.grouped import Command, Group
 from krea_cli.options import with_session
+from krea_cli.output.terminal import safe
 from krea_cli.session import Session
 
 # In the order of `krea --help`.  A test compares each line with the command itself.
@@ -116,12 +117,38 @@ def _main(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.")
     ] = False,
+    install_completion: Annotated[
+        bool,
+        typer.Option("--install-completion", help="Let your shell complete krea."),
+    ] = False,
+    show_completion: Annotated[
+        Literal["bash", "zsh", "fish", "powershell"] | None,
+        typer.Option(
+            "--show-completion", metavar="SHELL", help="Print the script for that."
+        ),
+    ] = None,
 ) -> None:
     session: Session = ctx.obj
+    if install_completion:
+        _install_completion(session)
+        raise typer.Exit
+    if show_completion:
+        from krea_cli.completion import scripts
+
+        session.out.stdout.write(scripts.text(show_completion))
+        raise typer.Exit
     if version:
         session.out.stdout.write_line(f"krea {__version__}")
         raise typer.Exit
     _help_alone(ctx)
+
+
+def _install_completion(session: Session) -> None:
+    from krea_cli.completion.install import install
+
+    for path in install(session.env):
+        session.out.stdout.write_line(safe(path))
+    session.out.note("The next shell that you start completes krea.")
 
 
 def _not_loaded() -> None:

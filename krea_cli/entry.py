@@ -21,6 +21,9 @@ def run() -> None:
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda number, _: os._exit(128 + number))
 
-    from krea_cli.main import run
+    if os.environ.get("_KREA_COMPLETE"):
+        from krea_cli.completion.main import run
+    else:
+        from krea_cli.main import run
 
     run()

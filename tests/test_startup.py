@@ -93,3 +93,38 @@ def test_without_a_token_the_network_is_not_loaded(remote):
 
     assert 4 == ended
     assert {"platformdirs", "keyring"} == SLOW & set(loaded)
+
+
+TAB = """
+import json, os, sys
+from krea_cli.completion.main import complete
+complete(os.environ)
+print(json.dumps(sorted(sys.modules)))
+"""
+# A TAB that takes longer than the program's own start would be felt.
+OFFERS = {
+    "krea gen": set(),
+    "krea generate --n": set(),
+    "krea generate -i ": {"platformdirs", "krea_cli.catalogue.lookup"},
+    "krea generate -m ": {"platformdirs", "krea_cli.catalogue.lookup"},
+    "krea generate -p aspect_ratio=": {"platformdirs", "krea_cli.catalogue.lookup"},
+    "krea status ": {"platformdirs", "sqlite3"},
+}
+
+
+@pytest.mark.parametrize(("line", "uses"), OFFERS.items())
+def test_a_completion_loads_what_it_uses(shell, line, uses):
+    """
+    No network, no keyring, and not even Typer.
+    """
+    env = shell.env | {"_KREA_COMPLETE": "fish", "_KREA_LINE": line}
+    result = subprocess.run(
+        [sys.executable, "-c", TAB],
+        env=env,
+        cwd=shell.cwd,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert uses == (SLOW | {"typer"}) & set(json.loads(result.stdout))

@@ -1,0 +1,102 @@
+"""
+What the word that is being typed may become.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from krea_cli.completion import fields, grammar, paths
+from krea_cli.completion.line import Line
+from krea_cli.config import settings
+from krea_cli.help import topics
+from krea_cli.session import Session
+
+
+class Candidate(NamedTuple):
+    """
+    *text* is the whole word, *about* is shown beside it.
+    """
+
+    text: str
+    about: str = ""
+
+
+def find(line: Line, session: Session) -> list[Candidate] | None:
+    """
+    The candidates, those alone that the word begins; None when any file is meant,
+    which the shell knows best.
+
+    Raises:
+        KreaError: the settings cannot be read.
+    """
+    expected = line.expects
+    found: Iterable[tuple[str, str]] | None
+    if expected is None:
+        found = _names(line)
+    elif expected.choices:
+        found = ((choice, "") for choice in expected.choices)
+    elif expected.takes in ("FILE", "OUTPUT"):
+        found = None
+    else:
+        found = _values(expected.takes or "", line, session)
+    if found is None:
+        return None
+    return [Candidate(*each) for each in found if each[0].startswith(line.word)]
+
+
+def _names(line: Line) -> Iterator[tuple[str, str]]:
+    if not line.word.startswith("-"):
+        yield from line.command.members
+        return
+    for option in line.command.options:
+        for name in option.names:
+            if name.startswith("--") or name == line.word:
+                yield name, option.help
+
+
+def _values(
+    kind: str, line: Line, session: Session
+) -> Iterable[tuple[str, str]] | None:
+    if kind == "IMAGE" and line.word.startswith("~"):  # that is the shell's to read
+        return None
+    known: dict[str, Callable[[], Iterable[tuple[str, str]]]] = {
+        "MODEL": lambda: _models(line.word, session),
+        "IMAGE": lambda: paths.files(line.word, fields.input_media(line, session)),
+        "KEY=VALUE": lambda: fields.params(line.word, fields.model(line, session)),
+        "JOB": lambda: _jobs(session),
+        "KEY": _keys,
+        "TOPIC": _topics,
+    }
+    found = known.get(kind)
+    return found() if found else fields.values_of_option(line, session)
+
+
+def _models(word: str, session: Session) -> Iterable[tuple[str, str]]:
+    models = session.catalogue.models
+    if any(model.id.startswith(word) for model in models):
+        return [(model.id, model.name) for model in models]
+    # Whoever begins with the last part of an id means that; two may end alike.
+    ends = [model.id.rpartition("/")[2] for model in models]
+    ids = [model.id for model in models]
+    return [(end, it) for end, it in zip(ends, ids, strict=True) if ends.count(end) < 2]
+
+
+def _jobs(session: Session) -> Iterator[tuple[str, str]]:
+    from krea_cli.jobs import glance
+
+    jobs = glance.jobs(session.folders.state, session.service)
+    if jobs:
+        yield "@last", "the jobs of the last call"
+    for job_id, status, model in jobs:
+        yield job_id, f"{status} {model}"
+
+
+def _keys() -> Iterable[tuple[str, str]]:
+    return [(key, settings.variable(key)) for key in settings.KEYS]
+
+
+def _topics() -> Iterable[tuple[str, str]]:
+    command, _ = grammar.find([])
+    return [*((name, "") for name in topics.NAMES), *command.members]

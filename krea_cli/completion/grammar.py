@@ -1,0 +1,100 @@
+"""
+The command tree, read from a file that `build` made of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).with_name("grammar.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """
+    *takes* names what its value is, such as "MODEL"; None: it is a flag.
+    """
+
+    names: tuple[str, ...]
+    help: str
+    takes: str | None
+    choices: tuple[str, ...]
+
+    @property
+    def long(self) -> str:
+        return next(name for name in self.names if name.startswith("--"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """
+    *takes* as with an option, such as "JOB"; *repeats* if there may be several.
+    """
+
+    takes: str
+    choices: tuple[str, ...]
+    repeats: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """
+    A command or a group; *members* are the commands of a group with what they do.
+    """
+
+    words: tuple[str, ...]
+    options: tuple[Option, ...]
+    arguments: tuple[Argument, ...]
+    members: tuple[tuple[str, str], ...]
+
+    def option(self, name: str) -> Option | None:
+        return next((each for each in self.options if name in each.names), None)
+
+
+def find(words: Sequence[str]) -> tuple[Command, list[str]]:
+    """
+    The command that a line begins with, and the words after its name; options before it
+    are passed over.
+    """
+    tree: dict[str, Any] = json.loads(FILE.read_bytes())
+    name, rest = "", list(words)
+    while rest and _members(tree, name):
+        word = rest.pop(0)
+        if not word.startswith("-"):
+            name = f"{name} {word}".strip()
+    if name not in tree:
+        return Command(words=(), options=(), arguments=(), members=()), rest
+    return _command(tree, name), rest
+
+
+def _command(tree: dict[str, Any], name: str) -> Command:
+    data = tree[name]
+    return Command(
+        words=tuple(name.split()),
+        options=tuple(
+            Option(
+                names=tuple(option["names"]),
+                help=option["help"],
+                takes=option["takes"],
+                choices=tuple(option["choices"]),
+            )
+            for option in data["options"]
+        ),
+        arguments=tuple(
+            Argument(takes=metavar.strip("[]."), choices=tuple(choices), repeats=many)
+            for metavar, choices, many in data["arguments"]
+        ),
+        members=tuple(
+            (m, tree[f"{name} {m}".strip()]["help"]) for m in _members(tree, name)
+        ),
+    )
+
+
+def _members(tree: dict[str, Any], name: str) -> list[str]:
+    start = f"{name} " if name else ""
+    found = [other[len(start) :] for other in tree if other and other.startswith(start)]
+    return [member for member in found if " " not in member]

@@ -1,0 +1,40 @@
+"""
+Files of this machine as candidates.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from krea_cli import media
+
+_MOST = 2000
+
+
+def files(word: str, kind: str) -> Iterator[tuple[str, str]]:
+    """
+    The folders, which end in a slash, and the files of a kind, such as "image", beside
+    the one that *word* begins.
+    """
+    folder, name = os.path.split(word)
+    start = word[: len(word) - len(name)]
+    try:
+        entries = sorted(os.scandir(folder or "."), key=lambda entry: entry.name)
+    except (OSError, ValueError):
+        return
+    for entry in entries[:_MOST]:
+        if entry.name.startswith(".") and not name.startswith("."):
+            continue
+        found = media.of_extension(entry.name.rpartition(".")[2])
+        if _is_folder(entry):
+            yield f"{start}{entry.name}/", "folder"
+        elif found is not None and found.kind == kind:
+            yield f"{start}{entry.name}", kind
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

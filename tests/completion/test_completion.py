@@ -1,0 +1,258 @@
+"""
+What TAB offers, by the answer that the shells' scripts ask for.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.completion import build, grammar, scripts
+from krea_cli.completion.main import complete
+from krea_cli.help import topics
+
+COMPLETIONS = Path(__file__).parents[2] / "completions"
+MODELS = Catalogue.bundled().models
+
+
+@pytest.fixture
+def tab(krea):
+    """
+    What is offered for a line: words with their descriptions, or "files".
+    """
+
+    def press(line, shell="fish", word=""):
+        asked = {"_KREA_COMPLETE": shell, "_KREA_LINE": line, "_KREA_WORD": word}
+        kind, *lines = complete(krea.env | asked)
+        if kind == "files":
+            return kind
+        return dict(line.partition("\t")[::2] for line in lines)
+
+    return press
+
+
+@pytest.fixture
+def job(logged_in):
+    """
+    A job of the service.
+    """
+    return logged_in("generate", "an owl", "--no-wait").out.strip()
+
+
+OFFERED = {
+    "krea ge": {"generate"},
+    "krea jobs ": {"list", "show", "forget", "recover"},
+    "krea jobs --json li": {"list"},
+    "krea generate --neg": {"--negative-prompt"},
+    "krea generate x --no-w": {"--no-wait"},
+    "krea wait --an": {"--any"},
+    "krea --vers": {"--version"},
+    "krea generate -m bfl/flux-1-d": {"bfl/flux-1-dev"},
+    "krea generate -m flux-1-d": {"flux-1-dev"},
+    "krea generate --model=bfl/flux-1-d": {"--model=bfl/flux-1-dev"},
+    "krea generate '-m' \"bfl/flux-1-d": {"bfl/flux-1-dev"},
+    "krea models show bfl/flux-1-d": {"bfl/flux-1-dev"},
+    "krea generate -p asp": {"aspect_ratio="},
+    "krea generate -p aspect_ratio=16": {"aspect_ratio=16:9"},
+    "krea generate -p no_such=": set(),
+    "krea generate -m none -p asp": set(),
+    "krea generate --resolution ": {"1K", "2K", "4K"},
+    "krea generate -mkrea-2/large --aspect-ratio 16": {"16:9"},
+    "krea generate -m bfl/flux-1-dev --resolution ": set(),
+    "krea generate --color a": {"auto", "always"},
+    "krea generate -- --a": set(),
+    "krea models list --kind 3": {"3d"},
+    "krea config get ap": {"api_url"},
+    "krea help ex": {"exit-codes"},
+    "krea nosuch ": set(),
+    "krea generate a b ": set(),
+}
+
+
+@pytest.mark.parametrize(("line", "offered"), OFFERED.items(), ids=OFFERED)
+def test_what_is_offered(tab, line, offered):
+    """
+    Commands, options, models, the fields of the model and what it allows, settings,
+    topics: what fits where the word stands, and what the word begins.
+    """
+    assert offered == set(tab(line))
+
+
+def test_everything_is_there(tab):
+    """
+    All models with their names, all fields with what they may be, all commands.
+    """
+    [pro] = [model for model in MODELS if model.id == "google/nano-banana-pro"]
+
+    assert {model.id: model.name for model in MODELS} == tab("krea generate -m ")
+    assert {f"{name}=" for name in pro.fields} == set(tab("krea generate -p "))
+    assert "a number" == tab("krea generate -m bfl/flux-1-dev -p ")["seed="]
+    assert {"generate", "help"} <= set(tab("krea "))
+    assert set(topics.NAMES) < set(tab("krea help "))
+
+
+def test_booleans_are_words(tab):
+    """
+    A field that is true or false offers both, as -p reads them.
+    """
+    model = next(
+        (model.id, name)
+        for model in MODELS
+        for name, schema in model.fields.items()
+        if schema.get("type") == "boolean"
+    )
+    offered = tab(f"krea generate -m {model[0]} -p {model[1]}=")
+
+    assert {f"{model[1]}=true", f"{model[1]}=false"} == set(offered)
+
+
+def test_the_model_of_the_settings_counts(krea, tab):
+    """
+    Where no -m is given; --model wins, and the last one of several.
+    """
+    krea.env["KREA_MODEL"] = "bfl/flux-1-dev"
+
+    assert "steps=" in tab("krea generate -p ")
+    assert "steps=" not in tab("krea generate -m x -m nano-banana-pro -p ")
+
+
+def test_images_are_offered_for_images(tab, photo):
+    """
+    Pictures and folders beside the word, for -i and in media fields; other options
+    that take files leave it to the shell, and so does a tilde.
+    """
+    for name in ("b c.png", "notes.txt", ".hidden.png", "clip.mp4", "line\n.png"):
+        Path(name).touch()
+    Path("sub").mkdir()
+    shutil.copy(photo, "sub/in.jpg")
+
+    assert {"b c.png": "image", "sub/": "folder"} == tab("krea generate -i ")
+    assert {"sub/in.jpg": "image"} == tab("krea generate x -i sub/")
+    assert {".hidden.png": "image"} == tab("krea generate -i .h")
+    assert {"image_urls=@sub/in.jpg"} == set(tab("krea generate -p image_urls=@sub/i"))
+    assert {} == tab("krea generate -i no/such/")
+    assert ["files"] * 4 == [
+        tab(f"krea {line}")
+        for line in ("generate -o ", "upload ", "show x", "generate -i ~/")
+    ]
+
+
+def test_jobs_are_offered_with_status_and_model(tab, job, krea):
+    """
+    The newest first, those of the service that the line means, and @last; the journal
+    is as it was.
+    """
+    described = {job: "submitted google/nano-banana-pro"}
+    before = contents(journal(krea).parent)
+    last = {"@last": "the jobs of the last call"}
+
+    assert last | described == tab("krea status ")
+    assert described == tab(f"krea download @last {job[:5]}")
+    assert described == tab(f"krea jobs recover --adopt {job[:5]}")
+    assert {} == tab("krea status --sandbox ")
+    assert {} == tab("krea status --api-url https://other.example ")
+    assert before == contents(journal(krea).parent)
+
+
+def journal(krea):
+    return Path(krea.env["KREA_STATE_DIR"], "journal.db")
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def spoil(path):
+    path.write_bytes(path.read_bytes()[:5000] + b"junk" * 2000)
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def remove(path):
+    shutil.rmtree(path.parent)
+
+
+@pytest.mark.parametrize("harm", [spoil, empty, Path.unlink, remove])
+def test_a_journal_that_cannot_be_read_offers_nothing(tab, job, krea, harm):
+    """
+    No error, and nothing is made or changed.
+    """
+    path = journal(krea)
+    harm(path)
+    before = contents(path.parent)
+
+    assert {} == tab("krea status ")
+    assert before == contents(path.parent)
+    assert path.parent.exists() is (harm is not remove)
+
+
+def test_a_locked_journal_is_not_waited_for(tab, job, krea):
+    """
+    With somebody else writing, the jobs are there or not, but at once; never an error.
+    """
+    with closing(sqlite3.connect(journal(krea), isolation_level=None)) as db:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("BEGIN EXCLUSIVE")
+        db.execute("UPDATE records SET state = 'failed'")
+
+        offered = tab("krea status ")
+
+        db.execute("ROLLBACK")
+    assert offered in ({}, tab("krea status "))
+
+
+HOSTILE = "x\n$(touch pwned)\t`touch pwned`\x1b]0;owned\x07 a:b 'q' \"d\" \u202e"
+
+
+@pytest.mark.parametrize("shell", [*scripts.NAMES])
+def test_what_the_service_said_stays_in_its_line(krea, job, shell):
+    """
+    A status and a model of foreign origin are one description, without a control
+    character; an id that could not be one is not offered.
+    """
+    with closing(sqlite3.connect(journal(krea))) as db:
+        db.execute("UPDATE records SET state = ?, model = ?", (HOSTILE, HOSTILE))
+        copied = "INSERT INTO records SELECT * FROM copy"
+        db.execute("CREATE TEMP TABLE copy AS SELECT * FROM records")
+        db.execute("UPDATE copy SET number = 9, record = 'r', job_id = ?", (HOSTILE,))
+        db.execute(copied)
+        db.commit()
+    asked = {"_KREA_COMPLETE": shell, "_KREA_LINE": "krea status "}
+
+    kind, last, told = complete(krea.env | asked)
+
+    assert ["words", "@last"] == [kind, last.partition("\t")[0].replace("\\", "")]
+    assert job == told.partition("\t")[0]
+    assert told.replace("\t", "").isprintable()
+    assert len(told) < 110
+    assert shell != "bash" or told == job
+
+
+def test_broken_settings_offer_nothing(krea, shell):
+    """
+    As a process: exit 0 and not a word; names are offered all the same.
+    """
+    Path(krea.env["KREA_CONFIG_DIR"]).mkdir(parents=True)
+    Path(krea.env["KREA_CONFIG_DIR"], "config.toml").write_text("model = [")
+    shell.env |= {"_KREA_COMPLETE": "zsh", "_KREA_LINE": "krea generate -p "}
+
+    result = shell()
+
+    assert (0, "", "") == (result.code, result.out, result.err)
+
+
+def test_the_files_are_those_that_are_made():
+    """
+    If not: python -m krea_cli.completion.build completions
+    """
+    assert build.document() == grammar.FILE.read_text("utf-8")
+    assert {name: scripts.text(shell) for shell, name in scripts.NAMES.items()} == {
+        path.name: path.read_text("utf-8") for path in COMPLETIONS.iterdir()
+    }

@@ -1,0 +1,178 @@
+"""
+The scripts in real shells, as far as they are installed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from krea_cli.completion import scripts
+
+COMPLETIONS = Path(__file__).parents[2] / "completions"
+# Calls the function as bash does, and lets bash read what it would have inserted.
+BASH = """
+. "$1"
+complete -p krea >/dev/null || exit
+COMP_LINE=$2 COMP_POINT=${#2}
+_krea krea "$3" ''
+for each in "${COMPREPLY[@]}"; do
+    eval "inserted=($each)"
+    printf '%s\\n' "${inserted[@]}"
+done
+"""
+ZSH = """
+compdef() { }
+compadd() { print -rl -- ${(P)3} $@[5,-1] }
+_files() { print files }
+. $1
+words=(${(z)2}) CURRENT=$#words PREFIX=$words[-1]
+_krea
+"""
+NASTY = "a $(touch pwned) `touch pwned` ;'\"&|.png"
+
+needs = {
+    shell: pytest.mark.skipif(not shutil.which(shell), reason=f"{shell} is missing")
+    for shell in scripts.NAMES
+}
+
+
+@pytest.fixture
+def run(shell, tmp_path):
+    """
+    Runs a shell where krea is a command.
+    """
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    krea = folder / "krea"
+    krea.write_text(f'#!/bin/sh\nexec {sys.executable} -m krea_cli "$@"\n')
+    krea.chmod(0o755)
+    shell.env["PATH"] = f"{folder}:{shell.env['PATH']}"
+
+    def run(*command):
+        done = subprocess.run(
+            command,
+            env=shell.env,
+            cwd=shell.cwd,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert (0, "") == (done.returncode, done.stderr)
+        return done.stdout.splitlines()
+
+    return run
+
+
+IN_BASH = {
+    "a word": ("krea gen", "gen", ["generate"]),
+    "after an equals sign": ("krea generate -p aspect_ratio=16", "16", ["16:9"]),
+    "after a colon": ("krea generate -p aspect_ratio=16:", "", ["9"]),
+    "files": ("krea generate -o ", "", []),
+}
+
+
+@needs["bash"]
+@pytest.mark.parametrize(("line", "word", "inserted"), IN_BASH.values(), ids=IN_BASH)
+def test_bash_inserts_the_rest_of_the_word(run, line, word, inserted):
+    """
+    What it replaces begins after the last "=" or ":".
+    """
+    script = str(COMPLETIONS / "krea.bash")
+
+    assert inserted == run("bash", "--norc", "-c", BASH, "-", script, line, word)
+
+
+@needs["bash"]
+def test_in_bash_a_file_name_does_nothing(run, shell):
+    """
+    Whatever is in it, bash reads what was inserted as that one word, and runs nothing.
+    """
+    (shell.cwd / NASTY).touch()
+    script, line = str(COMPLETIONS / "krea.bash"), "krea generate -i a"
+
+    inserted = run("bash", "--norc", "-c", BASH, "-", script, line, "a")
+
+    assert [NASTY] == inserted
+    assert [NASTY] == [path.name for path in shell.cwd.iterdir()]
+
+
+@needs["zsh"]
+def test_zsh_adds_words_with_descriptions(run, shell):
+    """
+    Through compadd, which quotes them itself.
+    """
+    script = str(COMPLETIONS / "_krea")
+
+    told = run("zsh", "-f", "-c", ZSH, "-", script, "krea generate -m bfl/flux-1-d")
+
+    assert ["bfl/flux-1-dev  -- Flux.1 Dev", "bfl/flux-1-dev"] == told
+    assert ["files"] == run("zsh", "-f", "-c", ZSH, "-", script, "krea generate -o x")
+
+
+@needs["fish"]
+def test_fish_offers_words_with_descriptions(run):
+    """
+    As `complete -C`, which is what TAB shows.
+    """
+    line = "krea generate -m bfl/flux-1-d"
+    ask = f"source {COMPLETIONS / 'krea.fish'}; complete -C '{line}'"
+
+    told = run("fish", "--no-config", "-c", ask)
+
+    assert ["bfl/flux-1-dev\tFlux.1 Dev"] == told
+
+
+INSTALLED = {
+    "bash": (".local/share/krea-cli/krea.bash", ".bashrc"),
+    "zsh": (".local/share/krea-cli/_krea", ".zshrc"),
+    "fish": (".config/fish/completions/krea.fish", None),
+}
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_it_is_installed_once(krea, name):
+    """
+    The script, and a line of a start-up file that keeps the rest of it; done again,
+    nothing changes.
+    """
+    home = Path(krea.env["HOME"])
+    script, startup = INSTALLED[name]
+    krea.env["SHELL"] = f"/usr/bin/{name}"
+    if startup:
+        (home / startup).write_text("alias k=krea")
+
+    first = krea("--install-completion")
+    lines = (home / startup).read_text() if startup else None
+    again = krea("--install-completion")
+
+    paths = [str(home / path) for path in (script, startup) if path]
+    assert (0, paths) == (first.code, first.out.splitlines())
+    assert first == again
+    assert scripts.text(name) == (home / script).read_text()
+    if startup:
+        assert f"alias k=krea\n. {home / script}\n" == lines
+        assert lines == (home / startup).read_text()
+
+
+def test_where_it_cannot_be_installed_it_is_said_how(krea):
+    """
+    Exit 2 for another shell, 7 where nothing can be written; --show-completion prints
+    the script of each.
+    """
+    Path(krea.env["HOME"], ".local").write_text("")
+
+    other = krea("--install-completion", env={"SHELL": "/bin/tcsh"})
+    blocked = krea("--install-completion", env={"SHELL": "/bin/bash"})
+
+    assert (2, 7) == (other.code, blocked.code)
+    assert "--show-completion powershell" in other.err
+    assert "--show-completion bash" in blocked.err
+    for shell in scripts.NAMES:
+        shown = krea("--show-completion", shell)
+        assert (0, scripts.text(shell)) == (shown.code, shown.out)
