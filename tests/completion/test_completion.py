@@ -248,11 +248,18 @@ def test_broken_settings_offer_nothing(krea, shell):
     assert (0, "", "") == (result.code, result.out, result.err)
 
 
-def test_the_files_are_those_that_are_made():
+@pytest.mark.long
+def test_the_grammar_is_that_of_the_commands():
     """
     If not: python -m krea_cli.completion.build completions
     """
     assert build.document() == grammar.FILE.read_text("utf-8")
+
+
+def test_the_scripts_are_those_of_the_package():
+    """
+    If not: python -m krea_cli.completion.build completions
+    """
     assert {name: scripts.text(shell) for shell, name in scripts.NAMES.items()} == {
         path.name: path.read_text("utf-8") for path in COMPLETIONS.iterdir()
     }
