@@ -37,7 +37,7 @@ def find(line: Line, session: Session) -> list[Candidate] | None:
         found = _names(line)
     elif expected.choices:
         found = ((choice, "") for choice in expected.choices)
-    elif expected.takes in ("FILE", "OUTPUT"):
+    elif expected.takes in ("FILE", "OUTPUT", "SIDECAR"):
         found = None
     else:
         found = _values(expected.takes or "", line, session)

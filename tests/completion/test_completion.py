@@ -138,7 +138,7 @@ def test_images_are_offered_for_images(tab, photo):
     assert {} == tab("krea generate -i no/such/")
     assert ["files"] * 4 == [
         tab(f"krea {line}")
-        for line in ("generate -o ", "upload ", "show x", "generate -i ~/")
+        for line in ("generate -o ", "upload ", "replay ", "generate -i ~/")
     ]
 
 
