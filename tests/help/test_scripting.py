@@ -109,6 +109,9 @@ def jobs(read, service):
     read("generate --dry-run", "generate", "an owl", "--dry-run")
     image = ["-m", "krea-2/large", "-i", "owl.png"]
     read("generate --dry-run", "generate", "an owl", *image, "--dry-run")
+    read("generate", "generate", "an owl", "-o", "elf.png", "--sidecar")
+    read("replay", "replay", "elf.png.json", "-o", "again.png")
+    read("replay --dry-run", "replay", "elf.png.json", "--dry-run")
     read("status", "status", job)
     read("wait", "wait", job)
     read("download", "download", job, "-o", "owl.png")
