@@ -40,10 +40,21 @@ class Shown:
     settings: list
 
 
-def run(argv, *, env, size=(80, 30), cell=(0, 0), answer=WITHOUT, typed=b""):
+def run(
+    argv,
+    *,
+    env,
+    size=(80, 30),
+    cell=(0, 0),
+    answer=WITHOUT,
+    typed=b"",
+    replies=None,
+    patience=PATIENCE_SECONDS,
+):
     """
     Run a command on a terminal of *size* cells, of *cell* pixels each, that has *typed*
-    waiting and answers the question with *answer*.
+    waiting and answers the question with *answer*, and each text of *replies* with what
+    belongs to it, whenever it comes.
     """
     ours, theirs = pty.openpty()
     (columns, rows), (width, height) = size, cell
@@ -59,23 +70,26 @@ def run(argv, *, env, size=(80, 30), cell=(0, 0), answer=WITHOUT, typed=b""):
         stderr=theirs,
         start_new_session=True,
     ) as process:
-        output = _talk(ours, process, answer)
+        replies = {QUESTION: answer} | (replies or {})
+        output = _talk(ours, process, replies, patience)
     settings = termios.tcgetattr(theirs)
     os.close(ours)
     os.close(theirs)
     return Shown(process.returncode, output, time.monotonic() - began, settings)
 
 
-def _talk(ours, process, answer):
-    output, asked, end = b"", False, time.monotonic() + PATIENCE_SECONDS
+def _talk(ours, process, replies, patience):
+    output, heard, end = b"", 0, time.monotonic() + patience
     while process.poll() is None or select.select([ours], [], [], 0)[0]:
         if select.select([ours], [], [], 0.02)[0]:
             output += os.read(ours, 1 << 16)
         if time.monotonic() > end:
             process.kill()
-        if QUESTION in output and not asked:
-            asked = True
-            os.write(ours, answer)
+        for question, reply in replies.items():
+            at = output.find(question, heard)
+            if at >= 0:
+                heard = at + len(question)
+                os.write(ours, reply)
     return output
 
 
