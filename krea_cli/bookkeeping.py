@@ -45,7 +45,13 @@ class Bookkeeping(Connection):
     def history(self) -> History:
         from krea_cli.jobs.history import History
 
-        return History(self._database, self.service, now=self.clock.wall)
+        return History(
+            self._database, self.service, now=self.clock.wall, damaged=self._warn_of
+        )
+
+    def _warn_of(self, damaged: str) -> None:
+        remote = self.command("jobs", "list", "--remote")
+        self.out.warn(f"{damaged} What the service has: {remote}")
 
     @cached_property
     def inspection(self) -> Inspection:

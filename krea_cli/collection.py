@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from krea_cli import step
+from krea_cli import step, untold
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
     DownloadError,
@@ -195,7 +195,7 @@ class Collection:
         output = self._output or "."
         collect = self._session.collect
         told = [result(job, collect("wait", [job.job_id], output)) for job in self.jobs]
-        self._session.out.result(told)
+        lost = untold.tell(self._session, self.jobs, told)
         troubled = {error.job_id for error in self.errors}
         for job in self.jobs if waits else ():
             if job.job_id in troubled:
@@ -204,19 +204,21 @@ class Collection:
             error = outcome.failure(job, collect=again)
             if error:
                 self.errors.append(error)
+        if lost:
+            untold.give_up(self._session, self.jobs, self.errors, lost)
         # All is said of these jobs, so nobody needs to be reminded of them.
         self._session.pending.clear()
         if preview:
             preview(self.jobs)
-        untold = step.report(self._session, self.jobs)
-        if untold and self.errors:
-            self._session.out.error(untold)
+        unreported = step.report(self._session, self.jobs)
+        if unreported and self.errors:
+            self._session.out.error(unreported)
         failed = {error.job_id for error in self.errors}
         outcome.check(
             self.errors, succeeded=sum(job.job_id not in failed for job in self.jobs)
         )
-        if untold:
-            raise untold
+        if unreported:
+            raise unreported
 
     def _unexpected(self, job: Job) -> list[str]:
         # Without a model there is nothing to read the catalogue for.

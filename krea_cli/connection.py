@@ -5,6 +5,8 @@ on first use, as httpx and the keyring are slow to load.
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
     from krea_cli.config.credentials import Credentials
     from krea_cli.config.token import Token, TokenState
     from krea_cli.sandbox.server import Sandbox
+
+# The commands in hints that ask the service, where nothing follows them.
+_UNTIED = re.compile(
+    r"\bkrea (auth login|jobs list --remote|jobs recover|download [\w-]+)"
+    r"(?=$|,| <)",
+    re.MULTILINE,
+)
 
 
 class Connection(World):
@@ -181,3 +190,24 @@ class Connection(World):
         for name in set_variables(self.env):
             if token := self.env[name].strip():
                 self.out.hide(token)
+
+    def command(self, name: str, *words: str) -> str:
+        """
+        The command to paste that goes on with a job, at the same service.
+        """
+        flags = ["--sandbox"] if self.settings.sandbox else []
+        return shlex.join(["krea", name, *words, *flags, *self._address])
+
+    def tied(self, hint: str | None) -> str | None:
+        """
+        The hint of one who does not know the command line: its commands that ask the
+        service ask the one that was named there.
+        """
+        address = shlex.join(self._address)
+        if not (hint and address):
+            return hint
+        return _UNTIED.sub(lambda command: f"{command[0]} {address}", hint)
+
+    @property
+    def _address(self) -> list[str]:
+        return ["--api-url", self.flags.api_url] if self.flags.api_url else []

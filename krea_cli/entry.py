@@ -8,18 +8,16 @@ without a word, as nothing has begun.
 from __future__ import annotations
 
 import os
-import signal
 
 
 def run() -> None:
     """
     Run the program; it ends with its exit code.
     """
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        # A shell starts background jobs with SIGINT ignored; so it stays (hazard S4).
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda number, _: os._exit(128 + number))
+    try:
+        _catch()
+    except KeyboardInterrupt:  # it came before there was somebody to take it
+        os._exit(130)
 
     if os.environ.get("_KREA_COMPLETE"):
         from krea_cli.completion.main import run
@@ -27,3 +25,18 @@ def run() -> None:
         from krea_cli.main import run
 
     run()
+
+
+def _catch() -> None:
+    # It takes some milliseconds to load, in which a signal may arrive, too.
+    import signal
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # A shell starts background jobs with SIGINT ignored; so it stays (hazard S4).
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _leave)
+
+
+def _leave(number: int, _frame: object) -> None:
+    os._exit(128 + number)

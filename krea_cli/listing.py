@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from krea_cli.api.resources import FINAL, RUNNING, Job
 from krea_cli.config.duration import parse_moment
 from krea_cli.errors import UnknownJobError, UsageError
-from krea_cli.jobs.records import STATES, Record
+from krea_cli.jobs.records import Record
+from krea_cli.jobs.rows import STATES
 from krea_cli.jobs.selection import LAST, SHORTEST, WHOLE
 from krea_cli.session import Session
 
@@ -186,10 +187,28 @@ def candidate(session: Session, record: Record, argument: str) -> str:
     return one_job(session, argument)
 
 
-def check_settled(session: Session, records: Sequence[Record]) -> None:
+def before(session: Session, end: float, *, with_unfinished: bool) -> list[Record]:
+    """
+    The records of jobs from before then, the oldest first; those that krea has not seen
+    end are left out with a note, unless they are wanted.
+    """
+    found = session.history.older_than(end)
+    ended = [r for r in found if with_unfinished or r.state != "submitted"]
+    if stay := len(found) - len(ended):
+        session.out.note(
+            f"{stay} of the records stay, of jobs that krea has not seen end; --force "
+            "deletes these, too."
+        )
+    return ended
+
+
+def check_settled(
+    session: Session, records: Sequence[Record], *, allows_unfinished: bool
+) -> None:
     """
     Raises:
-        UsageError: with one of them it is not known yet what becomes of it.
+        UsageError: with one of them it is not known yet what becomes of it; with
+            *allows_unfinished* it is enough that it has a job.
     """
     now = session.clock.wall()
     for record in records:
@@ -203,6 +222,13 @@ def check_settled(session: Session, records: Sequence[Record]) -> None:
             raise UsageError(
                 f"Record {record.record} is in doubt: there may be a job, and a bill.",
                 hint=f"Settle it first: {way}",
+            )
+        if record.state == "submitted" and not allows_unfinished:
+            raise UsageError(
+                f"Job {record.job_id} is paid for, and krea has not seen it end.",
+                hint="Delete its record all the same with --force, or get what it "
+                f"makes: {session.collect('wait', [str(record.job_id)], '.')}",
+                job_id=record.job_id,
             )
 
 

@@ -50,6 +50,8 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None) -> i
             return _tell_bug(exc, session)
     except Interrupted as exc:
         signals.ignore()
+        for stream in (session.out.stdout, session.out.stderr):
+            stream.leave()
         return _tell_interrupted(exc, session)
     finally:
         signals.ignore()
@@ -92,10 +94,10 @@ def _tell(error: KreaError, session: Session) -> ExitCode:
     if error.job_id is None:
         _add_way_to_jobs(error, session)
     _add_way_out_of_doubt(error, session)
-    if isinstance(error, SeveralError):
-        for each in error.errors:
-            session.out.error(each)
-    session.out.error(error)
+    several = error.errors if isinstance(error, SeveralError) else ()
+    for each in (*several, error):
+        each.hint = session.tied(each.hint)
+        session.out.error(each)
     return error.exit_code
 
 

@@ -59,6 +59,17 @@ def _look(session: Session, job_id: str, deadline: float | None) -> Job:
     return session.look(job_id, deadline=deadline)
 
 
+def unfinished(session: Session, jobs: Sequence[Job]) -> list[KreaError]:
+    """
+    Why jobs are not completed, or have no result, as `wait` would tell it.
+    """
+    endings = [
+        outcome.failure(job, collect=session.collect("wait", [job.job_id], "."))
+        for job in jobs
+    ]
+    return [ending for ending in endings if ending]
+
+
 def cancel(
     session: Session, job_ids: Sequence[str]
 ) -> tuple[list[Job], list[KreaError]]:

@@ -30,6 +30,8 @@ from krea_cli.words import Words, read_params, read_prompt
 if TYPE_CHECKING:
     from krea_cli.jobs.targets import Naming
 
+# What can stand in the URL of a model that the catalogue does not know.
+_PATH = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){2,}", re.ASCII)
 _WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
 _SIZE = {"width", "height"}
 _SHAPE = {"aspect_ratio", "resolution"}
@@ -144,9 +146,10 @@ def _model(session: Session, words: Words) -> Model:
     try:
         model = session.catalogue.find(name)
     except UnknownModelError:
-        if words.validates or name.count("/") < 2:
+        path = name.strip("/")
+        if words.validates or not re.fullmatch(_PATH, path):
             raise
-        return Model.unknown(name.strip("/"))
+        return Model.unknown(path)
     if model.deprecated:
         session.out.warn(f"The model {model.id} is deprecated and may be gone.")
     return model

@@ -182,14 +182,3 @@ class Session(Delivering):
         words = ["-o", output] if output else []
         words += ["--force"] * self.overwrites + ["--sidecar"] * self.writes_sidecars
         return self.command(name, *ids, *words)
-
-    def command(self, name: str, *words: str) -> str:
-        """
-        The command to paste that goes on with a job, at the same service.
-        """
-        import shlex
-
-        flags = ["--sandbox"] if self.settings.sandbox else []
-        if self.flags.api_url:
-            flags += ["--api-url", self.flags.api_url]
-        return shlex.join(["krea", name, *words, *flags])

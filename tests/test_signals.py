@@ -8,6 +8,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import termios
 import threading
 import time as real_time
@@ -98,6 +99,63 @@ def test_a_signal_is_told_as_json_too(remote, submitted, service):
         error["exit_code"],
         error["job_id"],
     )
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["stdout", "both"])
+@pytest.mark.parametrize(("numbers", "code"), SIGNALS)
+def test_a_signal_while_nobody_reads(shell, numbers, code, shared):
+    """
+    A pipe that is full holds up neither the end nor the exit, though what it would have
+    got is lost.
+    """
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    errors = {"stderr": write} if shared else {}
+    process = shell.start("models", "list", "--json", stdout=write, **errors)
+    os.close(write)
+    waiting = 0
+    while waiting < 2048:
+        real_time.sleep(0.02)
+        found = fcntl.ioctl(read, termios.FIONREAD, bytes(4))
+        waiting = int.from_bytes(found, sys.byteorder)
+
+    with ending(process, *numbers):
+        said = "" if shared else process.stderr.read().decode()
+
+    os.close(read)
+    assert code == process.returncode
+    if not shared:
+        assert numbers[0].name in json.loads(said)["error"]["message"]
+
+
+# Sends the signal in the middle of what is loaded first.
+EARLY = """
+import os, sys
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), int(sys.argv[2]))
+sys.meta_path.insert(0, Finder)
+for name in ("signal", "enum"):
+    sys.modules.pop(name, None)
+from krea_cli.entry import run
+run()
+"""
+
+
+@pytest.mark.parametrize("stage", ["enum", "krea_cli.main", "krea_cli.app"])
+def test_a_signal_before_the_program_is_loaded(shell, stage):
+    """
+    Exit 130 without a word, wherever it is by then.
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", EARLY, stage, str(int(signal.SIGINT))],
+        env=shell.env,
+        capture_output=True,
+        check=False,
+    )
+
+    assert (130, b"", b"") == (result.returncode, result.stdout, result.stderr)
 
 
 @pytest.mark.parametrize(("numbers", "code"), SIGNALS)

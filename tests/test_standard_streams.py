@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 
 import pytest
 from conftest import png
+from service import job
 
 pytestmark = pytest.mark.long
 
@@ -48,14 +50,26 @@ def test_lost_output_is_exit_7(remote, finished, redirection, words):
     assert result.stderr.startswith("error: Standard output ")
 
 
-def test_what_is_saved_stays_saved_when_its_path_cannot_be_told(remote, finished):
+@pytest.mark.parametrize("form", [[], ["-q"], ["--json"]])
+def test_what_is_saved_stays_saved_when_its_path_cannot_be_told(remote, finished, form):
     """
-    Exit 7, the file is whole, and nobody is told to fetch it again.
+    Exit 7, the file is whole, the one line names the job and where its file is, and
+    nobody is told to fetch it again.
     """
-    result = redirected(remote, ">/dev/full", "download", finished, "-o", "out.png")
+    words = ("download", finished, "-o", "out.png", *form)
+    result = redirected(remote, ">/dev/full", *words)
 
+    [line] = result.stderr.splitlines()
     assert 7 == result.returncode
-    assert "Collect" not in result.stderr
+    assert f"Job {finished} is saved: out.png." in line
+    assert "krea" not in line
+    if "--json" in form:
+        error = json.loads(line)["error"]
+        assert (finished, None, 7) == (
+            error["job_id"],
+            error["hint"],
+            error["exit_code"],
+        )
     assert png() == (remote.cwd / "out.png").read_bytes()
 
 
@@ -70,6 +84,24 @@ def test_an_id_that_cannot_be_told_on_standard_output_is_told_elsewhere(
 
     assert 7 == result.returncode
     assert f"krea wait {made.job_id} -o ." in result.stderr
+
+
+def test_a_job_that_failed_is_told_though_standard_output_is_full(
+    remote, service, time
+):
+    """
+    What went wrong with one job, and where the file of the other is: both are said.
+    """
+    good, bad = remote("generate", "an owl", "--no-wait", "-n", "2").out.split()
+    time.elapsed += 60
+    service.faults[f"GET /jobs/{bad}"] = [job(status="failed")] * 2
+
+    result = redirected(remote, ">/dev/full", "download", good, bad)
+
+    assert 7 == result.returncode
+    assert f"Job {bad} failed" in result.stderr
+    assert f"Job {good} is saved: {good}-1.png." in result.stderr
+    assert "krea" not in result.stderr
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])

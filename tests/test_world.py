@@ -109,3 +109,49 @@ def test_the_command_to_paste_goes_to_the_same_service(krea):
 
     assert "krea wait j1 -o 'my owls/' --sandbox" == sandbox
     assert f"krea wait j1 --api-url {url}" == elsewhere
+
+
+def rejected_token(krea, service):
+    krea.env["KREA_API_KEY"] = "another-token"
+    return "krea auth login --api-url {url}\n"
+
+
+def broken_journal(krea, service):
+    path = Path(krea.env["KREA_STATE_DIR"], "journal.db")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no database" * 500)
+    return "krea jobs list --remote --api-url {url}\n"
+
+
+def unknown_job(krea, service):
+    return "krea jobs list --remote --api-url {url}\n"
+
+
+@pytest.mark.parametrize("trouble", [rejected_token, broken_journal, unknown_job])
+def test_every_hint_goes_to_the_same_service(logged_in, service, trouble):
+    """
+    Also that of one who knows nothing of the command line; without --api-url there is
+    nothing to add to it.
+    """
+    job_id = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
+    words = ("jobs", "show") if trouble is broken_journal else ("status",)
+    hint = trouble(logged_in, service)
+
+    named = logged_in(*words, job_id, "--api-url", service.url)
+    usual = logged_in(*words, job_id)
+
+    assert hint.format(url=service.url) in named.err
+    assert hint.replace(" --api-url {url}", "") in usual.err
+
+
+def test_a_command_in_the_middle_of_a_hint_goes_there_too(krea):
+    """
+    Before what follows it; one that says where it goes stays as it is.
+    """
+    krea("status", "x", "--api-url", "https://a.b")
+    tied = krea.session.tied
+
+    assert "krea auth login --api-url https://a.b < F" == tied("krea auth login < F")
+    assert "krea auth login --api-url https://a.b, or" == tied("krea auth login, or")
+    for whole in ("krea jobs recover 1234", krea.session.command("jobs", "recover")):
+        assert whole == tied(whole)

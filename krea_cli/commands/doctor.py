@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from krea_cli.checkup.examination import examine
 from krea_cli.errors import KreaError
 from krea_cli.session import Session
@@ -22,7 +24,7 @@ def doctor(session: Session) -> None:
     """
     first: KreaError | None = None
     for finding in examine(session):
-        session.out.result([finding])
+        session.out.result([replace(finding, hint=session.tied(finding.hint))])
         first = first or finding.error
     if first:
         raise first

@@ -99,9 +99,15 @@ def forget(
             "--older-than", metavar="TIME", help="All from before: 30d or 2026-11-20."
         ),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", "-f", help="Also of jobs that may still be running."),
+    ] = False,
 ) -> None:
     """
     Delete records of the journal, with the prompts in them.
+
+    Records of jobs that krea has not seen end stay, and so do those in doubt.
 
     \b
     Example:
@@ -112,9 +118,9 @@ def forget(
     end = listing.moment(session, older_than, "--older-than")
     if end is None:
         records = listing.named(session, jobs)
-        listing.check_settled(session, records)
+        listing.check_settled(session, records, allows_unfinished=force)
     else:
-        records = session.history.older_than(end)
+        records = listing.before(session, end, with_unfinished=force)
 
     session.history.forget([record.record for record in records])
 

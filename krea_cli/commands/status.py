@@ -4,23 +4,38 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from krea_cli import options
 from krea_cli.jobs import outcome
-from krea_cli.one_by_one import look
+from krea_cli.one_by_one import look, unfinished
 from krea_cli.output.results import JobStatus
 from krea_cli.session import Session
 
 
-def status(session: Session, jobs: options.Jobs = None) -> None:
+def status(
+    session: Session,
+    jobs: options.Jobs = None,
+    exit_status: Annotated[
+        bool,
+        typer.Option("--exit-status", help="Exit as wait would: 3 failed, 8 running."),
+    ] = False,
+) -> None:
     """
     Show where jobs are.
 
+    Any status is a success, unless --exit-status asks for the codes of `krea wait`:
+    3 failed, 8 still running, 10 cancelled, 9 some of several completed.
+
     \b
     Examples:
-      krea status
       krea status @last --json
+      krea status @last --exit-status
     """
     found, errors = look(session, session.select(jobs))
 
     session.out.result([JobStatus(job) for job in found])
-    outcome.check(errors, succeeded=len(found))
+    endings = unfinished(session, found) if exit_status else []
+    outcome.check([*errors, *endings], succeeded=len(found) - len(endings))

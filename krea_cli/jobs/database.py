@@ -290,13 +290,16 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _connect(path: Path | str, *, is_uri: bool = False) -> sqlite3.Connection:
-    return sqlite3.connect(
+    db = sqlite3.connect(
         path,
         timeout=SQLITE_SECONDS,
         isolation_level=None,
         check_same_thread=False,
         uri=is_uri,
     )
+    # One damaged text must not make the other rows unreadable.
+    db.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
+    return db
 
 
 def _copied(path: Path) -> sqlite3.Connection:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from krea_cli.errors import UsageError
+from krea_cli.errors import JournalError, UsageError
 from krea_cli.jobs.database import Database
-from krea_cli.jobs.records import COLUMNS, Record, this_process
+from krea_cli.jobs.records import COLUMNS, FIELDS, Record, this_process
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -26,13 +26,21 @@ DURATIONS, USUAL_OF, USUAL_FROM = 200, 20, 3
 class History:
     """
     The records of one *service*: an origin, or the sandbox.  *now* is the wall clock.
+    *damaged* is told, once, of each record that cannot be read and is left out.
 
     Every method raises JournalError when the journal cannot be used.
     """
 
     def __init__(
-        self, database: Database, service: str, *, now: Callable[[], float]
+        self,
+        database: Database,
+        service: str,
+        *,
+        now: Callable[[], float],
+        damaged: Callable[[str], None],
     ) -> None:
+        self._damaged = damaged
+        self._told: set[str] = set()
         self._database = database
         self._service = service
         self._now = now
@@ -154,8 +162,7 @@ class History:
 
     def older_than(self, time: float) -> list[Record]:
         """
-        The records made before then, the oldest first, without those that are in doubt
-        or being sent.
+        The records made before then that have a job, the oldest first.
         """
         return self._find(f"NOT {_OPEN} AND created_at < ? ORDER BY number", time)
 
@@ -166,14 +173,11 @@ class History:
         """
         rows = self._database.rows(
             "SELECT seconds FROM records WHERE service = ? AND model = ?"
-            " AND state = 'completed' AND seconds IS NOT NULL"
+            " AND state = 'completed' AND seconds BETWEEN 0 AND 1e9"
             " ORDER BY number DESC LIMIT ?",
             *(self._service, model, DURATIONS),
         )
-        try:
-            return [float(seconds) for (seconds,) in rows]
-        except ValueError as exc:
-            raise self._database.broken(f"a record cannot be read: {exc}") from exc
+        return [float(seconds) for (seconds,) in rows]
 
     def usual(self, model: str) -> float | None:
         """
@@ -189,24 +193,30 @@ class History:
         """
         found = self._database.rows(
             "SELECT coalesce(resent_at, created_at) FROM records"
-            " WHERE service = ? AND job_id = ?",
+            " WHERE service = ? AND job_id = ?"
+            " AND coalesce(resent_at, created_at) BETWEEN 0 AND 1e12",
             *(self._service, job_id),
         )
         return float(found[0][0]) if found else None
 
     def _find(self, condition: str, *values: object) -> list[Record]:
-        rows = self._database.rows(_SELECT + condition, self._service, *values)
-        return [self._read(row) for row in rows]
+        found = []
+        for row in self._database.rows(_SELECT + condition, self._service, *values):
+            try:
+                found.append(Record.from_row(row))
+            except ValueError as exc:
+                text = _unreadable(row, exc)
+                if text not in self._told:
+                    self._told.add(text)
+                    self._damaged(text)
+        return found
 
     def _record(self, db: Connection, record: str) -> Record | None:
         row = db.execute(f"{_SELECT} record = ?", (self._service, record)).fetchone()
-        return self._read(row) if row else None
-
-    def _read(self, row: Sequence[Any]) -> Record:
         try:
-            return Record.from_row(row)
-        except (ValueError, TypeError) as exc:
-            raise self._database.broken(f"a record cannot be read: {exc}") from exc
+            return Record.from_row(row) if row else None
+        except ValueError as exc:
+            raise JournalError(_unreadable(row, exc)) from exc
 
     def _doubtful(self, db: Connection, record: str) -> Record:
         found = self._record(db, record)
@@ -224,3 +234,9 @@ class History:
                 f"The request of record {record.record} is being sent just now.",
                 hint="Wait until it has a job.",
             )
+
+
+def _unreadable(row: Sequence[Any], reason: Exception) -> str:
+    values = dict(zip(FIELDS, row, strict=True))
+    job = f" of job {values['job_id']}" if values["job_id"] else ""
+    return f"Record {values['record']}{job} in the journal cannot be read: {reason}."

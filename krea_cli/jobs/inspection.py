@@ -47,7 +47,9 @@ class Inspection:
         As `History.in_doubt`.
         """
         return self._look(
-            lambda database: History(database, service, now=self._now).in_doubt()
+            lambda database: History(
+                database, service, now=self._now, damaged=_refuse
+            ).in_doubt()
         )
 
     def _look(self, work: Callable[[Database], T]) -> T:
@@ -61,3 +63,7 @@ class Inspection:
         database = Database(self._folder, now=self._now, copies=True)
         with closing(database):
             return work(database)
+
+
+def _refuse(damaged: str) -> None:
+    raise JournalError(damaged)

@@ -23,6 +23,7 @@ from krea_cli.jobs.records import (
     files_as_text,
     files_from_text,
 )
+from krea_cli.jobs.rows import check
 
 KEPT_SECONDS = 90 * 24 * 3600
 # A few with each new record, so that none has to wait for all.
@@ -33,6 +34,8 @@ DELETE FROM records WHERE number IN (
 )
 """
 
+# What only the journal knows of a job.
+_KNOWN = ("model", "seed", "cost_usd", "files")
 _INSERT = f"INSERT INTO records ({COLUMNS}) VALUES ({PLACES})"  # noqa: S608  (names)
 
 
@@ -133,18 +136,19 @@ class Journal:
         """
         try:
             rows = self._database.rows(
-                "SELECT model, seed, cost_usd, files FROM records"
+                f"SELECT {', '.join(_KNOWN)} FROM records"  # noqa: S608  (names)
                 " WHERE service = ? AND job_id = ?",
                 self._service,
                 job.job_id,
             )
             if not rows:
                 return job
-            [(model, seed, cost_usd, text), *_] = rows
-            files = job.files or files_from_text(text)
-        except (JournalError, ValueError, TypeError):
+            known = dict(zip(_KNOWN, rows[0], strict=True))
+            check(known)
+        except (JournalError, ValueError):
             return job
-        return replace(job, model=model, seed=seed, cost_usd=cost_usd, files=files)
+        known["files"] = job.files or files_from_text(known["files"])
+        return replace(job, **known)
 
     def body(self, job_id: str) -> Mapping[str, Any]:
         """
@@ -208,4 +212,5 @@ class Journal:
         )
 
     def _jobs(self, query: str, *values: object) -> list[str]:
-        return [str(job_id) for (job_id,) in self._database.rows(query, *values)]
+        rows = self._database.rows(query, *values)
+        return [job_id for (job_id,) in rows if isinstance(job_id, str)]

@@ -17,8 +17,8 @@ from typing import Any
 from krea_cli.api.resources import SavedFile
 from krea_cli.api.wire import encode
 from krea_cli.jobs.redaction import kept, left_out, without_secrets
+from krea_cli.jobs.rows import check
 
-STATES = ("intended", "unknown", "submitted", "completed", "failed", "cancelled")
 # No request is on its way for longer, where nobody can tell whether its process lives
 # (hazard J10).
 FLIGHT_SECONDS = 600.0
@@ -97,9 +97,10 @@ class Record:
     def from_row(cls, row: Sequence[Any]) -> Record:
         """
         Raises:
-            ValueError, TypeError: the row is not one that `as_row` made.
+            ValueError: the row is not one that `as_row` made.
         """
-        values = dict(zip(_FIELDS, row, strict=True))
+        values = dict(zip(FIELDS, row, strict=True))
+        check(values)
         values["request"] = json.loads(values["request"])
         values["files"] = files_from_text(values["files"])
         return cls(**values)
@@ -112,7 +113,7 @@ class Record:
             "request": json.dumps(self.request),
             "files": files_as_text(self.files),
         }
-        return tuple(kept.get(name, getattr(self, name)) for name in _FIELDS)
+        return tuple(kept.get(name, getattr(self, name)) for name in FIELDS)
 
     @property
     def is_whole(self) -> bool:
@@ -165,8 +166,8 @@ class Record:
         return is_open and not self.is_in_flight(now)
 
 
-_FIELDS = tuple(field.name for field in fields(Record))
-COLUMNS, PLACES = ", ".join(_FIELDS), ", ".join("?" * len(_FIELDS))
+FIELDS = tuple(field.name for field in fields(Record))
+COLUMNS, PLACES = ", ".join(FIELDS), ", ".join("?" * len(FIELDS))
 
 
 def this_process() -> str:
@@ -179,7 +180,11 @@ def files_as_text(files: Iterable[SavedFile]) -> str:
 
 
 def files_from_text(text: str) -> tuple[SavedFile, ...]:
-    return tuple(SavedFile(**file) for file in json.loads(text))
+    names = {field.name for field in fields(SavedFile)}
+    return tuple(
+        SavedFile(**{name: file[name] for name in names & file.keys()})
+        for file in json.loads(text)
+    )
 
 
 def _sha256(body: bytes, webhook: str | None) -> str:

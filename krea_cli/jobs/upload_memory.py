@@ -39,7 +39,8 @@ class UploadMemory:
             sha256,
             self._now() - KEPT_SECONDS,
         )
-        return str(rows[0][0]) if rows else None
+        url = rows[0][0] if rows else None
+        return url if isinstance(url, str) and url.isascii() else None
 
     def keep(self, sha256: str, url: str) -> None:
         """

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import sys
 from contextlib import suppress
@@ -104,6 +105,17 @@ class Stream:
             _abandon(self.file)
             if not (self._may_fail or isinstance(exc, BrokenPipeError)):
                 raise self._lost(exc) from exc
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        """
+        A signal ends the run: what nobody reads just now is not waited for, neither
+        here nor at Python's exit.
+        """
+        if self.file is not None and _is_stuck(self.file):
+            _abandon(self.file)
 
     def flush(self) -> None:
         """
@@ -133,6 +145,13 @@ class Stream:
     def _lost(self, exc: Exception) -> StorageError:
         reason = getattr(exc, "strerror", None) or exc
         return StorageError(f"{self._name} cannot be written to: {reason}.")
+
+
+def _is_stuck(file: TextIO) -> bool:
+    try:
+        return not select.select([], [file], [], 0)[1]
+    except (OSError, ValueError):  # closed, or no kind of file that can be asked
+        return False
 
 
 def _abandon(file: TextIO) -> None:

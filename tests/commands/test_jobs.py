@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -274,7 +276,7 @@ def test_the_beginning_of_several_is_refused(logged_in, journal, time, service):
         journal.accepted(made.record, job_id)
 
     several = logged_in("jobs", "show", "abcdefgh"[:7] + "h")
-    whole = logged_in("jobs", "forget", "abcdefgh")
+    whole = logged_in("jobs", "forget", "abcdefgh", "--force")
     now_several = logged_in("jobs", "show", "abcdefgh")
 
     assert "job_id\tabcdefgh\n" in several.out
@@ -310,8 +312,9 @@ def test_forget_by_age_leaves_what_is_in_doubt(logged_in, submitted, lost, time)
     """
     How many are gone is told, and that others are in doubt.
     """
-    submitted()
+    job_id = submitted()
     record = lost()
+    logged_in("wait", job_id)
     time.elapsed += 31 * DAY
     submitted()
 
@@ -331,11 +334,57 @@ def test_forget_by_name_refuses_what_is_in_doubt(logged_in, submitted, lost):
     job_id = submitted()
     record = lost()
 
-    result = logged_in("jobs", "forget", job_id, record)
+    result = logged_in("jobs", "forget", job_id, record, "--force")
 
     assert (2, "") == (result.code, result.out)
     assert f"krea jobs recover {record[:8]}\n" in result.err
     assert 2 == len(rows(logged_in))
+
+
+def test_forget_keeps_what_is_not_known_to_have_ended(logged_in, submitted, time):
+    """
+    By name it is exit 2 with the command that collects it; by age it stays and is
+    counted; --force deletes it.
+    """
+    first, second = submitted(), submitted()
+    time.elapsed += 31 * DAY
+
+    named = logged_in("jobs", "forget", first)
+    by_age = logged_in("jobs", "forget", "--older-than", "30d")
+    kept = rows(logged_in)
+    forced = logged_in("jobs", "forget", first, "--force")
+    all_forced = logged_in("jobs", "forget", "--older-than", "30d", "-f")
+
+    assert (2, "") == (named.code, named.out)
+    assert f"Job {first} is paid for, and krea has not seen it end.\n" in named.err
+    assert f"krea wait {first} -o .\n" in named.err
+    assert (0, "0\n") == (by_age.code, by_age.out)
+    assert "2 of the records stay" in by_age.err
+    assert [second, first] == [row["job_id"] for row in kept]
+    assert ("1\n", "1\n", []) == (forced.out, all_forced.out, rows(logged_in))
+
+
+@pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["show", "@last"]])
+def test_a_damaged_record_is_told_and_the_others_are_shown(
+    logged_in, submitted, env, words
+):
+    """
+    As a warning, once, with the command that shows the service's own list.
+    """
+    odd, other = submitted(), submitted()
+    path = Path(env["KREA_STATE_DIR"], "journal.db")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE records SET created_at = 'soon' WHERE job_id = ?", (odd,))
+
+    result = logged_in("jobs", *words)
+
+    assert 0 == result.code
+    assert other in result.out
+    assert odd not in result.out
+    if "list" in words:
+        assert 1 == result.err.count("its created_at is none that krea writes")
+        assert f"of job {odd} in the journal cannot be read" in result.err
+        assert "krea jobs list --remote" in result.err
 
 
 def test_forget_refuses_a_request_on_its_way(logged_in, journal, time, service):

@@ -243,6 +243,29 @@ def test_no_validate_sends_as_it_is(logged_in, service):
     assert "newest" in result.err
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\udcff",
+        "a/b/\udcff",
+        "a/b/..",
+        "a/../c",
+        "a/b/c?d",
+        "a/b/c#d",
+        "a/b/c d",
+        "a//b/c",
+    ],
+)
+def test_no_validate_takes_no_name_that_is_no_path(krea, name):
+    """
+    Exit 2: what cannot stand in a URL, or would be another one, is not sent.
+    """
+    result = krea("generate", "a cat", "-m", name, "--no-validate", "--dry-run")
+
+    assert (2, "") == (result.code, result.out)
+    assert "Krea has no model" in result.err
+
+
 def test_no_validate_takes_models_that_the_catalogue_lacks(krea):
     """
     A whole path is enough; without --no-validate it is unknown.

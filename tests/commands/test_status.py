@@ -69,6 +69,61 @@ def test_json_is_the_job_object(logged_in, submitted, time):
     assert [] == told["files"]
 
 
+ENDINGS = {
+    "completed": 0,
+    "failed": 3,
+    "cancelled": 10,
+    "queued": 8,
+    "intermediate-complete": 8,
+    "a new word": 8,
+}
+
+
+@pytest.mark.parametrize(("state", "code"), ENDINGS.items())
+def test_the_exit_code_can_be_that_of_the_job(
+    logged_in, submitted, service, state, code
+):
+    """
+    With --exit-status, as `wait` would end, and the error says why; without it any
+    state that was seen is a success.  Standard output is the same.
+    """
+    [job_id] = submitted()
+    result = {"urls": ["https://x.example/a.png"]}
+    service.faults["GET /jobs"] = [job(status=state, result=result)] * 3
+
+    plain = logged_in("status", job_id)
+    asked = logged_in("status", job_id, "--exit-status")
+    as_json = logged_in("status", job_id, "--exit-status", "--json")
+
+    assert (0, "") == (plain.code, plain.err)
+    assert (code, plain.out) == (asked.code, asked.out)
+    assert (code, state) == (as_json.code, json.loads(as_json.out)["status"])
+    if code:
+        error = json.loads(as_json.err)["error"]
+        assert (code, job_id) == (error["exit_code"], error["job_id"])
+    if code == 8:
+        assert f"krea wait {job_id} -o ." in asked.err
+
+
+def test_the_exit_code_of_several_is_that_of_the_most_urgent(
+    logged_in, submitted, service
+):
+    """
+    Running before failed, and partial success when some are completed.
+    """
+    first, second = submitted(2)
+    done = job(status="completed", result={"urls": ["https://x.example/a.png"]})
+    failed, running = job(status="failed"), job(status="processing")
+    words = ("status", first, second, "--exit-status")
+    codes = []
+
+    for pair in ([done, done], [done, failed], [failed, failed], [failed, running]):
+        service.faults["GET /jobs"] = list(pair)
+        codes.append(logged_in(*words).code)
+
+    assert [0, 9, 3, 8] == codes
+
+
 def test_without_a_job_the_last_are_meant(logged_in, submitted):
     """
     All jobs of the last generate, as with @last, and each once.

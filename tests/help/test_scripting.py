@@ -132,7 +132,7 @@ def doubts(read, service):
         read("jobs list", "generate", "an owl", code=11)
         read(f"jobs recover {way_out}", "jobs", "recover", way_out)
     read("jobs list", "jobs", "list")
-    read("jobs forget", "jobs", "forget", job)
+    read("jobs forget", "jobs", "forget", job, "--force")
     read("cancel", "cancel", job, code=3)
 
 

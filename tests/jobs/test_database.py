@@ -395,7 +395,9 @@ def test_where_there_is_no_write_ahead_log_it_does_without(
     forgotten = record({"prompt": "forgotten"})
     journal.begin(forgotten)
     keep(journal, "job-1")
-    History(database, "service", now=lambda: 0).forget([forgotten.record])
+    History(database, "service", now=lambda: 0, damaged=pytest.fail).forget(
+        [forgotten.record]
+    )
 
     assert [("delete",)] == database.rows("PRAGMA journal_mode")
     assert [(2,)] == database.rows("PRAGMA synchronous")
@@ -427,7 +429,7 @@ def test_the_first_layout_is_brought_up_to_date(open_database, folder):
         db.executescript(FIRST_LAYOUT)
 
     for _ in range(2):
-        history = History(open_database(), "s", now=lambda: 3.0)
+        history = History(open_database(), "s", now=lambda: 3.0, damaged=pytest.fail)
         assert ["r2", "r1"] == [each.record for each in history.newest(limit=9)]
         [doubtful] = history.in_doubt()
         assert ("r2", False) == (doubtful.record, doubtful.is_whole)

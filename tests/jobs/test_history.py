@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ from contextlib import closing
 import pytest
 from jobs.recorded import DAY, JOB, NOW, bytes_of, keep, record, rows
 
+from krea_cli.api.resources import Job
 from krea_cli.errors import JournalError, UsageError
 from krea_cli.jobs.history import History
 from krea_cli.jobs.journal import Journal
@@ -39,8 +41,16 @@ def journal(database):
 
 
 @pytest.fixture
-def history(database, time):
-    return History(database, "service", now=time.wall)
+def damaged():
+    """
+    What was told of damaged records.
+    """
+    return []
+
+
+@pytest.fixture
+def history(database, time, damaged):
+    return History(database, "service", now=time.wall, damaged=damaged.append)
 
 
 @pytest.fixture
@@ -166,7 +176,7 @@ def test_one_of_many_gets_a_record(open_database, begun):
 
     def take():
         with closing(open_database()) as database:
-            history = History(database, "service", now=lambda: NOW)
+            history = History(database, "service", now=lambda: NOW, damaged=pytest.fail)
             history.in_doubt()
             ready.wait()
             try:
@@ -244,7 +254,9 @@ def test_forgotten_records_are_gone(history, begun, database):
     history.forget([first.record, other.record])
 
     assert [second] == history.newest(limit=9)
-    assert [other] == History(database, "other", now=lambda: NOW).newest(limit=9)
+    assert [other] == History(
+        database, "other", now=lambda: NOW, damaged=pytest.fail
+    ).newest(limit=9)
 
 
 def test_nothing_of_a_forgotten_prompt_is_left(history, journal, open_database, folder):
@@ -340,17 +352,58 @@ def test_before_the_first_request_there_is_no_history(history, folder):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("column", ["request", "files"])
-def test_a_record_that_cannot_be_read_is_told(history, begun, folder, column):
-    """
-    As a broken journal, not as a bug.
-    """
-    begun(state="unknown")
-    with closing(sqlite3.connect(folder / "journal.db")) as db, db:
-        db.execute(f"UPDATE records SET {column} = '[1'")
+# What a column may hold that krea never writes there.
+FOREIGN = [
+    ("request", "'[1'"),
+    ("request", "'[]'"),
+    ("request", """'{"path": "m", "body": {}, "webhook": null, "inputs": [1]}'"""),
+    ("files", "'[1]'"),
+    ("files", """'[{"path": "a.png"}]'"""),
+    ("files", "'" + "[" * 100_000 + "'"),
+    ("created_at", "'soon'"),
+    ("created_at", "1e300"),
+    ("created_at", "-1"),
+    ("model", "x'00ff'"),
+    ("model", "CAST(x'61ff62' AS TEXT)"),
+    ("seed", "'seven'"),
+    ("seed", "1.5"),
+    ("cost_usd", "9e999"),
+    ("cost_usd", "'much'"),
+    ("state", "'lost'"),
+    ("job_id", "x'01'"),
+    ("seconds", "'long'"),
+    ("holder", "x'01'"),
+    ("resent_at", "'never'"),
+]
 
-    with pytest.raises(JournalError, match="broken"):
-        history.in_doubt()
+
+@pytest.mark.parametrize(("column", "value"), FOREIGN)
+def test_a_damaged_record_hides_no_other(
+    history, journal, begun, folder, damaged, column, value
+):
+    """
+    The others are found, and it is told once, with its id and what is odd about it; it
+    is neither claimed nor forgotten, and a look at its job adds nothing foreign to it.
+    """
+    odd = begun(state="completed", job_id="job-1")
+    other = begun(state="completed", job_id="job-2")
+    with closing(sqlite3.connect(folder / "journal.db")) as db, db:
+        db.execute(f"UPDATE records SET {column} = {value} WHERE job_id = 'job-1'")
+
+    found = [history.newest(limit=9) for _ in range(2)]
+
+    assert [[other], [other]] == found
+    [told] = damaged
+    assert told.startswith(f"Record {odd.record} of job ")
+    assert told.endswith(f"cannot be read: its {column} is none that krea writes.")
+    for settle in (lambda: history.forget([odd.record]), lambda: history.claim(odd)):
+        with pytest.raises(JournalError, match=f"its {column} is none"):
+            settle()
+    described = journal.described(Job(job_id="job-1", status="failed"))
+    assert json.dumps(described.as_json())
+    assert [] == history.durations("google/x")
+    assert history.sent_at("job-1") in (NOW, None)
+    assert 2 == len(rows(folder))
 
 
 def test_durations_are_those_of_completed_jobs_of_the_model(history, begun):

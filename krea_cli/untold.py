@@ -1,0 +1,54 @@
+"""
+Results that standard output does not take: closed, or on a full disk (hazard S6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from krea_cli.api.resources import Job
+from krea_cli.errors import KreaError, StorageError
+from krea_cli.output.results import Result
+from krea_cli.session import Session
+
+
+def tell(
+    session: Session, jobs: Sequence[Job], results: Sequence[Result]
+) -> StorageError | None:
+    """
+    Tell the results of the jobs; when they are lost, the error that says so and where
+    the files are.
+    """
+    try:
+        session.out.result(results)
+    except StorageError as exc:
+        saved = [j for j in jobs if j.files and j.job_id not in session.pending]
+        for job in saved:
+            paths = ", ".join(file.path for file in job.files)
+            exc.message += f" Job {job.job_id} is saved: {paths}."
+        if saved and not session.pending:
+            exc.job_id = saved[0].job_id
+        return exc
+    return None
+
+
+def give_up(
+    session: Session,
+    jobs: Sequence[Job],
+    errors: Sequence[KreaError],
+    lost: StorageError,
+) -> NoReturn:
+    """
+    Tell what went wrong with the jobs, and then what was lost.  Of those that failed
+    there is nothing to collect.
+
+    Raises:
+        StorageError: always.
+    """
+    for job in jobs:
+        if job.is_final and (job.status != "completed" or job.lacks_result):
+            session.settle(job.job_id, has_result=False)
+    for each in errors:
+        session.out.error(each)
+    raise lost
