@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LOOKING_SECONDS = 30.0
 # However near the deadline is: one look at least.
 LEAST_SECONDS = 3.0
+_LEFT_OPEN = "It is left open whether the service took the job, and it may be billed."
 
 
 def remind(session: Session) -> None:
@@ -147,11 +148,13 @@ def _asked(
     flags = session.flags
     if flags.json or flags.quiet or not session.is_interactive:
         return None
+    if candidates is None or not (candidates or record.is_whole):
+        return None
     session.out.warn(error.message)
     for number, line in enumerate(error.details, start=1):
         session.out.note(f"{number}. {line}" if candidates else line)
-    if candidates is None or not (candidates or record.is_whole):
-        return None
+    # All that is told now is not told again.
+    error.message, error.details = _LEFT_OPEN, ()
     if not candidates:
         answer = _choose(
             session, "Send it once more, which may be billed again?", ["yes"]

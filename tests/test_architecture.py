@@ -225,13 +225,17 @@ HOMES = {
     "keyring": {"config.credentials"},
     "platformdirs": {"config.paths"},
     "rich": {
+        "output.flow",
         "output.preview",
         "output.screen",
+        "output.spinner",
         "output.views",
+        "output.views_details",
         "output.views_models",
         "output.views_findings",
         "output.views_jobs",
         "output.views_sandbox",
+        "output.views_saved",
     },
     "typer": {"app", "commands", "completion.build", "help.grouped", "options"},
     "PIL": {

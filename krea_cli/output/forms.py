@@ -204,4 +204,6 @@ class TerminalTalk(PlainTalk):
             self._screen.say("hint: ", hint, "cyan")
 
     def progress(self) -> Progress:
-        return self._screen.spinner() if self._animates else super().progress()
+        if self._animates:
+            return self._screen.spinner(self._now)
+        return super().progress()

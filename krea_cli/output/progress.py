@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from krea_cli.output.spoken import meaning
 from krea_cli.output.terminal import one_line
 
 if TYPE_CHECKING:
@@ -144,3 +145,11 @@ class Board:
         if len(self._statuses) == 1:
             return one_line(next(iter(counts)), 40)
         return ", ".join(f"{n} {one_line(s, 40)}" for s, n in counts.most_common())
+
+    @property
+    def meaning(self) -> str:
+        """
+        What their status means, if they all have the same; empty if not.
+        """
+        statuses = set(self._statuses.values())
+        return meaning(statuses.pop()) if len(statuses) == 1 else ""

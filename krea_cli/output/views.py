@@ -11,18 +11,22 @@ from functools import singledispatch
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.filesize import decimal
-from rich.table import Table
 from rich.text import Text
 
-from krea_cli.api.resources import Job, SavedFile
-from krea_cli.output import views_findings, views_jobs, views_models, views_sandbox
-from krea_cli.output.model_words import dollars
+from krea_cli.api.resources import Job
+from krea_cli.output import (
+    views_details,
+    views_findings,
+    views_jobs,
+    views_models,
+    views_sandbox,
+    views_saved,
+)
+from krea_cli.output.flow import GAP, Advice, Flow, Sheet, words
 from krea_cli.output.results import (
     ConfigPath,
     DryRun,
     JobAccepted,
-    JobSaved,
     JobStatus,
     JobUrls,
     Setting,
@@ -52,21 +56,16 @@ def _statuses(_: JobStatus, results: Sequence[JobStatus]) -> Parts:
     for job in jobs:
         if job.error:
             reason = one_line(job.error.message, 200)
-            yield Text(f"{one_line(job.job_id)}: {reason}", "red")
+            yield words(f"{one_line(job.job_id)}: {reason}", "red", hanging=GAP)
 
 
 @view.register
 def _accepted(_: JobAccepted, results: Sequence[JobAccepted]) -> Parts:
     for result in results:
-        yield Text.assemble(
-            status(result.job.status), f"  {one_line(result.job.job_id)}"
-        )
-        yield Text(f"  collect it with: {unbroken(result.collect)}", "dim")
-
-
-@view.register
-def _saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:
-    return (_file(result.job, file) for result in results for file in result.job.files)
+        job = result.job
+        yield Flow([status(job.status), Text(one_line(job.job_id))], hanging=GAP)
+        collect = f"collect it with: {unbroken(result.collect)}"
+        yield Advice(collect, "dim", indent=GAP)
 
 
 @view.register
@@ -76,11 +75,15 @@ def _urls(_: JobUrls, results: Sequence[JobUrls]) -> Parts:
 
 @view.register
 def _settings(_: Setting, results: Sequence[Setting]) -> Parts:
-    table = _table("SETTING", "VALUE", "FROM")
-    for setting in results:
-        source = Text(one_line(setting.source), "dim")
-        table.add_row(setting.key, Text(one_line(setting.text)), source)
-    return (table,)
+    rows = [
+        (
+            Text(setting.key),
+            Text(one_line(setting.text)),
+            Text(one_line(setting.source), "dim"),
+        )
+        for setting in results
+    ]
+    return (Sheet(("SETTING", "VALUE", "FROM"), rows),)
 
 
 @view.register
@@ -97,22 +100,24 @@ def _config_path(_: ConfigPath, results: Sequence[ConfigPath]) -> Parts:
 
 @view.register
 def _token(_: TokenStatus, results: Sequence[TokenStatus]) -> Parts:
-    table = _table("TOKEN FROM", "FOR", "KEYRING")
+    rows = list[tuple[Text, Text, Text]]()
     for token in results:
-        table.add_row(
-            Text(token.source or "nowhere", "green" if token.source else "red"),
-            Text(one_line(token.origin)),
-            Text(one_line(token.backend or ""), "dim"),
-        )
+        source = Text(token.source or "nowhere", "green" if token.source else "red")
+        backend = Text(one_line(token.backend or ""), "dim")
+        rows.append((source, Text(one_line(token.origin)), backend))
         for shadowed in token.shadows:
-            table.add_row(Text(f"hides {one_line(shadowed)}", "dim"), "", "")
-    return (table,)
+            hidden = Text(f"hides {one_line(shadowed)}", "dim")
+            rows.append((hidden, Text(), Text()))
+    return (Sheet(("TOKEN FROM", "FOR", "KEYRING"), rows),)
 
 
 @view.register
 def _uploaded(_: Uploaded, results: Sequence[Uploaded]) -> Parts:
     return [
-        Text(one_line(result.asset.url)) + Text(f"  {one_line(result.name)}", "dim")
+        Flow(
+            [Text(one_line(result.asset.url)), Text(one_line(result.name), "dim")],
+            hanging=GAP,
+        )
         for result in results
     ]
 
@@ -127,11 +132,12 @@ def _dry_run(_: DryRun, results: Sequence[DryRun]) -> Parts:
     return (Text(safe(line)) for result in results for line in result.plain)
 
 
+view.register(views_saved.saved)
 view.register(views_models.rows)
 view.register(views_models.details)
 view.register(views_models.changes)
 view.register(views_jobs.rows)
-view.register(views_jobs.details)
+view.register(views_details.details)
 view.register(views_jobs.in_doubt)
 view.register(views_jobs.forgotten)
 view.register(views_findings.findings)
@@ -154,37 +160,17 @@ class _StatusTable:
         }
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
-        shown, room = [], options.max_width
-        for title, cells in self._columns.items():
-            width = max(len(title), *(cell.cell_len for cell in cells))
-            if title in ("JOB", "STATUS") or width <= room:
-                shown.append(title)
-                room -= width + 2
-        table = _table(*shown)
-        table.width = options.max_width - room - 2  # none after the last
-        for row in zip(*(self._columns[title] for title in shown), strict=True):
-            table.add_row(*row)
-        yield table
+        shown = self._sheet("JOB", "STATUS")
+        if shown.width > options.max_width:
+            yield self._sheet(*self._columns)  # below each other, there is room for all
+            return
+        titles = ["JOB", "STATUS"]
+        for title in ("MODEL", "CREATED"):
+            wider = self._sheet(*titles, title)
+            if wider.width <= options.max_width:
+                titles, shown = [*titles, title], wider
+        yield shown
 
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == "JOB")
-    return table
-
-
-def _file(job: Job, file: SavedFile) -> Text:
-    was = file.converted_from
-    kinds = [kind.partition("/")[2].upper() for kind in (file.media_type, was) if kind]
-    facts = [" from ".join(kinds), decimal(file.size_bytes)]
-    if file.width and file.height:
-        facts.insert(0, f"{file.width} x {file.height}")
-    facts += [one_line(job.model)] if job.model else []
-    if job.cost_usd is not None:
-        facts.append(f"estimated {dollars(job.cost_usd)}")
-    return Text.assemble(
-        ("saved ", "green"),
-        (unbroken(file.path), "bold"),
-        (f"  {', '.join(facts)}", "dim"),
-    )
+    def _sheet(self, *titles: str) -> Sheet:
+        columns = [self._columns[title] for title in titles]
+        return Sheet(titles, list(zip(*columns, strict=True)))

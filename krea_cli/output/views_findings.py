@@ -6,20 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from krea_cli.output.findings import Finding
+from krea_cli.output.flow import GAP, Advice, Flow, words
 from krea_cli.output.terminal import one_line, unbroken
 
 _STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 _MARKS = {"ok": "✓", "warning": "!", "fault": "✗"}
 # The longest state with its mark, and the longest check.
-_STATE, _CHECK, _GAP = 9, 12, 2
-# Below that the words get a line of their own.
-_NARROW = 64
+_STATE, _CHECK = 9, 12
+# With less room the words get a line of their own.
+_LEAST_WORDS = 39
 
 Parts = Iterable[RenderableType]
 
@@ -31,7 +32,7 @@ def findings(_: Finding, results: Sequence[Finding]) -> Parts:
     for result in results:
         yield _Line(result)
         for hint in (result.hint or "").splitlines():
-            yield Text.assemble(("  hint: ", "cyan"), unbroken(hint))
+            yield Advice(unbroken(hint), label=("hint: ", "cyan"), indent=GAP)
 
 
 class _Line:
@@ -47,14 +48,16 @@ class _Line:
         is_utf = console.encoding.startswith("utf")
         mark = f"{_MARKS[finding.state]} " if is_utf else ""
         state = Text(f"{mark}{finding.state}", _STYLES[finding.state])
-        check, words = Text(finding.check), Text(one_line(finding.message))
-        if options.max_width < _NARROW:
-            yield Text.assemble(state, "  ", check)
-            yield Padding(words, (0, 0, 0, _GAP))
+        message = one_line(finding.message)
+        room = options.max_width - _STATE - _CHECK - 2 * GAP
+        longest = max(cell_len(word) for word in message.split(" "))
+        if room < max(_LEAST_WORDS, longest):
+            yield Flow([state, Text(finding.check)], hanging=GAP)
+            yield words(message, indent=GAP)
             return
-        table = Table.grid(padding=(0, _GAP, 0, 0))
+        table = Table.grid(padding=(0, GAP, 0, 0))
         table.add_column(width=_STATE, no_wrap=True)
         table.add_column(width=_CHECK, no_wrap=True)
-        table.add_column(overflow="fold")
-        table.add_row(state, check, words)
+        table.add_column()
+        table.add_row(state, finding.check, Text(message))
         yield table

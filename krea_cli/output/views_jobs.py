@@ -8,19 +8,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.filesize import decimal
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
-from krea_cli.api.resources import Job, SavedFile
+from krea_cli.api.resources import Job
+from krea_cli.output.flow import GAP, Flow, table, words
 from krea_cli.output.job_records import (
-    RecordDetails,
     RecordInDoubt,
     RecordRow,
     RecordsForgotten,
 )
 from krea_cli.output.model_words import dollars
-from krea_cli.output.terminal import one_line, safe, unbroken
+from krea_cli.output.terminal import one_line
 
 _STYLES = {
     "completed": "green",
@@ -28,7 +27,6 @@ _STYLES = {
     "cancelled": "yellow",
     "unknown": "bold yellow",
 }
-_GAP = 2
 _LEAST_PROMPT = 12
 _MOST_PROMPT = 300
 
@@ -39,7 +37,7 @@ def status(word: str) -> Text:
     """
     A status in its colour.
     """
-    return Text(one_line(word, 40), _STYLES.get(word, "blue"))
+    return Text(one_line(word, 40), _STYLES.get(word, "cyan"))
 
 
 def minute(time: str | None, *, clock: str = "%H:%M") -> Text:
@@ -67,43 +65,26 @@ def rows(_: RecordRow, results: Sequence[RecordRow]) -> Parts:
     return (_Rows(results),)
 
 
-def details(_: RecordDetails, results: Sequence[RecordDetails]) -> Parts:
-    """
-    All of each record: what became of it, what was asked for, the files.
-    """
-    for number, result in enumerate(results):
-        if number:
-            yield Text()
-        record = result.record
-        yield Text.assemble(
-            status(result.status), f"  {one_line(record.job_id or 'no job id')}"
-        )
-        for label, value in _facts(result).items():
-            yield Text.assemble((f"{label:<10}", "dim"), one_line(value))
-        if result.fields:
-            yield Text()
-            yield _fields(result)
-        for file in record.files:
-            yield Text()
-            yield from _file(file)
-
-
 def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
     """
     Each request in doubt, with the jobs that may be its own.
     """
     for result in results:
         record = result.record
-        yield Text.assemble(status(result.status), f"  record {record.record}")
+        title = status(result.status).append("  record", "none")
+        yield Flow([title, Text(record.record)], gap=1, hanging=GAP)
         facts = [second(result.created_at), one_line(record.model)]
         facts += [dollars(record.cost_usd)] if record.cost_usd is not None else []
-        yield Text(f"  {'  '.join(facts)}", "dim")
+        dim = [Text(fact, "dim") for fact in facts]
+        yield Flow(dim, indent=GAP, hanging=GAP)
         if record.prompt is not None:
-            yield Text(f"  {one_line(record.prompt, _MOST_PROMPT)}")
+            yield words(one_line(record.prompt, _MOST_PROMPT), indent=GAP)
         if result.candidates is None:
-            yield Text("  the service could not be asked for its jobs", "dim")
+            asked = "the service could not be asked for its jobs"
+            yield words(asked, "dim", indent=GAP)
         elif not result.candidates:
-            yield Text("  no job of that time is in the service's list", "dim")
+            none = "no job of that time is in the service's list"
+            yield words(none, "dim", indent=GAP)
         for job in result.candidates or ():
             yield _candidate(job)
 
@@ -137,7 +118,10 @@ class _Rows:
             title: max(len(title), *(cell.cell_len for cell in cells))
             for title, cells in self._columns.items()
         }
-        room = options.max_width - widths["JOB"] - widths["STATUS"] - _GAP
+        room = options.max_width - widths["JOB"] - widths["STATUS"] - GAP
+        if room < 0:
+            yield from self._stacked(options.max_width)
+            return
         shown = {"JOB", "STATUS"}
         least = min(widths["PROMPT"], _LEAST_PROMPT)
         for title, width in (
@@ -146,22 +130,26 @@ class _Rows:
             ("MODEL", widths["MODEL"]),
             ("PRICE", widths["PRICE"]),
         ):
-            if width + _GAP <= room:
+            if width + GAP <= room:
                 shown.add(title)
-                room -= width + _GAP
+                room -= width + GAP
         widths["PROMPT"] = min(widths["PROMPT"], least + max(room, 0))
         titles = [title for title in self._columns if title in shown]
-        table = _table(*(_column(title, widths[title]) for title in titles))
-        table.width = sum(widths[title] + _GAP for title in titles) - _GAP
+        sheet = table(*(_column(title, widths[title]) for title in titles))
+        sheet.width = sum(widths[title] + GAP for title in titles) - GAP
         for row in zip(*(self._columns[title] for title in titles), strict=True):
-            table.add_row(*row)
-        yield table
+            sheet.add_row(*row)
+        yield sheet
 
-
-def _table(*columns: Column) -> Table:
-    return Table(
-        *columns, box=None, pad_edge=False, header_style="dim", padding=(0, _GAP, 0, 0)
-    )
+    def _stacked(self, width: int) -> Parts:
+        """
+        The cells of a record in lines of their own.
+        """
+        for *cells, prompt in zip(*self._columns.values(), strict=True):
+            yield Flow([cell for cell in cells if cell], hanging=GAP)
+            if prompt:
+                prompt.truncate(max(width - GAP, 1), overflow="ellipsis")
+                yield Flow([prompt], indent=GAP, hanging=GAP)
 
 
 def _column(title: str, width: int) -> Column:
@@ -192,41 +180,12 @@ def _prompt(result: RecordRow) -> Text:
     return Text(one_line(result.record.prompt or "", _MOST_PROMPT))
 
 
-def _facts(result: RecordDetails) -> dict[str, str]:
-    record = result.record
-    facts = {"MODEL": record.model, "CREATED": minute(result.created_at).plain}
-    if record.seconds is not None:
-        facts["TOOK"] = f"{record.seconds:.0f} s"
-    if record.cost_usd is not None:
-        facts["PRICE"] = f"{dollars(record.cost_usd)}, an estimate"
-    facts |= {"SERVICE": record.service, "RECORD": record.record}
-    if record.request.get("webhook"):
-        facts["WEBHOOK"] = record.request["webhook"]
-    return facts
-
-
-def _fields(result: RecordDetails) -> Table:
-    table = _table(Column("FIELD", no_wrap=True), Column("VALUE", overflow="fold"))
-    for name, value in result.fields:
-        table.add_row(Text(one_line(name)), Text(safe(value)))
-    return table
-
-
-def _file(file: SavedFile) -> Parts:
-    facts = [file.media_type.partition("/")[2].upper(), decimal(file.size_bytes)]
-    if file.width and file.height:
-        facts.insert(0, f"{file.width} x {file.height}")
-    yield Text.assemble(
-        ("FILE      ", "dim"),
-        (unbroken(file.path), "bold"),
-        (f"  {one_line(', '.join(facts))}", "dim"),
-    )
-    yield Text.assemble(("SHA256    ", "dim"), one_line(file.sha256))
-
-
-def _candidate(job: Job) -> Text:
-    return Text.assemble(
-        f"  candidate {one_line(job.job_id)}  ",
+def _candidate(job: Job) -> Flow:
+    created = f"created {second(job.created_at) or 'at an unknown time'}"
+    parts = [
+        Text("candidate"),
+        Text(one_line(job.job_id)),
         status(job.status),
-        f"  created {second(job.created_at) or 'at an unknown time'}",
-    )
+        Text(created),
+    ]
+    return Flow(parts, indent=GAP, hanging=2 * GAP)

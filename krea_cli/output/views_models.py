@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from krea_cli.output.flow import GAP, Flow, Sheet, words
 from krea_cli.output.model_results import (
     FieldDetails,
     ModelChange,
@@ -34,7 +35,8 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
     yield _Rows(results)
     others = any(row.model.prices_incomplete for row in results)
     legend = "  +: not every price is known" if others else ""
-    yield Text(f"{len(results)} models, USD for one request{legend}", "dim")
+    legend = f"{len(results)} models, USD for one request{legend}"
+    yield words(legend, "dim", hanging=0)
 
 
 def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
@@ -43,16 +45,15 @@ def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
     """
     for result in results:
         model = result.model
-        title = Text.assemble((one_line(model.name), "bold"), f"  {one_line(model.id)}")
+        title = [Text(one_line(model.name), "bold"), Text(one_line(model.id))]
         if model.deprecated:
-            title.append("  deprecated, may be gone", "yellow")
-        yield title
+            title.append(Text("deprecated, may be gone", "yellow"))
+        yield Flow(title, hanging=GAP)
         yield Text()
         yield _Fields(result)
         if any(field.is_automatic for field in result.fields):
-            yield Text(
-                "automatic: with -i by the image; a resolution: the smallest", "dim"
-            )
+            automatic = "automatic: with -i by the image; a resolution: the smallest"
+            yield words(automatic, "dim", hanging=GAP)
         yield Text()
         yield _prices(result)
         yield Text()
@@ -64,12 +65,12 @@ def changes(_: ModelChange, results: Sequence[ModelChange]) -> Parts:
     """
     A row for each change.
     """
-    table = _table("CHANGE", "MODEL", "")
+    rows = []
     for result in results:
         what = result.change.what
         model, told = one_line(result.change.model.id), one_line(result.details)
-        table.add_row(Text(what, _STYLES.get(what, "blue")), Text(model), Text(told))
-    return (table,)
+        rows.append((Text(what, _STYLES.get(what, "cyan")), Text(model), Text(told)))
+    return (Sheet(("CHANGE", "MODEL", ""), rows),)
 
 
 class _Rows:

@@ -230,7 +230,8 @@ def test_a_person_has_it_sent_again(logged_in, service):
 @pytest.mark.parametrize("fault", [reset, reset_after])
 def test_any_other_answer_leaves_it_in_doubt(logged_in, service, fault, typed):
     """
-    Nothing is sent and nothing is tied.
+    Nothing is sent and nothing is tied; what was told with the question is not told
+    again, but the ways out are.
     """
     service.faults[POST] = [fault]
     logged_in.typed = typed
@@ -238,6 +239,9 @@ def test_any_other_answer_leaves_it_in_doubt(logged_in, service, fault, typed):
     result = logged_in("generate", "an owl")
 
     assert (11, 1) == (result.code, len(service.requests(POST)))
+    assert 1 == result.err.count("It is unknown whether the service took the job")
+    assert "It is left open whether" in result.err
+    assert "krea jobs recover" in result.err
 
 
 def test_nobody_is_asked_in_a_script(logged_in, service):

@@ -597,5 +597,5 @@ def test_a_person_sees_the_block_with_the_command(logged_in, lost, service):
     lines = result.out.splitlines()
 
     assert f"unknown  record {record}" == lines[0]
-    assert f"candidate {job_id}" in lines[-1]
+    assert f"  candidate  {job_id}  processing" in lines
     assert f"--adopt {job_id}" in result.err

@@ -32,6 +32,12 @@ JOB                                   STATUS     MODEL                   CREATED
 {OTHER}  failed
 {OTHER}: The prompt was refused
 """
+SAVED = f"""\
+── saved {"─" * 38}
+owl.png
+1024 x 768  PNG  1.3 MB  google/nano-banana-pro
+{"─" * 47}
+"""
 SOURCES = """\
 TOKEN FROM     FOR                  KEYRING
 KREA_API_KEY   https://api.krea.ai  some.Keyring
@@ -62,7 +68,7 @@ CASES = [
     ),
     (
         [JobSaved(DONE)],
-        "saved owl.png  1024 x 768, PNG, 1.3 MB, google/nano-banana-pro\n",
+        SAVED,
         "owl.png\n",
     ),
     (
@@ -208,12 +214,22 @@ def test_foreign_words_do_not_make_lines_or_columns():
     assert f"https://a ::add-mask::b\n(no URL)\n{ID}\tdo ne x\n" == telling.out
 
 
-def test_the_summary_names_the_price_when_it_is_known():
+def test_the_summary_names_time_and_price_when_they_are_known():
     """
-    An estimate is called one.
+    An estimate is called one; of several files of a job, the last one has both.
     """
     telling = Telling(out=Terminal(), color="never")
+    second = replace(DONE.files[0], path="owl-2.png")
+    done = replace(
+        DONE,
+        completed_at="2026-11-22T08:32:30.123Z",
+        cost_usd=0.15,
+        files=(*DONE.files, second),
+    )
 
-    telling.output.result([JobSaved(replace(DONE, cost_usd=0.15))])
+    telling.output.result([JobSaved(done)])
+    title, *lines = telling.out.splitlines()
 
-    assert "estimated $0.15" in telling.out
+    assert title.startswith("── saved 2 files ──")
+    assert ["owl.png", "1024 x 768  PNG  1.3 MB"] == lines[:2]
+    assert lines[3].endswith("  1 min 23 s  google/nano-banana-pro  estimated $0.15")

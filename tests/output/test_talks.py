@@ -83,16 +83,35 @@ def test_a_terminal_has_the_labels_in_colour():
     ) == said(Telling(err=Terminal()))
 
 
-def test_a_long_line_is_not_broken():
+def test_a_command_is_not_broken():
     """
-    The terminal may wrap it; a command copied from it is whole.
+    The terminal may wrap it; copied, it is whole.
     """
     command = "krea wait " + " ".join("0e37df36-f698-41e6" for _ in range(20))
     telling = Telling(err=Terminal(), color="never")
 
-    telling.output.error(UsageError("No.", hint=command))
+    telling.output.error(UsageError("No.", hint=f"{command}\nOr: {command}"))
 
-    assert f"error: No.\nhint: {command}\n" == telling.err
+    assert f"error: No.\nhint: {command}\nhint: Or:\n  {command}\n" == telling.err
+
+
+def test_words_are_not_broken(monkeypatch):
+    """
+    On a terminal a line ends between them, and goes on below its beginning; a path is
+    whole.  The lines of a log are as long as they are.
+    """
+    monkeypatch.setenv("COLUMNS", "24")
+    terminal, log = Telling(err=Terminal(), color="never"), Telling(color="always")
+    path = "/a/folder/with-a-long-name/owl.png"
+    error = UsageError("There is no such file.", details=[f"not {path} at all"])
+
+    terminal.output.error(error)
+    log.output.error(error)
+
+    assert (
+        f"error: There is no such\n       file.\n  not\n    {path}\n    at all\n"
+    ) == terminal.err
+    assert "There is no such file.\n" in log.err
 
 
 @pytest.mark.parametrize("file", [None, Terminal()], ids=["log", "terminal"])
@@ -243,7 +262,7 @@ def test_a_terminal_of_one_column_is_no_bug(monkeypatch):
     with telling.output.progress() as progress:
         progress.seen(DONE)
 
-    assert f"{DONE.job_id}  completed" in telling.out
+    assert telling.out.startswith(f"{DONE.job_id}\n  completed\n")
 
 
 def test_the_token_is_hidden_in_every_form():
