@@ -1,0 +1,208 @@
+"""
+Takes the pictures of README: what krea shows on a terminal, run for real against its
+sandbox.
+
+    python tests/pictures.py
+
+writes them to tests/data; `test_pictures` compares their words with those of today.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import terminals
+from rich.ansi import AnsiDecoder
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+HERE = Path(__file__).parent
+SIZE = (78, 24)
+# Of a cell in pixels, and around them all.
+WIDTH, HEIGHT, MARGIN = 8, 18, 16
+PAPER, INK = "#16181d", "#d7dae0"
+# By the numbers of ANSI: red, green, yellow, cyan.
+INKS = {1: "#f2777a", 2: "#99cc99", 3: "#ffcc66", 6: "#66cccc"}
+FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+_MOVE = re.compile(r"(\n|\r|\x1b\[\??\d*[A-Zchlt])")
+
+
+def main() -> None:
+    """
+    Take all of them anew.
+    """
+    for name, take in PICTURES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            picture = drawn(take(Path(folder)))
+        (HERE / "data" / name).write_text(picture, "utf-8")
+
+
+def generated(folder: Path) -> list[str]:
+    """
+    A photograph becomes a watercolour; runs in the empty *folder*.
+    """
+    (folder / "photo.jpg").write_bytes((HERE / "data" / "astronaut.jpg").read_bytes())
+    command = 'krea generate "a watercolour" -i photo.jpg -o out.png --preview'
+    return shown(command, folder, {"KREA_SANDBOX": "1"})
+
+
+def doubted(folder: Path) -> list[str]:
+    """
+    The answer to a paid request is lost; the hint is followed.
+    """
+    words = ("sandbox", "serve", "--port", "0", "--fault", "submit:reset-after")
+    with subprocess.Popen(
+        [sys.executable, "-m", "krea_cli", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=world(folder / "service"),
+        text=True,
+    ) as service:
+        try:
+            url = service.stdout.readline().strip()
+            env = {"KREA_API_URL": url, "KREA_API_KEY": "any-token"}
+            lines = shown('krea generate "an owl" -o owl.png', folder, env)
+            [adopt] = re.findall("krea jobs recover .* --adopt .*", "\n".join(lines))
+            return [*lines, "", *shown(adopt, folder, env)]
+        finally:
+            service.terminate()
+
+
+PICTURES = {"generate.svg": generated, "doubt.svg": doubted}
+
+
+def world(folder: Path) -> dict[str, str]:
+    places = {
+        f"KREA_{name}_DIR": str(folder / name) for name in ("STATE", "CONFIG", "CACHE")
+    }
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(HERE.parent),
+        "LANG": "C.UTF-8",
+        "TERM": "xterm-256color",
+        "COLORTERM": "truecolor",
+        **places,
+    }
+
+
+def shown(command: str, folder: Path, env: dict[str, str]) -> list[str]:
+    """
+    The lines on the terminal after the command, with their colours.
+    """
+    python = f'"{sys.executable}" -m krea_cli'
+    run = f'cd "$0" && {python}{command.removeprefix("krea")}'
+    argv = ["/bin/sh", "-c", run, str(folder)]
+    result = terminals.run(
+        argv,
+        env=world(folder) | env,
+        size=SIZE,
+        replies={b"leave it open: ": b"\n"},
+    )
+    lines = screen(result.output.decode("utf-8"))
+    return [f"\x1b[2m$\x1b[0m \x1b[1m{command}\x1b[0m", *lines]
+
+
+def screen(output: str) -> list[str]:
+    """
+    What is left of the lines that were written, after what moved and erased among them.
+    """
+    rows, at = [""], 0
+    for piece in _MOVE.split(output):
+        if piece == "\n":
+            at += 1
+            rows += [""] * (at == len(rows))
+        elif piece.startswith("\x1b[") and piece.endswith("A"):
+            at -= int(piece[2:-1] or 1)
+        elif piece.endswith("K") and piece.startswith("\x1b["):
+            rows[at] = ""
+        elif not _MOVE.fullmatch(piece):
+            rows[at] += piece
+    while rows and not rows[-1]:
+        rows.pop()
+    return rows
+
+
+def drawn(lines: list[str]) -> str:
+    """
+    The lines as SVG, which asks nobody for a font; half blocks are one picture.
+    """
+    texts = [
+        part for text in AnsiDecoder().decode("\n".join(lines)) for part in cut(text)
+    ]
+    blocks = [at for at, text in enumerate(texts) if "▀" in text.plain]
+    parts = (
+        [embedded([line for line in lines if "▀" in line], top=blocks[0])]
+        if blocks
+        else []
+    )
+    for at, text in enumerate(texts):
+        parts += [] if at in blocks else spans(text, at)
+    width, height = SIZE[0] * WIDTH + 2 * MARGIN, len(texts) * HEIGHT + 2 * MARGIN
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}">\n'
+        f'<rect width="100%" height="100%" rx="8" fill="{PAPER}"/>\n'
+        f'<g font-family="{FONTS}" font-size="13.3" fill="{INK}" '
+        'xml:space="preserve">\n' + "\n".join(parts) + "\n</g>\n</svg>\n"
+    )
+
+
+def cut(text: Text) -> list[Text]:
+    """
+    The line as a terminal wraps it; an empty one is one, too.
+    """
+    return list(text.divide(range(SIZE[0], len(text), SIZE[0])))
+
+
+def spans(text: Text, row: int) -> list[str]:
+    """
+    A text element for each piece of one style, as wide as its cells whatever the font.
+    """
+    found, column = [], 0
+    y = MARGIN + row * HEIGHT + 13
+    for piece, style, _ in text.render(Console()):
+        if piece.strip():
+            attributes = f'x="{MARGIN + column * WIDTH}" y="{y}" {looks(style)}'
+            found.append(
+                f'<text {attributes}textLength="{len(piece) * WIDTH}">'
+                f"{html.escape(piece)}</text>"
+            )
+        column += len(piece)
+    return found
+
+
+def looks(style: Style | None) -> str:
+    if style is None:
+        return ""
+    ink = f'fill="{INKS[style.color.number]}" ' if style.color else ""
+    weight = 'font-weight="bold" ' if style.bold else ""
+    return ink + weight + ('opacity="0.65" ' if style.dim else "")
+
+
+def embedded(lines: list[str], *, top: int) -> str:
+    """
+    The half blocks as the picture that they are.
+    """
+    picture = terminals.blocks("\n".join(lines))
+    file = io.BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    data = base64.b64encode(file.getvalue()).decode("ascii")
+    return (
+        f'<image x="{MARGIN}" y="{MARGIN + top * HEIGHT}" '
+        f'width="{picture.width * WIDTH}" height="{picture.height * HEIGHT // 2}" '
+        'preserveAspectRatio="none" style="image-rendering:pixelated" '
+        f'href="data:image/png;base64,{data}"/>'
+    )
+
+
+if __name__ == "__main__":
+    main()
