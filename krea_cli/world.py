@@ -183,7 +183,7 @@ class World:
         """
         What a person answers; empty at the end of the input.
         """
-        self.out.stderr.write(question)
+        self.out.ask(question)
         return self.stdin.readline().strip()
 
     def ask_secret(self, prompt: str) -> str:

@@ -63,7 +63,7 @@ def look(stream: Stream, env: Mapping[str, str]) -> Window:
     The terminal behind *stream*, after at most a second.
     """
     descriptor = _descriptor(stream)
-    columns, rows = _window(descriptor)
+    columns, rows = size(stream)
     cell, protocol = _cell(descriptor), _named(env)
     is_asked = protocol is None and not _is_inside_another(env)
     # In CI nobody is there to answer (hazard S8).
@@ -113,15 +113,16 @@ def _descriptor(stream: Stream) -> int | None:
         return None
 
 
-def _window(descriptor: int | None) -> tuple[int, int]:
+def size(stream: Stream) -> tuple[int, int]:
     """
-    Columns and rows; a terminal may say that it has none.
+    Columns and rows of the terminal behind *stream*; one may say that it has none.
     """
-    size = shutil.get_terminal_size(_USUAL_WINDOW)
+    descriptor = _descriptor(stream)
+    found = shutil.get_terminal_size(_USUAL_WINDOW)
     if descriptor is not None:
         with suppress(OSError):
-            size = os.get_terminal_size(descriptor)
-    return size.columns or _USUAL_WINDOW[0], size.lines or _USUAL_WINDOW[1]
+            found = os.get_terminal_size(descriptor)
+    return found.columns or _USUAL_WINDOW[0], found.lines or _USUAL_WINDOW[1]
 
 
 def _cell(descriptor: int | None) -> tuple[int, int] | None:

@@ -69,6 +69,12 @@ class Output(NamedTuple):
         """
         return self.talk.progress()
 
+    def ask(self, question: str) -> None:
+        """
+        What a person is to answer on the same line.
+        """
+        self.talk.ask(question)
+
     def hide(self, secret: str) -> None:
         """
         From now on the secret is shown as ***, whoever says it.
@@ -96,8 +102,10 @@ def choose(
         colour = False
     elif colour is None and env.get("FORCE_COLOR"):
         colour = True
-    is_plain = bool(env.get("CI")) or env.get("TERM") == "dumb"
-    animates = stderr.is_terminal and not is_plain
+    is_dumb = env.get("TERM") == "dumb"
+    is_plain = bool(env.get("CI")) or is_dumb
+    is_watched = stderr.is_terminal and not env.get("CI")
+    animates = is_watched and not is_dumb
     shows = stdout.is_terminal and not quiet and not json
     results: forms.Results
     talk: forms.Talk
@@ -112,7 +120,7 @@ def choose(
         )
         if quiet:
             talk = forms.QuietTalk(stderr, now)
-        elif animates or colour:
+        elif is_watched or colour:
             talk = forms.TerminalTalk(stderr, now, colour=colour, animates=animates)
         else:
             talk = forms.PlainTalk(stderr, now)

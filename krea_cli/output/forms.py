@@ -39,6 +39,7 @@ class Talk(Protocol):
     def note(self, text: str) -> None: ...
     def log(self, text: str) -> None: ...
     def warn(self, text: str) -> None: ...
+    def ask(self, question: str) -> None: ...
     def error(self, error: KreaError) -> None: ...
     def progress(self) -> Progress: ...
 
@@ -110,6 +111,9 @@ class PlainTalk:
             self._stderr.write_line(f"  {unbroken(detail)}")
         for hint in error.hints:
             self._stderr.write_line(f"hint: {unbroken(hint)}")
+
+    def ask(self, question: str) -> None:
+        self._stderr.write(safe(question))
 
     def progress(self) -> Progress:
         return LineProgress(self._stderr.write_line, self._now)
@@ -202,6 +206,9 @@ class TerminalTalk(PlainTalk):
             self._screen.say("  ", detail, "")
         for hint in error.hints:
             self._screen.say("hint: ", hint, "cyan")
+
+    def ask(self, question: str) -> None:
+        self._screen.ask(question)
 
     def progress(self) -> Progress:
         if self._animates:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
-from krea_cli.output.flow import Advice, InAscii
+from krea_cli.output.capabilities import size
+from krea_cli.output.flow import Advice, InAscii, words
 from krea_cli.output.results import Result
 from krea_cli.output.spinner import Spinner
 from krea_cli.output.streams import Stream
@@ -38,6 +39,9 @@ class Screen:
             markup=False,
             emoji=False,
         )
+        if self._console.is_dumb_terminal:
+            # It is as wide as any other; rich takes all of them for 80 columns.
+            self._console.size = ConsoleDimensions(*size(stream))
 
     def draw(self, results: Sequence[Result]) -> None:
         """
@@ -57,14 +61,21 @@ class Screen:
         """
         A line with its *label*, or all of it, in *style*.
         """
-        words = unbroken(text)
+        told = unbroken(text)
         style_of_words = "" if label else style
         if self._wraps:
-            advice = Advice(words, style_of_words, label=(label, style))
+            advice = Advice(told, style_of_words, label=(label, style))
             self._console.print(advice, crop=False)
             return
-        line = Text.assemble((label, style), (words, style_of_words))
+        line = Text.assemble((label, style), (told, style_of_words))
         self._console.print(line, soft_wrap=True)
+
+    def ask(self, question: str) -> None:
+        """
+        A question; what is typed stands behind it.
+        """
+        lines = words(unbroken(question), hanging=0).lines(self._console.width)
+        self._console.print(Text("\n").join(lines), end="", soft_wrap=True)
 
     def spinner(self, now: Callable[[], float]) -> Spinner:
         return Spinner(self._console, now)

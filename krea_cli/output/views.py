@@ -124,7 +124,12 @@ def _uploaded(_: Uploaded, results: Sequence[Uploaded]) -> Parts:
 
 @view.register
 def _topic(_: Topic, results: Sequence[Topic]) -> Parts:
-    return [Text(result.text) for result in results]
+    """
+    Line by line; where one has no room, it goes on as far indented as it began.
+    """
+    for line in (line for result in results for line in result.text.splitlines()):
+        text = line.lstrip()
+        yield words(text, indent=len(line) - len(text))
 
 
 @view.register

@@ -126,10 +126,12 @@ def test_krea_help_is_the_help(krea):
 
 
 @pytest.mark.parametrize("is_terminal", [False, True])
-def test_topics_are_plain_text(krea, is_terminal):
+def test_topics_are_plain_text(krea, is_terminal, monkeypatch):
     """
-    As they are, at a terminal and in a pipe; every line fits the width of a book.
+    As they are, at a terminal with room and in a pipe; every line fits the width of a
+    book.
     """
+    monkeypatch.setenv("COLUMNS", "88")
     krea.is_terminal = is_terminal
 
     for name in topics.NAMES:

@@ -12,6 +12,7 @@ from output.test_findings import FOUND
 from output.test_job_records import LOST, RECORD, ROWS, record
 from output.test_results import CASES
 
+from krea_cli.api.resources import Job
 from krea_cli.catalogue.lookup import Catalogue
 from krea_cli.catalogue.wording import described
 from krea_cli.errors import UnknownSubmissionError
@@ -36,10 +37,12 @@ def details(model):
 
 COMMAND = "krea jobs recover 3e8c5515 --adopt 67c0d33f-0000-0000-0000-000000000000"
 MODELS = Catalogue.bundled()
-# Their lines are as they are: a text, and JSON.
-AS_IT_IS = (DryRun, Topic)
+TEXT = "What succeeded is on standard output in any case, if there is one.\n  0  all"
 VIEWS = [
-    *(some for some, _, _ in CASES if not isinstance(some[0], AS_IT_IS)),
+    # What would be sent is JSON, whose lines are as they are.
+    *(some for some, _, _ in CASES if not isinstance(some[0], DryRun)),
+    [Topic("wit", TEXT)],
+    [JobStatus(Job(job_id=DONE.job_id, status="queued"))],
     ROWS,
     FOUND,
     [RecordDetails(record=record(), status="completed")],
@@ -70,7 +73,7 @@ def drawn(monkeypatch, *, columns, encoding="utf-8", **flags):
     telling.output.error(ERROR)
     with telling.output.progress() as progress:
         progress.usually(24.0)
-        progress.seen(DONE.__class__(job_id=DONE.job_id, status="queued"))
+        progress.seen(Job(job_id=DONE.job_id, status="queued"))
         progress.missed(DONE, ERROR)
     return terminal.getvalue()
 
@@ -163,3 +166,27 @@ def test_what_has_no_room_beside_is_below(monkeypatch):
     assert (
         f"{DONE.job_id}\n  completed  google/nano-banana-pro\n  2026-11-22 08:31\n"
     ) == telling.out
+
+
+def test_a_dumb_terminal_has_a_width_too(monkeypatch):
+    """
+    What is told is wrapped for it as for any other, without colours.
+    """
+    monkeypatch.setenv("TERM", "dumb")
+    shown = drawn(monkeypatch, columns=40, env={"TERM": "dumb"})
+
+    assert "\x1b" not in shown
+    assert "── saved ──" in shown
+    assert "error: It is unknown whether the service\n       took the job" in shown
+
+
+def test_a_question_is_wrapped(monkeypatch):
+    """
+    What is typed stands behind it.
+    """
+    monkeypatch.setenv("COLUMNS", "40")
+    telling = Telling(err=Terminal(), color="never")
+
+    telling.output.ask("Which is yours? Type 1, or Enter to leave it open: ")
+
+    assert "Which is yours? Type 1, or Enter to\nleave it open: " == telling.err
