@@ -64,6 +64,25 @@ def test_every_command_is_in_the_table():
     assert set(COMMANDS) == set(re.findall(r"^\| `krea ([a-z]+)", table, re.MULTILINE))
 
 
+def test_what_it_links_to_is_there():
+    """
+    Files of the project, and headings of its own.
+    """
+    headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    anchors = {f"#{heading.lower().replace(' ', '-')}" for heading in headings}
+    links = re.findall(r"\]\(([^)]*)\)", README)
+    wrong = [
+        link
+        for link in links
+        if not link.startswith("https://")
+        and link not in anchors
+        and not (ROOT / link).is_file()
+    ]
+
+    assert len(links) > 5
+    assert [] == wrong
+
+
 def test_every_dependency_has_a_lower_bound():
     """
     The bound is what the oldest libraries are tested with.
