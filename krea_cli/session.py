@@ -129,13 +129,13 @@ class Session(Delivering):
         """
         The way to the service for paid requests; images go *inline* or are uploaded.
         """
-        from krea_cli.jobs.inputs import inline_url_of
+        from krea_cli.jobs.inputs import inline as as_inline
         from krea_cli.jobs.submission import Submission
 
         return Submission(
             paid=self._paid,
             service=self.service,
-            url_of=inline_url_of if inline else self.uploads.url_of,
+            url_of=as_inline if inline else self.uploads.url_of,
             fresh_url_of=None if inline else self.uploads.fresh_url_of,
             manner={
                 "inline": inline,

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from krea_cli.api import answers
 from krea_cli.api.resources import Asset, Job, JobPage
 from krea_cli.api.retry import retry
 from krea_cli.api.transport import ANSWER_SECONDS, Transport
-from krea_cli.api.wire import Answer
+from krea_cli.api.wire import Answer, Content
 from krea_cli.clock import Clock
 from krea_cli.errors import (
     AnswerError,
@@ -53,7 +53,7 @@ class Client:
     def submit(
         self,
         model: str,
-        body: bytes,
+        body: Content,
         *,
         webhook: str | None = None,
         key: str | None = None,
@@ -165,14 +165,12 @@ class Client:
                 hint="Check the API URL, and whether a proxy is between.",
             ) from exc
 
-    def upload(self, file: IO[bytes], name: str, media_type: str) -> Asset:
+    def upload(self, file: Content, name: str, media_type: str) -> Asset:
         """
-        POST /assets, from the start of *file*.  It is free, so it is repeated when
-        nothing was sent.
+        POST /assets.  It is free, so it is repeated when nothing was sent.
         """
 
         def send() -> dict[str, Any]:
-            file.seek(0)
             answer = self._transport.post_file("/assets", name, file, media_type)
             return self._read(answer)
 

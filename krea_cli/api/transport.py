@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from krea_cli.api.receiving import receiving
-from krea_cli.api.wire import Answer, Stream
+from krea_cli.api.wire import Answer, Content, Stream, form
 from krea_cli.clock import within
 from krea_cli.errors import (
     AnswerError,
@@ -38,6 +38,9 @@ CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 30.0
 ANSWER_SECONDS = 60.0
 UPLOAD_SECONDS = 900.0
+# As slow as an upload of the largest file may be, and a little faster, so that the
+# largest request is over before the journal takes it for abandoned.
+SLOWEST_BYTES_PER_SECOND = 200_000
 # A job has a few hundred bytes, a list of the most that are asked for far less than
 # this; only the description of the API itself is long.
 ANSWER_BYTES, SPEC_BYTES = 2**20, 8 * 2**20
@@ -89,23 +92,22 @@ class Transport:
     def delete(self, path: str) -> Answer:
         return self._exchange("_api", "DELETE", path, ANSWER_SECONDS)
 
-    def post_json(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def post_json(self, path: str, body: Content, headers: Mapping[str, str]) -> Answer:
         """
-        One POST over a new connection, as a kept one may be closing (hazard N14).
+        One POST over a new connection, as a kept one may be closing (hazard N14),
+        streamed from *body*.  An error that its chunks raise ends it before the last.
         """
+        seconds = ANSWER_SECONDS + body.size_bytes / SLOWEST_BYTES_PER_SECOND
         headers = {"Content-Type": "application/json", **headers}
-        return self._exchange(
-            "_paid", "POST", path, ANSWER_SECONDS, content=body, headers=headers
-        )
+        return self._post("_paid", path, seconds, body, headers)
 
-    def post_file(
-        self, path: str, name: str, file: IO[bytes], media_type: str
-    ) -> Answer:
+    def post_file(self, path: str, name: str, file: Content, media_type: str) -> Answer:
         """
-        One multipart POST, streamed from *file*.
+        One multipart POST, streamed from *file* in the same way.
         """
-        files = {"file": (name, file, media_type)}
-        return self._exchange("_api", "POST", path, UPLOAD_SECONDS, files=files)
+        content_type, body = form(name, file, media_type)
+        headers = {"Content-Type": content_type}
+        return self._post("_api", path, UPLOAD_SECONDS, body, headers)
 
     @contextmanager
     def stream(self, url: str, headers: Mapping[str, str]) -> Iterator[Stream]:
@@ -144,6 +146,19 @@ class Transport:
         with self._making:
             client: httpx.Client = getattr(self, name)
             return client
+
+    def _post(
+        self,
+        name: str,
+        path: str,
+        seconds: float,
+        body: Content,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        headers = {"Content-Length": str(body.size_bytes), **headers}
+        return self._exchange(
+            name, "POST", path, seconds, content=body.chunks(), headers=headers
+        )
 
     def _exchange(
         self, name: str, method: str, path: str, seconds: float, **body: Any

@@ -5,7 +5,8 @@ What goes over the wire as bytes, and what comes back as values.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,16 +62,56 @@ class Body:
     etag: str | None = None
 
 
-def encode(body: Mapping[str, Any]) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
     """
-    The request body as it is sent: serialised once, so that it can be hashed.
+    The body of a request, of *size_bytes* in all.  Each call of *chunks* makes it anew,
+    so that it is hashed, sent, and sent again without being held in memory.
+    """
+
+    size_bytes: int
+    chunks: Callable[[], Iterator[bytes]]
+
+
+def form(name: str, file: Content, media_type: str) -> tuple[str, Content]:
+    """
+    A form with *file* as its field "file", under a *name* of plain letters: the
+    Content-Type of the form, and the form.
+    """
+    boundary = uuid.uuid4().hex
+    head = (
+        f"--{boundary}\r\n"
+        f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        f"Content-Type: {media_type}\r\n\r\n"
+    ).encode()
+    tail = f"\r\n--{boundary}--\r\n".encode()
+
+    def chunks() -> Iterator[bytes]:
+        yield head
+        yield from file.chunks()
+        yield tail
+
+    size = len(head) + file.size_bytes + len(tail)
+    content_type = f"multipart/form-data; boundary={boundary}"
+    return content_type, Content(size_bytes=size, chunks=chunks)
+
+
+def encode(
+    body: Mapping[str, Any], stand_in: Callable[[Any], str] | None = None
+) -> bytes:
+    """
+    The request body as JSON; *stand_in* gives the text for a value that JSON has not.
 
     Raises:
         UsageError: it has text that is no Unicode, or numbers that JSON has not.
     """
     try:
         text = json.dumps(
-            body, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+            body,
+            separators=(",", ":"),
+            ensure_ascii=False,
+            allow_nan=False,
+            default=stand_in,
         )
         return text.encode()
     except UnicodeEncodeError as exc:

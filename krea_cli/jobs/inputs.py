@@ -4,6 +4,7 @@ Images as they stand in a request, before they become URLs.
 
 from __future__ import annotations
 
+import hashlib
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from typing import IO
 
 from krea_cli.errors import InputError
 from krea_cli.media import Media
+
+# Three bytes are four letters, so that only the last piece is padded.
+_CHUNK = 3 * 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,49 @@ class LocalImage:
         with file:
             yield file
 
-    def data_uri(self) -> str:
+    @property
+    def data_uri_bytes(self) -> int:
+        """
+        How long the data URI is.
+        """
+        return len(self._data_uri_head) + -(-self.size_bytes // 3) * 4
+
+    def data_uri(self) -> Iterator[bytes]:
+        """
+        The file as a data URI, as `chunks`.
+        """
+        yield self._data_uri_head
+        for chunk in self.chunks():
+            yield b64encode(chunk)
+
+    def chunks(self) -> Iterator[bytes]:
+        """
+        The file in pieces, no more of it than there was when it was checked.
+
+        Raises:
+            InputError: it cannot be read, or was something else than in these pieces.
+        """
+        digest, left = hashlib.sha256(), self.size_bytes
         with self.open() as file:
-            encoded = b64encode(file.read()).decode("ascii")
-        return f"data:{self.media.media_type};base64,{encoded}"
+            while chunk := self._read(file, min(_CHUNK, left)):
+                digest.update(chunk)
+                left -= len(chunk)
+                yield chunk
+        if digest.hexdigest() != self.sha256:
+            raise InputError(
+                f"{self.name} was changed while it was read.",
+                hint="Run it again when nothing writes to it.",
+            )
+
+    @property
+    def _data_uri_head(self) -> bytes:
+        return f"data:{self.media.media_type};base64,".encode()
+
+    def _read(self, file: IO[bytes], size: int) -> bytes:
+        try:
+            return file.read(size)
+        except OSError as exc:
+            raise InputError(f"{self.name} cannot be read: {exc.strerror}.") from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +118,11 @@ class RemoteImage:
 Image = LocalImage | RemoteImage
 
 
-def inline_url_of(image: Image) -> str:
+def inline(image: Image) -> str | LocalImage:
     """
-    A local image as a data URI, in the request itself.
+    What stands for an image in a request that has local ones in itself.
     """
-    return image.url if isinstance(image, RemoteImage) else image.data_uri()
+    return image.url if isinstance(image, RemoteImage) else image
 
 
 def named_url_of(image: Image) -> str:

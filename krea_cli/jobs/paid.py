@@ -17,6 +17,7 @@ from krea_cli import signals
 from krea_cli.api.client import Client
 from krea_cli.api.resources import Job
 from krea_cli.api.retry import retry
+from krea_cli.api.wire import Content
 from krea_cli.clock import Clock
 from krea_cli.errors import (
     AnswerError,
@@ -45,7 +46,7 @@ class Post:
     """
 
     path: str
-    body: bytes
+    body: Content
     webhook: str | None
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from krea_cli.api.resources import SavedFile
-from krea_cli.api.wire import encode
+from krea_cli.api.wire import Content
+from krea_cli.jobs.content import content
 from krea_cli.jobs.redaction import kept, left_out, without_secrets
 from krea_cli.jobs.rows import check
 
@@ -63,7 +64,7 @@ class Record:
         service: str,
         model: str,
         path: str,
-        body: bytes,
+        body: Mapping[str, Any],
         webhook: str | None,
         seed: int | None,
         cost_usd: float | None,
@@ -71,14 +72,17 @@ class Record:
         images: Mapping[str, Any] | None = None,
     ) -> Record:
         """
-        The record of a request that this process is about to send.  *images* says as
-        "inputs" where the images came from (see `origins`), and how they are sent.
+        The record of a request that this process is about to send, with *body* as
+        `content` takes it.  *images* says as "inputs" where the images came from (see
+        `origins`), and how they are sent.
+
+        Raises:
+            InputError: a file in *body* is not what it was when it was checked.
         """
         images = images or {"inputs": []}
-        sent = json.loads(body)
         places = [each["at"] for each in images["inputs"]]
-        stays = kept(sent)
-        not_kept = [place for place in left_out(sent, stays) if place not in places]
+        stays = kept(body)
+        not_kept = [place for place in left_out(body, stays) if place not in places]
         request = {"path": path, "body": stays, "webhook": kept(webhook)}
         return cls(
             record=str(uuid.uuid4()),
@@ -87,7 +91,7 @@ class Record:
             created_at=now,
             model=model,
             request={**request, **images, "not_kept": not_kept},
-            request_sha256=_sha256(body, webhook),
+            request_sha256=_sha256(content(body), webhook),
             seed=seed,
             cost_usd=cost_usd,
             holder=this_process(),
@@ -121,7 +125,7 @@ class Record:
         Whether the kept request is the one that was sent, so that it can be sent again
         byte by byte (hazard B5).
         """
-        kept = _sha256(encode(self.request["body"]), self.request["webhook"])
+        kept = _sha256(content(self.request["body"]), self.request["webhook"])
         return kept == self.request_sha256
 
     @property
@@ -187,9 +191,13 @@ def files_from_text(text: str) -> tuple[SavedFile, ...]:
     )
 
 
-def _sha256(body: bytes, webhook: str | None) -> str:
-    sent = body + (b"\n" + webhook.encode() if webhook else b"")
-    return hashlib.sha256(sent).hexdigest()
+def _sha256(body: Content, webhook: str | None) -> str:
+    digest = hashlib.sha256()
+    for chunk in body.chunks():
+        digest.update(chunk)
+    if webhook:
+        digest.update(b"\n" + webhook.encode())
+    return digest.hexdigest()
 
 
 def _lives(holder: str) -> bool | None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from krea_cli.api.client import Client
 from krea_cli.api.resources import Job
-from krea_cli.api.wire import encode
 from krea_cli.clock import Clock
 from krea_cli.errors import AnswerError, KreaError, ServiceError, UsageError
+from krea_cli.jobs.content import content
 from krea_cli.jobs.history import History
 from krea_cli.jobs.journal import Journal
 from krea_cli.jobs.paid import Paid, Post
@@ -118,7 +118,7 @@ class Recovery:
             )
         kept, claimed = record.request, record
         post = Post(
-            path=kept["path"], body=encode(kept["body"]), webhook=kept["webhook"]
+            path=kept["path"], body=content(kept["body"]), webhook=kept["webhook"]
         )
 
         def claim() -> Record:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from krea_cli.jobs.inputs import LocalImage
+
 _DATA_URI = re.compile(
     r"\bdata:((?:[\w.+-]+/[\w.+-]+)?)((?:;[^,]{0,200})?),(.*)",
     re.IGNORECASE | re.DOTALL,
@@ -39,8 +41,10 @@ def _with_sha256(found: re.Match[str]) -> str:
 
 def kept(value: Any) -> Any:
     """
-    The value with each text in it as `without_secrets`.
+    The value with each text in it as `without_secrets`, and each file as its sha256.
     """
+    if isinstance(value, LocalImage):
+        return f"data:{value.media.media_type};sha256={value.sha256}"
     if isinstance(value, str):
         return without_secrets(value)
     if isinstance(value, list):

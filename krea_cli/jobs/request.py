@@ -32,9 +32,9 @@ class Request:
     fields: Mapping[str, Any]
     webhook: str | None = None
 
-    def body(self, url_of: Callable[[Image], str]) -> dict[str, Any]:
+    def body(self, url_of: Callable[[Image], str | LocalImage]) -> dict[str, Any]:
         """
-        The JSON body, each image given as *url_of* says.
+        The body, each image given as *url_of* says.
         """
         return {name: _with_urls(value, url_of) for name, value in self.fields.items()}
 
@@ -88,7 +88,7 @@ def _placeholder(image: Image) -> str:
     return image.url if isinstance(image, RemoteImage) else UPLOAD
 
 
-def _with_urls(value: Any, url_of: Callable[[Image], str]) -> Any:
+def _with_urls(value: Any, url_of: Callable[[Image], str | LocalImage]) -> Any:
     if isinstance(value, LocalImage | RemoteImage):
         return url_of(value)
     if isinstance(value, list):

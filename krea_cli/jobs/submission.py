@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from krea_cli.api.resources import Job
-from krea_cli.api.wire import encode
 from krea_cli.errors import RefusedError
-from krea_cli.jobs.inputs import Image
+from krea_cli.jobs.content import content
+from krea_cli.jobs.inputs import Image, LocalImage
 from krea_cli.jobs.origins import inputs
 from krea_cli.jobs.paid import Paid, Post
 from krea_cli.jobs.records import Record
@@ -22,14 +22,15 @@ _URL_REFUSED = ("invalid asset url", "input file rejected")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """
-    *service* is the one that records are kept for.  *url_of* gives the URL of an image;
-    *fresh_url_of* one that the service cannot refuse, for when it refused the first;
-    None where there is none.  *manner* is kept of how images are sent.
+    *service* is the one that records are kept for.  *url_of* gives the URL of an image,
+    or the image itself, which is then sent as a data URI; *fresh_url_of* a URL that the
+    service cannot refuse, for when it refused the first; None where there is none.
+    *manner* is kept of how images are sent.
     """
 
     paid: Paid
     service: str
-    url_of: Callable[[Image], str]
+    url_of: Callable[[Image], str | LocalImage]
     fresh_url_of: Callable[[Image], str] | None
     manner: Mapping[str, bool]
 
@@ -43,7 +44,7 @@ class Submission:
             KreaError: the service cannot be used; nothing was paid for.
         """
         self.paid.journal.check()
-        encode(request.body(self.url_of))
+        content(request.body(self.url_of))
 
     def submit(self, request: Request, run: str, *, deadline: float) -> Job:
         """
@@ -63,21 +64,20 @@ class Submission:
     def _submit(
         self,
         request: Request,
-        url_of: Callable[[Image], str],
+        url_of: Callable[[Image], str | LocalImage],
         run: str,
         deadline: float,
     ) -> Job:
+        body = request.body(url_of)
         post = Post(
-            path=request.model.path,
-            body=encode(request.body(url_of)),
-            webhook=request.webhook,
+            path=request.model.path, body=content(body), webhook=request.webhook
         )
         intent = Record.of(
             run=run,
             service=self.service,
             model=request.model.id,
             path=post.path,
-            body=post.body,
+            body=body,
             webhook=post.webhook,
             images={"inputs": inputs(request.placed_images), **self.manner},
             seed=request.seed,

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Asset
+from krea_cli.api.wire import Content
 from krea_cli.errors import DownloadError, InputError, JournalError, ServiceError
-from krea_cli.jobs.checking import check_file
 from krea_cli.jobs.images import Images
 from krea_cli.jobs.inputs import Image, LocalImage, RemoteImage
 
@@ -62,17 +62,14 @@ class Uploads:
     def upload(self, image: LocalImage) -> Asset:
         """
         The asset that a new upload made; its URL is what `url_of` gives from now on.
+
+        Raises:
+            InputError: the file is not what it was when it was checked.
         """
         # The name is neutral: that of a file may say more than its owner wants (N15).
         name = f"image-{len(self._urls) + 1}.{image.media.extension}"
-        with image.open() as file:
-            try:
-                asset = self._client.upload(file, name, image.media.media_type)
-            except ServiceError:
-                # A file that grows breaks the connection by itself.
-                _check_unchanged(image)
-                raise
-            _check_unchanged(image)
+        file = Content(size_bytes=image.size_bytes, chunks=image.chunks)
+        asset = self._client.upload(file, name, image.media.media_type)
         self._urls[image.sha256] = asset.url
         # That it is there counts for more than that it is remembered.
         with suppress(JournalError):
@@ -89,14 +86,6 @@ class Uploads:
                 f"fetched: {exc.message}",
                 hint="Save the image to a file, and give that with -i.",
             ) from exc
-
-
-def _check_unchanged(image: LocalImage) -> None:
-    if check_file(image.path, image.name).sha256 != image.sha256:
-        raise InputError(
-            f"{image.name} was changed while it was read.",
-            hint="Run it again when nothing writes to it.",
-        )
 
 
 def _bare(url: str) -> str:

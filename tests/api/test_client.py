@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 
 import pytest
@@ -8,7 +7,7 @@ from api.wire import answer, closing, resetting
 
 from krea_cli.api import client as client_module
 from krea_cli.api.client import Client
-from krea_cli.api.wire import encode
+from krea_cli.api.wire import Content, encode
 from krea_cli.errors import (
     AnswerError,
     LostAnswerError,
@@ -20,6 +19,7 @@ from krea_cli.errors import (
     UnreachableError,
     UsageError,
 )
+from krea_cli.jobs.content import content
 
 JOB = {"job_id": "j1", "status": "queued"}
 
@@ -48,9 +48,12 @@ def test_a_submission_is_one_post_of_the_body_as_it_is(serve):
     client, server = serve(says(JOB))
 
     job = client.submit(
-        "image/x/y", b'{"prompt":"a"}', webhook="https://a.test/hook", key="k-1"
+        "image/x/y",
+        content({"prompt": "a"}),
+        webhook="https://a.test/hook",
+        key="k-1",
     )
-    client.submit("image/x/y", b"{}")
+    client.submit("image/x/y", content({}))
     heard, bare = server.heard
 
     assert ("j1", "queued") == (job.job_id, job.status)
@@ -84,7 +87,7 @@ def test_a_submission_is_sent_once(serve, time, script, kind):
     client, server = serve(script)
 
     with pytest.raises(kind):
-        client.submit("image/x/y", b"{}")
+        client.submit("image/x/y", content({}))
 
     assert (1, []) == (len(server.heard), time.slept)
 
@@ -279,11 +282,10 @@ def test_a_page_knows_how_far_the_clocks_are_apart(serve, date, ahead):
 
 def test_an_upload_gives_the_url_to_send(serve):
     """
-    The file from its start, whatever was read of it before.
+    The file as it is, in one form.
     """
     client, server = serve(says({"id": "a1", "image_url": "https://k.test/a1"}))
-    file = io.BytesIO(b"picture")
-    file.read(3)
+    file = Content(size_bytes=7, chunks=lambda: iter([b"pic", b"ture"]))
 
     asset = client.upload(file, "image-1.png", "image/png")
 
@@ -298,7 +300,7 @@ def test_an_upload_without_a_url_is_no_upload(serve):
     client, _ = serve(says({"id": "a1", "image_url": ""}))
 
     with pytest.raises(AnswerError, match="gave no URL"):
-        client.upload(io.BytesIO(b"x"), "image-1.png", "image/png")
+        client.upload(content({}), "image-1.png", "image/png")
 
 
 def test_a_body_is_compact_utf_8():

@@ -14,6 +14,7 @@ from api.wire import answer
 from service import TOKEN
 
 from krea_cli.errors import UnreachableError
+from krea_cli.jobs.content import content
 
 OPENSSL = shutil.which("openssl")
 
@@ -41,7 +42,7 @@ def serving(certificate):
 
 def ask(connect, server):
     url = server.url("localhost", "https")
-    return connect(url, uses_environment=True).post_json("/generate/x", b"{}", {})
+    return connect(url, uses_environment=True).post_json("/generate/x", content({}), {})
 
 
 def read(connect, server):

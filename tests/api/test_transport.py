@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import threading
 import time
 from contextlib import suppress
@@ -11,12 +10,15 @@ from api.wire import answer, closing, resetting, trickling
 from service import TOKEN
 
 from krea_cli.api import transport
+from krea_cli.api.wire import Content
 from krea_cli.errors import (
     AnswerError,
     ConfigError,
+    InputError,
     LostAnswerError,
     UnreachableError,
 )
+from krea_cli.jobs.content import content
 
 REDIRECTS = [301, 302, 303, 307, 308]
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -49,7 +51,7 @@ def test_the_token_goes_with_the_api_and_with_nothing_else(wire, connect):
     connected = connect(server.url())
 
     connected.get("/jobs")
-    connected.post_json("/generate/x", b"{}", {})
+    connected.post_json("/generate/x", content({}), {})
     connected.delete("/jobs/1")
     read(connected, f"{server.url()}/result.png")
     *api, result = server.heard
@@ -95,7 +97,7 @@ def test_each_paid_request_has_a_connection_of_its_own(wire, connect):
     for _ in range(2):
         connected.get("/jobs")
     for _ in range(2):
-        connected.post_json("/generate/x", b"{}", {})
+        connected.post_json("/generate/x", content({}), {})
 
     assert [0, 0, 1, 2] == [one.connection for one in server.heard]
 
@@ -105,16 +107,15 @@ def test_an_upload_is_one_form_with_the_file_as_it_is(wire, connect):
     The bytes, the given name and type.
     """
     server = wire(answer())
-    content = bytes(range(256)) * 400
+    picture = bytes(range(256)) * 400
+    file = Content(size_bytes=len(picture), chunks=lambda: iter([picture]))
 
-    connect(server.url()).post_file(
-        "/assets", "image-1.png", io.BytesIO(content), "image/png"
-    )
+    connect(server.url()).post_file("/assets", "image-1.png", file, "image/png")
     [heard] = server.heard
 
     assert heard.headers["content-type"].startswith("multipart/form-data; boundary=")
     assert b'name="file"; filename="image-1.png"' in heard.body
-    assert b"Content-Type: image/png\r\n\r\n" + content in heard.body
+    assert b"Content-Type: image/png\r\n\r\n" + picture in heard.body
 
 
 @pytest.mark.parametrize(
@@ -191,29 +192,38 @@ def test_nobody_listening_is_unreachable(wire, connect):
     server.close()
 
     with pytest.raises(UnreachableError, match=url.removeprefix("http://")):
-        connect(url).post_json("/generate/x", b"{}", {})
+        connect(url).post_json("/generate/x", content({}), {})
 
 
-class Growing(io.BytesIO):
-    """
-    A file that gets longer once its length is known.
-    """
-
-    def read(self, size=-1):
-        chunk = super().read(size)
-        self.write(b"more")
-        self.seek(-4, io.SEEK_CUR)
-        return chunk
-
-
-def test_a_file_that_grows_on_its_way_is_a_lost_answer(wire, connect):
+def test_a_body_longer_than_was_said_is_a_lost_answer(wire, connect):
     """
     What the library below raises for it is none of httpx's own errors (hazard N4).
     """
     server = wire(answer(b"{}"))
+    longer = Content(size_bytes=98, chunks=lambda: iter([b"a" * 99]))
 
     with pytest.raises(LostAnswerError, match="broke"):
-        connect(server.url()).post_file("/assets", "a", Growing(b"a" * 99), "image/png")
+        connect(server.url()).post_file("/assets", "a", longer, "image/png")
+
+
+def test_a_body_that_cannot_be_made_whole_is_not_sent_whole(wire, connect):
+    """
+    Its own error ends it, and no server takes it for a request.
+    """
+
+    def chunks():
+        yield b'{"prompt": '
+        raise InputError("It was changed.")
+
+    heard = threading.Event()
+    server = wire(lambda _: heard.set())
+    body = Content(size_bytes=15, chunks=chunks)
+
+    with pytest.raises(InputError, match="It was changed"):
+        connect(server.url()).post_json("/generate/x", body, {})
+
+    assert heard.wait(5)
+    assert b'{"prompt": ' == server.heard[0].body
 
 
 @pytest.mark.parametrize("head", [b"", HEAD, HEAD + b"Content-Length: 9999\r\n\r\n"])
@@ -241,8 +251,8 @@ def test_every_kind_of_request_has_a_limit(wire, connect, monkeypatch):
     connected = connect(server.url())
 
     for ask in (
-        lambda: connected.post_json("/generate/x", b"{}", {}),
-        lambda: connected.post_file("/assets", "a", io.BytesIO(b"a"), "image/png"),
+        lambda: connected.post_json("/generate/x", content({}), {}),
+        lambda: connected.post_file("/assets", "a", content({}), "image/png"),
         lambda: connected.delete("/jobs/1"),
         lambda: read(connected, server.url()),
     ):
@@ -293,7 +303,7 @@ def test_a_redirect_is_never_followed(wire, connect, status):
     server = wire(redirect)
     connected = connect(server.url())
 
-    got = connected.get("/jobs"), connected.post_json("/generate/x", b"{}", {})
+    got = connected.get("/jobs"), connected.post_json("/generate/x", content({}), {})
     with connected.stream(server.url(), {}) as stream:
         streamed = stream.status
 
@@ -362,7 +372,9 @@ def test_the_log_tells_each_request_and_no_secret(wire, connect, log):
     connected = connect(server.url())
 
     connected.get("/jobs", {"cursor": "secret"})
-    connected.post_json("/generate/x", b'"secret"', {"X-Webhook-URL": "https://secret"})
+    connected.post_json(
+        "/generate/x", content({"secret": 1}), {"X-Webhook-URL": "https://secret"}
+    )
     read(connected, f"{server.url()}/a.png?X-Amz-Signature=secret#secret")
     with suppress(LostAnswerError):
         connected.get("/lost")

@@ -1,15 +1,19 @@
 """
-How fast krea saves a large result beside curl, over loopback in the same run, and how
-much memory that takes.  Run it with: python tests/benchmarks/transfer.py
+How fast krea moves large files beside curl, over loopback in the same run, and how much
+memory that takes.  Run it with: python tests/benchmarks/transfer.py
 
-Both write to the same folder.  krea also checks, hashes and syncs what it saves; curl
-does none of this.  What the start of either program takes is told apart: a throughput
-is the bytes that a large file has beyond a small one, by the seconds that it takes
-beyond it.
+Three ways: a result of 200 MB is saved; 200 MB are uploaded as three files, one after
+the other, since the service takes no larger ones than 75 MB; an image of 75 MB is sent
+inline, 100 MB of base64.  krea also checks and hashes all of it, syncs what it saves,
+and encodes what it sends inline; curl does none of this, and its inline request lies
+ready on disk.  What the start of either program takes is told apart: a throughput is
+the bytes that a large run has beyond a small one, by the seconds that it takes beyond
+it, and so is the memory.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -21,32 +25,79 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 RUNS = 9
-SIZE, SMALL = 200_000_000, 1_000
+SIZE, SMALL, INLINE = 200_000_000, 1_000, 75_000_000
+FILES = 3
 JOBS = {
     "large": "00000000-0000-4000-8000-000000000001",
     "small": "00000000-0000-4000-8000-000000000002",
 }
+WAYS = {
+    "download": (SIZE, "saved: 200 MB"),
+    "upload": (SIZE, f"uploaded: 200 MB in {FILES} files"),
+    "inline": (INLINE * 4 // 3, "sent inline: 75 MB as 100 MB of base64"),
+}
 
 
-def wav(path: Path, size: int) -> None:
+class Taken(NamedTuple):
     """
-    A sound of so many bytes, which do not repeat.
+    Seconds, and the most memory in bytes.
+    """
+
+    seconds: float
+    memory: float
+
+
+def sound(path: Path, size: int) -> None:
+    """
+    A WAV of so many bytes, which do not repeat.
     """
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 2, 48_000, 192_000, 4, 16)
     data = struct.pack("<4sI", b"data", size - 44)
+    head = struct.pack("<4sI4s", b"RIFF", size - 8, b"WAVE") + form + data
+    fill(path, head, size)
+
+
+def picture(path: Path, size: int) -> None:
+    """
+    So many bytes that begin as a PNG; krea is told to send them as they are.
+    """
+    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 64, 64)
+    fill(path, head, size)
+
+
+def fill(path: Path, head: bytes, size: int) -> None:
     with path.open("wb") as file:
-        file.write(struct.pack("<4sI4s", b"RIFF", size - 8, b"WAVE") + form + data)
-        for at in range(44, size, 1 << 20):
+        file.write(head)
+        for at in range(len(head), size, 1 << 20):
             file.write(os.urandom(min(1 << 20, size - at)))
+
+
+def prepare(folder: Path) -> None:
+    for kind, size in {"large": SIZE, "small": SMALL}.items():
+        sound(folder / kind, size)
+        for number in range(FILES):
+            sound(folder / f"{kind}-{number}", size // FILES)
+    for kind, size in {"large": INLINE, "small": SMALL}.items():
+        image = folder / f"{kind}.png"
+        picture(image, size)
+        with image.open("rb") as file, (folder / f"{kind}.json").open("wb") as ready:
+            ready.write(b'{"prompt":"a cat","image_urls":["data:image/png;base64,')
+            # In pieces, as a program that is started is taken to need what this needs.
+            while chunk := file.read(3 << 18):
+                ready.write(base64.b64encode(chunk))
+            ready.write(b'"]}')
 
 
 def serve(folder: str) -> None:
     """
-    The service, as a process of its own: two completed jobs and their results.  It
-    sends files as fast as the system can.
+    The service, as a process of its own: two completed jobs and their results, and
+    what takes files and requests.  It sends as fast as the system can, and forgets what
+    it receives.
     """
     server = socket.create_server(("127.0.0.1", 0))
     port = server.getsockname()[1]
@@ -61,34 +112,51 @@ def serve(folder: str) -> None:
 def answer(connection: socket.socket, folder: str, port: int) -> None:
     with connection, connection.makefile("rb") as requests:
         while line := requests.readline():
-            while requests.readline().strip():
-                pass
-            name = line.split()[1].decode().rpartition("/")[2]
-            found = [kind for kind, job_id in JOBS.items() if job_id == name]
-            if found:
-                url = f"http://127.0.0.1:{port}/{found[0]}"
-                job = {
-                    "job_id": name,
-                    "status": "completed",
-                    "created_at": "2026-01-01T00:00:00Z",
-                    "result": {"urls": [url]},
-                }
-                body = json.dumps(job).encode()
-                connection.sendall(head(len(body)) + body)
+            length = 0
+            while field := requests.readline().strip():
+                if field.lower().startswith(b"content-length:"):
+                    length = int(field.partition(b":")[2])
+            skip(requests, length)
+            method, path, _ = line.decode().split()
+            name = path.rpartition("/")[2]
+            if (Path(folder) / name).is_file():
+                with (Path(folder) / name).open("rb") as file:
+                    connection.sendall(head(os.fstat(file.fileno()).st_size))
+                    connection.sendfile(file)
                 continue
-            with (Path(folder) / name).open("rb") as file:
-                connection.sendall(head(os.fstat(file.fileno()).st_size))
-                connection.sendfile(file)
+            body = json.dumps(told(method, name, f"http://127.0.0.1:{port}")).encode()
+            connection.sendall(head(len(body)) + body)
+
+
+def skip(requests: BinaryIO, length: int) -> None:
+    buffer = memoryview(bytearray(1 << 20))
+    while length:
+        length -= requests.readinto(buffer[: min(length, len(buffer))])
+
+
+def told(method: str, name: str, url: str) -> dict[str, object]:
+    """
+    An asset and a job in one, so that each finds what it looks for.
+    """
+    job: dict[str, object] = {
+        "job_id": name,
+        "status": "completed",
+        "created_at": "2026-01-01T00:00:00Z",
+        "result": {
+            "urls": [f"{url}/{kind}" for kind, job_id in JOBS.items() if job_id == name]
+        },
+    }
+    if method == "POST":
+        job |= {"job_id": os.urandom(16).hex(), "status": "queued", "result": {}}
+        job |= {"id": "asset", "image_url": "https://krea.test/asset"}
+    return job
 
 
 def head(length: int) -> bytes:
     return f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n".encode()
 
 
-def measure(command: list[str], target: Path, env: dict[str, str]) -> tuple[float, int]:
-    """
-    Seconds and the most memory in bytes that the command takes.
-    """
+def measure(command: list[str], target: Path, env: dict[str, str]) -> Taken:
     target.unlink(missing_ok=True)
     started = time.perf_counter()
     process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
@@ -96,49 +164,75 @@ def measure(command: list[str], target: Path, env: dict[str, str]) -> tuple[floa
     took = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"{command[0]} ended with {process.returncode}.")
-    return took, usage.ru_maxrss * 1024
+        raise SystemExit(f"{command} ended with {process.returncode}.")
+    return Taken(took, usage.ru_maxrss * 1024)
 
 
-def compare(folder: Path, port: int) -> dict[str, dict[str, tuple[float, float]]]:
+def commands(folder: Path, url: str) -> Iterator[tuple[str, str, str, list[str]]]:
     """
-    Medians by program and file, run in turn so that the machine's moods hit all alike.
+    Way, program, kind and command.
     """
+    krea, out = str(Path(sys.executable).with_name("krea")), str(folder / "out.wav")
+    # Without waiting for leave to send.
+    curl = ["curl", "-sf", "-H", "Expect:"]
+    for kind, job_id in JOBS.items():
+        yield "download", "curl", kind, [*curl, "-o", out, f"{url}/{kind}"]
+        yield "download", "krea", kind, [krea, "download", job_id, "-o", out]
+        files = [str(folder / f"{kind}-{number}") for number in range(FILES)]
+        one_by_one = [
+            word
+            for file in files
+            for word in ("--next", *curl[1:], "-F", f"file=@{file}", f"{url}/assets")
+        ]
+        yield "upload", "curl", kind, ["curl", *one_by_one[1:]]
+        yield "upload", "krea", kind, [krea, "upload", *files]
+        ready, image = str(folder / f"{kind}.json"), str(folder / f"{kind}.png")
+        generate = f"{url}/generate/image/google/nano-banana-pro"
+        inline = ["--inline", "--keep-metadata", "--no-wait"]
+        yield "inline", "curl", kind, [*curl, "-X", "POST", "-T", ready, generate]
+        yield "inline", "krea", kind, [krea, "generate", "a cat", "-i", image, *inline]
+
+
+def compare(folder: Path, port: int) -> dict[tuple[str, str, str], Taken]:
+    """
+    Medians by way, program and kind, run in turn so that the machine's moods hit all
+    alike.
+    """
+    url = f"http://127.0.0.1:{port}"
     env = os.environ | {
-        "KREA_API_URL": f"http://127.0.0.1:{port}",
+        "KREA_API_URL": url,
         "KREA_API_KEY": "not-a-real-token",
         "KREA_CONFIG_DIR": str(folder),
         "KREA_STATE_DIR": str(folder),
         "KREA_CACHE_DIR": str(folder),
     }
-    krea = str(Path(sys.executable).with_name("krea"))
-    out = folder / "out.wav"
-    commands = {
-        "curl": lambda kind: [
-            "curl",
-            "-sfo",
-            str(out),
-            f"http://127.0.0.1:{port}/{kind}",
-        ],
-        "krea": lambda kind: [krea, "download", JOBS[kind], "-o", str(out)],
-    }
-    taken: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    taken: dict[tuple[str, str, str], list[Taken]] = {}
     for run in range(RUNS + 1):
-        for name, command in commands.items():
-            for kind in JOBS:
-                result = measure(command(kind), out, env)
-                if run:  # the first one warms the caches
-                    taken.setdefault((name, kind), []).append(result)
+        for way, name, kind, command in commands(folder, url):
+            result = measure(command, folder / "out.wav", env)
+            if run:  # the first one warms the caches
+                taken.setdefault((way, name, kind), []).append(result)
     return {
-        name: {
-            kind: (
-                statistics.median(seconds for seconds, _ in taken[name, kind]),
-                statistics.median(memory for _, memory in taken[name, kind]),
-            )
-            for kind in JOBS
-        }
-        for name in commands
+        key: Taken(*map(statistics.median, zip(*results, strict=True)))
+        for key, results in taken.items()
     }
+
+
+def tell(results: dict[tuple[str, str, str], Taken]) -> None:
+    print(f"medians of {RUNS} runs")
+    for way, (size, title) in WAYS.items():
+        print(f"\n{title}")
+        print(f"{'':6}{'small':>9}{'large':>9}{'throughput':>14}{'memory':>11}")
+        rates = {}
+        for name in ("curl", "krea"):
+            small, large = (results[way, name, kind] for kind in ("small", "large"))
+            rates[name] = size / (large.seconds - small.seconds) / 1e6
+            print(
+                f"{name:6}{small.seconds:7.3f} s{large.seconds:7.3f} s"
+                f"{rates[name]:9.0f} MB/s"
+                f"{(large.memory - small.memory) / 2**20:+7.0f} MiB"
+            )
+        print(f"krea / curl: {rates['krea'] / rates['curl']:.2f} of the throughput")
 
 
 def main() -> None:
@@ -147,33 +241,17 @@ def main() -> None:
     if shutil.which("curl") is None:
         raise SystemExit("There is no curl to compare with.")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        wav(folder / "large", SIZE)
-        wav(folder / "small", SMALL)
+        prepare(Path(name))
         server = subprocess.Popen(
             [sys.executable, __file__, "serve", name], stdout=subprocess.PIPE, text=True
         )
         try:
-            results = compare(folder, int(server.stdout.readline()))
+            results = compare(Path(name), int(server.stdout.readline()))
         finally:
             server.kill()
             server.wait()
             server.stdout.close()
-    rates = {}
-    print(f"a result of {SIZE / 1e6:.0f} MB, medians of {RUNS} runs")
-    print(f"{'':6}{'small':>9}{'large':>9}{'throughput':>14}{'memory':>11}")
-    for name, result in results.items():
-        (small, base), (large, peak) = result["small"], result["large"]
-        rates[name] = (SIZE - SMALL) / (large - small) / 1e6
-        print(
-            f"{name:6}{small:7.3f} s{large:7.3f} s{rates[name]:9.0f} MB/s"
-            f"{(peak - base) / 2**20:+7.0f} MiB"
-        )
-    whole = results["curl"]["large"][0] / results["krea"]["large"][0]
-    print(
-        f"krea / curl: {rates['krea'] / rates['curl']:.2f} of the throughput,", end=" "
-    )
-    print(f"{whole:.2f} with the start of both programs")
+    tell(results)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def intended(time, service, *, is_alive):
         service=service.url,
         model="google/nano-banana-pro",
         path="image/google/nano-banana-pro",
-        body=b'{"prompt":"a broken owl"}',
+        body={"prompt": "a broken owl"},
         webhook=None,
         seed=None,
         cost_usd=0.15,

@@ -66,19 +66,28 @@ def test_an_answer_without_a_web_address_is_none(logged_in, service, photo):
     assert (6, "") == (result.code, result.out)
 
 
-def test_a_file_that_changes_meanwhile_is_not_remembered(logged_in, service, photo):
+def test_a_file_that_changes_meanwhile_is_not_uploaded(logged_in, service, photo):
     """
-    Otherwise another picture would be sent under its name for a day (hazard N17).
+    Otherwise another picture would be sent under its name for a day (hazard N17): all
+    of it goes out but its end, so that the service has none.
     """
+    second = photo.with_name("second.jpg")
+    second.write_bytes(photo.read_bytes())
 
     def changing(handler):
-        photo.write_bytes(photo.read_bytes() + b"\0")
+        content = bytearray(second.read_bytes())
+        content[len(content) // 2] ^= 1
+        second.write_bytes(content)
         del service.faults["POST /assets"]
         handler.handle_route("POST", "/assets")
 
     service.faults["POST /assets"] = [changing]
 
-    result = logged_in("upload", photo)
+    result = logged_in("upload", photo, second)
 
-    assert 2 == result.code
+    assert (2, 1) == (
+        result.code,
+        result.out.count("https://") + result.out.count("http://"),
+    )
+    assert 1 == len(list(service.store.folder.joinpath("uploads").glob("*.json")))
     assert "was changed while it was read" in result.err

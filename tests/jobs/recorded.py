@@ -8,7 +8,6 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 
-from krea_cli.api.wire import encode
 from krea_cli.jobs.records import Record
 
 NOW = 1_790_000_000.0
@@ -25,7 +24,7 @@ def record(body=None, *, webhook=None, run="run", service="service", **fields):
         service=service,
         model="google/x",
         path="image/google/x",
-        body=encode({"prompt": "an owl"} if body is None else body),
+        body={"prompt": "an owl"} if body is None else body,
         webhook=webhook,
         seed=7,
         cost_usd=0.15,

@@ -31,7 +31,7 @@ while not start.exists():
 journal = Journal(Database(folder), "service")
 for n in range(int(count)):
     record = Record.of(
-        run=name, service="service", model="m", path="m", body=b"{}", webhook=None,
+        run=name, service="service", model="m", path="m", body={}, webhook=None,
         seed=n, cost_usd=None, now=time.time(),
     )
     journal.begin(record)

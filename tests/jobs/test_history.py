@@ -26,7 +26,7 @@ from krea_cli.jobs.journal import Journal
 from krea_cli.jobs.records import Record
 Journal(Database(Path(sys.argv[1])), "service").begin(
     Record.of(
-        run="run", service="service", model="m", path="m", body=b"{}", webhook=None,
+        run="run", service="service", model="m", path="m", body={}, webhook=None,
         seed=None, cost_usd=None, now=float(sys.argv[2]),
     )
 )

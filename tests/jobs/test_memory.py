@@ -89,10 +89,11 @@ def with_long_scan(size):
         ),
     ],
 )
-def test_a_large_upload_is_streamed(shell, live, tmp_path, first, second):
+@pytest.mark.parametrize(("way", "uploads"), [([], 2), (["--inline"], 0)])
+def test_a_large_image_is_streamed(shell, live, tmp_path, first, second, way, uploads):
     """
     75 MB, the most that the service takes, are read, hashed, freed of metadata and sent
-    in small pieces.
+    in small pieces, in the request itself as well.
     """
     head, zeros, tail = second(75_000_000)
     small, large = tmp_path / "small", tmp_path / "large"
@@ -104,11 +105,11 @@ def test_a_large_upload_is_streamed(shell, live, tmp_path, first, second):
     live.faults["POST /generate/"] = [
         answer(200, {"job_id": str(uuid.uuid4()), "status": "queued"}) for _ in range(2)
     ]
-    words = ("generate", "a cat", "-i", "FILE", "--no-wait")
+    words = ("generate", "a cat", "-i", "FILE", "--no-wait", *way)
 
     grown = growth(shell, live, small, large, *words)
 
-    assert 2 == len(live.requests("POST /assets"))
+    assert uploads == len(live.requests("POST /assets"))
     assert grown < 64 * MIB
 
 

@@ -149,9 +149,7 @@ def test_what_was_left_out_is_named():
     body = {"prompt": f"as {signed}", "images": [{"url": signed}, {"url": "x"}, DATA]}
     origin = {"at": ["images", 2], "path": "/x.png", "sha256": "a"}
 
-    made = Record.of(
-        **WHAT, body=encode(body), images={"inputs": [origin], "fit": True}
-    )
+    made = Record.of(**WHAT, body=body, images={"inputs": [origin], "fit": True})
 
     assert [["prompt"], ["images", 0, "url"]] == made.request["not_kept"]
     assert ([origin], True) == (made.request["inputs"], made.request["fit"])

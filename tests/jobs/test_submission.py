@@ -50,7 +50,7 @@ class Client:
         self._folder = folder
 
     def submit(self, model, body, *, webhook=None, key=None):
-        self.sent.append((model, json.loads(body), webhook))
+        self.sent.append((model, json.loads(b"".join(body.chunks())), webhook))
         self.keys.append(key)
         self.states.append(states(self._folder))
         outcome = self.outcomes.pop(0)

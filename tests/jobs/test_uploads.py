@@ -14,7 +14,7 @@ from krea_cli.errors import DownloadError, InputError, UnreachableError
 from krea_cli.jobs.checking import check_file
 from krea_cli.jobs.database import Database
 from krea_cli.jobs.images import Images
-from krea_cli.jobs.inputs import LocalImage, RemoteImage, inline_url_of, named_url_of
+from krea_cli.jobs.inputs import LocalImage, RemoteImage, named_url_of
 from krea_cli.jobs.upload_memory import UploadMemory
 from krea_cli.jobs.uploads import Uploads
 
@@ -32,7 +32,7 @@ class Client:
         self.uploaded = []
 
     def upload(self, file, name, media_type):
-        self.uploaded.append((name, media_type, file.read()))
+        self.uploaded.append((name, media_type, b"".join(file.chunks())))
         return Asset(id="a", url=f"https://k.test/{len(self.uploaded)}")
 
 
@@ -170,14 +170,6 @@ def test_a_remote_image_that_is_none_is_refused(uploads):
         run.fresh_url_of(REMOTE)
 
     assert [] == run._client.uploaded
-
-
-def test_an_inline_image_is_in_the_request_itself(photo):
-    """
-    A remote one stays where it is.
-    """
-    assert inline_url_of(photo).startswith("data:image/png;base64,iVBORw0KGgo")
-    assert REMOTE.url == inline_url_of(REMOTE)
 
 
 def test_a_request_that_is_only_shown_names_its_files(tmp_path):
