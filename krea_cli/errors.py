@@ -324,7 +324,7 @@ class SeveralError(KreaError):
 
     def __init__(self, errors: Sequence[KreaError], *, succeeded: int) -> None:
         count = len(errors) + succeeded
-        super().__init__(f"{len(errors)} of {count} jobs did not succeed.")
+        super().__init__(f"{len(errors)} of {count} jobs did not end as asked for.")
         self.errors = errors
         self.exit_code = _together([error.exit_code for error in errors], succeeded)
 

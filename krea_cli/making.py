@@ -44,13 +44,14 @@ def make(session: Session, words: Words, wishes: Wishes) -> None:
     taken = order.take(session, words)
     if wishes.dry_run:
         session.out.result([order.dry_run(session, taken, wishes.count)])
-        return
     order.check_cost(
         taken,
         wishes.count,
         most=wishes.max_cost,
         allows_unknown=wishes.allow_unknown_cost,
     )
+    if wishes.dry_run:
+        return
     _make(session, taken, wishes, expected)
 
 
@@ -71,6 +72,7 @@ def _make(
             force=wishes.force,
             kind=taken.request.model.result_kind,
             naming=naming,
+            quality=wishes.quality_out,
             expectations=expected,
         )
 

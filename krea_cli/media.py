@@ -40,6 +40,8 @@ UPLOADED = frozenset({JPEG, PNG, WEBP, HEIC, MP4, MOV, WEBM, GLB, WAV, MP3})
 RESULTS = frozenset({PNG, JPEG, WEBP, GIF, AVIF, MP4, WEBM, MOV, GLB, WAV, MP3})
 # What a file may be named as: pictures are converted, all else must be what it is.
 WRITTEN = RESULTS | {TIFF}
+# Those that are smaller the less is kept of the picture.
+LOSSY = frozenset({JPEG, WEBP, AVIF})
 
 _EXTENSIONS = {
     **{media.extension: media for media in (*UPLOADED, *RESULTS, TIFF)},

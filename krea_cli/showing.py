@@ -45,7 +45,7 @@ def preview(
         screen = Preview(session.out.stdout, session.env, blocks=bool(wanted))
         for file in files if screen.is_possible else ():
             with suppress(DownloadError):
-                _draw(screen, file, before=before, is_named=len(files) > 1)
+                _draw(screen, file, before=before, drawn=len(files))
     except Exception as exc:  # noqa: BLE001  # whatever a picture or a terminal does
         session.log(f"no preview: {exc}")
 
@@ -67,7 +67,7 @@ def show(session: Session, files: Sequence[str]) -> list[InputError]:
     errors = []
     for file in files:
         try:
-            _draw(screen, file, is_named=len(files) > 1)
+            _draw(screen, file, drawn=len(files))
         except DownloadError as exc:
             errors.append(_cannot_be_shown(file, exc.message))
     return errors
@@ -95,7 +95,7 @@ def _check(session: Session) -> None:
 
 
 def _draw(
-    screen: Preview, file: str, *, before: Path | None = None, is_named: bool
+    screen: Preview, file: str, *, before: Path | None = None, drawn: int
 ) -> None:
     """
     Raises:
@@ -106,6 +106,7 @@ def _draw(
     pictures = []
     if before is not None and screen.fits_pair:
         with suppress(DownloadError):
-            pictures = [thumbnail(path, screen.box(2)) for path in (before, Path(file))]
-    pictures = pictures or [thumbnail(Path(file), screen.box(1))]
-    screen.draw(pictures, name=unbroken(file) if is_named else None)
+            box = screen.box(2, drawn=drawn)
+            pictures = [thumbnail(path, box) for path in (before, Path(file))]
+    pictures = pictures or [thumbnail(Path(file), screen.box(1, drawn=drawn))]
+    screen.draw(pictures, name=unbroken(file) if drawn > 1 else None)

@@ -81,6 +81,12 @@ def read_sidecar(session: Session, file: str) -> FormerRequest:
     Raises:
         InputError: it cannot be read, or is none.
     """
+    sidecar = Path(f"{file}.json")
+    if file != "-" and not file.endswith(".json") and sidecar.is_file():
+        raise InputError(
+            f"{file} is a result, and its sidecar is beside it.",
+            hint=f"Run: {session.command('replay', str(sidecar))}",
+        )
     text = _text(session, file, "the sidecar")
     try:
         return read_former(json.loads(text), Path(file).parent)

@@ -163,7 +163,8 @@ ALLOWED = {
     },
     # The one place that reaches everything.
     "session": {"api", "catalogue", "config", "delivering", "errors", "jobs"},
-    "delivering": {"errors", "jobs", "output.workflow", "watching"},
+    "delivering": {"documenting", "errors", "jobs", "media", "output.workflow"},
+    "documenting": {"errors", "jobs", "watching"},
     "watching": {"bookkeeping", "clock", "errors", "jobs"},
     "bookkeeping": {"connection", "errors", "jobs"},
     "connection": {
@@ -263,6 +264,7 @@ LATE = {
     "bookkeeping": "as session",
     "watching": "as session",
     "delivering": "as session",
+    "documenting": "as session",
     "connection": "as session",
     "world": "as session",
     "app": "completion is installed once",

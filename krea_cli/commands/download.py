@@ -41,7 +41,11 @@ def download(
         session.wish_sidecars(job_ids)
     # A name that is taken may be taken by the very result.
     target = session.target(
-        output, count=len(job_ids), force=True, expectations=expected
+        output,
+        count=len(job_ids),
+        force=True,
+        quality=quality_out,
+        expectations=expected,
     )
     session.take(*job_ids)
     session.output, session.overwrites = output, force

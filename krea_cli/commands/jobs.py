@@ -21,13 +21,23 @@ from krea_cli.output.job_records import (
 from krea_cli.output.results import JobAccepted, JobStatus
 from krea_cli.session import Session
 
+# What fits a screen.
+USUAL = 20
+
 
 def list_jobs(
     session: Session,
     limit: Annotated[
-        int,
-        typer.Option("--limit", metavar="N", min=1, max=10**9, help="So many at most."),
-    ] = 20,
+        int | None,
+        typer.Option(
+            "--limit",
+            metavar="N",
+            min=1,
+            max=10**9,
+            help="So many at most; 20 if it is not said.",
+            show_default=False,
+        ),
+    ] = None,
     status: Annotated[
         str | None,
         typer.Option("--status", metavar="WORD", help="Those with this status alone."),
@@ -52,16 +62,21 @@ def list_jobs(
     """
     begin = listing.moment(session, since, "--since")
     if remote:
-        jobs = listing.of_service(session, limit=limit, state=status, since=begin)
+        jobs = listing.of_service(
+            session, limit=limit or USUAL, state=status, since=begin
+        )
         session.out.result([JobStatus(job) for job in jobs])
         return
-    found = listing.recorded(session, limit=limit, state=status, since=begin)
+    most = limit or USUAL
+    found = listing.recorded(session, limit=most + 1, state=status, since=begin)
     session.out.result(
         [
             RecordRow(record=record, status=listing.status(session, record))
-            for record in found
+            for record in found[:most]
         ]
     )
+    if len(found) > most and limit is None:
+        session.out.note(f"These are the newest {most}; for more: --limit N.")
     if not found:
         session.out.note("The journal knows no such job of this service.")
     doubt.remind(session)

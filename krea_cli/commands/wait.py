@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from krea_cli import options, showing, step
 from krea_cli.collection import Collection
@@ -13,6 +13,9 @@ from krea_cli.errors import UsageError
 from krea_cli.one_by_one import look
 from krea_cli.output.results import JobSaved, JobStatus
 from krea_cli.session import Session
+
+if TYPE_CHECKING:
+    from krea_cli.jobs.targets import Target
 
 
 def wait(
@@ -56,18 +59,18 @@ def wait(
     target = None
     if output is not None:
         target = session.target(
-            output, count=len(job_ids), force=True, expectations=expected
+            output,
+            count=len(job_ids),
+            force=True,
+            quality=quality_out,
+            expectations=expected,
         )
     session.take(*job_ids)
     session.output, session.overwrites = output, force
 
     seen, errors = look(session, job_ids, deadline=session.deadline(timeout))
     if target and not any(job.status == "completed" for job in seen):
-        # A name that is taken now is not taken by what they will give, and no hint is
-        # to name it again.
-        session.output = None
-        target.check(count=len(job_ids), force=force)
-        session.output = output
+        _check_names(session, target, count=len(job_ids), force=force)
     found = Collection(session, seen, errors, output=output)
     deadline = session.deadline(timeout, kinds=session.kinds(seen), since=started)
     found.wait(deadline=deadline, is_one_enough=first)
@@ -83,3 +86,13 @@ def wait(
 
     shown = partial(showing.preview, session, wanted=preview) if target else None
     found.tell(JobSaved if target else JobStatus, preview=shown)
+
+
+def _check_names(session: Session, target: Target, *, count: int, force: bool) -> None:
+    """
+    A name that is taken now is not taken by what the jobs will give, and no hint is to
+    name it again.
+    """
+    output, session.output = session.output, None
+    target.check(count=count, force=force)
+    session.output = output

@@ -53,7 +53,9 @@ def _write(shell: str, folder: Path) -> Path:
 
 def _sourced(shell: str, folder: Path, startup: Path) -> list[Path]:
     script = _write(shell, folder)
-    line = f". {shlex.quote(str(script))}"
+    at = shlex.quote(str(script))
+    # Without the file, a shell begins without a complaint.
+    line = f"[ ! -r {at} ] || . {at}"
     before = startup.read_text("utf-8", "surrogateescape") if startup.exists() else ""
     if line not in before.splitlines():
         gap = "" if before.endswith("\n") or not before else "\n"

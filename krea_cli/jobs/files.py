@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shlex
 import stat
 import tempfile
 import time
@@ -164,7 +165,8 @@ def check_folder(folder: Path) -> None:
             raise
         raise StorageError(
             f"The folder {folder} does not exist.",
-            hint=f"Make it, or let krea make it: -o {folder}/",
+            hint=f"Make it: mkdir -p {shlex.quote(str(folder))}\n"
+            f"Or let krea make it, and name the file: -o {shlex.quote(f'{folder}/')}",
         ) from exc
 
 

@@ -26,7 +26,7 @@ from PIL import (
 )
 
 from krea_cli.errors import DownloadError, StorageError
-from krea_cli.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media, sniff
+from krea_cli.media import AVIF, GIF, JPEG, LOSSY, PNG, TIFF, WEBP, Media, sniff
 
 _FORMATS = {
     PNG: "PNG",
@@ -56,7 +56,7 @@ _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
 # What 8192 x 8192 takes in memory is bearable; more is not worth the risk (P6).
 MOST_PIXELS = 2**26
 _FITTED_QUALITY, _MOST_TRIES = 95, 6
-_USUAL_QUALITY, _LOSSY = 90, {JPEG, WEBP, AVIF}
+_USUAL_QUALITY = 90
 _SLOW_PIXELS = 2**22
 # Colours that differ by less in each of red, green and blue, of 255, look the same.
 _SAME_COLOUR = 4
@@ -199,7 +199,7 @@ def convert(
         # A copy has no other pictures, which an encoder might look for.
         shown = picture.copy() if is_animated else picture
         shown, profile = _writable(_upright(shown), media)
-    options = {"quality": quality or _USUAL_QUALITY} if media in _LOSSY else {}
+    options = {"quality": quality or _USUAL_QUALITY} if media in LOSSY else {}
     if media == AVIF and shown.width * shown.height > _SLOW_PIXELS:
         # Eight times as fast as usual, and the file hardly larger.
         options["speed"] = 9

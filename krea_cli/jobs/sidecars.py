@@ -60,6 +60,7 @@ def _content(record: Record, job: Job, file: SavedFile) -> dict[str, Any]:
     return {
         "krea": __version__,
         "job_id": job.job_id,
+        "service": record.service,
         "model": record.model,
         "path": request["path"],
         "body": request["body"],

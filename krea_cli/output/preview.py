@@ -25,6 +25,8 @@ MOST_ROWS = 40
 # Two pictures side by side are not worth it when they are smaller.
 LEAST_COLUMNS = 30
 _GAP = 2
+# A picture is to be recognised, also among several.
+_LEAST_ROWS = 12
 # The line above the picture, and the prompt below.
 _KEPT_ROWS = 2
 # What is sent over a slow line is bounded; the terminal enlarges it again.
@@ -57,11 +59,15 @@ class Preview:
     def fits_pair(self) -> bool:
         return self._columns(2) >= LEAST_COLUMNS
 
-    def box(self, count: int) -> tuple[int, int]:
+    def box(self, count: int, *, drawn: int = 1) -> tuple[int, int]:
         """
-        Width and height in pixels for each of *count* pictures side by side.
+        Width and height in pixels for each of *count* pictures side by side, if so is
+        *drawn* several times, one below the other.
         """
-        rows = max(1, min(MOST_ROWS, self._window.rows - _KEPT_ROWS))
+        rows = min(MOST_ROWS, self._window.rows - _KEPT_ROWS)
+        rows = max(
+            1, min(rows, max(_LEAST_ROWS, rows // drawn - 1) if drawn > 1 else rows)
+        )
         return self._columns(count) * self._cell[0], rows * self._cell[1]
 
     def _columns(self, count: int) -> int:

@@ -137,15 +137,16 @@ def test_a_picture_that_cannot_be_converted_is_kept(logged_in, service):
 
 def test_quality_is_a_matter_of_bytes(logged_in, service):
     """
-    By each command that saves; what stays of the same kind stays as it came.
+    By each command that saves; a kind that has none to choose is refused at once.
     """
     service.picture = noisy((128, 72))
     logged_in("generate", "a cat", "-o", "a.jpg", "--quality-out", "90")
 
     logged_in("wait", "-o", "b.jpg", "--quality-out", "10")
     logged_in("download", "-o", "c.jpg", "--quality-out", "10")
-    logged_in("download", "-o", "d.png", "--quality-out", "10")
+    before = len(service.seen)
+    refused = logged_in("download", "-o", "d.png", "--quality-out", "10")
 
     assert Path("b.jpg").stat().st_size * 2 < Path("a.jpg").stat().st_size
     assert Path("b.jpg").read_bytes() == Path("c.jpg").read_bytes()
-    assert service.picture == Path("d.png").read_bytes()
+    assert (2, before) == (refused.code, len(service.seen))

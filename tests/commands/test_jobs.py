@@ -111,6 +111,21 @@ def test_list_has_the_newest_first_and_asks_nobody(logged_in, submitted, service
     )
 
 
+def test_a_list_that_is_not_all_says_so(logged_in):
+    """
+    Unless so many were asked for.
+    """
+    logged_in("generate", "an owl", "-n", "21", "--no-wait")
+
+    some = logged_in("jobs", "list", "--limit", "3")
+    usual = logged_in("jobs", "list")
+
+    assert (3, "") == (len(some.out.splitlines()), some.err)
+    assert 20 == len(usual.out.splitlines())
+    assert "These are the newest 20" in usual.err
+    assert "" == logged_in("jobs", "list", "--limit", "21").err
+
+
 def test_list_as_json_tells_what_was_asked_for(logged_in, submitted):
     """
     One object a line, with the prompt, and the files once there are any.

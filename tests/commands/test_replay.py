@@ -59,6 +59,7 @@ def test_a_sidecar_says_how_the_result_was_made(logged_in, owl, service):
     assert [
         "krea",
         "job_id",
+        "service",
         "model",
         "path",
         "body",
@@ -268,16 +269,32 @@ def test_what_is_no_sidecar_is_refused(logged_in, service, name):
 
 def test_a_huge_file_is_not_read(logged_in):
     """
-    Nor what is no text, such as the picture itself.
+    Nor what is no text; who gives the picture itself is told of the sidecar beside it.
     """
     SIDECAR.write_bytes(b" " * 10**6 + b"{}")
     Path("out.png").write_bytes(png())
+    Path("other.png").write_bytes(png())
 
-    huge, picture = (logged_in("replay", path) for path in (SIDECAR, "out.png"))
+    huge, picture, other = (
+        logged_in("replay", path) for path in (SIDECAR, "out.png", "other.png")
+    )
 
     assert "has more than 1000000 characters" in huge.err
-    assert "is no UTF-8 text" in picture.err
-    assert (2, 2) == (huge.code, picture.code)
+    assert "krea replay out.png.json" in picture.err
+    assert "is no UTF-8 text" in other.err
+    assert {2} == {huge.code, picture.code, other.code}
+
+
+def test_the_sidecar_of_what_was_overwritten_is_told(logged_in):
+    """
+    It would make another picture than the one that it is beside.
+    """
+    logged_in("generate", "an owl", "-o", "out.png", "--sidecar")
+
+    result = logged_in("generate", "a fox", "-o", "out.png", "--force")
+
+    assert 0 == result.code
+    assert "out.png.json was there before, and is of another result" in result.err
 
 
 def test_a_file_is_sent_only_to_who_knows_it(logged_in, owl, service):

@@ -319,11 +319,14 @@ def test_max_cost_refuses_before_anything_is_uploaded(
 ):
     """
     The estimate of all jobs counts; an unknown one is refused unless it is allowed.
+    A dry run ends in the same way.
     """
     result = logged_in("generate", "a cat", "-i", photo, "-o", "a/", *words)
 
     assert code == result.code, result.err
     assert (code == 5) == (service.seen == [])
+    shown = logged_in("generate", "a cat", "-i", photo, "--dry-run", *words)
+    assert (code, True) == (shown.code, "POST" in shown.out)
 
 
 def test_a_kind_that_cannot_be_is_refused_before(logged_in, service):

@@ -163,7 +163,7 @@ def test_some_of_several_are_saved(logged_in, submitted, service):
 
     assert (9, "owl-1.png\n") == (result.code, result.out)
     assert f"Job {failed} failed" in result.err
-    assert "1 of 2 jobs did not succeed" in result.err
+    assert "1 of 2 jobs did not end as asked for" in result.err
     assert done not in result.err.splitlines()[-1]
 
 

@@ -156,7 +156,7 @@ def test_it_is_installed_once(krea, name):
     assert first == again
     assert scripts.text(name) == (home / script).read_text()
     if startup:
-        assert f"alias k=krea\n. {home / script}\n" == lines
+        assert f"alias k=krea\n[ ! -r {home / script} ] || . {home / script}\n" == lines
         assert lines == (home / startup).read_text()
 
 

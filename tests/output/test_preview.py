@@ -44,6 +44,18 @@ def draw(*sizes, env=TRUE):
     return file.getvalue()
 
 
+@pytest.mark.parametrize(("drawn", "rows"), [(1, 40), (2, 19), (3, 12), (9, 12)])
+def test_several_pictures_share_the_terminal(window, drawn, rows):
+    """
+    As long as each can be recognised.
+    """
+    window(100)
+
+    screen = Preview(Stream(Terminal(), "Standard output"), TRUE, blocks=True)
+
+    assert (100, 2 * rows) == screen.box(1, drawn=drawn)
+
+
 @pytest.mark.parametrize("columns", [40, 80, 200])
 @pytest.mark.parametrize("size", [(1600, 900), (40, 3000)])
 def test_a_picture_fits_the_terminal(window, columns, size):
