@@ -25,12 +25,13 @@ def seen(logged_in, time, monkeypatch):
 
 def after(result):
     """
-    What stands behind the line that tells of the file.
+    What stands below the panel that tells of the file.
     """
     assert 0 == result.code
-    told, _, shown = result.out.partition("\n")
-    assert "owl.png" in told
-    return shown
+    lines = result.out.splitlines(keepends=True)
+    _, end = (at for at, line in enumerate(lines) if "──" in line)
+    assert "owl.png" in "".join(lines[:end])
+    return "".join(lines[end + 1 :])
 
 
 def generate(krea, *words, env=None):
