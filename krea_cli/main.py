@@ -67,7 +67,7 @@ def _run(argv: Sequence[str], session: Session) -> int:
             code = app(argv, prog_name="krea", obj=session, standalone_mode=False)
         return int(code or 0)
     except Exception as exc:
-        usage = _usage_error(exc)
+        usage = _usage_error(exc, argv)
         if usage is None:
             raise
         # The command line was not understood, so its own words say how to answer.
@@ -77,7 +77,7 @@ def _run(argv: Sequence[str], session: Session) -> int:
         raise usage from exc
 
 
-def _usage_error(exc: Exception) -> UsageError | None:
+def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     """
     Typer's own error as ours.  Typer keeps the class private; what it documents of it
     is `format_message`.
@@ -87,7 +87,10 @@ def _usage_error(exc: Exception) -> UsageError | None:
         return None
     context = getattr(exc, "ctx", None)
     command = context.command_path if context else "krea"
-    return UsageError(" ".join(say().split()), hint=f"Run: {command} --help")
+    hint = f"Run: {command} --help"
+    if argv and argv[0].startswith("-"):
+        hint = f"Options stand behind the command. {hint}"
+    return UsageError(" ".join(say().split()), hint=hint)
 
 
 def _tell(error: KreaError, session: Session) -> ExitCode:

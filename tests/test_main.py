@@ -46,6 +46,17 @@ def test_krea_alone_prints_the_help(krea):
     assert [name for name in COMMANDS if f"\n  {name} " not in result.out] == []
 
 
+def test_an_option_before_the_command_is_shown_its_place(krea):
+    """
+    A common slip, of which the hint says more than of others.
+    """
+    before, after = krea("--sandbox", "status"), krea("status", "--frob")
+
+    assert (2, 2) == (before.code, after.code)
+    assert "hint: Options stand behind the command. Run: krea --help\n" in before.err
+    assert "behind" not in after.err
+
+
 def test_version(krea):
     """
     One line.
