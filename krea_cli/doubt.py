@@ -145,8 +145,7 @@ def _asked(
     """
     The job that a person at the terminal settles on; None leaves it in doubt.
     """
-    flags = session.flags
-    if flags.json or flags.quiet or not session.is_interactive:
+    if session.flags.quiet or not session.is_interactive:
         return None
     if candidates is None or not (candidates or record.is_whole):
         return None

@@ -71,7 +71,8 @@ def _run(argv: Sequence[str], session: Session) -> int:
         if usage is None:
             raise
         # The command line was not understood, so its own words say how to answer.
-        session.configure(Flags(json="--json" in argv))
+        is_json = any(word.partition("=")[0] == "--json" for word in argv)
+        session.configure(Flags(json=is_json))
         if "--github" in argv and session.env.get("GITHUB_OUTPUT"):
             session.annotate()
         raise usage from exc

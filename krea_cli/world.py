@@ -174,9 +174,10 @@ class World:
     @property
     def is_interactive(self) -> bool:
         """
-        Whether somebody is there to be asked (hazard S8).
+        Whether somebody is there to be asked (hazard S8), in words.
         """
-        asks = self.out.stderr.is_terminal and not self.env.get("CI")
+        is_script = self.env.get("CI") or self.flags.json
+        asks = self.out.stderr.is_terminal and not is_script
         return asks and self.stdin.isatty()
 
     def ask(self, question: str) -> str:

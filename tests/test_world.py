@@ -42,6 +42,16 @@ def test_in_ci_nobody_is_asked(krea):
     assert (True, False) == (is_person, krea.session.is_interactive)
 
 
+def test_where_json_is_wanted_nobody_is_asked(krea):
+    """
+    A question would stand among the objects of standard error.
+    """
+    krea.typed = "yes"
+    krea("config", "path", "--json")
+
+    assert not krea.session.is_interactive
+
+
 def test_closed_standard_input_is_exit_2(shell):
     """
     One line, no traceback.
