@@ -31,7 +31,7 @@ SEQUENCES = (
 # Words that rich would take for its own.
 MARKUP = "[red]x[/] [link=http://x.y]l[/link] [/nothing] [bold :skull: \\["
 # A few of each kind, short enough to be shown whole everywhere.
-SHORT = f"{ESC}[1m{ESC}]0;t{BEL}\x9b2m\r\b\u202e[/][b] :skull:"
+SHORT = f"{ESC}[1J{ESC}]0;t{BEL}\x9b2m\r\b\u202e[/][b] :skull:"
 
 
 def acting(output):

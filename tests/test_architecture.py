@@ -197,7 +197,7 @@ ALLOWED = {
         "jobs.redaction",
         "jobs.rows",
     },
-    "jobs.rows": set(),
+    "jobs.rows": {"api.resources"},
     "jobs.content": {"api.wire", "jobs.inputs"},
     "jobs.redaction": {"jobs.inputs"},
     "jobs.former": {"errors", "jobs.inputs"},

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from krea_cli.api.resources import Job
+from krea_cli.api.resources import Job, is_job_id
 from krea_cli.errors import JobTakenError, JournalError
 from krea_cli.jobs.database import Database
 from krea_cli.jobs.records import (
@@ -213,4 +213,4 @@ class Journal:
 
     def _jobs(self, query: str, *values: object) -> list[str]:
         rows = self._database.rows(query, *values)
-        return [job_id for (job_id,) in rows if isinstance(job_id, str)]
+        return [job for (job,) in rows if isinstance(job, str) and is_job_id(job)]

@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from krea_cli.api.resources import is_job_id
+
 STATES = ("intended", "unknown", "submitted", "completed", "failed", "cancelled")
 # The end of the year 9999, the last that can be told.
 _END_OF_TIME = 253_402_300_799.0
@@ -111,7 +113,7 @@ _FITS: dict[str, Callable[[object], bool]] = {
     "seed": _or_none(_is_count),
     "cost_usd": _or_none(_is_number),
     "state": lambda value: value in STATES,
-    "job_id": _or_none(_is_text),
+    "job_id": _or_none(lambda value: isinstance(value, str) and is_job_id(value)),
     "files": _is_files,
     "seconds": _or_none(_is_number),
     "holder": _is_text,

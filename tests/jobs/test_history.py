@@ -371,6 +371,7 @@ FOREIGN = [
     ("cost_usd", "'much'"),
     ("state", "'lost'"),
     ("job_id", "x'01'"),
+    ("job_id", "'../jobs'"),
     ("seconds", "'long'"),
     ("holder", "x'01'"),
     ("resent_at", "'never'"),
