@@ -142,6 +142,7 @@ def test_every_command_in_all_surroundings(around, prepare, line):
     [
         ("POSIX without UTF-8", COMMANDS["unknown"], 2),
         ("one column", COMMANDS["models"], 0),
+        ("no column", COMMANDS["unknown"], 2),
         ("lost home", COMMANDS["status"], 2),
         ("closed home", COMMANDS["generate"], 7),
     ],

@@ -20,6 +20,8 @@ from krea_cli.output.streams import Stream
 from krea_cli.output.terminal import unbroken
 from krea_cli.output.views import view
 
+_USUAL_COLUMNS = 80
+
 
 class Screen:
     """
@@ -42,6 +44,9 @@ class Screen:
         if self._console.is_dumb_terminal:
             # It is as wide as any other; rich takes all of them for 80 columns.
             self._console.size = ConsoleDimensions(*size(stream))
+        # Rich prints nothing at all where COLUMNS is 0.
+        if self._console.width < 1:
+            self._console.width = _USUAL_COLUMNS
 
     def draw(self, results: Sequence[Result]) -> None:
         """
