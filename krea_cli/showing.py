@@ -43,11 +43,31 @@ def preview(
         from krea_cli.output.preview import Preview
 
         screen = Preview(session.out.stdout, session.env, blocks=bool(wanted))
-        for file in files if screen.is_possible else ():
+        shown = files if screen.is_possible else []
+        if shown and not wanted:
+            shown = [file for file in files if _is_light(session, file)]
+            before = before if before and _is_light(session, str(before)) else None
+        for file in shown:
             with suppress(DownloadError):
                 _draw(screen, file, before=before, drawn=len(files))
     except Exception as exc:  # noqa: BLE001  # whatever a picture or a terminal does
         session.log(f"no preview: {exc}")
+
+
+def _is_light(session: Session, file: str) -> bool:
+    """
+    Whether it may be shown unasked; says so if not.
+    """
+    from krea_cli.jobs.pictures import is_heavy
+
+    if not is_heavy(Path(file)):
+        return True
+    name = unbroken(file)
+    session.out.note(
+        f"{name} takes much memory to be shown, so it is not unless you ask: "
+        f"krea show {name}"
+    )
+    return False
 
 
 def show(session: Session, files: Sequence[str]) -> list[InputError]:

@@ -177,6 +177,22 @@ def test_a_preview_that_fails_fails_alone(seen, service):
     assert "preview" not in result.err
 
 
+@pytest.mark.parametrize(("words", "is_shown"), [((), False), (("--preview",), True)])
+def test_a_picture_that_takes_much_memory_is_shown_on_demand(
+    seen, service, monkeypatch, words, is_shown
+):
+    """
+    Only a JPEG is made smaller while it is decoded: of other kinds, one with many
+    pixels takes what nobody expects of a preview (P6).  It says how to see it.
+    """
+    monkeypatch.setattr("krea_cli.jobs.pictures._LIGHT_BYTES", 64 * 48 * 4 - 1)
+
+    result = generate(seen, *words, env=KITTY)
+
+    assert (0, is_shown) == (result.code, "\x1b_G" in result.out)
+    assert is_shown != ("krea show owl.png" in result.err)
+
+
 def test_a_preview_does_not_hide_what_went_wrong(seen, service):
     """
     One of two is shown, and the exit code is that of two.

@@ -4,14 +4,13 @@ Whether a file can be sent at all, found out before anything is.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from pathlib import Path
 
 from krea_cli.errors import InputError
 from krea_cli.jobs import limits
-from krea_cli.jobs.inputs import LocalImage
+from krea_cli.jobs.inputs import LocalImage, state
 from krea_cli.media import UPLOADED, Media, sniff
 
 
@@ -36,8 +35,7 @@ def check_file(
             media = _media(file.read(32), name)
             if found.st_size > most:
                 raise limits.too_many_bytes(name, found.st_size, media)
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            seen = state(file)
     except IsADirectoryError:
         raise InputError(f"{name} is a folder, not an image.") from None
     except FileNotFoundError:
@@ -45,7 +43,7 @@ def check_file(
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         raise InputError(f"{name} cannot be read: {reason}.") from exc
-    return LocalImage(name, path, media, digest, found.st_size)
+    return LocalImage(name, path, media, seen, found.st_size)
 
 
 def _media(head: bytes, name: str) -> Media:

@@ -14,7 +14,7 @@ from typing import IO
 from krea_cli.errors import DownloadError, InputError, StorageError
 from krea_cli.jobs import limits
 from krea_cli.jobs.checking import check_file
-from krea_cli.jobs.inputs import LocalImage
+from krea_cli.jobs.inputs import LocalImage, state
 from krea_cli.jobs.metadata.pieces import DamagedError, copy
 from krea_cli.jobs.metadata.removal import without_metadata
 
@@ -61,7 +61,6 @@ class Copies:
             InputError: it cannot be told from the pixels.
         """
         with image.open() as file:
-            before = _state(file)
             try:
                 pieces = without_metadata(file, image.media)
                 if pieces is None:
@@ -73,7 +72,7 @@ class Copies:
                     f"out: {exc}.",
                     hint="Save it anew, or send it as it is with --keep-metadata.",
                 ) from exc
-            if _state(file) != before:
+            if state(file) != image.state:
                 raise InputError(
                     f"{image.name} was changed while it was read.",
                     hint="Run it again when nothing writes to it.",
@@ -95,8 +94,3 @@ class Copies:
                 hint="Scale it down with another program.",
             ) from exc
         return check_file(path, image.name)
-
-
-def _state(file: IO[bytes]) -> tuple[int, int]:
-    found = os.fstat(file.fileno())
-    return found.st_size, found.st_mtime_ns

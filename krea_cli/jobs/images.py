@@ -83,7 +83,7 @@ class Images:
 
     def _sendable(self, image: LocalImage, given: str) -> LocalImage:
         sendable = self._within_limits(image)
-        return replace(sendable, original=Original(given, image.sha256))
+        return replace(sendable, original=Original(given, image))
 
     def _within_limits(self, image: LocalImage) -> LocalImage:
         if not self._keeps_metadata:

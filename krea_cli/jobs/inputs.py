@@ -5,10 +5,11 @@ Images as they stand in a request, before they become URLs.
 from __future__ import annotations
 
 import hashlib
+import os
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -16,33 +17,56 @@ from krea_cli.errors import InputError
 from krea_cli.media import Media
 
 # Three bytes are four letters, so that only the last piece is padded.
-_CHUNK = 3 * 2**16
+_CHUNK = 3 * 2**18
+
+# Which file it is, its size, and when it was written to last.
+State = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Original:
+def state(file: IO[bytes]) -> State:
     """
-    A local image as it was given, before its metadata was taken out: the absolute
-    *path*, or "-" for standard input, or "data:" for a data URI.
+    What is another as soon as the file is.
+    """
+    found = os.fstat(file.fileno())
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@dataclass(slots=True, eq=False)
+class Digest:
+    """
+    The sha256 of a file; empty until all of it was read for the first time.
     """
 
-    path: str
-    sha256: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalImage:
     """
-    A checked file: *path* to its bytes, *name* as the user knows it, *original* what
-    the user gave.
+    A checked file: *path* to its bytes, *name* as the user knows it, *state* and
+    *size_bytes* when it was checked, *original* what the user gave.
     """
 
     name: str
     path: Path
     media: Media
-    sha256: str
+    state: State
     size_bytes: int
     original: Original | None = None
+    digest: Digest = field(default_factory=Digest, compare=False)
+
+    @property
+    def sha256(self) -> str:
+        """
+        Of the whole file, which is read for it unless it was read before.
+
+        Raises:
+            InputError: as `chunks`.
+        """
+        if not self.digest.sha256:
+            for _ in self.chunks():
+                pass
+        return self.digest.sha256
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -77,7 +101,8 @@ class LocalImage:
         The file in pieces, no more of it than there was when it was checked.
 
         Raises:
-            InputError: it cannot be read, or was something else than in these pieces.
+            InputError: at the end, if it was something else when it was checked, or
+                when it was read before; earlier, if it cannot be read.
         """
         digest, left = hashlib.sha256(), self.size_bytes
         with self.open() as file:
@@ -85,7 +110,9 @@ class LocalImage:
                 digest.update(chunk)
                 left -= len(chunk)
                 yield chunk
-        if digest.hexdigest() != self.sha256:
+            if not self.digest.sha256 and state(file) == self.state:
+                self.digest.sha256 = digest.hexdigest()
+        if digest.hexdigest() != self.digest.sha256:
             raise InputError(
                 f"{self.name} was changed while it was read.",
                 hint="Run it again when nothing writes to it.",
@@ -100,6 +127,21 @@ class LocalImage:
             return file.read(size)
         except OSError as exc:
             raise InputError(f"{self.name} cannot be read: {exc.strerror}.") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """
+    A local image as it was given, before its metadata was taken out: the absolute
+    *path*, or "-" for standard input, or "data:" for a data URI.
+    """
+
+    path: str
+    image: LocalImage
+
+    @property
+    def sha256(self) -> str:
+        return self.image.sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ with what may be a key or a signature (hazard J11).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
 from krea_cli.jobs.inputs import Image, LocalImage, Original
@@ -26,7 +25,7 @@ def inputs(images: Iterable[tuple[Place, Image]]) -> list[dict[str, Any]]:
 
 def _origin(image: Image) -> dict[str, str | None]:
     if isinstance(image, LocalImage):
-        original = image.original or Original(image.name, image.sha256)
-        return asdict(original)
+        original = image.original or Original(image.name, image)
+        return {"path": original.path, "sha256": original.sha256}
     is_bare = image.url == without_secrets(image.url)
     return {"path": image.url if is_bare else None, "sha256": None}

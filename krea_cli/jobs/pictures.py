@@ -60,6 +60,12 @@ _USUAL_QUALITY = 90
 _SLOW_PIXELS = 2**22
 # Colours that differ by less in each of red, green and blue, of 255, look the same.
 _SAME_COLOUR = 4
+# What decoding takes for a pixel before anything can be made smaller.  A JPEG is
+# decoded smaller at once, but for one whose pixels come in several rounds.
+_PIXEL_BYTES = {JPEG: 0, PNG: 4, GIF: 4, TIFF: 4, AVIF: 16, WEBP: 16}
+_ROUNDS_PIXEL_BYTES = 4
+# What may be taken for a picture that nobody asked to see.
+_LIGHT_BYTES = 2**27
 # More than any model makes, upscalers included.
 MOST_CLAIMED_PIXELS = 2**29
 # Pillow reads a WebP or an AVIF whole before it knows how large the picture is.
@@ -140,6 +146,22 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
         ImageOps.exif_transpose(shown, in_place=True)
         shown.thumbnail(box)
         return shown.convert("RGBA")
+
+
+def is_heavy(path: Path) -> bool:
+    """
+    Whether `thumbnail` takes more than 128 MiB of memory for the picture.
+    """
+    try:
+        with _opened(path) as picture:
+            width, height = picture.size
+            kinds = (kind for kind, name in _FORMATS.items() if name == picture.format)
+            cost = _PIXEL_BYTES[next(kinds)]
+            if picture.info.get("progressive"):
+                cost = _ROUNDS_PIXEL_BYTES
+    except DownloadError:
+        return False
+    return width * height * cost > _LIGHT_BYTES
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

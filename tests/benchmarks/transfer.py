@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-RUNS = 9
+RUNS = 7
 SIZE, SMALL, INLINE = 200_000_000, 1_000, 75_000_000
 FILES = 3
 JOBS = {

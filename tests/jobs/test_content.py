@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 
 import pytest
 from conftest import png
@@ -14,7 +15,7 @@ from krea_cli.jobs.inputs import RemoteImage, inline
 from krea_cli.jobs.records import Record
 
 REMOTE = RemoteImage("https://a.test/x.jpg")
-PIECE = 3 * 2**16
+PIECE = 3 * 2**18
 
 
 @pytest.fixture
@@ -26,6 +27,8 @@ def image(tmp_path):
     def make(size=1000, name="a.jpg"):
         path = tmp_path / name
         path.write_bytes(png() + bytes(size - len(png())))
+        # A clock may not tell it from what is written right after.
+        os.utime(path, (0, 0))
         return check_file(path)
 
     return make
@@ -90,12 +93,15 @@ def test_pieces_are_small(image):
     ],
     ids=["changed", "shorter", "longer", "gone"],
 )
-def test_a_file_that_changed_is_not_sent_whole(image, change):
+@pytest.mark.parametrize("is_hashed", [True, False])
+def test_a_file_that_changed_is_not_sent_whole(image, change, is_hashed):
     """
-    What was hashed for the journal is what is sent, or the request has no end.
+    What was checked, and hashed for the journal, is what is sent, or the request has no
+    end.
     """
     picture, taken = image(), []
     made = content({"url": picture, "prompt": "x"})
+    assert not is_hashed or picture.sha256
     change(picture.path)
 
     with pytest.raises(InputError, match=r"a\.jpg (was changed|cannot be read)"):

@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from jobs.samples import unread
 
 from krea_cli import media
 from krea_cli.errors import UsageError
 from krea_cli.jobs.fields import Fields, Param
-from krea_cli.jobs.inputs import LocalImage, RemoteImage
+from krea_cli.jobs.inputs import RemoteImage
 
-PHOTO = LocalImage("photo.jpg", Path("photo.jpg"), media.JPEG, "a" * 64, 10)
-CLIP = LocalImage("clip.mp4", Path("clip.mp4"), media.MP4, "c" * 64, 10)
-SECOND = LocalImage("b.png", Path("b.png"), media.PNG, "b" * 64, 10)
+PHOTO = unread("photo.jpg", media.JPEG)
+CLIP = unread("clip.mp4", media.MP4)
+SECOND = unread("b.png", media.PNG)
 REMOTE = RemoteImage("https://a.test/x.jpg")
 BANANA = "image/google/nano-banana-pro"
 SEEDREAM = "image/bytedance/seedream-4"

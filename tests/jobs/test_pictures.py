@@ -474,3 +474,27 @@ def test_the_largest_picture_becomes_another_kind(kept, kind):
         assert (8192, 8192) == made.size
     with pytest.raises(DownloadError, match="too many to be decoded"):
         pictures.convert(kept(header(8193, 8192)), io.BytesIO(), kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "side", "is_heavy"),
+    [
+        ("PNG", {}, 5500, False),
+        ("PNG", {}, 6000, True),
+        ("WEBP", {}, 2800, False),
+        ("WEBP", {}, 3000, True),
+        ("JPEG", {}, 6000, False),
+        ("JPEG", {"progressive": True}, 6000, True),
+    ],
+)
+@pytest.mark.long
+def test_what_takes_much_memory_is_known_before(
+    tmp_path, kind, options, side, is_heavy
+):
+    """
+    By kind and size, from the header.
+    """
+    path = tmp_path / "large"
+    Image.new("RGB", (side, side)).save(path, kind, **options)
+
+    assert is_heavy == pictures.is_heavy(path)

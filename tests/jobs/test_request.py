@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from jobs.samples import unread
 
 from krea_cli import media
-from krea_cli.jobs.inputs import LocalImage, RemoteImage
+from krea_cli.jobs.inputs import RemoteImage
 from krea_cli.jobs.request import Request
 
-PHOTO = LocalImage("photo.jpg", Path("photo.jpg"), media.JPEG, "a" * 64, 10)
+PHOTO = unread("photo.jpg", media.JPEG)
 REMOTE = RemoteImage("https://a.test/x.jpg")
 
 

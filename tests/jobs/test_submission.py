@@ -4,9 +4,9 @@ import json
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from jobs.samples import unread
 
 from krea_cli import media
 from krea_cli.api.resources import Job
@@ -26,13 +26,12 @@ from krea_cli.errors import (
     UsageError,
 )
 from krea_cli.jobs.database import Database
-from krea_cli.jobs.inputs import LocalImage
 from krea_cli.jobs.journal import Journal
 from krea_cli.jobs.paid import Paid
 from krea_cli.jobs.request import Request
 from krea_cli.jobs.submission import Submission
 
-PHOTO = LocalImage("photo.jpg", Path("photo.jpg"), media.JPEG, "a" * 64, 10)
+PHOTO = unread("photo.jpg", media.JPEG)
 JOB = Job(job_id="job-1", status="queued")
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from conftest import png
+from jobs.samples import unread
 from service import answer
 
 from krea_cli import media
@@ -14,7 +15,7 @@ from krea_cli.errors import DownloadError, InputError, UnreachableError
 from krea_cli.jobs.checking import check_file
 from krea_cli.jobs.database import Database
 from krea_cli.jobs.images import Images
-from krea_cli.jobs.inputs import LocalImage, RemoteImage, named_url_of
+from krea_cli.jobs.inputs import RemoteImage, named_url_of
 from krea_cli.jobs.upload_memory import UploadMemory
 from krea_cli.jobs.uploads import Uploads
 
@@ -172,11 +173,11 @@ def test_a_remote_image_that_is_none_is_refused(uploads):
     assert [] == run._client.uploaded
 
 
-def test_a_request_that_is_only_shown_names_its_files(tmp_path):
+def test_a_request_that_is_only_shown_names_its_files():
     """
     Their URLs are not known yet.
     """
-    local = LocalImage("photo.jpg", tmp_path, media.JPEG, "", 0)
+    local = unread("photo.jpg", media.JPEG)
 
     assert "(upload of photo.jpg)" == named_url_of(local)
     assert REMOTE.url == named_url_of(REMOTE)
