@@ -23,6 +23,9 @@ OPTIONS = {
     "width": ("width", "target_width"),
     "height": ("height", "target_height"),
 }
+# Services pass over blanks before it.
+_DATA_URI = re.compile(r"\s*data:", re.IGNORECASE)
+_MEDIA_DATA_URI = re.compile(r"\s*data:(image|video|audio)/", re.IGNORECASE)
 _A = {"image": "an image", "video": "a video", "audio": "a sound", "3d": "a 3D model"}
 
 
@@ -168,7 +171,7 @@ class Fields:
             return [item] if media.is_list else item
         schema = self.model.fields.get(name)
         if schema is None:
-            return param.value
+            return self._with_images(name, param.value)
         try:
             return self._with_images(name, convert(schema, param.value))
         except ValueError as exc:
@@ -182,10 +185,38 @@ class Fields:
     def _with_images(self, name: str, value: Any) -> Any:
         """
         A media field's value with its web addresses as images, which can be sent
-        otherwise when the service refuses them.
+        otherwise when the service refuses them, and its data URIs as any other file; of
+        a field that the catalogue lacks those data URIs that say to be one.
         """
         media = self._media(name)
-        return value if media is None else _found_images(value, media)
+        if media is None and name in self.model.fields:
+            return value
+        return self._found_images(value, media)
+
+    def _found_images(self, value: Any, media: MediaField | None) -> Any:
+        if isinstance(value, str):
+            return self._found_image(value, media)
+        if isinstance(value, list):
+            return [self._found_images(item, media) for item in value]
+        if isinstance(value, dict):
+            keys = value.keys() & {media.url_key} if media else value
+            found = {key: self._found_images(value[key], media) for key in keys}
+            return {**value, **found}
+        return value
+
+    def _found_image(self, text: str, media: MediaField | None) -> str | Image:
+        if (_DATA_URI if media else _MEDIA_DATA_URI).match(text):
+            image = self.read(text.strip())
+            if media:
+                self._check_kind(image, media)
+            return image
+        is_remote = media and text.startswith(("https:", "http:"))
+        return RemoteImage(text) if is_remote else text
+
+    def _check_kind(self, image: Image, media: MediaField) -> None:
+        if isinstance(image, LocalImage) and image.media.kind != media.media:
+            wanted, found = _A[media.media], _A[image.media.kind]
+            self._fault(media.name, f"takes {wanted}, and {image.name} is {found}")
 
     def _item(
         self, media: MediaField, image: Image, at: int, strength: str | None
@@ -195,9 +226,7 @@ class Fields:
         object must have: full strength, a tag to refer to, a word that is always the
         same.
         """
-        if isinstance(image, LocalImage) and image.media.kind != media.media:
-            wanted, found = _A[media.media], _A[image.media.kind]
-            self._fault(media.name, f"takes {wanted}, and {image.name} is {found}")
+        self._check_kind(image, media)
         if media.item == "url":
             return image
         schema = self.model.fields[media.name].get("items", {})
@@ -207,17 +236,6 @@ class Fields:
         for key in media.extra:
             extra.setdefault(key, schema["properties"][key].get("const"))
         return {media.url_key: image, **{key: extra[key] for key in media.extra}}
-
-
-def _found_images(value: Any, media: MediaField) -> Any:
-    if isinstance(value, str):
-        return RemoteImage(value) if value.startswith(("https:", "http:")) else value
-    if isinstance(value, list):
-        return [_found_images(item, media) for item in value]
-    if isinstance(value, dict) and media.url_key in value:
-        url = _found_images(value[media.url_key], media)
-        return {**value, media.url_key: url}
-    return value
 
 
 def _no_number(name: str) -> None:

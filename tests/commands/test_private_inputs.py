@@ -5,6 +5,7 @@ What the service receives of local files: pictures, and nothing about who made t
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from jobs.metadata import marked
@@ -46,24 +47,41 @@ def test_an_upload_says_nothing_of_its_maker(logged_in, received, tmp_path, each
         assert before.getexif()[0x0112] == after.getexif()[0x0112]
 
 
-@pytest.mark.parametrize("way", ["file", "-", "data", "field", "inline"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        *("file", "-", "data", "field", "inline"),
+        *("text", "json", "params", "replay", "inline text"),
+    ],
+)
 def test_no_way_in_forgets_it(logged_in, received, tmp_path, way):
     """
-    A file, standard input, a data URI, a file in a field, and within the request.
+    A file, standard input, a data URI, a file in a field, and within the request; a
+    data URI as the text of a field, in JSON, and in the body of a sidecar.
     """
     path = tmp_path / "photo.png"
     path.write_bytes(marked.png())
     logged_in.stdin = marked.png()
     data = "data:," + "".join(f"%{byte:02x}" for byte in marked.png())
+    (tmp_path / "params.json").write_text(json.dumps({"image_urls": [data]}))
+    logged_in("generate", "a cat", "--no-preview", "--sidecar", "-o", "made.png")
+    sidecar = json.loads(Path("made.png.json").read_text())
+    sidecar["body"]["image_urls"] = [data]
+    Path("made.png.json").write_text(json.dumps(sidecar))
     words = {
         "file": ("-i", path),
         "-": ("-i", "-"),
         "data": ("-i", data),
         "field": ("-p", f"image_urls=@{path}"),
         "inline": ("-i", path, "--inline"),
+        "text": ("-p", f"image_urls={data}"),
+        "json": ("-p", f"image_urls:={json.dumps([f' {data}'])}"),
+        "params": ("--params", tmp_path / "params.json"),
+        "inline text": ("-p", f"image_urls={data}", "--inline"),
     }
+    command = ("replay", "made.png.json") if way == "replay" else ("generate", "a cat")
 
-    result = logged_in("generate", "a cat", *words[way], "--no-wait")
+    result = logged_in(*command, *words.get(way, ()), "--no-wait")
 
     [content] = received()
     assert 0 == result.code

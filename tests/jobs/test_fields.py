@@ -253,8 +253,8 @@ def test_a_model_that_takes_no_image_says_so(fields_of, catalogue):
 
 def test_addresses_in_media_fields_are_images(fields_of):
     """
-    So that they can be sent otherwise when the service refuses them; a data URI and
-    text in other fields stay as they are.
+    So that they can be sent otherwise when the service refuses them; a data URI is a
+    file as any other, and text in other fields stays as it is.
     """
     fields = fields_of(
         SEEDREAM,
@@ -267,7 +267,36 @@ def test_addresses_in_media_fields_are_images(fields_of):
         "style_images": [
             {"url": REMOTE, "strength": 2},
             {"url": 5},
-            {"url": "data:image/png;base64,AA"},
+            {"url": PHOTO},
         ],
         "prompt": "https://a.test/x.jpg",
     } == fields.values
+
+
+def test_a_data_uri_is_a_file_also_where_the_field_is_not_known(fields_of):
+    """
+    There only if it says to be one, at whatever depth: a prompt is text.
+    """
+    fields = fields_of(
+        BANANA,
+        'later:=[{"at": ["DATA:image/jpeg;base64,AA", "https://a.test/x.jpg"]}]',
+        "newer=data:image/png;base64,AA",
+        "text=data: 1, 2",
+        "prompt=data:image/png;base64,AA",
+    )
+
+    assert {
+        "later": [{"at": [PHOTO, "https://a.test/x.jpg"]}],
+        "newer": PHOTO,
+        "text": "data: 1, 2",
+        "prompt": "data:image/png;base64,AA",
+    } == fields.values
+
+
+def test_a_data_uri_is_of_the_kind_that_its_field_takes(fields_of):
+    """
+    As a file of -i must be.
+    """
+    fields = fields_of("enhance/topaz/video-upscale", "video_url=data:image/png,AA")
+
+    assert ["video_url: takes a video, and photo.jpg is an image"] == told(fields)
