@@ -53,6 +53,7 @@ class Delivering(Documenting):
         """
         from krea_cli.jobs.targets import Target
 
+        self.quality = quality
         target = Target.parse(output, has_sidecar=self.writes_sidecars)
         if target.template is None:
             self._check_stdout(has_expectations=bool(expectations))
@@ -119,6 +120,7 @@ class Delivering(Documenting):
         from krea_cli.jobs.pictures import is_blank
 
         found = tuple(Expectation.parse(word, is_blank=is_blank) for word in words)
+        self.expects = words
         if not saves:
             raise UsageError(
                 "--expect looks at what is saved, and nothing is.",

@@ -174,11 +174,14 @@ class Session(Delivering):
     def collect(self, name: str, job_ids: Sequence[str], output: str | None) -> str:
         """
         The command to paste that collects the jobs' results with *name* (wait or
-        download), under the names that they have in this run.
+        download), under the names and in the manner that they have in this run.
         """
         # Other names than the usual may hang on the index, which counts those of all.
         is_usual = output is None or output == "."
         ids = list(job_ids) if is_usual else self.jobs or list(job_ids)
         words = ["-o", output] if output else []
         words += ["--force"] * self.overwrites + ["--sidecar"] * self.writes_sidecars
+        words += ["--quality-out", str(self.quality)] if self.quality else []
+        for word in self.expects:
+            words += ["--expect", word]
         return self.command(name, *ids, *words)

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from krea_cli.errors import InputError, UsageError
-from krea_cli.jobs.former import FormerRequest, read_former
+from krea_cli.jobs.former import MOST_CHARACTERS, FormerRequest, read_former
 from krea_cli.session import Session
-
-MOST_CHARACTERS = 10**6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

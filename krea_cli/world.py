@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TextIO
@@ -62,6 +62,9 @@ class World:
         self.overwrites = False
         # Whether each result gets a file beside it that says how it was made.
         self.writes_sidecars = False
+        # How results are converted, and what they must be, in the user's words.
+        self.quality: int | None = None
+        self.expects: Sequence[str] = ()
         # Paid requests of which it is not known whether they have a job.
         self.in_doubt: list[Record] = []
         self.cancels_on_interrupt = False

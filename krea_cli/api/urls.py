@@ -19,6 +19,23 @@ RESOLVE_SECONDS = 10.0
 SHOWN = 300
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+# What some version of Python calls global, and nobody serves results from: ways from
+# one kind of address to the other, and what was reserved long ago.
+_NEVER = [
+    ipaddress.ip_network(text)
+    for text in (
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "::/96",
+        "64:ff9b:1::/48",
+        "2001::/32",
+        "2002::/16",
+        "fec0::/10",
+    )
+]
+# Networks without IPv4 reach it by these; it ends with the address that is meant.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
 
 class UrlPolicy:
     """
@@ -52,7 +69,7 @@ class UrlPolicy:
             return
         if parts.scheme != "https":
             raise DownloadError(f"{shown(url)} is not https, so it is not fetched.")
-        if not all(found.is_global for found in addresses):
+        if not all(map(_is_public, addresses)):
             raise _private(url)
 
     def check_peer(self, peer: str, url: str) -> None:
@@ -65,7 +82,7 @@ class UrlPolicy:
         address = _address(peer)
         if address is None or self._is_proxied(urlsplit(url)):
             return
-        if not address.is_global and not (
+        if not _is_public(address) and not (
             address.is_loopback and self._allows_loopback
         ):
             raise _private(url)
@@ -98,6 +115,12 @@ def _private(url: str) -> DownloadError:
     )
 
 
+def _is_public(address: Address) -> bool:
+    if any(address in network for network in _NEVER):
+        return False
+    return address.is_global and not address.is_multicast
+
+
 def _address(host: str) -> Address | None:
     try:
         # inet_aton reads what a resolver reads: 127.1, 0x7f000001, 2130706433.
@@ -106,6 +129,8 @@ def _address(host: str) -> Address | None:
         address = ipaddress.ip_address(host)
     except (ValueError, OSError):
         return None
+    if isinstance(address, ipaddress.IPv6Address) and address in _NAT64:
+        return ipaddress.IPv4Address(address.packed[-4:])
     mapped = address.ipv4_mapped if address.version == 6 else None
     return mapped or address
 

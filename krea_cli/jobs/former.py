@@ -16,6 +16,8 @@ from krea_cli.errors import InputError
 from krea_cli.jobs.inputs import Image, LocalImage
 
 _MODEL = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)+", re.ASCII)
+# What a file of words has at most.
+MOST_CHARACTERS = 10**6
 # How images are sent, which counts when they are sent again.
 MANNER = ("inline", "fit", "keep_metadata")
 _NO_FILE = {"-": "standard input", "data:": "a data URI"}

@@ -7,7 +7,6 @@ a signature, and the sha256 in place of the bytes of a data URI (hazard J11).
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,8 +16,8 @@ from typing import Any
 from krea_cli import __version__
 from krea_cli.api.resources import Job, SavedFile
 from krea_cli.errors import TargetExistsError
-from krea_cli.jobs.files import NewFile, holds
-from krea_cli.jobs.former import MANNER, place_of
+from krea_cli.jobs.files import NewFile
+from krea_cli.jobs.former import MANNER, MOST_CHARACTERS, place_of
 from krea_cli.jobs.records import Record
 from krea_cli.jobs.redaction import without_secrets
 
@@ -34,8 +33,8 @@ def beside(path: Path) -> Path:
 
 def write(record: Record, job: Job, file: SavedFile, *, force: bool) -> None:
     """
-    Write the sidecar of a result that is in place; one with the same content may be
-    there already.
+    Write the sidecar of a result that is in place; one of the same result may be there
+    already, and stays.
 
     Raises:
         TargetExistsError: something else has its name.
@@ -50,9 +49,22 @@ def write(record: Record, job: Job, file: SavedFile, *, force: bool) -> None:
         try:
             new.publish(target, force=force)
         except TargetExistsError:
-            digest = hashlib.sha256(content).hexdigest()
-            if not holds(target, size=len(content), sha256=digest):
+            if not _is_of(target, job, file):
                 raise
+
+
+def _is_of(path: Path, job: Job, file: SavedFile) -> bool:
+    """
+    Whether this is a sidecar of that result: of another day, or of another version.
+    """
+    if not path.is_file():
+        return False
+    try:
+        with path.open(encoding="utf-8") as there:
+            told = json.loads(there.read(MOST_CHARACTERS + 1))
+        return (told["job_id"], told["file"]["sha256"]) == (job.job_id, file.sha256)
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return False
 
 
 def _content(record: Record, job: Job, file: SavedFile) -> dict[str, Any]:

@@ -135,6 +135,18 @@ def test_a_picture_that_cannot_be_converted_is_kept(logged_in, service):
     assert (0, 1) == (logged_in("download", "-o", "a.webp").code, service.bills)
 
 
+def test_the_way_out_asks_for_the_same(logged_in, service):
+    """
+    Whoever pastes it gets the file, and the exit code, that this call was to give.
+    """
+    words = ("--quality-out", "20", "--expect", "aspect=1:1")
+
+    result = logged_in("generate", "a cat", "-o", "a.webp", "--timeout", "1s", *words)
+
+    assert 8 == result.code
+    assert f"-o a.webp {' '.join(words)}\n" in result.err
+
+
 def test_quality_is_a_matter_of_bytes(logged_in, service):
     """
     By each command that saves; a kind that has none to choose is refused at once.
