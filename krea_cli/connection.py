@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from krea_cli import __version__
 from krea_cli.world import World
@@ -48,19 +48,29 @@ class Connection(World):
         port: int = 0,
         faults: Iterable[str] = (),
         log: Callable[[str], None] | None = None,
+        **capacity: Any,
     ) -> Sandbox:
         """
-        One that is not started yet, with the jobs that all of them have.
+        One that is not started yet, with the jobs that all of them have; *capacity* as
+        `sandbox.capacity.Capacity`.
 
         Raises:
             UsageError: one of the faults is none.
         """
         from krea_cli.config.paths import private_folder
+        from krea_cli.sandbox.capacity import Capacity
         from krea_cli.sandbox.server import Sandbox
 
         folder = private_folder(self.folders.state) / "sandbox"
         clock = self.clock.wall
-        sandbox = Sandbox(folder, port=port, faults=faults, log=log, clock=clock)
+        sandbox = Sandbox(
+            folder,
+            port=port,
+            faults=faults,
+            log=log,
+            clock=clock,
+            capacity=Capacity(**capacity),
+        )
         self._closing.append(sandbox.stop)
         return sandbox
 

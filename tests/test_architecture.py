@@ -171,6 +171,7 @@ ALLOWED = {
         "__version__",
         "api",
         "config",
+        "sandbox.capacity",
         "sandbox.server",
         "sandbox.sizes",
         "world",

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,7 +12,7 @@ from krea_cli.output.sandbox_results import SandboxReset, Serving
 from krea_cli.session import Session
 from krea_cli.signals import Interrupted
 
-PORT = 8787
+PORT, JOB_SECONDS = 8787, 2.0
 _LONG = 3600.0
 
 
@@ -32,6 +32,28 @@ def serve(
             help="What goes wrong, as written above; repeatable.",
         ),
     ] = None,
+    job_seconds: Annotated[
+        float,
+        typer.Option(
+            "--job-seconds",
+            metavar="SECONDS",
+            min=0,
+            max=86400,
+            help="What a job takes.",
+        ),
+    ] = JOB_SECONDS,
+    parallel_jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--parallel-jobs", metavar="N", min=1, help="So many jobs run at once."
+        ),
+    ] = None,
+    over_limit: Annotated[
+        Literal["backlog", "refuse"],
+        typer.Option(
+            "--over-limit", metavar="WHAT", help="backlog, or refuse with 429."
+        ),
+    ] = "backlog",
 ) -> None:
     """
     Serve the sandbox to other programs, until a signal.
@@ -55,6 +77,10 @@ def serve(
     -after  reset close hang html empty junk 408 500..599: with it, as in
             reset-after, the request is acted on, and then it goes wrong
 
+    With --parallel-jobs a job above that number waits as "backlogged"; with
+    --over-limit refuse it is answered 429 with Retry-After: 1. Both are what the
+    service is said to do.
+
     While it runs, at its URL: GET, POST {"fault": "..."} and DELETE /sandbox/faults;
     GET /sandbox/ledger tells what the jobs would have cost.
 
@@ -63,7 +89,14 @@ def serve(
       krea sandbox serve --port 0 --fault 'job:503*2'
     """
     log = session.out.note
-    sandbox = session.make_sandbox(port=port, faults=faults or (), log=log)
+    sandbox = session.make_sandbox(
+        port=port,
+        faults=faults or (),
+        log=log,
+        job_seconds=job_seconds,
+        parallel=parallel_jobs,
+        over_limit=over_limit,
+    )
     sandbox.start()
 
     session.out.result([Serving(sandbox.url)])

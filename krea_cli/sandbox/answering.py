@@ -133,7 +133,7 @@ class AnsweringHandler(BaseHTTPRequestHandler):
         try:
             act()
         except Refusal as exc:
-            self.send_json(exc.answer, exc.status)
+            self.send_json(exc.answer, exc.status, exc.headers)
         except (ConnectionError, TimeoutError):
             raise
         except Exception as exc:  # noqa: BLE001  (a bug here must not end the program)

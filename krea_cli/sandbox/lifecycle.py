@@ -1,8 +1,8 @@
 """
 A job of the sandbox: what was asked for, and where it is at a given time.
 
-Where it is follows from the time of its creation alone, so nothing has to run for it to
-go on, and every process that looks sees the same.
+Where it is follows from the times of its creation and its start alone, so nothing has
+to run for it to go on, and every process that looks sees the same.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Any, Literal
 
 from krea_cli.api.resources import FINAL
 
-PROCESSING_AFTER = 0.5
-COMPLETED_AFTER = 2.0
+JOB_SECONDS = 2.0
+# The part of its time in which a job is only queued.
+QUEUED_PART = 0.25
 
 Medium = Literal["image", "video", "3d", "audio"]
 
@@ -59,7 +60,8 @@ class SandboxJob:
     """
     A job as it is kept.  *created_at* and *cancelled_at* in seconds since the epoch;
     *fields* are those of the request without the files, *failure* is how it will end,
-    *cost_usd* what it would cost at the service, None when that is not known.
+    *cost_usd* what it would cost at the service, None when that is not known.  It takes
+    *seconds* from *starts_at*, None for its creation.
     """
 
     job_id: str
@@ -72,6 +74,8 @@ class SandboxJob:
     failure: Failure | None = None
     cancelled_at: float | None = None
     cost_usd: float | None = None
+    starts_at: float | None = None
+    seconds: float = JOB_SECONDS
 
     @classmethod
     def from_json(cls, data: Any) -> SandboxJob:
@@ -84,7 +88,8 @@ class SandboxJob:
         failure = data.pop("failure")
         job = cls(inputs=inputs, failure=failure and Failure(**failure), **data)
         uuid.UUID(job.job_id)
-        iso(job.created_at + COMPLETED_AFTER)
+        iso(job.created_at)
+        iso(job.ends_at)
         iso(job.cancelled_at or 0.0)
         is_price = math.isfinite(job.cost_usd or 0.0)
         if not is_price or job.medium not in PARTS or not isinstance(job.fields, dict):
@@ -111,13 +116,23 @@ class SandboxJob:
             for part, suffix in PARTS[self.medium]
         )
 
+    @property
+    def ends_at(self) -> float:
+        return self._starts_at + self.seconds
+
+    @property
+    def _starts_at(self) -> float:
+        return self.created_at if self.starts_at is None else self.starts_at
+
     def status(self, now: float) -> str:
-        age = now - self.created_at
+        age = now - self._starts_at
         if self.cancelled_at is not None:
             return "cancelled"
-        if age < PROCESSING_AFTER:
+        if age < 0 and self._starts_at > self.created_at:
+            return "backlogged"
+        if age < self.seconds * QUEUED_PART:
             return "queued"
-        if age < COMPLETED_AFTER:
+        if age < self.seconds:
             return "processing"
         return "failed" if self.failure else "completed"
 
@@ -129,7 +144,7 @@ class SandboxJob:
         The job as the API answers it at the time *now*, result URLs under *base_url*.
         """
         status = self.status(now)
-        completed_at = self.cancelled_at or self.created_at + COMPLETED_AFTER
+        completed_at = self.cancelled_at or self.ends_at
         answer: dict[str, Any] = {
             "job_id": self.job_id,
             "status": status,

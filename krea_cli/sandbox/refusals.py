@@ -12,7 +12,7 @@ from typing import Any
 class Refusal(Exception):  # noqa: N818  (an answer, not an error)
     """
     An answer other than 200: the status, {"error": ...} and, for a request body, what
-    is wrong in it as "issues" of "path" and "message".
+    is wrong in it as "issues" of "path" and "message"; *retry_after* in seconds.
     """
 
     def __init__(
@@ -20,9 +20,12 @@ class Refusal(Exception):  # noqa: N818  (an answer, not an error)
         status: HTTPStatus,
         error: str,
         issues: Iterable[tuple[str, str]] = (),
+        *,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(error)
         self.status = status
+        self.headers = {} if retry_after is None else {"Retry-After": f"{retry_after}"}
         self.answer: dict[str, Any] = {"error": error}
         if found := [{"path": path, "message": text} for path, text in issues]:
             self.answer["issues"] = found

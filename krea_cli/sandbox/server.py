@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from krea_cli.catalogue.lookup import Catalogue
 from krea_cli.errors import UsageError
+from krea_cli.sandbox.capacity import Capacity
 from krea_cli.sandbox.faults import Faults
 from krea_cli.sandbox.handler import SandboxHandler
 from krea_cli.sandbox.store import SandboxStore
@@ -32,7 +33,8 @@ class Sandbox:
     With *token*, API routes want exactly that one.  *faults* are set from the start, as
     `krea_cli.sandbox.faults` writes them; *log* is told of each request in a line.
     *clock* gives the seconds since the epoch by which jobs go on, *sleep* is what slow
-    answers do.  `handler_class` may be replaced in a subclass.
+    answers do, *capacity* says how many jobs run at once.  `handler_class` may be
+    replaced in a subclass.
 
     Raises:
         UsageError: one of the faults is none.
@@ -51,10 +53,11 @@ class Sandbox:
         log: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        capacity: Capacity | None = None,
     ) -> None:
         self._faults = Faults()
         self.add_faults(*faults)
-        self.store = SandboxStore(folder, clock=clock)
+        self.store = SandboxStore(folder, clock=clock, capacity=capacity)
         self._port = port
         self._token = token
         self._log = log

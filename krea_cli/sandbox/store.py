@@ -21,6 +21,7 @@ from typing import Any
 from krea_cli import __version__
 from krea_cli.errors import StorageError
 from krea_cli.sandbox import disk
+from krea_cli.sandbox.capacity import Capacity, Slots
 from krea_cli.sandbox.lifecycle import SandboxJob, iso
 from krea_cli.sandbox.rendering import render
 
@@ -62,8 +63,16 @@ class SandboxStore:
         StorageError: the folder cannot be made or used.
     """
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        capacity: Capacity | None = None,
+    ) -> None:
         self.folder = folder
+        self._seconds = (capacity or Capacity()).job_seconds
+        self._slots = Slots(capacity or Capacity())
         self._clock = clock
         self._lock, self._rendering = threading.Lock(), threading.Lock()
         self._last_created = 0.0
@@ -76,11 +85,21 @@ class SandboxStore:
         """
         A new job of the model, fields and so on given.  No two of one process have the
         same time of creation, as lists are paged by it.
+
+        Raises:
+            Refusal: 429, there are as many as may run.
         """
         with self._lock:
             created_at = round(max(self.now(), self._last_created + 2e-6), 6)
+            starts_at = self._slots.start(created_at, self.jobs)
             self._last_created = created_at
-        added = SandboxJob(job_id=str(uuid.uuid4()), created_at=created_at, **job)
+        added = SandboxJob(
+            job_id=str(uuid.uuid4()),
+            created_at=created_at,
+            starts_at=starts_at,
+            seconds=self._seconds,
+            **job,
+        )
         self._write_job(added)
         return added
 

@@ -280,3 +280,27 @@ def test_a_folder_that_cannot_be_used_is_exit_7(krea, tmp_path, words):
     assert (7, "") == (result.code, result.out)
     assert str(folder / "sandbox") in result.err
     assert "KREA_STATE_DIR" in result.err
+
+
+def test_it_can_be_as_busy_as_the_service(serve, time):
+    """
+    How long a job takes, how many run at once, and what becomes of one more.
+    """
+    codes, statuses = [], []
+
+    def during(url):
+        made = ask(f"{url}/{MODEL}", {"prompt": "a fox"})
+        try:
+            ask(f"{url}/{MODEL}", {"prompt": "a fox"})
+        except HTTPError as exc:
+            codes.append((exc.code, exc.headers["Retry-After"]))
+            exc.close()
+        for seconds in (8.9, 0.2):
+            time.elapsed += seconds
+            statuses.append(ask(f"{url}/jobs/{made['job_id']}")["status"])
+
+    words = ("--job-seconds", "9", "--parallel-jobs", "1", "--over-limit", "refuse")
+    serve(*words, during=during)
+
+    assert [(429, "1")] == codes
+    assert ["processing", "completed"] == statuses
