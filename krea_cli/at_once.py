@@ -4,8 +4,10 @@ Pieces of work at once, each in a thread of its own.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -14,7 +16,7 @@ from krea_cli import signals
 from krea_cli.signals import Interrupted
 
 Work = Callable[[], object]
-_GLANCE_SECONDS = 0.05
+_GLANCE_SECONDS = 0.02
 # What a signal leaves for threads to end in: the end of the program is due in a second.
 FAREWELL_SECONDS = 0.7
 
@@ -33,13 +35,28 @@ class Crew:
         self._waiting = queue.SimpleQueue[Work | None]()
         self._threads: list[threading.Thread] = []
         self._failures: list[BaseException] = []
+        self._started = 0
+        self._ended: list[None] = []
+
+    @property
+    def is_busy(self) -> bool:
+        return self._started > len(self._ended)
 
     def start(self, work: Work) -> None:
+        self._started += 1
         self._waiting.put(work)
         if len(self._threads) < self._most:
             thread = threading.Thread(target=self._work, daemon=True)
             thread.start()
             self._threads.append(thread)
+
+    def rest(self, seconds: float = math.inf) -> None:
+        """
+        Sleep so long, or until all work is done.
+        """
+        until = time.monotonic() + seconds
+        while self.is_busy and time.monotonic() < until:
+            time.sleep(_GLANCE_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -74,3 +91,4 @@ class Crew:
                 return
             except BaseException as exc:  # noqa: BLE001  (raised where it is awaited)
                 self._failures.append(exc)
+            self._ended.append(None)

@@ -8,6 +8,7 @@ is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,97 +22,146 @@ from krea_cli.errors import (
     StillRunningError,
 )
 from krea_cli.jobs import outcome
-from krea_cli.jobs.checks import differences, unexpected
-from krea_cli.jobs.polling import poll
-from krea_cli.one_by_one import with_next_look
-from krea_cli.output.results import Result
+from krea_cli.output.results import JobSaved, Result
 from krea_cli.saving import Saving
 from krea_cli.session import Session
-from krea_cli.timing import Timing
+from krea_cli.waiting import Waiting
 
 if TYPE_CHECKING:
     from krea_cli.jobs.expectations import Expectation
     from krea_cli.jobs.targets import Naming, Target
+    from krea_cli.sending import Sending
 
-# One look may take so long; the next is made then.
-LOOK_SECONDS = 20.0
 # Enough for the looks that results may come late for.
 LACKING_SECONDS = 30.0
 
 
 class Collection:
     """
-    Jobs on their way to files: *jobs* as they are now, *errors* as they came about.
+    Jobs on their way to files, *errors* as they came about: those that are there, or
+    those that *sending* makes, with its errors.
     """
 
     def __init__(
         self,
         session: Session,
-        jobs: Sequence[Job],
+        jobs: Sequence[Job] = (),
         errors: Sequence[KreaError] = (),
         *,
+        sending: Sending | None = None,
         output: str | None = None,
     ) -> None:
-        self.jobs = list(jobs)
         self.errors = list(errors)
         self._session = session
+        self._sending = sending
         self._output = output
+        self._waiting = Waiting(session, jobs, self.errors, sending=sending)
 
-    def wait(self, *, deadline: float, is_one_enough: bool = False) -> None:
+    @property
+    def jobs(self) -> list[Job]:
+        return self._waiting.jobs
+
+    def saving(
+        self,
+        target: Target,
+        *,
+        force: bool,
+        naming: Naming | None = None,
+        max_bytes: int | None = None,
+        quality: int | None = None,
+        expectations: Sequence[Expectation] = (),
+    ) -> Saving:
+        """
+        The way of the results to *target*, where they are looked at whether they are
+        what was asked for, and expected; *naming* is for jobs that the journal does not
+        have.
+        """
+        session = self._session
+        results = session.results(
+            target, force=force, max_bytes=max_bytes, quality=quality
+        )
+        return Saving(
+            session,
+            results,
+            lambda job: session.naming_of(job, naming),
+            force=force,
+            expectations=expectations,
+        )
+
+    def wait(
+        self,
+        *,
+        deadline: float,
+        saving: Saving | None = None,
+        is_one_enough: bool = False,
+    ) -> None:
         """
         Look at the jobs, which have just been seen, until all are final or *deadline*
-        has passed.  With *is_one_enough* it ends when one is, and only those that ended
-        are kept.
-        """
-        self._poll(self.jobs, deadline=deadline, is_one_enough=is_one_enough)
-        if is_one_enough:
-            self._keep_ended()
-        for job in self.jobs:
-            if job.is_final:
-                self._session.ended(job)
-            if job.is_final and job.status != "completed":
-                self._session.settle(job.job_id, has_result=False)
+        has passed, and save their results meanwhile.  With *is_one_enough* it ends when
+        one is, and only those that ended are kept, and saved.
 
-    def wait_for_results(self) -> None:
+        Raises:
+            KreaError: what concerns every look; what was saved until then is told.
         """
-        Look again at the jobs that are completed without a result (hazard L10).
-        """
-        lacking = [job for job in self.jobs if job.lacks_result]
-        deadline = self._session.clock.now() + LACKING_SECONDS
-        self._poll(lacking, deadline=deadline)
+        try:
+            self._wait(deadline, saving, is_one_enough=is_one_enough)
+        except KreaError:
+            if saving and saving.saved:
+                found = (saving.saved.get(job.job_id) for job in self.jobs)
+                jobs = [job for job in found if job]
+                told = [JobSaved(job) for job in jobs]
+                if lost := untold.tell(self._session, jobs, told):
+                    self._session.out.error(lost)
+            raise
 
-    def _poll(
-        self, jobs: Sequence[Job], *, deadline: float, is_one_enough: bool = False
+    def _wait(
+        self, deadline: float, saving: Saving | None, *, is_one_enough: bool
     ) -> None:
-        session, seen = self._session, {job.job_id: job for job in self.jobs}
+        waiting, sending = self._waiting, self._sending
+        early = None if is_one_enough else saving
+        with saving.crew if saving else nullcontext():
+            waiting.poll(deadline=deadline, saving=early, is_one_enough=is_one_enough)
+            while sending and sending.is_in_doubt:
+                sending.settle()
+                waiting.poll(deadline=deadline, saving=early)
+            if is_one_enough:
+                self._keep_ended()
+            for job in self.jobs:
+                if job.is_final and job.status != "completed":
+                    self._session.settle(job.job_id, has_result=False)
+            if saving:
+                self._finish(saving)
 
-        def fetch(job_id: str) -> Job:
-            # A service that is silent must not make this program so, too (hazard L12).
-            soon = session.clock.now() + LOOK_SECONDS
-            return session.look(job_id, deadline=min(deadline, soon))
+    def save(self, saving: Saving) -> None:
+        """
+        Save the results of the jobs that are completed; those that lack one are looked
+        at again (hazard L10).
+        """
+        deadline = self._session.clock.now() + LACKING_SECONDS
+        self._waiting.poll(deadline=deadline, lacks_result=True)
+        with saving.crew:
+            self._finish(saving)
 
-        timing = Timing(session, jobs)
-        with session.out.progress() as progress:
-            progress.usually(timing.usual())
-            for job in jobs:
-                progress.seen(job)
-            for each in poll(
-                jobs,
-                fetch,
-                deadline=deadline,
-                clock=session.clock,
-                pause=timing.pause,
-                is_one_enough=is_one_enough,
-            ):
-                job_id = each.job.job_id
-                seen[job_id] = each.job
-                if each.error and each.is_given_up:
-                    self.errors.append(with_next_look(session, each.error, job_id))
-                elif each.error:
-                    progress.missed(each.job, each.error)
-                else:
-                    progress.seen(each.job)
-        self.jobs = list(seen.values())
+    def _finish(self, saving: Saving) -> None:
+        jobs, waiting = self.jobs, self._waiting
+        with self._session.out.progress() as progress:
+            saving.finish(jobs, progress, several=waiting.are_several)
+        for job in jobs:
+            if exc := saving.failed.get(job.job_id):
+                self.errors.append(self._with_way_out(exc, job))
+                # The journal may know of files from another time.
+                waiting.see(replace(job, files=()))
+            if saved := saving.saved.get(job.job_id):
+                waiting.see(saved)
+                self._look_at(saved, saving)
+
+    def _look_at(self, saved: Job, saving: Saving) -> None:
+        if lacking := saving.lacking.get(saved.job_id):
+            self.errors.append(self._with_way_out(lacking, saved))
+        for sentence in saving.remarks(saved):
+            self._session.out.warn(sentence)
+        if unmet := self._session.unmet(saved, saving.expectations):
+            self.errors.append(outcome.unexpected(saved, unmet))
 
     def _keep_ended(self) -> None:
         """
@@ -122,7 +172,7 @@ class Collection:
         ended = [job for job in final if not job.lacks_result] or final
         if ended:
             passing = (ServiceError, StillRunningError)
-            self.errors = [e for e in self.errors if not isinstance(e, passing)]
+            self.errors[:] = [e for e in self.errors if not isinstance(e, passing)]
         troubled = {error.job_id for error in self.errors}
         going = [j for j in self.jobs if j not in ended and j.job_id not in troubled]
         if ended and going:
@@ -130,7 +180,7 @@ class Collection:
             self._session.out.note(f"Not final yet: {ids}")
         elif going:
             self.errors.append(self._none_ended(going))
-        self.jobs = ended
+        self._waiting.keep(ended)
 
     def _none_ended(self, jobs: Sequence[Job]) -> KreaError:
         where = ", ".join(f"{job.job_id} is {job.status!r}" for job in jobs)
@@ -141,40 +191,6 @@ class Collection:
             hint=f"Go on with: {again}",
             job_id=ids[0] if len(ids) == 1 else None,
         )
-
-    def save(
-        self,
-        target: Target,
-        naming: Callable[[Job], Naming],
-        *,
-        force: bool,
-        max_bytes: int | None = None,
-        quality: int | None = None,
-        expectations: Sequence[Expectation] = (),
-    ) -> None:
-        """
-        Save the results of the completed jobs, under indexes that count from 1, up to
-        four at once, and look whether they are what was asked for, and expected.
-        """
-        session = self._session
-        results = session.results(
-            target, force=force, max_bytes=max_bytes, quality=quality
-        )
-        saving = Saving(session, results, naming, force=force)
-        with session.out.progress() as progress:
-            saving.save(self.jobs, progress)
-        for at, exc in sorted(saving.failed.items()):
-            self.errors.append(self._with_way_out(exc, self.jobs[at]))
-            # The journal may know of files from another time.
-            self.jobs[at] = replace(self.jobs[at], files=())
-        for at, saved in sorted(saving.saved.items()):
-            self.jobs[at] = saved
-            if at in saving.lacking:
-                self.errors.append(self._with_way_out(saving.lacking[at], saved))
-            for sentence in self._unexpected(saved):
-                session.out.warn(sentence)
-            if unmet := session.unmet(saved, expectations):
-                self.errors.append(outcome.unexpected(saved, unmet))
 
     def tell(
         self,
@@ -194,6 +210,8 @@ class Collection:
         """
         output = self._output or "."
         collect = self._session.collect
+        if self._sending:
+            self.errors[:0] = self._sending.errors
         told = [result(job, collect("wait", [job.job_id], output)) for job in self.jobs]
         lost = untold.tell(self._session, self.jobs, told)
         troubled = {error.job_id for error in self.errors}
@@ -219,15 +237,6 @@ class Collection:
         )
         if unreported:
             raise unreported
-
-    def _unexpected(self, job: Job) -> list[str]:
-        # Without a model there is nothing to read the catalogue for.
-        models = self._session.catalogue.models if job.model else ()
-        body, most_side = self._session.body(job.job_id), self._session.most_side
-        return [
-            *unexpected(job, models),
-            *differences(job.files, body, most_side=most_side),
-        ]
 
     def _with_way_out(self, error: KreaError, job: Job) -> KreaError:
         """

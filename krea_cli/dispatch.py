@@ -6,32 +6,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from krea_cli import doubt
 from krea_cli.api.resources import Job
-from krea_cli.errors import (
-    KreaError,
-    StillRunningError,
-)
+from krea_cli.sending import Gate, Sending
 from krea_cli.session import Session
 
 if TYPE_CHECKING:
     from krea_cli.jobs.request import Request
-    from krea_cli.jobs.submission import Submission
 
 
-class Dispatched(NamedTuple):
-    """
-    The jobs, what ended it early, and when (on the monotonic clock) they are to be
-    final.
-    """
-
-    jobs: list[Job]
-    errors: list[KreaError]
-    deadline: float
-
-
+@contextmanager
 def dispatch(
     session: Session,
     request: Request,
@@ -39,12 +26,14 @@ def dispatch(
     count: int,
     timeout: float | None,
     inline: bool,
-) -> Dispatched:
+) -> Iterator[Sending]:
     """
-    Send the request *count* times.
+    Send the request *count* times: first once, as what is wrong with that is wrong with
+    all, then as many at once as the service takes.
 
     The first error ends it, as the next request would meet it, too (hazard B9); the
-    jobs until then are kept.
+    jobs until then are kept.  Within the context the others are on their way; at its
+    end they have arrived.
     """
     submission = session.submission(inline=inline)
     with session.out.progress() as progress:
@@ -52,41 +41,20 @@ def dispatch(
         submission.prepare(request)
     doubt.remind(session)
     deadline = session.deadline(timeout, kinds=[request.model.kind])
-    jobs, errors = list[Job](), list[KreaError]()
-    try:
-        for job in _jobs(session, submission, request, count, deadline):
-            jobs.append(job)
-    except KreaError as exc:
-        if session.unsent:
-            exc.message += f" {session.unsent} more of the requests were not sent."
-        errors.append(exc)
-    session.unsent = 0
-    return Dispatched(jobs, errors, deadline)
-
-
-def _jobs(
-    session: Session,
-    submission: Submission,
-    request: Request,
-    count: int,
-    deadline: float,
-) -> Iterator[Job]:
     run = str(uuid.uuid4())
-    for sent in range(count):
-        if sent and session.clock.now() >= deadline:
-            session.unsent = 0
-            raise _too_late(sent, count)
-        session.unsent = count - sent - 1
-        yield doubt.sent(
-            session,
-            lambda: submission.submit(request, run, deadline=deadline),
-            deadline=deadline,
-        )
 
+    def submit(gate: Gate) -> Job:
+        return submission.submit(request, run, deadline=deadline, gate=gate)
 
-def _too_late(sent: int, count: int) -> KreaError:
-    return StillRunningError(
-        f"The time was up when {sent} of {count} jobs were submitted; the others were "
-        "not sent.",
-        hint="Give more with --timeout, or submit them with --no-wait.",
-    )
+    sending = Sending(session, submit, run=run, count=count, deadline=deadline)
+    try:
+        with sending.crew:
+            try:
+                sending.begin()
+                yield sending
+            except BaseException:
+                sending.stop()
+                raise
+    finally:
+        sending.close()
+    sending.finish()

@@ -49,23 +49,29 @@ def sent(session: Session, send: Callable[[], Job], *, deadline: float) -> Job:
             progress.doing("submitting")
             return send()
     except UnknownSubmissionError as exc:
-        return _settled(session, exc, deadline)
+        return settled(session, exc, deadline)
     except JournalError as exc:
-        raise _kept(session, exc) from None
+        raise kept(session, exc) from None
 
 
-def _kept(session: Session, error: JournalError) -> JournalError:
+def kept(session: Session, error: KreaError) -> KreaError:
     """
-    With the command that collects the job whose id could not be kept.
+    With the command that collects the job, where its id could not be kept.
     """
-    if error.job_id:
+    if isinstance(error, JournalError) and error.job_id:
         collect = session.collect("wait", [error.job_id], session.output or ".")
         error.add_hint(f"Collect it with: {collect}")
     return error
 
 
-def _settled(session: Session, error: UnknownSubmissionError, deadline: float) -> Job:
-    record = session.in_doubt[-1]
+def settled(session: Session, error: UnknownSubmissionError, deadline: float) -> Job:
+    """
+    The job that a person settles on.
+
+    Raises:
+        KreaError: as `sent`.
+    """
+    [record] = [each for each in session.in_doubt if each.record == error.record]
     found: list[Job] | None = None
     try:
         found = _found(session, record, deadline)
@@ -79,9 +85,9 @@ def _settled(session: Session, error: UnknownSubmissionError, deadline: float) -
     except UnknownSubmissionError as exc:
         # It was sent once more, so what was seen before is no longer so.
         session.in_doubt.remove(record)
-        return _settled(session, exc, deadline)
+        return settled(session, exc, deadline)
     except JournalError as exc:
-        raise _kept(session, exc) from None
+        raise kept(session, exc) from None
     except KreaError as exc:
         session.out.error(exc)
     if job is None:

@@ -26,6 +26,9 @@ from krea_cli.session import Session
 from krea_cli.signals import Interrupted
 from krea_cli.world import Flags
 
+# More jobs than this are named in the command alone.
+MOST_NAMED = 10
+
 
 def run() -> None:
     """
@@ -123,7 +126,8 @@ def _add_way_to_jobs(error: KreaError, session: Session) -> None:
     """
     if jobs := session.pending:
         error.job_id = jobs[0]
-        error.message += f" Not collected yet: {', '.join(jobs)}."
+        named = ", ".join(jobs) if len(jobs) <= MOST_NAMED else f"{len(jobs)} jobs"
+        error.message += f" Not collected yet: {named}."
         collect = session.collect("wait", jobs, session.output or ".")
         error.add_hint(f"{'Then' if error.hint else 'Run'}: {collect}")
     if session.unsent:

@@ -19,6 +19,7 @@ from krea_cli.words import Words
 
 if TYPE_CHECKING:
     from krea_cli.jobs.expectations import Expectation
+    from krea_cli.jobs.targets import Naming, Target
 
 
 def make(session: Session, words: Words, wishes: Wishes) -> None:
@@ -63,41 +64,57 @@ def _make(
 ) -> None:
     output = session.settings.output if wishes.output is None else wishes.output
     session.output, session.overwrites = output, wishes.force
-    target = None
-    if wishes.wait and not wishes.no_download:
-        naming = order.naming(session, taken)
-        target = session.target(
-            output,
-            count=wishes.count,
-            force=wishes.force,
-            kind=taken.request.model.result_kind,
-            naming=naming,
-            quality=wishes.quality_out,
-            expectations=expected,
-        )
+    naming = order.naming(session, taken)
+    target = _target(session, taken, wishes, naming, expected)
 
-    sent = dispatch(
+    with dispatch(
         session,
         taken.request,
         count=wishes.count,
         timeout=wishes.timeout,
         inline=wishes.inline,
-    )
-    made = Collection(session, sent.jobs, sent.errors, output=output)
-    if wishes.wait:
-        made.wait(deadline=sent.deadline)
-    if target:
-        made.save(
-            target,
-            lambda job: session.naming_of(job, naming),
-            force=wishes.force,
-            max_bytes=wishes.max_size,
-            quality=wishes.quality_out,
-            expectations=expected,
-        )
+    ) as sending:
+        made = Collection(session, sending=sending, output=output)
+        saving = None
+        if target:
+            saving = made.saving(
+                target,
+                force=wishes.force,
+                naming=naming,
+                max_bytes=wishes.max_size,
+                quality=wishes.quality_out,
+                expectations=expected,
+            )
+        if wishes.wait:
+            made.wait(deadline=sending.deadline, saving=saving)
+        else:
+            sending.wait()
 
     result = JobSaved if target else JobUrls if wishes.wait else JobAccepted
     shown = partial(
         showing.preview, session, wanted=wishes.preview, before=taken.local_source
     )
     made.tell(result, waits=wishes.wait, preview=shown if target else None)
+
+
+def _target(
+    session: Session,
+    taken: order.Order,
+    wishes: Wishes,
+    naming: Naming,
+    expected: Sequence[Expectation],
+) -> Target | None:
+    """
+    Where results are to go, if they are to be saved.
+    """
+    if not wishes.wait or wishes.no_download:
+        return None
+    return session.target(
+        session.output,
+        count=wishes.count,
+        force=wishes.force,
+        kind=taken.request.model.result_kind,
+        naming=naming,
+        quality=wishes.quality_out,
+        expectations=expected,
+    )

@@ -7,6 +7,7 @@ What goes wrong with one job does not stop the others.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
@@ -20,6 +21,7 @@ from krea_cli.errors import (
     UsageError,
 )
 from krea_cli.jobs import outcome
+from krea_cli.jobs.polling import MOST_LOOKS
 from krea_cli.session import Session
 
 # A job that was just taken is looked for in these steps, for half a minute at most.
@@ -33,7 +35,11 @@ def look(
     Each job as it is now, and why one cannot be seen; the others are, all the same.
     """
     jobs, errors = list[Job](), list[KreaError]()
+    seen = _listed(session, job_ids, deadline)
     for job_id in job_ids:
+        if job_id in seen:
+            jobs.append(seen[job_id])
+            continue
         if jobs and deadline is not None and session.clock.now() >= deadline:
             late = StillRunningError(f"Job {job_id} was not looked at in time.")
             errors.append(with_next_look(session, late, job_id))
@@ -43,6 +49,19 @@ def look(
         except (ServiceError, UsageError, JobGoneError) as exc:
             errors.append(with_next_look(session, exc, job_id))
     return jobs, errors
+
+
+def _listed(
+    session: Session, job_ids: Sequence[str], deadline: float | None
+) -> dict[str, Job]:
+    """
+    What the service's list tells of the jobs, where they are many.
+    """
+    if len(job_ids) <= MOST_LOOKS:
+        return {}
+    with suppress(ServiceError, UsageError):
+        return session.look_at_many(job_ids, deadline=deadline)
+    return {}
 
 
 def _look(session: Session, job_id: str, deadline: float | None) -> Job:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from krea_cli.api.resources import Job
 from krea_cli.at_once import Crew
 from krea_cli.errors import KreaError
+from krea_cli.jobs.checks import differences, unexpected
 from krea_cli.session import Session
 
 if TYPE_CHECKING:
+    from krea_cli.jobs.expectations import Expectation
     from krea_cli.jobs.results import Results
     from krea_cli.jobs.targets import Naming
     from krea_cli.output.progress import Progress
@@ -24,9 +26,9 @@ MOST_AT_ONCE = 4
 
 class Saving:
     """
-    Saves what jobs gave, by their places: *saved* has the jobs with their files,
-    *failed* why one has none, *lacking* why one has files without sidecar.  What goes
-    wrong with one does not stop the others.
+    Saves what jobs gave, under indexes that count from 1.  By the id *saved* has the
+    jobs with their files, *failed* why one has none, *lacking* why one has files
+    without sidecar.  What goes wrong with one does not stop the others.
     """
 
     def __init__(
@@ -36,54 +38,91 @@ class Saving:
         naming: Callable[[Job], Naming],
         *,
         force: bool,
+        expectations: Sequence[Expectation] = (),
     ) -> None:
-        self.saved: dict[int, Job] = {}
-        self.failed: dict[int, KreaError] = {}
-        self.lacking: dict[int, KreaError] = {}
+        self.crew = Crew(MOST_AT_ONCE)
+        self.saved: dict[str, Job] = {}
+        self.failed: dict[str, KreaError] = {}
+        self.lacking: dict[str, KreaError] = {}
+        self.expectations = expectations
+        self._progress: Progress | None = None
         self._session = session
         self._force = force
         self._results = results
         self._naming = naming
+        self._place, self._index = 0, 1
 
-    def save(self, jobs: Sequence[Job], progress: Progress) -> None:
+    def offer(self, places: Sequence[Job | None], progress: Progress) -> None:
         """
-        Save the results of those that have any, under indexes that count from 1.
+        Begin with the results whose index is known, as the jobs before them are final;
+        None is one of the several that may still come.
         """
+        self._progress = progress
+        for job in places[self._place :]:
+            if job is None or not job.is_final or job.lacks_result:
+                return
+            self._place += 1
+            self._begin(job)
+
+    def finish(self, jobs: Sequence[Job], progress: Progress, *, several: bool) -> None:
+        """
+        Save the results of all that are completed, and wait until they are saved;
+        *several* says whether there were to be several jobs.
+        """
+        self._progress = progress
         progress.doing("saving")
-        works, index = [], 1
-        for at, job in enumerate(jobs):
-            if job.status == "completed" and not job.lacks_result:
-                several = len(jobs) > 1
-                works.append(partial(self._save, at, job, index, several, progress))
-                index += len(job.urls)
-        if len(works) == 1:
-            # A signal reaches it even where it writes to a pipe that nobody reads.
-            works[0]()
-            return
-        with Crew(MOST_AT_ONCE) as crew:
-            for work in works:
-                crew.start(work)
+        for job in jobs[self._place :]:
+            if several:
+                self._begin(job)
+            elif _has_results(job):
+                # A signal reaches it even where it writes to a pipe that nobody reads.
+                self._save(job, self._index, several=False)
+        self.crew.rest()
 
-    def _save(
-        self, at: int, job: Job, first: int, several: bool, progress: Progress
-    ) -> None:
+    def remarks(self, saved: Job) -> list[str]:
+        """
+        What somebody may wonder about the files of a job.
+        """
+        # Without a model there is nothing to read the catalogue for.
+        models = self._session.catalogue.models if saved.model else ()
+        body = self._session.body(saved.job_id)
+        return [
+            *unexpected(saved, models),
+            *differences(saved.files, body, most_side=self._session.most_side),
+        ]
+
+    def _begin(self, job: Job) -> None:
+        if _has_results(job):
+            self.crew.start(partial(self._save, job, self._index, several=True))
+            self._index += len(job.urls)
+
+    def _save(self, job: Job, first: int, *, several: bool) -> None:
+        def received(size_bytes: int, length: int | None) -> None:
+            if self._progress:
+                self._progress.received(job, size_bytes, length)
+
         try:
             saved = self._results.save(
                 job,
                 self._naming(job),
                 first=first,
                 several=several,
-                received=partial(progress.received, job),
+                received=received,
             )
         except KreaError as exc:
-            self.failed[at] = exc
+            self.failed[job.job_id] = exc
             return
         finally:
-            progress.saved(job)
-        self.saved[at] = saved
+            if self._progress:
+                self._progress.saved(job)
+        self.saved[job.job_id] = saved
         self._session.ended(saved)
         try:
             self._session.write_sidecars(saved, force=self._force)
         except KreaError as exc:
-            self.lacking[at] = exc
+            self.lacking[job.job_id] = exc
         self._session.settle(job.job_id, has_result=True)
+
+
+def _has_results(job: Job) -> bool:
+    return job.status == "completed" and not job.lacks_result

@@ -113,11 +113,13 @@ class Session(Delivering):
     @cached_property
     def _paid(self) -> Paid:
         from krea_cli.jobs.paid import Paid
+        from krea_cli.jobs.throttle import Throttle
 
         return Paid(
             client=self.client,
             journal=self.journal,
             clock=self.clock,
+            throttle=Throttle(self.clock),
             taken=self.take,
             doubted=self.in_doubt.append,
             delayed=lambda exc, seconds: self.out.note(

@@ -4,7 +4,6 @@ When jobs are looked at while they are waited for, by what is known of their mod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 
 from krea_cli.api.resources import Job
@@ -16,16 +15,21 @@ from krea_cli.session import Session
 
 class Timing:
     """
-    The times for *jobs* that have just been seen.  A journal that cannot be used only
-    makes them worse.
+    The times for jobs.  A journal that cannot be used only makes them worse.
     """
 
-    def __init__(self, session: Session, jobs: Sequence[Job]) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        now = session.clock.now()
-        self._jobs = {job.job_id: job for job in jobs}
-        self._began = {job.job_id: now - self._age(job) for job in jobs}
+        self._jobs: dict[str, Job] = {}
+        self._began: dict[str, float] = {}
         self._looks: dict[str | None, list[float]] = {}
+
+    def add(self, job: Job) -> None:
+        """
+        One that has just been seen.
+        """
+        self._jobs[job.job_id] = job
+        self._began[job.job_id] = self._session.clock.now() - self._age(job)
 
     def pause(self, job_id: str) -> float:
         """

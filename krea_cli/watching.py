@@ -4,7 +4,7 @@ Jobs at the service: looked at, and cancelled.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from krea_cli.jobs.pace import Pace
 
 CANCEL_SECONDS = 3.0
+# What the list is asked for at once: an answer of a hundred jobs is no long one.
+PAGE = 100
 
 
 class Watching(Bookkeeping):
@@ -41,6 +43,30 @@ class Watching(Bookkeeping):
         """
         look = partial(self.client.job, deadline=deadline, turn=self._pace.turn)
         return self._known(job_id, look)
+
+    def look_at_many(
+        self, job_ids: Sequence[str], *, deadline: float | None = None
+    ) -> dict[str, Job]:
+        """
+        Those of the jobs that are found in the service's list with few requests, as
+        they are now; those that are said to be completed without a result are not.
+
+        Raises:
+            KreaError: the list cannot be asked for.
+        """
+        wanted, cursor = set(job_ids), None
+        found: dict[str, Job] = {}
+        for _ in range(2 + len(wanted) // PAGE):
+            page = self.client.jobs(
+                limit=PAGE, cursor=cursor, deadline=deadline, turn=self._pace.turn
+            )
+            for job in page.jobs:
+                if job.job_id in wanted and not job.lacks_result:
+                    found[job.job_id] = self.described(job)
+            cursor = page.cursor
+            if not cursor or len(found) == len(wanted):
+                break
+        return found
 
     def _known(self, job_id: str, ask: Callable[[str], Job]) -> Job:
         try:

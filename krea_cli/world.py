@@ -207,6 +207,14 @@ class World:
                 self.jobs.append(job_id)
                 self.pending.append(job_id)
 
+    def arrange(self, job_ids: Sequence[str]) -> None:
+        """
+        The order of the indexes is that of *job_ids*.
+        """
+        places = {job_id: at for at, job_id in enumerate(job_ids)}
+        for jobs in (self.jobs, self.pending):
+            jobs.sort(key=lambda job_id: places.get(job_id, len(places)))
+
     def settle(self, job_id: str, *, has_result: bool) -> None:
         """
         There is nothing left to collect of the job; one without a result has no index.

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -380,6 +381,37 @@ def test_ctrl_c_while_the_paid_request_is_on_its_way(remote, service, is_taken):
     assert [job.job_id for job in service.store.jobs()] == [
         job["job_id"] for job in json.loads(found.out)["candidates"]
     ]
+
+
+@pytest.mark.long
+def test_ctrl_c_while_several_paid_requests_are_on_their_way(remote, service):
+    """
+    Exit 130 within a second; each of them is told as in doubt, with the command that
+    looks for it, and so is what was not sent.
+    """
+    begun, over = threading.Semaphore(0), threading.Event()
+
+    def hangs(handler):
+        begun.release()
+        over.wait(10)
+        handler.close_connection = True
+
+    service.faults["POST /generate/"] = [None, *[hangs] * 9]
+    process = remote.start("generate", "an owl", "-n", "9")
+    for _ in range(4):
+        assert begun.acquire(timeout=10)
+
+    with ending(process, signal.SIGINT):
+        said = process.stderr.read().decode()
+    over.set()
+
+    [made] = service.store.jobs()
+    assert 130 == process.returncode
+    assert 4 == said.count("it may be billed")
+    assert 4 == len(set(re.findall("krea jobs recover [0-9a-f]{8}", said)))
+    assert f"Not collected yet: {made.job_id}." in said
+    assert "4 more of the requests were not sent." in said
+    assert 5 == len(service.requests("POST /generate/"))
 
 
 OWL = {

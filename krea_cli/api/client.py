@@ -122,16 +122,18 @@ class Client:
         cursor: str | None = None,
         status: str | None = None,
         deadline: float | None = None,
+        turn: Callable[[], object] = lambda: None,
     ) -> JobPage:
         """
         GET /jobs: the newest first, from *cursor* of the page before, only those of
-        that *status*.
+        that *status*.  *turn* as in `job`.
         """
         asked = {"limit": str(limit), "cursor": cursor, "status": status}
         answer, data = self._get(
             "/jobs",
             {name: value for name, value in asked.items() if value},
             deadline=deadline,
+            turn=turn,
         )
         ahead = _ahead(answer.headers.get("Date"), self._clock.wall())
         return JobPage.from_json(data, ahead=ahead or 0.0)

@@ -51,14 +51,13 @@ def download(
     session.output, session.overwrites = output, force
 
     found = Collection(session, *look(session, job_ids), output=output)
-    found.wait_for_results()
-    found.save(
+    saving = found.saving(
         target,
-        session.naming_of,
         force=force,
         max_bytes=max_size,
         quality=quality_out,
         expectations=expected,
     )
+    found.save(saving)
 
     found.tell(JobSaved, preview=partial(showing.preview, session, wanted=preview))

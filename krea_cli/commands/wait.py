@@ -73,16 +73,16 @@ def wait(
         _check_names(session, target, count=len(job_ids), force=force)
     found = Collection(session, seen, errors, output=output)
     deadline = session.deadline(timeout, kinds=session.kinds(seen), since=started)
-    found.wait(deadline=deadline, is_one_enough=first)
+    saving = None
     if target:
-        found.save(
+        saving = found.saving(
             target,
-            session.naming_of,
             force=force,
             max_bytes=max_size,
             quality=quality_out,
             expectations=expected,
         )
+    found.wait(deadline=deadline, saving=saving, is_one_enough=first)
 
     shown = partial(showing.preview, session, wanted=preview) if target else None
     found.tell(JobSaved if target else JobStatus, preview=shown)

@@ -177,6 +177,16 @@ class Journal:
             self._service,
         )
 
+    def places(self, run: str) -> list[str | None]:
+        """
+        The jobs of a run, in the order of their records, which is that of `last`; None
+        for a request that has none so far.
+        """
+        rows = self._database.rows(
+            "SELECT job_id FROM records WHERE run = ? ORDER BY number", run
+        )
+        return [job_id for (job_id,) in rows]
+
     def is_last_open(self) -> bool:
         """
         Whether the last request has no answer yet.

@@ -5,6 +5,7 @@ How jobs ended, as the errors that they are for a script.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
@@ -17,6 +18,9 @@ from krea_cli.errors import (
     StillRunningError,
     UnexpectedResultError,
 )
+
+# Of more errors than this the same hint is told once.
+MOST_HINTS = 10
 
 
 def failure(job: Job, *, collect: str) -> KreaError | None:
@@ -116,6 +120,10 @@ def check(errors: Sequence[KreaError], *, succeeded: int) -> None:
     """
     if not errors:
         return
+    if len(errors) > MOST_HINTS:
+        for error, later in pairwise(errors):
+            # One that names all jobs would be told for each of them.
+            error.hint = None if error.hint == later.hint else error.hint
     if len(errors) == 1 and not succeeded:
         raise errors[0]
     raise SeveralError(errors, succeeded=succeeded)

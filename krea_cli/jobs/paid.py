@@ -8,8 +8,7 @@ sent again from here (hazard B7).
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -32,11 +31,9 @@ from krea_cli.errors import (
 )
 from krea_cli.jobs.journal import Journal
 from krea_cli.jobs.records import Record
+from krea_cli.jobs.throttle import Throttle
 
 _UNKNOWN = (LostAnswerError, ServerFaultError, AnswerError)
-# What the service's own scripts wait when it takes no more for now.
-PAUSES_SECONDS = (5.0, 15.0, 45.0)
-LEAST_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +52,13 @@ class Paid:
     """
     *taken* is told the id of a job as soon as it is known, *doubted* the record of a
     request of which it is not known whether it has one, *delayed* why and how many
-    seconds a request is put off.
+    seconds requests are put off.  Several threads may send at once.
     """
 
     client: Client
     journal: Journal
     clock: Clock
+    throttle: Throttle
     taken: Callable[[str], object]
     doubted: Callable[[Record], object]
     delayed: Callable[[RateLimitError, float], object]
@@ -87,21 +85,24 @@ class Paid:
                 the job was taken, and only its id could not be kept.
             KreaError: there is no job.
         """
-        pauses = iter(PAUSES_SECONDS)
         while True:
             try:
-                return retry(
-                    lambda: self._send_once(post, begin, refused),
-                    clock=self.clock,
-                    deadline=deadline,
-                    passing=(UnreachableError,),
-                )
+                with self.throttle.turn():
+                    job = retry(
+                        lambda: self._send_once(post, begin, refused),
+                        clock=self.clock,
+                        deadline=deadline,
+                        passing=(UnreachableError,),
+                    )
             except RateLimitError as exc:
-                pause = _pause(exc, pauses)
+                pause, is_news = self.throttle.refused(exc)
                 if pause is None or self.clock.now() + pause > deadline:
                     raise
-                self.delayed(exc, pause)
-                self.clock.sleep(pause)
+                if is_news:
+                    self.delayed(exc, pause)
+            else:
+                self.throttle.taken()
+                return job
 
     def _send_once(
         self,
@@ -152,11 +153,3 @@ def _unknown(record: Record, exc: KreaError) -> UnknownSubmissionError:
     )
     error.record = record.record
     return error
-
-
-def _pause(exc: RateLimitError, pauses: Iterator[float]) -> float | None:
-    if exc.retry_after is not None:
-        return max(exc.retry_after, LEAST_PAUSE_SECONDS)
-    pause = next(pauses, None)
-    # Jitter keeps clients apart; nothing secret hangs on it.
-    return pause and pause * random.uniform(0.8, 1.2)  # noqa: S311

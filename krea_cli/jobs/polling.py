@@ -4,46 +4,22 @@ Look again until jobs are final.  Knows nothing of HTTP or of the terminal.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from krea_cli.api.resources import Job
 from krea_cli.clock import Clock
-from krea_cli.errors import JobGoneError, KreaError, ServiceError, UsageError
+from krea_cli.errors import AnswerError, ServiceError, UsageError
+from krea_cli.jobs.watch import FIRST_SECONDS, Look, Watch
 
-FIRST_SECONDS, GROWTH, LONGEST_SECONDS = 2.0, 1.15, 5.0
-# Looks that fail one after the other for so long are no passing trouble (hazard L2).
-TOLERANCE_SECONDS = 300.0
-# A job may be completed a moment before its results are told (hazard L10).
-LOOKS_FOR_RESULTS = 3
+# Of more jobs than this a list tells with fewer requests (hazard L8).
+MOST_LOOKS = 10
+# The least time between two rounds of so many.
+MANY_SECONDS = 0.5
 # Where the monotonic clock stands still while the machine sleeps, the wall clock shows
 # it afterwards (hazard L7).
 STEP_SECONDS, SUSPENDED_SECONDS = 1.0, 60.0
 # Who sleeps until a time may wake at it, by the last digit.
 _EARLY = 1e-6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """
-    *job* as it was seen last.  *error* is why it could not be seen this time, and
-    *is_given_up* says that it is not looked at again for that.
-    """
-
-    job: Job
-    error: KreaError | None = None
-    is_given_up: bool = False
-
-
-def delays() -> Iterator[float]:
-    """
-    Seconds between looks where there is trouble: 2 at first, slowly up to 5.
-    """
-    delay = FIRST_SECONDS
-    while True:
-        yield delay
-        delay = min(delay * GROWTH, LONGEST_SECONDS)
 
 
 def poll(
@@ -69,116 +45,125 @@ def poll(
     Raises:
         KreaError: what concerns every look, such as a rejected token.
     """
-    watches = [_Watch(job, fetch, pause, deadline, clock) for job in jobs]
-    while True:
-        watched = [watch for watch in watches if not watch.is_over]
-        if not watched or (is_one_enough and any(watch.has_ended for watch in watches)):
-            return
-        until = min(watch.due for watch in watched)
-        at_once = _pause(min(until, deadline) - clock.now(), clock)
-        now = deadline if at_once else clock.now() + _EARLY
-        due = [each for each in watched if each.due <= now or now >= deadline]
-        rest = [each for each in watched if each not in due] if is_one_enough else []
-        for at, watch in enumerate(_round(due, rest)):
-            if at and clock.now() >= deadline:
-                return
+    rounds = Rounds(
+        fetch, deadline=deadline, clock=clock, pause=pause, is_one_enough=is_one_enough
+    )
+    for job in jobs:
+        rounds.add(job)
+    while not rounds.are_over:
+        rounds.pause()
+        yield from rounds.looks()
+
+
+class Rounds:
+    """
+    Looks at jobs, round by round, as `poll`; jobs may be added meanwhile.
+
+    Where there are many, *fetch_many* is asked for all: it gives those that it finds,
+    and the others are looked at as before.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[str], Job],
+        *,
+        deadline: float,
+        clock: Clock,
+        pause: Callable[[str], float],
+        is_one_enough: bool = False,
+        fetch_many: Callable[[Sequence[str]], Mapping[str, Job]] | None = None,
+    ) -> None:
+        self._fetch = fetch
+        self._fetch_many = fetch_many
+        self._deadline = deadline
+        self._clock = clock
+        self._pause = pause
+        self._is_one_enough = is_one_enough
+        self._watches: list[Watch] = []
+        self._is_late = self._has_slept = False
+        self._has_many = self._has_news = False
+
+    def add(self, job: Job) -> None:
+        watch = Watch(job, self._fetch, self._pause, self._deadline, self._clock)
+        self._watches.append(watch)
+
+    @property
+    def are_over(self) -> bool:
+        """
+        Whether all jobs that were added are final or given up, or the time is up.
+        """
+        has_ended = any(watch.has_ended for watch in self._watches)
+        is_enough = self._is_one_enough and has_ended
+        return self._is_late or is_enough or not self._watched
+
+    @property
+    def is_late(self) -> bool:
+        """
+        Whether the time is up.
+        """
+        return self._is_late
+
+    @property
+    def _watched(self) -> list[Watch]:
+        return [watch for watch in self._watches if not watch.is_over]
+
+    def pause(self) -> None:
+        """
+        Sleep until a look is due, but not longer than the time is.
+        """
+        now = self._clock.now()
+        until = min((each.due for each in self._watched), default=now + FIRST_SECONDS)
+        if self._has_many:
+            # Where some have ended just now, others are about to.
+            soon = now + MANY_SECONDS
+            until = soon if self._has_news else max(until, soon)
+        self._has_slept = _pause(min(until, self._deadline) - now, self._clock)
+
+    def looks(self) -> Iterator[Look]:
+        """
+        Look at the jobs for which it is time.
+        """
+        watched = self._watched
+        self._see_many(watched)
+        now = self._deadline if self._has_slept else self._clock.now() + _EARLY
+        is_last = now >= self._deadline
+        due = [each for each in watched if each.is_seen or each.due <= now or is_last]
+        rest = [each for each in watched if each not in due]
+        for at, watch in enumerate(_round(due, rest if self._is_one_enough else ())):
+            if at and self._clock.now() >= self._deadline and not watch.is_seen:
+                break
             yield watch.look()
-        if clock.now() >= deadline:
+        self._has_news = any(watch.is_over for watch in watched)
+        self._is_late = self._clock.now() >= self._deadline
+
+    def _see_many(self, watched: Sequence[Watch]) -> None:
+        """
+        Have the jobs seen at once, if they are many, and the service can tell.
+        """
+        self._has_many |= len(watched) > MOST_LOOKS
+        ready = {watch.job_id: watch for watch in watched if watch.is_ready}
+        if not (self._fetch_many and self._has_many and len(ready) > 1):
             return
+        try:
+            found = self._fetch_many(list(ready))
+        except (AnswerError, UsageError):
+            # It does not have such a list, or none that can be read.
+            self._fetch_many = None
+        except ServiceError as exc:
+            for watch in ready.values():
+                watch.miss(exc)
+        else:
+            for job_id, job in found.items():
+                ready[job_id].see(job)
 
 
-def _round(due: Sequence[_Watch], rest: Sequence[_Watch]) -> Iterator[_Watch]:
+def _round(due: Sequence[Watch], rest: Sequence[Watch]) -> Iterator[Watch]:
     """
     Those that are due, and the rest when one of them has ended.
     """
     yield from due
     if any(watch.has_ended for watch in due):
         yield from rest
-
-
-class _Watch:
-    """
-    One job that is looked at again and again.
-    """
-
-    def __init__(
-        self,
-        job: Job,
-        fetch: Callable[[str], Job],
-        pause: Callable[[str], float],
-        deadline: float,
-        clock: Clock,
-    ) -> None:
-        self._job = job
-        self._fetch = fetch
-        self._pause = pause
-        self._deadline = deadline
-        self._clock = clock
-        self._looks_left = LOOKS_FOR_RESULTS
-        self._error: KreaError | None = None
-        self._failing_since = self._not_before = clock.now()
-        self._is_given_up = False
-        self._delays = delays()
-        self._plan()
-
-    @property
-    def has_ended(self) -> bool:
-        """
-        Whether the job is final, and its results are there or will not come.
-        """
-        return self._job.is_final and not (self._job.lacks_result and self._looks_left)
-
-    @property
-    def is_over(self) -> bool:
-        return self.has_ended or self._is_given_up
-
-    def look(self) -> Look:
-        """
-        A look, or what the last one said while the service asked to be left alone.
-        """
-        if self._clock.now() >= self._not_before:
-            try:
-                self._see(self._fetch(self._job.job_id))
-            except (ServiceError, UsageError, JobGoneError) as exc:
-                self._miss(exc)
-        self._plan()
-        return Look(job=self._job, error=self._error, is_given_up=self._is_given_up)
-
-    def _plan(self) -> None:
-        """
-        When the next look is due, on the monotonic clock: when the job may have ended,
-        or, where there is trouble, ever later.
-        """
-        if self._error or self._job.is_final:
-            delay = next(self._delays)
-        else:
-            self._delays = delays()
-            delay = self._pause(self._job.job_id)
-        self.due = self._clock.now() + delay
-
-    def _see(self, job: Job) -> None:
-        self._error = None
-        if not self._job.lacks_result:
-            self._job = job
-            return
-        self._looks_left -= 1
-        if job.status == "completed":
-            self._job = job
-
-    def _miss(self, exc: KreaError) -> None:
-        now = self._clock.now()
-        if self._error is None:
-            self._failing_since = now
-        self._error = exc
-        asks = getattr(exc, "retry_after", None) or 0.0
-        # A host that was silent is tried again: its network may have been away.
-        asks = asks if math.isfinite(asks) else 0.0
-        self._not_before = now + asks
-        self._is_given_up = (
-            not isinstance(exc, ServiceError)
-            or now - self._failing_since >= TOLERANCE_SECONDS
-            or bool(asks and self._not_before > self._deadline)
-        )
 
 
 def _pause(seconds: float, clock: Clock) -> bool:

@@ -46,20 +46,28 @@ class Submission:
         self.paid.journal.check()
         content(request.body(self.url_of))
 
-    def submit(self, request: Request, run: str, *, deadline: float) -> Job:
+    def submit(
+        self,
+        request: Request,
+        run: str,
+        *,
+        deadline: float,
+        gate: Callable[[], object] = lambda: None,
+    ) -> Job:
         """
         The job that the service made of *request*; *run* ties the jobs of one call.
+        *gate* is called before each try; what it raises keeps the request from leaving.
 
         Raises:
             KreaError: as `Paid.send`.
         """
         try:
-            return self._submit(request, self.url_of, run, deadline)
+            return self._submit(request, self.url_of, run, deadline, gate)
         except RefusedError as exc:
             # A refusal was not accepted, so this is no second order.
             if not (self.fresh_url_of and request.images and _is_url_refused(exc)):
                 raise
-            return self._submit(request, self.fresh_url_of, run, deadline)
+            return self._submit(request, self.fresh_url_of, run, deadline, gate)
 
     def _submit(
         self,
@@ -67,6 +75,7 @@ class Submission:
         url_of: Callable[[Image], str | LocalImage],
         run: str,
         deadline: float,
+        gate: Callable[[], object],
     ) -> Job:
         body = request.body(url_of)
         post = Post(
@@ -86,6 +95,7 @@ class Submission:
         )
 
         def begin() -> Record:
+            gate()
             record = replace(intent, created_at=self.paid.clock.wall())
             self.paid.journal.begin(record)
             return record

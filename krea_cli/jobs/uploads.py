@@ -4,6 +4,7 @@ Images into URLs that the service takes.
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 class Uploads:
     """
-    Uploads each file once: within a run by its content, and within a day by what is
-    remembered on disk.
+    Uploads each file once: within a run by its content, whichever threads want it, and
+    within a day by what is remembered on disk.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Uploads:
         self._memory = memory
         # By the sha256 of what was uploaded, and by the URL that it came from.
         self._urls: dict[str, str] = {}
+        self._lock = threading.RLock()
 
     def url_of(self, image: Image) -> str:
         """
@@ -42,8 +44,9 @@ class Uploads:
         """
         if isinstance(image, RemoteImage):
             return self._urls.get(image.url, image.url)
-        known = self._urls.get(image.sha256) or self._memory.url(image.sha256)
-        return known or self.upload(image).url
+        with self._lock:
+            known = self._urls.get(image.sha256) or self._memory.url(image.sha256)
+            return known or self.upload(image).url
 
     def fresh_url_of(self, image: Image) -> str:
         """
@@ -53,11 +56,12 @@ class Uploads:
         Raises:
             InputError: a remote image cannot be fetched.
         """
-        local = self._fetched(image) if isinstance(image, RemoteImage) else image
-        url = self._urls.get(local.sha256) or self.upload(local).url
-        if isinstance(image, RemoteImage):
-            self._urls[image.url] = url
-        return url
+        with self._lock:
+            local = self._fetched(image) if isinstance(image, RemoteImage) else image
+            url = self._urls.get(local.sha256) or self.upload(local).url
+            if isinstance(image, RemoteImage):
+                self._urls[image.url] = url
+            return url
 
     def upload(self, image: LocalImage) -> Asset:
         """

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from service import answer, html, reset, reset_after
 
+from krea_cli.jobs.throttle import MOST
 from krea_cli.sandbox.handler import SandboxHandler
 
 POST = "POST /generate/"
@@ -259,15 +260,18 @@ def test_nobody_is_asked_in_a_script(logged_in, service):
 
 def test_what_was_taken_before_is_collected(logged_in, service):
     """
-    The second of three is in doubt: the first is saved, the third is not sent.
+    One of forty is in doubt: what was on its way with it is saved, the others are not
+    sent.
     """
     service.faults[POST] = [None, reset]
 
-    result = logged_in("generate", "an owl", "-n", "3")
+    result = logged_in("generate", "an owl", "-n", "40")
 
-    [path] = result.out.split()
-    assert (11, True) == (result.code, Path(path).exists())
-    assert 2 == len(service.requests(POST))
+    paths = [Path(path) for path in result.out.split()]
+    assert 11 == result.code
+    assert service.bills == len(paths) == len(service.requests(POST)) - 1
+    assert service.bills <= MOST
+    assert all(path.exists() for path in paths)
 
 
 def test_the_next_one_is_reminded(lost, logged_in, service):
@@ -381,15 +385,16 @@ def test_the_last_one_in_doubt_is_not_the_one_before(logged_in, service, words):
 )
 def test_what_was_not_sent_is_told(logged_in, service, fault, code):
     """
-    Four were asked for: one came, one went wrong, two were never sent.
+    Forty were asked for: some came, one went wrong, the others were never sent.
     """
     service.faults[POST] = [None, fault]
 
-    result = logged_in("generate", "an owl", "-n", "4")
+    result = logged_in("generate", "an owl", "-n", "40")
 
+    came = len(result.out.splitlines())
     assert code == result.code
-    assert "2 more of the requests were not sent." in result.err
-    assert 1 == len(result.out.splitlines())
+    assert f"{40 - came - 1} more of the requests were not sent." in result.err
+    assert 1 <= came == service.bills <= MOST
 
 
 def test_the_rest_of_several_keeps_its_names(logged_in, service):

@@ -429,14 +429,15 @@ def test_nothing_is_submitted_after_the_time_is_up(logged_in, service, time):
         time.elapsed += 30
         SandboxHandler.handle_route(handler, "POST", handler.path)
 
-    service.faults[ROUTE] = [slow] * 9
+    service.faults[ROUTE] = [slow] * 20
 
-    words = ("-n", "5", "--timeout", "50s", "-o", "a/")
+    words = ("-n", "20", "--timeout", "50s", "-o", "a/")
     result = logged_in("generate", "a cat", *words)
 
-    assert 2 == service.bills
+    # The first alone, then four at once.
+    assert 2 <= service.bills <= 5
     assert 8 == result.code
-    assert "2 of 5 jobs were submitted" in result.err
+    assert f"{service.bills} of 20 jobs were submitted" in result.err
 
 
 def test_a_device_is_not_replaced_by_a_file(logged_in, service):

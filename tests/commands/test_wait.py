@@ -563,3 +563,19 @@ def test_a_job_that_ran_before_is_known_to_be_older(logged_in, service, time):
 
         assert 0 == logged_in("wait", taken).code
         assert time.elapsed - began < 1.0
+
+
+def test_what_was_saved_before_it_ends_is_told(logged_in, submitted, service, time):
+    """
+    The token is rejected while the third is waited for: the paths of the others are on
+    standard output, and only the third is left to collect.
+    """
+    third = submitted(3)[-1]
+    time.elapsed += 60
+    still = job(status="sampling")
+    service.faults[f"GET /jobs/{third}"] = [still, answer(401, {"message": "no"})]
+
+    result = logged_in("wait", "-o", "owl.png")
+
+    assert (4, "owl-1.png\nowl-2.png\n") == told(result)
+    assert f"Not collected yet: {third}." in result.err

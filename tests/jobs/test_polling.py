@@ -16,7 +16,8 @@ from krea_cli.errors import (
     UnreachableError,
     UsageError,
 )
-from krea_cli.jobs.polling import delays, poll
+from krea_cli.jobs.polling import poll
+from krea_cli.jobs.watch import delays
 
 URLS = ("https://k.test/1.png",)
 EMPTY = "completed without a result"

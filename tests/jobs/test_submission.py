@@ -30,6 +30,7 @@ from krea_cli.jobs.journal import Journal
 from krea_cli.jobs.paid import Paid
 from krea_cli.jobs.request import Request
 from krea_cli.jobs.submission import Submission
+from krea_cli.jobs.throttle import Throttle
 
 PHOTO = unread("photo.jpg", media.JPEG)
 JOB = Job(job_id="job-1", status="queued")
@@ -80,6 +81,7 @@ def paid(client, journal, clock):
         client=client,
         journal=journal,
         clock=clock,
+        throttle=Throttle(clock),
         taken=lambda _: None,
         doubted=lambda _: None,
         delayed=lambda *_: None,

@@ -1,0 +1,166 @@
+"""
+Jobs that are looked at until they are final, while others are still on their way to the
+service, and the results of the first are being saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from krea_cli.api.resources import Job
+from krea_cli.errors import KreaError
+from krea_cli.jobs.polling import Rounds
+from krea_cli.jobs.watch import Look
+from krea_cli.one_by_one import with_next_look
+from krea_cli.saving import Saving
+from krea_cli.session import Session
+from krea_cli.timing import Timing
+
+if TYPE_CHECKING:
+    from krea_cli.output.progress import Progress
+    from krea_cli.sending import Sending
+
+# One look may take so long; the next is made then.
+LOOK_SECONDS = 20.0
+
+
+class Waiting:
+    """
+    *jobs* as they are now, in the order of their indexes: those that are given, or
+    those that *sending* makes.  To *errors* goes why some cannot be seen.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        jobs: Sequence[Job],
+        errors: list[KreaError],
+        *,
+        sending: Sending | None,
+    ) -> None:
+        self._errors = errors
+        self._session = session
+        self._given = list(jobs)
+        self._sending = sending
+        self._seen: dict[str, Job] = {}
+        self._ended = set[str]()
+        self._given_up = set[str]()
+
+    @property
+    def jobs(self) -> list[Job]:
+        return [job for job in self.places if job]
+
+    @property
+    def places(self) -> Sequence[Job | None]:
+        """
+        The jobs, with None for one that may still come.
+        """
+        places = self._sending.places() if self._sending else self._given
+        return [job and self._seen.get(job.job_id, job) for job in places]
+
+    @property
+    def are_several(self) -> bool:
+        """
+        Whether there are to be several jobs.
+        """
+        return (self._sending.count if self._sending else len(self._given)) > 1
+
+    def see(self, job: Job) -> None:
+        """
+        The job is so now; how it ended is kept.
+        """
+        self._seen[job.job_id] = job
+        if job.is_final and job.job_id not in self._ended:
+            self._ended.add(job.job_id)
+            self._session.ended(job)
+
+    def keep(self, jobs: Sequence[Job]) -> None:
+        """
+        There are no others from now on.
+        """
+        self._given = list(jobs)
+
+    def poll(
+        self,
+        *,
+        deadline: float,
+        saving: Saving | None = None,
+        is_one_enough: bool = False,
+        lacks_result: bool = False,
+    ) -> None:
+        """
+        Look at the jobs, which have just been seen, until all are final or *deadline*
+        has passed, and begin with *saving* meanwhile; until one is, with
+        *is_one_enough*; only those that are completed without a result, with
+        *lacks_result*.  It ends early when a request is in doubt.
+        """
+        timing = Timing(self._session)
+        rounds = self._rounds(timing, deadline, saving, is_one_enough=is_one_enough)
+        added = set[str](self._given_up)
+        with self._session.out.progress() as progress:
+            while True:
+                for job in self.jobs:
+                    if job.job_id in added or (lacks_result and not job.lacks_result):
+                        continue
+                    added.add(job.job_id)
+                    timing.add(job)
+                    rounds.add(job)
+                    self.see(job)
+                    progress.seen(job)
+                progress.usually(timing.usual())
+                if saving and self.are_several:
+                    saving.offer(self.places, progress)
+                if self._is_over(rounds):
+                    return
+                rounds.pause()
+                for each in rounds.looks():
+                    self._looked(each, progress)
+
+    def _is_over(self, rounds: Rounds) -> bool:
+        if self._sending and not rounds.is_late:
+            is_waited_for = self._sending.is_open or not rounds.are_over
+            return self._sending.is_in_doubt or not is_waited_for
+        return rounds.are_over
+
+    def _looked(self, look: Look, progress: Progress) -> None:
+        job_id = look.job.job_id
+        self.see(look.job)
+        if look.error and look.is_given_up:
+            self._given_up.add(job_id)
+            self._errors.append(with_next_look(self._session, look.error, job_id))
+        elif look.error:
+            progress.missed(look.job, look.error)
+        else:
+            progress.seen(look.job)
+
+    def _rounds(
+        self,
+        timing: Timing,
+        deadline: float,
+        saving: Saving | None,
+        *,
+        is_one_enough: bool,
+    ) -> Rounds:
+        session, sending = self._session, self._sending
+        crews = [each.crew for each in (sending, saving) if each]
+
+        def rest(seconds: float) -> None:
+            for crew in crews:
+                if crew.is_busy:
+                    crew.rest(seconds)
+                    return
+            session.clock.sleep(seconds)
+
+        def soon() -> float:
+            # A service that is silent must not make this program so, too (hazard L12).
+            return min(deadline, session.clock.now() + LOOK_SECONDS)
+
+        return Rounds(
+            lambda job_id: session.look(job_id, deadline=soon()),
+            deadline=deadline,
+            clock=session.clock._replace(sleep=rest),
+            pause=timing.pause,
+            is_one_enough=is_one_enough,
+            fetch_many=lambda ids: session.look_at_many(ids, deadline=soon()),
+        )
