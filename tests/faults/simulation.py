@@ -269,7 +269,7 @@ class Wire:
 
     def post_json(self, path, body, headers):
         self._run.step()
-        answer = self._service.post(body, headers)
+        answer = self._service.post(b"".join(body.chunks()), headers)
         self._run.step()
         return answer
 
