@@ -21,6 +21,7 @@ from PIL import (
     ImageFile,
     ImageOps,
     JpegImagePlugin,
+    PngImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
 )
@@ -38,6 +39,7 @@ _FORMATS = {
 }
 _READERS: dict[Media | None, Callable[[Path], ImageFile.ImageFile]] = {
     JPEG: JpegImagePlugin.JpegImageFile,
+    PNG: PngImagePlugin.PngImageFile,
     GIF: GifImagePlugin.GifImageFile,
     WEBP: WebPImagePlugin.WebPImageFile,
     AVIF: AvifImagePlugin.AvifImageFile,
@@ -110,16 +112,25 @@ def _webp_size(head: bytes) -> tuple[int, int] | None:
 
 def shown_size(path: Path) -> tuple[int, int] | None:
     """
-    Width and height as the picture is shown: a camera held upright says so only in a
+    As `size`, of the picture as it is shown: a camera held upright says so only in a
     tag beside the pixels.
     """
+    found = size(path)
+    return found[::-1] if found and _is_on_its_side(path) else found
+
+
+def _is_on_its_side(path: Path) -> bool:
     try:
-        with _opened(path) as picture:
-            width, height = picture.size
-            is_turned = picture.getexif().get(_ORIENTATION, 1) in _QUARTER_TURNS
-    except DownloadError:
-        return None
-    return (height, width) if is_turned else (width, height)
+        with path.open("rb") as file:
+            kind = sniff(file.read(30))
+        if kind in (WEBP, AVIF) and path.stat().st_size > _HEADER_BYTES:
+            return False
+        with _READERS[kind](path) as picture:
+            # A PNG decodes its pixels to look behind them; that is left out here.
+            tags = Image.Image.getexif(picture)
+            return tags.get(_ORIENTATION) in _QUARTER_TURNS
+    except Exception:  # noqa: BLE001  (whatever a decoder may raise)
+        return False
 
 
 def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:

@@ -133,7 +133,10 @@ def described(new: NewFile, received: Received, path: Path, *, url: str) -> Save
 
 
 def _checked_size(path: Path) -> tuple[int, int] | None:
-    size = pictures.size(path)
+    """
+    Width and height as the picture is shown, which is what a user asked for.
+    """
+    size = pictures.shown_size(path)
     if size and size[0] * size[1] > pictures.MOST_CLAIMED_PIXELS:
         raise DownloadError(
             f"The result claims to be a picture of {size[0]} x {size[1]} pixels, more "

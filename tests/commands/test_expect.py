@@ -90,6 +90,26 @@ def test_what_is_as_expected_is_exit_0(logged_in, service):
     assert (0, "a.webp\n") == (result.code, result.out)
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_a_picture_is_as_large_as_it_is_shown(logged_in, service, name):
+    """
+    A camera held upright says so beside the pixels: the same to the letter and turned.
+    """
+    exif, content = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    Image.new("RGB", (80, 60)).save(content, "JPEG", exif=exif)
+    service.picture = content.getvalue()
+
+    result = logged_in(
+        *("generate", "a cat", "--aspect-ratio", "3:4", "-o", name, "--json"),
+        *("--expect", "aspect=3:4", "--expect", "min-side=60"),
+    )
+
+    [told] = json.loads(result.out)["files"]
+    assert (0, 60, 80) == (result.code, told["width"], told["height"])
+    assert "asked for was" not in result.err
+
+
 @pytest.mark.parametrize(
     "words",
     [

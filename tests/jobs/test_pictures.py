@@ -66,7 +66,7 @@ def test_a_picture_of_too_many_pixels_is_not_decoded(kept):
     """
     bomb = kept(header(50_000, 50_000))
 
-    assert (50_000, 50_000) == pictures.size(bomb)
+    assert (50_000, 50_000) == pictures.size(bomb) == pictures.shown_size(bomb)
     with pytest.raises(DownloadError, match="cannot be decoded"):
         pictures.convert(bomb, io.BytesIO(), media.JPEG)
 
@@ -91,6 +91,19 @@ def test_no_picture_is_read_whole_to_be_measured(kept, kind, options, size):
         file.truncate(40 * 2**20)
 
     assert size == pictures.size(path)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_picture_may_lie_on_its_side(kept, kind):
+    """
+    Its size is then that of what is seen; known without a look at the pixels.
+    """
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    whole = encoded(kind, exif=exif)
+    broken = kept(whole if kind == "WEBP" else whole[:-100])
+
+    assert ((64, 48), (48, 64)) == (pictures.size(broken), pictures.shown_size(broken))
 
 
 @pytest.mark.parametrize(
