@@ -226,6 +226,7 @@ class Collection:
             untold.give_up(self._session, self.jobs, self.errors, lost)
         # All is said of these jobs, so nobody needs to be reminded of them.
         self._session.pending.clear()
+        self._session.untold.clear()
         if preview:
             preview(self.jobs)
         unreported = step.report(self._session, self.jobs)

@@ -124,14 +124,20 @@ def _add_way_to_jobs(error: KreaError, session: Session) -> None:
     Name the jobs that go on and are paid for, how to get what they make, and what was
     not sent.
     """
-    if jobs := session.pending:
-        error.job_id = jobs[0]
-        named = ", ".join(jobs) if len(jobs) <= MOST_NAMED else f"{len(jobs)} jobs"
-        error.message += f" Not collected yet: {named}."
+    if jobs := [*session.untold, *session.pending]:
+        error.job_id = (session.pending or jobs)[0]
+        if session.untold:
+            error.message += f" Saved already: {_named(session.untold)}."
+        if session.pending:
+            error.message += f" Not collected yet: {_named(session.pending)}."
         collect = session.collect("wait", jobs, session.output or ".")
         error.add_hint(f"{'Then' if error.hint else 'Run'}: {collect}")
     if session.unsent:
         error.message += f" {session.unsent} more of the requests were not sent."
+
+
+def _named(jobs: Sequence[str]) -> str:
+    return ", ".join(jobs) if len(jobs) <= MOST_NAMED else f"{len(jobs)} jobs"
 
 
 def _add_way_out_of_doubt(error: KreaError, session: Session) -> None:

@@ -23,6 +23,7 @@ def tell(
     try:
         session.out.result(results)
     except StorageError as exc:
+        session.untold.clear()
         saved = [j for j in jobs if j.files and j.job_id not in session.pending]
         for job in saved:
             paths = ", ".join(file.path for file in job.files)

@@ -55,6 +55,8 @@ class World:
         # and those that are not collected yet, for whoever must say so.
         self.jobs: list[str] = []
         self.pending: list[str] = []
+        # Those whose results are saved, as long as nobody was told where.
+        self.untold: list[str] = []
         # How many requests are not sent yet of those that were asked for.
         self.unsent = 0
         # Where their results are to go, as -o said.
@@ -221,6 +223,8 @@ class World:
         """
         if job_id in self.pending:
             self.pending.remove(job_id)
+        if has_result:
+            self.untold.append(job_id)
         if job_id in self.jobs and not has_result:
             self.jobs.remove(job_id)
 

@@ -217,7 +217,9 @@ def test_ctrl_c_while_several_are_downloaded(remote, service, time):
 
     over.set()
     assert 130 == process.returncode
-    assert f"Not collected yet: {', '.join(made[1:])}." in said
+    assert (
+        f"Saved already: {made[0]}. Not collected yet: {', '.join(made[1:])}." in said
+    )
     assert f"krea wait {' '.join(made)} -o owl.png" in said
     assert ["owl-1.png"] == [path.name for path in remote.cwd.iterdir()]
 
