@@ -3,233 +3,70 @@ Whether a file is whole, by the structure of its container (hazards N2, F6).
 
 A connection that breaks may look like the end of the body; a cut picture opens in some
 viewers.  So each container is walked to its own end.
+
+What is behind that end is no part of the picture, and does it no harm.  A little
+padding may be there in any case; anything else only where the server said how long the
+whole is, and it is as long: then it is the result as it was made, and so it is saved.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import struct
-from collections.abc import Callable
+from enum import Enum, auto
 from typing import IO
 
-from krea_cli.jobs.mpeg_audio import is_whole
-from krea_cli.media import (
-    AVIF,
-    GIF,
-    GLB,
-    HEIC,
-    JPEG,
-    MOV,
-    MP3,
-    MP4,
-    PNG,
-    WAV,
-    WEBM,
-    WEBP,
-    Media,
-)
+from krea_cli.jobs.ends import ENDS, is_padding
+from krea_cli.media import GIF, GLB, JPEG, PNG, WAV, WEBP, Media
 
-# No picture has so many chunks or segments; one that has is there to keep us busy.
-_MOST_PARTS = 1_000_000
-_PADDING = 4096
-# The segment and the cluster of a WebM.
-_LIVE = (b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75")
-_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# Where the sound begins, behind some notes about it.
+_HEAD_BYTES = 4096
+# From here on no length of a WAV is meant so: who writes to a pipe cannot know it.
+_PLACEHOLDER = 0x7FFFF000
+# Those whose end is written in them; of the others padding may be a box that was cut.
+_SELF_ENDED = frozenset({PNG, JPEG, GIF, WEBP, WAV, GLB})
 
 
-def is_complete(file: IO[bytes], media: Media) -> bool:
+class Ending(Enum):
     """
-    Whether *file*, which can seek, holds a whole container of its kind.
+    *OPEN* is that of a file which does not say how long it is, and *FOLLOWED* one with
+    something behind it that is no padding; both only where nobody else said it, either.
     """
-    check = _CHECKS.get(media)
-    if check is None:
-        return True
+
+    WHOLE = auto()
+    CUT = auto()
+    OPEN = auto()
+    FOLLOWED = auto()
+
+
+def ending(file: IO[bytes], media: Media, *, is_all: bool) -> Ending:
+    """
+    How *file*, which can seek, ends as a container of its kind.  *is_all* says that it
+    has as many bytes as were announced.
+    """
+    find_end = ENDS.get(media)
+    if find_end is None:
+        return Ending.WHOLE
     size = file.seek(0, os.SEEK_END)
-    file.seek(0)
     try:
-        return check(file, size)
+        if media == WAV and _is_streamed(file, size):
+            return Ending.WHOLE if is_all else Ending.OPEN
+        end = find_end(file, size)
     except struct.error:
-        return False
+        return Ending.CUT
+    if end is None or end > size:
+        return Ending.CUT
+    is_padded = media in _SELF_ENDED and is_padding(file, end, size)
+    return Ending.WHOLE if is_all or end == size or is_padded else Ending.FOLLOWED
 
 
-def _png(file: IO[bytes], size: int) -> bool:
+def _is_streamed(file: IO[bytes], size: int) -> bool:
     """
-    Chunks (length, type, data, checksum) up to IEND, which ends the file; the pixels
-    are among them.
+    Whether it is a WAV of someone who could not know how long it would become, with
+    sound in it.
     """
-    at, has_pixels = 8, False
-    for _ in range(_MOST_PARTS):
-        if at + 12 > size:
-            break
-        file.seek(at)
-        length, kind = struct.unpack(">I4s", file.read(8))
-        at += 12 + length
-        has_pixels |= kind == b"IDAT"
-        if kind == b"IEND":
-            return bool(at == size) and has_pixels
-    return False
-
-
-def _jpeg(file: IO[bytes], size: int) -> bool:
-    """
-    Segments and scans up to an end-of-image marker; zero bytes after it are padding,
-    and another picture may follow.  A thumbnail ends with such a marker, too, but lies
-    inside a segment.
-    """
-    at, has_scan = 2, False
-    for _ in range(_MOST_PARTS):
-        if at >= size:
-            break
-        file.seek(at)
-        mark, kind = struct.unpack("2B", file.read(2))
-        if mark != 0xFF:
-            return False
-        if kind == 0xFF:
-            at += 1
-        elif kind == 0xD8:
-            at += 2
-        elif kind == 0xD9:
-            at += 2
-            if not file.read(_PADDING).strip(b"\0") and size - at <= _PADDING:
-                return has_scan
-        else:
-            (length,) = struct.unpack(">H", file.read(2))
-            at += 2 + length
-            if kind == 0xDA:
-                at, has_scan = scan_end(file, at), True
-    return False
-
-
-def scan_end(file: IO[bytes], at: int) -> int:
-    """
-    Where the next marker is that is no part of a scan.
-    """
-    while True:
-        file.seek(at)
-        chunk = file.read(1 << 16)
-        if found := _AFTER_SCAN.search(chunk):
-            return at + found.start()
-        if len(chunk) < 2:
-            return at + 2
-        # A marker may lie across two reads.
-        at += len(chunk) - 1
-
-
-def _gif(file: IO[bytes], size: int) -> bool:
-    """
-    Pictures and extensions, each a list of blocks, up to the trailer.
-    """
-    file.seek(10)
-    at, has_picture = 13 + _colours(file), False
-    while at < size:
-        file.seek(at)
-        kind = file.read(1)
-        if kind == b";":
-            return at + 1 == size and has_picture
-        if kind == b",":
-            has_picture = True
-            file.seek(at + 9)
-            at += 11 + _colours(file)
-        elif kind == b"!":
-            at += 2
-        else:
-            return False
-        at = _blocks_end(file, at)
-    return False
-
-
-def _colours(file: IO[bytes]) -> int:
-    """
-    The size of the colour table that the flags here announce.
-    """
-    (flags,) = struct.unpack("B", file.read(1))
-    return 6 << (flags & 7) if flags & 0x80 else 0
-
-
-def _blocks_end(file: IO[bytes], at: int) -> int:
-    length = -1
-    while length:
-        file.seek(at)
-        (length,) = struct.unpack("B", file.read(1))
-        at += 1 + length
-    return at
-
-
-def _riff(file: IO[bytes], size: int) -> bool:
-    file.seek(4)
-    (length,) = struct.unpack("<I", file.read(4))
-    # Chunks are padded to an even length; some writers leave the last one odd.
-    return 0 <= size - 8 - int(length) <= 1
-
-
-def _glb(file: IO[bytes], size: int) -> bool:
-    file.seek(8)
-    (length,) = struct.unpack("<I", file.read(4))
-    return bool(length == size)
-
-
-def _boxes(file: IO[bytes], size: int) -> bool:
-    """
-    ISO media boxes fill the file to the byte; the index and the media are among them.
-    """
-    at, kinds = 0, set()
-    while at < size:
-        file.seek(at)
-        length, kind = struct.unpack(">I4s", file.read(8))
-        if length == 1:
-            (length,) = struct.unpack(">Q", file.read(8))
-        elif length == 0:
-            length = size - at
-        if length < 8:
-            return False
-        kinds.add(kind)
-        at += length
-    return at == size and b"mdat" in kinds and bool(kinds & {b"moov", b"meta"})
-
-
-def _ebml(file: IO[bytes], size: int) -> bool:
-    """
-    The top elements (header, segment) fill the file.  A segment of unknown length and
-    its clusters, as live encoders write them, reach to the end by definition: there it
-    is the elements inside that fill the file, and a cut between two cannot be seen.
-    """
-    at, elements, is_live = 0, 0, False
-    while at < size:
-        file.seek(at)
-        head = file.read(12)
-        id_length = _vint_length(head[:1])
-        length_length = _vint_length(head[id_length : id_length + 1])
-        raw = head[id_length : id_length + length_length]
-        if not raw or len(raw) < length_length:
-            return False
-        value = int.from_bytes(raw) & ((1 << 7 * length_length) - 1)
-        elements += 1
-        at += id_length + length_length
-        if value != (1 << 7 * length_length) - 1:
-            at += value
-        elif head[:id_length] in _LIVE:
-            is_live = True
-        else:
-            return False
-    return at == size and elements >= 2 + is_live
-
-
-def _vint_length(first: bytes) -> int:
-    return 9 - first[0].bit_length() if first else 1
-
-
-_CHECKS: dict[Media, Callable[[IO[bytes], int], bool]] = {
-    PNG: _png,
-    JPEG: _jpeg,
-    GIF: _gif,
-    WEBP: _riff,
-    WAV: _riff,
-    GLB: _glb,
-    MP4: _boxes,
-    MOV: _boxes,
-    AVIF: _boxes,
-    HEIC: _boxes,
-    WEBM: _ebml,
-    MP3: is_whole,
-}
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    (length,) = struct.unpack("<I", head[4:8])
+    data = head.find(b"data", 12)
+    return (length == 0 or length >= _PLACEHOLDER) and 0 < data < size - 8

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from krea_cli.api.fetch import Fetcher, NotContinuedError
 from krea_cli.api.wire import Body, Part
 from krea_cli.errors import DownloadError, LostAnswerError
-from krea_cli.jobs.containers import is_complete
+from krea_cli.jobs.containers import Ending, ending
 from krea_cli.jobs.files import NewFile
 from krea_cli.media import RESULTS, Media, sniff
 
@@ -57,6 +57,8 @@ class Download:
         self._url = ""
         self._etag: str | None = None
         self._length: int | None = None
+        # By the answer that the whole began with, not only by that to a range of it.
+        self._is_announced = False
         self._size, self._head = 0, b""
         self._sha256 = hashlib.sha256()
 
@@ -89,6 +91,7 @@ class Download:
         if body.start == 0:
             self._size, self._head = 0, b""
             self._sha256 = hashlib.sha256()
+            self._is_announced = body.length is not None
         self._new.keep_only(self._size)
 
     def _receive(self, body: Body) -> None:
@@ -109,21 +112,43 @@ class Download:
 
     def _verified(self) -> Received:
         media = _kind(self._head)
-        has_all = self._length in (None, self._size)
-        if not (has_all and is_complete(self._new.file, media)):
-            if self._length is not None and self._size >= self._length:
-                # More of it would not mend it.
-                self._etag = None
-            raise LostAnswerError("The result ended too early.")
+        if self._length not in (None, self._size):
+            raise self._not_whole("The result ended too early.")
+        found = ending(self._new.file, media, is_all=self._is_announced)
+        if found == Ending.OPEN:
+            raise _cannot_be_told(media)
+        if found == Ending.FOLLOWED:
+            raise self._not_whole("The result goes on with something else.")
+        if found == Ending.CUT:
+            said = (
+                "is cut, as the server has it."
+                if self._is_announced
+                else "ended too early."
+            )
+            raise self._not_whole(f"The result {said}")
         return Received(
             media=media, size_bytes=self._size, sha256=self._sha256.hexdigest()
         )
+
+    def _not_whole(self, message: str) -> LostAnswerError:
+        if self._length is not None and self._size >= self._length:
+            # More of it would not mend it.
+            self._etag = None
+        return LostAnswerError(message)
 
     def _too_large(self) -> DownloadError:
         return DownloadError(
             f"The result has more than {self._max_bytes:,} bytes; it is not saved.",
             hint="Allow more with --max-size.",
         )
+
+
+def _cannot_be_told(media: Media) -> DownloadError:
+    return DownloadError(
+        f"The result is {media.extension.upper()} that does not say how long it is, "
+        "and the server did not either: whether it is whole cannot be told.",
+        hint="Its URL is told by krea status --json, to fetch it otherwise.",
+    )
 
 
 def _kind(head: bytes) -> Media:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import shlex
 import subprocess
 import sys
@@ -17,8 +18,9 @@ import terminals
 from conftest import png
 from jobs.samples import encoded, picture
 from PIL import Image
-from service import file
+from service import cut, file
 
+from krea_cli.sandbox import tone
 from krea_cli.sandbox.handler import SandboxHandler
 
 RESULT = "GET /results/"
@@ -74,6 +76,44 @@ def as_file(target):
 def as_file_for_its_folder(target):
     target.parent.rmdir()
     target.parent.write_bytes(b"theirs")
+
+
+STREAMED = tone.wav(random.Random(7))
+STREAMED = STREAMED[:4] + b"\xff" * 4 + STREAMED[8:]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.png", png() + b"\n"),
+        ("a.jpg", encoded("JPEG") + b"\r\n"),
+        ("a.webp", encoded("WEBP") + b"<html>"),
+        ("a.wav", STREAMED),
+    ],
+)
+def test_a_whole_result_is_saved_to_the_letter(logged_in, service, name, content):
+    """
+    With what is behind its end, or without saying where that is: the server did.
+    """
+    service.faults[RESULT] = [file(content)]
+
+    result = logged_in("generate", "a cat", "-o", Path(name).with_suffix(".{ext}"))
+
+    assert (0, f"{name}\n") == (result.code, result.out)
+    assert content == Path(name).read_bytes()
+
+
+def test_what_says_nowhere_how_long_it_is_cannot_be_whole(logged_in, service):
+    """
+    It is not fetched again, as no other attempt would know more.
+    """
+    service.faults[RESULT] = [cut(STREAMED, len(STREAMED), declared=False)]
+
+    result = logged_in("generate", "a cat")
+
+    assert 7 == result.code
+    assert "does not say how long it is, and the server did not either" in result.err
+    assert 1 == len(service.requests(RESULT))
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,17 @@ from jobs.samples import (
 )
 
 from krea_cli import media
-from krea_cli.jobs.containers import is_complete
+from krea_cli.jobs.containers import Ending, ending
 
 ended = pytest.mark.parametrize("sample", ENDED, ids=lambda sample: sample.name)
 
 
-def complete(content, kind):
-    return is_complete(io.BytesIO(content), kind)
+def complete(content, kind, *, is_all=False):
+    return Ending.WHOLE == ending(io.BytesIO(content), kind, is_all=is_all)
+
+
+def is_boxes(sample):
+    return sample.media.kind == "video" or sample.media == media.AVIF
 
 
 def test_a_whole_file_is_complete(sample):
@@ -32,7 +36,7 @@ def test_a_whole_file_is_complete(sample):
     file = io.BytesIO(sample.content)
     file.seek(7)
 
-    assert is_complete(file, sample.media)
+    assert Ending.WHOLE == ending(file, sample.media, is_all=False)
 
 
 @ended
@@ -47,11 +51,55 @@ def test_a_cut_file_is_never_complete(sample):
 
 
 @ended
-def test_garbage_behind_the_end_is_no_part_of_a_file(sample):
+@pytest.mark.parametrize("tail", [b"\n", b"\r\n", bytes(1), bytes(4096)])
+def test_padding_is_no_cut(sample, tail):
     """
-    The server sent something else than the file.
+    Where the end is written in the file, it was reached; of boxes, which may begin with
+    zeros, it must be known how long the whole is.
     """
-    assert not complete(sample.content + b"garbage", sample.media)
+    padded = sample.content + tail
+
+    assert complete(padded, sample.media, is_all=True)
+    assert is_boxes(sample) != complete(padded, sample.media)
+
+
+@ended
+@pytest.mark.parametrize("tail", [b"garbage", b"<html>" * 999, b" " * 4097, b"\xff"])
+def test_what_follows_is_of_the_result_if_it_was_announced(sample, tail):
+    """
+    A picture with a page behind it is a picture; of a film the page is a broken box.
+    """
+    longer = sample.content + tail
+
+    assert not complete(longer, sample.media)
+    assert is_boxes(sample) != complete(longer, sample.media, is_all=True)
+
+
+@ended
+def test_what_was_announced_may_be_cut_all_the_same(sample):
+    """
+    The server has no more of it.
+    """
+    size = len(sample.content)
+    cuts = {*range(0, size, max(1, size // 50)), *range(size - 12, size)}
+
+    assert [] == [
+        at for at in cuts if complete(sample.content[:at], sample.media, is_all=True)
+    ]
+
+
+@pytest.mark.parametrize("length", [0, 0x7FFFF024, 0xFFFFFFFF])
+def test_a_streamed_wav_is_as_long_as_was_announced(length):
+    """
+    Who writes to a pipe cannot say it; a head alone is no sound.
+    """
+    size = struct.pack("<I", length)
+    head = b"RIFF" + size + b"WAVEfmt \x10\0\0\0" + bytes(16) + b"data" + size
+    file = io.BytesIO(head + bytes(999))
+
+    assert Ending.WHOLE == ending(file, media.WAV, is_all=True)
+    assert Ending.OPEN == ending(file, media.WAV, is_all=False)
+    assert Ending.CUT == ending(io.BytesIO(head), media.WAV, is_all=True)
 
 
 def test_a_jpeg_cut_behind_its_thumbnail_is_not_complete():
@@ -238,4 +286,4 @@ def test_an_odd_riff_may_have_its_padding_byte_or_not():
 
     assert complete(odd, media.WAV)
     assert complete(odd + b"\0", media.WAV)
-    assert not complete(odd + b"\0\0", media.WAV)
+    assert not complete(odd + b"\0x", media.WAV)

@@ -183,7 +183,7 @@ def test_what_is_broken_as_a_whole_is_not_gone_on_with(save):
     All that was declared has come, and the container has no end: nothing is missing
     that could be asked for.
     """
-    with Server(PICTURE[:-1]) as server, pytest.raises(DownloadError, match="early"):
+    with Server(PICTURE[:-1]) as server, pytest.raises(DownloadError, match="cut"):
         save(server)
 
     assert [(None, None)] * 4 == server.asked

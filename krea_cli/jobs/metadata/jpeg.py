@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from krea_cli.jobs.containers import scan_end
+from krea_cli.jobs.ends import scan_end
 from krea_cli.jobs.metadata.exif import turned
 from krea_cli.jobs.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
 
