@@ -13,6 +13,8 @@ from krea_cli.media import LOSSY
 from krea_cli.output.workflow import cannot_be_told
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from krea_cli.api.resources import Job
     from krea_cli.jobs.expectations import Expectation
     from krea_cli.jobs.results import Results
@@ -116,8 +118,12 @@ class Delivering(Documenting):
         """
         if not words:
             return ()
+        from krea_cli.jobs import pictures
+        from krea_cli.jobs.decoding import in_time
         from krea_cli.jobs.expectations import Expectation
-        from krea_cli.jobs.pictures import is_blank
+
+        def is_blank(path: Path) -> bool:
+            return in_time(lambda: pictures.is_blank(path))
 
         found = tuple(Expectation.parse(word, is_blank=is_blank) for word in words)
         self.expects = words

@@ -64,13 +64,16 @@ class Session(Delivering):
 
     def _fit(self, image: LocalImage, target: IO[bytes]) -> None:
         from krea_cli.jobs import limits, pictures
+        from krea_cli.jobs.decoding import in_time
 
-        width, height = pictures.fit(
-            image.path,
-            target,
-            image.media,
-            most_side=limits.MOST_SIDE,
-            most_bytes=limits.MOST_BYTES,
+        width, height = in_time(
+            lambda: pictures.fit(
+                image.path,
+                target,
+                image.media,
+                most_side=limits.MOST_SIDE,
+                most_bytes=limits.MOST_BYTES,
+            )
         )
         megabytes = target.tell() / 1e6
         self.out.note(

@@ -48,8 +48,11 @@ def preview(
             shown = [file for file in files if _is_light(session, file)]
             before = before if before and _is_light(session, str(before)) else None
         for file in shown:
-            with suppress(DownloadError):
+            try:
                 _draw(screen, file, before=before, drawn=len(files))
+            except DownloadError as exc:
+                if wanted:
+                    session.out.note(_cannot_be_shown(file, exc.message).message)
     except Exception as exc:  # noqa: BLE001  # whatever a picture or a terminal does
         session.log(f"no preview: {exc}")
 
@@ -121,12 +124,15 @@ def _draw(
     Raises:
         DownloadError: *file* is no picture that can be shown.
     """
+    from krea_cli.jobs.decoding import in_time
     from krea_cli.jobs.pictures import thumbnail
 
     pictures = []
     if before is not None and screen.fits_pair:
         with suppress(DownloadError):
-            box = screen.box(2, drawn=drawn)
-            pictures = [thumbnail(path, box) for path in (before, Path(file))]
-    pictures = pictures or [thumbnail(Path(file), screen.box(1, drawn=drawn))]
+            box, pair = screen.box(2, drawn=drawn), (before, Path(file))
+            pictures = in_time(lambda: [thumbnail(path, box) for path in pair])
+    if not pictures:
+        box = screen.box(1, drawn=drawn)
+        pictures = [in_time(lambda: thumbnail(Path(file), box))]
     screen.draw(pictures, name=unbroken(file) if drawn > 1 else None)

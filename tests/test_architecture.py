@@ -176,6 +176,7 @@ ALLOWED = {
     "showing": {
         "api.resources",
         "errors",
+        "jobs.decoding",
         "jobs.pictures",
         "output.preview",
         "output.terminal",

@@ -165,16 +165,20 @@ def test_what_is_no_picture_has_no_preview(seen, service):
 
 def test_a_preview_that_fails_fails_alone(seen, service):
     """
-    What is saved is saved: exit 0, nothing half drawn, no word of it.
+    What is saved is saved: exit 0, nothing half drawn, and a word of it to who asked.
     """
     whole = png()
     at = whole.index(b"IDAT") + 4
     service.picture = whole[:at] + bytes(len(whole) - at - 16) + whole[-16:]
 
-    result = generate(seen, "--preview", env=KITTY)
+    unasked, asked = (
+        generate(seen, *words, "--force", env=KITTY) for words in ([], ["--preview"])
+    )
 
-    assert (0, "") == (result.code, after(result))
-    assert "preview" not in result.err
+    assert (0, "") == (asked.code, after(asked))
+    assert "owl.png cannot be shown. The picture cannot be decoded: " in asked.err
+    assert (0, "") == (unasked.code, after(unasked))
+    assert "shown" not in unasked.err
 
 
 @pytest.mark.parametrize(("words", "is_shown"), [((), False), (("--preview",), True)])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from conftest import png
+from PIL import Image
 from service import answer
 
 ID = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
@@ -336,6 +338,41 @@ def test_ctrl_c_at_a_terminal_gives_the_cursor_back(remote):
     assert 130 == process.returncode
     assert b"\x1b[?25h" in seen
     assert b"Interrupted by SIGINT" in seen
+
+
+def is_decoding(process):
+    """
+    Whether the process has begun to decode a large picture.
+    """
+    pages = Path(f"/proc/{process.pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE") > 200 * 2**20
+
+
+@pytest.mark.long
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="its memory is told by /proc alone"
+)
+def test_ctrl_c_while_a_large_picture_is_looked_at(remote, submitted, service, time):
+    """
+    No decoder of Pillow ends before it is through, which takes seconds.
+    """
+    noise, content = Image.effect_noise((8000, 8000), 60), io.BytesIO()
+    noise.convert("RGB").save(content, "WEBP", quality=80, method=0)
+    service.picture = content.getvalue()
+    time.elapsed += 60
+    words = ("download", submitted, "-o", "new.webp", "--expect", "not-blank")
+    (remote.cwd / "owl.webp").write_bytes(service.picture)
+    with terminal() as (_, program):
+        for start in (
+            lambda: remote.start(*words),
+            lambda: at_terminal(remote, program, "show", "owl.webp"),
+        ):
+            process = start()
+            while not is_decoding(process):
+                real_time.sleep(0.01)
+            with ending(process, signal.SIGINT):
+                pass
+            assert 130 == process.returncode
 
 
 @pytest.mark.long

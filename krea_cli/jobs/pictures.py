@@ -148,9 +148,7 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
         found = None
     if found is None:
         raise DownloadError("It is no picture that is known here.")
-    if found[0] * found[1] > MOST_PIXELS:
-        raise DownloadError(f"It has {found[0]} x {found[1]} pixels, too many.")
-    with _opened(path) as picture:
+    with _opened(path, _open_to_look) as picture:
         shown = _smooth(_eight_bits(picture))
         # Made smaller before it is turned, as a large one is turned into a second one.
         shown.thumbnail((max(box), max(box)), reducing_gap=2.0)
@@ -161,17 +159,18 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
 
 def is_heavy(path: Path) -> bool:
     """
-    Whether `thumbnail` takes more than 128 MiB of memory for the picture.
+    Whether `thumbnail` takes more than 128 MiB of memory for the picture, or too much
+    to do it at all.
     """
+    width, height = size(path) or (0, 0)
     try:
-        with _opened(path) as picture:
-            width, height = picture.size
+        with _opened(path, _open_to_look) as picture:
             kinds = (kind for kind, name in _FORMATS.items() if name == picture.format)
             cost = _PIXEL_BYTES[next(kinds)]
             if picture.info.get("progressive"):
                 cost = _ROUNDS_PIXEL_BYTES
     except DownloadError:
-        return False
+        return width * height > MOST_PIXELS
     return width * height * cost > _LIGHT_BYTES
 
 
@@ -191,8 +190,7 @@ def is_blank(path: Path) -> bool:
     Raises:
         DownloadError: it cannot be decoded, or has too many pixels.
     """
-    with _opened(path) as picture:
-        _check_pixels(picture)
+    with _opened(path, _open_to_look) as picture:
         picture.load()
         shown = _smooth(_eight_bits(picture))
     if shown.mode == "RGBA":
@@ -223,7 +221,7 @@ def convert(
         StorageError: it cannot be written as *media*, or *target* not at all.
     """
     with _opened(source) as picture:
-        _check_pixels(picture)
+        _check_pixels(picture.size)
         # A JPEG may hold other pictures, which are no animation.
         is_animated = picture.format in ("GIF", "WEBP", "AVIF", "PNG") and getattr(
             picture, "is_animated", False
@@ -250,11 +248,11 @@ def convert(
     return is_animated
 
 
-def _check_pixels(picture: Image.Image) -> None:
-    if picture.width * picture.height > MOST_PIXELS:
+def _check_pixels(size: tuple[int, int]) -> None:
+    width, height = size
+    if width * height > MOST_PIXELS:
         raise DownloadError(
-            f"The picture has {picture.width} x {picture.height} pixels, too many to "
-            "be decoded here."
+            f"The picture has {width} x {height} pixels, too many to be decoded here."
         )
 
 
@@ -358,15 +356,41 @@ def _smooth(picture: Image.Image) -> Image.Image:
     return picture if picture.mode == mode else picture.convert(mode)
 
 
+def _open(path: Path) -> Image.Image:
+    return Image.open(path, formats=list(_FORMATS.values()))
+
+
+def _open_to_look(path: Path) -> Image.Image:
+    """
+    Of a JPEG of too many pixels an eighth of each side, which takes little memory; one
+    in several rounds is held whole all the same.
+    """
+    found = size(path)
+    if not found or found[0] * found[1] <= MOST_PIXELS:
+        return _open(path)
+    with path.open("rb") as file:
+        is_jpeg = sniff(file.read(32)) == JPEG
+    if not is_jpeg:
+        _check_pixels(found)
+    picture = _READERS[JPEG](path)
+    if picture.info.get("progressive"):
+        picture.close()
+        _check_pixels(found)
+    picture.draft(None, (found[0] // 8, found[1] // 8))
+    return picture
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(
+    path: Path, open_picture: Callable[[Path], Image.Image] = _open
+) -> Iterator[Image.Image]:
     """
     The picture, with a header that asks for gigabytes refused (hazard F16).
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=list(_FORMATS.values())) as picture:
+            with open_picture(path) as picture:
                 yield picture
     except DownloadError:
         raise

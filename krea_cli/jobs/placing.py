@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 from krea_cli.api.resources import SavedFile
-from krea_cli.clock import within
 from krea_cli.errors import (
     ConversionError,
     DownloadError,
@@ -20,11 +19,10 @@ from krea_cli.errors import (
     TargetExistsError,
 )
 from krea_cli.jobs import pictures
+from krea_cli.jobs.decoding import in_time
 from krea_cli.jobs.download import Received
 from krea_cli.jobs.files import NewFile, holds
 from krea_cli.media import Media, of_extension
-
-CONVERT_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +75,6 @@ class Placing:
     def _convert(
         self, new: NewFile, media: Media, converted: NewFile, target: Path
     ) -> None:
-        """
-        In a thread that may be left behind: no encoder can be interrupted (hazard S1).
-        """
         wanted = of_extension(target.suffix)
         if media.kind != "image" or wanted is None or not pictures.can_write(wanted):
             raise StorageError(
@@ -89,13 +84,7 @@ class Placing:
         convert = partial(
             pictures.convert, new.path, converted.file, wanted, quality=self.quality
         )
-        try:
-            is_animated = within(CONVERT_SECONDS, convert)
-        except TimeoutError as exc:
-            raise DownloadError(
-                f"The picture cannot be made {wanted.extension.upper()} in time."
-            ) from exc
-        if is_animated:
+        if in_time(convert):
             self.warn(
                 f"The result is an animation, and {target} is its first picture alone; "
                 f"named *.{media.extension} it is all there."

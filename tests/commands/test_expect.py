@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from pathlib import Path
 
 import pytest
 from conftest import png
 from PIL import Image
 from service import file
+
+from krea_cli.jobs import decoding, pictures
 
 RESULT = "GET /results/"
 SQUARE = ("generate", "a cat", "--aspect-ratio", "1:1")
@@ -88,6 +91,21 @@ def test_what_is_as_expected_is_exit_0(logged_in, service):
     )
 
     assert (0, "a.webp\n") == (result.code, result.out)
+
+
+def test_a_decoder_that_takes_too_long_is_left_behind(logged_in, monkeypatch):
+    """
+    It cannot be interrupted, so nothing waits for it without end, nor does Ctrl-C.
+    """
+    enough = threading.Event()
+    monkeypatch.setattr(decoding, "MOST_SECONDS", 0.01)
+    monkeypatch.setattr(pictures, "is_blank", lambda _: enough.wait(9))
+
+    result = logged_in("generate", "a cat", "-o", "a.png", "--expect", "not-blank")
+
+    enough.set()
+    assert 7 == result.code
+    assert "cannot be decoded or made in time" in result.err
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png"])

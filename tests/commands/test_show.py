@@ -3,12 +3,15 @@ from __future__ import annotations
 import os
 import struct
 import sys
+import threading
 import zlib
 from pathlib import Path
 
 import pytest
 import terminals
 from PIL import Image
+
+from krea_cli.jobs import decoding, pictures
 
 TRUE = {"COLORTERM": "truecolor"}
 
@@ -78,7 +81,7 @@ def half():
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda x: x.write_bytes(bomb()), "It has 50000 x 50000 pixels, too many"),
+        (lambda x: x.write_bytes(bomb()), "has 50000 x 50000 pixels, too many"),
         (lambda x: x.write_bytes(half()), "The picture cannot be decoded"),
         (lambda x: x.write_bytes(b""), "It is no picture"),
         (lambda x: x.mkdir(), "It is no picture"),
@@ -97,6 +100,21 @@ def test_what_is_dangerous_is_not_opened(shows, make, reason):
 
     assert (2, "") == (result.code, result.out)
     assert reason in result.err
+
+
+def test_a_decoder_that_takes_too_long_is_left_behind(shows, monkeypatch):
+    """
+    It cannot be interrupted, so nothing waits for it without end, nor does Ctrl-C.
+    """
+    enough = threading.Event()
+    monkeypatch.setattr(decoding, "MOST_SECONDS", 0.01)
+    monkeypatch.setattr(pictures, "thumbnail", lambda *_: enough.wait(9))
+
+    result = shows("show", "a.png", env=TRUE)
+
+    enough.set()
+    assert 2 == result.code
+    assert "cannot be decoded or made in time" in " ".join(result.err.split())
 
 
 def test_a_pipe_is_refused(shows):

@@ -249,6 +249,25 @@ def test_blank_is_one_colour_or_next_to(kept, kind, drawn, is_blank):
     assert is_blank == pictures.is_blank(kept(encoded(kind, drawn)))
 
 
+def test_a_jpeg_of_any_size_is_looked_at(kept, monkeypatch):
+    """
+    At an eighth of its sides, as much as its decoder leaves out by itself; one in
+    several rounds, and every other kind, would be held whole.
+    """
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 64 * 48)
+    drawn = Image.new("L", (256, 192), "teal")
+
+    assert pictures.is_blank(kept(encoded("JPEG", drawn)))
+    drawn.paste("white", (0, 0, 100, 2))
+    path = kept(encoded("JPEG", drawn))
+    assert not pictures.is_blank(path)
+    assert (32, 24) == pictures.thumbnail(path, (40, 40)).size
+    for content in (encoded("PNG", drawn), encoded("JPEG", drawn, progressive=True)):
+        with pytest.raises(DownloadError, match="256 x 192 pixels, too many"):
+            pictures.is_blank(kept(content))
+        assert pictures.is_heavy(kept(content))
+
+
 def test_what_is_not_seen_is_blank(kept):
     """
     Colours that are wholly transparent; a shape in one colour is seen.

@@ -1,0 +1,28 @@
+"""
+Pictures decoded and encoded in a thread that may be left behind: no decoder can be
+interrupted, and Ctrl-C must not wait for one (hazard S1, P5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from krea_cli.clock import within
+from krea_cli.errors import DownloadError
+
+T = TypeVar("T")
+MOST_SECONDS = 300.0
+
+
+def in_time(work: Callable[[], T]) -> T:
+    """
+    The result of *work* on a picture; raises what that raises.
+
+    Raises:
+        DownloadError: it takes longer than five minutes.
+    """
+    try:
+        return within(MOST_SECONDS, work)
+    except TimeoutError as exc:
+        raise DownloadError("The picture cannot be decoded or made in time.") from exc
