@@ -4,6 +4,7 @@ Entry point: run the app; turn what went wrong into a message and an exit code.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -26,6 +27,7 @@ from krea_cli.session import Session
 from krea_cli.signals import Interrupted
 from krea_cli.world import Flags
 
+_STRANGE = re.compile("No such command '([a-z]+)'\\.")
 # More jobs than this are named in the command alone.
 MOST_NAMED = 10
 
@@ -94,7 +96,13 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     hint = f"Run: {command} --help"
     if argv and argv[0].startswith("-"):
         hint = f"Options stand behind the command. {hint}"
-    return UsageError(" ".join(say().split()), hint=hint)
+    message = " ".join(say().split())
+    if strange := _STRANGE.fullmatch(message):
+        from krea_cli.completion import grammar
+
+        if found := grammar.named(strange[1]):
+            hint = f"There is: {' or '.join(f'krea {words}' for words in found)}."
+    return UsageError(message, hint=hint)
 
 
 def _tell(error: KreaError, session: Session) -> ExitCode:

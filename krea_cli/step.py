@@ -45,7 +45,9 @@ def report(session: Session, jobs: Sequence[Job]) -> StorageError | None:
     if not session.reports:
         return None
     try:
-        _append(session, OUTPUT, workflow.outputs(jobs))
+        _append(
+            session, OUTPUT, workflow.outputs(jobs, in_doubt=bool(session.in_doubt))
+        )
         if session.env.get("GITHUB_STEP_SUMMARY"):
             _summarise(session, jobs)
     except StorageError as exc:
@@ -60,7 +62,8 @@ def _summarise(session: Session, jobs: Sequence[Job]) -> None:
         before = path.read_bytes().decode("utf-8", "replace")
     except OSError as exc:
         raise _cannot(SUMMARY, exc) from exc
-    rows = workflow.summary(jobs, before=before)
+    doubtful = [record.record for record in session.in_doubt]
+    rows = workflow.summary(jobs, in_doubt=doubtful, before=before)
     if len((before + rows).encode()) > MOST_SUMMARY_BYTES:
         session.out.warn(f"{SUMMARY} is full: nothing more is written to it.")
         return

@@ -34,6 +34,14 @@ def commands():
         yield from ((name, member) for member in GROUPS.get(name, ()))
 
 
+def test_a_command_of_a_group_is_found_by_its_name(krea):
+    """
+    Who leaves the group out is told of it.
+    """
+    assert "krea auth login" in krea("login").err
+    assert "krea jobs list or krea models list" in krea("list").err
+
+
 def test_krea_alone_prints_the_help(krea):
     """
     Exit 0, on standard output, as does --help and a group alone.

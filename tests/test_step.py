@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import steps
 import terminals
-from service import answer, job
+from service import answer, job, reset_after
 
 SAID = "no\n::error::x\r##[add-mask]y ##vso[task.complete]z\n  ::stop-commands::a"
 FAILURE = {"code": "nsfw", "message": SAID}
@@ -86,6 +86,18 @@ def test_what_is_submitted_in_one_step_is_collected_in_the_next(step, written):
     assert {"path": "owl.png", **wanted} == first
     assert {"path": "again.png", **wanted} == written()[0]
     assert 3 == len(written()[1])
+
+
+def test_what_may_be_billed_is_no_cost_of_nothing(step, service, written):
+    """
+    Nobody knows the cost; the summary says what to do.
+    """
+    service.faults["POST /generate"] = [reset_after]
+
+    assert 11 == step("generate", "an owl", "--github", "--no-wait").code
+    values, rows = written()
+    assert ("", "") == (values["path"], values["cost_usd"])
+    assert "may be billed&#58; krea jobs recover" in rows[-1]
 
 
 def test_a_failure_is_an_annotation_and_names_its_job(step, service, written):
@@ -249,5 +261,5 @@ def test_ci_is_no_terminal_though_it_is_one(remote, logged_in, time):
 
     assert 0 == shown.code
     assert [] == CURSOR.findall(shown.output)
-    assert b"\x1b[32msaved" in shown.output
+    assert b"\x1b[1;32msaved" in shown.output
     assert job_id.encode() in shown.output

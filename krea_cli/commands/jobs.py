@@ -78,7 +78,8 @@ def list_jobs(
     if len(found) > most and limit is None:
         session.out.note(f"These are the newest {most}; for more: --limit N.")
     if not found:
-        session.out.note("The journal knows no such job of this service.")
+        such = "such job" if status or since else "job yet"
+        session.out.note(f"The journal knows no {such} of this service.")
     doubt.remind(session)
 
 

@@ -71,6 +71,14 @@ def find(words: Sequence[str]) -> tuple[Command, list[str]]:
     return _command(tree, name), rest
 
 
+def named(name: str) -> list[str]:
+    """
+    The commands of groups that are called so, by all their words.
+    """
+    tree = json.loads(FILE.read_bytes())
+    return [words for words in tree if words.endswith(f" {name}")]
+
+
 def _command(tree: dict[str, Any], name: str) -> Command:
     data = tree[name]
     return Command(

@@ -70,7 +70,9 @@ def read_token(text: str, source: str) -> Token:
     """
     text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
     if fault := _fault(text):
-        raise NoTokenError(f"The API token from {source} {fault}.", hint=_GET_ONE)
+        is_variable = source.startswith("KREA_")
+        hint = f"Put a whole token into {source}. {_MADE}" if is_variable else _GET_ONE
+        raise NoTokenError(f"The API token from {source} {fault}.", hint=hint)
     return Token(text, source)
 
 

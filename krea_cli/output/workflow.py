@@ -76,14 +76,15 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def outputs(jobs: Sequence[Job]) -> str:
+def outputs(jobs: Sequence[Job], *, in_doubt: bool = False) -> str:
     """
     What the next steps can use: `path`, of each file, and `job_id`, of each job, one a
-    line; `cost_usd`, the estimate for what is billed, empty if it is not known.
+    line; `cost_usd`, the estimate for what is billed, empty if it is not known, as it
+    is with a request *in_doubt*.
     """
     costs = [job.cost_usd for job in jobs if job.status not in _UNBILLED]
     known = [cost for cost in costs if cost is not None]
-    is_known = len(known) == len(costs)
+    is_known = len(known) == len(costs) and not in_doubt
     return _outputs(
         {
             "path": "\n".join(path for job in jobs for path in _paths(job)),
@@ -109,12 +110,15 @@ def _outputs(values: Mapping[str, str]) -> str:
     )
 
 
-def summary(jobs: Sequence[Job], *, before: str) -> str:
+def summary(jobs: Sequence[Job], *, in_doubt: Sequence[str] = (), before: str) -> str:
     """
-    A table in Markdown with a row for each file, or job without one; *before* is what
-    the summary has already, whose table goes on if it is the last thing in it.
+    A table in Markdown with a row for each file, or job without one, and for each
+    record *in_doubt*; *before* is what the summary has already, whose table goes on if
+    it is the last thing in it.
     """
     rows = "".join(row for job in jobs for row in _rows(job))
+    for record in in_doubt:
+        rows += _row(f"may be billed: krea jobs recover {record[:8]}", "", "", "", "")
     if before.rpartition("\n\n")[2].startswith(_HEADER) and before.endswith("\n"):
         return rows
     gap = "\n\n" if before else ""

@@ -174,7 +174,7 @@ def test_nothing_to_list_is_said(logged_in, env):
     result = logged_in("jobs", "list")
 
     assert (0, "") == (result.code, result.out)
-    assert "no such job" in result.err
+    assert "no job yet" in result.err
     assert not Path(env["KREA_STATE_DIR"]).exists()
 
 
