@@ -176,7 +176,7 @@ def test_a_token_that_cannot_be_one(logged_in, service, variables, says):
 
     assert (4, []) == (code, service.seen)
     assert says in error["message"]
-    assert "KREA_API_KEY" in error["hint"] + error["message"]
+    assert "KREA_API_" in error["hint"] + error["message"]
 
 
 def test_a_final_newline_is_no_fault_of_a_token(logged_in, service):
