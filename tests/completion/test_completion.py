@@ -248,7 +248,6 @@ def test_broken_settings_offer_nothing(krea, shell):
     assert (0, "", "") == (result.code, result.out, result.err)
 
 
-@pytest.mark.long
 def test_the_grammar_is_that_of_the_commands():
     """
     If not: python -m krea_cli.completion.build completions
