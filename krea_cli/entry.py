@@ -7,6 +7,7 @@ without a word, as nothing has begun.
 
 from __future__ import annotations
 
+import gc
 import os
 
 
@@ -19,10 +20,14 @@ def run() -> None:
     except KeyboardInterrupt:  # it came before there was somebody to take it
         os._exit(130)
 
+    # What is loaded stays; to look for garbage in it again and again takes time.
+    gc.disable()
     if os.environ.get("_KREA_COMPLETE"):
         from krea_cli.completion.main import run
     else:
         from krea_cli.main import run
+    gc.freeze()
+    gc.enable()
 
     run()
 

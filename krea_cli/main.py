@@ -4,10 +4,11 @@ Entry point: run the app; turn what went wrong into a message and an exit code.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -37,7 +38,14 @@ def run() -> None:
     The console script.
     """
     signals.catch()
-    sys.exit(main())
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            # What a signal cut short may be held back.
+            with suppress(OSError, ValueError):
+                stream.flush()
+    # Nothing is left to be done, and to undo what was loaded takes time.
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None, session: Session | None = None) -> int:

@@ -9,8 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from krea_cli import order, showing, step
-from krea_cli.collection import Collection
-from krea_cli.dispatch import dispatch
 from krea_cli.errors import UsageError
 from krea_cli.output.results import JobAccepted, JobSaved, JobUrls
 from krea_cli.session import Session
@@ -62,6 +60,9 @@ def _make(
     wishes: Wishes,
     expected: Sequence[Expectation],
 ) -> None:
+    from krea_cli.collection import Collection
+    from krea_cli.dispatch import dispatch
+
     output = session.settings.output if wishes.output is None else wishes.output
     session.output, session.overwrites = output, wishes.force
     naming = order.naming(session, taken)

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import IO, TYPE_CHECKING
 
-from krea_cli.api.resources import Job
 from krea_cli.delivering import Delivering
 from krea_cli.errors import LastInDoubtError
 
 if TYPE_CHECKING:
+    from krea_cli.api.resources import Job
     from krea_cli.catalogue.lookup import Catalogue
     from krea_cli.jobs.images import Images
     from krea_cli.jobs.inputs import LocalImage

@@ -9,12 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from krea_cli.api.resources import Job
 from krea_cli.errors import DownloadError, InputError, UsageError
 from krea_cli.output.terminal import unbroken
 from krea_cli.session import Session
 
 if TYPE_CHECKING:
+    from krea_cli.api.resources import Job
     from krea_cli.output.preview import Preview
 
 

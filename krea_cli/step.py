@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from krea_cli.api.resources import Job
 from krea_cli.errors import StorageError, UsageError
 from krea_cli.output import workflow
 from krea_cli.session import Session
+
+if TYPE_CHECKING:
+    from krea_cli.api.resources import Job
 
 OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
 # A larger one is not shown at all.

@@ -76,6 +76,72 @@ def test_a_command_loads_what_it_uses(remote, words, code, uses):
     assert uses == SLOW & set(loaded)
 
 
+ADDED = """
+import sys
+import typer
+before = set(sys.modules)
+from krea_cli.main import main
+main(sys.argv[1:])
+print(*sorted(set(sys.modules) - before), file=sys.stderr)
+"""
+# How many modules beside Typer's own; a few more than it takes today.
+MOST = {"--version": 36, "--help": 37, "generate owl --dry-run": 84}
+
+
+@pytest.mark.parametrize(("words", "most"), MOST.items())
+def test_a_start_loads_few_modules(remote, words, most):
+    """
+    What is loaded for nothing adds up, however small each of it is.
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", ADDED, *words.split()],
+        env=remote.env,
+        cwd=remote.cwd,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    loaded = result.stderr.splitlines()[-1].split()
+
+    assert "krea_cli.main" in loaded
+    assert len(loaded) <= most, loaded
+    # Neither of them is for those who only look.
+    assert not {"krea_cli.api.resources", "hashlib"} & set(loaded)
+
+
+RUN = """
+import atexit, gc, sys
+import krea_cli.main
+atexit.register(print, "undoing")
+real = krea_cli.main.main
+def main():
+    print(gc.isenabled(), gc.get_freeze_count() > 0)
+    return real()
+krea_cli.main.main = main
+from krea_cli.entry import run
+run()
+"""
+
+
+def test_what_was_loaded_is_left_alone(remote):
+    """
+    Nobody looks for garbage in it, though in all that follows, and nothing of it is
+    undone at the end: that takes as long as to load a part of it.
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", RUN, "show", "no.png"],
+        env=remote.env,
+        cwd=remote.cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (2, "True True\n") == (result.returncode, result.stdout)
+    assert result.stderr.startswith("error: ")
+
+
 def test_without_a_token_the_network_is_not_loaded(remote):
     """
     "Not logged in" is told at once.

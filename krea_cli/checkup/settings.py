@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from krea_cli.config.settings import KEYS
 from krea_cli.output.findings import Finding, ok, warning
-from krea_cli.output.results import Setting
+from krea_cli.output.setting_results import Setting
 from krea_cli.session import Session
 
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")

@@ -18,7 +18,7 @@ from krea_cli.config.token import (
     survey,
 )
 from krea_cli.errors import KreaError, UsageError
-from krea_cli.output.results import TokenStatus
+from krea_cli.output.setting_results import TokenStatus
 from krea_cli.session import Session
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 
 from krea_cli.config import file, settings
 from krea_cli.config.settings import Given, Layer
-from krea_cli.output.results import ConfigPath, Setting, SettingValue
+from krea_cli.output.setting_results import ConfigPath, Setting, SettingValue
 from krea_cli.session import Session
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Name of the setting.")]

@@ -4,7 +4,6 @@ Images as they stand in a request, before they become URLs.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from base64 import b64encode
 from collections.abc import Iterator
@@ -104,6 +103,8 @@ class LocalImage:
             InputError: at the end, if it was something else when it was checked, or
                 when it was read before; earlier, if it cannot be read.
         """
+        import hashlib  # it takes some milliseconds to load
+
         digest, left = hashlib.sha256(), self.size_bytes
         with self.open() as file:
             while chunk := self._read(file, min(_CHUNK, left)):

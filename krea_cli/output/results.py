@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from krea_cli.api.resources import Asset, Job
 from krea_cli.output.terminal import one_line
 from krea_cli.output.workflow import harmless_path
+
+if TYPE_CHECKING:
+    from krea_cli.api.resources import Asset, Job
 
 
 class Result(Protocol):
@@ -84,86 +86,6 @@ class JobUrls(_JobResult):
             one_line(url) if url.startswith(("https://", "http://")) else "(no URL)"
             for url in self.job.urls
         ]
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """
-    A setting in force and the layer that gave it; None when nothing did.
-    """
-
-    key: str
-    value: str | float | bool | None
-    source: str
-
-    @property
-    def text(self) -> str:
-        """
-        The value as it is written in the file.
-        """
-        if isinstance(self.value, bool):
-            return str(self.value).lower()
-        return "" if self.value is None else str(self.value)
-
-    @property
-    def plain(self) -> list[str]:
-        return [f"{self.key}\t{self.text}\t{self.source}"]
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class SettingValue(Setting):
-    """
-    A setting of which a pipe wants the value alone: `config get`.
-    """
-
-    @property
-    def plain(self) -> list[str]:
-        return [] if self.value is None else [self.text]
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigPath:
-    """
-    Where the settings file is, or would be.
-    """
-
-    path: str
-    exists: bool
-
-    @property
-    def plain(self) -> list[str]:
-        return [self.path]
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenStatus:
-    """
-    Where the API token comes from; never the token.
-
-    *source* is a variable, "keyring", "sandbox" or None; *shadows* are the other places
-    that have one; *backend* is the keyring's class, None when it was not asked;
-    *keyring_config* the file that chooses it; *problem* is trouble with the keyring.
-    """
-
-    source: str | None
-    shadows: tuple[str, ...]
-    origin: str
-    backend: str | None
-    keyring_config: str | None
-    problem: str | None
-
-    @property
-    def plain(self) -> list[str]:
-        return [f"{self.source or 'none'}\t{self.origin}\t{self.backend or ''}"]
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class Chosen(Protocol):

@@ -24,16 +24,18 @@ from krea_cli.output import (
 )
 from krea_cli.output.flow import GAP, Advice, Flow, Sheet, words
 from krea_cli.output.results import (
-    ConfigPath,
     DryRun,
     JobAccepted,
     JobStatus,
     JobUrls,
+    Topic,
+    Uploaded,
+)
+from krea_cli.output.setting_results import (
+    ConfigPath,
     Setting,
     SettingValue,
     TokenStatus,
-    Topic,
-    Uploaded,
 )
 from krea_cli.output.terminal import one_line, safe, unbroken
 from krea_cli.output.views_jobs import minute, status

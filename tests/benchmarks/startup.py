@@ -1,6 +1,7 @@
 """
-What krea's start costs beside a bare Typer program: medians of whole processes, and
-their ratio.  Run it with: python tests/benchmarks/startup.py
+What krea's start costs beside a bare Typer program: whole processes, in wall time and
+in CPU time, with their bytecode on disk as an installation has it, and how much of the
+bare program's time each may take.  Run it with: python tests/benchmarks/startup.py
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 RUNS = 20
 JOB = "00000000-0000-4000-8000-000000000000"
 LINES = ("gen", "generate -m ", "generate -p aspect_ratio=", "status ")
+# At most so many times what the bare program takes.
+BUDGET = {"--version": 1.15, "--dry-run": 1.6, "--help": 2.5, "status": 1.25}
+TAB = 1.3
 BARE = """
 import typer
 app = typer.Typer(rich_markup_mode=None, add_completion=False,
@@ -72,28 +77,77 @@ class Service(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def seconds(command: list[str], env: dict[str, str]) -> float:
+class Run(NamedTuple):
+    """
+    Seconds of one process.
+    """
+
+    wall: float
+    cpu: float
+
+
+def run(command: list[str], env: dict[str, str]) -> Run:
     started = time.perf_counter()
-    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        took = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Run(wall=took, cpu=used.ru_utime + used.ru_stime)
 
 
-def compare(
-    ours: list[str], bare: list[str], env: dict[str, str], more: dict[str, str]
-) -> tuple[float, ...]:
+def commands(folder: str, url: str) -> dict[str, tuple[list[str], str]]:
     """
-    Median seconds of both, ours with *more* in its environment, run in turn so that the
-    machine's moods hit both alike.
+    The words of each row, and the bare program's words that it is measured by.
     """
-    times: tuple[list[float], list[float]] = ([], [])
-    for run in range(RUNS + 1):
-        runs = ((ours, env | more), (bare, env))
-        for kept, (command, world) in zip(times, runs, strict=True):
-            took = seconds(command, world)
-            if run:  # the first one warms the caches
-                kept.append(took)
-    mine, base = (statistics.median(kept) for kept in times)
-    return mine, base, mine / base
+    bare = Path(folder) / "bare.py"
+    bare.write_text(BARE)
+    krea = [str(Path(sys.executable).with_name("krea"))]
+    theirs = [sys.executable, str(bare)]
+    rows = {
+        "bare --version": ([*theirs, "--version"], ""),
+        "bare --help": ([*theirs, "--help"], ""),
+        "bare status": ([*theirs, "status", JOB, "--url", url, "--token", "x"], ""),
+        "--version": ([*krea, "--version"], "bare --version"),
+        "--help": ([*krea, "--help"], "bare --help"),
+        "--dry-run": ([*krea, "generate", "an owl", "--dry-run"], "bare --version"),
+        "status": ([*krea, "status", JOB], "bare status"),
+    }
+    return rows | {f"TAB {line}": (krea, "bare --version") for line in LINES}
+
+
+def measure(
+    rows: dict[str, tuple[list[str], str]], env: dict[str, str]
+) -> dict[str, list[Run]]:
+    """
+    The runs of each row, one of each in turn so that the machine's moods hit all alike.
+    """
+    runs: dict[str, list[Run]] = {name: [] for name in rows}
+    for turn in range(RUNS + 1):
+        for name, (words, _) in rows.items():
+            tab = {"_KREA_COMPLETE": "fish", "_KREA_LINE": f"krea {name[4:]}"}
+            took = run(words, env | tab if name.startswith("TAB ") else env)
+            if turn:  # the first one writes the bytecode, and warms the caches
+                runs[name].append(took)
+    return runs
+
+
+def show(rows: dict[str, tuple[list[str], str]], runs: dict[str, list[Run]]) -> None:
+    print(
+        f"{'':30} {'wall':>8} {'ratio':>6} {'CPU':>8} {'ratio':>6} {'least':>6}  most"
+    )
+    for name, (_, bare) in rows.items():
+        mine, base = runs[name], runs[bare or name]
+        columns = []
+        for kind in ("wall", "cpu"):
+            ours, theirs = ([getattr(r, kind) for r in each] for each in (mine, base))
+            median = statistics.median(ours)
+            ratio = median / statistics.median(theirs)
+            columns.append(f"{median * 1000:5.0f} ms {ratio:6.2f}")
+        least = min(r.cpu for r in mine) / min(r.cpu for r in base)
+        most = BUDGET.get(name, TAB) if bare else 1
+        print(f"{name:30} {' '.join(columns)} {least:6.2f}  {most:.2f}")
 
 
 def main() -> None:
@@ -101,33 +155,17 @@ def main() -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
     with tempfile.TemporaryDirectory() as folder:
-        bare = Path(folder) / "bare.py"
-        bare.write_text(BARE)
         env = os.environ | {
             "KREA_API_URL": url,
             "KREA_API_KEY": "not-a-real-token",
             "KREA_CONFIG_DIR": folder,
             "KREA_STATE_DIR": folder,
             "KREA_CACHE_DIR": folder,
+            "PYTHONPYCACHEPREFIX": f"{folder}/bytecode",
         }
-        ours = [str(Path(sys.executable).with_name("krea"))]
-        theirs = [sys.executable, str(bare)]
-        token = ["--url", url, "--token", "none"]
-        dry_run = ["generate", "an owl", "--dry-run"]
-        version = [*ours, "--version"]
-        rows = {
-            "--version": ([*ours, "--version"], [*theirs, "--version"]),
-            "status": ([*ours, "status", JOB], [*theirs, "status", JOB, *token]),
-            "--dry-run": ([*ours, *dry_run], version),
-        }
-        tabs = {f"TAB {line}": line for line in LINES}
-        rows |= dict.fromkeys(tabs, (ours, version))
-        print("krea beside a bare Typer program; --dry-run, TAB beside krea --version")
-        print(f"{'':30} {'krea':>9} {'beside':>9} {'ratio':>6}")
-        for name, (mine, other) in rows.items():
-            line = {"_KREA_COMPLETE": "fish", "_KREA_LINE": f"krea {tabs.get(name)}"}
-            a, b, ratio = compare(mine, other, env, line if name in tabs else {})
-            print(f"{name:30} {a * 1000:6.0f} ms {b * 1000:6.0f} ms {ratio:6.2f}")
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        rows = commands(folder, url)
+        show(rows, measure(rows, env))
 
 
 if __name__ == "__main__":

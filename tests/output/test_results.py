@@ -10,19 +10,21 @@ from output.telling import DONE, FAILED, ID, OTHER, Telling, Terminal
 
 from krea_cli import output
 from krea_cli.api.resources import Asset
-from krea_cli.output import results
+from krea_cli.output import results, setting_results
 from krea_cli.output.results import (
-    ConfigPath,
     DryRun,
     JobAccepted,
     JobSaved,
     JobStatus,
     JobUrls,
+    Topic,
+    Uploaded,
+)
+from krea_cli.output.setting_results import (
+    ConfigPath,
     Setting,
     SettingValue,
     TokenStatus,
-    Topic,
-    Uploaded,
 )
 from krea_cli.output.views import view
 
@@ -128,9 +130,10 @@ def test_every_kind_of_result_has_a_view_of_its_own_and_lines():
 
 def test_every_kind_of_result_is_a_case():
     """
-    Those of `results` are all compared below.
+    Those of `results` and `setting_results` are all compared below.
     """
-    ours = {kind for kind in kinds() if kind.__module__ == results.__name__}
+    homes = {results.__name__, setting_results.__name__}
+    ours = {kind for kind in kinds() if kind.__module__ in homes}
 
     assert ours - {results.Result} == {type(some[0]) for some, _, _ in CASES}
 
