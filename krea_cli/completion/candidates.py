@@ -59,7 +59,8 @@ def _names(line: Line) -> Iterator[tuple[str, str]]:
 def _values(
     kind: str, line: Line, session: Session
 ) -> Iterable[tuple[str, str]] | None:
-    if kind == "IMAGE" and line.word.startswith("~"):  # that is the shell's to read
+    is_of_shell = line.word.startswith("~") or "$" in line.word
+    if kind == "IMAGE" and is_of_shell:  # it alone knows what that becomes
         return None
     known: dict[str, Callable[[], Iterable[tuple[str, str]]]] = {
         "MODEL": lambda: _models(line.word, session),

@@ -63,6 +63,15 @@ def parse(text: str, *, escapes: bool = True) -> Line:
     )
 
 
+def read_word(text: str) -> str | None:
+    """
+    One word as a shell reads it, without its quotes and backslashes; None if a quote
+    is open.
+    """
+    _, word, is_quoted = _split(text, escapes=True)
+    return None if is_quoted else word
+
+
 def _split(text: str, *, escapes: bool) -> tuple[list[str], str, bool]:
     lexer = shlex.shlex(text, posix=True)
     lexer.whitespace_split = True

@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from krea_cli.completion import candidates
 from krea_cli.completion.candidates import Candidate
-from krea_cli.completion.line import Line, parse
+from krea_cli.completion.line import Line, parse, read_word
 from krea_cli.output.terminal import one_line
 from krea_cli.session import Session
 from krea_cli.world import Flags
@@ -63,19 +63,42 @@ def complete(env: Mapping[str, str]) -> Sequence[str]:
         return ["files"]
     unsafe = _IN_QUOTES if line.is_quoted else _CONTROL
     safe = [each for each in found if not unsafe.search(each.text)]
-    lines = [_told(each, shell, line, env.get(WORD, "")) for each in safe]
-    return ["words", *lines]
+    if shell == "bash":
+        return ["words", *_for_bash(safe, line, env.get(WORD, ""))]
+    return ["words", *(_described(each, line) for each in safe)]
 
 
-def _told(candidate: Candidate, shell: str, line: Line, typed: str) -> str:
+def _described(candidate: Candidate, line: Line) -> str:
     text = f"{line.before}{candidate.text}"
-    if shell != "bash":
-        about = one_line(candidate.about, _ABOUT)
-        return f"{text}\t{about}" if about else text
-    # What bash replaces begins after the last "=", ":" or "@".
+    about = one_line(candidate.about, _ABOUT)
+    return f"{text}\t{about}" if about else text
+
+
+def _for_bash(found: Sequence[Candidate], line: Line, typed: str) -> Iterator[str]:
+    """
+    What bash puts in place of *typed*, which is the word, or the end of it after the
+    last "=", ":" or "@" or an open quote; nothing when it is neither, for then it
+    would be lost.
+    """
     whole = f"{line.before}{line.word}"
-    typed = re.sub(r"\\(.)", r"\1", typed).lstrip("\"'")
-    rest = text[len(whole) - len(typed) if whole.endswith(typed) else len(whole) :]
-    if line.is_quoted:
-        return rest
-    return "".join(c if _PLAIN.match(c) else f"\\{c}" for c in rest)
+    replaced = _replaced(whole, typed, is_quoted=line.is_quoted)
+    if replaced is None:
+        return
+    for candidate in found:
+        rest = f"{line.before}{candidate.text}"[len(whole) - len(replaced) :]
+        if line.is_quoted:
+            yield rest
+        else:
+            yield "".join(c if _PLAIN.match(c) else f"\\{c}" for c in rest)
+
+
+def _replaced(whole: str, typed: str, *, is_quoted: bool) -> str | None:
+    """
+    The end of the *whole* word that *typed* stands for.
+    """
+    if not is_quoted:
+        word = read_word(typed)
+        return word if word is not None and whole.endswith(word) else None
+    bare = re.sub(r"\\(.)", r"\1", typed)
+    readings = (typed, bare, bare.lstrip("\"'"))
+    return next((each for each in readings if whole.endswith(each)), None)

@@ -124,7 +124,7 @@ def test_the_model_of_the_settings_counts(krea, tab):
 def test_images_are_offered_for_images(tab, photo):
     """
     Pictures and folders beside the word, for -i and in media fields; other options
-    that take files leave it to the shell, and so does a tilde.
+    that take files leave it to the shell, and so do a tilde and a variable.
     """
     for name in ("b c.png", "notes.txt", ".hidden.png", "clip.mp4", "line\n.png"):
         Path(name).touch()
@@ -136,10 +136,32 @@ def test_images_are_offered_for_images(tab, photo):
     assert {".hidden.png": "image"} == tab("krea generate -i .h")
     assert {"image_urls=@sub/in.jpg"} == set(tab("krea generate -p image_urls=@sub/i"))
     assert {} == tab("krea generate -i no/such/")
-    assert ["files"] * 4 == [
+    assert {"files"} == {
         tab(f"krea {line}")
         for line in ("generate -o ", "upload ", "replay ", "generate -i ~/")
-    ]
+    }
+    assert "files" == tab('krea generate -i "$PWD/sub/i', shell="bash")
+
+
+@pytest.mark.parametrize(
+    ("typed", "word", "inserted"),
+    [
+        ('"my dir"/f\\ o', '"my dir"/f\\ o', {r"my\ dir/f\ one.png"}),
+        ("my' 'dir/f", "my' 'dir/f", {r"my\ dir/f\ one.png"}),
+        ('"my dir"/"f o', "f o", {"f one.png"}),
+        ('"my dir/f o', '"my dir/f o', {"my dir/f one.png"}),
+        ('"my dir"/f', 'dir"/f', set()),
+    ],
+)
+def test_in_bash_nothing_typed_is_lost(tab, typed, word, inserted):
+    """
+    Bash replaces the word by what it is told: that begins with what was typed, quotes
+    in it or not; where it is unclear what is replaced, nothing is offered.
+    """
+    Path("my dir").mkdir()
+    Path("my dir/f one.png").touch()
+
+    assert inserted == set(tab(f"krea generate x -i {typed}", "bash", word))
 
 
 def test_jobs_are_offered_with_status_and_model(tab, job, krea):

@@ -73,6 +73,11 @@ IN_BASH = {
     "a word": ("krea gen", "gen", ["generate"]),
     "after an equals sign": ("krea generate -p aspect_ratio=16", "16", ["16:9"]),
     "after a colon": ("krea generate -p aspect_ratio=16:", "", ["9"]),
+    "after a closed quote": (
+        "krea generate -m 'bfl'/flux-1-d",
+        "'bfl'/flux-1-d",
+        ["bfl/flux-1-dev"],
+    ),
     "files": ("krea generate -o ", "", []),
 }
 
