@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import stat
 from pathlib import Path
 
 import truststore
@@ -61,6 +62,8 @@ def _named() -> dict[str, str]:
 
 def _load(own: ssl.SSLContext, file: str) -> None:
     try:
+        if not stat.S_ISREG(Path(file).stat().st_mode):  # a pipe is waited for
+            raise _unusable(FILE, file, "is no regular file")
         own.load_verify_locations(cafile=file)
     except ssl.SSLError as exc:
         raise _unusable(FILE, file, "has no certificates that can be read") from exc
@@ -73,8 +76,15 @@ def _check_folder(folder: str) -> None:
     """
     OpenSSL says nothing of a folder that is not there, and then trusts nobody.
     """
-    if not any(Path(part).is_dir() for part in folder.split(os.pathsep)):
-        raise _unusable(FOLDER, folder, "is no folder")
+    if not any(_may_enter(part) for part in folder.split(os.pathsep)):
+        raise _unusable(FOLDER, folder, "is no folder that can be entered")
+
+
+def _may_enter(folder: str) -> bool:
+    try:
+        return Path(folder).is_dir() and os.access(folder, os.X_OK)
+    except OSError:  # of a name that is too long, or in a closed folder
+        return False
 
 
 def _unusable(variable: str, value: str, fault: str) -> ConfigError:

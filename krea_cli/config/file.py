@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,13 @@ def read(path: Path) -> Layer:
         ConfigError: it cannot be read, is no TOML, or has a key that is no setting.
     """
     values = _parse(_text(path), path)
-    for key in values:
+    for key, value in values.items():
         if key not in settings.KEYS:
             raise ConfigError(
                 f"{path}: there is no setting {key!r}. {settings.suggestion(key)}",
-                hint=f"Run: krea config unset {key}",
+                hint=f"Take it out of {path} with an editor."
+                if isinstance(value, dict | list)  # more than the one line of `unset`
+                else f"Run: krea config unset {key}",
             )
     return {key: Given(value, str(path)) for key, value in values.items()}
 
@@ -115,6 +118,7 @@ def _literal(value: object) -> str:
 
 def _text(path: Path) -> str:
     try:
+        _check_regular(path)
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         return ""
@@ -125,6 +129,18 @@ def _text(path: Path) -> str:
             f"{path} cannot be read: {exc.strerror or exc}.",
             hint="KREA_CONFIG_DIR names another folder for it.",
         ) from exc
+
+
+def _check_regular(path: Path) -> None:
+    """
+    A folder may pass: to read it fails at once, and says why.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a pipe is waited for
+        raise ConfigError(
+            f"{path} is no regular file.",
+            hint="KREA_CONFIG_DIR names another folder for it.",
+        )
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import ssl
@@ -13,7 +14,8 @@ import trustme
 from api.wire import answer
 from service import TOKEN
 
-from krea_cli.errors import UnreachableError
+from krea_cli.api import tls
+from krea_cli.errors import ConfigError, UnreachableError
 from krea_cli.jobs.content import content
 
 OPENSSL = shutil.which("openssl")
@@ -174,6 +176,29 @@ def test_what_names_no_certificates_is_told(
         for line in result.err.splitlines()
     ]
     assert 0 == server.connections
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("SSL_CERT_FILE", os.devnull, "is no regular file"),
+        ("SSL_CERT_FILE", "pipe", "is no regular file"),
+        ("SSL_CERT_DIR", "x" * 300, "is no folder"),
+    ],
+)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
+def test_what_can_be_no_certificates_is_not_tried(
+    tmp_path, monkeypatch, variable, value, said
+):
+    """
+    No pipe is waited for, and a name that is too long is no bug.
+    """
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(ConfigError, match=f"{variable} names {value}, which {said}"):
+        tls.context()
 
 
 @pytest.mark.parametrize("knows", [True, False])

@@ -87,6 +87,32 @@ def test_broken_file_is_an_error_that_names_it(path, content, said):
     assert said in caught.value.message
 
 
+@pytest.mark.parametrize("content", ["[extra]\na = 1\n", "extra = [1]\n"])
+def test_what_krea_cannot_take_out_is_for_an_editor(path, content):
+    """
+    The hint does not name `config unset` for a table or a list, which that refuses.
+    """
+    path.parent.mkdir()
+    path.write_text(content)
+
+    with pytest.raises(ConfigError, match="no setting 'extra'") as caught:
+        file.read(path)
+
+    assert f"Take it out of {path} with an editor." == caught.value.hint
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
+def test_a_pipe_is_not_waited_for(path):
+    """
+    Nobody may ever write to it.
+    """
+    path.parent.mkdir()
+    os.mkfifo(path)
+
+    with pytest.raises(ConfigError, match="is no regular file"):
+        file.read(path)
+
+
 def test_unreadable_file_is_an_error(path):
     """
     A folder in place of the file, as any file that cannot be read, is a ConfigError.
