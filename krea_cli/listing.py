@@ -43,6 +43,22 @@ def moment(session: Session, text: str | None, option: str) -> float | None:
         raise UsageError(f"{option}: {exc}.") from exc
 
 
+def past(session: Session, text: str | None, option: str) -> float | None:
+    """
+    As `moment`, of what was made before then.
+
+    Raises:
+        UsageError: it is none, or not past: all there is would be meant.
+    """
+    found = moment(session, text, option)
+    if found is not None and found > session.clock.wall():
+        raise UsageError(
+            f"{option}: {text} is in the future.",
+            hint="Give how long ago, as 30d, or a date that is past.",
+        )
+    return found
+
+
 def recorded(
     session: Session, *, limit: int, state: str | None, since: float | None
 ) -> list[Record]:

@@ -131,7 +131,7 @@ def forget(
     """
     if bool(jobs) == (older_than is not None):
         raise UsageError("Name jobs, or give --older-than TIME.")
-    end = listing.moment(session, older_than, "--older-than")
+    end = listing.past(session, older_than, "--older-than")
     if end is None:
         records = listing.named(session, jobs)
         listing.check_settled(session, records, allows_unfinished=force)

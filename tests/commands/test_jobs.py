@@ -427,6 +427,19 @@ def test_forget_must_know_what(logged_in, submitted):
     assert 1 == len(rows(logged_in))
 
 
+def test_forget_refuses_a_time_to_come(logged_in, submitted):
+    """
+    It would mean every record: exit 2, and all of them stay.
+    """
+    submitted()
+
+    result = logged_in("jobs", "forget", "--force", "--older-than", "2099-01-01")
+
+    assert (2, "") == (result.code, result.out)
+    assert "error: --older-than: 2099-01-01 is in the future.\n" in result.err
+    assert 1 == len(rows(logged_in))
+
+
 def test_recover_without_doubt_is_a_note(logged_in, submitted, service):
     """
     Exit 0, and nobody is asked; a way out has nothing to settle, which is exit 2.
