@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 import krea_cli
 
 ROOT = Path(krea_cli.__file__).parent
@@ -485,6 +487,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.long
 def test_every_module_can_be_imported_first():
     """
     There is no circle that works only when somebody else came before.

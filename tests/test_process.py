@@ -16,6 +16,7 @@ from service import TOKEN
 ASTRONAUT = Path(__file__).parent / "data" / "astronaut.jpg"
 
 
+@pytest.mark.long
 def test_sandbox_edits_a_photograph_without_a_token(shell):
     """
     One command, and the edited picture is on disk; its path is all that a pipe gets.
@@ -66,6 +67,7 @@ def test_with_a_token_the_service_is_asked(shell, live):
     assert not [path for path in left if TOKEN.encode() in path.read_bytes()]
 
 
+@pytest.mark.long
 def test_standard_input_to_standard_output(shell, live):
     """
     A picture comes in by a pipe and goes out by one, byte for byte, with nothing else.

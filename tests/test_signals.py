@@ -191,6 +191,7 @@ def test_a_signal_while_downloading(remote, submitted, service, time, numbers, c
     assert [] == list(remote.cwd.iterdir())
 
 
+@pytest.mark.long
 def test_ctrl_c_while_several_are_downloaded(remote, service, time):
     """
     Within a second; no half of any file is left, and what came is not asked for again.
@@ -391,6 +392,7 @@ def test_a_terminal_that_is_closed_is_a_hangup(remote):
 
 
 @pytest.mark.parametrize("is_taken", [True, False])
+@pytest.mark.long
 def test_ctrl_c_while_the_paid_request_is_on_its_way(remote, service, is_taken):
     """
     Nobody knows whether there is a job: exit 130 within a second, and the command that

@@ -42,6 +42,7 @@ def at_once(throttle, wanted):
     return count
 
 
+@pytest.mark.long
 def test_four_at_first_and_half_of_them_after_a_refusal(throttle, time):
     """
     However many of them were refused at once; then more again with each that is taken,

@@ -102,6 +102,7 @@ def test_what_was_typed_ahead_stays(env):
     assert b"['ls -l', 'more']" in shown.output
 
 
+@pytest.mark.long
 def test_a_silent_terminal_is_given_up(env):
     """
     After a second, and it is as it was before.

@@ -210,6 +210,7 @@ def test_every_request_is_told(tmp_path):
         ("hang=0.1", "RemoteDisconnected"),
     ],
 )
+@pytest.mark.long
 def test_a_lost_answer_before_and_after_the_job_is_taken(sandbox, client, fault, seen):
     """
     The client cannot tell the two apart; the list can.

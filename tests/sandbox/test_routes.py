@@ -76,6 +76,7 @@ def test_each_kind_of_model_has_its_results(client, time, model, body, suffixes)
     assert [url for url in wanted if "preview" not in url] == known
 
 
+@pytest.mark.long
 def test_3d_result_names_model_and_preview(client, time):
     """
     The URLs of a 3D result are objects that say what they are.
