@@ -63,11 +63,11 @@ class Session(Delivering):
         return images
 
     def _fit(self, image: LocalImage, target: IO[bytes]) -> None:
-        from krea_cli.jobs import limits, pictures
+        from krea_cli.jobs import conversion, limits
         from krea_cli.jobs.decoding import in_time
 
         width, height = in_time(
-            lambda: pictures.fit(
+            lambda: conversion.fit(
                 image.path,
                 target,
                 image.media,

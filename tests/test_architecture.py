@@ -280,6 +280,7 @@ HOMES = {
     },
     "typer": {"app", "commands", "completion.build", "help.grouped", "options"},
     "PIL": {
+        "jobs.conversion",
         "jobs.pictures",
         "output.graphics",
         "output.preview",
@@ -315,7 +316,6 @@ LATE = {
 LONG = {
     "api.transport": "three clients that share what makes a connection",
     "errors": "one short class after the other",
-    "jobs.pictures": "the one home of Pillow among them",
     "jobs.database": "all that can be wrong with a file that must not be lost",
 }
 

@@ -1,23 +1,20 @@
 """
-Pictures read and converted.  One of the homes of Pillow.
+Pictures looked at: how large they are, and what they show.  One of the homes of Pillow.
 """
 
 from __future__ import annotations
 
-import io
-import math
 import struct
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 from PIL import (
     AvifImagePlugin,
     GifImagePlugin,
     Image,
-    ImageCms,
     ImageFile,
     ImageOps,
     JpegImagePlugin,
@@ -26,10 +23,10 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from krea_cli.errors import DownloadError, StorageError
-from krea_cli.media import AVIF, GIF, JPEG, LOSSY, PNG, TIFF, WEBP, Media, sniff
+from krea_cli.errors import DownloadError
+from krea_cli.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media, sniff
 
-_FORMATS = {
+FORMATS = {
     PNG: "PNG",
     JPEG: "JPEG",
     WEBP: "WEBP",
@@ -44,22 +41,9 @@ _READERS: dict[Media | None, Callable[[Path], ImageFile.ImageFile]] = {
     WEBP: WebPImagePlugin.WebPImageFile,
     AVIF: AvifImagePlugin.AvifImageFile,
 }
-# What a kind of file can hold, of the modes that pictures come in here.
-_MODES = {
-    PNG: {"L", "LA", "RGB", "RGBA", "I;16"},
-    TIFF: {"L", "LA", "RGB", "RGBA", "I;16", "CMYK"},
-    JPEG: {"L", "RGB"},
-    WEBP: {"RGB", "RGBA"},
-    AVIF: {"L", "RGB", "RGBA"},
-    GIF: {"L", "RGB", "RGBA"},
-}
-_SPACES = {b"RGB ": "RGB", b"GRAY": "LI", b"CMYK": "CMYK"}
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
 # What 8192 x 8192 takes in memory is bearable; more is not worth the risk (P6).
 MOST_PIXELS = 2**26
-_FITTED_QUALITY, _MOST_TRIES = 95, 6
-_USUAL_QUALITY = 90
-_SLOW_PIXELS = 2**22
 # Colours that differ by less in each of red, green and blue, of 255, look the same.
 _SAME_COLOUR = 4
 # What decoding takes for a pixel before anything can be made smaller.  A JPEG is
@@ -91,7 +75,7 @@ def size(path: Path) -> tuple[int, int] | None:
             # `Image.open` refuses a picture that claims too much, without saying what.
             with _READERS[kind](path) as picture:
                 return picture.size
-        with _opened(path) as picture:
+        with opened(path) as picture:
             return picture.size
     except Exception:  # noqa: BLE001  (whatever a decoder may raise)
         return None
@@ -148,8 +132,8 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
         found = None
     if found is None:
         raise DownloadError("It is no picture that is known here.")
-    with _opened(path, _open_to_look) as picture:
-        shown = _smooth(_eight_bits(picture))
+    with opened(path, _open_to_look) as picture:
+        shown = smooth(eight_bits(picture))
         # Made smaller before it is turned, as a large one is turned into a second one.
         shown.thumbnail((max(box), max(box)), reducing_gap=2.0)
         ImageOps.exif_transpose(shown, in_place=True)
@@ -164,8 +148,8 @@ def is_heavy(path: Path) -> bool:
     """
     width, height = size(path) or (0, 0)
     try:
-        with _opened(path, _open_to_look) as picture:
-            kinds = (kind for kind, name in _FORMATS.items() if name == picture.format)
+        with opened(path, _open_to_look) as picture:
+            kinds = (kind for kind, name in FORMATS.items() if name == picture.format)
             cost = _PIXEL_BYTES[next(kinds)]
             if picture.info.get("progressive"):
                 cost = _ROUNDS_PIXEL_BYTES
@@ -174,7 +158,7 @@ def is_heavy(path: Path) -> bool:
     return width * height * cost > _LIGHT_BYTES
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
+def eight_bits(picture: Image.Image) -> Image.Image:
     """
     Of the sixteen bits of a grey picture the upper eight.
     """
@@ -190,9 +174,9 @@ def is_blank(path: Path) -> bool:
     Raises:
         DownloadError: it cannot be decoded, or has too many pixels.
     """
-    with _opened(path, _open_to_look) as picture:
+    with opened(path, _open_to_look) as picture:
         picture.load()
-        shown = _smooth(_eight_bits(picture))
+        shown = smooth(eight_bits(picture))
     if shown.mode == "RGBA":
         # Where it is transparent, its colours do not count.
         shown = shown.convert("RGBa")
@@ -201,54 +185,11 @@ def is_blank(path: Path) -> bool:
     return all(most - least <= _SAME_COLOUR for least, most in spans)
 
 
-def can_write(media: Media) -> bool:
-    return media in _FORMATS
-
-
-def convert(
-    source: Path, target: IO[bytes], media: Media, *, quality: int | None = None
-) -> bool:
+def check_pixels(size: tuple[int, int]) -> None:
     """
-    Write the picture at *source* to *target* as another kind of picture, upright; of an
-    animation the first picture, and True then.  *quality* is 1 to 100, for kinds that
-    lose some.  What is transparent becomes white where the kind knows no transparency.
-    The colour profile stays, unless the kind cannot hold the picture's colours as they
-    are.
-
     Raises:
-        DownloadError: *source* is no picture that can be decoded, or has too many
-            pixels.
-        StorageError: it cannot be written as *media*, or *target* not at all.
+        DownloadError: there are more of them than are decoded here (P6).
     """
-    with _opened(source) as picture:
-        _check_pixels(picture.size)
-        # A JPEG may hold other pictures, which are no animation.
-        is_animated = picture.format in ("GIF", "WEBP", "AVIF", "PNG") and getattr(
-            picture, "is_animated", False
-        )
-        picture.load()
-        # A copy has no other pictures, which an encoder might look for.
-        shown = picture.copy() if is_animated else picture
-        shown, profile = _writable(_upright(shown), media)
-    options = {"quality": quality or _USUAL_QUALITY} if media in LOSSY else {}
-    if media == AVIF and shown.width * shown.height > _SLOW_PIXELS:
-        # Eight times as fast as usual, and the file hardly larger.
-        options["speed"] = 9
-    try:
-        # Given a real file, Pillow does not notice that the disk is full.
-        encoded = io.BytesIO()
-        shown.save(encoded, _FORMATS[media], icc_profile=profile, **options)
-        target.write(encoded.getbuffer())
-        target.flush()
-    except Exception as exc:  # whatever an encoder may raise
-        reason = getattr(exc, "strerror", None) or str(exc) or "too little memory"
-        raise StorageError(
-            f"The picture cannot be written as {media.extension.upper()}: {reason}."
-        ) from exc
-    return is_animated
-
-
-def _check_pixels(size: tuple[int, int]) -> None:
     width, height = size
     if width * height > MOST_PIXELS:
         raise DownloadError(
@@ -256,97 +197,7 @@ def _check_pixels(size: tuple[int, int]) -> None:
         )
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    # What is wrong with a tag beside the pixels is not wrong with them.
-    with suppress(Exception):
-        ImageOps.exif_transpose(picture, in_place=True)
-    return picture
-
-
-def _writable(picture: Image.Image, media: Media) -> tuple[Image.Image, bytes | None]:
-    """
-    The picture in a mode that the kind can hold, with the profile of its colours.
-    """
-    profile, modes = picture.info.get("icc_profile"), _MODES[media]
-    if picture.mode == "CMYK" and picture.mode not in modes:
-        return _from_inks(picture, profile), None
-    if "I;16" not in modes or picture.has_transparency_data:
-        picture = _eight_bits(picture)
-    shown = _smooth(picture)
-    if shown.mode == "RGBA" and media == JPEG:
-        white = Image.new("RGB", shown.size, "white")
-        white.paste(shown, mask=shown.getchannel("A"))
-        shown = white
-    if shown.mode not in modes:
-        shown = shown.convert("RGB")
-    space = _SPACES.get(profile[16:20], shown.mode) if profile else shown.mode
-    return shown, profile if shown.mode[0] in space else None
-
-
-def _from_inks(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """
-    In RGB what is in the colours of a printer, by its profile if it has a good one.
-    """
-    with suppress(ImportError, OSError, ImageCms.PyCMSError):
-        if profile:
-            inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            screen = ImageCms.createProfile("sRGB")
-            shown = ImageCms.profileToProfile(picture, inks, screen, outputMode="RGB")
-            if shown is not None:
-                return shown
-    return picture.convert("RGB")
-
-
-def fit(
-    source: Path, target: IO[bytes], media: Media, *, most_side: int, most_bytes: int
-) -> tuple[int, int]:
-    """
-    Write the picture at *source* to *target*, of the same kind *media*, scaled down
-    until neither a side nor the file is too large; its width and height then.  Colour
-    profile and EXIF stay.
-
-    Raises:
-        DownloadError: *source* is no picture that can be decoded, or scaled.
-        StorageError: it cannot be written.
-    """
-    with _opened(source) as picture:
-        width, height = picture.size
-        if width * height > MOST_PIXELS:
-            raise DownloadError(f"It has {width} x {height} pixels, which is too many.")
-        # A JPEG may hold other pictures, which are no animation.
-        if media != JPEG and getattr(picture, "is_animated", False):
-            raise DownloadError("It is an animation.")
-        picture.load()
-        whole = _smooth(picture)
-        kept = {key: picture.info.get(key) or b"" for key in ("icc_profile", "exif")}
-    scale = min(1.0, most_side / max(width, height))
-    for _ in range(_MOST_TRIES):
-        size = max(1, int(width * scale)), max(1, int(height * scale))
-        encoded = _encoded(whole, size, media, kept)
-        if len(encoded) <= most_bytes:
-            target.write(encoded)
-            return size
-        scale *= 0.95 * math.sqrt(most_bytes / len(encoded))
-        # Each of these may take as much memory as is bearable.
-        del encoded
-    raise DownloadError("It stays too large.")
-
-
-def _encoded(
-    whole: Image.Image, size: tuple[int, int], media: Media, kept: Mapping[str, bytes]
-) -> memoryview:
-    shown = whole
-    if size != whole.size:
-        shown = whole.resize(size, Image.Resampling.LANCZOS)
-    encoded = io.BytesIO()
-    try:
-        shown.save(encoded, _FORMATS[media], quality=_FITTED_QUALITY, **kept)
-    except (OSError, ValueError) as exc:
-        raise StorageError(f"It cannot be written: {exc}.") from exc
-    return encoded.getbuffer()
-
-
-def _smooth(picture: Image.Image) -> Image.Image:
+def smooth(picture: Image.Image) -> Image.Image:
     """
     The picture in colours between which there are others.
     """
@@ -357,7 +208,7 @@ def _smooth(picture: Image.Image) -> Image.Image:
 
 
 def _open(path: Path) -> Image.Image:
-    return Image.open(path, formats=list(_FORMATS.values()))
+    return Image.open(path, formats=list(FORMATS.values()))
 
 
 def _open_to_look(path: Path) -> Image.Image:
@@ -371,17 +222,17 @@ def _open_to_look(path: Path) -> Image.Image:
     with path.open("rb") as file:
         is_jpeg = sniff(file.read(32)) == JPEG
     if not is_jpeg:
-        _check_pixels(found)
+        check_pixels(found)
     picture = _READERS[JPEG](path)
     if picture.info.get("progressive"):
         picture.close()
-        _check_pixels(found)
+        check_pixels(found)
     picture.draft(None, (found[0] // 8, found[1] // 8))
     return picture
 
 
 @contextmanager
-def _opened(
+def opened(
     path: Path, open_picture: Callable[[Path], Image.Image] = _open
 ) -> Iterator[Image.Image]:
     """

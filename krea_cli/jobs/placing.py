@@ -18,7 +18,7 @@ from krea_cli.errors import (
     StorageError,
     TargetExistsError,
 )
-from krea_cli.jobs import pictures
+from krea_cli.jobs import conversion, pictures
 from krea_cli.jobs.decoding import in_time
 from krea_cli.jobs.download import Received
 from krea_cli.jobs.files import NewFile, holds
@@ -76,13 +76,13 @@ class Placing:
         self, new: NewFile, media: Media, converted: NewFile, target: Path
     ) -> None:
         wanted = of_extension(target.suffix)
-        if media.kind != "image" or wanted is None or not pictures.can_write(wanted):
+        if media.kind != "image" or wanted is None or not conversion.can_write(wanted):
             raise StorageError(
                 f"The result is {media.extension.upper()}, which cannot become "
                 f"{target.name}."
             )
         convert = partial(
-            pictures.convert, new.path, converted.file, wanted, quality=self.quality
+            conversion.convert, new.path, converted.file, wanted, quality=self.quality
         )
         if in_time(convert):
             self.warn(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from krea_cli import media
 from krea_cli.errors import DownloadError, StorageError
-from krea_cli.jobs import pictures
+from krea_cli.jobs import conversion, pictures
 
 PICTURES = [sample for sample in SAMPLES if sample.media.kind == "image"]
 
@@ -40,7 +40,7 @@ def kept(tmp_path):
 
 def converted(source, kind):
     file = io.BytesIO()
-    pictures.convert(source, file, kind)
+    conversion.convert(source, file, kind)
     return Image.open(file)
 
 
@@ -68,7 +68,7 @@ def test_a_picture_of_too_many_pixels_is_not_decoded(kept):
 
     assert (50_000, 50_000) == pictures.size(bomb) == pictures.shown_size(bomb)
     with pytest.raises(DownloadError, match="cannot be decoded"):
-        pictures.convert(bomb, io.BytesIO(), media.JPEG)
+        conversion.convert(bomb, io.BytesIO(), media.JPEG)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_picture_becomes_another_kind(kept, kind, name):
     """
     Of the same size.
     """
-    assert pictures.can_write(kind)
+    assert conversion.can_write(kind)
     with converted(kept(encoded("PNG")), kind) as made:
         assert (name, (64, 48)) == (made.format, made.size)
 
@@ -141,7 +141,7 @@ def test_other_kinds_cannot_be_written(kind):
     """
     So that it can be asked before.
     """
-    assert not pictures.can_write(kind)
+    assert not conversion.can_write(kind)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
@@ -295,7 +295,7 @@ def test_a_broken_picture_is_told(kept):
     Its header alone is no picture.
     """
     with pytest.raises(DownloadError, match="cannot be decoded"):
-        pictures.convert(kept(encoded("PNG")[:200]), io.BytesIO(), media.JPEG)
+        conversion.convert(kept(encoded("PNG")[:200]), io.BytesIO(), media.JPEG)
 
 
 def test_a_picture_that_is_too_large_for_the_kind_is_told(kept):
@@ -305,7 +305,7 @@ def test_a_picture_that_is_too_large_for_the_kind_is_told(kept):
     wide = kept(encoded("PNG", Image.new("1", (17_000, 1))))
 
     with pytest.raises(StorageError, match="cannot be written as WEBP"):
-        pictures.convert(wide, io.BytesIO(), media.WEBP)
+        conversion.convert(wide, io.BytesIO(), media.WEBP)
 
 
 def test_a_full_disk_is_not_the_picture(kept):
@@ -318,7 +318,7 @@ def test_a_full_disk_is_not_the_picture(kept):
         Path("/dev/full").open("wb", buffering=0) as full,
         pytest.raises(StorageError) as caught,
     ):
-        pictures.convert(source, full, media.PNG)
+        conversion.convert(source, full, media.PNG)
 
     assert "cannot be written as PNG: No space left" in caught.value.message
 
@@ -380,7 +380,7 @@ def fit(kept):
 
     def make(content, kind, *, most_side=32, most_bytes=10**6):
         file = io.BytesIO()
-        size = pictures.fit(
+        size = conversion.fit(
             kept(content), file, kind, most_side=most_side, most_bytes=most_bytes
         )
         made = Image.open(file)
@@ -505,7 +505,7 @@ def test_the_largest_picture_becomes_another_kind(kept, kind):
     with converted(path, kind) as made:
         assert (8192, 8192) == made.size
     with pytest.raises(DownloadError, match="too many to be decoded"):
-        pictures.convert(kept(header(8193, 8192)), io.BytesIO(), kind)
+        conversion.convert(kept(header(8193, 8192)), io.BytesIO(), kind)
 
 
 @pytest.mark.parametrize(

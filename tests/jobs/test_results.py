@@ -35,7 +35,7 @@ from krea_cli.errors import (
     UnknownJobError,
     UnreachableError,
 )
-from krea_cli.jobs import decoding, pictures
+from krea_cli.jobs import conversion, decoding
 from krea_cli.jobs.placing import Placing
 from krea_cli.jobs.results import Results
 from krea_cli.jobs.targets import Naming, Target
@@ -735,7 +735,7 @@ def test_an_encoder_that_takes_too_long_is_left_behind(save, folder, monkeypatch
     """
     enough = threading.Event()
     monkeypatch.setattr(decoding, "MOST_SECONDS", 0.01)
-    monkeypatch.setattr(pictures, "convert", lambda *_, **__: enough.wait(9))
+    monkeypatch.setattr(conversion, "convert", lambda *_, **__: enough.wait(9))
 
     with pytest.raises(ConversionError, match="in time"):
         save("out.webp", a=[PICTURE])

@@ -1,0 +1,176 @@
+"""
+Pictures written anew: as another kind, or smaller.  One of the homes of Pillow.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from PIL import Image, ImageCms, ImageOps
+
+from krea_cli.errors import DownloadError, StorageError
+from krea_cli.jobs.pictures import (
+    FORMATS,
+    MOST_PIXELS,
+    check_pixels,
+    eight_bits,
+    opened,
+    smooth,
+)
+from krea_cli.media import AVIF, GIF, JPEG, LOSSY, PNG, TIFF, WEBP, Media
+
+# What a kind of file can hold, of the modes that pictures come in here.
+_MODES = {
+    PNG: {"L", "LA", "RGB", "RGBA", "I;16"},
+    TIFF: {"L", "LA", "RGB", "RGBA", "I;16", "CMYK"},
+    JPEG: {"L", "RGB"},
+    WEBP: {"RGB", "RGBA"},
+    AVIF: {"L", "RGB", "RGBA"},
+    GIF: {"L", "RGB", "RGBA"},
+}
+_SPACES = {b"RGB ": "RGB", b"GRAY": "LI", b"CMYK": "CMYK"}
+_FITTED_QUALITY, _MOST_TRIES = 95, 6
+_USUAL_QUALITY = 90
+_SLOW_PIXELS = 2**22
+
+
+def can_write(media: Media) -> bool:
+    return media in FORMATS
+
+
+def convert(
+    source: Path, target: IO[bytes], media: Media, *, quality: int | None = None
+) -> bool:
+    """
+    Write the picture at *source* to *target* as another kind of picture, upright; of an
+    animation the first picture, and True then.  *quality* is 1 to 100, for kinds that
+    lose some.  What is transparent becomes white where the kind knows no transparency.
+    The colour profile stays, unless the kind cannot hold the picture's colours as they
+    are.
+
+    Raises:
+        DownloadError: *source* is no picture that can be decoded, or has too many
+            pixels.
+        StorageError: it cannot be written as *media*, or *target* not at all.
+    """
+    with opened(source) as picture:
+        check_pixels(picture.size)
+        # A JPEG may hold other pictures, which are no animation.
+        is_animated = picture.format in ("GIF", "WEBP", "AVIF", "PNG") and getattr(
+            picture, "is_animated", False
+        )
+        picture.load()
+        # A copy has no other pictures, which an encoder might look for.
+        shown = picture.copy() if is_animated else picture
+        shown, profile = _writable(_upright(shown), media)
+    options = {"quality": quality or _USUAL_QUALITY} if media in LOSSY else {}
+    if media == AVIF and shown.width * shown.height > _SLOW_PIXELS:
+        # Eight times as fast as usual, and the file hardly larger.
+        options["speed"] = 9
+    try:
+        # Given a real file, Pillow does not notice that the disk is full.
+        encoded = io.BytesIO()
+        shown.save(encoded, FORMATS[media], icc_profile=profile, **options)
+        target.write(encoded.getbuffer())
+        target.flush()
+    except Exception as exc:  # whatever an encoder may raise
+        reason = getattr(exc, "strerror", None) or str(exc) or "too little memory"
+        raise StorageError(
+            f"The picture cannot be written as {media.extension.upper()}: {reason}."
+        ) from exc
+    return is_animated
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    # What is wrong with a tag beside the pixels is not wrong with them.
+    with suppress(Exception):
+        ImageOps.exif_transpose(picture, in_place=True)
+    return picture
+
+
+def _writable(picture: Image.Image, media: Media) -> tuple[Image.Image, bytes | None]:
+    """
+    The picture in a mode that the kind can hold, with the profile of its colours.
+    """
+    profile, modes = picture.info.get("icc_profile"), _MODES[media]
+    if picture.mode == "CMYK" and picture.mode not in modes:
+        return _from_inks(picture, profile), None
+    if "I;16" not in modes or picture.has_transparency_data:
+        picture = eight_bits(picture)
+    shown = smooth(picture)
+    if shown.mode == "RGBA" and media == JPEG:
+        white = Image.new("RGB", shown.size, "white")
+        white.paste(shown, mask=shown.getchannel("A"))
+        shown = white
+    if shown.mode not in modes:
+        shown = shown.convert("RGB")
+    space = _SPACES.get(profile[16:20], shown.mode) if profile else shown.mode
+    return shown, profile if shown.mode[0] in space else None
+
+
+def _from_inks(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """
+    In RGB what is in the colours of a printer, by its profile if it has a good one.
+    """
+    with suppress(ImportError, OSError, ImageCms.PyCMSError):
+        if profile:
+            inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            screen = ImageCms.createProfile("sRGB")
+            shown = ImageCms.profileToProfile(picture, inks, screen, outputMode="RGB")
+            if shown is not None:
+                return shown
+    return picture.convert("RGB")
+
+
+def fit(
+    source: Path, target: IO[bytes], media: Media, *, most_side: int, most_bytes: int
+) -> tuple[int, int]:
+    """
+    Write the picture at *source* to *target*, of the same kind *media*, scaled down
+    until neither a side nor the file is too large; its width and height then.  Colour
+    profile and EXIF stay.
+
+    Raises:
+        DownloadError: *source* is no picture that can be decoded, or scaled.
+        StorageError: it cannot be written.
+    """
+    with opened(source) as picture:
+        width, height = picture.size
+        if width * height > MOST_PIXELS:
+            raise DownloadError(f"It has {width} x {height} pixels, which is too many.")
+        # A JPEG may hold other pictures, which are no animation.
+        if media != JPEG and getattr(picture, "is_animated", False):
+            raise DownloadError("It is an animation.")
+        picture.load()
+        whole = smooth(picture)
+        kept = {key: picture.info.get(key) or b"" for key in ("icc_profile", "exif")}
+    scale = min(1.0, most_side / max(width, height))
+    for _ in range(_MOST_TRIES):
+        size = max(1, int(width * scale)), max(1, int(height * scale))
+        encoded = _encoded(whole, size, media, kept)
+        if len(encoded) <= most_bytes:
+            target.write(encoded)
+            return size
+        scale *= 0.95 * math.sqrt(most_bytes / len(encoded))
+        # Each of these may take as much memory as is bearable.
+        del encoded
+    raise DownloadError("It stays too large.")
+
+
+def _encoded(
+    whole: Image.Image, size: tuple[int, int], media: Media, kept: Mapping[str, bytes]
+) -> memoryview:
+    shown = whole
+    if size != whole.size:
+        shown = whole.resize(size, Image.Resampling.LANCZOS)
+    encoded = io.BytesIO()
+    try:
+        shown.save(encoded, FORMATS[media], quality=_FITTED_QUALITY, **kept)
+    except (OSError, ValueError) as exc:
+        raise StorageError(f"It cannot be written: {exc}.") from exc
+    return encoded.getbuffer()
