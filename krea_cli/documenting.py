@@ -89,7 +89,7 @@ class Documenting(Watching):
         """
         for file in job.files:
             if not self.writes_sidecars:
-                self._warn_of_former(file, force=force)
+                self._warn_of_former(job, file, force=force)
                 continue
             try:
                 self._write_sidecar(job, file, force=force)
@@ -97,16 +97,16 @@ class Documenting(Watching):
                 exc.message = f"{file.path} is saved, without sidecar: {exc.message}"
                 raise
 
-    def _warn_of_former(self, file: SavedFile, *, force: bool) -> None:
+    def _warn_of_former(self, job: Job, file: SavedFile, *, force: bool) -> None:
         """
         What was overwritten may have left the sidecar of another picture there.
         """
         if not force or file.path == "-":
             return
-        from krea_cli.jobs.sidecars import beside
+        from krea_cli.jobs import sidecars
 
-        sidecar = beside(Path(file.path))
-        if sidecar.is_file():
+        sidecar = sidecars.beside(Path(file.path))
+        if sidecar.is_file() and not sidecars.is_of(sidecar, job, file):
             self.out.warn(f"{sidecar} was there before, and is of another result.")
 
     def _write_sidecar(self, job: Job, file: SavedFile, *, force: bool) -> None:

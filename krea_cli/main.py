@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None) -> i
             return _run(argv, session)
         except KreaError as exc:
             return _tell(exc, session)
-        except Exception as exc:  # noqa: BLE001
+        except Exception as exc:  # noqa: BLE001  (a bug is told, too)
             return _tell_bug(exc, session)
     except Interrupted as exc:
         signals.ignore()

@@ -49,11 +49,11 @@ def write(record: Record, job: Job, file: SavedFile, *, force: bool) -> None:
         try:
             new.publish(target, force=force)
         except TargetExistsError:
-            if not _is_of(target, job, file):
+            if not is_of(target, job, file):
                 raise
 
 
-def _is_of(path: Path, job: Job, file: SavedFile) -> bool:
+def is_of(path: Path, job: Job, file: SavedFile) -> bool:
     """
     Whether this is a sidecar of that result: of another day, or of another version.
     """

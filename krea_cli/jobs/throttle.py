@@ -85,4 +85,4 @@ class Throttle:
             return left
         pause = next(self._pauses, None)
         # Jitter keeps clients apart; nothing secret hangs on it.
-        return pause and pause * random.uniform(0.8, 1.2)  # noqa: S311
+        return pause and pause * random.uniform(0.8, 1.2)  # noqa: S311  (jitter)

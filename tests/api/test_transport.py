@@ -260,6 +260,23 @@ def test_every_kind_of_request_has_a_limit(wire, connect, monkeypatch):
             ask()
 
 
+def test_a_large_paid_request_has_the_time_that_a_slow_line_needs(
+    wire, connect, monkeypatch
+):
+    """
+    What is on its way must not become a request in doubt.
+    """
+    monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(transport, "SLOWEST_BYTES_PER_SECOND", 1000)
+    server = wire(trickling(b"", every=0.02, byte=b"H"))
+    started = time.monotonic()
+
+    with pytest.raises(LostAnswerError, match="did not answer in time"):
+        connect(server.url()).post_json("/x", content({"prompt": "x" * 300}), {})
+
+    assert 0.4 <= time.monotonic() - started < 1
+
+
 def test_a_stream_that_falls_silent_is_a_lost_answer(wire, connect, monkeypatch):
     """
     The silence is noticed while the chunks are read.

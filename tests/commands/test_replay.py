@@ -293,9 +293,10 @@ def test_the_sidecar_of_what_was_overwritten_is_told(logged_in):
     """
     logged_in("generate", "an owl", "-o", "out.png", "--sidecar")
 
+    same = logged_in("download", "-o", "out.png", "--force")
     result = logged_in("generate", "a fox", "-o", "out.png", "--force")
 
-    assert 0 == result.code
+    assert (0, 0, "") == (result.code, same.code, same.err)
     assert "out.png.json was there before, and is of another result" in result.err
 
 
