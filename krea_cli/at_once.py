@@ -9,7 +9,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from krea_cli import signals
@@ -61,12 +60,7 @@ class Crew:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, value: BaseException | None, __: object) -> None:
         for _ in self._threads:
             self._waiting.put(None)
         try:

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -17,6 +17,7 @@ from krea_cli.config.size import parse_size
 from krea_cli.session import Session
 from krea_cli.world import Flags
 
+T = TypeVar("T")
 # An option made by one of these stands under its group in --help.
 input_option = partial(typer.Option, rich_help_panel="Input")
 request_option = partial(typer.Option, rich_help_panel="Request")
@@ -26,30 +27,18 @@ money_option = partial(typer.Option, rich_help_panel="Money")
 connection_option = partial(typer.Option, rich_help_panel="Connection")
 
 
-def duration(text: str) -> float:
+def _parser(parse: Callable[[str], T]) -> Callable[[str], T]:
     """
-    Seconds, as `parse_duration`.
-
-    Raises:
-        typer.BadParameter: it is no duration.
+    *parse* as Typer wants it: what it does not take is an error of usage.
     """
-    try:
-        return parse_duration(text)
-    except ValueError as exc:
-        raise typer.BadParameter(str(exc)) from exc
 
+    def parsed(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as exc:
+            raise typer.BadParameter(str(exc)) from exc
 
-def size(text: str) -> int:
-    """
-    Bytes, as `parse_size`.
-
-    Raises:
-        typer.BadParameter: it is no size.
-    """
-    try:
-        return parse_size(text)
-    except ValueError as exc:
-        raise typer.BadParameter(str(exc)) from exc
+    return parsed
 
 
 Jobs = Annotated[
@@ -90,7 +79,7 @@ Timeout = Annotated[
     waiting_option(
         "--timeout",
         metavar="TIME",
-        parser=duration,
+        parser=_parser(parse_duration),
         help="Wait at most so long: 90, 90s, 10m, 1h.",
         show_default=False,
     ),
@@ -114,7 +103,7 @@ MaxSize = Annotated[
     output_option(
         "--max-size",
         metavar="SIZE",
-        parser=size,
+        parser=_parser(parse_size),
         help="Save no result that is larger: 500MB, 2GiB (the default).",
         show_default=False,
     ),

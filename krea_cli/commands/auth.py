@@ -15,7 +15,6 @@ from krea_cli.config.token import (
     read_stream,
     read_token,
     set_variables,
-    survey,
 )
 from krea_cli.errors import KreaError, UsageError
 from krea_cli.output.setting_results import TokenStatus
@@ -90,7 +89,7 @@ def status(session: Session) -> None:
         session.out.note("The sandbox needs no token.")
         return
 
-    state = survey(session.env, session.origin, lambda: session.credentials)
+    state = session.token_state
 
     _tell(session, state.sources, state.keyring, problem=state.problem)
     if state.error:

@@ -18,7 +18,6 @@ import time
 from contextlib import suppress
 from io import BufferedRandom
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from krea_cli.errors import StorageError, TargetExistsError
@@ -53,12 +52,7 @@ class NewFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # A full disk may tell so only when the file is closed.
         with suppress(OSError):
             self.file.close()

@@ -22,7 +22,7 @@ class Output(NamedTuple):
     """
 
     results: forms.Results
-    talk: forms.Talk
+    talk: forms.PlainTalk
     stdout: Stream
     stderr: Stream
     # Whether pictures may be shown beside the results.
@@ -108,7 +108,7 @@ def choose(
     animates = is_watched and not is_dumb
     shows = stdout.is_terminal and not quiet and not json
     results: forms.Results
-    talk: forms.Talk
+    talk: forms.PlainTalk
     if json:
         results = forms.JsonResults(stdout)
         talk = forms.JsonTalk(stderr, now)

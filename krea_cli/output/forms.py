@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from krea_cli.output.progress import LineProgress, NoProgress, Progress
+from krea_cli.output.progress import LineProgress, Progress
 from krea_cli.output.terminal import safe, unbroken
 from krea_cli.output.workflow import harmless_json
 
@@ -29,19 +29,6 @@ class Results(Protocol):
     """
 
     def result(self, results: Sequence[Result]) -> None: ...
-
-
-class Talk(Protocol):
-    """
-    How everything else is told.
-    """
-
-    def note(self, text: str) -> None: ...
-    def log(self, text: str) -> None: ...
-    def warn(self, text: str) -> None: ...
-    def ask(self, question: str) -> None: ...
-    def error(self, error: KreaError) -> None: ...
-    def progress(self) -> Progress: ...
 
 
 class PlainResults:
@@ -89,7 +76,7 @@ class HumanResults:
 
 class PlainTalk:
     """
-    Plain lines that suit a log.
+    How everything else is told: here in plain lines that suit a log.
     """
 
     def __init__(self, stderr: Stream, now: Callable[[], float]) -> None:
@@ -128,7 +115,7 @@ class QuietTalk(PlainTalk):
         pass
 
     def progress(self) -> Progress:
-        return NoProgress()
+        return Progress()
 
 
 class JsonTalk(QuietTalk):

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from krea_cli.output.spoken import meaning
 from krea_cli.output.terminal import one_line
@@ -21,15 +20,16 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS = 30.0
 
 
-class Progress(Protocol):
-    def __enter__(self) -> Self: ...
+class Progress:
+    """
+    Told all of it, it tells nobody; a context manager.
+    """
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def seen(self, job: Job) -> None:
         """
@@ -63,38 +63,7 @@ class Progress(Protocol):
         """
 
 
-class NoProgress:
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
-
-    def seen(self, job: Job) -> None:
-        pass
-
-    def missed(self, job: Job, error: KreaError) -> None:
-        pass
-
-    def usually(self, seconds: float | None) -> None:
-        pass
-
-    def doing(self, text: str) -> None:
-        pass
-
-    def received(self, job: Job, size_bytes: int, length: int | None) -> None:
-        pass
-
-    def saved(self, job: Job) -> None:
-        pass
-
-
-class LineProgress(NoProgress):
+class LineProgress(Progress):
     """
     A line at each change, and one every 30 s, so that no log falls silent (hazard L12).
     """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console, ConsoleOptions, Group, RenderResult
@@ -16,20 +15,20 @@ from rich.live import Live
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    Progress,
     ProgressColumn,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.progress import Progress as BarsOfRich
 from rich.spinner import Spinner as Frames
 from rich.text import Text
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import KreaError
 from krea_cli.output.flow import InAscii
-from krea_cli.output.progress import Board
+from krea_cli.output.progress import Board, Progress
 from krea_cli.output.spoken import duration
 from krea_cli.output.terminal import one_line
 
@@ -40,7 +39,7 @@ _ID_LETTERS = 8
 _WIDE = 60
 
 
-class Spinner:
+class Spinner(Progress):
     """
     A spinner with the status of the jobs, the time since it began by *now*, the usual
     one, and what the status means; below it a bar for each result that is on its way:
@@ -62,12 +61,7 @@ class Spinner:
         self._live.start(refresh=True)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def seen(self, job: Job) -> None:
@@ -143,7 +137,7 @@ class Bars:
         ]
         if console.width >= _WIDE:
             columns += [TransferSpeedColumn(), TimeRemainingColumn()]
-        self.progress = Progress(*columns, console=console, expand=True)
+        self.progress = BarsOfRich(*columns, console=console, expand=True)
         self._lock = threading.Lock()
         self._tasks: dict[str, TaskID] = {}
 

@@ -6,11 +6,11 @@ Text of foreign origin comes in as `Text`, never as markup (hazard T2).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 from krea_cli.api.resources import Job
@@ -22,7 +22,7 @@ from krea_cli.output import (
     views_sandbox,
     views_saved,
 )
-from krea_cli.output.flow import GAP, Advice, Flow, Sheet, words
+from krea_cli.output.flow import GAP, Advice, Flow, Parts, Sheet, words
 from krea_cli.output.results import (
     DryRun,
     JobAccepted,
@@ -39,8 +39,6 @@ from krea_cli.output.setting_results import (
 )
 from krea_cli.output.terminal import one_line, safe, unbroken
 from krea_cli.output.views_jobs import minute, status
-
-Parts = Iterable[RenderableType]
 
 
 @singledispatch

@@ -4,23 +4,21 @@ How all that is known of a record looks to a person: a part for `views`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions
 from rich.table import Column
 from rich.text import Text
 
 from krea_cli.api.resources import SavedFile
-from krea_cli.output.flow import GAP, Flow, table, words
+from krea_cli.output.flow import GAP, Flow, Parts, table, words
 from krea_cli.output.job_records import RecordDetails
 from krea_cli.output.model_words import dollars
 from krea_cli.output.spoken import duration
 from krea_cli.output.terminal import one_line, safe, unbroken
 from krea_cli.output.views_jobs import minute, status
 from krea_cli.output.views_saved import file_facts
-
-Parts = Iterable[RenderableType]
 
 
 def details(_: RecordDetails, results: Sequence[RecordDetails]) -> Parts:

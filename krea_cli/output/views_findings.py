@@ -4,15 +4,15 @@ How the findings of `krea doctor` look to a person: parts for `views`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
 from krea_cli.output.findings import Finding
-from krea_cli.output.flow import GAP, Advice, Flow, words
+from krea_cli.output.flow import GAP, Advice, Flow, Parts, words
 from krea_cli.output.terminal import one_line, unbroken
 
 _STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red"}
@@ -21,8 +21,6 @@ _MARKS = {"ok": "✓", "warning": "!", "fault": "✗"}
 _STATE, _CHECK = 9, 12
 # With less room the words get a line of their own.
 _LEAST_WORDS = 39
-
-Parts = Iterable[RenderableType]
 
 
 def findings(_: Finding, results: Sequence[Finding]) -> Parts:

@@ -4,15 +4,15 @@ How the records of the journal look to a person: parts for `views`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions
 from rich.table import Column
 from rich.text import Text
 
 from krea_cli.api.resources import Job
-from krea_cli.output.flow import GAP, Flow, table, words
+from krea_cli.output.flow import GAP, Flow, Parts, table, words
 from krea_cli.output.job_records import (
     RecordInDoubt,
     RecordRow,
@@ -29,8 +29,6 @@ _STYLES = {
 }
 _LEAST_PROMPT = 12
 _MOST_PROMPT = 300
-
-Parts = Iterable[RenderableType]
 
 
 def status(word: str) -> Text:

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from krea_cli.output.flow import GAP, Flow, Sheet, words
+from krea_cli.output.flow import GAP, Flow, Parts, Sheet, table, words
 from krea_cli.output.model_results import (
     FieldDetails,
     ModelChange,
@@ -24,8 +24,6 @@ from krea_cli.output.terminal import one_line, unbroken
 _LEAST_NAME = 20
 _LEAST_VALUE = 20
 _STYLES = {"added": "green", "removed": "red", "deprecated": "yellow"}
-
-Parts = Iterable[RenderableType]
 
 
 def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
@@ -92,10 +90,10 @@ class _Rows:
         shows_inputs = widths[2] <= room
         room -= widths[2] * shows_inputs
         shown = [True, room >= _LEAST_NAME, shows_inputs, True]
-        table = _table(
+        sheet = _table(
             *(t for t, is_shown in zip(titles, shown, strict=True) if is_shown)
         )
-        for column in table.columns:
+        for column in sheet.columns:
             column.no_wrap = True
             column.overflow = "ellipsis" if column.header == "NAME" else "fold"
             column.max_width = room - 2 if column.header == "NAME" else None
@@ -104,8 +102,8 @@ class _Rows:
             texts = (
                 Text(c) for c, is_shown in zip(row, shown, strict=True) if is_shown
             )
-            table.add_row(*texts, style=style)
-        yield table
+            sheet.add_row(*texts, style=style)
+        yield sheet
 
 
 class _Fields:
@@ -120,10 +118,10 @@ class _Fields:
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
         cells = [self._cells(field) for field in self._fields]
-        table = _table("FIELD", "VALUE", "UNLESS GIVEN")
+        sheet = _table("FIELD", "VALUE", "UNLESS GIVEN")
         room = options.max_width
         for index in (0, 2):
-            column = table.columns[index]
+            column = sheet.columns[index]
             column.no_wrap = True
             longest = max(row[index].cell_len for row in cells)
             room -= max(longest, len(str(column.header))) + 2
@@ -131,8 +129,8 @@ class _Fields:
             yield from _stacked(cells)
             return
         for row in cells:
-            table.add_row(*row)
-        yield table
+            sheet.add_row(*row)
+        yield sheet
 
     def _cells(self, field: FieldDetails) -> tuple[Text, Text, Text]:
         style = "bold" if field.is_required else ""
@@ -163,14 +161,11 @@ def _stacked(cells: Iterable[tuple[Text, Text, Text]]) -> Parts:
 
 def _prices(result: ModelDetails) -> Table:
     date = one_line(result.model.price_date or "")
-    table = _table("PRICE", f"USD for one request, {date}" if date else "")
+    sheet = _table("PRICE", f"USD for one request, {date}" if date else "")
     for usd, when in result.prices:
-        table.add_row(Text(usd), Text(when))
-    return table
+        sheet.add_row(Text(usd), Text(when))
+    return sheet
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def _table(*titles: str) -> Table:
+    return table(*(Column(title, overflow="fold") for title in titles))

@@ -4,14 +4,12 @@ How the sandbox's commands look to a person: parts for `views`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from rich.console import RenderableType
 from rich.text import Text
 
+from krea_cli.output.flow import Parts
 from krea_cli.output.sandbox_results import SandboxReset, Serving
-
-Parts = Iterable[RenderableType]
 
 
 def serving(_: Serving, results: Sequence[Serving]) -> Parts:

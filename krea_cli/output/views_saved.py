@@ -4,20 +4,17 @@ How saved results look to a person: parts for `views`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from rich.console import RenderableType
 from rich.filesize import decimal
 from rich.text import Text
 
 from krea_cli.api.resources import Job, SavedFile
-from krea_cli.output.flow import Flow, Panel
+from krea_cli.output.flow import Flow, Panel, Parts
 from krea_cli.output.model_words import dollars
 from krea_cli.output.results import JobSaved
 from krea_cli.output.spoken import duration
 from krea_cli.output.terminal import one_line, unbroken
-
-Parts = Iterable[RenderableType]
 
 
 def saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:

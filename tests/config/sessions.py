@@ -12,6 +12,7 @@ from config.backends import Memory
 from krea_cli.config import file, settings, url
 from krea_cli.config.credentials import Credentials
 from krea_cli.config.paths import Folders
+from krea_cli.config.token import survey
 
 
 class Stdin(io.StringIO):
@@ -82,6 +83,10 @@ class FakeSession:
         if self.__dict__.get("_credentials") is None:
             self._credentials = Credentials(self.origin, load=lambda: self.backend)
         return self._credentials
+
+    @property
+    def token_state(self):
+        return survey(self.env, self.origin, lambda: self.credentials)
 
     @property
     def is_interactive(self):
