@@ -99,17 +99,18 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     say = getattr(exc, "format_message", None)
     if say is None or isinstance(exc, KreaError):
         return None
+    from krea_cli.completion import grammar
+
     context = getattr(exc, "ctx", None)
-    command = context.command_path if context else "krea"
-    hint = f"Run: {command} --help"
+    # An option without its value, or with one too many, comes without a context.
+    called = " ".join(("krea", *grammar.find(argv)[0].words))
+    hint = f"Run: {context.command_path if context else called} --help"
     if argv and argv[0].startswith("-"):
         hint = f"Options stand behind the command. {hint}"
     message = " ".join(say().split())
-    if strange := _STRANGE.fullmatch(message):
-        from krea_cli.completion import grammar
-
-        if found := grammar.named(strange[1]):
-            hint = f"There is: {' or '.join(f'krea {words}' for words in found)}."
+    strange = _STRANGE.fullmatch(message)
+    if strange and (found := grammar.named(strange[1])):
+        hint = f"There is: {' or '.join(f'krea {words}' for words in found)}."
     return UsageError(message, hint=hint)
 
 

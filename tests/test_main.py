@@ -65,6 +65,24 @@ def test_an_option_before_the_command_is_shown_its_place(krea):
     assert "behind" not in after.err
 
 
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (("jobs", "list", "--limit"), "krea jobs list"),
+        (("status", "--sandbox=1"), "krea status"),
+        (("--show-completion",), "krea"),
+    ],
+)
+def test_an_option_with_a_value_too_few_or_many_names_its_command(krea, words, command):
+    """
+    Typer does not say to which command it belongs.
+    """
+    result = krea(*words)
+
+    assert 2 == result.code
+    assert result.err.endswith(f"Run: {command} --help\n")
+
+
 def test_version(krea):
     """
     One line.

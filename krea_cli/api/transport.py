@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from krea_cli.api import proxies
 from krea_cli.api.receiving import receiving
 from krea_cli.api.wire import Answer, Content, Stream, form
 from krea_cli.clock import within
@@ -117,7 +118,7 @@ class Transport:
         Raises:
             UnreachableError, LostAnswerError: also while the chunks are read.
         """
-        with _translated(urlsplit(url).netloc):
+        with self._translated(url):
             is_secure = urlsplit(url).scheme == "https"
             client = self._made("_open" if is_secure else "_open_local")
             request = client.build_request("GET", url, headers=headers)
@@ -163,7 +164,7 @@ class Transport:
     def _exchange(
         self, name: str, method: str, path: str, seconds: float, **body: Any
     ) -> Answer:
-        with _translated(self.host):
+        with self._translated(self._url):
             client = self._made(name)
             request = client.build_request(method, self._url + path, **body)
             with self._logged(request) as log:
@@ -240,7 +241,7 @@ class Transport:
                 **options,
             )
         except Exception as exc:
-            raise _unusable(exc) from exc
+            raise self._unusable(exc) from exc
 
     def _tls_of(self, url: str) -> ssl.SSLContext:
         return self._tls if url.startswith("https:") else _no_tls()
@@ -251,6 +252,37 @@ class Transport:
 
         return tls.context()
 
+    def _unusable(self, exc: Exception) -> ConfigError:
+        name = proxies.broken(
+            lambda url: httpx.HTTPTransport(proxy=url, verify=_no_tls())
+        )
+        # A proxy may be named with who uses it, which may be a secret by itself.
+        reason = re.sub(r"[^\s/'\"]*@", "***@", str(exc)).rstrip(".")
+        return ConfigError(
+            f"{name} cannot be used: {reason}.",
+            hint=f"Correct {name}, or unset it.",
+        )
+
+    @contextmanager
+    def _translated(self, url: str) -> Iterator[None]:
+        """
+        Errors of httpx become ours; what counts is whether anything was sent.
+        """
+        host = urlsplit(url).netloc
+        try:
+            yield
+        except _NOT_SENT as exc:
+            if fault := _certificate_fault(exc):
+                raise _untrusted(host, fault) from exc
+            proxy = proxies.between(url) if self.uses_environment else None
+            raise _unreachable(host, proxy, exc) from exc
+        except (TimeoutError, httpx.TimeoutException) as exc:
+            raise LostAnswerError(f"{host} did not answer in time.") from exc
+        except (httpx.InvalidURL, UnicodeError) as exc:
+            raise AnswerError(f"{host} is no address that can be used: {exc}") from exc
+        except (httpx.HTTPError, httpx.StreamError) as exc:
+            raise _lost(host, exc) from exc
+
 
 def _no_tls() -> ssl.SSLContext:
     """
@@ -260,39 +292,16 @@ def _no_tls() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _unusable(exc: Exception) -> ConfigError:
-    # A proxy may be named with who uses it, which may be a secret by itself.
-    reason = re.sub(r"[^\s/'\"]*@", "***@", str(exc))
-    return ConfigError(
-        f"The connection settings cannot be used: {reason}",
-        hint="Look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY.",
+def _unreachable(host: str, proxy: str | None, exc: Exception) -> UnreachableError:
+    way = f" through the proxy of {proxy}" if proxy else ""
+    error = UnreachableError(
+        f"{host} cannot be reached{way}: {_reason(exc)}.",
+        hint=f"Check {proxy or 'the proxy settings'}, the network and the API URL.",
     )
-
-
-@contextmanager
-def _translated(host: str) -> Iterator[None]:
-    """
-    Errors of httpx become ours; what counts is whether anything was sent.
-    """
-    try:
-        yield
-    except _NOT_SENT as exc:
-        if fault := _certificate_fault(exc):
-            raise _untrusted(host, fault) from exc
-        error = UnreachableError(
-            f"{host} cannot be reached: {_reason(exc)}.",
-            hint="Check the network, the proxy settings and the API URL.",
-        )
-        if isinstance(exc, httpx.TimeoutException):
-            # Silence for so long will not end by asking again (hazard N19).
-            error.retry_after = math.inf
-        raise error from exc
-    except (TimeoutError, httpx.TimeoutException) as exc:
-        raise LostAnswerError(f"{host} did not answer in time.") from exc
-    except (httpx.InvalidURL, UnicodeError) as exc:
-        raise AnswerError(f"{host} is no address that can be used: {exc}") from exc
-    except (httpx.HTTPError, httpx.StreamError) as exc:
-        raise _lost(host, exc) from exc
+    if isinstance(exc, httpx.TimeoutException):
+        # Silence for so long will not end by asking again (hazard N19).
+        error.retry_after = math.inf
+    return error
 
 
 def _certificate_fault(exc: BaseException | None) -> str:

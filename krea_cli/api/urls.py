@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import urllib.request
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
+from krea_cli.api import proxies
 from krea_cli.clock import within
 from krea_cli.errors import DownloadError
 
@@ -63,7 +63,7 @@ class UrlPolicy:
         if literal is not None:
             addresses = [literal]
         else:
-            addresses = [] if self._is_proxied(parts) else _resolve(host, port)
+            addresses = [] if self._is_proxied(url) else _resolve(host, port)
         on_this_machine = addresses and all(found.is_loopback for found in addresses)
         if self._allows_loopback and on_this_machine:
             return
@@ -80,19 +80,15 @@ class UrlPolicy:
             DownloadError: the answer comes from a private address.
         """
         address = _address(peer)
-        if address is None or self._is_proxied(urlsplit(url)):
+        if address is None or self._is_proxied(url):
             return
         if not _is_public(address) and not (
             address.is_loopback and self._allows_loopback
         ):
             raise _private(url)
 
-    def _is_proxied(self, parts: SplitResult) -> bool:
-        if not self._uses_environment:
-            return False
-        proxies = urllib.request.getproxies()
-        has_proxy = bool(proxies.get(parts.scheme) or proxies.get("all"))
-        return has_proxy and not urllib.request.proxy_bypass(parts.hostname or "")
+    def _is_proxied(self, url: str) -> bool:
+        return self._uses_environment and proxies.between(url) is not None
 
 
 def shown(url: str) -> str:

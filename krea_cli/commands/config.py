@@ -10,6 +10,7 @@ import typer
 
 from krea_cli.config import file, settings
 from krea_cli.config.settings import Given, Layer
+from krea_cli.errors import ConfigError, UnknownModelError
 from krea_cli.output.setting_results import ConfigPath, Setting, SettingValue
 from krea_cli.session import Session
 
@@ -57,6 +58,8 @@ def set_value(session: Session, key: Key, value: Value) -> None:
     file.set_key(path, key, value)
 
     _tell(session, key, {key: Given(value, str(path))})
+    if key == "model":
+        _warn_if_unknown(session, value)
 
 
 def unset(session: Session, key: Key) -> None:
@@ -96,6 +99,18 @@ def _tell(session: Session, key: str, stored: Layer) -> None:
     session.out.result([Setting(key, found.value, found.source)])
     if found.source == settings.variable(key):
         session.out.warn(f"{found.source} is set and wins over the file.")
+
+
+def _warn_if_unknown(session: Session, model: str) -> None:
+    """
+    It is kept all the same: it may be newer than the catalogue.
+    """
+    try:
+        session.catalogue.find(model)
+    except UnknownModelError as exc:
+        session.out.warn(f"{exc.message} {exc.hint}")
+    except ConfigError:
+        pass  # another line of the file, which is told by the commands that need it
 
 
 COMMANDS = {

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from krea_cli import errors
 from krea_cli.clock import within
-from krea_cli.config.token import KEYRING, Token, read_token
+from krea_cli.config.token import KEYRING, NoKeyringError, Token, read_token
 
 try:
     import keyring
@@ -138,7 +138,7 @@ class Credentials:
         self.backend = _name(backend)
         self.config_file = str(config_file) if config_file.exists() else None
         if not _is_safe(backend):
-            raise errors.KeyringError(
+            raise NoKeyringError(
                 f"There is no keyring that keeps a token safely ({self.backend}).",
                 hint=_WAY_OUT,
             )

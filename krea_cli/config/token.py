@@ -21,6 +21,12 @@ KEYRING = "keyring"
 _SHORTEST, _LONGEST = 8, 4096
 
 
+class NoKeyringError(KeyringError):
+    """
+    There is no keyring that could have a token.
+    """
+
+
 class Token:
     """
     An API token and the place it came from; shown as `***` unless revealed.
@@ -109,7 +115,8 @@ def find_token(
 
     Raises:
         NoTokenError: there is none, or it cannot be a token.
-        KeyringError: no variable has one, and the keyring cannot be asked.
+        KeyringError: no variable has one, and there is a keyring that may have one,
+            but it cannot be asked.
     """
     if token := find_in_env(env):
         return token
@@ -171,7 +178,9 @@ def _unasked(trouble: NoTokenError, origin: str) -> NoTokenError:
     """
     That there is no token, where the last place to look for one is in trouble.
     """
-    return type(trouble)(
+    # Where there is no keyring, there is nothing that could have been found.
+    kind = NoTokenError if isinstance(trouble, NoKeyringError) else type(trouble)
+    return kind(
         f"There is no API token for {origin}: no variable has one. {trouble.message}",
         hint=f"{trouble.hint or ''} {_MADE}".strip(),
     )

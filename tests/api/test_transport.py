@@ -355,15 +355,18 @@ def test_compression_is_neither_asked_for_nor_undone(wire, connect):
 )
 def test_a_bad_variable_is_named(wire, connect, monkeypatch, variable, value):
     """
-    Whatever httpx makes of it, the user is told where to look (hazards N9, N10); a
-    service on this machine is not bothered.
+    Whatever httpx makes of it, the user is told where to look (hazards N9, N10), also
+    beside others that are right; a service on this machine is not bothered.
     """
+    for name in {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"} - {variable}:
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv(variable, value)
     server = wire(answer())
 
     with pytest.raises(ConfigError) as caught:
         connect("https://api.invalid", uses_environment=True).get("/jobs")
 
+    assert caught.value.message.startswith(f"{variable} ")
     assert variable in caught.value.hint
     assert b"{}" == connect(server.url()).get("/jobs").content
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from config.processes import Krea
 from config.sessions import FakeSession
@@ -65,12 +67,36 @@ def test_set_tells_the_variable_that_wins(session):
     """
     A value that will not be used is told at once.
     """
-    run = session(KREA_MODEL="a/env")
+    run = session(KREA_OUTPUT="env/")
 
-    set_value(run, "model", "a/file")
+    set_value(run, "output", "file/")
 
-    assert [{"key": "model", "value": "a/env", "source": "KREA_MODEL"}] == told(run)
-    assert ["KREA_MODEL is set and wins over the file."] == run.out.warnings
+    assert [{"key": "output", "value": "env/", "source": "KREA_OUTPUT"}] == told(run)
+    assert ["KREA_OUTPUT is set and wins over the file."] == run.out.warnings
+
+
+@pytest.mark.parametrize(
+    ("model", "rest", "warns"),
+    [
+        ("nano-bananna", "", 'Krea has no model "nano-bananna". Nearest: google/nano'),
+        ("nano-banana-pro", "", ""),
+        ("nano-bananna", "timeout = 'soon'\n", ""),
+    ],
+    ids=["unknown", "known", "other mistake"],
+)
+def test_set_warns_of_a_model_that_is_unknown(krea, model, rest, warns):
+    """
+    It is kept all the same, as it may be newer than the catalogue; also beside a
+    mistake, which the commands tell that need what is mistaken.
+    """
+    file = Path(krea.env["KREA_CONFIG_DIR"], "config.toml")
+    file.parent.mkdir()
+    file.write_text(rest)
+
+    result = krea("config", "set", "model", model)
+
+    assert (0, f'{rest}model = "{model}"\n') == (result.code, file.read_text())
+    assert (f"warning: {warns}" if warns else "") == result.err[: 9 + len(warns)]
 
 
 def test_unset_falls_back(session):

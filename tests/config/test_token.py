@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krea_cli.config.token import (
+    NoKeyringError,
     Token,
     find_in_env,
     find_token,
@@ -214,7 +215,20 @@ def test_no_token_names_the_empty_variable(env, said, held, message):
 
     assert message + said == caught.value.message
     assert caught.value.hint
-    assert isinstance(caught.value, KeyringError) is isinstance(held, KeyringError)
+    assert ("keyring" if held else "no_token") == caught.value.code
+
+
+def test_no_token_where_there_is_no_keyring():
+    """
+    There is no place to look for one, so that it is missing is all that is wrong.
+    """
+    trouble = NoKeyringError("There is no keyring.", hint="Set KREA_API_KEY.")
+
+    with pytest.raises(NoTokenError) as caught:
+        find_token({}, ORIGIN, lambda: Keyring(trouble))
+
+    assert f"{NO_VARIABLE}There is no keyring." == caught.value.message
+    assert "no_token" == caught.value.code
 
 
 STORED = Token(CANARY, "keyring")
