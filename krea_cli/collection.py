@@ -28,7 +28,6 @@ from krea_cli.session import Session
 from krea_cli.waiting import Waiting
 
 if TYPE_CHECKING:
-    from krea_cli.jobs.expectations import Expectation
     from krea_cli.jobs.targets import Naming, Target
     from krea_cli.sending import Sending
 
@@ -49,60 +48,34 @@ class Collection:
         errors: Sequence[KreaError] = (),
         *,
         sending: Sending | None = None,
-        output: str | None = None,
     ) -> None:
         self.errors = list(errors)
         self._session = session
         self._sending = sending
-        self._output = output
         self._waiting = Waiting(session, jobs, self.errors, sending=sending)
 
     @property
     def jobs(self) -> list[Job]:
         return self._waiting.jobs
 
-    def saving(
-        self,
-        target: Target,
-        *,
-        force: bool,
-        naming: Naming | None = None,
-        max_bytes: int | None = None,
-        quality: int | None = None,
-        expectations: Sequence[Expectation] = (),
-    ) -> Saving:
-        """
-        The way of the results to *target*, where they are looked at whether they are
-        what was asked for, and expected; *naming* is for jobs that the journal does not
-        have.
-        """
-        session = self._session
-        results = session.results(
-            target, force=force, max_bytes=max_bytes, quality=quality
-        )
-        return Saving(
-            session,
-            results,
-            lambda job: session.naming_of(job, naming),
-            force=force,
-            expectations=expectations,
-        )
-
     def wait(
         self,
         *,
         deadline: float,
-        saving: Saving | None = None,
+        target: Target | None = None,
+        naming: Naming | None = None,
         is_one_enough: bool = False,
     ) -> None:
         """
         Look at the jobs, which have just been seen, until all are final or *deadline*
-        has passed, and save their results meanwhile.  With *is_one_enough* it ends when
-        one is, and only those that ended are kept, and saved.
+        has passed, and save their results meanwhile if there is a *target*; *naming* is
+        for jobs that the journal does not have.  With *is_one_enough* it ends when one
+        is, and only those that ended are kept, and saved.
 
         Raises:
             KreaError: what concerns every look; what was saved until then is told.
         """
+        saving = Saving(self._session, target, naming) if target else None
         try:
             self._wait(deadline, saving, is_one_enough=is_one_enough)
         except KreaError:
@@ -132,11 +105,12 @@ class Collection:
             if saving:
                 self._finish(saving)
 
-    def save(self, saving: Saving) -> None:
+    def save(self, target: Target) -> None:
         """
         Save the results of the jobs that are completed; those that lack one are looked
         at again (hazard L10).
         """
+        saving = Saving(self._session, target, None)
         deadline = self._session.clock.now() + LACKING_SECONDS
         self._waiting.poll(deadline=deadline, lacks_result=True)
         with saving.crew:
@@ -160,7 +134,7 @@ class Collection:
             self.errors.append(self._with_way_out(lacking, saved))
         for sentence in saving.remarks(saved):
             self._session.out.warn(sentence)
-        if unmet := self._session.unmet(saved, saving.expectations):
+        if unmet := self._session.unmet(saved):
             self.errors.append(outcome.unexpected(saved, unmet))
 
     def _keep_ended(self) -> None:
@@ -185,7 +159,8 @@ class Collection:
     def _none_ended(self, jobs: Sequence[Job]) -> KreaError:
         where = ", ".join(f"{job.job_id} is {job.status!r}" for job in jobs)
         ids = [job.job_id for job in jobs]
-        again = self._session.command("wait", "--any", *ids, "-o", self._output or ".")
+        output = self._session.delivery.output or "."
+        again = self._session.command("wait", "--any", *ids, "-o", output)
         return StillRunningError(
             f"No job was final in time: {where}.",
             hint=f"Go on with: {again}",
@@ -208,18 +183,16 @@ class Collection:
         Raises:
             KreaError: there is a job without its result.
         """
-        output = self._output or "."
         collect = self._session.collect
         if self._sending:
             self.errors[:0] = self._sending.errors
-        told = [result(job, collect("wait", [job.job_id], output)) for job in self.jobs]
+        told = [result(job, collect("wait", [job.job_id])) for job in self.jobs]
         lost = untold.tell(self._session, self.jobs, told)
         troubled = {error.job_id for error in self.errors}
         for job in self.jobs if waits else ():
             if job.job_id in troubled:
                 continue
-            again = collect("wait", [job.job_id], output)
-            error = outcome.failure(job, collect=again)
+            error = outcome.failure(job, collect=collect("wait", [job.job_id]))
             if error:
                 self.errors.append(error)
         if lost:
@@ -246,7 +219,9 @@ class Collection:
         error.job_id = job.job_id
         if error.exit_code == ExitCode.STORAGE:
             # Where the place was the trouble, it would be so again.
-            output = self._output if isinstance(error, DownloadError) else None
-            collect = self._session.collect("download", [job.job_id], output)
+            is_placed = isinstance(error, DownloadError)
+            collect = self._session.collect(
+                "download", [job.job_id], elsewhere=not is_placed
+            )
             error.add_hint(f"Collect it with: {collect}")
         return error

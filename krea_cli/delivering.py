@@ -4,7 +4,7 @@ Where results go, and under which names.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from krea_cli.documenting import Documenting
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krea_cli.api.resources import Job
+    from krea_cli.jobs.delivery import Delivery
     from krea_cli.jobs.expectations import Expectation
     from krea_cli.jobs.results import Results
     from krea_cli.jobs.targets import Naming, Target
@@ -33,32 +34,44 @@ class Delivering(Documenting):
     The way of results to files, looked at before anything is sent.
     """
 
+    def deliver(self, delivery: Delivery, *, saves: bool) -> None:
+        """
+        Results are to be delivered so, if any are saved.
+
+        Raises:
+            UsageError: an expectation is none, or nothing is saved that could meet it.
+        """
+        self.delivery = delivery
+        if self.expectations and not saves:
+            raise UsageError(
+                "--expect looks at what is saved, and nothing is.",
+                hint="Leave it out; or save the result: without --no-wait and "
+                "--no-download, and with -o if it is krea wait.",
+            )
+
     def target(
         self,
-        output: str | None,
         *,
         count: int,
         force: bool,
         kind: str | None = None,
         naming: Naming | None = None,
-        quality: int | None = None,
-        expectations: Sequence[Expectation] = (),
     ) -> Target:
         """
-        Where *count* results go, after a look whether they can go there, with that
-        *quality*, and meet the *expectations*; *kind* is what they are (image, video,
-        audio or 3d) and *naming* what they will be named by, if that is known.
+        Where *count* results go, after a look whether they can go there and be what is
+        wished; *kind* is what they are (image, video, audio or 3d) and *naming* what
+        they will be named by, if that is known; *force* allows names that are taken.
 
         Raises:
-            UsageError: *output* makes no sense here.
+            UsageError: what is wished makes no sense here.
             StorageError: a result could not be saved.
         """
         from krea_cli.jobs.targets import Target
 
-        self.quality = quality
-        target = Target.parse(output, has_sidecar=self.writes_sidecars)
+        output, quality = self.delivery.output, self.delivery.quality_out
+        target = Target.parse(output, has_sidecar=self.delivery.sidecar)
         if target.template is None:
-            self._check_stdout(has_expectations=bool(expectations))
+            self._check_stdout()
         elif self.env.get("GITHUB_ACTIONS") and cannot_be_told(target.template):
             raise UsageError(
                 "GitHub Actions takes ##[ in a name as a command.",
@@ -73,14 +86,14 @@ class Delivering(Documenting):
             raise UsageError(
                 f"--quality-out is for .jpg, .webp and .avif, and {output} is none."
             )
-        if expectations:
-            from krea_cli.jobs import expectations as expecting
+        if self.expectations:
+            from krea_cli.jobs import expectations
 
-            expecting.check(expectations, media=target.media, kind=kind)
+            expectations.check(self.expectations, media=target.media, kind=kind)
         target.check(count=count, force=force, naming=naming)
         return target
 
-    def _check_stdout(self, *, has_expectations: bool) -> None:
+    def _check_stdout(self) -> None:
         """
         Raises:
             UsageError: the bytes of a result make no sense there.
@@ -91,11 +104,11 @@ class Delivering(Documenting):
                 "--github tells where the result is, and -o - puts it nowhere.",
                 hint="Name a file or a folder: -o results/",
             )
-        if self.writes_sidecars:
+        if self.delivery.sidecar:
             raise UsageError(
                 "--sidecar writes a file beside the result, and -o - makes none."
             )
-        if has_expectations:
+        if self.expectations:
             raise UsageError("--expect looks at a file, and -o - leaves none.")
         if self.flags.json:
             raise UsageError("--json and -o - both need standard output.")
@@ -107,15 +120,15 @@ class Delivering(Documenting):
                 hint="Send standard output to a file or a pipe, or name one with -o.",
             )
 
-    def expectations(
-        self, words: Sequence[str] | None, *, saves: bool
-    ) -> tuple[Expectation, ...]:
+    @cached_property
+    def expectations(self) -> tuple[Expectation, ...]:
         """
-        What results must be, by the words of --expect.
+        What results must be.
 
         Raises:
-            UsageError: a word is none of them, or nothing is saved.
+            UsageError: a word of --expect is none of them.
         """
+        words = self.delivery.expect
         if not words:
             return ()
         from krea_cli.jobs import pictures
@@ -125,47 +138,34 @@ class Delivering(Documenting):
         def is_blank(path: Path) -> bool:
             return in_time(lambda: pictures.is_blank(path))
 
-        found = tuple(Expectation.parse(word, is_blank=is_blank) for word in words)
-        self.expects = words
-        if not saves:
-            raise UsageError(
-                "--expect looks at what is saved, and nothing is.",
-                hint="Leave it out; or save the result: without --no-wait and "
-                "--no-download, and with -o if it is krea wait.",
-            )
-        return found
+        return tuple(Expectation.parse(word, is_blank=is_blank) for word in words)
 
-    def unmet(self, job: Job, expectations: Sequence[Expectation]) -> list[str]:
+    def unmet(self, job: Job) -> list[str]:
         """
         A sentence for each expectation that a file of *job* does not meet.
         """
-        if not expectations:
+        if not self.expectations:
             return []
         from krea_cli.jobs.expectations import unmet
 
-        return [each for file in job.files for each in unmet(file, expectations)]
+        return [each for file in job.files for each in unmet(file, self.expectations)]
 
-    def results(
-        self,
-        target: Target,
-        *,
-        force: bool,
-        max_bytes: int | None = None,
-        quality: int | None = None,
-    ) -> Results:
+    def results(self, target: Target) -> Results:
         """
-        The way of results to *target*, each of *max_bytes* at most, converted with
-        *quality*.
+        The way of results to *target*.
         """
         from krea_cli.jobs.placing import Placing
         from krea_cli.jobs.results import Results
 
+        wished = self.delivery
         return Results(
             self.fetcher,
             self.clock,
             target,
             look=self.look,
             send=self.out.stdout.send,
-            placing=Placing(force=force, quality=quality, warn=self.out.warn),
-            max_bytes=max_bytes,
+            placing=Placing(
+                force=wished.force, quality=wished.quality_out, warn=self.out.warn
+            ),
+            max_bytes=wished.max_size,
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krea_cli.errors import StorageError, UsageError
+from krea_cli.jobs.delivery import Delivery
 from krea_cli.watching import Watching
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ class Documenting(Watching):
     """
     What the journal knows of the requests, for names and sidecars.
     """
+
+    delivery = Delivery()
 
     def naming(
         self,
@@ -63,15 +66,13 @@ class Documenting(Watching):
             sent_at=record.created_at,
         )
 
-    def wish_sidecars(self, job_ids: Sequence[str]) -> None:
+    def check_sidecars(self, job_ids: Sequence[str]) -> None:
         """
-        Write a sidecar beside each result from now on.
-
         Raises:
-            UsageError: the journal does not know what was sent for one of the jobs.
+            UsageError: sidecars are wished, and the journal does not know what was sent
+                for one of the jobs.
         """
-        self.writes_sidecars = True
-        for job_id in job_ids:
+        for job_id in job_ids if self.delivery.sidecar else ():
             if self._sent(job_id) is None:
                 raise UsageError(
                     f"The journal does not know what was sent for job {job_id}, so "
@@ -79,7 +80,7 @@ class Documenting(Watching):
                     hint="Leave out --sidecar.",
                 )
 
-    def write_sidecars(self, job: Job, *, force: bool) -> None:
+    def write_sidecars(self, job: Job) -> None:
         """
         Write the sidecar of each file of the job, if they are wished; warn of one that
         is there without being wished.
@@ -88,20 +89,20 @@ class Documenting(Watching):
             StorageError: one is not there; the files themselves are.
         """
         for file in job.files:
-            if not self.writes_sidecars:
-                self._warn_of_former(job, file, force=force)
+            if not self.delivery.sidecar:
+                self._warn_of_former(job, file)
                 continue
             try:
-                self._write_sidecar(job, file, force=force)
+                self._write_sidecar(job, file)
             except StorageError as exc:
                 exc.message = f"{file.path} is saved, without sidecar: {exc.message}"
                 raise
 
-    def _warn_of_former(self, job: Job, file: SavedFile, *, force: bool) -> None:
+    def _warn_of_former(self, job: Job, file: SavedFile) -> None:
         """
         What was overwritten may have left the sidecar of another picture there.
         """
-        if not force or file.path == "-":
+        if not self.delivery.force or file.path == "-":
             return
         from krea_cli.jobs import sidecars
 
@@ -109,13 +110,13 @@ class Documenting(Watching):
         if sidecar.is_file() and not sidecars.is_of(sidecar, job, file):
             self.out.warn(f"{sidecar} was there before, and is of another result.")
 
-    def _write_sidecar(self, job: Job, file: SavedFile, *, force: bool) -> None:
+    def _write_sidecar(self, job: Job, file: SavedFile) -> None:
         from krea_cli.jobs import sidecars
 
         record = self._sent(job.job_id)
         if record is None:
             raise StorageError("The journal has lost what was sent.")
-        sidecars.write(record, job, file, force=force)
+        sidecars.write(record, job, file, force=self.delivery.force)
 
     def _sent(self, job_id: str) -> Record | None:
         """

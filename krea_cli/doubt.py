@@ -59,7 +59,7 @@ def kept(session: Session, error: KreaError) -> KreaError:
     With the command that collects the job, where its id could not be kept.
     """
     if isinstance(error, JournalError) and error.job_id:
-        collect = session.collect("wait", [error.job_id], session.output or ".")
+        collect = session.collect("wait", [error.job_id])
         error.add_hint(f"Collect it with: {collect}")
     return error
 

@@ -243,7 +243,7 @@ def check_settled(
             raise UsageError(
                 f"Job {record.job_id} is paid for, and krea has not seen it end.",
                 hint="Delete its record all the same with --force, or get what it "
-                f"makes: {session.collect('wait', [str(record.job_id)], '.')}",
+                f"makes: {session.collect('wait', [str(record.job_id)])}",
                 job_id=record.job_id,
             )
 

@@ -147,7 +147,7 @@ def _add_way_to_jobs(error: KreaError, session: Session) -> None:
             error.message += f" Saved already: {_named(session.untold)}."
         if session.pending:
             error.message += f" Not collected yet: {_named(session.pending)}."
-        collect = session.collect("wait", jobs, session.output or ".")
+        collect = session.collect("wait", jobs)
         error.add_hint(f"{'Then' if error.hint else 'Run'}: {collect}")
     if session.unsent:
         error.message += f" {session.unsent} more of the requests were not sent."

@@ -83,7 +83,7 @@ def unfinished(session: Session, jobs: Sequence[Job]) -> list[KreaError]:
     Why jobs are not completed, or have no result, as `wait` would tell it.
     """
     endings = [
-        outcome.failure(job, collect=session.collect("wait", [job.job_id], "."))
+        outcome.failure(job, collect=session.collect("wait", [job.job_id]))
         for job in jobs
     ]
     return [ending for ending in endings if ending]
@@ -122,7 +122,7 @@ def with_next_look(session: Session, error: KreaError, job_id: str) -> KreaError
     """
     An error about a job that may well go on, with the command that goes on with it.
     """
-    words = ("wait", job_id, "-o", session.output or ".")
+    words = ("wait", job_id, "-o", session.delivery.output or ".")
     return _with_next_command(session, error, job_id, *words)
 
 

@@ -5,8 +5,8 @@ Arguments and options that several commands share, so that they read the same.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import is_dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, is_dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -14,6 +14,7 @@ import typer
 
 from krea_cli.config.duration import parse_duration
 from krea_cli.config.size import parse_size
+from krea_cli.jobs.delivery import Delivery
 from krea_cli.session import Session
 from krea_cli.world import Flags
 
@@ -49,27 +50,6 @@ Jobs = Annotated[
         show_default=False,
     ),
 ]
-Output = Annotated[
-    str | None,
-    output_option(
-        "--output",
-        "-o",
-        metavar="OUTPUT",
-        help="A file, a folder, a template such as {slug}-{index}.{ext}, or -.",
-        show_default=False,
-    ),
-]
-Force = Annotated[
-    bool, output_option("--force", "-f", help="Overwrite what has the name.")
-]
-Preview = Annotated[
-    bool | None,
-    output_option(
-        "--preview/--no-preview",
-        help="Show pictures in the terminal, or do not; by default if it is able to.",
-        show_default=False,
-    ),
-]
 CancelOnInterrupt = Annotated[
     bool,
     waiting_option("--cancel-on-interrupt", help="Ctrl-C also cancels the jobs."),
@@ -91,50 +71,81 @@ KeepMetadata = Annotated[
 Fit = Annotated[
     bool, input_option("--fit", help="Scale down images that are too large to send.")
 ]
-Github = Annotated[
-    bool,
-    output_option(
-        "--github",
-        help="Set path, job_id (one a line) and cost_usd for a GitHub Actions step.",
-    ),
-]
-MaxSize = Annotated[
-    int | None,
-    output_option(
-        "--max-size",
-        metavar="SIZE",
-        parser=_parser(parse_size),
-        help="Save no result that is larger: 500MB, 2GiB (the default).",
-        show_default=False,
-    ),
-]
-QualityOut = Annotated[
-    int | None,
-    output_option(
-        "--quality-out",
-        metavar="N",
-        min=1,
-        max=100,
-        help="Of a picture converted to JPEG, WebP or AVIF: 1 to 100.",
-        show_default=False,
-    ),
-]
-Expect = Annotated[
-    list[str] | None,
-    output_option(
-        "--expect",
-        metavar="WHAT",
-        help="aspect=16:9, min-side=1024, format=png, not-blank; repeatable.",
-        show_default=False,
-    ),
-]
 
-Sidecar = Annotated[
-    bool,
-    output_option(
-        "--sidecar", help="Write NAME.json beside each result, for krea replay."
-    ),
-]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryOptions(Delivery):
+    """
+    The options of every command that saves results.
+    """
+
+    output: Annotated[
+        str | None,
+        output_option(
+            "--output",
+            "-o",
+            metavar="OUTPUT",
+            help="A file, a folder, a template such as {slug}-{index}.{ext}, or -.",
+            show_default=False,
+        ),
+    ] = None
+    force: Annotated[
+        bool, output_option("--force", "-f", help="Overwrite what has the name.")
+    ] = False
+    sidecar: Annotated[
+        bool,
+        output_option(
+            "--sidecar", help="Write NAME.json beside each result, for krea replay."
+        ),
+    ] = False
+    max_size: Annotated[
+        int | None,
+        output_option(
+            "--max-size",
+            metavar="SIZE",
+            parser=_parser(parse_size),
+            help="Save no result that is larger: 500MB, 2GiB (the default).",
+            show_default=False,
+        ),
+    ] = None
+    quality_out: Annotated[
+        int | None,
+        output_option(
+            "--quality-out",
+            metavar="N",
+            min=1,
+            max=100,
+            help="Of a picture converted to JPEG, WebP or AVIF: 1 to 100.",
+            show_default=False,
+        ),
+    ] = None
+    expect: Annotated[
+        list[str] | None,
+        output_option(
+            "--expect",
+            metavar="WHAT",
+            help="aspect=16:9, min-side=1024, format=png, not-blank; repeatable.",
+            show_default=False,
+        ),
+    ] = None
+    preview: Annotated[
+        bool | None,
+        output_option(
+            "--preview/--no-preview",
+            help="Show pictures in the terminal, or do not; by default if it is able "
+            "to.",
+            show_default=False,
+        ),
+    ] = None
+    github: Annotated[
+        bool,
+        output_option(
+            "--github",
+            help="Set path, job_id (one a line) and cost_usd for a GitHub Actions "
+            "step.",
+        ),
+    ] = False
+
 
 _EVERYWHERE = {
     "json": Annotated[bool, output_option("--json", help="One JSON object a line.")],
@@ -171,16 +182,11 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
     with the fields of a dataclass as options of their own.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    groups: dict[str, Any] = {
-        p.name: p.annotation for p in own if is_dataclass(p.annotation)
-    }
 
     def run(ctx: typer.Context, **values: Any) -> None:
         session: Session = ctx.obj
         session.configure(Flags(**{name: values.pop(name) for name in _EVERYWHERE}))
-        for name, group in groups.items():
-            values[name] = group(**{p.name: values.pop(p.name) for p in _fields(group)})
-        command(session, **values)
+        command(session, **_grouped(own, values))
 
     context = inspect.Parameter(
         "ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
@@ -194,18 +200,37 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
         )
         for name, annotation in _EVERYWHERE.items()
     ]
-    flat = [
-        p
-        for each in own
-        for p in (_fields(groups[each.name]) if each.name in groups else [each])
-    ]
     run.__name__ = command.__name__
     run.__doc__ = command.__doc__
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [context, *(p.replace(kind=p.KEYWORD_ONLY) for p in flat), *shared]
+        [context, *(p.replace(kind=p.KEYWORD_ONLY) for p in _flat(own)), *shared]
     )
     return run
 
 
-def _fields(group: type) -> list[inspect.Parameter]:
+def _flat(parameters: Iterable[inspect.Parameter]) -> Iterator[inspect.Parameter]:
+    for each in parameters:
+        if is_dataclass(each.annotation):
+            yield from _flat(_fields(each.annotation))
+        else:
+            yield each
+
+
+def _grouped(
+    parameters: Iterable[inspect.Parameter], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """
+    The values by the names of the parameters, those of a dataclass as one.
+    """
+    found = {}
+    for each in parameters:
+        kind: Callable[..., object] = each.annotation
+        if is_dataclass(each.annotation):
+            found[each.name] = kind(**_grouped(_fields(kind), values))
+        else:
+            found[each.name] = values[each.name]
+    return found
+
+
+def _fields(group: Any) -> list[inspect.Parameter]:
     return list(inspect.signature(group, eval_str=True).parameters.values())

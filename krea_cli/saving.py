@@ -4,7 +4,7 @@ Results on their way to files, up to four at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,7 @@ from krea_cli.jobs.checks import differences, unexpected
 from krea_cli.session import Session
 
 if TYPE_CHECKING:
-    from krea_cli.jobs.expectations import Expectation
-    from krea_cli.jobs.results import Results
-    from krea_cli.jobs.targets import Naming
+    from krea_cli.jobs.targets import Naming, Target
     from krea_cli.output.progress import Progress
 
 # Hosts of results, and disks, gain nothing from more at once.
@@ -26,29 +24,25 @@ MOST_AT_ONCE = 4
 
 class Saving:
     """
-    Saves what jobs gave, under indexes that count from 1.  By the id *saved* has the
-    jobs with their files, *failed* why one has none, *lacking* why one has files
-    without sidecar.  What goes wrong with one does not stop the others.
+    Saves what jobs gave to *target*, under indexes that count from 1; *naming* is for
+    jobs that the journal does not have.  By the id *saved* has the jobs with their
+    files, *failed* why one has none, *lacking* why one has files without sidecar.  What
+    goes wrong with one does not stop the others.
     """
 
     def __init__(
         self,
         session: Session,
-        results: Results,
-        naming: Callable[[Job], Naming],
-        *,
-        force: bool,
-        expectations: Sequence[Expectation] = (),
+        target: Target,
+        naming: Naming | None,
     ) -> None:
         self.crew = Crew(MOST_AT_ONCE)
         self.saved: dict[str, Job] = {}
         self.failed: dict[str, KreaError] = {}
         self.lacking: dict[str, KreaError] = {}
-        self.expectations = expectations
         self._progress: Progress | None = None
         self._session = session
-        self._force = force
-        self._results = results
+        self._results = session.results(target)
         self._naming = naming
         self._place, self._index = 0, 1
 
@@ -104,7 +98,7 @@ class Saving:
         try:
             saved = self._results.save(
                 job,
-                self._naming(job),
+                self._session.naming_of(job, self._naming),
                 first=first,
                 several=several,
                 received=received,
@@ -118,7 +112,7 @@ class Saving:
         self.saved[job.job_id] = saved
         self._session.ended(saved)
         try:
-            self._session.write_sidecars(saved, force=self._force)
+            self._session.write_sidecars(saved)
         except KreaError as exc:
             self.lacking[job.job_id] = exc
         self._session.settle(job.job_id, has_result=True)

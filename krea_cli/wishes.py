@@ -25,7 +25,7 @@ class Wishes:
             help="A file, an https URL, a data URI, or -; repeatable.",
         ),
     ] = None
-    output: options.Output = None
+    delivery: options.DeliveryOptions
     param: Annotated[
         list[str] | None,
         options.request_option(
@@ -88,14 +88,7 @@ class Wishes:
             "--webhook", metavar="URL", help="Told when a job is final."
         ),
     ] = None
-    force: options.Force = False
-    max_size: options.MaxSize = None
-    quality_out: options.QualityOut = None
-    expect: options.Expect = None
-    sidecar: options.Sidecar = False
-    preview: options.Preview = None
     cancel_on_interrupt: options.CancelOnInterrupt = False
-    github: options.Github = False
     no_journal: Annotated[
         bool,
         options.money_option(

@@ -59,14 +59,6 @@ class World:
         self.untold: list[str] = []
         # How many requests are not sent yet of those that were asked for.
         self.unsent = 0
-        # Where their results are to go, as -o said.
-        self.output: str | None = None
-        self.overwrites = False
-        # Whether each result gets a file beside it that says how it was made.
-        self.writes_sidecars = False
-        # How results are converted, and what they must be, in the user's words.
-        self.quality: int | None = None
-        self.expects: Sequence[str] = ()
         # Paid requests of which it is not known whether they have a job.
         self.in_doubt: list[Record] = []
         self.cancels_on_interrupt = False

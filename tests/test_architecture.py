@@ -59,7 +59,13 @@ ALLOWED = {
         "world",
     },
     "completion.build": {"app", "completion"},
-    "options": {"config.duration", "config.size", "session", "world"},
+    "options": {
+        "config.duration",
+        "config.size",
+        "jobs.delivery",
+        "session",
+        "world",
+    },
     # A command takes, does and tells: how its results look and how requests are sent is
     # the session's business.
     "commands": {
@@ -73,6 +79,7 @@ ALLOWED = {
         "dispatch",
         "doubt",
         "jobs.defaults",
+        "jobs.delivery",
         "jobs.inputs",
         "jobs.outcome",
         "listing",

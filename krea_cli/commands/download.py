@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from krea_cli import options, showing, step
@@ -14,16 +15,7 @@ from krea_cli.session import Session
 
 
 def download(
-    session: Session,
-    jobs: options.Jobs = None,
-    output: options.Output = None,
-    force: options.Force = False,
-    sidecar: options.Sidecar = False,
-    preview: options.Preview = None,
-    max_size: options.MaxSize = None,
-    github: options.Github = False,
-    quality_out: options.QualityOut = None,
-    expect: options.Expect = None,
+    session: Session, delivery: options.DeliveryOptions, jobs: options.Jobs = None
 ) -> None:
     """
     Save the results of completed jobs.
@@ -32,32 +24,19 @@ def download(
     Example:
       krea download @last -o results/
     """
-    if github:
+    if delivery.github:
         step.begin(session)
-    output = session.settings.output if output is None else output
-    expected = session.expectations(expect, saves=True)
+    if delivery.output is None:
+        delivery = replace(delivery, output=session.settings.output)
+    session.deliver(delivery, saves=True)
     job_ids = session.select(jobs)
-    if sidecar:
-        session.wish_sidecars(job_ids)
+    session.check_sidecars(job_ids)
     # A name that is taken may be taken by the very result.
-    target = session.target(
-        output,
-        count=len(job_ids),
-        force=True,
-        quality=quality_out,
-        expectations=expected,
-    )
+    target = session.target(count=len(job_ids), force=True)
     session.take(*job_ids)
-    session.output, session.overwrites = output, force
 
-    found = Collection(session, *look(session, job_ids), output=output)
-    saving = found.saving(
-        target,
-        force=force,
-        max_bytes=max_size,
-        quality=quality_out,
-        expectations=expected,
-    )
-    found.save(saving)
+    found = Collection(session, *look(session, job_ids))
+    found.save(target)
 
-    found.tell(JobSaved, preview=partial(showing.preview, session, wanted=preview))
+    shown = partial(showing.preview, session, wanted=delivery.preview)
+    found.tell(JobSaved, preview=shown)

@@ -12,6 +12,7 @@ import typer
 from krea_cli import doubt, listing, options
 from krea_cli.collection import Collection
 from krea_cli.errors import KreaError, UsageError
+from krea_cli.jobs.delivery import Delivery
 from krea_cli.output.job_records import (
     RecordDetails,
     RecordInDoubt,
@@ -191,8 +192,8 @@ def recover(
         deadline = session.deadline(None)
         resend = partial(session.recovery.resubmit, one, deadline=deadline)
         job = doubt.sent(session, resend, deadline=deadline)
-    made = Collection(session, [job], output=session.settings.output)
-    made.tell(JobAccepted, waits=False)
+    session.deliver(Delivery(output=session.settings.output), saves=False)
+    Collection(session, [job]).tell(JobAccepted, waits=False)
 
 
 def _list_in_doubt(session: Session, beginning: str | None) -> None:

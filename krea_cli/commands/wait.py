@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 def wait(
     session: Session,
+    delivery: options.DeliveryOptions,
     jobs: options.Jobs = None,
-    output: options.Output = None,
     timeout: options.Timeout = None,
     first: Annotated[
         bool,
@@ -29,14 +30,7 @@ def wait(
             "--any", help="Only until one is; tell and save that one."
         ),
     ] = False,
-    force: options.Force = False,
-    sidecar: options.Sidecar = False,
-    max_size: options.MaxSize = None,
-    quality_out: options.QualityOut = None,
-    expect: options.Expect = None,
-    preview: options.Preview = None,
     cancel_on_interrupt: options.CancelOnInterrupt = False,
-    github: options.Github = False,
 ) -> None:
     """
     Wait until jobs are final; with -o, save their results.
@@ -46,53 +40,36 @@ def wait(
       krea wait @last -o results/
       krea wait --any --timeout 1h
     """
-    if github:
+    if delivery.github:
         step.begin(session)
     started = session.clock.now()
     session.cancels_on_interrupt = cancel_on_interrupt
     job_ids = session.select(jobs)
-    expected = session.expectations(expect, saves=output is not None)
-    if sidecar and output is None:
+    saves = delivery.output is not None
+    session.deliver(delivery, saves=saves)
+    if delivery.sidecar and not saves:
         raise UsageError("--sidecar is for saved results: name their place with -o.")
-    if sidecar:
-        session.wish_sidecars(job_ids)
-    target = None
-    if output is not None:
-        target = session.target(
-            output,
-            count=len(job_ids),
-            force=True,
-            quality=quality_out,
-            expectations=expected,
-        )
+    session.check_sidecars(job_ids)
+    target = session.target(count=len(job_ids), force=True) if saves else None
     session.take(*job_ids)
-    session.output, session.overwrites = output, force
 
     seen, errors = look(session, job_ids, deadline=session.deadline(timeout))
     if target and not any(job.status == "completed" for job in seen):
-        _check_names(session, target, count=len(job_ids), force=force)
-    found = Collection(session, seen, errors, output=output)
+        _check_names(session, target, count=len(job_ids))
+    found = Collection(session, seen, errors)
     deadline = session.deadline(timeout, kinds=session.kinds(seen), since=started)
-    saving = None
-    if target:
-        saving = found.saving(
-            target,
-            force=force,
-            max_bytes=max_size,
-            quality=quality_out,
-            expectations=expected,
-        )
-    found.wait(deadline=deadline, saving=saving, is_one_enough=first)
+    found.wait(deadline=deadline, target=target, is_one_enough=first)
 
-    shown = partial(showing.preview, session, wanted=preview) if target else None
-    found.tell(JobSaved if target else JobStatus, preview=shown)
+    shown = partial(showing.preview, session, wanted=delivery.preview)
+    found.tell(JobSaved if target else JobStatus, preview=shown if target else None)
 
 
-def _check_names(session: Session, target: Target, *, count: int, force: bool) -> None:
+def _check_names(session: Session, target: Target, *, count: int) -> None:
     """
     A name that is taken now is not taken by what the jobs will give, and no hint is to
     name it again.
     """
-    output, session.output = session.output, None
-    target.check(count=count, force=force)
-    session.output = output
+    wished = session.delivery
+    session.delivery = replace(wished, output=None)
+    target.check(count=count, force=wished.force)
+    session.delivery = wished
