@@ -43,7 +43,7 @@ MAIN = ("generate", "status", "wait", "download")
 
 def build(argv: Sequence[str]) -> typer.Typer:
     """
-    The tree for one command line.
+    The tree for one command line: what it needs of it.
     """
     app = _tree(
         "Generate and edit pictures, video, audio and 3D with the Krea API.",
@@ -51,10 +51,13 @@ def build(argv: Sequence[str]) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_main)
     called = next((word for word in argv if not word.startswith("-")), None)
+    # The rest of the tree shows only where the command line does not begin with a
+    # command; to build it takes a few milliseconds.
+    is_plain = argv[:1] == [called] and called in COMMANDS
     for name, summary in COMMANDS.items():
         if name == called:
             _load(app, name, summary)
-        else:
+        elif not is_plain:
             app.command(name, help=summary, rich_help_panel=_panel(name))(_not_loaded)
     return app
 

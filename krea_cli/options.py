@@ -5,9 +5,9 @@ Arguments and options that several commands share, so that they read the same.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
@@ -210,8 +210,9 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
 
 def _flat(parameters: Iterable[inspect.Parameter]) -> Iterator[inspect.Parameter]:
     for each in parameters:
+        kind: Callable[..., object] = each.annotation
         if is_dataclass(each.annotation):
-            yield from _flat(_fields(each.annotation))
+            yield from _flat(_fields(kind))
         else:
             yield each
 
@@ -232,5 +233,6 @@ def _grouped(
     return found
 
 
-def _fields(group: Any) -> list[inspect.Parameter]:
-    return list(inspect.signature(group, eval_str=True).parameters.values())
+@cache
+def _fields(group: Any) -> Sequence[inspect.Parameter]:
+    return tuple(inspect.signature(group, eval_str=True).parameters.values())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,10 @@ class Catalogue:
         }
 
     @classmethod
+    @cache
     def bundled(cls) -> Catalogue:
         """
-        The catalogue that this version of krea came with.
+        The catalogue that this version of krea came with, read once.
         """
         return cls(json.loads(_BUNDLED.read_bytes()))
 

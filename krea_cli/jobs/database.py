@@ -340,9 +340,11 @@ def _create(path: Path) -> None:
     try:
         with closing(_connect(fresh)) as db:
             db.executescript(SETTINGS)
-            # Where that is refused it stays a rollback journal (hazard J2).
-            db.execute("PRAGMA journal_mode = WAL")
+            # One that ends half made is thrown away; so nothing need undo it.
+            db.execute("PRAGMA journal_mode = MEMORY")
             db.executescript(SCHEMA)
+            # Where that is refused it is a rollback journal (hazard J2).
+            db.execute("PRAGMA journal_mode = WAL")
         _publish(fresh, path)
     finally:
         for end in ("", LOG, "-shm"):
