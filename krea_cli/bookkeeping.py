@@ -4,7 +4,7 @@ What a run keeps of paid requests and their jobs, and finds again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from krea_cli.connection import Connection
 from krea_cli.errors import JournalError
 
 if TYPE_CHECKING:
-    from krea_cli.api.resources import Job
+    from krea_cli.api.resources import Job, SavedFile
     from krea_cli.jobs.database import Database
     from krea_cli.jobs.history import History
     from krea_cli.jobs.inspection import Inspection
@@ -71,12 +71,13 @@ class Bookkeeping(Connection):
         """
         return self.journal.body(job_id) if self._has_journal else {}
 
-    def ended(self, job: Job) -> None:
+    def ended(self, job: Job, *, files: Sequence[SavedFile] = ()) -> None:
         """
-        Keep in the journal how a job ended, if it knows the job.
+        Keep in the journal how a job ended, if it knows the job, and the *files* that
+        it became just now.
         """
         if self._has_journal:
-            self.journal.ended(job)
+            self.journal.ended(job, files=files)
 
     @property
     def _has_journal(self) -> bool:

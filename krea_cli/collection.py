@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from krea_cli import step, untold
@@ -81,7 +80,7 @@ class Collection:
         except KreaError:
             if saving and saving.saved:
                 found = (saving.saved.get(job.job_id) for job in self.jobs)
-                jobs = [job for job in found if job]
+                jobs = [job for job in found if job and job.files]
                 told = [JobSaved(job) for job in jobs]
                 if lost := untold.tell(self._session, jobs, told):
                     self._session.out.error(lost)
@@ -121,15 +120,14 @@ class Collection:
         with self._session.out.progress() as progress:
             saving.finish(jobs, progress, several=waiting.are_several)
         for job in jobs:
-            if exc := saving.failed.get(job.job_id):
-                self.errors.append(self._with_way_out(exc, job))
-                # The journal may know of files from another time.
-                waiting.see(replace(job, files=()))
             if saved := saving.saved.get(job.job_id):
                 waiting.see(saved)
                 self._look_at(saved, saving)
 
     def _look_at(self, saved: Job, saving: Saving) -> None:
+        if exc := saving.failed.get(saved.job_id):
+            self.errors.append(self._with_way_out(exc, saved))
+            return
         if lacking := saving.lacking.get(saved.job_id):
             self.errors.append(self._with_way_out(lacking, saved))
         for sentence in saving.remarks(saved):

@@ -31,7 +31,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 from signal import Signals
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from krea_cli.api.resources import SavedFile
 
 
 class ExitCode(IntEnum):
@@ -261,10 +264,18 @@ class StorageError(KreaError):
 
 class ConversionError(StorageError):
     """
-    A result is on disk, under another name: it cannot become what its name says.
+    A result is on disk as *kept*, under another name: it cannot become what its name
+    says.
     """
 
     code = "conversion"
+
+    def __init__(self, reason: str, *, kept: SavedFile) -> None:
+        super().__init__(
+            f"{reason} It is there as it came: {kept.path}",
+            hint="Nothing is paid again to save it under another name.",
+        )
+        self.kept = kept
 
 
 class UnexpectedResultError(StorageError):

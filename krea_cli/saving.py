@@ -5,6 +5,7 @@ Results on their way to files, up to four at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,9 @@ MOST_AT_ONCE = 4
 class Saving:
     """
     Saves what jobs gave to *target*, under indexes that count from 1; *naming* is for
-    jobs that the journal does not have.  By the id *saved* has the jobs with their
-    files, *failed* why one has none, *lacking* why one has files without sidecar.  What
-    goes wrong with one does not stop the others.
+    jobs that the journal does not have.  By the id *saved* has the jobs with the files
+    that are there, *failed* why these are not all, *lacking* why one has files without
+    sidecar.  What goes wrong with one does not stop the others.
     """
 
     def __init__(
@@ -95,22 +96,24 @@ class Saving:
             if self._progress:
                 self._progress.received(job, size_bytes, length)
 
+        # The journal may know of files from another time.
+        saved = replace(job, files=())
         try:
-            saved = self._results.save(
+            for saved in self._results.save(
                 job,
                 self._session.naming_of(job, self._naming),
                 first=first,
                 several=several,
                 received=received,
-            )
+            ):
+                self._session.ended(saved, files=saved.files)
         except KreaError as exc:
             self.failed[job.job_id] = exc
             return
         finally:
+            self.saved[job.job_id] = saved
             if self._progress:
                 self._progress.saved(job)
-        self.saved[job.job_id] = saved
-        self._session.ended(saved)
         try:
             self._session.write_sidecars(saved)
         except KreaError as exc:

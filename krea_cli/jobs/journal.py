@@ -8,12 +8,12 @@ so that no crash loses a job that costs money (hazard B2).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from krea_cli.api.resources import Job, is_job_id
+from krea_cli.api.resources import Job, SavedFile, is_job_id
 from krea_cli.errors import JobTakenError, JournalError
 from krea_cli.jobs.database import Database
 from krea_cli.jobs.records import (
@@ -115,18 +115,19 @@ class Journal:
                 (record,),
             )
 
-    def ended(self, job: Job) -> None:
+    def ended(self, job: Job, *, files: Sequence[SavedFile] = ()) -> None:
         """
-        Keep how a job ended, and its files.  A job without a record is passed over; an
-        unusable journal keeps nothing: the result counts for more.
+        Keep how a job ended, and the *files* that it became just now, if there are any.
+        A job without a record is passed over; an unusable journal keeps nothing: the
+        result counts for more.
         """
-        files = files_as_text(job.files)
+        kept = files_as_text(files)
         with suppress(JournalError), self._database.writing() as db:
             db.execute(
                 "UPDATE records SET state = ?, seconds = coalesce(?, seconds),"
                 " files = CASE ? WHEN '[]' THEN files ELSE ? END"
                 " WHERE service = ? AND job_id = ?",
-                (job.status, job.took, files, files, self._service, job.job_id),
+                (job.status, job.took, kept, kept, self._service, job.job_id),
             )
 
     def described(self, job: Job) -> Job:

@@ -64,10 +64,7 @@ class Placing:
                 file = described(converted, measured, target, url=url)
             except StorageError as exc:
                 kept = _keep(new, received, target, url=url)
-                raise ConversionError(
-                    f"{exc.message} It is there as it came: {kept}",
-                    hint="Nothing is paid again to save it under another name.",
-                ) from exc
+                raise ConversionError(exc.message, kept=kept) from exc
             file = replace(file, converted_from=received.media.media_type)
             _publish(converted, file, force=self.force)
         return file
@@ -91,7 +88,7 @@ class Placing:
             )
 
 
-def _keep(new: NewFile, received: Received, target: Path, *, url: str) -> Path:
+def _keep(new: NewFile, received: Received, target: Path, *, url: str) -> SavedFile:
     """
     Publish what was received under its true extension and a name that is free.
     """
@@ -99,8 +96,9 @@ def _keep(new: NewFile, received: Received, target: Path, *, url: str) -> Path:
     is_it = holds(path, size=received.size_bytes, sha256=received.sha256)
     if os.path.lexists(path) and not is_it:
         path = path.with_stem(f"{path.stem}-{received.sha256[:8]}")
-    _publish(new, described(new, received, path, url=url), force=False)
-    return path
+    file = described(new, received, path, url=url)
+    _publish(new, file, force=False)
+    return file
 
 
 def described(new: NewFile, received: Received, path: Path, *, url: str) -> SavedFile:

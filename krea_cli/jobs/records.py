@@ -179,7 +179,13 @@ def this_process() -> str:
 
 
 def files_as_text(files: Iterable[SavedFile]) -> str:
-    kept = [replace(file, url=without_secrets(file.url)) for file in files]
+    """
+    With absolute paths, as seen from the current folder: another run may have another.
+    """
+    kept = [
+        replace(file, path=_absolute(file.path), url=without_secrets(file.url))
+        for file in files
+    ]
     return json.dumps([asdict(file) for file in kept])
 
 
@@ -189,6 +195,10 @@ def files_from_text(text: str) -> tuple[SavedFile, ...]:
         SavedFile(**{name: file[name] for name in names & file.keys()})
         for file in json.loads(text)
     )
+
+
+def _absolute(path: str) -> str:
+    return path if path == "-" else str(Path(path).absolute())
 
 
 def _sha256(body: Content, webhook: str | None) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from krea_cli.api.resources import Job, SavedFile
 from krea_cli.api.retry import retry
 from krea_cli.clock import Clock
 from krea_cli.errors import (
+    ConversionError,
     DownloadError,
     LostAnswerError,
     ServerFaultError,
@@ -73,17 +74,19 @@ class Results:
         first: int,
         several: bool,
         received: Callable[[int, int | None], object] = lambda _size, _length: None,
-    ) -> Job:
+    ) -> Iterator[Job]:
         """
-        The job with the files that its results became.  *first* is the index of its
-        first result; *several* says that there are results beside this job's;
-        *received* is told of each result how many bytes are here, and of how many.
+        The job with the files that its results became so far, after each of them.
+        *first* is the index of its first result; *several* says that there are results
+        beside this job's; *received* is told of each result how many bytes are here,
+        and of how many.
 
         A result that an earlier run saved, by the files of *job*, and that is still
         there as it was, is not fetched again.
 
         Raises:
-            StorageError: a result is not on disk; those saved before it stay.
+            ConversionError: the last of the files is not what its name was to say.
+            StorageError: a result is not on disk.
         """
         self._check(job)
         several = several or len(job.urls) > 1
@@ -94,8 +97,12 @@ class Results:
             known = self._known(job, at, path)
             if known:
                 self._take(Path(known.path))
-            files.append(known or self._save(urls, at, path, received))
-        return replace(job, urls=urls.all, files=tuple(files))
+            try:
+                files.append(known or self._save(urls, at, path, received))
+            except ConversionError as exc:
+                yield replace(job, urls=urls.all, files=(*files, exc.kept))
+                raise
+            yield replace(job, urls=urls.all, files=tuple(files))
 
     def _check(self, job: Job) -> None:
         if self._target.template is None and len(job.urls) > 1:

@@ -18,7 +18,7 @@ import terminals
 from conftest import png
 from jobs.samples import encoded, picture
 from PIL import Image
-from service import cut, file
+from service import cut, file, html, job
 
 from krea_cli.sandbox import tone
 from krea_cli.sandbox.handler import SandboxHandler
@@ -284,3 +284,41 @@ def test_no_bytes_go_to_a_terminal(remote, service):
     assert 2 == shown.code
     assert b"name one with -o" in shown.output
     assert [] == service.seen
+
+
+def test_what_is_on_disk_is_told_although_the_rest_fails(logged_in, service):
+    """
+    The first of two results, and the path as it was asked for; the exit code is that of
+    the second, whose next try costs nothing and fetches nothing twice.
+    """
+    urls = [f"{service.url}/results/{name}.png" for name in ("one", "two")]
+    done = job(status="completed", result={"urls": urls})
+    service.faults["GET /jobs/"] = [done] * 9
+    service.faults["GET /results/two"] = [html()]
+    service.faults["GET /results/"] = [file(png())] * 2
+
+    result = logged_in("generate", "an owl", "-o", "a.png")
+
+    assert (7, "a-1.png\n") == (result.code, result.out)
+    [told] = json.loads(logged_in("status", "--json").out)["files"]
+    assert (str(Path("a-1.png").absolute()), urls[0]) == (told["path"], told["url"])
+    again = logged_in("download", "-o", "a.png")
+    assert (0, "a-1.png\na-2.png\n") == (again.code, again.out)
+    assert 3 == len(service.requests(RESULT))
+
+
+def test_what_could_not_be_converted_is_told_and_known(logged_in, service):
+    """
+    As one of the job's files: what came is on disk, under its true name.
+    """
+    content = png()
+    at = content.index(b"IDAT") + 8
+    service.faults[RESULT] = [file(content[:at] + bytes(20) + content[at + 20 :])]
+
+    result = logged_in("generate", "an owl", "-o", "out.webp", "--json")
+
+    [told] = json.loads(result.out)["files"]
+    assert (7, "out.png") == (result.code, told["path"])
+    again = logged_in("download")
+    assert (0, f"{Path('out.png').absolute()}\n") == (again.code, again.out)
+    assert 1 == len(service.requests(RESULT))

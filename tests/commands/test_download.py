@@ -41,13 +41,16 @@ def test_saves_under_the_name_of_the_job(logged_in, finished):
     assert png() == Path(f"{job_id}.png").read_bytes()
 
 
-def test_json_has_the_file(logged_in, finished):
+def test_json_has_the_file(logged_in, finished, tmp_path, monkeypatch):
     """
-    Path, kind, size, hash and pixels; the journal keeps them for `status`.
+    Path, kind, size, hash and pixels; the journal keeps them for `status`, wherever
+    that is run.
     """
     [job_id] = finished()
+    work = Path().absolute()
 
     told = json.loads(logged_in("download", job_id, "-o", "a.png", "--json").out)
+    monkeypatch.chdir(tmp_path)
     later = json.loads(logged_in("status", job_id, "--json").out)
     [file] = told["files"]
 
@@ -58,7 +61,8 @@ def test_json_has_the_file(logged_in, finished):
     )
     assert (64, 48, 64) == (file["width"], file["height"], len(file["sha256"]))
     assert told["urls"] == [file["url"]]
-    assert told["files"] == later["files"]
+    assert [file | {"path": str(work / "a.png")}] == later["files"]
+    assert f"{work}/a.png\n" == logged_in("download", job_id).out
 
 
 def test_a_person_is_told_what_was_saved(logged_in, finished):
@@ -254,9 +258,9 @@ def test_what_was_generated_is_there(logged_in, service):
     fetched = len(service.requests(RESULT))
 
     again = logged_in("download", "@last")
-    assert (0, "owl.png\n", fetched) == (
+    assert (0, Path("owl.png").absolute(), fetched) == (
         again.code,
-        again.out,
+        Path(again.out.strip()),
         len(service.requests(RESULT)),
     )
     elsewhere = logged_in("download", "-o", "copies/")

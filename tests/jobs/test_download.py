@@ -50,7 +50,8 @@ def save(fetcher, time, tmp_path):
         job = Job(job_id="j", status="completed", urls=(server.url,))
         results = Results(fetcher, time.clock, Target.parse(str(target)), **given)
         naming = Naming(time=datetime(2026, 11, 22).astimezone())
-        [file] = results.save(job, naming, first=1, several=False).files
+        [job] = results.save(job, naming, first=1, several=False)
+        [file] = job.files
         content = target.read_bytes()
 
         assert hashlib.sha256(content).hexdigest() == file.sha256

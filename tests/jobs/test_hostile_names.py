@@ -80,7 +80,8 @@ def save(target, names, folder):
         # Nothing is tried that would be written elsewhere if it were.
         assert is_within(path, folder)
         with suppress(StorageError):
-            [file] = saving.save(job, naming, first=index, several=True).files
+            [job] = saving.save(job, naming, first=index, several=True)
+            [file] = job.files
             saved[Path(file.path)] = PICTURES[url]
     return saved
 

@@ -35,7 +35,7 @@ def journal(database):
 
 
 def saved(**fields):
-    given = {"path": "a.png", "url": URL, "media_type": "image/png"}
+    given = {"path": "/a.png", "url": URL, "media_type": "image/png"}
     return SavedFile(**given | {"size_bytes": 5, "sha256": "a" * 64} | fields)
 
 
@@ -173,7 +173,7 @@ def test_how_a_job_ended_is_kept(journal, folder):
         "created_at": "2026-09-21T10:00:00.000Z",
         "completed_at": "2026-09-21T10:00:12.500Z",
     }
-    journal.ended(completed(files=(saved(),), **times))
+    journal.ended(completed(**times), files=[saved()])
 
     [(state, seconds)] = rows(folder, "SELECT state, seconds FROM records")
     assert ("completed", 12.5) == (state, seconds)
@@ -202,11 +202,11 @@ def test_times_that_make_no_sense_are_passed_over(
 
 def test_files_stay_when_a_job_is_looked_at_again(journal):
     """
-    A look without a download forgets nothing.
+    A look without a download changes nothing, whatever folder it is made from.
     """
     keep(journal, "job-1")
-    journal.ended(completed(files=(saved(),)))
-    journal.ended(completed())
+    journal.ended(completed(), files=[saved()])
+    journal.ended(completed(files=(saved(path="a.png"),)))
 
     assert (saved(),) == journal.described(completed()).files
 
@@ -237,7 +237,7 @@ def test_a_job_is_described_by_its_record(journal):
     Model, seed, price and saved files: what the service does not tell.
     """
     keep(journal, "job-1")
-    journal.ended(completed(files=(saved(),)))
+    journal.ended(completed(), files=[saved()])
 
     assert completed(
         model="google/x", seed=7, cost_usd=0.15, files=(saved(),)
@@ -337,7 +337,7 @@ def test_no_secret_is_on_disk(journal, database, folder):
     made = record(secret, webhook="https://h.test/hook?key=canary#canary")
     journal.begin(made)
     journal.accepted(made.record, "job-1")
-    journal.ended(completed(files=(saved(url=f"{URL}?X-Amz-Signature=canary"),)))
+    journal.ended(completed(), files=[saved(url=f"{URL}?X-Amz-Signature=canary")])
     while_open = bytes_of(folder)
     database.close()
 

@@ -174,7 +174,7 @@ def test_a_record_comes_back_from_disk_as_it_was():
     With all that it has.
     """
     file = SavedFile(
-        path="ä.png", url="https://a.test/a", media_type="x", size_bytes=1, sha256="a"
+        path="/ä.png", url="https://a.test/a", media_type="x", size_bytes=1, sha256="a"
     )
     made = record(files=(file, file), seconds=2.5, job_id="j", resent_at=NOW + 1)
 

@@ -65,9 +65,11 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 target = Target.parse(sys.argv[2])
 try:
     placing = Placing(force=False, quality=None, warn=None)
-    Results(Fetcher(), Clock(), target, look=None, send=None, placing=placing).save(
+    results = Results(
+        Fetcher(), Clock(), target, look=None, send=None, placing=placing)
+    list(results.save(
         Job(job_id="j", status="completed", urls=("u",)),
-        Naming(time=datetime.now()), first=1, several=False)
+        Naming(time=datetime.now()), first=1, several=False))
 except KreaError as exc:
     print(exc.exit_code, exc.message)
 """
@@ -112,16 +114,18 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def save(time):
     """
-    Saves a job whose URLs are the names of what was planned.
+    Saves a job whose URLs are the names of what was planned; *run.saved* has it as it
+    was told last.
     """
 
     def run(output=None, *, first=1, several=False, files=(), **planned):
         options = {name: planned.pop(name) for name in OPTIONS if name in planned}
         run.fetcher = Fetcher(**planned)
         job = Job(job_id="job-1", status="completed", urls=tuple(planned), files=files)
-        return results(run.fetcher, time, output, **options).save(
-            job, NAMING, first=first, several=several
-        )
+        saving = results(run.fetcher, time, output, **options)
+        for run.saved in saving.save(job, NAMING, first=first, several=several):
+            pass
+        return run.saved
 
     return run
 
@@ -204,9 +208,10 @@ def test_no_two_results_of_a_run_have_one_name(time, folder, output, one, other,
     def saved(index, job_id, seed):
         job = Job(job_id=job_id, status="completed", urls=("u",))
         naming = replace(NAMING, seed=seed)
-        return saving.save(job, naming, first=index, several="index" in output)
+        [job] = saving.save(job, naming, first=index, several="index" in output)
+        return job.files
 
-    [file] = saved(*one).files
+    [file] = saved(*one)
     with pytest.raises(StorageError, match="Another of the results"):
         saved(*other)
 
@@ -291,7 +296,7 @@ def test_a_long_download_is_tried_again_too(folder, time):
     saving = results(Slow(a=[PICTURE[:9], PICTURE]), time, "out.png")
     job = Job(job_id="j", status="completed", urls=("a",))
 
-    saving.save(job, NAMING, first=1, several=False)
+    next(saving.save(job, NAMING, first=1, several=False))
 
     assert PICTURE == (folder / "out.png").read_bytes()
 
@@ -329,7 +334,8 @@ def test_an_expired_url_is_asked_for_anew(save, folder, time):
     fetcher = Fetcher(**planned)
     job = Job(job_id="job-1", status="completed", urls=("a", "b"))
 
-    saved = results(fetcher, time, look=look).save(job, NAMING, first=1, several=False)
+    saving = results(fetcher, time, look=look)
+    *_, saved = saving.save(job, NAMING, first=1, several=False)
 
     assert ["a", "a2", "b2"] == fetcher.asked
     assert (["job-1"], []) == (look.asked, time.slept)
@@ -354,8 +360,9 @@ def test_a_url_that_stays_gone_is_given_up(time, folder, fresh):
     look, fetcher = Looks([fresh]), Fetcher(a=[GONE], b=[GONE])
     job = Job(job_id="job-1", status="completed", urls=("a",))
 
+    saving = results(fetcher, time, look=look)
     with pytest.raises(UrlGoneError) as caught:
-        results(fetcher, time, look=look).save(job, NAMING, first=1, several=False)
+        next(saving.save(job, NAMING, first=1, several=False))
 
     assert (3, 4) == (len(look.asked), len(fetcher.asked))
     assert (ExitCode.STORAGE, []) == (caught.value.exit_code, left(folder))
@@ -414,13 +421,10 @@ def test_a_body_without_end_is_given_up(save, folder):
         def _chunks(self, found):
             return endless()
 
+    saving = results(Endless(a=[b""]), FakeTime(), "out.png", max_bytes=100_000)
+    job = Job(job_id="j", status="completed", urls=("a",))
     with pytest.raises(DownloadError, match="more than 100,000 bytes") as caught:
-        results(Endless(a=[b""]), FakeTime(), "out.png", max_bytes=100_000).save(
-            Job(job_id="j", status="completed", urls=("a",)),
-            NAMING,
-            first=1,
-            several=False,
-        )
+        next(saving.save(job, NAMING, first=1, several=False))
 
     assert ([], 10) == (left(folder), len(came))
     assert "--max-size" in caught.value.hint
@@ -578,12 +582,13 @@ def test_an_existing_file_stays(save, folder):
 
 def test_what_was_saved_before_a_failure_stays(save, folder):
     """
-    The first of two is there, the second is not.
+    The first of two is there, and told; the second is not.
     """
     with pytest.raises(DownloadError):
         save("out.png", a=[PICTURE], b=[b"<html>"])
 
     assert ["out-1.png"] == left(folder)
+    assert ["out-1.png"] == [file.path for file in save.saved.files]
 
 
 @pytest.mark.parametrize(
@@ -625,6 +630,7 @@ def test_what_cannot_become_that_is_kept_as_it_came(save, folder, name, sample):
         save(name, a=[content])
 
     assert caught.value.message.endswith(f"as it came: out.{sample}")
+    assert [caught.value.kept] == list(save.saved.files)
     assert [f"out.{sample}"] == left(folder)
     assert content == Path(f"out.{sample}").read_bytes()
 
@@ -789,7 +795,7 @@ def test_a_folder_that_went_away_is_told(folder, time):
     job = Job(job_id="j", status="completed", urls=("a",))
 
     with pytest.raises(StorageError):
-        saving.save(job, NAMING, first=1, several=False)
+        next(saving.save(job, NAMING, first=1, several=False))
 
     assert [] == left(folder)
 
