@@ -62,7 +62,7 @@ class Documenting(Watching):
             record.model,
             record.seed,
             prompt=record.prompt,
-            source=usual.source if usual else record.source,
+            source=record.source,
             sent_at=record.created_at,
         )
 

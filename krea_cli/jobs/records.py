@@ -10,6 +10,7 @@ import os
 import platform
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -136,15 +137,23 @@ class Record:
     @property
     def source(self) -> str | None:
         """
-        The first image, by the name that it had in the run that sent it; None when
-        there is none, or it is not kept.
+        The first image, by the name that it had in the run that sent it, a URL without
+        what is not kept of it; None when there is none.
         """
         for origin in self.request.get("inputs", ()):
-            path: str | None = origin["path"]
-            return {"-": "standard input", "data:": "the data URI"}.get(
-                path or "", path
-            )
+            path = origin["path"] or self._stays(origin["at"])
+            return {"-": "standard input", "data:": "the data URI"}.get(path, path)
         return None
+
+    def _stays(self, place: Sequence[str | int]) -> str:
+        """
+        What is kept of the text that stood there in the body.
+        """
+        found: Any = self.request["body"]
+        with suppress(LookupError, TypeError):
+            for key in place:
+                found = found[key]
+        return found if isinstance(found, str) else ""
 
     @property
     def sent_at(self) -> float:

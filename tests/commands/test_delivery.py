@@ -305,20 +305,3 @@ def test_what_is_on_disk_is_told_although_the_rest_fails(logged_in, service):
     again = logged_in("download", "-o", "a.png")
     assert (0, "a-1.png\na-2.png\n") == (again.code, again.out)
     assert 3 == len(service.requests(RESULT))
-
-
-def test_what_could_not_be_converted_is_told_and_known(logged_in, service):
-    """
-    As one of the job's files: what came is on disk, under its true name.
-    """
-    content = png()
-    at = content.index(b"IDAT") + 8
-    service.faults[RESULT] = [file(content[:at] + bytes(20) + content[at + 20 :])]
-
-    result = logged_in("generate", "an owl", "-o", "out.webp", "--json")
-
-    [told] = json.loads(result.out)["files"]
-    assert (7, "out.png") == (result.code, told["path"])
-    again = logged_in("download")
-    assert (0, f"{Path('out.png').absolute()}\n") == (again.code, again.out)
-    assert 1 == len(service.requests(RESULT))

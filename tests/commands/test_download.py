@@ -104,17 +104,21 @@ def test_a_template_has_its_fields(logged_in, finished):
     )
 
 
-@pytest.mark.parametrize("command", ["download", "wait"])
+@pytest.mark.parametrize(
+    ("command", "image"),
+    [("download", "../photo.jpg"), ("wait", "https://s.krea.ai/My%20Owl.png?key=x")],
+)
 def test_a_template_has_what_the_journal_knows(
-    logged_in, service, time, photo, command
+    logged_in, service, time, photo, command, image
 ):
     """
-    Whenever it is collected: prompt, seed, model, and the time when it was
-    asked for give the name that they gave to `generate`.
+    Whenever it is collected: prompt, image, seed, model, and the time when it was asked
+    for give the name that they gave to `generate`, also where the URL of the image had
+    what is not kept.
     """
-    template = "{model}/{slug}-{seed}-{date}-{time}.{ext}"
+    template = "{model}/{slug}-{stem}-{seed}-{date}-{time}.{ext}"
     words = ("generate", "-p", "prompt=Oil?", "-m", "ideogram-4.5", "--seed", "7")
-    words += ("-i", photo, "-o", template)
+    words += ("-i", image, "-o", template)
     made = logged_in(*words)
     logged_in(*words, "--no-wait")
     time.elapsed += 24 * 3600
@@ -124,7 +128,8 @@ def test_a_template_has_what_the_journal_knows(
     again = logged_in(command, first.job_id, "-o", template)
     later = logged_in(command, second.job_id, "-o", template)
 
-    assert made.out.startswith("ideogram-4.5/oil-7-")
+    stem = "photo" if command == "download" else "My-20Owl"
+    assert made.out.startswith(f"ideogram-4.5/oil-{stem}-7-")
     assert (0, made.out) == (again.code, again.out)
     assert (0, made.out[:-11]) == (later.code, later.out[:-11])
     assert fetched + 1 == len(service.requests(RESULT))
