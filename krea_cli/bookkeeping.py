@@ -23,8 +23,56 @@ if TYPE_CHECKING:
 
 class Bookkeeping(Connection):
     """
-    The journal of the service, on disk or, without one, in memory.
+    The jobs of this run, and the journal of the service, on disk or, without one, in
+    memory.
     """
+
+    keeps_journal = True
+    cancels_on_interrupt = False
+
+    def __init__(self, **world: Any) -> None:
+        """
+        As `World`.
+        """
+        super().__init__(**world)
+        # The jobs of this run whose results are wanted, in the order of their indexes,
+        # and those that are not collected yet, for whoever must say so.
+        self.jobs: list[str] = []
+        self.pending: list[str] = []
+        # Those whose results are saved, as long as nobody was told where.
+        self.untold: list[str] = []
+        # How many requests are not sent yet of those that were asked for.
+        self.unsent = 0
+        # Paid requests of which it is not known whether they have a job.
+        self.in_doubt: list[Record] = []
+
+    def take(self, *job_ids: str) -> None:
+        """
+        From now on the results of these jobs are wanted.
+        """
+        for job_id in job_ids:
+            if job_id not in self.jobs:
+                self.jobs.append(job_id)
+                self.pending.append(job_id)
+
+    def arrange(self, job_ids: Sequence[str]) -> None:
+        """
+        The order of the indexes is that of *job_ids*.
+        """
+        places = {job_id: at for at, job_id in enumerate(job_ids)}
+        for jobs in (self.jobs, self.pending):
+            jobs.sort(key=lambda job_id: places.get(job_id, len(places)))
+
+    def settle(self, job_id: str, *, has_result: bool) -> None:
+        """
+        There is nothing left to collect of the job; one without a result has no index.
+        """
+        if job_id in self.pending:
+            self.pending.remove(job_id)
+        if has_result:
+            self.untold.append(job_id)
+        if job_id in self.jobs and not has_result:
+            self.jobs.remove(job_id)
 
     @cached_property
     def _database(self) -> Database:

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from pathlib import Path
 from signal import Signals
 from typing import TYPE_CHECKING, ClassVar
 
@@ -378,3 +379,13 @@ class SignalError(KreaError):
 class BugError(KreaError):
     code = "bug"
     exit_code = ExitCode.BUG
+
+    def __init__(self, what: str, exc: Exception, *, hint: str) -> None:
+        from traceback import extract_tb
+
+        last = extract_tb(exc.__traceback__)[-1]
+        place = f"{Path(last.filename).name}, line {last.lineno}"
+        reason = " ".join(str(exc).split())[:300]
+        super().__init__(
+            f"{what}: {type(exc).__name__}: {reason} ({place}).", hint=hint
+        )

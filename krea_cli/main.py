@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
-from pathlib import Path
 from typing import TextIO, cast
 
 from krea_cli import signals
@@ -23,7 +22,7 @@ from krea_cli.errors import (
     UnknownSubmissionError,
     UsageError,
 )
-from krea_cli.output.terminal import one_line, safe
+from krea_cli.output.terminal import safe
 from krea_cli.session import Session
 from krea_cli.signals import Interrupted
 from krea_cli.world import Flags
@@ -180,15 +179,11 @@ def _add_way_out_of_doubt(error: KreaError, session: Session) -> None:
 
 
 def _tell_bug(exc: Exception, session: Session) -> ExitCode:
-    import traceback
-
     session.hide_tokens()
-    last = traceback.extract_tb(exc.__traceback__)[-1]
-    place = f"{Path(last.filename).name}, line {last.lineno}"
-    kind, reason = type(exc).__name__, one_line(exc, 300)
-    message = f"This is a bug in krea: {kind}: {reason} ({place})."
+    hint = "Report it, with what --verbose shows."
+    error = BugError("This is a bug in krea", exc, hint=hint)
     if session.flags.verbose:
-        session.out.stderr.write(safe("".join(traceback.format_exception(exc))))
-    return _tell(
-        BugError(message, hint="Report it, with what --verbose shows."), session
-    )
+        from traceback import format_exception
+
+        session.out.stderr.write(safe("".join(format_exception(exc))))
+    return _tell(error, session)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from krea_cli import order, showing, step
 from krea_cli.errors import UsageError
@@ -13,6 +14,9 @@ from krea_cli.output.results import JobAccepted, JobSaved, JobUrls
 from krea_cli.session import Session
 from krea_cli.wishes import Wishes
 from krea_cli.words import Words
+
+if TYPE_CHECKING:
+    from krea_cli.jobs.targets import Naming, Target
 
 
 def make(session: Session, words: Words, wishes: Wishes) -> None:
@@ -54,14 +58,7 @@ def _make(session: Session, taken: order.Order, wishes: Wishes) -> None:
     from krea_cli.dispatch import dispatch
 
     naming = order.naming(session, taken)
-    target = None
-    if _saves(wishes):
-        target = session.target(
-            count=wishes.count,
-            force=wishes.delivery.force,
-            kind=taken.request.model.result_kind,
-            naming=naming,
-        )
+    target = _target(session, taken, wishes, naming) if _saves(wishes) else None
 
     with dispatch(
         session,
@@ -84,6 +81,17 @@ def _make(session: Session, taken: order.Order, wishes: Wishes) -> None:
         before=taken.local_source,
     )
     made.tell(result, waits=wishes.wait, preview=shown if target else None)
+
+
+def _target(
+    session: Session, taken: order.Order, wishes: Wishes, naming: Naming
+) -> Target:
+    return session.target(
+        count=wishes.count,
+        force=wishes.delivery.force,
+        kind=taken.request.model.result_kind,
+        naming=naming,
+    )
 
 
 def _saves(wishes: Wishes) -> bool:

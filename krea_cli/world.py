@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TextIO
@@ -19,7 +19,6 @@ from krea_cli.output.streams import Stream, standard
 if TYPE_CHECKING:
     from krea_cli.config.paths import Folders
     from krea_cli.config.settings import Resolved, Settings
-    from krea_cli.jobs.records import Record
 
 
 class Flags(NamedTuple):
@@ -40,6 +39,9 @@ class World:
     *env*, *streams*, *stdin* and *clock* are the real ones; a test gives its own.
     """
 
+    # Whether outcomes are handed to a step of GitHub Actions.
+    reports = False
+
     def __init__(
         self,
         *,
@@ -51,20 +53,6 @@ class World:
         self.env = os.environ if env is None else env
         self.clock = clock or Clock()
         self.flags = Flags()
-        # The jobs of this run whose results are wanted, in the order of their indexes,
-        # and those that are not collected yet, for whoever must say so.
-        self.jobs: list[str] = []
-        self.pending: list[str] = []
-        # Those whose results are saved, as long as nobody was told where.
-        self.untold: list[str] = []
-        # How many requests are not sent yet of those that were asked for.
-        self.unsent = 0
-        # Paid requests of which it is not known whether they have a job.
-        self.in_doubt: list[Record] = []
-        self.cancels_on_interrupt = False
-        self.keeps_journal = True
-        # Whether outcomes are handed to a step of GitHub Actions.
-        self.reports = False
         self._streams = streams or standard()
         if self.env.get("GITHUB_ACTIONS"):
             for stream in self._streams:
@@ -191,34 +179,6 @@ class World:
             return getpass(prompt, self.out.stderr.file)
         except EOFError:
             return ""
-
-    def take(self, *job_ids: str) -> None:
-        """
-        From now on the results of these jobs are wanted.
-        """
-        for job_id in job_ids:
-            if job_id not in self.jobs:
-                self.jobs.append(job_id)
-                self.pending.append(job_id)
-
-    def arrange(self, job_ids: Sequence[str]) -> None:
-        """
-        The order of the indexes is that of *job_ids*.
-        """
-        places = {job_id: at for at, job_id in enumerate(job_ids)}
-        for jobs in (self.jobs, self.pending):
-            jobs.sort(key=lambda job_id: places.get(job_id, len(places)))
-
-    def settle(self, job_id: str, *, has_result: bool) -> None:
-        """
-        There is nothing left to collect of the job; one without a result has no index.
-        """
-        if job_id in self.pending:
-            self.pending.remove(job_id)
-        if has_result:
-            self.untold.append(job_id)
-        if job_id in self.jobs and not has_result:
-            self.jobs.remove(job_id)
 
     def log(self, text: str) -> None:
         """

@@ -7,7 +7,6 @@ Nothing is created and nothing changed by looking (P9).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from krea_cli.checkup import access, network, program, records, settings, terminal
 from krea_cli.errors import BugError, KreaError, StorageError
@@ -51,15 +50,5 @@ def examine(session: Session) -> Iterator[Finding]:
         except OSError as exc:
             yield fault(name, StorageError(f"It cannot be checked: {exc}."))
         except Exception as exc:  # noqa: BLE001  (the others must go on)
-            yield fault(name, _bug(exc))
-
-
-def _bug(exc: Exception) -> BugError:
-    import traceback
-
-    last = traceback.extract_tb(exc.__traceback__)[-1]
-    place = f"{Path(last.filename).name}, line {last.lineno}"
-    return BugError(
-        f"The check broke: {type(exc).__name__}: {exc} ({place}).",
-        hint="This is a bug in krea: report it, with this line.",
-    )
+            hint = "This is a bug in krea: report it, with this line."
+            yield fault(name, BugError("The check broke", exc, hint=hint))

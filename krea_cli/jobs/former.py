@@ -14,6 +14,7 @@ from typing import Any
 
 from krea_cli.errors import InputError
 from krea_cli.jobs.inputs import Image, LocalImage
+from krea_cli.jobs.nested import mapped
 
 _MODEL = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)+", re.ASCII)
 # What a file of words has at most.
@@ -125,13 +126,9 @@ def restored(value: Any, read: Callable[[str], Image]) -> Any:
     Raises:
         InputError: as `Former.image`.
     """
-    if isinstance(value, Former):
-        return value.image(read)
-    if isinstance(value, list):
-        return [restored(item, read) for item in value]
-    if isinstance(value, dict):
-        return {key: restored(item, read) for key, item in value.items()}
-    return value
+    return mapped(
+        value, lambda each: each.image(read) if isinstance(each, Former) else each
+    )
 
 
 def _put(

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from krea_cli.jobs.inputs import Image, LocalImage, Original
+from krea_cli.jobs.nested import Place
 from krea_cli.jobs.redaction import without_secrets
-from krea_cli.jobs.request import Place
 
 
 def inputs(images: Iterable[tuple[Place, Image]]) -> list[dict[str, Any]]:

@@ -22,45 +22,20 @@ STEP_SECONDS, SUSPENDED_SECONDS = 1.0, 60.0
 _EARLY = 1e-6
 
 
-def poll(
-    jobs: Sequence[Job],
-    fetch: Callable[[str], Job],
-    *,
-    deadline: float,
-    clock: Clock,
-    pause: Callable[[str], float],
-    is_one_enough: bool = False,
-) -> Iterator[Look]:
+class Rounds:
     """
-    Yield each look at the *jobs*, which have just been seen, until all are final (with
-    *is_one_enough*: until one is, and its round is over) or *deadline*, on the
-    monotonic clock, has passed; the caller sees by the jobs which it was.  *pause* says
-    after a look at a job how many seconds later the next is worth it.
+    Looks at jobs, round by round, until all are final (with *is_one_enough*: until one
+    is, and its round is over) or *deadline*, on the monotonic clock, has passed; jobs
+    may be added meanwhile.  *pause* says after a look at a job how many seconds later
+    the next is worth it.
 
     Any status that is not known to be final is waited on (hazard L1), one that is stays
     (L9).  A look that fails is made again, up to five minutes on end; when the service
     refuses it, it is not.  A look that fails at the deadline is no failure: the job
     goes on, as far as anyone knows.
 
-    Raises:
-        KreaError: what concerns every look, such as a rejected token.
-    """
-    rounds = Rounds(
-        fetch, deadline=deadline, clock=clock, pause=pause, is_one_enough=is_one_enough
-    )
-    for job in jobs:
-        rounds.add(job)
-    while not rounds.are_over:
-        rounds.pause()
-        yield from rounds.looks()
-
-
-class Rounds:
-    """
-    Looks at jobs, round by round, as `poll`; jobs may be added meanwhile.
-
-    Where there are many, *fetch_many* is asked for all: it gives those that it finds,
-    and the others are looked at as before.
+    Where there are many jobs, *fetch_many* is asked for all: it gives those that it
+    finds, and the others are looked at as before.
     """
 
     def __init__(
@@ -84,6 +59,9 @@ class Rounds:
         self._has_many = self._has_news = False
 
     def add(self, job: Job) -> None:
+        """
+        One that has just been seen.
+        """
         watch = Watch(job, self._fetch, self._pause, self._deadline, self._clock)
         self._watches.append(watch)
 
@@ -122,6 +100,9 @@ class Rounds:
     def looks(self) -> Iterator[Look]:
         """
         Look at the jobs for which it is time.
+
+        Raises:
+            KreaError: what concerns every look, such as a rejected token.
         """
         watched = self._watched
         self._see_many(watched)

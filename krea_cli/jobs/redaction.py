@@ -7,11 +7,11 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64decode
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from krea_cli.jobs.inputs import LocalImage
+from krea_cli.jobs.nested import leaves, mapped
 
 _DATA_URI = re.compile(
     r"\bdata:((?:[\w.+-]+/[\w.+-]+)?)((?:;[^,]{0,200})?),(.*)",
@@ -43,25 +43,22 @@ def kept(value: Any) -> Any:
     """
     The value with each text in it as `without_secrets`, and each file as its sha256.
     """
+    return mapped(value, _kept)
+
+
+def _kept(value: Any) -> Any:
     if isinstance(value, LocalImage):
         return f"data:{value.media.media_type};sha256={value.sha256}"
-    if isinstance(value, str):
-        return without_secrets(value)
-    if isinstance(value, list):
-        return [kept(item) for item in value]
-    if isinstance(value, dict):
-        return {key: kept(item) for key, item in value.items()}
-    return value
+    return without_secrets(value) if isinstance(value, str) else value
 
 
-def left_out(value: Any, kept_value: Any) -> Iterator[list[str | int]]:
+def left_out(value: Any, kept_value: Any) -> list[list[str | int]]:
     """
     The keys and indexes that lead to each text of *value* that is not kept as it is.
     """
-    if isinstance(value, str) and value != kept_value:
-        yield []
-    elif isinstance(value, list | dict):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in items:
-            for place in left_out(item, kept_value[key]):
-                yield [key, *place]
+    pairs = zip(leaves(value), leaves(kept_value), strict=True)
+    return [
+        list(place)
+        for (place, text), (_, kept_text) in pairs
+        if isinstance(text, str) and text != kept_text
+    ]

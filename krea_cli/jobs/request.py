@@ -15,11 +15,10 @@ from krea_cli.catalogue.model import Model
 from krea_cli.catalogue.pricing import estimate
 from krea_cli.catalogue.validation import Fault, faults
 from krea_cli.jobs.inputs import Image, LocalImage, RemoteImage
+from krea_cli.jobs.nested import Place, leaves, mapped
 
 # What stands for the URL of a file that is not uploaded yet.
 UPLOAD = "https://krea.ai/upload"
-
-Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,11 @@ class Request:
         """
         The body, each image given as *url_of* says.
         """
-        return {name: _with_urls(value, url_of) for name, value in self.fields.items()}
+        body: dict[str, Any] = mapped(
+            dict(self.fields),
+            lambda value: url_of(value) if isinstance(value, Image) else value,
+        )
+        return body
 
     @property
     def faults(self) -> list[Fault]:
@@ -61,7 +64,11 @@ class Request:
         """
         Each image with the keys and indexes that lead to it in the body.
         """
-        return _images(self.fields, ())
+        return (
+            (place, value)
+            for place, value in leaves(self.fields)
+            if isinstance(value, Image)
+        )
 
     @property
     def prompt(self) -> str | None:
@@ -86,22 +93,3 @@ class Request:
 
 def _placeholder(image: Image) -> str:
     return image.url if isinstance(image, RemoteImage) else UPLOAD
-
-
-def _with_urls(value: Any, url_of: Callable[[Image], str | LocalImage]) -> Any:
-    if isinstance(value, LocalImage | RemoteImage):
-        return url_of(value)
-    if isinstance(value, list):
-        return [_with_urls(item, url_of) for item in value]
-    if isinstance(value, dict):
-        return {key: _with_urls(item, url_of) for key, item in value.items()}
-    return value
-
-
-def _images(value: Any, place: Place) -> Iterator[tuple[Place, Image]]:
-    if isinstance(value, LocalImage | RemoteImage):
-        yield place, value
-    elif isinstance(value, list | dict):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in items:
-            yield from _images(item, (*place, key))

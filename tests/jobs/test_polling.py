@@ -16,7 +16,7 @@ from krea_cli.errors import (
     UnreachableError,
     UsageError,
 )
-from krea_cli.jobs.polling import poll
+from krea_cli.jobs.polling import Rounds
 from krea_cli.jobs.watch import delays
 
 URLS = ("https://k.test/1.png",)
@@ -59,15 +59,19 @@ def run(service, time, *, jobs=None, deadline=10_000, clock=None, **options):
     """
     With a look each two seconds, as long as there is no trouble.
     """
-    return list(
-        poll(
-            service.jobs if jobs is None else jobs,
-            service,
-            deadline=deadline,
-            clock=clock or time.clock,
-            **{"pause": lambda job_id: 2.0} | options,
-        )
+    rounds = Rounds(
+        service,
+        deadline=deadline,
+        clock=clock or time.clock,
+        **{"pause": lambda job_id: 2.0} | options,
     )
+    for job in service.jobs if jobs is None else jobs:
+        rounds.add(job)
+    looks = []
+    while not rounds.are_over:
+        rounds.pause()
+        looks += rounds.looks()
+    return looks
 
 
 def told(looks):
