@@ -118,7 +118,7 @@ class Collection:
     def _finish(self, saving: Saving) -> None:
         jobs, waiting = self.jobs, self._waiting
         with self._session.out.progress() as progress:
-            saving.finish(jobs, progress, several=waiting.are_several)
+            saving.finish(jobs, progress, several=waiting.count > 1)
         for job in jobs:
             if saved := saving.saved.get(job.job_id):
                 waiting.see(saved)

@@ -60,11 +60,11 @@ class Waiting:
         return [job and self._seen.get(job.job_id, job) for job in places]
 
     @property
-    def are_several(self) -> bool:
+    def count(self) -> int:
         """
-        Whether there are to be several jobs.
+        How many jobs there are to be.
         """
-        return (self._sending.count if self._sending else len(self._given)) > 1
+        return self._sending.count if self._sending else len(self._given)
 
     def see(self, job: Job) -> None:
         """
@@ -99,6 +99,7 @@ class Waiting:
         rounds = self._rounds(timing, deadline, saving, is_one_enough=is_one_enough)
         added = set[str](self._given_up)
         with self._session.out.progress() as progress:
+            progress.awaited(self.count)
             while True:
                 for job in self.jobs:
                     if job.job_id in added or (lacks_result and not job.lacks_result):
@@ -109,7 +110,7 @@ class Waiting:
                     self.see(job)
                     progress.seen(job)
                 progress.usually(timing.usual())
-                if saving and self.are_several:
+                if saving and self.count > 1:
                     saving.offer(self.places, progress)
                 if self._is_over(rounds):
                     return

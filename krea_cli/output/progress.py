@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from krea_cli.errors import KreaError
 
 HEARTBEAT_SECONDS = 30.0
+# Of more jobs than this nobody reads a line for each change.
+MOST_TOLD = 10
+_BAD_ENDS = ("failed", "cancelled")
 
 
 class Progress:
@@ -30,6 +33,11 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+    def awaited(self, count: int) -> None:
+        """
+        So many jobs there are, or will be.
+        """
 
     def seen(self, job: Job) -> None:
         """
@@ -66,6 +74,8 @@ class Progress:
 class LineProgress(Progress):
     """
     A line at each change, and one every 30 s, so that no log falls silent (hazard L12).
+    Of more than ten jobs each line says how many have which status, and the changes
+    that count are those to a bad end, with the id.
     """
 
     def __init__(self, say: Callable[[str], None], now: Callable[[], float]) -> None:
@@ -73,20 +83,34 @@ class LineProgress(Progress):
         self._now = now
         self._start = self._said_at = now()
         self._board = Board()
+        self._are_many = False
+
+    def awaited(self, count: int) -> None:
+        self._are_many = count > MOST_TOLD
 
     def seen(self, job: Job) -> None:
-        self._tell(job, one_line(job.status, 40), is_news=self._board.update(job))
+        is_news = self._board.update(job)
+        if not self._are_many:
+            self._tell(_status(job), is_news=is_news)
+        elif is_news and job.status in _BAD_ENDS:
+            self._tell(f"{_status(job)}; {self._board.summary}", is_news=True)
+        else:
+            self._tell(self._board.summary, is_news=False)
 
     def missed(self, job: Job, error: KreaError) -> None:
+        words = self._board.summary if self._are_many else _status(job)
         reason = one_line(error.message, 200).rstrip(".")
-        words = f"{one_line(job.status, 40)}, but: {reason}"
-        self._tell(job, words, is_news=False)
+        self._tell(f"{words}, but: {reason}", is_news=False)
 
-    def _tell(self, job: Job, words: str, *, is_news: bool) -> None:
+    def _tell(self, words: str, *, is_news: bool) -> None:
         now = self._now()
         if is_news or now - self._said_at >= HEARTBEAT_SECONDS:
             self._said_at = now
-            self._say(f"{one_line(job.job_id)} {words} ({now - self._start:.0f} s)")
+            self._say(f"{words} ({now - self._start:.0f} s)")
+
+
+def _status(job: Job) -> str:
+    return f"{one_line(job.job_id)} {one_line(job.status, 40)}"
 
 
 class Board:

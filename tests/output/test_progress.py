@@ -50,6 +50,32 @@ def test_each_of_several_jobs_has_its_lines():
     ] == telling.err.splitlines()
 
 
+def test_many_jobs_are_counted():
+    """
+    Where nobody could read a line for each change of each: how many have which status,
+    every thirty seconds, and by its id each that fails.
+    """
+    telling = Telling()
+    others = [f"{OTHER[:-2]}{at:02}" for at in range(10)]
+    with telling.output.progress() as progress:
+        progress.awaited(11)
+        for job_id in (ID, *others):
+            look(telling, progress, "queued", at=0, job_id=job_id)
+        for job_id in others:
+            look(telling, progress, "processing", at=3, job_id=job_id)
+        look(telling, progress, "failed", at=4)
+        look(telling, progress, "completed", at=30, job_id=others[0])
+        look(telling, progress, "completed", at=34, job_id=others[1])
+        telling.seconds = 64
+        progress.missed(Job(job_id=OTHER, status="x"), ServerFaultError("no answer."))
+
+    assert [
+        f"{ID} failed; 10 processing, 1 failed (4 s)",
+        "8 processing, 2 completed, 1 failed (34 s)",
+        "8 processing, 2 completed, 1 failed, but: no answer (64 s)",
+    ] == telling.err.splitlines()
+
+
 def test_a_job_that_cannot_be_seen_has_its_lines_too():
     """
     Every thirty seconds, with the reason, as one line whatever is in it.
