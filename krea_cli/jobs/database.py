@@ -33,12 +33,15 @@ from krea_cli.signals import seconds_since
 
 T = TypeVar("T")
 
-# SQLite's own waiting lets no signal through, so most of it is done here.
-BUSY_SECONDS, SQLITE_SECONDS, PAUSE_SECONDS = 10.0, 0.05, 0.01
+# SQLite's own waiting lets no signal through, so most of it is done here.  Who holds
+# the lock is alive, so on a machine with much to do it only takes its time.
+BUSY_SECONDS, SQLITE_SECONDS, PAUSE_SECONDS = 60.0, 0.05, 0.01
 # How long a signal that is held back leaves for a lock to go.
 HASTE_SECONDS = 0.3
 # What SQLite appends to the name of a file for its write-ahead log.
 LOG = "-wal"
+# The second is that others were faster, time after time.
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL}
 # An error of SQL is a table or a column that is missing.
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
@@ -191,8 +194,10 @@ class Database:
         return True
 
     def _has_log(self) -> bool:
-        log = Path(f"{self._path}{LOG}")
-        return log.exists() and log.stat().st_size > 0
+        # It goes with the last program that has the journal open, at any moment.
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return Path(f"{self._path}{LOG}").stat().st_size > 0
+        return False
 
     def _check_kind(self, db: sqlite3.Connection) -> None:
         """
@@ -221,9 +226,8 @@ class Database:
             raise self._error(exc) from exc
 
     def _error(self, exc: Exception) -> JournalError:
-        # The lower byte is the kind; errors of Python's own part have none.
-        kind = getattr(exc, "sqlite_errorcode", 0) & 0xFF
-        if kind == sqlite3.SQLITE_BUSY:
+        kind = _kind(exc)
+        if kind in _BUSY:
             return JournalError(
                 f"The journal {self._path} is locked by another program.",
                 hint="Try again when that has ended.",
@@ -264,6 +268,13 @@ class _BusyError(sqlite3.OperationalError):
     sqlite_errorcode = sqlite3.SQLITE_BUSY
 
 
+def _kind(exc: Exception) -> int:
+    """
+    The lower byte of SQLite's own code; errors of Python's part have none.
+    """
+    return int(getattr(exc, "sqlite_errorcode", 0)) & 0xFF
+
+
 def _patiently(step: Callable[[], T]) -> T:
     """
     The result of the step once no other process is in its way.
@@ -273,8 +284,7 @@ def _patiently(step: Callable[[], T]) -> T:
         try:
             return step()
         except sqlite3.OperationalError as exc:
-            kind = getattr(exc, "sqlite_errorcode", 0) & 0xFF
-            if kind != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+            if _kind(exc) not in _BUSY or time.monotonic() > until:
                 raise
             if seconds_since() > HASTE_SECONDS:
                 raise JournalError("The journal was locked by then.") from exc

@@ -37,6 +37,16 @@ for n in range(int(count)):
     journal.begin(record)
     journal.accepted(record.record, f"job-{name}-{n:03}")
 """
+# The log of a journal, there and gone again.
+FLICKER = """
+import sys
+from pathlib import Path
+log = Path(sys.argv[1])
+print(flush=True)
+while True:
+    log.touch()
+    log.unlink()
+"""
 # A journal that another process has locked, and a signal meanwhile.
 INTERRUPTED = """
 import os, signal, sys, threading, time
@@ -213,6 +223,23 @@ def test_a_lock_that_stays_is_told(locked, journal, folder, monkeypatch):
         journal.begin(record())
 
     assert [] == rows(folder)
+
+
+def test_a_log_may_go_at_any_moment(open_database, folder):
+    """
+    The last program that has the journal open takes it away: whoever looks just then
+    is not told of a file that is missing.
+    """
+    folder.mkdir(mode=0o700)
+    words = [sys.executable, "-c", FLICKER, folder / "journal.db-wal"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        try:
+            looks = [open_database().rows("SELECT 1") for _ in range(2000)]
+        finally:
+            other.kill()
+
+    assert not any(looks)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there, a process has no such signals")
