@@ -38,6 +38,19 @@ class Handler(SandboxHandler):
                 break
         return super().handle_route(method, path)
 
+    def _find(self, method, path):
+        """
+        To the API with its token alone; files need none.
+        """
+        name, act = super()._find(method, path)
+        token = self.server.service.token
+        is_file = path.startswith(("/uploads/", "/results/"))
+        given = self.headers.get("Authorization")
+        if token is None or is_file or given == f"Bearer {token}":
+            return name, act
+        refusal = {"message": "Unauthorized"}
+        return name, lambda: self.send_json(refusal, 401)
+
     def _send_result(self, name, job_id):
         if self.server.service.picture and name.endswith(".png"):
             return self.send_bytes(self.server.service.picture, "image/png")
@@ -48,14 +61,15 @@ class Service(Sandbox):
     """
     *faults* maps the beginning of "METHOD /path" to what happens to the next requests
     there: each a function of the handler, None for a good answer.  What the sandbox can
-    do wrong by itself is set with `add_faults`.  *picture* is the result of every job,
-    for tests that need none of their own.
+    do wrong by itself is set with `add_faults`.  *token* is the only one that it takes;
+    *picture* is the result of every job, for tests that need none of their own.
     """
 
     handler_class = Handler
 
-    def __init__(self, folder, *, picture=None, **options):
+    def __init__(self, folder, *, token=None, picture=None, **options):
         super().__init__(folder, **options)
+        self.token = token
         self.picture = picture
         self.seen = []
         self.faults = defaultdict(list)

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import os
 
+from krea_cli.dimensions import dimensions
 from krea_cli.errors import InputError
 from krea_cli.jobs.inputs import LocalImage
-from krea_cli.jobs.metadata import heic, jpeg, png
+from krea_cli.jobs.metadata import heic
 from krea_cli.jobs.metadata.pieces import DamagedError
 from krea_cli.media import HEIC, JPEG, PNG, WEBP, Media
 
@@ -55,17 +56,12 @@ def _hint(media: Media | None) -> str:
 
 def _sides(image: LocalImage) -> tuple[int, int] | None:
     """
-    Width and height in pixels where they can be too many: a side of a WebP has 14 bits.
+    Width and height in pixels, of a picture whose header can be read.
     """
-    try:
-        with image.open() as file:
-            if image.media == PNG:
-                return png.sides(file)
-            size = file.seek(0, os.SEEK_END)
-            if image.media == JPEG:
-                return jpeg.sides(file, size)
-            if image.media == HEIC:
-                return heic.sides(file, size)
-    except DamagedError:
-        pass
-    return None
+    with image.open() as file:
+        if image.media != HEIC:
+            return dimensions(file, image.media)
+        try:
+            return heic.sides(file, file.seek(0, os.SEEK_END))
+        except DamagedError:
+            return None

@@ -4,7 +4,6 @@ Pictures looked at: how large they are, and what they show.  One of the homes of
 
 from __future__ import annotations
 
-import struct
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from krea_cli.dimensions import dimensions
 from krea_cli.errors import DownloadError
 from krea_cli.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media, sniff
 
@@ -54,7 +54,7 @@ _ROUNDS_PIXEL_BYTES = 4
 _LIGHT_BYTES = 2**27
 # More than any model makes, upscalers included.
 MOST_CLAIMED_PIXELS = 2**29
-# Pillow reads a WebP or an AVIF whole before it knows how large the picture is.
+# Pillow reads a WebP or an AVIF whole before it knows anything of it.
 _HEADER_BYTES = 32 * 2**20
 
 
@@ -65,12 +65,11 @@ def size(path: Path) -> tuple[int, int] | None:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(30)
-        kind = sniff(head)
-        if kind == PNG and len(head) == 30:
-            return struct.unpack(">8x4x4xII6x", head)
-        if kind in (WEBP, AVIF) and path.stat().st_size > _HEADER_BYTES:
-            return _webp_size(head) if kind == WEBP else None
+            kind = sniff(file.read(30))
+            if kind in (PNG, WEBP):
+                return dimensions(file, kind)
+        if kind == AVIF and path.stat().st_size > _HEADER_BYTES:
+            return None
         if kind in _READERS:
             # `Image.open` refuses a picture that claims too much, without saying what.
             with _READERS[kind](path) as picture:
@@ -79,19 +78,6 @@ def size(path: Path) -> tuple[int, int] | None:
             return picture.size
     except Exception:  # noqa: BLE001  (whatever a decoder may raise)
         return None
-
-
-def _webp_size(head: bytes) -> tuple[int, int] | None:
-    """
-    By the first 30 bytes, of each of the three kinds of WebP.
-    """
-    kind, bits = head[12:16], int.from_bytes(head[24:30], "little")
-    if kind == b"VP8X":
-        return (bits & 0xFFFFFF) + 1, (bits >> 24) + 1
-    if kind == b"VP8L":
-        bits = int.from_bytes(head[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    return (bits >> 16 & 0x3FFF, bits >> 32 & 0x3FFF) if kind == b"VP8 " else None
 
 
 def shown_size(path: Path) -> tuple[int, int] | None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from krea_cli.dimensions import dimensions
 from krea_cli.media import UPLOADED, sniff
-from krea_cli.sandbox.dimensions import dimensions
 
 _PREFIX = ".part-"
 _STALE_SECONDS = 24 * 60 * 60
@@ -97,10 +97,10 @@ def keep(
             file.write(chunk)
         file.seek(0)
         media = sniff(file.read(64))
-        kind = media.media_type if media and media in UPLOADED else None
-        if kind is None and not any_kind:
+        is_known = media in UPLOADED
+        if not (is_known or any_kind):
             raise UnknownKindError
-        size = dimensions(file, kind) if kind else None
+        size = dimensions(file, media)
         file.close()
         target = folder / digest.hexdigest()
         part.replace(target)
@@ -108,7 +108,7 @@ def keep(
         path=target,
         sha256=target.name,
         size_bytes=length,
-        media_type=kind,
+        media_type=media.media_type if media and is_known else None,
         size=size,
     )
 

@@ -46,8 +46,8 @@ class SandboxHandler(RoutingHandler):
             Route("DELETE", rf"/jobs/{_ID}", self._cancel_job, "cancel"),
             Route("POST", r"/assets", self._add_asset, "upload"),
             Route("GET", rf"/assets/{_ID}", self._show_asset),
-            Route("GET", rf"/uploads/{_ID}", self._send_upload, is_public=True),
-            Route("GET", result, self._send_result, "result", is_public=True),
+            Route("GET", rf"/uploads/{_ID}", self._send_upload),
+            Route("GET", result, self._send_result, "result"),
         )
 
     def _submit(self, path: str) -> None:

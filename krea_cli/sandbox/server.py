@@ -30,11 +30,10 @@ class Sandbox:
     A Krea API whose jobs, uploads and results are kept in *folder*; several processes
     may run one on the same folder at once.
 
-    With *token*, API routes want exactly that one.  *faults* are set from the start, as
-    `krea_cli.sandbox.faults` writes them; *log* is told of each request in a line.
-    *clock* gives the seconds since the epoch by which jobs go on, *sleep* is what slow
-    answers do, *capacity* says how many jobs run at once.  `handler_class` may be
-    replaced in a subclass.
+    *faults* are set from the start, as `krea_cli.sandbox.faults` writes them; *log* is
+    told of each request in a line.  *clock* gives the seconds since the epoch by which
+    jobs go on, *sleep* is what slow answers do, *capacity* says how many jobs run at
+    once.  `handler_class` may be replaced in a subclass.
 
     Raises:
         UsageError: one of the faults is none.
@@ -48,7 +47,6 @@ class Sandbox:
         folder: Path,
         *,
         port: int = 0,
-        token: str | None = None,
         faults: Iterable[str] = (),
         log: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
@@ -59,7 +57,6 @@ class Sandbox:
         self.add_faults(*faults)
         self.store = SandboxStore(folder, clock=clock, capacity=capacity)
         self._port = port
-        self._token = token
         self._log = log
         self._sleep = sleep
         self._server: SandboxServer | None = None
@@ -85,7 +82,6 @@ class Sandbox:
                 (HOST, self._port),
                 self.handler_class,
                 store=self.store,
-                token=self._token,
                 faults=self._faults,
                 log=self._log,
                 sleep=self._sleep,
@@ -148,13 +144,11 @@ class SandboxServer(ThreadingHTTPServer):
         handler_class: type[SandboxHandler],
         *,
         store: SandboxStore,
-        token: str | None,
         faults: Faults,
         log: Callable[[str], None] | None,
         sleep: Callable[[float], None],
     ) -> None:
         self.store = store
-        self.token = token
         self.faults = faults
         self.sleep = sleep
         self._log = log

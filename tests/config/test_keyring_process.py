@@ -11,8 +11,7 @@ import time
 
 import pytest
 from config.processes import CANARY, Krea, tells_canary
-
-from krea_cli.sandbox.server import Sandbox
+from service import Service
 
 pytestmark = pytest.mark.long
 
@@ -38,10 +37,10 @@ def krea(tmp_path, items):
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    sandbox = Sandbox(tmp_path_factory.mktemp("service"), port=0, token=CANARY)
-    sandbox.start()
-    yield sandbox
-    sandbox.stop()
+    service = Service(tmp_path_factory.mktemp("service"), token=CANARY)
+    service.start()
+    yield service
+    service.stop()
 
 
 def test_keyring_that_hangs_is_given_up_after_three_seconds(krea):

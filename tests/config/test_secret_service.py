@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 from config.processes import CANARY, Krea, tells_canary
-
-from krea_cli.sandbox.server import Sandbox
+from service import Service
 
 JOB = "11111111-2222-4333-8444-555555555555"
 PROGRAMS = ("dbus-run-session", "dbus-send", "gnome-keyring-daemon")
@@ -86,10 +85,10 @@ def desktop(tmp_path):
 
 @pytest.fixture
 def service(tmp_path):
-    sandbox = Sandbox(tmp_path / "service", port=0, token=CANARY)
-    sandbox.start()
-    yield sandbox
-    sandbox.stop()
+    service = Service(tmp_path / "service", token=CANARY)
+    service.start()
+    yield service
+    service.stop()
 
 
 def test_login_use_status_logout(desktop, service, tmp_path):

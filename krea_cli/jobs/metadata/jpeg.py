@@ -15,7 +15,6 @@ from krea_cli.jobs.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 # These have no content: 01, restarts, start and end.
 _BARE = {0x01, *range(0xD0, _END + 1)}
-_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Segments of applications, and comments.
 _DESCRIBING = {*range(0xE0, 0xF0), 0xFE}
 # Of these some say what the colours mean.
@@ -88,20 +87,6 @@ def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
                 yield range(segment.start, segment.end)
         elif segment.marker not in _DESCRIBING:
             yield range(segment.start, segment.end)
-
-
-def sides(file: IO[bytes], size: int) -> tuple[int, int] | None:
-    """
-    Width and height in pixels, as they lie in the file.
-
-    Raises:
-        DamagedError: it is no JPEG that can be followed so far.
-    """
-    for segment in segments(file, size):
-        if segment.marker in _FRAMES:
-            height, width = struct.unpack(">HH", read(file, segment.body + 1, 4))
-            return width, height
-    return None
 
 
 def _body(file: IO[bytes], segment: Segment) -> bytes:

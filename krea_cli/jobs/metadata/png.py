@@ -43,17 +43,6 @@ def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
     raise DamagedError("it has too many chunks")
 
 
-def sides(file: IO[bytes]) -> tuple[int, int]:
-    """
-    Width and height in pixels.
-
-    Raises:
-        DamagedError: its header is not whole.
-    """
-    width, height = struct.unpack(">II", read(file, 16, 8))
-    return width, height
-
-
 def _turned(content: bytes) -> bytes:
     exif = turned(content)
     if not exif:

@@ -20,7 +20,8 @@ from PIL import (
 )
 from PIL.Image import Resampling
 
-from krea_cli.sandbox.dimensions import dimensions
+from krea_cli.dimensions import dimensions
+from krea_cli.media import of_type
 
 MOST_PIXELS = 89_478_485
 
@@ -88,7 +89,7 @@ def _opened(path: Path, media_type: str) -> Iterator[Image.Image]:
     try:
         with path.open("rb") as file:
             # Some decoders make room for all pixels as soon as they are opened.
-            _check_size(dimensions(file, media_type))
+            _check_size(dimensions(file, of_type(media_type)))
             file.seek(0)
             with reader(file) as image:
                 _check_size(image.size)

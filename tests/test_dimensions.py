@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from sandbox.asking import picture
 
-from krea_cli.media import sniff
-from krea_cli.sandbox.dimensions import dimensions
+from krea_cli.dimensions import dimensions
+from krea_cli.media import JPEG, MP4, PNG, WEBP, sniff
 
 SIZES = [(1, 1), (80, 60), (300, 1), (17, 999)]
 
@@ -35,10 +35,9 @@ def test_size_is_read_from_the_header(size, form, options):
     As Pillow finds it, without decoding anything.
     """
     content = picture(size, form, **options)
-    kind = sniff(content).media_type
 
     assert size == Image.open(io.BytesIO(content)).size
-    assert size == dimensions(io.BytesIO(content), kind)
+    assert size == dimensions(io.BytesIO(content), sniff(content))
 
 
 @given(
@@ -51,7 +50,7 @@ def test_damaged_header_has_no_size_and_no_crash(start, at, junk):
     Whatever the bytes are, the size is a size or None.
     """
     content = start[:at] + junk
-    for kind in ("image/png", "image/jpeg", "image/webp", "video/mp4"):
+    for kind in (PNG, JPEG, WEBP, MP4):
         size = dimensions(io.BytesIO(content), kind)
 
         assert size is None or (size[0] > 0 and size[1] > 0)

@@ -6,19 +6,21 @@ from __future__ import annotations
 
 from typing import IO
 
+from krea_cli.media import JPEG, PNG, WEBP, Media
+
 _SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
-def dimensions(file: IO[bytes], kind: str) -> tuple[int, int] | None:
+def dimensions(file: IO[bytes], media: Media | None) -> tuple[int, int] | None:
     """
-    Width and height that the header of a JPEG, PNG or WebP names; None for other kinds
-    and for a damaged header.
+    Width and height in pixels, as they lie in the file, that the header of a JPEG, PNG
+    or WebP names; None for other kinds and for a damaged header.
     """
-    readers = {"image/jpeg": _jpeg, "image/png": _png, "image/webp": _webp}
-    if kind not in readers:
+    readers = {JPEG: _jpeg, PNG: _png, WEBP: _webp}
+    if media not in readers:
         return None
     file.seek(0)
-    size = readers[kind](file)
+    size = readers[media](file)
     return size if size and all(size) else None
 
 
