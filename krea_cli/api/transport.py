@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -55,6 +55,9 @@ _NOT_SENT = (
 # Compression is refused: no answer may grow in memory (hazard N13).
 _PLAIN = {"Accept-Encoding": "identity"}
 
+# What a client is for: two carry the token, two fetch what is of foreign origin.
+Use = Literal["api", "paid", "results", "local results"]
+
 
 class Transport:
     """
@@ -79,6 +82,7 @@ class Transport:
         self._secret = (token or "").encode()
         self._bearer = {"Authorization": f"Bearer {token}"} if token else {}
         self.uses_environment = uses_environment
+        self._clients: dict[Use, httpx.Client] = {}
         self._making = threading.Lock()
 
     def get(
@@ -88,10 +92,10 @@ class Transport:
         *,
         seconds: float = ANSWER_SECONDS,
     ) -> Answer:
-        return self._exchange("_api", "GET", path, seconds, params=params)
+        return self._exchange("api", "GET", path, seconds, params=params)
 
     def delete(self, path: str) -> Answer:
-        return self._exchange("_api", "DELETE", path, ANSWER_SECONDS)
+        return self._exchange("api", "DELETE", path, ANSWER_SECONDS)
 
     def post_json(self, path: str, body: Content, headers: Mapping[str, str]) -> Answer:
         """
@@ -100,7 +104,7 @@ class Transport:
         """
         seconds = ANSWER_SECONDS + body.size_bytes / SLOWEST_BYTES_PER_SECOND
         headers = {"Content-Type": "application/json", **headers}
-        return self._post("_paid", path, seconds, body, headers)
+        return self._post("paid", path, seconds, body, headers)
 
     def post_file(self, path: str, name: str, file: Content, media_type: str) -> Answer:
         """
@@ -108,7 +112,7 @@ class Transport:
         """
         content_type, body = form(name, file, media_type)
         headers = {"Content-Type": content_type}
-        return self._post("_api", path, UPLOAD_SECONDS, body, headers)
+        return self._post("api", path, UPLOAD_SECONDS, body, headers)
 
     @contextmanager
     def stream(self, url: str, headers: Mapping[str, str]) -> Iterator[Stream]:
@@ -120,7 +124,7 @@ class Transport:
         """
         with self._translated(url):
             is_secure = urlsplit(url).scheme == "https"
-            client = self._made("_open" if is_secure else "_open_local")
+            client = self._client("results" if is_secure else "local results")
             request = client.build_request("GET", url, headers=headers)
             with self._logged(request) as log:
                 response = within(
@@ -136,21 +140,12 @@ class Transport:
         """
         Close the connections that are open.
         """
-        for name in ("_api", "_paid", "_open", "_open_local"):
-            if name in self.__dict__:
-                self.__dict__.pop(name).close()
-
-    def _made(self, name: str) -> httpx.Client:
-        """
-        The client of that name, made once, whichever thread needs it first.
-        """
-        with self._making:
-            client: httpx.Client = getattr(self, name)
-            return client
+        while self._clients:
+            self._clients.popitem()[1].close()
 
     def _post(
         self,
-        name: str,
+        use: Use,
         path: str,
         seconds: float,
         body: Content,
@@ -158,14 +153,14 @@ class Transport:
     ) -> Answer:
         headers = {"Content-Length": str(body.size_bytes), **headers}
         return self._exchange(
-            name, "POST", path, seconds, content=body.chunks(), headers=headers
+            use, "POST", path, seconds, content=body.chunks(), headers=headers
         )
 
     def _exchange(
-        self, name: str, method: str, path: str, seconds: float, **body: Any
+        self, use: Use, method: str, path: str, seconds: float, **body: Any
     ) -> Answer:
         with self._translated(self._url):
-            client = self._made(name)
+            client = self._client(use)
             request = client.build_request(method, self._url + path, **body)
             with self._logged(request) as log:
                 answer = within(seconds, lambda: self._send(client, request))
@@ -210,29 +205,25 @@ class Transport:
             said = outcome[0] if outcome else "no answer"
             self._log(f"{request.method} {target} {said} ({milliseconds:.0f} ms)")
 
-    @cached_property
-    def _api(self) -> httpx.Client:
-        return self._client(self._bearer, self._tls_of(self._url))
+    def _client(self, use: Use) -> httpx.Client:
+        """
+        The one for that use, made once, whichever thread needs it first.
+        """
+        with self._making:
+            if use not in self._clients:
+                self._clients[use] = self._made(use)
+            return self._clients[use]
 
-    @cached_property
-    def _paid(self) -> httpx.Client:
-        limits = httpx.Limits(max_keepalive_connections=0)
-        return self._client(self._bearer, self._tls_of(self._url), limits=limits)
-
-    @cached_property
-    def _open(self) -> httpx.Client:
-        return self._client({}, self._tls)
-
-    @cached_property
-    def _open_local(self) -> httpx.Client:
-        return self._client({}, _no_tls())
-
-    def _client(
-        self, credential: dict[str, str], tls: ssl.SSLContext, **options: Any
-    ) -> httpx.Client:
+    def _made(self, use: Use) -> httpx.Client:
+        is_api = use in ("api", "paid")
+        is_secure = use == "results" or (is_api and self._url.startswith("https:"))
+        tls = self._tls if is_secure else _no_tls()
+        options: dict[str, Any] = {}
+        if use == "paid":
+            options["limits"] = httpx.Limits(max_keepalive_connections=0)
         try:
             return httpx.Client(
-                headers=_PLAIN | self._agent | credential,
+                headers=_PLAIN | self._agent | (self._bearer if is_api else {}),
                 timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
                 trust_env=self.uses_environment,
                 verify=tls,
@@ -242,9 +233,6 @@ class Transport:
             )
         except Exception as exc:
             raise self._unusable(exc) from exc
-
-    def _tls_of(self, url: str) -> ssl.SSLContext:
-        return self._tls if url.startswith("https:") else _no_tls()
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
