@@ -137,11 +137,12 @@ class Session(Delivering):
         from krea_cli.jobs.inputs import inline as as_inline
         from krea_cli.jobs.submission import Submission
 
+        url_of, fresh_url_of = self.uploads.url_of, self.uploads.fresh_url_of
         return Submission(
             paid=self._paid,
             service=self.service,
-            url_of=as_inline if inline else self.uploads.url_of,
-            fresh_url_of=None if inline else self.uploads.fresh_url_of,
+            url_of=as_inline(url_of) if inline else url_of,
+            fresh_url_of=as_inline(fresh_url_of) if inline else fresh_url_of,
             manner={
                 "inline": inline,
                 "fit": self.fits_images,

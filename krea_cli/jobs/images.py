@@ -67,27 +67,27 @@ class Images:
 
     def keep(self, name: str, chunks: Iterator[bytes]) -> LocalImage:
         """
-        The bytes, to the letter, as a checked file in the temporary folder.
+        The bytes, to the letter unless they are scaled down, as a checked file in the
+        temporary folder.
 
         Raises:
             InputError: they are no image, or too many.
         """
-        return check_file(self._write(name, chunks, limits.MOST_BYTES), name)
+        path = self._write(name, chunks)
+        return self._within_limits(check_file(path, name, most=self._most))
 
     def close(self) -> None:
         self._copies.close()
 
     def _taken(self, name: str, given: str, chunks: Iterator[bytes]) -> LocalImage:
-        path = self._write(name, chunks, self._most)
+        path = self._write(name, chunks)
         return self._sendable(check_file(path, name, most=self._most), given)
 
     def _sendable(self, image: LocalImage, given: str) -> LocalImage:
-        sendable = self._within_limits(image)
-        return replace(sendable, original=Original(given, image))
+        bare = image if self._keeps_metadata else self._copies.without_metadata(image)
+        return replace(self._within_limits(bare), original=Original(given, image))
 
     def _within_limits(self, image: LocalImage) -> LocalImage:
-        if not self._keeps_metadata:
-            image = self._copies.without_metadata(image)
         try:
             limits.check(image)
         except InputError:
@@ -96,14 +96,14 @@ class Images:
             return self._copies.fitted(image, self._fit)
         return image
 
-    def _write(self, name: str, chunks: Iterator[bytes], most: int) -> Path:
+    def _write(self, name: str, chunks: Iterator[bytes]) -> Path:
         def fill(file: IO[bytes]) -> None:
             size, media = 0, None
             for chunk in chunks:
                 media = media or sniff(chunk)
                 size += len(chunk)
-                if size > most:
-                    raise limits.too_many_bytes(name, size, media)
+                if size > self._most:
+                    raise limits.too_many_bytes(name, size, media, is_all=False)
                 file.write(chunk)
 
         return self._copies.write(name, fill)

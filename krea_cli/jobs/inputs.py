@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,11 +161,12 @@ class RemoteImage:
 Image = LocalImage | RemoteImage
 
 
-def inline(image: Image) -> str | LocalImage:
+def inline(url_of: Callable[[Image], str]) -> Callable[[Image], str | LocalImage]:
     """
-    What stands for an image in a request that has local ones in itself.
+    What stands for an image in a request that has local ones in itself, and others by
+    their URL.
     """
-    return image.url if isinstance(image, RemoteImage) else image
+    return lambda image: url_of(image) if isinstance(image, RemoteImage) else image
 
 
 def named_url_of(image: Image) -> str:

@@ -39,9 +39,15 @@ def check(image: LocalImage) -> None:
         )
 
 
-def too_many_bytes(name: str, size: int, media: Media | None) -> InputError:
+def too_many_bytes(
+    name: str, size: int, media: Media | None, *, is_all: bool = True
+) -> InputError:
+    """
+    The error of *size* bytes, which are what was read so far unless they are all.
+    """
+    more = "" if is_all else "more than "
     return InputError(
-        f"{name} has {size / 1e6:.1f} MB; the service takes at most 75 MB.",
+        f"{name} has {more}{size / 1e6:.1f} MB; the service takes at most 75 MB.",
         hint=_hint(media) if size <= MOST_SCALED else _TOO_LARGE_HERE,
     )
 

@@ -24,14 +24,14 @@ class Submission:
     """
     *service* is the one that records are kept for.  *url_of* gives the URL of an image,
     or the image itself, which is then sent as a data URI; *fresh_url_of* a URL that the
-    service cannot refuse, for when it refused the first; None where there is none.
+    service cannot refuse, for when it refused the first, or again the image itself.
     *manner* is kept of how images are sent.
     """
 
     paid: Paid
     service: str
     url_of: Callable[[Image], str | LocalImage]
-    fresh_url_of: Callable[[Image], str] | None
+    fresh_url_of: Callable[[Image], str | LocalImage]
     manner: Mapping[str, bool]
 
     def prepare(self, request: Request) -> None:
@@ -64,10 +64,13 @@ class Submission:
         try:
             return self._submit(request, self.url_of, run, deadline, gate)
         except RefusedError as exc:
-            # A refusal was not accepted, so this is no second order.
-            if not (self.fresh_url_of and request.images and _is_url_refused(exc)):
+            if not _is_url_refused(exc):
                 raise
-            return self._submit(request, self.fresh_url_of, run, deadline, gate)
+            fresh = {image: self.fresh_url_of(image) for image in request.images}
+            if not any(isinstance(url, str) for url in fresh.values()):
+                raise
+            # A refusal was not accepted, so this is no second order.
+            return self._submit(request, fresh.__getitem__, run, deadline, gate)
 
     def _submit(
         self,

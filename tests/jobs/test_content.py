@@ -45,10 +45,11 @@ def test_an_image_is_in_the_request_as_a_data_uri(image, size):
     remote one stays where it is.  The length is known before.
     """
     first, second = image(size), image(size + 1, "b.jpg")
+    given = inline(lambda remote: remote.url)
     body = {
         "prompt": 'Müll, "," data:',
-        "urls": [inline(first), inline(REMOTE), inline(first)],
-        "styles": [{"url": inline(second)}],
+        "urls": [given(first), given(REMOTE), given(first)],
+        "styles": [{"url": given(second)}],
     }
     uris = [
         "data:image/png;base64," + base64.b64encode(each.path.read_bytes()).decode()

@@ -263,7 +263,9 @@ def test_standard_input_without_end_is_refused(make):
     with Path("/dev/zero").open("rb") as zeros:
         said = refused(make(zeros), "-")
 
-    assert "standard input has 75.0 MB; the service takes at most 75 MB." == said
+    assert (
+        "standard input has more than 75.0 MB; the service takes at most 75 MB." == said
+    )
 
 
 @pytest.mark.parametrize(
@@ -468,8 +470,8 @@ def test_the_most_pixels_on_a_side_are_taken(make, folder):
 
 def test_an_image_that_is_too_large_is_fitted(make, folder):
     """
-    From a file or standard input, of too many pixels or too many bytes; what is within
-    the limits is left alone.
+    From a file, standard input or a URL, of too many pixels or too many bytes; what is
+    within the limits is left alone.
     """
     fitted = []
 
@@ -483,8 +485,9 @@ def test_an_image_that_is_too_large_is_fitted(make, folder):
     images = make(wide("jpeg"), fit=fit)
 
     read = [images.read(name) for name in ("wide.png", "heavy.png", "good.png", "-")]
+    read.append(images.keep("https://a.test/b", iter([wide("png")])))
 
-    assert ["wide.png", "heavy.png", "standard input"] == fitted
+    assert ["wide.png", "heavy.png", "standard input", "https://a.test/b"] == fitted
     assert {PICTURE} == {content(image) for image in read}
     assert "wide.png" == read[0].name
 

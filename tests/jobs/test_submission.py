@@ -252,21 +252,23 @@ def test_a_fresh_url_that_is_refused_is_not_sent_again(submission, request_of, f
     assert (2, []) == (len(ordered.paid.client.sent), states(folder))
 
 
+ITSELF = {"fresh_url_of": lambda image: PHOTO}
+
+
 @pytest.mark.parametrize(
-    ("message", "fields", "inline"),
+    ("message", "fields", "options"),
     [
-        ("Unrecognized keys", {"image_urls": [PHOTO]}, False),
-        ("Invalid asset URL", {}, False),
-        ("Invalid asset URL", {"image_urls": [PHOTO]}, True),
+        ("Unrecognized keys", {"image_urls": [PHOTO]}, {}),
+        ("Invalid asset URL", {}, {}),
+        ("Invalid asset URL", {"image_urls": [PHOTO]}, ITSELF),
     ],
 )
 def test_another_refusal_is_not_sent_again(
-    submission, request_of, message, fields, inline
+    submission, request_of, message, fields, options
 ):
     """
     It would be refused again: another reason, no image, an image in the request itself.
     """
-    options = {"fresh_url_of": None} if inline else {}
     ordered = submission(refused(message), **options)
 
     with pytest.raises(RefusedError):

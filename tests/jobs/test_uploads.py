@@ -183,20 +183,26 @@ def test_a_request_that_is_only_shown_names_its_files():
     assert REMOTE.url == named_url_of(REMOTE)
 
 
-def ask(logged_in, url):
-    return logged_in("generate", "a cat", "-i", url, "-o", "out.png")
+def ask(logged_in, url, *words):
+    return logged_in("generate", "a cat", "-i", url, "-o", "out.png", *words)
 
 
-@pytest.mark.parametrize("reason", ["Invalid asset URL", "Input file rejected"])
-def test_a_url_that_the_service_refuses_is_brought_to_it(logged_in, service, reason):
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("Invalid asset URL", ()), ("Input file rejected", ("--inline",))],
+)
+def test_a_url_that_the_service_refuses_is_brought_to_it(
+    logged_in, service, reason, words
+):
     """
-    Fetched, uploaded, and the request sent once more: one job in the end.
+    Fetched, uploaded, and the request sent once more: one job in the end; also where
+    what is local stands in the request itself.
     """
     url = f"{service.url}/foreign/picture.png"
     service.faults["GET /foreign/"] = [answer(200, content=PICTURE, media="image/png")]
     service.faults[ROUTE] = [answer(422, {"error": reason})]
 
-    result = ask(logged_in, url)
+    result = ask(logged_in, url, *words)
     [upload] = service.store.folder.joinpath("inputs").glob("*")
 
     assert (0, "out.png\n") == (result.code, result.out)
