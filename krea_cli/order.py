@@ -19,9 +19,10 @@ from krea_cli.errors import (
     UsageError,
 )
 from krea_cli.jobs import defaults
-from krea_cli.jobs.fields import Fields, Param
+from krea_cli.jobs.fields import Fields
 from krea_cli.jobs.former import restored
 from krea_cli.jobs.inputs import Image, LocalImage, named_url_of
+from krea_cli.jobs.param import Param
 from krea_cli.jobs.request import Request
 from krea_cli.output.results import DryRun
 from krea_cli.session import Session
@@ -169,9 +170,8 @@ def _fields(session: Session, model: Model, words: Words, prompt: str | None) ->
     if prompt is not None:
         given.insert(0, Param("prompt", prompt, is_json=False, source="PROMPT"))
     fields.add(given)
+    fields.add_images([read(image) for image in words.images])
     fields.add_options(words.options)
-    images = [read(image) for image in words.images]
-    fields.add_images(images, words.options.get("strength"))
     fields.values = restored(fields.values, read)
     return fields
 

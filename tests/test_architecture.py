@@ -47,6 +47,7 @@ ALLOWED = {
     # Quick, so it has nothing of Typer and of the commands but what `build` kept.
     "completion": {
         "catalogue.model",
+        "catalogue.schema",
         "catalogue.wording",
         "completion",
         "config.settings",

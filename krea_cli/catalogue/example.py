@@ -5,14 +5,12 @@ A command that a model would accept, by its schema alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
-from krea_cli.catalogue import wording
 from krea_cli.catalogue.model import Model
+from krea_cli.catalogue.schema import Schema, is_url, types
 from krea_cli.catalogue.validation import convert
-
-Schema = Mapping[str, Any]
 
 _FILES = {"image": "photo.jpg", "video": "clip.mp4", "audio": "voice.mp3"}
 # In what format audio comes is not told.
@@ -70,7 +68,7 @@ def _value(schema: Schema, *, usual: float = 0, share: float = 0) -> Any:
         return _value(forms[0], usual=usual, share=share)
     if "const" in schema or "enum" in schema:
         return schema.get("enum", [schema.get("const")])[0]
-    kind = next(iter(wording.types(schema)), "string")
+    kind = next(iter(types(schema)), "string")
     if kind in ("number", "integer"):
         return _number(schema, usual, share)
     if kind == "array":
@@ -81,8 +79,8 @@ def _value(schema: Schema, *, usual: float = 0, share: float = 0) -> Any:
         fields = schema.get("properties", {})
         required = schema.get("required", ())
         return {name: _value(fields.get(name, {}), share=share) for name in required}
-    is_url = schema.get("format") == "uri"
-    text = _text(schema, "https://s.krea.ai/photo.jpg" if is_url else "text")
+    usual_text = "https://s.krea.ai/photo.jpg" if is_url(schema) else "text"
+    text = _text(schema, usual_text)
     return {"string": text, "boolean": True}.get(kind)
 
 

@@ -4,9 +4,11 @@ A model of the service as a value: its fields, its prices, where its input goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from krea_cli.catalogue.schema import is_url
 
 # Where `-i` goes when no media field is required: what a model edits or starts from
 # comes before what it only takes a style or a character from.
@@ -183,7 +185,7 @@ def _media_field(
     item = schema.get("items", {}) if is_list else schema
     properties = item.get("properties", {})
     url_key = next((key for key in ("url", "uri") if key in properties), None)
-    if not (_is_url(item) or (url_key and _is_url(properties[url_key]))):
+    if not (is_url(item) or (url_key and is_url(properties[url_key]))):
         return None
     return MediaField(
         name=name,
@@ -196,15 +198,3 @@ def _media_field(
         maximum=schema.get("maxItems") if is_list else 1,
         required=required,
     )
-
-
-def _is_url(schema: Mapping[str, Any]) -> bool:
-    return any(form.get("format") == "uri" for form in _forms(schema))
-
-
-def _forms(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """
-    The schema itself and its alternatives, as in "a URL or null".
-    """
-    yield schema
-    yield from schema.get("anyOf", ())

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from krea_cli.catalogue import wording
-
-Schema = Mapping[str, Any]
+from krea_cli.catalogue.schema import Schema, forms, types
 
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
@@ -52,7 +51,7 @@ def convert(schema: Schema, text: str) -> Any:
     Raises:
         ValueError: the text is no such value; the message says what is expected.
     """
-    allowed = {name: form for form in _forms(schema) for name in wording.types(form)}
+    allowed = {name: form for form in forms(schema) for name in types(form)}
     if "null" in allowed and text == "null":
         return None
     if "string" in allowed or not allowed:
@@ -164,7 +163,7 @@ def _inside(at: str, name: str) -> str:
 
 
 def _has_type(schema: Schema, value: object) -> bool:
-    names = wording.types(schema)
+    names = types(schema)
     return not names or any(_IS[name](value) for name in names if name in _IS)
 
 
@@ -186,17 +185,8 @@ _IS: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-def _forms(schema: Schema) -> list[Schema]:
-    """
-    The schema itself and its alternatives, as in "text or null".
-    """
-    return [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())]
-
-
 def _item_types(schema: Schema) -> set[str]:
-    return {
-        name for form in _forms(schema.get("items", {})) for name in wording.types(form)
-    }
+    return {name for form in forms(schema.get("items", {})) for name in types(form)}
 
 
 def _parsed(text: str) -> int | float | None:

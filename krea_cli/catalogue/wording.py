@@ -5,10 +5,9 @@ What a schema allows, in words for a message of one line.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
-Schema = Mapping[str, Any]
+from krea_cli.catalogue.schema import Schema, types
 
 _SHOWN = 60
 _TYPES = {
@@ -66,14 +65,6 @@ def values(allowed: Sequence[object]) -> str:
     return _listed([shown(value) for value in allowed])
 
 
-def types(schema: Schema) -> Sequence[str]:
-    """
-    The JSON types that the schema itself names, none when it names none.
-    """
-    named = schema.get("type", ())
-    return (named,) if isinstance(named, str) else tuple(named)
-
-
 def shown(value: object) -> str:
     """
     A value as JSON in ASCII, cut to a length that a line can bear.
@@ -125,7 +116,8 @@ def _range(least: float | None, most: float | None, unit: str = "") -> str:
     else:
         words = f"{least} to {most}"
     if unit:
-        return f" of {words} {unit if most != 1 else unit.removesuffix('s')}"
+        last = least if most is None else most
+        return f" of {words} {unit if last != 1 else unit.removesuffix('s')}"
     return f" {'from' if None not in (least, most) else 'of'} {words}"
 
 

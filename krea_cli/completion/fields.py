@@ -10,6 +10,7 @@ from typing import Any
 
 from krea_cli.catalogue import wording
 from krea_cli.catalogue.model import Model
+from krea_cli.catalogue.schema import types
 from krea_cli.completion import paths
 from krea_cli.completion.grammar import Option
 from krea_cli.completion.line import Line
@@ -75,7 +76,7 @@ def _allowed(schema: Mapping[str, Any]) -> Iterator[str]:
         for each in schema.get(form, ()):
             yield from _allowed(each)
     values = [schema["const"]] if "const" in schema else schema.get("enum", ())
-    if "boolean" in wording.types(schema):
+    if "boolean" in types(schema):
         values = [True, False]
     for value in values:
         if isinstance(value, bool | str | int | float):

@@ -6,16 +6,17 @@ Nothing here ends at the first fault: all are kept, so that all can be told at o
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from krea_cli.catalogue.model import MediaField, Model
+from krea_cli.catalogue.schema import Schema, is_url, with_texts
 from krea_cli.catalogue.validation import Fault, convert
-from krea_cli.errors import UsageError
+from krea_cli.catalogue.wording import shown
 from krea_cli.jobs.inputs import Image, LocalImage, RemoteImage
+from krea_cli.jobs.param import Param
 
 # The fields that an option stands for, the most usual name first.
 OPTIONS = {
@@ -26,43 +27,9 @@ OPTIONS = {
 # Services pass over blanks before it.
 _DATA_URI = re.compile(r"\s*data:", re.IGNORECASE)
 _MEDIA_DATA_URI = re.compile(r"\s*data:(image|video|audio)/", re.IGNORECASE)
+# One letter is a drive.
+_URL = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 _A = {"image": "an image", "video": "a video", "audio": "a sound", "3d": "a 3D model"}
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """
-    One field as it was given: text to convert, or JSON as it is; *source* is how it was
-    given, such as "-p seed".
-    """
-
-    name: str
-    value: Any
-    is_json: bool
-    source: str
-
-    @classmethod
-    def parse(cls, argument: str) -> Param:
-        """
-        KEY=VALUE, or KEY:=JSON.
-
-        Raises:
-            UsageError: it is neither.
-        """
-        name, equals, value = argument.partition("=")
-        if not equals or not name.strip(" :"):
-            raise UsageError(
-                f"-p {argument} is not of the form KEY=VALUE.",
-                hint="Text: -p style=oil   Any JSON: -p 'seed:=7'",
-            )
-        if not name.endswith(":"):
-            return cls(name.strip(), value, is_json=False, source=f"-p {name}")
-        name = name[:-1].strip()
-        try:
-            parsed = json.loads(value, parse_constant=_no_number)
-            return cls(name, parsed, is_json=True, source=f"-p {name}")
-        except (ValueError, RecursionError) as exc:
-            raise UsageError(f"-p {name}:= is not followed by JSON: {exc}.") from exc
 
 
 @dataclass(slots=True)
@@ -79,6 +46,8 @@ class Fields:
     values: dict[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     _sources: dict[str, str] = field(default_factory=dict)
+    # What was made with full strength, as none was given.
+    _strong: list[dict[str, Any]] = field(default_factory=list)
 
     def fill(self, given: Mapping[str, Any]) -> None:
         """
@@ -91,19 +60,42 @@ class Fields:
     def add(self, params: Iterable[Param]) -> None:
         for param in params:
             name = self._today(param.name)
-            value = self._value(name, param)
-            before = self._sources.get(name)
-            if before is None:
+            source = self._sources.get(name)
+            before = self.values[name] if source else None
+            given = len(before) if isinstance(before, list) else 0
+            value = self._value(name, param, given + 1)
+            if source is None:
                 self.values[name] = value
-            elif isinstance(self.values[name], list) and not param.is_json:
-                self.values[name] = [*self.values[name], *value]
+            elif isinstance(before, list) and not param.is_json:
+                self.values[name] = [*before, *value]
             else:
-                self._fault(name, f"is given twice: by {before} and {param.source}")
+                self._fault(name, f"is given twice: by {source} and {param.source}")
             self._sources[name] = param.source
+
+    def add_images(self, images: Sequence[Image]) -> None:
+        """
+        The images of -i, under the field that takes them.
+        """
+        if not images:
+            return
+        media = self.model.input_field
+        if media is None:
+            self._fault("-i", f"{self.model.id} takes no image")
+        elif media.name in self._sources:
+            before = self._sources[media.name]
+            self._fault(media.name, f"is given twice: by {before} and -i")
+        elif not media.is_list and len(images) > 1:
+            self._fault(media.name, f"takes one image, and {len(images)} are given")
+        else:
+            items = [
+                self._item(media, image, at) for at, image in enumerate(images, start=1)
+            ]
+            self.values[media.name] = items if media.is_list else items[0]
 
     def add_options(self, options: Mapping[str, str | None]) -> None:
         """
-        Fields that have an option of their own, under the model's name for them.
+        Fields that have an option of their own, under the model's name for them;
+        after the images, which a strength may be for.
         """
         for option, text in options.items():
             if text is None:
@@ -113,34 +105,25 @@ class Fields:
             source = f"--{option.replace('_', '-')}"
             if name is not None:
                 self.add([Param(name, text, is_json=False, source=source)])
-            elif not (option == "strength" and self._has_strong_items):
-                self.faults.append(Fault(source, f"{self.model.id} has no such field"))
-
-    def add_images(self, images: Sequence[Image], strength: str | None) -> None:
-        """
-        The images of -i, under the field that takes them.
-        """
-        if not images:
-            return
-        media = self.model.input_field
-        if media is None:
-            self.faults.append(Fault("-i", f"{self.model.id} takes no image"))
-        elif media.name in self._sources:
-            before = self._sources[media.name]
-            self._fault(media.name, f"is given twice: by {before} and -i")
-        elif not media.is_list and len(images) > 1:
-            self._fault(media.name, f"takes one image, and {len(images)} are given")
-        else:
-            items = [
-                self._item(media, image, at, strength)
-                for at, image in enumerate(images, start=1)
-            ]
-            self.values[media.name] = items if media.is_list else items[0]
+            elif option == "strength" and self._strong:
+                self._set_strength(text)
+            elif option == "strength" and self._takes_strong_images:
+                self._fault(source, "is that of an image, and none is given")
+            else:
+                self._fault(source, f"{self.model.id} has no such field")
 
     @property
-    def _has_strong_items(self) -> bool:
-        media = self.model.input_field
-        return media is not None and "strength" in media.extra
+    def _takes_strong_images(self) -> bool:
+        return any("strength" in media.extra for media in self.model.media_fields)
+
+    def _set_strength(self, text: str) -> None:
+        try:
+            strength = convert({"type": "number"}, text)
+        except ValueError as exc:
+            self._fault("--strength", str(exc))
+            return
+        for item in self._strong:
+            item["strength"] = strength
 
     def _fault(self, name: str, message: str) -> None:
         self.faults.append(Fault(name, message))
@@ -161,66 +144,69 @@ class Fields:
         self.warn(f"{name} is the old name of the field {today}; sent as {today}.")
         return today
 
-    def _value(self, name: str, param: Param) -> Any:
-        media = self._media(name)
-        if param.is_json:
-            return self._with_images(name, param.value)
-        if media is not None and param.value.startswith("@"):
-            image = self.read(param.value[1:])
-            item = self._item(media, image, 1, None)
-            return [item] if media.is_list else item
+    def _value(self, name: str, param: Param, at: int) -> Any:
+        """
+        What a parameter means, as number *at* of its list if it has one.
+        """
         schema = self.model.fields.get(name)
-        if schema is None:
-            return self._with_images(name, param.value)
+        if param.is_json or schema is None:
+            return self._with_images(name, param.value, reads_files=param.is_json)
+        media = self._media(name)
+        if media and media.item == "object" and _is_address(param.value):
+            item = self._item(media, self._image(param.value), at)
+            return [item] if media.is_list else item
         try:
-            return self._with_images(name, convert(schema, param.value))
+            value = convert(schema, param.value)
         except ValueError as exc:
             self._fault(name, str(exc))
             return param.value
+        return self._with_images(name, value, reads_files=True)
 
     def _media(self, name: str) -> MediaField | None:
         found = (media for media in self.model.media_fields if media.name == name)
         return next(found, None)
 
-    def _with_images(self, name: str, value: Any) -> Any:
+    def _with_images(self, name: str, value: Any, *, reads_files: bool = False) -> Any:
         """
-        A media field's value with its web addresses as images, which can be sent
-        otherwise when the service refuses them, and its data URIs as any other file; of
-        a field that the catalogue lacks those data URIs that say to be one.
+        A field's value with images where the model wants URLs: its web addresses, which
+        can be sent otherwise when the service refuses them, its data URIs and, when it
+        *reads_files*, "@FILE".  Where nothing is known of the model those data URIs
+        that say to be media are images.
         """
         media = self._media(name)
-        if media is None and name in self.model.fields:
-            return value
-        return self._found_images(value, media)
 
-    def _found_images(self, value: Any, media: MediaField | None) -> Any:
-        if isinstance(value, str):
-            return self._found_image(value, media)
-        if isinstance(value, list):
-            return [self._found_images(item, media) for item in value]
-        if isinstance(value, dict):
-            keys = value.keys() & {media.url_key} if media else value
-            found = {key: self._found_images(value[key], media) for key in keys}
-            return {**value, **found}
-        return value
-
-    def _found_image(self, text: str, media: MediaField | None) -> str | Image:
-        if (_DATA_URI if media else _MEDIA_DATA_URI).match(text):
-            image = self.read(text.strip())
+        def change(at: str, schema: Schema | None, text: str) -> str | Image:
+            if schema is None:
+                is_media = _MEDIA_DATA_URI.match(text)
+                return self.read(text.strip()) if is_media else text
+            if not is_url(schema):
+                return text
+            if not (_is_address(text) and (reads_files or text[0] != "@")):
+                self._fault(at, f"must be a URL, or @FILE by -p, not {shown(text)}")
+                return text
+            image = self._image(text)
             if media:
                 self._check_kind(image, media)
             return image
-        is_remote = media and text.startswith(("https:", "http:"))
-        return RemoteImage(text) if is_remote else text
 
-    def _check_kind(self, image: Image, media: MediaField) -> None:
+        return with_texts(self.model.fields.get(name), value, name, change)
+
+    def _image(self, text: str) -> str | Image:
+        """
+        The image at an address; the text itself where only the service may know it.
+        """
+        if text.startswith("@"):
+            return self.read(text[1:])
+        if _DATA_URI.match(text):
+            return self.read(text.strip())
+        return RemoteImage(text) if text.startswith(("https:", "http:")) else text
+
+    def _check_kind(self, image: str | Image, media: MediaField) -> None:
         if isinstance(image, LocalImage) and image.media.kind != media.media:
             wanted, found = _A[media.media], _A[image.media.kind]
             self._fault(media.name, f"takes {wanted}, and {image.name} is {found}")
 
-    def _item(
-        self, media: MediaField, image: Image, at: int, strength: str | None
-    ) -> Any:
+    def _item(self, media: MediaField, image: str | Image, at: int) -> Any:
         """
         What stands for an image in its field: itself, or an object with what such an
         object must have: full strength, a tag to refer to, a word that is always the
@@ -229,14 +215,16 @@ class Fields:
         self._check_kind(image, media)
         if media.item == "url":
             return image
-        schema = self.model.fields[media.name].get("items", {})
-        extra: dict[str, Any] = {"strength": 1, "tag": f"image{at}"}
-        if strength is not None:
-            extra["strength"] = convert(schema["properties"]["strength"], strength)
+        schema = self.model.fields[media.name]
+        properties = (schema["items"] if media.is_list else schema)["properties"]
+        item: dict[str, Any] = {str(media.url_key): image}
+        usual = {"strength": 1, "tag": f"{media.media}{at}"}
         for key in media.extra:
-            extra.setdefault(key, schema["properties"][key].get("const"))
-        return {media.url_key: image, **{key: extra[key] for key in media.extra}}
+            item[key] = usual.get(key, properties.get(key, {}).get("const"))
+        if "strength" in media.extra:
+            self._strong.append(item)
+        return item
 
 
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+def _is_address(text: str) -> bool:
+    return text.startswith("@") or _URL.match(text) is not None

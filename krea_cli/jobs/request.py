@@ -57,7 +57,13 @@ class Request:
 
     @property
     def images(self) -> tuple[Image, ...]:
-        return tuple(image for _, image in self.placed_images)
+        """
+        What the model works on, then what is beside it, such as a mask or a style.
+        """
+        field = self.model.input_field
+        main = field.name if field else None
+        placed = sorted(self.placed_images, key=lambda each: each[0][0] != main)
+        return tuple(image for _, image in placed)
 
     @property
     def placed_images(self) -> Iterator[tuple[Place, Image]]:

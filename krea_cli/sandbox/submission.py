@@ -4,12 +4,13 @@ From the body of `POST /generate/...` to a job.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from krea_cli.catalogue.model import Model
 from krea_cli.catalogue.pricing import estimate
+from krea_cli.catalogue.schema import Schema, is_url, with_texts
 from krea_cli.catalogue.validation import faults
 from krea_cli.sandbox import inputs
 from krea_cli.sandbox.lifecycle import Failure, Input, Medium, SandboxJob
@@ -37,15 +38,17 @@ def submit(
         raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request body", issues)
     given: list[Input] = []
 
-    def take(field: str, url: str) -> str:
-        given.append(inputs.take(store, field, url))
+    def take(field: str, schema: Schema | None, text: str) -> str:
+        if not (text and schema and is_url(schema)):
+            return text
+        given.append(inputs.take(store, field, text))
         return f"sha256:{given[-1].sha256}"
 
-    fields = _with_files(model.schema, body, "", take)
+    fields = with_texts(model.schema, body, "", take)
     failures = (failure, *(inputs.failure(store, each) for each in given))
     return store.add_job(
         model=model.path,
-        medium=_medium(model),
+        medium=cast(Medium, model.result_kind),
         image_format=_image_format(model, body),
         fields=fields,
         inputs=tuple(given),
@@ -54,45 +57,7 @@ def submit(
     )
 
 
-def _medium(model: Model) -> Medium:
-    if model.kind == "enhance":
-        return "video" if "video_url" in model.fields else "image"
-    media: dict[str, Medium] = {"video": "video", "3d": "3d", "audio": "audio"}
-    return media.get(model.kind, "image")
-
-
 def _image_format(model: Model, body: Mapping[str, Any]) -> str:
     declared = model.fields.get("output_format", {})
     wanted = body.get("output_format") or declared.get("default")
     return {"jpg": "jpg", "jpeg": "jpg", "webp": "webp"}.get(str(wanted), "png")
-
-
-def _with_files(
-    schema: Mapping[str, Any], value: Any, at: str, take: Callable[[str, str], str]
-) -> Any:
-    """
-    The value with each URL of a file replaced by what *take* gives for it.
-    """
-    forms = [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())]
-    if isinstance(value, str):
-        is_url = value and any(form.get("format") == "uri" for form in forms)
-        return take(at, value) if is_url else value
-    if isinstance(value, list):
-        items = _first(forms, "items")
-        return [
-            _with_files(items, each, f"{at}[{index}]", take)
-            for index, each in enumerate(value)
-        ]
-    if isinstance(value, dict):
-        fields = _first(forms, "properties")
-        return {
-            name: _with_files(
-                fields.get(name, {}), each, f"{at}.{name}" if at else name, take
-            )
-            for name, each in value.items()
-        }
-    return value
-
-
-def _first(forms: list[Mapping[str, Any]], keyword: str) -> Mapping[str, Any]:
-    return next((form[keyword] for form in forms if keyword in form), {})

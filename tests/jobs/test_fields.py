@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from jobs.samples import unread
 
 from krea_cli import media
 from krea_cli.errors import UsageError
-from krea_cli.jobs.fields import Fields, Param
+from krea_cli.jobs.fields import Fields
 from krea_cli.jobs.inputs import RemoteImage
+from krea_cli.jobs.param import Param
 
 PHOTO = unread("photo.jpg", media.JPEG)
 CLIP = unread("clip.mp4", media.MP4)
@@ -26,7 +29,8 @@ def fields_of(catalogue):
     def make(model, *params, images=(), strength=None):
         fields = Fields(catalogue[model], lambda _: PHOTO, make.warnings.append)
         fields.add([Param.parse(param) for param in params])
-        fields.add_images(images, strength)
+        fields.add_images(images)
+        fields.add_options({"strength": strength})
         return fields
 
     make.warnings = []
@@ -170,6 +174,96 @@ def test_an_image_has_the_form_that_its_field_asks_for(fields_of, model, expecte
     A URL, a list, objects with what they need beside it.
     """
     assert expected == fields_of(model, images=[PHOTO]).values
+
+
+O1 = "video/kling/kling-o1"
+TWO = ["style_images=@photo.jpg", "style_images=https://a.test/x.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "expected"),
+    [
+        (BANANA, ["image_urls=@photo.jpg"], {"image_urls": [PHOTO]}),
+        (
+            O1,
+            ["video_reference=https://a.test/x.jpg"],
+            {"video_reference": {"url": REMOTE, "tag": "video1"}},
+        ),
+        (
+            O1,
+            ["style_references=@photo.jpg"] * 2,
+            {"style_references": [{"url": PHOTO, "tag": f"image{n}"} for n in (1, 2)]},
+        ),
+        (
+            O1,
+            ['element_references:=[{"images":["@photo.jpg","https://a.test/x.jpg"]}]'],
+            {"element_references": [{"images": [PHOTO, REMOTE]}]},
+        ),
+        (
+            SEEDREAM,
+            TWO,
+            {"style_images": [{"url": u, "strength": 1} for u in (PHOTO, REMOTE)]},
+        ),
+    ],
+)
+def test_a_file_or_an_address_goes_wherever_the_model_wants_a_url(
+    fields_of, model, params, expected
+):
+    """
+    In a list, in an object, at whatever depth; what must stand beside it is added.
+    """
+    fields = fields_of(model, *params)
+
+    assert [] == told(fields)
+    assert expected == fields.values
+
+
+@pytest.mark.parametrize("text", ["photo.jpg", "C:\\photo.jpg", "@photo.jpg", ""])
+def test_what_is_no_address_is_a_fault_where_a_url_is_wanted(fields_of, text):
+    """
+    The service would refuse it; of a file in a document of fields nothing is read.
+    """
+    fields = fields_of(SEEDREAM)
+    fields.fill({"style_images": [{"url": text, "strength": 1}]})
+
+    assert [
+        f"style_images[0].url: must be a URL, or @FILE by -p, not {json.dumps(text)}"
+    ] == told(fields)
+
+
+def test_strength_is_that_of_every_image_given_without_one(fields_of):
+    """
+    By -i or by -p.
+    """
+    by_i = fields_of(SEEDREAM, images=[PHOTO], strength="0.3")
+    by_p = fields_of(SEEDREAM, *TWO, strength="0.3")
+
+    assert [0.3] == [each["strength"] for each in by_i.values["style_images"]]
+    assert [0.3, 0.3] == [each["strength"] for each in by_p.values["style_images"]]
+
+
+@pytest.mark.parametrize(
+    ("model", "images", "strength", "fault"),
+    [
+        (SEEDREAM, [PHOTO], "much", 'expects a number, not "much"'),
+        (SEEDREAM, [], "0.3", "is that of an image, and none is given"),
+        (
+            "image/runway/gen-4-image",
+            [PHOTO],
+            "0.3",
+            "runway/gen-4-image has no such field",
+        ),
+    ],
+)
+def test_strength_that_goes_nowhere_is_a_fault(
+    fields_of, model, images, strength, fault
+):
+    """
+    It is not dropped in silence.
+    """
+    fields = fields_of(model, images=images, strength=strength)
+
+    assert [f"--strength: {fault}"] == told(fields)
 
 
 def test_a_word_that_is_always_the_same_is_read_from_the_schema(catalogue):

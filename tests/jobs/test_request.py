@@ -44,6 +44,20 @@ def test_a_body_has_urls_where_images_are(request_of):
     assert (PHOTO, REMOTE, PHOTO, REMOTE) == request.images
 
 
+def test_the_first_image_is_what_the_model_works_on(catalogue):
+    """
+    Its ratio, its name and its looks count, also when a style was given before it.
+    """
+    styles = [{"url": REMOTE, "strength": 1}]
+    request = Request(
+        model=catalogue["image/z-image/z-image"],
+        fields={"style_images": styles, "image_url": PHOTO},
+    )
+
+    assert (PHOTO, REMOTE) == request.images
+    assert "photo.jpg" == request.source
+
+
 @pytest.mark.parametrize(
     ("seed", "kept"),
     [(7, 7), (0, 0), (-1, -1), (7.5, None), ("7", None), (None, None), (2**63, None)],

@@ -1,0 +1,51 @@
+"""
+One field as the command line gives it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from krea_cli.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """
+    One field as it was given: text to convert, or JSON as it is; *source* is how it was
+    given, such as "-p seed".
+    """
+
+    name: str
+    value: Any
+    is_json: bool
+    source: str
+
+    @classmethod
+    def parse(cls, argument: str) -> Param:
+        """
+        KEY=VALUE, or KEY:=JSON.
+
+        Raises:
+            UsageError: it is neither.
+        """
+        name, equals, value = argument.partition("=")
+        if not equals or not name.strip(" :"):
+            raise UsageError(
+                f"-p {argument} is not of the form KEY=VALUE.",
+                hint="Text: -p style=oil   Any JSON: -p 'seed:=7'",
+            )
+        if not name.endswith(":"):
+            return cls(name.strip(), value, is_json=False, source=f"-p {name}")
+        name = name[:-1].strip()
+        try:
+            parsed = json.loads(value, parse_constant=_no_number)
+            return cls(name, parsed, is_json=True, source=f"-p {name}")
+        except (ValueError, RecursionError) as exc:
+            raise UsageError(f"-p {name}:= is not followed by JSON: {exc}.") from exc
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
