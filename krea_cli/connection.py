@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     from krea_cli.config.token import Token, TokenState
     from krea_cli.sandbox.server import Sandbox
 
-# The commands in hints that ask the service, where nothing follows them.
+# The commands in hints that ask the service, where no option follows them.
 _UNTIED = re.compile(
-    r"\bkrea (auth login|jobs list --remote|jobs recover|download [\w-]+)"
-    r"(?=$|,| <)",
+    r"\bkrea (auth login|jobs list --remote|jobs recover|download [\w-]+)(?=$| <)",
     re.MULTILINE,
 )
 

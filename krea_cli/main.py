@@ -109,7 +109,7 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     message = " ".join(say().split())
     strange = _STRANGE.fullmatch(message)
     if strange and (found := grammar.named(strange[1])):
-        hint = f"There is: {' or '.join(f'krea {words}' for words in found)}."
+        hint = "\n".join(f"There is: krea {words}" for words in found)
     return UsageError(message, hint=hint)
 
 

@@ -167,7 +167,7 @@ def set_variables(env: Mapping[str, str]) -> list[str]:
 
 
 _MADE = "Tokens are made at https://www.krea.ai/app/api/tokens"
-_GET_ONE = f"Run: krea auth login, or set KREA_API_KEY. {_MADE}"
+_GET_ONE = f"Run: krea auth login\nOr set KREA_API_KEY. {_MADE}"
 
 
 def _none(origin: str) -> NoTokenError:

@@ -132,8 +132,8 @@ class Database:
         return JournalError(
             f"The journal {self._path} is broken: {reason}.",
             hint="It has what you paid for, so no new one is begun. Repair it, or move "
-            f"it away: {' && '.join(moves)}. What the service has: krea jobs list "
-            "--remote",
+            f"it away: {' && '.join(moves)}\n"
+            "What the service has: krea jobs list --remote",
         )
 
     def close(self) -> None:

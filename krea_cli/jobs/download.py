@@ -147,7 +147,7 @@ def _cannot_be_told(media: Media) -> DownloadError:
     return DownloadError(
         f"The result is {media.extension.upper()} that does not say how long it is, "
         "and the server did not either: whether it is whole cannot be told.",
-        hint="Its URL is told by krea status --json, to fetch it otherwise.",
+        hint="Its URL, to fetch it otherwise, is told by: krea status --json",
     )
 
 

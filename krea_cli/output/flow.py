@@ -17,8 +17,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 GAP = 2
-# A command to paste is the end of what it is told with.
-_COMMAND = re.compile("(.*?: )?((?:krea|mv|export) .*)")
+# What is to be pasted is the end of what it is told with.
+_COMMAND = re.compile("(.*?: )?((?:krea|mv|mkdir|export|-o) .*)")
 
 Parts = Iterable[RenderableType]
 

@@ -36,6 +36,8 @@ def details(model):
 
 
 COMMAND = "krea jobs recover 3e8c5515 --adopt 67c0d33f-0000-0000-0000-000000000000"
+MAKE = "mkdir -p '/home/somebody/with blanks/in the name/of a folder'"
+NAME = "-o '/home/somebody/with blanks/in the name/of a folder/'"
 MODELS = Catalogue.bundled()
 TEXT = "What succeeded is on standard output in any case, if there is one.\n  0  all"
 VIEWS = [
@@ -54,7 +56,8 @@ VIEWS = [
 ERROR = UnknownSubmissionError(
     "It is unknown whether the service took the job, and it may be billed: silence.",
     details=["It may be 67c0d33f-0000-0000-0000-000000000000 (processing)."],
-    hint=f"If it is yours: {COMMAND}\nIf not: close it with --forget, and go on.",
+    hint=f"If it is yours: {COMMAND}\nMake it: {MAKE}\nOr let krea make it: {NAME}\n"
+    "If not: close it with --forget, and go on.",
 )
 # Readable on white and on black; blue vanishes on one, white on the other.
 RESET, BOLD, DIM, RED, GREEN, YELLOW, CYAN = "0", "1", "2", "31", "32", "33", "36"
@@ -91,9 +94,9 @@ def test_lines_fit(monkeypatch, columns):
     assert [] == [
         line
         for line in wide
-        if " " in line and not re.match(r"(hint: )?(krea|mv) ", line)
+        if " " in line and not re.match(r"(hint: )?(krea|mv|mkdir|-o) ", line)
     ]
-    assert COMMAND in shown
+    assert [] == [each for each in (COMMAND, MAKE, NAME) if each not in shown]
     assert RECORD in shown
 
 
