@@ -34,8 +34,11 @@ def keyring(session: Session) -> Iterator[Finding]:
         yield ok("keyring", "not asked for the sandbox")
         return
     state = session.token_state
-    if state.problem:
-        yield warning("keyring", state.problem.message, state.problem.hint)
+    problem, missing = state.problem, state.error
+    if problem and missing and problem.message in missing.message:
+        yield warning("keyring", "cannot be used, for the reason above")
+    elif problem:
+        yield warning("keyring", problem.message, problem.hint)
     elif state.keyring:
         file = state.keyring.config_file
         chosen = f", chosen by {file}" if file else ""

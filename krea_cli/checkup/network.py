@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from krea_cli.errors import TokenRejectedError
+from krea_cli.errors import LostAnswerError, TokenRejectedError
 from krea_cli.output.findings import Finding, fault, ok, warning
 from krea_cli.session import Session
 
@@ -23,7 +23,11 @@ def service(session: Session) -> Iterator[Finding]:
     is_sandbox = session.settings.sandbox
     token = None if is_sandbox else session.token_state.token
     began = session.clock.now()
-    probe = session.probe(token, seconds=SECONDS)
+    try:
+        probe = session.probe(token, seconds=SECONDS)
+    except LostAnswerError as exc:
+        exc.add_hint("See whether a proxy or a firewall is between, and try again.")
+        raise
     took = (session.clock.now() - began) * 1000
     refusal = probe.refusal
     is_rejected = isinstance(refusal, TokenRejectedError)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from api.wire import Wire
 from jobs.recorded import keep, record
-from service import TOKEN, answer, html
+from service import TOKEN, answer, html, reset
 
 from krea_cli.checkup.examination import CHECKS
 from krea_cli.clock import Clock
@@ -147,6 +147,7 @@ def test_the_sandbox_is_checked_instead(krea, doctor, home, monkeypatch):
         (answer(401, {"error": "no"}), "access", 4, "rejected", "krea auth login"),
         (answer(500, {"error": "no"}), "service", 6, "has a fault", None),
         (html(200), "service", 6, "an HTML page", "login page"),
+        (reset, "service", 6, "broke", "a firewall"),
     ],
 )
 def test_what_the_service_says(
@@ -207,10 +208,25 @@ def test_a_keyring_that_hangs(krea, service, doctor, monkeypatch):
     code, found = doctor()
 
     assert 4 == code
-    assert "did not answer within 3 s" in found["keyring"]["message"]
-    assert "KREA_API_KEY" in found["keyring"]["hint"]
+    assert "did not answer within 3 s" in found["token"]["message"]
+    assert "KREA_API_KEY" in found["token"]["hint"]
+    assert "cannot be used, for the reason above" == found["keyring"]["message"]
     assert "ok" == found["service"]["state"]
     assert 2.9 < real_time.monotonic() - began < 5
+
+
+def test_trouble_with_the_keyring_is_told_once(logged_in, doctor, monkeypatch):
+    """
+    Where the token is missing for it, as the reason why; elsewhere as a warning.
+    """
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "no.such.Backend")
+
+    _, there = doctor()
+    _, missing = doctor(env={"KREA_API_KEY": ""})
+
+    assert "cannot be opened" in there["keyring"]["message"]
+    assert "cannot be opened" in missing["token"]["message"]
+    assert "cannot be used, for the reason above" == missing["keyring"]["message"]
 
 
 def test_without_a_token_the_service_is_asked(krea, service, doctor):
@@ -223,7 +239,7 @@ def test_without_a_token_the_service_is_asked(krea, service, doctor):
 
     assert 4 == code
     assert "KREA_API_KEY is set but empty" in found["token"]["message"]
-    assert "krea auth login" in found["token"]["hint"]
+    assert found["token"]["hint"].startswith("Run: krea auth login\n")
     assert "ok" == found["service"]["state"]
     assert "access" not in found
     assert not service.seen[0].headers.get("Authorization")
