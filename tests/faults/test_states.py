@@ -52,6 +52,7 @@ from krea_cli.commands.jobs import recover
 from krea_cli.commands.wait import wait
 from krea_cli.errors import KreaError
 from krea_cli.jobs.journal import KEPT_SECONDS
+from krea_cli.options import DeliveryOptions
 from krea_cli.output.streams import Stream
 from krea_cli.session import Session
 from krea_cli.wishes import Wishes
@@ -147,8 +148,8 @@ class Paying(RuleBasedStateMachine):
 
     def order(self, wish, *, run=None, **options):
         output = str(self.folder / "{job_id}.{ext}")
-        place = {"output": output} if options.get("wait") else {}
-        wishes = Wishes(timeout=40.0, **place, **options)
+        delivery = DeliveryOptions(output=output if options.get("wait") else None)
+        wishes = Wishes(timeout=40.0, delivery=delivery, **options)
         return self.krea(generate, wishes, wish, run=run)
 
     def look(self):
@@ -299,7 +300,8 @@ class Paying(RuleBasedStateMachine):
     def wait_for(self, data, troubles, dies_at):
         self.service.troubles = troubles
         job_id = data.draw(st.sampled_from(self.known_jobs()))
-        self.krea(wait, [job_id], timeout=30.0, run={"dies_at": dies_at})
+        delivery, run = DeliveryOptions(), {"dies_at": dies_at}
+        self.krea(wait, delivery, [job_id], timeout=30.0, run=run)
 
     @precondition(lambda self: self.known_jobs())
     @rule(data=st.data(), troubles=troubles, dies_at=steps)
@@ -308,14 +310,15 @@ class Paying(RuleBasedStateMachine):
         job_id = data.draw(st.sampled_from(self.known_jobs()))
         self.save(job_id, run={"dies_at": dies_at})
 
-    def save(self, job_id, **options):
+    def save(self, job_id, *, force=False, run=None):
         """
         A result is there, whole, exactly when the program says so.
         """
         path = self.folder / f"{job_id}.png"
         was_there = path.exists()
-        words = {"output": str(self.folder / "{job_id}.{ext}"), **options}
-        code, _ = self.krea(download, [job_id], **words)
+        output = str(self.folder / "{job_id}.{ext}")
+        delivery = DeliveryOptions(output=output, force=force)
+        code, _ = self.krea(download, delivery, [job_id], run=run)
         assert not path.exists() or path.read_bytes() == PICTURE
         if code is not None and not was_there:
             assert path.exists() == (code == 0)
