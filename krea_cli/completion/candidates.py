@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from krea_cli.completion import fields, grammar, paths
+from krea_cli.completion.grammar import Option
 from krea_cli.completion.line import Line
 from krea_cli.config import settings
 from krea_cli.help import topics
@@ -66,7 +67,8 @@ def _values(
         "MODEL": lambda: _models(line.word, session),
         "IMAGE": lambda: paths.files(line.word, fields.input_media(line, session)),
         "KEY=VALUE": lambda: fields.params(line.word, fields.model(line, session)),
-        "JOB": lambda: _jobs(session),
+        # What --adopt takes is a job that the journal does not have.
+        "JOB": lambda: () if isinstance(line.expects, Option) else _jobs(session),
         "KEY": _keys,
         "TOPIC": _topics,
     }
