@@ -10,7 +10,7 @@ _krea() {
             COMPREPLY+=("$line")
         done
     } < <(_KREA_COMPLETE=bash _KREA_LINE="${COMP_LINE:0:COMP_POINT}" \
-        _KREA_WORD="$2" "$1" 2>/dev/null </dev/null)
+        _KREA_WORD="$2" "${1/#~\//$HOME/}" 2>/dev/null </dev/null)
     if [[ $kind == words ]]; then
         # A word without candidates is no file.
         compopt +o default 2>/dev/null

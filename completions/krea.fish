@@ -1,16 +1,17 @@
 # Completion of krea in fish: put this file, named krea.fish, into
 # ~/.config/fish/completions/
 
-function __krea_complete
-    set -l program (commandline -opc)[1]
+# False where files are meant, which fish then completes by itself.
+function __krea_ask
+    set -l program (string replace -r '^~(?=/)' -- $HOME (commandline -opc)[1])
+    type -q -- $program; or return
     set -l lines (_KREA_COMPLETE=fish _KREA_LINE=(commandline -cp | string collect) \
         $program 2>/dev/null </dev/null)
-    if test "$lines[1]" = files
-        __fish_complete_path (commandline -ct)
-    else
-        printf '%s\n' $lines[2..-1]
-    end
+    set -g __krea_candidates $lines[2..-1]
+    test "$lines[1]" != files
 end
 
-complete --command krea --no-files --arguments '(__krea_complete)'
-complete --command krea-cli --no-files --arguments '(__krea_complete)'
+for program in krea krea-cli
+    complete --command $program --condition __krea_ask --no-files --keep-order \
+        --arguments '$__krea_candidates'
+end

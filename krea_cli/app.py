@@ -147,11 +147,16 @@ def _main(
 
 
 def _install_completion(session: Session) -> None:
-    from krea_cli.completion.install import install
+    from krea_cli.completion.install import install, profile_without
 
-    for path in install(session.env):
+    paths = install(session.env)
+    for path in paths:
         session.out.stdout.write_line(safe(path))
     session.out.note("The next shell that you start completes krea.")
+    if profile := profile_without(session.env):
+        line = '[ -z "$BASH_VERSION" ] || . ~/.bashrc'
+        session.out.note(f"For login shells, add to {safe(profile)}: {line}")
+    session.out.note(f"To undo it, delete {safe(paths[0])}")
 
 
 def _not_loaded() -> None:

@@ -33,15 +33,19 @@ def find(line: Line, session: Session) -> list[Candidate] | None:
         KreaError: the settings cannot be read.
     """
     expected = line.expects
+    if expected is not None and expected.takes == "VALUE":
+        expected = _flag(line.arguments[0])
     found: Iterable[tuple[str, str]] | None
     if expected is None:
         found = _names(line)
     elif expected.choices:
         found = ((choice, "") for choice in expected.choices)
+    elif expected.takes is None:
+        found = (("true", ""), ("false", ""))
     elif expected.takes in ("FILE", "OUTPUT", "SIDECAR"):
         found = None
     else:
-        found = _values(expected.takes or "", line, session)
+        found = _values(expected.takes, line, session)
     if found is None:
         return None
     return [Candidate(*each) for each in found if each[0].startswith(line.word)]
@@ -57,6 +61,14 @@ def _names(line: Line) -> Iterator[tuple[str, str]]:
                 yield name, option.help
 
 
+def _flag(key: str) -> Option | None:
+    """
+    The option that stands for a setting.
+    """
+    command, _ = grammar.find(["generate"])
+    return command.option(f"--{key.replace('_', '-')}")
+
+
 def _values(
     kind: str, line: Line, session: Session
 ) -> Iterable[tuple[str, str]] | None:
@@ -65,7 +77,7 @@ def _values(
         return None
     known: dict[str, Callable[[], Iterable[tuple[str, str]]]] = {
         "MODEL": lambda: _models(line.word, session),
-        "IMAGE": lambda: paths.files(line.word, fields.input_media(line, session)),
+        "IMAGE": lambda: _images(line, session),
         "KEY=VALUE": lambda: fields.params(line.word, fields.model(line, session)),
         # What --adopt takes is a job that the journal does not have.
         "JOB": lambda: () if isinstance(line.expects, Option) else _jobs(session),
@@ -84,6 +96,11 @@ def _models(word: str, session: Session) -> Iterable[tuple[str, str]]:
     ends = [model.id.rpartition("/")[2] for model in models]
     ids = [model.id for model in models]
     return [(end, it) for end, it in zip(ends, ids, strict=True) if ends.count(end) < 2]
+
+
+def _images(line: Line, session: Session) -> Iterator[tuple[str, str]]:
+    for path in paths.files(line.word, fields.input_media(line, session)):
+        yield path, ""
 
 
 def _jobs(session: Session) -> Iterator[tuple[str, str]]:

@@ -49,8 +49,8 @@ def params(word: str, model: Model | None) -> Iterator[tuple[str, str]]:
         return
     for media in model.media_fields:
         if name == media.name and value.startswith("@"):
-            for path, about in paths.files(value[1:], media.media):
-                yield f"{name}=@{path}", about
+            for path in paths.files(value[1:], media.media):
+                yield f"{name}=@{path}", ""
     for allowed in _allowed(model.fields.get(name, {})):
         yield f"{name}={allowed}", ""
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from krea_cli.completion import scripts
@@ -42,6 +43,22 @@ def install(env: Mapping[str, str]) -> list[Path]:
         hint="PowerShell: put into $PROFILE: "
         "krea --show-completion powershell | Out-String | Invoke-Expression",
     )
+
+
+def profile_without(env: Mapping[str, str]) -> Path | None:
+    """
+    The file that a login shell reads instead of what was written; None if it comes to
+    that in the end.  Of bash alone: the first profile there is, which ought to name
+    ~/.bashrc.
+    """
+    if Path(env.get("SHELL", "")).name != "bash":
+        return None
+    home = Path(env.get("HOME") or Path.home())
+    for name in (".bash_profile", ".bash_login", ".profile"):
+        with suppress(OSError):
+            text = (home / name).read_text("utf-8", "replace")
+            return None if "bashrc" in text else home / name
+    return home / ".bash_profile"
 
 
 def _write(shell: str, folder: Path) -> Path:

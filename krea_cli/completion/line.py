@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 from krea_cli.completion.grammar import Argument, Command, Option, find
 
+# What escapes a character, where it is no backslash, and the quotes in which it does.
+_ESCAPES = {"powershell": "`"}
+_ESCAPED_QUOTES = {"fish": "\"'"}
+_NOTHING = Argument(takes="", choices=(), repeats=False)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
@@ -16,7 +21,7 @@ class Line:
     *word* is what is to be completed, without quotes; *expects* is what it is to be:
     None for a name of an option, a command, or nothing; *before* is what stands in the
     same word, as "--model=" does.  *given* has the options that were given so far by
-    their long names, with their values.
+    their long names, with their values, and *arguments* what else was given.
     """
 
     command: Command
@@ -25,17 +30,19 @@ class Line:
     is_quoted: bool
     expects: Option | Argument | None
     given: dict[str, list[str]]
+    arguments: list[str]
 
 
-def parse(text: str, *, escapes: bool = True) -> Line:
+def parse(text: str, shell: str) -> Line:
     """
-    The line as a shell reads it, up to an open quote; *escapes* if a backslash does.
+    The line as *shell* reads it, up to an open quote.
     """
-    words, word, is_quoted = _split(text, escapes=escapes)
+    words, word, is_quoted = _split(text, shell)
     command, rest = find(words[1:])
     given: dict[str, list[str]] = {}
     pending: Option | None = None
-    position, only_arguments = 0, False
+    arguments: list[str] = []
+    only_arguments = False
     for each in rest:
         if pending is not None:
             given.setdefault(pending.long, []).append(each)
@@ -45,10 +52,12 @@ def parse(text: str, *, escapes: bool = True) -> Line:
         elif each.startswith("-") and len(each) > 1 and not only_arguments:
             pending = _option(command, each, given)
         else:
-            position += 1
+            arguments.append(each)
     expects: Option | Argument | None = pending
     if expects is None and (only_arguments or not word.startswith("-")):
-        expects = _argument(command, position)
+        expects = _argument(command, len(arguments))
+    if expects is None and only_arguments:
+        expects = _NOTHING
     before = ""
     if pending is None and not only_arguments and (option := _joined(command, word)):
         name, _, word = word.partition("=")
@@ -60,29 +69,32 @@ def parse(text: str, *, escapes: bool = True) -> Line:
         is_quoted=is_quoted,
         expects=expects,
         given=given,
+        arguments=arguments,
     )
 
 
-def read_word(text: str) -> str | None:
+def read_word(text: str, shell: str) -> str | None:
     """
-    One word as a shell reads it, without its quotes and backslashes; None if a quote
+    One word as *shell* reads it, without its quotes and backslashes; None if a quote
     is open.
     """
-    _, word, is_quoted = _split(text, escapes=True)
+    _, word, is_quoted = _split(text, shell)
     return None if is_quoted else word
 
 
-def _split(text: str, *, escapes: bool) -> tuple[list[str], str, bool]:
+def _split(text: str, shell: str) -> tuple[list[str], str, bool]:
     lexer = shlex.shlex(text, posix=True)
     lexer.whitespace_split = True
     lexer.commenters = ""
-    lexer.escape = "\\" if escapes else ""
+    lexer.escape = _ESCAPES.get(shell, "\\")
+    lexer.escapedquotes = _ESCAPED_QUOTES.get(shell, '"')
     words: list[str] = []
     try:
         words.extend(lexer)
     except ValueError:  # a quote that is still open
         return words, str(lexer.token), True
-    is_new = not words or (text[-1:].isspace() and not text.endswith("\\ "))
+    is_escaped = text.endswith(f"{lexer.escape} ")
+    is_new = not words or (text[-1:].isspace() and not is_escaped)
     return (words, "", False) if is_new else (words[:-1], words[-1], False)
 
 

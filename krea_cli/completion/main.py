@@ -49,7 +49,7 @@ def complete(env: Mapping[str, str]) -> Sequence[str]:
     The lines of the answer.  Nothing in them acts on a shell or a terminal.
     """
     shell = env[SHELL]
-    line = parse(env.get(LINE, ""), escapes=shell != "powershell")
+    line = parse(env.get(LINE, ""), shell)
     session = Session(env=env)
     session.configure(
         Flags(
@@ -61,7 +61,7 @@ def complete(env: Mapping[str, str]) -> Sequence[str]:
     found = candidates.find(line, session)
     if found is None:
         return ["files"]
-    unsafe = _IN_QUOTES if line.is_quoted else _CONTROL
+    unsafe = _IN_QUOTES if shell == "bash" and line.is_quoted else _CONTROL
     safe = [each for each in found if not unsafe.search(each.text)]
     if shell == "bash":
         return ["words", *_for_bash(safe, line, env.get(WORD, ""))]
@@ -97,7 +97,7 @@ def _replaced(whole: str, typed: str, *, is_quoted: bool) -> str | None:
     The end of the *whole* word that *typed* stands for.
     """
     if not is_quoted:
-        word = read_word(typed)
+        word = read_word(typed, "bash")
         return word if word is not None and whole.endswith(word) else None
     bare = re.sub(r"\\(.)", r"\1", typed)
     readings = (typed, bare, bare.lstrip("\"'"))

@@ -12,7 +12,7 @@ from krea_cli import media
 _MOST = 2000
 
 
-def files(word: str, kind: str) -> Iterator[tuple[str, str]]:
+def files(word: str, kind: str) -> Iterator[str]:
     """
     The folders, which end in a slash, and the files of a kind, such as "image", beside
     the one that *word* begins.
@@ -28,9 +28,9 @@ def files(word: str, kind: str) -> Iterator[tuple[str, str]]:
             continue
         found = media.of_extension(entry.name.rpartition(".")[2])
         if _is_folder(entry):
-            yield f"{start}{entry.name}/", "folder"
+            yield f"{start}{entry.name}/"
         elif found is not None and found.kind == kind:
-            yield f"{start}{entry.name}", kind
+            yield f"{start}{entry.name}"
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

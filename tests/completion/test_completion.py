@@ -66,8 +66,13 @@ OFFERED = {
     "krea generate -m bfl/flux-1-dev --resolution ": set(),
     "krea generate --color a": {"auto", "always"},
     "krea generate -- --a": set(),
+    "krea generate x -- --a": set(),
     "krea models list --kind 3": {"3d"},
     "krea config get ap": {"api_url"},
+    "krea config set api_url h": set(),
+    "krea config set model bfl/flux-1-d": {"bfl/flux-1-dev"},
+    "krea config set sandbox ": {"true", "false"},
+    "krea config set nosuch ": set(),
     "krea help ex": {"exit-codes"},
     "krea nosuch ": set(),
     "krea generate a b ": set(),
@@ -131,16 +136,36 @@ def test_images_are_offered_for_images(tab, photo):
     Path("sub").mkdir()
     shutil.copy(photo, "sub/in.jpg")
 
-    assert {"b c.png": "image", "sub/": "folder"} == tab("krea generate -i ")
-    assert {"sub/in.jpg": "image"} == tab("krea generate x -i sub/")
-    assert {".hidden.png": "image"} == tab("krea generate -i .h")
+    assert {"b c.png", "sub/"} == set(tab("krea generate -i "))
+    assert {"sub/in.jpg"} == set(tab("krea generate x -i sub/"))
+    assert {".hidden.png"} == set(tab("krea generate -i .h"))
     assert {"image_urls=@sub/in.jpg"} == set(tab("krea generate -p image_urls=@sub/i"))
     assert {} == tab("krea generate -i no/such/")
     assert {"files"} == {
         tab(f"krea {line}")
-        for line in ("generate -o ", "upload ", "replay ", "generate -i ~/")
+        for line in (
+            "generate -o ",
+            "upload ",
+            "replay ",
+            "generate -i ~/",
+            "config set output ",
+        )
     }
     assert "files" == tab('krea generate -i "$PWD/sub/i', shell="bash")
+
+
+def test_quotes_are_read_as_the_shell_reads_them(tab):
+    """
+    A backslash escapes a quote within single quotes in fish, a backtick anything in
+    PowerShell; what is in open quotes is offered as it is, since they insert it so.
+    """
+    Path('a"$b.png').touch()
+
+    assert {"flux-1-dev"} == set(tab(r"krea generate 'it\'s' -m flux-1-d"))
+    assert {"--wait"} == set(tab('krea replay "a`" b" --wai', "powershell"))
+    for shell in ("zsh", "fish", "powershell"):
+        assert {'a"$b.png'} == set(tab("krea generate -i 'a", shell))
+    assert {} == tab("krea generate -i 'a", "bash", "a")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 """
-The scripts in real shells, as far as they are installed.
+The script for bash in bash, without a person; how scripts are installed.
 """
 
 from __future__ import annotations
@@ -25,20 +25,9 @@ for each in "${COMPREPLY[@]}"; do
     printf '%s\\n' "${inserted[@]}"
 done
 """
-ZSH = """
-compdef() { }
-compadd() { print -rl -- ${(P)3} $@[5,-1] }
-_files() { print files }
-. $1
-words=(${(z)2}) CURRENT=$#words PREFIX=$words[-1]
-_krea
-"""
 NASTY = "a $(touch pwned) `touch pwned` ;'\"&|.png"
 
-needs = {
-    shell: pytest.mark.skipif(not shutil.which(shell), reason=f"{shell} is missing")
-    for shell in scripts.NAMES
-}
+needs_bash = pytest.mark.skipif(not shutil.which("bash"), reason="bash is missing")
 
 
 @pytest.fixture
@@ -82,7 +71,7 @@ IN_BASH = {
 }
 
 
-@needs["bash"]
+@needs_bash
 @pytest.mark.parametrize(("line", "word", "inserted"), IN_BASH.values(), ids=IN_BASH)
 def test_bash_inserts_the_rest_of_the_word(run, line, word, inserted):
     """
@@ -93,7 +82,7 @@ def test_bash_inserts_the_rest_of_the_word(run, line, word, inserted):
     assert inserted == run("bash", "--norc", "-c", BASH, "-", script, line, word)
 
 
-@needs["bash"]
+@needs_bash
 def test_in_bash_a_file_name_does_nothing(run, shell):
     """
     Whatever is in it, bash reads what was inserted as that one word, and runs nothing.
@@ -107,32 +96,6 @@ def test_in_bash_a_file_name_does_nothing(run, shell):
     assert [NASTY] == [path.name for path in shell.cwd.iterdir()]
 
 
-@needs["zsh"]
-def test_zsh_adds_words_with_descriptions(run, shell):
-    """
-    Through compadd, which quotes them itself.
-    """
-    script = str(COMPLETIONS / "_krea")
-
-    told = run("zsh", "-f", "-c", ZSH, "-", script, "krea generate -m bfl/flux-1-d")
-
-    assert ["bfl/flux-1-dev  -- Flux.1 Dev", "bfl/flux-1-dev"] == told
-    assert ["files"] == run("zsh", "-f", "-c", ZSH, "-", script, "krea generate -o x")
-
-
-@needs["fish"]
-def test_fish_offers_words_with_descriptions(run):
-    """
-    As `complete -C`, which is what TAB shows.
-    """
-    line = "krea generate -m bfl/flux-1-d"
-    ask = f"source {COMPLETIONS / 'krea.fish'}; complete -C '{line}'"
-
-    told = run("fish", "--no-config", "-c", ask)
-
-    assert ["bfl/flux-1-dev\tFlux.1 Dev"] == told
-
-
 INSTALLED = {
     "bash": (".local/share/krea-cli/krea.bash", ".bashrc"),
     "zsh": (".local/share/krea-cli/_krea", ".zshrc"),
@@ -144,7 +107,7 @@ INSTALLED = {
 def test_it_is_installed_once(krea, name):
     """
     The script, and a line of a start-up file that keeps the rest of it; done again,
-    nothing changes.
+    nothing changes.  It is said how to undo it.
     """
     home = Path(krea.env["HOME"])
     script, startup = INSTALLED[name]
@@ -159,10 +122,31 @@ def test_it_is_installed_once(krea, name):
     paths = [str(home / path) for path in (script, startup) if path]
     assert (0, paths) == (first.code, first.out.splitlines())
     assert first == again
+    assert f"To undo it, delete {home / script}\n" in first.err
     assert scripts.text(name) == (home / script).read_text()
     if startup:
         assert f"alias k=krea\n[ ! -r {home / script} ] || . {home / script}\n" == lines
         assert lines == (home / startup).read_text()
+
+
+def test_a_login_shell_that_would_not_complete_is_told(krea):
+    """
+    Bash then reads a profile alone: named is the one that it reads, unless that goes on
+    to ~/.bashrc.
+    """
+    home = Path(krea.env["HOME"])
+    krea.env["SHELL"] = "/bin/bash"
+
+    none = krea("--install-completion").err
+    (home / ".profile").write_text("umask 022")
+    one = krea("--install-completion").err
+    (home / ".bash_profile").write_text("[ ! -r ~/.bashrc ] || . ~/.bashrc")
+    other = krea("--install-completion").err
+
+    line = '[ -z "$BASH_VERSION" ] || . ~/.bashrc'
+    assert f"add to {home / '.bash_profile'}: {line}\n" in none
+    assert f"add to {home / '.profile'}: {line}\n" in one
+    assert "For login shells" not in other
 
 
 def test_where_it_cannot_be_installed_it_is_said_how(krea):
