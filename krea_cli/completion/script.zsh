@@ -33,7 +33,7 @@ _krea() {
     done
     compadd $list -V krea -d shown -- "$texts[@]"
     compadd $list -V krea -S '' -d opened -- "$open[@]"
-    # Otherwise zsh asks again.
+    # Otherwise zsh rings the bell.
     (( compstate[nmatches] ))
 }
 

@@ -80,8 +80,8 @@ LISTED = {
 @pytest.fixture
 def press(krea, name):
     """
-    What becomes of lines that are typed; each TAB asks krea once.  At last it waits
-    until several candidates are listed.
+    What becomes of lines that are typed; each TAB asks krea once, and no bell rings for
+    a word that is finished.  At last it waits until several candidates are listed.
     """
     home = Path(krea.env["HOME"])
     program = home / "bin/krea"
@@ -110,6 +110,7 @@ def press(krea, name):
             patience=50,
         )
         assert shown.code == 0
+        assert b"\aerate" not in shown.output
         assert keys.count("\t") == len((home / "asked").read_text())
         return (home / "typed").read_text().split("\0")[:-2]
 
