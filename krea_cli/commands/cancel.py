@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from krea_cli import options
 from krea_cli.jobs import outcome
-from krea_cli.one_by_one import cancel as cancel_each
 from krea_cli.output.results import JobStatus
 from krea_cli.session import Session
+from krea_cli.work.one_by_one import cancel as cancel_each
 
 
 def cancel(session: Session, jobs: options.Jobs = None) -> None:

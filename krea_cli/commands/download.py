@@ -7,11 +7,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from krea_cli import options, showing, step
-from krea_cli.collection import Collection
-from krea_cli.one_by_one import look
+from krea_cli import options
 from krea_cli.output.results import JobSaved
 from krea_cli.session import Session
+from krea_cli.work import github, showing
+from krea_cli.work.collection import Collection
+from krea_cli.work.one_by_one import look
 
 
 def download(
@@ -25,7 +26,7 @@ def download(
       krea download @last -o results/
     """
     if delivery.github:
-        step.begin(session)
+        github.begin(session)
     if delivery.output is None:
         delivery = replace(delivery, output=session.settings.output)
     session.deliver(delivery, saves=True)

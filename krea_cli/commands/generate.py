@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from krea_cli import making, options
+from krea_cli import options
 from krea_cli.session import Session
 from krea_cli.wishes import Wishes
-from krea_cli.words import Words
+from krea_cli.work import making
+from krea_cli.work.words import Words
 
 Field = str | None
 AspectRatio = Annotated[

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from krea_cli import doubt, listing, options
-from krea_cli.collection import Collection
+from krea_cli import options
 from krea_cli.errors import KreaError, UsageError
 from krea_cli.jobs.delivery import Delivery
 from krea_cli.output.job_records import (
@@ -21,6 +20,8 @@ from krea_cli.output.job_records import (
 )
 from krea_cli.output.results import JobAccepted, JobStatus
 from krea_cli.session import Session
+from krea_cli.work import doubt, listing
+from krea_cli.work.collection import Collection
 
 # What fits a screen.
 USUAL = 20

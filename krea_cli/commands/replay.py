@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from krea_cli import making
 from krea_cli.session import Session
 from krea_cli.wishes import Wishes
-from krea_cli.words import Words, read_sidecar
+from krea_cli.work import making
+from krea_cli.work.words import Words, read_sidecar
 
 
 def replay(

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from krea_cli import showing
 from krea_cli.session import Session
+from krea_cli.work import showing
 
 
 def show(

@@ -10,9 +10,9 @@ import typer
 
 from krea_cli import options
 from krea_cli.jobs import outcome
-from krea_cli.one_by_one import look, unfinished
 from krea_cli.output.results import JobStatus
 from krea_cli.session import Session
+from krea_cli.work.one_by_one import look, unfinished
 
 
 def status(

@@ -8,12 +8,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-from krea_cli import options, showing, step
-from krea_cli.collection import Collection
+from krea_cli import options
 from krea_cli.errors import UsageError
-from krea_cli.one_by_one import look
 from krea_cli.output.results import JobSaved, JobStatus
 from krea_cli.session import Session
+from krea_cli.work import github, showing
+from krea_cli.work.collection import Collection
+from krea_cli.work.one_by_one import look
 
 if TYPE_CHECKING:
     from krea_cli.jobs.targets import Target
@@ -41,7 +42,7 @@ def wait(
       krea wait --any --timeout 1h
     """
     if delivery.github:
-        step.begin(session)
+        github.begin(session)
     started = session.clock.now()
     session.cancels_on_interrupt = cancel_on_interrupt
     job_ids = session.select(jobs)

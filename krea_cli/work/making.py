@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from krea_cli import order, showing, step
 from krea_cli.errors import UsageError
 from krea_cli.output.results import JobAccepted, JobSaved, JobUrls
 from krea_cli.session import Session
 from krea_cli.wishes import Wishes
-from krea_cli.words import Words
+from krea_cli.work import github, order, showing
+from krea_cli.work.words import Words
 
 if TYPE_CHECKING:
     from krea_cli.jobs.targets import Naming, Target
@@ -27,7 +27,7 @@ def make(session: Session, words: Words, wishes: Wishes) -> None:
         KreaError: there is a job without its result, or nothing was sent.
     """
     if wishes.delivery.github:
-        step.begin(session)
+        github.begin(session)
     session.keeps_journal = not wishes.no_journal
     session.cancels_on_interrupt = wishes.cancel_on_interrupt
     session.keeps_metadata, session.fits_images = wishes.keep_metadata, wishes.fit
@@ -54,8 +54,8 @@ def make(session: Session, words: Words, wishes: Wishes) -> None:
 
 
 def _make(session: Session, taken: order.Order, wishes: Wishes) -> None:
-    from krea_cli.collection import Collection
-    from krea_cli.dispatch import dispatch
+    from krea_cli.work.collection import Collection
+    from krea_cli.work.dispatch import dispatch
 
     naming = order.naming(session, taken)
     target = _target(session, taken, wishes, naming) if _saves(wishes) else None

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from krea_cli import doubt
 from krea_cli.api.resources import Job
-from krea_cli.sending import Gate, Sending
 from krea_cli.session import Session
+from krea_cli.work import doubt
+from krea_cli.work.sending import Gate, Sending
 
 if TYPE_CHECKING:
     from krea_cli.jobs.request import Request

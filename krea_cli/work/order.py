@@ -26,7 +26,7 @@ from krea_cli.jobs.param import Param
 from krea_cli.jobs.request import Request
 from krea_cli.output.results import DryRun
 from krea_cli.session import Session
-from krea_cli.words import Words, read_params, read_prompt
+from krea_cli.work.words import Words, read_params, read_prompt
 
 if TYPE_CHECKING:
     from krea_cli.jobs.targets import Naming

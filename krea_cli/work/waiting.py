@@ -12,14 +12,14 @@ from krea_cli.api.resources import Job
 from krea_cli.errors import KreaError
 from krea_cli.jobs.polling import Rounds
 from krea_cli.jobs.watch import Look
-from krea_cli.one_by_one import with_next_look
-from krea_cli.saving import Saving
 from krea_cli.session import Session
-from krea_cli.timing import Timing
+from krea_cli.work.one_by_one import with_next_look
+from krea_cli.work.saving import Saving
+from krea_cli.work.timing import Timing
 
 if TYPE_CHECKING:
     from krea_cli.output.progress import Progress
-    from krea_cli.sending import Sending
+    from krea_cli.work.sending import Sending
 
 # One look may take so long; the next is made then.
 LOOK_SECONDS = 20.0

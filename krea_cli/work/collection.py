@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from krea_cli import step, untold
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
     DownloadError,
@@ -22,13 +21,14 @@ from krea_cli.errors import (
 )
 from krea_cli.jobs import outcome
 from krea_cli.output.results import JobSaved, Result
-from krea_cli.saving import Saving
 from krea_cli.session import Session
-from krea_cli.waiting import Waiting
+from krea_cli.work import github, untold
+from krea_cli.work.saving import Saving
+from krea_cli.work.waiting import Waiting
 
 if TYPE_CHECKING:
     from krea_cli.jobs.targets import Naming, Target
-    from krea_cli.sending import Sending
+    from krea_cli.work.sending import Sending
 
 # Enough for the looks that results may come late for.
 LACKING_SECONDS = 30.0
@@ -200,7 +200,7 @@ class Collection:
         self._session.untold.clear()
         if preview:
             preview(self.jobs)
-        unreported = step.report(self._session, self.jobs)
+        unreported = github.report(self._session, self.jobs)
         if unreported and self.errors:
             self._session.out.error(unreported)
         failed = {error.job_id for error in self.errors}

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from krea_cli.at_once import Crew
+from krea_cli.work.crew import Crew
 
 
 def test_so_many_work_at_once_and_no_more():

@@ -10,10 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Job
-from krea_cli.at_once import Crew
 from krea_cli.errors import KreaError
 from krea_cli.jobs.checks import differences, unexpected
 from krea_cli.session import Session
+from krea_cli.work.crew import Crew
 
 if TYPE_CHECKING:
     from krea_cli.jobs.targets import Naming, Target

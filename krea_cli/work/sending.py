@@ -9,9 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from krea_cli import doubt
 from krea_cli.api.resources import Job
-from krea_cli.at_once import Crew
 from krea_cli.errors import (
     JournalError,
     KreaError,
@@ -19,6 +17,8 @@ from krea_cli.errors import (
     UnknownSubmissionError,
 )
 from krea_cli.session import Session
+from krea_cli.work import doubt
+from krea_cli.work.crew import Crew
 
 # The service's answers say how many of them are on their way at once.
 MOST_AT_ONCE = 16
