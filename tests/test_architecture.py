@@ -143,7 +143,7 @@ ALLOWED = {
     "work.saving": {
         "api.resources",
         "errors",
-        "jobs.checks",
+        "jobs.differences",
         "session",
         "work.crew",
     },

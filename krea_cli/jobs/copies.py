@@ -13,7 +13,7 @@ from typing import IO
 
 from krea_cli.errors import DownloadError, InputError, StorageError
 from krea_cli.jobs import limits
-from krea_cli.jobs.checking import check_file
+from krea_cli.jobs.input_files import check_file
 from krea_cli.jobs.inputs import LocalImage, state
 from krea_cli.jobs.metadata.pieces import DamagedError, copy
 from krea_cli.jobs.metadata.removal import without_metadata

@@ -16,8 +16,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from krea_cli.errors import InputError
 from krea_cli.jobs import limits
-from krea_cli.jobs.checking import check_file
 from krea_cli.jobs.copies import Copies, Fit
+from krea_cli.jobs.input_files import check_file
 from krea_cli.jobs.inputs import Image, LocalImage, Original, RemoteImage
 from krea_cli.media import sniff
 

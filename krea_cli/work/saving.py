@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import KreaError
-from krea_cli.jobs.checks import differences, unexpected
+from krea_cli.jobs.differences import differences, unexpected
 from krea_cli.session import Session
 from krea_cli.work.crew import Crew
 

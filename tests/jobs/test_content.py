@@ -9,8 +9,8 @@ import pytest
 from conftest import png
 
 from krea_cli.errors import InputError
-from krea_cli.jobs.checking import check_file
 from krea_cli.jobs.content import content
+from krea_cli.jobs.input_files import check_file
 from krea_cli.jobs.inputs import RemoteImage, inline
 from krea_cli.jobs.records import Record
 

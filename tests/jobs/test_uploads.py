@@ -12,9 +12,9 @@ from krea_cli import media
 from krea_cli.api.resources import Asset
 from krea_cli.api.wire import Body
 from krea_cli.errors import DownloadError, InputError, UnreachableError
-from krea_cli.jobs.checking import check_file
 from krea_cli.jobs.database import Database
 from krea_cli.jobs.images import Images
+from krea_cli.jobs.input_files import check_file
 from krea_cli.jobs.inputs import RemoteImage, named_url_of
 from krea_cli.jobs.upload_memory import UploadMemory
 from krea_cli.jobs.uploads import Uploads

@@ -1,5 +1,5 @@
 """
-Whether what a job gave is what was to be expected of it.
+How what a job gave differs from what was to be expected of it.
 """
 
 from __future__ import annotations
