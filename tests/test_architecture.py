@@ -328,7 +328,7 @@ LATE = {
 
 # Longer than a file should be, and why.
 LONG = {
-    "api.transport": "three clients that share what makes a connection",
+    "api.transport": "clients that share what makes a connection",
     "errors": "one short class after the other",
     "jobs.database": "all that can be wrong with a file that must not be lost",
 }

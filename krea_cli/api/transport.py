@@ -1,10 +1,10 @@
 """
 Requests out, bytes and errors back.  The only module that imports httpx.
 
-Three clients that share nothing but their TLS settings: one carries the token, speaks
-to one origin and follows no redirect; one is the same for paid requests, each over a
-connection of its own; the third fetches results and has no credential at all (hazards
-C15, N14).  Nothing is ever sent twice from here.
+Clients that share nothing but their TLS settings: one carries the token, speaks to one
+origin and follows no redirect; one is the same for paid requests, each over a
+connection of its own; those that fetch results have no credential at all (hazards C15,
+N14).  Nothing is ever sent twice from here.
 """
 
 from __future__ import annotations

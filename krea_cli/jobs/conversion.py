@@ -16,7 +16,6 @@ from PIL import Image, ImageCms, ImageOps
 from krea_cli.errors import DownloadError, StorageError
 from krea_cli.jobs.pictures import (
     FORMATS,
-    MOST_PIXELS,
     check_pixels,
     eight_bits,
     opened,
@@ -141,8 +140,7 @@ def fit(
     """
     with opened(source) as picture:
         width, height = picture.size
-        if width * height > MOST_PIXELS:
-            raise DownloadError(f"It has {width} x {height} pixels, which is too many.")
+        check_pixels(picture.size)
         # A JPEG may hold other pictures, which are no animation.
         if media != JPEG and getattr(picture, "is_animated", False):
             raise DownloadError("It is an animation.")

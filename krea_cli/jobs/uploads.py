@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Asset
+from krea_cli.api.urls import shown
 from krea_cli.api.wire import Content
 from krea_cli.errors import DownloadError, InputError, JournalError, ServiceError
 from krea_cli.jobs.images import Images
@@ -83,17 +84,10 @@ class Uploads:
     def _fetched(self, image: RemoteImage) -> LocalImage:
         try:
             with self._fetcher.open(image.url) as body:
-                return self._images.keep(_bare(image.url), body.chunks)
+                return self._images.keep(shown(image.url), body.chunks)
         except (DownloadError, ServiceError) as exc:
             raise InputError(
-                f"The service does not take {_bare(image.url)}, and here it cannot be "
+                f"The service does not take {shown(image.url)}, and here it cannot be "
                 f"fetched: {exc.message}",
                 hint="Save the image to a file, and give that with -i.",
             ) from exc
-
-
-def _bare(url: str) -> str:
-    """
-    The URL without its query, which may be a signature (hazard C12).
-    """
-    return url.partition("?")[0]

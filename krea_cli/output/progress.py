@@ -1,7 +1,7 @@
 """
 Where jobs are while they are waited for, in words: for a log, or for nobody.
 
-The spinner for a terminal is drawn by `screen`.
+What turns on a terminal is drawn by `spinner`.
 """
 
 from __future__ import annotations

@@ -482,7 +482,7 @@ def test_what_cannot_be_scaled_is_told(fit):
     """
     frames = {"save_all": True, "append_images": [picture(seed=8)]}
     for content, kind, said in [
-        (header(60_000, 1200), media.PNG, "60000 x 1200 pixels, which is too many"),
+        (header(60_000, 1200), media.PNG, "60000 x 1200 pixels, too many"),
         (header(50_000, 50_000), media.PNG, "cannot be decoded"),
         (encoded("PNG", **frames), media.PNG, "an animation"),
         (encoded("WEBP", **frames), media.WEBP, "an animation"),
