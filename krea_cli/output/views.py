@@ -10,10 +10,8 @@ from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
-from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
-from krea_cli.api.resources import Job
 from krea_cli.output import (
     views_details,
     views_findings,
@@ -52,7 +50,17 @@ def view(first: Any, results: Sequence[Any]) -> Parts:
 @view.register
 def _statuses(_: JobStatus, results: Sequence[JobStatus]) -> Parts:
     jobs = [result.job for result in results]
-    yield _StatusTable(jobs)
+    rows = [
+        (
+            Text(one_line(job.job_id)),
+            status(job.status),
+            Text(one_line(job.model or ""), "dim"),
+            minute(job.created_at),
+        )
+        for job in jobs
+    ]
+    titles = ("JOB", "STATUS", "MODEL", "CREATED")
+    yield Sheet(titles, rows, gives_way=("MODEL", "CREATED"))
     for job in jobs:
         if job.error:
             reason = one_line(job.error.message, 200)
@@ -148,34 +156,3 @@ view.register(views_jobs.forgotten)
 view.register(views_findings.findings)
 view.register(views_sandbox.serving)
 view.register(views_sandbox.emptied)
-
-
-class _StatusTable:
-    """
-    A row for each job; a column for which there is no room is left out, but the id and
-    the status are whole in any case.
-    """
-
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self._columns = {
-            "JOB": [Text(one_line(job.job_id)) for job in jobs],
-            "STATUS": [status(job.status) for job in jobs],
-            "MODEL": [Text(one_line(job.model or ""), "dim") for job in jobs],
-            "CREATED": [minute(job.created_at) for job in jobs],
-        }
-
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
-        shown = self._sheet("JOB", "STATUS")
-        if shown.width > options.max_width:
-            yield self._sheet(*self._columns)  # below each other, there is room for all
-            return
-        titles = ["JOB", "STATUS"]
-        for title in ("MODEL", "CREATED"):
-            wider = self._sheet(*titles, title)
-            if wider.width <= options.max_width:
-                titles, shown = [*titles, title], wider
-        yield shown
-
-    def _sheet(self, *titles: str) -> Sheet:
-        columns = [self._columns[title] for title in titles]
-        return Sheet(titles, list(zip(*columns, strict=True)))

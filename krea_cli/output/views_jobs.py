@@ -7,12 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from rich.console import Console, ConsoleOptions
-from rich.table import Column
 from rich.text import Text
 
 from krea_cli.api.resources import Job
-from krea_cli.output.flow import GAP, Flow, Parts, table, words
+from krea_cli.output.flow import GAP, Flow, Parts, Sheet, words
 from krea_cli.output.job_records import (
     RecordInDoubt,
     RecordRow,
@@ -58,9 +56,29 @@ def second(time: str | None) -> str:
 
 def rows(_: RecordRow, results: Sequence[RecordRow]) -> Parts:
     """
-    A row for each record.
+    A row for each record: when it was and what was asked for count for more than what
+    made it.
     """
-    return (_Rows(results),)
+    cells = [
+        (
+            _name(result),
+            status(result.status),
+            minute(result.created_at),
+            Text(one_line(result.record.model), "dim"),
+            _price(result),
+            Text(one_line(result.record.prompt or "", _MOST_PROMPT)),
+        )
+        for result in results
+    ]
+    sheet = Sheet(
+        ("JOB", "STATUS", "CREATED", "MODEL", "PRICE", "PROMPT"),
+        cells,
+        gives_way=("CREATED", "PROMPT", "MODEL", "PRICE"),
+        cut="PROMPT",
+        least=_LEAST_PROMPT,
+        right="PRICE",
+    )
+    return (sheet,)
 
 
 def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
@@ -95,71 +113,6 @@ def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts
         yield Text(f"{result.count} record{'s' * (result.count != 1)} forgotten")
 
 
-class _Rows:
-    """
-    Job and status are whole in any case; of the others each is shown that has room,
-    when it was and what was asked for first, and the prompt is cut to what is left.
-    """
-
-    def __init__(self, results: Sequence[RecordRow]) -> None:
-        self._columns = {
-            "JOB": [_name(result) for result in results],
-            "STATUS": [status(result.status) for result in results],
-            "CREATED": [minute(result.created_at) for result in results],
-            "MODEL": [Text(one_line(r.record.model), "dim") for r in results],
-            "PRICE": [_price(result) for result in results],
-            "PROMPT": [_prompt(result) for result in results],
-        }
-
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
-        widths = {
-            title: max(len(title), *(cell.cell_len for cell in cells))
-            for title, cells in self._columns.items()
-        }
-        room = options.max_width - widths["JOB"] - widths["STATUS"] - GAP
-        if room < 0:
-            yield from self._stacked(options.max_width)
-            return
-        shown = {"JOB", "STATUS"}
-        least = min(widths["PROMPT"], _LEAST_PROMPT)
-        for title, width in (
-            ("CREATED", widths["CREATED"]),
-            ("PROMPT", least),
-            ("MODEL", widths["MODEL"]),
-            ("PRICE", widths["PRICE"]),
-        ):
-            if width + GAP <= room:
-                shown.add(title)
-                room -= width + GAP
-        widths["PROMPT"] = min(widths["PROMPT"], least + max(room, 0))
-        titles = [title for title in self._columns if title in shown]
-        sheet = table(*(_column(title, widths[title]) for title in titles))
-        sheet.width = sum(widths[title] + GAP for title in titles) - GAP
-        for row in zip(*(self._columns[title] for title in titles), strict=True):
-            sheet.add_row(*row)
-        yield sheet
-
-    def _stacked(self, width: int) -> Parts:
-        """
-        The cells of a record in lines of their own.
-        """
-        for *cells, prompt in zip(*self._columns.values(), strict=True):
-            yield Flow([cell for cell in cells if cell], hanging=GAP)
-            if prompt:
-                prompt.truncate(max(width - GAP, 1), overflow="ellipsis")
-                yield Flow([prompt], indent=GAP, hanging=GAP)
-
-
-def _column(title: str, width: int) -> Column:
-    return Column(
-        title,
-        width=width,
-        no_wrap=True,
-        overflow="ellipsis",
-        justify="right" if title == "PRICE" else "left",
-    )
-
-
 def _name(result: RecordRow) -> Text:
     """
     The job, or where there is none, what stands for it in other commands.
@@ -172,10 +125,6 @@ def _name(result: RecordRow) -> Text:
 def _price(result: RecordRow) -> Text:
     cost = result.record.cost_usd
     return Text("" if cost is None else dollars(cost))
-
-
-def _prompt(result: RecordRow) -> Text:
-    return Text(one_line(result.record.prompt or "", _MOST_PROMPT))
 
 
 def _candidate(job: Job) -> Flow:

@@ -21,7 +21,7 @@ from krea_cli.output.model_results import (
 from krea_cli.output.model_words import amount
 from krea_cli.output.terminal import one_line, unbroken
 
-_LEAST_NAME = 20
+_LEAST_NAME = 18
 _LEAST_VALUE = 20
 _STYLES = {"added": "green", "removed": "red", "deprecated": "yellow"}
 
@@ -30,7 +30,17 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
     """
     A row for each model, and how to read its price.
     """
-    yield _Rows(results)
+    cells = [
+        [Text(cell, "dim" if row.model.deprecated else "") for cell in row.cells]
+        for row in results
+    ]
+    yield Sheet(
+        ("ID", "NAME", "INPUTS", "PRICE"),
+        cells,
+        gives_way=("INPUTS", "NAME"),
+        cut="NAME",
+        least=_LEAST_NAME,
+    )
     others = any(row.model.prices_incomplete for row in results)
     legend = "  +: not every price is known" if others else ""
     legend = f"{len(results)} models, USD for one request{legend}"
@@ -69,41 +79,6 @@ def changes(_: ModelChange, results: Sequence[ModelChange]) -> Parts:
         model, told = one_line(result.change.model.id), one_line(result.details)
         rows.append((Text(what, _STYLES.get(what, "cyan")), Text(model), Text(told)))
     return (Sheet(("CHANGE", "MODEL", ""), rows),)
-
-
-class _Rows:
-    """
-    Id and price whole; the name, then the inputs, give way where there is no room.
-    """
-
-    def __init__(self, results: Sequence[ModelRow]) -> None:
-        self._results = results
-
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
-        cells = [row.cells for row in self._results]
-        titles = ("ID", "NAME", "INPUTS", "PRICE")
-        widths = [
-            max(map(len, (title, *column))) + 2
-            for title, column in zip(titles, zip(*cells, strict=True), strict=True)
-        ]
-        room = options.max_width - widths[0] - widths[3]
-        shows_inputs = widths[2] <= room
-        room -= widths[2] * shows_inputs
-        shown = [True, room >= _LEAST_NAME, shows_inputs, True]
-        sheet = _table(
-            *(t for t, is_shown in zip(titles, shown, strict=True) if is_shown)
-        )
-        for column in sheet.columns:
-            column.no_wrap = True
-            column.overflow = "ellipsis" if column.header == "NAME" else "fold"
-            column.max_width = room - 2 if column.header == "NAME" else None
-        for row, result in zip(cells, self._results, strict=True):
-            style = "dim" if result.model.deprecated else ""
-            texts = (
-                Text(c) for c, is_shown in zip(row, shown, strict=True) if is_shown
-            )
-            sheet.add_row(*texts, style=style)
-        yield sheet
 
 
 class _Fields:
