@@ -131,9 +131,9 @@ class Delivering(Documenting):
         words = self.delivery.expect
         if not words:
             return ()
-        from krea_cli.jobs import pictures
-        from krea_cli.jobs.decoding import in_time
         from krea_cli.jobs.expectations import Expectation
+        from krea_cli.media import pictures
+        from krea_cli.media.decoding import in_time
 
         def is_blank(path: Path) -> bool:
             return in_time(lambda: pictures.is_blank(path))

@@ -63,8 +63,9 @@ class Session(Delivering):
         return images
 
     def _fit(self, image: LocalImage, target: IO[bytes]) -> None:
-        from krea_cli.jobs import conversion, limits
-        from krea_cli.jobs.decoding import in_time
+        from krea_cli.jobs import limits
+        from krea_cli.media import conversion
+        from krea_cli.media.decoding import in_time
 
         width, height = in_time(
             lambda: conversion.fit(

@@ -15,8 +15,8 @@ from krea_cli.errors import DownloadError, InputError, StorageError
 from krea_cli.jobs import limits
 from krea_cli.jobs.input_files import check_file
 from krea_cli.jobs.inputs import LocalImage, state
-from krea_cli.jobs.metadata.pieces import DamagedError, copy
-from krea_cli.jobs.metadata.removal import without_metadata
+from krea_cli.media.metadata.pieces import DamagedError, copy
+from krea_cli.media.metadata.removal import without_metadata
 
 # Writes an image that is beyond the limits to a file, scaled down to be within.
 Fit = Callable[[LocalImage, IO[bytes]], None]

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from krea_cli.api.fetch import Fetcher, NotContinuedError
 from krea_cli.api.wire import Body, Part
 from krea_cli.errors import DownloadError, LostAnswerError
-from krea_cli.jobs.containers import Ending, ending
 from krea_cli.jobs.files import NewFile
 from krea_cli.media import RESULTS, Media, sniff
+from krea_cli.media.containers import Ending, ending
 
 MOST_BYTES = 2 * 2**30
 # So many of the first bytes tell the kind.

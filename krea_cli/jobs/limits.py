@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import os
 
-from krea_cli.dimensions import dimensions
 from krea_cli.errors import InputError
 from krea_cli.jobs.inputs import LocalImage
-from krea_cli.jobs.metadata import heic
-from krea_cli.jobs.metadata.pieces import DamagedError
 from krea_cli.media import HEIC, JPEG, PNG, WEBP, Media
+from krea_cli.media.dimensions import dimensions
+from krea_cli.media.metadata import heic
+from krea_cli.media.metadata.pieces import DamagedError
 
 MOST_BYTES = 75 * 10**6
 MOST_SIDE = 16_384

@@ -18,11 +18,10 @@ from krea_cli.errors import (
     StorageError,
     TargetExistsError,
 )
-from krea_cli.jobs import conversion, pictures
-from krea_cli.jobs.decoding import in_time
 from krea_cli.jobs.download import Received
 from krea_cli.jobs.files import NewFile, holds
-from krea_cli.media import Media, of_extension
+from krea_cli.media import Media, conversion, of_extension, pictures
+from krea_cli.media.decoding import in_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

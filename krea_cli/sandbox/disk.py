@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from krea_cli.dimensions import dimensions
 from krea_cli.media import UPLOADED, sniff
+from krea_cli.media.dimensions import dimensions
 
 _PREFIX = ".part-"
 _STALE_SECONDS = 24 * 60 * 60

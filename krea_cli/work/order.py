@@ -184,7 +184,7 @@ def _size(request: Request) -> tuple[int, int] | None:
     first = next(iter(request.images), None)
     if not isinstance(first, LocalImage) or not missing & {"aspect_ratio", *_SIZE}:
         return None
-    from krea_cli.jobs import pictures
+    from krea_cli.media import pictures
 
     return pictures.shown_size(first.path)
 

@@ -61,7 +61,7 @@ def _is_light(session: Session, file: str) -> bool:
     """
     Whether it may be shown unasked; says so if not.
     """
-    from krea_cli.jobs.pictures import is_heavy
+    from krea_cli.media.pictures import is_heavy
 
     if not is_heavy(Path(file)):
         return True
@@ -124,8 +124,8 @@ def _draw(
     Raises:
         DownloadError: *file* is no picture that can be shown.
     """
-    from krea_cli.jobs.decoding import in_time
-    from krea_cli.jobs.pictures import thumbnail
+    from krea_cli.media.decoding import in_time
+    from krea_cli.media.pictures import thumbnail
 
     pictures = []
     if before is not None and screen.fits_pair:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import terminals
 from conftest import png
-from jobs.samples import encoded, picture
+from media.samples import encoded, picture
 from PIL import Image
 from service import cut, file, html, job
 

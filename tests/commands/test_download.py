@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import png
-from jobs.samples import MP4_AT_THE_END
+from media.samples import MP4_AT_THE_END
 from service import answer, file, html, job, reset
 
 from krea_cli.sandbox.handler import SandboxHandler

@@ -6,7 +6,7 @@ import threading
 import uuid
 
 import pytest
-from jobs.samples import encoded, picture
+from media.samples import encoded, picture
 from service import TOKEN, file, job
 
 pytestmark = pytest.mark.long

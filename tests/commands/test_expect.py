@@ -10,7 +10,7 @@ from conftest import png
 from PIL import Image
 from service import file
 
-from krea_cli.jobs import decoding, pictures
+from krea_cli.media import decoding, pictures
 
 RESULT = "GET /results/"
 SQUARE = ("generate", "a cat", "--aspect-ratio", "1:1")

@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 import pytest
-from jobs.metadata import marked
-from jobs.metadata.marked import MARKED, PICTURES, WORD, opened
-from jobs.samples import encoded
+from media.metadata import marked
+from media.metadata.marked import MARKED, PICTURES, WORD, opened
+from media.samples import encoded
 from PIL import Image
 
 

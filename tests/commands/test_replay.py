@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import png
-from jobs.metadata import marked
+from media.metadata import marked
 from service import TOKEN, file
 
 from krea_cli import __version__

@@ -11,7 +11,7 @@ import pytest
 import terminals
 from PIL import Image
 
-from krea_cli.jobs import decoding, pictures
+from krea_cli.media import decoding, pictures
 
 TRUE = {"COLORTERM": "truecolor"}
 

@@ -16,7 +16,7 @@ import pytest
 from faults.cells import PICTURE_OUT
 from faults.dying import POINTS
 from faults.user import User, service
-from jobs.samples import encoded, picture
+from media.samples import encoded, picture
 
 WORDS = ("generate", "an owl", "-o", PICTURE_OUT)
 # What the journal has then (state, whether there is a job id, whether there are files),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from jobs.samples import SAMPLES
+from media.samples import sample  # noqa: F401  (a fixture)
 
 from krea_cli.catalogue.lookup import Catalogue
 from krea_cli.jobs.database import Database
@@ -10,14 +10,6 @@ from krea_cli.jobs.database import Database
 @pytest.fixture(scope="session")
 def catalogue():
     return Catalogue.bundled()
-
-
-@pytest.fixture(params=SAMPLES, ids=[sample.name for sample in SAMPLES])
-def sample(request):
-    """
-    A whole file, one of each kind.
-    """
-    return request.param
 
 
 @pytest.fixture

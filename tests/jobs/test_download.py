@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 from jobs import serving
-from jobs.samples import SAMPLES, encoded, picture
 from jobs.serving import ETAG, Server
+from media.samples import SAMPLES, encoded, picture
 
 from krea_cli.api.fetch import Fetcher
 from krea_cli.api.resources import Job

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from jobs.test_checks import saved
+from jobs.test_differences import saved
 
 from krea_cli import media
 from krea_cli.api.resources import SavedFile

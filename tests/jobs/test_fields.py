@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from jobs.samples import unread
+from media.samples import unread
 
 from krea_cli import media
 from krea_cli.errors import UsageError

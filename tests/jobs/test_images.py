@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from conftest import png
-from jobs.metadata.marked import WORD, chunk, heic, jpeg
-from jobs.samples import encoded
+from media.metadata.marked import WORD, chunk, heic, jpeg
+from media.samples import encoded
 from PIL import Image
 
 from krea_cli import media
@@ -20,7 +20,7 @@ from krea_cli.errors import DownloadError, InputError
 from krea_cli.jobs import copies
 from krea_cli.jobs.images import Images
 from krea_cli.jobs.inputs import RemoteImage
-from krea_cli.jobs.metadata import pieces as pieces_module
+from krea_cli.media.metadata import pieces as pieces_module
 
 PICTURE = png()
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from conftest import png
-from jobs.metadata.marked import exif
-from jobs.samples import encoded
+from media.metadata.marked import exif
+from media.samples import encoded
 from service import TOKEN, answer, file, job
 
 pytestmark = [

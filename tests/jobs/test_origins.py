@@ -9,7 +9,7 @@ import hashlib
 import json
 
 import pytest
-from jobs.metadata import marked
+from media.metadata import marked
 
 
 @pytest.fixture

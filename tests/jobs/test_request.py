@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from jobs.samples import unread
+from media.samples import unread
 
 from krea_cli import media
 from krea_cli.jobs.inputs import RemoteImage

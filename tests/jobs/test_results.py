@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from conftest import FakeTime
-from jobs.samples import SAMPLES, encoded, mp3, picture
+from media.samples import SAMPLES, encoded, mp3, picture
 from PIL import Image
 
 from krea_cli.api.fetch import UrlGoneError
@@ -35,10 +35,10 @@ from krea_cli.errors import (
     UnknownJobError,
     UnreachableError,
 )
-from krea_cli.jobs import conversion, decoding
 from krea_cli.jobs.placing import Placing
 from krea_cli.jobs.results import Results
 from krea_cli.jobs.targets import Naming, Target
+from krea_cli.media import conversion, decoding
 
 PICTURE = encoded("PNG")
 NAMING = Naming(time=datetime(2026, 11, 22).astimezone(), prompt="A cat")

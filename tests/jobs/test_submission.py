@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 
 import pytest
-from jobs.samples import unread
+from media.samples import unread
 
 from krea_cli import media
 from krea_cli.api.resources import Job

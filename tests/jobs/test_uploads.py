@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from conftest import png
-from jobs.samples import unread
+from media.samples import unread
 from service import answer
 
 from krea_cli import media

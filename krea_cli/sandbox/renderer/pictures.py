@@ -20,8 +20,8 @@ from PIL import (
 )
 from PIL.Image import Resampling
 
-from krea_cli.dimensions import dimensions
 from krea_cli.media import of_type
+from krea_cli.media.dimensions import dimensions
 
 MOST_PIXELS = 89_478_485
 

@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from krea_cli.jobs.metadata import heic, jpeg, movie, png, webp
-from krea_cli.jobs.metadata.pieces import Piece, joined
 from krea_cli.media import HEIC, JPEG, MOV, MP4, PNG, WEBP, Media
+from krea_cli.media.metadata import heic, jpeg, movie, png, webp
+from krea_cli.media.metadata.pieces import Piece, joined
 
 _BARE: dict[Media, Callable[[IO[bytes], int], Iterator[Piece]]] = {
     JPEG: jpeg.bare,

@@ -16,8 +16,8 @@ import struct
 from enum import Enum, auto
 from typing import IO
 
-from krea_cli.jobs.ends import ENDS, is_padding
 from krea_cli.media import GIF, GLB, JPEG, PNG, WAV, WEBP, Media
+from krea_cli.media.ends import ENDS, is_padding
 
 # Where the sound begins, behind some notes about it.
 _HEAD_BYTES = 4096

@@ -22,9 +22,9 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from krea_cli.dimensions import dimensions
 from krea_cli.errors import DownloadError
 from krea_cli.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media, sniff
+from krea_cli.media.dimensions import dimensions
 
 FORMATS = {
     PNG: "PNG",

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import IO
 
-from krea_cli.jobs.metadata.boxes import FREE, Box, Patch, blank, boxes, patched
-from krea_cli.jobs.metadata.pieces import Piece
+from krea_cli.media.metadata.boxes import FREE, Box, Patch, blank, boxes, patched
+from krea_cli.media.metadata.pieces import Piece
 
 # By what they are in: boxes of users and programs, and what others left of such.  In a
 # track, one of a program may say how to show it: in 360 degrees.

@@ -11,6 +11,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from PIL import Image, ImageDraw
 
 from krea_cli import media
@@ -134,3 +135,11 @@ def unread(name, kind):
     """
     digest = Digest(hashlib.sha256(name.encode()).hexdigest())
     return LocalImage(name, Path(name), kind, (0, 0, 0), 10, digest=digest)
+
+
+@pytest.fixture(params=SAMPLES, ids=[sample.name for sample in SAMPLES])
+def sample(request):
+    """
+    A whole file, one of each kind.
+    """
+    return request.param

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import IO, NamedTuple
 
-from krea_cli.jobs.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
+from krea_cli.media.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
 
 # Readers pass over these.
 FREE = frozenset({b"free", b"skip"})

@@ -4,7 +4,7 @@ import io
 import struct
 
 import pytest
-from jobs.samples import (
+from media.samples import (
     ENDED,
     MP4_AT_THE_START,
     box,
@@ -16,7 +16,7 @@ from jobs.samples import (
 )
 
 from krea_cli import media
-from krea_cli.jobs.containers import Ending, ending
+from krea_cli.media.containers import Ending, ending
 
 ended = pytest.mark.parametrize("sample", ENDED, ids=lambda sample: sample.name)
 

@@ -9,7 +9,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from jobs.samples import MP4_AT_THE_END, box, encoded, picture
+from media.samples import MP4_AT_THE_END, box, encoded, picture
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 

@@ -14,14 +14,14 @@ from typing import IO
 from PIL import Image, ImageCms, ImageOps
 
 from krea_cli.errors import DownloadError, StorageError
-from krea_cli.jobs.pictures import (
+from krea_cli.media import AVIF, GIF, JPEG, LOSSY, PNG, TIFF, WEBP, Media
+from krea_cli.media.pictures import (
     FORMATS,
     check_pixels,
     eight_bits,
     opened,
     smooth,
 )
-from krea_cli.media import AVIF, GIF, JPEG, LOSSY, PNG, TIFF, WEBP, Media
 
 # What a kind of file can hold, of the modes that pictures come in here.
 _MODES = {

@@ -5,9 +5,9 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jobs.samples import mp3
+from media.samples import mp3
 
-from krea_cli.jobs.mpeg_audio import is_whole
+from krea_cli.media.mpeg_audio import is_whole
 
 FRAME = 417
 

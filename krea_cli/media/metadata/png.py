@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Iterator
 from typing import IO
 
-from krea_cli.jobs.metadata.exif import turned
-from krea_cli.jobs.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
+from krea_cli.media.metadata.exif import turned
+from krea_cli.media.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
 
 # Beside the critical chunks: transparency, colours, density, and animation.
 _KEPT = frozenset(

@@ -5,13 +5,13 @@ import struct
 from pathlib import Path
 
 import pytest
-from jobs.metadata.marked import chunk, two_jpegs
-from jobs.samples import SAMPLES, encoded, picture
+from media.metadata.marked import chunk, two_jpegs
+from media.samples import SAMPLES, encoded, picture
 from PIL import Image
 
 from krea_cli import media
 from krea_cli.errors import DownloadError, StorageError
-from krea_cli.jobs import conversion, pictures
+from krea_cli.media import conversion, pictures
 
 PICTURES = [sample for sample in SAMPLES if sample.media.kind == "image"]
 

@@ -6,13 +6,13 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jobs.metadata import marked
-from jobs.metadata.marked import GPS, MARKED, ORIENTATION, PICTURES, PROFILE, WORD
-from jobs.samples import SAMPLES, box, encoded, picture
+from media.metadata import marked
+from media.metadata.marked import GPS, MARKED, ORIENTATION, PICTURES, PROFILE, WORD
+from media.samples import SAMPLES, box, encoded, picture
 
 from krea_cli import media
-from krea_cli.jobs.metadata.pieces import DamagedError, copy
-from krea_cli.jobs.metadata.removal import without_metadata
+from krea_cli.media.metadata.pieces import DamagedError, copy
+from krea_cli.media.metadata.removal import without_metadata
 
 NAMES = [each.name for each in MARKED]
 

@@ -8,9 +8,9 @@ import struct
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from krea_cli.jobs.ends import scan_end
-from krea_cli.jobs.metadata.exif import turned
-from krea_cli.jobs.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
+from krea_cli.media.ends import scan_end
+from krea_cli.media.metadata.exif import turned
+from krea_cli.media.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 # These have no content: 01, restarts, start and end.

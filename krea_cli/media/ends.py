@@ -9,7 +9,6 @@ import struct
 from collections.abc import Callable
 from typing import IO
 
-from krea_cli.jobs.mpeg_audio import is_whole
 from krea_cli.media import (
     AVIF,
     GIF,
@@ -25,6 +24,7 @@ from krea_cli.media import (
     WEBP,
     Media,
 )
+from krea_cli.media.mpeg_audio import is_whole
 
 # No picture has so many chunks or segments; one that has is there to keep us busy.
 _MOST_PARTS = 1_000_000

@@ -8,8 +8,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import IO, NamedTuple
 
-from krea_cli.jobs.metadata.exif import turned
-from krea_cli.jobs.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
+from krea_cli.media.metadata.exif import turned
+from krea_cli.media.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
 
 _HEADER = b"VP8X"
 _KEPT = {_HEADER, b"VP8 ", b"VP8L", b"ICCP", b"ANIM", b"ANMF", b"ALPH"}

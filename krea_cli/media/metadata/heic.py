@@ -11,9 +11,9 @@ import struct
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from krea_cli.jobs.metadata import movie
-from krea_cli.jobs.metadata.boxes import Box, Patch, boxes, patched
-from krea_cli.jobs.metadata.pieces import DamagedError, Piece, read
+from krea_cli.media.metadata import movie
+from krea_cli.media.metadata.boxes import Box, Patch, boxes, patched
+from krea_cli.media.metadata.pieces import DamagedError, Piece, read
 
 # The offset of what follows, and a directory without entries.
 _EXIF = b"\0\0\0\x06Exif\0\0MM\0*" + struct.pack(">IHI", 8, 0, 0)
