@@ -129,7 +129,10 @@ def _checked(key: str, value: Any) -> Any:
 
 
 def _is_regex(pattern: str) -> bool:
-    # They are JavaScript's; one that Python cannot read is left to the service.
+    # They are JavaScript's; one that Python cannot read is left to the service, as is
+    # one with a group that repeats, which can take for ever.
+    if re.search(r"\)[*+{]", pattern):
+        return False
     try:
         re.compile(pattern)
     except re.error:

@@ -123,11 +123,9 @@ def _depth(found: list[Fault]) -> int:
 
 
 def _text(schema: Schema, text: str, at: str) -> Iterator[Fault]:
-    least, most = schema.get("minLength", 0), schema.get("maxLength", math.inf)
-    if len(text) < least:
-        yield Fault(at, f"must have at least {least} characters, not {len(text)}")
-    if len(text) > most and not text.startswith("data:"):
-        yield Fault(at, f"must have at most {most} characters, not {len(text)}")
+    most = math.inf if text.startswith("data:") else schema.get("maxLength", math.inf)
+    if not schema.get("minLength", 0) <= len(text) <= most:
+        yield _wrong(at, schema, str(len(text)))
     if "pattern" in schema and not re.search(schema["pattern"], text):
         yield Fault(at, f"must match {schema['pattern']}, not {wording.shown(text)}")
 

@@ -127,7 +127,7 @@ class DryRun:
         if self.cost_usd is None:
             return f"estimate{times}: unknown"
         date = f", prices of {self.price_date}" if self.price_date else ""
-        return f"estimate{times}: {self.cost_usd:.4g} USD{date}"
+        return f"estimate{times}: {self.cost_usd:.10g} USD{date}"
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -109,7 +109,7 @@ def check_cost(
         )
     if cost is not None and cost * count > most + 1e-9:
         raise CostError(
-            f"The estimate is {cost * count:.4g} USD, above the {most:.4g} allowed.",
+            f"The estimate is {cost * count:.10g} USD, above the {most:.10g} allowed.",
             hint="Raise --max-cost, or ask for less: fewer jobs, a lower resolution.",
         )
 

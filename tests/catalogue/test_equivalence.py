@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.catalogue.schema import types
 from krea_cli.catalogue.validation import faults
 
 pytestmark = pytest.mark.long
@@ -150,3 +151,91 @@ def test_faults_pass_what_json_schema_passes(model):
             agree(model.fields[name], body[name])
 
     check()
+
+
+RULES = {
+    "type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "minLength",
+    "maxLength", "pattern", "items", "properties", "required", "minItems", "maxItems",
+    "anyOf", "oneOf", "additionalProperties",
+}  # fmt: skip
+ONE_OF_EACH = [None, True, 0, 0.5, "", "A" * 5, [], {}]
+
+
+def parts(schema):
+    """
+    The schema and all that is inside it.
+    """
+    yield schema
+    inner = [*schema.get("properties", {}).values(), *schema.get("anyOf", ())]
+    inner += [*schema.get("oneOf", ()), *filter(None, [schema.get("items")])]
+    for part in inner:
+        yield from parts(part)
+
+
+def valid(schema):
+    """
+    A value that the schema allows.
+    """
+    for form in ("anyOf", "oneOf"):
+        if form in schema:
+            return valid(schema[form][0])
+    if "const" in schema or "enum" in schema:
+        return schema.get("enum", [schema.get("const")])[0]
+    least = schema.get("minimum", schema.get("exclusiveMinimum", -1) + 1)
+    items = [valid(schema["items"])] if "items" in schema else []
+    names = schema.get("required", ())
+    return {
+        "string": "a" * max(schema.get("minLength", 0), 3),
+        "number": least,
+        "integer": least,
+        "boolean": True,
+        "null": None,
+        "array": items * max(schema.get("minItems", 0), 1),
+        "object": {name: valid(schema["properties"][name]) for name in names},
+    }[next(iter(types(schema)), "null")]
+
+
+def edges(schema):
+    """
+    Values at the limits of the schema's own rules, just beyond them, and of every type.
+    """
+    found = [valid(schema), *ONE_OF_EACH, *schema.get("enum", ())]
+    steps = [(key, step) for key in schema for step in (-1, 0, 1)]
+    for key, step in steps:
+        if key in ("minimum", "maximum", "exclusiveMinimum"):
+            found += [schema[key] + step, float(schema[key] + step)]
+        if key in ("minLength", "maxLength"):
+            found += [char * (schema[key] + step) for char in "a\U0001f408"]
+        if key in ("minItems", "maxItems"):
+            found.append([valid(schema["items"])] * (schema[key] + step))
+    if "items" in schema:
+        found += [[valid(schema["items"]), each] for each in ONE_OF_EACH]
+    whole = valid(schema) if "properties" in schema else {}
+    for name in schema.get("properties", ()):
+        found += [{**whole, name: each} for each in ONE_OF_EACH]
+        found.append({key: whole[key] for key in whole if key != name})
+    return [*found, {**whole, "a b": 1}]
+
+
+def test_each_rule_of_each_schema_is_kept():
+    """
+    At every edge of every part of every model's schema the two agree, and each rule
+    there does refuse something.
+    """
+    distinct = {
+        json.dumps(part, sort_keys=True)
+        for model in MODELS
+        for part in parts(model.schema)
+    }
+
+    assert len(distinct) > 300
+    for part in map(json.loads, distinct):
+        validator = Draft202012Validator(part)
+        refusing = set()
+        for value in edges(part):
+            errors = list(validator.iter_errors(value))
+            refusing |= {error.schema_path[0] for error in errors}
+
+            assert bool(errors) == bool(faults(part, value)), json.dumps([part, value])
+        rules = {key for key in part.keys() & RULES if part[key] != []}
+        assert set() == rules - refusing, part

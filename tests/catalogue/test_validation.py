@@ -56,7 +56,7 @@ def test_all_faults_are_told_at_once():
         "prompt: is required: text of at least 3 characters",
         "imageUrls: no such field; nearest: image_urls",
         f"cat: no such field; known: {', '.join(CATALOGUE[PRO].fields)}",
-        "image_urls[0]: must have at most 1024 characters, not 1025",
+        "image_urls[0]: must be a URL of at most 1024 characters, not 1025",
         "image_urls[1]: must be a URL of at most 1024 characters, not 3",
         'resolution: must be "1K", "2K" or "4K", not "8K"',
         "width: must be a number, not true",
@@ -66,7 +66,16 @@ def test_all_faults_are_told_at_once():
 @pytest.mark.parametrize(
     ("path", "fields", "expected"),
     [
-        (PRO, {"prompt": "ab"}, "prompt: must have at least 3 characters, not 2"),
+        (
+            PRO,
+            {"prompt": "ab"},
+            "prompt: must be text of at least 3 characters, not 2",
+        ),
+        (
+            "audio/elevenlabs/tts",
+            {"voice_id": ""},
+            "voice_id: must be text of at least 1 character, not 0",
+        ),
         (
             PRO,
             {"prompt": None},
@@ -95,7 +104,7 @@ def test_all_faults_are_told_at_once():
         (
             KREA_2,
             {"image_url": "x" * 1025},
-            "image_url: must have at most 1024 characters, not 1025",
+            "image_url: must be a URL of at most 1024 characters, not 1025",
         ),
         (
             KREA_2,

@@ -291,6 +291,11 @@ def test_the_price_is_known_before(dry, krea):
         "estimate for 4 jobs: 0.6 USD, prices of 2026-09-20"
         in krea("generate", "a cat", "-n", "4", "--dry-run").out
     )
+    words = ("generate", "a cat", "-m", "gpt-image", "-n", "13", "--dry-run")
+    assert (
+        "The estimate is 4.8711 USD, above the 4.871 allowed."
+        in krea(*words, "--max-cost", "4.871").err
+    )
 
 
 def test_the_job_has_its_price(logged_in):
