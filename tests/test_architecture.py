@@ -353,6 +353,10 @@ class Import:
     is_late: bool
 
 
+# What may have an import in it.
+STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
+
+
 @cache
 def modules():
     return {
@@ -365,6 +369,8 @@ def modules():
 
 def imports(tree, *, is_late=False):
     for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, STATEMENTS):
+            continue
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
         if isinstance(node, ast.Import):
@@ -373,7 +379,7 @@ def imports(tree, *, is_late=False):
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 yield _import(f"{node.module}.{alias.name}", is_late)
-        is_function = isinstance(node, ast.FunctionDef | ast.Lambda)
+        is_function = isinstance(node, ast.FunctionDef)
         yield from imports(node, is_late=is_late or is_function)
 
 

@@ -220,9 +220,7 @@ def check(name, form, result):
 @pytest.mark.parametrize(
     "form",
     [
-        form
-        if form in ("human", "json")
-        else pytest.param(form, marks=pytest.mark.long)
+        form if form == "human" else pytest.param(form, marks=pytest.mark.long)
         for form in FORMS
     ],
 )

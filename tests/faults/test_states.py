@@ -454,7 +454,7 @@ def test_nobody_pays_twice(monkeypatch):
     """
     Whatever happens in whatever order: one bill for a wish at most, and no job lost.
     """
-    happen(monkeypatch, 50)
+    happen(monkeypatch, 25)
 
 
 @pytest.mark.long
