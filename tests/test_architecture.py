@@ -226,6 +226,7 @@ ALLOWED = {
         "clock",
         "errors",
         "jobs",
+        "loopback",
         "media",
         "signals",
     },
@@ -260,7 +261,7 @@ ALLOWED = {
     # Where a thread waits that is to end with a signal.
     "api.ahead": {"signals"},
     "catalogue": {"catalogue", "errors"},
-    "config": {"clock", "config", "errors"},
+    "config": {"clock", "config", "errors", "loopback"},
     "output": {"api.resources", "errors", "output"},
     "output.terminal": set(),
     "output.workflow": {"output.terminal"},
@@ -270,6 +271,7 @@ ALLOWED = {
         "api.resources",
         "catalogue",
         "errors",
+        "loopback",
         "media",
         "sandbox",
     },
@@ -277,6 +279,7 @@ ALLOWED = {
     # What is known of kinds of files, whoever they are of.
     "media": {"clock", "errors", "media"},
     "media.__init__": set(),
+    "loopback": set(),
     "signals": set(),
     "errors": set(),
 }

@@ -35,12 +35,8 @@ def replay(
     former = read_sidecar(session, file)
     words = Words(
         model=former.model,
-        prompt=None,
-        prompt_file=None,
         images=wishes.image or (),
         params=wishes.param or (),
-        params_file=None,
-        options={},
         webhook=wishes.webhook,
         validates=not wishes.no_validate,
         former=former.fields,

@@ -8,6 +8,8 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from krea_cli import loopback
+
 _PORTS = {"https": 443, "http": 80}
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 
@@ -43,7 +45,7 @@ def is_loopback(url: str) -> bool:
     Raises:
         ValueError: as `normalise`.
     """
-    return _is_loopback(_host(_split(url)))
+    return loopback.is_loopback(_host(_split(url)))
 
 
 def _split(url: str) -> SplitResult:
@@ -58,7 +60,7 @@ def _split(url: str) -> SplitResult:
     if "?" in url or "#" in url:
         raise ValueError("it must hold no ? and no #")
     host = _host(parts)
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not loopback.is_loopback(host):
         raise ValueError("it must begin with https:// (http:// is for loopback only)")
     return parts
 
@@ -96,13 +98,3 @@ def _port(parts: SplitResult) -> int | None:
         return parts.port
     except ValueError:
         raise ValueError("its port must be a number up to 65535") from None
-
-
-def _is_loopback(host: str) -> bool:
-    if host in {"localhost", "::1"}:
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return address.version == 4 and address.is_loopback

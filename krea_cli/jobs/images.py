@@ -19,6 +19,7 @@ from krea_cli.jobs import limits
 from krea_cli.jobs.copies import Copies, Fit
 from krea_cli.jobs.input_files import check_file
 from krea_cli.jobs.inputs import Image, LocalImage, Original, RemoteImage
+from krea_cli.loopback import is_loopback
 from krea_cli.media import sniff
 
 
@@ -116,16 +117,12 @@ class Images:
             host = ""
         if not host:
             raise InputError(f"{url} is no URL of an image.")
-        is_local = self._allows_loopback and _is_this_machine(host)
+        is_local = self._allows_loopback and is_loopback(host)
         if parts.scheme.lower() != "https" and not is_local:
             raise InputError(
                 f"{url} is not https.", hint="Save it to a file first, and give that."
             )
         return RemoteImage(url)
-
-
-def _is_this_machine(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def iter_chunks(file: IO[bytes], size: int = 1 << 16) -> Iterator[bytes]:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from krea_cli.loopback import is_loopback
 from krea_cli.sandbox.body import Body
-from krea_cli.sandbox.loopback import is_loopback
 from krea_cli.sandbox.ranges import UnsatisfiableError, find_range
 from krea_cli.sandbox.refusals import Refusal
 

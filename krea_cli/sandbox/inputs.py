@@ -11,6 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from krea_cli.loopback import is_loopback
 from krea_cli.sandbox import loopback, rendering
 from krea_cli.sandbox.disk import TooLongError
 from krea_cli.sandbox.lifecycle import Failure, Input
@@ -71,9 +72,7 @@ def _bytes(store: SandboxStore, url: str) -> Iterator[bytes]:
     if url.startswith("data:"):
         return iter((_data(url),))
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not loopback.is_loopback(
-        parts.hostname
-    ):
+    if parts.scheme not in ("http", "https") or not is_loopback(parts.hostname or ""):
         raise ValueError(url)
     own = _own(store, parts.path)
     return _read(own) if own else loopback.fetch(parts)

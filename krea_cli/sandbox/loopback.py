@@ -5,7 +5,6 @@ Files that another program on this machine serves; the sandbox reaches no furthe
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import time
 from collections.abc import Iterator
 from urllib.parse import SplitResult
@@ -19,18 +18,6 @@ class FetchError(Exception):
     """
     The URL gave no file.
     """
-
-
-def is_loopback(host: str | None) -> bool:
-    """
-    Whether the host is this machine, by its name alone.
-    """
-    if host is None:
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def fetch(url: SplitResult) -> Iterator[bytes]:

@@ -23,12 +23,12 @@ class Words:
     """
 
     model: str | None
-    prompt: str | None
-    prompt_file: str | None
+    prompt: str | None = None
+    prompt_file: str | None = None
     images: Sequence[str]
     params: Sequence[str]
-    params_file: str | None
-    options: Mapping[str, str | None]
+    params_file: str | None = None
+    options: Mapping[str, str | None] = field(default_factory=dict)
     webhook: str | None
     validates: bool
     former: Mapping[str, Any] = field(default_factory=dict)
