@@ -2,8 +2,8 @@
 What became of a paid request whose answer was lost.
 
 The service has no key by which a request could be found again; what it has is the list
-of the account's jobs.  A job in it that no record knows, made when the request was on
-its way, may be the one; only the user can tell (hazards B4, B7).
+of the account's jobs.  A job in it that no record knows, made since the request was
+sent, may be the one; only the user can tell (hazards B4, B7).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from krea_cli.jobs.records import Record
 
 # Between looks at the list: 30 s in all, as a job may appear in it late.
 PAUSES_SECONDS = (1.0, 2.0, 5.0, 10.0, 12.0)
-# How long before and after the send, by the service's clock, its job may be made.
-EARLY_SECONDS, LATE_SECONDS = 2.0, 900.0
+# How much earlier than the send, by the service's clock, its job may seem to be made.
+EARLY_SECONDS = 2.0
 PAGE, MOST_PAGES = 100, 100
 
 
@@ -39,7 +39,9 @@ class Recovery:
 
     def candidates(self, record: Record, *, deadline: float | None = None) -> list[Job]:
         """
-        The jobs that may be the record's, the newest first: one look at the service.
+        The jobs that may be the record's, those made first before the others: one look
+        at the service.  How late is too late nobody can say: a clock that was slow at
+        the send may be right by now, and the job be hours ahead of it.
 
         Raises:
             KreaError: the service cannot be asked.
@@ -52,7 +54,8 @@ class Recovery:
             if _fits(job, record, ahead)
         ]
         known = self.history.knows(job.job_id for job in found)
-        return [job for job in found if job.job_id not in known]
+        found = [job for job in found if job.job_id not in known]
+        return sorted(found, key=lambda job: job.created or math.inf)
 
     def search(self, record: Record, *, until: float) -> list[Job]:
         """
@@ -189,14 +192,7 @@ class Recovery:
 
 
 def _fits(job: Job, record: Record, ahead: float) -> bool:
-    created = job.created
-    if created is None:
-        # One that does not say when it was made is not ruled out.
-        return True
-    return any(
-        record.created_at + offset - EARLY_SECONDS
-        <= created
-        <= record.sent_at + offset + LATE_SECONDS
-        # The time that the service tells may be another than that of its jobs.
-        for offset in (0.0, ahead)
-    )
+    # One that does not say when it was made is not ruled out, and the time that the
+    # service tells may be another than that of its jobs.
+    sent = record.created_at + min(ahead, 0.0)
+    return job.created is None or job.created >= sent - EARLY_SECONDS

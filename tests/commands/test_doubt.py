@@ -145,6 +145,29 @@ def test_the_service_may_have_another_time(logged_in, service, time, hours):
     assert f"It may be {service.store.jobs()[0].job_id}" in lost.err
 
 
+def test_a_clock_that_was_slow_hides_no_job(logged_in, service, time):
+    """
+    It is set right after the send: the job, by now hours after its request, is still
+    found, before those made after it, and nothing is sent again.
+    """
+    hours = 3 * 3600
+    service.store._clock = lambda: time.wall() + hours
+    service.faults[POST] = [reset_after]
+    service.faults[LIST] = [answer(503)] * 99
+    logged_in("generate", "an owl")
+    service.faults[LIST] = []
+    service.store._clock = time.wall
+    time.elapsed += hours + 60
+    service.store.add_job(**FOREIGN)
+
+    told = json.loads(logged_in("jobs", "recover", "--json").out)
+    again = logged_in("jobs", "recover", "--resubmit")
+
+    other, mine = service.store.jobs()
+    assert [mine.job_id, other.job_id] == [job["job_id"] for job in told["candidates"]]
+    assert (2, 1) == (again.code, len(service.requests(POST)))
+
+
 def test_two_candidates_are_both_named(logged_in, service):
     """
     Only the user can tell which is theirs.
