@@ -14,6 +14,7 @@ from krea_cli.errors import JournalError
 
 if TYPE_CHECKING:
     from krea_cli.api.resources import Job, SavedFile
+    from krea_cli.jobs.damage import Damaged
     from krea_cli.jobs.database import Database
     from krea_cli.jobs.history import History
     from krea_cli.jobs.inspection import Inspection
@@ -97,9 +98,17 @@ class Bookkeeping(Connection):
             self._database, self.service, now=self.clock.wall, damaged=self._warn_of
         )
 
-    def _warn_of(self, damaged: str) -> None:
-        remote = self.command("jobs", "list", "--remote")
-        self.out.warn(f"{damaged} What the service has: {remote}")
+    def _warn_of(self, damaged: Damaged) -> None:
+        forget = self.command("jobs", "forget", damaged.record)
+        self.out.warn(f"{damaged.said} See to it: {forget}")
+
+    def damaged(self, name: str) -> Damaged | None:
+        """
+        As `jobs.damage.find`.
+        """
+        from krea_cli.jobs.damage import find
+
+        return find(self._database, self.service, name)
 
     @cached_property
     def inspection(self) -> Inspection:

@@ -167,6 +167,7 @@ ALLOWED = {
         "output.setting_results",
         "session",
     },
+    "work.forgetting": {"errors", "jobs.records", "session", "work.listing"},
     "work.listing": {
         "api.resources",
         "config.duration",
@@ -238,7 +239,8 @@ ALLOWED = {
         "jobs.records",
         "jobs.rows",
     },
-    "jobs.history": {"errors", "jobs.database", "jobs.records"},
+    "jobs.history": {"errors", "jobs.damage", "jobs.database", "jobs.records"},
+    "jobs.damage": {"jobs.database", "jobs.records", "jobs.rows"},
     "jobs.upload_memory": {"jobs.database", "jobs.redaction"},
     "jobs.database": {"errors", "jobs.schema", "signals"},
     "jobs.glance": set(),

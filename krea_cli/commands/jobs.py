@@ -20,7 +20,7 @@ from krea_cli.output.job_records import (
 )
 from krea_cli.output.results import JobAccepted, JobStatus
 from krea_cli.session import Session
-from krea_cli.work import doubt, listing
+from krea_cli.work import doubt, forgetting, listing
 from krea_cli.work.collection import Collection
 
 # What fits a screen.
@@ -119,13 +119,16 @@ def forget(
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", "-f", help="Also of jobs that may still be running."),
+        typer.Option(
+            "--force", "-f", help="Also of jobs that may run, or that cannot be read."
+        ),
     ] = False,
 ) -> None:
     """
     Delete records of the journal, with the prompts in them.
 
-    Records of jobs that krea has not seen end stay, and so do those in doubt.
+    Records of jobs that krea has not seen end stay, and so do those in doubt, and those
+    that cannot be read.
 
     \b
     Example:
@@ -133,16 +136,18 @@ def forget(
     """
     if bool(jobs) == (older_than is not None):
         raise UsageError("Name jobs, or give --older-than TIME.")
-    end = listing.past(session, older_than, "--older-than")
-    if end is None:
-        records = listing.named(session, jobs)
-        listing.check_settled(session, records, allows_unfinished=force)
-    else:
-        records = listing.before(session, end, with_unfinished=force)
+    end = forgetting.past(session, older_than, "--older-than")
+    unread = forgetting.damaged(session, jobs or (), is_forced=force)
+    others = [job for job in jobs or () if job not in unread]
+    records = listing.named(session, others) if others else []
+    forgetting.check_settled(session, records, allows_unfinished=force)
+    if end is not None:
+        records = forgetting.before(session, end, with_unfinished=force)
 
-    session.history.forget([record.record for record in records])
+    ids = [each.record for each in records]
+    count = session.history.forget(ids, unread=[*unread.values()])
 
-    _tell_forgotten(session, len(records))
+    _tell_forgotten(session, count)
     if end is not None:
         doubt.remind(session)
 
@@ -184,8 +189,7 @@ def recover(
     if forget:
         # Claimed first, so that nobody sends it again while it is closed.
         session.history.claim(one)
-        session.history.forget([one.record])
-        _tell_forgotten(session, 1)
+        _tell_forgotten(session, session.history.forget([one.record]))
         return
     if adopt is not None:
         job = session.recovery.adopt(one, listing.candidate(session, one, adopt))

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from krea_cli.errors import JournalError, UsageError
+from krea_cli.jobs.damage import Damaged
 from krea_cli.jobs.database import Database
-from krea_cli.jobs.records import COLUMNS, FIELDS, Record, this_process
+from krea_cli.jobs.records import COLUMNS, Record, this_process
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -37,7 +38,7 @@ class History:
         service: str,
         *,
         now: Callable[[], float],
-        damaged: Callable[[str], None],
+        damaged: Callable[[Damaged], object],
     ) -> None:
         self._damaged = damaged
         self._told: set[str] = set()
@@ -141,24 +142,27 @@ class History:
                 (job_id, record),
             )
 
-    def forget(self, records: Sequence[str]) -> None:
+    def forget(self, records: Sequence[str], *, unread: Sequence[str] = ()) -> int:
         """
-        Delete the records, and leave nothing of their prompts in the file.
+        Delete the records, and leave nothing of their prompts in the file; those that
+        are *unread* whatever is in them.  How many there were.
 
         Raises:
             UsageError: another process is sending one of them just now; all stay.
         """
-        if not records:
-            return
+        if not (records or unread):
+            return 0
+        gone = 0
         with self._database.writing() as db:
             for record in records:
                 found = self._record(db, record)
-                if found is None:
-                    continue
-                if found.holder != this_process():
+                if found and found.holder != this_process():
                     self._check_landed(found)
-                db.execute("DELETE FROM records WHERE record = ?", (record,))
+            for record in (*records, *unread):
+                query = "DELETE FROM records WHERE service = ? AND record = ?"
+                gone += db.execute(query, (self._service, record)).rowcount
         self._database.erase()
+        return gone
 
     def older_than(self, time: float) -> list[Record]:
         """
@@ -205,10 +209,10 @@ class History:
             try:
                 found.append(Record.from_row(row))
             except ValueError as exc:
-                text = _unreadable(row, exc)
-                if text not in self._told:
-                    self._told.add(text)
-                    self._damaged(text)
+                damaged = Damaged.of(row, exc)
+                if damaged.said not in self._told:
+                    self._told.add(damaged.said)
+                    self._damaged(damaged)
         return found
 
     def _record(self, db: Connection, record: str) -> Record | None:
@@ -216,7 +220,7 @@ class History:
         try:
             return Record.from_row(row) if row else None
         except ValueError as exc:
-            raise JournalError(_unreadable(row, exc)) from exc
+            raise JournalError(Damaged.of(row, exc).said) from exc
 
     def _doubtful(self, db: Connection, record: str) -> Record:
         found = self._record(db, record)
@@ -234,9 +238,3 @@ class History:
                 f"The request of record {record.record} is being sent just now.",
                 hint="Wait until it has a job.",
             )
-
-
-def _unreadable(row: Sequence[Any], reason: Exception) -> str:
-    values = dict(zip(FIELDS, row, strict=True))
-    job = f" of job {values['job_id']}" if values["job_id"] else ""
-    return f"Record {values['record']}{job} in the journal cannot be read: {reason}."

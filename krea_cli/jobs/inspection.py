@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from krea_cli.errors import JournalError
+from krea_cli.jobs.damage import Damaged
 from krea_cli.jobs.database import Database
 from krea_cli.jobs.history import History
 from krea_cli.jobs.records import Record
@@ -65,5 +66,7 @@ class Inspection:
             return work(database)
 
 
-def _refuse(damaged: str) -> None:
-    raise JournalError(damaged)
+def _refuse(damaged: Damaged) -> None:
+    raise JournalError(
+        damaged.said, hint=f"See to it: krea jobs forget {damaged.record}"
+    )

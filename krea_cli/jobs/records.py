@@ -168,8 +168,8 @@ class Record:
         """
         if self.state != "intended":
             return False
-        lives = _lives(self.holder)
-        return abs(now - self.sent_at) < FLIGHT_SECONDS if lives is None else lives
+        alive = lives(self.holder)
+        return abs(now - self.sent_at) < FLIGHT_SECONDS if alive is None else alive
 
     def is_in_doubt(self, now: float) -> bool:
         """
@@ -219,7 +219,7 @@ def _sha256(body: Content, webhook: str | None) -> str:
     return digest.hexdigest()
 
 
-def _lives(holder: str) -> bool | None:
+def lives(holder: str) -> bool | None:
     """
     Whether that very process still runs; None where this machine cannot tell.
     """

@@ -94,7 +94,7 @@ class Recovery:
         if job_id not in found:
             raise UsageError(
                 f"Job {job_id} cannot be the one: the service has none of that id that "
-                "was made when the request was sent and that no other record has.",
+                "was made since the request was sent and that no other record has.",
                 hint="A job that is none of krea's can be collected all the same: "
                 f"krea download {job_id}",
             )

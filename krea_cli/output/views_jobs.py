@@ -99,7 +99,7 @@ def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
             asked = "the service could not be asked for its jobs"
             yield words(asked, "dim", indent=GAP)
         elif not result.candidates:
-            none = "no job of that time is in the service's list"
+            none = "no job made since then is in the service's list"
             yield words(none, "dim", indent=GAP)
         for job in result.candidates or ():
             yield _candidate(job)

@@ -110,7 +110,7 @@ def seen(candidates: Sequence[Job]) -> list[str]:
     A line for each candidate, or one that says that there is none.
     """
     if not candidates:
-        return ["No job of that time is in the service's list: probably not accepted."]
+        return ["The service's list has no job since then: probably not accepted."]
     return [
         f"It may be {job.job_id} ({job.status}, created {job.created_at or 'unknown'})."
         for job in candidates

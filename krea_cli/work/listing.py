@@ -43,22 +43,6 @@ def moment(session: Session, text: str | None, option: str) -> float | None:
         raise UsageError(f"{option}: {exc}.") from exc
 
 
-def past(session: Session, text: str | None, option: str) -> float | None:
-    """
-    As `moment`, of what was made before then.
-
-    Raises:
-        UsageError: it is none, or not past: all there is would be meant.
-    """
-    found = moment(session, text, option)
-    if found is not None and found > session.clock.wall():
-        raise UsageError(
-            f"{option}: {text} is in the future.",
-            hint="Give how long ago, as 30d, or a date that is past.",
-        )
-    return found
-
-
 def recorded(
     session: Session, *, limit: int, state: str | None, since: float | None
 ) -> list[Record]:
@@ -201,51 +185,6 @@ def candidate(session: Session, record: Record, argument: str) -> str:
         if len(found) == 1:
             return found[0]
     return one_job(session, argument)
-
-
-def before(session: Session, end: float, *, with_unfinished: bool) -> list[Record]:
-    """
-    The records of jobs from before then, the oldest first; those that krea has not seen
-    end are left out with a note, unless they are wanted.
-    """
-    found = session.history.older_than(end)
-    ended = [r for r in found if with_unfinished or r.state != "submitted"]
-    if stay := len(found) - len(ended):
-        session.out.note(
-            f"{stay} of the records stay, of jobs that krea has not seen end; --force "
-            "deletes these, too."
-        )
-    return ended
-
-
-def check_settled(
-    session: Session, records: Sequence[Record], *, allows_unfinished: bool
-) -> None:
-    """
-    Raises:
-        UsageError: with one of them it is not known yet what becomes of it; with
-            *allows_unfinished* it is enough that it has a job.
-    """
-    now = session.clock.wall()
-    for record in records:
-        if record.is_in_flight(now):
-            raise UsageError(
-                f"The request of record {record.record} is being sent just now.",
-                hint="Wait until it has a job.",
-            )
-        if record.is_in_doubt(now):
-            way = session.command("jobs", "recover", record.record[:8])
-            raise UsageError(
-                f"Record {record.record} is in doubt: there may be a job, and a bill.",
-                hint=f"Settle it first: {way}",
-            )
-        if record.state == "submitted" and not allows_unfinished:
-            raise UsageError(
-                f"Job {record.job_id} is paid for, and krea has not seen it end.",
-                hint="Delete its record all the same with --force, or get what it "
-                f"makes: {session.collect('wait', [str(record.job_id)])}",
-                job_id=record.job_id,
-            )
 
 
 def _check(what: str, word: str | None, allowed: Sequence[str]) -> None:

@@ -399,7 +399,53 @@ def test_a_damaged_record_is_told_and_the_others_are_shown(
     if "list" in words:
         assert 1 == result.err.count("its created_at is none that krea writes")
         assert f"of job {odd} in the journal cannot be read" in result.err
-        assert "krea jobs list --remote" in result.err
+        assert "See to it: krea jobs forget" in result.err
+
+
+def test_a_damaged_record_is_forgotten_only_by_force(logged_in, lost, submitted, env):
+    """
+    It may be in doubt, so the command that the warning names says so first, and how to
+    look for the job; then nothing is left of it, and it is warned of no more.
+    """
+    other, record = submitted(), lost("an owl named Zebedee")
+    path = Path(env["KREA_STATE_DIR"], "journal.db")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE records SET seed = 'x' WHERE record = ?", (record,))
+    named = logged_in("jobs", "list").err.rpartition(": krea ")[2].split()
+
+    refused = logged_in(*named)
+    forced = logged_in(*refused.err.rpartition(": krea ")[2].split())
+    kept = b"".join(f.read_bytes() for f in path.parent.glob("*db*"))
+
+    assert (2, "") == (refused.code, refused.out)
+    assert "its seed is none that krea writes. It may be in doubt" in refused.err
+    assert "Look for the job: krea jobs list --remote\n" in refused.err
+    assert (0, "1\n") == (forced.code, forced.out)
+    assert b"Zebedee" not in kept
+    left = logged_in("jobs", "list")
+    assert (1, "") == (left.out.count(other), left.err)
+
+
+def test_a_damaged_record_of_a_living_process_stays(
+    logged_in, journal, time, service, env
+):
+    """
+    Its request may be on its way, and the id of the job about to be kept: exit 2, also
+    with --force.
+    """
+    made = intended(time, service, is_alive=True)
+    journal.begin(made)
+    path = Path(env["KREA_STATE_DIR"], "journal.db")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE records SET created_at = 'soon'")
+
+    result = logged_in("jobs", "forget", made.record, "--force")
+
+    assert (2, "") == (result.code, result.out)
+    assert "Its process still runs" in result.err
+    assert 0 == logged_in("jobs", "list").code
+    with closing(sqlite3.connect(path)) as db:
+        assert [(1,)] == db.execute("SELECT count(*) FROM records").fetchall()
 
 
 def test_forget_refuses_a_request_on_its_way(logged_in, journal, time, service):

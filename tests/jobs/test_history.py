@@ -395,8 +395,8 @@ def test_a_damaged_record_hides_no_other(
 
     assert [[other], [other]] == found
     [told] = damaged
-    assert told.startswith(f"Record {odd.record} of job ")
-    assert told.endswith(f"cannot be read: its {column} is none that krea writes.")
+    assert told.said.startswith(f"Record {odd.record} of job ")
+    assert told.said.endswith(f"cannot be read: its {column} is none that krea writes.")
     for settle in (lambda: history.forget([odd.record]), lambda: history.claim(odd)):
         with pytest.raises(JournalError, match=f"its {column} is none"):
             settle()
