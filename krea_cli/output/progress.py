@@ -6,6 +6,7 @@ What turns on a terminal is drawn by `spinner`.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
@@ -84,6 +85,8 @@ class LineProgress(Progress):
         self._start = self._said_at = now()
         self._board = Board()
         self._are_many = False
+        # What is received is told by the threads that receive it.
+        self._lock = threading.Lock()
 
     def awaited(self, count: int) -> None:
         self._are_many = count > MOST_TOLD
@@ -102,11 +105,17 @@ class LineProgress(Progress):
         reason = one_line(error.message, 200).rstrip(".")
         self._tell(f"{words}, but: {reason}", is_news=False)
 
+    def received(self, job: Job, size_bytes: int, length: int | None) -> None:
+        total = f" of {length / 1e6:.1f}" if length else ""
+        words = f"{_status(job)}, {size_bytes / 1e6:.1f}{total} MB received"
+        self._tell(words, is_news=False)
+
     def _tell(self, words: str, *, is_news: bool) -> None:
-        now = self._now()
-        if is_news or now - self._said_at >= HEARTBEAT_SECONDS:
-            self._said_at = now
-            self._say(f"{words} ({now - self._start:.0f} s)")
+        with self._lock:
+            now = self._now()
+            if is_news or now - self._said_at >= HEARTBEAT_SECONDS:
+                self._said_at = now
+                self._say(f"{words} ({now - self._start:.0f} s)")
 
 
 def _status(job: Job) -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from output.telling import ID, OTHER, Telling, Terminal
+from output.telling import DONE, ID, OTHER, Telling, Terminal
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import ServerFaultError
@@ -93,6 +93,27 @@ def test_a_job_that_cannot_be_seen_has_its_lines_too():
         f"{ID} queued (0 s)",
         f"{ID} queued, but: no answer\\x1b[2J (30 s)",
         f"{ID} queued, but: no answer\\x1b[2J (61 s)",
+    ] == telling.err.splitlines()
+
+
+def test_a_long_download_has_its_lines():
+    """
+    Every thirty seconds, with how much is there, and of how much if that is known.
+    """
+    telling = Telling()
+    with telling.output.progress() as progress:
+        for seconds, length in (
+            (0, 80_000_000),
+            (29, None),
+            (31, 80_000_000),
+            (65, None),
+        ):
+            telling.seconds = seconds
+            progress.received(DONE, 1_000_000 * seconds, length)
+
+    assert [
+        f"{ID} completed, 31.0 of 80.0 MB received (31 s)",
+        f"{ID} completed, 65.0 MB received (65 s)",
     ] == telling.err.splitlines()
 
 
