@@ -355,6 +355,12 @@ class Paying(RuleBasedStateMachine):
     def time_passes(self, seconds):
         self.time.sleep(seconds)
 
+    @precondition(lambda self: self.service.skew > 0)
+    @rule()
+    def our_slow_clock_is_set_right(self):
+        self.time.elapsed += self.service.skew
+        self.service.skew = 0.0
+
     # What always holds.
 
     @invariant()
