@@ -14,6 +14,8 @@ import terminals
 
 NASTY = "n $(touch pwned) `touch pwned` ;'\"&|[1]*.png"
 READY = "now type"
+# What newer fish asks a terminal before anything else, and an answer.
+IDENTIFIED = {"\x1b[0c": terminals.WITHOUT.decode()}
 # What ends a line of the test: the shell keeps what is typed by then, and forgets it.
 TAKE = "\x14"
 STARTUP = {
@@ -42,7 +44,7 @@ STARTUP = {
             printf '%s\\0' (commandline | string collect) >>~/typed
             commandline ''
         end
-        bind {TAKE} take
+        bind \\ct take
         function fish_prompt
             printf '{READY}'
         end
@@ -102,7 +104,7 @@ def press(krea, name):
     def press(lines):
         keys = "".join(f"{line}{TAKE}" for line in lines) + SEVERAL
         keys += "\t" * (name == "bash")
-        replies = {READY: keys, LISTED[name]: f"{TAKE}exit\r"}
+        replies = {READY: keys, LISTED[name]: f"{TAKE}exit\r", **IDENTIFIED}
         shown = terminals.run(
             [shell, "-i"],
             env=krea.env,
