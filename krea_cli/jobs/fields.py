@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ OPTIONS = {
     "width": ("width", "target_width"),
     "height": ("height", "target_height"),
 }
+_NUMBERS = {"width", "height", "seed", "strength"}
 # Services pass over blanks before it.
 _DATA_URI = re.compile(r"\s*data:", re.IGNORECASE)
 _MEDIA_DATA_URI = re.compile(r"\s*data:(image|video|audio)/", re.IGNORECASE)
@@ -35,7 +37,8 @@ _A = {"image": "an image", "video": "a video", "audio": "a sound", "3d": "a 3D m
 @dataclass(slots=True)
 class Fields:
     """
-    What has come together for *model*: *values* with images as themselves, *faults*.
+    What has come together for *model*: *values* with images as themselves, *faults*,
+    and *lost*, the faults for which something that was given is not in the values.
 
     *read* gives the image of a path; *warn* is told what goes on otherwise than asked.
     """
@@ -45,6 +48,7 @@ class Fields:
     warn: Callable[[str], None]
     values: dict[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    lost: list[Fault] = field(default_factory=list)
     _sources: dict[str, str] = field(default_factory=dict)
     # What was made with full strength, as none was given.
     _strong: list[dict[str, Any]] = field(default_factory=list)
@@ -69,7 +73,7 @@ class Fields:
             elif isinstance(before, list) and not param.is_json:
                 self.values[name] = [*before, *value]
             else:
-                self._fault(name, f"is given twice: by {source} and {param.source}")
+                self._lose(name, f"is given twice: by {source} and {param.source}")
             self._sources[name] = param.source
 
     def add_images(self, images: Sequence[Image]) -> None:
@@ -80,12 +84,14 @@ class Fields:
             return
         media = self.model.input_field
         if media is None:
-            self._fault("-i", f"{self.model.id} takes no image")
+            is_known = bool(self.model.fields)
+            takes = "takes no image" if is_known else "has no field that krea knows"
+            self._lose("-i", f"{self.model.id} {takes}")
         elif media.name in self._sources:
             before = self._sources[media.name]
-            self._fault(media.name, f"is given twice: by {before} and -i")
+            self._lose(media.name, f"is given twice: by {before} and -i")
         elif not media.is_list and len(images) > 1:
-            self._fault(media.name, f"takes one image, and {len(images)} are given")
+            self._lose(media.name, f"takes one image, and {len(images)} are given")
         else:
             items = [
                 self._item(media, image, at) for at, image in enumerate(images, start=1)
@@ -94,8 +100,8 @@ class Fields:
 
     def add_options(self, options: Mapping[str, str | None]) -> None:
         """
-        Fields that have an option of their own, under the model's name for them;
-        after the images, which a strength may be for.
+        Fields that have an option of their own, under the model's name for them, or
+        that of the option; after the images, which a strength may be for.
         """
         for option, text in options.items():
             if text is None:
@@ -107,26 +113,36 @@ class Fields:
                 self.add([Param(name, text, is_json=False, source=source)])
             elif option == "strength" and self._strong:
                 self._set_strength(text)
-            elif option == "strength" and self._takes_strong_images:
-                self._fault(source, "is that of an image, and none is given")
             else:
-                self._fault(source, f"{self.model.id} has no such field")
-
-    @property
-    def _takes_strong_images(self) -> bool:
-        return any("strength" in media.extra for media in self.model.media_fields)
+                self.values[option] = self._unknown(option, source, text)
 
     def _set_strength(self, text: str) -> None:
         try:
             strength = convert({"type": "number"}, text)
         except ValueError as exc:
-            self._fault("--strength", str(exc))
+            self._lose("--strength", str(exc))
             return
         for item in self._strong:
             item["strength"] = strength
 
+    def _unknown(self, option: str, source: str, text: str) -> Any:
+        """
+        The value of an option for which the model, as far as it is known, has no field.
+        """
+        media = self.model.media_fields
+        if option == "strength" and any("strength" in each.extra for each in media):
+            self._fault(source, "is that of an image, and none is given")
+        else:
+            self._fault(source, f"{self.model.id} has no such field")
+        with suppress(ValueError):
+            return convert({"type": "number"} if option in _NUMBERS else {}, text)
+        return text
+
     def _fault(self, name: str, message: str) -> None:
         self.faults.append(Fault(name, message))
+
+    def _lose(self, name: str, message: str) -> None:
+        self.lost.append(Fault(name, message))
 
     def _today(self, name: str) -> str:
         """

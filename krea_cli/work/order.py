@@ -85,6 +85,12 @@ def _take(session: Session, words: Words) -> Order:
         choices = defaults.choose(model, fields.values, _size(request))
         fields.values.update({choice.field: choice.value for choice in choices})
         _check(request, fields)
+    elif fields.lost:
+        raise InvalidRequestError(
+            f"Not all of this can be sent to {model.id}.",
+            hint="A field that krea does not know takes the URL of krea upload FILE.",
+            details=[str(fault) for fault in fields.lost],
+        )
     for choice in choices:
         session.out.note(f"{choice.field} is {choice.value}: {choice.reason}.")
     return Order(request=request, choices=choices)
@@ -194,9 +200,9 @@ def _check(request: Request, fields: Fields) -> None:
     Raises:
         InvalidRequestError: the fields as given, or the request, have a fault.
     """
-    told = {fault.field for fault in fields.faults}
-    found = [fault for fault in request.faults if _root(fault.field) not in told]
-    faults = [*fields.faults, *found]
+    faults = [*fields.lost, *fields.faults]
+    told = {_meant(fault.field) for fault in faults}
+    faults += [fault for fault in request.faults if _root(fault.field) not in told]
     if faults:
         raise InvalidRequestError(
             f"{request.model.id} would refuse this request.",
@@ -212,3 +218,10 @@ def _check(request: Request, fields: Fields) -> None:
 
 def _root(field: str) -> str:
     return re.split(r"[.\[]", field, maxsplit=1)[0]
+
+
+def _meant(field: str) -> str:
+    """
+    The field that an option such as "--aspect-ratio" stands for.
+    """
+    return field[2:].replace("-", "_") if field.startswith("--") else field

@@ -243,6 +243,45 @@ def test_no_validate_sends_as_it_is(logged_in, service):
     assert "newest" in result.err
 
 
+def test_no_validate_drops_nothing(dry):
+    """
+    Options of fields that krea does not know are sent under their own name.
+    """
+    words = ("--seed", "5", "--aspect-ratio", "1:1", "--no-validate")
+
+    for model in ("image/acme/newest", "nano-banana-flash-lite"):
+        told = dry("a cat", "-m", model, *words)
+
+        assert {"prompt": "a cat", "seed": 5, "aspect_ratio": "1:1"} == told["body"]
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (
+            ("-m", "image/acme/newest", "-i", "photo.jpg"),
+            "-i: acme/newest has no field that krea knows",
+        ),
+        (("-p", "mood=a", "-p", "mood=b"), "mood: is given twice: by -p mood"),
+        (
+            ("-m", "krea-2/large", "-i", "photo.jpg", "-i", "photo.jpg"),
+            "image_url: takes one image, and 2 are given",
+        ),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_without_validation_too(
+    logged_in, service, inputs, words, fault
+):
+    """
+    No job is paid for that lacks something of what was asked.
+    """
+    result = logged_in("generate", "a cat", *words, "--no-validate")
+
+    assert 2 == result.code
+    assert f"  {fault}" in result.err
+    assert [] == service.seen
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -38,7 +38,7 @@ def fields_of(catalogue):
 
 
 def told(fields):
-    return [str(fault) for fault in fields.faults]
+    return [str(fault) for fault in (*fields.lost, *fields.faults)]
 
 
 @pytest.mark.parametrize(
