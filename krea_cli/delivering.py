@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from krea_cli.api.resources import Job
-    from krea_cli.jobs.delivery import Delivery
-    from krea_cli.jobs.expectations import Expectation
-    from krea_cli.jobs.results import Results
-    from krea_cli.jobs.targets import Naming, Target
+    from krea_cli.delivery import Delivery
+    from krea_cli.delivery.expectations import Expectation
+    from krea_cli.delivery.results import Results
+    from krea_cli.delivery.targets import Naming, Target
 
 _A_RESULT = {
     "image": "a picture",
@@ -66,7 +66,7 @@ class Delivering(Documenting):
             UsageError: what is wished makes no sense here.
             StorageError: a result could not be saved.
         """
-        from krea_cli.jobs.targets import Target
+        from krea_cli.delivery.targets import Target
 
         output, quality = self.delivery.output, self.delivery.quality_out
         target = Target.parse(output, has_sidecar=self.delivery.sidecar)
@@ -87,7 +87,7 @@ class Delivering(Documenting):
                 f"--quality-out is for .jpg, .webp and .avif, and {output} is none."
             )
         if self.expectations:
-            from krea_cli.jobs import expectations
+            from krea_cli.delivery import expectations
 
             expectations.check(self.expectations, media=target.media, kind=kind)
         target.check(count=count, force=force, naming=naming)
@@ -131,7 +131,7 @@ class Delivering(Documenting):
         words = self.delivery.expect
         if not words:
             return ()
-        from krea_cli.jobs.expectations import Expectation
+        from krea_cli.delivery.expectations import Expectation
         from krea_cli.media import pictures
         from krea_cli.media.decoding import in_time
 
@@ -146,7 +146,7 @@ class Delivering(Documenting):
         """
         if not self.expectations:
             return []
-        from krea_cli.jobs.expectations import unmet
+        from krea_cli.delivery.expectations import unmet
 
         return [each for file in job.files for each in unmet(file, self.expectations)]
 
@@ -154,8 +154,8 @@ class Delivering(Documenting):
         """
         The way of results to *target*.
         """
-        from krea_cli.jobs.placing import Placing
-        from krea_cli.jobs.results import Results
+        from krea_cli.delivery.placing import Placing
+        from krea_cli.delivery.results import Results
 
         wished = self.delivery
         return Results(

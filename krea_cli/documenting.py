@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from krea_cli.delivery import Delivery
 from krea_cli.errors import StorageError, UsageError
-from krea_cli.jobs.delivery import Delivery
 from krea_cli.watching import Watching
 
 if TYPE_CHECKING:
     from krea_cli.api.resources import Job, SavedFile
+    from krea_cli.delivery.targets import Naming
     from krea_cli.jobs.records import Record
-    from krea_cli.jobs.targets import Naming
 
 
 class Documenting(Watching):
@@ -39,7 +39,7 @@ class Documenting(Watching):
         """
         from datetime import datetime
 
-        from krea_cli.jobs.targets import Naming
+        from krea_cli.delivery.targets import Naming
 
         time = self.clock.wall() if sent_at is None else sent_at
         return Naming(
@@ -104,14 +104,14 @@ class Documenting(Watching):
         """
         if not self.delivery.force or file.path == "-":
             return
-        from krea_cli.jobs import sidecars
+        from krea_cli.delivery import sidecars
 
         sidecar = sidecars.beside(Path(file.path))
         if sidecar.is_file() and not sidecars.is_of(sidecar, job, file):
             self.out.warn(f"{sidecar} was there before, and is of another result.")
 
     def _write_sidecar(self, job: Job, file: SavedFile) -> None:
-        from krea_cli.jobs import sidecars
+        from krea_cli.delivery import sidecars
 
         record = self._sent(job.job_id)
         if record is None:

@@ -14,7 +14,7 @@ import typer
 
 from krea_cli.config.duration import parse_duration
 from krea_cli.config.size import parse_size
-from krea_cli.jobs.delivery import Delivery
+from krea_cli.delivery import Delivery
 from krea_cli.session import Session
 from krea_cli.world import Flags
 

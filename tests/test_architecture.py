@@ -63,7 +63,7 @@ ALLOWED = {
     "options": {
         "config.duration",
         "config.size",
-        "jobs.delivery",
+        "delivery.Delivery",
         "session",
         "world",
     },
@@ -77,7 +77,7 @@ ALLOWED = {
         "config.token",
         "errors",
         "jobs.defaults",
-        "jobs.delivery",
+        "delivery.Delivery",
         "jobs.inputs",
         "jobs.outcome",
         "options",
@@ -143,7 +143,7 @@ ALLOWED = {
     "work.saving": {
         "api.resources",
         "errors",
-        "jobs.differences",
+        "delivery.differences",
         "session",
         "work.crew",
     },
@@ -207,8 +207,8 @@ ALLOWED = {
         "jobs",
         "media",
     },
-    "delivering": {"documenting", "errors", "jobs", "media", "output.workflow"},
-    "documenting": {"errors", "jobs", "watching"},
+    "delivering": {"delivery", "documenting", "errors", "media", "output.workflow"},
+    "documenting": {"delivery", "errors", "watching"},
     "watching": {"bookkeeping", "clock", "errors", "jobs"},
     "bookkeeping": {"connection", "errors", "jobs"},
     "connection": {
@@ -257,7 +257,6 @@ ALLOWED = {
     "jobs.redaction": {"jobs.inputs", "jobs.nested"},
     "jobs.former": {"errors", "jobs.inputs", "jobs.nested"},
     "jobs.nested": set(),
-    "jobs.sidecars": {"__version__", "api.resources", "errors", "jobs"},
     "api": {"api", "clock", "errors"},
     "api.resources": set(),
     # Where a thread waits that is to end with a signal.
@@ -278,6 +277,17 @@ ALLOWED = {
         "sandbox",
     },
     "clock": {"signals"},
+    # From the URLs of results to files; `jobs` knows nothing of it.
+    "delivery": {
+        "__version__",
+        "api",
+        "clock",
+        "delivery",
+        "errors",
+        "jobs",
+        "media",
+    },
+    "delivery.__init__": set(),
     # What is known of kinds of files, whoever they are of.
     "media": {"clock", "errors", "media"},
     "media.__init__": set(),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from krea_cli.app import COMMANDS
 from krea_cli.config.settings import KEYS, variable
+from krea_cli.delivery.targets import FIELDS
 from krea_cli.errors import ExitCode
-from krea_cli.jobs.targets import FIELDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

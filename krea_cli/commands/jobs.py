@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from krea_cli import options
+from krea_cli.delivery import Delivery
 from krea_cli.errors import KreaError, UsageError
-from krea_cli.jobs.delivery import Delivery
 from krea_cli.output.job_records import (
     RecordDetails,
     RecordInDoubt,

@@ -17,7 +17,7 @@ from krea_cli.work.collection import Collection
 from krea_cli.work.one_by_one import look
 
 if TYPE_CHECKING:
-    from krea_cli.jobs.targets import Target
+    from krea_cli.delivery.targets import Target
 
 
 def wait(

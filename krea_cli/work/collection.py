@@ -27,7 +27,7 @@ from krea_cli.work.saving import Saving
 from krea_cli.work.waiting import Waiting
 
 if TYPE_CHECKING:
-    from krea_cli.jobs.targets import Naming, Target
+    from krea_cli.delivery.targets import Naming, Target
     from krea_cli.work.sending import Sending
 
 # Enough for the looks that results may come late for.

@@ -16,7 +16,7 @@ from krea_cli.work import github, order, showing
 from krea_cli.work.words import Words
 
 if TYPE_CHECKING:
-    from krea_cli.jobs.targets import Naming, Target
+    from krea_cli.delivery.targets import Naming, Target
 
 
 def make(session: Session, words: Words, wishes: Wishes) -> None:

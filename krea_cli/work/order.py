@@ -29,7 +29,7 @@ from krea_cli.session import Session
 from krea_cli.work.words import Words, read_params, read_prompt
 
 if TYPE_CHECKING:
-    from krea_cli.jobs.targets import Naming
+    from krea_cli.delivery.targets import Naming
 
 # What can stand in the URL of a model that the catalogue does not know.
 _PATH = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){2,}", re.ASCII)

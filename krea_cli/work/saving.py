@@ -10,13 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Job
+from krea_cli.delivery.differences import differences, unexpected
 from krea_cli.errors import KreaError
-from krea_cli.jobs.differences import differences, unexpected
 from krea_cli.session import Session
 from krea_cli.work.crew import Crew
 
 if TYPE_CHECKING:
-    from krea_cli.jobs.targets import Naming, Target
+    from krea_cli.delivery.targets import Naming, Target
     from krea_cli.output.progress import Progress
 
 # Hosts of results, and disks, gain nothing from more at once.

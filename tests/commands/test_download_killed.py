@@ -33,7 +33,7 @@ sys.exit(main(sys.argv[5:]))
 STEPS = [
     ("os", "fsync", "links"),
     ("os", "link", "links"),
-    ("krea_cli.jobs.files", "rename_new", "no links"),
+    ("krea_cli.delivery.files", "rename_new", "no links"),
     ("krea_cli.session", "Session:ended", "links"),
 ]
 

@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 
 from krea_cli.api.client import Client
+from krea_cli.delivery.files import NewFile
 from krea_cli.entry import run
-from krea_cli.jobs.files import NewFile
 from krea_cli.jobs.journal import Journal
 
 

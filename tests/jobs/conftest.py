@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from media.samples import sample  # noqa: F401  (a fixture)
 
 from krea_cli.catalogue.lookup import Catalogue
 from krea_cli.jobs.database import Database

@@ -12,14 +12,14 @@ from functools import partial
 from pathlib import Path
 
 from krea_cli.api.resources import SavedFile
+from krea_cli.delivery.download import Received
+from krea_cli.delivery.files import NewFile, holds
 from krea_cli.errors import (
     ConversionError,
     DownloadError,
     StorageError,
     TargetExistsError,
 )
-from krea_cli.jobs.download import Received
-from krea_cli.jobs.files import NewFile, holds
 from krea_cli.media import Media, conversion, of_extension, pictures
 from krea_cli.media.decoding import in_time
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from krea_cli import __version__
 from krea_cli.api.resources import Job, SavedFile
+from krea_cli.delivery.files import NewFile
 from krea_cli.errors import TargetExistsError
-from krea_cli.jobs.files import NewFile
 from krea_cli.jobs.former import MANNER, MOST_CHARACTERS, place_of
 from krea_cli.jobs.records import Record
 from krea_cli.jobs.redaction import without_secrets

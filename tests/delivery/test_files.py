@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from krea_cli.delivery import files
+from krea_cli.delivery.files import NewFile, check_folder, holds
+from krea_cli.delivery.renaming import rename_new
 from krea_cli.errors import StorageError, TargetExistsError
-from krea_cli.jobs import files
-from krea_cli.jobs.files import NewFile, check_folder, holds
-from krea_cli.jobs.renaming import rename_new
 
 WRITE = """
 import os, resource, sys, time
 from pathlib import Path
 from krea_cli.errors import KreaError
-from krea_cli.jobs.files import NewFile
+from krea_cli.delivery.files import NewFile
 target, content, umask, limit = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 os.umask(int(umask, 8))
 if int(limit):

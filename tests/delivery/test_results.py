@@ -22,6 +22,9 @@ from PIL import Image
 from krea_cli.api.fetch import UrlGoneError
 from krea_cli.api.resources import Job
 from krea_cli.api.wire import Body
+from krea_cli.delivery.placing import Placing
+from krea_cli.delivery.results import Results
+from krea_cli.delivery.targets import Naming, Target
 from krea_cli.errors import (
     ConversionError,
     DownloadError,
@@ -35,9 +38,6 @@ from krea_cli.errors import (
     UnknownJobError,
     UnreachableError,
 )
-from krea_cli.jobs.placing import Placing
-from krea_cli.jobs.results import Results
-from krea_cli.jobs.targets import Naming, Target
 from krea_cli.media import conversion, decoding
 
 PICTURE = encoded("PNG")
@@ -52,9 +52,9 @@ from pathlib import Path
 from krea_cli.api.resources import Job
 from krea_cli.api.wire import Body
 from krea_cli.clock import Clock
-from krea_cli.jobs.placing import Placing
-from krea_cli.jobs.results import Results
-from krea_cli.jobs.targets import Naming, Target
+from krea_cli.delivery.placing import Placing
+from krea_cli.delivery.results import Results
+from krea_cli.delivery.targets import Naming, Target
 from krea_cli.errors import KreaError
 class Fetcher:
     @contextmanager

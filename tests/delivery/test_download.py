@@ -5,19 +5,19 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
-from jobs import serving
-from jobs.serving import ETAG, Server
+from delivery import serving
+from delivery.serving import ETAG, Server
 from media.samples import SAMPLES, encoded, picture
 
 from krea_cli.api.fetch import Fetcher
 from krea_cli.api.resources import Job
 from krea_cli.api.transport import Transport
+from krea_cli.delivery.download import MOST_BYTES, Download
+from krea_cli.delivery.files import NewFile
+from krea_cli.delivery.placing import Placing
+from krea_cli.delivery.results import Results
+from krea_cli.delivery.targets import Naming, Target
 from krea_cli.errors import DownloadError, LostAnswerError
-from krea_cli.jobs.download import MOST_BYTES, Download
-from krea_cli.jobs.files import NewFile
-from krea_cli.jobs.placing import Placing
-from krea_cli.jobs.results import Results
-from krea_cli.jobs.targets import Naming, Target
 
 PICTURE = encoded("PNG", picture((400, 300)))
 OTHER = encoded("PNG", picture((400, 300), seed=8))

@@ -15,17 +15,17 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from krea_cli.errors import StorageError, UsageError
-from krea_cli.jobs.files import check_folder, exists, temporary_folder, unwritable
-from krea_cli.jobs.redaction import without_secrets
-from krea_cli.jobs.sidecars import ENDING, beside
-from krea_cli.jobs.templates import (
+from krea_cli.delivery.files import check_folder, exists, temporary_folder, unwritable
+from krea_cli.delivery.sidecars import ENDING, beside
+from krea_cli.delivery.templates import (
     FIELDS,
     check_fields,
     clean,
     component,
     fields_of,
 )
+from krea_cli.errors import StorageError, UsageError
+from krea_cli.jobs.redaction import without_secrets
 from krea_cli.media import RESULTS, WRITTEN, Media, of_extension
 
 DEFAULT = "{job_id}.{ext}"

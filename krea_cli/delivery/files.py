@@ -20,8 +20,8 @@ from io import BufferedRandom
 from pathlib import Path
 from typing import Self
 
+from krea_cli.delivery.renaming import rename_new
 from krea_cli.errors import StorageError, TargetExistsError
-from krea_cli.jobs.renaming import rename_new
 
 _PREFIX, _SUFFIX = ".krea-", ".part"
 _STALE_SECONDS = 24 * 3600

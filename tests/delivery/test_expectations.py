@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from jobs.test_differences import saved
+from delivery.test_differences import saved
 
 from krea_cli import media
 from krea_cli.api.resources import SavedFile
+from krea_cli.delivery.expectations import Expectation, check, unmet
 from krea_cli.errors import DownloadError, UsageError
-from krea_cli.jobs.expectations import Expectation, check, unmet
 
 
 def parsed(*words, is_blank=None):

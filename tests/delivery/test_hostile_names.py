@@ -12,17 +12,17 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from conftest import FakeTime, png
+from delivery.test_targets import HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jobs.test_targets import HOSTILE
 
 from krea_cli.api.resources import Job
 from krea_cli.api.wire import Body
+from krea_cli.delivery.placing import Placing
+from krea_cli.delivery.results import Results
+from krea_cli.delivery.targets import Naming, Target
+from krea_cli.delivery.templates import FIELDS
 from krea_cli.errors import StorageError, UsageError
-from krea_cli.jobs.placing import Placing
-from krea_cli.jobs.results import Results
-from krea_cli.jobs.targets import Naming, Target
-from krea_cli.jobs.templates import FIELDS
 
 pytestmark = pytest.mark.long
 NOW = datetime(2026, 11, 22).astimezone()

@@ -17,6 +17,11 @@ from krea_cli.api.fetch import Fetcher, UrlGoneError
 from krea_cli.api.resources import Job, SavedFile
 from krea_cli.api.retry import retry
 from krea_cli.clock import Clock
+from krea_cli.delivery.download import MOST_BYTES, Download, Received
+from krea_cli.delivery.files import NewFile, holds, temporary_folder, unwritable
+from krea_cli.delivery.placing import Placing, described
+from krea_cli.delivery.result_urls import ResultUrls
+from krea_cli.delivery.targets import Naming, Target
 from krea_cli.errors import (
     ConversionError,
     DownloadError,
@@ -26,11 +31,6 @@ from krea_cli.errors import (
     StorageError,
     UnreachableError,
 )
-from krea_cli.jobs.download import MOST_BYTES, Download, Received
-from krea_cli.jobs.files import NewFile, holds, temporary_folder, unwritable
-from krea_cli.jobs.placing import Placing, described
-from krea_cli.jobs.result_urls import ResultUrls
-from krea_cli.jobs.targets import Naming, Target
 from krea_cli.media import PNG, Media, of_type
 
 _PASSING = (UnreachableError, LostAnswerError, ServerFaultError)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from krea_cli.api.resources import SavedFile
+from krea_cli.delivery.differences import TOLERANCE, ratio_of
 from krea_cli.errors import DownloadError, UsageError
-from krea_cli.jobs.differences import TOLERANCE, ratio_of
 from krea_cli.media import WRITTEN, Media, of_extension, of_type
 
 _WORDS = "aspect=16:9, min-side=1024, format=png, not-blank"

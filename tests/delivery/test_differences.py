@@ -6,7 +6,7 @@ import pytest
 
 from krea_cli.api.resources import SavedFile
 from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.jobs.differences import differences
+from krea_cli.delivery.differences import differences
 from krea_cli.sandbox.sizes import LONGEST, output_size
 
 NAMES = ("aspect_ratio", "resolution", "width", "height")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from krea_cli.api.fetch import Fetcher, NotContinuedError
 from krea_cli.api.wire import Body, Part
+from krea_cli.delivery.files import NewFile
 from krea_cli.errors import DownloadError, LostAnswerError
-from krea_cli.jobs.files import NewFile
 from krea_cli.media import RESULTS, Media, sniff
 from krea_cli.media.containers import Ending, ending
 

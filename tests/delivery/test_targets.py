@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from krea_cli import media
+from krea_cli.delivery.targets import Naming, Target
+from krea_cli.delivery.templates import FIELDS
 from krea_cli.errors import StorageError, TargetExistsError, UsageError
-from krea_cli.jobs.targets import Naming, Target
-from krea_cli.jobs.templates import FIELDS
 
 NOW = datetime(2026, 11, 22, 9, 5, 3).astimezone()
 NAMING = Naming(
