@@ -169,8 +169,10 @@ def inline(url_of: Callable[[Image], str]) -> Callable[[Image], str | LocalImage
     return lambda image: url_of(image) if isinstance(image, RemoteImage) else image
 
 
-def named_url_of(image: Image) -> str:
+def named_url_of(image: Image, *, inline: bool) -> str:
     """
     What stands for an image in a request that is only shown.
     """
-    return image.url if isinstance(image, RemoteImage) else f"(upload of {image.name})"
+    if isinstance(image, RemoteImage):
+        return image.url
+    return f"(data URI of {image.name})" if inline else f"(upload of {image.name})"

@@ -41,7 +41,8 @@ def make(session: Session, words: Words, wishes: Wishes) -> None:
     session.deliver(delivery, saves=_saves(wishes))
     taken = order.take(session, words)
     if wishes.dry_run:
-        session.out.result([order.dry_run(session, taken, wishes.count)])
+        shown = order.dry_run(session, taken, wishes.count, inline=wishes.inline)
+        session.out.result([shown])
     order.check_cost(
         taken,
         wishes.count,

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,7 +121,7 @@ def check_cost(
         )
 
 
-def dry_run(session: Session, order: Order, count: int) -> DryRun:
+def dry_run(session: Session, order: Order, count: int, *, inline: bool) -> DryRun:
     """
     What would be sent, with the names of files where their URLs would stand.
     """
@@ -130,7 +131,7 @@ def dry_run(session: Session, order: Order, count: int) -> DryRun:
     return DryRun(
         method="POST",
         url=f"{base}/generate/{request.model.path}",
-        body=request.body(named_url_of),
+        body=request.body(partial(named_url_of, inline=inline)),
         count=count,
         cost_usd=None if cost is None else round(cost * count, 6),
         price_date=request.model.price_date,

@@ -131,8 +131,10 @@ def test_inline_sends_the_image_in_the_request(logged_in, service, photo):
     No upload; the request has the picture as a data URI.
     """
     result = logged_in(*EDIT, photo, "--inline")
+    [kept] = service.store.folder.joinpath("inputs").iterdir()
 
     assert 0 == result.code
+    assert photo.read_bytes() == kept.read_bytes()
     assert [] == service.requests("POST /assets")
 
 
@@ -161,19 +163,25 @@ def test_a_refused_url_is_uploaded_and_sent_again(logged_in, service, photo):
     assert (2, 1) == (len(service.requests(ROUTE)), service.bills)
 
 
-def test_dry_run_sends_nothing(krea, photo):
+@pytest.mark.parametrize(
+    ("words", "way"), [((), "upload"), (("--inline",), "data URI")]
+)
+def test_dry_run_sends_nothing(krea, photo, words, way):
     """
-    The request is shown as it would be sent; no token, no network, no upload.
+    The request is shown as it would be sent, a file by its name and the way that it
+    would go, another image by its URL; no token, no network, no upload.
     """
-    result = krea("generate", "a cat", "-i", photo, "--dry-run", "--json")
+    url = "https://a.test/x.jpg"
+
+    result = krea(*EDIT, photo, "-i", url, "--dry-run", "--json", *words)
 
     told = json.loads(result.out)
 
     assert 0 == result.code
     assert "https://api.krea.ai/generate/image/google/nano-banana-pro" == told["url"]
     assert {
-        "prompt": "a cat",
-        "image_urls": [f"(upload of {photo})"],
+        "prompt": "a watercolour",
+        "image_urls": [f"({way} of {photo})", url],
     } == told["body"]
 
 

@@ -189,7 +189,8 @@ class CredentialError(Exception):
 )
 def test_failure_is_explained_without_what_the_backend_said(failure, said):
     """
-    Any exception is one clear error; its text, which may hold the token, is not shown.
+    Any exception is one clear error; its text, which may hold the token, is not shown
+    (hazards C2, C7, C11).
     """
     with pytest.raises(KeyringError, match=said) as caught:
         credentials(Failing(failure)).store(TOKEN)

@@ -65,7 +65,8 @@ def test_normalise_gives_one_form(url, expected):
 )
 def test_unusable_url_is_refused_without_repeating_it(url, said):
     """
-    What is no https base URL is refused; the message does not hold a password.
+    What is no https base URL is refused (hazard N11); the message does not hold a
+    password.
     """
     with pytest.raises(ValueError, match=said.replace("?", r"\?")) as caught:
         normalise(url)

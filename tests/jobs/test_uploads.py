@@ -5,17 +5,15 @@ from contextlib import contextmanager
 
 import pytest
 from conftest import png
-from media.samples import unread
 from service import answer
 
-from krea_cli import media
 from krea_cli.api.resources import Asset
 from krea_cli.api.wire import Body
 from krea_cli.errors import DownloadError, InputError, UnreachableError
 from krea_cli.jobs.database import Database
 from krea_cli.jobs.images import Images
 from krea_cli.jobs.input_files import check_file
-from krea_cli.jobs.inputs import RemoteImage, named_url_of
+from krea_cli.jobs.inputs import RemoteImage
 from krea_cli.jobs.upload_memory import UploadMemory
 from krea_cli.jobs.uploads import Uploads
 
@@ -171,16 +169,6 @@ def test_a_remote_image_that_is_none_is_refused(uploads):
         run.fresh_url_of(REMOTE)
 
     assert [] == run._client.uploaded
-
-
-def test_a_request_that_is_only_shown_names_its_files():
-    """
-    Their URLs are not known yet.
-    """
-    local = unread("photo.jpg", media.JPEG)
-
-    assert "(upload of photo.jpg)" == named_url_of(local)
-    assert REMOTE.url == named_url_of(REMOTE)
 
 
 def ask(logged_in, url, *words):
