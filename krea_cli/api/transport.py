@@ -284,7 +284,7 @@ def _unreachable(host: str, proxy: str | None, exc: Exception) -> UnreachableErr
     way = f" through the proxy of {proxy}" if proxy else ""
     error = UnreachableError(
         f"{host} cannot be reached{way}: {_reason(exc)}.",
-        hint=f"Check {proxy or 'the proxy settings'}, the network and the API URL.",
+        hint=f"Check the network, {proxy or 'the proxy settings'} and the API URL.",
     )
     if isinstance(exc, httpx.TimeoutException):
         # Silence for so long will not end by asking again (hazard N19).
