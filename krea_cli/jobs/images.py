@@ -56,6 +56,8 @@ class Images:
         Raises:
             InputError: it cannot be used; nothing was sent.
         """
+        if not argument:
+            raise InputError("The name of an image is empty.")
         if argument == "-":
             return self._taken("standard input", "-", iter_chunks(self._stdin()))
         scheme = argument.partition(":")[0].lower()

@@ -48,7 +48,7 @@ def read_prompt(session: Session, words: Words) -> str | None:
             lambda: session.claim_stdin("the prompt").read(MOST_CHARACTERS + 1),
         )
     elif file is not None:
-        prompt = _read(file, lambda: _beginning(Path(file)))
+        prompt = _read(file, lambda: _beginning(file))
     if prompt is None:
         return None
     if prompt is not words.prompt:
@@ -99,12 +99,14 @@ def _text(session: Session, file: str, user: str) -> str:
     if file == "-":
         most = MOST_CHARACTERS + 1
         return _read(user, lambda: session.claim_stdin(user).read(most))
-    return _read(file, lambda: _beginning(Path(file)))
+    return _read(file, lambda: _beginning(file))
 
 
-def _beginning(path: Path) -> str:
-    with path.open(encoding="utf-8") as file:
-        return file.read(MOST_CHARACTERS + 1)
+def _beginning(file: str) -> str:
+    if not file:  # which would be this folder
+        raise InputError("The name of a file is empty.")
+    with Path(file).open(encoding="utf-8") as opened:
+        return opened.read(MOST_CHARACTERS + 1)
 
 
 def _read(name: str, read: Callable[[], str]) -> str:

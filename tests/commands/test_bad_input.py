@@ -105,6 +105,8 @@ WORDS = {
     "empty standard input": (("generate", "-"), "prompt is empty"),
     "unknown model": (("generate", "an owl", "-m", "nano-bananna"), "nano-bananna"),
     "empty model": (("generate", "an owl", "-m", ""), "model"),
+    "no name of an image": ((*EDIT, ""), "name of an image is empty"),
+    "no name of fields": (("generate", "x", "--params", ""), "name of a file is empty"),
     "empty output": (("generate", "an owl", "-o", ""), "-o"),
     "unknown field in a name": (("generate", "an owl", "-o", "{x}.png"), "{x}"),
     "timeout": (("generate", "an owl", "--timeout", "abc"), "'abc' is no duration"),
