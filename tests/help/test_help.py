@@ -219,3 +219,15 @@ def test_every_variable_is_told():
 
     assert read <= set(re.findall(r"\b[A-Z_]{2,}\b", text))
     assert told - read <= set(PROXIES) | {"SSL_CERT_FILE", "SSL_CERT_DIR"}
+
+
+def test_examples_keep_clear_of_variables_of_the_shell():
+    """
+    In zsh, $path is where programs are looked for, and $status cannot be set.
+    """
+    texts = "\n".join(map(topics.text, topics.NAMES))
+
+    taken = set(re.findall(r"(\w+)=\$\(", texts))
+
+    assert taken
+    assert not taken & {"argv", "cdpath", "fpath", "path", "pipestatus", "status"}
