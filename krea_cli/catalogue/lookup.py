@@ -31,8 +31,7 @@ _NEAR = 0.5
 
 class Catalogue:
     """
-    All models by their path, as they were on *date* (ISO 8601); *spec* is what the
-    OpenAPI document says of itself.
+    All models by their path, as they were on *date* (ISO 8601).
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
@@ -47,7 +46,6 @@ class Catalogue:
                 f"the catalogue has format {document.get('format')}, not {FORMAT}"
             )
         self.date: str = document["date"]
-        self.spec: Mapping[str, str] = document["spec"]
         self._models = {
             path: Model.from_json(path, data)
             for path, data in document["models"].items()

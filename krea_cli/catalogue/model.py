@@ -4,6 +4,7 @@ A model of the service as a value: its fields, its prices, where its input goes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -176,6 +177,13 @@ class Model:
             if name in media:
                 return media[name]
         return None
+
+
+def snake_case(name: str) -> str:
+    """
+    A name of the old API, which had them in camelCase, as fields are named today.
+    """
+    return re.sub("(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 
 
 def _media_field(

@@ -8,11 +8,10 @@ them.  What is not known is None, never 0.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from krea_cli.catalogue.model import Model
+from krea_cli.catalogue.model import Model, snake_case
 
 Body = Mapping[str, Any]
 
@@ -41,7 +40,10 @@ def _value(dimension: str, model: Model, body: Body) -> Any:
     if derive := _DERIVED.get(dimension):
         return derive(model, body)
     # Dimensions are in camelCase, fields no longer are.
-    name = re.sub("(?<=[a-z0-9])([A-Z])", r"_\1", dimension).lower()
+    return _told(snake_case(dimension), model, body)
+
+
+def _told(name: str, model: Model, body: Body) -> Any:
     return body.get(name, model.fields.get(name, {}).get("default"))
 
 
@@ -49,7 +51,7 @@ def _resolution(model: Model, body: Body) -> Any:
     # Pixels may count instead of the resolution, and where 2K begins is not published.
     if "width" in body or "height" in body:
         return None
-    return body.get("resolution", model.fields.get("resolution", {}).get("default"))
+    return _told("resolution", model, body)
 
 
 def _tier(_: Model, body: Body) -> str:

@@ -79,9 +79,7 @@ def _faults(schema: Schema, value: Any, at: str) -> Iterator[Fault]:
         return
     allowed = [schema["const"]] if "const" in schema else schema.get("enum")
     if allowed is not None and value not in allowed:
-        yield Fault(
-            at, f"must be {wording.values(allowed)}, not {wording.shown(value)}"
-        )
+        yield _wrong(at, schema, wording.shown(value))
     if isinstance(value, str):
         yield from _text(schema, value, at)
     elif isinstance(value, list):

@@ -27,9 +27,10 @@ def expected(schema: Schema) -> str:
     """
     for form in ("anyOf", "oneOf"):
         if form in schema:
-            return either(schema[form])
+            return _listed(list(dict.fromkeys(map(expected, schema[form]))))
     if "const" in schema or "enum" in schema:
-        return values(schema.get("enum", [schema.get("const")]))
+        allowed = schema.get("enum", [schema.get("const")])
+        return _listed([shown(value) for value in allowed])
     return _listed([_typed(name, schema) for name in types(schema)]) or "a value"
 
 
@@ -52,17 +53,6 @@ def described(schema: Schema) -> str:
     if "items" in schema:
         words += f", each {described(schema['items'])}"
     return f"{words} like {schema['pattern']}" if "pattern" in schema else words
-
-
-def either(schemas: Sequence[Schema]) -> str:
-    """
-    What a value must be that may have any of these forms.
-    """
-    return _listed(list(dict.fromkeys(map(expected, schemas))))
-
-
-def values(allowed: Sequence[object]) -> str:
-    return _listed([shown(value) for value in allowed])
 
 
 def shown(value: object) -> str:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from krea_cli.catalogue.model import MediaField, Model
+from krea_cli.catalogue.model import MediaField, Model, snake_case
 from krea_cli.catalogue.schema import Schema, is_url, with_texts
 from krea_cli.catalogue.validation import Fault, convert
 from krea_cli.catalogue.wording import shown
@@ -114,7 +114,8 @@ class Fields:
             elif option == "strength" and self._strong:
                 self._set_strength(text)
             else:
-                self.values[option] = self._unknown(option, source, text)
+                value = self._unknown(option, source, text)
+                self.add([Param(option, value, is_json=True, source=source)])
 
     def _set_strength(self, text: str) -> None:
         try:
@@ -153,7 +154,7 @@ class Fields:
             return name
         if not name[:1].islower():
             return name
-        snake = re.sub("(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+        snake = snake_case(name)
         today = self.model.aliases.get(name) or (snake if snake in fields else None)
         if today is None:
             return name

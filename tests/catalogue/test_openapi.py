@@ -109,10 +109,11 @@ def test_catalogue_reads_what_build_made(spec):
     """
     Names, aliases of existing fields, prices and marks arrive in the Model.
     """
-    catalogue = Catalogue(json.loads(dumps(build(spec, DAY))))
+    document = json.loads(dumps(build(spec, DAY)))
+    catalogue = Catalogue(document)
     model = catalogue["image/acme/cat-1"]
 
-    assert (DAY, {"version": "v1"}) == (catalogue.date, catalogue.spec)
+    assert (DAY, {"version": "v1"}) == (catalogue.date, document["spec"])
     assert ("Cat 1", "image", "acme/cat-1") == (model.name, model.kind, model.id)
     assert {"imageUrls": "image_urls"} == model.aliases
     assert [(0.1, {"resolution": "1K"}), (0.2, {})] == [

@@ -263,6 +263,7 @@ def test_no_validate_drops_nothing(dry):
             "-i: acme/newest has no field that krea knows",
         ),
         (("-p", "mood=a", "-p", "mood=b"), "mood: is given twice: by -p mood"),
+        (("-p", "seed=1", "--seed", "2"), "seed: is given twice: by -p seed"),
         (
             ("-m", "krea-2/large", "-i", "photo.jpg", "-i", "photo.jpg"),
             "image_url: takes one image, and 2 are given",
