@@ -27,6 +27,8 @@ PAUSES_SECONDS = (1.0, 2.0, 5.0, 10.0, 12.0)
 # How much earlier than the send, by the service's clock, its job may seem to be made.
 EARLY_SECONDS = 2.0
 PAGE, MOST_PAGES = 100, 100
+# Of the jobs that may be the one; the first are the likeliest.
+MOST_TOLD = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +161,7 @@ class Recovery:
                 f"Nothing was sent: {len(found)} of the service's jobs may be the one.",
                 hint="Take one with --adopt JOB; if none is yours, close the request "
                 "with --forget, and run the first command again.",
-                details=[job.job_id for job in found],
+                details=[job.job_id for job in found[:MOST_TOLD]],
             )
 
     def _listed(

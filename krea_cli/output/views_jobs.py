@@ -27,6 +27,8 @@ _STYLES = {
 }
 _LEAST_PROMPT = 12
 _MOST_PROMPT = 300
+# Those that are made first are the likeliest.
+_MOST_CANDIDATES = 20
 
 
 def status(word: str) -> Text:
@@ -101,8 +103,11 @@ def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
         elif not result.candidates:
             none = "no job made since then is in the service's list"
             yield words(none, "dim", indent=GAP)
-        for job in result.candidates or ():
-            yield _candidate(job)
+        candidates = result.candidates or ()
+        yield from map(_candidate, candidates[:_MOST_CANDIDATES])
+        if len(candidates) > _MOST_CANDIDATES:
+            rest = f"{len(candidates) - _MOST_CANDIDATES} more, all with --json"
+            yield words(rest, "dim", indent=GAP)
 
 
 def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from output.telling import DONE, FAILED, FILE, Telling, Terminal
@@ -142,6 +143,22 @@ def test_a_person_and_a_pipe_are_told(some, human, plain):
 
     assert human == "\n".join(line.rstrip() for line in person.out.split("\n"))
     assert plain == pipe.out
+
+
+def test_a_person_sees_the_likeliest_of_many_candidates():
+    """
+    Those that are made first, and how many others there are; a script gets all.
+    """
+    jobs = [replace(DONE, job_id=f"job-{n:02}") for n in range(23)]
+    found = [RecordInDoubt(record=LOST, status="unknown", candidates=jobs)]
+    person, pipe = Telling(out=Terminal(), color="never"), Telling()
+
+    person.output.result(found)
+    pipe.output.result(found)
+
+    assert (True, False) == ("job-19" in person.out, "job-20" in person.out)
+    assert "3 more, all with --json" in person.out
+    assert 24 == len(pipe.out.splitlines())
 
 
 def test_a_row_has_six_columns_whatever_is_in_it():
