@@ -183,9 +183,13 @@ def test_the_way_out_asks_for_the_same(logged_in, service):
     words = ("--quality-out", "20", "--expect", "aspect=1:1")
 
     result = logged_in("generate", "a cat", "-o", "a.webp", "--timeout", "1s", *words)
+    logged_in.is_terminal = True
+    quality = words[:2]
+    sent = logged_in("generate", "a cat", "-o", "b.webp", "--no-wait", *quality)
 
     assert 8 == result.code
     assert f"-o a.webp {' '.join(words)}\n" in result.err
+    assert f"-o b.webp {' '.join(quality)}\n" in sent.out
 
 
 def test_quality_is_a_matter_of_bytes(logged_in, service):
