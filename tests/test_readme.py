@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ ELSEWHERE = {"sh": 1, "yaml": 2, "make": 1}
 # Puts krea where the tests have it already.
 INSTALLS = "pipx install ."
 # After each command: the code that it ended with, between characters nobody writes.
-MARK = "printf '\\036%s\\036' $?"
+MARK = "code=$?; printf '\\036%s\\036' $code; (exit $code)"
 # What differs from one run to the next.
 VARIES = re.compile(r"\b\d+(\.\d+)?(?= (kB|MB|s)\b)")
 CONTROLS = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|\r")
@@ -150,9 +151,10 @@ def steps_of(console):
     Each command of a block of the terminal, with the code that README has it end with
     and the lines that it shows.
     """
-    for part in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
+    parts = re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]
+    for part, following in pairwise([*parts, ""]):
         command, *shown = part.splitlines()
-        [code] = re.findall(r"# exit (\d+)$", command) or ["0"]
+        [code] = re.findall(r"^echo \$\?\n(\d+)$", following.strip()) or ["0"]
         if command != INSTALLS:
             yield command, int(code), shown
 
