@@ -24,6 +24,7 @@ from krea_cli.jobs.records import Record
 
 # Between looks at the list: 30 s in all, as a job may appear in it late.
 PAUSES_SECONDS = (1.0, 2.0, 5.0, 10.0, 12.0)
+APPEARING_SECONDS = 30.0
 # How much earlier than the send, by the service's clock, its job may seem to be made.
 EARLY_SECONDS = 2.0
 PAGE, MOST_PAGES = 100, 100
@@ -108,7 +109,8 @@ class Recovery:
 
     def resubmit(self, record: Record, *, deadline: float) -> Job:
         """
-        Send the record's request once more.
+        Send the record's request once more; not before its job would have appeared in
+        the list.
 
         Raises:
             UsageError: there are candidates, the request is not kept as it was sent, or
@@ -121,6 +123,8 @@ class Recovery:
                 "signed URLs are not kept.",
                 hint="Close it with --forget, and run the first command again.",
             )
+        age = max(0.0, self.clock.wall() - record.sent_at)
+        self.clock.sleep(max(0.0, APPEARING_SECONDS - age))
         kept, claimed = record.request, record
         post = Post(
             path=kept["path"], body=content(kept["body"]), webhook=kept["webhook"]

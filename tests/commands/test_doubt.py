@@ -110,6 +110,32 @@ def test_a_job_that_appears_late_is_not_paid_for_again(lost, logged_in, service)
     assert 1 == len(service.requests(POST))
 
 
+def test_what_is_sent_again_at_once_waits_for_the_job_to_appear(
+    logged_in, service, time
+):
+    """
+    The list shows a new job late, and `--timeout` left no time to look for it: it is
+    sent again only when it would be there, and so it is not.
+    """
+    service.faults[POST] = [reset_after]
+    service.faults[LIST] = [answer(200, {"items": [], "next_cursor": None})] * 3
+    lost = logged_in("generate", "an owl", "--timeout", "1")
+    sent_until = time.elapsed
+    service.faults[LIST] = [
+        lambda handler: (
+            answer(200, {"items": [], "next_cursor": None})(handler)
+            if time.elapsed < 20
+            else SandboxHandler.handle_route(handler, "GET", "/jobs")
+        )
+    ]
+
+    again = paste(logged_in, lost.err, "--resubmit")
+
+    assert (11, 3, 2) == (lost.code, sent_until, again.code)
+    assert 30 == time.elapsed
+    assert 1 == len(service.requests(POST))
+
+
 def test_jobs_of_others_are_no_candidates(logged_in, service, time):
     """
     Not those that the journal knows, nor those made before the request left.

@@ -68,6 +68,7 @@ def test_processes_that_send_the_same_once_more(user, live, fault, code):
     """
     live.add_faults("submit:reset", f"submit:{fault}")
     lost = user("generate", "an owl", "--timeout", "1")
+    user.rests()
 
     codes, _, errs = at_once(user, "jobs", "recover", "--resubmit")
 

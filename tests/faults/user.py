@@ -7,7 +7,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sqlite3
 from base64 import b64encode
+from contextlib import closing
 from urllib.parse import quote
 
 from conftest import SYSTEM, Process, png
@@ -93,6 +95,7 @@ class User(Process):
         Paste the commands that krea names until the picture is there, or until it names
         none; what they were.
         """
+        self.rests()
         pasted = []
         while not self.picture.exists() and (words := choose(said)):
             assert words not in pasted, f"in a circle: {pasted}, {said}"
@@ -104,6 +107,18 @@ class User(Process):
                 is_settled = "--adopt" in words or "--resubmit" in words
                 said += f"\nkrea wait {result.out.strip()}" if is_settled else ""
         return pasted
+
+    def rests(self):
+        """
+        A minute passes, as far as the journal can tell.
+        """
+        path = self.folder / "state" / "journal.db"
+        if path.exists():
+            with closing(sqlite3.connect(path)) as db, db:
+                db.execute(
+                    "UPDATE records SET created_at = created_at - 60,"
+                    " resent_at = resent_at - 60"
+                )
 
     def leaks(self, service):
         """
