@@ -126,8 +126,9 @@ def test_result_is_the_same_in_another_folder(store, tmp_path):
     The same request gives the same bytes wherever it is made; another prompt does not.
     """
     other = SandboxStore(tmp_path / "other")
-    changed = IMAGE | {"fields": IMAGE["fields"] | {"prompt": "a blue fox"}}
-    jobs = [(store, IMAGE), (other, IMAGE), (other, changed)]
+    seeded = IMAGE | {"fields": IMAGE["fields"] | {"seed": 7}}
+    changed = IMAGE | {"fields": seeded["fields"] | {"prompt": "a blue fox"}}
+    jobs = [(store, seeded), (other, seeded), (other, changed)]
     first, second, third = (
         at.result_path(job, job.files[0]).read_bytes()
         for at, body in jobs
