@@ -183,6 +183,7 @@ class Connection(World):
         transport = Transport(
             url or self.api_url,
             token.reveal() if token else None,
+            token_source=token.source if token else "",
             agent=f"krea-cli/{__version__}",
             uses_environment=not self.is_local,
             log=self.log,

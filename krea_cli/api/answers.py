@@ -29,17 +29,19 @@ REFUSED = (400, 404, 405, 409, 410, 413, 415, 422)
 _LISTS = ("detail", "details", "errors", "issues", "validationErrors")
 
 
-def read(answer: Answer, *, host: str, wall: float) -> dict[str, Any]:
+def read(
+    answer: Answer, *, host: str, wall: float, token_source: str = ""
+) -> dict[str, Any]:
     """
     The JSON object of a good answer; {} for one without content.  *wall* is the time
-    now, for a Retry-After that is a date.
+    now, for a Retry-After that is a date; *token_source* is where the token comes from.
 
     Raises:
         KreaError: what a bad answer stands for.
         AnswerError: the answer is good, but no JSON object.
     """
     if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-        raise _error(answer, host, wall)
+        raise _error(answer, host, wall, token_source)
     if answer.status == HTTPStatus.NO_CONTENT:
         return {}
     data = _json(answer.content)
@@ -51,13 +53,10 @@ def read(answer: Answer, *, host: str, wall: float) -> dict[str, Any]:
     return data
 
 
-def _error(answer: Answer, host: str, wall: float) -> KreaError:
+def _error(answer: Answer, host: str, wall: float, token_source: str) -> KreaError:
     status, reason = answer.status, _reason(answer)
     if status in (401, 403):
-        return TokenRejectedError(
-            f"The token was rejected ({status}: {reason}).",
-            hint="Check KREA_API_KEY if it is set; else run: krea auth login",
-        )
+        return _rejected(f"({status}: {reason})", token_source)
     if status == HTTPStatus.PAYMENT_REQUIRED:
         return BalanceError(
             f"The API balance is empty ({status}: {reason}).",
@@ -86,6 +85,16 @@ def _error(answer: Answer, host: str, wall: float) -> KreaError:
     if error.retry_after is not None:
         error.hint = f"It asks to come back in {error.retry_after:.0f} s."
     return error
+
+
+def _rejected(said: str, source: str) -> TokenRejectedError:
+    made = "Tokens are made at https://www.krea.ai/app/api/tokens"
+    if source.startswith("KREA_"):
+        hint = f"Put a valid token into {source}. {made}"
+    else:
+        hint = f"{made}\nRun: krea auth login"
+    origin = f" from {source}" if source else ""
+    return TokenRejectedError(f"The token{origin} was rejected {said}.", hint=hint)
 
 
 def _reason(answer: Answer) -> str:

@@ -200,7 +200,12 @@ class Client:
         return retry(ask, clock=self._clock, deadline=deadline)
 
     def _read(self, answer: Answer) -> dict[str, Any]:
-        return answers.read(answer, host=self._transport.host, wall=self._clock.wall())
+        return answers.read(
+            answer,
+            host=self._transport.host,
+            wall=self._clock.wall(),
+            token_source=self._transport.token_source,
+        )
 
     def _job(self, data: Mapping[str, Any]) -> Job:
         try:

@@ -61,9 +61,10 @@ Use = Literal["api", "paid", "results", "local results"]
 
 class Transport:
     """
-    *token* None sends no Authorization; *uses_environment* says whether the proxy
-    variables count, which they do not for a service on this machine (hazard N9); *log*
-    is told of each request, without query, headers and bodies.
+    *token* None sends no Authorization, and *token_source* is where it comes from;
+    *uses_environment* says whether the proxy variables count, which they do not for a
+    service on this machine (hazard N9); *log* is told of each request, without query,
+    headers and bodies.
     """
 
     def __init__(
@@ -71,11 +72,13 @@ class Transport:
         url: str,
         token: str | None,
         *,
+        token_source: str = "",
         agent: str,
         uses_environment: bool,
         log: Callable[[str], None],
     ) -> None:
         self.host = urlsplit(url).netloc
+        self.token_source = token_source
         self._log = log
         self._url = url.rstrip("/")
         self._agent = {"User-Agent": agent}

@@ -92,6 +92,26 @@ def test_each_status_is_its_error(status, kind, exit_code):
     assert "because of it" in error.message
 
 
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("KREA_API_TOKEN", "Put a valid token into KREA_API_TOKEN."),
+        ("keyring", "Run: krea auth login"),
+    ],
+)
+def test_a_rejected_token_is_told_with_its_place(source, hint):
+    """
+    The place that it came from, and what to do there; nowhere else is named.
+    """
+    answer = Answer(401, {}, b"{}")
+
+    with pytest.raises(TokenRejectedError, match=f"token from {source} was") as caught:
+        answers.read(answer, host="h", wall=0.0, token_source=source)
+
+    assert hint in caught.value.hint
+    assert "KREA_API_KEY" not in caught.value.hint
+
+
 def test_a_refusal_keeps_its_status():
     """
     What 404 means is for the caller to say.

@@ -144,7 +144,7 @@ def test_the_sandbox_is_checked_instead(krea, doctor, home, monkeypatch):
 @pytest.mark.parametrize(
     ("fault", "check", "code", "says", "hint"),
     [
-        (answer(401, {"error": "no"}), "access", 4, "rejected", "krea auth login"),
+        (answer(401, {"error": "no"}), "access", 4, "from KREA_", "into KREA_"),
         (answer(500, {"error": "no"}), "service", 6, "has a fault", None),
         (html(200), "service", 6, "an HTML page", "login page"),
         (reset, "service", 6, "broke", "a firewall"),

@@ -261,6 +261,7 @@ class Wire:
     """
 
     host = "127.0.0.1:1"
+    token_source = "KREA_API_KEY"
     uses_environment = False
 
     def __init__(self, service, run):
