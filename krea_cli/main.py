@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 from typing import TextIO, cast
 
 from krea_cli import signals
-from krea_cli.app import as_typer_has_it, build
+from krea_cli.app import COMMANDS, as_typer_has_it, build
 from krea_cli.errors import (
     BugError,
     ExitCode,
@@ -104,13 +105,29 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     # An option without its value, or with one too many, comes without a context.
     called = " ".join(("krea", *grammar.find(argv)[0].words))
     hint = f"Run: {context.command_path if context else called} --help"
-    if argv and argv[0].startswith("-"):
+    if _is_option_of_later(argv):
         hint = f"Options stand behind the command. {hint}"
     message = " ".join(say().split())
+    first = next((word for word in argv if not word.startswith("-")), "")
     strange = _STRANGE.fullmatch(message)
     if strange and (found := grammar.named(strange[1])):
         hint = "\n".join(f"There is: krea {words}" for words in found)
+    elif " " in first:  # as in no command, but in a prompt
+        hint = f"Run: {shlex.join(['krea', 'generate', first])}"
+    elif called == "krea generate" and message.startswith("Got unexpected extra arg"):
+        hint = 'A prompt of several words stands in quotes: krea generate "an owl"'
     return UsageError(message, hint=hint)
+
+
+def _is_option_of_later(argv: Sequence[str]) -> bool:
+    """
+    Whether the line begins with an option of the command that comes after it.
+    """
+    from krea_cli.completion import grammar
+
+    at = next((at for at, word in enumerate(argv) if word in COMMANDS), 0)
+    command, _ = grammar.find(argv[at:])
+    return at > 0 and command.option(argv[0].partition("=")[0]) is not None
 
 
 def _tell(error: KreaError, session: Session) -> ExitCode:

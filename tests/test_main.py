@@ -57,13 +57,32 @@ def test_krea_alone_prints_the_help(krea):
 
 def test_an_option_before_the_command_is_shown_its_place(krea):
     """
-    A common slip, of which the hint says more than of others.
+    A common slip, of which the hint says more than of others; only where it is one.
     """
-    before, after = krea("--sandbox", "status"), krea("status", "--frob")
+    hint = "hint: Options stand behind the command. Run: krea --help\n"
+    others = [("status", "--frob"), ("-V",), ("--show-completion", "tcsh")]
 
-    assert (2, 2) == (before.code, after.code)
-    assert "hint: Options stand behind the command. Run: krea --help\n" in before.err
-    assert "behind" not in after.err
+    for before in (("--sandbox", "status"), ("-m", "x", "generate", "an owl")):
+        assert (2, True) == ((told := krea(*before)).code, hint in told.err)
+    for other in (*others, ("--versio", "status")):
+        assert (2, False) == ((told := krea(*other)).code, "behind" in told.err)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("generate", "an", "owl"), 'in quotes: krea generate "an owl"'),
+        (("an owl", "-o", "x.png"), "Run: krea generate 'an owl'"),
+    ],
+)
+def test_a_prompt_in_the_wrong_place_is_shown_its_own(krea, words, hint):
+    """
+    Without quotes, or without the command.
+    """
+    result = krea(*words)
+
+    assert 2 == result.code
+    assert result.err.endswith(f"{hint}\n")
 
 
 @pytest.mark.parametrize(
@@ -134,6 +153,7 @@ USAGE = {
     "no number": (("generate", "x", "-n", "two"), "'two'"),
     "out of range": (("generate", "x", "-n", "0"), "0"),
     "unknown colour": (("status", "--color", "purple"), "purple"),
+    "two values": (("generate", "x", "-o", "a", "--output=b"), "given twice"),
     "two services": (("status", "--sandbox", "--api-url", "https://a.b"), "--api-url"),
     "token as option": (("status", "--token", "x"), "--token"),
 }

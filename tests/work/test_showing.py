@@ -60,7 +60,7 @@ def test_half_blocks_are_for_those_who_ask(seen):
     assert "" == not_asked
 
 
-@pytest.mark.parametrize("words", [("download",), ("wait", "-o", "owl.png")])
+@pytest.mark.parametrize("words", [("download",), ("wait",)])
 def test_other_commands_that_save_show_as_well(seen, time, words):
     """
     And those that do not save show nothing, though the journal knows of the file.
