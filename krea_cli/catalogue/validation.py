@@ -18,6 +18,8 @@ from typing import Any
 from krea_cli.catalogue import wording
 from krea_cli.catalogue.schema import Schema, forms, types
 
+# A name that reads as one, though it may be no field.
+_PLAIN = re.compile(r"[^\W\d][\w-]*")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
@@ -153,7 +155,7 @@ def _wrong(at: str, schema: Schema, found: str, word: str = "") -> Fault:
 
 
 def _inside(at: str, name: str) -> str:
-    if not name.isidentifier():
+    if not _PLAIN.fullmatch(name):
         return f"{at}[{wording.shown(name)}]"
     return f"{at}.{name}" if at else name
 

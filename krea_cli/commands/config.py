@@ -96,7 +96,10 @@ def _tell(session: Session, key: str, stored: Layer) -> None:
     What is in force from the next command on.
     """
     found = settings.find(key, [settings.from_env(session.env), stored])
-    session.out.result([Setting(key, found.value, found.source)])
+    written = None
+    if key in stored and found.source == stored[key].source:
+        written = str(stored[key].value).strip()
+    session.out.result([Setting(key, found.value, found.source, written)])
     if found.source == settings.variable(key):
         session.out.warn(f"{found.source} is set and wins over the file.")
 

@@ -23,6 +23,8 @@ from krea_cli.errors import ConfigError, StorageError, UsageError
 
 _VALUE = r"""(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s#"'\[\]{},]+)"""
 
+_MEND = "Mend it with an editor. Where it is: krea config path"
+
 
 def read(path: Path) -> Layer:
     """
@@ -123,7 +125,7 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError as exc:
-        raise ConfigError(f"{path} is not UTF-8 text.") from exc
+        raise ConfigError(f"{path} is not UTF-8 text.", hint=_MEND) from exc
     except OSError as exc:
         raise ConfigError(
             f"{path} cannot be read: {exc.strerror or exc}.",
@@ -151,7 +153,7 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as exc:
-        raise ConfigError(f"{path} is not valid TOML: {exc}.") from exc
+        raise ConfigError(f"{path} is not valid TOML: {exc}.", hint=_MEND) from exc
 
 
 def _replace(path: Path, text: str, *, expected: Mapping[str, Any]) -> None:

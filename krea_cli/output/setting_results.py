@@ -11,18 +11,22 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Setting:
     """
-    A setting in force and the layer that gave it; None when nothing did.
+    A setting in force and the layer that gave it; None when nothing did.  *written* is
+    how the user wrote it, where that is known.
     """
 
     key: str
     value: str | float | bool | None
     source: str
+    written: str | None = None
 
     @property
     def text(self) -> str:
         """
         The value as it is written in the file.
         """
+        if isinstance(self.value, float) and self.written:
+            return self.written
         if isinstance(self.value, bool):
             return str(self.value).lower()
         return "" if self.value is None else str(self.value)
@@ -32,7 +36,7 @@ class Setting:
         return [f"{self.key}\t{self.text}\t{self.source}"]
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"key": self.key, "value": self.value, "source": self.source}
 
 
 @dataclass(frozen=True, slots=True)

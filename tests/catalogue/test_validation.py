@@ -46,6 +46,7 @@ def test_all_faults_are_told_at_once():
     """
     body = {
         "imageUrls": ["https://krea.ai/cat.png"],
+        "aspect-ratio": "1:1",
         "cat": 1,
         "image_urls": ["y" * 1025, 3],
         "resolution": "8K",
@@ -55,6 +56,7 @@ def test_all_faults_are_told_at_once():
     assert [
         "prompt: is required: text of at least 3 characters",
         "imageUrls: no such field; nearest: image_urls",
+        "aspect-ratio: no such field; nearest: aspect_ratio",
         f"cat: no such field; known: {', '.join(CATALOGUE[PRO].fields)}",
         "image_urls[0]: must be a URL of at most 1024 characters, not 1025",
         "image_urls[1]: must be a URL of at most 1024 characters, not 3",

@@ -59,6 +59,7 @@ def test_set_is_in_force_afterwards(session):
     set_value(run, "timeout", "10m")
 
     assert [{"key": "timeout", "value": 600.0, "source": file}] == told(run)
+    assert [f"timeout\t10m\t{file}"] == run.out.results[0].plain
     assert (600.0, file) == (run.settings.timeout, run.resolved.sources["timeout"])
     assert [] == run.out.warnings
 
