@@ -109,8 +109,21 @@ def _jobs(session: Session) -> Iterator[tuple[str, str]]:
     jobs = glance.jobs(session.folders.state, session.service)
     if jobs:
         yield "@last", "the jobs of the last call"
-    for job_id, status, model in jobs:
-        yield job_id, f"{status} {model}"
+    now = session.clock.wall()
+    for job in jobs:
+        age = _age(now - job.created_at)
+        model = job.model.rpartition("/")[2]
+        yield job.job_id, f"{job.state}, {age} ago, {model}: {job.prompt}"
+
+
+def _age(seconds: float) -> str:
+    """
+    As --since takes it, in the largest unit that it has one of.
+    """
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f}{unit}"
+    return f"{max(seconds, 0):.0f}s"
 
 
 def _keys() -> Iterable[tuple[str, str]]:

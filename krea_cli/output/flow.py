@@ -115,10 +115,11 @@ class Sheet:
     """
     A row for each of *rows*, in columns under their *titles*, of which none wraps.
 
-    Where there is no room for all, those of *gives_way*, the most important first, are
-    left out; the one that is *cut* needs no more than *least* cells, and has what is
-    left.  Where there is none for the others, the cells of a row stand side by side, as
-    far as there is room, what is cut below them.  The column *right* is aligned there.
+    A column that is empty in all rows is left out.  Where there is no room for all,
+    those of *gives_way*, the most important first, are left out; the one that is *cut*
+    needs no more than *least* cells, and has what is left.  Where there is none for the
+    others, the cells of a row stand side by side, as far as there is room, what is cut
+    below them.  The column *right* is aligned there.
     """
 
     def __init__(
@@ -160,11 +161,15 @@ class Sheet:
         The columns that there is room for; none where not even for those that must be.
         """
         needed = self._widths | self._least
-        shown = {title for title in self._widths if title not in self._gives_way}
+        told = [title for title in self._widths if any(r[title] for r in self._rows)]
+        shown = {title for title in told if title not in self._gives_way}
         if _width(needed[title] for title in shown) > room:
             return []
         for title in self._gives_way:
-            if _width(needed[each] for each in {*shown, title}) <= room:
+            if (
+                title in told
+                and _width(needed[each] for each in {*shown, title}) <= room
+            ):
                 shown.add(title)
         return [title for title in self._widths if title in shown]
 

@@ -189,12 +189,15 @@ def test_in_bash_nothing_typed_is_lost(tab, typed, word, inserted):
     assert inserted == set(tab(f"krea generate x -i {typed}", "bash", word))
 
 
-def test_jobs_are_offered_with_status_and_model(tab, job, krea):
+def test_jobs_are_offered_with_what_tells_them_apart(tab, job, krea):
     """
-    The newest first, those of the service that the line means, and @last; the journal
-    is as it was.
+    How old, and how the prompt begins; the newest first, those of the service that the
+    line means, and @last; the journal is as it was.
     """
-    described = {job: "submitted google/nano-banana-pro"}
+    with closing(sqlite3.connect(journal(krea))) as db:
+        db.execute("UPDATE records SET created_at = strftime('%s', 'now') - 7300")
+        db.commit()
+    described = {job: "submitted, 2h ago, nano-banana-pro: an owl"}
     before = contents(journal(krea).parent)
     last = {"@last": "the jobs of the last call"}
 

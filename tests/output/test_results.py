@@ -217,6 +217,17 @@ def test_foreign_words_do_not_make_lines_or_columns():
     assert f"https://a ::add-mask::b\n(no URL)\n{ID}\tdo ne x\n" == telling.out
 
 
+def test_a_column_that_is_empty_in_all_rows_is_left_out():
+    """
+    The models of jobs that only the service knows, in its own list.
+    """
+    telling = Telling(out=Terminal(), color="never")
+
+    telling.output.result([JobStatus(replace(DONE, model=None))])
+
+    assert ["JOB", "STATUS", "CREATED"] == telling.out.splitlines()[0].split()
+
+
 def test_the_summary_names_time_and_price_when_they_are_known():
     """
     An estimate is called one; of several files of a job, the last one has both.
