@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from krea_cli.errors import UsageError
+from krea_cli.errors import KreaError, UsageError
 from krea_cli.output.results import JobAccepted, JobSaved, JobUrls
 from krea_cli.session import Session
 from krea_cli.wishes import Wishes
@@ -41,6 +41,7 @@ def make(session: Session, words: Words, wishes: Wishes) -> None:
     session.deliver(delivery, saves=_saves(wishes))
     taken = order.take(session, words)
     if wishes.dry_run:
+        _look_ahead(session, taken, wishes)
         shown = order.dry_run(session, taken, wishes.count, inline=wishes.inline)
         session.out.result([shown])
     order.check_cost(
@@ -93,6 +94,20 @@ def _target(
         kind=taken.request.model.result_kind,
         naming=naming,
     )
+
+
+def _look_ahead(session: Session, taken: order.Order, wishes: Wishes) -> None:
+    """
+    Say why the names that are asked for would keep the request from being sent.
+    """
+    if not _saves(wishes) or session.delivery.output is None:
+        return
+    try:
+        _target(session, taken, wishes, order.naming(session, taken))
+    except KreaError as exc:
+        session.out.warn(f"It would not be sent: {exc.message}")
+        for hint in exc.hints:
+            session.out.note(hint)
 
 
 def _saves(wishes: Wishes) -> bool:

@@ -475,3 +475,27 @@ def test_a_service_that_is_silent_is_given_up_soon(logged_in):
 
     assert 6 == result.code
     assert real_time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ("taken.png", "taken.png exists"),
+        ("none/owl.png", "folder none does not exist"),
+        ("owl.mp4", "cannot become owl.mp4"),
+        ("new.png", ""),
+    ],
+)
+def test_dry_run_tells_what_is_wrong_with_the_name(krea, output, says):
+    """
+    As a warning: the request is shown all the same, and nothing is made.
+    """
+    Path("taken.png").touch()
+    plain = krea("generate", "an owl", "--dry-run")
+
+    result = krea("generate", "an owl", "--dry-run", "-o", output)
+
+    assert (0, plain.out) == (result.code, result.out)
+    assert bool(says) == ("warning: It would not be sent: " in result.err)
+    assert says in result.err
+    assert ["taken.png"] == [path.name for path in Path().iterdir()]
