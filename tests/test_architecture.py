@@ -110,7 +110,7 @@ ALLOWED = {
     "wishes": {"options"},
     "work.dispatch": {"api.resources", "session", "work.doubt", "work.sending"},
     "work.sending": {"api.resources", "errors", "session", "work.crew", "work.doubt"},
-    "work.doubt": {"api.resources", "errors", "session"},
+    "work.doubt": {"api.resources", "errors", "jobs.selection", "session"},
     "work.collection": {
         "api.resources",
         "errors",
@@ -162,6 +162,7 @@ ALLOWED = {
         "checkup",
         "config.settings",
         "errors",
+        "jobs.selection",
         "output.capabilities",
         "output.findings",
         "output.setting_results",

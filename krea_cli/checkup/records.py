@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from krea_cli.errors import JournalError
+from krea_cli.jobs.selection import ELSEWHERE
 from krea_cli.output.findings import Finding, fault, ok, warning
 from krea_cli.session import Session
 
@@ -60,6 +61,14 @@ def doubt(session: Session) -> Iterator[Finding]:
     The requests of which nobody knows whether the service took them.
     """
     found = session.inspection.in_doubt(session.service)
+    others = ", ".join(session.inspection.others_in_doubt(session.service))
+    if not found and others:
+        yield warning(
+            "doubt",
+            f"no request is in doubt here, but of another service: {others}",
+            f"For that one {ELSEWHERE}",
+        )
+        return
     if not found:
         yield ok("doubt", "no request is in doubt")
         return

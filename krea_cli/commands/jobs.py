@@ -209,6 +209,7 @@ def _list_in_doubt(session: Session, beginning: str | None) -> None:
     records = listing.in_doubt(session, beginning)
     if not records:
         session.out.note("No record is in doubt.")
+    doubt.remind_of_others(session)
     for record in records:
         candidates = None
         if failure is None:

@@ -84,6 +84,19 @@ class History:
         found = self._find(f"{_OPEN} ORDER BY number")
         return [record for record in found if record.is_in_doubt(now)]
 
+    def others_in_doubt(self) -> list[str]:
+        """
+        The other services of whose requests one is in doubt.
+        """
+        rows = self._database.rows(
+            f"SELECT DISTINCT service FROM records WHERE service <> ? AND {_OPEN}",  # noqa: S608  (names)
+            self._service,
+        )
+        return [str(service) for (service,) in rows if self._of(service).in_doubt()]
+
+    def _of(self, service: str) -> History:
+        return History(self._database, service, now=self._now, damaged=lambda _: None)
+
     def knows(self, job_ids: Iterable[str]) -> set[str]:
         """
         Those of the jobs that have a record.

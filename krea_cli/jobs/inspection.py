@@ -47,11 +47,18 @@ class Inspection:
         """
         As `History.in_doubt`.
         """
+        return self._look(lambda database: self._history(database, service).in_doubt())
+
+    def others_in_doubt(self, service: str) -> list[str]:
+        """
+        As `History.others_in_doubt`.
+        """
         return self._look(
-            lambda database: History(
-                database, service, now=self._now, damaged=_refuse
-            ).in_doubt()
+            lambda database: self._history(database, service).others_in_doubt()
         )
+
+    def _history(self, database: Database, service: str) -> History:
+        return History(database, service, now=self._now, damaged=_refuse)
 
     def _look(self, work: Callable[[Database], T]) -> T:
         try:

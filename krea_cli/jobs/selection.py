@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LAST = "@last"
 SHORTEST = 8
+ELSEWHERE = "see to --sandbox, KREA_SANDBOX and --api-url."
 WHOLE = 36  # the length of a UUID, which needs no journal to be understood
 
 
@@ -64,4 +65,4 @@ def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
 def _elsewhere(journal: Journal) -> str | None:
     if not journal.has_others():
         return None
-    return "It has jobs of another one: see to --sandbox, KREA_SANDBOX and --api-url."
+    return f"It has jobs of another one: {ELSEWHERE}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import JournalError, KreaError, UnknownSubmissionError
+from krea_cli.jobs.selection import ELSEWHERE
 from krea_cli.session import Session
 
 if TYPE_CHECKING:
@@ -31,6 +32,17 @@ def remind(session: Session) -> None:
         session.out.warn(
             f"It is still unknown whether the service took {count}: "
             f"{session.command('jobs', 'recover')}"
+        )
+
+
+def remind_of_others(session: Session) -> None:
+    """
+    Say that requests of another service are in doubt.
+    """
+    if others := session.history.others_in_doubt():
+        session.out.warn(
+            f"Of another service there are some in doubt ({', '.join(others)}): "
+            f"{ELSEWHERE}"
         )
 
 

@@ -565,3 +565,21 @@ def test_the_time_of_an_answer_may_be_wrong(logged_in, service, ahead, monkeypat
     lost = logged_in("generate", "an owl")
 
     assert f"It may be {service.store.jobs()[0].job_id}" in lost.err
+
+
+def test_a_request_in_doubt_of_another_service_is_told_of(lost, logged_in):
+    """
+    Whoever looks at the wrong service learns that it is the wrong one.
+    """
+    recovered = logged_in("jobs", "recover", "--sandbox")
+    checked = logged_in("doctor", "--sandbox", "--json")
+    here = logged_in("jobs", "recover")
+
+    found = {row["check"]: row for row in map(json.loads, checked.out.splitlines())}
+    where = "see to --sandbox, KREA_SANDBOX and --api-url."
+    assert (0, 1) == (recovered.code, recovered.err.count(where))
+    assert "http://127.0.0.1" in recovered.err
+    assert where not in here.err
+    assert "warning" == found["doubt"]["state"]
+    assert "of another service: http://127.0.0.1" in found["doubt"]["message"]
+    assert where in found["doubt"]["hint"]
