@@ -6,9 +6,8 @@ Nothing here ends at the first fault: all are kept, so that all can be told at o
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +15,10 @@ from krea_cli.catalogue.model import MediaField, Model, snake_case
 from krea_cli.catalogue.schema import Schema, is_url, with_texts
 from krea_cli.catalogue.validation import Fault, convert
 from krea_cli.catalogue.wording import shown
-from krea_cli.jobs.inputs import Image, LocalImage, RemoteImage
+from krea_cli.errors import UsageError
+from krea_cli.jobs.addresses import image_at, is_address, is_media
+from krea_cli.jobs.former import restored
+from krea_cli.jobs.inputs import Image, LocalImage
 from krea_cli.jobs.param import Param
 
 # The fields that an option stands for, the most usual name first.
@@ -26,11 +28,6 @@ OPTIONS = {
     "height": ("height", "target_height"),
 }
 _NUMBERS = {"width", "height", "seed", "strength"}
-# Services pass over blanks before it.
-_DATA_URI = re.compile(r"\s*data:", re.IGNORECASE)
-_MEDIA_DATA_URI = re.compile(r"\s*data:(image|video|audio)/", re.IGNORECASE)
-# One letter is a drive.
-_URL = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 _A = {"image": "an image", "video": "a video", "audio": "a sound", "3d": "a 3D model"}
 
 
@@ -38,7 +35,8 @@ _A = {"image": "an image", "video": "a video", "audio": "a sound", "3d": "a 3D m
 class Fields:
     """
     What has come together for *model*: *values* with images as themselves, *faults*,
-    and *lost*, the faults for which something that was given is not in the values.
+    and *lost*, the faults for which something that was given is not in the values;
+    *unread* are the errors behind those of them that no schema knows of.
 
     *read* gives the image of a path; *warn* is told what goes on otherwise than asked.
     """
@@ -49,6 +47,7 @@ class Fields:
     values: dict[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     lost: list[Fault] = field(default_factory=list)
+    unread: list[UsageError] = field(default_factory=list)
     _sources: dict[str, str] = field(default_factory=dict)
     # What was made with full strength, as none was given.
     _strong: list[dict[str, Any]] = field(default_factory=list)
@@ -60,6 +59,17 @@ class Fields:
         for name, value in given.items():
             today = self._today(name)
             self.values[today] = self._with_images(today, value)
+
+    @contextmanager
+    def keeping(self, name: str) -> Iterator[None]:
+        """
+        Keep the error that ends what is done for the field, to be told with the others.
+        """
+        try:
+            yield
+        except UsageError as exc:
+            self.unread.append(exc)
+            self._lose(name, " ".join([exc.message, *exc.hints]))
 
     def add(self, params: Iterable[Param]) -> None:
         for param in params:
@@ -117,6 +127,15 @@ class Fields:
                 value = self._unknown(option, source, text)
                 self.add([Param(option, value, is_json=True, source=source)])
 
+    def restore(self) -> None:
+        """
+        Put the image itself for each one of an earlier request that is left.
+        """
+        given, self.values = self.values, {}
+        for name, value in given.items():
+            with self.keeping(name):
+                self.values[name] = restored(value, self.read)
+
     def _set_strength(self, text: str) -> None:
         try:
             strength = convert({"type": "number"}, text)
@@ -169,8 +188,8 @@ class Fields:
         if param.is_json or schema is None:
             return self._with_images(name, param.value, reads_files=param.is_json)
         media = self._media(name)
-        if media and media.item == "object" and _is_address(param.value):
-            item = self._item(media, self._image(param.value), at)
+        if media and media.item == "object" and is_address(param.value):
+            item = self._item(media, self._image(name, param.value), at)
             return [item] if media.is_list else item
         try:
             value = convert(schema, param.value)
@@ -194,29 +213,26 @@ class Fields:
 
         def change(at: str, schema: Schema | None, text: str) -> str | Image:
             if schema is None:
-                is_media = _MEDIA_DATA_URI.match(text)
-                return self.read(text.strip()) if is_media else text
+                return self._image(at, text) if is_media(text) else text
             if not is_url(schema):
                 return text
-            if not (_is_address(text) and (reads_files or text[0] != "@")):
+            if not (is_address(text) and (reads_files or text[0] != "@")):
                 self._fault(at, f"must be a URL, or @FILE by -p, not {shown(text)}")
                 return text
-            image = self._image(text)
+            image = self._image(at, text)
             if media:
                 self._check_kind(image, media)
             return image
 
         return with_texts(self.model.fields.get(name), value, name, change)
 
-    def _image(self, text: str) -> str | Image:
+    def _image(self, name: str, text: str) -> str | Image:
         """
-        The image at an address; the text itself where only the service may know it.
+        As `image_at`; the text itself, too, where it cannot be used.
         """
-        if text.startswith("@"):
-            return self.read(text[1:])
-        if _DATA_URI.match(text):
-            return self.read(text.strip())
-        return RemoteImage(text) if text.startswith(("https:", "http:")) else text
+        with self.keeping(name):
+            return image_at(text, self.read)
+        return text
 
     def _check_kind(self, image: str | Image, media: MediaField) -> None:
         if isinstance(image, LocalImage) and image.media.kind != media.media:
@@ -241,7 +257,3 @@ class Fields:
         if "strength" in media.extra:
             self._strong.append(item)
         return item
-
-
-def _is_address(text: str) -> bool:
-    return text.startswith("@") or _URL.match(text) is not None

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from krea_cli.catalogue.wording import shown
 from krea_cli.errors import UsageError
 
 
@@ -44,7 +45,19 @@ class Param:
             parsed = json.loads(value, parse_constant=_no_number)
             return cls(name, parsed, is_json=True, source=f"-p {name}")
         except (ValueError, RecursionError) as exc:
-            raise UsageError(f"-p {name}:= is not followed by JSON: {exc}.") from exc
+            pos = exc.pos if isinstance(exc, json.JSONDecodeError) else 0
+            at = f" (see character {pos + 1})" if pos else ""
+            raise UsageError(
+                f"-p {name}:= takes JSON, and {shown(value)} is none{at}.",
+                hint=f"Text is given with = alone: -p {name}=TEXT",
+            ) from exc
+
+    @staticmethod
+    def name_of(argument: str) -> str:
+        """
+        The field that is meant, even where `parse` fails.
+        """
+        return argument.partition("=")[0].strip(" :")
 
 
 def _no_number(name: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krea_cli.catalogue.model import Model
+from krea_cli.catalogue.validation import Fault
 from krea_cli.errors import (
     CostError,
     InvalidRequestError,
@@ -21,7 +22,6 @@ from krea_cli.errors import (
 )
 from krea_cli.jobs import defaults
 from krea_cli.jobs.fields import Fields
-from krea_cli.jobs.former import restored
 from krea_cli.jobs.inputs import Image, LocalImage, named_url_of
 from krea_cli.jobs.param import Param
 from krea_cli.jobs.request import Request
@@ -78,8 +78,7 @@ def take(session: Session, words: Words) -> Order:
 
 def _take(session: Session, words: Words) -> Order:
     model = _model(session, words)
-    prompt = read_prompt(session, words)
-    fields = _fields(session, model, words, prompt)
+    fields = _fields(session, model, words)
     request = Request(model=model, fields=fields.values, webhook=words.webhook)
     choices: list[defaults.Choice] = []
     if words.validates:
@@ -87,6 +86,7 @@ def _take(session: Session, words: Words) -> Order:
         fields.values.update({choice.field: choice.value for choice in choices})
         _check(request, fields)
     elif fields.lost:
+        _check_alone(fields.lost, fields)
         raise InvalidRequestError(
             f"Not all of this can be sent to {model.id}.",
             hint="A field that krea does not know takes the URL of krea upload FILE.",
@@ -163,7 +163,7 @@ def _model(session: Session, words: Words) -> Model:
     return model
 
 
-def _fields(session: Session, model: Model, words: Words, prompt: str | None) -> Fields:
+def _fields(session: Session, model: Model, words: Words) -> Fields:
 
     def read(argument: str) -> Image:
         # What reads images is loaded with the first of them.
@@ -171,15 +171,24 @@ def _fields(session: Session, model: Model, words: Words, prompt: str | None) ->
 
     fields = Fields(model, read=read, warn=session.out.warn)
     fields.fill(words.former)
+    prompt = None
+    with fields.keeping("prompt"):
+        prompt = read_prompt(session, words)
     if words.params_file is not None:
-        fields.fill(read_params(session, words.params_file))
-    given = [Param.parse(param) for param in words.params]
+        with fields.keeping("--params"):
+            fields.fill(read_params(session, words.params_file))
     if prompt is not None:
-        given.insert(0, Param("prompt", prompt, is_json=False, source="PROMPT"))
-    fields.add(given)
-    fields.add_images([read(image) for image in words.images])
+        fields.add([Param("prompt", prompt, is_json=False, source="PROMPT")])
+    for param in words.params:
+        with fields.keeping(Param.name_of(param)):
+            fields.add([Param.parse(param)])
+    media, images = model.input_field, list[Image]()
+    for image in words.images:
+        with fields.keeping(media.name if media else "-i"):
+            images.append(read(image))
+    fields.add_images(images)
     fields.add_options(words.options)
-    fields.values = restored(fields.values, read)
+    fields.restore()
     return fields
 
 
@@ -205,6 +214,7 @@ def _check(request: Request, fields: Fields) -> None:
     told = {_meant(fault.field) for fault in faults}
     faults += [fault for fault in request.faults if _root(fault.field) not in told]
     if faults:
+        _check_alone(faults, fields)
         raise InvalidRequestError(
             f"{request.model.id} would refuse this request.",
             hint=f"All its fields: krea models show {request.model.id}",
@@ -215,6 +225,15 @@ def _check(request: Request, fields: Fields) -> None:
             "Both a size in pixels and a ratio or resolution are given; the service "
             "may ignore one of them."
         )
+
+
+def _check_alone(faults: Sequence[Fault], fields: Fields) -> None:
+    """
+    Raises:
+        UsageError: the only fault is not one of a field, and says more by itself.
+    """
+    if len(faults) == len(fields.unread) == 1:
+        raise fields.unread[0]
 
 
 def _root(field: str) -> str:

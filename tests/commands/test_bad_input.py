@@ -305,3 +305,27 @@ def test_the_same_answers_to_a_free_request(logged_in, service, fault, says):
 
     assert 6 == code
     assert says in error["message"]
+
+
+def test_all_faults_of_the_words_are_told_at_once(logged_in, service, made):
+    """
+    Those of fields, of JSON and of files, one a line.
+    """
+    words = (*EDIT, made / "none.png", "-m", "kling/kling-2.5", "--params", "no.json")
+    fields = ("duration=5", "generate_audio:=yes", "start_image=@nope.jpg", "cfg")
+
+    code, error = refused(
+        logged_in, service, *words, *(f"-p{field}" for field in fields)
+    )
+
+    assert (2, "invalid_request") == (code, error["code"])
+    assert sorted(line.partition(":")[0] for line in error["details"]) == [
+        "--params",
+        "cfg",
+        "generate_audio",
+        "start_image",
+        "start_image",
+    ]
+    text = '-p generate_audio:= takes JSON, and "yes" is none. Text is given with ='
+    assert text in " ".join(error["details"])
+    assert [] == service.seen
