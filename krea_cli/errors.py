@@ -320,10 +320,11 @@ class UnknownSubmissionError(KreaError):
 
 class JobTakenError(UnknownSubmissionError):
     """
-    The service answered a request with the job of another one.
+    The service answered a request with the job of another one, whose id is *taken_id*.
     """
 
     code = "job_taken"
+    taken_id = ""
 
 
 class SeveralError(KreaError):

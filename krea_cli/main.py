@@ -166,7 +166,8 @@ def _add_way_to_jobs(error: KreaError, session: Session) -> None:
         collect = session.collect("wait", jobs)
         error.add_hint(f"{'Then' if error.hint else 'Run'}: {collect}")
     if session.unsent:
-        error.message += f" {session.unsent} more of the requests were not sent."
+        were = "was" if session.unsent == 1 else "were"
+        error.message += f" {session.unsent} more of the requests {were} not sent."
 
 
 def _named(jobs: Sequence[str]) -> str:

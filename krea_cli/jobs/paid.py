@@ -136,7 +136,7 @@ class Paid:
             self.journal.accepted(record.record, job.job_id)
         except JobTakenError as exc:
             self.doubted(record)
-            exc.record = record.record
+            exc.record, exc.taken_id = record.record, job.job_id
             raise
         except JournalError as exc:
             # It is paid for, and its id is known nowhere but here.

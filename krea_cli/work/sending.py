@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
+    JobTakenError,
     JournalError,
     KreaError,
     StillRunningError,
@@ -137,11 +138,14 @@ class Sending:
                 [each for each in session.journal.places(self._run) if each]
             )
         apart = (UnknownSubmissionError, _TooLateError)
-        known = [exc for exc in self.errors if not isinstance(exc, apart)]
+        # Of an error with a job, the job is counted, and of the job of another request,
+        # the request in doubt.
+        known = [e for e in self.errors if not (e.job_id or isinstance(e, apart))]
+        others = {e.taken_id for e in self.errors if isinstance(e, JobTakenError)}
         # One that came in the last moment is only pending.
-        jobs = {*self._jobs, *session.pending}
+        jobs = self._jobs.keys() | (set(session.pending) - others)
         come = len(jobs) + len(known) + len(session.in_doubt)
-        session.unsent = self.count - max(come, 1)
+        session.unsent = max(0, self.count - max(come, 1))
 
     def finish(self) -> None:
         """
@@ -153,11 +157,12 @@ class Sending:
             if isinstance(error, _TooLateError):
                 error.message = (
                     f"The time was up when {self.count - unsent} of {self.count} jobs "
-                    "were submitted; the others were not sent."
+                    "were submitted; the rest was not sent."
                 )
             else:
+                were = "was" if unsent == 1 else "were"
                 error.message += (
-                    f" {unsent} more of the requests were {refused}not sent."
+                    f" {unsent} more of the requests {were} {refused}not sent."
                 )
 
     def _send(self) -> None:

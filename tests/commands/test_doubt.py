@@ -394,9 +394,15 @@ def test_without_a_journal(logged_in, service):
     assert "recover" not in lost.err
 
 
-def test_an_id_that_cannot_be_kept_is_told(logged_in, service, monkeypatch):
+@pytest.mark.parametrize(
+    ("count", "rest"), [(1, ""), (2, "1 more of the requests was not sent.")]
+)
+def test_an_id_that_cannot_be_kept_is_told(
+    logged_in, service, monkeypatch, count, rest
+):
     """
-    The job is paid for: the command that collects it works without the journal.
+    The job is paid for: the command that collects it works without the journal.  It is
+    counted once, so what was not sent is all the others.
     """
     from krea_cli.errors import JournalError
     from krea_cli.jobs.journal import Journal
@@ -406,10 +412,13 @@ def test_an_id_that_cannot_be_kept_is_told(logged_in, service, monkeypatch):
 
     monkeypatch.setattr(Journal, "accepted", full)
 
-    result = logged_in("generate", "an owl", "--no-wait")
+    result = logged_in("generate", "an owl", "--no-wait", "-n", count)
     [made] = service.store.jobs()
 
     assert 7 == result.code
+    assert (
+        f"goes on. {rest}".strip() == result.err.splitlines()[0].partition(", and ")[2]
+    )
     assert f"krea wait {made.job_id} -o .\n" in result.err
 
 
@@ -444,6 +453,21 @@ def test_what_was_not_sent_is_told(logged_in, service, fault, code):
     assert code == result.code
     assert f"{40 - came - 1} more of the requests were not sent." in result.err
     assert 1 <= came == service.bills <= MOST
+
+
+@pytest.mark.parametrize(("count", "rest"), [(1, ""), (3, " 2 more of the requests")])
+def test_the_job_of_a_run_before_is_none_of_this_run(logged_in, service, count, rest):
+    """
+    The service answers with the job of an earlier request: one request is in doubt,
+    and all the others were not sent.
+    """
+    earlier = json.loads(logged_in("generate", "an owl", "--no-wait", "--json").out)
+    service.faults[POST] = [answer(200, {**earlier, "status": "queued"})]
+
+    result = logged_in("generate", "a fox", "-n", count)
+
+    told = result.err.splitlines()[0].partition(", and it may be billed.")[2]
+    assert (11, rest) == (result.code, told.partition(" were not sent.")[0])
 
 
 def test_the_rest_of_several_keeps_its_names(logged_in, service):
