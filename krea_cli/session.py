@@ -40,14 +40,15 @@ class Session(Delivering):
     @cached_property
     def catalogue(self) -> Catalogue:
         """
-        The newest that is here; for the sandbox its own, which krea came with.
+        The newest that is here of this service; for the sandbox its own, which krea
+        came with.
         """
         from krea_cli.catalogue import cached
         from krea_cli.catalogue.lookup import Catalogue
 
         if self.settings.sandbox:
             return Catalogue.bundled()
-        return cached.newest(self.folders.cache)
+        return cached.newest(self.folders.cache, self.origin)
 
     @cached_property
     def images(self) -> Images:

@@ -16,28 +16,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from krea_cli.catalogue import admission
 from krea_cli.catalogue.lookup import FORMAT
 
 _ROUTE = re.compile(r"/generate/([a-z0-9]+(?:/[A-Za-z0-9][A-Za-z0-9._-]*)+)")
-_NUMBER = (int, float)
-# The keywords that `validation` checks or tells, and what they hold: one that holds
-# something else would break a later check of a request.
-_CHECKED: Mapping[str, type | tuple[type, ...]] = {
-    "type": (str, list),
-    "enum": list,
-    "const": object,
-    "default": object,
-    "minimum": _NUMBER,
-    "maximum": _NUMBER,
-    "exclusiveMinimum": _NUMBER,
-    "minLength": int,
-    "maxLength": int,
-    "format": str,
-    "required": list,
-    "minItems": int,
-    "maxItems": int,
-    "deprecated": bool,
-}
 
 
 def build(spec: Mapping[str, Any], day: str) -> dict[str, Any]:
@@ -79,65 +61,16 @@ def dumps(document: Mapping[str, Any]) -> str:
 def _model(path: str, operation: Mapping[str, Any], day: str) -> dict[str, Any]:
     content = _mapping(operation, "requestBody", "content", "application/json")
     schema = _mapping(content, "schema")
-    closed = schema.get("type") == "object" and (
-        schema.get("additionalProperties") is False
-    )
     fields = _mapping(schema, "properties")
-    if not (closed and fields and fields.keys() >= set(schema.get("required", ()))):
-        raise ValueError(f"{path} has no closed object schema for its request")
     model = {
         "name": str(operation.get("summary") or path),
-        "schema": _strip(schema),
+        "schema": schema,
         "aliases": _aliases(operation, fields),
         "prices": _prices(_mapping(operation, "x-krea-pricing"), day),
         "deprecated": operation.get("deprecated") is True,
     }
-    return {key: value for key, value in model.items() if value}
-
-
-def _strip(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    The schema with only the keywords that are checked or told.
-
-    Raises:
-        TypeError: one of them holds something else than it should.
-    """
-    kept: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key == "properties":
-            kept[key] = {name: _strip(field) for name, field in value.items()}
-        elif key == "items":
-            kept[key] = _strip(value)
-        elif key in {"anyOf", "oneOf"}:
-            kept[key] = [_strip(form) for form in value]
-        elif key in _CHECKED:
-            kept[key] = _checked(key, value)
-        elif (key == "additionalProperties" and value is False) or (
-            key == "pattern" and _is_regex(value)
-        ):
-            kept[key] = value
-    return kept
-
-
-def _checked(key: str, value: Any) -> Any:
-    wanted = _CHECKED[key]
-    # To Python true is a number.
-    is_number = wanted in (int, _NUMBER) and isinstance(value, bool)
-    if is_number or not isinstance(value, wanted):
-        raise TypeError(key)
-    return value
-
-
-def _is_regex(pattern: str) -> bool:
-    # They are JavaScript's; one that Python cannot read is left to the service, as is
-    # one with a group that repeats, which can take for ever.
-    if re.search(r"\)[*+{]", pattern):
-        return False
-    try:
-        re.compile(pattern)
-    except re.error:
-        return False
-    return True
+    told = {key: value for key, value in model.items() if value or key == "schema"}
+    return admission.model(path, told)
 
 
 def _aliases(operation: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, str]:
@@ -156,7 +89,8 @@ def _aliases(operation: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[st
 def _prices(pricing: Mapping[str, Any], day: str) -> dict[str, Any]:
     """
     The price points in USD for a request; another currency or unit is no known price,
-    nor is an amount of 0.  One without a date of its own was true on the *day*.
+    nor is an amount of 0, and with an amount that cannot be one none is.  One without a
+    date of its own was true on the *day*.
     """
     if (pricing.get("currency"), pricing.get("unit")) != ("USD", "request"):
         return {}
@@ -164,9 +98,9 @@ def _prices(pricing: Mapping[str, Any], day: str) -> dict[str, Any]:
     points = [
         [point["amount"], {**(point.get("dimensions") or {})}]
         for point in told
-        if point["amount"] > 0
+        if point["amount"] != 0
     ]
-    if not points:
+    if not (points and all(admission.is_price(amount) for amount, _ in points)):
         return {}
     prices = {
         "points": points,

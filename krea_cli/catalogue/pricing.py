@@ -19,7 +19,7 @@ Body = Mapping[str, Any]
 def estimate(model: Model, body: Body) -> float | None:
     """
     USD for one request of *body*, None when it is not known.  Of the price points that
-    fit, the one that says most counts.
+    fit, the one that says most counts, and of those that say as much the dearest.
     """
     fitting = [
         point
@@ -29,8 +29,8 @@ def estimate(model: Model, body: Body) -> float | None:
             for name, wanted in point.dimensions.items()
         )
     ]
-    best = max(fitting, key=lambda point: len(point.dimensions), default=None)
-    return best.amount if best else None
+    ranked = [(len(point.dimensions), point.amount) for point in fitting]
+    return max(ranked)[1] if ranked else None
 
 
 def _value(dimension: str, model: Model, body: Body) -> Any:

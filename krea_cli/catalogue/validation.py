@@ -126,7 +126,10 @@ def _text(schema: Schema, text: str, at: str) -> Iterator[Fault]:
     most = math.inf if text.startswith("data:") else schema.get("maxLength", math.inf)
     if not schema.get("minLength", 0) <= len(text) <= most:
         yield _wrong(at, schema, str(len(text)))
-    if "pattern" in schema and not re.search(schema["pattern"], text):
+    # To Python $ is also before a last line break.
+    if "pattern" in schema and not re.search(
+        re.sub(r"\$$", r"\\Z", schema["pattern"]), text
+    ):
         yield Fault(at, f"must match {schema['pattern']}, not {wording.shown(text)}")
 
 

@@ -106,7 +106,7 @@ def refresh(session: Session) -> None:
     document = changes.renew(spec, known, today=today)
     fetched = Catalogue(document)
 
-    cached.keep(session.folders.cache, openapi.dumps(document))
+    cached.keep(session.folders.cache, session.origin, openapi.dumps(document))
 
     found = [ModelChange(change) for change in changes.compare(known, fetched)]
     session.out.result(found)

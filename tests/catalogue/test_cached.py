@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from krea_cli.catalogue.lookup import Catalogue
 from krea_cli.catalogue.openapi import dumps
 from krea_cli.errors import StorageError
 
+LIVE, NAME = "https://api.krea.ai", "models-api.krea.ai.json"
 BUNDLED = Catalogue.bundled()
 DOCUMENT = json.loads(Path(lookup.__file__).with_name("models.json").read_bytes())
 
@@ -23,8 +25,18 @@ def small(**changes):
     return {**DOCUMENT, "date": "2027-01-01", "models": models, **changes}
 
 
+def hostile(**keywords):
+    """
+    A catalogue of one model, whose prompt has these keywords.
+    """
+    document = deepcopy(small())
+    [model] = document["models"].values()
+    model["schema"]["properties"]["prompt"] |= keywords
+    return dumps(document).encode()
+
+
 def put(folder, content):
-    folder.joinpath("models.json").write_bytes(content)
+    folder.joinpath(NAME).write_bytes(content)
 
 
 @pytest.mark.parametrize("date", ["2027-01-01", BUNDLED.date])
@@ -34,8 +46,8 @@ def test_what_was_kept_is_in_force(tmp_path, date):
     """
     folder = tmp_path / "home" / "cache"
 
-    cached.keep(folder, dumps(small(date=date)))
-    found = cached.newest(folder)
+    cached.keep(folder, LIVE, dumps(small(date=date)))
+    found = cached.newest(folder, LIVE)
 
     assert (date, 1) == (found.date, len(found.models))
 
@@ -44,7 +56,7 @@ def test_without_a_refresh_the_bundled_one_is_used(tmp_path):
     """
     Nothing is made in the cache folder by looking into it.
     """
-    found = cached.newest(tmp_path / "cache")
+    found = cached.newest(tmp_path / "cache", LIVE)
 
     assert (BUNDLED.date, 119) == (found.date, len(found.models))
     assert [] == list(tmp_path.iterdir())
@@ -68,6 +80,14 @@ def test_without_a_refresh_the_bundled_one_is_used(tmp_path):
         json.dumps(small(models={"image/a/b": {}})).encode(),
         json.dumps(small(models={"image/a/b": None})).encode(),
         json.dumps({"format": 1, "date": "2027-01-01"}).encode(),
+        hostile(type=[1, [2]]),
+        hostile(enum=[]),
+        hostile(minLength=10**12),
+        hostile(maximum=10**400),
+        hostile(default=float("inf")),
+        hostile(required=[{}]),
+        dumps(small()).replace("[[0.06,", "[[true,").encode(),
+        dumps(small()).replace("[[0.06,", f"[[{10**400},").encode(),
     ],
 )
 def test_what_cannot_be_used_is_passed_over(tmp_path, content):
@@ -76,30 +96,54 @@ def test_what_cannot_be_used_is_passed_over(tmp_path, content):
     """
     put(tmp_path, content)
 
-    assert 119 == len(cached.newest(tmp_path).models)
+    assert 119 == len(cached.newest(tmp_path, LIVE).models)
+
+
+def test_a_slow_pattern_that_was_kept_is_left_to_the_service(tmp_path):
+    """
+    What an earlier version let in holds no run up.
+    """
+    put(tmp_path, hostile(pattern="^" + "[a-z]*" * 12 + "[0-9]$"))
+    [model] = cached.newest(tmp_path, LIVE).models
+
+    assert "pattern" not in model.fields["prompt"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["http://127.0.0.1:8787", "https://api.krea.ai:8443", "https://api.krea.ai.evil"],
+)
+def test_what_one_service_says_counts_at_no_other(tmp_path, other):
+    """
+    Its prices would lift the limit of --max-cost elsewhere.
+    """
+    cached.keep(tmp_path, other, dumps(small()))
+
+    assert 1 == len(cached.newest(tmp_path, other).models)
+    assert 119 == len(cached.newest(tmp_path, LIVE).models)
 
 
 def test_a_folder_in_its_place_is_passed_over(tmp_path):
     """
     Whatever stands there, krea works.
     """
-    (tmp_path / "models.json").mkdir()
+    (tmp_path / NAME).mkdir()
 
-    assert 119 == len(cached.newest(tmp_path).models)
+    assert 119 == len(cached.newest(tmp_path, LIVE).models)
 
 
 def test_one_that_cannot_be_written_leaves_the_former(tmp_path):
     """
     The file is whole or untouched, and nothing is left beside it.
     """
-    cached.keep(tmp_path, dumps(small()))
-    before = (tmp_path / "models.json").read_bytes()
+    cached.keep(tmp_path, LIVE, dumps(small()))
+    before = (tmp_path / NAME).read_bytes()
 
     with pytest.raises(UnicodeEncodeError):
-        cached.keep(tmp_path, "{" * 100_000 + "é")
+        cached.keep(tmp_path, LIVE, "{" * 100_000 + "é")
 
-    assert before == (tmp_path / "models.json").read_bytes()
-    assert ["models.json"] == [path.name for path in tmp_path.iterdir()]
+    assert before == (tmp_path / NAME).read_bytes()
+    assert [NAME] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
@@ -110,6 +154,6 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
     folder.write_text("")
 
     with pytest.raises(StorageError, match="cannot be kept") as caught:
-        cached.keep(folder, dumps(small()))
+        cached.keep(folder, LIVE, dumps(small()))
 
     assert "KREA_CACHE_DIR" in caught.value.hint

@@ -24,6 +24,8 @@ SCHEMA = {
         "tag": {"type": "string", "pattern": "^[a-z]+$"},
         "word": {"type": "string", "pattern": "^(?<name>\\p{L})$"},
         "slow": {"type": "string", "pattern": "^(a+)+$"},
+        "slower": {"type": "string", "pattern": "^[a-z]*[a-z]*$"},
+        "slowest": {"type": "string", "pattern": "[a-z]+$"},
     },
     "required": ["prompt"],
     "additionalProperties": False,
@@ -92,6 +94,8 @@ def test_model_keeps_what_is_checked_and_drops_prose(spec):
             "tag": {"type": "string", "pattern": "^[a-z]+$"},
             "word": {"type": "string"},
             "slow": {"type": "string"},
+            "slower": {"type": "string"},
+            "slowest": {"type": "string"},
         },
         "required": ["prompt"],
         "additionalProperties": False,
@@ -164,6 +168,18 @@ def test_amount_of_nothing_is_no_price(spec):
     assert model.prices_incomplete
 
 
+@pytest.mark.parametrize("amount", [True, 10**400, 1e308, 1e-320, -5, "0.1"])
+def test_amount_that_cannot_be_one_leaves_the_price_unknown(spec, amount):
+    """
+    What is no sum that a request could cost is never counted as one.
+    """
+    pricing = spec["paths"][ROUTE]["post"]["x-krea-pricing"]
+    pricing["price_points"][0]["amount"] = amount
+    model = Catalogue(build(spec, DAY))["image/acme/cat-1"]
+
+    assert () == model.prices
+
+
 @pytest.mark.parametrize(
     "document", [{}, {"paths": {}}, {"paths": None}, {"paths": {"/jobs": {}}}]
 )
@@ -181,7 +197,6 @@ def test_document_without_models_is_refused(document):
         {"additionalProperties": True},
         {"type": "array"},
         {"properties": {}},
-        {"properties": None},
         {"required": ["colour"]},
     ],
 )
@@ -229,6 +244,11 @@ def test_model_of_another_form_is_refused_by_name(spec, change):
         {"maxLength": 1.5},
         {"enum": "1K"},
         {"type": 5},
+        {"type": [1, [2]]},
+        {"minimum": 1e400},
+        {"enum": []},
+        {"required": [{}]},
+        {"properties": None},
         {"required": "url"},
         {"items": ["x"]},
         {"anyOf": {"type": "null"}},

@@ -152,6 +152,16 @@ def test_the_point_that_says_most_counts(reverse):
     ]
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_of_points_that_say_the_same_the_dearest_counts(reverse):
+    """
+    An estimate that is too low would let through what --max-cost forbids.
+    """
+    points = [[0.01, {}], [9, {}]]
+
+    assert 9 == estimate(model_with(points[::-1] if reverse else points), {})
+
+
 @pytest.mark.parametrize(
     ("body", "price"),
     [

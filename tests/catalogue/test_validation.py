@@ -171,6 +171,16 @@ def test_pattern_is_searched_not_matched():
     assert [Fault("", 'must match [0-9], not "cat"')] == faults(schema, "cat")
 
 
+def test_the_end_of_a_pattern_is_the_end_of_the_text():
+    """
+    As in JavaScript, and not before a last line break.
+    """
+    schema = {"type": "string", "pattern": "^[a-z]+$"}
+
+    assert [] == faults(schema, "abc")
+    assert [] != faults(schema, "abc\n")
+
+
 def test_one_of_takes_no_value_of_two_forms():
     """
     oneOf means exactly one; anyOf does not mind several.
