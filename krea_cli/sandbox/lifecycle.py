@@ -60,8 +60,9 @@ class SandboxJob:
     """
     A job as it is kept.  *created_at* and *cancelled_at* in seconds since the epoch;
     *fields* are those of the request without the files, *failure* is how it will end,
-    *cost_usd* what it would cost at the service, None when that is not known.  It takes
-    *seconds* from *starts_at*, None for its creation.
+    *cost_usd* what it would cost at the service, None when that is not known, and
+    *drawn* the seed for a request without one.  It takes *seconds* from *starts_at*,
+    None for its creation.
     """
 
     job_id: str
@@ -76,6 +77,7 @@ class SandboxJob:
     cost_usd: float | None = None
     starts_at: float | None = None
     seconds: float = JOB_SECONDS
+    drawn: int = 0
 
     @classmethod
     def from_json(cls, data: Any) -> SandboxJob:
@@ -105,6 +107,11 @@ class SandboxJob:
         The kind of job, in the service's words.
         """
         return _TYPES[self.medium]
+
+    @property
+    def seed(self) -> Any:
+        given = self.fields.get("seed")
+        return self.drawn if given is None else given
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ from krea_cli.sandbox.lifecycle import SandboxJob, iso
 from krea_cli.sandbox.rendering import render
 
 UPLOAD_LIMIT = 75 * 2**20
+# So many jobs of one request follow each other before two have the same result.
+VARIANTS = 4
 _FOLDERS = ("jobs", "uploads", "inputs", "results")
 
 
@@ -77,6 +79,7 @@ class SandboxStore:
         self._lock, self._rendering = threading.Lock(), threading.Lock()
         self._last_created = 0.0
         self._make_folders()
+        self._made = sum(1 for _ in (folder / "jobs").glob("*.json"))
 
     def now(self) -> float:
         return self._clock()
@@ -93,11 +96,14 @@ class SandboxStore:
             created_at = round(max(self.now(), self._last_created + 2e-6), 6)
             starts_at = self._slots.start(created_at, self.jobs)
             self._last_created = created_at
+            self._made += 1
+            drawn = self._made % VARIANTS
         added = SandboxJob(
             job_id=str(uuid.uuid4()),
             created_at=created_at,
             starts_at=starts_at,
             seconds=self._seconds,
+            drawn=drawn,
             **job,
         )
         self._write_job(added)
@@ -176,10 +182,10 @@ class SandboxStore:
     def result_path(self, job: SandboxJob, name: str) -> Path:
         """
         The file of a result, one of `job.files`, rendered when it is not yet there.
-        Jobs that ask for the same share it.
+        Jobs that ask for the same with the same seed share it.
         """
         part, suffix = name.removeprefix(f"{job.job_id}-").split(".")
-        asked = [__version__, part, suffix, job.model, job.fields]
+        asked = [__version__, part, suffix, job.model, job.fields, job.seed]
         key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
         path = self.folder / "results" / f"{key}.{suffix}"
         with self._rendering:

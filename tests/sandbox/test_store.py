@@ -16,7 +16,7 @@ from sandbox.asking import picture
 
 from krea_cli.sandbox.disk import make_private
 from krea_cli.sandbox.lifecycle import SandboxJob
-from krea_cli.sandbox.store import SandboxStore
+from krea_cli.sandbox.store import VARIANTS, SandboxStore
 
 IMAGE = {
     "model": "image/google/nano-banana-pro",
@@ -111,14 +111,30 @@ def test_damaged_upload_is_unknown(store):
 
 def test_result_is_rendered_once(store):
     """
-    The second demand, and another job that asks for the same, get the same file.
+    The second demand, and another job that asks for the same with the same seed, get
+    the same file.
     """
-    first, second = store.add_job(**IMAGE), store.add_job(**IMAGE)
+    seeded = IMAGE | {"fields": IMAGE["fields"] | {"seed": 7}}
+    first, second = store.add_job(**seeded), store.add_job(**seeded)
     path = store.result_path(first, first.files[0])
     written = path.stat().st_mtime_ns
 
     assert path == store.result_path(second, second.files[0])
     assert written == path.stat().st_mtime_ns
+
+
+def test_without_a_seed_some_results_in_a_row_differ(store):
+    """
+    So that variants of one request can be told apart, also in a later process; after
+    those the first ones come again, as each takes time to be rendered.
+    """
+    jobs = [store.add_job(**IMAGE) for _ in range(VARIANTS - 1)]
+    later = SandboxStore(store.folder, clock=store.now)
+    jobs += [later.add_job(**IMAGE) for _ in range(2)]
+    results = [store.result_path(job, job.files[0]).read_bytes() for job in jobs]
+
+    assert VARIANTS == len(set(results))
+    assert results[0] == results[-1]
 
 
 def test_result_is_the_same_in_another_folder(store, tmp_path):

@@ -1,8 +1,7 @@
 """
 From a job to the bytes of its result.
 
-The same model, input files and fields with a seed in them give the same bytes.  Without
-a seed the job's id stands for it, so that each job gives another picture.
+The same model, fields, seed and input files give the same bytes; nothing else goes in.
 """
 
 from __future__ import annotations
@@ -75,9 +74,7 @@ class _Composition:
         """
         From model, prompt and seed: the tune, the style, the palette.
         """
-        seed = self._job.fields.get("seed")
-        drawn = self._job.job_id if seed is None else seed
-        names = [self._job.model, self._prompt, drawn]
+        names = [self._job.model, self._prompt, self._job.seed]
         digest = hashlib.sha256(json.dumps(names).encode()).digest()
         return random.Random(int.from_bytes(digest[:8]))  # noqa: S311  (drawing)
 
