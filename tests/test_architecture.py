@@ -341,6 +341,7 @@ LATE = {
     "connection": "as session",
     "world": "as session",
     "app": "completion is installed once",
+    "catalogue.cached": "a catalogue of krea's own is as it should be",
     "completion.candidates": "a journal is looked at only for jobs",
     "entry": "a signal must find somebody before the program is loaded",
     "work.making": "a dry run sends nothing",

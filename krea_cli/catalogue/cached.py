@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from krea_cli.catalogue import admission
 from krea_cli.catalogue.lookup import Catalogue, bundled_date
 from krea_cli.errors import StorageError
 
@@ -37,6 +35,8 @@ def keep(folder: Path, origin: str, text: str) -> None:
     Raises:
         StorageError: it cannot be written there.
     """
+    import tempfile  # not for those who only read
+
     target = _place(folder, origin)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -62,6 +62,8 @@ def _place(folder: Path, origin: str) -> Path:
 def _cached(path: Path) -> Catalogue | None:
     try:
         document: Mapping[str, Any] = json.loads(path.read_bytes())
+        from krea_cli.catalogue import admission
+
         if document["date"] < bundled_date():
             return None
         models = {

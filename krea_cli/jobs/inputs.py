@@ -5,7 +5,7 @@ Images as they stand in a request, before they become URLs.
 from __future__ import annotations
 
 import os
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -93,7 +93,7 @@ class LocalImage:
         """
         yield self._data_uri_head
         for chunk in self.chunks():
-            yield b64encode(chunk)
+            yield b2a_base64(chunk, newline=False)
 
     def chunks(self) -> Iterator[bytes]:
         """
