@@ -8,9 +8,11 @@ The service's documents and its answers differ (bodies with "error", "message" o
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from krea_cli.api.dates import seconds_of
 from krea_cli.api.retry import retry_after
 from krea_cli.api.wire import Answer
 from krea_cli.errors import (
@@ -25,7 +27,9 @@ from krea_cli.errors import (
 )
 
 QUOTED = 500
-REFUSED = (400, 404, 405, 409, 410, 413, 415, 422)
+REFUSED = (400, 404, 405, 409, 410, 413, 414, 415, 417, 422, 431, 451)
+# Too many, and too early: neither is begun.
+_LATER = (429, 425)
 _LISTS = ("detail", "details", "errors", "issues", "validationErrors")
 
 
@@ -34,7 +38,8 @@ def read(
 ) -> dict[str, Any]:
     """
     The JSON object of a good answer; {} for one without content.  *wall* is the time
-    now, for a Retry-After that is a date; *token_source* is where the token comes from.
+    now, for a Retry-After that is a date in an answer without one; *token_source* is
+    where the token comes from.
 
     Raises:
         KreaError: what a bad answer stands for.
@@ -67,7 +72,7 @@ def _error(answer: Answer, host: str, wall: float, token_source: str) -> KreaErr
         refused.status = status
         return refused
     error: ServiceError
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
+    if status in _LATER:
         error = RateLimitError(
             f"{host} takes no more requests for now ({status}: {reason}).",
             hint="The request was not accepted; run it again later.",
@@ -81,7 +86,11 @@ def _error(answer: Answer, host: str, wall: float, token_source: str) -> KreaErr
         )
     else:
         error = AnswerError(f"{host} answered {status} ({reason}), which is unknown.")
-    error.retry_after = retry_after(answer.headers.get("Retry-After"), wall)
+    # A date in an answer is by the clock that its Date is of, which may be wrong.
+    now = seconds_of(answer.headers.get("Date"))
+    error.retry_after = retry_after(
+        answer.headers.get("Retry-After"), wall if now is None else now
+    )
     if error.retry_after is not None:
         error.hint = f"It asks to come back in {error.retry_after:.0f} s."
     return error
@@ -101,13 +110,20 @@ def _reason(answer: Answer) -> str:
     data = _json(answer.content)
     if not isinstance(data, dict):
         return _kind(answer)
-    said = [_text(data.get(key)) for key in ("error", "message", "reason")]
+    return said(data) or "no reason given"
+
+
+def said(data: Mapping[str, Any]) -> str:
+    """
+    What the service says of a fault, without the last stop; empty if it says nothing.
+    """
+    words = [_text(data.get(key)) for key in ("error", "message", "reason")]
     for key in _LISTS:
         issues = data.get(key)
-        said += map(_issue, issues if isinstance(issues, list) else [issues])
+        words += map(_issue, issues if isinstance(issues, list) else [issues])
     if replacement := _text(data.get("replacement")):
-        said.append(f"use {replacement}")
-    text = "; ".join(dict.fromkeys(filter(None, said))) or "no reason given"
+        words.append(f"use {replacement}")
+    text = "; ".join(dict.fromkeys(filter(None, words)))
     return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
 
 

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from krea_cli.api import answers
+from krea_cli.api.dates import seconds_of
 from krea_cli.api.resources import Asset, Job, JobPage
 from krea_cli.api.retry import retry
 from krea_cli.api.transport import ANSWER_SECONDS, Transport
@@ -211,8 +210,10 @@ class Client:
         try:
             return Job.from_json(data)
         except ValueError as exc:
+            words = answers.said(data)
             raise AnswerError(
-                f"{self._transport.host} answered a job without a usable {exc}."
+                f"{self._transport.host} answered a job without a usable {exc}"
+                + (f", and said: {words}." if words else ".")
             ) from exc
 
 
@@ -237,8 +238,5 @@ def _ahead(date: str | None, wall: float) -> float | None:
     """
     How far the clock that wrote the Date header is ahead of *wall*; None without one.
     """
-    try:
-        told = parsedate_to_datetime(date or "")
-        return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp() - wall
-    except (ValueError, TypeError, OverflowError):
-        return None
+    told = seconds_of(date)
+    return None if told is None else told - wall

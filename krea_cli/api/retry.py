@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
+from krea_cli.api.dates import seconds_of
 from krea_cli.clock import Clock
 from krea_cli.errors import (
     LostAnswerError,
@@ -20,6 +20,8 @@ from krea_cli.errors import (
 
 ATTEMPTS = 4
 PATIENCE_SECONDS = 60.0
+# More than thirty years are no advice.
+MOST_SECONDS = 1e9
 _PASSING = (UnreachableError, LostAnswerError, ServerFaultError, RateLimitError)
 T = TypeVar("T")
 
@@ -57,18 +59,19 @@ def retry(
     raise AssertionError
 
 
-def retry_after(value: str | None, wall: float) -> float | None:
+def retry_after(value: str | None, now: float) -> float | None:
     """
-    Seconds to wait by a Retry-After header: a number or an HTTP date.  None when it is
-    missing, past, negative or no sense at all (hazard N7).
+    Seconds to wait by a Retry-After header: a number or an HTTP date, which is by the
+    clock that it was *now* on.  None when it is missing, past, negative or no sense at
+    all (hazard N7).
     """
     if value is None:
         return None
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - wall
-        except (ValueError, TypeError, OverflowError):
+        until = seconds_of(value)
+        if until is None:
             return None
-    return seconds if 0 < seconds < float("inf") else None
+        seconds = until - now
+    return seconds if 0 < seconds <= MOST_SECONDS else None

@@ -34,8 +34,8 @@ class Rounds:
     refuses it, it is not.  A look that fails at the deadline is no failure: the job
     goes on, as far as anyone knows.
 
-    Where there are many jobs, *fetch_many* is asked for all: it gives those that it
-    finds, and the others are looked at as before.
+    Where there are many jobs, and for the last look at several, *fetch_many* is asked
+    for all: it gives those that it finds, and the others are looked at as before.
     """
 
     def __init__(
@@ -105,7 +105,9 @@ class Rounds:
             KreaError: what concerns every look, such as a rejected token.
         """
         watched = self._watched
-        self._see_many(watched)
+        # There may be no time left for more than one look.
+        is_late = self._has_slept or self._clock.now() + _EARLY >= self._deadline
+        self._see_many(watched, is_last=is_late)
         now = self._deadline if self._has_slept else self._clock.now() + _EARLY
         is_last = now >= self._deadline
         due = [each for each in watched if each.is_seen or each.due <= now or is_last]
@@ -117,13 +119,15 @@ class Rounds:
         self._has_news = any(watch.is_over for watch in watched)
         self._is_late = self._clock.now() >= self._deadline
 
-    def _see_many(self, watched: Sequence[Watch]) -> None:
+    def _see_many(self, watched: Sequence[Watch], *, is_last: bool) -> None:
         """
-        Have the jobs seen at once, if they are many, and the service can tell.
+        Have the jobs seen at once, if they are many or it is the last time, and the
+        service can tell.
         """
         self._has_many |= len(watched) > MOST_LOOKS
         ready = {watch.job_id: watch for watch in watched if watch.is_ready}
-        if not (self._fetch_many and self._has_many and len(ready) > 1):
+        is_worth_it = (self._has_many or is_last) and len(ready) > 1
+        if not (self._fetch_many and is_worth_it):
             return
         try:
             found = self._fetch_many(list(ready))

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 # What can stand in the URL of a model that the catalogue does not know.
 _PATH = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){2,}", re.ASCII)
 _WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
+# Longer headers are refused somewhere on their way, by a server that may not say so.
+MOST_WEBHOOK = 2048
 _SIZE = {"width", "height"}
 _SHAPE = {"aspect_ratio", "resolution"}
 
@@ -70,6 +72,8 @@ def take(session: Session, words: Words) -> Order:
             f"The webhook {words.webhook} is no URL of plain ASCII characters.",
             hint="Such as --webhook https://example.com/hook",
         )
+    if len(words.webhook or "") > MOST_WEBHOOK:
+        raise UsageError(f"The webhook is longer than {MOST_WEBHOOK} characters.")
     try:
         return _take(session, words)
     except RecursionError:

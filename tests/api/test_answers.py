@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from email.utils import formatdate
 
 import pytest
 from hypothesis import given
@@ -70,10 +71,15 @@ def test_no_content_is_an_empty_object():
         (409, RefusedError, ExitCode.USAGE),
         (410, RefusedError, ExitCode.USAGE),
         (413, RefusedError, ExitCode.USAGE),
+        (414, RefusedError, ExitCode.USAGE),
         (415, RefusedError, ExitCode.USAGE),
+        (417, RefusedError, ExitCode.USAGE),
         (418, AnswerError, ExitCode.SERVICE),
         (422, RefusedError, ExitCode.USAGE),
+        (425, RateLimitError, ExitCode.SERVICE),
         (429, RateLimitError, ExitCode.SERVICE),
+        (431, RefusedError, ExitCode.USAGE),
+        (451, RefusedError, ExitCode.USAGE),
         (500, ServerFaultError, ExitCode.SERVICE),
         (502, ServerFaultError, ExitCode.SERVICE),
         (503, ServerFaultError, ExitCode.SERVICE),
@@ -208,6 +214,15 @@ def test_what_is_no_object_is_named(status, content, kind):
 
     assert kind in error.message
     assert ExitCode.SERVICE == error.exit_code
+
+
+def test_a_date_is_by_the_clock_of_the_answer():
+    """
+    A service whose clock is an hour ahead means the same three seconds (hazard N7).
+    """
+    dates = {"Date": formatdate(3600), "Retry-After": formatdate(3603)}
+
+    assert 3.0 == refusal(503, {}, headers=dates).retry_after
 
 
 def test_html_is_also_told_by_its_type():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import email.utils
+from time import tzset
 
 import pytest
 from hypothesis import given
@@ -149,6 +150,7 @@ def test_without_a_deadline_a_minute_is_enough(time):
         ("-5", None),
         ("nan", None),
         ("inf", None),
+        ("1e308", None),
         ("soon", None),
         ("", None),
         ("Mon, 99 Foo 2026 99:99:99 GMT", None),
@@ -160,6 +162,21 @@ def test_a_retry_after_is_seconds_or_a_date(header, seconds):
     What is past, negative or no sense is no advice.
     """
     assert seconds == retry_after(header, NOW)
+
+
+@pytest.mark.parametrize("zone", ["", " -0000", " GMT"])
+def test_a_date_without_a_zone_is_of_utc(monkeypatch, zone):
+    """
+    Wherever the user lives.
+    """
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    tzset()
+    date = email.utils.formatdate(NOW + 30).removesuffix(" -0000")
+    seconds = retry_after(date + zone, NOW)
+    monkeypatch.undo()
+    tzset()
+
+    assert 30.0 == seconds
 
 
 @given(st.text())

@@ -120,6 +120,10 @@ WORDS = {
     "http image": ((*EDIT, "http://example.com/a.png", "--api-url"), "https"),
     "no data": ((*EDIT, "data:image/png;base64,@@"), "data URI"),
     "no webhook": (("generate", "an owl", "--webhook", "me"), "webhook"),
+    "a webhook too long to be sent": (
+        ("generate", "an owl", "--webhook", f"https://a.test/{'x' * 2048}"),
+        "longer than 2048 characters",
+    ),
 }
 
 

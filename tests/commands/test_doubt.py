@@ -455,6 +455,35 @@ def test_what_was_not_sent_is_told(logged_in, service, fault, code):
     assert 1 <= came == service.bills <= MOST
 
 
+def test_an_answer_without_a_job_is_told_with_its_words(logged_in, service):
+    """
+    A success that reads like a refusal proves neither: exit 11, and the person can see
+    what the service said.
+    """
+    said = {"error": "You have run out of\x1b[2J credits."}
+    service.faults[POST] = [answer(200, said)]
+
+    result = logged_in("generate", "an owl")
+
+    assert 11 == result.code
+    assert ", and said: You have run out of" in result.err.splitlines()[0]
+    assert "\x1b" not in result.err
+
+
+def test_what_ended_while_one_was_looked_for_is_saved(logged_in, service):
+    """
+    The search for a job in doubt may take all the time that there is: the others are
+    looked at once more, at once, and are not told to be still queued.
+    """
+    service.faults[POST] = [None, reset]
+
+    result = logged_in("generate", "an owl", "-n", "6", "--timeout", "8")
+
+    assert 11 == result.code
+    assert "is still" not in result.err
+    assert 2 <= service.bills == len(result.out.splitlines())
+
+
 @pytest.mark.parametrize(("count", "rest"), [(1, ""), (3, " 2 more of the requests")])
 def test_the_job_of_a_run_before_is_none_of_this_run(logged_in, service, count, rest):
     """
