@@ -153,7 +153,6 @@ USAGE = {
     "no number": (("generate", "x", "-n", "two"), "'two'"),
     "out of range": (("generate", "x", "-n", "0"), "0"),
     "unknown colour": (("status", "--color", "purple"), "purple"),
-    "two values": (("generate", "x", "-o", "a", "--output=b"), "given twice"),
     "two services": (("status", "--sandbox", "--api-url", "https://a.b"), "--api-url"),
     "token as option": (("status", "--token", "x"), "--token"),
 }

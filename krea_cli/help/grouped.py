@@ -1,6 +1,5 @@
 """
-How a command reads its line, and how `--help` looks: options and commands under the
-names of what they are for.
+How `--help` looks: options and commands under the names of what they are for.
 
 Typer draws its panels with rich alone; here they are plain sections, so that help costs
 nothing and reads the same in a pipe.
@@ -11,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import typer
 from typer.core import TyperCommand, TyperGroup
 
 # In the order of --help, after the options that are a command's own.
@@ -21,28 +19,8 @@ _OWN = "Options"
 
 class Command(TyperCommand):
     """
-    A command whose options stand under their `rich_help_panel`; one that takes a single
-    value is given once.
+    A command whose options stand under their `rich_help_panel`.
     """
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """
-        Raises:
-            BadParameter: an option is given twice, of which one value would be lost.
-        """
-        words, given = list(args), list[Any]()
-        rest: list[str] = super().parse_args(ctx, args)
-        order: list[Any] = self.make_parser(ctx).parse_args(words)[2]
-        for param in order:
-            takes_one = param.param_type_name == "option" and not (
-                param.is_flag or param.multiple
-            )
-            if takes_one and param in given:
-                raise typer.BadParameter(
-                    "it is given twice, and takes one value.", ctx=ctx, param=param
-                )
-            given.append(param)
-        return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         records: list[tuple[str, tuple[str, str]]] = []
