@@ -24,13 +24,11 @@ from krea_cli.errors import (
     UsageError,
 )
 from krea_cli.output.terminal import safe
-from krea_cli.session import Session
+from krea_cli.session import MOST_NAMED, Session
 from krea_cli.signals import Interrupted
 from krea_cli.world import Flags
 
 _STRANGE = re.compile("No such command '([a-z]+)'\\.")
-# More jobs than this are named in the command alone.
-MOST_NAMED = 10
 
 
 def run() -> None:
@@ -163,11 +161,12 @@ def _add_way_to_jobs(error: KreaError, session: Session) -> None:
             error.message += f" Saved already: {_named(session.untold)}."
         if session.pending:
             error.message += f" Not collected yet: {_named(session.pending)}."
-        collect = session.collect("wait", jobs)
+        collect = session.collect("wait", session.pending or jobs)
         error.add_hint(f"{'Then' if error.hint else 'Run'}: {collect}")
     if session.unsent:
         were = "was" if session.unsent == 1 else "were"
         error.message += f" {session.unsent} more of the requests {were} not sent."
+        error.add_hint(f"Send those: the same command again with -n {session.unsent}")
 
 
 def _named(jobs: Sequence[str]) -> str:
@@ -184,8 +183,8 @@ def _add_way_out_of_doubt(error: KreaError, session: Session) -> None:
         return
     for record in session.in_doubt:
         error.message += (
-            " A request was on its way: it is unknown whether the service took the "
-            "job, and it may be billed."
+            " It is unknown whether the service took the job of a request, and it may "
+            "be billed."
         )
         words = ["jobs", "list", "--remote"]
         if session.keeps_journal:

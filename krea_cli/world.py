@@ -15,6 +15,7 @@ from krea_cli.clock import Clock
 from krea_cli.errors import ConfigError, UsageError
 from krea_cli.output.choice import Output, choose
 from krea_cli.output.streams import Stream, standard
+from krea_cli.signals import Interrupted
 
 if TYPE_CHECKING:
     from krea_cli.config.paths import Folders
@@ -170,15 +171,23 @@ class World:
         What a person answers; empty at the end of the input.
         """
         self.out.ask(question)
-        return self.stdin.readline().strip()
+        return self._answer(self.stdin.readline).strip()
 
     def ask_secret(self, prompt: str) -> str:
         from getpass import getpass
 
         try:
-            return getpass(prompt, self.out.stderr.file)
+            return self._answer(lambda: getpass(prompt, self.out.stderr.file))
         except EOFError:
             return ""
+
+    def _answer(self, read: Callable[[], str]) -> str:
+        try:
+            return read()
+        except Interrupted:
+            # What is told next does not belong on the line of the question.
+            self.out.stderr.write_line("")
+            raise
 
     def log(self, text: str) -> None:
         """

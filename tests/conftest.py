@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from krea_cli.clock import Clock
 from krea_cli.main import main
 from krea_cli.output.streams import Stream
 from krea_cli.session import Session
+from krea_cli.signals import Interrupted
 
 # Most of what a test would wait for is the disk.
 MEMORY, MEMORY_BYTES = "/dev/shm", 4 * 2**30
@@ -59,11 +61,17 @@ class FakeTime:
 
 class Typed(io.StringIO):
     """
-    What a person types, at a terminal.
+    What a person types, at a terminal; \\x03 is Ctrl-C.
     """
 
     def isatty(self):
         return True
+
+    def readline(self, *size):
+        line = super().readline(*size)
+        if line == "\x03":
+            raise Interrupted(signal.SIGINT)
+        return line
 
 
 class Terminal(io.StringIO):

@@ -221,7 +221,14 @@ ALLOWED = {
         "sandbox.sizes",
         "world",
     },
-    "world": {"clock", "config", "errors", "output.choice", "output.streams"},
+    "world": {
+        "clock",
+        "config",
+        "errors",
+        "output.choice",
+        "output.streams",
+        "signals",
+    },
     "jobs": {
         "api",
         "catalogue",
@@ -307,6 +314,7 @@ HOMES = {
         "output.flow",
         "output.preview",
         "output.screen",
+        "output.sheet",
         "output.spinner",
         "output.views",
         "output.views_details",
@@ -315,6 +323,7 @@ HOMES = {
         "output.views_jobs",
         "output.views_sandbox",
         "output.views_saved",
+        "output.views_topics",
     },
     "typer": {"app", "commands", "completion.build", "help.grouped", "options"},
     "PIL": {

@@ -211,7 +211,7 @@ def test_ctrl_c_while_several_are_downloaded(remote, service, time):
 
     for job_id in made[1:]:
         service.faults[f"GET /results/{job_id}"] = [stalls]
-    process = remote.start("download", *made, "-o", "owl.png")
+    process = remote.start("download", *made)
     for _ in made[1:]:
         assert begun.acquire(timeout=10)
 
@@ -223,8 +223,8 @@ def test_ctrl_c_while_several_are_downloaded(remote, service, time):
     assert (
         f"Saved already: {made[0]}. Not collected yet: {', '.join(made[1:])}." in said
     )
-    assert f"krea wait {' '.join(made)} -o owl.png" in said
-    assert ["owl-1.png"] == [path.name for path in remote.cwd.iterdir()]
+    assert f"krea wait {' '.join(made[1:])} -o .\n" in said
+    assert [f"{made[0]}-1.png"] == [path.name for path in remote.cwd.iterdir()]
 
 
 def test_an_ignored_signal_stays_ignored(remote, submitted, service):
@@ -324,13 +324,16 @@ def read_until(descriptor, words):
     return seen
 
 
-def test_ctrl_c_at_a_terminal_gives_the_cursor_back(remote):
+def test_ctrl_c_at_a_terminal_gives_the_cursor_back(remote, service):
     """
-    The spinner goes, the message stays, the cursor is shown.
+    The spinner, which tells what is still to be sent, goes, the message stays, the
+    cursor is shown.
     """
+    busy = answer(429, {"error": "busy"}, {"Retry-After": "30"})
+    service.faults["POST /generate/"] = [None, *[busy] * 9]
     with terminal() as (person, program):
-        process = at_terminal(remote, program, "generate", "an owl")
-        read_until(person, b"queued")
+        process = at_terminal(remote, program, "generate", "an owl", "-n", "3")
+        read_until(person, b"1 queued, 2 to be sent")
         os.write(person, b"\x03")
         with ending(process):
             seen = read_until(person, b"hint: ")
@@ -452,6 +455,7 @@ def test_ctrl_c_while_several_paid_requests_are_on_their_way(remote, service):
     assert 4 == len(set(re.findall("krea jobs recover [0-9a-f]{8}", said)))
     assert f"Not collected yet: {made.job_id}." in said
     assert "4 more of the requests were not sent." in said
+    assert "the same command again with -n 4\n" in said
     assert 5 == len(service.requests("POST /generate/"))
 
 

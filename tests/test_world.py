@@ -121,11 +121,6 @@ def test_the_command_to_paste_goes_to_the_same_service(krea):
     assert f"krea wait j1 --api-url {url}" == elsewhere
 
 
-def rejected_token(krea, service):
-    krea.env["KREA_API_KEY"] = "another-token"
-    return "krea auth login --api-url {url}\n"
-
-
 def broken_journal(krea, service):
     path = Path(krea.env["KREA_STATE_DIR"], "journal.db")
     path.parent.mkdir(parents=True)
@@ -137,7 +132,7 @@ def unknown_job(krea, service):
     return "krea jobs list --remote --api-url {url}\n"
 
 
-@pytest.mark.parametrize("trouble", [rejected_token, broken_journal, unknown_job])
+@pytest.mark.parametrize("trouble", [broken_journal, unknown_job])
 def test_every_hint_goes_to_the_same_service(logged_in, service, trouble):
     """
     Also that of one who knows nothing of the command line; without --api-url there is

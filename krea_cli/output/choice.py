@@ -42,6 +42,13 @@ class Output(NamedTuple):
         """
         self.talk.note(text)
 
+    def delayed(self, text: str) -> None:
+        """
+        Why requests have to wait, which may be told again and again: once as `note`,
+        then where a spinner has room for it, or every thirty seconds.
+        """
+        self.talk.delayed(text)
+
     def log(self, text: str) -> None:
         """
         What was asked for with --verbose.

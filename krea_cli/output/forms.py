@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from krea_cli.output.progress import LineProgress, Progress
+from krea_cli.output.progress import HEARTBEAT_SECONDS, LineProgress, Progress
 from krea_cli.output.terminal import safe, unbroken
 from krea_cli.output.workflow import harmless_json
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from krea_cli.errors import KreaError
     from krea_cli.output.results import Result
     from krea_cli.output.screen import Screen
+    from krea_cli.output.spinner import Spinner
     from krea_cli.output.streams import Stream
 
 
@@ -82,9 +83,16 @@ class PlainTalk:
     def __init__(self, stderr: Stream, now: Callable[[], float]) -> None:
         self._stderr = stderr
         self._now = now
+        self._delayed_at: float | None = None
 
     def note(self, text: str) -> None:
         self._stderr.write_line(unbroken(text))
+
+    def delayed(self, text: str) -> None:
+        now = self._now()
+        if self._delayed_at is None or now - self._delayed_at >= HEARTBEAT_SECONDS:
+            self._delayed_at = now
+            self.note(text)
 
     def log(self, text: str) -> None:
         self._stderr.write_line(unbroken(text))
@@ -170,6 +178,7 @@ class TerminalTalk(PlainTalk):
         super().__init__(stderr, now)
         self._colour = colour
         self._animates = animates
+        self._spinner: Spinner | None = None
 
     @cached_property
     def _screen(self) -> Screen:
@@ -180,6 +189,12 @@ class TerminalTalk(PlainTalk):
 
     def note(self, text: str) -> None:
         self._screen.say("", text, "dim")
+
+    def delayed(self, text: str) -> None:
+        if self._spinner and self._delayed_at is not None:
+            self._spinner.delayed(text)
+        else:
+            super().delayed(text)
 
     def log(self, text: str) -> None:
         self._screen.say("", text, "dim")
@@ -199,5 +214,6 @@ class TerminalTalk(PlainTalk):
 
     def progress(self) -> Progress:
         if self._animates:
-            return self._screen.spinner(self._now)
+            self._spinner = self._screen.spinner(self._now)
+            return self._spinner
         return super().progress()

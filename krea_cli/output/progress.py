@@ -40,6 +40,11 @@ class Progress:
         So many jobs there are, or will be.
         """
 
+    def unsent(self, count: int) -> None:
+        """
+        So many of them are still to be sent.
+        """
+
     def seen(self, job: Job) -> None:
         """
         A job was looked at.
@@ -91,6 +96,9 @@ class LineProgress(Progress):
     def awaited(self, count: int) -> None:
         self._are_many = count > MOST_TOLD
 
+    def unsent(self, count: int) -> None:
+        self._board.unsent = count
+
     def seen(self, job: Job) -> None:
         is_news = self._board.update(job)
         if not self._are_many:
@@ -124,10 +132,11 @@ def _status(job: Job) -> str:
 
 class Board:
     """
-    The last seen status of each job.
+    The last seen status of each job, and how many are still to be sent.
     """
 
     def __init__(self) -> None:
+        self.unsent = 0
         self._statuses: dict[str, str] = {}
 
     def update(self, job: Job) -> bool:
@@ -144,9 +153,10 @@ class Board:
         The status of one job, or how many jobs have which.
         """
         counts = Counter(self._statuses.values())
-        if len(self._statuses) == 1:
+        if len(self._statuses) == 1 and not self.unsent:
             return one_line(next(iter(counts)), 40)
-        return ", ".join(f"{n} {one_line(s, 40)}" for s, n in counts.most_common())
+        told = [f"{n} {one_line(s, 40)}" for s, n in counts.most_common()]
+        return ", ".join(told + [f"{self.unsent} to be sent"] * bool(self.unsent))
 
     @property
     def meaning(self) -> str:

@@ -73,6 +73,15 @@ class Spinner(Progress):
         reason = one_line(error.message, 100)
         self._line.tell(self._board.summary, f"but: {reason}")
 
+    def unsent(self, count: int) -> None:
+        self._board.unsent = count
+
+    def delayed(self, text: str) -> None:
+        """
+        Why requests have to wait; from any thread.
+        """
+        self._line.add(one_line(text))
+
     def usually(self, seconds: float | None) -> None:
         self._line.usual = seconds
 
@@ -100,6 +109,9 @@ class _Line:
 
     def tell(self, what: str, more: str) -> None:
         self._told = (what, more)
+
+    def add(self, more: str) -> None:
+        self._told = (self._told[0], more)
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions

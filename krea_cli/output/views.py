@@ -19,14 +19,14 @@ from krea_cli.output import (
     views_models,
     views_sandbox,
     views_saved,
+    views_topics,
 )
-from krea_cli.output.flow import GAP, Advice, Flow, Parts, Sheet, words
+from krea_cli.output.flow import GAP, Advice, Flow, Parts, words
 from krea_cli.output.results import (
     DryRun,
     JobAccepted,
     JobStatus,
     JobUrls,
-    Topic,
     Uploaded,
 )
 from krea_cli.output.setting_results import (
@@ -35,6 +35,7 @@ from krea_cli.output.setting_results import (
     SettingValue,
     TokenStatus,
 )
+from krea_cli.output.sheet import Sheet
 from krea_cli.output.terminal import one_line, safe, unbroken
 from krea_cli.output.views_jobs import minute, status
 
@@ -131,16 +132,6 @@ def _uploaded(_: Uploaded, results: Sequence[Uploaded]) -> Parts:
 
 
 @view.register
-def _topic(_: Topic, results: Sequence[Topic]) -> Parts:
-    """
-    Line by line; where one has no room, it goes on as far indented as it began.
-    """
-    for line in (line for result in results for line in result.text.splitlines()):
-        text = line.lstrip()
-        yield words(text, indent=len(line) - len(text))
-
-
-@view.register
 def _dry_run(_: DryRun, results: Sequence[DryRun]) -> Parts:
     return (Text(safe(line)) for result in results for line in result.plain)
 
@@ -156,3 +147,4 @@ view.register(views_jobs.forgotten)
 view.register(views_findings.findings)
 view.register(views_sandbox.serving)
 view.register(views_sandbox.emptied)
+view.register(views_topics.topics)

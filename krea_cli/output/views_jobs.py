@@ -10,13 +10,14 @@ from datetime import datetime
 from rich.text import Text
 
 from krea_cli.api.resources import Job
-from krea_cli.output.flow import GAP, Flow, Parts, Sheet, words
+from krea_cli.output.flow import GAP, Flow, Parts, words
 from krea_cli.output.job_records import (
     RecordInDoubt,
     RecordRow,
     RecordsForgotten,
 )
 from krea_cli.output.model_words import dollars
+from krea_cli.output.sheet import FirstThatFits, Sheet
 from krea_cli.output.terminal import one_line
 
 _STYLES = {
@@ -25,6 +26,8 @@ _STYLES = {
     "cancelled": "yellow",
     "unknown": "bold yellow",
 }
+# What every command takes for an id that the journal knows.
+_ID_LETTERS = 8
 _LEAST_PROMPT = 12
 _MOST_PROMPT = 300
 # Those that are made first are the likeliest.
@@ -59,28 +62,35 @@ def second(time: str | None) -> str:
 def rows(_: RecordRow, results: Sequence[RecordRow]) -> Parts:
     """
     A row for each record: when it was and what was asked for count for more than what
-    made it.
+    made it, and for that the ids are shortened where there is no room.
     """
+    whole = _sheet([_name(result) for result in results], results)
+    short = [_name(result, letters=_ID_LETTERS) for result in results]
+    are_told_apart = len({name.plain for name in short}) == len(short)
+    sheets = [whole, _sheet(short, results), whole] if are_told_apart else [whole]
+    return (FirstThatFits(*sheets),)
+
+
+def _sheet(names: Sequence[Text], results: Sequence[RecordRow]) -> Sheet:
     cells = [
         (
-            _name(result),
+            name,
             status(result.status),
             minute(result.created_at),
             Text(one_line(result.record.model), "dim"),
             _price(result),
             Text(one_line(result.record.prompt or "", _MOST_PROMPT)),
         )
-        for result in results
+        for name, result in zip(names, results, strict=True)
     ]
-    sheet = Sheet(
+    return Sheet(
         ("JOB", "STATUS", "CREATED", "MODEL", "PRICE", "PROMPT"),
         cells,
-        gives_way=("CREATED", "PROMPT", "MODEL", "PRICE"),
+        gives_way=("MODEL", "PRICE"),
         cut="PROMPT",
         least=_LEAST_PROMPT,
         right="PRICE",
     )
-    return (sheet,)
 
 
 def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
@@ -118,13 +128,13 @@ def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts
         yield Text(f"{result.count} record{'s' * (result.count != 1)} forgotten")
 
 
-def _name(result: RecordRow) -> Text:
+def _name(result: RecordRow, *, letters: int | None = None) -> Text:
     """
     The job, or where there is none, what stands for it in other commands.
     """
     if result.record.job_id:
-        return Text(one_line(result.record.job_id))
-    return Text(f"record {result.record.record[:8]}", "dim")
+        return Text(one_line(result.record.job_id)[:letters])
+    return Text(f"record {result.record.record[:_ID_LETTERS]}", "dim")
 
 
 def _price(result: RecordRow) -> Text:

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from krea_cli.output.flow import GAP, Flow, Parts, Sheet, table, words
+from krea_cli.output.flow import GAP, Flow, Parts, table, words
 from krea_cli.output.model_results import (
     FieldDetails,
     ModelChange,
@@ -19,6 +19,7 @@ from krea_cli.output.model_results import (
     ModelRow,
 )
 from krea_cli.output.model_words import amount
+from krea_cli.output.sheet import FirstThatFits, Sheet
 from krea_cli.output.terminal import one_line, unbroken
 
 _LEAST_NAME = 18
@@ -34,17 +35,34 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
         [Text(cell, "dim" if row.model.deprecated else "") for cell in row.cells]
         for row in results
     ]
-    yield Sheet(
-        ("ID", "NAME", "INPUTS", "PRICE"),
-        cells,
-        gives_way=("INPUTS", "NAME"),
-        cut="NAME",
-        least=_LEAST_NAME,
+    yield FirstThatFits(
+        Sheet(
+            ("ID", "NAME", "INPUTS", "PRICE"),
+            cells,
+            gives_way=("INPUTS",),
+            cut="NAME",
+            least=_LEAST_NAME,
+        ),
+        Sheet(
+            ("ID", "INPUTS", "PRICE"),
+            [
+                [_marked(row, model_id), *others]
+                for row, (model_id, _, *others) in zip(results, cells, strict=True)
+            ],
+            gives_way=("INPUTS",),
+        ),
     )
     others = any(row.model.prices_incomplete for row in results)
     legend = "  +: not every price is known" if others else ""
     legend = f"{len(results)} models, USD for one request{legend}"
     yield words(legend, "dim", hanging=0)
+
+
+def _marked(row: ModelRow, model_id: Text) -> Text:
+    """
+    What the name tells where it is shown.
+    """
+    return model_id + Text(" (deprecated)" if row.model.deprecated else "", "dim")
 
 
 def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
+    ConversionError,
     DownloadError,
     ExitCode,
     KreaError,
@@ -215,7 +216,11 @@ class Collection:
         An error that costs nothing to overcome: the job is paid for and kept.
         """
         error.job_id = job.job_id
-        if error.exit_code == ExitCode.STORAGE:
+        # What could not be converted is there all the same.
+        is_there = isinstance(error, ConversionError) and len(job.files) == len(
+            job.urls
+        )
+        if error.exit_code == ExitCode.STORAGE and not is_there:
             # Where the place was the trouble, it would be so again.
             is_placed = isinstance(error, DownloadError)
             collect = self._session.collect(

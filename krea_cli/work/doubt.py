@@ -85,6 +85,11 @@ def settled(session: Session, error: UnknownSubmissionError, deadline: float) ->
     """
     [record] = [each for each in session.in_doubt if each.record == error.record]
     found: list[Job] | None = None
+    if isinstance(reason := error.__cause__, KreaError):
+        session.out.note(
+            f"The answer to the request was lost: {reason.message} Looking for its job "
+            "in the service's list."
+        )
     try:
         found = _found(session, record, deadline)
         error.details = seen(found)

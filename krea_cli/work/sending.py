@@ -69,6 +69,13 @@ class Sending:
         """
         return bool(self._doubts) and not self.is_open
 
+    @property
+    def unsent(self) -> int:
+        """
+        How many jobs are still to come.
+        """
+        return 0 if self._is_stopped else self.count - len(self._jobs)
+
     def begin(self) -> None:
         """
         Send the first request, and have the others sent.

@@ -101,6 +101,7 @@ class Waiting:
         with self._session.out.progress() as progress:
             progress.awaited(self.count)
             while True:
+                progress.unsent(self._sending.unsent if self._sending else 0)
                 for job in self.jobs:
                     if job.job_id in added or (lacks_result and not job.lacks_result):
                         continue

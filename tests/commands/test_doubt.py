@@ -49,6 +49,8 @@ def test_a_lost_answer_names_the_job_that_it_may_be(lost, service):
     assert (11, "") == (lost.code, lost.out)
     assert f"It may be {made.job_id} (processing, created 20" in lost.err
     assert 1 == len(service.requests(POST))
+    assert lost.err.startswith("The answer to the request was lost: ")
+    assert "Looking for its job in the service's list.\n" in lost.err
 
 
 def test_the_command_it_names_adopts_the_job(lost, logged_in, service):
@@ -262,6 +264,20 @@ def test_a_person_picks_their_job(logged_in, service):
     assert (0, True) == (result.code, Path("owl.png").exists())
     assert "Which is yours? Type 1, or Enter to leave it open:" in result.err
     assert 1 == service.bills
+
+
+def test_ctrl_c_at_the_question_has_its_own_line(logged_in, service):
+    """
+    What is told then does not begin behind the question, and says what is so now.
+    """
+    service.faults[POST] = [reset_after]
+    logged_in.typed = "\x03"
+
+    result = logged_in("generate", "an owl", "--color", "never")
+
+    assert 130 == result.code
+    assert "to leave it open: \nerror: Interrupted by SIGINT. It is unk" in result.err
+    assert "krea jobs recover" in result.err
 
 
 def test_a_person_has_it_sent_again(logged_in, service):

@@ -49,6 +49,20 @@ def test_list_has_a_line_for_each_model(krea):
     ] in (rows)
 
 
+def test_a_narrow_terminal_tells_what_is_deprecated(krea, monkeypatch):
+    """
+    Where there is no room for names, the mark stands behind the id.
+    """
+    monkeypatch.setenv("COLUMNS", "60")
+    krea.is_terminal = True
+
+    shown = krea("models", "list", "--color", "never").out
+
+    assert "Kling" not in shown
+    assert "kling/kling-1.5 (deprecated)  " in shown
+    assert max(map(len, shown.splitlines())) <= 60
+
+
 @pytest.mark.parametrize(
     ("words", "count"),
     [

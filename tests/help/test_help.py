@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import shlex
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,32 @@ def test_topics_are_plain_text(krea, is_terminal, monkeypatch):
             result.err,
         )
         assert max(map(len, result.out.splitlines())) <= 88
+
+
+@pytest.mark.parametrize("columns", [78, 60, 40, 30])
+def test_topics_are_wrapped_anew(krea, columns, monkeypatch):
+    """
+    Paragraphs fill the lines of a narrow terminal, tables stay within their columns or
+    stand one below the other, commands are whole, and no word is lost.
+    """
+    monkeypatch.setenv("COLUMNS", str(columns))
+    krea.is_terminal = True
+
+    for name in topics.NAMES:
+        shown = krea("help", name, "--color", "never").out
+        lines = shown.splitlines()
+        text = [line for line in lines if "$(krea" not in line]
+        assert max(map(len, text)) <= columns
+        assert sorted(shown.split()) == sorted(topics.text(name).split())
+        for line, below in pairwise(lines):
+            if below[:1].strip() and line[:1].strip() and not line.endswith((".", ":")):
+                assert len(f"{line} {below.split()[0]}") > columns
+        assert {line for line in topics.text(name).splitlines() if "$(" in line} <= {
+            *lines
+        }
+    if columns == 60:
+        codes = krea("help", "exit-codes", "--color", "never").out
+        assert "  11    unknown whether the service     NEVER: krea jobs\n" in codes
 
 
 MEANT = {

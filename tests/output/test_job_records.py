@@ -183,8 +183,6 @@ def test_a_row_has_six_columns_whatever_is_in_it():
         (120, "JOB STATUS CREATED MODEL PRICE PROMPT"),
         (100, "JOB STATUS CREATED PRICE PROMPT"),
         (80, "JOB STATUS CREATED PROMPT"),
-        (70, "JOB STATUS CREATED"),
-        (50, "JOB STATUS"),
     ],
 )
 def test_what_has_no_room_is_left_out_or_cut(monkeypatch, columns, header):
@@ -202,6 +200,23 @@ def test_what_has_no_room_is_left_out_or_cut(monkeypatch, columns, header):
     assert f"record {RECORD[:8]}" in lines[2]
     assert max(map(len, lines)) <= columns
     assert ("…" in lines[1]) == (80 <= columns <= 120)
+
+
+@pytest.mark.parametrize(("columns", "seen"), [(70, JOB[:8]), (60, JOB[:8]), (30, JOB)])
+def test_what_tells_jobs_apart_has_room(monkeypatch, columns, seen):
+    """
+    A narrow terminal has the beginning of the ids, which commands take, beside the time
+    and the prompt; a narrower one all of it, one below the other.
+    """
+    monkeypatch.setenv("COLUMNS", str(columns))
+    telling = Telling(out=Terminal(), color="never")
+
+    telling.output.result(ROWS[:2])
+
+    assert max(map(len, telling.out.splitlines())) <= max(columns, len(JOB))
+    for word in (seen, f"record {RECORD[:8]}", "completed", "2026-", "a waterco"):
+        assert word in telling.out
+    assert (JOB in telling.out) == (seen == JOB)
 
 
 def test_columns_without_anything_are_no_trouble():

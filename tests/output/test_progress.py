@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 from output.telling import DONE, ID, OTHER, Telling, Terminal
 
 from krea_cli.api.resources import Job
@@ -143,8 +145,10 @@ def test_the_spinner_counts_jobs_and_cleans_up():
         look(telling, progress, "queued", at=0)
         look(telling, progress, "queued", at=0, job_id=OTHER)
         look(telling, progress, "sampling", at=1, job_id=OTHER)
+        progress.unsent(9)
+        look(telling, progress, "sampling", at=1)
 
-    assert "1 queued, 1 sampling" in telling.err
+    assert "2 sampling, 9 to be sent" in telling.err
     assert telling.err.endswith("\x1b[1A\x1b[2K")
     assert telling.err.rindex("\x1b[?25l") < telling.err.rindex("\x1b[?25h")
     assert "" == telling.out
@@ -177,6 +181,23 @@ def test_what_is_said_while_the_spinner_turns_has_its_own_line():
 
     assert "\x1b[2K" in telling.err[at - 12 : at]
     assert "submitting" in telling.err[at:]
+
+
+def test_a_service_that_is_full_has_one_line():
+    """
+    Told again and again, it is on the spinner's line; a log has it each thirty seconds.
+    """
+    for file, told in ((Terminal(), 1), (None, 3)):
+        telling = Telling(err=file, color="never")
+        with telling.output.progress():
+            for seconds in range(70):
+                telling.seconds = seconds
+                telling.output.delayed(f"It is full, {seconds}.")
+
+        assert told == len(
+            re.findall(r"(?:^|\r|\x1b\[2K)It is full", telling.err, re.MULTILINE)
+        )
+        assert (" s  It is full, 69." in telling.err) == bool(file)
 
 
 def test_a_narrow_encoding_has_a_spinner_it_can_show():
