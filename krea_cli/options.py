@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 
 from krea_cli.config.duration import parse_duration
+from krea_cli.config.number import parse_usd, parse_whole
 from krea_cli.config.size import parse_size
 from krea_cli.delivery import Delivery
 from krea_cli.session import Session
@@ -35,11 +36,21 @@ def _parser(parse: Callable[[str], T]) -> Callable[[str], T]:
 
     def parsed(text: str) -> T:
         try:
-            return parse(text)
+            return parse(str(text))  # a default is none yet
         except ValueError as exc:
             raise typer.BadParameter(str(exc)) from exc
 
     return parsed
+
+
+def whole(least: int, most: int = 10**9) -> Callable[[str], int]:
+    """
+    The parser of an option that is a whole number within these limits.
+    """
+    return _parser(partial(parse_whole, least=least, most=most))
+
+
+usd = _parser(parse_usd)
 
 
 Jobs = Annotated[
@@ -113,8 +124,7 @@ class DeliveryOptions(Delivery):
         output_option(
             "--quality-out",
             metavar="N",
-            min=1,
-            max=100,
+            parser=whole(1, 100),
             help="Of a picture converted to JPEG, WebP or AVIF: 1 to 100.",
             show_default=False,
         ),

@@ -44,7 +44,11 @@ class Wishes:
     count: Annotated[
         int,
         options.request_option(
-            "--count", "-n", metavar="N", min=1, help="So many jobs of the request."
+            "--count",
+            "-n",
+            metavar="N",
+            parser=options.whole(1),
+            help="So many jobs of the request.",
         ),
     ] = 1
     timeout: options.Timeout = None
@@ -67,7 +71,10 @@ class Wishes:
     max_cost: Annotated[
         float | None,
         options.money_option(
-            "--max-cost", metavar="USD", min=0, help="Send nothing that costs more."
+            "--max-cost",
+            metavar="USD",
+            parser=options.usd,
+            help="Send nothing that costs more.",
         ),
     ] = None
     allow_unknown_cost: Annotated[

@@ -62,6 +62,7 @@ ALLOWED = {
     "completion.build": {"app", "completion"},
     "options": {
         "config.duration",
+        "config.number",
         "config.size",
         "delivery.Delivery",
         "session",
@@ -188,7 +189,7 @@ ALLOWED = {
         "session",
         "work.words",
     },
-    "work.words": {"errors", "jobs.former", "session"},
+    "work.words": {"errors", "jobs.former", "jobs.param", "session"},
     "work.showing": {
         "api.resources",
         "errors",

@@ -34,8 +34,7 @@ def list_jobs(
         typer.Option(
             "--limit",
             metavar="N",
-            min=1,
-            max=10**9,
+            parser=options.whole(1),
             help="So many at most; 20 if it is not said.",
             show_default=False,
         ),

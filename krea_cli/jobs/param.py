@@ -30,7 +30,7 @@ class Param:
         KEY=VALUE, or KEY:=JSON.
 
         Raises:
-            UsageError: it is neither.
+            UsageError: it is neither, or an object of it has a key twice.
         """
         name, equals, value = argument.partition("=")
         if not equals or not name.strip(" :"):
@@ -42,7 +42,7 @@ class Param:
             return cls(name.strip(), value, is_json=False, source=f"-p {name}")
         name = name[:-1].strip()
         try:
-            parsed = json.loads(value, parse_constant=_no_number)
+            parsed = parse_json(value, f"-p {name}:=")
             return cls(name, parsed, is_json=True, source=f"-p {name}")
         except (ValueError, RecursionError) as exc:
             pos = exc.pos if isinstance(exc, json.JSONDecodeError) else 0
@@ -58,6 +58,26 @@ class Param:
         The field that is meant, even where `parse` fails.
         """
         return argument.partition("=")[0].strip(" :")
+
+
+def parse_json(text: str, source: str) -> Any:
+    """
+    The value of JSON that was given by *source*, such as "--params fields.json".
+
+    Raises:
+        UsageError: an object in it has a key twice, and which is meant is not guessed.
+        ValueError, RecursionError: it is no JSON.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        for key, each in pairs:
+            if key in value:
+                raise UsageError(f"{key} is given twice in {source}.")
+            value[key] = each
+        return value
+
+    return json.loads(text, parse_constant=_no_number, object_pairs_hook=unique)
 
 
 def _no_number(name: str) -> None:

@@ -4,7 +4,6 @@ From the words of `generate` to a request that the service would accept.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -110,8 +109,6 @@ def check_cost(
     """
     if most is None:
         return
-    if not math.isfinite(most):
-        raise UsageError("--max-cost needs a number of USD.")
     cost = order.request.cost_usd
     if cost is None and not allows_unknown:
         raise CostError(

@@ -12,6 +12,7 @@ from typing import Any
 
 from krea_cli.errors import InputError, UsageError
 from krea_cli.jobs.former import MOST_CHARACTERS, FormerRequest, read_former
+from krea_cli.jobs.param import parse_json
 from krea_cli.session import Session
 
 
@@ -64,7 +65,7 @@ def read_params(session: Session, file: str) -> dict[str, Any]:
     """
     text = _text(session, file, "the fields of --params")
     try:
-        params = json.loads(text)
+        params = parse_json(text, f"--params {file}")
     except (ValueError, RecursionError) as exc:
         raise InputError(f"--params {file} is no JSON: {exc}.") from exc
     if not isinstance(params, dict):

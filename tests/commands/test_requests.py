@@ -264,6 +264,7 @@ def test_no_validate_drops_nothing(dry):
         ),
         (("-p", "mood=a", "-p", "mood=b"), "mood: is given twice: by -p mood"),
         (("-p", "seed=1", "--seed", "2"), "seed: is given twice: by -p seed"),
+        (("-p", "width:=[1]", "--width", "5"), "width: is given twice: by -p width"),
         (
             ("-m", "krea-2/large", "-i", "photo.jpg", "-i", "photo.jpg"),
             "image_url: takes one image, and 2 are given",
@@ -435,13 +436,40 @@ def test_a_field_of_absurd_depth_is_refused(krea, depth):
     assert 2 == result.code
 
 
-@pytest.mark.parametrize("most", ["nan", "inf", "-1", "much"])
+@pytest.mark.parametrize(
+    "most", ["nan", "inf", "1e400", "-1", "-0", "1_0", "٣", "much"]
+)
 def test_a_limit_that_limits_nothing_is_refused(logged_in, service, most):
     """
     What is no number of USD must not let everything through.
     """
     assert 2 == logged_in("generate", "a cat", "--max-cost", most).code
     assert [] == service.seen
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1_0", "٣", "1e3", "9" * 23])
+def test_a_count_that_is_no_plain_number_is_refused(logged_in, service, count):
+    """
+    Each job is paid for, so what is read in two ways is none.
+    """
+    result = logged_in("generate", "a cat", "-n", count)
+
+    assert (2, []) == (result.code, service.seen)
+    assert "is no whole number from 1 to" in result.err
+
+
+@pytest.mark.parametrize("words", [("--params", "given.json"), ("-p", "style:={}")])
+def test_a_key_that_is_given_twice_is_refused(logged_in, service, words):
+    """
+    JSON with a key twice means different things to different readers, at any depth.
+    """
+    given = '{"style": {"a": 1, "a": 2}}'
+    Path("given.json").write_text(given)
+    words = [word.replace("{}", given) for word in words]
+    result = logged_in("generate", "a cat", *words, "--no-validate")
+
+    assert (2, []) == (result.code, service.seen)
+    assert f"error: a is given twice in {words[0]} " in result.err
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,8 @@ def test_other_names_stay_as_they_are(fields_of):
         ("width=1", "width=1"),
         ("width=1", "width:=2"),
         ("aspectRatio=1:1", "aspect_ratio=1:1"),
+        ("width:=[1]", "width=5"),
+        ('prompt:=["x"]', "prompt=y"),
         ('image_urls:=["https://a.test"]', 'image_urls:=["https://b.test"]'),
     ],
 )
