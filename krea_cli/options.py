@@ -13,8 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 
 from krea_cli.config.duration import parse_duration
-from krea_cli.config.number import parse_usd, parse_whole
-from krea_cli.config.size import parse_size
+from krea_cli.config.number import parse_size, parse_usd, parse_whole
 from krea_cli.delivery import Delivery
 from krea_cli.session import Session
 from krea_cli.world import Flags

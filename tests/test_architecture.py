@@ -63,7 +63,6 @@ ALLOWED = {
     "options": {
         "config.duration",
         "config.number",
-        "config.size",
         "delivery.Delivery",
         "session",
         "world",

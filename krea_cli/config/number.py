@@ -1,12 +1,36 @@
 """
-A number as people write it, in the digits 0 to 9: Python also reads 1_0, and the digits
-of every script.
+How much something is, as people write it: in the digits 0 to 9.  Python also reads 1_0,
+and the digits of every script.
 """
 
 from __future__ import annotations
 
 import math
 import re
+
+_SIZE = r"([0-9]+(?:\.[0-9]+)?)\s*(?:(k|m|g)(i?)b?|b)?"
+_POWERS = {"k": 1, "m": 2, "g": 3}
+_USD = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+
+
+def parse_size(text: str) -> int:
+    """
+    Bytes from `1000000`, `500MB` (of 1,000 kB of 1,000 bytes) or `2GiB` (of 1,024 MiB).
+
+    Raises:
+        ValueError: it is none of these, or below 1.
+    """
+    match = re.fullmatch(_SIZE, text.strip().lower())
+    size = 0
+    if match and len(match[1]) <= 15:
+        base = 1024 if match[3] else 1000
+        size = int(float(match[1]) * base ** _POWERS.get(match[2], 0))
+    if size < 1:
+        raise ValueError(
+            f"{text!r} is no size; allowed are bytes as 1000000, kB, MB and GB as "
+            "500MB, KiB, MiB and GiB as 2GiB"
+        )
+    return size
 
 
 def parse_usd(text: str) -> float:
@@ -16,8 +40,7 @@ def parse_usd(text: str) -> float:
     Raises:
         ValueError: it is none of these, or below 0.
     """
-    number = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
-    usd = float(text) if re.fullmatch(number, text.strip()) else math.inf
+    usd = float(text) if re.fullmatch(_USD, text.strip()) else math.inf
     if not math.isfinite(usd):
         raise ValueError(f"{text!r} is no number of USD; allowed are such as 0.50")
     return usd

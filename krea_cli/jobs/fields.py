@@ -80,11 +80,7 @@ class Fields:
             value = self._value(name, param, given + 1)
             if source is None:
                 self.values[name] = value
-            elif (
-                isinstance(before, list)
-                and isinstance(value, list)
-                and not param.is_json
-            ):
+            elif type(before) is type(value) is list and not param.is_json:
                 self.values[name] = [*before, *value]
             else:
                 self._lose(name, f"is given twice: by {source} and {param.source}")
