@@ -265,13 +265,13 @@ ALLOWED = {
     "jobs.redaction": {"jobs.inputs", "jobs.nested"},
     "jobs.former": {"errors", "jobs.inputs", "jobs.nested"},
     "jobs.nested": set(),
-    "api": {"api", "clock", "errors"},
+    "api": {"api", "clock", "errors", "secrecy"},
     "api.resources": set(),
     # Where a thread waits that is to end with a signal.
     "api.ahead": {"signals"},
     "catalogue": {"catalogue", "errors"},
     "config": {"clock", "config", "errors", "loopback"},
-    "output": {"api.resources", "errors", "output"},
+    "output": {"api.resources", "errors", "output", "secrecy"},
     "output.terminal": set(),
     "output.workflow": {"output.terminal"},
     # A service of its own, which shares with the client only what both must agree on.
@@ -300,6 +300,7 @@ ALLOWED = {
     "media": {"clock", "errors", "media"},
     "media.__init__": set(),
     "loopback": set(),
+    "secrecy": set(),
     "signals": set(),
     "errors": set(),
 }

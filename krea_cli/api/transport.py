@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from krea_cli import secrecy
 from krea_cli.api import proxies
 from krea_cli.api.receiving import receiving
 from krea_cli.api.wire import Answer, Content, Stream, form
@@ -82,7 +83,7 @@ class Transport:
         self._log = log
         self._url = url.rstrip("/")
         self._agent = {"User-Agent": agent}
-        self._secret = (token or "").encode()
+        self._token = token
         self._bearer = {"Authorization": f"Bearer {token}"} if token else {}
         self.uses_environment = uses_environment
         self._clients: dict[Use, httpx.Client] = {}
@@ -190,9 +191,10 @@ class Transport:
                 if len(content) > most:
                     size = f"{most // 2**20} MiB"
                     raise AnswerError(f"{self.host} answered more than {size}.")
-            # Before anything is cut out of it: a part of the token is too much (C13).
-            clean = content.replace(self._secret, b"***") if self._secret else content
-            return Answer(response.status_code, response.headers, bytes(clean))
+            clean = bytes(content)
+            if self._token:
+                clean = secrecy.erased(self._token, clean)
+            return Answer(response.status_code, response.headers, clean)
         finally:
             response.close()
 

@@ -18,6 +18,7 @@ from typing import IO, TextIO
 
 from krea_cli.errors import StorageError
 from krea_cli.output.workflow import harmless
+from krea_cli.secrecy import HIDDEN, forms
 
 
 class Stream:
@@ -49,15 +50,9 @@ class Stream:
         self._is_shielded = True
 
     def hide(self, secret: str) -> None:
-        import json
-        from base64 import b64encode
-        from urllib.parse import quote
-
-        # In JSON a quotation mark or a backslash in it is escaped; an error may come
-        # with the secret as it was on its way.
-        encoded = b64encode(secret.encode()).decode("ascii")
-        forms = {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), encoded}
-        self._secrets |= {re.escape(form) for form in forms}
+        # In JSON a quotation mark or a backslash in it is escaped.
+        quoted = re.sub(r'["\\]', r"\\\g<0>", secret)
+        self._secrets |= {re.escape(form) for form in (*forms(secret), quoted)}
 
     @property
     def is_terminal(self) -> bool:
@@ -93,7 +88,7 @@ class Stream:
     def _write(self, text: str) -> None:
         self._begins_line = text.endswith(("\r", "\n"))
         if self._secrets:
-            text = re.sub("|".join(self._secrets), "***", text, flags=re.IGNORECASE)
+            text = re.sub("|".join(self._secrets), HIDDEN, text, flags=re.IGNORECASE)
         if self.file is None:
             if self._may_fail:
                 return

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import time as real_time
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -334,16 +335,40 @@ def test_a_token_rejected_while_waiting_names_the_job(logged_in, service):
     assert f"krea wait {made.job_id}" in result.err
 
 
-def test_the_token_is_never_echoed(logged_in, service):
+ESCAPED = TOKEN.replace("/", "\\/").replace("+", "\\u002B")
+ECHOES = {
+    "raw": json.dumps({"error": f"bad {TOKEN}"}),
+    "escaped, then cut": f'{{"error": "{"x" * 470} bad {ESCAPED}"}}',
+    "first character escaped": f'{{"detail": [{{"msg": "bad \\u0035{ESCAPED[1:]}"}}]}}',
+    "JSON in JSON": json.dumps({"error": f'{{"was": "bad {ESCAPED}"}}'}),
+    "base64": json.dumps({"error": f"bad {b64encode(TOKEN.encode()).decode()}"}),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+def test_the_token_is_never_echoed(logged_in, service, echo):
     """
-    A service that sends the token back does not get it on the screen.
+    A service that sends the token back, in whatever spelling of JSON, does not get any
+    part of it on the screen (hazards C13, P3).
     """
-    service.faults[ROUTE] = [answer(422, {"error": f"bad {TOKEN}"})]
+    service.faults[ROUTE] = [answer(422, content=echo.encode())]
 
     result = logged_in("generate", "a cat", "--json", "-v")
 
-    assert TOKEN not in result.err
     assert "bad ***" in result.err
+    assert not [part for part in (TOKEN[1:9], TOKEN[-8:]) if part in result.err]
+
+
+def test_an_answer_in_another_encoding_is_no_json(logged_in, service):
+    """
+    JSON is UTF-8: in UTF-16 nobody would see the token before it is cut.
+    """
+    echo = ECHOES["escaped, then cut"].encode("utf-16")
+    service.faults[ROUTE] = [answer(422, content=echo)]
+
+    result = logged_in("generate", "a cat")
+
+    assert "(422): something that is not JSON" in result.err
 
 
 def test_a_service_that_is_gone_at_the_deadline_is_exit_8(logged_in, service):
