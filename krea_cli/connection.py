@@ -191,16 +191,6 @@ class Connection(World):
         self._closing.append(transport.close)
         return transport
 
-    def hide_tokens(self) -> None:
-        """
-        What broke may hold the token, and come from before it was to be hidden.
-        """
-        from krea_cli.config.token import set_variables
-
-        for name in set_variables(self.env):
-            if token := self.env[name].strip():
-                self.out.hide(token)
-
     def command(self, name: str, *words: str) -> str:
         """
         The command to paste that goes on with a job, at the same service.

@@ -107,6 +107,12 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
         hint = f"Options stand behind the command. {hint}"
     message = " ".join(say().split())
     first = next((word for word in argv if not word.startswith("-")), "")
+    if called == "krea auth login" and "argument" in message:
+        # The token, most likely: it is not repeated (hazard C9).
+        return UsageError(
+            "krea auth login takes no token on the command line, where others see it.",
+            hint="Give it on standard input: krea auth login < FILE",
+        )
     strange = _STRANGE.fullmatch(message)
     if strange and (found := grammar.named(strange[1])):
         hint = "\n".join(f"There is: krea {words}" for words in found)
@@ -196,7 +202,6 @@ def _add_way_out_of_doubt(error: KreaError, session: Session) -> None:
 
 
 def _tell_bug(exc: Exception, session: Session) -> ExitCode:
-    session.hide_tokens()
     hint = "Report it, with what --verbose shows."
     error = BugError("This is a bug in krea", exc, hint=hint)
     if session.flags.verbose:

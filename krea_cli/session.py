@@ -153,6 +153,7 @@ class Session(Delivering):
                 "fit": self.fits_images,
                 "keep_metadata": self.keeps_metadata,
             },
+            is_secret=self.out.holds_secret,
         )
 
     @cached_property

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from krea_cli.clock import Clock
+from krea_cli.config.token import words_of_variables
 from krea_cli.errors import ConfigError, UsageError
 from krea_cli.output.choice import Output, choose
 from krea_cli.output.streams import Stream, standard
@@ -62,6 +63,9 @@ class World:
         self._stdin_user: str | None = None
         self._closing: list[Callable[[], None]] = []
         self.out = self._choose(self.flags)
+        # A command line that is not understood may hold one of them (hazard C9).
+        for word in words_of_variables(self.env):
+            self.out.hide(word)
 
     def configure(self, flags: Flags) -> None:
         """

@@ -177,6 +177,42 @@ def test_a_usage_error_is_exit_2(krea, words, says):
     assert says in error["message"]
 
 
+MISPLACED = [
+    (TOKEN,),
+    ("status", TOKEN),
+    ("generate", "x", "-m", TOKEN),
+    ("generate", "x", "--max-cost", TOKEN),
+    ("auth", "logout", TOKEN),
+]
+
+
+@pytest.mark.parametrize("words", MISPLACED, ids=" ".join)
+@pytest.mark.parametrize("value", [TOKEN, f"Bearer {TOKEN}\n"])
+def test_a_token_in_the_wrong_place_is_not_repeated(krea, words, value):
+    """
+    What a variable has as the token is hidden before any word is understood, though
+    nothing is sent (hazard C9).
+    """
+    env = {"KREA_API_TOKEN": value}
+
+    text, told = krea(*words, env=env), krea(*words, "--json", env=env)
+
+    assert (2, 2) == (text.code, told.code)
+    assert "***" in text.err
+    assert TOKEN[-8:] not in text.err + told.err
+
+
+def test_a_login_with_a_token_on_the_command_line_does_not_repeat_it(krea):
+    """
+    No variable has it yet, so only this command can know what the word is.
+    """
+    text, told = (krea("auth", "login", *flags, TOKEN) for flags in ((), ("--json",)))
+
+    assert (2, 2) == (text.code, told.code)
+    assert "krea auth login < FILE" in text.err
+    assert TOKEN[-8:] not in text.err + told.err
+
+
 def broken(*_):
     raise RuntimeError(f"no\n{TOKEN} \x1b[31m" + "line\n" * 500 + f"Bearer {TOKEN}")
 

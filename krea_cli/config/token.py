@@ -166,6 +166,14 @@ def set_variables(env: Mapping[str, str]) -> list[str]:
     return [name for name in VARIABLES if env.get(name)]
 
 
+def words_of_variables(env: Mapping[str, str]) -> list[str]:
+    """
+    Whatever in the variables may be a token, also where more than that was put there.
+    """
+    words = " ".join(env[name] for name in set_variables(env)).split()
+    return [word for word in words if len(word) >= _SHORTEST]
+
+
 _MADE = "Tokens are made at https://www.krea.ai/app/api/tokens"
 _GET_ONE = f"Run: krea auth login\nOr set KREA_API_KEY. {_MADE}"
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from krea_cli.api.resources import Job
-from krea_cli.errors import RefusedError
+from krea_cli.errors import RefusedError, UsageError
 from krea_cli.jobs.content import content
 from krea_cli.jobs.inputs import Image, LocalImage
+from krea_cli.jobs.nested import leaves
 from krea_cli.jobs.origins import inputs
 from krea_cli.jobs.paid import Paid, Post
 from krea_cli.jobs.records import Record
@@ -25,7 +26,8 @@ class Submission:
     *service* is the one that records are kept for.  *url_of* gives the URL of an image,
     or the image itself, which is then sent as a data URI; *fresh_url_of* a URL that the
     service cannot refuse, for when it refused the first, or again the image itself.
-    *manner* is kept of how images are sent.
+    *manner* is kept of how images are sent; *is_secret* says whether a text holds the
+    token.
     """
 
     paid: Paid
@@ -33,6 +35,7 @@ class Submission:
     url_of: Callable[[Image], str | LocalImage]
     fresh_url_of: Callable[[Image], str | LocalImage]
     manner: Mapping[str, bool]
+    is_secret: Callable[[str], bool]
 
     def prepare(self, request: Request) -> None:
         """
@@ -43,6 +46,13 @@ class Submission:
             UsageError: the request cannot be sent as it is.
             KreaError: the service cannot be used; nothing was paid for.
         """
+        texts = [text for _, text in leaves(request.fields) if isinstance(text, str)]
+        if any(map(self.is_secret, (*texts, request.webhook or ""))):
+            raise UsageError(
+                "The request holds the API token, so nothing was sent.",
+                hint="Take it out: what is sent is kept by the service, and in the "
+                "journal here.",
+            )
         self.paid.journal.check()
         content(request.body(self.url_of))
 

@@ -89,6 +89,12 @@ class Output(NamedTuple):
         self.stdout.hide(secret)
         self.stderr.hide(secret)
 
+    def holds_secret(self, text: str) -> bool:
+        """
+        Whether something in it would be shown as ***.
+        """
+        return self.stderr.without_secrets(text) != text
+
 
 def choose(
     streams: tuple[Stream, Stream],

@@ -54,6 +54,11 @@ class Stream:
         quoted = re.sub(r'["\\]', r"\\\g<0>", secret)
         self._secrets |= {re.escape(form) for form in (*forms(secret), quoted)}
 
+    def without_secrets(self, text: str) -> str:
+        if not self._secrets:
+            return text
+        return re.sub("|".join(self._secrets), HIDDEN, text, flags=re.IGNORECASE)
+
     @property
     def is_terminal(self) -> bool:
         try:
@@ -87,8 +92,7 @@ class Stream:
 
     def _write(self, text: str) -> None:
         self._begins_line = text.endswith(("\r", "\n"))
-        if self._secrets:
-            text = re.sub("|".join(self._secrets), HIDDEN, text, flags=re.IGNORECASE)
+        text = self.without_secrets(text)
         if self.file is None:
             if self._may_fail:
                 return

@@ -359,6 +359,24 @@ def test_the_token_is_never_echoed(logged_in, service, echo):
     assert not [part for part in (TOKEN[1:9], TOKEN[-8:]) if part in result.err]
 
 
+@pytest.mark.parametrize("words", [(f"a {TOKEN}",), ("a", "-p", f"style={TOKEN}")])
+@pytest.mark.parametrize("where", [(), ("--sandbox",)])
+def test_a_request_with_the_token_in_it_is_not_sent(logged_in, service, words, where):
+    """
+    It would be in the journal, in names and in the account's history (hazard J11).
+    """
+    result = logged_in("generate", *words, "--no-validate", *where)
+
+    kept = Path(logged_in.env["KREA_STATE_DIR"]).rglob("*")
+    assert (2, 0) == (result.code, service.bills)
+    assert "The request holds the API token" in result.err
+    assert not [path for path in kept if path.is_file() and held(path)]
+
+
+def held(path):
+    return TOKEN[-8:].encode() in path.read_bytes()
+
+
 def test_an_answer_in_another_encoding_is_no_json(logged_in, service):
     """
     JSON is UTF-8: in UTF-16 nobody would see the token before it is cut.

@@ -101,6 +101,7 @@ def submission(folder, journal, time):
             url_of=lambda image: f"first:{image.name}",
             fresh_url_of=fresh_url_of,
             manner={"inline": False},
+            is_secret=lambda _: False,
         )
 
     return make
