@@ -26,6 +26,7 @@ import httpx
 from krea_cli import secrecy
 from krea_cli.api import proxies
 from krea_cli.api.receiving import receiving
+from krea_cli.api.urls import SHOWN
 from krea_cli.api.wire import Answer, Content, Stream, form
 from krea_cli.clock import within
 from krea_cli.errors import (
@@ -261,7 +262,7 @@ class Transport:
         """
         Errors of httpx become ours; what counts is whether anything was sent.
         """
-        host = urlsplit(url).netloc
+        host = _short(urlsplit(url).netloc)
         try:
             yield
         except _NOT_SENT as exc:
@@ -272,7 +273,10 @@ class Transport:
         except (TimeoutError, httpx.TimeoutException) as exc:
             raise LostAnswerError(f"{host} did not answer in time.") from exc
         except (httpx.InvalidURL, UnicodeError) as exc:
-            raise AnswerError(f"{host} is no address that can be used: {exc}") from exc
+            reason = _short(exc)
+            raise AnswerError(
+                f"{host} is no address that can be used: {reason}"
+            ) from exc
         except (httpx.HTTPError, httpx.StreamError) as exc:
             raise _lost(host, exc) from exc
 
@@ -321,6 +325,14 @@ def _untrusted(host: str, fault: str) -> UnreachableError:
 
 def _lost(host: str, exc: Exception) -> LostAnswerError:
     return LostAnswerError(f"The connection to {host} broke: {_reason(exc)}.")
+
+
+def _short(text: object) -> str:
+    """
+    Of foreign origin, so it may have any length.
+    """
+    words = str(text)
+    return words if len(words) <= SHOWN else f"{words[: SHOWN - 1]}…"
 
 
 def _reason(exc: Exception) -> str:

@@ -27,9 +27,12 @@ _NEVER = [
         "192.0.0.0/24",
         "192.88.99.0/24",
         "::/96",
+        "::ffff:0:0:0/96",
         "64:ff9b:1::/48",
         "2001::/32",
         "2002::/16",
+        "3fff::/20",
+        "5f00::/16",
         "fec0::/10",
     )
 ]
@@ -65,7 +68,8 @@ class UrlPolicy:
         else:
             addresses = [] if self._is_proxied(url) else _resolve(host, port)
         on_this_machine = addresses and all(found.is_loopback for found in addresses)
-        if self._allows_loopback and on_this_machine:
+        is_http = parts.scheme in ("http", "https")
+        if self._allows_loopback and on_this_machine and is_http:
             return
         if parts.scheme != "https":
             raise DownloadError(f"{shown(url)} is not https, so it is not fetched.")

@@ -74,8 +74,14 @@ class Credentials:
         Raises:
             NoTokenError: what is stored cannot be a token.
         """
-        text = self._call(lambda backend: backend.get_password(SERVICE, self._origin))
+        text = self._call(self._read)
         return read_token(text, f"the {KEYRING}") if text else None
+
+    def _read(self, backend: KeyringBackend) -> str | None:
+        text: object = backend.get_password(SERVICE, self._origin)
+        if text is None or isinstance(text, str):
+            return text
+        raise TypeError
 
     def store(self, token: Token) -> None:
         """
@@ -119,11 +125,20 @@ class Credentials:
         )
 
     def _call(self, work: Callable[[KeyringBackend], T]) -> T:
+        def attempt() -> T:
+            try:
+                return work(self._open())
+            except errors.KreaError:
+                raise
+            # A plugin may raise anything: what ends a program must not end this one.
+            except BaseException as exc:  # noqa: BLE001
+                raise self._explain(exc) from None
+
         try:
-            return within(self._limit, lambda: work(self._open()))
+            return within(self._limit, attempt)
         except errors.KreaError:
             raise
-        except Exception as exc:  # noqa: BLE001  (whatever a plugin may raise)
+        except Exception as exc:  # noqa: BLE001  (too late, or no thread to be had)
             raise self._explain(exc) from None
 
     def _open(self) -> KeyringBackend:
@@ -144,7 +159,7 @@ class Credentials:
             )
         return backend
 
-    def _explain(self, failure: Exception) -> errors.KeyringError:
+    def _explain(self, failure: BaseException) -> errors.KeyringError:
         if isinstance(failure, TimeoutError):
             return errors.KeyringError(
                 f"The keyring did not answer within {self._limit:g} s.",

@@ -36,6 +36,9 @@ HOSTILE = [
     "https://[2002:a9fe:a9fe::]/a.png",
     "https://[::127.0.0.1]/a.png",
     "https://[fec0::1]/a.png",
+    "https://[::ffff:0:127.0.0.1]/a.png",
+    "https://[3fff::1]/a.png",
+    "https://[5f00::1]/a.png",
     "https://[ff0e::1]/a.png",
     "https://224.0.0.1/a.png",
     "https://192.0.0.8/a.png",
@@ -141,11 +144,18 @@ def test_a_local_service_may_serve_its_own_results(time, monkeypatch, url, proxy
 
 
 @pytest.mark.parametrize(
-    "url", ["http://10.0.0.1/a", "https://192.168.1.1/a", "http://93.184.215.14/a"]
+    "url",
+    [
+        "http://10.0.0.1/a",
+        "https://192.168.1.1/a",
+        "http://93.184.215.14/a",
+        "ftp://127.0.0.1/a",
+        "//127.0.0.1/a",
+    ],
 )
 def test_a_local_service_leads_nowhere_else(time, url):
     """
-    Loopback is all that is allowed beside what always is.
+    Loopback, by http, is all that is allowed beside what always is.
     """
     answers = Answers({})
 

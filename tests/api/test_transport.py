@@ -373,15 +373,22 @@ def test_a_bad_variable_is_named(wire, connect, monkeypatch, variable, value):
 
 @pytest.mark.parametrize(
     "url",
-    ["https://a..b/x", f"https://{'a' * 70}.test/", "https://127.0.0.1/\ud800"],
-    ids=["empty label", "long label", "surrogate"],
+    [
+        "https://a..b/x",
+        f"https://{'a' * 70}.test/",
+        f"https://{'ü' * 20_000}.test/",
+        "https://127.0.0.1/\ud800",
+    ],
+    ids=["empty label", "long label", "long name", "surrogate"],
 )
 def test_an_address_that_cannot_be_used_is_no_bug(connect, url):
     """
-    What a hostile answer gives as a URL ends in one of our errors.
+    What a hostile answer gives as a URL ends in one of our errors, however long it is.
     """
-    with pytest.raises(AnswerError, match="no address that can be used"):
+    with pytest.raises(AnswerError, match="no address that can be used") as caught:
         read(connect("http://127.0.0.1"), url)
+
+    assert len(caught.value.message) < 700
 
 
 def test_the_log_tells_each_request_and_no_secret(wire, connect, log):

@@ -185,6 +185,8 @@ class CredentialError(Exception):
         (RuntimeError(CANARY), "failed: RuntimeError"),
         (Exception("(-25308, 'Unknown Error')", CANARY), "is locked"),
         (CredentialError(1783, "CredWrite", CANARY), "1280 characters"),
+        (SystemExit(CANARY), "failed: SystemExit"),
+        (KeyboardInterrupt(CANARY), "failed: KeyboardInterrupt"),
     ],
 )
 def test_failure_is_explained_without_what_the_backend_said(failure, said):
@@ -198,6 +200,19 @@ def test_failure_is_explained_without_what_the_backend_said(failure, said):
     assert CANARY not in caught.value.message + caught.value.hint
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+def test_a_keyring_that_gives_no_text_is_told():
+    """
+    What it gives is neither used nor shown (hazard C2).
+    """
+    backend = Memory()
+    backend.items["krea-cli", ORIGIN] = CANARY.encode()
+
+    with pytest.raises(KeyringError, match="failed: TypeError") as caught:
+        credentials(backend).find()
+
+    assert CANARY not in caught.value.message + caught.value.hint
 
 
 def test_locked_keyring_is_told():
