@@ -26,6 +26,11 @@ def erased(secret: str, content: bytes) -> bytes:
     An answer without the secret, also where its JSON escapes characters of it or holds
     JSON in a text: whoever decodes and cuts it must find no part (hazard C13).
     """
+    import json
+
+    encoding = json.detect_encoding(content)
+    if not encoding.startswith("utf-8"):
+        content = content.decode(encoding, "replace").encode(errors="replace")
     pattern = _pattern(secret, is_escaped=b"\\" in content)
     return pattern.sub(HIDDEN.encode(), content)
 

@@ -149,11 +149,9 @@ def _issue(issue: object) -> str:
 def _json(content: bytes) -> Any:
     """
     The value, or None for what is no JSON: cut, endless in depth, or of other kinds.
-    It is UTF-8, as JSON has to be: in others nobody looked for the token (hazard C13).
     """
     try:
-        text = content.decode("utf-8-sig", "surrogatepass")
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(content, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return None
 

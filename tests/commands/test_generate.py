@@ -345,13 +345,14 @@ ECHOES = {
 }
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
-def test_the_token_is_never_echoed(logged_in, service, echo):
+def test_the_token_is_never_echoed(logged_in, service, echo, encoding):
     """
     A service that sends the token back, in whatever spelling of JSON, does not get any
     part of it on the screen (hazards C13, P3).
     """
-    service.faults[ROUTE] = [answer(422, content=echo.encode())]
+    service.faults[ROUTE] = [answer(422, content=echo.encode(encoding))]
 
     result = logged_in("generate", "a cat", "--json", "-v")
 
@@ -375,18 +376,6 @@ def test_a_request_with_the_token_in_it_is_not_sent(logged_in, service, words, w
 
 def held(path):
     return TOKEN[-8:].encode() in path.read_bytes()
-
-
-def test_an_answer_in_another_encoding_is_no_json(logged_in, service):
-    """
-    JSON is UTF-8: in UTF-16 nobody would see the token before it is cut.
-    """
-    echo = ECHOES["escaped, then cut"].encode("utf-16")
-    service.faults[ROUTE] = [answer(422, content=echo)]
-
-    result = logged_in("generate", "a cat")
-
-    assert "(422): something that is not JSON" in result.err
 
 
 def test_a_service_that_is_gone_at_the_deadline_is_exit_8(logged_in, service):
