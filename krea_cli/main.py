@@ -24,10 +24,12 @@ from krea_cli.errors import (
     UsageError,
 )
 from krea_cli.output.terminal import safe
-from krea_cli.session import MOST_NAMED, Session
+from krea_cli.session import Session
 from krea_cli.signals import Interrupted
 from krea_cli.world import Flags
 
+# More jobs than this are named in the command alone.
+MOST_NAMED = 10
 _STRANGE = re.compile("No such command '([a-z]+)'\\.")
 
 

@@ -8,12 +8,11 @@ command pays only for what it uses.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from functools import cached_property
 from typing import IO, TYPE_CHECKING
 
 from krea_cli.delivering import Delivering
-from krea_cli.errors import JournalError, LastInDoubtError
+from krea_cli.errors import LastInDoubtError
 
 if TYPE_CHECKING:
     from krea_cli.api.resources import Job
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from krea_cli.jobs.submission import Submission
     from krea_cli.jobs.uploads import Uploads
 
-# More jobs than this are not named one by one where there is another way.
-MOST_NAMED = 5
 USUAL_TIMEOUT = 600.0
 TIMEOUTS = {"video": 1800.0, "3d": 1800.0}
 
@@ -196,10 +193,6 @@ class Session(Delivering):
         # Other names than the usual may hang on the index, which counts those of all.
         is_usual = output is None or output == "."
         ids = list(job_ids) if is_usual else self.jobs or list(job_ids)
-        if len(ids) > MOST_NAMED and self._are_last:
-            from krea_cli.jobs.selection import LAST
-
-            ids = [LAST]
         if name == "wait" and output is None:
             output = "."  # without a place it would save nothing
         words = ["-o", output] if output else []
@@ -208,12 +201,3 @@ class Session(Delivering):
         for word in wished.expect or ():
             words += ["--expect", word]
         return self.command(name, *ids, *words)
-
-    @property
-    def _are_last(self) -> bool:
-        """
-        Whether the jobs of this run are just those that @last means, in the next one.
-        """
-        with suppress(JournalError):
-            return self.keeps_journal and set(self.jobs) == set(self.journal.last())
-        return False
