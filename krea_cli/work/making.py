@@ -12,7 +12,7 @@ from krea_cli.errors import KreaError, UsageError
 from krea_cli.output.results import JobAccepted, JobSaved, JobUrls
 from krea_cli.session import Session
 from krea_cli.wishes import Wishes
-from krea_cli.work import github, order, showing
+from krea_cli.work import order, showing
 from krea_cli.work.words import Words
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def make(session: Session, words: Words, wishes: Wishes) -> None:
         KreaError: there is a job without its result, or nothing was sent.
     """
     if wishes.delivery.github:
+        from krea_cli.work import github
+
         github.begin(session)
     session.keeps_journal = not wishes.no_journal
     session.cancels_on_interrupt = wishes.cancel_on_interrupt
