@@ -491,7 +491,7 @@ def test_what_ended_while_one_was_looked_for_is_saved(logged_in, service):
     The search for a job in doubt may take all the time that there is: the others are
     looked at once more, at once, and are not told to be still queued.
     """
-    service.faults[POST] = [None, reset]
+    service.faults[POST] = [None, None, reset]
 
     result = logged_in("generate", "an owl", "-n", "6", "--timeout", "8")
 
