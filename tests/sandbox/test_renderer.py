@@ -314,7 +314,7 @@ def test_damaged_picture_is_unreadable_or_read(tmp_path_factory, form, at, junk)
     assert "RGB" == loaded.mode
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     text=st.text(st.characters(), max_size=60),
     wanted=st.tuples(st.integers(1, 500), st.integers(1, 300)),
