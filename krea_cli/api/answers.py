@@ -8,7 +8,7 @@ The service's documents and its answers differ (bodies with "error", "message" o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -34,19 +34,24 @@ _LISTS = ("detail", "details", "errors", "issues", "validationErrors")
 
 
 def read(
-    answer: Answer, *, host: str, wall: float, token_source: str = ""
+    answer: Answer,
+    *,
+    host: str,
+    wall: float,
+    token_source: str = "",
+    redact: Callable[[str], str] = str,
 ) -> dict[str, Any]:
     """
     The JSON object of a good answer; {} for one without content.  *wall* is the time
     now, for a Retry-After that is a date in an answer without one; *token_source* is
-    where the token comes from.
+    where the token comes from, and *redact* takes it out of the service's words.
 
     Raises:
         KreaError: what a bad answer stands for.
         AnswerError: the answer is good, but no JSON object.
     """
     if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-        raise _error(answer, host, wall, token_source)
+        raise _error(answer, redact(_reason(answer)), host, wall, token_source)
     if answer.status == HTTPStatus.NO_CONTENT:
         return {}
     data = _json(answer.content)
@@ -58,8 +63,10 @@ def read(
     return data
 
 
-def _error(answer: Answer, host: str, wall: float, token_source: str) -> KreaError:
-    status, reason = answer.status, _reason(answer)
+def _error(
+    answer: Answer, reason: str, host: str, wall: float, token_source: str
+) -> KreaError:
+    status = answer.status
     if status in (401, 403):
         return _rejected(f"({status}: {reason})", token_source)
     if status == HTTPStatus.PAYMENT_REQUIRED:

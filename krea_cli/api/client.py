@@ -135,7 +135,9 @@ class Client:
             turn=turn,
         )
         ahead = _ahead(answer.headers.get("Date"), self._clock.wall())
-        return JobPage.from_json(data, ahead=ahead or 0.0)
+        return JobPage.from_json(
+            data, ahead=ahead or 0.0, redact=self._transport.redacted
+        )
 
     def probe(self, *, seconds: float) -> Probe:
         """
@@ -177,7 +179,7 @@ class Client:
 
         data = retry(send, clock=self._clock, passing=(UnreachableError,))
         try:
-            return Asset.from_json(data)
+            return Asset.from_json(data, self._transport.redacted)
         except ValueError as exc:
             raise AnswerError("The service took the file, but gave no URL.") from exc
 
@@ -204,13 +206,14 @@ class Client:
             host=self._transport.host,
             wall=self._clock.wall(),
             token_source=self._transport.token_source,
+            redact=self._transport.redacted,
         )
 
     def _job(self, data: Mapping[str, Any]) -> Job:
         try:
-            return Job.from_json(data)
+            return Job.from_json(data, self._transport.redacted)
         except ValueError as exc:
-            words = answers.said(data)
+            words = self._transport.redacted(answers.said(data))
             raise AnswerError(
                 f"{self._transport.host} answered a job without a usable {exc}"
                 + (f", and said: {words}." if words else ".")

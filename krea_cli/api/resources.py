@@ -8,11 +8,13 @@ missing or null, a status may be newer than this client, a result has three shap
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+# What the service says is shown and kept up to these many characters.
+MOST_STATUS, MOST_CODE, MOST_MESSAGE, MOST_DETAIL = 60, 100, 2000, 100
 _JOB_ID = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 FINAL = frozenset({"completed", "failed", "cancelled"})
 RUNNING = frozenset(
@@ -75,8 +77,12 @@ class Job:
     error: JobError | None = None
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Job:
+    def from_json(
+        cls, data: Mapping[str, Any], redact: Callable[[str], str] = str
+    ) -> Job:
         """
+        *redact* takes the token out of the service's words; its URLs stay as they are.
+
         Raises:
             ValueError: there is no usable id or status in it.
         """
@@ -87,14 +93,15 @@ class Job:
             raise ValueError("status")  # noqa: TRY004  (one error for all of them)
         result = data.get("result")
         result = result if isinstance(result, dict) else {}
-        status = status.strip().lower()
+        status = redact(cut(status.strip().lower(), MOST_STATUS))
         return cls(
             job_id=job_id,
             status="cancelled" if status == "canceled" else status,
-            created_at=_text(data.get("created_at")),
-            completed_at=_text(data.get("completed_at")),
+            created_at=_words(data.get("created_at"), redact),
+            completed_at=_words(data.get("completed_at"), redact),
             urls=_urls(result.get("urls")),
-            error=_error(data.get("error")) or _error(result.get("error")),
+            error=_error(data.get("error"), redact)
+            or _error(result.get("error"), redact),
         )
 
     @property
@@ -147,7 +154,13 @@ class JobPage:
     is_whole: bool = True
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any], *, ahead: float) -> JobPage:
+    def from_json(
+        cls,
+        data: Mapping[str, Any],
+        *,
+        ahead: float,
+        redact: Callable[[str], str] = str,
+    ) -> JobPage:
         """
         Entries that cannot be read are passed over.
         """
@@ -156,7 +169,7 @@ class JobPage:
         found = []
         for item in items if isinstance(items, list) else []:
             try:
-                found.append(Job.from_json(item))
+                found.append(Job.from_json(item, redact))
             except (ValueError, AttributeError):
                 is_whole = False
         return cls(
@@ -182,7 +195,9 @@ class Asset:
     uploaded_at: str | None = None
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Asset:
+    def from_json(
+        cls, data: Mapping[str, Any], redact: Callable[[str], str] = str
+    ) -> Asset:
         """
         Raises:
             ValueError: there is no URL in it.
@@ -193,11 +208,11 @@ class Asset:
         return cls(
             id=_text(data.get("id")) or "",
             url=url,
-            media_type=_text(data.get("mime_type")),
+            media_type=_words(data.get("mime_type"), redact),
             size_bytes=_count(data.get("size_bytes")),
             width=_count(data.get("width")),
             height=_count(data.get("height")),
-            uploaded_at=_text(data.get("uploaded_at")),
+            uploaded_at=_words(data.get("uploaded_at"), redact),
         )
 
 
@@ -206,6 +221,13 @@ def is_job_id(text: str) -> bool:
     Whether the text may stand in a path of the API and in a file name as it is.
     """
     return _JOB_ID.fullmatch(text) is not None
+
+
+def cut(text: str, most: int) -> str:
+    """
+    The text, or the beginning of one that has more than *most* characters.
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _count(value: object) -> int | None:
@@ -223,6 +245,10 @@ def _seconds(time: str | None) -> float | None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _words(value: object, redact: Callable[[str], str]) -> str | None:
+    return redact(cut(value, MOST_DETAIL)) if isinstance(value, str) else None
 
 
 def _urls(urls: object) -> tuple[str, ...]:
@@ -245,10 +271,11 @@ def _urls(urls: object) -> tuple[str, ...]:
     return tuple(url for _, url in entries if isinstance(url, str) and url.strip())
 
 
-def _error(error: object) -> JobError | None:
-    if isinstance(error, str) and error:
-        return JobError(code="", message=error)
+def _error(error: object, redact: Callable[[str], str]) -> JobError | None:
+    if isinstance(error, str):
+        error = {"message": error}
     if not isinstance(error, dict):
         return None
-    code, message = _text(error.get("code")) or "", _text(error.get("message")) or ""
+    code = redact(cut(_text(error.get("code")) or "", MOST_CODE))
+    message = redact(cut(_text(error.get("message")) or "", MOST_MESSAGE))
     return JobError(code=code, message=message or code) if code or message else None

@@ -141,6 +141,12 @@ class Transport:
                     response.status_code, response.headers, chunks, _peer(response)
                 )
 
+    def redacted(self, text: str) -> str:
+        """
+        Words of the service without the token, whole or in parts.
+        """
+        return secrecy.without_parts(self._token, text) if self._token else text
+
     def close(self) -> None:
         """
         Close the connections that are open.
@@ -179,7 +185,7 @@ class Transport:
             raise
         except Exception as exc:
             # Of the libraries below (hazard N4); a part may have been sent.
-            raise _lost(self.host, exc) from exc
+            raise _lost(self.host, self._reason(exc)) from exc
 
     def _read(self, client: httpx.Client, request: httpx.Request) -> Answer:
         is_spec = request.url.path.endswith("/openapi.json")
@@ -269,16 +275,26 @@ class Transport:
             if fault := _certificate_fault(exc):
                 raise _untrusted(host, fault) from exc
             proxy = proxies.between(url) if self.uses_environment else None
-            raise _unreachable(host, proxy, exc) from exc
+            error = _unreachable(host, proxy, self._reason(exc))
+            if isinstance(exc, httpx.TimeoutException):
+                # Silence for so long will not end by asking again (hazard N19).
+                error.retry_after = math.inf
+            raise error from exc
         except (TimeoutError, httpx.TimeoutException) as exc:
             raise LostAnswerError(f"{host} did not answer in time.") from exc
         except (httpx.InvalidURL, UnicodeError) as exc:
-            reason = _short(exc)
+            reason = self.redacted(_short(exc))
             raise AnswerError(
                 f"{host} is no address that can be used: {reason}"
             ) from exc
         except (httpx.HTTPError, httpx.StreamError) as exc:
-            raise _lost(host, exc) from exc
+            raise _lost(host, self._reason(exc)) from exc
+
+    def _reason(self, exc: Exception) -> str:
+        """
+        The words of an error, which may quote what the server sent.
+        """
+        return self.redacted(_short(_words(exc)))
 
 
 def _no_tls() -> ssl.SSLContext:
@@ -289,16 +305,12 @@ def _no_tls() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _unreachable(host: str, proxy: str | None, exc: Exception) -> UnreachableError:
+def _unreachable(host: str, proxy: str | None, reason: str) -> UnreachableError:
     way = f" through the proxy of {proxy}" if proxy else ""
-    error = UnreachableError(
-        f"{host} cannot be reached{way}: {_reason(exc)}.",
+    return UnreachableError(
+        f"{host} cannot be reached{way}: {reason}.",
         hint=f"Check the network, {proxy or 'the proxy settings'} and the API URL.",
     )
-    if isinstance(exc, httpx.TimeoutException):
-        # Silence for so long will not end by asking again (hazard N19).
-        error.retry_after = math.inf
-    return error
 
 
 def _certificate_fault(exc: BaseException | None) -> str:
@@ -323,8 +335,8 @@ def _untrusted(host: str, fault: str) -> UnreachableError:
     return error
 
 
-def _lost(host: str, exc: Exception) -> LostAnswerError:
-    return LostAnswerError(f"The connection to {host} broke: {_reason(exc)}.")
+def _lost(host: str, reason: str) -> LostAnswerError:
+    return LostAnswerError(f"The connection to {host} broke: {reason}.")
 
 
 def _short(text: object) -> str:
@@ -335,7 +347,7 @@ def _short(text: object) -> str:
     return words if len(words) <= SHOWN else f"{words[: SHOWN - 1]}…"
 
 
-def _reason(exc: Exception) -> str:
+def _words(exc: Exception) -> str:
     """
     The words of an error, without the number that some begin with.
     """

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
 from api.wire import answer, closing, resetting
+from service import TOKEN
 
 from krea_cli.api import client as client_module
 from krea_cli.api.client import Client
@@ -15,6 +17,7 @@ from krea_cli.errors import (
     RefusedError,
     ServerFaultError,
     ServiceError,
+    TokenRejectedError,
     UnknownJobError,
     UnreachableError,
     UsageError,
@@ -136,6 +139,7 @@ def test_a_look_has_at_least_three_seconds_and_at_most_a_minute(time, left, seco
 
     class Transport:
         host = "api.test"
+        redacted = str
 
         def get(self, path, params, *, seconds):
             given.append(seconds)
@@ -330,3 +334,37 @@ def test_text_that_is_no_unicode_is_refused():
     """
     with pytest.raises(UsageError, match="UTF-8"):
         encode({"prompt": "\udcff"})
+
+
+SPELLED = [TOKEN[:-1], base64.b64encode(f"Bearer {TOKEN}".encode()).decode()]
+
+
+@pytest.mark.parametrize("spelled", SPELLED)
+def test_no_part_of_the_token_comes_back_in_words(serve, spelled):
+    """
+    Neither in the reason for a refusal, nor in the errors and statuses of jobs; their
+    URLs stay as they are.
+    """
+    url = f"https://gen.krea.ai/{TOKEN[:12]}/x.png"
+    job = {
+        "job_id": "j1",
+        "status": f"is {spelled}",
+        "completed_at": spelled,
+        "error": {"code": spelled, "message": f"Bad token {spelled}"},
+        "result": {"urls": [url]},
+    }
+    refused = says({"error": f"Not valid: {spelled}"}, status="401 Unauthorized")
+    nonsense = f"HTTP/1.1 2x0 {spelled}\r\n\r\n".encode()
+    client, _ = serve(refused, says(job), nonsense)
+
+    with pytest.raises(TokenRejectedError) as caught:
+        client.job("j1")
+    found = client.job("j1")
+    with pytest.raises(LostAnswerError) as broken:
+        client.submit("image/x/y", content({}))
+
+    said = f"{caught.value.message}{found.status}{found.completed_at}{found.error}"
+    said += broken.value.message
+    secret = spelled.removeprefix("QmVhcmVyI")  # Bearer
+    assert not [n for n in range(len(secret) - 7) if secret[n : n + 8] in said]
+    assert (url,) == found.urls

@@ -217,3 +217,29 @@ def test_an_asset_without_a_usable_url_is_refused(url):
     """
     with pytest.raises(ValueError, match="image_url"):
         Asset.from_json({"id": "a1", "image_url": url})
+
+
+def test_what_the_service_says_is_cut():
+    """
+    No status, code or message fills a screen or a log; its URLs stay whole.
+    """
+    words = "x" * 100_000
+    urls = ["https://gen.krea.ai/" + words]
+
+    read = Job.from_json(
+        {
+            "job_id": "j1",
+            "status": words,
+            "created_at": words,
+            "error": {"code": words, "message": words},
+            "result": {"urls": urls},
+        }
+    )
+
+    assert (60, 100, 2000) == (
+        len(read.status),
+        len(read.error.code),
+        len(read.error.message),
+    )
+    assert (100, "…") == (len(read.created_at), read.error.message[-1])
+    assert urls == list(read.urls)

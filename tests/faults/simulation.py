@@ -263,6 +263,7 @@ class Wire:
     host = "127.0.0.1:1"
     token_source = "KREA_API_KEY"
     uses_environment = False
+    redacted = str
 
     def __init__(self, service, run):
         self._service = service
