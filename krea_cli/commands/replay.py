@@ -45,6 +45,12 @@ def replay(
         wishes,
         inline=wishes.inline or former.inline,
         fit=wishes.fit or former.fit,
-        keep_metadata=wishes.keep_metadata or former.keep_metadata,
     )
+    # The sidecar may be anybody's, and metadata may tell where a photo was taken: only
+    # the command line keeps it.
+    if former.keep_metadata and not wishes.keep_metadata:
+        session.out.note(
+            "Removing metadata from the input files. The first request kept it; to "
+            "keep it again, add --keep-metadata."
+        )
     making.make(session, words, wishes)

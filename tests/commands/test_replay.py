@@ -193,13 +193,14 @@ def test_a_text_that_was_not_kept_is_asked_for(logged_in, sent):
 
 def test_images_are_sent_in_the_same_manner(logged_in, service, tmp_path):
     """
-    Inline and with their metadata; the sidecar has a hash where the bytes stood.
+    Inline; the sidecar has a hash where the bytes stood. Their metadata is kept only by
+    the command line.
     """
     Path("owl.jpg").write_bytes(marked.jpeg())
     logged_in(*EDIT, "-i", "owl.jpg", "--inline", "--keep-metadata")
     digest = hashlib.sha256(marked.jpeg()).hexdigest()
 
-    result = logged_in("replay", SIDECAR, "-o", "again.png")
+    result = logged_in("replay", SIDECAR, "-o", "again.png", "--keep-metadata")
 
     kept = json.loads(SIDECAR.read_text())["body"]["image_urls"]
     files = list((service.store.folder / "inputs").iterdir())
@@ -207,6 +208,23 @@ def test_images_are_sent_in_the_same_manner(logged_in, service, tmp_path):
     assert [f"data:image/jpeg;sha256={digest}"] == kept
     assert [] == service.requests("POST /assets")
     assert [marked.jpeg()] == [path.read_bytes() for path in files]
+
+
+def test_a_sidecar_does_not_keep_metadata(logged_in, service):
+    """
+    It may come from anybody: what a photo tells is sent only by the command line.
+    """
+    Path("owl.jpg").write_bytes(marked.jpeg())
+    logged_in(*EDIT, "-i", "owl.jpg", "--inline", "--keep-metadata")
+    original = set((service.store.folder / "inputs").iterdir())
+
+    result = logged_in("replay", SIDECAR, "-o", "again.png", "--sidecar")
+
+    [sent] = set((service.store.folder / "inputs").iterdir()) - original
+    assert 0 == result.code
+    assert sent.read_bytes() != marked.jpeg()
+    assert "add --keep-metadata" in result.err
+    assert json.loads(Path("again.png.json").read_text())["keep_metadata"] is False
 
 
 def test_today_s_catalogue_decides(logged_in, service):
