@@ -8,6 +8,7 @@ point into the user's own network, nor at this machine (hazard N16).
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from urllib.parse import urlsplit
 
@@ -39,6 +40,10 @@ _NEVER = [
 # Networks without IPv4 reach it by these; it ends with the address that is meant.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
+_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|[0-9a-f:.]+(?:%[a-z0-9_.-]+)?")
+# Names that lead into the own network, whoever resolves them.
+_LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "home.arpa", "lan")
+
 
 class UrlPolicy:
     """
@@ -57,16 +62,20 @@ class UrlPolicy:
         """
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
+            host, port = _plain(parts.hostname or ""), parts.port
         except ValueError:
-            host = None
+            host = ""
         if not host or parts.username is not None:
             raise DownloadError(f"{shown(url)} is no URL that can be fetched.")
         literal = _address(host)
         if literal is not None:
             addresses = [literal]
+        elif not self._is_proxied(url):
+            addresses = _resolve(host, port)
+        elif _is_local_name(host):
+            raise _private(url)
         else:
-            addresses = [] if self._is_proxied(url) else _resolve(host, port)
+            addresses = []
         on_this_machine = addresses and all(found.is_loopback for found in addresses)
         is_http = parts.scheme in ("http", "https")
         if self._allows_loopback and on_this_machine and is_http:
@@ -113,6 +122,25 @@ def _private(url: str) -> DownloadError:
     return DownloadError(
         f"{shown(url)} leads to a private address, so it is not fetched."
     )
+
+
+def _plain(host: str) -> str:
+    """
+    The host as it will be looked up: full stops and digits have many spellings.
+
+    Raises:
+        ValueError: it is no host.
+    """
+    if not host.isascii():
+        host = host.encode("idna").decode()
+    host = host.lower().removesuffix(".")
+    if not _HOST.fullmatch(host):
+        raise ValueError(host)
+    return host
+
+
+def _is_local_name(host: str) -> bool:
+    return "." not in host or f".{host}".endswith(tuple(f".{n}" for n in _LOCAL_NAMES))
 
 
 def _is_public(address: Address) -> bool:

@@ -203,6 +203,57 @@ def test_behind_a_proxy_private_addresses_are_refused_all_the_same(time, monkeyp
     assert [] == answers.asked
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "10\u30020\u30020\u30021",
+        "127\uff0e0\uff610.1",
+        "\uff11\uff10.0.0.1",
+        "\u2469.0.0.1",
+        "10.0.0.1.",
+        "0x7f.1.",
+        "10.0.\u00ad0.1",
+        "%31%30.0.0.1",
+        "10.0.0.1\\.krea.test",
+        "localhost",
+        "LOCALHOST.",
+        "\uff4cocalhost",
+        "a.localhost",
+        "localhost.localdomain",
+        "printer.local",
+        "metadata.google.internal",
+        "router",
+    ],
+)
+def test_behind_a_proxy_no_spelling_leads_into_the_own_network(time, monkeypatch, host):
+    """
+    What the proxy would make of a name is known without resolving it.
+    """
+    monkeypatch.setenv("HTTPS_PROXY", "http://10.0.0.1:3128")
+    answers = Answers({})
+    answers.uses_environment = True
+
+    with pytest.raises(DownloadError, match="private address|no URL"):
+        fetch(answers, time, f"https://{host}/a.png")
+
+    assert [] == answers.asked
+
+
+@pytest.mark.parametrize(
+    "host", ["b\u00fccher.test", "gen.krea.test.", "a_b.krea.test"]
+)
+def test_behind_a_proxy_other_names_are_fetched(time, monkeypatch, host):
+    """
+    Also those that are not plain ASCII, or that end with a full stop.
+    """
+    monkeypatch.setenv("HTTPS_PROXY", "http://10.0.0.1:3128")
+    url = f"https://{host}/a.png"
+    answers = Answers({url: good(b"x")}, peer="10.0.0.1")
+    answers.uses_environment = True
+
+    assert (b"x", None) == fetch(answers, time, url)
+
+
 def chain(count):
     urls = [f"{PUBLIC}/{n}" for n in range(count + 1)]
     # A relative target, as servers like to send it.
