@@ -24,10 +24,13 @@ SHELL, LINE, WORD = "_KREA_COMPLETE", "_KREA_LINE", "_KREA_WORD"
 _ABOUT = 60
 # Beside these, bash reads what is inserted; the other shells quote it themselves.
 _PLAIN = re.compile(r"[\w@%+=:,./-]")
-_IN_QUOTES = re.compile(
-    "[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\"'$`!\\\\]"
+# What acts on a terminal, or turns the words after it around.
+_ACTING = (
+    "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff"
+    "\\u061c\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff"
 )
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_IN_QUOTES = re.compile(f"[{_ACTING}\"'$`!\\\\]")
+_CONTROL = re.compile(f"[{_ACTING}]")
 
 
 def run() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.completion import build, grammar, scripts
+from krea_cli.completion import build, candidates, grammar, scripts
+from krea_cli.completion.candidates import Candidate
 from krea_cli.completion.main import complete
 from krea_cli.help import topics
 
@@ -312,3 +313,17 @@ def test_the_scripts_are_those_of_the_package():
     assert {name: scripts.text(shell) for shell, name in scripts.NAMES.items()} == {
         path.name: path.read_text("utf-8") for path in COMPLETIONS.iterdir()
     }
+
+
+@pytest.mark.parametrize("char", ["\u202e", "\u2066", "\u200f", "\u200b", "\x1b"])
+@pytest.mark.parametrize("line", ["krea generate -m ", 'krea generate -m "'])
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_no_candidate_turns_words_around(monkeypatch, krea, shell, line, char):
+    """
+    One that acts on a terminal, or on the words after it, is not offered.
+    """
+    found = [Candidate(f"good/{char}evil"), Candidate("good/model")]
+    monkeypatch.setattr(candidates, "find", lambda line, session: found)
+    asked = {"_KREA_COMPLETE": shell, "_KREA_LINE": line, "_KREA_WORD": ""}
+
+    assert ["words", "good/model"] == complete(krea.env | asked)
