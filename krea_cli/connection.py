@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +145,31 @@ class Connection(World):
         """
         from krea_cli.config.token import survey
 
-        return survey(self.env, self.origin, lambda: self.credentials)
+        return survey(
+            self.env, self.origin, lambda: self.credentials, self._run_token_command
+        )
+
+    @cached_property
+    def _run_token_command(self) -> Callable[[], Token] | None:
+        """
+        Run the command of the settings, once at most; None where there is none.
+        """
+        command = self.settings.token_command
+        if command is None:
+            return None
+
+        @cache
+        def run() -> Token:
+            from krea_cli.config import token_command
+
+            return token_command.run(
+                command,
+                folder=self.folders.config,
+                env=self.env,
+                uses_terminal=self.is_interactive,
+            )
+
+        return run
 
     @property
     def is_local(self) -> bool:
@@ -172,7 +196,9 @@ class Connection(World):
             return self._transport(None)
         from krea_cli.config.token import find_token
 
-        token = find_token(self.env, self.origin, lambda: self.credentials)
+        token = find_token(
+            self.env, self.origin, lambda: self.credentials, self._run_token_command
+        )
         return self._transport(token)
 
     def _transport(self, token: Token | None, *, url: str | None = None) -> Transport:

@@ -107,6 +107,8 @@ def _rejected(said: str, source: str) -> TokenRejectedError:
     made = "Tokens are made at https://www.krea.ai/app/api/tokens"
     if source.startswith("KREA_"):
         hint = f"Put a valid token into {source}. {made}"
+    elif source == "token_command":
+        hint = f"{made}\nCheck where yours is from: krea config get token_command"
     else:
         hint = f"{made}\nRun: krea auth login"
     origin = f" from {source}" if source else ""

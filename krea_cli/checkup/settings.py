@@ -27,7 +27,10 @@ def settings(session: Session) -> Iterator[Finding]:
     yield ok("settings", f"file: {file}{absent}")
     for key in KEYS:
         setting = Setting(key, getattr(values, key), sources[key])
-        yield ok("settings", f"{key}: {setting.text or 'not set'} ({setting.source})")
+        text = setting.text or "not set"
+        if key == "token_command" and setting.text:  # an argument may be a secret
+            text = f"{setting.text.split()[0]} ..."
+        yield ok("settings", f"{key}: {text} ({setting.source})")
 
 
 def proxy(session: Session) -> Iterator[Finding]:

@@ -12,9 +12,9 @@ import typer
 from krea_cli.config.token import (
     KEYRING,
     Token,
+    overriding_sources,
     read_stream,
     read_token,
-    set_variables,
 )
 from krea_cli.errors import KreaError, UsageError
 from krea_cli.output.setting_results import TokenStatus
@@ -49,10 +49,10 @@ def login(
 
     session.credentials.store(token)
 
-    variables = set_variables(session.env)
-    _tell(session, [*variables, KEYRING], session.credentials)
+    others = _overriding(session)
+    _tell(session, [*others, KEYRING], session.credentials)
     session.out.note(f"Token stored for {session.origin} in the {KEYRING}.")
-    for name in variables:
+    for name in others:
         session.out.warn(f"{name} is set and is used instead of it.")
 
 
@@ -68,11 +68,11 @@ def logout(session: Session) -> None:
 
     is_removed = session.credentials.remove()
 
-    variables = set_variables(session.env)
-    _tell(session, variables, session.credentials)
+    others = _overriding(session)
+    _tell(session, others, session.credentials)
     done = "Token removed" if is_removed else "There was no token"
     session.out.note(f"{done} for {session.origin} in the {KEYRING}.")
-    for name in variables:
+    for name in others:
         session.out.warn(f"{name} is still set and is used.")
 
 
@@ -94,6 +94,11 @@ def status(session: Session) -> None:
     _tell(session, state.sources, state.keyring, problem=state.problem)
     if state.error:
         raise state.error
+
+
+def _overriding(session: Session) -> list[str]:
+    has_command = session.settings.token_command is not None
+    return overriding_sources(session.env, has_command=has_command)
 
 
 def _refuse_sandbox(session: Session) -> None:

@@ -127,7 +127,10 @@ def _age(seconds: float) -> str:
 
 
 def _keys() -> Iterable[tuple[str, str]]:
-    return [(key, settings.variable(key)) for key in settings.KEYS]
+    return [
+        (key, "" if key in settings.FILE_ONLY else settings.variable(key))
+        for key in settings.KEYS
+    ]
 
 
 def _topics() -> Iterable[tuple[str, str]]:

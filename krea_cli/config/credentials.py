@@ -13,7 +13,13 @@ from typing import TypeVar
 
 from krea_cli import errors
 from krea_cli.clock import within
-from krea_cli.config.token import KEYRING, NoKeyringError, Token, read_token
+from krea_cli.config.token import (
+    KEYRING,
+    PROGRAM_HINT,
+    NoKeyringError,
+    Token,
+    read_token,
+)
 
 try:
     import keyring
@@ -24,12 +30,13 @@ try:
 except Exception as exc:
     raise errors.KeyringError(
         f"The keyring library cannot be loaded: {type(exc).__name__}.",
-        hint="Set KREA_API_KEY to the token, or install krea-cli anew.",
+        hint="Set KREA_API_KEY to the token, or install krea-cli anew.\n"
+        f"{PROGRAM_HINT}",
     ) from exc
 
 SERVICE = "krea-cli"
 LIMIT = 3.0
-_WAY_OUT = "Set KREA_API_KEY to the token instead."
+_WAY_OUT = f"Set KREA_API_KEY to the token instead.\n{PROGRAM_HINT}"
 _MOST_DELETIONS = 5
 _WINDOWS_TOO_LONG = 1783
 

@@ -19,7 +19,7 @@ from krea_cli.errors import ConfigError, UsageError
 class Settings:
     """
     *timeout* is in seconds; None leaves it to the kind of model.  *output* is what
-    --output takes.
+    --output takes, and *token_command* a command that prints the API token.
     """
 
     api_url: str = "https://api.krea.ai"
@@ -28,6 +28,7 @@ class Settings:
     timeout: float | None = None
     sandbox: bool = False
     color: str = "auto"
+    token_command: str | None = None
 
 
 class Given(NamedTuple):
@@ -84,6 +85,17 @@ def _color(value: object) -> str:
     return str(value)
 
 
+def _command(value: object) -> str:
+    import shlex
+
+    text = _text(value)
+    try:
+        shlex.split(text)
+    except ValueError as exc:
+        raise ValueError(f"it is not a command: {exc}") from None
+    return text
+
+
 _READERS: dict[str, Callable[[object], Any]] = {
     "api_url": _url,
     "model": _text,
@@ -91,14 +103,17 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "timeout": _duration,
     "sandbox": _boolean,
     "color": _color,
+    "token_command": _command,
 }
 KEYS = tuple(_READERS)
+# A variable that names a program to run could come from anywhere.
+FILE_ONLY = frozenset({"token_command"})
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}
 
 
 def variable(key: str) -> str:
     """
-    The environment variable of a setting.
+    The environment variable of a setting that is not one of `FILE_ONLY`.
     """
     return f"KREA_{key.upper()}"
 
@@ -119,7 +134,7 @@ def from_env(env: Mapping[str, str]) -> Layer:
     return {
         key: Given(env[variable(key)], variable(key))
         for key in KEYS
-        if env.get(variable(key))
+        if key not in FILE_ONLY and env.get(variable(key))
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol
 
 from krea_cli.errors import KeyringError, NoTokenError
 
@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
 VARIABLES = ("KREA_API_KEY", "KREA_API_TOKEN")
 KEYRING = "keyring"
+TOKEN_COMMAND = "token_command"  # noqa: S105  (the name of a setting)
 _SHORTEST, _LONGEST = 8, 4096
+
+
+class Readable(Protocol):
+    """
+    What a token can be read from.
+    """
+
+    def read(self, most: int, /) -> str: ...
 
 
 class NoKeyringError(KeyringError):
@@ -69,20 +78,26 @@ class TokenState:
 
 def read_token(text: str, source: str) -> Token:
     """
-    The token in *text*, without one line break at its end.
+    The token in *text*, without line breaks at its end.
 
     Raises:
         NoTokenError: it cannot be a token; names the source and the kind of fault.
     """
-    text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
+    text = text.rstrip("\r\n")
     if fault := _fault(text):
-        is_variable = source.startswith("KREA_")
-        hint = f"Put a whole token into {source}. {_MADE}" if is_variable else _GET_ONE
+        hint = _GET_ONE
+        if source.startswith("KREA_"):
+            hint = f"Put a whole token into {source}. {_MADE}"
+        elif source == TOKEN_COMMAND:
+            hint = (
+                "The program must print the token alone. "
+                "Check it: krea config get token_command"
+            )
         raise NoTokenError(f"The API token from {source} {fault}.", hint=hint)
     return Token(text, source)
 
 
-def read_stream(stream: TextIO) -> Token:
+def read_stream(stream: Readable, source: str = "standard input") -> Token:
     """
     The token that is all there is to read, as `read_token`.
     """
@@ -91,7 +106,7 @@ def read_stream(stream: TextIO) -> Token:
     except UnicodeDecodeError:
         # The error holds the bytes; this stands for "not ASCII" and holds nothing.
         text = "\N{REPLACEMENT CHARACTER}"
-    return read_token(text, "standard input")
+    return read_token(text, source)
 
 
 def find_in_env(env: Mapping[str, str]) -> Token | None:
@@ -107,11 +122,15 @@ def find_in_env(env: Mapping[str, str]) -> Token | None:
 
 
 def find_token(
-    env: Mapping[str, str], origin: str, credentials: Callable[[], Credentials]
+    env: Mapping[str, str],
+    origin: str,
+    credentials: Callable[[], Credentials],
+    run_command: Callable[[], Token] | None = None,
 ) -> Token:
     """
-    The token to send to *origin*.  *credentials* is called only when no variable has
-    one.
+    The token to send to *origin*.  *run_command*, if there is a token_command, is
+    called only when no variable has a token, and *credentials* only when there is no
+    command either.
 
     Raises:
         NoTokenError: there is none, or it cannot be a token.
@@ -120,6 +139,8 @@ def find_token(
     """
     if token := find_in_env(env):
         return token
+    if run_command:
+        return run_command()
     try:
         token = credentials().find()
     except KeyringError as exc:
@@ -130,12 +151,16 @@ def find_token(
 
 
 def survey(
-    env: Mapping[str, str], origin: str, credentials: Callable[[], Credentials]
+    env: Mapping[str, str],
+    origin: str,
+    credentials: Callable[[], Credentials],
+    run_command: Callable[[], Token] | None = None,
 ) -> TokenState:
     """
-    What `find_token` finds, and what that hides; reads the keyring in any case, once.
+    What `find_token` finds, and what that hides; reads the keyring in any case, once,
+    and runs the command only where its token is the one to use.
     """
-    sources = set_variables(env)
+    sources = overriding_sources(env, has_command=run_command is not None)
     keyring = token = problem = error = None
     try:
         keyring = credentials()
@@ -144,7 +169,7 @@ def survey(
     except NoTokenError as exc:
         problem = exc
     try:
-        token = find_in_env(env) or token
+        token = find_in_env(env) or (run_command() if run_command else token)
         if not token:
             missing = _unasked(problem, origin) if problem else _none(origin)
             raise _with_empty_variables(missing, env)
@@ -166,14 +191,27 @@ def set_variables(env: Mapping[str, str]) -> list[str]:
     return [name for name in VARIABLES if env.get(name)]
 
 
+def overriding_sources(env: Mapping[str, str], *, has_command: bool) -> list[str]:
+    """
+    Every source of a token that is used instead of the keyring, the one in use first.
+    """
+    return set_variables(env) + [TOKEN_COMMAND] * has_command
+
+
 def words_of_variables(env: Mapping[str, str]) -> list[str]:
     """
     Whatever in the variables may be a token, also where more than that was put there.
     """
     words = " ".join(env[name] for name in set_variables(env)).split()
+    for word in list(words):
+        value = word.rpartition("=")[2] if _is_assignment(word) else word
+        words += {word.strip(_QUOTES), value, value.strip(_QUOTES)} - {word}
     return [word for word in words if len(word) >= _SHORTEST]
 
 
+PROGRAM_HINT = (
+    "Or let a program print it: krea config set token_command 'pass show krea'"
+)
 _MADE = "Tokens are made at https://www.krea.ai/app/api/tokens"
 _GET_ONE = f"Run: krea auth login\nOr set KREA_API_KEY. {_MADE}"
 
@@ -190,7 +228,7 @@ def _unasked(trouble: NoTokenError, origin: str) -> NoTokenError:
     kind = NoTokenError if isinstance(trouble, NoKeyringError) else type(trouble)
     return kind(
         f"There is no API token for {origin}: no variable has one. {trouble.message}",
-        hint=f"{trouble.hint or ''} {_MADE}".strip(),
+        hint="\n".join(filter(None, (trouble.hint, _MADE))),
     )
 
 
@@ -201,9 +239,22 @@ def _with_empty_variables(error: NoTokenError, env: Mapping[str, str]) -> NoToke
     return type(error)(f"{error.message} {empty} is set but empty.", hint=error.hint)
 
 
+_QUOTES = "\"'"
+
+
+def _is_assignment(text: str) -> bool:
+    return text.startswith(tuple(f"{name}=" for name in VARIABLES))
+
+
 def _fault(text: str) -> str | None:
     faults = {
         "is empty": not text,
+        f"begins with {text.partition('=')[0]}=, which is no part of it": (
+            _is_assignment(text)
+        ),
+        "is in quotation marks, which are no part of it": (
+            text[:1] in _QUOTES or text[-1:] in _QUOTES
+        ),
         "contains white space": any(char.isspace() for char in text),
         "contains a character that is not ASCII": not text.isascii(),
         "contains a control character": not text.isprintable(),

@@ -260,3 +260,58 @@ def test_login_asks_for_nothing_that_it_could_not_keep(session):
 
     assert CANARY in run.stdin.read()
     assert [] == run.calls
+
+
+def test_login_without_a_keyring_names_both_ways_out(session):
+    """
+    A variable, or a program that prints the token; each on a line of its own.
+    """
+    run = session(backend=FailKeyring(), stdin=Stdin(f"{CANARY}\n"))
+
+    with pytest.raises(KeyringError) as caught:
+        login(run)
+
+    assert [
+        "Set KREA_API_KEY to the token instead.",
+        "Or let a program print it: krea config set token_command 'pass show krea'",
+    ] == caught.value.hints
+
+
+@pytest.fixture
+def with_command(session):
+    """
+    A session with a token_command in its file.
+    """
+    run = session(stdin=Stdin(f"{CANARY}\n"))
+    run.folders.config_file.parent.mkdir(parents=True)
+    run.folders.config_file.write_text('token_command = "pass show krea"\n')
+    return run
+
+
+def test_status_names_the_command(with_command):
+    """
+    By the name of the setting, with the keyring that it hides.
+    """
+    with_command.backend.items[ITEM] = CANARY
+
+    status(with_command)
+
+    said = told(with_command)
+    assert ("token_command", ("keyring",)) == (said["source"], said["shadows"])
+
+
+@pytest.mark.parametrize(
+    ("command", "warning"),
+    [
+        (login, "token_command is set and is used instead of it."),
+        (logout, "token_command is still set and is used."),
+    ],
+)
+def test_a_command_overrides_the_keyring(with_command, command, warning):
+    """
+    Which is told by whoever changes the keyring.
+    """
+    command(with_command)
+
+    assert [warning] == with_command.out.warnings
+    assert "token_command" == told(with_command)["source"]

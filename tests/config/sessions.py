@@ -12,7 +12,7 @@ from config.backends import Memory
 from krea_cli.config import file, settings, url
 from krea_cli.config.credentials import Credentials
 from krea_cli.config.paths import Folders
-from krea_cli.config.token import survey
+from krea_cli.config.token import Token, survey
 
 
 class Stdin(io.StringIO):
@@ -86,7 +86,9 @@ class FakeSession:
 
     @property
     def token_state(self):
-        return survey(self.env, self.origin, lambda: self.credentials)
+        command = self.settings.token_command
+        run = (lambda: Token(command, "token_command")) if command else None
+        return survey(self.env, self.origin, lambda: self.credentials, run)
 
     @property
     def is_interactive(self):

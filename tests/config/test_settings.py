@@ -38,6 +38,7 @@ def test_first_layer_wins_and_is_named():
         "timeout": "f.toml",
         "sandbox": "default",
         "color": "default",
+        "token_command": "default",
     } == sources
 
 

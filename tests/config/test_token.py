@@ -62,8 +62,8 @@ def test_token_is_shown_as_stars():
     assert not hasattr(token, "__dict__")
 
 
-@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_one_line_break_at_the_end_is_cut(end):
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\r", "\n\n"])
+def test_line_breaks_at_the_end_are_cut(end):
     """
     What `echo` and editors add does not spoil the token.
     """
@@ -75,10 +75,14 @@ def test_one_line_break_at_the_end_is_cut(end):
     [
         ("", "is empty"),
         ("\n", "is empty"),
-        (f"{CANARY}\n\n", "white space"),
         (f" {CANARY}", "white space"),
         (f"{CANARY}\r\nX-Evil: y", "white space"),
-        (f"{CANARY}\r", "white space"),
+        (f"{CANARY}\r{CANARY}", "white space"),
+        (f'"{CANARY}"', "quotation marks"),
+        (f"'{CANARY}'\r\n", "quotation marks"),
+        (f'"{CANARY}', "quotation marks"),
+        (f"KREA_API_KEY={CANARY}", "begins with KREA_API_KEY="),
+        (f"KREA_API_TOKEN='{CANARY}'", "begins with KREA_API_TOKEN="),
         (f"{CANARY}\N{NO-BREAK SPACE}", "white space"),
         (f"{CANARY}\t", "white space"),
         (f"\N{ZERO WIDTH NO-BREAK SPACE}{CANARY}", "not ASCII"),

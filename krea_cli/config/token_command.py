@@ -1,0 +1,177 @@
+"""
+The token that a program of the user's choice prints, such as a password manager.
+
+The command comes from the user's own config.toml alone.  It runs without a shell, in
+the folder of that file, and its program is looked up on PATH without relative folders:
+nothing in the current folder can take its place.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from krea_cli.config.token import TOKEN_COMMAND, VARIABLES, Token, read_stream
+from krea_cli.errors import NoTokenError
+from krea_cli.secrecy import SHORTEST_PART, without_parts
+
+SECONDS = 10.0
+_MOST_OUTPUT, _MOST_ERRORS, _MOST_SHOWN = 8192, 4096, 300
+_HINT = "Check it: krea config get token_command"
+
+
+def run(
+    command: str,
+    *,
+    folder: Path,
+    env: Mapping[str, str],
+    uses_terminal: bool = False,
+    seconds: float = SECONDS,
+) -> Token:
+    """
+    Run the command in *folder*, and return the token that it prints.  With
+    *uses_terminal* it may ask a person on standard input.
+
+    Raises:
+        NoTokenError: it cannot be run, fails, takes longer than *seconds*, or prints
+            something that cannot be a token.
+    """
+    program, *arguments = shlex.split(command)
+    child_env = {name: value for name, value in env.items() if name not in VARIABLES}
+    try:
+        process = subprocess.Popen(  # noqa: S603  (the user chose it)
+            [_find(program, folder, env), *arguments],
+            stdin=None if uses_terminal else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            env=child_env,
+            # In a group of its own, what it starts can be ended with it; but only the
+            # group of krea may ask on the terminal.
+            start_new_session=os.name == "posix" and not uses_terminal,
+        )
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise _failure(f"cannot run {program}: {reason}") from None
+    try:
+        output, errors = _outcome(process, time.monotonic() + seconds)
+    except TimeoutError:
+        raise _failure(f"did not finish within {seconds:g} s") from None
+    finally:
+        _kill(process, whole_group=not uses_terminal)
+    if process.returncode and len(output) < _MOST_OUTPUT:
+        raise _failure(_said(process.returncode, output, errors))
+    return read_stream(_Text(output), TOKEN_COMMAND)
+
+
+class _Text:
+    """
+    Output of a program, decoded when it is read.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def read(self, most: int) -> str:
+        return self._content.decode()[:most]
+
+
+def _find(program: str, folder: Path, env: Mapping[str, str]) -> str:
+    """
+    The path of the program.
+
+    Raises:
+        FileNotFoundError: there is none on PATH.
+    """
+    if os.path.dirname(program):  # noqa: PTH120  (a Path drops the ./ in front)
+        return str(folder / Path(program).expanduser())
+    path = env.get("PATH", os.defpath).split(os.pathsep)
+    absolute = os.pathsep.join(each for each in path if Path(each).is_absolute())
+    found = shutil.which(program, path=absolute)
+    if found is None or not Path(found).is_absolute():
+        raise FileNotFoundError(None, "it is not on PATH")
+    return found
+
+
+def _outcome(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
+    """
+    The beginnings of what the program prints and of its errors, when it has ended or
+    has printed too much.
+
+    Raises:
+        TimeoutError: it has not ended by the *deadline*.
+    """
+    output, errors = bytearray(), bytearray()
+    readers = [
+        _reading(process.stdout, output, _MOST_OUTPUT),
+        _reading(process.stderr, errors, _MOST_ERRORS, drains=True),
+    ]
+    readers[0].join(max(0.0, deadline - time.monotonic()))
+    if readers[0].is_alive():
+        raise TimeoutError
+    if len(output) < _MOST_OUTPUT:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+        # Whatever it left running may keep its standard error open.
+        readers[1].join(0.5)
+    return bytes(output), bytes(errors)
+
+
+def _reading(
+    pipe: IO[bytes] | None, content: bytearray, most: int, *, drains: bool = False
+) -> threading.Thread:
+    def read() -> None:
+        if pipe is None:
+            return
+        with pipe:
+            while chunk := os.read(pipe.fileno(), most):
+                content.extend(chunk[: most - len(content)])
+                if len(content) == most and not drains:
+                    return
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    return thread
+
+
+def _kill(process: subprocess.Popen[bytes], *, whole_group: bool) -> None:
+    """
+    End the program if it still runs, and in its own group all that it started.
+    """
+    if process.poll() is not None:
+        return
+    if whole_group and os.name == "posix":
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
+
+
+def _said(code: int, output: bytes, errors: bytes) -> str:
+    """
+    How the program failed, with the beginning of its errors; what it printed before may
+    be a token, so none of that is repeated.
+    """
+    words = " ".join(errors.decode(errors="replace").split())
+    for printed in output.decode(errors="replace").split():
+        if len(printed) >= SHORTEST_PART:
+            words = without_parts(printed, words)
+    if len(words) > _MOST_SHOWN:
+        words = f"{words[: _MOST_SHOWN - 1]}…"
+    how = f"was ended by signal {-code}" if code < 0 else f"failed (exit code {code})"
+    return f"{how}: {words.rstrip('.')}" if words else how
+
+
+def _failure(what: str) -> NoTokenError:
+    return NoTokenError(f"{TOKEN_COMMAND} {what}.", hint=_HINT)
