@@ -135,7 +135,7 @@ class Client:
             turn=turn,
         )
         ahead = _ahead(answer.headers.get("Date"), self._clock.wall())
-        return JobPage.from_json(data, ahead=ahead or 0.0)
+        return JobPage.from_json(data, ahead=ahead)
 
     def probe(self, *, seconds: float) -> Probe:
         """
