@@ -44,7 +44,7 @@ HASTE_SECONDS = 0.3
 LOG = "-wal"
 # The second is that others were faster, time after time.
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL}
-# How SQLite reports that a file cannot be locked: for "no locks available" it says busy.
+# How SQLite reports that a file cannot be locked: "no locks available" is busy, too.
 _UNLOCKED = {*_BUSY, sqlite3.SQLITE_IOERR}
 # An error of SQL is a table or a column that is missing.
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
@@ -211,7 +211,9 @@ class Database:
         Another program's file stays as it is; krea's own older layouts are brought up
         to date.
         """
-        (version,) = self._patiently(lambda: db.execute("PRAGMA user_version").fetchone())
+        (version,) = self._patiently(
+            lambda: db.execute("PRAGMA user_version").fetchone()
+        )
         if version > VERSION:
             raise JournalError(
                 f"The journal {self._path} is of a newer krea (version {version}).",
@@ -220,7 +222,8 @@ class Database:
         if version in (1, 2):
             version = _upgraded(db)
         query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-        tables = {name for (name,) in self._patiently(lambda: db.execute(query).fetchall())}
+        names = self._patiently(lambda: db.execute(query).fetchall())
+        tables = {name for (name,) in names}
         if version != VERSION or not tables >= TABLES:
             raise self.broken("it is no journal of krea")
 
@@ -270,7 +273,7 @@ def _upgraded(db: sqlite3.Connection) -> int:
         upgrade = ""
         if version == 1 and "run" in names and "request" not in names:
             upgrade = UPGRADE_FIRST
-        elif version == 2 and "request_sha256" in names:  # noqa: PLR2004  (a version)
+        elif version == 2 and "request_sha256" in names:
             upgrade = UPGRADE_SECOND
         for statement in upgrade.split(";"):
             db.execute(statement)

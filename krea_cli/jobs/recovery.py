@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from krea_cli.api.client import Client
 from krea_cli.api.resources import Job, JobPage
@@ -75,58 +75,30 @@ class Recovery:
             KreaError: the service cannot be asked, or not all of its list can be read.
         """
         kept = self.sightings.load(record.record)
-        is_ours = not self.has_other_token(record)
-        ahead = kept.ahead
-        has_known = self.sightings.has_known_before(record.record)
-        listed: dict[str, Job] = {}
-        earliest, oldest_by_order = math.inf, -math.inf
+        # What the list of another account shows must not be kept.
+        keeps = not self.has_other_token(record)
+        scan = _Scan(
+            record=record,
+            ahead=kept.ahead,
+            has_known=self.sightings.has_known_before(record.record),
+        )
         for page in self._pages(deadline):
-            if ahead is None and is_ours:
-                ahead = self._measured(record, page, submitted)
-            # Either clock may be the one that is wrong.
-            offset = min(ahead or 0.0, page.ahead or 0.0, 0.0)
-            earliest = min(earliest, record.created_at + offset - EARLY_SECONDS)
-            listed |= {job.job_id: job for job in page.jobs}
-            known = self.sightings.known_before(
-                record.record, (job.job_id for job in page.jobs)
-            )
-            for job in page.jobs:
-                if job.job_id in known and job.created is not None:
-                    oldest_by_order = max(oldest_by_order, job.created - EARLY_SECONDS)
-            # Without a measured clock, and with no job to go by, all of the list counts.
-            needs_order = has_known or ahead is None
-            is_deep = not needs_order or math.isfinite(oldest_by_order)
-            newest = max((job.created or math.inf for job in page.jobs), default=None)
-            if newest is not None and is_deep:
-                needed = min(earliest, oldest_by_order) if needs_order else earliest
-                if newest < needed:
-                    break
-
-        def is_in_time(job: Job) -> bool:
-            # One that does not say when it was made is not ruled out.
-            return job.created is None or job.created >= earliest
-
-        if math.isinf(oldest_by_order) and ahead is not None:
-            # The order tells nothing, and the clock was measured.
-            oldest_by_order = math.inf
-        found = {
-            job.job_id: job
-            for job in listed.values()
-            if is_in_time(job) or (job.created or 0.0) >= oldest_by_order
-        }
-        seen = {job.job_id: listed.get(job.job_id, job) for job in kept.jobs}
-        found = {**seen, **found}
+            if scan.ahead is None and keeps:
+                scan.ahead = self._measured(record, page, submitted)
+            job_ids = [job.job_id for job in page.jobs]
+            known = self.sightings.known_before(record.record, job_ids)
+            if scan.is_complete_with(page, known):
+                break
+        found = {job.job_id: scan.listed.get(job.job_id, job) for job in kept.jobs}
+        found |= {job.job_id: job for job in scan.possible()}
         taken = self.history.knows(found)
         jobs = [job for job_id, job in found.items() if job_id not in taken]
-        if is_ours and not {job.job_id for job in jobs} <= seen.keys():
+        if keeps and not {job.job_id for job in jobs} <= {
+            job.job_id for job in kept.jobs
+        }:
             with suppress(JournalError):
                 self.sightings.keep_jobs(record.record, jobs)
-        first = [job for job in jobs if is_in_time(job)]
-        rest = [job for job in jobs if not is_in_time(job)]
-        return [
-            *sorted(first, key=lambda job: job.created or math.inf),
-            *sorted(rest, key=lambda job: -(job.created or math.inf)),
-        ]
+        return sorted(jobs, key=scan.likelihood)
 
     def _measured(
         self, record: Record, page: JobPage, submitted: float | None
@@ -161,9 +133,7 @@ class Recovery:
                 break
             self.clock.sleep(min(pause, left))
             try:
-                found = self.candidates(
-                    record, deadline=until, submitted=submitted
-                )
+                found = self.candidates(record, deadline=until, submitted=submitted)
             except ServiceError as exc:
                 failure = exc
                 continue
@@ -284,3 +254,70 @@ class Recovery:
                 break
             cursors.add(cursor)
         raise AnswerError("The service's list has no end that can be reached.")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Scan:
+    """
+    One reading of the service's list for the job of *record*.
+
+    *ahead* is the clock offset at the submission, None if it was not measured;
+    *has_known* tells whether any job was known before.  *listed* has the jobs that were
+    read, by their ids.  By the service's clock, *earliest* is the first moment at which
+    the job can have been made, and *newest_known* when the newest known job was made.
+    """
+
+    record: Record
+    ahead: float | None
+    has_known: bool
+    listed: dict[str, Job] = field(default_factory=dict)
+    earliest: float = math.inf
+    newest_known: float | None = None
+
+    def is_complete_with(self, page: JobPage, known: set[str]) -> bool:
+        """
+        Add a page, of which the jobs *known* were known before the record; tell whether
+        nothing after it can be the record's job.
+        """
+        # Either clock may be the one that is wrong.
+        offset = min(self.ahead or 0.0, page.ahead or 0.0, 0.0)
+        self.earliest = min(
+            self.earliest, self.record.created_at + offset - EARLY_SECONDS
+        )
+        self.listed |= {job.job_id: job for job in page.jobs}
+        for job in page.jobs:
+            if job.job_id in known and job.created is not None:
+                self.newest_known = max(job.created, self.newest_known or -math.inf)
+        return bool(page.jobs) and not any(map(self._may_lead_on, page.jobs))
+
+    def possible(self) -> list[Job]:
+        """
+        Those of the jobs that may be the record's.
+        """
+        return [
+            job
+            for job in self.listed.values()
+            if self._is_in_time(job) or self._is_in_order(job)
+        ]
+
+    def likelihood(self, job: Job) -> tuple[bool, float]:
+        """
+        The key to sort by: in time from the first on, then the others from the last on.
+        """
+        created = math.inf if job.created is None else job.created
+        is_late = not self._is_in_time(job)
+        return (is_late, -created if is_late else created)
+
+    def _may_lead_on(self, job: Job) -> bool:
+        is_searching = self.newest_known is None and self.has_known
+        return is_searching or self._is_in_time(job) or self._is_in_order(job)
+
+    def _is_in_time(self, job: Job) -> bool:
+        # One that does not say when it was made is not ruled out.
+        return job.created is None or job.created >= self.earliest
+
+    def _is_in_order(self, job: Job) -> bool:
+        if self.newest_known is not None:
+            return (job.created or 0.0) >= self.newest_known - EARLY_SECONDS
+        # No known job is listed. Without a measured clock nothing is ruled out.
+        return self.ahead is None

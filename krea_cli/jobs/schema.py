@@ -22,10 +22,10 @@ BY_DURATION = """
 CREATE INDEX IF NOT EXISTS records_by_duration ON records (service, model)
 WHERE state = 'completed' AND seconds IS NOT NULL
 """
-# `key` is what a repeated request is recognized by.  `known_by` is the highest number of
-# all records when the job id was committed: the job is older than the request of every
-# record with a higher number.  `ahead` and `seen` belong to unconfirmed requests: see
-# `sightings`.
+# `key` is what a repeated request is recognized by.  `known_by` is the highest number
+# of all records when the job id was committed: the job is older than the request of
+# every record with a higher number.  `ahead` and `seen` belong to unconfirmed requests:
+# see `sightings`.
 _RECORDS = f"""
 CREATE TABLE records (
   number INTEGER PRIMARY KEY,
@@ -81,8 +81,8 @@ CREATE TABLE uploads (
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
-# Which jobs were known when is not recorded in an old journal, but the jobs of a run were
-# known by its last request.
+# Which jobs were known when is not recorded in an old journal, but those of a run were
+# at the latest when the next run made its first request.
 _KNOWN_BY = """
 UPDATE records SET known_by = (
   SELECT max(number) FROM records AS other WHERE other.run = records.run

@@ -128,6 +128,7 @@ def test_a_job_that_cannot_be_kept_is_told(journal):
 
 
 ALL_STATES = ("completed", "failed", "cancelled", "unknown", "submitted")
+JOBS = "SELECT job_id FROM records ORDER BY number"
 RUNS = "SELECT run, state FROM records ORDER BY number"
 
 
@@ -176,7 +177,7 @@ def test_prune_keeps_what_identifies_jobs_and_files(
         journal.accepted(made.record, "job-1")
     with pytest.raises(UsageError):
         history.adopt(made.record, "job-1")
-    assert [("job-2",), (None,)] == rows(folder, "SELECT job_id FROM records ORDER BY number")
+    assert [("job-2",), (None,)] == rows(folder, JOBS)
     query = "SELECT service, job_id, key, file_sha256s FROM pruned"
     [(service, job_id, key, hashes)] = rows(folder, query)
     assert ("service", "job-1", "k1") == (service, job_id, key)
@@ -224,7 +225,7 @@ def test_prune_leaves_a_damaged_record(journal, folder, database, monkeypatch):
             db.execute("UPDATE records SET files = '[{}]' WHERE job_id = 'job-0'")
     journal.begin(record())
 
-    assert [("job-0",), (None,)] == rows(folder, "SELECT job_id FROM records ORDER BY number")
+    assert [("job-0",), (None,)] == rows(folder, JOBS)
 
 
 @pytest.mark.long
