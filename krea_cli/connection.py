@@ -191,15 +191,24 @@ class Connection(World):
         return LONGEST if self.is_local else None
 
     @cached_property
-    def _own_transport(self) -> Transport:
+    def _token(self) -> Token | None:
+        """
+        The token of this run; the sandbox needs none.
+        """
         if self.settings.sandbox:
-            return self._transport(None)
+            return None
         from krea_cli.config.token import find_token
 
-        token = find_token(
+        return find_token(
             self.env, self.origin, lambda: self.credentials, self._run_token_command
         )
-        return self._transport(token)
+
+    def _token_text(self) -> str | None:
+        return self._token.reveal() if self._token else None
+
+    @cached_property
+    def _own_transport(self) -> Transport:
+        return self._transport(self._token)
 
     def _transport(self, token: Token | None, *, url: str | None = None) -> Transport:
         from krea_cli.api.transport import Transport

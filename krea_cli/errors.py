@@ -312,10 +312,12 @@ class JobCancelledError(KreaError):
 class UnknownSubmissionError(KreaError):
     """
     The request left, its answer did not arrive: there may be a job, and a bill.
+    *submitted* is when it left, on the monotonic clock.
     """
 
     code = "unknown_submission"
     exit_code = ExitCode.UNKNOWN
+    submitted: float | None = None
 
 
 class JobTakenError(UnknownSubmissionError):

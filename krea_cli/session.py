@@ -138,6 +138,7 @@ class Session(Delivering):
         """
         from krea_cli.jobs.inputs import inline as as_inline
         from krea_cli.jobs.submission import Submission
+        from krea_cli.jobs.token_digest import digest
 
         url_of, fresh_url_of = self.uploads.url_of, self.uploads.fresh_url_of
         return Submission(
@@ -151,6 +152,7 @@ class Session(Delivering):
                 "keep_metadata": self.keeps_metadata,
             },
             is_secret=self.out.holds_secret,
+            digest_token=lambda: digest(self._token_text()),
         )
 
     @cached_property
@@ -159,13 +161,19 @@ class Session(Delivering):
         What became of requests whose answer was lost.
         """
         from krea_cli.jobs.recovery import Recovery
+        from krea_cli.jobs.sightings import Sightings
+        from krea_cli.jobs.token_digest import is_of_another
 
         return Recovery(
             client=self.client,
             journal=self.journal,
             history=self.history,
+            sightings=Sightings(self._database, self.service),
             paid=self._paid,
             clock=self.clock,
+            has_other_token=lambda record: is_of_another(
+                record.token_digest, self._token_text()
+            ),
         )
 
     def select(self, arguments: Sequence[str] | None) -> list[str]:

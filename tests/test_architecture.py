@@ -250,7 +250,7 @@ ALLOWED = {
     "jobs.history": {"errors", "jobs.damage", "jobs.database", "jobs.records"},
     "jobs.damage": {"jobs.database", "jobs.records", "jobs.rows"},
     "jobs.upload_memory": {"jobs.database", "jobs.redaction"},
-    "jobs.database": {"errors", "jobs.schema", "signals"},
+    "jobs.database": {"errors", "jobs.locks", "jobs.schema", "signals"},
     "jobs.glance": set(),
     "jobs.schema": set(),
     "jobs.records": {
@@ -368,6 +368,9 @@ LONG = {
     "api.transport": "clients that share what makes a connection",
     "errors": "one short class after the other",
     "jobs.database": "all that can be wrong with a file that must not be lost",
+    "jobs.history": "one query after the other",
+    "jobs.journal": "one statement after the other",
+    "jobs.recovery": "one decision: which jobs may be the one",
 }
 
 

@@ -135,9 +135,7 @@ class Client:
             turn=turn,
         )
         ahead = _ahead(answer.headers.get("Date"), self._clock.wall())
-        return JobPage.from_json(
-            data, ahead=ahead or 0.0, redact=self._transport.redacted
-        )
+        return JobPage.from_json(data, ahead=ahead, redact=self._transport.redacted)
 
     def probe(self, *, seconds: float) -> Probe:
         """

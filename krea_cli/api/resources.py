@@ -144,13 +144,13 @@ class Job:
 class JobPage:
     """
     A part of the list of jobs, the newest first; *cursor* leads to the next part, None
-    at the end.  *ahead* says how many seconds the server's clock is ahead of ours, 0.0
+    at the end.  *ahead* says how many seconds the server's clock is ahead of ours, None
     when it does not tell the time; *is_whole* whether all of the answer could be read.
     """
 
     jobs: tuple[Job, ...]
     cursor: str | None
-    ahead: float
+    ahead: float | None
     is_whole: bool = True
 
     @classmethod
@@ -158,7 +158,7 @@ class JobPage:
         cls,
         data: Mapping[str, Any],
         *,
-        ahead: float,
+        ahead: float | None,
         redact: Callable[[str], str] = str,
     ) -> JobPage:
         """

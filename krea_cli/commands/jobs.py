@@ -220,6 +220,7 @@ def _list_in_doubt(session: Session, beginning: str | None) -> None:
             [RecordInDoubt(record=record, status="unknown", candidates=candidates)]
         )
         if candidates is not None:
+            doubt.warn_of_other_token(session, record)
             for way_out in doubt.ways_out(session, record, candidates).splitlines():
                 session.out.note(f"  {way_out}")
     if failure:

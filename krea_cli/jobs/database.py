@@ -20,13 +20,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from krea_cli.errors import JournalError
+from krea_cli.jobs.locks import has_locks
 from krea_cli.jobs.schema import (
     BY_DURATION,
     PAGE_BYTES,
     SCHEMA,
     SETTINGS,
     TABLES,
-    UPGRADE,
+    UPGRADE_FIRST,
+    UPGRADE_SECOND,
     VERSION,
 )
 from krea_cli.signals import seconds_since
@@ -42,6 +44,8 @@ HASTE_SECONDS = 0.3
 LOG = "-wal"
 # The second is that others were faster, time after time.
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL}
+# How SQLite reports that a file cannot be locked: "no locks available" is busy, too.
+_UNLOCKED = {*_BUSY, sqlite3.SQLITE_IOERR}
 # An error of SQL is a table or a column that is missing.
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
@@ -89,9 +93,9 @@ class Database:
             db = self._db()
             self._check_place()
             try:
-                _patiently(lambda: db.execute("BEGIN IMMEDIATE"))
+                self._patiently(lambda: db.execute("BEGIN IMMEDIATE"))
                 yield db
-                _patiently(lambda: db.execute("COMMIT"))
+                self._patiently(lambda: db.execute("COMMIT"))
             except BaseException:
                 # A full disk has already rolled it back.
                 if db.in_transaction:
@@ -107,7 +111,7 @@ class Database:
             if self._opened is None and self._is_missing():
                 return []
             db = self._db()
-            return _patiently(lambda: db.execute(query, values).fetchall())
+            return self._patiently(lambda: db.execute(query, values).fetchall())
 
     def erase(self) -> None:
         """
@@ -116,8 +120,8 @@ class Database:
         with self._reporting():
             db = self._db()
             # secure_delete misses the copies that SQLite leaves where it moves rows.
-            _patiently(lambda: db.execute("VACUUM"))
-            _patiently(lambda: _empty_log(db))
+            self._patiently(lambda: db.execute("VACUUM"))
+            self._patiently(lambda: _empty_log(db))
 
     def broken(self, reason: str) -> JournalError:
         """
@@ -144,6 +148,9 @@ class Database:
                 self._opened = None
             self._lock.release()
 
+    def _patiently(self, step: Callable[[], T]) -> T:
+        return _patiently(step, self._path.parent if self._path else None)
+
     def _db(self) -> sqlite3.Connection:
         if self._opened is None:
             self._opened = self._open()
@@ -163,7 +170,7 @@ class Database:
             if self._path is None:
                 db.executescript(SCHEMA)
             self._check_kind(db)
-            _patiently(lambda: db.executescript(SETTINGS))
+            self._patiently(lambda: db.executescript(SETTINGS))
         except BaseException:
             db.close()
             raise
@@ -201,19 +208,22 @@ class Database:
 
     def _check_kind(self, db: sqlite3.Connection) -> None:
         """
-        Another program's file stays as it is; krea's own first layout is brought up to
-        date.
+        Another program's file stays as it is; krea's own older layouts are brought up
+        to date.
         """
-        (version,) = _patiently(lambda: db.execute("PRAGMA user_version").fetchone())
+        (version,) = self._patiently(
+            lambda: db.execute("PRAGMA user_version").fetchone()
+        )
         if version > VERSION:
             raise JournalError(
                 f"The journal {self._path} is of a newer krea (version {version}).",
                 hint="Use that krea, or name another folder: KREA_STATE_DIR=DIR",
             )
-        if version == 1:
+        if version in (1, 2):
             version = _upgraded(db)
         query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-        tables = {name for (name,) in _patiently(lambda: db.execute(query).fetchall())}
+        names = self._patiently(lambda: db.execute(query).fetchall())
+        tables = {name for (name,) in names}
         if version != VERSION or not tables >= TABLES:
             raise self.broken("it is no journal of krea")
 
@@ -227,6 +237,13 @@ class Database:
 
     def _error(self, exc: Exception) -> JournalError:
         kind = _kind(exc)
+        folder = self._path.parent if self._path else None
+        if kind in _UNLOCKED and folder and not has_locks(folder):
+            return JournalError(
+                f"The file system of {folder} has no file locks, so the journal cannot "
+                "be kept there.",
+                hint="Use a folder on a local disk: KREA_STATE_DIR=DIR",
+            )
         if kind in _BUSY:
             return JournalError(
                 f"The journal {self._path} is locked by another program.",
@@ -245,16 +262,21 @@ class Database:
 
 def _upgraded(db: sqlite3.Connection) -> int:
     """
-    Bring krea's own first layout up to date; the version that there is now.
+    Bring an older layout of krea's own up to date; the version that there is now.
     """
     _patiently(lambda: db.execute("BEGIN IMMEDIATE"))
     try:
+        # Another process may have been first, and other programs have versions, too.
+        (version,) = db.execute("PRAGMA user_version").fetchone()
         columns = db.execute("SELECT name FROM pragma_table_info('records')")
         names = {name for (name,) in columns}
-        # Another process may have been first, and another program has version 1, too.
-        if "run" in names and "request" not in names:
-            for statement in UPGRADE.split(";"):
-                db.execute(statement)
+        upgrade = ""
+        if version == 1 and "run" in names and "request" not in names:
+            upgrade = UPGRADE_FIRST
+        elif version == 2 and "request_sha256" in names:
+            upgrade = UPGRADE_SECOND
+        for statement in upgrade.split(";"):
+            db.execute(statement)
         (version,) = db.execute("PRAGMA user_version").fetchone()
         _patiently(lambda: db.execute("COMMIT"))
     except BaseException:
@@ -275,11 +297,13 @@ def _kind(exc: Exception) -> int:
     return int(getattr(exc, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _patiently(step: Callable[[], T]) -> T:
+def _patiently(step: Callable[[], T], folder: Path | None = None) -> T:
     """
-    The result of the step once no other process is in its way.
+    The result of the step once no other process is in its way.  Where the file system
+    of *folder* has no locks, that would never come.
     """
     until = time.monotonic() + BUSY_SECONDS
+    is_checked = folder is None
     while True:
         try:
             return step()
@@ -288,6 +312,9 @@ def _patiently(step: Callable[[], T]) -> T:
                 raise
             if seconds_since() > HASTE_SECONDS:
                 raise JournalError("The journal was locked by then.") from exc
+            if not is_checked and folder is not None and not has_locks(folder):
+                raise
+            is_checked = True
         time.sleep(PAUSE_SECONDS)
 
 

@@ -99,13 +99,17 @@ class History:
 
     def knows(self, job_ids: Iterable[str]) -> set[str]:
         """
-        Those of the jobs that have a record.
+        Those of the jobs that have a record, or had one before it was pruned.
         """
-        query = "SELECT 1 FROM records WHERE service = ? AND job_id = ?"
+        query = (
+            "SELECT 1 FROM records WHERE service = ? AND job_id = ?"
+            " UNION SELECT 1 FROM pruned WHERE service = ? AND job_id = ?"
+        )
+        place = self._service
         return {
             job_id
             for job_id in job_ids
-            if self._database.rows(query, self._service, job_id)
+            if self._database.rows(query, place, job_id, place, job_id)
         }
 
     def claim(self, record: Record) -> Record:
@@ -150,8 +154,12 @@ class History:
             known = "SELECT record FROM records WHERE service = ? AND job_id = ?"
             if other := db.execute(known, (self._service, job_id)).fetchone():
                 raise UsageError(f"Job {job_id} is that of record {other[0]} already.")
+            pruned = "SELECT 1 FROM pruned WHERE service = ? AND job_id = ?"
+            if db.execute(pruned, (self._service, job_id)).fetchone():
+                raise UsageError(f"Job {job_id} belongs to an earlier request.")
             db.execute(
-                "UPDATE records SET state = 'submitted', job_id = ? WHERE record = ?",
+                "UPDATE records SET state = 'submitted', job_id = ?,"
+                " known_by = (SELECT max(number) FROM records) WHERE record = ?",
                 (job_id, record),
             )
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from krea_cli.api.resources import Job, SavedFile, is_job_id
 from krea_cli.errors import JobTakenError, JournalError
@@ -25,14 +25,23 @@ from krea_cli.jobs.records import (
 )
 from krea_cli.jobs.rows import check
 
-KEPT_SECONDS = 90 * 24 * 3600
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+# Counted in records and not in days: a clock that is wrong for a moment must not delete
+# what was paid for.
+KEPT_RECORDS = 100_000
 # A few with each new record, so that none has to wait for all.
-_PRUNE = """
-DELETE FROM records WHERE number IN (
-  SELECT number FROM records
-  WHERE state IN ('completed', 'failed', 'cancelled') AND created_at < ? LIMIT 200
-)
+PRUNED_AT_ONCE = 200
+_PRUNABLE = """
+SELECT number, service, job_id, key, files FROM records
+WHERE number <= (SELECT max(number) FROM records) - ? AND job_id IS NOT NULL
+  AND +state IN ('completed', 'failed', 'cancelled') ORDER BY number LIMIT ?
 """
+_NEWEST = "SELECT created_at FROM records ORDER BY number DESC LIMIT 1"
+# A clock that is so far from the newest record may be wrong, and then so may be
+# everything else that this machine says; there is no hurry to delete anything.
+_MOST_BACK_SECONDS, _MOST_AHEAD_SECONDS = 24 * 3600.0, 366 * 24 * 3600.0
 
 # What only the journal knows of a job.
 _KNOWN = ("model", "seed", "cost_usd", "files")
@@ -59,12 +68,12 @@ class Journal:
 
     def begin(self, record: Record) -> None:
         """
-        Commit that the request is about to leave.  Finished records of more than 90
-        days go (hazard J9).
+        Commit that the request is about to leave.  Of the records before the newest
+        100,000, those that are finished are pruned (hazard J9).
         """
         row = record.as_row()
         with self._database.writing() as db:
-            db.execute(_PRUNE, (self._database.now() - KEPT_SECONDS,))
+            _prune(db, now=self._database.now())
             db.execute(_INSERT, row)
 
     def accepted(self, record: str, job_id: str) -> None:
@@ -75,7 +84,7 @@ class Journal:
             JobTakenError: the job is another record's; this one is in doubt now.
             JournalError: the record is gone, or has another job.
         """
-        if self._owner(job_id) not in (None, record):
+        if self._is_of_another(job_id, record):
             self.unknown(record)
             raise JobTakenError(
                 f"The service gave this request job {job_id}, which another has: it is "
@@ -83,17 +92,23 @@ class Journal:
             )
         with self._database.writing() as db:
             changed = db.execute(
-                "UPDATE records SET state = 'submitted', job_id = ?"
+                "UPDATE records SET state = 'submitted', job_id = ?,"
+                " known_by = (SELECT max(number) FROM records)"
                 " WHERE record = ? AND job_id IS NULL",
                 (job_id, record),
             )
             if changed.rowcount == 0:
                 raise JournalError(f"The journal has no open record {record}.")
 
-    def _owner(self, job_id: str) -> str | None:
-        query = "SELECT record FROM records WHERE service = ? AND job_id = ?"
-        found = self._database.rows(query, self._service, job_id)
-        return str(found[0][0]) if found else None
+    def _is_of_another(self, job_id: str, record: str) -> bool:
+        return bool(
+            self._database.rows(
+                "SELECT 1 FROM records"
+                " WHERE service = ? AND job_id = ? AND record <> ?"
+                " UNION SELECT 1 FROM pruned WHERE service = ? AND job_id = ?",
+                *(self._service, job_id, record, self._service, job_id),
+            )
+        )
 
     def refused(self, record: str) -> None:
         """
@@ -225,3 +240,32 @@ class Journal:
     def _jobs(self, query: str, *values: object) -> list[str]:
         rows = self._database.rows(query, *values)
         return [job for (job,) in rows if isinstance(job, str) and is_job_id(job)]
+
+
+def _prune(db: Connection, *, now: float) -> None:
+    """
+    Delete old finished records; what identifies their jobs and files stays for good.
+    """
+    newest = db.execute(_NEWEST).fetchone()
+    if newest is None or not _is_plausible(now, newest[0]):
+        return
+    found = db.execute(_PRUNABLE, (KEPT_RECORDS, PRUNED_AT_ONCE)).fetchall()
+    for number, service, job_id, key, files in found:
+        try:
+            check({"job_id": job_id, "files": files})
+        except ValueError:
+            # A record that cannot be read stays until the user deletes it.
+            continue
+        hashes = json.dumps([file.sha256 for file in files_from_text(files)])
+        db.execute(
+            "INSERT OR IGNORE INTO pruned (service, job_id, key, file_sha256s)"
+            " VALUES (?, ?, ?, ?)",
+            (service, job_id, key, hashes),
+        )
+        db.execute("DELETE FROM records WHERE number = ?", (number,))
+
+
+def _is_plausible(now: float, newest: object) -> bool:
+    if not isinstance(newest, float):
+        return False
+    return -_MOST_BACK_SECONDS <= now - newest <= _MOST_AHEAD_SECONDS

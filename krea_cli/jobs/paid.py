@@ -113,6 +113,7 @@ class Paid:
         # From the record to the id of the job no signal may cut in (hazards B2, S2).
         with signals.held():
             record = begin()
+            submitted = self.clock.now()
             try:
                 job = self.client.submit(
                     post.path, post.body, webhook=post.webhook, key=record.record
@@ -122,7 +123,7 @@ class Paid:
                 # The intention is on disk; that counts for more than to refine it.
                 with suppress(JournalError):
                     self.journal.unknown(record.record)
-                raise _unknown(record, exc) from exc
+                raise _unknown(record, submitted, exc) from exc
             except KreaError:
                 with suppress(JournalError):
                     refused(record.record)
@@ -146,10 +147,12 @@ class Paid:
             raise
 
 
-def _unknown(record: Record, exc: KreaError) -> UnknownSubmissionError:
+def _unknown(
+    record: Record, submitted: float, exc: KreaError
+) -> UnknownSubmissionError:
     error = UnknownSubmissionError(
         "It is unknown whether the service took the job, and it may be billed: "
         f"{exc.message}"
     )
-    error.record = record.record
+    error.record, error.submitted = record.record, submitted
     return error

@@ -38,7 +38,7 @@ class Record:
     Times are seconds since the epoch by the local clock: *created_at* when it was first
     about to be sent, *resent_at* when it was so once more.  *seconds* is how long the
     service says that the job took, *holder* the process that sends it, as
-    "host:pid:start".
+    "host:pid:start"; *token_digest* tells which token sent it (see `token_digest`).
     """
 
     record: str
@@ -56,6 +56,7 @@ class Record:
     seconds: float | None = None
     holder: str = ""
     resent_at: float | None = None
+    token_digest: str | None = None
 
     @classmethod
     def of(
@@ -71,6 +72,7 @@ class Record:
         cost_usd: float | None,
         now: float,
         images: Mapping[str, Any] | None = None,
+        token_digest: str | None = None,
     ) -> Record:
         """
         The record of a request that this process is about to send, with *body* as
@@ -96,6 +98,7 @@ class Record:
             seed=seed,
             cost_usd=cost_usd,
             holder=this_process(),
+            token_digest=token_digest,
         )
 
     @classmethod

@@ -9,18 +9,26 @@ sent, may be the one; only the user can tell (hazards B4, B7).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from krea_cli.api.client import Client
-from krea_cli.api.resources import Job
+from krea_cli.api.resources import Job, JobPage
 from krea_cli.clock import Clock
-from krea_cli.errors import AnswerError, KreaError, ServiceError, UsageError
+from krea_cli.errors import (
+    AnswerError,
+    JournalError,
+    KreaError,
+    ServiceError,
+    UsageError,
+)
 from krea_cli.jobs.content import content
 from krea_cli.jobs.history import History
 from krea_cli.jobs.journal import Journal
 from krea_cli.jobs.paid import Paid, Post
 from krea_cli.jobs.records import Record
+from krea_cli.jobs.sightings import Sightings
 
 # Between looks at the list: 30 s in all, as a job may appear in it late.
 PAUSES_SECONDS = (1.0, 2.0, 5.0, 10.0, 12.0)
@@ -37,33 +45,83 @@ class Recovery:
     client: Client
     journal: Journal
     history: History
+    sightings: Sightings
     paid: Paid
     clock: Clock
+    has_other_token: Callable[[Record], bool]
 
-    def candidates(self, record: Record, *, deadline: float | None = None) -> list[Job]:
+    def candidates(
+        self,
+        record: Record,
+        *,
+        deadline: float | None = None,
+        submitted: float | None = None,
+    ) -> list[Job]:
         """
-        The jobs that may be the record's, those made first before the others: one look
-        at the service.  How late is too late nobody can say: a clock that was slow at
-        the send may be right by now, and the job be hours ahead of it.
+        Return the jobs that may be the record's, the likeliest first: one look at the
+        service's list.  *submitted* is when this process first submitted the request,
+        on the monotonic clock; None for a request of another process.
+
+        How late is too late nobody can say.  What is too early is told in two ways, and
+        a job that either of them admits is a candidate:
+
+        - by time: by the service's clock as it was at the submission, and as it is now;
+        - by order: newer than every job that was known before the record was made.  A
+          clock that was wrong then, or is wrong now, changes nothing about this.
+
+        Candidates once seen stay candidates.
 
         Raises:
-            KreaError: the service cannot be asked.
+            KreaError: the service cannot be asked, or not all of its list can be read.
         """
-        found = [
-            job
-            for job, ahead in self._listed(
-                since=record.created_at - EARLY_SECONDS, deadline=deadline
-            )
-            if _fits(job, record, ahead)
-        ]
-        known = self.history.knows(job.job_id for job in found)
-        found = [job for job in found if job.job_id not in known]
-        return sorted(found, key=lambda job: job.created or math.inf)
+        kept = self.sightings.load(record.record)
+        # What the list of another account shows must not be kept.
+        keeps = not self.has_other_token(record)
+        scan = _Scan(
+            record=record,
+            ahead=kept.ahead,
+            has_known=self.sightings.has_known_before(record.record),
+        )
+        for page in self._pages(deadline):
+            if scan.ahead is None and keeps:
+                scan.ahead = self._measured(record, page, submitted)
+            job_ids = [job.job_id for job in page.jobs]
+            known = self.sightings.known_before(record.record, job_ids)
+            if scan.is_complete_with(page, known):
+                break
+        found = {job.job_id: scan.listed.get(job.job_id, job) for job in kept.jobs}
+        found |= {job.job_id: job for job in scan.possible()}
+        taken = self.history.knows(found)
+        jobs = [job for job_id, job in found.items() if job_id not in taken]
+        if keeps and not {job.job_id for job in jobs} <= {
+            job.job_id for job in kept.jobs
+        }:
+            with suppress(JournalError):
+                self.sightings.keep_jobs(record.record, jobs)
+        return sorted(jobs, key=scan.likelihood)
 
-    def search(self, record: Record, *, until: float) -> list[Job]:
+    def _measured(
+        self, record: Record, page: JobPage, submitted: float | None
+    ) -> float | None:
+        """
+        How far the service's clock was ahead of ours at the submission. The time since
+        then is that of the monotonic clock, as ours may have been set meanwhile.
+        """
+        if submitted is None or page.ahead is None or record.resent_at is not None:
+            return None
+        passed = self.clock.now() - submitted
+        ahead = self.clock.wall() + page.ahead - passed - record.created_at
+        with suppress(JournalError):
+            self.sightings.keep_ahead(record.record, ahead)
+        return ahead
+
+    def search(
+        self, record: Record, *, until: float, submitted: float | None = None
+    ) -> list[Job]:
         """
         The candidates at the first of a few looks that has any; the last look is made
-        at *until*, on the monotonic clock, or after 30 s.
+        at *until*, on the monotonic clock, or after 30 s.  *submitted* as in
+        `candidates`.
 
         Raises:
             KreaError: the service could not be asked even once.
@@ -75,7 +133,7 @@ class Recovery:
                 break
             self.clock.sleep(min(pause, left))
             try:
-                found = self.candidates(record, deadline=until)
+                found = self.candidates(record, deadline=until, submitted=submitted)
             except ServiceError as exc:
                 failure = exc
                 continue
@@ -113,10 +171,17 @@ class Recovery:
         the list.
 
         Raises:
-            UsageError: there are candidates, the request is not kept as it was sent, or
-                the record is in doubt no more.
+            UsageError: there are candidates, the request is not kept as it was sent,
+                another token sent it, or the record is in doubt no more.
             KreaError: as `Paid.send`; the record is in doubt still.
         """
+        if self.has_other_token(record):
+            raise UsageError(
+                f"Record {record.record} was submitted with another API token, which "
+                "may belong to another account. Nothing was submitted.",
+                hint="Set KREA_API_KEY to that token, or close the record with "
+                "--forget.",
+            )
         if not record.is_whole:
             raise UsageError(
                 "The journal does not have the whole request: files sent inline and "
@@ -168,37 +233,91 @@ class Recovery:
                 details=[job.job_id for job in found[:MOST_TOLD]],
             )
 
-    def _listed(
-        self, *, since: float, deadline: float | None
-    ) -> Iterator[tuple[Job, float]]:
+    def _pages(self, deadline: float | None) -> Iterator[JobPage]:
         """
-        The service's jobs back to *since*, each with how far its clock is ahead.
+        The service's list from its newest job to its end.  An empty page with a cursor
+        is not the end.
 
         Raises:
             AnswerError: not all of the list can be read, so a job may be missed.
         """
-        cursor, seen = None, set[str]()
+        cursor, cursors = None, set[str]()
         for _ in range(MOST_PAGES):
             page = self.client.jobs(limit=PAGE, cursor=cursor, deadline=deadline)
             if not page.is_whole:
                 raise AnswerError("A part of the service's list cannot be read.")
-            for job in page.jobs:
-                if job.job_id not in seen:
-                    yield job, page.ahead
-            is_news = not {job.job_id for job in page.jobs} <= seen
-            seen |= {job.job_id for job in page.jobs}
-            newest = max((job.created or math.inf for job in page.jobs), default=0.0)
-            # Either clock may be the one that is wrong.
-            if not page.cursor or newest < since + min(page.ahead, 0.0):
-                return
-            if not is_news or (deadline and self.clock.now() > deadline):
-                break
+            yield page
             cursor = page.cursor
+            if not cursor:
+                return
+            if cursor in cursors or (deadline and self.clock.now() > deadline):
+                break
+            cursors.add(cursor)
         raise AnswerError("The service's list has no end that can be reached.")
 
 
-def _fits(job: Job, record: Record, ahead: float) -> bool:
-    # One that does not say when it was made is not ruled out, and the time that the
-    # service tells may be another than that of its jobs.
-    sent = record.created_at + min(ahead, 0.0)
-    return job.created is None or job.created >= sent - EARLY_SECONDS
+@dataclass(slots=True, kw_only=True)
+class _Scan:
+    """
+    One reading of the service's list for the job of *record*.
+
+    *ahead* is the clock offset at the submission, None if it was not measured;
+    *has_known* tells whether any job was known before.  *listed* has the jobs that were
+    read, by their ids.  By the service's clock, *earliest* is the first moment at which
+    the job can have been made, and *newest_known* when the newest known job was made.
+    """
+
+    record: Record
+    ahead: float | None
+    has_known: bool
+    listed: dict[str, Job] = field(default_factory=dict)
+    earliest: float = math.inf
+    newest_known: float | None = None
+
+    def is_complete_with(self, page: JobPage, known: set[str]) -> bool:
+        """
+        Add a page, of which the jobs *known* were known before the record; tell whether
+        nothing after it can be the record's job.
+        """
+        # Either clock may be the one that is wrong.
+        offset = min(self.ahead or 0.0, page.ahead or 0.0, 0.0)
+        self.earliest = min(
+            self.earliest, self.record.created_at + offset - EARLY_SECONDS
+        )
+        self.listed |= {job.job_id: job for job in page.jobs}
+        for job in page.jobs:
+            if job.job_id in known and job.created is not None:
+                self.newest_known = max(job.created, self.newest_known or -math.inf)
+        return bool(page.jobs) and not any(map(self._may_lead_on, page.jobs))
+
+    def possible(self) -> list[Job]:
+        """
+        Those of the jobs that may be the record's.
+        """
+        return [
+            job
+            for job in self.listed.values()
+            if self._is_in_time(job) or self._is_in_order(job)
+        ]
+
+    def likelihood(self, job: Job) -> tuple[bool, float]:
+        """
+        The key to sort by: in time from the first on, then the others from the last on.
+        """
+        created = math.inf if job.created is None else job.created
+        is_late = not self._is_in_time(job)
+        return (is_late, -created if is_late else created)
+
+    def _may_lead_on(self, job: Job) -> bool:
+        is_searching = self.newest_known is None and self.has_known
+        return is_searching or self._is_in_time(job) or self._is_in_order(job)
+
+    def _is_in_time(self, job: Job) -> bool:
+        # One that does not say when it was made is not ruled out.
+        return job.created is None or job.created >= self.earliest
+
+    def _is_in_order(self, job: Job) -> bool:
+        if self.newest_known is not None:
+            return (job.created or 0.0) >= self.newest_known - EARLY_SECONDS
+        # No known job is listed. Without a measured clock nothing is ruled out.
+        return self.ahead is None

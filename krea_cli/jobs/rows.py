@@ -118,4 +118,5 @@ _FITS: dict[str, Callable[[object], bool]] = {
     "seconds": _or_none(_is_number),
     "holder": _is_text,
     "resent_at": _or_none(_is_time),
+    "token_digest": _or_none(_is_text),
 }

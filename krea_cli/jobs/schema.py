@@ -5,9 +5,9 @@ The tables of the journal, and how SQLite is to keep them.
 from __future__ import annotations
 
 # A journal of a higher one is left alone (hazard J8).
-VERSION = 2
+VERSION = 3
 PAGE_BYTES = 4096
-TABLES = {"records", "uploads"}
+TABLES = {"records", "uploads", "pruned"}
 SETTINGS = f"""
 PRAGMA page_size = {PAGE_BYTES};
 PRAGMA synchronous = FULL;
@@ -22,6 +22,10 @@ BY_DURATION = """
 CREATE INDEX IF NOT EXISTS records_by_duration ON records (service, model)
 WHERE state = 'completed' AND seconds IS NOT NULL
 """
+# `key` is what a repeated request is recognized by.  `known_by` is the highest number
+# of all records when the job id was committed: the job is older than the request of
+# every record with a higher number.  `ahead` and `seen` belong to unconfirmed requests:
+# see `sightings`.
 _RECORDS = f"""
 CREATE TABLE records (
   number INTEGER PRIMARY KEY,
@@ -39,7 +43,12 @@ CREATE TABLE records (
   job_id TEXT,
   files TEXT NOT NULL,
   seconds REAL,
-  holder TEXT NOT NULL
+  holder TEXT NOT NULL,
+  token_digest TEXT,
+  key TEXT,
+  known_by INTEGER,
+  ahead REAL,
+  seen TEXT
 );
 CREATE INDEX records_by_service ON records (service);
 CREATE INDEX records_by_state ON records (state, created_at);
@@ -47,9 +56,21 @@ CREATE INDEX records_by_job ON records (job_id);
 CREATE INDEX records_by_run ON records (run);
 {BY_DURATION};
 """
+# What stays for good of the records that were pruned.
+_PRUNED = """
+CREATE TABLE pruned (
+  service TEXT NOT NULL,
+  job_id TEXT NOT NULL,
+  key TEXT,
+  file_sha256s TEXT NOT NULL,
+  PRIMARY KEY (service, job_id)
+);
+CREATE INDEX pruned_by_key ON pruned (service, key) WHERE key IS NOT NULL;
+"""
 SCHEMA = f"""
 BEGIN;
 {_RECORDS}
+{_PRUNED}
 CREATE TABLE uploads (
   service TEXT NOT NULL,
   sha256 TEXT NOT NULL,
@@ -60,8 +81,15 @@ CREATE TABLE uploads (
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
+# Which jobs were known when is not recorded in an old journal, but those of a run were
+# at the latest when the next run made its first request.
+_KNOWN_BY = """
+UPDATE records SET known_by = (
+  SELECT max(number) FROM records AS other WHERE other.run = records.run
+) WHERE job_id IS NOT NULL;
+"""
 # The first layout kept no requests.
-UPGRADE = f"""
+UPGRADE_FIRST = f"""
 DROP INDEX IF EXISTS records_by_job;
 DROP INDEX IF EXISTS records_by_time;
 ALTER TABLE records RENAME TO former;
@@ -72,5 +100,17 @@ SELECT record, run, service, created_at, model,
   json_object('path', '', 'body', json_object(), 'webhook', NULL), '',
   seed, cost_usd, state, job_id, files, '' FROM former ORDER BY rowid;
 DROP TABLE former;
+{_KNOWN_BY}
+{_PRUNED}
 PRAGMA user_version = {VERSION};
 """  # noqa: S608  (names)
+UPGRADE_SECOND = f"""
+ALTER TABLE records ADD COLUMN token_digest TEXT;
+ALTER TABLE records ADD COLUMN key TEXT;
+ALTER TABLE records ADD COLUMN known_by INTEGER;
+ALTER TABLE records ADD COLUMN ahead REAL;
+ALTER TABLE records ADD COLUMN seen TEXT;
+{_KNOWN_BY}
+{_PRUNED}
+PRAGMA user_version = {VERSION};
+"""

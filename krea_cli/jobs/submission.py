@@ -27,7 +27,7 @@ class Submission:
     or the image itself, which is then sent as a data URI; *fresh_url_of* a URL that the
     service cannot refuse, for when it refused the first, or again the image itself.
     *manner* is kept of how images are sent; *is_secret* says whether a text holds the
-    token.
+    token; *digest_token* makes what is kept to recognize the token.
     """
 
     paid: Paid
@@ -36,6 +36,7 @@ class Submission:
     fresh_url_of: Callable[[Image], str | LocalImage]
     manner: Mapping[str, bool]
     is_secret: Callable[[str], bool]
+    digest_token: Callable[[], str | None] = lambda: None
 
     def prepare(self, request: Request) -> None:
         """
@@ -105,6 +106,7 @@ class Submission:
             seed=request.seed,
             cost_usd=request.cost_usd,
             now=self.paid.clock.wall(),
+            token_digest=self.digest_token(),
         )
 
         def begin() -> Record:

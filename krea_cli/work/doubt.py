@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LOOKING_SECONDS = 30.0
 # However near the deadline is: one look at least.
 LEAST_SECONDS = 3.0
+# Of the candidates that are listed and asked about.
+MOST_TOLD = 10
 _LEFT_OPEN = "It is left open whether the service took the job, and it may be billed."
 
 
@@ -91,7 +93,7 @@ def settled(session: Session, error: UnknownSubmissionError, deadline: float) ->
             "in the service's list."
         )
     try:
-        found = _found(session, record, deadline)
+        found = _found(session, record, deadline, error.submitted)
         error.details = seen(found)
     except KreaError as exc:
         error.details = [f"The service's list of jobs cannot be seen: {exc.message}"]
@@ -114,23 +116,25 @@ def settled(session: Session, error: UnknownSubmissionError, deadline: float) ->
     return job
 
 
-def _found(session: Session, record: Record, deadline: float) -> list[Job]:
+def _found(
+    session: Session, record: Record, deadline: float, submitted: float | None
+) -> list[Job]:
     now = session.clock.now()
     until = min(now + LOOKING_SECONDS, max(deadline, now + LEAST_SECONDS))
     with session.out.progress() as progress:
         progress.doing("looking up to 30 s for the job in the service's list")
-        return session.recovery.search(record, until=until)
+        return session.recovery.search(record, until=until, submitted=submitted)
 
 
 def seen(candidates: Sequence[Job]) -> list[str]:
     """
-    A line for each candidate, or one that says that there is none.
+    A line for each of the likeliest candidates, or one that says that there is none.
     """
     if not candidates:
         return ["The service's list has no job since then: probably not accepted."]
     return [
         f"It may be {job.job_id} ({job.status}, created {job.created_at or 'unknown'})."
-        for job in candidates
+        for job in candidates[:MOST_TOLD]
     ]
 
 
@@ -149,13 +153,29 @@ def ways_out(session: Session, record: Record, candidates: Sequence[Job] | None)
         return f"If it is yours: {adopt}\nIf not: {forget}"
     if candidates:
         adopt = session.command(*recover, "--adopt", "JOB")
-        return f"If one is yours: {adopt}\nIf none is: {forget}"
+        several = f"If one is yours: {adopt}\nIf none is: {forget}"
+        if len(candidates) > MOST_TOLD:
+            look = session.command(*recover[:2])
+            return f"List all {len(candidates)} of them: {look}\n{several}"
+        return several
     look = f"Look again: {session.command(*recover[:2])}"
     close = f"Close it: {forget}"
-    if candidates is None or not record.is_whole:
+    is_sendable = record.is_whole and not session.recovery.has_other_token(record)
+    if candidates is None or not is_sendable:
         return f"{look}\n{close}"
     resubmit = session.command(*recover, "--resubmit")
     return f"{look}\nSend it once more, which may be billed again: {resubmit}\n{close}"
+
+
+def warn_of_other_token(session: Session, record: Record) -> None:
+    """
+    Say that the list of jobs may be that of another account.
+    """
+    if session.recovery.has_other_token(record):
+        session.out.warn(
+            f"Record {record.record[:8]} was submitted with another API token, which "
+            "may belong to another account: this token may not show its job."
+        )
 
 
 def _asked(
@@ -184,7 +204,7 @@ def _asked(
         if not answer:
             return None
         return session.recovery.resubmit(record, deadline=deadline)
-    numbers = [str(number) for number in range(1, len(candidates) + 1)]
+    numbers = [str(number) for number in range(1, min(len(candidates), MOST_TOLD) + 1)]
     answer = _choose(session, "Which is yours?", numbers)
     if not answer:
         return None

@@ -16,6 +16,7 @@ from krea_cli.session import Session
 
 # What the service gives at once.
 MOST_OF_SERVICE = 1000
+_MOST_EMPTY_PAGES = 100
 SHORTEST_RECORD = 4
 # More than are ever on their way to the service at one time.
 _MANY = 1000
@@ -77,10 +78,18 @@ def of_service(
     _check("status of a job", state, sorted(FINAL | RUNNING))
     if limit > MOST_OF_SERVICE:
         raise UsageError(f"The service lists {MOST_OF_SERVICE} jobs at most.")
-    page = session.client.jobs(limit=limit, status=state)
+    jobs: list[Job] = []
+    cursor = None
+    # An empty page with a cursor is not the end of the list.
+    for _ in range(_MOST_EMPTY_PAGES):
+        page = session.client.jobs(limit=limit, status=state, cursor=cursor)
+        jobs += page.jobs
+        cursor = page.cursor
+        if jobs or not cursor:
+            break
     return [
         session.described(job)
-        for job in page.jobs
+        for job in jobs
         if since is None or job.created is None or job.created >= since
     ]
 

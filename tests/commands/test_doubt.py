@@ -652,3 +652,89 @@ def test_a_request_in_doubt_of_another_service_is_told_of(lost, logged_in):
     assert "warning" == found["doubt"]["state"]
     assert "of another service: http://127.0.0.1" in found["doubt"]["message"]
     assert where in found["doubt"]["hint"]
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+@pytest.mark.parametrize("wrong_by", [600, 4, -600])
+def test_a_clock_that_is_corrected_hides_no_job(
+    logged_in, service, time, wrong_by, is_seen
+):
+    """
+    It was wrong when the answer was lost, and is right afterwards; whether or not the
+    service's list could be seen in between.
+    """
+    right = logged_in.clock
+    logged_in.clock = right._replace(wall=lambda: time.wall() + wrong_by)
+    service.faults[POST] = [reset_after]
+    service.faults[LIST] = [] if is_seen else [answer(503)] * 99
+    logged_in("generate", "an owl", "--timeout", "3")
+    service.faults[LIST] = []
+    logged_in.clock = right
+    time.elapsed += 60
+
+    told = json.loads(logged_in("jobs", "recover", "--json").out)
+    again = logged_in("jobs", "recover", "--resubmit")
+
+    [mine] = service.store.jobs()
+    assert [mine.job_id] == [job["job_id"] for job in told["candidates"]]
+    assert (2, 1) == (again.code, service.bills)
+
+
+def test_an_empty_page_of_the_list_is_not_its_end(logged_in, service):
+    """
+    Neither for a lost job nor for the list of all jobs.
+    """
+
+    def first_is_empty(handler):
+        if "cursor" not in handler.path:
+            answer(200, {"items": [], "next_cursor": "2100-01-01T00:00:00.000Z"})(
+                handler
+            )
+        else:
+            SandboxHandler.handle_route(handler, "GET", "/jobs")
+
+    service.faults[POST] = [reset_after]
+    service.faults[LIST] = [first_is_empty] * 99
+
+    lost = logged_in("generate", "an owl")
+    again = logged_in("jobs", "recover", "--resubmit")
+    listed = logged_in("jobs", "list", "--remote", "--json")
+
+    [mine] = service.store.jobs()
+    assert f"It may be {mine.job_id}" in lost.err
+    assert (2, 1) == (again.code, service.bills)
+    assert mine.job_id == json.loads(listed.out)["job_id"]
+
+
+def test_another_token_does_not_send_it_again(logged_in, service):
+    """
+    Its account has no such job, and would be billed for a second one.
+    """
+    service.faults[POST] = [reset_after]
+    logged_in("generate", "an owl")
+    service.token = "token-of-another-account"
+    service.faults[LIST] = [answer(200, {"items": [], "next_cursor": None})] * 9
+    other = {"KREA_API_KEY": service.token}
+
+    told = logged_in("jobs", "recover", env=other)
+    again = logged_in("jobs", "recover", "--resubmit", env=other)
+
+    assert "was submitted with another API token" in told.err
+    assert "--resubmit" not in told.err
+    assert "--forget" in told.err
+    assert (2, 1) == (again.code, service.bills)
+    assert "another API token" in again.err
+
+
+def test_many_candidates_are_not_all_told(logged_in, service):
+    """
+    The likeliest ten, and the command that lists the others.
+    """
+    logged_in("generate", "a cat", "--no-wait")
+    service.faults[POST] = [reset_after]
+    for _ in range(11):
+        service.store.add_job(**FOREIGN)
+    lost = logged_in("generate", "an owl")
+
+    assert 10 == lost.err.count("It may be ")
+    assert "List all 12 of them: krea jobs recover\n" in lost.err

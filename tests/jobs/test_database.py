@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -17,7 +18,9 @@ from jobs.recorded import bytes_of, keep, record, rows
 from krea_cli.errors import ExitCode, JournalError
 from krea_cli.jobs import database as database_module
 from krea_cli.jobs.history import History
+from krea_cli.jobs.inspection import Inspection
 from krea_cli.jobs.journal import Journal
+from krea_cli.jobs.sightings import Sightings
 
 WRITER = """
 import sys, time
@@ -459,3 +462,75 @@ def test_the_first_layout_is_brought_up_to_date(open_database, folder):
         assert ["r2", "r1"] == [each.record for each in history.newest(limit=9)]
         [doubtful] = history.in_doubt()
         assert ("r2", False) == (doubtful.record, doubtful.is_whole)
+
+
+SECOND_LAYOUT = """
+CREATE TABLE records (number INTEGER PRIMARY KEY, record TEXT NOT NULL UNIQUE,
+  run TEXT NOT NULL, service TEXT NOT NULL, created_at REAL NOT NULL, resent_at REAL,
+  model TEXT NOT NULL, request TEXT NOT NULL, request_sha256 TEXT NOT NULL,
+  seed INTEGER, cost_usd REAL, state TEXT NOT NULL, job_id TEXT, files TEXT NOT NULL,
+  seconds REAL, holder TEXT NOT NULL);
+CREATE INDEX records_by_run ON records (run);
+CREATE TABLE uploads (service TEXT NOT NULL, sha256 TEXT NOT NULL, url TEXT NOT NULL,
+  uploaded_at REAL NOT NULL, PRIMARY KEY (service, sha256));
+INSERT INTO records VALUES (1, 'r1', 'a', 'service', 1.0, NULL, 'm',
+  '{"path": "m", "body": {}, "webhook": null}', '', 7, 0.1, 'completed', 'j1', '[]',
+  2.0, '');
+INSERT INTO records VALUES (2, 'r2', 'b', 'service', 2.0, NULL, 'm',
+  '{"path": "m", "body": {}, "webhook": null}', '', 7, 0.1, 'unknown', NULL, '[]',
+  NULL, '');
+PRAGMA user_version = 2;
+"""
+
+
+def test_the_second_layout_is_brought_up_to_date(open_database, folder):
+    """
+    A look that must not write reads it, too; then whoever comes first changes the file.
+    """
+    folder.mkdir(mode=0o700)
+    with closing(sqlite3.connect(folder / "journal.db")) as db:
+        db.executescript(SECOND_LAYOUT)
+    before = (folder / "journal.db").read_bytes()
+
+    looked = Inspection(folder, now=lambda: 3.0)
+    assert (2, 1) == (looked.count(), len(looked.in_doubt("service")))
+    assert before == (folder / "journal.db").read_bytes()
+    for n in range(2):
+        database = open_database()
+        keep(Journal(database, "service"), f"job-{n}")
+        sightings = Sightings(database, "service")
+        assert {"j1"} == sightings.known_before("r2", ["j1", "job-0"])
+        assert 0 == len(database.rows("SELECT * FROM pruned"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX")
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_file_system_without_locks_is_named(
+    open_database, folder, monkeypatch, is_new
+):
+    """
+    SQLite calls it busy, but nobody has locked anything; it is not waited for.
+    """
+
+    class Unlocked(sqlite3.Connection):
+        def execute(self, query, *values):
+            if "IMMEDIATE" in query or "journal_mode" in query:
+                raise database_module._BusyError("database is locked")
+            return super().execute(query, *values)
+
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    if not is_new:
+        open_database().check()
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=Unlocked))
+    monkeypatch.setattr("fcntl.lockf", no_locks)
+    began = real_time.monotonic()
+
+    with pytest.raises(JournalError, match="has no file locks") as caught:
+        open_database().check()
+
+    assert real_time.monotonic() - began < 1
+    assert str(folder) in caught.value.message
+    assert "KREA_STATE_DIR=DIR" in caught.value.hint

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 import time as real_time
 from contextlib import closing
@@ -8,14 +9,17 @@ import pytest
 from jobs.recorded import DAY, NOW, bytes_of, keep, record, rows
 
 from krea_cli.api.resources import Job, SavedFile
-from krea_cli.errors import JournalError
+from krea_cli.errors import JobTakenError, JournalError, UsageError
+from krea_cli.jobs import journal as journal_module
+from krea_cli.jobs.history import History
 from krea_cli.jobs.journal import Journal
 
 URL = "https://gen.krea.test/a.png"
 MANY = """
 WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted LIMIT ?)
-INSERT INTO records
-SELECT NULL, 'record-' || n, run, service, created_at, NULL, model, request,
+INSERT INTO records (record, run, service, created_at, model, request, request_sha256,
+  seed, cost_usd, state, job_id, files, seconds, holder)
+SELECT 'record-' || n, run, service, created_at, model, request,
   request_sha256, seed, cost_usd, 'completed', 'job-' || n, '[]', 2.5, holder
 FROM records, counted
 """
@@ -123,36 +127,117 @@ def test_a_job_that_cannot_be_kept_is_told(journal):
         journal.accepted("gone", "job-1")
 
 
-def test_finished_records_go_after_ninety_days(journal, folder, time):
-    """
-    With the next request; what is in doubt, or not collected, never (hazard J9).
-    """
-    for days in (91, 89):
-        for state in ("completed", "failed", "cancelled", "unknown", "submitted"):
-            created_at = NOW - days * DAY
-            journal.begin(record(created_at=created_at, state=state, run=f"{days}"))
-    time.elapsed = 3600.0
-    journal.begin(record(run="new"))
-    query = "SELECT run, state FROM records ORDER BY number"
+ALL_STATES = ("completed", "failed", "cancelled", "unknown", "submitted")
+JOBS = "SELECT job_id FROM records ORDER BY number"
+RUNS = "SELECT run, state FROM records ORDER BY number"
 
-    kept = ["completed", "failed", "cancelled", "unknown", "submitted"]
-    assert [
-        ("91", "unknown"),
-        ("91", "submitted"),
-        *[("89", state) for state in kept],
-        ("new", "intended"),
-    ] == rows(folder, query)
+
+def end(journal, job_id, hashes, **fields):
+    """
+    A finished record whose job has files with these hashes.
+    """
+    keep(journal, job_id, **fields)
+    journal.ended(completed(job_id), files=[saved(sha256=each) for each in hashes])
+
+
+def test_prune_keeps_the_newest_records_and_all_unfinished_ones(
+    journal, folder, monkeypatch
+):
+    """
+    With the next request (hazard J9).
+    """
+    monkeypatch.setattr(journal_module, "KEPT_RECORDS", 5)
+    for run in ("old", "young"):
+        for n, state in enumerate(ALL_STATES):
+            journal.begin(record(run=run, state=state, job_id=f"job-{run}-{n}"))
+    journal.begin(record(run="new"))
+
+    kept = [("young", state) for state in ALL_STATES]
+    assert [("old", "unknown"), ("old", "submitted"), *kept, ("new", "intended")] == (
+        rows(folder, RUNS)
+    )
+
+
+def test_prune_keeps_what_identifies_jobs_and_files(
+    journal, database, folder, monkeypatch
+):
+    """
+    A pruned job is still known: it is no candidate, and no answer to a new request.
+    """
+    monkeypatch.setattr(journal_module, "KEPT_RECORDS", 1)
+    end(journal, "job-1", ["a" * 64, "b" * 64])
+    with database.writing() as db:
+        db.execute("UPDATE records SET key = 'k1'")
+    end(journal, "job-2", ["c" * 64])
+    made = record()
+    journal.begin(made)
+    history = History(database, "service", now=lambda: NOW, damaged=pytest.fail)
+
+    with pytest.raises(JobTakenError):
+        journal.accepted(made.record, "job-1")
+    with pytest.raises(UsageError):
+        history.adopt(made.record, "job-1")
+    assert [("job-2",), (None,)] == rows(folder, JOBS)
+    query = "SELECT service, job_id, key, file_sha256s FROM pruned"
+    [(service, job_id, key, hashes)] = rows(folder, query)
+    assert ("service", "job-1", "k1") == (service, job_id, key)
+    assert ["a" * 64, "b" * 64] == json.loads(hashes)
+    assert {"job-1", "job-2"} == history.knows(["job-1", "job-2", "job-3"])
+
+
+@pytest.mark.parametrize("years", [-56, 12])
+def test_prune_waits_while_the_clock_is_implausible(
+    journal, folder, time, monkeypatch, years
+):
+    """
+    One run in 1970 or 2038 deletes nothing.
+    """
+    monkeypatch.setattr(journal_module, "KEPT_RECORDS", 0)
+    end(journal, "job-1", [])
+    time.elapsed = years * 365 * DAY
+    journal.begin(record(created_at=time.wall()))
+
+    assert 2 == len(rows(folder))
+
+
+@pytest.mark.parametrize("years", [-56, 12])
+def test_a_record_of_a_wrong_clock_stays(journal, folder, time, years):
+    """
+    Its age says nothing: neither does it go itself, nor do the others.
+    """
+    end(journal, "job-1", [], created_at=NOW + years * 365 * DAY)
+    time.elapsed = 60.0
+    end(journal, "job-2", [])
+    time.elapsed = 100 * DAY
+    journal.begin(record())
+
+    assert 3 == len(rows(folder))
+
+
+def test_prune_leaves_a_damaged_record(journal, folder, database, monkeypatch):
+    """
+    It stays until the user deletes it, and blocks no request.
+    """
+    monkeypatch.setattr(journal_module, "KEPT_RECORDS", 0)
+    for n in range(2):
+        end(journal, f"job-{n}", [])
+        with database.writing() as db:
+            db.execute("UPDATE records SET files = '[{}]' WHERE job_id = 'job-0'")
+    journal.begin(record())
+
+    assert [("job-0",), (None,)] == rows(folder, JOBS)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("age", [DAY, 100 * DAY])
-def test_many_records_slow_nothing_down(open_database, age):
+@pytest.mark.parametrize("kept", [100_000, 1_000])
+def test_many_records_slow_nothing_down(open_database, monkeypatch, kept):
     """
     With 100,000 of them, a request can be sent within 200 ms (hazard J9), also when
     they are to go.  What other programs take meanwhile does not count.
     """
+    monkeypatch.setattr(journal_module, "KEPT_RECORDS", kept)
     database = open_database()
-    Journal(database, "service").begin(record(created_at=NOW - age))
+    Journal(database, "service").begin(record())
     with database.writing() as db:
         db.execute(MANY, (100_000,))
     database.close()

@@ -1,0 +1,112 @@
+"""
+What the journal keeps to find the job of an unconfirmed request, whatever happens to
+the clock meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from krea_cli.api.resources import Job, is_job_id
+from krea_cli.jobs.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """
+    *ahead* is how many seconds the service's clock was ahead of ours when the request
+    was first submitted, measured by the process that submitted it; None when it could
+    not be measured.  *jobs* were candidates at some time.
+    """
+
+    ahead: float | None = None
+    jobs: tuple[Job, ...] = ()
+
+
+class Sightings:
+    """
+    The records of one *service*: an origin, or the sandbox.
+
+    Every method raises JournalError when the journal cannot be used.
+    """
+
+    def __init__(self, database: Database, service: str) -> None:
+        self._database = database
+        self._service = service
+
+    def load(self, record: str) -> Sighting:
+        """
+        What earlier looks at the service's list found out about the record.
+        """
+        query = "SELECT ahead, seen FROM records WHERE record = ?"
+        for ahead, seen in self._database.rows(query, record):
+            is_usable = isinstance(ahead, float) and math.isfinite(ahead)
+            return Sighting(ahead=ahead if is_usable else None, jobs=_jobs(seen))
+        return Sighting()
+
+    def keep_ahead(self, record: str, ahead: float) -> None:
+        """
+        Keep the offset of the clocks.  The first one counts.
+        """
+        with self._database.writing() as db:
+            db.execute(
+                "UPDATE records SET ahead = coalesce(ahead, ?) WHERE record = ?",
+                (ahead, record),
+            )
+
+    def keep_jobs(self, record: str, jobs: Sequence[Job]) -> None:
+        """
+        Keep these candidates beside those that are kept already.
+        """
+        with self._database.writing() as db:
+            row = db.execute(
+                "SELECT seen FROM records WHERE record = ?", (record,)
+            ).fetchone()
+            kept = {job.job_id: job for job in (*_jobs(row and row[0]), *jobs)}
+            text = json.dumps(
+                [[job.job_id, job.status, job.created_at] for job in kept.values()]
+            )
+            db.execute("UPDATE records SET seen = ? WHERE record = ?", (text, record))
+
+    def known_before(self, record: str, job_ids: Iterable[str]) -> set[str]:
+        """
+        Return those of the jobs that were known before the record was made, and so are
+        older than its job.
+        """
+        query = (
+            "SELECT 1 FROM records WHERE service = ? AND job_id = ? AND known_by <"
+            " (SELECT number FROM records WHERE record = ?)"
+        )
+        return {
+            job_id
+            for job_id in job_ids
+            if self._database.rows(query, self._service, job_id, record)
+        }
+
+    def has_known_before(self, record: str) -> bool:
+        """
+        Tell whether `known_before` can be true of any job.
+        """
+        query = (
+            "SELECT 1 FROM records WHERE service = ? AND known_by <"
+            " (SELECT number FROM records WHERE record = ?) LIMIT 1"
+        )
+        return bool(self._database.rows(query, self._service, record))
+
+
+def _jobs(seen: object) -> tuple[Job, ...]:
+    """
+    Read the column; what krea did not write there is left out.
+    """
+    try:
+        items = json.loads(seen) if isinstance(seen, str) else []
+        return tuple(
+            Job(job_id=job_id, status=status, created_at=created_at)
+            for job_id, status, created_at in items
+            if is_job_id(job_id)
+        )
+    except (ValueError, TypeError, RecursionError):
+        return ()
