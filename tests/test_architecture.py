@@ -25,8 +25,16 @@ ALLOWED = {
     "__init__": set(),
     "__main__": {"entry"},
     "entry": {"completion.main", "main"},
+    "cli": {"cli", "delivery.Delivery", "delivery.MOST_BYTES", "errors", "session"},
+    "cli.next_steps": {
+        "delivery.Delivery",
+        "delivery.MOST_BYTES",
+        "delivery.templates",
+        "errors",
+    },
     "main": {
         "app",
+        "cli.error_report",
         "completion.grammar",
         "errors",
         "output.terminal",
@@ -211,11 +219,18 @@ ALLOWED = {
     "delivering": {"delivery", "documenting", "errors", "media", "output.workflow"},
     "documenting": {"delivery", "errors", "watching"},
     "watching": {"bookkeeping", "clock", "errors", "jobs"},
-    "bookkeeping": {"connection", "errors", "jobs"},
+    "bookkeeping": {
+        "cli.next_steps",
+        "connection",
+        "delivery.Delivery",
+        "errors",
+        "jobs",
+    },
     "connection": {
         "__version__",
         "api",
         "config",
+        "errors",
         "sandbox.capacity",
         "sandbox.server",
         "sandbox.sizes",
@@ -342,7 +357,7 @@ HOMES = {
 # Who may import ours inside a function, and why.
 LATE = {
     "api.transport": "truststore is not needed for a service on this machine",
-    "main": "suggestions are for who needs them",
+    "main": "suggestions and reports are for who needs them",
     "session": "a command pays only for what it uses",
     "bookkeeping": "as session",
     "watching": "as session",
@@ -351,6 +366,7 @@ LATE = {
     "connection": "as session",
     "world": "as session",
     "app": "completion is installed once",
+    "cli.next_steps": "most commands go on without a template",
     "catalogue.cached": "a catalogue of krea's own is as it should be",
     "completion.candidates": "a journal is looked at only for jobs",
     "entry": "a signal must find somebody before the program is loaded",
@@ -365,6 +381,7 @@ LATE = {
 LONG = {
     "api.transport": "clients that share what makes a connection",
     "errors": "one short class after the other",
+    "cli.next_steps": "every command that a hint names",
     "jobs.database": "all that can be wrong with a file that must not be lost",
 }
 

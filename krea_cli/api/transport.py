@@ -291,14 +291,13 @@ def _no_tls() -> ssl.SSLContext:
 
 def _unreachable(host: str, proxy: str | None, exc: Exception) -> UnreachableError:
     way = f" through the proxy of {proxy}" if proxy else ""
-    error = UnreachableError(
+    # Silence for so long will not end by asking again (hazard N19).
+    is_silent = isinstance(exc, httpx.TimeoutException)
+    return UnreachableError(
         f"{host} cannot be reached{way}: {_reason(exc)}.",
         hint=f"Check the network, {proxy or 'the proxy settings'} and the API URL.",
+        retry_after=math.inf if is_silent else None,
     )
-    if isinstance(exc, httpx.TimeoutException):
-        # Silence for so long will not end by asking again (hazard N19).
-        error.retry_after = math.inf
-    return error
 
 
 def _certificate_fault(exc: BaseException | None) -> str:
@@ -313,14 +312,13 @@ def _certificate_fault(exc: BaseException | None) -> str:
 
 
 def _untrusted(host: str, fault: str) -> UnreachableError:
-    error = UnreachableError(
+    return UnreachableError(
         f"{host} cannot be trusted, so nothing was sent: {fault}.",
         hint="Check the clock. If a proxy of your company is between, have its "
         "certificate installed in the system, or named by SSL_CERT_FILE.",
+        # It will be the same certificate next time.
+        retry_after=math.inf,
     )
-    # It will be the same certificate next time.
-    error.retry_after = math.inf
-    return error
 
 
 def _lost(host: str, exc: Exception) -> LostAnswerError:

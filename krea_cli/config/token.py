@@ -7,11 +7,11 @@ token.  No message of this module holds any part of a token (hazard C11).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from krea_cli.errors import KeyringError, NoTokenError
+from krea_cli.errors import Action, Hint, KeyringError, NoTokenError, Step
 
 if TYPE_CHECKING:
     from krea_cli.config.credentials import Credentials
@@ -77,7 +77,9 @@ def read_token(text: str, source: str) -> Token:
     text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
     if fault := _fault(text):
         is_variable = source.startswith("KREA_")
-        hint = f"Put a whole token into {source}. {_MADE}" if is_variable else _GET_ONE
+        hint: Hint | Sequence[Hint] = _GET_ONE
+        if is_variable:
+            hint = f"Put a whole token into {source}. {_MADE}"
         raise NoTokenError(f"The API token from {source} {fault}.", hint=hint)
     return Token(text, source)
 
@@ -175,7 +177,7 @@ def words_of_variables(env: Mapping[str, str]) -> list[str]:
 
 
 _MADE = "Tokens are made at https://www.krea.ai/app/api/tokens"
-_GET_ONE = f"Run: krea auth login\nOr set KREA_API_KEY. {_MADE}"
+_GET_ONE = (Step(Action.LOG_IN), f"Or set KREA_API_KEY. {_MADE}")
 
 
 def _none(origin: str) -> NoTokenError:
@@ -198,7 +200,7 @@ def _with_empty_variables(error: NoTokenError, env: Mapping[str, str]) -> NoToke
     empty = " and ".join(name for name in VARIABLES if env.get(name) == "")
     if not empty:
         return error
-    return type(error)(f"{error.message} {empty} is set but empty.", hint=error.hint)
+    return type(error)(f"{error.message} {empty} is set but empty.", hint=error.advice)
 
 
 def _fault(text: str) -> str | None:

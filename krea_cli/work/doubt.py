@@ -9,7 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Job
-from krea_cli.errors import JournalError, KreaError, UnknownSubmissionError
+from krea_cli.errors import (
+    Action,
+    JournalError,
+    KreaError,
+    Step,
+    UnknownSubmissionError,
+)
 from krea_cli.jobs.selection import ELSEWHERE
 from krea_cli.session import Session
 
@@ -31,7 +37,7 @@ def remind(session: Session) -> None:
         count = f"{len(records)} earlier request" + "s" * (len(records) > 1)
         session.out.warn(
             f"It is still unknown whether the service took {count}: "
-            f"{session.command('jobs', 'recover')}"
+            f"{session.next_steps.recover()}"
         )
 
 
@@ -62,18 +68,6 @@ def sent(session: Session, send: Callable[[], Job], *, deadline: float) -> Job:
             return send()
     except UnknownSubmissionError as exc:
         return settled(session, exc, deadline)
-    except JournalError as exc:
-        raise kept(session, exc) from None
-
-
-def kept(session: Session, error: KreaError) -> KreaError:
-    """
-    With the command that collects the job, where its id could not be kept.
-    """
-    if isinstance(error, JournalError) and error.job_id:
-        collect = session.collect("wait", [error.job_id])
-        error.add_hint(f"Collect it with: {collect}")
-    return error
 
 
 def settled(session: Session, error: UnknownSubmissionError, deadline: float) -> Job:
@@ -92,24 +86,31 @@ def settled(session: Session, error: UnknownSubmissionError, deadline: float) ->
         )
     try:
         found = _found(session, record, deadline)
-        error.details = seen(found)
+        details = seen(found)
     except KreaError as exc:
-        error.details = [f"The service's list of jobs cannot be seen: {exc.message}"]
-    error.hint = ways_out(session, record, found)
-    job = None
+        details = [f"The service's list of jobs cannot be seen: {exc.message}"]
+    error = error.but(
+        details=details,
+        advice=ways_out(session, record, found),
+        record=record.record if session.keeps_journal else None,
+    )
+    if not _may_ask(session, record, found):
+        raise error
+    # What is shown with the question is not shown again.
+    left_open = error.but(message=_LEFT_OPEN, details=())
     try:
-        job = _asked(session, error, record, found, deadline)
+        job = _asked(session, error, record, found or (), deadline)
     except UnknownSubmissionError as exc:
         # It was sent once more, so what was seen before is no longer so.
         session.in_doubt.remove(record)
         return settled(session, exc, deadline)
-    except JournalError as exc:
-        raise kept(session, exc) from None
+    except JournalError:
+        raise
     except KreaError as exc:
-        session.out.error(exc)
+        session.report(exc)
+        raise left_open from error.__cause__
     if job is None:
-        error.record = record.record if session.keeps_journal else None
-        raise error
+        raise left_open
     session.in_doubt.remove(record)
     return job
 
@@ -134,49 +135,55 @@ def seen(candidates: Sequence[Job]) -> list[str]:
     ]
 
 
-def ways_out(session: Session, record: Record, candidates: Sequence[Job] | None) -> str:
+def ways_out(
+    session: Session, record: Record, candidates: Sequence[Job] | None
+) -> list[Step]:
     """
-    The exact command for each way out, one a line; *candidates* None are not known.
+    Each way out; *candidates* None are not known.
     """
     if not session.keeps_journal:
-        return (
-            f"Look at the service's list: {session.command('jobs', 'list', '--remote')}"
-        )
-    recover = ("jobs", "recover", record.record[:8])
-    forget = session.command(*recover, "--forget")
+        return [Step(Action.LIST_LOST)]
+    one = (record.record,)
     if candidates and len(candidates) == 1:
-        adopt = session.command(*recover, "--adopt", candidates[0].job_id)
-        return f"If it is yours: {adopt}\nIf not: {forget}"
+        return [
+            Step(Action.ADOPT, (*one, candidates[0].job_id)),
+            Step(Action.CLOSE_IF_NOT_YOURS, one),
+        ]
     if candidates:
-        adopt = session.command(*recover, "--adopt", "JOB")
-        return f"If one is yours: {adopt}\nIf none is: {forget}"
-    look = f"Look again: {session.command(*recover[:2])}"
-    close = f"Close it: {forget}"
+        return [
+            Step(Action.ADOPT_ONE, one),
+            Step(Action.CLOSE_IF_NONE_IS_YOURS, one),
+        ]
+    look, close = Step(Action.LOOK_AGAIN), Step(Action.CLOSE, one)
     if candidates is None or not record.is_whole:
-        return f"{look}\n{close}"
-    resubmit = session.command(*recover, "--resubmit")
-    return f"{look}\nSend it once more, which may be billed again: {resubmit}\n{close}"
+        return [look, close]
+    return [look, Step(Action.RESUBMIT, one), close]
+
+
+def _may_ask(
+    session: Session, record: Record, candidates: Sequence[Job] | None
+) -> bool:
+    """
+    Whether a person is there to decide, and there is something to decide.
+    """
+    if session.flags.quiet or not session.is_interactive:
+        return False
+    return candidates is not None and bool(candidates or record.is_whole)
 
 
 def _asked(
     session: Session,
     error: UnknownSubmissionError,
     record: Record,
-    candidates: Sequence[Job] | None,
+    candidates: Sequence[Job],
     deadline: float,
 ) -> Job | None:
     """
     The job that a person at the terminal settles on; None leaves it in doubt.
     """
-    if session.flags.quiet or not session.is_interactive:
-        return None
-    if candidates is None or not (candidates or record.is_whole):
-        return None
     session.out.warn(error.message)
     for number, line in enumerate(error.details, start=1):
         session.out.note(f"{number}. {line}" if candidates else line)
-    # All that is told now is not told again.
-    error.message, error.details = _LEFT_OPEN, ()
     if not candidates:
         answer = _choose(
             session, "Send it once more, which may be billed again?", ["yes"]

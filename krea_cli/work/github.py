@@ -54,8 +54,7 @@ def report(session: Session, jobs: Sequence[Job]) -> StorageError | None:
         if session.env.get("GITHUB_STEP_SUMMARY"):
             _summarise(session, jobs)
     except StorageError as exc:
-        exc.add_hint("What is told here of the jobs is so all the same.")
-        return exc
+        return exc.but("What is told here of the jobs is so all the same.")
     return None
 
 
