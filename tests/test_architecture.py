@@ -5,6 +5,7 @@ What design says of the whole package, held by its own source.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -583,3 +584,42 @@ def test_there_is_no_module_without_a_job():
     banned = {"utils", "helpers", "common", "base", "core", "types", "misc"}
 
     assert not [name for name in modules() if banned & set(name.split("."))]
+
+
+def test_an_error_does_not_change_once_it_is_made():
+    """
+    Its facts are given when it is made, and `but` makes another one.
+    """
+    facts = {"message", "hint", "advice", "details", "job_id", "record", "exit_code"}
+    wrong = [
+        f"{name}: {ast.unparse(node)}"
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign | ast.AugAssign)
+        for each in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(each, ast.Attribute)
+        and each.attr in facts
+        and ast.unparse(each.value) != "self"
+    ]
+
+    assert [] == wrong
+
+
+def test_commands_are_spelled_in_one_place():
+    """
+    So that each has the options that name the service and say where results go.
+    """
+    spelled = re.compile(
+        r"krea (wait|download|status|cancel|jobs \w+|replay|auth \w+)\b"
+    )
+    wrong = [
+        f"{name}: {node.value}"
+        for name, tree in modules().items()
+        if name.partition(".")[0] not in ("commands", "cli", "help", "main")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and spelled.search(node.value)
+    ]
+
+    assert [] == wrong

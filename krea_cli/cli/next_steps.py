@@ -112,6 +112,12 @@ class NextSteps:
     def refresh_models(self) -> str:
         return self._command("models", "refresh")
 
+    def list_models(self) -> str:
+        return self._command("models", "list")
+
+    def show_config_path(self) -> str:
+        return shlex.join(["krea", "config", "path"])
+
     def unset(self, key: str) -> str:
         return shlex.join(["krea", "config", "unset", key])
 
@@ -292,5 +298,7 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         lambda s, model: s.show_fields(model),
     ),
     Action.REFRESH_MODELS: ("Run", lambda s: s.refresh_models()),
+    Action.LIST_MODELS: ("All models", lambda s: s.list_models()),
+    Action.SHOW_CONFIG_PATH: ("Where it is", lambda s: s.show_config_path()),
     Action.UNSET: ("Run", lambda s, key: s.unset(key)),
 }

@@ -23,7 +23,7 @@ from krea_cli.errors import Action, ConfigError, Step, StorageError, UsageError
 
 _VALUE = r"""(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s#"'\[\]{},]+)"""
 
-_MEND = "Mend it with an editor. Where it is: krea config path"
+_MEND = ("Mend it with an editor.", Step(Action.SHOW_CONFIG_PATH))
 
 
 def read(path: Path) -> Layer:
