@@ -10,10 +10,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from krea_cli.connection import Connection
-from krea_cli.errors import JournalError
+from krea_cli.delivery import Delivery
+from krea_cli.errors import JournalError, KreaError
 
 if TYPE_CHECKING:
     from krea_cli.api.resources import Job, SavedFile
+    from krea_cli.cli.next_steps import NextSteps
     from krea_cli.jobs.damage import Damaged
     from krea_cli.jobs.database import Database
     from krea_cli.jobs.history import History
@@ -29,6 +31,7 @@ class Bookkeeping(Connection):
     """
 
     keeps_journal = True
+    delivery = Delivery()
     cancels_on_interrupt = False
 
     def __init__(self, **world: Any) -> None:
@@ -40,6 +43,10 @@ class Bookkeeping(Connection):
         # and those that are not collected yet, for whoever must say so.
         self.jobs: list[str] = []
         self.pending: list[str] = []
+        # Those whose results have got their indexes, in that order, and whether there
+        # were to be several jobs: names hang on both.
+        self.numbered: list[str] = []
+        self.is_for_several = False
         # Those whose results are saved, as long as nobody was told where.
         self.untold: list[str] = []
         # How many requests are not sent yet of those that were asked for.
@@ -99,8 +106,31 @@ class Bookkeeping(Connection):
         )
 
     def _warn_of(self, damaged: Damaged) -> None:
-        forget = self.command("jobs", "forget", damaged.record)
+        forget = self.next_steps.forget(damaged.record)
         self.out.warn(f"{damaged.said} See to it: {forget}")
+
+    @property
+    def next_steps(self) -> NextSteps:
+        """
+        The commands that go on with what this run has come to so far.
+        """
+        from krea_cli.cli.next_steps import NextSteps
+
+        color = self.flags.color
+        return NextSteps(
+            service=self.service_flags,
+            flags=["--color", color] if color else [],
+            output=self.delivery,
+            run=[*self.numbered, *(j for j in self.jobs if j not in self.numbered)],
+            several=self.is_for_several,
+            has_journal=self.keeps_journal,
+        )
+
+    def report(self, error: KreaError) -> None:
+        """
+        Show an error with its hints in words.
+        """
+        self.out.error(self.next_steps.explain(error))
 
     def damaged(self, name: str) -> Damaged | None:
         """

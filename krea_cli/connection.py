@@ -5,14 +5,14 @@ on first use, as httpx and the keyring are slow to load.
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krea_cli import __version__
+from krea_cli.errors import ConfigError
 from krea_cli.world import World
 
 if TYPE_CHECKING:
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
     from krea_cli.config.credentials import Credentials
     from krea_cli.config.token import Token, TokenState
     from krea_cli.sandbox.server import Sandbox
-
-# The commands in hints that ask the service, where no option follows them.
-_UNTIED = re.compile(
-    r"\bkrea (auth login|jobs list --remote|jobs recover|download [\w-]+)(?=$| <)",
-    re.MULTILINE,
-)
 
 
 class Connection(World):
@@ -226,23 +220,14 @@ class Connection(World):
         self._closing.append(transport.close)
         return transport
 
-    def command(self, name: str, *words: str) -> str:
-        """
-        The command to paste that goes on with a job, at the same service.
-        """
-        flags = ["--sandbox"] if self.settings.sandbox else []
-        return shlex.join(["krea", name, *words, *flags, *self._address])
-
-    def tied(self, hint: str | None) -> str | None:
-        """
-        The hint of one who does not know the command line: its commands that ask the
-        service ask the one that was named there.
-        """
-        address = shlex.join(self._address)
-        if not (hint and address):
-            return hint
-        return _UNTIED.sub(lambda command: f"{command[0]} {address}", hint)
-
     @property
-    def _address(self) -> list[str]:
-        return ["--api-url", self.flags.api_url] if self.flags.api_url else []
+    def service_flags(self) -> list[str]:
+        """
+        The options that name this service in another command.
+        """
+        is_sandbox = self.flags.sandbox
+        # Broken settings have hints, too.
+        with suppress(ConfigError):
+            is_sandbox = self.settings.sandbox
+        address = self.flags.api_url
+        return ["--sandbox"] * is_sandbox + (["--api-url", address] if address else [])

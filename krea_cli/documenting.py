@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from krea_cli.delivery import Delivery
 from krea_cli.errors import StorageError, UsageError
 from krea_cli.watching import Watching
 
@@ -22,8 +21,6 @@ class Documenting(Watching):
     """
     What the journal knows of the requests, for names and sidecars.
     """
-
-    delivery = Delivery()
 
     def naming(
         self,
@@ -95,8 +92,8 @@ class Documenting(Watching):
             try:
                 self._write_sidecar(job, file)
             except StorageError as exc:
-                exc.message = f"{file.path} is saved, without sidecar: {exc.message}"
-                raise
+                message = f"{file.path} is saved, without sidecar: {exc.message}"
+                raise exc.but(message=message) from exc.__cause__
 
     def _warn_of_former(self, job: Job, file: SavedFile) -> None:
         """

@@ -12,11 +12,15 @@ Every failure a user can act on, and the exit code it ends the program with.
   x BalanceError
     - CostError
   x ServiceError
-    - UnreachableError, LostAnswerError, AnswerError, ServerFaultError, RateLimitError,
-      NotShownError
+    - UnreachableError, AnswerError, ServerFaultError, RateLimitError, NotShownError
+    - LostAnswerError
+      - CutResultError
   x StorageError
-    - TargetExistsError, DownloadError, ConversionError, UnexpectedResultError,
-      JournalError
+    - TargetError
+      - TargetExistsError
+    - DownloadError
+      - TooLargeError
+    - ConversionError, UnexpectedResultError, JournalError
   x StillRunningError
   x JobCancelledError
   x UnknownSubmissionError
@@ -28,11 +32,12 @@ Every failure a user can act on, and the exit code it ends the program with.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import IntEnum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, IntEnum, auto
 from pathlib import Path
 from signal import Signals
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from krea_cli.api.resources import SavedFile
@@ -60,43 +65,133 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
+class Action(Enum):
+    """
+    What a user can do next with a command.
+    """
+
+    KEEP_WAITING = auto()
+    WAIT_FOR_FIRST = auto()
+    WAIT = auto()
+    THEN_WAIT = auto()
+    COLLECT = auto()
+    GET_FIRST = auto()
+    COLLECT_UNRECORDED = auto()
+    COLLECT_ELSEWHERE = auto()
+    DOWNLOAD = auto()
+    DOWNLOAD_ELSEWHERE = auto()
+    DOWNLOAD_LARGER = auto()
+    DOWNLOAD_COMPLETED = auto()
+    DOWNLOAD_FOREIGN = auto()
+    SHOW_URLS = auto()
+    ASK_SERVICE = auto()
+    CHECK_AGAIN = auto()
+    CANCEL = auto()
+    CANCEL_REST = auto()
+    LIST_REMOTE = auto()
+    LIST_ACCOUNT = auto()
+    LOG_IN = auto()
+    PIPE_TOKEN = auto()
+    SETTLE = auto()
+    FIND_LOST = auto()
+    LIST_LOST = auto()
+    LOOK_AGAIN = auto()
+    LIST_UNCONFIRMED = auto()
+    SETTLE_FIRST = auto()
+    ADOPT = auto()
+    ADOPT_ONE = auto()
+    RESUBMIT = auto()
+    CLOSE = auto()
+    CLOSE_IF_NOT_YOURS = auto()
+    CLOSE_IF_NONE_IS_YOURS = auto()
+    FORGET_DAMAGED = auto()
+    FORGET_ANYWAY = auto()
+    LOOK_FOR_JOB = auto()
+    REPLAY = auto()
+    SHOW_FIELDS = auto()
+    LIST_MODELS = auto()
+    SHOW_CONFIG_PATH = auto()
+    REFRESH_MODELS = auto()
+    UNSET = auto()
+    CHECK_TOKEN_COMMAND = auto()
+    SET_TOKEN_COMMAND = auto()
+    LIST_CANDIDATES = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    A next step as a fact: an action and what it is about, such as job ids.
+
+    `cli.next_steps` turns it into a line with a command.
+    """
+
+    action: Action
+    about: tuple[str, ...] = ()
+
+
+# A line of a hint: a sentence, or a step that has no words yet.
+Hint = str | Step
+
+
 class KreaError(Exception):
     """
     An expected failure: shown as one message, never as a traceback.
 
-    *hint* is the next thing to do, best of all a command to paste at the end of a line;
-    *job_id* is the
-    job that the failure is about, when there is one, *record* the paid request of which
-    it is not known whether it has one; *details* are told one a line.
+    *hint* says what to do next, one thing a line; *job_id* is the job that the failure
+    is about, *record* the paid request whose response was lost; *details* are shown one
+    a line.  An error does not change once it is made: `but` makes another one.
     """
 
     code: ClassVar[str]
     exit_code: ExitCode
-    record: str | None = None
 
     def __init__(
         self,
         message: str,
         *,
-        hint: str | None = None,
+        hint: Hint | Sequence[Hint] | None = None,
         job_id: str | None = None,
+        record: str | None = None,
         details: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.advice = tuple(_lines(hint))
         self.job_id = job_id
+        self.record = record
         self.details = details
 
     @property
     def hints(self) -> list[str]:
         """
-        The lines of the hint, at most one command in each.
+        The lines of the hint that have words.
         """
-        return self.hint.splitlines() if self.hint else []
+        return [line for line in self.advice if isinstance(line, str)]
 
-    def add_hint(self, hint: str) -> None:
-        self.hint = "\n".join([*self.hints, hint])
+    @property
+    def hint(self) -> str | None:
+        return "\n".join(self.hints) or None
+
+    def but(self, *hints: Hint, **facts: Any) -> Self:
+        """
+        The same error with other *facts*, and *hints* after those it has.
+        """
+        error = type(self).__new__(type(self), *self.args)
+        error.__dict__.update(self.__dict__, **facts)
+        error.__dict__["advice"] = (*error.advice, *_lines(hints))
+        error.__cause__, error.__context__ = self.__cause__, self.__context__
+        error.__suppress_context__ = self.__suppress_context__
+        return error.with_traceback(self.__traceback__)
+
+
+def _lines(hint: Hint | Sequence[Hint] | None) -> Iterator[Hint]:
+    given = [hint] if isinstance(hint, str | Step) else hint or ()
+    for each in given:
+        if isinstance(each, Step):
+            yield each
+        else:
+            yield from each.splitlines()
 
 
 class UsageError(KreaError):
@@ -144,7 +239,10 @@ class RefusedError(UsageError):
     """
 
     code = "refused"
-    status = 0
+
+    def __init__(self, message: str, *, status: int = 0, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.status = status
 
 
 class JobFailedError(KreaError):
@@ -211,7 +309,12 @@ class ServiceError(KreaError):
 
     code = "service"
     exit_code = ExitCode.SERVICE
-    retry_after: float | None = None
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, **facts: Any
+    ) -> None:
+        super().__init__(message, **facts)
+        self.retry_after = retry_after
 
 
 class UnreachableError(ServiceError):
@@ -228,6 +331,12 @@ class LostAnswerError(ServiceError):
     """
 
     code = "lost_answer"
+
+
+class CutResultError(LostAnswerError):
+    """
+    All bytes that the server announced arrived, and they are not a whole result.
+    """
 
 
 class ServerFaultError(ServiceError):
@@ -287,12 +396,38 @@ class UnexpectedResultError(StorageError):
     code = "unexpected_result"
 
 
-class TargetExistsError(StorageError):
+class TargetError(StorageError):
+    """
+    The place that was asked for cannot take a result: another one may.
+    """
+
+
+class TargetExistsError(TargetError):
     code = "target_exists"
 
 
 class DownloadError(StorageError):
+    """
+    A result cannot be fetched, or what was fetched is not one.
+
+    *is_lasting* says that another download would end in the same way.
+    """
+
     code = "download"
+
+    def __init__(self, message: str, *, is_lasting: bool = False, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.is_lasting = is_lasting
+
+
+class TooLargeError(DownloadError):
+    """
+    A result is larger than is allowed; *size_bytes* is its size where it is known.
+    """
+
+    def __init__(self, message: str, *, size_bytes: int | None, **facts: Any) -> None:
+        super().__init__(message, is_lasting=True, **facts)
+        self.size_bytes = size_bytes
 
 
 class JournalError(StorageError):
@@ -317,7 +452,12 @@ class UnknownSubmissionError(KreaError):
 
     code = "unknown_submission"
     exit_code = ExitCode.UNKNOWN
-    submitted: float | None = None
+
+    def __init__(
+        self, message: str, *, submitted: float | None = None, **facts: Any
+    ) -> None:
+        super().__init__(message, **facts)
+        self.submitted = submitted
 
 
 class JobTakenError(UnknownSubmissionError):
@@ -326,7 +466,10 @@ class JobTakenError(UnknownSubmissionError):
     """
 
     code = "job_taken"
-    taken_id = ""
+
+    def __init__(self, message: str, *, taken_id: str = "", **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.taken_id = taken_id
 
 
 class SeveralError(KreaError):

@@ -14,22 +14,12 @@ from typing import TextIO, cast
 
 from krea_cli import signals
 from krea_cli.app import COMMANDS, as_typer_has_it, build
-from krea_cli.errors import (
-    BugError,
-    ExitCode,
-    KreaError,
-    SeveralError,
-    SignalError,
-    UnknownSubmissionError,
-    UsageError,
-)
+from krea_cli.errors import BugError, ExitCode, KreaError, UsageError
 from krea_cli.output.terminal import safe
 from krea_cli.session import Session
 from krea_cli.signals import Interrupted
 from krea_cli.world import Flags
 
-# More jobs than this are named in the command alone.
-MOST_NAMED = 10
 _STRANGE = re.compile("No such command '([a-z]+)'\\.")
 
 
@@ -58,14 +48,16 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None) -> i
         try:
             return _run(argv, session)
         except KreaError as exc:
-            return _tell(exc, session)
+            return _report(exc, session)
         except Exception as exc:  # noqa: BLE001  (a bug is told, too)
             return _tell_bug(exc, session)
     except Interrupted as exc:
         signals.ignore()
         for stream in (session.out.stdout, session.out.stderr):
             stream.leave()
-        return _tell_interrupted(exc, session)
+        from krea_cli.cli.error_report import report_interruption
+
+        return report_interruption(exc.signum, session)
     finally:
         signals.ignore()
         session.close()
@@ -136,71 +128,10 @@ def _is_option_of_later(argv: Sequence[str]) -> bool:
     return at > 0 and command.option(argv[0].partition("=")[0]) is not None
 
 
-def _tell(error: KreaError, session: Session) -> ExitCode:
-    if error.job_id is None:
-        _add_way_to_jobs(error, session)
-    _add_way_out_of_doubt(error, session)
-    several = error.errors if isinstance(error, SeveralError) else ()
-    for each in (*several, error):
-        each.hint = session.tied(each.hint)
-        session.out.error(each)
-    return error.exit_code
+def _report(error: KreaError, session: Session) -> ExitCode:
+    from krea_cli.cli.error_report import report
 
-
-def _tell_interrupted(exc: Interrupted, session: Session) -> ExitCode:
-    error = SignalError(exc.signum)
-    if session.cancels_on_interrupt:
-        if cancelled := session.cancel_pending():
-            error.message += f" Cancelled: {', '.join(cancelled)}."
-        if session.pending:
-            error.message += " Not everything could be cancelled, or had ended before."
-            error.add_hint(f"Try again: {session.command('cancel', *session.pending)}")
-    return _tell(error, session)
-
-
-def _add_way_to_jobs(error: KreaError, session: Session) -> None:
-    """
-    Name the jobs that go on and are paid for, how to get what they make, and what was
-    not sent.
-    """
-    if jobs := [*session.untold, *session.pending]:
-        error.job_id = (session.pending or jobs)[0]
-        if session.untold:
-            error.message += f" Saved already: {_named(session.untold)}."
-        if session.pending:
-            error.message += f" Not collected yet: {_named(session.pending)}."
-        collect = session.collect("wait", session.pending or jobs)
-        error.add_hint(f"{'Then' if error.hint else 'Run'}: {collect}")
-    if session.unsent:
-        were = "was" if session.unsent == 1 else "were"
-        error.message += f" {session.unsent} more of the requests {were} not sent."
-        error.add_hint(f"Send those: the same command again with -n {session.unsent}")
-
-
-def _named(jobs: Sequence[str]) -> str:
-    return ", ".join(jobs) if len(jobs) <= MOST_NAMED else f"{len(jobs)} jobs"
-
-
-def _add_way_out_of_doubt(error: KreaError, session: Session) -> None:
-    """
-    Name the requests of which nobody knows, unless the error is about them; but for a
-    signal, nothing is as urgent.
-    """
-    errors = error.errors if isinstance(error, SeveralError) else [error]
-    if any(isinstance(each, UnknownSubmissionError) for each in errors):
-        return
-    for record in session.in_doubt:
-        error.message += (
-            " It is unknown whether the service took the job of a request, and it may "
-            "be billed."
-        )
-        words = ["jobs", "list", "--remote"]
-        if session.keeps_journal:
-            error.record = record.record
-            words = ["jobs", "recover", record.record[:8]]
-        error.add_hint(f"Look for it: {session.command(*words)}")
-        if not isinstance(error, SignalError):
-            error.exit_code = ExitCode.UNKNOWN
+    return report(error, session)
 
 
 def _tell_bug(exc: Exception, session: Session) -> ExitCode:
@@ -210,4 +141,4 @@ def _tell_bug(exc: Exception, session: Session) -> ExitCode:
         from traceback import format_exception
 
         session.out.stderr.write(safe("".join(format_exception(exc))))
-    return _tell(error, session)
+    return _report(error, session)

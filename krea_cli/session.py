@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import IO, TYPE_CHECKING
 
 from krea_cli.delivering import Delivering
-from krea_cli.errors import LastInDoubtError
 
 if TYPE_CHECKING:
     from krea_cli.api.resources import Job
@@ -182,30 +181,4 @@ class Session(Delivering):
         """
         from krea_cli.jobs.selection import select
 
-        try:
-            return select(arguments or (), lambda: self.journal)
-        except LastInDoubtError as exc:
-            exc.add_hint(f"See to it: {self.command('jobs', 'recover')}")
-            raise
-
-    def collect(
-        self, name: str, job_ids: Sequence[str], *, elsewhere: bool = False
-    ) -> str:
-        """
-        The command to paste that collects the jobs' results with *name* (wait or
-        download), under the names and in the manner that they have in this run;
-        *elsewhere* leaves the place out.
-        """
-        wished = self.delivery
-        output = None if elsewhere else wished.output
-        # Other names than the usual may hang on the index, which counts those of all.
-        is_usual = output is None or output == "."
-        ids = list(job_ids) if is_usual else self.jobs or list(job_ids)
-        if name == "wait" and output is None:
-            output = "."  # without a place it would save nothing
-        words = ["-o", output] if output else []
-        words += ["--force"] * wished.force + ["--sidecar"] * wished.sidecar
-        words += ["--quality-out", str(wished.quality_out)] * bool(wished.quality_out)
-        for word in wished.expect or ():
-            words += ["--expect", word]
-        return self.command(name, *ids, *words)
+        return select(arguments or (), lambda: self.journal)

@@ -5,6 +5,7 @@ What design says of the whole package, held by its own source.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -25,8 +26,16 @@ ALLOWED = {
     "__init__": set(),
     "__main__": {"entry"},
     "entry": {"completion.main", "main"},
+    "cli": {"cli", "delivery.Delivery", "delivery.MOST_BYTES", "errors", "session"},
+    "cli.next_steps": {
+        "delivery.Delivery",
+        "delivery.MOST_BYTES",
+        "delivery.templates",
+        "errors",
+    },
     "main": {
         "app",
+        "cli.error_report",
         "completion.grammar",
         "errors",
         "output.terminal",
@@ -211,11 +220,18 @@ ALLOWED = {
     "delivering": {"delivery", "documenting", "errors", "media", "output.workflow"},
     "documenting": {"delivery", "errors", "watching"},
     "watching": {"bookkeeping", "clock", "errors", "jobs"},
-    "bookkeeping": {"connection", "errors", "jobs"},
+    "bookkeeping": {
+        "cli.next_steps",
+        "connection",
+        "delivery.Delivery",
+        "errors",
+        "jobs",
+    },
     "connection": {
         "__version__",
         "api",
         "config",
+        "errors",
         "sandbox.capacity",
         "sandbox.server",
         "sandbox.sizes",
@@ -342,7 +358,7 @@ HOMES = {
 # Who may import ours inside a function, and why.
 LATE = {
     "api.transport": "truststore is not needed for a service on this machine",
-    "main": "suggestions are for who needs them",
+    "main": "suggestions and reports are for who needs them",
     "session": "a command pays only for what it uses",
     "bookkeeping": "as session",
     "watching": "as session",
@@ -351,6 +367,7 @@ LATE = {
     "connection": "as session",
     "world": "as session",
     "app": "completion is installed once",
+    "cli.next_steps": "most commands go on without a template",
     "catalogue.cached": "a catalogue of krea's own is as it should be",
     "completion.candidates": "a journal is looked at only for jobs",
     "entry": "a signal must find somebody before the program is loaded",
@@ -367,6 +384,7 @@ LONG = {
     "config.token": "all sources of a token, and all that can be wrong with one",
     "api.transport": "clients that share what makes a connection",
     "errors": "one short class after the other",
+    "cli.next_steps": "every command that a hint names",
     "jobs.database": "all that can be wrong with a file that must not be lost",
     "jobs.history": "one query after the other",
     "jobs.journal": "one statement after the other",
@@ -571,3 +589,42 @@ def test_there_is_no_module_without_a_job():
     banned = {"utils", "helpers", "common", "base", "core", "types", "misc"}
 
     assert not [name for name in modules() if banned & set(name.split("."))]
+
+
+def test_an_error_does_not_change_once_it_is_made():
+    """
+    Its facts are given when it is made, and `but` makes another one.
+    """
+    facts = {"message", "hint", "advice", "details", "job_id", "record", "exit_code"}
+    wrong = [
+        f"{name}: {ast.unparse(node)}"
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign | ast.AugAssign)
+        for each in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(each, ast.Attribute)
+        and each.attr in facts
+        and ast.unparse(each.value) != "self"
+    ]
+
+    assert [] == wrong
+
+
+def test_commands_are_spelled_in_one_place():
+    """
+    So that each has the options that name the service and say where results go.
+    """
+    spelled = re.compile(
+        r"krea (wait|download|status|cancel|jobs \w+|replay|auth \w+)\b"
+    )
+    wrong = [
+        f"{name}: {node.value}"
+        for name, tree in modules().items()
+        if name.partition(".")[0] not in ("commands", "cli", "help", "main")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and spelled.search(node.value)
+    ]
+
+    assert [] == wrong

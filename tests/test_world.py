@@ -112,13 +112,13 @@ def test_the_command_to_paste_goes_to_the_same_service(krea):
     """
     url = "https://krea.example"
 
-    krea("status", "x", "--sandbox")
-    sandbox = krea.session.command("wait", "j1", "-o", "my owls/")
+    krea("status", "x", "--sandbox", "--color", "never")
+    sandbox = krea.session.next_steps.wait(["j1"])
     krea("status", "x", "--api-url", url)
-    elsewhere = krea.session.command("wait", "j1")
+    elsewhere = krea.session.next_steps.cancel(["j1"])
 
-    assert "krea wait j1 -o 'my owls/' --sandbox" == sandbox
-    assert f"krea wait j1 --api-url {url}" == elsewhere
+    assert "krea wait j1 -o . --sandbox --color never" == sandbox
+    assert f"krea cancel j1 --api-url {url}" == elsewhere
 
 
 def broken_journal(krea, service):
@@ -151,11 +151,10 @@ def test_every_hint_goes_to_the_same_service(logged_in, service, trouble):
 
 def test_a_command_that_reads_a_file_goes_there_too(krea):
     """
-    Before what follows it; one that says where it goes stays as it is.
+    The options stand before what the shell reads.
     """
     krea("status", "x", "--api-url", "https://a.b")
-    tied = krea.session.tied
 
-    assert "krea auth login --api-url https://a.b < F" == tied("krea auth login < F")
-    for whole in ("krea jobs recover 1234", krea.session.command("jobs", "recover")):
-        assert whole == tied(whole)
+    said = krea.session.next_steps.login(piped=True)
+
+    assert "krea auth login --api-url https://a.b < FILE" == said

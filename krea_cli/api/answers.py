@@ -16,13 +16,15 @@ from krea_cli.api.dates import seconds_of
 from krea_cli.api.retry import retry_after
 from krea_cli.api.wire import Answer
 from krea_cli.errors import (
+    Action,
     AnswerError,
     BalanceError,
+    Hint,
     KreaError,
     RateLimitError,
     RefusedError,
     ServerFaultError,
-    ServiceError,
+    Step,
     TokenRejectedError,
 )
 
@@ -30,6 +32,7 @@ QUOTED = 500
 REFUSED = (400, 404, 405, 409, 410, 413, 414, 415, 417, 422, 431, 451)
 # Too many, and too early: neither is begun.
 _LATER = (429, 425)
+_BETWEEN = "Check the API URL, and whether a proxy or a login page is between."
 _LISTS = ("detail", "details", "errors", "issues", "validationErrors")
 
 
@@ -58,7 +61,7 @@ def read(
     if not isinstance(data, dict):
         raise AnswerError(
             f"{host} answered {_kind(answer)} where JSON was expected.",
-            hint="Check the API URL, and whether a proxy or a login page is between.",
+            hint=_BETWEEN,
         )
     return data
 
@@ -75,42 +78,38 @@ def _error(
             hint="Top up the API balance; it is apart from the app's compute units.",
         )
     if status in REFUSED:
-        refused = RefusedError(f"The service refused the request ({status}): {reason}")
-        refused.status = status
-        return refused
-    error: ServiceError
-    if status in _LATER:
-        error = RateLimitError(
-            f"{host} takes no more requests for now ({status}: {reason}).",
-            hint="The request was not accepted; run it again later.",
+        return RefusedError(
+            f"The service refused the request ({status}): {reason}", status=status
         )
-    elif status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
-        error = ServerFaultError(f"{host} has a fault ({status}: {reason}).")
-    elif status < 400 and status != HTTPStatus.SEE_OTHER:
-        error = AnswerError(
-            f"{host} redirects ({status}), which is not followed.",
-            hint="Check the API URL, and whether a proxy or a login page is between.",
-        )
-    else:
-        error = AnswerError(f"{host} answered {status} ({reason}), which is unknown.")
     # A date in an answer is by the clock that its Date is of, which may be wrong.
     now = seconds_of(answer.headers.get("Date"))
-    error.retry_after = retry_after(
-        answer.headers.get("Retry-After"), wall if now is None else now
-    )
-    if error.retry_after is not None:
-        error.hint = f"It asks to come back in {error.retry_after:.0f} s."
-    return error
+    pause = retry_after(answer.headers.get("Retry-After"), wall if now is None else now)
+    later = None if pause is None else f"It asks to come back in {pause:.0f} s."
+    if status in _LATER:
+        return RateLimitError(
+            f"{host} takes no more requests for now ({status}: {reason}).",
+            hint=later or "The request was not accepted; run it again later.",
+            retry_after=pause,
+        )
+    if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
+        return ServerFaultError(
+            f"{host} has a fault ({status}: {reason}).", hint=later, retry_after=pause
+        )
+    what, hint = f"answered {status} ({reason}), which is unknown", later
+    if status < 400 and status != HTTPStatus.SEE_OTHER:
+        what = f"redirects ({status}), which is not followed"
+        hint = later or _BETWEEN
+    return AnswerError(f"{host} {what}.", hint=hint, retry_after=pause)
 
 
 def _rejected(said: str, source: str) -> TokenRejectedError:
     made = "Tokens are made at https://www.krea.ai/app/api/tokens"
     if source.startswith("KREA_"):
-        hint = f"Put a valid token into {source}. {made}"
+        hint: tuple[Hint, ...] = (f"Put a valid token into {source}. {made}",)
     elif source == "token_command":
-        hint = f"{made}\nCheck where yours is from: krea config get token_command"
+        hint = (made, Step(Action.CHECK_TOKEN_COMMAND))
     else:
-        hint = f"{made}\nRun: krea auth login"
+        hint = (made, Step(Action.LOG_IN))
     origin = f" from {source}" if source else ""
     return TokenRejectedError(f"The token{origin} was rejected {said}.", hint=hint)
 

@@ -17,9 +17,11 @@ from krea_cli.api.transport import ANSWER_SECONDS, Transport
 from krea_cli.api.wire import Answer, Content
 from krea_cli.clock import Clock
 from krea_cli.errors import (
+    Action,
     AnswerError,
     KreaError,
     RefusedError,
+    Step,
     TokenRejectedError,
     UnknownJobError,
     UnreachableError,
@@ -230,7 +232,7 @@ def _unknown(job_id: str) -> Iterator[None]:
             raise
         raise UnknownJobError(
             f"The service knows no job {job_id}.",
-            hint="Check the id; all jobs of the account: krea jobs list --remote",
+            hint=Step(Action.LIST_ACCOUNT),
             job_id=job_id,
         ) from exc
 

@@ -96,7 +96,9 @@ class Fetcher:
         if status != 200 and not (part and status == 206):
             raise DownloadError(f"{shown(url)} answered {status}.")
         if headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise DownloadError(f"{shown(url)} answered compressed, unasked.")
+            raise DownloadError(
+                f"{shown(url)} answered compressed, unasked.", is_lasting=True
+            )
         chunks = self._paced(stream.chunks, url)
         if part and status == 206:
             length = _continued_length(headers, part, url)
@@ -137,7 +139,9 @@ def _joined(url: str, target: str) -> str:
     try:
         return urljoin(url, target)
     except ValueError as exc:
-        raise DownloadError(f"{shown(url)} redirects to no URL.") from exc
+        raise DownloadError(
+            f"{shown(url)} redirects to no URL.", is_lasting=True
+        ) from exc
 
 
 def _length(headers: Mapping[str, str]) -> int | None:

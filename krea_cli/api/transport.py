@@ -275,11 +275,11 @@ class Transport:
             if fault := _certificate_fault(exc):
                 raise _untrusted(host, fault) from exc
             proxy = proxies.between(url) if self.uses_environment else None
-            error = _unreachable(host, proxy, self._reason(exc))
-            if isinstance(exc, httpx.TimeoutException):
-                # Silence for so long will not end by asking again (hazard N19).
-                error.retry_after = math.inf
-            raise error from exc
+            # Silence for this long will not end by asking again.
+            is_silent = isinstance(exc, httpx.TimeoutException)
+            raise _unreachable(
+                host, proxy, self._reason(exc), is_silent=is_silent
+            ) from exc
         except (TimeoutError, httpx.TimeoutException) as exc:
             raise LostAnswerError(f"{host} did not answer in time.") from exc
         except (httpx.InvalidURL, UnicodeError) as exc:
@@ -305,11 +305,14 @@ def _no_tls() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _unreachable(host: str, proxy: str | None, reason: str) -> UnreachableError:
+def _unreachable(
+    host: str, proxy: str | None, reason: str, *, is_silent: bool
+) -> UnreachableError:
     way = f" through the proxy of {proxy}" if proxy else ""
     return UnreachableError(
         f"{host} cannot be reached{way}: {reason}.",
         hint=f"Check the network, {proxy or 'the proxy settings'} and the API URL.",
+        retry_after=math.inf if is_silent else None,
     )
 
 
@@ -325,14 +328,13 @@ def _certificate_fault(exc: BaseException | None) -> str:
 
 
 def _untrusted(host: str, fault: str) -> UnreachableError:
-    error = UnreachableError(
+    return UnreachableError(
         f"{host} cannot be trusted, so nothing was sent: {fault}.",
         hint="Check the clock. If a proxy of your company is between, have its "
         "certificate installed in the system, or named by SSL_CERT_FILE.",
+        # It will be the same certificate next time.
+        retry_after=math.inf,
     )
-    # It will be the same certificate next time.
-    error.retry_after = math.inf
-    return error
 
 
 def _lost(host: str, reason: str) -> LostAnswerError:

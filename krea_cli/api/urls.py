@@ -66,7 +66,9 @@ class UrlPolicy:
         except ValueError:
             host = ""
         if not host or parts.username is not None:
-            raise DownloadError(f"{shown(url)} is no URL that can be fetched.")
+            raise DownloadError(
+                f"{shown(url)} is no URL that can be fetched.", is_lasting=True
+            )
         literal = _address(host)
         if literal is not None:
             addresses = [literal]
@@ -81,7 +83,9 @@ class UrlPolicy:
         if self._allows_loopback and on_this_machine and is_http:
             return
         if parts.scheme != "https":
-            raise DownloadError(f"{shown(url)} is not https, so it is not fetched.")
+            raise DownloadError(
+                f"{shown(url)} is not https, so it is not fetched.", is_lasting=True
+            )
         if not all(map(_is_public, addresses)):
             raise _private(url)
 
@@ -120,7 +124,8 @@ def shown(url: str) -> str:
 
 def _private(url: str) -> DownloadError:
     return DownloadError(
-        f"{shown(url)} leads to a private address, so it is not fetched."
+        f"{shown(url)} leads to a private address, so it is not fetched.",
+        is_lasting=True,
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from krea_cli.catalogue.model import Model
-from krea_cli.errors import UnknownModelError
+from krea_cli.errors import Action, Hint, Step, UnknownModelError
 
 FORMAT = 1
 
@@ -119,15 +119,15 @@ def _ends(path: str, wanted: str) -> bool:
     return f"/{_folded(path)}".endswith(f"/{wanted}")
 
 
-def _hint(wanted: str, models: Sequence[Model]) -> str:
+def _hint(wanted: str, models: Sequence[Model]) -> list[Hint]:
     """
     The three models nearest to the name, if any is near.
     """
     nearness = {model.id: _nearness(wanted, model.path) for model in models}
     near = sorted(nearness, key=lambda name: -nearness[name])[:3]
     named = ", ".join(name for name in near if nearness[name] >= _NEAR)
-    listed = "All models: krea models list"
-    return f"Nearest: {named}. {listed}" if named else listed
+    listed = Step(Action.LIST_MODELS)
+    return [f"Nearest: {named}.", listed] if named else [listed]
 
 
 def _nearness(wanted: str, path: str) -> float:

@@ -26,8 +26,8 @@ def service(session: Session) -> Iterator[Finding]:
     try:
         probe = session.probe(token, seconds=SECONDS)
     except LostAnswerError as exc:
-        exc.add_hint("See whether a proxy or a firewall is between, and try again.")
-        raise
+        hint = "See whether a proxy or a firewall is between, and try again."
+        raise exc.but(hint) from exc.__cause__
     took = (session.clock.now() - began) * 1000
     refusal = probe.refusal
     is_rejected = isinstance(refusal, TokenRejectedError)

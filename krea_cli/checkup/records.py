@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from krea_cli.errors import JournalError
+from krea_cli.errors import Action, JournalError, Step
 from krea_cli.jobs.selection import ELSEWHERE
 from krea_cli.output.findings import Finding, fault, ok, warning
 from krea_cli.session import Session
@@ -29,7 +29,7 @@ def models(session: Session) -> Iterator[Finding]:
         yield warning(
             "models",
             f"{said}, {days} days ago: there may be others, at other prices",
-            "Run: krea models refresh",
+            Step(Action.REFRESH_MODELS),
         )
     else:
         yield ok("models", said)
@@ -76,7 +76,7 @@ def doubt(session: Session) -> Iterator[Finding]:
     yield warning(
         "doubt",
         f"{requests} in doubt: a job may have been made, and billed",
-        f"Look for it: {session.command('jobs', 'recover')}",
+        Step(Action.FIND_LOST),
     )
 
 

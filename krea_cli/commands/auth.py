@@ -16,7 +16,7 @@ from krea_cli.config.token import (
     read_stream,
     read_token,
 )
-from krea_cli.errors import KreaError, UsageError
+from krea_cli.errors import Action, KreaError, Step, UsageError
 from krea_cli.output.setting_results import TokenStatus
 from krea_cli.session import Session
 
@@ -115,7 +115,7 @@ def _take_token(session: Session) -> Token:
     if session.stdin.isatty():  # typing there would show it
         raise UsageError(
             "The token cannot be asked for here.",
-            hint="Give it on standard input: krea auth login < FILE",
+            hint=Step(Action.PIPE_TOKEN),
         )
     return read_stream(session.stdin)
 

@@ -111,7 +111,8 @@ def _warn_if_unknown(session: Session, model: str) -> None:
     try:
         session.catalogue.find(model)
     except UnknownModelError as exc:
-        session.out.warn(f"{exc.message} {exc.hint}")
+        hints = session.next_steps.lines(exc.advice)
+        session.out.warn(" ".join([exc.message, *hints]))
     except ConfigError:
         pass  # another line of the file, which is told by the commands that need it
 

@@ -24,7 +24,8 @@ def doctor(session: Session) -> None:
     """
     first: KreaError | None = None
     for finding in examine(session):
-        session.out.result([replace(finding, hint=session.tied(finding.hint))])
+        lines = session.next_steps.lines(finding.advice)
+        session.out.result([replace(finding, advice=lines)])
         first = first or finding.error
     if first:
         raise first

@@ -221,7 +221,8 @@ def _list_in_doubt(session: Session, beginning: str | None) -> None:
         )
         if candidates is not None:
             doubt.warn_of_other_token(session, record)
-            for way_out in doubt.ways_out(session, record, candidates).splitlines():
+            steps = doubt.ways_out(session, record, candidates)
+            for way_out in session.next_steps.lines(steps):
                 session.out.note(f"  {way_out}")
     if failure:
         raise failure

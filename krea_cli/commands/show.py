@@ -28,6 +28,6 @@ def show(
     errors = showing.show(session, files)
 
     for error in errors[:-1]:
-        session.out.error(error)
+        session.report(error)
     if errors:
         raise errors[-1]

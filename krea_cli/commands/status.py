@@ -37,5 +37,5 @@ def status(
     found, errors = look(session, session.select(jobs))
 
     session.out.result([JobStatus(job) for job in found])
-    endings = unfinished(session, found) if exit_status else []
+    endings = unfinished(found) if exit_status else []
     outcome.check([*errors, *endings], succeeded=len(found) - len(endings))

@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from krea_cli import options
 from krea_cli.errors import UsageError
@@ -15,9 +14,6 @@ from krea_cli.session import Session
 from krea_cli.work import github, showing
 from krea_cli.work.collection import Collection
 from krea_cli.work.one_by_one import look
-
-if TYPE_CHECKING:
-    from krea_cli.delivery.targets import Target
 
 
 def wait(
@@ -56,21 +52,11 @@ def wait(
 
     seen, errors = look(session, job_ids, deadline=session.deadline(timeout))
     if target and not any(job.status == "completed" for job in seen):
-        _check_names(session, target, count=len(job_ids))
+        # What has a name now is not what a running job will give.
+        target.check(count=len(job_ids), force=delivery.force)
     found = Collection(session, seen, errors)
     deadline = session.deadline(timeout, kinds=session.kinds(seen), since=started)
     found.wait(deadline=deadline, target=target, is_one_enough=first)
 
     shown = partial(showing.preview, session, wanted=delivery.preview)
     found.tell(JobSaved if target else JobStatus, preview=shown if target else None)
-
-
-def _check_names(session: Session, target: Target, *, count: int) -> None:
-    """
-    A name that is taken now is not taken by what the jobs will give, and no hint is to
-    name it again.
-    """
-    wished = session.delivery
-    session.delivery = replace(wished, output=None)
-    target.check(count=count, force=wished.force)
-    session.delivery = wished

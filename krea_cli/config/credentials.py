@@ -30,13 +30,15 @@ try:
 except Exception as exc:
     raise errors.KeyringError(
         f"The keyring library cannot be loaded: {type(exc).__name__}.",
-        hint="Set KREA_API_KEY to the token, or install krea-cli anew.\n"
-        f"{PROGRAM_HINT}",
+        hint=(
+            "Set KREA_API_KEY to the token, or install krea-cli anew.",
+            PROGRAM_HINT,
+        ),
     ) from exc
 
 SERVICE = "krea-cli"
 LIMIT = 3.0
-_WAY_OUT = f"Set KREA_API_KEY to the token instead.\n{PROGRAM_HINT}"
+_WAY_OUT = ("Set KREA_API_KEY to the token instead.", PROGRAM_HINT)
 _MOST_DELETIONS = 5
 _WINDOWS_TOO_LONG = 1783
 
@@ -170,14 +172,14 @@ class Credentials:
         if isinstance(failure, TimeoutError):
             return errors.KeyringError(
                 f"The keyring did not answer within {self._limit:g} s.",
-                hint=f"Unlock it, if it asks for that in a window. {_WAY_OUT}",
+                hint=("Unlock it, if it asks for that in a window.", *_WAY_OUT),
             )
         # -25308 is what macOS says over SSH: nobody can be asked to unlock it.
         is_locked = isinstance(failure, KeyringLocked | InitError)
         if is_locked or "-25308" in str(failure):
             return errors.KeyringError(
                 f"The keyring ({self.backend}) is locked or not set up.",
-                hint=f"Unlock it and run the command again. {_WAY_OUT}",
+                hint=("Unlock it and run the command again.", *_WAY_OUT),
             )
         if getattr(failure, "winerror", None) == _WINDOWS_TOO_LONG:
             return errors.KeyringError(

@@ -19,11 +19,11 @@ from typing import Any
 from krea_cli.config import settings
 from krea_cli.config.paths import private_folder
 from krea_cli.config.settings import Given, Layer
-from krea_cli.errors import ConfigError, StorageError, UsageError
+from krea_cli.errors import Action, ConfigError, Step, StorageError, UsageError
 
 _VALUE = r"""(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s#"'\[\]{},]+)"""
 
-_MEND = "Mend it with an editor. Where it is: krea config path"
+_MEND = ("Mend it with an editor.", Step(Action.SHOW_CONFIG_PATH))
 
 
 def read(path: Path) -> Layer:
@@ -40,7 +40,7 @@ def read(path: Path) -> Layer:
                 f"{path}: there is no setting {key!r}. {settings.suggestion(key)}",
                 hint=f"Take it out of {path} with an editor."
                 if isinstance(value, dict | list)  # more than the one line of `unset`
-                else f"Run: krea config unset {key}",
+                else Step(Action.UNSET, (key,)),
             )
     return {key: Given(value, str(path)) for key, value in values.items()}
 

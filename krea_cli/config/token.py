@@ -7,11 +7,11 @@ token.  No message of this module holds any part of a token (hazard C11).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from krea_cli.errors import KeyringError, NoTokenError
+from krea_cli.errors import Action, Hint, KeyringError, NoTokenError, Step
 
 if TYPE_CHECKING:
     from krea_cli.config.credentials import Credentials
@@ -85,13 +85,13 @@ def read_token(text: str, source: str) -> Token:
     """
     text = text.rstrip("\r\n")
     if fault := _fault(text):
-        hint = _GET_ONE
+        hint: Hint | Sequence[Hint] = _GET_ONE
         if source.startswith("KREA_"):
             hint = f"Put a whole token into {source}. {_MADE}"
         elif source == TOKEN_COMMAND:
             hint = (
-                "The program must print the token alone. "
-                "Check it: krea config get token_command"
+                "The program must print the token alone.",
+                Step(Action.CHECK_TOKEN_COMMAND),
             )
         raise NoTokenError(f"The API token from {source} {fault}.", hint=hint)
     return Token(text, source)
@@ -209,11 +209,9 @@ def words_of_variables(env: Mapping[str, str]) -> list[str]:
     return [word for word in words if len(word) >= _SHORTEST]
 
 
-PROGRAM_HINT = (
-    "Or let a program print it: krea config set token_command 'pass show krea'"
-)
+PROGRAM_HINT = Step(Action.SET_TOKEN_COMMAND)
 _MADE = "Tokens are made at https://www.krea.ai/app/api/tokens"
-_GET_ONE = f"Run: krea auth login\nOr set KREA_API_KEY. {_MADE}"
+_GET_ONE = (Step(Action.LOG_IN), f"Or set KREA_API_KEY. {_MADE}")
 
 
 def _none(origin: str) -> NoTokenError:
@@ -228,7 +226,7 @@ def _unasked(trouble: NoTokenError, origin: str) -> NoTokenError:
     kind = NoTokenError if isinstance(trouble, NoKeyringError) else type(trouble)
     return kind(
         f"There is no API token for {origin}: no variable has one. {trouble.message}",
-        hint="\n".join(filter(None, (trouble.hint, _MADE))),
+        hint=(*trouble.advice, _MADE),
     )
 
 
@@ -236,7 +234,7 @@ def _with_empty_variables(error: NoTokenError, env: Mapping[str, str]) -> NoToke
     empty = " and ".join(name for name in VARIABLES if env.get(name) == "")
     if not empty:
         return error
-    return type(error)(f"{error.message} {empty} is set but empty.", hint=error.hint)
+    return type(error)(f"{error.message} {empty} is set but empty.", hint=error.advice)
 
 
 _QUOTES = "\"'"

@@ -7,6 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# What a result may have at most, where nothing else is said.
+MOST_BYTES = 2 * 2**30
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:

@@ -5,17 +5,22 @@ One result, from its URL into a file: whole, of a known kind, and not without en
 from __future__ import annotations
 
 import hashlib
+import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from krea_cli.api.fetch import Fetcher, NotContinuedError
 from krea_cli.api.wire import Body, Part
 from krea_cli.delivery.files import NewFile
-from krea_cli.errors import DownloadError, LostAnswerError
+from krea_cli.errors import (
+    CutResultError,
+    DownloadError,
+    LostAnswerError,
+    TooLargeError,
+)
 from krea_cli.media import RESULTS, Media, sniff
 from krea_cli.media.containers import Ending, ending
 
-MOST_BYTES = 2 * 2**30
 # So many of the first bytes tell the kind.
 _HEAD_BYTES = 32
 
@@ -96,12 +101,12 @@ class Download:
 
     def _receive(self, body: Body) -> None:
         if (body.length or 0) > self._max_bytes:
-            raise self._too_large()
+            raise self._too_large(body.length)
         self._begin(body)
         for chunk in body.chunks:
             self._size += len(chunk)
             if self._size > self._max_bytes:
-                raise self._too_large()
+                raise self._too_large(self._length)
             if len(self._head) < _HEAD_BYTES:
                 self._head += chunk[:_HEAD_BYTES]
                 if len(self._head) >= _HEAD_BYTES:
@@ -120,25 +125,27 @@ class Download:
         if found == Ending.FOLLOWED:
             raise self._not_whole("The result goes on with something else.")
         if found == Ending.CUT:
-            said = (
-                "is cut, as the server has it."
-                if self._is_announced
-                else "ended too early."
-            )
-            raise self._not_whole(f"The result {said}")
+            if self._is_announced:
+                raise self._not_whole(
+                    "The result is cut, as the server has it.", CutResultError
+                )
+            raise self._not_whole("The result ended too early.")
         return Received(
             media=media, size_bytes=self._size, sha256=self._sha256.hexdigest()
         )
 
-    def _not_whole(self, message: str) -> LostAnswerError:
+    def _not_whole(
+        self, message: str, kind: type[LostAnswerError] = LostAnswerError
+    ) -> LostAnswerError:
         if self._length is not None and self._size >= self._length:
             # More of it would not mend it.
             self._etag = None
-        return LostAnswerError(message)
+        return kind(message)
 
-    def _too_large(self) -> DownloadError:
-        return DownloadError(
+    def _too_large(self, size_bytes: int | None) -> DownloadError:
+        return TooLargeError(
             f"The result has more than {self._max_bytes:,} bytes; it is not saved.",
+            size_bytes=size_bytes,
             hint="Allow more with --max-size.",
         )
 
@@ -147,7 +154,7 @@ def _cannot_be_told(media: Media) -> DownloadError:
     return DownloadError(
         f"The result is {media.extension.upper()} that does not say how long it is, "
         "and the server did not either: whether it is whole cannot be told.",
-        hint="Its URL, to fetch it otherwise, is told by: krea status --json",
+        is_lasting=True,
     )
 
 
@@ -159,9 +166,19 @@ def _kind(head: bytes) -> Media:
     media = sniff(head)
     if media in RESULTS:
         return media
-    said = "of a kind that is not known"
-    if not head:
-        said = "empty"
-    elif head.lstrip().startswith(b"<"):
-        said = "a page of HTML or XML, no picture"
-    raise DownloadError(f"The result is {said}; it is not saved.")
+    said, hint = "empty", None
+    is_page = head.lstrip().startswith(b"<")
+    is_text = is_page or all(chr(each) in string.printable for each in head)
+    if head and is_text:
+        said = "a page of HTML or XML" if is_page else "a text"
+        said += ", no picture"
+        hint = "Check whether a proxy or a login page is between."
+    elif head:
+        said = "of a kind that is not known"
+    raise DownloadError(
+        f"The result is {said}; it is not saved.",
+        hint=hint,
+        # Only something between answers with a text, and a server with nothing; other
+        # bytes are the result itself.
+        is_lasting=bool(head) and not is_text,
+    )

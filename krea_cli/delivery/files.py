@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from krea_cli.delivery.renaming import rename_new
-from krea_cli.errors import StorageError, TargetExistsError
+from krea_cli.errors import StorageError, TargetError, TargetExistsError
 
 _PREFIX, _SUFFIX = ".krea-", ".part"
 _STALE_SECONDS = 24 * 3600
@@ -135,8 +135,8 @@ def exists(target: Path) -> TargetExistsError:
     )
 
 
-def unwritable(place: Path, exc: OSError) -> StorageError:
-    return StorageError(
+def unwritable(place: Path, exc: OSError) -> TargetError:
+    return TargetError(
         f"{place} cannot be written: {exc.strerror or exc}.",
         hint="Choose another place with -o.",
     )
@@ -157,7 +157,7 @@ def check_folder(folder: Path) -> None:
     except StorageError as exc:
         if not isinstance(exc.__cause__, FileNotFoundError):
             raise
-        raise StorageError(
+        raise TargetError(
             f"The folder {folder} does not exist.",
             hint=f"Make it: mkdir -p {shlex.quote(str(folder))}\n"
             f"Or let krea make it, and name the file: -o {shlex.quote(f'{folder}/')}",

@@ -126,7 +126,8 @@ def _checked_size(path: Path) -> tuple[int, int] | None:
     if size and size[0] * size[1] > pictures.MOST_CLAIMED_PIXELS:
         raise DownloadError(
             f"The result claims to be a picture of {size[0]} x {size[1]} pixels, more "
-            "than any model makes; it is not saved."
+            "than any model makes; it is not saved.",
+            is_lasting=True,
         )
     return size
 

@@ -48,7 +48,7 @@ class ResultUrls:
         except KreaError as exc:
             raise DownloadError(
                 f"{gone.message} The service was asked for another URL: {exc.message}",
-                hint=exc.hint,
+                hint=exc.advice,
             ) from exc
         if job.status != "completed" or len(job.urls) != len(self._job.urls):
             raise gone

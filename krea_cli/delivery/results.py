@@ -17,18 +17,20 @@ from krea_cli.api.fetch import Fetcher, UrlGoneError
 from krea_cli.api.resources import Job, SavedFile
 from krea_cli.api.retry import retry
 from krea_cli.clock import Clock
-from krea_cli.delivery.download import MOST_BYTES, Download, Received
+from krea_cli.delivery import MOST_BYTES
+from krea_cli.delivery.download import Download, Received
 from krea_cli.delivery.files import NewFile, holds, temporary_folder, unwritable
 from krea_cli.delivery.placing import Placing, described
 from krea_cli.delivery.result_urls import ResultUrls
 from krea_cli.delivery.targets import Naming, Target
 from krea_cli.errors import (
     ConversionError,
+    CutResultError,
     DownloadError,
     LostAnswerError,
     ServerFaultError,
     ServiceError,
-    StorageError,
+    TargetError,
     UnreachableError,
 )
 from krea_cli.media import PNG, Media, of_type
@@ -106,7 +108,7 @@ class Results:
 
     def _check(self, job: Job) -> None:
         if self._target.template is None and len(job.urls) > 1:
-            raise StorageError(
+            raise TargetError(
                 f"Job {job.job_id} has {len(job.urls)} results, and standard output "
                 "takes one.",
                 hint="Save them to files.",
@@ -179,7 +181,7 @@ class Results:
         name = unicodedata.normalize("NFC", str(path.absolute())).casefold()
         with self._naming:
             if name in self._names:
-                raise StorageError(
+                raise TargetError(
                     f"Another of the results is {path}, and nothing is overwritten.",
                     hint="Name them by {index} or {job_id}.",
                 )
@@ -205,7 +207,11 @@ class Results:
                 attempt, clock=self._clock, deadline=math.inf, passing=_PASSING
             )
         except ServiceError as exc:
-            raise DownloadError(exc.message, hint=exc.hint) from exc
+            raise DownloadError(
+                exc.message,
+                hint=exc.advice,
+                is_lasting=isinstance(exc, CutResultError),
+            ) from exc
 
 
 def _nearest(path: Path) -> Path:

@@ -24,7 +24,7 @@ from krea_cli.delivery.templates import (
     component,
     fields_of,
 )
-from krea_cli.errors import StorageError, UsageError
+from krea_cli.errors import TargetError, UsageError
 from krea_cli.jobs.redaction import without_secrets
 from krea_cli.media import RESULTS, WRITTEN, Media, of_extension
 
@@ -211,7 +211,7 @@ def _is_taken(path: Path) -> bool:
     except OSError as exc:
         raise unwritable(path, exc) from exc
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-        raise StorageError(
+        raise TargetError(
             f"{path} is no file, and is not replaced by one.",
             hint="Choose another name with -o.",
         )

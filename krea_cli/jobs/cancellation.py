@@ -35,8 +35,8 @@ def cancel(
     try:
         seen = _settled(job, client, clock, turn)
     except ServiceError as exc:
-        exc.message = f"Job {job_id} was to be cancelled. {exc.message}"
-        raise
+        message = f"Job {job_id} was to be cancelled. {exc.message}"
+        raise exc.but(message=message) from exc.__cause__
     if failure and not seen.is_final:
         raise failure
     return seen

@@ -19,7 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from krea_cli.errors import JournalError
+from krea_cli.errors import Action, JournalError, Step
 from krea_cli.jobs.locks import has_locks
 from krea_cli.jobs.schema import (
     BY_DURATION,
@@ -133,11 +133,13 @@ class Database:
             for end in there
             if there[end]
         ]
+        mend = (
+            "It has what you paid for, so no new one is begun. Repair it, or move it "
+            f"away: {' && '.join(moves)}"
+        )
         return JournalError(
             f"The journal {self._path} is broken: {reason}.",
-            hint="It has what you paid for, so no new one is begun. Repair it, or move "
-            f"it away: {' && '.join(moves)}\n"
-            "What the service has: krea jobs list --remote",
+            hint=(mend, Step(Action.LIST_REMOTE)),
         )
 
     def close(self) -> None:

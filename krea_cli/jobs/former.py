@@ -61,8 +61,8 @@ class Former:
         except InputError as exc:
             given = "VALUE" if self.path is None else "@FILE"
             images = "" if self.path is None else "-i IMAGE for each image, or "
-            exc.add_hint(f"Give it anew: {images}-p {self.field}={given}")
-            raise
+            hint = f"Give it anew: {images}-p {self.field}={given}"
+            raise exc.but(hint) from exc.__cause__
 
     def _image(self, read: Callable[[str], Image]) -> Image:
         if self.path is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from krea_cli.errors import JournalError, UsageError
+from krea_cli.errors import Action, JournalError, Step, UsageError
 from krea_cli.jobs.damage import Damaged
 from krea_cli.jobs.database import Database
 from krea_cli.jobs.records import COLUMNS, Record, this_process
@@ -127,7 +127,7 @@ class History:
                 raise UsageError(
                     f"The request of record {record.record} was sent by another "
                     "process meanwhile.",
-                    hint="Look again: krea jobs recover",
+                    hint=Step(Action.LOOK_AGAIN),
                 )
             claimed = replace(
                 found,

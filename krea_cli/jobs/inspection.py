@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
-from krea_cli.errors import JournalError
+from krea_cli.errors import Action, JournalError, Step
 from krea_cli.jobs.damage import Damaged
 from krea_cli.jobs.database import Database
 from krea_cli.jobs.history import History
@@ -75,5 +75,5 @@ class Inspection:
 
 def _refuse(damaged: Damaged) -> None:
     raise JournalError(
-        damaged.said, hint=f"See to it: krea jobs forget {damaged.record}"
+        damaged.said, hint=Step(Action.FORGET_DAMAGED, (damaged.record,))
     )

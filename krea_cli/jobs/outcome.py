@@ -5,28 +5,25 @@ How jobs ended, as the errors that they are for a script.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
+    Action,
     AlreadyEndedError,
     JobCancelledError,
     JobFailedError,
     KreaError,
     NoResultError,
     SeveralError,
+    Step,
     StillRunningError,
     UnexpectedResultError,
 )
 
-# Of more errors than this the same hint is told once.
-MOST_HINTS = 10
 
-
-def failure(job: Job, *, collect: str) -> KreaError | None:
+def failure(job: Job) -> KreaError | None:
     """
-    Why there is no result, None for a job that has one.  *collect* is the command that
-    goes on with a running one.
+    Why there is no result, None for a job that has one.
     """
     job_id = job.job_id
     if job.lacks_result:
@@ -52,7 +49,7 @@ def failure(job: Job, *, collect: str) -> KreaError | None:
         )
     return StillRunningError(
         f"Job {job_id} is still {_status(job)}.",
-        hint=f"Collect it with: {collect}",
+        hint=Step(Action.COLLECT, (job_id,)),
         job_id=job_id,
     )
 
@@ -70,11 +67,9 @@ def unexpected(job: Job, unmet: Sequence[str]) -> KreaError:
     )
 
 
-def uncancelled(job: Job, *, download: str, again: str) -> KreaError | None:
+def uncancelled(job: Job) -> KreaError | None:
     """
-    Why a job that was to be cancelled is not, None for one that is.  *download* is the
-    command that saves the results of a completed job, *again* the one that shows where
-    a running job is.
+    Why a job that was to be cancelled is not, None for one that is.
     """
     job_id = job.job_id
     if job.status == "cancelled":
@@ -82,7 +77,7 @@ def uncancelled(job: Job, *, download: str, again: str) -> KreaError | None:
     if job.status == "completed":
         return AlreadyEndedError(
             f"Job {job_id} is completed, so it was not cancelled.",
-            hint=f"Save what it made: {download}",
+            hint=Step(Action.DOWNLOAD_COMPLETED, (job_id,)),
             job_id=job_id,
         )
     if job.status == "failed":
@@ -93,7 +88,7 @@ def uncancelled(job: Job, *, download: str, again: str) -> KreaError | None:
         )
     return StillRunningError(
         f"Job {job_id} was asked to be cancelled, and is still {_status(job)}.",
-        hint=f"Look again with: {again}",
+        hint=Step(Action.CHECK_AGAIN, (job_id,)),
         job_id=job_id,
     )
 
@@ -120,10 +115,6 @@ def check(errors: Sequence[KreaError], *, succeeded: int) -> None:
     """
     if not errors:
         return
-    if len(errors) > MOST_HINTS:
-        for error, later in pairwise(errors):
-            # One that names all jobs would be told for each of them.
-            error.hint = None if error.hint == later.hint else error.hint
     if len(errors) == 1 and not succeeded:
         raise errors[0]
     raise SeveralError(errors, succeeded=succeeded)

@@ -19,6 +19,7 @@ from krea_cli.api.retry import retry
 from krea_cli.api.wire import Content
 from krea_cli.clock import Clock
 from krea_cli.errors import (
+    Action,
     AnswerError,
     JobTakenError,
     JournalError,
@@ -26,6 +27,7 @@ from krea_cli.errors import (
     LostAnswerError,
     RateLimitError,
     ServerFaultError,
+    Step,
     UnknownSubmissionError,
     UnreachableError,
 )
@@ -137,22 +139,23 @@ class Paid:
             self.journal.accepted(record.record, job.job_id)
         except JobTakenError as exc:
             self.doubted(record)
-            exc.record, exc.taken_id = record.record, job.job_id
-            raise
+            error = exc.but(record=record.record, taken_id=job.job_id)
+            raise error from exc.__cause__
         except JournalError as exc:
             # It is paid for, and its id is known nowhere but here.
-            exc.job_id = job.job_id
-            exc.message += f" Job {job.job_id} was accepted, and goes on."
-            exc.hint = None
-            raise
+            raise JournalError(
+                f"{exc.message} Job {job.job_id} was accepted, and goes on.",
+                hint=Step(Action.COLLECT_UNRECORDED, (job.job_id,)),
+                job_id=job.job_id,
+            ) from exc
 
 
 def _unknown(
     record: Record, submitted: float, exc: KreaError
 ) -> UnknownSubmissionError:
-    error = UnknownSubmissionError(
+    return UnknownSubmissionError(
         "It is unknown whether the service took the job, and it may be billed: "
-        f"{exc.message}"
+        f"{exc.message}",
+        record=record.record,
+        submitted=submitted,
     )
-    error.record, error.submitted = record.record, submitted
-    return error

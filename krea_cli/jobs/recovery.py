@@ -17,10 +17,12 @@ from krea_cli.api.client import Client
 from krea_cli.api.resources import Job, JobPage
 from krea_cli.clock import Clock
 from krea_cli.errors import (
+    Action,
     AnswerError,
     JournalError,
     KreaError,
     ServiceError,
+    Step,
     UsageError,
 )
 from krea_cli.jobs.content import content
@@ -156,8 +158,7 @@ class Recovery:
             raise UsageError(
                 f"Job {job_id} cannot be the one: the service has none of that id that "
                 "was made since the request was sent and that no other record has.",
-                hint="A job that is none of krea's can be collected all the same: "
-                f"krea download {job_id}",
+                hint=Step(Action.DOWNLOAD_FOREIGN, (job_id,)),
             )
         job = found[job_id]
         self.history.adopt(record.record, job.job_id)

@@ -8,7 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import is_job_id
-from krea_cli.errors import LastInDoubtError, UnknownJobError, UsageError
+from krea_cli.errors import (
+    Action,
+    LastInDoubtError,
+    Step,
+    UnknownJobError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from krea_cli.jobs.journal import Journal
@@ -41,7 +47,8 @@ def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
         last = journal().last()
         if not last and journal().is_last_open():
             raise LastInDoubtError(
-                "The last request has no job: its answer did not come."
+                "The last request has no job: its answer did not come.",
+                hint=Step(Action.SETTLE),
             )
         if not last:
             raise UnknownJobError(

@@ -4,10 +4,11 @@ What `krea doctor` has to tell.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from krea_cli.errors import ExitCode, KreaError
+from krea_cli.errors import ExitCode, Hint, KreaError
 from krea_cli.output.terminal import one_line
 
 State = Literal["ok", "warning", "fault"]
@@ -23,8 +24,12 @@ class Finding:
     check: str
     state: State
     message: str
-    hint: str | None = None
+    advice: Sequence[Hint] = ()
     error: KreaError | None = None
+
+    @property
+    def hint(self) -> str | None:
+        return "\n".join(line for line in self.advice if isinstance(line, str)) or None
 
     @property
     def plain(self) -> list[str]:
@@ -46,8 +51,8 @@ def ok(check: str, message: str) -> Finding:
     return Finding(check=check, state="ok", message=message)
 
 
-def warning(check: str, message: str, hint: str | None = None) -> Finding:
-    return Finding(check=check, state="warning", message=message, hint=hint)
+def warning(check: str, message: str, *hints: Hint) -> Finding:
+    return Finding(check=check, state="warning", message=message, advice=hints)
 
 
 def fault(check: str, error: KreaError) -> Finding:
@@ -55,6 +60,6 @@ def fault(check: str, error: KreaError) -> Finding:
         check=check,
         state="fault",
         message=error.message,
-        hint=error.hint,
+        advice=error.advice,
         error=error,
     )

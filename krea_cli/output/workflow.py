@@ -113,12 +113,12 @@ def _outputs(values: Mapping[str, str]) -> str:
 def summary(jobs: Sequence[Job], *, in_doubt: Sequence[str] = (), before: str) -> str:
     """
     A table in Markdown with a row for each file, or job without one, and for each
-    record *in_doubt*; *before* is what the summary has already, whose table goes on if
-    it is the last thing in it.
+    command of *in_doubt*, which looks for a lost job; *before* is what the summary has
+    already, whose table goes on if it is the last thing in it.
     """
     rows = "".join(row for job in jobs for row in _rows(job))
-    for record in in_doubt:
-        rows += _row(f"may be billed: krea jobs recover {record[:8]}", "", "", "", "")
+    for command in in_doubt:
+        rows += _row(f"may be billed: {command}", "", "", "", "")
     if before.rpartition("\n\n")[2].startswith(_HEADER) and before.endswith("\n"):
         return rows
     gap = "\n\n" if before else ""

@@ -7,18 +7,21 @@ is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
+    Action,
     ConversionError,
     DownloadError,
     ExitCode,
     KreaError,
     ServiceError,
+    Step,
     StillRunningError,
+    TooLargeError,
 )
 from krea_cli.jobs import outcome
 from krea_cli.output.results import JobSaved, Result
@@ -53,6 +56,7 @@ class Collection:
         self._session = session
         self._sending = sending
         self._waiting = Waiting(session, jobs, self.errors, sending=sending)
+        session.is_for_several = self._waiting.count > 1
 
     @property
     def jobs(self) -> list[Job]:
@@ -84,7 +88,7 @@ class Collection:
                 jobs = [job for job in found if job and job.files]
                 told = [JobSaved(job) for job in jobs]
                 if lost := untold.tell(self._session, jobs, told):
-                    self._session.out.error(lost)
+                    self._session.report(lost)
             raise
 
     def _wait(
@@ -127,10 +131,10 @@ class Collection:
 
     def _look_at(self, saved: Job, saving: Saving) -> None:
         if exc := saving.failed.get(saved.job_id):
-            self.errors.append(self._with_way_out(exc, saved))
+            self.errors.append(_with_way_out(exc, saved))
             return
         if lacking := saving.lacking.get(saved.job_id):
-            self.errors.append(self._with_way_out(lacking, saved))
+            self.errors.append(_with_way_out(lacking, saved))
         for sentence in saving.remarks(saved):
             self._session.out.warn(sentence)
         if unmet := self._session.unmet(saved):
@@ -158,11 +162,9 @@ class Collection:
     def _none_ended(self, jobs: Sequence[Job]) -> KreaError:
         where = ", ".join(f"{job.job_id} is {job.status!r}" for job in jobs)
         ids = [job.job_id for job in jobs]
-        output = self._session.delivery.output or "."
-        again = self._session.command("wait", "--any", *ids, "-o", output)
         return StillRunningError(
             f"No job was final in time: {where}.",
-            hint=f"Go on with: {again}",
+            hint=Step(Action.WAIT_FOR_FIRST, tuple(ids)),
             job_id=ids[0] if len(ids) == 1 else None,
         )
 
@@ -182,17 +184,16 @@ class Collection:
         Raises:
             KreaError: there is a job without its result.
         """
-        collect = self._session.collect
+        collect = self._session.next_steps.wait
         if self._sending:
             self.errors[:0] = self._sending.errors
-        told = [result(job, collect("wait", [job.job_id])) for job in self.jobs]
+        told = [result(job, collect([job.job_id])) for job in self.jobs]
         lost = untold.tell(self._session, self.jobs, told)
         troubled = {error.job_id for error in self.errors}
         for job in self.jobs if waits else ():
             if job.job_id in troubled:
                 continue
-            error = outcome.failure(job, collect=collect("wait", [job.job_id]))
-            if error:
+            if error := outcome.failure(job):
                 self.errors.append(error)
         if lost:
             untold.give_up(self._session, self.jobs, self.errors, lost)
@@ -203,7 +204,7 @@ class Collection:
             preview(self.jobs)
         unreported = github.report(self._session, self.jobs)
         if unreported and self.errors:
-            self._session.out.error(unreported)
+            self._session.report(unreported)
         failed = {error.job_id for error in self.errors}
         outcome.check(
             self.errors, succeeded=sum(job.job_id not in failed for job in self.jobs)
@@ -211,20 +212,26 @@ class Collection:
         if unreported:
             raise unreported
 
-    def _with_way_out(self, error: KreaError, job: Job) -> KreaError:
-        """
-        An error that costs nothing to overcome: the job is paid for and kept.
-        """
-        error.job_id = job.job_id
-        # What could not be converted is there all the same.
-        is_there = isinstance(error, ConversionError) and len(job.files) == len(
-            job.urls
-        )
-        if error.exit_code == ExitCode.STORAGE and not is_there:
-            # Where the place was the trouble, it would be so again.
-            is_placed = isinstance(error, DownloadError)
-            collect = self._session.collect(
-                "download", [job.job_id], elsewhere=not is_placed
-            )
-            error.add_hint(f"Collect it with: {collect}")
-        return error
+
+def _with_way_out(error: KreaError, job: Job) -> KreaError:
+    """
+    An error that costs nothing to overcome: the job is paid for and kept.
+    """
+    return error.but(*_ways_out(error, job), job_id=job.job_id)
+
+
+def _ways_out(error: KreaError, job: Job) -> Iterator[Step]:
+    # What could not be converted is there all the same.
+    is_there = isinstance(error, ConversionError) and len(job.files) == len(job.urls)
+    if error.exit_code != ExitCode.STORAGE or is_there:
+        return
+    if isinstance(error, TooLargeError):
+        size = [] if error.size_bytes is None else [str(error.size_bytes)]
+        yield Step(Action.DOWNLOAD_LARGER, (job.job_id, *size))
+    elif not isinstance(error, DownloadError):
+        # Where the place was the trouble, it would be so again.
+        yield Step(Action.DOWNLOAD_ELSEWHERE, (job.job_id,))
+    elif error.is_lasting:
+        yield Step(Action.SHOW_URLS, (job.job_id,))
+    else:
+        yield Step(Action.DOWNLOAD, (job.job_id,))

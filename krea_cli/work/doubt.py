@@ -9,7 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from krea_cli.api.resources import Job
-from krea_cli.errors import JournalError, KreaError, UnknownSubmissionError
+from krea_cli.errors import (
+    Action,
+    JournalError,
+    KreaError,
+    Step,
+    UnknownSubmissionError,
+)
 from krea_cli.jobs.selection import ELSEWHERE
 from krea_cli.session import Session
 
@@ -33,7 +39,7 @@ def remind(session: Session) -> None:
         count = f"{len(records)} earlier request" + "s" * (len(records) > 1)
         session.out.warn(
             f"It is still unknown whether the service took {count}: "
-            f"{session.command('jobs', 'recover')}"
+            f"{session.next_steps.recover()}"
         )
 
 
@@ -64,18 +70,6 @@ def sent(session: Session, send: Callable[[], Job], *, deadline: float) -> Job:
             return send()
     except UnknownSubmissionError as exc:
         return settled(session, exc, deadline)
-    except JournalError as exc:
-        raise kept(session, exc) from None
-
-
-def kept(session: Session, error: KreaError) -> KreaError:
-    """
-    With the command that collects the job, where its id could not be kept.
-    """
-    if isinstance(error, JournalError) and error.job_id:
-        collect = session.collect("wait", [error.job_id])
-        error.add_hint(f"Collect it with: {collect}")
-    return error
 
 
 def settled(session: Session, error: UnknownSubmissionError, deadline: float) -> Job:
@@ -94,24 +88,31 @@ def settled(session: Session, error: UnknownSubmissionError, deadline: float) ->
         )
     try:
         found = _found(session, record, deadline, error.submitted)
-        error.details = seen(found)
+        details = seen(found)
     except KreaError as exc:
-        error.details = [f"The service's list of jobs cannot be seen: {exc.message}"]
-    error.hint = ways_out(session, record, found)
-    job = None
+        details = [f"The service's list of jobs cannot be seen: {exc.message}"]
+    error = error.but(
+        details=details,
+        advice=ways_out(session, record, found),
+        record=record.record if session.keeps_journal else None,
+    )
+    if not _may_ask(session, record, found):
+        raise error
+    # What is shown with the question is not shown again.
+    left_open = error.but(message=_LEFT_OPEN, details=())
     try:
-        job = _asked(session, error, record, found, deadline)
+        job = _asked(session, error, record, found or (), deadline)
     except UnknownSubmissionError as exc:
         # It was sent once more, so what was seen before is no longer so.
         session.in_doubt.remove(record)
         return settled(session, exc, deadline)
-    except JournalError as exc:
-        raise kept(session, exc) from None
+    except JournalError:
+        raise
     except KreaError as exc:
-        session.out.error(exc)
+        session.report(exc)
+        raise left_open from error.__cause__
     if job is None:
-        error.record = record.record if session.keeps_journal else None
-        raise error
+        raise left_open
     session.in_doubt.remove(record)
     return job
 
@@ -138,33 +139,49 @@ def seen(candidates: Sequence[Job]) -> list[str]:
     ]
 
 
-def ways_out(session: Session, record: Record, candidates: Sequence[Job] | None) -> str:
+def ways_out(
+    session: Session, record: Record, candidates: Sequence[Job] | None
+) -> list[Step]:
     """
-    The exact command for each way out, one a line; *candidates* None are not known.
+    Each way out; *candidates* None are not known.
     """
     if not session.keeps_journal:
-        return (
-            f"Look at the service's list: {session.command('jobs', 'list', '--remote')}"
-        )
-    recover = ("jobs", "recover", record.record[:8])
-    forget = session.command(*recover, "--forget")
+        return [Step(Action.LIST_LOST)]
+    one = (record.record,)
     if candidates and len(candidates) == 1:
-        adopt = session.command(*recover, "--adopt", candidates[0].job_id)
-        return f"If it is yours: {adopt}\nIf not: {forget}"
+        return [
+            Step(Action.ADOPT, (*one, candidates[0].job_id)),
+            Step(Action.CLOSE_IF_NOT_YOURS, one),
+        ]
     if candidates:
-        adopt = session.command(*recover, "--adopt", "JOB")
-        several = f"If one is yours: {adopt}\nIf none is: {forget}"
+        ways = [
+            Step(Action.ADOPT_ONE, one),
+            Step(Action.CLOSE_IF_NONE_IS_YOURS, one),
+        ]
         if len(candidates) > MOST_TOLD:
-            look = session.command(*recover[:2])
-            return f"List all {len(candidates)} of them: {look}\n{several}"
-        return several
-    look = f"Look again: {session.command(*recover[:2])}"
-    close = f"Close it: {forget}"
-    is_sendable = record.is_whole and not session.recovery.has_other_token(record)
-    if candidates is None or not is_sendable:
-        return f"{look}\n{close}"
-    resubmit = session.command(*recover, "--resubmit")
-    return f"{look}\nSend it once more, which may be billed again: {resubmit}\n{close}"
+            return [Step(Action.LIST_CANDIDATES), *ways]
+        return ways
+    look, close = Step(Action.LOOK_AGAIN), Step(Action.CLOSE, one)
+    if candidates is None or not _may_resubmit(session, record):
+        return [look, close]
+    return [look, Step(Action.RESUBMIT, one), close]
+
+
+def _may_resubmit(session: Session, record: Record) -> bool:
+    return record.is_whole and not session.recovery.has_other_token(record)
+
+
+def _may_ask(
+    session: Session, record: Record, candidates: Sequence[Job] | None
+) -> bool:
+    """
+    Whether a person is there to decide, and there is something to decide.
+    """
+    if session.flags.quiet or not session.is_interactive:
+        return False
+    if candidates is None:
+        return False
+    return bool(candidates) or _may_resubmit(session, record)
 
 
 def warn_of_other_token(session: Session, record: Record) -> None:
@@ -182,21 +199,15 @@ def _asked(
     session: Session,
     error: UnknownSubmissionError,
     record: Record,
-    candidates: Sequence[Job] | None,
+    candidates: Sequence[Job],
     deadline: float,
 ) -> Job | None:
     """
     The job that a person at the terminal settles on; None leaves it in doubt.
     """
-    if session.flags.quiet or not session.is_interactive:
-        return None
-    if candidates is None or not (candidates or record.is_whole):
-        return None
     session.out.warn(error.message)
     for number, line in enumerate(error.details, start=1):
         session.out.note(f"{number}. {line}" if candidates else line)
-    # All that is told now is not told again.
-    error.message, error.details = _LEFT_OPEN, ()
     if not candidates:
         answer = _choose(
             session, "Send it once more, which may be billed again?", ["yes"]

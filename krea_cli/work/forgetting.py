@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from krea_cli.errors import UsageError
+from krea_cli.errors import Action, Step, UsageError
 from krea_cli.jobs.records import Record
 from krea_cli.session import Session
 from krea_cli.work.listing import moment
@@ -50,11 +50,9 @@ def damaged(
                 hint="Wait until that has ended.",
             )
         if not is_forced:
-            remote = session.command("jobs", "list", "--remote")
-            forget = session.command("jobs", "forget", name, "--force")
             raise UsageError(
                 f"{record.said} It may be in doubt: there may be a job, and a bill.",
-                hint=f"Look for the job: {remote}\nDelete the record: {forget}",
+                hint=(Step(Action.LOOK_FOR_JOB), Step(Action.FORGET_ANYWAY, (name,))),
             )
         found[name] = record.record
     return found
@@ -91,15 +89,16 @@ def check_settled(
                 hint="Wait until it has a job.",
             )
         if record.is_in_doubt(now):
-            way = session.command("jobs", "recover", record.record[:8])
             raise UsageError(
                 f"Record {record.record} is in doubt: there may be a job, and a bill.",
-                hint=f"Settle it first: {way}",
+                hint=Step(Action.SETTLE_FIRST, (record.record,)),
             )
         if record.state == "submitted" and not allows_unfinished:
             raise UsageError(
                 f"Job {record.job_id} is paid for, and krea has not seen it end.",
-                hint="Delete its record all the same with --force, or get what it "
-                f"makes: {session.collect('wait', [str(record.job_id)])}",
+                hint=(
+                    "Delete its record all the same with --force.",
+                    Step(Action.GET_FIRST, (str(record.job_id),)),
+                ),
                 job_id=record.job_id,
             )

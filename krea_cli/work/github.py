@@ -54,8 +54,7 @@ def report(session: Session, jobs: Sequence[Job]) -> StorageError | None:
         if session.env.get("GITHUB_STEP_SUMMARY"):
             _summarise(session, jobs)
     except StorageError as exc:
-        exc.add_hint("What is told here of the jobs is so all the same.")
-        return exc
+        return exc.but("What is told here of the jobs is so all the same.")
     return None
 
 
@@ -65,7 +64,8 @@ def _summarise(session: Session, jobs: Sequence[Job]) -> None:
         before = path.read_bytes().decode("utf-8", "replace")
     except OSError as exc:
         raise _cannot(SUMMARY, exc) from exc
-    doubtful = [record.record for record in session.in_doubt]
+    steps = session.next_steps
+    doubtful = [steps.find_lost(record.record) for record in session.in_doubt]
     rows = workflow.summary(jobs, in_doubt=doubtful, before=before)
     if len((before + rows).encode()) > MOST_SUMMARY_BYTES:
         session.out.warn(f"{SUMMARY} is full: nothing more is written to it.")

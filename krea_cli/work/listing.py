@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from krea_cli.api.resources import FINAL, RUNNING, Job
 from krea_cli.config.duration import parse_moment
-from krea_cli.errors import UnknownJobError, UsageError
+from krea_cli.errors import Action, Step, UnknownJobError, UsageError
 from krea_cli.jobs.records import Record
 from krea_cli.jobs.rows import STATES
 from krea_cli.jobs.selection import LAST, SHORTEST, WHOLE
@@ -123,7 +123,7 @@ def _named(session: Session, argument: str) -> Record:
     if not found:
         raise UnknownJobError(
             f"The journal knows no job {argument}.",
-            hint=f"Ask the service for it: {session.command('status', argument)}"
+            hint=Step(Action.ASK_SERVICE, (argument,))
             if len(argument) >= WHOLE
             else None,
         )
@@ -148,7 +148,7 @@ def in_doubt(session: Session, beginning: str | None) -> list[Record]:
     raise UsageError(
         f"{beginning!r} does not name a record in doubt: give the beginning of its id, "
         f"{SHORTEST_RECORD} characters or more.",
-        hint=f"They are listed by: {session.command('jobs', 'recover')}",
+        hint=Step(Action.LIST_UNCONFIRMED),
     )
 
 
@@ -162,7 +162,7 @@ def one_in_doubt(session: Session, beginning: str | None) -> Record:
     if len(found) > 1:
         raise UsageError(
             f"{len(found)} records are in doubt: name the one that is meant.",
-            hint=f"See them: {session.command('jobs', 'recover')}",
+            hint=Step(Action.LIST_UNCONFIRMED),
             details=[f"{r.record}  {r.model}  {(r.prompt or '')[:60]}" for r in found],
         )
     return found[0]

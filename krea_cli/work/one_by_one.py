@@ -11,11 +11,13 @@ from contextlib import suppress
 
 from krea_cli.api.resources import Job
 from krea_cli.errors import (
+    Action,
     JobGoneError,
     KreaError,
     NoTokenError,
     NotShownError,
     ServiceError,
+    Step,
     StillRunningError,
     UnknownJobError,
     UsageError,
@@ -42,12 +44,12 @@ def look(
             continue
         if jobs and deadline is not None and session.clock.now() >= deadline:
             late = StillRunningError(f"Job {job_id} was not looked at in time.")
-            errors.append(with_next_look(session, late, job_id))
+            errors.append(with_next_look(late, job_id))
             continue
         try:
             jobs.append(_look(session, job_id, deadline))
         except (ServiceError, UsageError, JobGoneError) as exc:
-            errors.append(with_next_look(session, exc, job_id))
+            errors.append(with_next_look(exc, job_id))
     return jobs, errors
 
 
@@ -78,15 +80,11 @@ def _look(session: Session, job_id: str, deadline: float | None) -> Job:
     return session.look(job_id, deadline=deadline)
 
 
-def unfinished(session: Session, jobs: Sequence[Job]) -> list[KreaError]:
+def unfinished(jobs: Sequence[Job]) -> list[KreaError]:
     """
     Why jobs are not completed, or have no result, as `wait` would tell it.
     """
-    endings = [
-        outcome.failure(job, collect=session.collect("wait", [job.job_id]))
-        for job in jobs
-    ]
-    return [ending for ending in endings if ending]
+    return [ending for job in jobs if (ending := outcome.failure(job))]
 
 
 def cancel(
@@ -103,33 +101,23 @@ def cancel(
                 progress.doing("cancelling")
                 job = session.cancel(job_id)
         except KreaError as exc:
-            errors.append(_with_next_command(session, exc, job_id, "cancel", job_id))
+            errors.append(_with_next_step(exc, job_id, Action.CANCEL))
             if isinstance(exc, NoTokenError):
                 break
             continue
         jobs.append(job)
-        error = outcome.uncancelled(
-            job,
-            download=session.command("download", job_id),
-            again=session.command("status", job_id),
-        )
-        if error:
+        if error := outcome.uncancelled(job):
             errors.append(error)
     return jobs, errors
 
 
-def with_next_look(session: Session, error: KreaError, job_id: str) -> KreaError:
+def with_next_look(error: KreaError, job_id: str) -> KreaError:
     """
     An error about a job that may well go on, with the command that goes on with it.
     """
-    words = ("wait", job_id, "-o", session.delivery.output or ".")
-    return _with_next_command(session, error, job_id, *words)
+    return _with_next_step(error, job_id, Action.KEEP_WAITING)
 
 
-def _with_next_command(
-    session: Session, error: KreaError, job_id: str, *words: str
-) -> KreaError:
-    error.job_id = job_id
-    if not isinstance(error, (UnknownJobError, JobGoneError, NoTokenError)):
-        error.add_hint(f"Go on with: {session.command(*words)}")
-    return error
+def _with_next_step(error: KreaError, job_id: str, action: Action) -> KreaError:
+    lost = isinstance(error, (UnknownJobError, JobGoneError, NoTokenError))
+    return error.but(*[] if lost else [Step(action, (job_id,))], job_id=job_id)

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 from krea_cli.catalogue.model import Model
 from krea_cli.catalogue.validation import Fault
 from krea_cli.errors import (
+    Action,
     CostError,
     InvalidRequestError,
+    Step,
     UnknownModelError,
     UsageError,
 )
@@ -218,7 +220,7 @@ def _check(request: Request, fields: Fields) -> None:
         _check_alone(faults, fields)
         raise InvalidRequestError(
             f"{request.model.id} would refuse this request.",
-            hint=f"All its fields: krea models show {request.model.id}",
+            hint=Step(Action.SHOW_FIELDS, (request.model.id,)),
             details=[str(fault) for fault in faults],
         )
     if _SIZE & request.fields.keys() and _SHAPE & request.fields.keys():

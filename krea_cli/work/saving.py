@@ -90,6 +90,7 @@ class Saving:
         if _has_results(job):
             self.crew.start(partial(self._save, job, self._index, several=True))
             self._index += len(job.urls)
+            self._session.numbered.append(job.job_id)
 
     def _save(self, job: Job, first: int, *, several: bool) -> None:
         def received(size_bytes: int, length: int | None) -> None:

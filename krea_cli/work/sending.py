@@ -47,6 +47,7 @@ class Sending:
         self.errors: list[KreaError] = []
         self.crew = Crew(min(MOST_AT_ONCE, count))
         self._session = session
+        session.is_for_several = count > 1
         self._submit = submit
         self._run = run
         self._jobs: dict[str, Job] = {}
@@ -162,15 +163,17 @@ class Sending:
         refused = "refused or " if self._refused else ""
         for error in self.errors[:1] if unsent else ():
             if isinstance(error, _TooLateError):
-                error.message = (
+                message = (
                     f"The time was up when {self.count - unsent} of {self.count} jobs "
                     "were submitted; the rest was not sent."
                 )
             else:
                 were = "was" if unsent == 1 else "were"
-                error.message += (
-                    f" {unsent} more of the requests {were} {refused}not sent."
+                message = (
+                    f"{error.message} {unsent} more of the requests {were} {refused}"
+                    "not sent."
                 )
+            self.errors[0] = error.but(message=message)
 
     def _send(self) -> None:
         """
@@ -184,7 +187,7 @@ class Sending:
             self._doubts.append(exc)
             self.stop()
         except KreaError as exc:
-            self._fail(doubt.kept(self._session, exc))
+            self._fail(exc)
         except BaseException:
             self.stop()
             raise

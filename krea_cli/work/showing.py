@@ -68,7 +68,7 @@ def _is_light(session: Session, file: str) -> bool:
     name = unbroken(file)
     session.out.note(
         f"{name} takes much memory to be shown, so it is not unless you ask: "
-        f"krea show {name}"
+        f"{session.next_steps.show(file)}"
     )
     return False
 

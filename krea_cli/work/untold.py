@@ -25,12 +25,12 @@ def tell(
     except StorageError as exc:
         session.untold.clear()
         saved = [j for j in jobs if j.files and j.job_id not in session.pending]
-        for job in saved:
-            paths = ", ".join(file.path for file in job.files)
-            exc.message += f" Job {job.job_id} is saved: {paths}."
-        if saved and not session.pending:
-            exc.job_id = saved[0].job_id
-        return exc
+        where = [
+            f" Job {job.job_id} is saved: {', '.join(file.path for file in job.files)}."
+            for job in saved
+        ]
+        job_id = saved[0].job_id if saved and not session.pending else exc.job_id
+        return exc.but(message=exc.message + "".join(where), job_id=job_id)
     return None
 
 
@@ -51,5 +51,5 @@ def give_up(
         if job.is_final and (job.status != "completed" or job.lacks_result):
             session.settle(job.job_id, has_result=False)
     for each in errors:
-        session.out.error(each)
+        session.report(each)
     raise lost

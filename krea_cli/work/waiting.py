@@ -130,7 +130,7 @@ class Waiting:
         self.see(look.job)
         if look.error and look.is_given_up:
             self._given_up.add(job_id)
-            self._errors.append(with_next_look(self._session, look.error, job_id))
+            self._errors.append(with_next_look(look.error, job_id))
         elif look.error:
             progress.missed(look.job, look.error)
         else:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from krea_cli.errors import InputError, UsageError
+from krea_cli.errors import Action, InputError, Step, UsageError
 from krea_cli.jobs.former import MOST_CHARACTERS, FormerRequest, read_former
 from krea_cli.jobs.param import parse_json
 from krea_cli.session import Session
@@ -84,7 +84,7 @@ def read_sidecar(session: Session, file: str) -> FormerRequest:
     if file != "-" and not file.endswith(".json") and sidecar.is_file():
         raise InputError(
             f"{file} is a result, and its sidecar is beside it.",
-            hint=f"Run: {session.command('replay', str(sidecar))}",
+            hint=Step(Action.REPLAY, (str(sidecar),)),
         )
     text = _text(session, file, "the sidecar")
     try:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from krea_cli.api import answers
 from krea_cli.api.wire import Answer
+from krea_cli.cli.next_steps import NextSteps
 from krea_cli.errors import (
     AnswerError,
     BalanceError,
@@ -114,8 +115,9 @@ def test_a_rejected_token_is_told_with_its_place(source, hint):
     with pytest.raises(TokenRejectedError, match=f"token from {source} was") as caught:
         answers.read(answer, host="h", wall=0.0, token_source=source)
 
-    assert hint in caught.value.hint
-    assert "KREA_API_KEY" not in caught.value.hint
+    said = "\n".join(NextSteps().lines(caught.value.advice))
+    assert hint in said
+    assert "KREA_API_KEY" not in said
 
 
 def test_a_refusal_keeps_its_status():

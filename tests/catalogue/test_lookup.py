@@ -4,7 +4,7 @@ import pytest
 
 from krea_cli.catalogue.lookup import Catalogue
 from krea_cli.catalogue.model import MediaField
-from krea_cli.errors import UnknownModelError
+from krea_cli.errors import Action, Step, UnknownModelError
 
 CATALOGUE = Catalogue.bundled()
 PRO = "image/google/nano-banana-pro"
@@ -262,7 +262,7 @@ def test_unknown_name_gets_the_nearest(name, near):
 
     assert caught.value.hint.startswith(f"Nearest: {near}")
     assert 2 == caught.value.hint.count(", ")
-    assert caught.value.hint.endswith("All models: krea models list")
+    assert caught.value.advice[-1] == Step(Action.LIST_MODELS)
 
 
 @pytest.mark.parametrize("name", ["xyzzy", "", "/", "a/b/c/d/e/f"])
@@ -273,7 +273,7 @@ def test_unlike_name_gets_the_list(name):
     with pytest.raises(UnknownModelError) as caught:
         CATALOGUE.find(name)
 
-    assert "All models: krea models list" == caught.value.hint
+    assert (Step(Action.LIST_MODELS),) == caught.value.advice
 
 
 @pytest.mark.parametrize(

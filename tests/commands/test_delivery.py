@@ -142,7 +142,7 @@ def test_a_target_that_is_taken_meanwhile_costs_nothing(logged_in, service, beco
 
     [made] = service.store.jobs()
     assert (7, "") == (result.code, result.out)
-    assert f"krea download {made.job_id}\n" in result.err
+    assert f"krea download {made.job_id} -o '{{job_id}}.png'\n" in result.err
     theirs = [Path(name).read_bytes() for name in left() if Path(name).is_file()]
     assert [b"theirs"] * len(theirs) == theirs
     again = logged_in("download", "@last")

@@ -378,7 +378,8 @@ def test_a_sidecar_that_cannot_be_written_loses_nothing(logged_in, service):
 
     assert (7, "out.png\n") == (result.code, result.out)
     assert "out.png is saved, without sidecar: out.png.json exists" in result.err
-    assert f"krea download {job.job_id} --sidecar" in result.err
+    again = f"krea download {job.job_id} -o '{{job_id}}.png' --sidecar"
+    assert again in result.err
     out = Path("out.png").absolute()
     assert (0, f"{out}\n", 1) == (later.code, later.out, service.bills)
     assert job.job_id == json.loads(SIDECAR.read_text())["job_id"]

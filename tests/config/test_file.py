@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krea_cli.config import file
-from krea_cli.errors import ConfigError, StorageError, UsageError
+from krea_cli.errors import Action, ConfigError, Step, StorageError, UsageError
 
 WRITTEN = """\
 # mine
@@ -85,7 +85,8 @@ def test_broken_file_is_an_error_that_names_it(path, content, said):
 
     assert str(path) in caught.value.message
     assert said in caught.value.message
-    assert "krea config path" in caught.value.hint or "setting" in said
+    where = Step(Action.SHOW_CONFIG_PATH)
+    assert where in caught.value.advice or "setting" in said
 
 
 @pytest.mark.parametrize("content", ["[extra]\na = 1\n", "extra = [1]\n"])

@@ -12,7 +12,8 @@ from media.samples import SAMPLES, encoded, picture
 from krea_cli.api.fetch import Fetcher
 from krea_cli.api.resources import Job
 from krea_cli.api.transport import Transport
-from krea_cli.delivery.download import MOST_BYTES, Download
+from krea_cli.delivery import MOST_BYTES
+from krea_cli.delivery.download import Download
 from krea_cli.delivery.files import NewFile
 from krea_cli.delivery.placing import Placing
 from krea_cli.delivery.results import Results

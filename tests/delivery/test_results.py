@@ -235,7 +235,7 @@ def test_folders_are_made_where_they_were_asked_for(save, folder):
         (b"<!DOCTYPE html><p>Log in", "HTML"),
         (b"\n<?xml version='1.0'?><Error/>", "XML"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "XML"),
-        (b'{"error": "expired"}', "kind that is not known"),
+        (b'{"error": "expired"}', "a text"),
         (b"MZ" + bytes(100), "kind that is not known"),
         (encoded("TIFF"), "kind that is not known"),
     ],

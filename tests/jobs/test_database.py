@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from jobs.recorded import bytes_of, keep, record, rows
 
+from krea_cli.cli.next_steps import NextSteps
 from krea_cli.errors import ExitCode, JournalError
 from krea_cli.jobs import database as database_module
 from krea_cli.jobs.history import History
@@ -314,7 +315,7 @@ def test_a_broken_journal_is_refused_and_left_alone(open_database, folder, kind)
     for use in (journal.check, journal.last, lambda: journal.begin(record())):
         with pytest.raises(JournalError, match="broken") as caught:
             use()
-    move, look = caught.value.hints
+    move, look = NextSteps().lines(caught.value.advice)
 
     assert before == path.read_bytes()
     assert look.endswith(": krea jobs list --remote")

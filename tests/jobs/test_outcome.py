@@ -3,18 +3,21 @@ from __future__ import annotations
 import pytest
 
 from krea_cli.api.resources import Job, JobError
+from krea_cli.cli.next_steps import NextSteps
 from krea_cli.errors import ExitCode, JobFailedError, SeveralError, StillRunningError
 from krea_cli.jobs import outcome
 
 
 def failure(**fields):
-    return outcome.failure(Job(job_id="j1", **fields), collect="krea wait j1")
+    return explained(outcome.failure(Job(job_id="j1", **fields)))
 
 
 def uncancelled(**fields):
-    return outcome.uncancelled(
-        Job(job_id="j1", **fields), download="krea download j1", again="krea status j1"
-    )
+    return explained(outcome.uncancelled(Job(job_id="j1", **fields)))
+
+
+def explained(error):
+    return error and NextSteps().explain(error)
 
 
 def test_a_completed_job_is_no_failure():
@@ -47,7 +50,7 @@ def test_completed_without_a_result_is_a_failure(result):
     """
     data = {"job_id": "j1", "status": "completed", "result": result}
 
-    error = outcome.failure(Job.from_json(data), collect="krea wait j1")
+    error = outcome.failure(Job.from_json(data))
 
     assert ("no_result", "j1") == (error.code, error.job_id)
     assert ExitCode.JOB_FAILED == error.exit_code

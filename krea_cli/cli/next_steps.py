@@ -1,0 +1,319 @@
+"""
+The commands that hints name.  No other module spells them.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from krea_cli.delivery import MOST_BYTES, Delivery
+from krea_cli.errors import Action, Hint, KreaError, Step
+
+# A record is named by the beginning of its id.
+RECORD_CHARACTERS = 8
+# Of more errors than this, the same hint is shown once.
+MOST_HINTS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextSteps:
+    """
+    Commands that go on where a run ended, at the same service and to the same files.
+
+    *service* has the options that name the service, *flags* the others that every
+    command of the run repeats; *output* is how its results are saved.  *run* has the
+    jobs of the run in the order of their `{index}`, and *several* says that there were
+    to be several.  *has_journal* is false where the run keeps no record of its jobs.
+    """
+
+    service: Sequence[str] = ()
+    flags: Sequence[str] = ()
+    output: Delivery = field(default_factory=Delivery)
+    run: Sequence[str] = ()
+    several: bool = False
+    has_journal: bool = True
+
+    def wait(self, job_ids: Sequence[str], *, elsewhere: bool = False) -> str:
+        """
+        Wait for the jobs, and save their results as the run would have.
+        """
+        return self._collect("wait", job_ids, elsewhere=elsewhere)
+
+    def wait_for_first(self, job_ids: Sequence[str]) -> str:
+        """
+        The same until one has finished.
+        """
+        # Only the one that finishes is saved, so no other one takes an index.
+        return self._command("wait", "--any", *job_ids, *self._options())
+
+    def download(self, job_ids: Sequence[str], *, elsewhere: bool = False) -> str:
+        return self._collect("download", job_ids, elsewhere=elsewhere)
+
+    def download_larger(self, job_id: str, size_bytes: int | None) -> str | None:
+        """
+        Download with a limit that *size_bytes* fit in; None where it is unknown whether
+        any would do.
+        """
+        limit = self.output.max_size or MOST_BYTES
+        if size_bytes is None and limit >= MOST_BYTES:
+            return None
+        most = size_bytes if (size_bytes or 0) > MOST_BYTES else None
+        steps = replace(self, output=replace(self.output, max_size=most))
+        return steps.download([job_id])
+
+    def download_foreign(self, job_id: str) -> str:
+        """
+        Download a job that this run does not save.
+        """
+        return self._command("download", job_id)
+
+    def status(self, job_id: str, *, urls: bool = False) -> str:
+        return self._command("status", job_id, *["--json"] * urls)
+
+    def cancel(self, job_ids: Sequence[str]) -> str:
+        return self._command("cancel", *job_ids)
+
+    def recover(self, record: str | None = None, *way_out: str) -> str:
+        """
+        List the unconfirmed requests, or settle one of them.
+        """
+        named = [record[:RECORD_CHARACTERS]] if record else []
+        return self._command("jobs", "recover", *named, *way_out)
+
+    def find_lost(self, record: str) -> str:
+        """
+        Look for the job of a request whose response was lost.
+        """
+        return self.recover(record) if self.has_journal else self.list_remote()
+
+    def list_remote(self) -> str:
+        return self._command("jobs", "list", "--remote")
+
+    def forget(self, record: str, *, force: bool = False) -> str:
+        return self._command("jobs", "forget", record, *["--force"] * force)
+
+    def login(self, *, piped: bool = False) -> str:
+        return self._command("auth", "login") + (" < FILE" if piped else "")
+
+    def replay(self, sidecar: str) -> str:
+        return self._command("replay", sidecar)
+
+    def show(self, file: str) -> str:
+        words = ["--", file] if file.startswith("-") else [file]
+        return shlex.join(["krea", "show", *self.flags, *words])
+
+    def show_fields(self, model: str) -> str:
+        return self._command("models", "show", model)
+
+    def refresh_models(self) -> str:
+        return self._command("models", "refresh")
+
+    def list_models(self) -> str:
+        return self._command("models", "list")
+
+    def show_config_path(self) -> str:
+        return shlex.join(["krea", "config", "path"])
+
+    def unset(self, key: str) -> str:
+        return shlex.join(["krea", "config", "unset", key])
+
+    def check_token_command(self) -> str:
+        return shlex.join(["krea", "config", "get", "token_command"])
+
+    def set_token_command(self) -> str:
+        return shlex.join(["krea", "config", "set", "token_command", "pass show krea"])
+
+    def explain(self, error: KreaError) -> KreaError:
+        """
+        The error with words in place of its steps.
+        """
+        return error.but(advice=self.lines(error.advice))
+
+    def lines(self, hints: Iterable[Hint]) -> tuple[str, ...]:
+        """
+        The lines of a hint, each with one command at most.
+        """
+        found = [h if isinstance(h, str) else self._line(h) for h in hints]
+        return tuple(line for line in found if line)
+
+    def _line(self, step: Step) -> str | None:
+        lead, spell = _LINES[step.action]
+        command = spell(self, *step.about)
+        return f"{lead}: {command}" if command else None
+
+    def _collect(self, name: str, job_ids: Sequence[str], *, elsewhere: bool) -> str:
+        if elsewhere:
+            return self._command(name, *job_ids, *self._options(self._elsewhere()))
+        output = self.output.output
+        ids = list(job_ids)
+        if output not in (None, "."):
+            # The names may have an index, which counts the results of all jobs.
+            ids = list(self.run) or ids
+            if self.several and len(ids) == 1:
+                output = _numbered(str(output))
+        return self._command(name, *ids, *self._options(output or "."))
+
+    def _elsewhere(self) -> str:
+        """
+        Where to save what the place that was asked for does not take.
+        """
+        output = self.output.output
+        suffix = Path(output or "").suffix
+        if suffix and "{" not in suffix:
+            # A picture is to be converted as it would have been.
+            return f"{{job_id}}{suffix}"
+        return "{job_id}-again.{ext}" if output in (None, ".") else "."
+
+    def _options(self, output: str | None = None) -> list[str]:
+        """
+        The options of the run that say how its results are saved.
+        """
+        asked = self.output
+        words = ["-o", output or asked.output or "."]
+        words += ["--force"] * asked.force
+        # A sidecar is written from the record.
+        words += ["--sidecar"] * (asked.sidecar and self.has_journal)
+        for option, value in (
+            ("--max-size", asked.max_size),
+            ("--quality-out", asked.quality_out),
+        ):
+            words += [option, str(value)] if value else []
+        for expectation in asked.expect or ():
+            words += ["--expect", expectation]
+        return words
+
+    def _command(self, *words: str) -> str:
+        return shlex.join(["krea", *words, *self.service, *self.flags])
+
+
+def _numbered(output: str) -> str:
+    """
+    The name with the index that it has where it is one of several.
+    """
+    from krea_cli.delivery.templates import fields_of
+
+    is_folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
+    if output == "-" or is_folder or "index" in fields_of(output):
+        return output
+    at = len(output) - len(Path(output).suffix)
+    return output[:at] + "-{index}" + output[at:]
+
+
+def without_repeats(errors: Sequence[KreaError]) -> list[KreaError]:
+    """
+    The errors, explained; a hint that names all jobs only with the last of many.
+    """
+    if len(errors) <= MOST_HINTS:
+        return list(errors)
+    following = [*errors[1:], None]
+    return [
+        error.but(advice=()) if later and error.hint == later.hint else error
+        for error, later in zip(errors, following, strict=True)
+    ]
+
+
+Spell = Callable[..., str | None]
+
+_LINES: Mapping[Action, tuple[str, Spell]] = {
+    Action.KEEP_WAITING: ("Go on with", lambda s, *ids: s.wait(ids)),
+    Action.WAIT_FOR_FIRST: ("Go on with", lambda s, *ids: s.wait_for_first(ids)),
+    Action.WAIT: ("Run", lambda s, *ids: s.wait(ids)),
+    Action.THEN_WAIT: ("Then", lambda s, *ids: s.wait(ids)),
+    Action.COLLECT: ("Collect it with", lambda s, *ids: s.wait(ids)),
+    Action.GET_FIRST: ("Or get what it makes", lambda s, *ids: s.wait(ids)),
+    Action.COLLECT_UNRECORDED: (
+        "Collect it with",
+        lambda s, *ids: replace(s, has_journal=False).wait(ids),
+    ),
+    Action.COLLECT_ELSEWHERE: (
+        "Collect it with",
+        lambda s, *ids: s.wait(ids, elsewhere=True),
+    ),
+    Action.DOWNLOAD: ("Collect it with", lambda s, *ids: s.download(ids)),
+    Action.DOWNLOAD_ELSEWHERE: (
+        "Collect it with",
+        lambda s, *ids: s.download(ids, elsewhere=True),
+    ),
+    Action.DOWNLOAD_LARGER: (
+        "Collect it with",
+        lambda s, job, size="": s.download_larger(job, int(size) if size else None),
+    ),
+    Action.DOWNLOAD_COMPLETED: (
+        "Save what it made",
+        lambda s, job: s.download_foreign(job),
+    ),
+    Action.DOWNLOAD_FOREIGN: (
+        "A job that is none of krea's can be collected all the same",
+        lambda s, job: s.download_foreign(job),
+    ),
+    Action.SHOW_URLS: (
+        "Its URL, to fetch it otherwise",
+        lambda s, job: s.status(job, urls=True),
+    ),
+    Action.ASK_SERVICE: ("Ask the service for it", lambda s, job: s.status(job)),
+    Action.CHECK_AGAIN: ("Look again with", lambda s, job: s.status(job)),
+    Action.CANCEL: ("Go on with", lambda s, *ids: s.cancel(ids)),
+    Action.CANCEL_REST: ("Try again", lambda s, *ids: s.cancel(ids)),
+    Action.LIST_REMOTE: ("What the service has", lambda s: s.list_remote()),
+    Action.LIST_ACCOUNT: (
+        "Check the id; all jobs of the account",
+        lambda s: s.list_remote(),
+    ),
+    Action.LOG_IN: ("Run", lambda s: s.login()),
+    Action.PIPE_TOKEN: ("Give it on standard input", lambda s: s.login(piped=True)),
+    Action.SETTLE: ("See to it", lambda s: s.recover()),
+    Action.FIND_LOST: ("Look for it", lambda s, record="": s.find_lost(record)),
+    Action.LIST_LOST: ("Look at the service's list", lambda s: s.list_remote()),
+    Action.LOOK_AGAIN: ("Look again", lambda s: s.recover()),
+    Action.LIST_UNCONFIRMED: ("They are listed by", lambda s: s.recover()),
+    Action.SETTLE_FIRST: ("Settle it first", lambda s, record: s.recover(record)),
+    Action.ADOPT: (
+        "If it is yours",
+        lambda s, record, job: s.recover(record, "--adopt", job),
+    ),
+    Action.ADOPT_ONE: (
+        "If one is yours",
+        lambda s, record: s.recover(record, "--adopt", "JOB"),
+    ),
+    Action.RESUBMIT: (
+        "Send it once more, which may be billed again",
+        lambda s, record: s.recover(record, "--resubmit"),
+    ),
+    Action.CLOSE: ("Close it", lambda s, record: s.recover(record, "--forget")),
+    Action.CLOSE_IF_NOT_YOURS: (
+        "If not",
+        lambda s, record: s.recover(record, "--forget"),
+    ),
+    Action.CLOSE_IF_NONE_IS_YOURS: (
+        "If none is",
+        lambda s, record: s.recover(record, "--forget"),
+    ),
+    Action.FORGET_DAMAGED: ("See to it", lambda s, record: s.forget(record)),
+    Action.FORGET_ANYWAY: (
+        "Delete the record",
+        lambda s, record: s.forget(record, force=True),
+    ),
+    Action.LOOK_FOR_JOB: ("Look for the job", lambda s: s.list_remote()),
+    Action.REPLAY: ("Run", lambda s, sidecar: s.replay(sidecar)),
+    Action.SHOW_FIELDS: (
+        "All its fields",
+        lambda s, model: s.show_fields(model),
+    ),
+    Action.REFRESH_MODELS: ("Run", lambda s: s.refresh_models()),
+    Action.LIST_MODELS: ("All models", lambda s: s.list_models()),
+    Action.SHOW_CONFIG_PATH: ("Where it is", lambda s: s.show_config_path()),
+    Action.CHECK_TOKEN_COMMAND: (
+        "Check where yours is from",
+        lambda s: s.check_token_command(),
+    ),
+    Action.SET_TOKEN_COMMAND: (
+        "Or let a program print it",
+        lambda s: s.set_token_command(),
+    ),
+    Action.LIST_CANDIDATES: ("List all of them", lambda s: s.recover()),
+    Action.UNSET: ("Run", lambda s, key: s.unset(key)),
+}
