@@ -366,6 +366,7 @@ LONG = {
     "api.transport": "clients that share what makes a connection",
     "errors": "one short class after the other",
     "jobs.database": "all that can be wrong with a file that must not be lost",
+    "media.metadata.movie": "the list of the boxes that stay, and how each is edited",
 }
 
 

@@ -93,13 +93,14 @@ def test_exif_of_every_byte_order_is_understood(order, header):
     [
         sample
         for sample in SAMPLES
-        if sample.name not in ("jpeg with a thumbnail", "gif", "avif")
+        if sample.name not in ("jpeg with a thumbnail", "gif", "avif", "glb")
+        and sample.media != media.MP3
     ],
     ids=lambda sample: sample.name,
 )
 def test_a_file_without_metadata_is_sent_to_the_letter(sample):
     """
-    As is what is not looked into.
+    Others have a preview, a tag or the name of a program, or are not accepted as input.
     """
     assert without_metadata(io.BytesIO(sample.content), sample.media) is None
 
@@ -144,9 +145,11 @@ def test_a_film_keeps_its_places(brand):
     before = marked.movie(brand)
     after = removed(before, media.MP4)
     at = before.index(b"udta")
+    pictures = before.index(b"mdat") - 4
+    length = int.from_bytes(before[pictures : pictures + 4])
 
     assert len(before) == len(after)
-    assert before[:at] == after[:at]
+    assert before[: pictures + length] == after[: pictures + length]
     assert b"free" == after[at : at + 4]
 
 
