@@ -152,7 +152,9 @@ def test_nothing_of_a_marked_file_survives(tmp_path):
     for path, each in zip(paths, MARKED, strict=True):
         strip(path, each.media)
 
-    assert {path.name: {} for path in paths} == telling(tmp_path)
+    # It does not know GLB.
+    known = {path.name: {} for path in paths if path.suffix != ".glb"}
+    assert known == telling(tmp_path)
     assert b"CANARY" not in run("-b", "-a", "-u", "-ee", str(tmp_path)).stdout
 
 
