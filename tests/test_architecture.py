@@ -389,6 +389,7 @@ LONG = {
     "jobs.history": "one query after the other",
     "jobs.journal": "one statement after the other",
     "jobs.recovery": "one decision: which jobs may be the one",
+    "media.metadata.movie": "the list of the boxes that stay, and how each is edited",
 }
 
 

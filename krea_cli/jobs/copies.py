@@ -68,9 +68,8 @@ class Copies:
                 path = self.write(image.name, lambda target: copy(file, pieces, target))
             except DamagedError as exc:
                 raise InputError(
-                    f"{image.name} is damaged, so that its metadata cannot be taken "
-                    f"out: {exc}.",
-                    hint="Save it anew, or send it as it is with --keep-metadata.",
+                    f"Cannot remove the metadata of {image.name}: {exc}.",
+                    hint="Save it again, or send it unchanged with --keep-metadata.",
                 ) from exc
             if state(file) != image.state:
                 raise InputError(

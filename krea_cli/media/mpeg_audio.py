@@ -5,6 +5,7 @@ each with its length, and the first one may say how many there are.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 # By the bits for the version: kbit/s and samples a second by their indexes, and the
@@ -38,21 +39,36 @@ def is_whole(file: IO[bytes], size: int) -> bool:
     between two frames of a file that declares nothing cannot be seen.
     """
     start = at = _tag_end(file)
-    frames = declared = 0
+    count = declared = 0
     while frame := _frame(head := _read(file, at, _HEAD_BYTES)):
         if at == start:
             declared = _declared(_read(file, at + frame.count_at, 12))
-        frames += 1
+        count += 1
         at += frame.length
     is_cut = at > size or (head[:1] == b"\xff" and len(head) < _HEAD_BYTES)
-    return start < size and not is_cut and frames >= declared
+    return start < size and not is_cut and count >= declared
+
+
+def frames(file: IO[bytes], size: int) -> Iterator[range]:
+    """
+    Yield the places of the frames that follow the first tags; the last one may be cut.
+    """
+    at = _tag_end(file)
+    while tag := _tag_length(_read(file, at, _TAG_BYTES)):
+        at += tag
+    while frame := _frame(_read(file, at, _HEAD_BYTES)):
+        yield range(at, min(at + frame.length, size))
+        at += frame.length
 
 
 def _tag_end(file: IO[bytes]) -> int:
     """
     Where the ID3 tag ends that the file may begin with; seven bits of each byte count.
     """
-    head = _read(file, 0, _TAG_BYTES)
+    return _tag_length(_read(file, 0, _TAG_BYTES))
+
+
+def _tag_length(head: bytes) -> int:
     if head[:3] != b"ID3":
         return 0
     length = 0

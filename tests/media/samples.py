@@ -64,7 +64,8 @@ def webm(*, is_live=False):
     An EBML header and a segment of clusters; of unknown length when it is live.
     """
     header = element(b"\x1a\x45\xdf\xa3", element(b"\x42\x82", b"webm"))
-    cluster = element(b"\x1f\x43\xb6\x75", random.Random(7).randbytes(3000))
+    block = element(b"\xa3", b"\x81" + random.Random(7).randbytes(2990))
+    cluster = element(b"\x1f\x43\xb6\x75", block)
     if is_live:
         return header + b"\x18\x53\x80\x67\x01" + b"\xff" * 7 + cluster * 3
     return header + element(b"\x18\x53\x80\x67", cluster * 3)
@@ -86,7 +87,18 @@ def movies():
     whole = movie.mp4(frames, (32, 32), per_second=3)
     at, kind = whole.index(b"mdat") - 4, whole[: whole.index(b"mdat") - 4]
     size = int.from_bytes(whole[at : at + 4], "big")
-    return whole, kind + whole[at + size :] + whole[at : at + size]
+    return whole, kind + moved(whole[at + size :]) + whole[at : at + size]
+
+
+def moved(index):
+    """
+    The index of a film, for pictures that lie behind it.
+    """
+    at = index.index(b"stco") + 12
+    places = struct.unpack(f">{(len(index) - at) // 4}I", index[at:])
+    return index[:at] + struct.pack(
+        f">{len(places)}I", *(place + len(index) for place in places)
+    )
 
 
 def mp3(*, frames=4, declared=None, tag=b"ID3\x04\x00\x00\x00\x00\x00\x00"):
@@ -116,7 +128,7 @@ SAMPLES = [
     Sample("avif", media.AVIF, encoded("AVIF")),
     Sample("mp4", media.MP4, MP4_AT_THE_END),
     Sample("mp4 with its index first", media.MP4, MP4_AT_THE_START),
-    Sample("mov", media.MOV, box(b"ftyp", b"qt  ") + MP4_AT_THE_END[24:]),
+    Sample("mov", media.MOV, box(b"ftyp", b"qt  " * 4) + MP4_AT_THE_END[24:]),
     Sample("wav", media.WAV, tone.wav(random.Random(7))),
     Sample("glb", media.GLB, mesh.glb(encoded("PNG"))),
     Sample("webm", media.WEBM, webm()),

@@ -14,7 +14,8 @@ from typing import IO, NamedTuple
 from krea_cli.media.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
 
 # Readers pass over these.
-FREE = frozenset({b"free", b"skip"})
+FREE = frozenset({b"free", b"skip", b"wide"})
+_BLOCK = 1 << 20
 
 
 class Box(NamedTuple):
@@ -74,20 +75,61 @@ def blank(box: Box) -> Iterator[Patch]:
     yield Patch(box.body, box.end, b"", b"\0")
 
 
-def patched(patches: Iterable[Patch], size: int) -> Iterator[Piece]:
+def patched(file: IO[bytes], patches: Iterable[Patch], size: int) -> Iterator[Piece]:
     """
-    A file of *size* bytes as pieces, overwritten by the patches.
+    Yield a file of `size` bytes as pieces, overwritten by the patches.
+
+    Patches that change nothing are left out, so that a file without metadata stays one
+    piece.
 
     Raises:
-        DamagedError: two of them are at one place, or one is outside.
+        DamagedError: two patches overlap, or one is outside.
     """
     at = 0
     for patch in sorted(patches):
         if not at <= patch.start <= patch.end <= size:
-            raise DamagedError(f"byte {patch.start} is told to be what it is not")
+            raise DamagedError(f"wrong value at byte {patch.start}")
         yield range(at, patch.start)
-        count = patch.end - patch.start
-        head = patch.head if len(patch.head) <= count else b""
-        yield head + patch.fill * (count - len(head))
         at = patch.end
+        if _is_written(file, patch):
+            yield range(patch.start, patch.end)
+        else:
+            yield from _content(patch)
     yield range(at, size)
+
+
+def gaps(kept: Iterable[range], start: int, end: int) -> Iterator[Patch]:
+    """
+    Yield the patches that fill with zeros what lies between `start` and `end`, and in
+    none of the `kept` ranges, which must be sorted by their start.
+    """
+    at = start
+    for each in kept:
+        if each.start >= end:
+            break
+        if at < each.start:
+            yield Patch(at, each.start, b"", b"\0")
+        at = max(at, each.stop)
+    if at < end:
+        yield Patch(at, end, b"", b"\0")
+
+
+def _content(patch: Patch) -> Iterator[bytes]:
+    count = patch.end - patch.start
+    if len(patch.head) <= count:
+        yield patch.head
+        count -= len(patch.head)
+    # The same block again and again, so that a large patch needs little memory.
+    block = patch.fill * min(count, _BLOCK)
+    for _ in range(count // _BLOCK):
+        yield block
+    yield block[: count % _BLOCK] if block else b""
+
+
+def _is_written(file: IO[bytes], patch: Patch) -> bool:
+    at = patch.start
+    for expected in _content(patch):
+        if read(file, at, len(expected)) != expected:
+            return False
+        at += len(expected)
+    return True

@@ -1,19 +1,22 @@
 """
-HEIC: the items that describe the picture are overwritten by empty ones.
+HEIC: keep the pictures and what is needed to show them, and blank everything else.
 
-Which way up it is shown is a property of the picture itself, not of its EXIF.
+Items that describe the picture are overwritten by empty ones. Depth and gain maps are
+pictures, and stay; a film behind the picture goes. Which way up it is shown is a
+property of the picture itself, not of its EXIF.
 """
 
 from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, NamedTuple
 
 from krea_cli.media.metadata import movie
-from krea_cli.media.metadata.boxes import Box, Patch, boxes, patched
+from krea_cli.media.metadata.boxes import Box, Patch, blank, boxes, gaps, patched
 from krea_cli.media.metadata.pieces import DamagedError, Piece, read
+from krea_cli.media.metadata.sample_tables import Chunk, merged
 
 # The offset of what follows, and a directory without entries.
 _EXIF = b"\0\0\0\x06Exif\0\0MM\0*" + struct.pack(">IHI", 8, 0, 0)
@@ -21,8 +24,31 @@ _XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
 # By the type of an item: what is written over its start, and over the rest.
 _EMPTY = {b"Exif": (_EXIF, b"\0"), b"mime": (_XMP, b" "), b"uri ": (b"", b"\0")}
 
+# What stays of the description of the items.
+_KEPT = frozenset(b"hdlr pitm iloc iinf iref iprp idat grpl dinf".split())
+_PICTURES = frozenset(
+    b"hvc1 hev1 lhv1 hvt1 av01 avc1 vvc1 jpeg j2k1 unci grid iovl iden tmap".split()
+)
+_PROPERTIES = frozenset(
+    b"hvcC lhvC avcC vvcC av1C jpgC j2kH uncC cmpd cmpC icef ispe pixi pasp colr clli "
+    b"mdcv cclv amve ndwt irot imir clap auxC rloc lsel a1op a1lx iscl tols oinf "
+    b"tmap".split()
+)
+_TO_THE_END = 1 << 62
+
 _MOST_TABLE, _MOST_PARTS = 1 << 20, 1 << 16
 _IN_FILE, _IN_SMALL, _ELSEWHERE = 0, 1, 2
+
+
+class _Item(NamedTuple):
+    """
+    An entry of the table of items: its name begins at `name`, the entry ends at `end`.
+    """
+
+    number: int
+    kind: bytes
+    name: int
+    end: int
 
 
 class _Place(NamedTuple):
@@ -38,20 +64,21 @@ class _Place(NamedTuple):
 
 def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
     """
-    The pieces with empty EXIF and XMP.
+    Yield the pieces of a picture that looks the same, and says nothing else.
 
     Raises:
-        DamagedError: its boxes do not fit into each other.
+        DamagedError: its boxes do not fit into each other, or the main picture is of
+            a kind that is not understood here.
     """
     top = list(boxes(file, 0, size))
-    found = [
-        patch
-        for box in top
-        if box.kind == b"meta"
-        for patch in _item_patches(file, _inside(file, box))
-    ]
+    index = movie.Index()
+    found: list[Patch] = []
+    for box in top:
+        if box.kind == b"meta":
+            found += _meta_patches(file, box, index)
     others = (box for box in top if box.kind != b"meta")
-    yield from patched([*found, *movie.patches(file, others)], size)
+    found += movie.patches(file, others, index)
+    yield from patched(file, [*found, *index.media_patches(top)], size)
 
 
 def sides(file: IO[bytes], size: int) -> tuple[int, int] | None:
@@ -80,36 +107,99 @@ def _inside(file: IO[bytes], meta: Box) -> dict[bytes, Box]:
     return {box.kind: box for box in boxes(file, meta.body + 4, meta.end)}
 
 
-def _item_patches(file: IO[bytes], meta: dict[bytes, Box]) -> Iterator[Patch]:
-    if b"iinf" not in meta or b"iloc" not in meta:
-        return
-    kinds = dict(_kinds(file, meta[b"iinf"]))
+def _meta_patches(file: IO[bytes], meta: Box, index: movie.Index) -> Iterator[Patch]:
+    inside = _inside(file, meta)
+    for box in boxes(file, meta.body + 4, meta.end):
+        if box.kind not in _KEPT:
+            yield from blank(box)
+        elif box.kind == b"hdlr":
+            yield from movie.handler_name(file, box, index)
+        elif box.kind == b"iprp":
+            yield from _property_patches(file, box)
+        elif box.kind == b"iinf":
+            yield from _name_patches(file, box)
+    if b"pitm" in inside and b"iinf" in inside:
+        _check_main(file, inside[b"pitm"], _items(file, inside[b"iinf"]))
+    if b"iinf" in inside and b"iloc" in inside:
+        yield from _item_patches(file, inside, index)
+
+
+def _item_patches(
+    file: IO[bytes], meta: Mapping[bytes, Box], index: movie.Index
+) -> Iterator[Patch]:
+    kinds = {item.number: item.kind for item in _items(file, meta[b"iinf"])}
+    small = meta.get(b"idat")
+    bases = {_IN_FILE: 0, **({_IN_SMALL: small.body} if small else {})}
+    kept_small = []
     for place in _places(file, meta[b"iloc"]):
-        if kinds.get(place.item) not in _EMPTY:
-            continue
-        bases = {_IN_FILE: 0}
-        if b"idat" in meta:
-            bases[_IN_SMALL] = meta[b"idat"].body
-        if place.method not in bases or not all(count for _, count in place.extents):
-            raise DamagedError("its metadata lies in an unknown place")
-        first, rest = _EMPTY[kinds[place.item]]
-        for start, count in place.extents:
-            at = bases[place.method] + start
-            yield Patch(at, at + count, first, rest)
-            first = b""
+        kind = kinds.get(place.item, b"")
+        if kind in _PICTURES:
+            base = bases.get(place.method, 0)
+            found = [Chunk(base + at, n or _TO_THE_END) for at, n in place.extents]
+            index.add(found, is_kept=place.method == _IN_FILE)
+            kept_small += [
+                range(each.start, each.start + each.length) for each in found
+            ]
+        else:
+            emptied = list(_emptied(place, bases, kind))
+            yield from emptied
+            written = [range(patch.start, patch.end) for patch in emptied]
+            index.blanked += written
+            kept_small += written
+    if small:
+        yield from gaps(merged(kept_small), small.body, small.end)
 
 
-def _kinds(file: IO[bytes], box: Box) -> Iterator[tuple[int, bytes]]:
+def _emptied(place: _Place, bases: Mapping[int, int], kind: bytes) -> Iterator[Patch]:
+    if place.method not in bases or not all(count for _, count in place.extents):
+        raise DamagedError("unknown metadata location")
+    first, rest = _EMPTY.get(kind, (b"", b"\0"))
+    for start, count in place.extents:
+        at = bases[place.method] + start
+        yield Patch(at, at + count, first, rest)
+        first = b""
+
+
+def _property_patches(file: IO[bytes], box: Box) -> Iterator[Patch]:
+    for part in boxes(file, box.body, box.end):
+        if part.kind not in (b"ipco", b"ipma"):
+            yield from blank(part)
+        elif part.kind == b"ipco":
+            # Their numbers count, so each stays in its place.
+            for each in boxes(file, part.body, part.end):
+                if each.kind not in _PROPERTIES:
+                    yield from blank(each)
+
+
+def _name_patches(file: IO[bytes], box: Box) -> Iterator[Patch]:
     """
-    The type of each item, by its number.
+    Items may have a name; what comes behind it says how to read those that are blanked.
     """
+    for item in _items(file, box):
+        name = read(file, item.name, item.end - item.name).partition(b"\0")[0]
+        if name not in movie.NEUTRAL_NAMES:
+            yield Patch(item.name, item.name + len(name), b"", b" ")
+
+
+def _check_main(file: IO[bytes], box: Box, items: Iterable[_Item]) -> None:
+    version = read(file, box.body, 1)[0]
+    number = int.from_bytes(read(file, box.body + 4, 4 if version else 2))
+    if {item.kind for item in items if item.number == number}.isdisjoint(_PICTURES):
+        raise DamagedError("its main picture is of an unknown kind")
+
+
+def _items(file: IO[bytes], box: Box) -> Iterator[_Item]:
     version = read(file, box.body, 1)[0]
     for entry in boxes(file, box.body + (8 if version else 6), box.end):
         version = read(file, entry.body, 1)[0]
         width = 4 if version > 2 else 2
-        if version >= 2:
-            number = int.from_bytes(read(file, entry.body + 4, width))
-            yield number, read(file, entry.body + 6 + width, 4)
+        number = int.from_bytes(read(file, entry.body + 4, width))
+        if version < 2:
+            # Early writers: text of some kind, as XMP is.
+            yield _Item(number, b"mime", entry.body + 8, entry.end)
+        else:
+            kind = read(file, entry.body + 6 + width, 4)
+            yield _Item(number, kind, entry.body + 10 + width, entry.end)
 
 
 def _places(file: IO[bytes], box: Box) -> Iterator[_Place]:

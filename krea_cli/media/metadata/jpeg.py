@@ -15,10 +15,11 @@ from krea_cli.media.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 # These have no content: 01, restarts, start and end.
 _BARE = {0x01, *range(0xD0, _END + 1)}
-# Segments of applications, and comments.
-_DESCRIBING = {*range(0xE0, 0xF0), 0xFE}
-# Of these some say what the colours mean.
-_COLOUR = {0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+# Frames and tables, scans, and what belongs to them.
+_NEEDED = {*range(0xC0, 0xE0)} - {0xC8}
+_PROFILE, _ADOBE, _ADOBE_BYTES = 0xE2, 0xEE, 12
+# JPEG-LS keeps pixels in segments of its own.
+_OTHER_PIXELS = {0xF7, 0xF8}
 _JFIF, _JFIF_BYTES = 0xE0, 14
 _EXIF = 0xE1
 
@@ -73,7 +74,8 @@ def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
     The pieces without what describes the picture.
 
     Raises:
-        DamagedError: it is no JPEG that can be followed.
+        DamagedError: it is no JPEG that can be followed, or its pixels are stored in
+            a way that is not understood here.
     """
     yield range(2)
     for segment in segments(file, size):
@@ -81,12 +83,26 @@ def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
             yield _turned(_body(file, segment))
         elif segment.marker == _JFIF:
             yield from _jfif(file, segment)
-        elif segment.marker in _COLOUR:
-            name = _COLOUR[segment.marker]
-            if _body(file, segment).startswith(name):
+        elif segment.marker == _PROFILE:
+            if _body(file, segment).startswith(b"ICC_PROFILE\0"):
                 yield range(segment.start, segment.end)
-        elif segment.marker not in _DESCRIBING:
+        elif segment.marker == _ADOBE:
+            yield from _cut(file, segment, b"Adobe", _ADOBE_BYTES)
+        elif segment.marker in _OTHER_PIXELS:
+            raise DamagedError("its pixels are in the format of JPEG-LS")
+        elif segment.marker in _NEEDED:
             yield range(segment.start, segment.end)
+
+
+def _cut(file: IO[bytes], segment: Segment, name: bytes, most: int) -> Iterator[Piece]:
+    """
+    A segment that says what the colours mean, without what a program added to it.
+    """
+    body = _body(file, segment)
+    if body.startswith(name) and len(body) <= most:
+        yield range(segment.start, segment.end)
+    elif body.startswith(name):
+        yield struct.pack(">BBH", 0xFF, segment.marker, most + 2) + body[:most]
 
 
 def _body(file: IO[bytes], segment: Segment) -> bytes:

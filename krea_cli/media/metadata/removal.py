@@ -1,18 +1,52 @@
 """
-Pictures and films without what they say of their makers (hazard N18): place, time,
+Files without what they say of their makers (hazard N18): place, time,
 camera, author, comments, previews.  Pixels are never compressed anew, and colours and
 the way up stay as they are.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from krea_cli.media import HEIC, JPEG, MOV, MP4, PNG, WEBP, Media
-from krea_cli.media.metadata import heic, jpeg, movie, png, webp
-from krea_cli.media.metadata.pieces import Piece, joined
+from krea_cli.media import (
+    GLB,
+    HEIC,
+    JPEG,
+    MOV,
+    MP3,
+    MP4,
+    PNG,
+    WAV,
+    WEBM,
+    WEBP,
+    Media,
+    sniff,
+)
+from krea_cli.media.metadata import glb, heic, jpeg, movie, mp3, png, wav, webm, webp
+from krea_cli.media.metadata.pieces import Piece, copy, joined
+
+
+def _bare_scene(file: IO[bytes], size: int) -> Iterator[Piece]:
+    return glb.bare(file, size, _stripped_picture)
+
+
+def _stripped_picture(content: bytes) -> bytes | None:
+    """
+    A picture in a scene, None when it has no metadata or is of no known kind.
+    """
+    media = sniff(content[:32])
+    if media is None or media.kind != "image":
+        return None
+    source, target = io.BytesIO(content), io.BytesIO()
+    pieces = without_metadata(source, media)
+    if pieces is None:
+        return None
+    copy(source, pieces, target)
+    return target.getvalue()
+
 
 _BARE: dict[Media, Callable[[IO[bytes], int], Iterator[Piece]]] = {
     JPEG: jpeg.bare,
@@ -21,13 +55,17 @@ _BARE: dict[Media, Callable[[IO[bytes], int], Iterator[Piece]]] = {
     HEIC: heic.bare,
     MP4: movie.bare,
     MOV: movie.bare,
+    WEBM: webm.bare,
+    WAV: wav.bare,
+    MP3: mp3.bare,
+    GLB: _bare_scene,
 }
 
 
 def without_metadata(file: IO[bytes], media: Media) -> list[Piece] | None:
     """
     The pieces of *file*, which can seek, that are to be sent; None when that is all of
-    it, as with kinds that are not looked into: sound, WebM and 3D models.
+    it.  Every kind that can be sent has a list of the parts that stay.
 
     Raises:
         DamagedError: it cannot be followed to its end, so nobody knows what is in it.

@@ -12,7 +12,9 @@ from krea_cli.media.metadata.exif import turned
 from krea_cli.media.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
 
 _HEADER = b"VP8X"
-_KEPT = {_HEADER, b"VP8 ", b"VP8L", b"ICCP", b"ANIM", b"ANMF", b"ALPH"}
+_FRAME, _FRAME_HEAD = b"ANMF", 16
+_PIXELS = {b"VP8 ", b"VP8L", b"ALPH"}
+_KEPT = {_HEADER, b"ICCP", b"ANIM", _FRAME, *_PIXELS}
 # What the header says that there is.
 _HAS_EXIF, _HAS_XMP = 0x08, 0x04
 _MOST_EXIF = 1 << 16
@@ -33,29 +35,64 @@ def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
     """
     chunks = list(_chunks(file, size))
     kept = [chunk for chunk in chunks if chunk.kind in _KEPT]
-    if kept == chunks and size == (chunks[-1].end if chunks else 12):
+    frames = {chunk: _frame(file, chunk) for chunk in kept if chunk.kind == _FRAME}
+    is_whole = size == (chunks[-1].end if chunks else 12)
+    if kept == chunks and is_whole and not any(frames.values()):
         yield range(size)
         return
     # Decoders believe the header, so without one there is no EXIF.
-    has_header = any(chunk.kind == _HEADER for chunk in kept)
-    exif = _turned(file, chunks) if has_header else b""
-    body = sum(chunk.end - chunk.start for chunk in kept)
-    yield b"RIFF" + struct.pack("<I", 4 + body + body % 2 + len(exif)) + b"WEBP"
+    header = next((chunk for chunk in kept if chunk.kind == _HEADER), None)
+    exif = _turned(file, chunks) if header else b""
+    pieces: list[Piece] = []
     for chunk in kept:
         if chunk.kind == _HEADER:
-            yield from _header(file, chunk, has_exif=bool(exif))
+            pieces += _header(file, chunk, has_exif=bool(exif))
         else:
-            yield range(chunk.start, chunk.end)
+            pieces += frames.get(chunk) or [range(chunk.start, chunk.end)]
+    body = sum(len(piece) for piece in pieces)
+    yield b"RIFF" + struct.pack("<I", 4 + body + body % 2 + len(exif)) + b"WEBP"
+    yield from pieces
     yield bytes(body % 2)
     yield exif
+
+
+def _frame(file: IO[bytes], chunk: _Chunk) -> list[Piece]:
+    """
+    A frame of an animation with its pixels alone; empty when it has nothing else.
+    """
+    start = chunk.start + 8
+    (count,) = struct.unpack("<I", read(file, chunk.start + 4, 4))
+    parts = list(_inside(file, start + _FRAME_HEAD, start + count, chunk.end))
+    kept = [part for part in parts if part.kind in _PIXELS]
+    if kept == parts:
+        return []
+    length = _FRAME_HEAD + sum(part.end - part.start for part in kept)
+    return [
+        _FRAME + struct.pack("<I", length),
+        range(start, start + _FRAME_HEAD),
+        *(range(part.start, part.end) for part in kept),
+        bytes(length % 2),
+    ]
 
 
 def _chunks(file: IO[bytes], size: int) -> Iterator[_Chunk]:
     (length,) = struct.unpack("<I", read(file, 4, 4))
     at = 12
+    for chunk in _inside(file, at, min(8 + length, size), size):
+        yield chunk
+        at = chunk.end
+    # Some writers count the padding of the last chunk, and leave it out.
+    if size + 1 < 8 + length or at < min(8 + length, size):
+        raise DamagedError(f"it does not end at byte {8 + length}")
+
+
+def _inside(file: IO[bytes], at: int, end: int, size: int) -> Iterator[_Chunk]:
+    """
+    The chunks that begin before *end*; none reaches beyond *size*.
+    """
     for _ in range(MOST_PARTS):
-        if at >= min(8 + length, size):
-            break
+        if at >= end:
+            return
         kind, count = struct.unpack("<4sI", read(file, at, 8))
         start, at = at, at + 8 + count
         if at > size:
@@ -63,9 +100,7 @@ def _chunks(file: IO[bytes], size: int) -> Iterator[_Chunk]:
         # Padded to an even length; some writers leave the last one odd.
         at = min(at + count % 2, size)
         yield _Chunk(kind, start, at)
-    # The same writers count the padding, all the same.
-    if size + 1 < 8 + length or at < min(8 + length, size):
-        raise DamagedError(f"it does not end at byte {8 + length}")
+    raise DamagedError("it has too many chunks")
 
 
 def _turned(file: IO[bytes], chunks: Sequence[_Chunk]) -> bytes:
