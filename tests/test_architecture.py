@@ -365,6 +365,7 @@ LATE = {
 LONG = {
     "api.transport": "clients that share what makes a connection",
     "errors": "one short class after the other",
+    "work.order": "every check of a request before it is sent",
     "jobs.database": "all that can be wrong with a file that must not be lost",
 }
 

@@ -91,7 +91,7 @@ def read_stream(stream: TextIO) -> Token:
     except UnicodeDecodeError:
         # The error holds the bytes; this stands for "not ASCII" and holds nothing.
         text = "\N{REPLACEMENT CHARACTER}"
-    return read_token(text, "standard input")
+    return read_token(text.removeprefix("\ufeff"), "standard input")
 
 
 def find_in_env(env: Mapping[str, str]) -> Token | None:
