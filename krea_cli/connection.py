@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from krea_cli.api.transport import Transport
     from krea_cli.config.credentials import Credentials
     from krea_cli.config.token import Token, TokenState
+    from krea_cli.errors import UnreachableError
     from krea_cli.sandbox.server import Sandbox
 
 # The commands in hints that ask the service, where no option follows them.
@@ -137,6 +138,15 @@ class Connection(World):
         from krea_cli.api import tls
 
         return tls.trusted()
+
+    @property
+    def missing_certificates(self) -> UnreachableError | None:
+        """
+        The error for any request over TLS when no certificate is trusted at all.
+        """
+        from krea_cli.api import tls
+
+        return tls.missing()
 
     @cached_property
     def token_state(self) -> TokenState:
