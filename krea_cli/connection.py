@@ -61,7 +61,10 @@ class Connection(World):
         from krea_cli.sandbox.capacity import Capacity
         from krea_cli.sandbox.server import Sandbox
 
-        folder = private_folder(self.folders.state) / "sandbox"
+        if self.folders.has_state:
+            folder = private_folder(self.folders.state) / "sandbox"
+        else:
+            folder = self._passing_folder()
         clock = self.clock.wall
         sandbox = Sandbox(
             folder,
@@ -73,6 +76,17 @@ class Connection(World):
         )
         self._closing.append(sandbox.stop)
         return sandbox
+
+    def _passing_folder(self) -> Path:
+        from tempfile import TemporaryDirectory
+
+        self.out.warn(
+            "There is no home folder, so the jobs of this sandbox are not kept. Set "
+            "HOME or KREA_STATE_DIR to keep them."
+        )
+        folder = TemporaryDirectory(prefix="krea-sandbox-")
+        self._closing.append(folder.cleanup)
+        return Path(folder.name)
 
     @property
     def api_url(self) -> str:

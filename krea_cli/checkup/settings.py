@@ -24,9 +24,12 @@ def settings(session: Session) -> Iterator[Finding]:
     Each with its source, as `krea config list`.
     """
     values, sources = session.resolved
-    file = session.folders.config_file
-    absent = "" if file.exists() else " (none yet)"
-    yield ok("settings", f"file: {file}{absent}")
+    if session.folders.has_config:
+        file = session.folders.config_file
+        absent = "" if file.exists() else " (none yet)"
+        yield ok("settings", f"file: {file}{absent}")
+    else:
+        yield ok("settings", "no file: there is no home folder")
     for key in KEYS:
         setting = Setting(key, getattr(values, key), sources[key])
         yield ok("settings", f"{key}: {setting.text or 'not set'} ({setting.source})")
