@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krea_cli.connection import Connection
@@ -86,8 +87,7 @@ class Bookkeeping(Connection):
     def _database(self) -> Database:
         from krea_cli.jobs.database import Database
 
-        folder = self.folders.state if self.keeps_journal else None
-        database = Database(folder, now=self.clock.wall)
+        database = Database(self._journal_folder, now=self.clock.wall)
         self._closing.append(database.close)
         return database
 
@@ -167,12 +167,23 @@ class Bookkeeping(Connection):
             self.journal.ended(job, files=files)
 
     @property
+    def _journal_folder(self) -> Path | None:
+        """
+        None for a journal in memory: nothing is paid for in the sandbox, so it also
+        works without a home.
+        """
+        if not self.keeps_journal:
+            return None
+        if self.settings.sandbox and not self.folders.has_state:
+            return None
+        return self.folders.state
+
+    @property
     def _has_journal(self) -> bool:
         # Where there is none yet, sqlite3 need not be loaded to find that out.
         try:
-            return (
-                not self.keeps_journal or (self.folders.state / "journal.db").exists()
-            )
+            folder = self._journal_folder
+            return folder is None or (folder / "journal.db").exists()
         except OSError:
             return False
 

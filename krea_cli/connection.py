@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from krea_cli.api.transport import Transport
     from krea_cli.config.credentials import Credentials
     from krea_cli.config.token import Token, TokenState
+    from krea_cli.errors import UnreachableError
     from krea_cli.sandbox.server import Sandbox
 
 
@@ -54,7 +55,10 @@ class Connection(World):
         from krea_cli.sandbox.capacity import Capacity
         from krea_cli.sandbox.server import Sandbox
 
-        folder = private_folder(self.folders.state) / "sandbox"
+        if self.folders.has_state:
+            folder = private_folder(self.folders.state) / "sandbox"
+        else:
+            folder = self._passing_folder()
         clock = self.clock.wall
         sandbox = Sandbox(
             folder,
@@ -66,6 +70,17 @@ class Connection(World):
         )
         self._closing.append(sandbox.stop)
         return sandbox
+
+    def _passing_folder(self) -> Path:
+        from tempfile import TemporaryDirectory
+
+        self.out.warn(
+            "There is no home folder, so the jobs of this sandbox are not kept. Set "
+            "HOME or KREA_STATE_DIR to keep them."
+        )
+        folder = TemporaryDirectory(prefix="krea-sandbox-")
+        self._closing.append(folder.cleanup)
+        return Path(folder.name)
 
     @property
     def api_url(self) -> str:
@@ -131,6 +146,15 @@ class Connection(World):
         from krea_cli.api import tls
 
         return tls.trusted()
+
+    @property
+    def missing_certificates(self) -> UnreachableError | None:
+        """
+        The error for any request over TLS when no certificate is trusted at all.
+        """
+        from krea_cli.api import tls
+
+        return tls.missing()
 
     @cached_property
     def token_state(self) -> TokenState:

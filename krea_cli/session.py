@@ -45,7 +45,7 @@ class Session(Delivering):
         from krea_cli.catalogue import cached
         from krea_cli.catalogue.lookup import Catalogue
 
-        if self.settings.sandbox:
+        if self.settings.sandbox or not self.folders.has_cache:
             return Catalogue.bundled()
         return cached.newest(self.folders.cache, self.origin)
 

@@ -116,7 +116,8 @@ class World:
             sandbox=is_sandbox,
             color=self.flags.color,
         )
-        kept = file.read(self.folders.config_file)
+        folders = self.folders
+        kept = file.read(folders.config_file) if folders.has_config else {}
         return settings.resolve([flags, settings.from_env(self.env), kept])
 
     @property

@@ -165,12 +165,15 @@ ALLOWED = {
         "jobs.polling",
         "session",
     },
+    "installation": set(),
     # What `doctor` looks at, each thing by itself.
     "checkup": {
         "__version__",
+        "api.proxies",
         "checkup",
         "config.settings",
         "errors",
+        "installation",
         "jobs.selection",
         "output.capabilities",
         "output.findings",
@@ -281,7 +284,7 @@ ALLOWED = {
     "jobs.redaction": {"jobs.inputs", "jobs.nested"},
     "jobs.former": {"errors", "jobs.inputs", "jobs.nested"},
     "jobs.nested": set(),
-    "api": {"api", "clock", "errors", "secrecy"},
+    "api": {"api", "clock", "errors", "installation", "secrecy"},
     "api.resources": set(),
     # Where a thread waits that is to end with a signal.
     "api.ahead": {"signals"},
@@ -385,6 +388,7 @@ LONG = {
     "api.transport": "clients that share what makes a connection",
     "errors": "one short class after the other",
     "cli.next_steps": "every command that a hint names",
+    "work.order": "every check of a request before it is sent",
     "jobs.database": "all that can be wrong with a file that must not be lost",
     "jobs.history": "one query after the other",
     "jobs.journal": "one statement after the other",
@@ -499,7 +503,7 @@ def test_late_imports_are_the_exception():
     }
 
     assert set(LATE) == late
-    assert {"app"} == by_name
+    assert {"app", "installation"} == by_name
 
 
 def test_files_and_functions_are_small():

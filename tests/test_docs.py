@@ -88,3 +88,14 @@ def test_every_dependency_has_a_lower_bound():
     The bound is what the oldest libraries are tested with.
     """
     assert not [need for need in PROJECT["dependencies"] if ">=" not in need]
+
+
+def test_dependencies_with_known_faults_are_not_allowed():
+    """
+    Pillow before 13 has holes that a file from a server can use; httpx 1 is another
+    library by the same name.
+    """
+    needs = {re.split(r"[^\w-]", need)[0]: need for need in PROJECT["dependencies"]}
+
+    assert 13 <= int(re.search(r">=(\d+)", needs["Pillow"])[1])
+    assert needs["httpx"].endswith(",<1")

@@ -1,43 +1,46 @@
 """
-The proxies of the environment: which of them a request goes through, and which variable
-is at fault when none can be used (hazard N9).
+The proxies of the environment: which of them a request goes through (hazard N9).
 """
 
 from __future__ import annotations
 
 import os
 import urllib.request
-from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-_SCHEMES = ("https", "http", "all")
+# The schemes of SOCKS proxies that httpx knows, given the package socksio.
+SOCKS = ("socks5", "socks5h")
+_PORTS = {"https": 443, "http": 80}
 
 
-def between(url: str) -> str | None:
+class Proxy(NamedTuple):
     """
-    The variable whose proxy a request for *url* goes through; None without one.
+    A proxy, and the *variable* that names it.
+    """
+
+    variable: str
+    url: str
+
+
+def between(url: str) -> Proxy | None:
+    """
+    The proxy that a request for *url* goes through; None without one.
+
+    Proxies for other requests are not looked at, so that one which cannot be used is
+    in nobody's way.
     """
     parts = urlsplit(url)
+    host = parts.hostname or ""
     proxies = urllib.request.getproxies()
     scheme = next((one for one in (parts.scheme, "all") if proxies.get(one)), None)
-    if scheme is None or urllib.request.proxy_bypass(parts.hostname or ""):
+    if scheme is None:
         return None
-    return _variable(scheme)
-
-
-def broken(try_out: Callable[[str], object]) -> str:
-    """
-    The variable that holds no proxy by which anything could be sent: the first whose
-    value *try_out* raises an error for, else that of the exceptions.
-    """
-    proxies = urllib.request.getproxies()
-    for scheme in _SCHEMES:
-        if value := proxies.get(scheme):
-            try:
-                try_out(value if "://" in value else f"http://{value}")
-            except Exception:  # noqa: BLE001  (whatever a library may make of it)
-                return _variable(scheme)
-    return _variable("no")
+    with_port = f"{host}:{parts.port or _PORTS.get(parts.scheme, '')}"
+    if any(map(urllib.request.proxy_bypass, (host, with_port))):
+        return None
+    value = proxies[scheme]
+    return Proxy(_variable(scheme), value if "://" in value else f"http://{value}")
 
 
 def _variable(scheme: str) -> str:

@@ -8,16 +8,22 @@ no way to trust everybody (hazard N10).
 
 from __future__ import annotations
 
+import math
 import os
+import re
+import shlex
 import ssl
 import stat
+import sys
 from pathlib import Path
 
 import truststore
 
-from krea_cli.errors import ConfigError
+from krea_cli.errors import ConfigError, UnreachableError
 
 FILE, FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
+# As `openssl rehash` names certificates; OpenSSL looks for no others in a folder.
+_IN_FOLDER = re.compile(r"[0-9a-f]{8}\.\d+", re.IGNORECASE)
 
 
 def context() -> ssl.SSLContext:
@@ -53,6 +59,40 @@ def trusted() -> str:
     return " and ".join(named) or "the operating system"
 
 
+def missing() -> UnreachableError | None:
+    """
+    The error for any request over TLS when no certificate is trusted at all, as in a
+    container image without the package ca-certificates.
+
+    Raises:
+        ConfigError: as `context`.
+    """
+    loaded, named = context(), _named()
+    if not named and sys.platform in ("win32", "darwin"):
+        return None  # the system itself checks, and tells no list
+    if not named:
+        # What the system trusts is loaded for a connection. None is made here.
+        ends = ssl.MemoryBIO(), ssl.MemoryBIO()
+        loaded = loaded.wrap_bio(*ends, server_hostname="localhost").context
+    folder = named.get(FOLDER) if named else ssl.get_default_verify_paths().capath
+    folders = (folder or "").split(os.pathsep)
+    if loaded.cert_store_stats()["x509"] or any(map(_has_certificates, folders)):
+        return None
+    if named:
+        return UnreachableError(
+            f"{FOLDER} names {folder}, which has no certificates under the names that "
+            "OpenSSL looks for, so no server can be trusted.",
+            hint=f"Name them so: {shlex.join(['openssl', 'rehash', *folders])}",
+            retry_after=math.inf,
+        )
+    return UnreachableError(
+        "No CA certificates are installed, so no server can be trusted.",
+        hint="Install the package ca-certificates, or set SSL_CERT_FILE to a file "
+        "of certificates in PEM form.",
+        retry_after=math.inf,
+    )
+
+
 def _named() -> dict[str, str]:
     """
     The variables that are set; an empty one is not.
@@ -78,6 +118,14 @@ def _check_folder(folder: str) -> None:
     """
     if not any(_may_enter(part) for part in folder.split(os.pathsep)):
         raise _unusable(FOLDER, folder, "is no folder that can be entered")
+
+
+def _has_certificates(folder: str) -> bool:
+    try:
+        names = [path.name for path in Path(folder).iterdir()] if folder else []
+        return any(map(_IN_FOLDER.fullmatch, names))
+    except OSError:
+        return False
 
 
 def _may_enter(folder: str) -> bool:

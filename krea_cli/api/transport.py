@@ -25,6 +25,7 @@ import httpx
 
 from krea_cli import secrecy
 from krea_cli.api import proxies
+from krea_cli.api.proxies import SOCKS, Proxy
 from krea_cli.api.receiving import receiving
 from krea_cli.api.urls import SHOWN
 from krea_cli.api.wire import Answer, Content, Stream, form
@@ -87,7 +88,7 @@ class Transport:
         self._token = token
         self._bearer = {"Authorization": f"Bearer {token}"} if token else {}
         self.uses_environment = uses_environment
-        self._clients: dict[Use, httpx.Client] = {}
+        self._clients: dict[tuple[Use, Proxy | None], httpx.Client] = {}
         self._making = threading.Lock()
 
     def get(
@@ -129,7 +130,8 @@ class Transport:
         """
         with self._translated(url):
             is_secure = urlsplit(url).scheme == "https"
-            client = self._client("results" if is_secure else "local results")
+            use: Use = "results" if is_secure else "local results"
+            client = self._client(use, url)
             request = client.build_request("GET", url, headers=headers)
             with self._logged(request) as log:
                 response = within(
@@ -171,7 +173,7 @@ class Transport:
         self, use: Use, method: str, path: str, seconds: float, **body: Any
     ) -> Answer:
         with self._translated(self._url):
-            client = self._client(use)
+            client = self._client(use, self._url)
             request = client.build_request(method, self._url + path, **body)
             with self._logged(request) as log:
                 answer = within(seconds, lambda: self._send(client, request))
@@ -217,16 +219,20 @@ class Transport:
             said = outcome[0] if outcome else "no answer"
             self._log(f"{request.method} {target} {said} ({milliseconds:.0f} ms)")
 
-    def _client(self, use: Use) -> httpx.Client:
-        """
-        The one for that use, made once, whichever thread needs it first.
-        """
-        with self._making:
-            if use not in self._clients:
-                self._clients[use] = self._made(use)
-            return self._clients[use]
+    def _proxy(self, url: str) -> Proxy | None:
+        return proxies.between(url) if self.uses_environment else None
 
-    def _made(self, use: Use) -> httpx.Client:
+    def _client(self, use: Use, url: str) -> httpx.Client:
+        """
+        The one for that use of *url*, made once, whichever thread needs it first.
+        """
+        key = (use, self._proxy(url))
+        with self._making:
+            if key not in self._clients:
+                self._clients[key] = self._made(*key)
+            return self._clients[key]
+
+    def _made(self, use: Use, proxy: Proxy | None) -> httpx.Client:
         is_api = use in ("api", "paid")
         is_secure = use == "results" or (is_api and self._url.startswith("https:"))
         tls = self._tls if is_secure else _no_tls()
@@ -237,31 +243,24 @@ class Transport:
             return httpx.Client(
                 headers=_PLAIN | self._agent | (self._bearer if is_api else {}),
                 timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
-                trust_env=self.uses_environment,
+                # Of all that the environment names, the one proxy that applies.
+                trust_env=False,
+                proxy=proxy.url if proxy else None,
                 verify=tls,
                 # No answer is to leave a cookie for another request.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 **options,
             )
         except Exception as exc:
-            raise self._unusable(exc) from exc
+            if proxy is None:
+                raise
+            raise _unusable(proxy, exc) from exc
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         from krea_cli.api import tls
 
         return tls.context()
-
-    def _unusable(self, exc: Exception) -> ConfigError:
-        name = proxies.broken(
-            lambda url: httpx.HTTPTransport(proxy=url, verify=_no_tls())
-        )
-        # A proxy may be named with who uses it, which may be a secret by itself.
-        reason = re.sub(r"[^\s/'\"]*@", "***@", str(exc)).rstrip(".")
-        return ConfigError(
-            f"{name} cannot be used: {reason}.",
-            hint=f"Correct {name}, or unset it.",
-        )
 
     @contextmanager
     def _translated(self, url: str) -> Iterator[None]:
@@ -274,11 +273,14 @@ class Transport:
         except _NOT_SENT as exc:
             if fault := _certificate_fault(exc):
                 raise _untrusted(host, fault) from exc
-            proxy = proxies.between(url) if self.uses_environment else None
+            proxy = self._proxy(url)
             # Silence for this long will not end by asking again.
             is_silent = isinstance(exc, httpx.TimeoutException)
             raise _unreachable(
-                host, proxy, self._reason(exc), is_silent=is_silent
+                host,
+                proxy.variable if proxy else None,
+                self._reason(exc),
+                is_silent=is_silent,
             ) from exc
         except (TimeoutError, httpx.TimeoutException) as exc:
             raise LostAnswerError(f"{host} did not answer in time.") from exc
@@ -305,6 +307,29 @@ def _no_tls() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
+def _unusable(proxy: Proxy, exc: Exception) -> ConfigError:
+    name, scheme = proxy.variable, proxy.url.partition("://")[0].lower()
+    if scheme in SOCKS and isinstance(exc, ImportError):
+        from krea_cli.installation import installation
+
+        command = installation().add_package("socksio")
+        return ConfigError(
+            f"{name} names a SOCKS proxy, which needs the package socksio.",
+            hint=f"Unset {name}, or install the package: {command}",
+        )
+    if scheme not in ("http", "https", *SOCKS):
+        return ConfigError(
+            f"{name} cannot be used: {scheme}:// is not a known kind of proxy.",
+            hint=f"Let {name} begin with http://, https:// or socks5://, or unset it.",
+        )
+    # A proxy may be named with who uses it, which may be a secret by itself.
+    reason = re.sub(r"[^\s/'\"]*@", "***@", str(exc)).rstrip(".")
+    return ConfigError(
+        f"{name} cannot be used: {reason}.",
+        hint=f"Correct {name}, or unset it.",
+    )
+
+
 def _unreachable(
     host: str, proxy: str | None, reason: str, *, is_silent: bool
 ) -> UnreachableError:
@@ -328,6 +353,10 @@ def _certificate_fault(exc: BaseException | None) -> str:
 
 
 def _untrusted(host: str, fault: str) -> UnreachableError:
+    from krea_cli.api import tls
+
+    if missing := tls.missing():
+        return missing
     return UnreachableError(
         f"{host} cannot be trusted, so nothing was sent: {fault}.",
         hint="Check the clock. If a proxy of your company is between, have its "

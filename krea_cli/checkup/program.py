@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from krea_cli import __version__
+from krea_cli.installation import installation
 from krea_cli.output.findings import Finding, ok, warning
 from krea_cli.session import Session
 
@@ -47,13 +48,13 @@ def path(session: Session) -> Iterator[Finding]:
         yield warning(
             "path",
             f"{named} is another program or another installation",
-            f"This one is {own / 'krea-cli'}",
+            f"This one is {_shown_folder() / 'krea-cli'}",
         )
     elif not found:
         yield warning(
             "path",
             f"there is no {NAME} on PATH",
-            f"Put its folder there: {own}",
+            _extend_path(),
         )
     else:
         yield ok("path", named)
@@ -75,7 +76,25 @@ def _own_folder() -> Path:
     """
     Where this installation has its programs.
     """
+    return _script().resolve().parent
+
+
+def _shown_folder() -> Path:
+    """
+    The folder of the program as it was started: uv and pipx link to it from a folder
+    that is meant for PATH, while its own folder has another python and pip in it.
+    """
+    return _script().absolute().parent
+
+
+def _script() -> Path:
     started = Path(sys.argv[0])
     if started.stem in (NAME, "krea-cli"):
-        return started.resolve().parent
-    return Path(sysconfig.get_path("scripts")).resolve()
+        return started
+    return Path(sysconfig.get_path("scripts"), NAME)
+
+
+def _extend_path() -> str:
+    if command := installation().extend_path:
+        return f"Put it there: {command}"
+    return f"Put its folder there: {_shown_folder()}"

@@ -7,8 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from krea_cli.api.proxies import SOCKS
 from krea_cli.config.settings import KEYS
-from krea_cli.output.findings import Finding, ok, warning
+from krea_cli.installation import has_package, installation
+from krea_cli.output.findings import Finding, fault, ok, warning
 from krea_cli.output.setting_results import Setting
 from krea_cli.session import Session
 
@@ -22,9 +24,12 @@ def settings(session: Session) -> Iterator[Finding]:
     Each with its source, as `krea config list`.
     """
     values, sources = session.resolved
-    file = session.folders.config_file
-    absent = "" if file.exists() else " (none yet)"
-    yield ok("settings", f"file: {file}{absent}")
+    if session.folders.has_config:
+        file = session.folders.config_file
+        absent = "" if file.exists() else " (none yet)"
+        yield ok("settings", f"file: {file}{absent}")
+    else:
+        yield ok("settings", "no file: there is no home folder")
     for key in KEYS:
         setting = Setting(key, getattr(values, key), sources[key])
         text = setting.text or "not set"
@@ -42,16 +47,19 @@ def proxy(session: Session) -> Iterator[Finding]:
     if not found:
         yield ok("proxy", "no variable names one")
     for name, value in found.items():
+        unused = _unused(name, found)
+        note = " (not for a service on this machine)" if session.is_local else unused
         if name.upper() == "NO_PROXY":
             yield ok("proxy", f"{name}={value}")
-        elif _is_usable(value):
-            unused = " (not for a service on this machine)" * session.is_local
-            yield ok("proxy", f"{name}={_without_user(value)}{unused}")
+        elif unused or _scheme(value) in ("http", "https"):
+            yield ok("proxy", f"{name}={_without_user(value)}{note}")
+        elif _scheme(value) in SOCKS:
+            yield _socks(name, value)
         else:
             yield warning(
                 "proxy",
                 f"{name}={_without_user(value)} is no proxy that krea can use",
-                f"Let {name} begin with http:// or https://, or unset it.",
+                f"Let {name} begin with http://, https:// or socks5://, or unset it.",
             )
 
 
@@ -60,6 +68,9 @@ def certificates(session: Session) -> Iterator[Finding]:
     Who is trusted to say that a service is itself.
     """
     trusted = session.trusted
+    if problem := session.missing_certificates:
+        yield fault("certificates", problem)
+        return
     yield ok("certificates", f"trusted are those of {trusted}")
     set_ = [name for name in _BUNDLES if session.env.get(name)]
     if set_ and "SSL_CERT" not in trusted:
@@ -83,9 +94,32 @@ def _proxies(env: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _is_usable(value: str) -> bool:
+def _unused(name: str, found: Mapping[str, str]) -> str:
+    """
+    Why no request goes through a proxy; empty if one may.
+    """
+    if name.upper() == "HTTP_PROXY":
+        return " (not used: requests are https)"
+    first = next(iter(found))
+    if name.upper() == "ALL_PROXY" and first.upper() == "HTTPS_PROXY":
+        return f" (not used: {first} comes first)"
+    return ""
+
+
+def _scheme(value: str) -> str:
     scheme, mark, _ = value.partition("://")
-    return not mark or scheme.lower() in ("http", "https")
+    return scheme.lower() if mark else "http"
+
+
+def _socks(name: str, value: str) -> Finding:
+    shown = f"{name}={_without_user(value)}"
+    if has_package("socksio"):
+        return ok("proxy", shown)
+    return warning(
+        "proxy",
+        f"{shown} needs the package socksio",
+        f"Unset {name}, or install it: {installation().add_package('socksio')}",
+    )
 
 
 def _without_user(value: str) -> str:

@@ -98,7 +98,7 @@ def refresh(session: Session) -> None:
             "The sandbox has the models that krea came with.",
             hint="For those of the service, run it without --sandbox and KREA_SANDBOX.",
         )
-    known = session.catalogue
+    known, folder = session.catalogue, session.folders.cache
     with session.out.progress() as progress:
         progress.doing("fetching the models")
         spec = session.connect(None).openapi()
@@ -106,7 +106,7 @@ def refresh(session: Session) -> None:
     document = changes.renew(spec, known, today=today)
     fetched = Catalogue(document)
 
-    cached.keep(session.folders.cache, session.origin, openapi.dumps(document))
+    cached.keep(folder, session.origin, openapi.dumps(document))
 
     found = [ModelChange(change) for change in changes.compare(known, fetched)]
     session.out.result(found)

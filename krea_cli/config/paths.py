@@ -4,7 +4,7 @@ Where krea keeps its files.  The only module that imports platformdirs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,20 +12,60 @@ import platformdirs
 
 from krea_cli.errors import ConfigError, StorageError
 
+_CONFIG, _STATE, _CACHE = "KREA_CONFIG_DIR", "KREA_STATE_DIR", "KREA_CACHE_DIR"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True)
 class Folders:
     """
-    Absolute paths; nothing is created before something is written.
+    Absolute paths by the variable that moves each; nothing is created before something
+    is written.  Where there is no home, folders may be missing: settings and cache
+    then count as empty.
+
+    Raises:
+        ConfigError: from a folder that is missing and cannot be done without; names
+            all that are.
     """
 
-    config: Path
-    state: Path
-    cache: Path
+    paths: Mapping[str, Path]
+
+    @property
+    def config(self) -> Path:
+        return self._path(_CONFIG)
+
+    @property
+    def state(self) -> Path:
+        return self._path(_STATE)
+
+    @property
+    def cache(self) -> Path:
+        return self._path(_CACHE)
 
     @property
     def config_file(self) -> Path:
         return self.config / "config.toml"
+
+    @property
+    def has_config(self) -> bool:
+        return _CONFIG in self.paths
+
+    @property
+    def has_state(self) -> bool:
+        return _STATE in self.paths
+
+    @property
+    def has_cache(self) -> bool:
+        return _CACHE in self.paths
+
+    def _path(self, variable: str) -> Path:
+        if variable not in self.paths:
+            names = (_CONFIG, _STATE, _CACHE)
+            missing = _listed([name for name in names if name not in self.paths])
+            raise ConfigError(
+                "There is no home folder to keep files in.",
+                hint=f"Set HOME, or {missing}, to an absolute path.",
+            )
+        return self.paths[variable]
 
 
 def folders(env: Mapping[str, str]) -> Folders:
@@ -33,14 +73,23 @@ def folders(env: Mapping[str, str]) -> Folders:
     The folders of this user, each of which a variable moves elsewhere.
 
     Raises:
-        ConfigError: there is no home, or a variable holds a relative path.
+        ConfigError: variables hold relative paths; names them all.
     """
     usual = platformdirs.PlatformDirs("krea-cli", appauthor=False)
-    return Folders(
-        config=_folder(env, "KREA_CONFIG_DIR", lambda: usual.user_config_path),
-        state=_folder(env, "KREA_STATE_DIR", lambda: usual.user_state_path),
-        cache=_folder(env, "KREA_CACHE_DIR", lambda: usual.user_cache_path),
-    )
+    defaults: dict[str, Callable[[], Path]] = {
+        _CONFIG: lambda: usual.user_config_path,
+        _STATE: lambda: usual.user_state_path,
+        _CACHE: lambda: usual.user_cache_path,
+    }
+    given = {name: Path(env[name]) for name in defaults if env.get(name)}
+    # A relative one would be another folder in each place that krea is run from.
+    if relative := [name for name, path in given.items() if not path.is_absolute()]:
+        values = [repr(env[name]) for name in relative]
+        raise ConfigError(
+            f"{_listed(relative)} must be an absolute path, not {_listed(values)}.",
+        )
+    found = {name: given.get(name) or _usual(path) for name, path in defaults.items()}
+    return Folders({name: path for name, path in found.items() if path})
 
 
 def private_folder(path: Path) -> Path:
@@ -63,25 +112,18 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def _folder(env: Mapping[str, str], variable: str, default: Callable[[], Path]) -> Path:
-    if given := env.get(variable):
-        path = Path(given)
-        # A relative one would be another folder in each place that krea is run from.
-        if not path.is_absolute():
-            raise ConfigError(f"{variable} must be an absolute path, not {given!r}.")
-        return path
+def _usual(default: Callable[[], Path]) -> Path | None:
+    """
+    None when there is no home.
+    """
     try:
         path = default()
-    except RuntimeError as exc:
-        raise _no_home(variable) from exc
+    except RuntimeError:
+        return None
     # platformdirs before 4.6 gives "~/..." back as it is when there is no home.
-    if not path.is_absolute():
-        raise _no_home(variable)
-    return path
+    return path if path.is_absolute() else None
 
 
-def _no_home(variable: str) -> ConfigError:
-    return ConfigError(
-        "There is no home folder to keep files in.",
-        hint=f"Set HOME, or {variable}, to an absolute path.",
-    )
+def _listed(words: Sequence[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

@@ -106,7 +106,7 @@ def read_stream(stream: Readable, source: str = "standard input") -> Token:
     except UnicodeDecodeError:
         # The error holds the bytes; this stands for "not ASCII" and holds nothing.
         text = "\N{REPLACEMENT CHARACTER}"
-    return read_token(text, source)
+    return read_token(text.removeprefix("\ufeff"), source)
 
 
 def find_in_env(env: Mapping[str, str]) -> Token | None:

@@ -60,7 +60,7 @@ def is_of(path: Path, job: Job, file: SavedFile) -> bool:
     if not path.is_file():
         return False
     try:
-        with path.open(encoding="utf-8") as there:
+        with path.open(encoding="utf-8-sig") as there:
             told = json.loads(there.read(MOST_CHARACTERS + 1))
         return (told["job_id"], told["file"]["sha256"]) == (job.job_id, file.sha256)
     except (OSError, ValueError, TypeError, LookupError, RecursionError):

@@ -77,6 +77,17 @@ class Request:
         )
 
     @property
+    def undecodable_field(self) -> str | None:
+        """
+        The first field with text that UTF-8, and so JSON, cannot express.
+        """
+        for place, value in leaves(self.fields):
+            text = value.url if isinstance(value, RemoteImage) else value
+            if not all(_is_utf8(each) for each in (*place, text)):
+                return str(place[0])
+        return None
+
+    @property
     def prompt(self) -> str | None:
         prompt = self.fields.get("prompt")
         return prompt if isinstance(prompt, str) else None
@@ -99,3 +110,13 @@ class Request:
 
 def _placeholder(image: Image) -> str:
     return image.url if isinstance(image, RemoteImage) else UPLOAD
+
+
+def _is_utf8(value: object) -> bool:
+    if not isinstance(value, str):
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -8,6 +8,7 @@ at a terminal, a pipe or a log, a program that reads JSON.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from krea_cli.output.screen import Screen
     from krea_cli.output.spinner import Spinner
     from krea_cli.output.streams import Stream
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Results(Protocol):
@@ -159,7 +162,13 @@ class JsonTalk(QuietTalk):
 def _dumped(data: Mapping[str, Any]) -> str:
     import json
 
-    return harmless_json(json.dumps(data))
+    text = json.dumps(data)
+    if "\\ud" in text:
+        # Half of a character, as from a file name that is not UTF-8, is an error to
+        # many programs that read JSON.
+        whole = _LONE_SURROGATE.sub("\ufffd", json.dumps(data, ensure_ascii=False))
+        text = json.dumps(json.loads(whole))
+    return harmless_json(text)
 
 
 class TerminalTalk(PlainTalk):

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from krea_cli.output.terminal import one_line
+from krea_cli.output.terminal import one_line, safe_json
 from krea_cli.output.workflow import harmless_path
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class DryRun:
 
     @property
     def plain(self) -> list[str]:
-        body = json.dumps(self.body, indent=2, ensure_ascii=False)
+        body = safe_json(json.dumps(self.body, indent=2, ensure_ascii=False))
         return [f"{self.method} {self.url}", body, self._estimate]
 
     @property

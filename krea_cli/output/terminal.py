@@ -23,6 +23,15 @@ def safe(text: object, limit: int | None = None) -> str:
     return shown
 
 
+def safe_json(text: str) -> str:
+    """
+    As `safe`, for a text that is JSON and stays JSON: the escapes are those of JSON.  A
+    lone surrogate has none that other programs accept.
+    """
+    text = re.sub("[\ud800-\udfff]", "\ufffd", text)
+    return re.sub(_UNSAFE, lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def unbroken(text: object) -> str:
     """
     As `safe`, with a blank for each line break: no line of a log begins with words of

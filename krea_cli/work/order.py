@@ -85,6 +85,7 @@ def _take(session: Session, words: Words) -> Order:
     model = _model(session, words)
     fields = _fields(session, model, words)
     request = Request(model=model, fields=fields.values, webhook=words.webhook)
+    _check_text(request)
     choices: list[defaults.Choice] = []
     if words.validates:
         choices = defaults.choose(model, fields.values, _size(request))
@@ -206,6 +207,20 @@ def _size(request: Request) -> tuple[int, int] | None:
     from krea_cli.media import pictures
 
     return pictures.shown_size(first.path)
+
+
+def _check_text(request: Request) -> None:
+    """
+    Raises:
+        UsageError: a field holds bytes that are not UTF-8, which Python reads from a
+            command line as halves of characters, or such a half itself.
+    """
+    if field := request.undecodable_field:
+        name = field.encode(errors="backslashreplace").decode()
+        raise UsageError(
+            f"{name} is not valid UTF-8 text.",
+            hint="Use UTF-8 for the terminal and for files with prompts or fields.",
+        )
 
 
 def _check(request: Request, fields: Fields) -> None:

@@ -4,11 +4,12 @@ What the command line says of a request, and what stands in the files that it na
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TextIO
 
 from krea_cli.errors import Action, InputError, Step, UsageError
 from krea_cli.jobs.former import MOST_CHARACTERS, FormerRequest, read_former
@@ -46,7 +47,7 @@ def read_prompt(session: Session, words: Words) -> str | None:
     if prompt == "-":
         prompt = _read(
             "the prompt",
-            lambda: session.claim_stdin("the prompt").read(MOST_CHARACTERS + 1),
+            lambda: _beginning_of_stream(session.claim_stdin("the prompt")),
         )
     elif file is not None:
         prompt = _read(file, lambda: _beginning(file))
@@ -98,16 +99,33 @@ def read_sidecar(session: Session, file: str) -> FormerRequest:
 
 def _text(session: Session, file: str, user: str) -> str:
     if file == "-":
-        most = MOST_CHARACTERS + 1
-        return _read(user, lambda: session.claim_stdin(user).read(most))
+        return _read(user, lambda: _beginning_of_stream(session.claim_stdin(user)))
     return _read(file, lambda: _beginning(file))
 
 
 def _beginning(file: str) -> str:
     if not file:  # which would be this folder
         raise InputError("The name of a file is empty.")
-    with Path(file).open(encoding="utf-8") as opened:
-        return opened.read(MOST_CHARACTERS + 1)
+    with Path(file).open("rb") as opened:
+        return _decode(opened)
+
+
+def _beginning_of_stream(stream: TextIO) -> str:
+    # Its own decoder keeps a byte order mark and \r, and depends on the locale.
+    binary = getattr(stream, "buffer", None)
+    return _decode(binary) if binary else stream.read(MOST_CHARACTERS + 1)
+
+
+def _decode(binary: BinaryIO) -> str:
+    """
+    Read UTF-8 as editors on any system save it: with or without a byte order mark, and
+    with the line endings of that system.
+    """
+    text = io.TextIOWrapper(binary, encoding="utf-8-sig")
+    try:
+        return text.read(MOST_CHARACTERS + 1)
+    finally:
+        text.detach()  # or it would close the file
 
 
 def _read(name: str, read: Callable[[], str]) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -199,6 +200,62 @@ def test_what_can_be_no_certificates_is_not_tried(
 
     with pytest.raises(ConfigError, match=f"{variable} names {value}, which {said}"):
         tls.context()
+
+
+@pytest.fixture
+def empty_store(monkeypatch):
+    """
+    A system on which no certificates are installed, as many container images are.
+    """
+    nothing = ssl.DefaultVerifyPaths(None, None, "", "", "", "")
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nothing)
+    monkeypatch.setattr("truststore._openssl._CA_FILE_CANDIDATES", [])
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="no list is read there")
+@pytest.mark.usefixtures("empty_store")
+def test_a_system_without_certificates_is_told(wire, krea, connect, authority):
+    """
+    By a request and by `doctor`, which is exit 6 as the request is; neither blames the
+    clock.
+    """
+    server = wire(answer(), tls=serving(authority.issue_cert("localhost")))
+    krea.env |= {"KREA_API_URL": server.url("localhost", "https")}
+
+    with pytest.raises(UnreachableError, match="No CA certificates") as caught:
+        ask(connect, server)
+    examined = krea("doctor", "--json", env={"KREA_API_KEY": TOKEN})
+
+    found = [json.loads(line) for line in examined.out.splitlines()]
+    [told] = [each for each in found if each["check"] == "certificates"]
+    assert 6 == examined.code
+    assert ("fault", caught.value.message) == (told["state"], told["message"])
+    assert "ca-certificates" in caught.value.hint
+    assert "SSL_CERT_FILE" in caught.value.hint
+    assert "clock" not in caught.value.hint
+
+
+@pytest.mark.usefixtures("trusted")
+def test_certificates_of_the_user_s_own_are_enough(empty_store):
+    """
+    Where the system has none.
+    """
+    assert tls.missing() is None
+
+
+def test_a_folder_without_certificates_is_told(monkeypatch, tmp_path, authority):
+    """
+    Whose files OpenSSL does not find by their names; beside a file it does not matter.
+    """
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+
+    alone = tls.missing()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+
+    assert f"SSL_CERT_DIR names {tmp_path}, which has no certificates" in alone.message
+    assert f"openssl rehash {tmp_path}" in alone.hint
+    assert tls.missing() is None
 
 
 @pytest.mark.parametrize("knows", [True, False])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -344,11 +345,10 @@ def test_compression_is_neither_asked_for_nor_undone(wire, connect):
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("ALL_PROXY", "garbage://proxy"),
+        ("HTTPS_PROXY", "garbage://proxy"),
         ("HTTPS_PROXY", "socks5://127.0.0.1:9"),
-        ("HTTP_PROXY", "http://[::1"),
+        ("HTTPS_PROXY", "http://[::1"),
         ("HTTPS_PROXY", "http://proxy:port"),
-        ("NO_PROXY", "[::1]"),
         ("SSL_CERT_FILE", "/nowhere/ca.pem"),
         ("SSL_CERT_FILE", __file__),
     ],
@@ -369,6 +369,77 @@ def test_a_bad_variable_is_named(wire, connect, monkeypatch, variable, value):
     assert caught.value.message.startswith(f"{variable} ")
     assert variable in caught.value.hint
     assert b"{}" == connect(server.url()).get("/jobs").content
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALL_PROXY", "socks://127.0.0.1:9"),
+        ("ALL_PROXY", "http://[::1"),
+        ("HTTP_PROXY", "garbage://proxy"),
+        ("NO_PROXY", "[::1]"),
+    ],
+)
+def test_a_variable_that_does_not_apply_is_in_nobody_s_way(
+    wire, connect, monkeypatch, variable, value
+):
+    """
+    The request goes by its own proxy, however wrong the others are.
+    """
+    server = wire(answer(status="502 Bad Gateway"))
+    monkeypatch.setenv("HTTPS_PROXY", server.url())
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(UnreachableError, match="the proxy of HTTPS_PROXY"):
+        connect("https://api.invalid", uses_environment=True).get("/jobs")
+
+    assert ["CONNECT api.invalid:443 HTTP/1.1"] == [one.line for one in server.heard]
+
+
+def test_each_result_is_fetched_by_the_proxy_of_its_host(wire, connect, monkeypatch):
+    """
+    One client serves many hosts, and an exception counts for one of them alone.
+    """
+    server = wire(answer(status="502 Bad Gateway"))
+    monkeypatch.setenv("HTTPS_PROXY", server.url())
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    transport = connect("https://api.invalid", uses_environment=True)
+
+    for url in ("https://a.invalid/", "https://127.0.0.1:1/", "https://b.invalid/"):
+        with pytest.raises(UnreachableError):
+            read(transport, url)
+
+    assert ["a.invalid:443", "b.invalid:443"] == [
+        one.line.split()[1] for one in server.heard
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mark", "command"),
+    [
+        ("uv-receipt.toml", "uv tool install --with socksio krea-cli"),
+        ("pipx_metadata.json", "pipx inject krea-cli socksio"),
+        (None, f"{sys.executable} -m pip install socksio"),
+    ],
+)
+def test_what_a_socks_proxy_needs_is_installed_as_krea_was(
+    connect, monkeypatch, tmp_path, mark, command
+):
+    """
+    `pip install` does not reach the environments of uv and pipx.
+    """
+    if mark:
+        (tmp_path / mark).touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr("krea_cli.installation._source", lambda: "krea-cli")
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+
+    with pytest.raises(ConfigError, match="ALL_PROXY names a SOCKS proxy") as caught:
+        connect("https://api.invalid", uses_environment=True).get("/jobs")
+
+    assert caught.value.hint.endswith(f": {command}")
+    assert "httpx" not in caught.value.message + caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import socket
+import sys
+
 import pytest
 
 SECRET = "s3cret"
+
+
+def nowhere(*_, **__):
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
 @pytest.mark.parametrize(
@@ -31,6 +38,33 @@ def test_a_proxy_is_told_without_what_opens_it(krea, value, shown):
     assert f"https_proxy={shown} " in line
     assert ("warning" in line) == value.startswith(("socks5", "me:s3cret://"))
     assert SECRET not in result.out + result.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "state", "said"),
+    [
+        ("ALL_PROXY", "socks://127.0.0.1:9", "ok", "HTTPS_PROXY comes first"),
+        ("HTTP_PROXY", "garbage://x", "ok", "requests are https"),
+        ("HTTPS_PROXY", "socks://127.0.0.1:9", "warning", "no proxy that krea can use"),
+        ("HTTPS_PROXY", "socks5://127.0.0.1:9", "warning", "needs the package socksio"),
+    ],
+)
+def test_only_a_proxy_that_applies_is_warned_of(
+    krea, monkeypatch, variable, value, state, said
+):
+    """
+    What no request goes through cannot stop one.
+    """
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setattr("socket.getaddrinfo", nowhere)
+    env = {"HTTPS_PROXY": "http://127.0.0.1:9", variable: value}
+
+    result = krea("doctor", "--api-url", "https://krea.invalid", env=env)
+
+    lines = [line.split("\t") for line in result.out.splitlines()]
+    [line] = [line for line in lines if line[2].startswith(variable)]
+    assert ["proxy", state] == line[:2]
+    assert said in line[2]
 
 
 def test_settings_are_told_with_their_source(krea):

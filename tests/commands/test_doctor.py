@@ -440,3 +440,50 @@ def test_other_programs_of_the_name(krea, doctor, tmp_path, monkeypatch):
     assert "krea-cli" in several["hint"]
     assert f"{other} is another program" in alone["message"]
     assert "no krea on PATH" in found("nowhere")["message"]
+
+
+@pytest.mark.parametrize(
+    ("mark", "command"),
+    [
+        ("uv-receipt.toml", "uv tool update-shell"),
+        ("pipx_metadata.json", "pipx ensurepath"),
+        (None, None),
+    ],
+)
+@pytest.mark.parametrize("is_linked", [True, False])
+def test_the_folder_of_a_tool_does_not_go_on_path(
+    krea, doctor, tmp_path, monkeypatch, mark, command, is_linked
+):
+    """
+    It has another python and pip in it: what is named is the command that sets PATH, or
+    the folder with the link that was started.
+    """
+    own = program(tmp_path / "own")
+    (tmp_path / "bin").mkdir()
+    link = tmp_path / "bin" / "krea"
+    link.symlink_to(own)
+    if mark:
+        (tmp_path / mark).touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [str(link if is_linked else own)])
+
+    found = doctor("--sandbox", env={"PATH": str(tmp_path / "nowhere")})[1]["path"]
+
+    folder = link.parent if is_linked else own.parent
+    assert "no krea on PATH" in found["message"]
+    assert found["hint"].endswith(f": {command or folder}")
+
+
+def test_this_program_is_named_as_it_was_started(krea, doctor, tmp_path, monkeypatch):
+    """
+    Beside the `krea` of another package: by the link, not by what it links to.
+    """
+    own, other = program(tmp_path / "own"), program(tmp_path / "npm")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "krea-cli").symlink_to(own)
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "bin" / "krea-cli")])
+
+    found = doctor("--sandbox", env={"PATH": str(other.parent)})[1]["path"]
+
+    assert f"{other} is another program" in found["message"]
+    assert found["hint"] == f"This one is {tmp_path / 'bin' / 'krea-cli'}"

@@ -59,9 +59,8 @@ class FakeSession:
 
     @classmethod
     def at(cls, path, **more):
-        folders = Folders(
-            config=path / "config", state=path / "state", cache=path / "cache"
-        )
+        names = ("config", "state", "cache")
+        folders = Folders({f"KREA_{name.upper()}_DIR": path / name for name in names})
         return cls(folders=folders, **more)
 
     @property

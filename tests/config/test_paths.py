@@ -50,10 +50,24 @@ def test_relative_folder_is_refused():
         folders({"KREA_STATE_DIR": "state"})
 
 
+def test_all_relative_folders_are_told_at_once():
+    """
+    Nobody has to run it again for the next one.
+    """
+    given = {"KREA_STATE_DIR": "a", "KREA_CACHE_DIR": "b", "KREA_CONFIG_DIR": "/c"}
+
+    with pytest.raises(ConfigError) as caught:
+        folders(given)
+
+    told = "KREA_STATE_DIR and KREA_CACHE_DIR must be an absolute path, not 'a' and 'b'"
+    assert f"{told}." == caught.value.message
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows needs no HOME")
 def test_no_home_is_one_clear_error():
     """
-    A user without HOME and without an entry in the user database gets no traceback.
+    A user without HOME and without an entry in the user database gets no traceback, and
+    the names of all variables that are missing.
     """
     code = """
 import os, pwd, sys
@@ -61,18 +75,25 @@ def nobody(uid): raise KeyError(uid)
 pwd.getpwuid = nobody
 from krea_cli.config.paths import folders
 from krea_cli.errors import ConfigError
+found = folders(os.environ)
+print(found.has_config, found.has_state, found.has_cache)
 try:
-    folders(os.environ)
+    found.state
 except ConfigError as exc:
     print(exc.message, exc.hint)
 """
     ran = subprocess.run(
-        [sys.executable, "-c", code], env={}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env={"KREA_CACHE_DIR": "/cache"},
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
-    assert ran.stdout.startswith("There is no home folder")
-    assert "HOME" in ran.stdout
-    assert "KREA_CONFIG_DIR" in ran.stdout
+    there, told = ran.stdout.splitlines()
+    assert "False False True" == there
+    assert told.startswith("There is no home folder")
+    assert "HOME, or KREA_CONFIG_DIR and KREA_STATE_DIR, to an" in told
 
 
 def test_private_folder_is_for_this_user_only(tmp_path):

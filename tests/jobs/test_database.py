@@ -199,9 +199,11 @@ def test_processes_write_at_once(folder, tmp_path, many, count):
             said.append(process.communicate()[1].decode())
 
     assert [""] * many == said
-    assert ["journal.db"] == [path.name for path in folder.iterdir()]
     assert many * count == len({job_id for _, job_id in rows(folder)})
     assert many * count == len(set(rows(folder, "SELECT record FROM records")))
+    # Of several that close at the same moment, each may take another for one that goes
+    # on, and leave the log in place; whoever comes next, as `rows` did, removes it.
+    assert ["journal.db"] == [path.name for path in folder.iterdir()]
 
 
 def test_a_lock_that_goes_is_waited_for(locked, journal, folder):
