@@ -188,8 +188,9 @@ ALLOWED = {
         "session",
         "work.words",
     },
-    "work.words": {"errors", "jobs.former", "jobs.param", "session"},
+    "work.words": {"user_paths", "errors", "jobs.former", "jobs.param", "session"},
     "work.showing": {
+        "user_paths",
         "api.resources",
         "errors",
         "media.decoding",
@@ -213,6 +214,7 @@ ALLOWED = {
     "watching": {"bookkeeping", "clock", "errors", "jobs"},
     "bookkeeping": {"connection", "errors", "jobs"},
     "connection": {
+        "temporary",
         "__version__",
         "api",
         "config",
@@ -230,6 +232,8 @@ ALLOWED = {
         "signals",
     },
     "jobs": {
+        "temporary",
+        "user_paths",
         "api",
         "catalogue",
         "clock",
@@ -265,12 +269,12 @@ ALLOWED = {
     "jobs.redaction": {"jobs.inputs", "jobs.nested"},
     "jobs.former": {"errors", "jobs.inputs", "jobs.nested"},
     "jobs.nested": set(),
-    "api": {"api", "clock", "errors", "secrecy"},
+    "api": {"user_paths", "api", "clock", "errors", "secrecy"},
     "api.resources": set(),
     # Where a thread waits that is to end with a signal.
     "api.ahead": {"signals"},
     "catalogue": {"catalogue", "errors"},
-    "config": {"clock", "config", "errors", "loopback"},
+    "config": {"user_paths", "clock", "config", "errors", "loopback"},
     "output": {"api.resources", "errors", "output", "secrecy"},
     "output.terminal": set(),
     "output.workflow": {"output.terminal"},
@@ -287,6 +291,8 @@ ALLOWED = {
     "clock": {"signals"},
     # From the URLs of results to files; `jobs` knows nothing of it.
     "delivery": {
+        "temporary",
+        "user_paths",
         "__version__",
         "api",
         "clock",
@@ -301,6 +307,8 @@ ALLOWED = {
     "media.__init__": set(),
     "loopback": set(),
     "secrecy": set(),
+    "temporary": {"errors"},
+    "user_paths": {"errors"},
     "signals": set(),
     "errors": set(),
 }
@@ -363,6 +371,7 @@ LATE = {
 
 # Longer than a file should be, and why.
 LONG = {
+    "delivery.files": "all that is known of putting a file in its place",
     "api.transport": "clients that share what makes a connection",
     "errors": "one short class after the other",
     "jobs.database": "all that can be wrong with a file that must not be lost",

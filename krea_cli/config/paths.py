@@ -10,7 +10,8 @@ from pathlib import Path
 
 import platformdirs
 
-from krea_cli.errors import ConfigError, StorageError
+from krea_cli.errors import ConfigError, InputError, StorageError
+from krea_cli.user_paths import local_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,10 @@ def private_folder(path: Path) -> Path:
 
 def _folder(env: Mapping[str, str], variable: str, default: Callable[[], Path]) -> Path:
     if given := env.get(variable):
-        path = Path(given)
+        try:
+            path = Path(local_path(given))
+        except InputError as exc:
+            raise ConfigError(f"{variable}: {exc.message}", hint=exc.hint) from exc
         # A relative one would be another folder in each place that krea is run from.
         if not path.is_absolute():
             raise ConfigError(f"{variable} must be an absolute path, not {given!r}.")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import stat
@@ -389,16 +390,31 @@ def test_what_killed_runs_left_is_swept_after_a_day(tmp_path):
     """
     Its own leftovers alone, and not those of a run that may still go on (hazard F9).
     """
-    for name in (".krea-old.part", ".krea-new.part", ".other.part", "krea-old.part"):
+    old, new, held, folder = (f".krea-{digit * 12}.part" for digit in "0123")
+    others = {".krea-notes.part", ".other.part", "krea-000000000000.part"}
+    for name in (old, new, held, *others):
         (tmp_path / name).touch()
-        if "new" not in name:
+        if name != new:
             os.utime(tmp_path / name, (0, 0))
+    (tmp_path / folder).mkdir()
+    os.utime(tmp_path / folder, (0, 0))
 
-    check_folder(tmp_path)
+    with (tmp_path / held).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        check_folder(tmp_path)
 
-    assert {".krea-new.part", ".other.part", "krea-old.part"} == {
-        path.name for path in tmp_path.iterdir()
-    }
+    assert {new, held, folder, *others} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_download_that_takes_days_is_not_swept(tmp_path):
+    """
+    Its file is locked as long as it is being written.
+    """
+    with NewFile(tmp_path) as slow:
+        os.utime(slow.path, (0, 0))
+        check_folder(tmp_path)
+
+        assert slow.path.exists()
 
 
 def test_what_a_file_holds_is_told_by_its_bytes(tmp_path):

@@ -640,9 +640,17 @@ def test_a_name_without_a_known_extension_promises_nothing(save, folder):
     The bytes are saved as they are.
     """
     save("out.krea", a=[PICTURE])
+
+    assert ["out.krea"] == left(folder)
+
+
+def test_a_name_without_an_extension_gets_that_of_the_result(save, folder):
+    """
+    A file that says nothing of its kind opens nowhere.
+    """
     save("out", a=[PICTURE])
 
-    assert ["out", "out.krea"] == left(folder)
+    assert ["out.png"] == left(folder)
 
 
 def test_a_broken_picture_is_not_converted(save, folder):

@@ -208,7 +208,7 @@ def test_a_fifo_is_refused_without_waiting(make, folder):
     """
     os.mkfifo(folder / "pipe")
 
-    assert "pipe is no regular file." == refused(make(), "pipe")
+    assert "pipe is no regular file, but a pipe or a device." == refused(make(), "pipe")
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
@@ -216,7 +216,9 @@ def test_a_device_is_refused(make, device):
     """
     It may have no end.
     """
-    assert f"{device} is no regular file." == refused(make(), device)
+    assert f"{device} is no regular file, but a pipe or a device." == refused(
+        make(), device
+    )
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300, "loop"])
