@@ -295,6 +295,13 @@ class DownloadError(StorageError):
     code = "download"
 
 
+class UnsupportedResultError(DownloadError):
+    """
+    A result that this version cannot save, however often it is fetched; *hint* has its
+    whole URL.
+    """
+
+
 class JournalError(StorageError):
     code = "journal"
 

@@ -371,6 +371,7 @@ LATE = {
 
 # Longer than a file should be, and why.
 LONG = {
+    "delivery.targets": "every meaning of -o",
     "delivery.files": "all that is known of putting a file in its place",
     "api.transport": "clients that share what makes a connection",
     "errors": "one short class after the other",

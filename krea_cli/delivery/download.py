@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from krea_cli.api.fetch import Fetcher, NotContinuedError
 from krea_cli.api.wire import Body, Part
 from krea_cli.delivery.files import NewFile
-from krea_cli.errors import DownloadError, LostAnswerError
-from krea_cli.media import RESULTS, Media, sniff
+from krea_cli.errors import DownloadError, LostAnswerError, UnsupportedResultError
+from krea_cli.media import HEAD_BYTES, RESULTS, Media, sniff
 from krea_cli.media.containers import Ending, ending
 
 MOST_BYTES = 2 * 2**30
-# So many of the first bytes tell the kind.
-_HEAD_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +89,7 @@ class Download:
         if body.start == 0:
             self._size, self._head = 0, b""
             self._sha256 = hashlib.sha256()
-            self._is_announced = body.length is not None
+            self._is_announced = body.length is not None or body.checks_end
         self._new.keep_only(self._size)
 
     def _receive(self, body: Body) -> None:
@@ -102,21 +100,21 @@ class Download:
             self._size += len(chunk)
             if self._size > self._max_bytes:
                 raise self._too_large()
-            if len(self._head) < _HEAD_BYTES:
-                self._head += chunk[:_HEAD_BYTES]
-                if len(self._head) >= _HEAD_BYTES:
-                    _kind(self._head)
+            if len(self._head) < HEAD_BYTES:
+                self._head += chunk[:HEAD_BYTES]
+                if len(self._head) >= HEAD_BYTES:
+                    _kind(self._head, self._url)
             self._new.write(chunk)
             self._sha256.update(chunk)
             self._received(self._size, self._length)
 
     def _verified(self) -> Received:
-        media = _kind(self._head)
+        media = _kind(self._head, self._url)
         if self._length not in (None, self._size):
             raise self._not_whole("The result ended too early.")
         found = ending(self._new.file, media, is_all=self._is_announced)
         if found == Ending.OPEN:
-            raise _cannot_be_told(media)
+            raise _cannot_be_told(media, self._url)
         if found == Ending.FOLLOWED:
             raise self._not_whole("The result goes on with something else.")
         if found == Ending.CUT:
@@ -143,25 +141,32 @@ class Download:
         )
 
 
-def _cannot_be_told(media: Media) -> DownloadError:
-    return DownloadError(
+def _cannot_be_told(media: Media, url: str) -> DownloadError:
+    return UnsupportedResultError(
         f"The result is {media.extension.upper()} that does not say how long it is, "
         "and the server did not either: whether it is whole cannot be told.",
-        hint="Its URL, to fetch it otherwise, is told by: krea status --json",
+        hint=_fetch_it(url),
     )
 
 
-def _kind(head: bytes) -> Media:
+def _fetch_it(url: str) -> str:
+    return f"Fetch it with a browser: {url}"
+
+
+def _kind(head: bytes, url: str) -> Media:
     """
     Raises:
-        DownloadError: it is of no kind that a job gives (hazards F2, F14).
+        DownloadError: it is empty.
+        UnsupportedResultError: it is of no kind that a job gives (hazards F2, F14).
     """
     media = sniff(head)
     if media in RESULTS:
         return media
-    said = "of a kind that is not known"
     if not head:
-        said = "empty"
-    elif head.lstrip().startswith(b"<"):
+        raise DownloadError("The result is empty; it is not saved.")
+    said = "of a kind that is not known"
+    if head.lstrip().startswith(b"<"):
         said = "a page of HTML or XML, no picture"
-    raise DownloadError(f"The result is {said}; it is not saved.")
+    raise UnsupportedResultError(
+        f"The result is {said}; it is not saved.", hint=_fetch_it(url)
+    )

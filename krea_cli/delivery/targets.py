@@ -89,7 +89,7 @@ class Target:
         has_fields = bool(fields_of(template))
         is_bare = not has_fields and not Path(template).suffix
         return cls(
-            template=template.rstrip(". ") if is_bare else template,
+            template=template,
             makes_folders=has_fields,
             adds_extension=is_bare,
         )

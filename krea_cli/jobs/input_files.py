@@ -11,7 +11,7 @@ from pathlib import Path
 from krea_cli.errors import InputError
 from krea_cli.jobs import limits
 from krea_cli.jobs.inputs import LocalImage, state
-from krea_cli.media import UPLOADED, Media, sniff
+from krea_cli.media import HEAD_BYTES, UPLOADED, Media, sniff
 
 
 def check_file(
@@ -37,7 +37,7 @@ def check_file(
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise _no_regular_file(name, found.st_mode, stdin_word)
-            media = _media(file.read(32), name)
+            media = _media(file.read(HEAD_BYTES), name)
             if found.st_size > most:
                 raise limits.too_many_bytes(name, found.st_size, media)
             seen = state(file)

@@ -19,6 +19,7 @@ from krea_cli.errors import (
     KreaError,
     ServiceError,
     StillRunningError,
+    UnsupportedResultError,
 )
 from krea_cli.jobs import outcome
 from krea_cli.output.results import JobSaved, Result
@@ -220,7 +221,8 @@ class Collection:
         is_there = isinstance(error, ConversionError) and len(job.files) == len(
             job.urls
         )
-        if error.exit_code == ExitCode.STORAGE and not is_there:
+        is_hopeless = isinstance(error, UnsupportedResultError)
+        if error.exit_code == ExitCode.STORAGE and not (is_there or is_hopeless):
             # Where the place was the trouble, it would be so again.
             is_placed = isinstance(error, DownloadError)
             collect = self._session.collect(

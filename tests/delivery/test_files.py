@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -170,6 +171,49 @@ def test_force_does_not_replace_a_folder(tmp_path):
         publish(target, force=True)
 
     assert ["out.png"] == left(tmp_path)
+
+
+@pytest.fixture(params=["device", "descriptor", "fifo", "socket"])
+def special(request, tmp_path):
+    """
+    Something that is no file; as a descriptor, one of a regular file.
+    """
+    path = tmp_path / "special"
+    if request.param == "device":
+        yield Path("/dev/null")
+    elif request.param == "descriptor":
+        with path.open("w") as file:
+            yield Path(f"/proc/self/fd/{file.fileno()}")
+    elif request.param == "fifo":
+        os.mkfifo(path)
+        yield path
+    else:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+            yield path
+
+
+@pytest.mark.parametrize("force", [True, False])
+@pytest.mark.parametrize("links", [1, 2])
+def test_what_is_no_file_is_never_replaced(tmp_path, special, links, force):
+    """
+    Also at the end of links.  The way out is standard output, and never --force.
+    """
+    target = special
+    for number in range(links):
+        link = tmp_path / f"link-{number}"
+        link.symlink_to(target)
+        target = link
+    before = left(tmp_path)
+
+    with pytest.raises(StorageError) as caught:
+        publish(target, force=force)
+
+    with pytest.raises(StorageError):
+        files.check_replaceable(special)
+    assert caught.value.hint.endswith(": -o -")
+    assert "--force" not in caught.value.hint
+    assert before == left(tmp_path)
 
 
 @pytest.mark.parametrize(("umask", "mode"), [("022", 0o644), ("077", 0o600)])
