@@ -149,6 +149,8 @@ class Target:
         for index in range(1, count + 1):
             for path in self._candidates(naming, index, several=count > 1):
                 self._check_folder(path, folders)
+                if self.adds_extension:  # out may be a link to /dev/stdout
+                    check_replaceable(path.with_suffix(""))
                 places = [path, beside(path)] if self.has_sidecar else [path]
                 for place in places:
                     if _is_taken(place) and not force:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import stat
 import struct
 import subprocess
 import sys
@@ -794,21 +795,27 @@ def test_an_encoder_that_takes_too_long_is_left_behind(save, folder, monkeypatch
     assert ["out.png"] == left(folder)
 
 
-def test_standard_output_gets_the_bytes(save, folder):
+def test_standard_output_gets_the_bytes(save, folder, monkeypatch):
     """
-    Whole and verified before the first one is sent; no file stays anywhere.
+    Whole and verified before the first one is sent; nobody else can read the file
+    meanwhile, and it stays nowhere.
     """
     sent = []
+    place = folder / "tmp"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
 
     def send(file):
+        [path] = place.rglob(".krea-*.part")
+        modes = [stat.S_IMODE(each.stat().st_mode) for each in (path.parent, path)]
+        assert [0o700, 0o600] == modes
         file.seek(0)
         sent.append(file.read())
 
-    before = set(Path(tempfile.gettempdir()).glob(".krea-*"))
     [file] = save("-", send=send, a=[PICTURE[:100], PICTURE]).files
 
     assert ([PICTURE], "-") == (sent, file.path)
-    assert before == set(Path(tempfile.gettempdir()).glob(".krea-*"))
+    assert [] == list(place.iterdir())
 
 
 def test_standard_output_takes_no_two_results(save):
