@@ -126,12 +126,11 @@ class Connection(World):
         """
         if not self.settings.sandbox:
             return self.connect(token).probe(seconds=seconds)
-        from tempfile import TemporaryDirectory
-
         from krea_cli.api.client import Client
         from krea_cli.sandbox.server import Sandbox
+        from krea_cli.temporary import TemporaryFolder
 
-        with TemporaryDirectory() as folder, Sandbox(Path(folder)) as sandbox:
+        with TemporaryFolder() as folder, Sandbox(folder.path) as sandbox:
             transport = self._transport(None, url=sandbox.url)
             return Client(transport, self.clock).probe(seconds=seconds)
 

@@ -4,6 +4,7 @@ Where results go, and under which names.
 
 from __future__ import annotations
 
+import shlex
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,11 @@ class Delivering(Documenting):
 
             expectations.check(self.expectations, media=target.media, kind=kind)
         target.check(count=count, force=force, naming=naming)
+        if target.adds_extension:
+            self.out.note(
+                f"{output} has no extension, so the result's own is added. "
+                f"For a folder: -o {shlex.quote(f'{output}/')}"
+            )
         return target
 
     def _check_stdout(self) -> None:

@@ -430,6 +430,16 @@ class TooLargeError(DownloadError):
         self.size_bytes = size_bytes
 
 
+class UnsupportedResultError(DownloadError):
+    """
+    A result that this version cannot save, however often it is fetched; *hint* has its
+    whole URL.
+    """
+
+    def __init__(self, message: str, **facts: Any) -> None:
+        super().__init__(message, is_lasting=True, **facts)
+
+
 class JournalError(StorageError):
     code = "journal"
 

@@ -200,8 +200,9 @@ ALLOWED = {
         "session",
         "work.words",
     },
-    "work.words": {"errors", "jobs.former", "jobs.param", "session"},
+    "work.words": {"user_paths", "errors", "jobs.former", "jobs.param", "session"},
     "work.showing": {
+        "user_paths",
         "api.resources",
         "errors",
         "media.decoding",
@@ -231,6 +232,7 @@ ALLOWED = {
         "jobs",
     },
     "connection": {
+        "temporary",
         "__version__",
         "api",
         "config",
@@ -249,6 +251,8 @@ ALLOWED = {
         "signals",
     },
     "jobs": {
+        "temporary",
+        "user_paths",
         "api",
         "catalogue",
         "clock",
@@ -284,12 +288,19 @@ ALLOWED = {
     "jobs.redaction": {"jobs.inputs", "jobs.nested"},
     "jobs.former": {"errors", "jobs.inputs", "jobs.nested"},
     "jobs.nested": set(),
-    "api": {"api", "clock", "errors", "installation", "secrecy"},
+    "api": {"api", "clock", "errors", "installation", "secrecy", "user_paths"},
     "api.resources": set(),
     # Where a thread waits that is to end with a signal.
     "api.ahead": {"signals"},
     "catalogue": {"catalogue", "errors"},
-    "config": {"clock", "config", "errors", "loopback", "secrecy"},
+    "config": {
+        "clock",
+        "config",
+        "errors",
+        "loopback",
+        "secrecy",
+        "user_paths",
+    },
     "output": {"api.resources", "errors", "output", "secrecy"},
     "output.terminal": set(),
     "output.workflow": {"output.terminal"},
@@ -306,6 +317,8 @@ ALLOWED = {
     "clock": {"signals"},
     # From the URLs of results to files; `jobs` knows nothing of it.
     "delivery": {
+        "temporary",
+        "user_paths",
         "__version__",
         "api",
         "clock",
@@ -320,6 +333,8 @@ ALLOWED = {
     "media.__init__": set(),
     "loopback": set(),
     "secrecy": set(),
+    "temporary": {"errors"},
+    "user_paths": {"errors"},
     "signals": set(),
     "errors": set(),
 }
@@ -385,6 +400,8 @@ LATE = {
 LONG = {
     "api.resources": "one short class after the other",
     "config.token": "all sources of a token, and all that can be wrong with one",
+    "delivery.targets": "every meaning of -o",
+    "delivery.files": "all that is known of putting a file in its place",
     "api.transport": "clients that share what makes a connection",
     "errors": "one short class after the other",
     "cli.next_steps": "every command that a hint names",

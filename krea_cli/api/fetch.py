@@ -12,11 +12,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urljoin
 
+from krea_cli.api.content_encoding import DECODED, MOST_CODINGS, codings, decoded
 from krea_cli.api.transport import Transport
-from krea_cli.api.urls import UrlPolicy, shown
+from krea_cli.api.urls import SHOWN, UrlPolicy, shown
 from krea_cli.api.wire import Body, Part, Stream
 from krea_cli.clock import Clock
-from krea_cli.errors import DownloadError, LostAnswerError, ServerFaultError
+from krea_cli.errors import (
+    DownloadError,
+    LostAnswerError,
+    ServerFaultError,
+    UnsupportedResultError,
+)
 
 REDIRECTS = 5
 # Slower than this over half a minute is given up (hazard N1).
@@ -95,11 +101,9 @@ class Fetcher:
             raise NotContinuedError(f"{shown(url)} answered 416.")
         if status != 200 and not (part and status == 206):
             raise DownloadError(f"{shown(url)} answered {status}.")
-        if headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise DownloadError(
-                f"{shown(url)} answered compressed, unasked.", is_lasting=True
-            )
         chunks = self._paced(stream.chunks, url)
+        if applied := codings(headers.get("Content-Encoding", "")):
+            return _decoded_body(chunks, applied, url, is_part=status == 206)
         if part and status == 206:
             length = _continued_length(headers, part, url)
             return Body(chunks=chunks, start=part.size, length=length, etag=part.etag)
@@ -114,6 +118,28 @@ class Fetcher:
                 if seen < SLOWEST_BYTES:
                     raise DownloadError(f"{shown(url)} sends too slowly; given up.")
                 since, seen = self._clock.now(), 0
+
+
+def _decoded_body(
+    chunks: Iterator[bytes], applied: list[str], url: str, *, is_part: bool
+) -> Body:
+    """
+    A file that was sent compressed; length and entity tag are of the compressed bytes,
+    so it can only be fetched from its start.
+
+    Raises:
+        DownloadError: it cannot be decoded here.
+        NotContinuedError: it is a part of the compressed bytes.
+    """
+    if is_part:
+        raise NotContinuedError(f"{shown(url)} answered a compressed part.")
+    if len(applied) > MOST_CODINGS or not DECODED.issuperset(applied):
+        raise UnsupportedResultError(
+            f"{shown(url)} answered compressed ({', '.join(applied)[:SHOWN]}), which "
+            "cannot be decoded here.",
+            hint=f"Fetch it with a browser: {url}",
+        )
+    return Body(chunks=decoded(chunks, applied), checks_end=True)
 
 
 def _continued_length(headers: Mapping[str, str], part: Part, url: str) -> int:

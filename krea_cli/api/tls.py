@@ -20,6 +20,7 @@ from pathlib import Path
 import truststore
 
 from krea_cli.errors import ConfigError, UnreachableError
+from krea_cli.user_paths import expand_home
 
 FILE, FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
 # As `openssl rehash` names certificates; OpenSSL looks for no others in a folder.
@@ -97,7 +98,8 @@ def _named() -> dict[str, str]:
     """
     The variables that are set; an empty one is not.
     """
-    return {name: value for name in (FILE, FOLDER) if (value := os.environ.get(name))}
+    found = {name: os.environ.get(name) for name in (FILE, FOLDER)}
+    return {name: expand_home(value) for name, value in found.items() if value}
 
 
 def _load(own: ssl.SSLContext, file: str) -> None:

@@ -53,13 +53,16 @@ class Part:
 class Body:
     """
     A file on its way, from the byte *start* on.  *length* is that of the whole file and
-    *etag* its strong entity tag, None when the server does not say.
+    *etag* its strong entity tag, None when the server does not say.  *checks_end* says
+    that reading the chunks fails where the file was cut, although its length is not
+    known.
     """
 
     chunks: Iterator[bytes]
     start: int = 0
     length: int | None = None
     etag: str | None = None
+    checks_end: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

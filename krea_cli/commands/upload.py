@@ -32,7 +32,9 @@ def upload(
       krea upload frame.png
     """
     session.keeps_metadata, session.fits_images = keep_metadata, fit
-    images = [_local(session.images.read(file)) for file in files]
+    images = [
+        _local(session.images.read(file, stdin_word="krea upload -")) for file in files
+    ]
 
     uploads = session.uploads
     for image in images:

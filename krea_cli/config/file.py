@@ -58,7 +58,11 @@ def set_key(path: Path, key: str, text: str) -> None:
     if not _is_writable(text):
         raise UsageError(f"{key} from the command line: {text!r} is not valid text.")
     value = settings.find(key, [{key: Given(text, "the command line")}]).value
-    literal = _literal(text.strip() if isinstance(value, float) else value)
+    if isinstance(value, float):
+        value = text.strip()
+    elif key == "output":  # the final slash of a folder is added when it is read
+        value = text
+    literal = _literal(value)
     before = _text(path)
     after, count = _line(key).subn(
         lambda line: f"{line['key']}{literal}{line['rest']}{line['end']}", before

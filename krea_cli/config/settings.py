@@ -6,8 +6,10 @@ Each value is told with its source, so that an error can say where to correct it
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from krea_cli.config import url
@@ -63,6 +65,19 @@ def _text(value: object) -> str:
     return value
 
 
+def _output(value: object) -> str:
+    """
+    As --output, but a plain name without an extension is a folder: a setting is for
+    many results, and one file takes only the first of them.
+    """
+    text = _text(value)
+    if text == "-" or "{" in text or text.endswith(("/", os.sep)):
+        return text
+    _, _, name = text.replace(os.sep, "/").rpartition("/")
+    is_plain = name not in ("", ".", "..", "~") and not PurePath(name).suffix
+    return f"{text}/" if is_plain else text
+
+
 def _url(value: object) -> str:
     return url.normalise(_text(value))
 
@@ -99,7 +114,7 @@ def _command(value: object) -> str:
 _READERS: dict[str, Callable[[object], Any]] = {
     "api_url": _url,
     "model": _text,
-    "output": _text,
+    "output": _output,
     "timeout": _duration,
     "sandbox": _boolean,
     "color": _color,

@@ -17,12 +17,10 @@ from krea_cli.errors import (
     DownloadError,
     LostAnswerError,
     TooLargeError,
+    UnsupportedResultError,
 )
-from krea_cli.media import RESULTS, Media, sniff
+from krea_cli.media import HEAD_BYTES, RESULTS, Media, sniff
 from krea_cli.media.containers import Ending, ending
-
-# So many of the first bytes tell the kind.
-_HEAD_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +94,7 @@ class Download:
         if body.start == 0:
             self._size, self._head = 0, b""
             self._sha256 = hashlib.sha256()
-            self._is_announced = body.length is not None
+            self._is_announced = body.length is not None or body.checks_end
         self._new.keep_only(self._size)
 
     def _receive(self, body: Body) -> None:
@@ -107,21 +105,21 @@ class Download:
             self._size += len(chunk)
             if self._size > self._max_bytes:
                 raise self._too_large(self._length)
-            if len(self._head) < _HEAD_BYTES:
-                self._head += chunk[:_HEAD_BYTES]
-                if len(self._head) >= _HEAD_BYTES:
-                    _kind(self._head)
+            if len(self._head) < HEAD_BYTES:
+                self._head += chunk[:HEAD_BYTES]
+                if len(self._head) >= HEAD_BYTES:
+                    _kind(self._head, self._url)
             self._new.write(chunk)
             self._sha256.update(chunk)
             self._received(self._size, self._length)
 
     def _verified(self) -> Received:
-        media = _kind(self._head)
+        media = _kind(self._head, self._url)
         if self._length not in (None, self._size):
             raise self._not_whole("The result ended too early.")
         found = ending(self._new.file, media, is_all=self._is_announced)
         if found == Ending.OPEN:
-            raise _cannot_be_told(media)
+            raise _cannot_be_told(media, self._url)
         if found == Ending.FOLLOWED:
             raise self._not_whole("The result goes on with something else.")
         if found == Ending.CUT:
@@ -150,35 +148,39 @@ class Download:
         )
 
 
-def _cannot_be_told(media: Media) -> DownloadError:
-    return DownloadError(
+def _cannot_be_told(media: Media, url: str) -> DownloadError:
+    return UnsupportedResultError(
         f"The result is {media.extension.upper()} that does not say how long it is, "
         "and the server did not either: whether it is whole cannot be told.",
-        is_lasting=True,
+        hint=_fetch_it(url),
     )
 
 
-def _kind(head: bytes) -> Media:
+def _fetch_it(url: str) -> str:
+    return f"Fetch it with a browser: {url}"
+
+
+def _kind(head: bytes, url: str) -> Media:
     """
     Raises:
-        DownloadError: it is of no kind that a job gives (hazards F2, F14).
+        DownloadError: it is empty.
+        UnsupportedResultError: it is of no kind that a job gives (hazards F2, F14).
     """
     media = sniff(head)
     if media in RESULTS:
         return media
-    said, hint = "empty", None
     is_page = head.lstrip().startswith(b"<")
-    is_text = is_page or all(chr(each) in string.printable for each in head)
-    if head and is_text:
-        said = "a page of HTML or XML" if is_page else "a text"
-        said += ", no picture"
-        hint = "Check whether a proxy or a login page is between."
-    elif head:
-        said = "of a kind that is not known"
-    raise DownloadError(
-        f"The result is {said}; it is not saved.",
-        hint=hint,
-        # Only something between answers with a text, and a server with nothing; other
-        # bytes are the result itself.
-        is_lasting=bool(head) and not is_text,
+    if not head or is_page or all(chr(each) in string.printable for each in head):
+        # Only something between answers with a text, and a server with nothing.
+        said = "empty"
+        if head:
+            said = "a page of HTML or XML" if is_page else "a text"
+            said += ", no picture"
+        raise DownloadError(
+            f"The result is {said}; it is not saved.",
+            hint="Check whether a proxy or a login page is between." if head else None,
+        )
+    raise UnsupportedResultError(
+        "The result is of a kind that is not known; it is not saved.",
+        hint=_fetch_it(url),
     )

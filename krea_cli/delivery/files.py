@@ -8,12 +8,13 @@ taken (hazards F4 to F11, F19).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import secrets
 import shlex
 import stat
-import tempfile
 import time
 from contextlib import suppress
 from io import BufferedRandom
@@ -22,9 +23,13 @@ from typing import Self
 
 from krea_cli.delivery.renaming import rename_new
 from krea_cli.errors import StorageError, TargetError, TargetExistsError
+from krea_cli.temporary import STALE_SECONDS, try_lock
 
 _PREFIX, _SUFFIX = ".krea-", ".part"
-_STALE_SECONDS = 24 * 3600
+_PART = re.compile(r"\.krea-[0-9a-f]{12}\.part")
+# Where the links of the system that stand for open descriptors lie.
+_DESCRIPTORS = re.compile(r"/proc/(self|thread-self|\d+)(/task/\d+)?/fd|/dev/fd")
+_MOST_LINKS = 40
 _FRESH_BYTES = 8 * 2**20
 # About what a small result has.
 _ROOM_BYTES = 2**20
@@ -37,17 +42,21 @@ class NewFile:
     As a context manager it leaves nothing behind unless it was published.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, mode: int = 0o666) -> None:
         """
+        *mode* is without what the umask takes away.
+
         Raises:
             StorageError: nothing can be made in *folder*.
         """
         self._fresh = 0
         self.path = folder / f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
         try:
-            self.file = _open_new(self.path)
+            self.file = _open_new(self.path, mode)
         except OSError as exc:
             raise unwritable(folder, exc) from exc
+        # So that no other run takes it for what a killed one left.
+        try_lock(self.file.fileno())
 
     def __enter__(self) -> Self:
         return self
@@ -99,12 +108,14 @@ class NewFile:
     def publish(self, target: Path, *, force: bool = False) -> None:
         """
         Give the file its name.  Its mode is by the umask (hazard F8).  *force* replaces
-        what has the name: a link itself, never what it points to (hazard F5).
+        what has the name: a link itself, never what it points to (hazard F5).  A device
+        or the like, also at the end of a link, is never replaced.
 
         Raises:
             TargetExistsError: the name is taken.
             StorageError: the bytes or the name cannot be written.
         """
+        check_replaceable(target)
         try:
             self.file.flush()
             os.fsync(self.file.fileno())
@@ -129,10 +140,10 @@ def holds(path: Path, *, size: int, sha256: str) -> bool:
 
 
 def exists(target: Path) -> TargetExistsError:
-    return TargetExistsError(
-        f"{target} exists, and nothing is overwritten.",
-        hint="Choose another name with -o, or allow it with --force.",
-    )
+    hint = "Choose another name with -o, or allow it with --force."
+    if target.is_dir():  # which is not replaced in any case
+        hint = "Choose another name with -o."
+    return TargetExistsError(f"{target} exists, and nothing is overwritten.", hint=hint)
 
 
 def unwritable(place: Path, exc: OSError) -> TargetError:
@@ -164,20 +175,51 @@ def check_folder(folder: Path) -> None:
         ) from exc
 
 
-def temporary_folder() -> Path:
+def check_replaceable(target: Path) -> None:
     """
-    Where a result is until it is whole that gets no name of its own.
-
     Raises:
-        StorageError: there is none.
+        StorageError: what has the name is a device, a FIFO, a socket or an open
+            descriptor, or a link that ends at one of these.
     """
     try:
-        return Path(tempfile.gettempdir())
-    except FileNotFoundError as exc:
-        raise StorageError(
-            "There is no folder for temporary files.",
-            hint="Name one that can be written to: TMPDIR=FOLDER",
-        ) from exc
+        found = target.lstat().st_mode
+        if stat.S_ISLNK(found):
+            if _leads_to_descriptor(target):
+                raise _no_file(target, "leads to an open file descriptor")
+            found = target.stat().st_mode
+    except FileNotFoundError:  # also a link that ends nowhere
+        return
+    except OSError as exc:
+        if exc.errno == errno.ELOOP:  # a link like any other
+            return
+        raise unwritable(target, exc) from exc
+    if not (stat.S_ISREG(found) or stat.S_ISDIR(found)):
+        kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+        kind = kinds.get(stat.S_IFMT(found), "a device")
+        raise _no_file(target, f"{'leads to' if target.is_symlink() else 'is'} {kind}")
+
+
+def _no_file(target: Path, fault: str) -> TargetError:
+    return TargetError(
+        f"{target} {fault}, not a file, and is not replaced.",
+        hint="Write the result to standard output: -o -",
+    )
+
+
+def _leads_to_descriptor(link: Path) -> bool:
+    """
+    Whether a link ends at an open descriptor, such as /dev/stdout, whatever that is
+    connected to.
+    """
+    try:
+        for _ in range(_MOST_LINKS):
+            folder = os.path.realpath(link.parent)
+            if _DESCRIPTORS.fullmatch(folder):
+                return True
+            link = Path(folder, Path(folder, link.name).readlink())
+    except (OSError, ValueError):  # it ends at something that is not a link
+        pass
+    return False
 
 
 def _sweep(folder: Path) -> None:
@@ -186,14 +228,30 @@ def _sweep(folder: Path) -> None:
     """
     with suppress(OSError):
         for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-            if time.time() - part.lstat().st_mtime > _STALE_SECONDS:
-                part.unlink()
+            if _PART.fullmatch(part.name):
+                with suppress(OSError):
+                    _remove_if_stale(part)
 
 
-def _open_new(path: Path) -> BufferedRandom:
+def _remove_if_stale(part: Path) -> None:
+    found = part.lstat()
+    is_stale = time.time() - found.st_mtime > STALE_SECONDS
+    if not is_stale or not stat.S_ISREG(found.st_mode):
+        return
+    descriptor = os.open(part, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        # Windows has no such locks, and removes no file that is open.
+        is_free = try_lock(descriptor) or os.name == "nt"
+    finally:
+        os.close(descriptor)
+    if is_free:
+        part.unlink()
+
+
+def _open_new(path: Path, mode: int) -> BufferedRandom:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags, 0o666), "w+b")
+    return os.fdopen(os.open(path, flags, mode), "w+b")
 
 
 def _name(path: Path, target: Path, *, force: bool) -> None:

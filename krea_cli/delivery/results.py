@@ -19,7 +19,7 @@ from krea_cli.api.retry import retry
 from krea_cli.clock import Clock
 from krea_cli.delivery import MOST_BYTES
 from krea_cli.delivery.download import Download, Received
-from krea_cli.delivery.files import NewFile, holds, temporary_folder, unwritable
+from krea_cli.delivery.files import NewFile, holds, unwritable
 from krea_cli.delivery.placing import Placing, described
 from krea_cli.delivery.result_urls import ResultUrls
 from krea_cli.delivery.targets import Naming, Target
@@ -34,6 +34,7 @@ from krea_cli.errors import (
     UnreachableError,
 )
 from krea_cli.media import PNG, Media, of_type
+from krea_cli.temporary import TemporaryFolder
 
 _PASSING = (UnreachableError, LostAnswerError, ServerFaultError)
 
@@ -154,23 +155,28 @@ class Results:
         """
         One result, to standard output or under the name that *path* has for its kind.
         """
-        to_stdout = self._target.template is None
-        folder = temporary_folder() if to_stdout else _nearest(path(PNG))
-        with NewFile(folder) as new:
-            download = Download(
-                self._fetcher, new, max_bytes=self._max_bytes, received=received
-            )
-            result = self._receive(urls, at, download)
+        if self._target.template is None:
+            return self._save_to_stdout(urls, at, received)
+        with NewFile(_nearest(path(PNG))) as new:
+            result = self._receive(urls, at, new, received)
             url = urls.all[at]
-            if to_stdout:
-                file = described(new, result, Path("-"), url=url)
-                self._send(new.file)
-                return file
             target = path(result.media)
             self._take(target)
             if self._target.makes_folders:
                 _make(target.parent)
             return self._placing.place(new, result, target, url=url)
+
+    def _save_to_stdout(
+        self,
+        urls: ResultUrls,
+        at: int,
+        received: Callable[[int, int | None], object],
+    ) -> SavedFile:
+        with TemporaryFolder() as folder, NewFile(folder.path, mode=0o600) as new:
+            result = self._receive(urls, at, new, received)
+            file = described(new, result, Path("-"), url=urls.all[at])
+            self._send(new.file)
+            return file
 
     def _take(self, path: Path) -> None:
         """
@@ -187,13 +193,22 @@ class Results:
                 )
             self._names.add(name)
 
-    def _receive(self, urls: ResultUrls, at: int, download: Download) -> Received:
+    def _receive(
+        self,
+        urls: ResultUrls,
+        at: int,
+        new: NewFile,
+        received: Callable[[int, int | None], object],
+    ) -> Received:
         """
-        The result at this place, whole, in four attempts at most.
+        The result at this place, whole and in *new*, in four attempts at most.
 
         Raises:
             DownloadError: it cannot be had, or is no result.
         """
+        download = Download(
+            self._fetcher, new, max_bytes=self._max_bytes, received=received
+        )
 
         def attempt() -> Received:
             while True:

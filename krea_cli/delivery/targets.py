@@ -8,14 +8,18 @@ are cleaned before they become part of a path.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from krea_cli.delivery.files import check_folder, exists, temporary_folder, unwritable
+from krea_cli.delivery.files import (
+    check_folder,
+    check_replaceable,
+    exists,
+    unwritable,
+)
 from krea_cli.delivery.sidecars import ENDING, beside
 from krea_cli.delivery.templates import (
     FIELDS,
@@ -27,6 +31,8 @@ from krea_cli.delivery.templates import (
 from krea_cli.errors import TargetError, UsageError
 from krea_cli.jobs.redaction import without_secrets
 from krea_cli.media import RESULTS, WRITTEN, Media, of_extension
+from krea_cli.temporary import TemporaryFolder
+from krea_cli.user_paths import expand_home, is_file_uri, path_of_uri
 
 DEFAULT = "{job_id}.{ext}"
 
@@ -38,23 +44,27 @@ class Target:
 
     *makes_folders* is true where the user asked for a folder in so many words, and
     *is_default* where nothing was asked for.  *has_sidecar* is true where each result
-    gets a second file, `sidecars.beside` it.
+    gets a second file, `sidecars.beside` it.  *adds_extension* is true where the user
+    gave none, so that each result gets its own.
     """
 
     template: str | None
     makes_folders: bool = False
     is_default: bool = False
     has_sidecar: bool = False
+    adds_extension: bool = False
 
     @classmethod
     def parse(cls, output: str | None, *, has_sidecar: bool = False) -> Target:
         """
         The meaning of `-o`: "-", a folder (it exists, or the text ends in a slash,
         which may follow a template), a template, or a file.  Without one: the default
-        name in the current folder.
+        name in the current folder.  A file without an extension gets that of the
+        result.
 
         Raises:
-            UsageError: a field that does not exist, or nothing at all.
+            UsageError: a field that does not exist, nothing at all, or a home folder
+                that is not known.
         """
         target = cls._parse(output)
         return replace(target, has_sidecar=has_sidecar) if has_sidecar else target
@@ -67,13 +77,22 @@ class Target:
             return cls(template=None)
         if not output.strip() or "\0" in output:
             raise UsageError("-o needs the name of a file or a folder.")
-        if _is_folder(Path(output)):
-            folder = output.replace("{", "{{").replace("}", "}}")
-            return cls(template=f"{folder}/{DEFAULT}", makes_folders=True)
-        check_fields(output)
-        if output.endswith(("/", os.sep)):
-            return cls(template=f"{output}{DEFAULT}", makes_folders=True)
-        return cls(template=output, makes_folders=bool(fields_of(output)))
+        if is_file_uri(output):
+            output = path_of_uri(output)
+        place = expand_home(output)
+        if _is_folder(Path(place)):
+            return cls(template=f"{_escaped(place)}/{DEFAULT}", makes_folders=True)
+        template = _with_home(output)
+        check_fields(template)
+        if template.endswith(("/", os.sep)):
+            return cls(template=f"{template}{DEFAULT}", makes_folders=True)
+        has_fields = bool(fields_of(template))
+        is_bare = not has_fields and not Path(template).suffix
+        return cls(
+            template=template,
+            makes_folders=has_fields,
+            adds_extension=is_bare,
+        )
 
     @property
     def media(self) -> Media | None:
@@ -95,6 +114,8 @@ class Target:
         path = Path()
         for part in Path(template).parts:
             path /= component(part, values, spare=spare)
+        if self.adds_extension:
+            return path.with_name(f"{path.name}.{values['ext']}")
         return path
 
     def check(self, *, count: int, force: bool, naming: Naming | None = None) -> None:
@@ -113,7 +134,8 @@ class Target:
                     "Standard output takes one result, and several are asked for.",
                     hint="Ask for one, or name a folder: -o results/",
                 )
-            check_folder(temporary_folder())
+            with TemporaryFolder() as folder:
+                check_folder(folder.path)
             return
         suffix = Path(self.template).suffix
         if suffix and "{" not in suffix and self.media not in WRITTEN:
@@ -127,6 +149,8 @@ class Target:
         for index in range(1, count + 1):
             for path in self._candidates(naming, index, several=count > 1):
                 self._check_folder(path, folders)
+                if self.adds_extension:  # out may be a link to /dev/stdout
+                    check_replaceable(path.with_suffix(""))
                 places = [path, beside(path)] if self.has_sidecar else [path]
                 for place in places:
                     if _is_taken(place) and not force:
@@ -146,7 +170,7 @@ class Target:
         values["index"] = index
         template = self.template or ""
         extensions = {"{ext}"}
-        if "ext" in fields_of(template):
+        if self.adds_extension or "ext" in fields_of(template):
             extensions |= {media.extension for media in RESULTS}
         for extension in sorted(extensions):
             yield self.path({**values, "ext": extension}, several=several)
@@ -204,18 +228,27 @@ def _is_taken(path: Path) -> bool:
     Raises:
         StorageError: no file can be made there at all.
     """
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return False
-    except OSError as exc:
-        raise unwritable(path, exc) from exc
-    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+    check_replaceable(path)
+    if path.is_dir() and not path.is_symlink():
         raise TargetError(
-            f"{path} is no file, and is not replaced by one.",
-            hint="Choose another name with -o.",
+            f"{path} is a folder, not a file.", hint="Choose another name with -o."
         )
-    return True
+    return os.path.lexists(path)
+
+
+def _with_home(template: str) -> str:
+    """
+    The template with its leading `~` replaced; braces in the name of the home folder
+    are not fields.
+    """
+    at = min((at for sep in ("/", os.sep) if (at := template.find(sep)) > 0), default=0)
+    start, rest = template[:at], template[at:]
+    home = expand_home(start)
+    return template if home == start else _escaped(home.rstrip("/")) + rest
+
+
+def _escaped(path: str) -> str:
+    return path.replace("{", "{{").replace("}", "}}")
 
 
 def _is_folder(path: Path) -> bool:

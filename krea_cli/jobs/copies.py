@@ -5,7 +5,6 @@ Files of our own for images that are not sent as they lie on disk.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from krea_cli.jobs.input_files import check_file
 from krea_cli.jobs.inputs import LocalImage, state
 from krea_cli.media.metadata.pieces import DamagedError, copy
 from krea_cli.media.metadata.removal import without_metadata
+from krea_cli.temporary import TemporaryFolder
 
 # Writes an image that is beyond the limits to a file, scaled down to be within.
 Fit = Callable[[LocalImage, IO[bytes]], None]
@@ -28,11 +28,11 @@ class Copies:
     """
 
     def __init__(self) -> None:
-        self._folder: Path | None = None
+        self._folder: TemporaryFolder | None = None
 
     def close(self) -> None:
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.close()
             self._folder = None
 
     def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> Path:
@@ -43,15 +43,23 @@ class Copies:
             InputError: it cannot be written, or what is written cannot be read.
         """
         try:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="krea-"))
-            descriptor, path = tempfile.mkstemp(dir=self._folder)
+            descriptor, path = tempfile.mkstemp(dir=self._place(name))
             with os.fdopen(descriptor, "wb") as file:
                 fill(file)
         except OSError as exc:
             reason = exc.strerror or exc
             raise InputError(f"{name} cannot be read or kept: {reason}.") from exc
         return Path(path)
+
+    def _place(self, name: str) -> Path:
+        if self._folder is None:
+            try:
+                self._folder = TemporaryFolder()
+            except StorageError as exc:
+                raise InputError(
+                    f"{name} cannot be read or kept: {exc.message}", hint=exc.hint
+                ) from exc
+        return self._folder.path
 
     def without_metadata(self, image: LocalImage) -> LocalImage:
         """

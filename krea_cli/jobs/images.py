@@ -21,6 +21,7 @@ from krea_cli.jobs.input_files import check_file
 from krea_cli.jobs.inputs import Image, LocalImage, Original, RemoteImage
 from krea_cli.loopback import is_loopback
 from krea_cli.media import sniff
+from krea_cli.user_paths import local_path
 
 
 class Images:
@@ -48,10 +49,11 @@ class Images:
         self._most = limits.MOST_BYTES if fit is None else limits.MOST_SCALED
         self._copies = Copies()
 
-    def read(self, argument: str) -> Image:
+    def read(self, argument: str, *, stdin_word: str = "-i -") -> Image:
         """
-        The image that *argument* names: a path, a URL, a data URI, or "-"; a local one
-        as it is to be sent.
+        The image that *argument* names: a path, a file URI, a URL, a data URI, or "-";
+        a local one as it is to be sent.  *stdin_word* is how the command line asks for
+        standard input here.
 
         Raises:
             InputError: it cannot be used; nothing was sent.
@@ -65,7 +67,8 @@ class Images:
             return self._taken("the data URI", "data:", iter([_decode(argument)]))
         if scheme in ("http", "https") and "://" in argument:
             return self._remote(argument)
-        image = check_file(Path(argument), most=self._most)
+        path = Path(local_path(argument))
+        image = check_file(path, most=self._most, stdin_word=stdin_word)
         return self._sendable(image, str(image.path.absolute()))
 
     def keep(self, name: str, chunks: Iterator[bytes]) -> LocalImage:

@@ -11,14 +11,19 @@ from pathlib import Path
 from krea_cli.errors import InputError
 from krea_cli.jobs import limits
 from krea_cli.jobs.inputs import LocalImage, state
-from krea_cli.media import UPLOADED, Media, sniff
+from krea_cli.media import HEAD_BYTES, UPLOADED, Media, sniff
 
 
 def check_file(
-    path: Path, name: str | None = None, *, most: int = limits.MOST_BYTES
+    path: Path,
+    name: str | None = None,
+    *,
+    most: int = limits.MOST_BYTES,
+    stdin_word: str = "-i -",
 ) -> LocalImage:
     """
-    The file as an image to send.
+    The file as an image to send; *stdin_word* is what names standard input in its
+    place.
 
     Raises:
         InputError: it is missing, no regular file, unreadable, empty, longer than
@@ -31,19 +36,28 @@ def check_file(
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
-                raise InputError(f"{name} is no regular file.")
-            media = _media(file.read(32), name)
+                raise _no_regular_file(name, found.st_mode, stdin_word)
+            media = _media(file.read(HEAD_BYTES), name)
             if found.st_size > most:
                 raise limits.too_many_bytes(name, found.st_size, media)
             seen = state(file)
     except IsADirectoryError:
-        raise InputError(f"{name} is a folder, not an image.") from None
+        raise _no_regular_file(name, stat.S_IFDIR, stdin_word) from None
     except FileNotFoundError:
         raise InputError(f"{name} does not exist.") from None
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         raise InputError(f"{name} cannot be read: {reason}.") from exc
     return LocalImage(name, path, media, seen, found.st_size)
+
+
+def _no_regular_file(name: str, mode: int, stdin_word: str) -> InputError:
+    if stat.S_ISDIR(mode):
+        return InputError(f"{name} is a folder, not an image.")
+    return InputError(
+        f"{name} is no regular file, but a pipe or a device.",
+        hint=f"Pipe it to standard input instead: {stdin_word}",
+    )
 
 
 def _media(head: bytes, name: str) -> Media:

@@ -27,6 +27,7 @@ GIF = Media("image/gif", "gif", "image")
 AVIF = Media("image/avif", "avif", "image")
 HEIC = Media("image/heic", "heic", "image")
 TIFF = Media("image/tiff", "tiff", "image")
+BMP = Media("image/bmp", "bmp", "image")
 MP4 = Media("video/mp4", "mp4", "video")
 MOV = Media("video/quicktime", "mov", "video")
 WEBM = Media("video/webm", "webm", "video")
@@ -37,19 +38,28 @@ MP3 = Media("audio/mpeg", "mp3", "audio")
 # What POST /assets takes, by the API's documents.
 UPLOADED = frozenset({JPEG, PNG, WEBP, HEIC, MP4, MOV, WEBM, GLB, WAV, MP3})
 # What a job may give.
-RESULTS = frozenset({PNG, JPEG, WEBP, GIF, AVIF, MP4, WEBM, MOV, GLB, WAV, MP3})
+RESULTS = frozenset(
+    {PNG, JPEG, WEBP, GIF, AVIF, HEIC, TIFF, BMP, MP4, WEBM, MOV, GLB, WAV, MP3}
+)
 # What a file may be named as: pictures are converted, all else must be what it is.
-WRITTEN = RESULTS | {TIFF}
+WRITTEN = RESULTS - {HEIC, BMP}
+# So many of the first bytes tell the kind.
+HEAD_BYTES = 64
 # Those that are smaller the less is kept of the picture.
 LOSSY = frozenset({JPEG, WEBP, AVIF})
 
 _EXTENSIONS = {
-    **{media.extension: media for media in (*UPLOADED, *RESULTS, TIFF)},
+    **{media.extension: media for media in (*UPLOADED, *RESULTS)},
     "jpeg": JPEG,
     "tif": TIFF,
 }
 _TYPES = {media.media_type: media for media in _EXTENSIONS.values()}
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc"}
+# Of the container alone: which kind it is, the other brands say.
+_IMAGE_BRANDS = {b"mif1", b"msf1", b"miaf"}
+# How long the header of a BMP is, by its version.
+_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", PNG),
     (b"\xff\xd8\xff", JPEG),
@@ -57,6 +67,8 @@ _SIGNATURES = (
     (b"GIF89a", GIF),
     (b"II*\x00", TIFF),
     (b"MM\x00*", TIFF),
+    (b"II+\x00\x08\x00\x00\x00", TIFF),
+    (b"MM\x00+\x00\x08\x00\x00", TIFF),
     (b"\x1aE\xdf\xa3", WEBM),
     (b"glTF", GLB),
     (b"ID3", MP3),
@@ -65,17 +77,23 @@ _SIGNATURES = (
 
 def sniff(head: bytes) -> Media | None:
     """
-    The kind of file that starts with *head* (32 bytes are enough), None if unknown.
+    The kind of file that starts with *head* (HEAD_BYTES are enough), None if unknown.
     """
     if head[:4] == b"RIFF":
         return {b"WEBP": WEBP, b"WAVE": WAV}.get(head[8:12])
     if head[4:8] == b"ftyp":
-        return _by_brand(head[8:12])
+        return _by_brands(head)
     if head[4:8] in (b"moov", b"wide", b"mdat"):
         return MOV
     for signature, media in _SIGNATURES:
         if head.startswith(signature):
             return media
+    return _without_signature(head)
+
+
+def _without_signature(head: bytes) -> Media | None:
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return BMP
     # An MPEG audio frame without a tag: eleven set bits, layer 3.
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2:
         return MP3
@@ -96,9 +114,17 @@ def of_type(media_type: str) -> Media | None:
     return _TYPES.get(media_type)
 
 
-def _by_brand(brand: bytes) -> Media:
-    if brand in (b"avif", b"avis"):
+def _by_brands(head: bytes) -> Media:
+    """
+    By the major brand, which follows the length and "ftyp"; one that stands for any
+    image leaves it to those that follow the version.
+    """
+    brand, end = head[8:12], min(int.from_bytes(head[:4]), len(head))
+    brands = {brand}
+    if brand in _IMAGE_BRANDS:
+        brands |= {head[at : at + 4] for at in range(16, end, 4)}
+    if brands & _AVIF_BRANDS:
         return AVIF
-    if brand in _HEIC_BRANDS:
+    if brands & (_HEIC_BRANDS | _IMAGE_BRANDS):
         return HEIC
     return MOV if brand == b"qt  " else MP4

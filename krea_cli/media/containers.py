@@ -16,7 +16,7 @@ import struct
 from enum import Enum, auto
 from typing import IO
 
-from krea_cli.media import GIF, GLB, JPEG, PNG, WAV, WEBP, Media
+from krea_cli.media import BMP, GIF, GLB, JPEG, PNG, TIFF, WAV, WEBP, Media
 from krea_cli.media.ends import ENDS, is_padding
 
 # Where the sound begins, behind some notes about it.
@@ -24,7 +24,7 @@ _HEAD_BYTES = 4096
 # From here on no length of a WAV is meant so: who writes to a pipe cannot know it.
 _PLACEHOLDER = 0x7FFFF000
 # Those whose end is written in them; of the others padding may be a box that was cut.
-_SELF_ENDED = frozenset({PNG, JPEG, GIF, WEBP, WAV, GLB})
+_SELF_ENDED = frozenset({PNG, JPEG, GIF, WEBP, TIFF, BMP, WAV, GLB})
 
 
 class Ending(Enum):

@@ -11,6 +11,7 @@ from typing import IO
 
 from krea_cli.media import (
     AVIF,
+    BMP,
     GIF,
     GLB,
     HEIC,
@@ -19,11 +20,13 @@ from krea_cli.media import (
     MP3,
     MP4,
     PNG,
+    TIFF,
     WAV,
     WEBM,
     WEBP,
     Media,
 )
+from krea_cli.media.bitmap_ends import bmp_end, tiff_end
 from krea_cli.media.mpeg_audio import is_whole
 
 # No picture has so many chunks or segments; one that has is there to keep us busy.
@@ -218,6 +221,8 @@ ENDS: dict[Media, Callable[[IO[bytes], int], int | None]] = {
     PNG: _png,
     JPEG: _jpeg,
     GIF: _gif,
+    TIFF: tiff_end,
+    BMP: bmp_end,
     WEBP: _riff,
     WAV: _riff,
     GLB: _glb,

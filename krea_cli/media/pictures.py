@@ -23,7 +23,18 @@ from PIL import (
 )
 
 from krea_cli.errors import DownloadError
-from krea_cli.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media, sniff
+from krea_cli.media import (
+    AVIF,
+    BMP,
+    GIF,
+    HEAD_BYTES,
+    JPEG,
+    PNG,
+    TIFF,
+    WEBP,
+    Media,
+    sniff,
+)
 from krea_cli.media.dimensions import dimensions
 
 FORMATS = {
@@ -34,6 +45,8 @@ FORMATS = {
     AVIF: "AVIF",
     TIFF: "TIFF",
 }
+# What can be read, but is not written.
+_READ_FORMATS = {**FORMATS, BMP: "BMP"}
 _READERS: dict[Media | None, Callable[[Path], ImageFile.ImageFile]] = {
     JPEG: JpegImagePlugin.JpegImageFile,
     PNG: PngImagePlugin.PngImageFile,
@@ -48,7 +61,7 @@ MOST_PIXELS = 2**26
 _SAME_COLOUR = 4
 # What decoding takes for a pixel before anything can be made smaller.  A JPEG is
 # decoded smaller at once, but for one whose pixels come in several rounds.
-_PIXEL_BYTES = {JPEG: 0, PNG: 4, GIF: 4, TIFF: 4, AVIF: 16, WEBP: 16}
+_PIXEL_BYTES = {JPEG: 0, PNG: 4, GIF: 4, TIFF: 4, BMP: 4, AVIF: 16, WEBP: 16}
 _ROUNDS_PIXEL_BYTES = 4
 # What may be taken for a picture that nobody asked to see.
 _LIGHT_BYTES = 2**27
@@ -65,7 +78,7 @@ def size(path: Path) -> tuple[int, int] | None:
     """
     try:
         with path.open("rb") as file:
-            kind = sniff(file.read(30))
+            kind = sniff(file.read(HEAD_BYTES))
             if kind in (PNG, WEBP):
                 return dimensions(file, kind)
         if kind == AVIF and path.stat().st_size > _HEADER_BYTES:
@@ -92,7 +105,7 @@ def shown_size(path: Path) -> tuple[int, int] | None:
 def _is_on_its_side(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            kind = sniff(file.read(30))
+            kind = sniff(file.read(HEAD_BYTES))
         if kind in (WEBP, AVIF) and path.stat().st_size > _HEADER_BYTES:
             return False
         with _READERS[kind](path) as picture:
@@ -135,7 +148,9 @@ def is_heavy(path: Path) -> bool:
     width, height = size(path) or (0, 0)
     try:
         with opened(path, _open_to_look) as picture:
-            kinds = (kind for kind, name in FORMATS.items() if name == picture.format)
+            kinds = (
+                kind for kind, name in _READ_FORMATS.items() if name == picture.format
+            )
             cost = _PIXEL_BYTES[next(kinds)]
             if picture.info.get("progressive"):
                 cost = _ROUNDS_PIXEL_BYTES
@@ -194,7 +209,7 @@ def smooth(picture: Image.Image) -> Image.Image:
 
 
 def _open(path: Path) -> Image.Image:
-    return Image.open(path, formats=list(FORMATS.values()))
+    return Image.open(path, formats=list(_READ_FORMATS.values()))
 
 
 def _open_to_look(path: Path) -> Image.Image:
@@ -206,7 +221,7 @@ def _open_to_look(path: Path) -> Image.Image:
     if not found or found[0] * found[1] <= MOST_PIXELS:
         return _open(path)
     with path.open("rb") as file:
-        is_jpeg = sniff(file.read(32)) == JPEG
+        is_jpeg = sniff(file.read(HEAD_BYTES)) == JPEG
     if not is_jpeg:
         check_pixels(found)
     picture = _READERS[JPEG](path)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from krea_cli.media import UPLOADED, sniff
+from krea_cli.media import HEAD_BYTES, UPLOADED, sniff
 from krea_cli.media.dimensions import dimensions
 
 _PREFIX = ".part-"
@@ -96,7 +96,7 @@ def keep(
             digest.update(chunk)
             file.write(chunk)
         file.seek(0)
-        media = sniff(file.read(64))
+        media = sniff(file.read(HEAD_BYTES))
         is_known = media in UPLOADED
         if not (is_known or any_kind):
             raise UnknownKindError

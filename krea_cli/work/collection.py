@@ -22,6 +22,7 @@ from krea_cli.errors import (
     Step,
     StillRunningError,
     TooLargeError,
+    UnsupportedResultError,
 )
 from krea_cli.jobs import outcome
 from krea_cli.output.results import JobSaved, Result
@@ -231,6 +232,8 @@ def _ways_out(error: KreaError, job: Job) -> Iterator[Step]:
     elif not isinstance(error, DownloadError):
         # Where the place was the trouble, it would be so again.
         yield Step(Action.DOWNLOAD_ELSEWHERE, (job.job_id,))
+    elif isinstance(error, UnsupportedResultError):
+        return  # its hint has the URL
     elif error.is_lasting:
         yield Step(Action.SHOW_URLS, (job.job_id,))
     else:

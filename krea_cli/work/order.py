@@ -169,9 +169,9 @@ def _model(session: Session, words: Words) -> Model:
 
 def _fields(session: Session, model: Model, words: Words) -> Fields:
 
-    def read(argument: str) -> Image:
+    def read(argument: str, stdin_word: str = "-p FIELD=@-") -> Image:
         # What reads images is loaded with the first of them.
-        return session.images.read(argument)
+        return session.images.read(argument, stdin_word=stdin_word)
 
     fields = Fields(model, read=read, warn=session.out.warn)
     fields.fill(words.former)
@@ -189,7 +189,7 @@ def _fields(session: Session, model: Model, words: Words) -> Fields:
     media, images = model.input_field, list[Image]()
     for image in words.images:
         with fields.keeping(media.name if media else "-i"):
-            images.append(read(image))
+            images.append(read(image, "-i -"))
     fields.add_images(images)
     fields.add_options(words.options)
     fields.restore()

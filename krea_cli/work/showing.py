@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from krea_cli.errors import DownloadError, InputError, UsageError
 from krea_cli.output.terminal import unbroken
 from krea_cli.session import Session
+from krea_cli.user_paths import local_path
 
 if TYPE_CHECKING:
     from krea_cli.api.resources import Job
@@ -82,6 +83,7 @@ def show(session: Session, files: Sequence[str]) -> list[InputError]:
         UsageError: standard output cannot show pictures.
     """
     _check(session)
+    files = [local_path(file) for file in files]
     from krea_cli.output.preview import Preview
 
     screen = Preview(session.out.stdout, session.env, blocks=True)

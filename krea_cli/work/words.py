@@ -15,6 +15,7 @@ from krea_cli.errors import Action, InputError, Step, UsageError
 from krea_cli.jobs.former import MOST_CHARACTERS, FormerRequest, read_former
 from krea_cli.jobs.param import parse_json
 from krea_cli.session import Session
+from krea_cli.user_paths import local_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,8 @@ def read_sidecar(session: Session, file: str) -> FormerRequest:
     Raises:
         InputError: it cannot be read, or is none.
     """
+    if file != "-":
+        file = local_path(file)
     sidecar = Path(f"{file}.json")
     if file != "-" and not file.endswith(".json") and sidecar.is_file():
         raise InputError(
@@ -106,7 +109,7 @@ def _text(session: Session, file: str, user: str) -> str:
 def _beginning(file: str) -> str:
     if not file:  # which would be this folder
         raise InputError("The name of a file is empty.")
-    with Path(file).open("rb") as opened:
+    with Path(local_path(file)).open("rb") as opened:
         return _decode(opened)
 
 

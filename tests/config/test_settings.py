@@ -178,3 +178,25 @@ def test_unknown_key_names_the_nearest():
 
     assert "Did you mean api_url?" == near.value.hint
     assert all(key in far.value.hint for key in KEYS)
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("Pics", "Pics/"),
+        ("~/Pics", "~/Pics/"),
+        ("a.b/Pics", "a.b/Pics/"),
+        ("~", "~"),
+        (".", "."),
+        ("../..", "../.."),
+        ("-", "-"),
+        ("Pics/", "Pics/"),
+        ("{slug}", "{slug}"),
+        ("owl.png", "owl.png"),
+    ],
+)
+def test_an_output_without_extension_is_a_folder(given, read):
+    """
+    A setting is for many results.
+    """
+    assert read == resolve([from_env({"KREA_OUTPUT": given})]).settings.output

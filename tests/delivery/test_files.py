@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -169,6 +171,49 @@ def test_force_does_not_replace_a_folder(tmp_path):
         publish(target, force=True)
 
     assert ["out.png"] == left(tmp_path)
+
+
+@pytest.fixture(params=["device", "descriptor", "fifo", "socket"])
+def special(request, tmp_path):
+    """
+    Something that is no file; as a descriptor, one of a regular file.
+    """
+    path = tmp_path / "special"
+    if request.param == "device":
+        yield Path("/dev/null")
+    elif request.param == "descriptor":
+        with path.open("w") as file:
+            yield Path(f"/proc/self/fd/{file.fileno()}")
+    elif request.param == "fifo":
+        os.mkfifo(path)
+        yield path
+    else:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+            yield path
+
+
+@pytest.mark.parametrize("force", [True, False])
+@pytest.mark.parametrize("links", [1, 2])
+def test_what_is_no_file_is_never_replaced(tmp_path, special, links, force):
+    """
+    Also at the end of links.  The way out is standard output, and never --force.
+    """
+    target = special
+    for number in range(links):
+        link = tmp_path / f"link-{number}"
+        link.symlink_to(target)
+        target = link
+    before = left(tmp_path)
+
+    with pytest.raises(StorageError) as caught:
+        publish(target, force=force)
+
+    with pytest.raises(StorageError):
+        files.check_replaceable(special)
+    assert caught.value.hint.endswith(": -o -")
+    assert "--force" not in caught.value.hint
+    assert before == left(tmp_path)
 
 
 @pytest.mark.parametrize(("umask", "mode"), [("022", 0o644), ("077", 0o600)])
@@ -389,16 +434,31 @@ def test_what_killed_runs_left_is_swept_after_a_day(tmp_path):
     """
     Its own leftovers alone, and not those of a run that may still go on (hazard F9).
     """
-    for name in (".krea-old.part", ".krea-new.part", ".other.part", "krea-old.part"):
+    old, new, held, folder = (f".krea-{digit * 12}.part" for digit in "0123")
+    others = {".krea-notes.part", ".other.part", "krea-000000000000.part"}
+    for name in (old, new, held, *others):
         (tmp_path / name).touch()
-        if "new" not in name:
+        if name != new:
             os.utime(tmp_path / name, (0, 0))
+    (tmp_path / folder).mkdir()
+    os.utime(tmp_path / folder, (0, 0))
 
-    check_folder(tmp_path)
+    with (tmp_path / held).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        check_folder(tmp_path)
 
-    assert {".krea-new.part", ".other.part", "krea-old.part"} == {
-        path.name for path in tmp_path.iterdir()
-    }
+    assert {new, held, folder, *others} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_download_that_takes_days_is_not_swept(tmp_path):
+    """
+    Its file is locked as long as it is being written.
+    """
+    with NewFile(tmp_path) as slow:
+        os.utime(slow.path, (0, 0))
+        check_folder(tmp_path)
+
+        assert slow.path.exists()
 
 
 def test_what_a_file_holds_is_told_by_its_bytes(tmp_path):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import stat
 import struct
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from conftest import FakeTime
-from media.samples import SAMPLES, encoded, mp3, picture
+from media.samples import SAMPLES, box, encoded, generic, mp3, picture
 from PIL import Image
 
 from krea_cli.api.fetch import UrlGoneError
@@ -229,6 +230,40 @@ def test_folders_are_made_where_they_were_asked_for(save, folder):
 
 
 @pytest.mark.parametrize(
+    ("content", "extension"),
+    [
+        (encoded("TIFF"), "tiff"),
+        (encoded("BMP"), "bmp"),
+        (generic(encoded("AVIF")), "avif"),
+        (
+            box(b"ftyp", b"heic" + bytes(4) + b"mif1") + box(b"meta") + box(b"mdat"),
+            "heic",
+        ),
+    ],
+)
+def test_a_kind_that_no_model_gives_today_is_saved(save, folder, content, extension):
+    """
+    It is paid for, and other programs can open it.
+    """
+    save("out.{ext}", a=[content])
+
+    assert [f"out.{extension}"] == left(folder)
+    assert content == Path(f"out.{extension}").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "BMP"])
+def test_a_kind_that_no_model_gives_today_becomes_another(save, folder, kind):
+    """
+    As every other picture.
+    """
+    save("out.png", a=[encoded(kind)])
+
+    assert ["out.png"] == left(folder)
+    with Image.open("out.png") as picture:
+        assert (64, 48) == picture.size
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"", "empty"),
@@ -237,16 +272,18 @@ def test_folders_are_made_where_they_were_asked_for(save, folder):
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "XML"),
         (b'{"error": "expired"}', "a text"),
         (b"MZ" + bytes(100), "kind that is not known"),
-        (encoded("TIFF"), "kind that is not known"),
+        (b"RIFF\0\0\0\0AVI LIST" + bytes(100), "kind that is not known"),
     ],
 )
 def test_what_is_no_result_is_not_saved(save, folder, time, content, said):
     """
     Neither under this name nor under another (hazards F2, F14); asking again is vain.
     """
-    with pytest.raises(DownloadError, match=said):
+    with pytest.raises(DownloadError, match=said) as caught:
         save("out.png", a=[content])
 
+    if content:  # what nobody here can save, the user may fetch
+        assert caught.value.hint.endswith(f": {save.fetcher.asked[0]}")
     assert ([], 1, []) == (left(folder), len(save.fetcher.asked), time.slept)
 
 
@@ -640,9 +677,17 @@ def test_a_name_without_a_known_extension_promises_nothing(save, folder):
     The bytes are saved as they are.
     """
     save("out.krea", a=[PICTURE])
+
+    assert ["out.krea"] == left(folder)
+
+
+def test_a_name_without_an_extension_gets_that_of_the_result(save, folder):
+    """
+    A file that says nothing of its kind opens nowhere.
+    """
     save("out", a=[PICTURE])
 
-    assert ["out", "out.krea"] == left(folder)
+    assert ["out.png"] == left(folder)
 
 
 def test_a_broken_picture_is_not_converted(save, folder):
@@ -750,21 +795,27 @@ def test_an_encoder_that_takes_too_long_is_left_behind(save, folder, monkeypatch
     assert ["out.png"] == left(folder)
 
 
-def test_standard_output_gets_the_bytes(save, folder):
+def test_standard_output_gets_the_bytes(save, folder, monkeypatch):
     """
-    Whole and verified before the first one is sent; no file stays anywhere.
+    Whole and verified before the first one is sent; nobody else can read the file
+    meanwhile, and it stays nowhere.
     """
     sent = []
+    place = folder / "tmp"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
 
     def send(file):
+        [path] = place.rglob(".krea-*.part")
+        modes = [stat.S_IMODE(each.stat().st_mode) for each in (path.parent, path)]
+        assert [0o700, 0o600] == modes
         file.seek(0)
         sent.append(file.read())
 
-    before = set(Path(tempfile.gettempdir()).glob(".krea-*"))
     [file] = save("-", send=send, a=[PICTURE[:100], PICTURE]).files
 
     assert ([PICTURE], "-") == (sent, file.path)
-    assert before == set(Path(tempfile.gettempdir()).glob(".krea-*"))
+    assert [] == list(place.iterdir())
 
 
 def test_standard_output_takes_no_two_results(save):

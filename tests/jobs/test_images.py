@@ -208,7 +208,21 @@ def test_a_fifo_is_refused_without_waiting(make, folder):
     """
     os.mkfifo(folder / "pipe")
 
-    assert "pipe is no regular file." == refused(make(), "pipe")
+    assert "pipe is no regular file, but a pipe or a device." == refused(make(), "pipe")
+
+
+@pytest.mark.parametrize(
+    ("options", "word"), [({}, "-i -"), ({"stdin_word": "@-"}, "@-")]
+)
+def test_a_pipe_is_refused_with_the_way_that_works(make, options, word):
+    """
+    A shell's <(...) and a piped /dev/stdin cannot be read twice.
+    """
+    reader, writer = os.pipe()
+    with os.fdopen(reader), os.fdopen(writer), pytest.raises(InputError) as caught:
+        make().read(f"/proc/self/fd/{reader}", **options)
+
+    assert f"Pipe it to standard input instead: {word}" == caught.value.hint
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
@@ -216,7 +230,9 @@ def test_a_device_is_refused(make, device):
     """
     It may have no end.
     """
-    assert f"{device} is no regular file." == refused(make(), device)
+    assert f"{device} is no regular file, but a pipe or a device." == refused(
+        make(), device
+    )
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300, "loop"])

@@ -101,6 +101,26 @@ def moved(index):
     )
 
 
+def generic(avif):
+    """
+    The same AVIF, whose main brand says no more than that it is an image.
+    """
+    size = int.from_bytes(avif[:4])
+    brands = b"mif1miaf" + b"MA1B" + b"avif"
+    return box(b"ftyp", b"mif1" + bytes(4) + brands.ljust(size - 16)) + avif[size:]
+
+
+def big_endian_tiff():
+    """
+    One strip of grey, behind the page that tells of it.
+    """
+    pixels = random.Random(7).randbytes(64 * 48)
+    fields = [(256, 64), (257, 48), (258, 8), (259, 1), (262, 1), (277, 1), (278, 48)]
+    fields = sorted([*fields, (273, 8 + 2 + 9 * 12 + 4), (279, len(pixels))])
+    page = b"".join(struct.pack(">HHII", tag, 4, 1, value) for tag, value in fields)
+    return b"MM\0*\0\0\0\x08" + struct.pack(">H", 9) + page + bytes(4) + pixels
+
+
 def mp3(*, frames=4, declared=None, tag=b"ID3\x04\x00\x00\x00\x00\x00\x00"):
     """
     Frames of silence behind an ID3 tag, the first of which may say how many there are.
@@ -126,6 +146,10 @@ SAMPLES = [
         encoded("GIF", save_all=True, append_images=[picture(seed=8)]),
     ),
     Sample("avif", media.AVIF, encoded("AVIF")),
+    Sample("avif of any image", media.AVIF, generic(encoded("AVIF"))),
+    Sample("tiff", media.TIFF, encoded("TIFF")),
+    Sample("tiff for Macs", media.TIFF, big_endian_tiff()),
+    Sample("bmp", media.BMP, encoded("BMP")),
     Sample("mp4", media.MP4, MP4_AT_THE_END),
     Sample("mp4 with its index first", media.MP4, MP4_AT_THE_START),
     Sample("mov", media.MOV, box(b"ftyp", b"qt  " * 4) + MP4_AT_THE_END[24:]),

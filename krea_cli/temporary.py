@@ -1,0 +1,171 @@
+"""
+Temporary folders that are this user's alone, and that a killed run does not leave
+behind for good.
+
+All of them are in one private folder, `krea-cli-UID`, in the system's folder for
+temporary files.  Each has a marker file that its run holds locked.  The next run
+removes a folder only if it has that marker, nobody holds the lock, and it is older than
+a day.  Nothing else is ever removed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from krea_cli.errors import StorageError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+MARKER = "krea-cli.lock"
+STALE_SECONDS = 24 * 3600
+_ATTEMPTS = 10
+
+
+class TemporaryFolder:
+    """
+    A new folder with mode 0700 at *path*, which `close` removes with all that is in it.
+    """
+
+    def __init__(self) -> None:
+        """
+        Raises:
+            StorageError: there is no place for it, or that place is not the user's own.
+        """
+        self._marker = -1
+        self.path = self._make()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if fcntl is not None:  # Windows removes no file that is open
+            shutil.rmtree(self.path, ignore_errors=True)
+        if self._marker >= 0:
+            os.close(self._marker)
+            self._marker = -1
+        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):  # another run has a folder there
+            self.path.parent.rmdir()
+
+    def _make(self) -> Path:
+        for attempt in range(_ATTEMPTS):
+            parent = _private_parent()
+            if not attempt:
+                remove_stale(parent)
+            try:
+                path = Path(tempfile.mkdtemp(prefix="run-", dir=parent))
+                self._marker = _new_locked(path / MARKER)
+            except FileNotFoundError:
+                continue  # a run that ended just now has removed the empty parent
+            except OSError as exc:
+                raise _unusable(parent, exc) from exc
+            else:
+                return path
+        raise StorageError(
+            f"Cannot make a temporary folder in {tempfile.gettempdir()}.",
+            hint="Name a folder that can be written to: TMPDIR=FOLDER",
+        )
+
+
+def remove_stale(parent: Path) -> None:
+    """
+    Remove the folders in *parent* that killed runs left there a day ago or earlier.
+    """
+    if fcntl is None:
+        return
+    with suppress(OSError):
+        for folder in parent.iterdir():
+            with suppress(OSError):
+                _remove_if_stale(folder)
+
+
+def try_lock(descriptor: int) -> bool:
+    """
+    Take the lock of a file that is open, unless somebody holds it; also False where
+    there are no locks.
+    """
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_if_stale(folder: Path) -> None:
+    marker = folder / MARKER
+    found = marker.lstat()
+    is_ours = stat.S_ISDIR(folder.lstat().st_mode) and stat.S_ISREG(found.st_mode)
+    if not is_ours or time.time() - found.st_mtime <= STALE_SECONDS:
+        return
+    descriptor = os.open(marker, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        if try_lock(descriptor):
+            shutil.rmtree(folder)
+    finally:
+        os.close(descriptor)
+
+
+def _new_locked(marker: Path) -> int:
+    """
+    Where there are no locks the folder works all the same, and is never removed as
+    stale.
+    """
+    descriptor = os.open(marker, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try_lock(descriptor)
+    return descriptor
+
+
+def _private_parent() -> Path:
+    """
+    The folder that holds the temporary folders of this user.
+
+    Raises:
+        StorageError: it cannot be made, or somebody else may have made it.
+    """
+    try:
+        place = Path(tempfile.gettempdir())
+    except FileNotFoundError as exc:
+        raise StorageError(
+            "There is no folder for temporary files.",
+            hint="Name one that can be written to: TMPDIR=FOLDER",
+        ) from exc
+    uid = os.getuid() if hasattr(os, "getuid") else None
+    parent = place / ("krea-cli" if uid is None else f"krea-cli-{uid}")
+    try:
+        with suppress(FileExistsError):
+            parent.mkdir(mode=0o700)
+        found = parent.lstat()
+        is_own = uid in (None, found.st_uid)
+        if not stat.S_ISDIR(found.st_mode) or not is_own:
+            raise StorageError(
+                f"{parent} is not a folder of yours, so temporary files are not put "
+                "there.",
+                hint="Name a folder of your own for temporary files: TMPDIR=FOLDER",
+            )
+        if uid is not None and stat.S_IMODE(found.st_mode) != 0o700:
+            parent.chmod(0o700)
+    except OSError as exc:
+        raise _unusable(parent, exc) from exc
+    return parent
+
+
+def _unusable(parent: Path, exc: OSError) -> StorageError:
+    return StorageError(
+        f"Cannot write to {parent}: {exc.strerror or exc}.",
+        hint="Name another folder for temporary files: TMPDIR=FOLDER",
+    )
