@@ -5,7 +5,11 @@ each with its length, and the first one may say how many there are.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import IO, NamedTuple
+
+from krea_cli.media.parts import count_parts
+from krea_cli.media.window import Window
 
 # By the bits for the version: kbit/s and samples a second by their indexes, and the
 # eighth of the samples in a frame.
@@ -18,6 +22,8 @@ _VERSIONS = {
 }
 _LAYER_3, _MONO = 1, 3
 _TAG_BYTES, _HEAD_BYTES = 10, 4
+# A day of sound; a file with more frames is there to keep us busy.
+_MOST_FRAMES = 1 << 22
 
 
 class _Frame(NamedTuple):
@@ -34,25 +40,30 @@ def is_whole(file: IO[bytes], size: int) -> bool:
     False when the file ends within its tag or within a frame, or has fewer frames than
     the first one declares.
 
+    Raises:
+        TooManyPartsError: it has more frames than any sound.
+
     What is behind the last frame (another tag, padding) is not looked into.  A cut
     between two frames of a file that declares nothing cannot be seen.
     """
-    start = at = _tag_end(file)
+    window = Window(file)
+    start = at = _tag_end(window)
     frames = declared = 0
-    while frame := _frame(head := _read(file, at, _HEAD_BYTES)):
+    counter = count_parts(_MOST_FRAMES)
+    while frame := _frame(head := window.read(at, _HEAD_BYTES)):
         if at == start:
-            declared = _declared(_read(file, at + frame.count_at, 12))
-        frames += 1
+            declared = _declared(window.read(at + frame.count_at, 12))
+        frames = next(counter) + 1
         at += frame.length
     is_cut = at > size or (head[:1] == b"\xff" and len(head) < _HEAD_BYTES)
     return start < size and not is_cut and frames >= declared
 
 
-def _tag_end(file: IO[bytes]) -> int:
+def _tag_end(window: Window) -> int:
     """
     Where the ID3 tag ends that the file may begin with; seven bits of each byte count.
     """
-    head = _read(file, 0, _TAG_BYTES)
+    head = window.read(0, _TAG_BYTES)
     if head[:3] != b"ID3":
         return 0
     length = 0
@@ -62,6 +73,7 @@ def _tag_end(file: IO[bytes]) -> int:
     return _TAG_BYTES * (1 + has_footer) + length
 
 
+@lru_cache(maxsize=1024)
 def _frame(head: bytes) -> _Frame | None:
     """
     The frame of layer 3 that begins so; None for another one, and for a free bit rate.
@@ -87,8 +99,3 @@ def _declared(info: bytes) -> int:
     """
     has_count = info[:4] in (b"Xing", b"Info") and info[7:8] and info[7] & 1
     return int.from_bytes(info[8:12], "big") if has_count else 0
-
-
-def _read(file: IO[bytes], at: int, count: int) -> bytes:
-    file.seek(at)
-    return file.read(count)
