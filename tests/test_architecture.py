@@ -163,6 +163,7 @@ ALLOWED = {
         "config.settings",
         "errors",
         "jobs.selection",
+        "media.codecs",
         "output.capabilities",
         "output.findings",
         "output.setting_results",
@@ -328,6 +329,7 @@ HOMES = {
     },
     "typer": {"app", "commands", "completion.build", "help.grouped", "options"},
     "PIL": {
+        "media.codecs",
         "media.conversion",
         "media.pictures",
         "output.graphics",
@@ -358,6 +360,8 @@ LATE = {
     "work.order": "`generate --help` needs no catalogue",
     "work.showing": "Pillow is not needed where nothing is shown",
     "output.forms": "rich is not needed for a pipe",
+    "delivery.targets": "Pillow is not needed where no name asks for a kind of picture",
+    "checkup.program": "Pillow is not needed for the help of doctor",
     "sandbox.rendering": "Pillow is not needed before a picture is made",
 }
 

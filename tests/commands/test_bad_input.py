@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,21 @@ def test_a_cut_file_is_refused_wherever_it_is_named(logged_in, service, made, wo
 
     assert 2 == code
     assert "incomplete or damaged" in str(error)
+    assert [] == service.seen
+
+
+def test_a_codec_that_is_missing_is_found_out_before_it_is_paid_for(
+    logged_in, service, monkeypatch
+):
+    """
+    Pillow is there, and its library for AVIF cannot be loaded.
+    """
+    monkeypatch.setitem(sys.modules, "PIL._avif", None)
+
+    code, error = refused(logged_in, service, "generate", "an owl", "-o", "x.avif")
+
+    assert 2 == code
+    assert "Cannot write AVIF files" in error["message"]
     assert [] == service.seen
 
 
