@@ -332,6 +332,7 @@ HOMES = {
         "media.codecs",
         "media.conversion",
         "media.pictures",
+        "media.png",
         "output.graphics",
         "output.preview",
         "sandbox.renderer",
@@ -369,6 +370,7 @@ LATE = {
 LONG = {
     "api.transport": "clients that share what makes a connection",
     "errors": "one short class after the other",
+    "media.pictures": "all that is to be known of a picture",
     "jobs.database": "all that can be wrong with a file that must not be lost",
 }
 

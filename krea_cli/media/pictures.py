@@ -7,6 +7,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -14,10 +15,9 @@ from PIL import (
     AvifImagePlugin,
     GifImagePlugin,
     Image,
-    ImageFile,
+    ImageChops,
     ImageOps,
     JpegImagePlugin,
-    PngImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
 )
@@ -25,6 +25,7 @@ from PIL import (
 from krea_cli.errors import DownloadError
 from krea_cli.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media, sniff
 from krea_cli.media.dimensions import dimensions
+from krea_cli.media.png import open_png
 
 FORMATS = {
     PNG: "PNG",
@@ -34,9 +35,9 @@ FORMATS = {
     AVIF: "AVIF",
     TIFF: "TIFF",
 }
-_READERS: dict[Media | None, Callable[[Path], ImageFile.ImageFile]] = {
+_READERS: dict[Media | None, Callable[[Path], Image.Image]] = {
     JPEG: JpegImagePlugin.JpegImageFile,
-    PNG: PngImagePlugin.PngImageFile,
+    PNG: open_png,
     GIF: GifImagePlugin.GifImageFile,
     WEBP: WebPImagePlugin.WebPImageFile,
     AVIF: AvifImagePlugin.AvifImageFile,
@@ -146,11 +147,30 @@ def is_heavy(path: Path) -> bool:
 
 def eight_bits(picture: Image.Image) -> Image.Image:
     """
-    Of the sixteen bits of a grey picture the upper eight.
+    Of the sixteen bits of a grey picture the upper eight, with an alpha channel where
+    one of its greys stands for what is transparent.
     """
     if not picture.mode.startswith("I"):
         return picture
+    key = picture.info.get("transparency")
+    if picture.mode == "I;16" and isinstance(key, int):
+        return _with_alpha(picture, key)
     return picture.point(lambda value: value / 256).convert("L")
+
+
+def _with_alpha(picture: Image.Image, key: int) -> Image.Image:
+    # The lower and the upper byte of each pixel, as if they were grey and alpha.
+    both = Image.frombytes("LA", picture.size, picture.tobytes("raw", "I;16"))
+    lower, upper = both.split()
+    is_key = ImageChops.darker(
+        lower.point([255 * (value == key & 0xFF) for value in range(256)]),
+        upper.point([255 * (value == key >> 8) for value in range(256)]),
+    )
+    shown = Image.merge("LA", (upper, ImageChops.invert(is_key)))
+    shown.info = {
+        name: value for name, value in picture.info.items() if name != "transparency"
+    }
+    return shown
 
 
 def is_blank(path: Path) -> bool:
@@ -187,6 +207,8 @@ def smooth(picture: Image.Image) -> Image.Image:
     """
     The picture in colours between which there are others.
     """
+    if picture.has_transparency_data:
+        picture = eight_bits(picture)
     mode = {"1": "L", "P": "RGB"}.get(picture.mode, picture.mode)
     if picture.has_transparency_data:
         mode = "RGBA"
@@ -194,6 +216,9 @@ def smooth(picture: Image.Image) -> Image.Image:
 
 
 def _open(path: Path) -> Image.Image:
+    with path.open("rb") as file:
+        if sniff(file.read(32)) == PNG:
+            return open_png(path, partial(Image.open, formats=[FORMATS[PNG]]))
     return Image.open(path, formats=list(FORMATS.values()))
 
 

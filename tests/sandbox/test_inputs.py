@@ -198,3 +198,17 @@ def test_input_is_stored_once_and_not_in_the_job(client, sandbox):
 
     assert job.stat().st_size < 2000
     assert 1 == len(list((sandbox.store.folder / "inputs").iterdir()))
+
+
+@pytest.mark.parametrize("side", [256, 300])
+def test_a_grey_picture_of_sixteen_bits_is_sound(client, time, side):
+    """
+    Pillow cannot scale it down as it is.
+    """
+    file = io.BytesIO()
+    Image.new("I;16", (side, side), 9999).save(file, "PNG")
+
+    assert (
+        "completed"
+        == finished(client, time, image_urls=[data_uri(file.getvalue())])["status"]
+    )

@@ -15,20 +15,21 @@ from PIL import (
     Image,
     ImageOps,
     JpegImagePlugin,
-    PngImagePlugin,
     WebPImagePlugin,
 )
 from PIL.Image import Resampling
 
 from krea_cli.media import of_type
 from krea_cli.media.dimensions import dimensions
+from krea_cli.media.pictures import eight_bits
+from krea_cli.media.png import open_png
 
 MOST_PIXELS = 89_478_485
 
 # Opened by class, not by `Image.open`: no other format is ever tried on the bytes.
 _READERS: dict[str, Callable[[IO[bytes]], Image.Image]] = {
     "image/jpeg": JpegImagePlugin.JpegImageFile,
-    "image/png": PngImagePlugin.PngImageFile,
+    "image/png": open_png,
     "image/webp": WebPImagePlugin.WebPImageFile,
 }
 # From here on, the EXIF orientation lays the picture on its side.
@@ -60,7 +61,7 @@ def load(path: Path, media_type: str, *, longest: int) -> Image.Image:
     """
     with _opened(path, media_type) as image:
         image.draft("RGB", (longest, longest))
-        upright = ImageOps.exif_transpose(image)
+        upright = ImageOps.exif_transpose(eight_bits(image))
         upright.thumbnail((longest, longest), Resampling.LANCZOS)
         if not upright.has_transparency_data:
             return upright.convert("RGB")
