@@ -23,7 +23,18 @@ from PIL import (
 )
 
 from krea_cli.errors import DownloadError
-from krea_cli.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media, sniff
+from krea_cli.media import (
+    AVIF,
+    GIF,
+    HEIC,
+    JPEG,
+    PNG,
+    TIFF,
+    WEBP,
+    Media,
+    heif,
+    sniff,
+)
 from krea_cli.media.dimensions import dimensions
 from krea_cli.media.png import open_png
 
@@ -67,7 +78,7 @@ def size(path: Path) -> tuple[int, int] | None:
     try:
         with path.open("rb") as file:
             kind = sniff(file.read(30))
-            if kind in (PNG, WEBP):
+            if kind in (PNG, WEBP, HEIC):
                 return dimensions(file, kind)
         if kind == AVIF and path.stat().st_size > _HEADER_BYTES:
             return None
@@ -94,6 +105,8 @@ def _is_on_its_side(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             kind = sniff(file.read(30))
+            if kind == HEIC:
+                return heif.is_on_its_side(file)
         if kind in (WEBP, AVIF) and path.stat().st_size > _HEADER_BYTES:
             return False
         with _READERS[kind](path) as picture:
@@ -115,9 +128,11 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
     try:
         # Opening a FIFO would wait for somebody to write to it.
         found = size(path) if path.is_file() else None
+        # The size of a HEIC is known, and nothing here decodes its pixels.
+        is_decoded = found is not None and _kind(path) != HEIC
     except OSError:
-        found = None
-    if found is None:
+        is_decoded = False
+    if not is_decoded:
         raise DownloadError("It is no picture that is known here.")
     with opened(path, _open_to_look) as picture:
         shown = smooth(eight_bits(picture))
@@ -215,10 +230,14 @@ def smooth(picture: Image.Image) -> Image.Image:
     return picture if picture.mode == mode else picture.convert(mode)
 
 
-def _open(path: Path) -> Image.Image:
+def _kind(path: Path) -> Media | None:
     with path.open("rb") as file:
-        if sniff(file.read(32)) == PNG:
-            return open_png(path, partial(Image.open, formats=[FORMATS[PNG]]))
+        return sniff(file.read(32))
+
+
+def _open(path: Path) -> Image.Image:
+    if _kind(path) == PNG:
+        return open_png(path, partial(Image.open, formats=[FORMATS[PNG]]))
     return Image.open(path, formats=list(FORMATS.values()))
 
 
@@ -230,9 +249,7 @@ def _open_to_look(path: Path) -> Image.Image:
     found = size(path)
     if not found or found[0] * found[1] <= MOST_PIXELS:
         return _open(path)
-    with path.open("rb") as file:
-        is_jpeg = sniff(file.read(32)) == JPEG
-    if not is_jpeg:
+    if _kind(path) != JPEG:
         check_pixels(found)
     picture = _READERS[JPEG](path)
     if picture.info.get("progressive"):

@@ -627,3 +627,43 @@ def test_a_picture_of_many_profiles_is_not_decoded(kept):
     assert (64, 48) == pictures.shown_size(path)
     with pytest.raises(DownloadError, match="several color profiles"):
         pictures.thumbnail(path, (8, 8))
+
+
+def turned_heic(orientation):
+    """
+    An AVIF, which is built in the same way; the encoder makes a property of the EXIF.
+    """
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    whole = encoded("AVIF", exif=exif)
+    return whole.replace(b"ftypavif", b"ftypheic", 1)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size"),
+    [(1, (64, 48)), (3, (64, 48)), (6, (48, 64)), (8, (48, 64))],
+)
+def test_the_size_of_a_heic_is_known(kept, orientation, size):
+    """
+    As it is shown; its pixels are not decoded here.
+    """
+    path = kept(turned_heic(orientation))
+
+    assert (64, 48) == pictures.size(path)
+    assert size == pictures.shown_size(path)
+    with pytest.raises(DownloadError, match="no picture that is known here"):
+        pictures.thumbnail(path, (8, 8))
+
+
+def test_a_damaged_heic_has_a_size_or_none(kept):
+    """
+    At whatever place it is cut or wrong.
+    """
+    whole = turned_heic(6)
+    head = whole.index(b"mdat")
+
+    for at in range(0, head, 3):
+        pictures.shown_size(kept(whole[:at]))
+        pictures.shown_size(kept(whole[:at] + b"\xff" + whole[at + 1 :]))
+
+    assert pictures.shown_size(kept(whole[:40])) is None
