@@ -14,7 +14,6 @@ Every failure a user can act on, and the exit code it ends the program with.
   x ServiceError
     - UnreachableError, AnswerError, ServerFaultError, RateLimitError, NotShownError
     - LostAnswerError
-      - CutResultError
   x StorageError
     - TargetError
       - TargetExistsError
@@ -331,12 +330,6 @@ class LostAnswerError(ServiceError):
     """
 
     code = "lost_answer"
-
-
-class CutResultError(LostAnswerError):
-    """
-    All bytes that the server announced arrived, and they are not a whole result.
-    """
 
 
 class ServerFaultError(ServiceError):

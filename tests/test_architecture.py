@@ -175,6 +175,7 @@ ALLOWED = {
         "errors",
         "installation",
         "jobs.selection",
+        "media.codecs",
         "output.capabilities",
         "output.findings",
         "output.setting_results",
@@ -362,8 +363,10 @@ HOMES = {
     },
     "typer": {"app", "commands", "completion.build", "help.grouped", "options"},
     "PIL": {
+        "media.codecs",
         "media.conversion",
         "media.pictures",
+        "media.png",
         "output.graphics",
         "output.preview",
         "sandbox.renderer",
@@ -393,6 +396,8 @@ LATE = {
     "work.order": "`generate --help` needs no catalogue",
     "work.showing": "Pillow is not needed where nothing is shown",
     "output.forms": "rich is not needed for a pipe",
+    "delivery.targets": "Pillow is not needed where no name asks for a kind of picture",
+    "checkup.program": "Pillow is not needed for the help of doctor",
     "sandbox.rendering": "Pillow is not needed before a picture is made",
 }
 
@@ -406,6 +411,7 @@ LONG = {
     "errors": "one short class after the other",
     "cli.next_steps": "every command that a hint names",
     "work.order": "every check of a request before it is sent",
+    "media.pictures": "all that is to be known of a picture",
     "jobs.database": "all that can be wrong with a file that must not be lost",
     "jobs.history": "one query after the other",
     "jobs.journal": "one statement after the other",

@@ -17,6 +17,7 @@ from krea_cli.session import Session
 CHECKS: tuple[Callable[[Session], Iterator[Finding]], ...] = (
     program.krea,
     program.path,
+    program.codecs,
     settings.settings,
     settings.proxy,
     settings.certificates,

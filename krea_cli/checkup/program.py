@@ -60,6 +60,25 @@ def path(session: Session) -> Iterator[Finding]:
         yield ok("path", named)
 
 
+def codecs(_: Session) -> Iterator[Finding]:
+    """
+    Which kinds of pictures a result can be converted to.
+    """
+    from krea_cli.media.codecs import PILLOW, encoders
+
+    found = encoders()
+    written = [media.extension.upper() for media, can in found.items() if can]
+    missing = [media.extension.upper() for media, can in found.items() if not can]
+    if not missing:
+        yield ok("codecs", f"{PILLOW} writes {', '.join(written)}")
+    else:
+        yield warning(
+            "codecs",
+            f"{PILLOW} cannot write {' or '.join(missing)}",
+            "Save results with another extension, or reinstall Pillow with the codec.",
+        )
+
+
 def _on_path(folders: str) -> list[Path]:
     """
     Every program of that name, the one that a shell starts first; links to the same

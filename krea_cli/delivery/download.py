@@ -13,7 +13,6 @@ from krea_cli.api.fetch import Fetcher, NotContinuedError
 from krea_cli.api.wire import Body, Part
 from krea_cli.delivery.files import NewFile
 from krea_cli.errors import (
-    CutResultError,
     DownloadError,
     LostAnswerError,
     TooLargeError,
@@ -62,6 +61,8 @@ class Download:
         self._length: int | None = None
         # By the answer that the whole began with, not only by that to a range of it.
         self._is_announced = False
+        # Not put together from several answers, of which one may not belong to it.
+        self._is_one_piece = False
         self._size, self._head = 0, b""
         self._sha256 = hashlib.sha256()
 
@@ -91,6 +92,7 @@ class Download:
 
     def _begin(self, body: Body) -> None:
         self._length, self._etag = body.length, body.etag
+        self._is_one_piece = body.start == 0
         if body.start == 0:
             self._size, self._head = 0, b""
             self._sha256 = hashlib.sha256()
@@ -122,11 +124,20 @@ class Download:
             raise _cannot_be_told(media, self._url)
         if found == Ending.FOLLOWED:
             raise self._not_whole("The result goes on with something else.")
+        if found == Ending.CROWDED:
+            raise DownloadError(
+                f"The result is {media.extension.upper()} made of more parts than any "
+                "real file; it is not saved.",
+                is_lasting=True,
+            )
+        if found == Ending.CUT and self._is_announced and self._is_one_piece:
+            # Every byte that was announced is here: another try would bring the same.
+            raise DownloadError(
+                "The result is incomplete on the server: all its bytes arrived, but "
+                f"the {media.extension.upper()} in them ends early. It is not saved.",
+                is_lasting=True,
+            )
         if found == Ending.CUT:
-            if self._is_announced:
-                raise self._not_whole(
-                    "The result is cut, as the server has it.", CutResultError
-                )
             raise self._not_whole("The result ended too early.")
         return Received(
             media=media, size_bytes=self._size, sha256=self._sha256.hexdigest()

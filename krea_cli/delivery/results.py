@@ -25,7 +25,6 @@ from krea_cli.delivery.result_urls import ResultUrls
 from krea_cli.delivery.targets import Naming, Target
 from krea_cli.errors import (
     ConversionError,
-    CutResultError,
     DownloadError,
     LostAnswerError,
     ServerFaultError,
@@ -225,7 +224,6 @@ class Results:
             raise DownloadError(
                 exc.message,
                 hint=exc.advice,
-                is_lasting=isinstance(exc, CutResultError),
             ) from exc
 
 

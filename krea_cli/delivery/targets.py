@@ -125,7 +125,7 @@ class Target:
 
         Raises:
             UsageError: several results cannot go to one standard output, or the name
-                asks for a kind of file that cannot be written.
+                asks for a kind of file that cannot be written, here or at all.
             StorageError: the folder cannot be written to, or a name is taken.
         """
         if self.template is None:
@@ -145,6 +145,8 @@ class Target:
                 "*.wav or *.glb, as fits the model, or leave the ending to krea: "
                 "{slug}.{ext}",
             )
+        if self.media and self.media.kind == "image":
+            _check_encoder(self.media)
         folders = set[Path]()
         for index in range(1, count + 1):
             for path in self._candidates(naming, index, several=count > 1):
@@ -221,6 +223,22 @@ class Naming:
             "stem": clean(Path(_without_query(self.source)).stem) or "result",
             "seed": "random" if self.seed is None else str(self.seed),
         }
+
+
+def _check_encoder(media: Media) -> None:
+    """
+    Raises:
+        UsageError: a picture cannot be converted to *media* here, which would be found
+            out only when it is paid for.
+    """
+    from krea_cli.media.codecs import PILLOW, can_encode
+
+    if not can_encode(media):
+        raise UsageError(
+            f"Cannot write {media.extension.upper()} files: {PILLOW} is installed "
+            "without the codec.",
+            hint="Choose another extension, such as .png, or reinstall Pillow with it.",
+        )
 
 
 def _is_taken(path: Path) -> bool:

@@ -7,11 +7,13 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import IO
 
 from krea_cli.errors import InputError
 from krea_cli.jobs import limits
 from krea_cli.jobs.inputs import LocalImage, state
 from krea_cli.media import HEAD_BYTES, UPLOADED, Media, sniff
+from krea_cli.media.containers import Ending, ending
 
 
 def check_file(
@@ -27,7 +29,8 @@ def check_file(
 
     Raises:
         InputError: it is missing, no regular file, unreadable, empty, longer than
-            *most* bytes, or no kind of file that the service takes (hazard N17).
+            *most* bytes, no kind of file that the service takes (hazard N17), or cut:
+            the service would bill the job all the same.
     """
     name = name or str(path)
     try:
@@ -41,6 +44,7 @@ def check_file(
             if found.st_size > most:
                 raise limits.too_many_bytes(name, found.st_size, media)
             seen = state(file)
+            _check_end(file, media, name)
     except IsADirectoryError:
         raise _no_regular_file(name, stat.S_IFDIR, stdin_word) from None
     except FileNotFoundError:
@@ -57,6 +61,22 @@ def _no_regular_file(name: str, mode: int, stdin_word: str) -> InputError:
     return InputError(
         f"{name} is no regular file, but a pipe or a device.",
         hint=f"Pipe it to standard input instead: {stdin_word}",
+    )
+
+
+def _check_end(file: IO[bytes], media: Media, name: str) -> None:
+    # How long a file on disk is, is known: nothing is missing but what it lacks itself.
+    found = ending(file, media, is_all=True)
+    if found == Ending.WHOLE:
+        return
+    kind = media.extension.upper()
+    if found == Ending.CROWDED:
+        problem = f"is {kind} made of more parts than any real file"
+    else:
+        problem = f"is incomplete or damaged: the {kind} in it ends early"
+    raise InputError(
+        f"{name} {problem}.",
+        hint="Open it and save it again, or use another copy of it.",
     )
 
 

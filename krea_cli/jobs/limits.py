@@ -4,14 +4,10 @@ What the service takes at most.
 
 from __future__ import annotations
 
-import os
-
 from krea_cli.errors import InputError
 from krea_cli.jobs.inputs import LocalImage
 from krea_cli.media import HEIC, JPEG, PNG, WEBP, Media
 from krea_cli.media.dimensions import dimensions
-from krea_cli.media.metadata import heic
-from krea_cli.media.metadata.pieces import DamagedError
 
 MOST_BYTES = 75 * 10**6
 MOST_SIDE = 16_384
@@ -65,9 +61,4 @@ def _sides(image: LocalImage) -> tuple[int, int] | None:
     Width and height in pixels, of a picture whose header can be read.
     """
     with image.open() as file:
-        if image.media != HEIC:
-            return dimensions(file, image.media)
-        try:
-            return heic.sides(file, file.seek(0, os.SEEK_END))
-        except DamagedError:
-            return None
+        return dimensions(file, image.media)

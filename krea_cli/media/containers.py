@@ -18,6 +18,7 @@ from typing import IO
 
 from krea_cli.media import BMP, GIF, GLB, JPEG, PNG, TIFF, WAV, WEBP, Media
 from krea_cli.media.ends import ENDS, is_padding
+from krea_cli.media.parts import TooManyPartsError
 
 # Where the sound begins, behind some notes about it.
 _HEAD_BYTES = 4096
@@ -31,12 +32,14 @@ class Ending(Enum):
     """
     *OPEN* is that of a file which does not say how long it is, and *FOLLOWED* one with
     something behind it that is no padding; both only where nobody else said it, either.
+    *CROWDED* is that of a file made of so many parts that nobody follows them.
     """
 
     WHOLE = auto()
     CUT = auto()
     OPEN = auto()
     FOLLOWED = auto()
+    CROWDED = auto()
 
 
 def ending(file: IO[bytes], media: Media, *, is_all: bool) -> Ending:
@@ -54,6 +57,8 @@ def ending(file: IO[bytes], media: Media, *, is_all: bool) -> Ending:
         end = find_end(file, size)
     except struct.error:
         return Ending.CUT
+    except TooManyPartsError:
+        return Ending.CROWDED
     if end is None or end > size:
         return Ending.CUT
     is_padded = media in _SELF_ENDED and is_padding(file, end, size)

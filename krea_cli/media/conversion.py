@@ -15,6 +15,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from krea_cli.errors import DownloadError, StorageError
 from krea_cli.media import AVIF, GIF, JPEG, LOSSY, PNG, TIFF, WEBP, Media
+from krea_cli.media.codecs import PILLOW, can_encode
 from krea_cli.media.pictures import (
     FORMATS,
     check_pixels,
@@ -67,6 +68,11 @@ def convert(
         # A copy has no other pictures, which an encoder might look for.
         shown = picture.copy() if is_animated else picture
         shown, profile = _writable(_upright(shown), media)
+    if not can_encode(media):
+        raise StorageError(
+            f"The picture cannot be written as {media.extension.upper()}: {PILLOW} is "
+            "installed without the codec."
+        )
     options = {"quality": quality or _USUAL_QUALITY} if media in LOSSY else {}
     if media == AVIF and shown.width * shown.height > _SLOW_PIXELS:
         # Eight times as fast as usual, and the file hardly larger.

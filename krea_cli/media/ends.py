@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from krea_cli.media import (
@@ -28,9 +28,13 @@ from krea_cli.media import (
 )
 from krea_cli.media.bitmap_ends import bmp_end, tiff_end
 from krea_cli.media.mpeg_audio import is_whole
+from krea_cli.media.parts import count_parts
+from krea_cli.media.window import Window
 
-# No picture has so many chunks or segments; one that has is there to keep us busy.
-_MOST_PARTS = 1_000_000
+# A file with more parts than these is there to keep us busy.  GIF and live WebM are
+# made of small blocks by design, so a large file may have more of them.
+_MOST_PARTS, _MOST_SCANS = 1 << 18, 1 << 14
+_BLOCK_BYTES = 64
 _MOST_PADDING, _PADDING = 4096, b"\0\t\n\r "
 # The segment and the cluster of a WebM.
 _LIVE = (b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75")
@@ -41,20 +45,21 @@ def is_padding(file: IO[bytes], at: int, size: int) -> bool:
     """
     Whether what is from there on, if anything, is a little filling or an empty line.
     """
+    if size - at > _MOST_PADDING:
+        return False
     file.seek(at)
-    return size - at <= _MOST_PADDING and not file.read(_MOST_PADDING).strip(_PADDING)
+    return not file.read(_MOST_PADDING).strip(_PADDING)
 
 
 def _png(file: IO[bytes], size: int) -> int | None:
     """
     Chunks (length, type, data, checksum) up to IEND; the pixels are among them.
     """
-    at, has_pixels = 8, False
-    for _ in range(_MOST_PARTS):
+    window, at, has_pixels = Window(file), 8, False
+    for _ in count_parts(_MOST_PARTS):
         if at + 12 > size:
             break
-        file.seek(at)
-        length, kind = struct.unpack(">I4s", file.read(8))
+        length, kind = struct.unpack(">I4s", window.read(at, 8))
         at += 12 + length
         has_pixels |= kind == b"IDAT"
         if kind == b"IEND":
@@ -67,12 +72,12 @@ def _jpeg(file: IO[bytes], size: int) -> int | None:
     Segments and scans up to an end-of-image marker; another picture may follow.  A
     thumbnail ends with such a marker, too, but lies inside a segment.
     """
-    at, has_scan, end = 2, False, None
-    for _ in range(_MOST_PARTS):
+    window, at, has_scan, end = Window(file), 2, False, None
+    scans = count_parts(_MOST_SCANS)
+    for _ in count_parts(_MOST_PARTS):
         if at >= size:
             break
-        file.seek(at)
-        mark, kind = struct.unpack("2B", file.read(2).ljust(2, b"\0"))
+        mark, kind = struct.unpack("2B", window.read(at, 2).ljust(2, b"\0"))
         if mark != 0xFF or (end and kind not in (0xFF, 0xD8)):
             return end
         if kind == 0xFF:
@@ -83,9 +88,10 @@ def _jpeg(file: IO[bytes], size: int) -> int | None:
             at += 2
             end = at if has_scan else None
         else:
-            (length,) = struct.unpack(">H", file.read(2))
+            (length,) = struct.unpack(">H", window.read(at + 2, 2))
             at += 2 + length
             if kind == 0xDA:
+                next(scans)
                 at, has_scan = scan_end(file, at), True
     return end
 
@@ -109,39 +115,40 @@ def _gif(file: IO[bytes], size: int) -> int | None:
     """
     Pictures and extensions, each a list of blocks, up to the trailer.
     """
-    file.seek(10)
-    at, has_picture = 13 + _colours(file), False
-    while at < size:
-        file.seek(at)
-        kind = file.read(1)
+    window, has_picture = Window(file), False
+    at = 13 + _colours(window, 10)
+    blocks = count_parts(_MOST_PARTS + size // _BLOCK_BYTES)
+    for _ in count_parts(_MOST_PARTS):
+        if at >= size:
+            break
+        kind = window.read(at, 1)
         if kind == b";":
             return at + 1 if has_picture else None
         if kind == b",":
             has_picture = True
-            file.seek(at + 9)
-            at += 11 + _colours(file)
+            at += 11 + _colours(window, at + 9)
         elif kind == b"!":
             at += 2
         else:
             return None
-        at = _blocks_end(file, at)
+        at = _blocks_end(window, at, blocks)
     return None
 
 
-def _colours(file: IO[bytes]) -> int:
+def _colours(window: Window, at: int) -> int:
     """
-    The size of the colour table that the flags here announce.
+    The size of the colour table that the flags there announce.
     """
-    (flags,) = struct.unpack("B", file.read(1))
+    (flags,) = struct.unpack("B", window.read(at, 1))
     return 6 << (flags & 7) if flags & 0x80 else 0
 
 
-def _blocks_end(file: IO[bytes], at: int) -> int:
-    length = -1
-    while length:
-        file.seek(at)
-        (length,) = struct.unpack("B", file.read(1))
+def _blocks_end(window: Window, at: int, blocks: Iterator[int]) -> int:
+    for _ in blocks:
+        (length,) = struct.unpack("B", window.read(at, 1))
         at += 1 + length
+        if not length:
+            break
     return at
 
 
@@ -165,12 +172,13 @@ def _boxes(file: IO[bytes], size: int) -> int | None:
     ISO media boxes up to the end, or to padding; the index and the media are among
     them.
     """
-    at, kinds = 0, set()
-    while at < size and not is_padding(file, at, size):
-        file.seek(at)
-        length, kind = struct.unpack(">I4s", file.read(8))
+    window, at, kinds = Window(file), 0, set()
+    for _ in count_parts(_MOST_PARTS):
+        if at >= size or is_padding(file, at, size):
+            break
+        length, kind = struct.unpack(">I4s", window.read(at, 8))
         if length == 1:
-            (length,) = struct.unpack(">Q", file.read(8))
+            (length,) = struct.unpack(">Q", window.read(at + 8, 8))
         elif length == 0:
             length = size - at
         if length < 8:
@@ -187,10 +195,11 @@ def _ebml(file: IO[bytes], size: int) -> int | None:
     definition: there it is the elements inside that fill the file, and a cut between
     two cannot be seen.
     """
-    at, elements, is_live = 0, 0, False
-    while at < size and not is_padding(file, at, size):
-        file.seek(at)
-        head = file.read(12)
+    window, at, elements, is_live = Window(file), 0, 0, False
+    for _ in count_parts(_MOST_PARTS + size // _BLOCK_BYTES):
+        if at >= size or is_padding(file, at, size):
+            break
+        head = window.read(at, 12)
         id_length = _vint_length(head[:1])
         length_length = _vint_length(head[id_length : id_length + 1])
         raw = head[id_length : id_length + length_length]

@@ -6,7 +6,11 @@ each with its length, and the first one may say how many there are.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import IO, NamedTuple
+
+from krea_cli.media.parts import count_parts
+from krea_cli.media.window import Window
 
 # By the bits for the version: kbit/s and samples a second by their indexes, and the
 # eighth of the samples in a frame.
@@ -19,6 +23,8 @@ _VERSIONS = {
 }
 _LAYER_3, _MONO = 1, 3
 _TAG_BYTES, _HEAD_BYTES = 10, 4
+# A day of sound; a file with more frames is there to keep us busy.
+_MOST_FRAMES = 1 << 22
 
 
 class _Frame(NamedTuple):
@@ -35,15 +41,20 @@ def is_whole(file: IO[bytes], size: int) -> bool:
     False when the file ends within its tag or within a frame, or has fewer frames than
     the first one declares.
 
+    Raises:
+        TooManyPartsError: it has more frames than any sound.
+
     What is behind the last frame (another tag, padding) is not looked into.  A cut
     between two frames of a file that declares nothing cannot be seen.
     """
-    start = at = _tag_end(file)
+    window = Window(file)
+    start = at = _tag_end(window)
     count = declared = 0
-    while frame := _frame(head := _read(file, at, _HEAD_BYTES)):
+    counter = count_parts(_MOST_FRAMES)
+    while frame := _frame(head := window.read(at, _HEAD_BYTES)):
         if at == start:
-            declared = _declared(_read(file, at + frame.count_at, 12))
-        count += 1
+            declared = _declared(window.read(at + frame.count_at, 12))
+        count = next(counter) + 1
         at += frame.length
     is_cut = at > size or (head[:1] == b"\xff" and len(head) < _HEAD_BYTES)
     return start < size and not is_cut and count >= declared
@@ -53,19 +64,20 @@ def frames(file: IO[bytes], size: int) -> Iterator[range]:
     """
     Yield the places of the frames that follow the first tags; the last one may be cut.
     """
-    at = _tag_end(file)
-    while tag := _tag_length(_read(file, at, _TAG_BYTES)):
+    window = Window(file)
+    at = _tag_end(window)
+    while tag := _tag_length(window.read(at, _TAG_BYTES)):
         at += tag
-    while frame := _frame(_read(file, at, _HEAD_BYTES)):
+    while frame := _frame(window.read(at, _HEAD_BYTES)):
         yield range(at, min(at + frame.length, size))
         at += frame.length
 
 
-def _tag_end(file: IO[bytes]) -> int:
+def _tag_end(window: Window) -> int:
     """
     Where the ID3 tag ends that the file may begin with; seven bits of each byte count.
     """
-    return _tag_length(_read(file, 0, _TAG_BYTES))
+    return _tag_length(window.read(0, _TAG_BYTES))
 
 
 def _tag_length(head: bytes) -> int:
@@ -78,6 +90,7 @@ def _tag_length(head: bytes) -> int:
     return _TAG_BYTES * (1 + has_footer) + length
 
 
+@lru_cache(maxsize=1024)
 def _frame(head: bytes) -> _Frame | None:
     """
     The frame of layer 3 that begins so; None for another one, and for a free bit rate.
@@ -103,8 +116,3 @@ def _declared(info: bytes) -> int:
     """
     has_count = info[:4] in (b"Xing", b"Info") and info[7:8] and info[7] & 1
     return int.from_bytes(info[8:12], "big") if has_count else 0
-
-
-def _read(file: IO[bytes], at: int, count: int) -> bytes:
-    file.seek(at)
-    return file.read(count)

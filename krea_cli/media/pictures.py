@@ -7,6 +7,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -14,10 +15,9 @@ from PIL import (
     AvifImagePlugin,
     GifImagePlugin,
     Image,
-    ImageFile,
+    ImageChops,
     ImageOps,
     JpegImagePlugin,
-    PngImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
 )
@@ -28,14 +28,17 @@ from krea_cli.media import (
     BMP,
     GIF,
     HEAD_BYTES,
+    HEIC,
     JPEG,
     PNG,
     TIFF,
     WEBP,
     Media,
+    heif,
     sniff,
 )
 from krea_cli.media.dimensions import dimensions
+from krea_cli.media.png import open_png
 
 FORMATS = {
     PNG: "PNG",
@@ -47,9 +50,9 @@ FORMATS = {
 }
 # What can be read, but is not written.
 _READ_FORMATS = {**FORMATS, BMP: "BMP"}
-_READERS: dict[Media | None, Callable[[Path], ImageFile.ImageFile]] = {
+_READERS: dict[Media | None, Callable[[Path], Image.Image]] = {
     JPEG: JpegImagePlugin.JpegImageFile,
-    PNG: PngImagePlugin.PngImageFile,
+    PNG: open_png,
     GIF: GifImagePlugin.GifImageFile,
     WEBP: WebPImagePlugin.WebPImageFile,
     AVIF: AvifImagePlugin.AvifImageFile,
@@ -79,7 +82,7 @@ def size(path: Path) -> tuple[int, int] | None:
     try:
         with path.open("rb") as file:
             kind = sniff(file.read(HEAD_BYTES))
-            if kind in (PNG, WEBP):
+            if kind in (PNG, WEBP, HEIC):
                 return dimensions(file, kind)
         if kind == AVIF and path.stat().st_size > _HEADER_BYTES:
             return None
@@ -106,6 +109,8 @@ def _is_on_its_side(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             kind = sniff(file.read(HEAD_BYTES))
+            if kind == HEIC:
+                return heif.is_on_its_side(file)
         if kind in (WEBP, AVIF) and path.stat().st_size > _HEADER_BYTES:
             return False
         with _READERS[kind](path) as picture:
@@ -127,9 +132,11 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
     try:
         # Opening a FIFO would wait for somebody to write to it.
         found = size(path) if path.is_file() else None
+        # The size of a HEIC is known, and nothing here decodes its pixels.
+        is_decoded = found is not None and _kind(path) != HEIC
     except OSError:
-        found = None
-    if found is None:
+        is_decoded = False
+    if not is_decoded:
         raise DownloadError("It is no picture that is known here.")
     with opened(path, _open_to_look) as picture:
         shown = smooth(eight_bits(picture))
@@ -161,11 +168,30 @@ def is_heavy(path: Path) -> bool:
 
 def eight_bits(picture: Image.Image) -> Image.Image:
     """
-    Of the sixteen bits of a grey picture the upper eight.
+    Of the sixteen bits of a grey picture the upper eight, with an alpha channel where
+    one of its greys stands for what is transparent.
     """
     if not picture.mode.startswith("I"):
         return picture
+    key = picture.info.get("transparency")
+    if picture.mode == "I;16" and isinstance(key, int):
+        return _with_alpha(picture, key)
     return picture.point(lambda value: value / 256).convert("L")
+
+
+def _with_alpha(picture: Image.Image, key: int) -> Image.Image:
+    # The lower and the upper byte of each pixel, as if they were grey and alpha.
+    both = Image.frombytes("LA", picture.size, picture.tobytes("raw", "I;16"))
+    lower, upper = both.split()
+    is_key = ImageChops.darker(
+        lower.point([255 * (value == key & 0xFF) for value in range(256)]),
+        upper.point([255 * (value == key >> 8) for value in range(256)]),
+    )
+    shown = Image.merge("LA", (upper, ImageChops.invert(is_key)))
+    shown.info = {
+        name: value for name, value in picture.info.items() if name != "transparency"
+    }
+    return shown
 
 
 def is_blank(path: Path) -> bool:
@@ -202,13 +228,22 @@ def smooth(picture: Image.Image) -> Image.Image:
     """
     The picture in colours between which there are others.
     """
+    if picture.has_transparency_data:
+        picture = eight_bits(picture)
     mode = {"1": "L", "P": "RGB"}.get(picture.mode, picture.mode)
     if picture.has_transparency_data:
         mode = "RGBA"
     return picture if picture.mode == mode else picture.convert(mode)
 
 
+def _kind(path: Path) -> Media | None:
+    with path.open("rb") as file:
+        return sniff(file.read(HEAD_BYTES))
+
+
 def _open(path: Path) -> Image.Image:
+    if _kind(path) == PNG:
+        return open_png(path, partial(Image.open, formats=[FORMATS[PNG]]))
     return Image.open(path, formats=list(_READ_FORMATS.values()))
 
 
@@ -220,9 +255,7 @@ def _open_to_look(path: Path) -> Image.Image:
     found = size(path)
     if not found or found[0] * found[1] <= MOST_PIXELS:
         return _open(path)
-    with path.open("rb") as file:
-        is_jpeg = sniff(file.read(HEAD_BYTES)) == JPEG
-    if not is_jpeg:
+    if _kind(path) != JPEG:
         check_pixels(found)
     picture = _READERS[JPEG](path)
     if picture.info.get("progressive"):

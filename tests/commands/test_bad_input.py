@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def made(tmp_path):
     (folder / "folder.png").mkdir()
     os.mkfifo(folder / "fifo.png")
     (folder / "good.png").write_bytes(png())
+    (folder / "cut.png").write_bytes(png()[:-12])
     (folder / "unreadable.png").symlink_to("unreadable.png")
     with (folder / "big.png").open("wb") as file:
         file.write(png())
@@ -82,6 +84,7 @@ IMAGES = {
     "a FIFO": ("fifo.png", "no regular file"),
     "80 MB": ("big.png", "80.0 MB"),
     "a folder in a file": ("text.png/x.png", "cannot be read"),
+    "cut": ("cut.png", "incomplete or damaged"),
 }
 
 
@@ -95,6 +98,35 @@ def test_an_image_that_cannot_be_used(logged_in, service, made, name, says):
     assert (2, "input") == (code, error["code"])
     assert str(made / name) in error["message"]
     assert says in error["message"]
+    assert [] == service.seen
+
+
+@pytest.mark.parametrize("words", [("generate", "x", "-p"), ("upload",)])
+def test_a_cut_file_is_refused_wherever_it_is_named(logged_in, service, made, words):
+    """
+    Also in a field, and where it is only uploaded.
+    """
+    at = "image_urls=@" if "-p" in words else ""
+
+    code, error = refused(logged_in, service, *words, f"{at}{made / 'cut.png'}")
+
+    assert 2 == code
+    assert "incomplete or damaged" in str(error)
+    assert [] == service.seen
+
+
+def test_a_codec_that_is_missing_is_found_out_before_it_is_paid_for(
+    logged_in, service, monkeypatch
+):
+    """
+    Pillow is there, and its library for AVIF cannot be loaded.
+    """
+    monkeypatch.setitem(sys.modules, "PIL._avif", None)
+
+    code, error = refused(logged_in, service, "generate", "an owl", "-o", "x.avif")
+
+    assert 2 == code
+    assert "Cannot write AVIF files" in error["message"]
     assert [] == service.seen
 
 

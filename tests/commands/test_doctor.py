@@ -118,6 +118,22 @@ def test_all_is_well(logged_in, service, doctor, home, time):
     assert before == snapshot(home)
 
 
+def test_a_codec_that_is_missing(logged_in, service, doctor, monkeypatch):
+    """
+    It matters only to who wants files of that kind.
+    """
+    whole = doctor()[1]["codecs"]
+    monkeypatch.setattr("PIL.features.check", lambda name: name != "avif")
+
+    code, found = doctor()
+
+    assert whole["message"].endswith("writes PNG, JPG, WEBP, AVIF, GIF, TIFF")
+    assert 0 == code
+    assert "warning" == found["codecs"]["state"]
+    assert found["codecs"]["message"].endswith("cannot write AVIF")
+    assert "another extension" in found["codecs"]["hint"]
+
+
 def test_nothing_is_made_where_there_is_nothing(logged_in, doctor, home):
     """
     No folder, no journal, no cache.

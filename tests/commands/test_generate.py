@@ -8,6 +8,7 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from media.metadata.marked import heic
 from PIL import Image
 from service import TOKEN, answer, html, job, reset
 
@@ -184,6 +185,21 @@ def test_dry_run_sends_nothing(krea, photo, words, way):
         "prompt": "a watercolour",
         "image_urls": [f"({way} of {photo})", url],
     } == told["body"]
+
+
+def test_a_heic_answers_the_fields_that_a_picture_answers(krea):
+    """
+    Its size is in its boxes: the model's width and height are not asked for.
+    """
+    Path("a.heic").write_bytes(heic())
+
+    words = ("-m", "seedream-4", "-i", "a.heic", "-o", "out.png", "--dry-run")
+    result = krea("generate", "a watercolour", *words, "--json")
+
+    assert 0 == result.code
+    body = json.loads(result.out)["body"]
+    # It is held upright, and enlarged to what the model allows.
+    assert 3 / 4 == pytest.approx(body["width"] / body["height"], rel=0.01)
 
 
 def test_parameters_are_converted_by_the_schema(krea):

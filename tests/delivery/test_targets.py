@@ -385,6 +385,23 @@ def test_a_kind_that_cannot_be_written_is_refused():
         Target.parse("out.heic").check(count=1, force=False)
 
 
+@pytest.mark.parametrize(
+    ("output", "feature"),
+    [("a.avif", "avif"), ("{slug}.webp", "webp"), ("a.jpeg", "jpg"), ("a.png", "zlib")],
+)
+def test_a_picture_that_pillow_cannot_write_is_refused(output, feature, monkeypatch):
+    """
+    Not every Pillow has every codec; a film needs none.
+    """
+    monkeypatch.setattr("PIL.features.check", lambda name: name != feature)
+    for other in ("a.tiff", "a.gif", "a.mp4", "{slug}", "results/"):
+        Target.parse(other).check(count=1, force=False)
+
+    with pytest.raises(UsageError, match="is installed without the codec") as caught:
+        Target.parse(output).check(count=1, force=False)
+    assert "Choose another extension" in caught.value.hint
+
+
 def test_every_field_has_a_value():
     """
     What is documented can be used.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import png
 from media.metadata.marked import WORD, chunk, heic, jpeg
-from media.samples import encoded
+from media.samples import SAMPLES, Sample, encoded
 from PIL import Image
 
 from krea_cli import media
@@ -428,12 +428,69 @@ def test_a_damaged_file_is_sent_only_on_request(make, folder):
     """
     Nobody knows what is in it.
     """
-    (folder / "a.png").write_bytes(encoded("PNG")[:-20])
+    broken = heic().replace(b"iloc\0\0\0\0\x44", b"iloc\0\0\0\0\x08", 1)
+    (folder / "a.heic").write_bytes(broken)
 
-    said = refused(make(), "a.png")
+    said = refused(make(), "a.heic")
 
-    assert "Cannot remove the metadata of a.png" in said
-    assert make(keeps_metadata=True).read("a.png").size_bytes
+    assert "Cannot remove the metadata of a.heic" in said
+    assert make(keeps_metadata=True).read("a.heic").size_bytes
+
+
+SENT = [sample for sample in SAMPLES if sample.media in media.UPLOADED]
+SENT.append(Sample("heic", media.HEIC, heic()))
+
+
+@pytest.mark.parametrize("keeps_metadata", [False, True])
+@pytest.mark.parametrize("sample", SENT, ids=lambda sample: sample.name)
+def test_a_whole_file_is_sent_and_a_cut_one_refused(
+    make, folder, sample, keeps_metadata
+):
+    """
+    However it is given: the service would bill the job all the same.
+    """
+    for part, is_whole in ((sample.content, True), (sample.content[:-20], False)):
+        (folder / "a").write_bytes(part)
+        data = base64.b64encode(part).decode()
+        uri = f"data:application/octet-stream;base64,{data}"
+        for argument in ("a", "-", uri):
+            images = make(part, keeps_metadata=keeps_metadata)
+            if is_whole:
+                assert sample.media == images.read(argument).media
+                continue
+            with pytest.raises(InputError, match="is incomplete or damaged") as caught:
+                images.read(argument)
+            assert "save it again" in caught.value.hint
+
+
+def test_a_jpeg_without_its_last_marker_is_refused(make, folder):
+    """
+    Viewers show it, but nobody knows how much of it is missing.
+    """
+    (folder / "a.jpg").write_bytes(jpeg()[: jpeg().rindex(b"\xff\xd9")])
+
+    assert "a.jpg is incomplete or damaged" in refused(make(), "a.jpg")
+
+
+def test_what_a_camera_puts_behind_a_picture_is_no_damage(make, folder):
+    """
+    A film or a note of the maker, which are not sent.
+    """
+    (folder / "a.jpg").write_bytes(encoded("JPEG") + b"SEFT" + bytes(999) + b"x")
+
+    assert encoded("JPEG") == content(make().read("a.jpg"))
+
+
+def test_a_file_of_too_many_parts_is_refused(make, folder, monkeypatch):
+    """
+    To follow them all would take too long.
+    """
+    monkeypatch.setattr("krea_cli.media.ends._MOST_PARTS", 100)
+    whole = encoded("PNG")
+    crowd = whole[:33] + chunk(b"teSt", b"") * 100 + whole[33:]
+    (folder / "a.png").write_bytes(crowd)
+
+    assert "made of more parts than any real file" in refused(make(), "a.png")
 
 
 def test_a_file_that_changes_while_it_is_copied_is_refused(make, folder, monkeypatch):

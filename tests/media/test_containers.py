@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 
 import pytest
 from media.samples import (
@@ -16,6 +17,7 @@ from media.samples import (
 )
 
 from krea_cli import media
+from krea_cli.media import ends
 from krea_cli.media.containers import Ending, ending
 
 ended = pytest.mark.parametrize("sample", ENDED, ids=lambda sample: sample.name)
@@ -287,3 +289,82 @@ def test_an_odd_riff_may_have_its_padding_byte_or_not():
     assert complete(odd, media.WAV)
     assert complete(odd + b"\0", media.WAV)
     assert not complete(odd + b"\0x", media.WAV)
+
+
+PNG, JPEG, GIF = encoded("PNG"), encoded("JPEG"), encoded("GIF")
+LIVE = webm(is_live=True)
+MP4_HEAD = box(b"moov") + box(b"mdat")
+# What is repeated, and what stands before and behind it.
+CROWDS = [
+    ("chunks", media.PNG, PNG[:33], bytes(4) + b"teSt" + bytes(4), PNG[33:]),
+    ("segments", media.JPEG, b"\xff\xd8", b"\xff\xfe\0\2", JPEG[2:]),
+    ("scans", media.JPEG, JPEG[:-2], b"\xff\xda\0\2", b"\xff\xd9"),
+    ("pictures", media.JPEG, JPEG, b"\xff\xd8", b"\xff\xd9"),
+    ("blocks", media.GIF, GIF[:-2], b"\1x", b"\0;"),
+    ("extensions", media.GIF, GIF[:-1], b"!\xfe\0", b";"),
+    ("boxes", media.MP4, MP4_HEAD, box(b"free"), b""),
+    ("elements", media.WEBM, LIVE, b"\xec\x80", b""),
+    ("top elements", media.WEBM, webm(), b"\xec\x80", b""),
+]
+
+
+class Counted(io.BytesIO):
+    """
+    Counts how often it is read from.
+    """
+
+    reads = 0
+
+    def read(self, *args):
+        self.reads += 1
+        return super().read(*args)
+
+
+@pytest.mark.parametrize("crowd", CROWDS, ids=lambda crowd: crowd[0])
+def test_a_file_of_too_many_parts_is_not_followed_to_its_end(crowd, monkeypatch):
+    """
+    However long it is: a few megabytes of tiny parts must not keep a processor busy.
+    """
+    monkeypatch.setattr(ends, "_MOST_PARTS", 1000)
+    monkeypatch.setattr(ends, "_MOST_SCANS", 1000)
+    _, kind, head, part, tail = crowd
+    file = Counted(head + part * 3_000 + tail)
+
+    assert Ending.CROWDED == ending(file, kind, is_all=True)
+    assert file.reads < 1_100
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("crowd", CROWDS, ids=lambda crowd: crowd[0])
+def test_a_large_file_of_tiny_parts_takes_little_time(crowd):
+    """
+    Fifty megabytes, as hostile as can be; followed one by one they took up to 40 s.
+    """
+    _, kind, head, part, tail = crowd
+    file = io.BytesIO(head + part * (50_000_000 // len(part)) + tail)
+    start = time.process_time()
+
+    assert Ending.CROWDED == ending(file, kind, is_all=True)
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("crowd", CROWDS, ids=lambda crowd: crowd[0])
+def test_a_file_of_many_parts_is_read_in_large_pieces(crowd):
+    """
+    As many parts as a real file may have.
+    """
+    _, kind, head, part, tail = crowd
+    file = Counted(head + part * 3_000 + tail)
+
+    assert Ending.WHOLE == ending(file, kind, is_all=True)
+    assert file.reads < 3_100
+
+
+def test_a_large_gif_has_many_blocks(monkeypatch):
+    """
+    They have at most 255 bytes, so the limit grows with the file.
+    """
+    monkeypatch.setattr(ends, "_MOST_PARTS", 1000)
+    blocks = (b"\xff" + bytes(255)) * 1_500
+
+    assert complete(GIF[:-2] + blocks + b"\0;", media.GIF)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from media.samples import mp3
 
 from krea_cli.media.mpeg_audio import is_whole
+from krea_cli.media.parts import TooManyPartsError
 
 FRAME = 417
 
@@ -141,3 +142,30 @@ def test_a_long_one_is_walked_in_a_moment():
     content = frames("fffb9000", FRAME, count=20_000)
 
     assert whole(content)
+
+
+def test_a_day_of_sound_is_the_most(monkeypatch):
+    """
+    The shortest frames have 24 bytes: two million of them are in 50 MB.
+    """
+    monkeypatch.setattr("krea_cli.media.mpeg_audio._MOST_FRAMES", 100)
+
+    assert whole(frames("fff314c4", 24, 100))
+    with pytest.raises(TooManyPartsError):
+        whole(frames("fff314c4", 24, 101))
+
+
+def test_short_frames_are_read_many_at_once():
+    """
+    One read for each would cost seconds.
+    """
+    content = frames("fff314c4", 24, 20_000)
+    reads = []
+
+    class File(io.BytesIO):
+        def read(self, count):
+            reads.append(count)
+            return super().read(count)
+
+    assert is_whole(File(content), len(content))
+    assert len(reads) < 100

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -530,3 +531,139 @@ def test_what_takes_much_memory_is_known_before(
     Image.new("RGB", (side, side)).save(path, kind, **options)
 
     assert is_heavy == pictures.is_heavy(path)
+
+
+def sixteen_bits(colours, size, *, key):
+    """
+    A PNG of 16 bits, of the same grey or colour everywhere but for its first pixel,
+    which is *key*, the colour that stands for what is transparent.
+    """
+    width, height = size
+    kind = 0 if len(key) == 1 else 2
+    pixel = struct.pack(f">{len(key)}H", *colours)
+    clear = struct.pack(f">{len(key)}H", *key)
+    row = b"\0" + pixel * width
+    rows = b"\0" + clear + pixel * (width - 1) + row * (height - 1)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 16, kind, 0, 0, 0))
+        + chunk(b"tRNS", clear)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+GREY = sixteen_bits((40_001,), (8, 8), key=(40_000,))
+COLOUR = sixteen_bits((1000, 2000, 50_000), (8, 8), key=(1000, 2000, 40_000))
+KEYED = pytest.mark.parametrize(
+    ("content", "shown"),
+    [(GREY, (156, 156, 156)), (COLOUR, (3, 7, 195))],
+    ids=["grey", "colour"],
+)
+
+
+@KEYED
+@pytest.mark.parametrize("kind", [media.PNG, media.WEBP, media.TIFF])
+def test_a_transparent_colour_of_sixteen_bits_stays_transparent(
+    kept, kind, content, shown
+):
+    """
+    A grey that differs by one of 65,536 does not become so, too.
+    """
+    with converted(kept(content), kind) as made:
+        seen = made.convert("RGBA")
+
+    assert 0 == seen.getpixel((0, 0))[3]
+    assert 255 == seen.getpixel((7, 7))[3]
+    if kind != media.WEBP:
+        assert shown == seen.getpixel((7, 7))[:3]
+
+
+@KEYED
+def test_a_transparent_colour_of_sixteen_bits_is_shown_so(kept, content, shown):
+    """
+    In the terminal, in a JPEG, and when it is scaled down.
+    """
+    small = pictures.thumbnail(kept(content), (8, 8))
+    with converted(kept(content), media.JPEG) as made:
+        white = made.convert("RGB").getpixel((0, 0))
+
+    assert [0, 255] == [small.getpixel((at, at))[3] for at in (0, 7)]
+    assert shown == small.getpixel((7, 7))[:3]
+    assert min(white) > shown[0]
+
+
+def test_a_grey_picture_with_a_transparent_grey_is_scaled_down(fit):
+    """
+    It does not become white.
+    """
+    content = sixteen_bits((100 * 256,), (64, 64), key=(5,))
+
+    made, _ = fit(content, media.PNG)
+
+    assert (100, 100, 100, 255) == made.convert("RGBA").getpixel((9, 9))
+
+
+def test_a_colour_profile_may_be_large(kept):
+    """
+    Some of printers have more than a megabyte.
+    """
+    space = profile(b"RGB ") + bytes(2**21)
+    content = encoded("PNG", icc_profile=space)
+
+    assert (64, 48) == pictures.thumbnail(kept(content), (64, 64)).size
+    with converted(kept(content), media.WEBP) as made:
+        assert space == made.info["icc_profile"]
+
+
+def test_a_picture_of_many_profiles_is_not_decoded(kept):
+    """
+    Each would be unpacked, to a thousand times its length.
+    """
+    whole = encoded("PNG")
+    profiles = chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(2**20))) * 2
+    path = kept(whole[:33] + profiles + whole[33:])
+
+    assert (64, 48) == pictures.shown_size(path)
+    with pytest.raises(DownloadError, match="several color profiles"):
+        pictures.thumbnail(path, (8, 8))
+
+
+def turned_heic(orientation):
+    """
+    An AVIF, which is built in the same way; the encoder makes a property of the EXIF.
+    """
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    whole = encoded("AVIF", exif=exif)
+    return whole.replace(b"ftypavif", b"ftypheic", 1)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size"),
+    [(1, (64, 48)), (3, (64, 48)), (6, (48, 64)), (8, (48, 64))],
+)
+def test_the_size_of_a_heic_is_known(kept, orientation, size):
+    """
+    As it is shown; its pixels are not decoded here.
+    """
+    path = kept(turned_heic(orientation))
+
+    assert (64, 48) == pictures.size(path)
+    assert size == pictures.shown_size(path)
+    with pytest.raises(DownloadError, match="no picture that is known here"):
+        pictures.thumbnail(path, (8, 8))
+
+
+def test_a_damaged_heic_has_a_size_or_none(kept):
+    """
+    At whatever place it is cut or wrong.
+    """
+    whole = turned_heic(6)
+    head = whole.index(b"mdat")
+
+    for at in range(0, head, 3):
+        pictures.shown_size(kept(whole[:at]))
+        pictures.shown_size(kept(whole[:at] + b"\xff" + whole[at + 1 :]))
+
+    assert pictures.shown_size(kept(whole[:40])) is None

@@ -10,9 +10,11 @@ import struct
 import zlib
 
 import pytest
+from media.metadata.marked import heic
 from PIL import Image
 from sandbox.asking import Client, opened, picture
 
+from krea_cli.sandbox.renderer import pictures
 from krea_cli.sandbox.server import Sandbox
 
 
@@ -141,7 +143,8 @@ def test_nobody_at_the_url_is_refused(client, tmp_path):
         (picture()[:20], "its header is damaged"),
         (picture(form="JPEG")[:100], "its header is damaged"),
         (bomb(), "it has more than 89 megapixels"),
-        (b"\0\0\0\x18ftypheic" + bytes(40), "it is image/heic"),
+        (b"\0\0\0\x18ftypheic" + bytes(40), "it is damaged"),
+        (heic()[:-20], "it is damaged"),
         (b"RIFF\0\0\0\0WAVE" + bytes(40), "it is audio/wav"),
     ],
 )
@@ -198,3 +201,31 @@ def test_input_is_stored_once_and_not_in_the_job(client, sandbox):
 
     assert job.stat().st_size < 2000
     assert 1 == len(list((sandbox.store.folder / "inputs").iterdir()))
+
+
+@pytest.mark.parametrize("side", [256, 300])
+def test_a_grey_picture_of_sixteen_bits_is_sound(client, time, side):
+    """
+    Pillow cannot scale it down as it is.
+    """
+    file = io.BytesIO()
+    Image.new("I;16", (side, side), 9999).save(file, "PNG")
+
+    assert (
+        "completed"
+        == finished(client, time, image_urls=[data_uri(file.getvalue())])["status"]
+    )
+
+
+def test_a_heic_is_stood_for(client, time, tmp_path):
+    """
+    Nothing here decodes it: it is taken, and a picture of its shape stands for it.
+    """
+    job = finished(client, time, image_urls=[data_uri(heic())])
+    path = tmp_path / "x.heic"
+    path.write_bytes(heic())
+
+    assert "completed" == job["status"]
+    # It is held upright.
+    assert (48, 64) == pictures.size(path, "image/heic")
+    assert (24, 32) == pictures.load(path, "image/heic", longest=32).size

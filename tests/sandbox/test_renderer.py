@@ -13,6 +13,7 @@ from unicodedata import combining, normalize
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from media.metadata.marked import heic
 from PIL import Image, ImageChops, ImageFont, ImageStat
 from sandbox.asking import opened, picture
 
@@ -367,3 +368,23 @@ def test_caption_works_without_freetype(monkeypatch):
     module._font.cache_clear()
 
     assert ImageChops.difference(plain, marked).getbbox()[1] > 200
+
+
+def test_the_result_of_a_heic_says_that_it_is_none_of_it(edit, monkeypatch):
+    """
+    In its band: who looks for an edit of the photo must not think that it was one.
+    """
+    captions = []
+    monkeypatch.setattr(
+        "krea_cli.sandbox.renderer.compose.caption",
+        lambda image, prompt, model: captions.append(prompt) or image,
+    )
+
+    size = {"width": 80, "height": 60}
+    edit((heic(), "image/heic"), **size)
+    edit(photo(), **size)
+
+    assert [
+        "(HEIC input: not decoded) make it a watercolour",
+        "make it a watercolour",
+    ] == captions

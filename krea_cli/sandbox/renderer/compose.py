@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from PIL.Image import Resampling
 
+from krea_cli.media import HEIC
 from krea_cli.sandbox import mesh, movie, tone
 from krea_cli.sandbox.lifecycle import Input, SandboxJob
 from krea_cli.sandbox.renderer import pictures, scenes, solid, styles
@@ -52,6 +53,9 @@ class _Composition:
         self._pictures = _main_first(
             [each for each in job.inputs if each.media_type.startswith("image/")]
         )
+        is_heic = any(each.media_type == HEIC.media_type for each in self._pictures)
+        # Who looks for an edit of the picture must see why it is none.
+        self._stand_in = "(HEIC input: not decoded) " if is_heic else ""
 
     def render(self, part: str) -> bytes:
         if part == "audio":
@@ -134,7 +138,7 @@ class _Composition:
 
     def _marked(self, image: Image.Image) -> Image.Image:
         vendor_and_model = self._job.model.partition("/")[2]
-        return caption(image, self._prompt, vendor_and_model)
+        return caption(image, self._stand_in + self._prompt, vendor_and_model)
 
     def _film(self) -> bytes:
         """

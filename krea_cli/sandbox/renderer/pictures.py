@@ -15,22 +15,27 @@ from PIL import (
     Image,
     ImageOps,
     JpegImagePlugin,
-    PngImagePlugin,
     WebPImagePlugin,
 )
 from PIL.Image import Resampling
 
-from krea_cli.media import of_type
+from krea_cli.media import HEIC, heif, of_type
+from krea_cli.media.containers import Ending, ending
 from krea_cli.media.dimensions import dimensions
+from krea_cli.media.pictures import eight_bits
+from krea_cli.media.png import open_png
+from krea_cli.sandbox.renderer import scenes
 
 MOST_PIXELS = 89_478_485
 
 # Opened by class, not by `Image.open`: no other format is ever tried on the bytes.
 _READERS: dict[str, Callable[[IO[bytes]], Image.Image]] = {
     "image/jpeg": JpegImagePlugin.JpegImageFile,
-    "image/png": PngImagePlugin.PngImageFile,
+    "image/png": open_png,
     "image/webp": WebPImagePlugin.WebPImageFile,
 }
+# A longer stand-in would take long to draw, and show no more.
+_LONGEST_STAND_IN = 1024
 # From here on, the EXIF orientation lays the picture on its side.
 _LYING = 5
 
@@ -52,15 +57,22 @@ def check(path: Path, media_type: str) -> None:
 
 def load(path: Path, media_type: str, *, longest: int) -> Image.Image:
     """
-    The picture upright, in RGB on white, at most *longest* pixels long.
+    The picture upright, in RGB on white, at most *longest* pixels long; for a HEIC,
+    which nothing here can decode, a built-in picture of its shape.
 
     Raises:
-        UnreadableError: another format than JPEG, PNG or WebP, damaged, or above
+        UnreadableError: another format than JPEG, PNG, WebP or HEIC, damaged, or above
             `MOST_PIXELS`.
     """
+    if of_type(media_type) == HEIC:
+        sides = _heic_size(path)
+        shrink = min(1.0, min(longest, _LONGEST_STAND_IN) / max(sides))
+        return scenes.placeholder(
+            (max(1, round(sides[0] * shrink)), max(1, round(sides[1] * shrink)))
+        )
     with _opened(path, media_type) as image:
         image.draft("RGB", (longest, longest))
-        upright = ImageOps.exif_transpose(image)
+        upright = ImageOps.exif_transpose(eight_bits(image))
         upright.thumbnail((longest, longest), Resampling.LANCZOS)
         if not upright.has_transparency_data:
             return upright.convert("RGB")
@@ -75,17 +87,34 @@ def size(path: Path, media_type: str) -> tuple[int, int]:
     Raises:
         UnreadableError: as `load`.
     """
+    if of_type(media_type) == HEIC:
+        return _heic_size(path)
     with _opened(path, media_type) as image:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         is_lying = isinstance(orientation, int) and orientation >= _LYING
         return (image.height, image.width) if is_lying else image.size
 
 
+def _heic_size(path: Path) -> tuple[int, int]:
+    with path.open("rb") as file:
+        if ending(file, HEIC, is_all=True) != Ending.WHOLE:
+            raise UnreadableError("it is damaged")
+        found = dimensions(file, HEIC)
+        if found is None:
+            raise UnreadableError("its header is damaged")
+        _check_size(found)
+        try:
+            is_lying = heif.is_on_its_side(file)
+        except ValueError as exc:
+            raise UnreadableError("its header is damaged") from exc
+    return found[::-1] if is_lying else found
+
+
 @contextmanager
 def _opened(path: Path, media_type: str) -> Iterator[Image.Image]:
     reader = _READERS.get(media_type)
     if reader is None:
-        raise UnreadableError(f"it is {media_type}, not JPEG, PNG or WebP")
+        raise UnreadableError(f"it is {media_type}, not JPEG, PNG, WebP or HEIC")
     try:
         with path.open("rb") as file:
             # Some decoders make room for all pixels as soon as they are opened.
