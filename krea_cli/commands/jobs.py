@@ -22,6 +22,7 @@ from krea_cli.output.results import JobAccepted, JobStatus
 from krea_cli.session import Session
 from krea_cli.work import doubt, forgetting, listing
 from krea_cli.work.collection import Collection
+from krea_cli.work.spending_limit import SpendingLimit
 
 # What fits a screen.
 USUAL = 20
@@ -171,6 +172,8 @@ def recover(
     forget: Annotated[
         bool, typer.Option("--forget", help="Close it; nothing is sent.")
     ] = False,
+    max_cost: options.MaxCost = None,
+    allow_unknown_cost: options.AllowUnknownCost = False,
 ) -> None:
     """
     Settle requests that may have been taken, and billed.
@@ -181,6 +184,10 @@ def recover(
     """
     if (adopt is not None) + resubmit + forget > 1:
         raise UsageError("--adopt, --resubmit and --forget are three ways out: one.")
+    if max_cost is not None and not resubmit:
+        raise UsageError(
+            "--max-cost limits what is submitted, and only --resubmit submits."
+        )
     if adopt is None and not resubmit and not forget:
         _list_in_doubt(session, record)
         return
@@ -193,6 +200,10 @@ def recover(
     if adopt is not None:
         job = session.recovery.adopt(one, listing.candidate(session, one, adopt))
     else:
+        limit = SpendingLimit.of(
+            max_cost, session.resolved, allows_unknown=allow_unknown_cost
+        )
+        limit.check(one.cost_usd, model=one.model)
         deadline = session.deadline(None)
         resend = partial(session.recovery.resubmit, one, deadline=deadline)
         job = doubt.sent(session, resend, deadline=deadline)

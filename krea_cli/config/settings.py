@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from krea_cli.config import url
 from krea_cli.config.duration import parse_duration
+from krea_cli.config.number import parse_usd
 from krea_cli.errors import ConfigError, UsageError
 
 
@@ -19,13 +20,14 @@ from krea_cli.errors import ConfigError, UsageError
 class Settings:
     """
     *timeout* is in seconds; None leaves it to the kind of model.  *output* is what
-    --output takes.
+    --output takes.  *max_cost* is in USD; None is no limit.
     """
 
     api_url: str = "https://api.krea.ai"
     model: str = "google/nano-banana-pro"
     output: str | None = None
     timeout: float | None = None
+    max_cost: float | None = None
     sandbox: bool = False
     color: str = "auto"
 
@@ -70,6 +72,10 @@ def _duration(value: object) -> float:
     return parse_duration(str(value))
 
 
+def _usd(value: object) -> float:
+    return parse_usd(str(value))
+
+
 def _boolean(value: object) -> bool:
     try:
         return _BOOLEANS[str(value).strip().lower()]
@@ -89,6 +95,7 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "model": _text,
     "output": _text,
     "timeout": _duration,
+    "max_cost": _usd,
     "sandbox": _boolean,
     "color": _color,
 }

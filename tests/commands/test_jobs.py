@@ -586,6 +586,29 @@ def test_resubmit_sends_exactly_once(logged_in, lost, service):
     assert 1 == service.bills
 
 
+def test_resubmit_keeps_to_the_limit(logged_in, lost, service):
+    """
+    Of the settings, or of its own option, which wins.
+    """
+    lost(taken=False)
+
+    for words, env in (
+        ((), {"KREA_MAX_COST": "0.1"}),
+        (("--max-cost", "0.1"), {}),
+    ):
+        refused = logged_in("jobs", "recover", "--resubmit", *words, env=env)
+        assert 5 == refused.code
+        assert "Nothing was submitted" in refused.err
+    assert 1 == len(service.requests("POST /generate"))
+    assert 2 == logged_in("jobs", "recover", "--max-cost", "1").code
+
+    allowed = logged_in(
+        *("jobs", "recover", "--resubmit", "--max-cost", "0.15"),
+        env={"KREA_MAX_COST": "0.1"},
+    )
+    assert (0, 1) == (allowed.code, service.bills)
+
+
 def test_resubmit_sends_nothing_while_there_is_a_candidate(logged_in, lost, service):
     """
     It may be paid for already.

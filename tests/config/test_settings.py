@@ -36,6 +36,7 @@ def test_first_layer_wins_and_is_named():
         "model": "KREA_MODEL",
         "output": "default",
         "timeout": "f.toml",
+        "max_cost": "default",
         "sandbox": "default",
         "color": "default",
     } == sources
@@ -129,6 +130,10 @@ def test_boolean_forms(given, expected):
         ("timeout", 0, "10m"),
         ("timeout", float("nan"), "10m"),
         ("timeout", 10**400, "10m"),
+        ("max_cost", "much", "0.50"),
+        ("max_cost", True, "0.50"),
+        ("max_cost", -1, "0.50"),
+        ("max_cost", float("nan"), "0.50"),
         ("sandbox", "maybe", "1, true, yes, on, 0, false, no, off"),
         ("sandbox", 2, "1, true, yes, on, 0, false, no, off"),
         ("color", "blue", "auto, always, never"),
