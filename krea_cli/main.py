@@ -25,9 +25,12 @@ from krea_cli.errors import (
 )
 from krea_cli.output.terminal import safe
 from krea_cli.session import Session
+from krea_cli.signal_exit import exit_by_signal
 from krea_cli.signals import Interrupted
 from krea_cli.world import Flags
 
+# What a shell adds to the number of the signal that ended a program.
+SIGNALLED = 128
 # More jobs than this are named in the command alone.
 MOST_NAMED = 10
 _STRANGE = re.compile("No such command '([a-z]+)'\\.")
@@ -35,7 +38,8 @@ _STRANGE = re.compile("No such command '([a-z]+)'\\.")
 
 def run() -> None:
     """
-    The console script.
+    The console script: it ends with the exit code of `main`, or after a signal by that
+    signal, for which a shell shows the same number.
     """
     signals.catch()
     code = main()
@@ -44,6 +48,8 @@ def run() -> None:
             # What a signal cut short may be held back.
             with suppress(OSError, ValueError):
                 stream.flush()
+    if code > SIGNALLED:
+        exit_by_signal(code - SIGNALLED)
     # Nothing is left to be done, and to undo what was loaded takes time.
     os._exit(code)
 

@@ -63,8 +63,8 @@ class SpendingLimit:
         if cost_usd > self.usd + _ROUNDING_USD:
             where = "" if self.source == OPTION else f" (max_cost from {self.source})"
             raise CostError(
-                f"Nothing was submitted: the estimate of {dollars(cost_usd)} is above the "
-                f"limit of {dollars(self.usd)}{where}.",
+                f"Nothing was submitted: the estimate of {dollars(cost_usd)} is above "
+                f"the limit of {dollars(self.usd)}{where}.",
                 hint="Raise --max-cost, or request fewer results or a lower "
                 "resolution.",
             )
