@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from krea_cli import options
+from krea_cli.commands.jobs_cost import cost
 from krea_cli.delivery import Delivery
 from krea_cli.errors import KreaError, UsageError
 from krea_cli.output.job_records import (
@@ -242,4 +243,10 @@ def _tell_forgotten(session: Session, count: int) -> None:
     session.out.note("Files on disk and jobs at the service are as they were.")
 
 
-COMMANDS = {"list": list_jobs, "show": show, "forget": forget, "recover": recover}
+COMMANDS = {
+    "list": list_jobs,
+    "show": show,
+    "forget": forget,
+    "recover": recover,
+    "cost": cost,
+}
