@@ -201,7 +201,9 @@ class Collection:
         self._session.untold.clear()
         if preview:
             preview(self.jobs)
-        unreported = github.report(self._session, self.jobs)
+        unreported = github.report(
+            self._session, self.jobs, is_paid=self._sending is not None
+        )
         if unreported and self.errors:
             self._session.out.error(unreported)
         failed = {error.job_id for error in self.errors}
