@@ -13,10 +13,10 @@ Every failure a user can act on, and the exit code it ends the program with.
     - CostError
   x ServiceError
     - UnreachableError, LostAnswerError, AnswerError, ServerFaultError, RateLimitError,
-      NotShownError
+      NotShownError, ExhaustedError
   x StorageError
     - TargetExistsError, DownloadError, ConversionError, UnexpectedResultError,
-      JournalError
+      JournalError, UnsavedResultsError
   x StillRunningError
   x JobCancelledError
   x UnknownSubmissionError
@@ -250,6 +250,14 @@ class RateLimitError(ServiceError):
     code = "rate_limit"
 
 
+class ExhaustedError(ServiceError):
+    """
+    This machine gives no more threads, open files or memory; nothing was sent by that.
+    """
+
+    code = "exhausted"
+
+
 class NotShownError(ServiceError):
     """
     The service took a job a moment ago, and does not show it yet.
@@ -285,6 +293,15 @@ class UnexpectedResultError(StorageError):
     """
 
     code = "unexpected_result"
+
+
+class UnsavedResultsError(StorageError):
+    """
+    A job has more results than are saved; those that are saved stay.
+    """
+
+    code = "unsaved_results"
+    exit_code = ExitCode.PARTIAL
 
 
 class TargetExistsError(StorageError):
@@ -349,7 +366,7 @@ def _together(codes: Sequence[ExitCode], succeeded: int) -> ExitCode:
     for urgent in _URGENT:
         if urgent in codes:
             return urgent
-    if succeeded:
+    if succeeded or ExitCode.PARTIAL in codes:
         return ExitCode.PARTIAL
     return codes[0] if len(set(codes)) == 1 else ExitCode.JOB_FAILED
 

@@ -34,7 +34,7 @@ def cost(
     ] = None,
 ) -> None:
     """
-    Add up what the jobs in the journal cost, by their estimates.
+    Add up the estimated costs of the jobs in the journal.
 
     Failed and cancelled jobs are not billed, so they cost nothing. Jobs that krea has
     not seen end are included. Unconfirmed requests, which may be billed, stand apart.

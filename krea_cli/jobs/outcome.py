@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from krea_cli.api.resources import Job
+from krea_cli.api.resources import MOST_RESULTS, Job
 from krea_cli.errors import (
     AlreadyEndedError,
     JobCancelledError,
@@ -17,6 +17,7 @@ from krea_cli.errors import (
     SeveralError,
     StillRunningError,
     UnexpectedResultError,
+    UnsavedResultsError,
 )
 
 # Of more errors than this the same hint is told once.
@@ -67,6 +68,22 @@ def unexpected(job: Job, unmet: Sequence[str]) -> KreaError:
         hint=f"Kept: {paths}. To look at it costs nothing; it is not paid again.",
         job_id=job.job_id,
         details=unmet,
+    )
+
+
+def unsaved(job: Job, *, urls: str) -> KreaError | None:
+    """
+    That a job has more results than are saved, None for others.  *urls* is the
+    command that prints the URLs of all.
+    """
+    rest = len(job.urls) - MOST_RESULTS
+    if rest <= 0:
+        return None
+    return UnsavedResultsError(
+        f"Job {job.job_id} has {len(job.urls):,} results: the first {MOST_RESULTS:,} "
+        f"are saved, {rest:,} are not.",
+        hint=f"List the URLs of all: {urls}",
+        job_id=job.job_id,
     )
 
 

@@ -131,6 +131,9 @@ class Collection:
             return
         if lacking := saving.lacking.get(saved.job_id):
             self.errors.append(self._with_way_out(lacking, saved))
+        urls = self._session.command("status", saved.job_id, "--json")
+        if unsaved := outcome.unsaved(saved, urls=urls):
+            self.errors.append(unsaved)
         for sentence in saving.remarks(saved):
             self._session.out.warn(sentence)
         if unmet := self._session.unmet(saved):
