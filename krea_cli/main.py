@@ -23,6 +23,7 @@ from krea_cli.errors import (
     UnknownSubmissionError,
     UsageError,
 )
+from krea_cli.exhaustion import exhausted
 from krea_cli.output.terminal import safe
 from krea_cli.session import Session
 from krea_cli.signal_exit import exit_by_signal
@@ -66,6 +67,8 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None) -> i
         except KreaError as exc:
             return _tell(exc, session)
         except Exception as exc:  # noqa: BLE001  (a bug is told, too)
+            if limit := exhausted(exc):
+                return _tell(limit, session)
             return _tell_bug(exc, session)
     except Interrupted as exc:
         signals.ignore()
