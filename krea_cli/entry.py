@@ -10,6 +10,8 @@ from __future__ import annotations
 import gc
 import os
 
+from krea_cli.signal_exit import exit_by_signal
+
 
 def run() -> None:
     """
@@ -18,7 +20,10 @@ def run() -> None:
     try:
         _catch()
     except KeyboardInterrupt:  # it came before there was somebody to take it
-        os._exit(130)
+        try:
+            exit_by_signal(2)
+        except KeyboardInterrupt:  # and one more
+            os._exit(130)
 
     # What is loaded stays; to look for garbage in it again and again takes time.
     gc.disable()
@@ -44,4 +49,4 @@ def _catch() -> None:
 
 
 def _leave(number: int, _frame: object) -> None:
-    os._exit(128 + number)
+    exit_by_signal(number)

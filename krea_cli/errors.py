@@ -12,14 +12,14 @@ Every failure a user can act on, and the exit code it ends the program with.
   x BalanceError
     - CostError
   x ServiceError
-    - UnreachableError, AnswerError, ServerFaultError, RateLimitError, NotShownError
-    - LostAnswerError
+    - UnreachableError, AnswerError, ServerFaultError, RateLimitError, NotShownError,
+      LostAnswerError, ExhaustedError
   x StorageError
     - TargetError
       - TargetExistsError
     - DownloadError
-      - TooLargeError
-    - ConversionError, UnexpectedResultError, JournalError
+      - TooLargeError, UnsupportedResultError
+    - ConversionError, UnexpectedResultError, UnsavedResultsError, JournalError
   x StillRunningError
   x JobCancelledError
   x UnknownSubmissionError
@@ -115,6 +115,7 @@ class Action(Enum):
     CHECK_TOKEN_COMMAND = auto()
     SET_TOKEN_COMMAND = auto()
     LIST_CANDIDATES = auto()
+    LIST_URLS = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +353,14 @@ class RateLimitError(ServiceError):
     code = "rate_limit"
 
 
+class ExhaustedError(ServiceError):
+    """
+    This machine gives no more threads, open files or memory; nothing was sent by that.
+    """
+
+    code = "exhausted"
+
+
 class NotShownError(ServiceError):
     """
     The service took a job a moment ago, and does not show it yet.
@@ -387,6 +396,15 @@ class UnexpectedResultError(StorageError):
     """
 
     code = "unexpected_result"
+
+
+class UnsavedResultsError(StorageError):
+    """
+    A job has more results than are saved; those that are saved stay.
+    """
+
+    code = "unsaved_results"
+    exit_code = ExitCode.PARTIAL
 
 
 class TargetError(StorageError):
@@ -497,7 +515,7 @@ def _together(codes: Sequence[ExitCode], succeeded: int) -> ExitCode:
     for urgent in _URGENT:
         if urgent in codes:
             return urgent
-    if succeeded:
+    if succeeded or ExitCode.PARTIAL in codes:
         return ExitCode.PARTIAL
     return codes[0] if len(set(codes)) == 1 else ExitCode.JOB_FAILED
 

@@ -15,17 +15,22 @@ from typing import TextIO, cast
 from krea_cli import signals
 from krea_cli.app import COMMANDS, as_typer_has_it, build
 from krea_cli.errors import BugError, ExitCode, KreaError, UsageError
+from krea_cli.exhaustion import exhausted
 from krea_cli.output.terminal import safe
 from krea_cli.session import Session
+from krea_cli.signal_exit import exit_by_signal
 from krea_cli.signals import Interrupted
 from krea_cli.world import Flags
 
+# What a shell adds to the number of the signal that ended a program.
+SIGNALLED = 128
 _STRANGE = re.compile("No such command '([a-z]+)'\\.")
 
 
 def run() -> None:
     """
-    The console script.
+    The console script: it ends with the exit code of `main`, or after a signal by that
+    signal, for which a shell shows the same number.
     """
     signals.catch()
     code = main()
@@ -34,6 +39,8 @@ def run() -> None:
             # What a signal cut short may be held back.
             with suppress(OSError, ValueError):
                 stream.flush()
+    if code > SIGNALLED:
+        exit_by_signal(code - SIGNALLED)
     # Nothing is left to be done, and to undo what was loaded takes time.
     os._exit(code)
 
@@ -50,6 +57,8 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None) -> i
         except KreaError as exc:
             return _report(exc, session)
         except Exception as exc:  # noqa: BLE001  (a bug is told, too)
+            if limit := exhausted(exc):
+                return _report(limit, session)
             return _tell_bug(exc, session)
     except Interrupted as exc:
         signals.ignore()

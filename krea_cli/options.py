@@ -74,6 +74,20 @@ Timeout = Annotated[
         show_default=False,
     ),
 ]
+MaxCost = Annotated[
+    float | None,
+    money_option(
+        "--max-cost",
+        metavar="USD",
+        parser=usd,
+        help="Submit nothing if the estimate is higher.",
+        show_default=False,
+    ),
+]
+AllowUnknownCost = Annotated[
+    bool,
+    money_option("--allow-unknown-cost", help="With --max-cost: also if unknown."),
+]
 KeepMetadata = Annotated[
     bool,
     input_option("--keep-metadata", help="Send images with place, time and camera."),

@@ -9,6 +9,9 @@ from typing import Annotated
 
 from krea_cli import options
 
+# More than anybody pays for in one call on purpose.
+MOST_JOBS = 10_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
@@ -47,8 +50,8 @@ class Wishes:
             "--count",
             "-n",
             metavar="N",
-            parser=options.whole(1),
-            help="So many jobs of the request.",
+            parser=options.whole(1, MOST_JOBS),
+            help="So many jobs of the request: 10,000 at most.",
         ),
     ] = 1
     timeout: options.Timeout = None
@@ -68,21 +71,8 @@ class Wishes:
         bool,
         options.money_option("--dry-run", help="Show request and price; send nothing."),
     ] = False
-    max_cost: Annotated[
-        float | None,
-        options.money_option(
-            "--max-cost",
-            metavar="USD",
-            parser=options.usd,
-            help="Send nothing that costs more.",
-        ),
-    ] = None
-    allow_unknown_cost: Annotated[
-        bool,
-        options.money_option(
-            "--allow-unknown-cost", help="With --max-cost: also if unknown."
-        ),
-    ] = False
+    max_cost: options.MaxCost = None
+    allow_unknown_cost: options.AllowUnknownCost = False
     inline: Annotated[
         bool,
         options.input_option("--inline", help="Send images in the request itself."),

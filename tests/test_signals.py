@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -25,9 +26,9 @@ from service import answer
 ID = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
 
 SIGNALS = [
-    ((signal.SIGINT,), 130),
-    ((signal.SIGTERM,), 143),
-    ((signal.SIGHUP,), 129),
+    ((signal.SIGINT,), -signal.SIGINT),
+    ((signal.SIGTERM,), -signal.SIGTERM),
+    ((signal.SIGHUP,), -signal.SIGHUP),
 ]
 
 
@@ -58,7 +59,7 @@ def ending(process, *signals):
 
 
 @pytest.mark.parametrize(
-    ("numbers", "code"), [*SIGNALS, ((signal.SIGINT, signal.SIGTERM), 130)]
+    ("numbers", "code"), [*SIGNALS, ((signal.SIGINT, signal.SIGTERM), -signal.SIGINT)]
 )
 def test_a_signal_while_waiting(remote, service, numbers, code):
     """
@@ -83,6 +84,56 @@ def test_a_signal_while_waiting(remote, service, numbers, code):
     assert 2 == len(said.splitlines())
     assert [] == [*Path(remote.env["TMPDIR"]).iterdir(), *remote.cwd.iterdir()]
     assert [] == service.requests("DELETE")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["sh", "bash", "zsh"])
+def test_ctrl_c_stops_a_loop_of_a_shell(remote, service, name):
+    """
+    It must not go on to the next paid request, as it does after a mere exit code.
+    """
+    program = shutil.which(name)
+    if not program:
+        pytest.skip(f"{name} is not installed")
+    loop = (
+        f"for prompt in owl cat; do {sys.executable} -m krea_cli generate $prompt;"
+        " done; echo went on"
+    )
+    process = subprocess.Popen(
+        [program, "-c", loop],
+        env=remote.env,
+        cwd=remote.cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    process.stderr.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+
+    assert b"" == out
+    assert b"error: Interrupted by SIGINT." in err
+    assert 1 == len(service.store.jobs())
+
+
+def test_a_shell_shows_the_number_of_the_signal(remote, submitted, service):
+    """
+    128 and its number, as the exit codes are documented.
+    """
+    script = f"trap : INT; {sys.executable} -m krea_cli wait {submitted}; echo $?"
+    process = subprocess.Popen(
+        ["sh", "-c", script],
+        env=remote.env,
+        cwd=remote.cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while not service.requests("GET /jobs/"):
+        real_time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+
+    assert b"130\n" == process.communicate(timeout=10)[0]
 
 
 def test_a_signal_is_told_as_json_too(remote, submitted, service):
@@ -137,6 +188,7 @@ import os, sys
 class Finder:
     def find_spec(name, path=None, target=None):
         if name == sys.argv[1]:
+            sys.meta_path.remove(Finder)
             os.kill(os.getpid(), int(sys.argv[2]))
 sys.meta_path.insert(0, Finder)
 for name in ("signal", "enum"):
@@ -149,7 +201,7 @@ run()
 @pytest.mark.parametrize("stage", ["enum", "krea_cli.main", "krea_cli.app"])
 def test_a_signal_before_the_program_is_loaded(shell, stage):
     """
-    Exit 130 without a word, wherever it is by then.
+    The end without a word, wherever it is by then.
     """
     result = subprocess.run(
         [sys.executable, "-c", EARLY, stage, str(int(signal.SIGINT))],
@@ -158,7 +210,11 @@ def test_a_signal_before_the_program_is_loaded(shell, stage):
         check=False,
     )
 
-    assert (130, b"", b"") == (result.returncode, result.stdout, result.stderr)
+    assert (-signal.SIGINT, b"", b"") == (
+        result.returncode,
+        result.stdout,
+        result.stderr,
+    )
 
 
 @pytest.mark.parametrize(("numbers", "code"), SIGNALS)
@@ -219,7 +275,7 @@ def test_ctrl_c_while_several_are_downloaded(remote, service, time):
         said = process.stderr.read().decode()
 
     over.set()
-    assert 130 == process.returncode
+    assert -signal.SIGINT == process.returncode
     assert (
         f"Saved already: {made[0]}. Not collected yet: {', '.join(made[1:])}." in said
     )
@@ -291,7 +347,10 @@ def test_ctrl_c_while_the_service_is_silent(remote, stage):
         for each in crowd:
             each.close()
 
-    assert (130, b"error: Interrupted by SIGINT.\n") == (process.returncode, said)
+    assert (-signal.SIGINT, b"error: Interrupted by SIGINT.\n") == (
+        process.returncode,
+        said,
+    )
 
 
 @contextmanager
@@ -339,7 +398,7 @@ def test_ctrl_c_at_a_terminal_gives_the_cursor_back(remote, service):
             seen = read_until(person, b"hint: ")
         os.close(person)
 
-    assert 130 == process.returncode
+    assert -signal.SIGINT == process.returncode
     assert b"\x1b[?25h" in seen
     assert b"Interrupted by SIGINT" in seen
 
@@ -376,7 +435,7 @@ def test_ctrl_c_while_a_large_picture_is_looked_at(remote, submitted, service, t
                 real_time.sleep(0.01)
             with ending(process, signal.SIGINT):
                 pass
-            assert 130 == process.returncode
+            assert -signal.SIGINT == process.returncode
 
 
 @pytest.mark.long
@@ -391,7 +450,7 @@ def test_a_terminal_that_is_closed_is_a_hangup(remote):
         with ending(process):
             pass
 
-    assert 129 == process.returncode
+    assert -signal.SIGHUP == process.returncode
 
 
 @pytest.mark.parametrize("is_taken", [True, False])
@@ -419,7 +478,7 @@ def test_ctrl_c_while_the_paid_request_is_on_its_way(remote, service, is_taken):
     over.set()
     found = remote("jobs", "recover", "--json")
 
-    assert 130 == process.returncode
+    assert -signal.SIGINT == process.returncode
     assert "it may be billed" in said
     assert f"krea jobs recover {json.loads(found.out)['record'][:8]}" in said
     assert [job.job_id for job in service.store.jobs()] == [
@@ -450,7 +509,7 @@ def test_ctrl_c_while_several_paid_requests_are_on_their_way(remote, service):
     over.set()
 
     [made] = service.store.jobs()
-    assert 130 == process.returncode
+    assert -signal.SIGINT == process.returncode
     assert 4 == said.count("it may be billed")
     assert 4 == len(set(re.findall("krea jobs recover [0-9a-f]{8}", said)))
     assert f"Not collected yet: {made.job_id}." in said
@@ -487,7 +546,7 @@ def test_an_answer_that_follows_ctrl_c_is_not_lost(remote, service):
         said = process.stderr.read().decode()
     [made] = service.store.jobs()
 
-    assert 130 == process.returncode
+    assert -signal.SIGINT == process.returncode
     assert f"Not collected yet: {made.job_id}" in said
     assert "it may be billed" not in said
     assert made.job_id in remote("jobs", "list").out
@@ -508,7 +567,7 @@ def test_ctrl_c_while_another_process_has_the_journal(remote, service):
         with ending(process, signal.SIGINT):
             pass
 
-    assert 130 == process.returncode
+    assert -signal.SIGINT == process.returncode
     assert 1 == service.bills
 
 
@@ -526,7 +585,8 @@ def test_ctrl_c_can_cancel(remote, service, words):
     said = process.communicate(timeout=10)[1].decode()
 
     [made] = service.store.jobs()
-    assert (130, "cancelled") == (process.returncode, made.status(service.store.now()))
+    assert -signal.SIGINT == process.returncode
+    assert "cancelled" == made.status(service.store.now())
     assert f"Cancelled: {made.job_id}." in said
     assert "Not collected" not in said
     assert f"{made.job_id}\tcancelled" in remote("jobs", "list").out
@@ -544,7 +604,7 @@ def test_a_cancel_that_is_refused_is_told(remote, service):
     said = process.communicate(timeout=10)[1].decode()
 
     [made] = service.store.jobs()
-    assert 130 == process.returncode
+    assert -signal.SIGINT == process.returncode
     assert "Not everything could be cancelled" in said
     assert f"krea cancel {made.job_id}\n" in said
     assert f"krea wait {made.job_id} -o .\n" in said

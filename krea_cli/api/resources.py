@@ -17,6 +17,10 @@ from typing import Any
 MOST_STATUS, MOST_CODE, MOST_MESSAGE, MOST_DETAIL = 60, 100, 2000, 100
 _JOB_ID = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 FINAL = frozenset({"completed", "failed", "cancelled"})
+# So many of one job's results are saved: more are a mistake of the service.
+MOST_RESULTS = 1000
+# Krea bills a job when it completes.
+UNBILLED = frozenset({"failed", "cancelled"})
 RUNNING = frozenset(
     {
         "backlogged",

@@ -37,6 +37,7 @@ from krea_cli.errors import (
     LostAnswerError,
     UnreachableError,
 )
+from krea_cli.exhaustion import exhausted
 
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 30.0
@@ -252,6 +253,8 @@ class Transport:
                 **options,
             )
         except Exception as exc:
+            if limit := exhausted(exc):
+                raise limit from exc
             if proxy is None:
                 raise
             raise _unusable(proxy, exc) from exc
@@ -271,6 +274,8 @@ class Transport:
         try:
             yield
         except _NOT_SENT as exc:
+            if limit := exhausted(exc):
+                raise limit from exc
             if fault := _certificate_fault(exc):
                 raise _untrusted(host, fault) from exc
             proxy = self._proxy(url)
@@ -291,6 +296,11 @@ class Transport:
             ) from exc
         except (httpx.HTTPError, httpx.StreamError) as exc:
             raise _lost(host, self._reason(exc)) from exc
+        except (RuntimeError, OSError, MemoryError) as exc:
+            # Only before a request leaves: what goes wrong behind that is lost.
+            if limit := exhausted(exc):
+                raise limit from exc
+            raise
 
     def _reason(self, exc: Exception) -> str:
         """

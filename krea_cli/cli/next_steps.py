@@ -314,6 +314,10 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         "Or let a program print it",
         lambda s: s.set_token_command(),
     ),
+    Action.LIST_URLS: (
+        "List the URLs of all",
+        lambda s, job: s.status(job, urls=True),
+    ),
     Action.LIST_CANDIDATES: ("List all of them", lambda s: s.recover()),
     Action.UNSET: ("Run", lambda s, key: s.unset(key)),
 }

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from krea_cli import options
+from krea_cli.commands.jobs_cost import cost
 from krea_cli.delivery import Delivery
 from krea_cli.errors import KreaError, UsageError
 from krea_cli.output.job_records import (
@@ -22,6 +23,7 @@ from krea_cli.output.results import JobAccepted, JobStatus
 from krea_cli.session import Session
 from krea_cli.work import doubt, forgetting, listing
 from krea_cli.work.collection import Collection
+from krea_cli.work.spending_limit import SpendingLimit
 
 # What fits a screen.
 USUAL = 20
@@ -171,6 +173,8 @@ def recover(
     forget: Annotated[
         bool, typer.Option("--forget", help="Close it; nothing is sent.")
     ] = False,
+    max_cost: options.MaxCost = None,
+    allow_unknown_cost: options.AllowUnknownCost = False,
 ) -> None:
     """
     Settle requests that may have been taken, and billed.
@@ -181,6 +185,10 @@ def recover(
     """
     if (adopt is not None) + resubmit + forget > 1:
         raise UsageError("--adopt, --resubmit and --forget are three ways out: one.")
+    if max_cost is not None and not resubmit:
+        raise UsageError(
+            "--max-cost limits what is submitted, and only --resubmit submits."
+        )
     if adopt is None and not resubmit and not forget:
         _list_in_doubt(session, record)
         return
@@ -193,6 +201,10 @@ def recover(
     if adopt is not None:
         job = session.recovery.adopt(one, listing.candidate(session, one, adopt))
     else:
+        limit = SpendingLimit.of(
+            max_cost, session.resolved, allows_unknown=allow_unknown_cost
+        )
+        limit.check(one.cost_usd, model=one.model)
         deadline = session.deadline(None)
         resend = partial(session.recovery.resubmit, one, deadline=deadline)
         job = doubt.sent(session, resend, deadline=deadline)
@@ -233,4 +245,10 @@ def _tell_forgotten(session: Session, count: int) -> None:
     session.out.note("Files on disk and jobs at the service are as they were.")
 
 
-COMMANDS = {"list": list_jobs, "show": show, "forget": forget, "recover": recover}
+COMMANDS = {
+    "list": list_jobs,
+    "show": show,
+    "forget": forget,
+    "recover": recover,
+    "cost": cost,
+}

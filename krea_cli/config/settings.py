@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from krea_cli.config import url
 from krea_cli.config.duration import parse_duration
+from krea_cli.config.number import parse_usd
 from krea_cli.errors import ConfigError, UsageError
 
 
@@ -22,12 +23,14 @@ class Settings:
     """
     *timeout* is in seconds; None leaves it to the kind of model.  *output* is what
     --output takes, and *token_command* a command that prints the API token.
+    *max_cost* is in USD; None is no limit.
     """
 
     api_url: str = "https://api.krea.ai"
     model: str = "google/nano-banana-pro"
     output: str | None = None
     timeout: float | None = None
+    max_cost: float | None = None
     sandbox: bool = False
     color: str = "auto"
     token_command: str | None = None
@@ -86,6 +89,10 @@ def _duration(value: object) -> float:
     return parse_duration(str(value))
 
 
+def _usd(value: object) -> float:
+    return parse_usd(str(value))
+
+
 def _boolean(value: object) -> bool:
     try:
         return _BOOLEANS[str(value).strip().lower()]
@@ -116,6 +123,7 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "model": _text,
     "output": _output,
     "timeout": _duration,
+    "max_cost": _usd,
     "sandbox": _boolean,
     "color": _color,
     "token_command": _command,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from krea_cli.api.fetch import Fetcher, UrlGoneError
-from krea_cli.api.resources import Job, SavedFile
+from krea_cli.api.resources import MOST_RESULTS, Job, SavedFile
 from krea_cli.api.retry import retry
 from krea_cli.clock import Clock
 from krea_cli.delivery import MOST_BYTES
@@ -78,7 +78,8 @@ class Results:
         received: Callable[[int, int | None], object] = lambda _size, _length: None,
     ) -> Iterator[Job]:
         """
-        The job with the files that its results became so far, after each of them.
+        The job with the files that its results became so far, after each of them: of
+        the first MOST_RESULTS.
         *first* is the index of its first result; *several* says that there are results
         beside this job's; *received* is told of each result how many bytes are here,
         and of how many.
@@ -94,7 +95,7 @@ class Results:
         several = several or len(job.urls) > 1
         urls = ResultUrls(job, self._look, self._clock)
         files = list[SavedFile]()
-        for at in range(len(job.urls)):
+        for at in range(min(len(job.urls), MOST_RESULTS)):
             path = partial(self._path, naming, job.job_id, first + at, several)
             known = self._known(job, at, path)
             if known:

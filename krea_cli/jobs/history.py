@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from krea_cli.errors import Action, JournalError, Step, UsageError
+from krea_cli.jobs.costs import JournalCost
 from krea_cli.jobs.damage import Damaged
 from krea_cli.jobs.database import Database
 from krea_cli.jobs.records import COLUMNS, Record, this_process
+from krea_cli.jobs.rows import check
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -57,6 +59,29 @@ class History:
             " ORDER BY number DESC LIMIT ?",
             *(state, since, limit),
         )
+
+    def costs(self, *, since: float | None) -> list[JournalCost]:
+        """
+        What each record says about money, of those made since then.
+        """
+        unconfirmed = {record.record for record in self.in_doubt()}
+        rows = self._database.rows(
+            "SELECT record, state, created_at, model, cost_usd FROM records"
+            " WHERE service = ? AND created_at >= coalesce(?, created_at)"
+            " ORDER BY number",
+            *(self._service, since),
+        )
+        found = []
+        for record, *values in rows:
+            cost = JournalCost(*values)
+            try:
+                check(cost._asdict())
+            except ValueError:
+                self._find("record = ?", record)  # reports that it cannot be read
+                continue
+            state = "unknown" if record in unconfirmed else cost.state
+            found.append(cost._replace(state=state))
+        return found
 
     def find(self, beginning: str) -> list[Record]:
         """

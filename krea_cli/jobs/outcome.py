@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from krea_cli.api.resources import Job
+from krea_cli.api.resources import MOST_RESULTS, Job
 from krea_cli.errors import (
     Action,
     AlreadyEndedError,
@@ -18,6 +18,7 @@ from krea_cli.errors import (
     Step,
     StillRunningError,
     UnexpectedResultError,
+    UnsavedResultsError,
 )
 
 
@@ -64,6 +65,21 @@ def unexpected(job: Job, unmet: Sequence[str]) -> KreaError:
         hint=f"Kept: {paths}. To look at it costs nothing; it is not paid again.",
         job_id=job.job_id,
         details=unmet,
+    )
+
+
+def unsaved(job: Job) -> KreaError | None:
+    """
+    That a job has more results than are saved, None for others.
+    """
+    rest = len(job.urls) - MOST_RESULTS
+    if rest <= 0:
+        return None
+    return UnsavedResultsError(
+        f"Job {job.job_id} has {len(job.urls):,} results: the first {MOST_RESULTS:,} "
+        f"are saved, {rest:,} are not.",
+        hint=Step(Action.LIST_URLS, (job.job_id,)),
+        job_id=job.job_id,
     )
 
 

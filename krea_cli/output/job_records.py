@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from krea_cli.api.resources import Job
+from krea_cli.api.resources import UNBILLED, Job
 from krea_cli.output.terminal import one_line, unbroken
 
 if TYPE_CHECKING:
@@ -36,6 +36,22 @@ class RecordRow:
         return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @property
+    def billed(self) -> bool | None:
+        """
+        Whether Krea bills it; None while that is open.
+        """
+        if self.status in UNBILLED:
+            return False
+        return True if self.status == "completed" else None
+
+    @property
+    def _price(self) -> str:
+        """
+        The estimate in a pipe, where it is added up: failed and cancelled jobs cost 0.
+        """
+        return "0" if self.billed is False else _number(self.record.cost_usd)
+
+    @property
     def plain(self) -> list[str]:
         return [self.line]
 
@@ -50,7 +66,7 @@ class RecordRow:
             self.status,
             self.created_at,
             record.model,
-            _number(record.cost_usd),
+            self._price,
             record.record,
         )
 
@@ -63,6 +79,7 @@ class RecordRow:
             "model": record.model,
             "created_at": self.created_at,
             "cost_usd": record.cost_usd,
+            "billed": self.billed,
             "seed": record.seed,
             "prompt": record.prompt,
             "files": [asdict(file) for file in record.files],
@@ -100,7 +117,7 @@ class RecordDetails(RecordRow):
             "status": self.status,
             "model": record.model,
             "created_at": self.created_at,
-            "cost_usd": _number(record.cost_usd),
+            "cost_usd": self._price,
             "seed": record.seed,
             "seconds": _number(record.seconds),
             "service": record.service,

@@ -13,6 +13,7 @@ from typing import Any
 from rich.text import Text
 
 from krea_cli.output import (
+    views_costs,
     views_details,
     views_findings,
     views_jobs,
@@ -142,6 +143,7 @@ view.register(views_models.details)
 view.register(views_models.changes)
 view.register(views_jobs.rows)
 view.register(views_details.details)
+view.register(views_costs.costs)
 view.register(views_jobs.in_doubt)
 view.register(views_jobs.forgotten)
 view.register(views_findings.findings)

@@ -50,7 +50,11 @@ def _facts(result: RecordDetails) -> dict[str, str]:
     facts = {"MODEL": record.model, "CREATED": minute(result.created_at).plain}
     if record.seconds is not None:
         facts["TOOK"] = duration(record.seconds)
-    if record.cost_usd is not None:
+    if result.billed is False:
+        facts["PRICE"] = "not billed"
+        if record.cost_usd is not None:
+            facts["PRICE"] += f" (the estimate was {dollars(record.cost_usd)})"
+    elif record.cost_usd is not None:
         facts["PRICE"] = f"{dollars(record.cost_usd)}, an estimate"
     facts |= {"SERVICE": record.service, "RECORD": record.record}
     if record.request.get("webhook"):

@@ -138,6 +138,8 @@ def _name(result: RecordRow, *, letters: int | None = None) -> Text:
 
 
 def _price(result: RecordRow) -> Text:
+    if result.billed is False:
+        return Text("not billed", "dim")
     cost = result.record.cost_usd
     return Text("" if cost is None else dollars(cost))
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from krea_cli.output.terminal import one_line, unbroken
@@ -26,6 +27,8 @@ _BRACKET = re.compile(r"(##\w*)\[")
 _CELL_CHARACTERS = 300
 _HEADER = "| File | Size | Model | Estimate | Job |\n|---|---|---|---:|---|\n"
 _UNBILLED = ("failed", "cancelled")
+# Begins the delimiters of the values that krea writes.
+_DELIMITER = "krea-"
 
 
 def harmless(text: str, *, begins_line: bool) -> str:
@@ -76,22 +79,71 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def outputs(jobs: Sequence[Job], *, in_doubt: bool = False) -> str:
+def outputs(
+    jobs: Sequence[Job],
+    *,
+    paid: Container[str],
+    in_doubt: bool = False,
+    before: str = "",
+) -> str:
     """
     What the next steps can use: `path`, of each file, and `job_id`, of each job, one a
-    line; `cost_usd`, the estimate for what is billed, empty if it is not known, as it
-    is with a request *in_doubt*.
+    line; `cost_usd`, the estimate for what was submitted and is billed, empty if it is
+    not known, as it is with a request *in_doubt*.  *paid* has the ids of the jobs that
+    this call submitted: to collect others costs nothing.
+
+    The runner keeps only the last value of an output, so each call of a step repeats
+    those that krea wrote *before*, and adds its own.
     """
-    costs = [job.cost_usd for job in jobs if job.status not in _UNBILLED]
+    earlier = _written(before)
+    costs = [
+        job.cost_usd
+        for job in jobs
+        if job.job_id in paid and job.status not in _UNBILLED
+    ]
     known = [cost for cost in costs if cost is not None]
-    is_known = len(known) == len(costs) and not in_doubt
+    spent = _number(earlier.get("cost_usd", "0"))
+    is_known = len(known) == len(costs) and not in_doubt and spent is not None
+    total = round(sum(known) + (spent or 0.0), 6)
     return _outputs(
         {
-            "path": "\n".join(path for job in jobs for path in _paths(job)),
-            "job_id": "\n".join(job.job_id for job in jobs),
-            "cost_usd": f"{round(sum(known), 6):.10g}" if is_known else "",
+            "path": _added(earlier, "path", [p for job in jobs for p in _paths(job)]),
+            "job_id": _added(earlier, "job_id", [job.job_id for job in jobs]),
+            "cost_usd": f"{total:.10g}" if is_known else "",
         }
     )
+
+
+def _added(earlier: Mapping[str, str], name: str, new: Sequence[str]) -> str:
+    """
+    The lines of an output with new ones, none of which it has already.
+    """
+    lines = earlier.get(name, "").split("\n") if earlier.get(name) else []
+    return "\n".join([*lines, *(line for line in new if line not in lines)])
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _written(text: str) -> dict[str, str]:
+    """
+    The outputs in the file of a step that krea wrote, read as the runner reads them: a
+    value of somebody else that looks like one of krea's is none.
+    """
+    found: dict[str, str] = {}
+    lines = iter(text.split("\n"))
+    for line in lines:
+        name, _, end = line.partition("<<")
+        if not end or "=" in name:
+            continue
+        value = list(iter(partial(next, lines, end), end))
+        if end.startswith(_DELIMITER):
+            found[name] = "\n".join(value)
+    return found
 
 
 def _paths(job: Job) -> list[str]:
@@ -102,7 +154,7 @@ def _outputs(values: Mapping[str, str]) -> str:
     """
     No value can end itself: nobody knows the delimiter before (CVE-2020-15228).
     """
-    ends = {name: os.urandom(16).hex() for name in values}
+    ends = {name: f"{_DELIMITER}{os.urandom(16).hex()}" for name in values}
     # The line before, which is of somebody else, may not be ended.
     return "\n" + "".join(
         f"{name}<<{ends[name]}\n{value}\n{ends[name]}\n"
@@ -110,13 +162,21 @@ def _outputs(values: Mapping[str, str]) -> str:
     )
 
 
-def summary(jobs: Sequence[Job], *, in_doubt: Sequence[str] = (), before: str) -> str:
+def summary(
+    jobs: Sequence[Job],
+    *,
+    paid: Container[str],
+    in_doubt: Sequence[str] = (),
+    before: str,
+) -> str:
     """
     A table in Markdown with a row for each file, or job without one, and for each
-    command of *in_doubt*, which looks for a lost job; *before* is what the summary has
-    already, whose table goes on if it is the last thing in it.
+    command of *in_doubt*, which looks for a lost job; *paid* as in `outputs`; *before*
+    is what the summary has already, whose table goes on if it is the last thing in it.
     """
-    rows = "".join(row for job in jobs for row in _rows(job))
+    rows = "".join(
+        row for job in jobs for row in _rows(job, is_paid=job.job_id in paid)
+    )
     for command in in_doubt:
         rows += _row(f"may be billed: {command}", "", "", "", "")
     if before.rpartition("\n\n")[2].startswith(_HEADER) and before.endswith("\n"):
@@ -125,8 +185,12 @@ def summary(jobs: Sequence[Job], *, in_doubt: Sequence[str] = (), before: str) -
     return f"{gap}{_HEADER}{rows}"
 
 
-def _rows(job: Job) -> list[str]:
+def _rows(job: Job, *, is_paid: bool) -> list[str]:
     cost = "" if job.cost_usd is None else f"${job.cost_usd:.6g}"
+    if job.status in _UNBILLED:
+        cost = "not billed"
+    elif not is_paid:
+        cost = "paid earlier"
     about = (job.model or "", cost, job.job_id)
     if not job.files:
         reason = f"{job.status}: {job.error.message}" if job.error else job.status

@@ -136,6 +136,8 @@ class Collection:
             return
         if lacking := saving.lacking.get(saved.job_id):
             self.errors.append(_with_way_out(lacking, saved))
+        if unsaved := outcome.unsaved(saved):
+            self.errors.append(unsaved)
         for sentence in saving.remarks(saved):
             self._session.out.warn(sentence)
         if unmet := self._session.unmet(saved):
@@ -203,7 +205,9 @@ class Collection:
         self._session.untold.clear()
         if preview:
             preview(self.jobs)
-        unreported = github.report(self._session, self.jobs)
+        unreported = github.report(
+            self._session, self.jobs, is_paid=self._sending is not None
+        )
         if unreported and self.errors:
             self._session.report(unreported)
         failed = {error.job_id for error in self.errors}

@@ -4,9 +4,11 @@ What a step of GitHub Actions hands on: outputs for the next steps, and a summar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from krea_cli.errors import StorageError, UsageError
 from krea_cli.output import workflow
@@ -14,6 +16,9 @@ from krea_cli.session import Session
 
 if TYPE_CHECKING:
     from krea_cli.api.resources import Job
+
+if sys.platform != "win32":
+    import fcntl
 
 OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
 # A larger one is not shown at all.
@@ -40,25 +45,62 @@ def begin(session: Session) -> None:
             _append(session, name, "")
 
 
-def report(session: Session, jobs: Sequence[Job]) -> StorageError | None:
+def report(
+    session: Session, jobs: Sequence[Job], *, is_paid: bool
+) -> StorageError | None:
     """
     Write outputs and summary for the jobs, behind what stands there, if the step wants
-    them: what went wrong with that.
+    them: what went wrong with that.  *is_paid* says whether this call submitted them;
+    jobs that were submitted before are not paid again.
     """
     if not session.reports:
         return None
     try:
-        _append(
-            session, OUTPUT, workflow.outputs(jobs, in_doubt=bool(session.in_doubt))
+        paid = {job.job_id for job in jobs} if is_paid else set[str]()
+        # One whose id could not be kept is not among the jobs, and is billed.
+        is_open = bool(session.in_doubt) or (
+            is_paid and not paid.issuperset(session.jobs)
         )
+        _write_outputs(session, jobs, paid, is_open=is_open)
         if session.env.get("GITHUB_STEP_SUMMARY"):
-            _summarise(session, jobs)
+            _summarise(session, jobs, paid)
     except StorageError as exc:
         return exc.but("What is told here of the jobs is so all the same.")
     return None
 
 
-def _summarise(session: Session, jobs: Sequence[Job]) -> None:
+def _write_outputs(
+    session: Session, jobs: Sequence[Job], paid: Container[str], *, is_open: bool
+) -> None:
+    path = Path(session.env[OUTPUT])
+    try:
+        with path.open("ab") as file, _locked(file):
+            # A pipe in its place is not read.
+            before = path.read_bytes() if path.is_file() else b""
+            text = workflow.outputs(
+                jobs,
+                paid=paid,
+                in_doubt=is_open,
+                before=before.decode("utf-8", "replace"),
+            )
+            file.write(text.encode("utf-8", "backslashreplace"))
+    except (OSError, ValueError) as exc:
+        raise _cannot(OUTPUT, exc) from exc
+
+
+@contextmanager
+def _locked(file: IO[bytes]) -> Iterator[None]:
+    """
+    Keep other calls of the step from adding to the same outputs meanwhile, where the
+    system can; the lock ends with the file.
+    """
+    if sys.platform != "win32":
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+    yield
+
+
+def _summarise(session: Session, jobs: Sequence[Job], paid: Container[str]) -> None:
     path = Path(session.env[SUMMARY])
     try:
         before = path.read_bytes().decode("utf-8", "replace")
@@ -66,7 +108,7 @@ def _summarise(session: Session, jobs: Sequence[Job]) -> None:
         raise _cannot(SUMMARY, exc) from exc
     steps = session.next_steps
     doubtful = [steps.find_lost(record.record) for record in session.in_doubt]
-    rows = workflow.summary(jobs, in_doubt=doubtful, before=before)
+    rows = workflow.summary(jobs, paid=paid, in_doubt=doubtful, before=before)
     if len((before + rows).encode()) > MOST_SUMMARY_BYTES:
         session.out.warn(f"{SUMMARY} is full: nothing more is written to it.")
         return

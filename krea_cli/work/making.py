@@ -13,6 +13,7 @@ from krea_cli.output.results import JobAccepted, JobSaved, JobUrls
 from krea_cli.session import Session
 from krea_cli.wishes import Wishes
 from krea_cli.work import order, showing
+from krea_cli.work.spending_limit import SpendingLimit
 from krea_cli.work.words import Words
 
 if TYPE_CHECKING:
@@ -46,11 +47,12 @@ def make(session: Session, words: Words, wishes: Wishes) -> None:
         _look_ahead(session, taken, wishes)
         shown = order.dry_run(session, taken, wishes.count, inline=wishes.inline)
         session.out.result([shown])
-    order.check_cost(
-        taken,
-        wishes.count,
-        most=wishes.max_cost,
-        allows_unknown=wishes.allow_unknown_cost,
+    limit = SpendingLimit.of(
+        wishes.max_cost, session.resolved, allows_unknown=wishes.allow_unknown_cost
+    )
+    cost = taken.request.cost_usd
+    limit.check(
+        None if cost is None else cost * wishes.count, model=taken.request.model.id
     )
     if wishes.dry_run:
         return

@@ -15,7 +15,6 @@ from krea_cli.catalogue.model import Model
 from krea_cli.catalogue.validation import Fault
 from krea_cli.errors import (
     Action,
-    CostError,
     InvalidRequestError,
     Step,
     UnknownModelError,
@@ -101,28 +100,6 @@ def _take(session: Session, words: Words) -> Order:
     for choice in choices:
         session.out.note(f"{choice.field} is {choice.value}: {choice.reason}.")
     return Order(request=request, choices=choices)
-
-
-def check_cost(
-    order: Order, count: int, *, most: float | None, allows_unknown: bool
-) -> None:
-    """
-    Raises:
-        CostError: the estimate for all is above *most*, or there is none.
-    """
-    if most is None:
-        return
-    cost = order.request.cost_usd
-    if cost is None and not allows_unknown:
-        raise CostError(
-            f"The price of {order.request.model.id} is not known for this request.",
-            hint="Allow that with --allow-unknown-cost, or leave out --max-cost.",
-        )
-    if cost is not None and cost * count > most + 1e-9:
-        raise CostError(
-            f"The estimate is {cost * count:.10g} USD, above the {most:.10g} allowed.",
-            hint="Raise --max-cost, or ask for less: fewer jobs, a lower resolution.",
-        )
 
 
 def dry_run(session: Session, order: Order, count: int, *, inline: bool) -> DryRun:

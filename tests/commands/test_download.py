@@ -9,6 +9,7 @@ from conftest import png
 from media.samples import MP4_AT_THE_END
 from service import answer, file, html, job, reset
 
+from krea_cli.api.resources import MOST_RESULTS
 from krea_cli.sandbox.handler import SandboxHandler
 
 UNKNOWN = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
@@ -488,3 +489,23 @@ def test_a_terminal_shows_a_bar_for_what_is_on_its_way(logged_in, finished, serv
     assert f"{job_id[:8]} " in seen
     assert f"2.0/{len(content) / 1000:.1f} kB" in seen
     assert "B/s" in seen
+
+
+def test_no_more_than_a_thousand_results_of_a_job(logged_in, service, monkeypatch):
+    """
+    A mistake of the service fills no disk: what is saved stays, the number of the rest
+    is told, and how to list it; exit 9.
+    """
+    assert MOST_RESULTS == 1000
+    for module in ("delivery.results", "jobs.outcome"):
+        monkeypatch.setattr(f"krea_cli.{module}.MOST_RESULTS", 3)
+    job_id = logged_in("generate", "an owl", "-o", "first.png", "--json").out
+    told = json.loads(job_id)
+    many = {"urls": told["urls"] * 1205}
+    service.faults["GET /jobs/"] = [job(status="completed", result=many)] * 2
+
+    result = logged_in("download", told["job_id"], "-o", "many/")
+
+    assert (9, 3) == (result.code, len(result.out.splitlines()))
+    assert "has 1,205 results: the first 3 are saved, 1,202 are not." in result.err
+    assert f": krea status {told['job_id']} --json\n" in result.err

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from service import answer, reset, reset_after
+from service import answer, job, reset, reset_after
 
 from krea_cli.jobs.database import Database
 from krea_cli.jobs.journal import Journal
@@ -261,6 +261,102 @@ def test_show_tells_all_offline(logged_in, submitted, service):
     assert f"file\t{row['files'][0]['path']}\t{row['files'][0]['sha256']}" in plain.out
     assert 1 == plain.out.count(f"job_id\t{job_id}\n")
     assert asked == len(service.seen)
+
+
+@pytest.fixture
+def spent(logged_in, service, submitted, lost):
+    """
+    Two completed jobs, a failed and a cancelled one, one that is not finished, one
+    without a price, and an unconfirmed one.
+    """
+    logged_in("generate", "an owl", "-n", "2", "-o", "owls/")
+    service.faults["GET /jobs/"] = [job(status="failed")]
+    logged_in("generate", "an owl", "-o", "failed.png")
+    cancelled = submitted()
+    logged_in("cancel", cancelled)
+    submitted("an owl", "-p", "resolution=4K")
+    submitted("an owl", "-m", "nano-banana-2.1")
+    lost()
+    return cancelled
+
+
+def test_costs_are_added_up_without_what_is_not_billed(logged_in, spent):
+    """
+    What may be billed of an unconfirmed request stands apart, and a job without a price
+    is named, so that no sum seems to be more than it is.
+    """
+    result = logged_in("jobs", "cost")
+    told = json.loads(logged_in("jobs", "cost", "--json").out)
+
+    assert (0, "total\t6\t0.6\t1\t0.15\n") == (result.code, result.out)
+    assert "estimates" in result.err
+    assert "Not included: 1 job without a known price." in result.err
+    assert "krea jobs recover" in result.err
+    assert {
+        "by": None,
+        "group": None,
+        "jobs": 6,
+        "estimated_usd": 0.6,
+        "unpriced": 1,
+        "unfinished": 2,
+        "unfinished_usd": 0.3,
+        "unbilled": 2,
+        "unconfirmed": 1,
+        "unconfirmed_usd": 0.15,
+    } == told
+
+
+def test_costs_in_groups(logged_in, spent, time):
+    """
+    By status, model or day; --since leaves out what was before.
+    """
+    time.elapsed += 3 * 86_400
+    logged_in("generate", "an owl", "-o", "late.png")
+
+    def costs(*words):
+        lines = logged_in("jobs", "cost", "-q", *words).out.splitlines()
+        return [line.split("\t") for line in lines]
+
+    assert [
+        ["cancelled", "1", "0", "0", "0"],
+        ["completed", "3", "0.45", "0", "0"],
+        ["failed", "1", "0", "0", "0"],
+        ["submitted", "2", "0.3", "0", "0"],
+        ["unknown", "0", "0", "1", "0.15"],
+    ] == costs("--by", "status")
+    assert ["0", "0.75"] == [row[2] for row in costs("--by", "model")]
+    assert ["0.6", "0.15"] == [row[2] for row in costs("--by", "day")]
+    assert [["total", "1", "0.15", "0", "0"]] == costs("--since", "1d")
+    assert 2 == logged_in("jobs", "cost", "--since", "yesterday").code
+    assert 2 == logged_in("jobs", "cost", "--by", "week").code
+
+
+def test_costs_of_nothing(logged_in):
+    """
+    Without a journal nothing was spent.
+    """
+    assert "total\t0\t0\t0\t0\n" == logged_in("jobs", "cost").out
+    assert "" == logged_in("jobs", "cost", "--by", "day").out
+
+
+def test_a_cancelled_job_is_shown_as_not_billed(logged_in, spent):
+    """
+    To a person and to a pipe, where prices are added up.
+    """
+    pipe = logged_in("jobs", "show", spent).out
+    row = json.loads(logged_in("jobs", "show", spent, "--json").out)
+    listed = [
+        row.split("\t") for row in logged_in("jobs", "list", "-q").out.split("\n")
+    ]
+    logged_in.is_terminal = True
+
+    assert "\ncost_usd\t0\n" in pipe
+    assert (0.15, False) == (row["cost_usd"], row["billed"])
+    assert ["0"] == [row[4] for row in listed if row[0] == spent]
+    shown = logged_in("jobs", "show", spent, "--color", "never").out
+    assert "PRICE     not billed (the estimate was $0.15)" in shown
+    table = logged_in("jobs", "cost", "--by", "status", "--color", "never").out
+    assert ["cancelled", "1", "$0.00", "1"] in [x.split() for x in table.splitlines()]
 
 
 @pytest.mark.parametrize("command", ["show", "forget"])
@@ -584,6 +680,29 @@ def test_resubmit_sends_exactly_once(logged_in, lost, service):
     assert (record, "submitted") == (row["record"], row["status"])
     assert 2 == len(service.requests("POST /generate"))
     assert 1 == service.bills
+
+
+def test_resubmit_keeps_to_the_limit(logged_in, lost, service):
+    """
+    Of the settings, or of its own option, which wins.
+    """
+    lost(taken=False)
+
+    for words, env in (
+        ((), {"KREA_MAX_COST": "0.1"}),
+        (("--max-cost", "0.1"), {}),
+    ):
+        refused = logged_in("jobs", "recover", "--resubmit", *words, env=env)
+        assert 5 == refused.code
+        assert "Nothing was submitted" in refused.err
+    assert 1 == len(service.requests("POST /generate"))
+    assert 2 == logged_in("jobs", "recover", "--max-cost", "1").code
+
+    allowed = logged_in(
+        *("jobs", "recover", "--resubmit", "--max-cost", "0.15"),
+        env={"KREA_MAX_COST": "0.1"},
+    )
+    assert (0, 1) == (allowed.code, service.bills)
 
 
 def test_resubmit_sends_nothing_while_there_is_a_candidate(logged_in, lost, service):

@@ -334,7 +334,7 @@ def test_the_price_is_known_before(dry, krea):
     )
     words = ("generate", "a cat", "-m", "gpt-image", "-n", "13", "--dry-run")
     assert (
-        "The estimate is 4.8711 USD, above the 4.871 allowed."
+        "the estimate of $4.8711 is above the limit of $4.871."
         in krea(*words, "--max-cost", "4.871").err
     )
 
@@ -434,6 +434,42 @@ def test_a_field_of_absurd_depth_is_refused(krea, depth):
     result = krea("generate", "a cat", "-p", f"image_urls:={'[' * depth}{']' * depth}")
 
     assert 2 == result.code
+
+
+def test_a_limit_in_the_settings_holds_for_every_command_that_pays(
+    logged_in, service, tmp_path
+):
+    """
+    The variable for generate and replay, the file below it, the option above both; the
+    error names where the limit comes from.
+    """
+    assert 0 == logged_in("generate", "an owl", "-o", "a.png", "--sidecar").code
+    paid = len(service.requests("POST /generate"))
+    limit = {"KREA_MAX_COST": "0.1"}
+
+    for words in (("generate", "an owl"), ("replay", "a.png.json")):
+        refused = logged_in(*words, "-o", "b.png", env=limit)
+        assert 5 == refused.code
+        assert "above the limit of $0.10 (max_cost from KREA_MAX_COST)" in refused.err
+    assert paid == len(service.requests("POST /generate"))
+
+    assert 0 == logged_in("config", "set", "max_cost", "0.20").code
+    assert 5 == logged_in("generate", "an owl", "-n", "2", "-o", "c/").code
+    assert 0 == logged_in("generate", "an owl", "-o", "d.png").code
+    allowed = ("--max-cost", "0.30")
+    assert 0 == logged_in("generate", "an owl", "-n", "2", "-o", "e/", *allowed).code
+    unknown = logged_in("generate", "an owl", "-m", "nano-banana-2.1")
+    assert (5, True) == (unknown.code, "--allow-unknown-cost" in unknown.err)
+
+
+@pytest.mark.parametrize("count", ["10001", "5000000", "1000000000"])
+def test_no_call_asks_for_more_than_ten_thousand_jobs(logged_in, service, count):
+    """
+    It is a typing error, or a script gone wrong.
+    """
+    assert 2 == logged_in("generate", "an owl", "-n", count).code
+    assert [] == service.seen
+    assert 0 == logged_in("generate", "an owl", "-n", "10000", "--dry-run").code
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def job(logged_in):
 
 OFFERED = {
     "krea ge": {"generate"},
-    "krea jobs ": {"list", "show", "forget", "recover"},
+    "krea jobs ": {"list", "show", "forget", "recover", "cost"},
     "krea jobs --json li": {"list"},
     "krea generate --neg": {"--negative-prompt"},
     "krea generate x --no-w": {"--no-wait"},

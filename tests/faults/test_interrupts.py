@@ -69,7 +69,7 @@ def interrupted(folder, moment):
 
 
 def found(user, live, code, took, said):
-    if code != 130:
+    if code != -signal.SIGINT:
         yield f"exit {code}: {said}"
     if took > 1:
         yield f"it took {took:.1f} s"

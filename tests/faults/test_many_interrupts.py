@@ -32,7 +32,7 @@ def found(user, live, code, took, said):
     """
     All that is wrong with the end of the run, in words.
     """
-    if code != 130:
+    if code != -signal.SIGINT:
         yield f"exit {code}: {said}"
     if took > 1:
         yield f"it took {took:.1f} s"

@@ -118,6 +118,8 @@ def jobs(read, service):
     read("jobs list", "jobs", "list")
     read("jobs list --remote", "jobs", "list", "--remote")
     read("jobs show", "jobs", "show", job)
+    read("jobs cost", "jobs", "cost")
+    read("jobs cost", "jobs", "cost", "--by", "day")
     read("upload", "upload", "owl.png")
 
 

@@ -172,7 +172,7 @@ def test_a_row_has_six_columns_whatever_is_in_it():
 
     assert [6, 6, 6] == [len(line) for line in lines]
     assert [JOB, "", JOB] == [line[0] for line in lines]
-    assert "" == lines[2][4]
+    assert ["0.15", "0.15", "0"] == [line[4] for line in lines]
     assert {RECORD} == {line[5] for line in lines}
 
 
@@ -281,6 +281,7 @@ def test_json_has_the_keys_of_the_contract():
         "model": "google/nano-banana-pro",
         "created_at": "2026-09-21T14:13:20Z",
         "cost_usd": 0.15,
+        "billed": True,
         "seed": 7,
         "prompt": PROMPT,
         "files": row["files"],

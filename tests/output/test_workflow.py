@@ -157,18 +157,55 @@ def test_outputs(jobs, path, job_id, cost):
     is billed, empty when it is not known.
     """
     assert {"path": path, "job_id": job_id, "cost_usd": cost} == outputs(
-        workflow.outputs(jobs)
+        workflow.outputs(jobs, paid={ID, OTHER})
     )
+
+
+def test_to_collect_costs_nothing():
+    """
+    Only what the call itself submitted was paid by it.
+    """
+    jobs = [made(cost_usd=0.15), made(job_id=OTHER, cost_usd=0.2)]
+
+    assert "0" == outputs(workflow.outputs(jobs, paid=()))["cost_usd"]
+    assert "0.2" == outputs(workflow.outputs(jobs, paid={OTHER}))["cost_usd"]
+    assert "paid earlier" in html.unescape(
+        workflow.summary(jobs, paid={OTHER}, before="")
+    )
+
+
+def test_calls_of_one_step_add_up():
+    """
+    Of an output that is set twice only the last counts, so it has all; a value of
+    another program that looks like krea's is none, and an unknown cost stays unknown.
+    """
+    job = made(files=(FILE,), cost_usd=0.15)
+    other = made(job_id=OTHER, cost_usd=0.2)
+    foreign = "path=a.png\nnotes<<END\ncost_usd<<krea-1\n9\nkrea-1\nEND\n"
+
+    first = foreign + workflow.outputs([job], paid={ID}, before=foreign)
+    second = first + workflow.outputs([job, other], paid={OTHER}, before=first)
+    lost = second + workflow.outputs([], paid=(), in_doubt=True, before=second)
+    last = lost + workflow.outputs([other], paid={OTHER}, before=lost)
+
+    both = {"path": "owl.png", "job_id": f"{ID}\n{OTHER}"}
+    assert both | {"cost_usd": "0.35"} == {n: outputs(second)[n] for n in _NAMES}
+    assert both | {"cost_usd": ""} == {n: outputs(last)[n] for n in _NAMES}
+
+
+_NAMES = ("path", "job_id", "cost_usd")
 
 
 def test_a_value_cannot_end_itself():
     """
     The delimiter is another one for each value and each time.
     """
-    ends = re.findall("<<(.*)", workflow.outputs([DONE]) + workflow.outputs([DONE]))
+    ends = re.findall(
+        "<<(.*)", workflow.outputs([DONE], paid=()) + workflow.outputs([DONE], paid=())
+    )
 
     assert 6 == len(set(ends))
-    assert 32 == min(map(len, ends))
+    assert 32 == min(len(end.removeprefix("krea-")) for end in ends)
 
 
 HOSTILE = (
@@ -184,7 +221,7 @@ def test_a_cell_of_the_summary_is_only_text():
     """
     job = made(status="failed", error=JobError(code="", message=HOSTILE))
 
-    *_, row = workflow.summary([job], before="").splitlines()
+    *_, row = workflow.summary([job], paid=(), before="").splitlines()
     cells = row.split("|")
     texts = re.findall("<code>(.*?)</code>", row)
 
@@ -199,12 +236,12 @@ def test_a_table_goes_on_where_it_is_the_last():
     Runs in one step make one table; behind anything else stands a new one.
     """
     job = made(files=(FILE,), model="m", cost_usd=0.5)
-    first = workflow.summary([job], before="")
+    first = workflow.summary([job], paid=(), before="")
 
     assert 3 == len(first.splitlines())
     assert first.splitlines(keepends=True)[-1:] == [
-        workflow.summary([job], before=first)
+        workflow.summary([job], paid=(), before=first)
     ]
-    assert f"\n\n{first}" == workflow.summary([job], before="# Title\n| x |")
-    assert f"\n\n{first}" == workflow.summary([job], before=f"{first}more")
+    assert f"\n\n{first}" == workflow.summary([job], paid=(), before="# Title\n| x |")
+    assert f"\n\n{first}" == workflow.summary([job], paid=(), before=f"{first}more")
     assert "1024 x 768" in first

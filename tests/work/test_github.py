@@ -71,7 +71,8 @@ def test_a_result_is_handed_on(step, written, tmp_path):
 
 def test_what_is_submitted_in_one_step_is_collected_in_the_next(step, written):
     """
-    job_id of the one is for the other, which has the path; so has download.
+    job_id of the one is for the other, which has the path; so has download. Each adds
+    to what the calls before it wrote, and only the first one costs.
     """
     assert 0 == step("generate", "an owl", "--no-wait", "--github").code
     job_id = written()[0]["job_id"]
@@ -84,8 +85,22 @@ def test_what_is_submitted_in_one_step_is_collected_in_the_next(step, written):
     wanted = {"job_id": job_id, "cost_usd": "0.15"}
     assert (0, 0) == (waited.code, saved.code)
     assert {"path": "owl.png", **wanted} == first
-    assert {"path": "again.png", **wanted} == written()[0]
+    assert {"path": "owl.png\nagain.png", **wanted} == written()[0]
     assert 3 == len(written()[1])
+
+
+def test_a_run_that_only_collects_costs_nothing(step, written, tmp_path):
+    """
+    What it finds was paid for in a step before.
+    """
+    step("generate", "an owl", "--no-wait", "--github")
+    job_id = written()[0]["job_id"]
+    (tmp_path / "outputs").unlink()
+
+    assert 0 == step("wait", job_id, "-o", "owl.png", "--github").code
+
+    assert {"path": "owl.png", "job_id": job_id, "cost_usd": "0"} == written()[0]
+    assert "paid earlier" in written()[1][-1]
 
 
 def test_what_may_be_billed_is_no_cost_of_nothing(step, service, written):

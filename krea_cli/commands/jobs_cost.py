@@ -1,0 +1,59 @@
+"""
+`krea jobs cost`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from krea_cli.jobs import costs
+from krea_cli.output.cost_results import CostRow
+from krea_cli.output.model_words import dollars
+from krea_cli.session import Session
+from krea_cli.work import doubt, listing
+
+
+def cost(
+    session: Session,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="TIME", help="Jobs since then: 12h, 7d or 2026-11-20."
+        ),
+    ] = None,
+    by: Annotated[
+        Literal["day", "model", "status"] | None,
+        typer.Option(
+            "--by",
+            metavar="GROUP",
+            help="A line for each day, model or status.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """
+    Add up the estimated costs of the jobs in the journal.
+
+    Failed and cancelled jobs are not billed, so they cost nothing. Jobs that krea has
+    not seen end are included. Unconfirmed requests, which may be billed, stand apart.
+
+    \b
+    Examples:
+      krea jobs cost --since 30d
+      krea jobs cost --by day
+    """
+    found = session.history.costs(since=listing.moment(session, since, "--since"))
+    total = costs.total(found)
+    groups = costs.grouped(found, by) if by else [total]
+    session.out.result([CostRow(group, by) for group in groups])
+    if by and not groups:
+        session.out.note("The journal has no jobs in this period.")
+    if by and len(groups) > 1:
+        session.out.note(f"Total estimate: {dollars(total.estimated_usd)}.")
+    session.out.note("All amounts are estimates; Krea's own bill counts.")
+    if total.unpriced:
+        jobs = "1 job" if total.unpriced == 1 else f"{total.unpriced} jobs"
+        session.out.note(f"Not included: {jobs} without a known price.")
+    doubt.remind(session)
