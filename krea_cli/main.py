@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None) -> i
         except KreaError as exc:
             return _tell(exc, session)
         except Exception as exc:  # noqa: BLE001  (a bug is told, too)
-            return _tell_bug(exc, session)
+            return _tell_unexpected(exc, session)
     except Interrupted as exc:
         signals.ignore()
         for stream in (session.out.stdout, session.out.stderr):
@@ -209,7 +209,14 @@ def _add_way_out_of_doubt(error: KreaError, session: Session) -> None:
             error.exit_code = ExitCode.UNKNOWN
 
 
-def _tell_bug(exc: Exception, session: Session) -> ExitCode:
+def _tell_unexpected(exc: Exception, session: Session) -> ExitCode:
+    """
+    A limit of this machine that was reached, or a bug.
+    """
+    from krea_cli.exhaustion import exhausted
+
+    if limit := exhausted(exc):
+        return _tell(limit, session)
     hint = "Report it, with what --verbose shows."
     error = BugError("This is a bug in krea", exc, hint=hint)
     if session.flags.verbose:

@@ -29,6 +29,7 @@ ALLOWED = {
         "app",
         "completion.grammar",
         "errors",
+        "exhaustion",
         "output.terminal",
         "session",
         "signal_exit",
@@ -281,7 +282,7 @@ ALLOWED = {
     "jobs.redaction": {"jobs.inputs", "jobs.nested"},
     "jobs.former": {"errors", "jobs.inputs", "jobs.nested"},
     "jobs.nested": set(),
-    "api": {"api", "clock", "errors", "secrecy"},
+    "api": {"api", "clock", "errors", "exhaustion", "secrecy"},
     "api.resources": set(),
     # Where a thread waits that is to end with a signal.
     "api.ahead": {"signals"},
@@ -319,6 +320,7 @@ ALLOWED = {
     "secrecy": set(),
     "signals": set(),
     "errors": set(),
+    "exhaustion": {"errors"},
 }
 
 # Everything that is not of Python itself, and the modules that import it.

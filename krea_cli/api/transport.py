@@ -36,6 +36,7 @@ from krea_cli.errors import (
     LostAnswerError,
     UnreachableError,
 )
+from krea_cli.exhaustion import exhausted
 
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 30.0
@@ -238,7 +239,7 @@ class Transport:
                 **options,
             )
         except Exception as exc:
-            raise self._unusable(exc) from exc
+            raise exhausted(exc) or self._unusable(exc) from exc
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -266,6 +267,8 @@ class Transport:
         try:
             yield
         except _NOT_SENT as exc:
+            if limit := exhausted(exc):
+                raise limit from exc
             if fault := _certificate_fault(exc):
                 raise _untrusted(host, fault) from exc
             proxy = proxies.between(url) if self.uses_environment else None
@@ -279,6 +282,11 @@ class Transport:
             ) from exc
         except (httpx.HTTPError, httpx.StreamError) as exc:
             raise _lost(host, exc) from exc
+        except (RuntimeError, OSError, MemoryError) as exc:
+            # Only before a request leaves: what goes wrong behind that is lost.
+            if limit := exhausted(exc):
+                raise limit from exc
+            raise
 
 
 def _no_tls() -> ssl.SSLContext:

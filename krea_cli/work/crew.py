@@ -42,12 +42,18 @@ class Crew:
         return self._started > len(self._ended)
 
     def start(self, work: Work) -> None:
-        self._started += 1
-        self._waiting.put(work)
         if len(self._threads) < self._most:
             thread = threading.Thread(target=self._work, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+            try:
+                thread.start()
+            except RuntimeError:
+                # The system gives no more: the threads that there are do the work.
+                if not self._threads:
+                    raise
+            else:
+                self._threads.append(thread)
+        self._started += 1
+        self._waiting.put(work)
 
     def rest(self, seconds: float = math.inf) -> None:
         """

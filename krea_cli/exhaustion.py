@@ -1,0 +1,45 @@
+"""
+Threads, open files and memory: what the system may refuse to give more of.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from krea_cli.errors import ExhaustedError
+
+_THREADS = "Cannot start another thread: the limit of processes is reached (ulimit -u)"
+_FILES = "Cannot open another file: the limit of open files is reached (ulimit -n)"
+_SYSTEM_FILES = "Cannot open another file: the limit of the whole system is reached"
+_MEMORY = "Out of memory"
+_BY_ERRNO = {
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _SYSTEM_FILES,
+    errno.ENOMEM: _MEMORY,
+}
+# What Python says, which has no error of its own for it.
+_NO_THREAD = "can't start new thread"
+
+
+def exhausted(exc: BaseException) -> ExhaustedError | None:
+    """
+    The error that names the limit that was reached, if that is what happened, also
+    where a library made another error of it.
+    """
+    cause: BaseException | None = exc
+    while cause is not None:
+        if limit := _limit(cause):
+            return ExhaustedError(
+                f"{limit}.",
+                hint="Raise the limit, or end other programs.",
+            )
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _limit(exc: BaseException) -> str | None:
+    if isinstance(exc, MemoryError):
+        return _MEMORY
+    if isinstance(exc, RuntimeError) and _NO_THREAD in str(exc):
+        return _THREADS
+    return _BY_ERRNO.get(exc.errno or 0) if isinstance(exc, OSError) else None
