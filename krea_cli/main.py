@@ -57,9 +57,7 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None) -> i
         except KreaError as exc:
             return _report(exc, session)
         except Exception as exc:  # noqa: BLE001  (a bug is told, too)
-            if limit := exhausted(exc):
-                return _report(limit, session)
-            return _tell_bug(exc, session)
+            return _tell_unexpected(exc, session)
     except Interrupted as exc:
         signals.ignore()
         for stream in (session.out.stdout, session.out.stderr):
@@ -143,7 +141,13 @@ def _report(error: KreaError, session: Session) -> ExitCode:
     return report(error, session)
 
 
-def _tell_bug(exc: Exception, session: Session) -> ExitCode:
+def _tell_unexpected(exc: Exception, session: Session) -> ExitCode:
+    """
+    A limit of this machine that was reached, or a bug.
+    """
+
+    if limit := exhausted(exc):
+        return _report(limit, session)
     hint = "Report it, with what --verbose shows."
     error = BugError("This is a bug in krea", exc, hint=hint)
     if session.flags.verbose:

@@ -85,7 +85,7 @@ main(sys.argv[1:])
 print(*sorted(set(sys.modules) - before), file=sys.stderr)
 """
 # How many modules beside Typer's own; a few more than it takes today.
-MOST = {"--version": 39, "--help": 40, "generate owl --dry-run": 87}
+MOST = {"--version": 39, "--help": 40, "generate owl --dry-run": 89}
 
 
 @pytest.mark.parametrize(("words", "most"), MOST.items())
