@@ -185,7 +185,7 @@ def test_those_that_are_saved_keep_their_indexes(logged_in, service):
     """
     A job that was late takes the index behind them, and no name of theirs.
     """
-    late(service, [1], status="processing")
+    late(service, [0], status="processing")
 
     first = logged_in("generate", "an owl", "-n", 3, "-o", "owl.png", "--timeout", "9")
     service.faults.clear()
