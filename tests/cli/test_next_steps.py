@@ -185,7 +185,8 @@ def test_those_that_are_saved_keep_their_indexes(logged_in, service):
     """
     A job that was late takes the index behind them, and no name of theirs.
     """
-    late(service, [1], status="processing")
+    service.picture = None  # each job has another one
+    late(service, [0], status="processing")
 
     first = logged_in("generate", "an owl", "-n", 3, "-o", "owl.png", "--timeout", "9")
     service.faults.clear()
@@ -196,7 +197,7 @@ def test_those_that_are_saved_keep_their_indexes(logged_in, service):
     assert (8, {Path("owl-1.png"), Path("owl-2.png")}) == (first.code, set(saved))
     assert (0, 3) == (again.code, len(again.out.split()))
     assert saved.items() < {p: p.stat().st_ino for p in Path().iterdir()}.items()
-    assert Path("owl-3.png").read_bytes() == png()
+    assert Path("owl-3.png").is_file()
 
 
 def test_what_is_not_there_of_several_is_still_one_of_them(logged_in, service):
