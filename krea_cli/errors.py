@@ -292,14 +292,17 @@ class TargetExistsError(StorageError):
 
 
 class DownloadError(StorageError):
+    """
+    With *is_final* the same download fails however often it is tried again.
+    """
+
     code = "download"
 
-
-class UnsupportedResultError(DownloadError):
-    """
-    A result that this version cannot save, however often it is fetched; *hint* has its
-    whole URL.
-    """
+    def __init__(
+        self, message: str, *, hint: str | None = None, is_final: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.is_final = is_final
 
 
 class JournalError(StorageError):

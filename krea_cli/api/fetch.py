@@ -21,7 +21,6 @@ from krea_cli.errors import (
     DownloadError,
     LostAnswerError,
     ServerFaultError,
-    UnsupportedResultError,
 )
 
 REDIRECTS = 5
@@ -134,10 +133,11 @@ def _decoded_body(
     if is_part:
         raise NotContinuedError(f"{shown(url)} answered a compressed part.")
     if len(applied) > MOST_CODINGS or not DECODED.issuperset(applied):
-        raise UnsupportedResultError(
+        raise DownloadError(
             f"{shown(url)} answered compressed ({', '.join(applied)[:SHOWN]}), which "
             "cannot be decoded here.",
             hint=f"Fetch it with a browser: {url}",
+            is_final=True,
         )
     return Body(chunks=decoded(chunks, applied), checks_end=True)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from krea_cli.api.fetch import Fetcher, NotContinuedError
 from krea_cli.api.wire import Body, Part
 from krea_cli.delivery.files import NewFile
-from krea_cli.errors import DownloadError, LostAnswerError, UnsupportedResultError
+from krea_cli.errors import DownloadError, LostAnswerError
 from krea_cli.media import HEAD_BYTES, RESULTS, Media, sniff
 from krea_cli.media.containers import Ending, ending
 
@@ -142,10 +142,11 @@ class Download:
 
 
 def _cannot_be_told(media: Media, url: str) -> DownloadError:
-    return UnsupportedResultError(
+    return DownloadError(
         f"The result is {media.extension.upper()} that does not say how long it is, "
         "and the server did not either: whether it is whole cannot be told.",
         hint=_fetch_it(url),
+        is_final=True,
     )
 
 
@@ -156,17 +157,20 @@ def _fetch_it(url: str) -> str:
 def _kind(head: bytes, url: str) -> Media:
     """
     Raises:
-        DownloadError: it is empty.
-        UnsupportedResultError: it is of no kind that a job gives (hazards F2, F14).
+        DownloadError: it is empty, or of no kind that a job gives (hazards F2, F14).
     """
     media = sniff(head)
     if media in RESULTS:
         return media
     if not head:
         raise DownloadError("The result is empty; it is not saved.")
+    # A page of a server in trouble may be gone soon; an SVG is the result itself.
+    is_page = head.lstrip().startswith(b"<") and b"<svg" not in head.lower()
     said = "of a kind that is not known"
     if head.lstrip().startswith(b"<"):
         said = "a page of HTML or XML, no picture"
-    raise UnsupportedResultError(
-        f"The result is {said}; it is not saved.", hint=_fetch_it(url)
+    raise DownloadError(
+        f"The result is {said}; it is not saved.",
+        hint=_fetch_it(url),
+        is_final=not is_page,
     )

@@ -19,7 +19,6 @@ from krea_cli.errors import (
     KreaError,
     ServiceError,
     StillRunningError,
-    UnsupportedResultError,
 )
 from krea_cli.jobs import outcome
 from krea_cli.output.results import JobSaved, Result
@@ -221,7 +220,7 @@ class Collection:
         is_there = isinstance(error, ConversionError) and len(job.files) == len(
             job.urls
         )
-        is_hopeless = isinstance(error, UnsupportedResultError)
+        is_hopeless = isinstance(error, DownloadError) and error.is_final
         if error.exit_code == ExitCode.STORAGE and not (is_there or is_hopeless):
             # Where the place was the trouble, it would be so again.
             is_placed = isinstance(error, DownloadError)

@@ -284,6 +284,8 @@ def test_what_is_no_result_is_not_saved(save, folder, time, content, said):
 
     if content:  # what nobody here can save, the user may fetch
         assert caught.value.hint.endswith(f": {save.fetcher.asked[0]}")
+        is_page = said in ("HTML", "XML") and b"<svg" not in content
+        assert is_page != caught.value.is_final
     assert ([], 1, []) == (left(folder), len(save.fetcher.asked), time.slept)
 
 
