@@ -21,7 +21,6 @@ from krea_cli.errors import (
     DownloadError,
     LostAnswerError,
     ServerFaultError,
-    UnsupportedResultError,
 )
 
 REDIRECTS = 5

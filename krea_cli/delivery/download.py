@@ -174,22 +174,23 @@ def _fetch_it(url: str) -> str:
 def _kind(head: bytes, url: str) -> Media:
     """
     Raises:
-        DownloadError: it is empty.
-        UnsupportedResultError: it is of no kind that a job gives (hazards F2, F14).
+        DownloadError: it is empty or text.
+        UnsupportedResultError: it is of no kind that a job gives.
     """
     media = sniff(head)
     if media in RESULTS:
         return media
     is_page = head.lstrip().startswith(b"<")
-    if not head or is_page or all(chr(each) in string.printable for each in head):
-        # Only something between answers with a text, and a server with nothing.
-        said = "empty"
-        if head:
-            said = "a page of HTML or XML" if is_page else "a text"
-            said += ", no picture"
+    is_drawing = is_page and b"<svg" in head.lower()
+    is_text = is_page or all(chr(each) in string.printable for each in head)
+    if not head:
+        raise DownloadError("The result is empty; it is not saved.")
+    if is_text and not is_drawing:
+        # Something between krea and the server may have answered in its place.
+        said = "a page of HTML or XML" if is_page else "a text"
         raise DownloadError(
-            f"The result is {said}; it is not saved.",
-            hint="Check whether a proxy or a login page is between." if head else None,
+            f"The result is {said}, no picture; it is not saved.",
+            hint=("Check whether a proxy or a login page is between.", _fetch_it(url)),
         )
     raise UnsupportedResultError(
         "The result is of a kind that is not known; it is not saved.",

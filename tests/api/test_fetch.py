@@ -14,7 +14,6 @@ from krea_cli.errors import (
     DownloadError,
     LostAnswerError,
     ServerFaultError,
-    UnsupportedResultError,
 )
 
 # An address of the documents' own: nothing is ever sent there.
@@ -418,9 +417,10 @@ def test_a_body_that_cannot_be_decoded_is_left_to_a_browser(time, encoding):
     """
     url = f"{PUBLIC}/a.png?X-Amz-Signature=secret"
 
-    with pytest.raises(UnsupportedResultError, match="compressed") as caught:
+    with pytest.raises(DownloadError, match="compressed") as caught:
         fetch(Answers({url: good(b"x", Content_Encoding=encoding)}), time, url)
 
+    assert caught.value.is_final
     assert caught.value.hint.endswith(f": {url}")
 
 

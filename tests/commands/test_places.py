@@ -23,9 +23,9 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
-@pytest.fixture
-def device(krea):
-    link = Path("out")
+@pytest.fixture(params=["out", "out.png"])
+def device(krea, request):
+    link = Path(request.param)
     link.symlink_to("/dev/null")
     return link.absolute()
 

@@ -269,7 +269,7 @@ def test_a_kind_that_no_model_gives_today_becomes_another(save, folder, kind):
         (b"", "empty"),
         (b"<!DOCTYPE html><p>Log in", "HTML"),
         (b"\n<?xml version='1.0'?><Error/>", "XML"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "XML"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "kind that is not known"),
         (b'{"error": "expired"}', "a text"),
         (b"MZ" + bytes(100), "kind that is not known"),
         (b"RIFF\0\0\0\0AVI LIST" + bytes(100), "kind that is not known"),
@@ -284,6 +284,7 @@ def test_what_is_no_result_is_not_saved(save, folder, time, content, said):
 
     if content:  # what nobody here can save, the user may fetch
         assert caught.value.hint.endswith(f": {save.fetcher.asked[0]}")
+        assert ("kind" in said) == caught.value.is_lasting
     assert ([], 1, []) == (left(folder), len(save.fetcher.asked), time.slept)
 
 
