@@ -23,6 +23,8 @@ _GROUP, _BLOCK, _SIMPLE_BLOCK = 0xA0, 0xA1, 0xA3
 _MUXER, _WRITER = 0x4D80, 0x5741
 _CHECKSUM, _VOID = 0xBF, 0xEC
 _PICTURES, _SOUND = 1, 2
+# Hours of sound have about half as many.
+_MOST_ELEMENTS = 1 << 20
 
 # What stays, by the element that it is in.
 _KEPT = {
@@ -75,15 +77,8 @@ def elements(file: IO[bytes], start: int, end: int) -> Iterator[Element]:
     for _ in range(MOST_PARTS):
         if start == end:
             return
-        head = read(file, start, min(12, end - start))
-        name_length, length_length = _width(head, 4), 0
-        length_length = _width(head[name_length:], 8)
-        body = start + name_length + length_length
-        name = int.from_bytes(head[:name_length])
-        length = int.from_bytes(head[name_length : name_length + length_length])
-        unknown = (1 << 7 * length_length) - 1
-        length &= unknown
-        if length != unknown:
+        name, body, length = _head(file, start, end)
+        if length is not None:
             stop = body + length
         elif name == _SEGMENT:
             stop = end
@@ -98,11 +93,28 @@ def elements(file: IO[bytes], start: int, end: int) -> Iterator[Element]:
     raise DamagedError("it has too many elements")
 
 
+def _head(file: IO[bytes], start: int, end: int) -> tuple[int, int, int | None]:
+    """
+    The name of an element, where its content begins, and how long that is.
+    """
+    head = read(file, start, max(0, min(12, end - start)))
+    at = _width(head, 4)
+    width = _width(head[at:], 8)
+    unknown = (1 << 7 * width) - 1
+    length = int.from_bytes(head[at : at + width]) & unknown
+    name = int.from_bytes(head[:at])
+    return name, start + at + width, None if length == unknown else length
+
+
 def _cluster_end(file: IO[bytes], start: int, end: int) -> int:
-    for each in elements(file, start, end):
-        if each.name in _TOP:
-            return each.start
-    return end
+    for _ in range(MOST_PARTS):
+        if start >= end:
+            return end
+        name, body, length = _head(file, start, end)
+        if name in _TOP or length is None:
+            return start
+        start = body + length
+    raise DamagedError("it has too many elements")
 
 
 def _width(head: bytes, most: int) -> int:
@@ -120,14 +132,22 @@ class _Film:
 
     file: IO[bytes]
     removed_tracks: set[int] = field(default_factory=set)
+    count: int = 0
 
     def patches(self, size: int) -> Iterator[Patch]:
-        for top in elements(self.file, 0, size):
+        for top in self._elements(0, size):
             if top.name == _SEGMENT:
-                for each in elements(self.file, top.body, top.end):
+                for each in self._elements(top.body, top.end):
                     yield from self._part(each, _SEGMENT_KEPT)
             elif top.name != _EBML:
                 yield from _void(top)
+
+    def _elements(self, start: int, end: int) -> Iterator[Element]:
+        for each in elements(self.file, start, end):
+            self.count += 1
+            if self.count > _MOST_ELEMENTS:
+                raise DamagedError("it has too many elements")
+            yield each
 
     def _part(self, element: Element, kept: set[int]) -> Iterator[Patch]:
         if element.name not in kept:
@@ -140,7 +160,7 @@ class _Film:
             yield from self._inside(element)
 
     def _inside(self, element: Element) -> Iterator[Patch]:
-        content = list(elements(self.file, element.body, element.end))
+        content = list(self._elements(element.body, element.end))
         found = []
         for each in content:
             found += list(self._part(each, _KEPT[element.name]))
@@ -158,14 +178,14 @@ class _Film:
         if element.name == _GROUP:
             return any(
                 each.name == _BLOCK and self._is_removed(each)
-                for each in elements(self.file, element.body, element.end)
+                for each in self._elements(element.body, element.end)
             )
         return element.name == _SIMPLE_BLOCK and self._is_removed(element)
 
     def _is_shown(self, track: Element) -> bool:
         numbers = {
             each.name: int.from_bytes(read(self.file, each.body, each.end - each.body))
-            for each in elements(self.file, track.body, track.end)
+            for each in self._elements(track.body, track.end)
             if each.name in (_TRACK_NUMBER, _TRACK_KIND) and each.end - each.body <= 8
         }
         is_shown = numbers.get(_TRACK_KIND) in (_PICTURES, _SOUND)

@@ -309,7 +309,8 @@ def animated_webp():
         exif=exif(),
         icc_profile=PROFILE,
     )
-    note = b"EXIF" + struct.pack("<I", len(WORD)) + WORD
+    tiff = exif().removeprefix(b"Exif\0\0")
+    note = b"EXIF" + struct.pack("<I", len(tiff)) + tiff + bytes(len(tiff) % 2)
     at = 12
     parts = []
     while at < len(whole):

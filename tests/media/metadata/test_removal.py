@@ -319,6 +319,18 @@ def test_a_webm_keeps_its_places(is_live):
     ]
 
 
+def test_a_live_webm_may_have_many_clusters():
+    """
+    Each of unknown length ends where the next one starts.
+    """
+    block = element(b"\xa3", b"\x81pixels")
+    head = element(b"\x1a\x45\xdf\xa3", b"") + b"\x18\x53\x80\x67\x01" + b"\xff" * 7
+    cluster = b"\x1f\x43\xb6\x75\x01" + b"\xff" * 7 + block
+    content = head + cluster * 2000
+
+    assert without_metadata(io.BytesIO(content), media.WEBM) is None
+
+
 @pytest.mark.parametrize("length", [*range(12), 126, 127, 128, 129, 130, 300])
 def test_a_void_element_has_the_length_of_what_it_replaces(length):
     """
