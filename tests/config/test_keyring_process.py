@@ -101,7 +101,7 @@ def test_interrupt_does_not_wait_for_the_keyring(krea, items):
 )
 def test_login_into_a_bad_keyring_is_one_clear_error(krea, tmp_path, backend, said):
     """
-    Exit 4, one line with the reason, the way out, and no token anywhere (C2, C3, C4).
+    Exit 4, one line with the reason, both ways out, and no token anywhere (C2, C3, C4).
     """
     alt = tmp_path / "site" / "keyrings" / "alt"
     alt.mkdir(parents=True)
@@ -113,10 +113,11 @@ def test_login_into_a_bad_keyring_is_one_clear_error(krea, tmp_path, backend, sa
     ran = run("auth", "login", "--no-verify", stdin=CANARY)
 
     assert 4 == ran.code, ran.said
-    error, hint = ran.stderr.splitlines()
+    error, hint, other = ran.stderr.splitlines()
     assert error.startswith("error: ")
     assert said in error
     assert "KREA_API_KEY" in hint
+    assert "krea config set token_command" in other
     assert "" == ran.stdout
     for file in tmp_path.rglob("*"):
         assert not (file.is_file() and tells_canary(file.read_text("latin-1")))

@@ -64,6 +64,34 @@ def test_no_shell_reads_the_command(tmp_path):
     assert f"{CANARY}$HOME;>x" == token.reveal()
 
 
+@pytest.fixture
+def typed():
+    """
+    Words on standard input.
+    """
+    ours, theirs = os.pipe()
+    kept = os.dup(0)
+    os.write(theirs, b"typed")
+    os.close(theirs)
+    os.dup2(ours, 0)
+    yield
+    os.dup2(kept, 0)
+    os.close(kept)
+    os.close(ours)
+
+
+@pytest.mark.usefixtures("typed")
+def test_on_a_terminal_the_program_may_ask(run):
+    """
+    It has the standard input of krea.
+    """
+    assert (
+        "typed-by-somebody"
+        == run("echo $(cat)-by-somebody", uses_terminal=True).reveal()
+    )
+
+
+@pytest.mark.usefixtures("typed")
 def test_the_program_has_no_token_and_nothing_to_read(run):
     """
     Its environment is that of krea but for the tokens, and standard input is empty.
