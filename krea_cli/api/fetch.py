@@ -21,6 +21,7 @@ from krea_cli.errors import (
     DownloadError,
     LostAnswerError,
     ServerFaultError,
+    UnsupportedResultError,
 )
 
 REDIRECTS = 5
