@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from binascii import b2a_base64
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from functools import cache
 
@@ -105,6 +104,8 @@ class _View:
         return HIDDEN.encode().join([*kept, self._text[end:]])
 
     def _place(self, place: int) -> int:
+        from bisect import bisect_right
+
         before = bisect_right(self._view_places, place) - 1
         return place - self._view_places[before] + self._text_places[before]
 

@@ -320,7 +320,11 @@ def test_every_error_has_a_code_of_its_own():
     """
     kinds = [kind for kind in kinds_of_errors() if kind.__module__ == errors.__name__]
     # What is told apart inside alone is the same to a script.
-    inner = {errors.TargetError, errors.TooLargeError, errors.CutResultError}
+    inner = {
+        errors.TargetError,
+        errors.TooLargeError,
+        errors.UnsupportedResultError,
+    }
     codes = [kind.__dict__.get("code") for kind in kinds if kind not in inner]
 
     assert len(kinds) > 20

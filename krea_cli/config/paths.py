@@ -81,7 +81,7 @@ def folders(env: Mapping[str, str]) -> Folders:
         _STATE: lambda: usual.user_state_path,
         _CACHE: lambda: usual.user_cache_path,
     }
-    given = {name: Path(env[name]) for name in defaults if env.get(name)}
+    given = {name: _given(name, env[name]) for name in defaults if env.get(name)}
     # A relative one would be another folder in each place that krea is run from.
     if relative := [name for name, path in given.items() if not path.is_absolute()]:
         values = [repr(env[name]) for name in relative]
@@ -90,6 +90,13 @@ def folders(env: Mapping[str, str]) -> Folders:
         )
     found = {name: given.get(name) or _usual(path) for name, path in defaults.items()}
     return Folders({name: path for name, path in found.items() if path})
+
+
+def _given(variable: str, value: str) -> Path:
+    try:
+        return Path(local_path(value))
+    except InputError as exc:
+        raise ConfigError(f"{variable}: {exc.message}", hint=exc.advice) from exc
 
 
 def private_folder(path: Path) -> Path:

@@ -239,7 +239,6 @@ def test_a_taken_name_of_a_running_job_is_not_named_again(logged_in, service):
         (b"<html>Log in</html>", "download"),
         (b'{"error": "later"}', "download"),
         (b"", "download"),
-        (b"MZ" + bytes(99), "status"),
         (png()[:-20], "status"),
     ],
 )

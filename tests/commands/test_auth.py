@@ -274,7 +274,7 @@ def test_login_without_a_keyring_names_both_ways_out(session):
     assert [
         "Set KREA_API_KEY to the token instead.",
         "Or let a program print it: krea config set token_command 'pass show krea'",
-    ] == caught.value.hints
+    ] == NextSteps().explain(caught.value).hints
 
 
 @pytest.fixture

@@ -737,4 +737,4 @@ def test_many_candidates_are_not_all_told(logged_in, service):
     lost = logged_in("generate", "an owl")
 
     assert 10 == lost.err.count("It may be ")
-    assert "List all 12 of them: krea jobs recover\n" in lost.err
+    assert "List all of them: krea jobs recover\n" in lost.err

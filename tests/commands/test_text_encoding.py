@@ -84,9 +84,9 @@ def test_settings_may_have_a_byte_order_mark(krea):
     config.mkdir()
     (config / "config.toml").write_bytes(BOM + b'output = "there"\r\n')
 
-    assert "there\n" == krea("config", "get", "output").out
+    assert "there/\n" == krea("config", "get", "output").out
     assert 0 == krea("config", "set", "output", "here").code
-    assert "here\n" == krea("config", "get", "output").out
+    assert "here/\n" == krea("config", "get", "output").out
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from service import TOKEN
 
+from krea_cli.cli.next_steps import NextSteps
 from krea_cli.config import settings, token_command
 from krea_cli.config.token import Token, find_token, survey
 from krea_cli.errors import ConfigError, NoTokenError
@@ -37,7 +38,7 @@ def run(tmp_path):
 def refused(run, script, **more):
     with pytest.raises(NoTokenError) as caught:
         run(script, **more)
-    said = f"{caught.value.message} {caught.value.hint}"
+    said = f"{caught.value.message} {NextSteps().explain(caught.value).hint}"
     assert CANARY[:8] not in said
     assert "krea config get token_command" in said
     assert len(said) < 500
