@@ -420,7 +420,7 @@ def test_a_body_that_cannot_be_decoded_is_left_to_a_browser(time, encoding):
     with pytest.raises(DownloadError, match="compressed") as caught:
         fetch(Answers({url: good(b"x", Content_Encoding=encoding)}), time, url)
 
-    assert caught.value.is_final
+    assert caught.value.is_lasting
     assert caught.value.hint.endswith(f": {url}")
 
 

@@ -7,6 +7,7 @@ from config.backends import Failing, Forgetful, Memory
 from config.sessions import FakeSession, Stdin
 from keyring.backends.fail import Keyring as FailKeyring
 
+from krea_cli.cli.next_steps import NextSteps
 from krea_cli.commands.auth import login, logout, status
 from krea_cli.errors import (
     KeyringError,
