@@ -15,7 +15,6 @@ from typing import TextIO, cast
 from krea_cli import signals
 from krea_cli.app import COMMANDS, as_typer_has_it, build
 from krea_cli.errors import BugError, ExitCode, KreaError, UsageError
-from krea_cli.exhaustion import exhausted
 from krea_cli.output.terminal import safe
 from krea_cli.session import Session
 from krea_cli.signal_exit import exit_by_signal
@@ -145,6 +144,8 @@ def _tell_unexpected(exc: Exception, session: Session) -> ExitCode:
     """
     A limit of this machine that was reached, or a bug.
     """
+
+    from krea_cli.exhaustion import exhausted
 
     if limit := exhausted(exc):
         return _report(limit, session)

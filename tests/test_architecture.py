@@ -421,6 +421,7 @@ LATE = {
     "entry": "a signal must find somebody before the program is loaded",
     "work.making": "a dry run sends nothing",
     "work.order": "`generate --help` needs no catalogue",
+    "work.spending_limit": "amounts are formatted only for an error",
     "work.showing": "Pillow is not needed where nothing is shown",
     "output.forms": "rich is not needed for a pipe",
     "delivery.targets": "Pillow is not needed where no name asks for a kind of picture",

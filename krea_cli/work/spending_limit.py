@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from krea_cli.errors import CostError
-from krea_cli.output.model_words import dollars
 
 if TYPE_CHECKING:
     from krea_cli.config.settings import Resolved
@@ -61,6 +60,8 @@ class SpendingLimit:
                 hint=f"Add --allow-unknown-cost, {way_out}",
             )
         if cost_usd > self.usd + _ROUNDING_USD:
+            from krea_cli.output.model_words import dollars
+
             where = "" if self.source == OPTION else f" (max_cost from {self.source})"
             raise CostError(
                 f"Nothing was submitted: the estimate of {dollars(cost_usd)} is above "
