@@ -142,7 +142,7 @@ def test_bytes_that_nobody_reads_are_no_success(remote, finished):
     os.close(write)
 
     assert 7 == result.code
-    assert f"krea download {finished}\n" in result.err
+    assert f"krea download {finished} -o .\n" in result.err
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])

@@ -38,7 +38,8 @@ except Exception as exc:
 
 SERVICE = "krea-cli"
 LIMIT = 3.0
-_WAY_OUT = ("Set KREA_API_KEY to the token instead.", PROGRAM_HINT)
+_SET = "Set KREA_API_KEY to the token instead."
+_WAY_OUT = (_SET, PROGRAM_HINT)
 _MOST_DELETIONS = 5
 _WINDOWS_TOO_LONG = 1783
 
@@ -172,14 +173,17 @@ class Credentials:
         if isinstance(failure, TimeoutError):
             return errors.KeyringError(
                 f"The keyring did not answer within {self._limit:g} s.",
-                hint=("Unlock it, if it asks for that in a window.", *_WAY_OUT),
+                hint=(
+                    f"Unlock it, if it asks for that in a window. {_SET}",
+                    PROGRAM_HINT,
+                ),
             )
         # -25308 is what macOS says over SSH: nobody can be asked to unlock it.
         is_locked = isinstance(failure, KeyringLocked | InitError)
         if is_locked or "-25308" in str(failure):
             return errors.KeyringError(
                 f"The keyring ({self.backend}) is locked or not set up.",
-                hint=("Unlock it and run the command again.", *_WAY_OUT),
+                hint=(f"Unlock it and run the command again. {_SET}", PROGRAM_HINT),
             )
         if getattr(failure, "winerror", None) == _WINDOWS_TOO_LONG:
             return errors.KeyringError(
