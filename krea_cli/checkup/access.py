@@ -38,7 +38,9 @@ def keyring(session: Session) -> Iterator[Finding]:
     if problem and missing and problem.message in missing.message:
         yield warning("keyring", "cannot be used, for the reason above")
     elif problem:
-        yield warning("keyring", problem.message, *problem.advice)
+        # The ways out are for those who have no token.
+        advice = problem.advice if missing else ()
+        yield warning("keyring", problem.message, *advice)
     elif state.keyring:
         file = state.keyring.config_file
         chosen = f", chosen by {file}" if file else ""

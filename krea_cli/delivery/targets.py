@@ -87,7 +87,10 @@ class Target:
         if template.endswith(("/", os.sep)):
             return cls(template=f"{template}{DEFAULT}", makes_folders=True)
         has_fields = bool(fields_of(template))
-        is_bare = not has_fields and not Path(template).suffix
+        # A name that is taken, such as that of a link, means what has it.
+        is_bare = (
+            not has_fields and not Path(template).suffix and not os.path.lexists(place)
+        )
         return cls(
             template=template,
             makes_folders=has_fields,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 from krea_cli.jobs.inputs import Image, RemoteImage
+from krea_cli.user_paths import is_file_uri
 
 # Services pass over blanks before it.
 _DATA_URI = re.compile(r"\s*data:", re.IGNORECASE)
@@ -34,6 +35,8 @@ def image_at(text: str, read: Callable[[str], Image]) -> str | Image:
     """
     if text.startswith("@"):
         return read(text[1:])
+    if is_file_uri(text):  # nobody but krea can read it
+        return read(text)
     if _DATA_URI.match(text):
         return read(text.strip())
     return RemoteImage(text) if text.startswith(("https:", "http:")) else text

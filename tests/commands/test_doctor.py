@@ -241,6 +241,8 @@ def test_trouble_with_the_keyring_is_told_once(logged_in, doctor, monkeypatch):
     _, missing = doctor(env={"KREA_API_KEY": ""})
 
     assert "cannot be opened" in there["keyring"]["message"]
+    # Whoever has a token needs no way to one.
+    assert not there["keyring"]["hint"]
     assert "cannot be opened" in missing["token"]["message"]
     assert "cannot be used, for the reason above" == missing["keyring"]["message"]
 

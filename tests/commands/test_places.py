@@ -202,3 +202,31 @@ def test_a_compressed_result_is_counted_as_it_is_saved(logged_in, service):
     assert 7 == result.code
     assert "more than 100,000 bytes" in result.err
     assert [] == list(Path().iterdir())
+
+
+def test_a_name_that_is_taken_gets_no_extension(logged_in):
+    """
+    It means what has it, such as a link to a picture.
+    """
+    Path("owl").symlink_to("real.png")
+
+    refused = logged_in("generate", "an owl", "-o", "owl")
+    forced = logged_in("generate", "an owl", "-o", "owl", "--force")
+
+    assert [7, 0] == [refused.code, forced.code]
+    assert not Path("owl.png").exists()
+
+
+def test_a_file_uri_in_a_field_is_uploaded(logged_in, service):
+    """
+    Nobody but krea can read it, so it never stands in a request.
+    """
+    Path("a b.png").write_bytes(png())
+    uri = f"file://{Path.cwd()}/a%20b.png"
+
+    made = logged_in("generate", "an owl", "-p", f"image_urls={uri}", "-o", "o.png")
+    missing = logged_in("generate", "an owl", "-p", "image_urls=file:///none.png")
+
+    assert [0, 2] == [made.code, missing.code]
+    [job] = service.store.jobs()
+    assert "file:" not in str(job)
