@@ -149,6 +149,9 @@ class NextSteps:
         if elsewhere:
             return self._command(name, *job_ids, *self._options(self._elsewhere()))
         output = self.output.output
+        if output == "-":
+            # Nobody knows where standard output went, and a terminal takes no picture.
+            output = "."
         ids = list(job_ids)
         if output not in (None, "."):
             # The names may have an index, which counts the results of all jobs.

@@ -294,3 +294,12 @@ def test_an_error_does_not_change_once_it_is_made():
         other.job_id,
         other.__cause__,
     )
+
+
+def test_a_hint_names_a_folder_where_standard_output_was_asked_for():
+    """
+    A terminal takes no picture, and nobody knows where the output went.
+    """
+    steps = NextSteps(output=Delivery(output="-"))
+
+    assert "krea wait j1 -o ." == steps.wait(["j1"])
