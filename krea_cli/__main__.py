@@ -1,3 +1,3 @@
-from krea_cli.entry import run
+from krea_cli.cli.entry import run
 
 run()

@@ -4,27 +4,27 @@ Every failure a user can act on, and the exit code it ends the program with.
 * KreaError
   x UsageError
     - ConfigError, UnknownModelError, InvalidRequestError, InputError,
-      UnknownJobError, LastInDoubtError, RefusedError
+      UnknownJobError, LastSubmissionUnconfirmedError, RequestRejectedError
   x JobFailedError
-    - NoResultError, JobGoneError, AlreadyEndedError
+    - EmptyResultError, JobDeletedError, JobAlreadyFinishedError
   x NoTokenError
     - TokenRejectedError, KeyringError
   x BalanceError
     - CostError
   x ServiceError
-    - UnreachableError, AnswerError, ServerFaultError, RateLimitError, NotShownError,
-      LostAnswerError, ExhaustedError
+    - ConnectionFailedError, InvalidResponseError, ServerError, RateLimitError,
+      JobNotVisibleYetError, ResponseLostError, ExhaustedError
   x StorageError
     - TargetError
       - TargetExistsError
     - DownloadError
       - TooLargeError, UnsupportedResultError
-    - ConversionError, UnexpectedResultError, UnsavedResultsError, JournalError
-  x StillRunningError
+    - ConversionError, ExpectationFailedError, UnsavedResultsError, JournalError
+  x WaitTimeoutError
   x JobCancelledError
-  x UnknownSubmissionError
-    - JobTakenError
-  x SeveralError
+  x UnconfirmedSubmissionError
+    - DuplicateJobIdError
+  x CombinedError
   x SignalError
   x BugError
 """
@@ -39,7 +39,7 @@ from signal import Signals
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
-    from krea_cli.api.resources import SavedFile
+    from krea_cli.api.models import SavedFile
 
 
 class ExitCode(IntEnum):
@@ -227,11 +227,11 @@ class UnknownJobError(UsageError):
     code = "unknown_job"
 
 
-class LastInDoubtError(UnknownJobError):
+class LastSubmissionUnconfirmedError(UnknownJobError):
     code = "last_in_doubt"
 
 
-class RefusedError(UsageError):
+class RequestRejectedError(UsageError):
     """
     The service did not accept the request (400, 404, 410, 422): nothing was billed.
 
@@ -250,7 +250,7 @@ class JobFailedError(KreaError):
     exit_code = ExitCode.JOB_FAILED
 
 
-class NoResultError(JobFailedError):
+class EmptyResultError(JobFailedError):
     """
     A job ended as completed without anything to download.
     """
@@ -258,7 +258,7 @@ class NoResultError(JobFailedError):
     code = "no_result"
 
 
-class JobGoneError(JobFailedError):
+class JobDeletedError(JobFailedError):
     """
     The service took a job, and knows it no more.
     """
@@ -266,7 +266,7 @@ class JobGoneError(JobFailedError):
     code = "gone"
 
 
-class AlreadyEndedError(JobFailedError):
+class JobAlreadyFinishedError(JobFailedError):
     """
     A job that was to be cancelled is completed or failed.
     """
@@ -317,7 +317,7 @@ class ServiceError(KreaError):
         self.retry_after = retry_after
 
 
-class UnreachableError(ServiceError):
+class ConnectionFailedError(ServiceError):
     """
     No connection came about: nothing was sent.
     """
@@ -325,7 +325,7 @@ class UnreachableError(ServiceError):
     code = "unreachable"
 
 
-class LostAnswerError(ServiceError):
+class ResponseLostError(ServiceError):
     """
     The request left, and the connection broke or was silent before the answer came.
     """
@@ -333,7 +333,7 @@ class LostAnswerError(ServiceError):
     code = "lost_answer"
 
 
-class ServerFaultError(ServiceError):
+class ServerError(ServiceError):
     """
     The service answered with a fault of its own (5xx, 408).
     """
@@ -341,7 +341,7 @@ class ServerFaultError(ServiceError):
     code = "server_fault"
 
 
-class AnswerError(ServiceError):
+class InvalidResponseError(ServiceError):
     """
     The service answered something that is not of its own documents.
     """
@@ -361,7 +361,7 @@ class ExhaustedError(ServiceError):
     code = "exhausted"
 
 
-class NotShownError(ServiceError):
+class JobNotVisibleYetError(ServiceError):
     """
     The service took a job a moment ago, and does not show it yet.
     """
@@ -390,7 +390,7 @@ class ConversionError(StorageError):
         self.kept = kept
 
 
-class UnexpectedResultError(StorageError):
+class ExpectationFailedError(StorageError):
     """
     A result is on disk, and is not what the user said that it must be.
     """
@@ -455,7 +455,7 @@ class JournalError(StorageError):
     code = "journal"
 
 
-class StillRunningError(KreaError):
+class WaitTimeoutError(KreaError):
     code = "still_running"
     exit_code = ExitCode.STILL_RUNNING
 
@@ -465,7 +465,7 @@ class JobCancelledError(KreaError):
     exit_code = ExitCode.CANCELLED
 
 
-class UnknownSubmissionError(KreaError):
+class UnconfirmedSubmissionError(KreaError):
     """
     The request left, its answer did not arrive: there may be a job, and a bill.
     *submitted* is when it left, on the monotonic clock.
@@ -481,7 +481,7 @@ class UnknownSubmissionError(KreaError):
         self.submitted = submitted
 
 
-class JobTakenError(UnknownSubmissionError):
+class DuplicateJobIdError(UnconfirmedSubmissionError):
     """
     The service answered a request with the job of another one, whose id is *taken_id*.
     """
@@ -493,7 +493,7 @@ class JobTakenError(UnknownSubmissionError):
         self.taken_id = taken_id
 
 
-class SeveralError(KreaError):
+class CombinedError(KreaError):
     """
     More than one job, and not all went well: *errors* has what went wrong with each.
     """

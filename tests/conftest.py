@@ -17,11 +17,11 @@ import pytest
 from PIL import Image, ImageDraw
 from service import TOKEN, Service
 
-from krea_cli.clock import Clock
-from krea_cli.main import main
+from krea_cli.cli.context import CliContext
+from krea_cli.cli.main import main
 from krea_cli.output.streams import Stream
-from krea_cli.session import Session
-from krea_cli.signals import Interrupted
+from krea_cli.runtime.clock import Clock
+from krea_cli.runtime.signals import Interrupted
 
 # Most of what a test would wait for is the disk.
 MEMORY, MEMORY_BYTES = "/dev/shm", 4 * 2**30
@@ -100,13 +100,13 @@ class Krea:
     is_terminal: bool = False
     stdin: bytes = b""
     typed: str | None = None
-    session: Session | None = field(default=None, init=False)
+    session: CliContext | None = field(default=None, init=False)
 
     def __call__(self, *argv, env=None):
         is_terminal = self.is_terminal or self.typed is not None
         out, err = (Terminal() if is_terminal else Pipe() for _ in range(2))
         typed = None if self.typed is None else Typed(self.typed)
-        self.session = Session(
+        self.session = CliContext(
             env={**self.env, **(env or {})},
             streams=(Stream(out, "Standard output"), Stream(err, "Standard error")),
             stdin=typed or io.TextIOWrapper(io.BytesIO(self.stdin), encoding="utf-8"),

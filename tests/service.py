@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from krea_cli.sandbox.faults import Fault
-from krea_cli.sandbox.handler import SandboxHandler
+from krea_cli.sandbox.http_handler import SandboxHandler
 from krea_cli.sandbox.server import Sandbox
 
 TOKEN = "5c1f2b7e-77aa:canary/T0ken+9d8c"

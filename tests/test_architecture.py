@@ -8,443 +8,68 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import grimp
 import pytest
 
 import krea_cli
 
 ROOT = Path(krea_cli.__file__).parent
-FILE_LINES = 330
-BODY_LINES = 40
-
-# Who may import whom, by the beginning of a name; the longest one that fits counts.
-# What is imported for types alone is no dependency.
-ALLOWED = {
-    "__init__": set(),
-    "__main__": {"entry"},
-    "cli": {"cli", "delivery.Delivery", "delivery.MOST_BYTES", "errors", "session"},
-    "cli.next_steps": {
-        "delivery.Delivery",
-        "delivery.MOST_BYTES",
-        "delivery.templates",
-        "errors",
-    },
-    "entry": {"completion.main", "main", "signal_exit"},
-    "main": {
-        "app",
-        "cli.error_report",
-        "completion.grammar",
-        "errors",
-        "exhaustion",
-        "output.terminal",
-        "session",
-        "signal_exit",
-        "signals",
-        "world",
-    },
-    "signal_exit": set(),
-    "app": {
-        "__version__",
-        "completion.install",
-        "completion.scripts",
-        "help",
-        "options",
-        "output.terminal",
-        "session",
-    },
-    "help": set(),
-    # Quick, so it has nothing of Typer and of the commands but what `build` kept.
-    "completion": {
-        "catalogue.model",
-        "catalogue.schema",
-        "catalogue.wording",
-        "completion",
-        "config.settings",
-        "errors",
-        "help.topics",
-        "jobs.glance",
-        "media",
-        "output.terminal",
-        "session",
-        "world",
-    },
-    "completion.build": {"app", "completion"},
-    "options": {
-        "config.duration",
-        "config.number",
-        "delivery.Delivery",
-        "session",
-        "world",
-    },
-    # A command takes, does and tells: how its results look and how requests are sent is
-    # the session's business.
-    "commands": {
-        "catalogue",
-        "checkup.examination",
-        "config.file",
-        "config.settings",
-        "config.token",
-        "errors",
-        "jobs.costs",
-        "jobs.defaults",
-        "delivery.Delivery",
-        "jobs.inputs",
-        "jobs.outcome",
-        "options",
-        "commands.jobs_cost",
-        "output.cost_results",
-        "output.job_records",
-        "output.model_results",
-        "output.model_words",
-        "output.results",
-        "output.sandbox_results",
-        "output.setting_results",
-        "session",
-        "signals",
-        "wishes",
-        "work",
-    },
-    # It explains the others, so it knows their names.
-    "commands.help": {"app", "errors", "help.topics", "output.results", "session"},
-    # The outermost first.
-    "work": set(),
-    "work.making": {
-        "errors",
-        "output.results",
-        "session",
-        "wishes",
-        "work.collection",
-        "work.dispatch",
-        "work.github",
-        "work.order",
-        "work.showing",
-        "work.spending_limit",
-        "work.words",
-    },
-    "work.spending_limit": {"errors", "output.model_words"},
-    "wishes": {"options"},
-    "work.dispatch": {"api.resources", "session", "work.doubt", "work.sending"},
-    "work.sending": {"api.resources", "errors", "session", "work.crew", "work.doubt"},
-    "work.doubt": {"api.resources", "errors", "jobs.selection", "session"},
-    "work.collection": {
-        "api.resources",
-        "errors",
-        "jobs.outcome",
-        "output.results",
-        "session",
-        "work.github",
-        "work.saving",
-        "work.untold",
-        "work.waiting",
-    },
-    "work.waiting": {
-        "api.resources",
-        "errors",
-        "jobs.polling",
-        "jobs.watch",
-        "session",
-        "work.one_by_one",
-        "work.saving",
-        "work.timing",
-    },
-    "work.timing": {
-        "api.resources",
-        "errors",
-        "jobs.forecast",
-        "jobs.schedule",
-        "session",
-    },
-    "work.untold": {"api.resources", "errors", "output.results", "session"},
-    "work.saving": {
-        "api.resources",
-        "errors",
-        "delivery.differences",
-        "session",
-        "work.crew",
-    },
-    "work.crew": {"signals"},
-    "work.github": {"api.resources", "errors", "output.workflow", "session"},
-    "work.one_by_one": {
-        "api.resources",
-        "errors",
-        "jobs.outcome",
-        "jobs.polling",
-        "session",
-    },
-    "installation": set(),
-    # What `doctor` looks at, each thing by itself.
-    "checkup": {
-        "__version__",
-        "api.proxies",
-        "checkup",
-        "config.settings",
-        "errors",
-        "installation",
-        "jobs.selection",
-        "media.codecs",
-        "output.capabilities",
-        "output.findings",
-        "output.setting_results",
-        "session",
-    },
-    "work.forgetting": {"errors", "jobs.records", "session", "work.listing"},
-    "work.listing": {
-        "api.resources",
-        "config.duration",
-        "errors",
-        "jobs.records",
-        "jobs.rows",
-        "jobs.selection",
-        "session",
-    },
-    "work.order": {
-        "api.resources",
-        "catalogue",
-        "errors",
-        "jobs",
-        "media.pictures",
-        "output.results",
-        "session",
-        "work.words",
-    },
-    "work.words": {"user_paths", "errors", "jobs.former", "jobs.param", "session"},
-    "work.showing": {
-        "user_paths",
-        "api.resources",
-        "errors",
-        "media.decoding",
-        "media.pictures",
-        "output.preview",
-        "output.terminal",
-        "session",
-    },
-    # The one place that reaches everything.
-    "session": {
-        "api",
-        "catalogue",
-        "config",
-        "delivering",
-        "errors",
-        "jobs",
-        "media",
-    },
-    "delivering": {"delivery", "documenting", "errors", "media", "output.workflow"},
-    "documenting": {"delivery", "errors", "watching"},
-    "watching": {"bookkeeping", "clock", "errors", "jobs"},
-    "bookkeeping": {
-        "cli.next_steps",
-        "connection",
-        "delivery.Delivery",
-        "errors",
-        "jobs",
-    },
-    "connection": {
-        "temporary",
-        "__version__",
-        "api",
-        "config",
-        "errors",
-        "sandbox.capacity",
-        "sandbox.server",
-        "sandbox.sizes",
-        "world",
-    },
-    "world": {
-        "clock",
-        "config",
-        "errors",
-        "output.choice",
-        "output.streams",
-        "signals",
-    },
-    "jobs": {
-        "temporary",
-        "user_paths",
-        "api",
-        "catalogue",
-        "clock",
-        "errors",
-        "jobs",
-        "loopback",
-        "media",
-        "signals",
-    },
-    # The journal keeps what was paid for: it must work whatever the service does.
-    "jobs.journal": {
-        "api.resources",
-        "errors",
-        "jobs.database",
-        "jobs.records",
-        "jobs.rows",
-    },
-    "jobs.history": {
-        "errors",
-        "jobs.costs",
-        "jobs.damage",
-        "jobs.database",
-        "jobs.records",
-        "jobs.rows",
-    },
-    "jobs.costs": {"api.resources"},
-    "jobs.damage": {"jobs.database", "jobs.records", "jobs.rows"},
-    "jobs.upload_memory": {"jobs.database", "jobs.redaction"},
-    "jobs.database": {"errors", "jobs.locks", "jobs.schema", "signals"},
-    "jobs.glance": set(),
-    "jobs.schema": set(),
-    "jobs.records": {
-        "api.resources",
-        "api.wire",
-        "jobs.content",
-        "jobs.redaction",
-        "jobs.rows",
-    },
-    "jobs.rows": {"api.resources"},
-    "jobs.content": {"api.wire", "jobs.inputs"},
-    "jobs.redaction": {"jobs.inputs", "jobs.nested"},
-    "jobs.former": {"errors", "jobs.inputs", "jobs.nested"},
-    "jobs.nested": set(),
-    "api": {
-        "api",
-        "clock",
-        "errors",
-        "exhaustion",
-        "installation",
-        "secrecy",
-        "user_paths",
-    },
-    "api.resources": set(),
-    # Where a thread waits that is to end with a signal.
-    "api.ahead": {"signals"},
-    "catalogue": {"catalogue", "errors"},
-    "config": {
-        "clock",
-        "config",
-        "errors",
-        "loopback",
-        "secrecy",
-        "user_paths",
-    },
-    "output": {"api.resources", "errors", "output", "secrecy"},
-    "output.terminal": set(),
-    "output.workflow": {"output.terminal"},
-    # A service of its own, which shares with the client only what both must agree on.
-    "sandbox": {
-        "__version__",
-        "api.resources",
-        "catalogue",
-        "errors",
-        "loopback",
-        "media",
-        "sandbox",
-    },
-    "clock": {"signals"},
-    # From the URLs of results to files; `jobs` knows nothing of it.
-    "delivery": {
-        "temporary",
-        "user_paths",
-        "__version__",
-        "api",
-        "clock",
-        "delivery",
-        "errors",
-        "jobs",
-        "media",
-    },
-    "delivery.__init__": set(),
-    # What is known of kinds of files, whoever they are of.
-    "media": {"clock", "errors", "media"},
-    "media.__init__": set(),
-    "loopback": set(),
-    "secrecy": set(),
-    "temporary": {"errors"},
-    "user_paths": {"errors"},
-    "signals": set(),
-    "errors": set(),
-    "exhaustion": {"errors"},
-}
-
 # Everything that is not of Python itself, and the modules that import it.
 HOMES = {
-    "httpx": {"api.transport"},
+    "httpx": {"api.http"},
     "truststore": {"api.tls"},
-    "keyring": {"config.credentials"},
+    "keyring": {"config.keyring_store"},
     "platformdirs": {"config.paths"},
-    "rich": {
-        "output.flow",
-        "output.preview",
-        "output.screen",
-        "output.sheet",
-        "output.spinner",
-        "output.views",
-        "output.views_costs",
-        "output.views_details",
-        "output.views_models",
-        "output.views_findings",
-        "output.views_jobs",
-        "output.views_sandbox",
-        "output.views_saved",
-        "output.views_topics",
+    "rich": {"output.human", "output.graphics.preview"},
+    "typer": {
+        "cli.command_tree",
+        "cli.completion.build",
+        "cli.help.grouped",
+        "cli.options",
+        "commands",
     },
-    "typer": {"app", "commands", "completion.build", "help.grouped", "options"},
     "PIL": {
         "media.codecs",
         "media.conversion",
-        "media.pictures",
+        "media.images",
         "media.png",
         "output.graphics",
-        "output.preview",
         "sandbox.renderer",
     },
     # Of Python, and as slow.
-    "sqlite3": {"jobs.database", "jobs.glance"},
+    "sqlite3": {"journal.database", "journal.recent_jobs"},
     "asyncio": set(),
 }
 
 # Who may import ours inside a function, and why.
 LATE = {
-    "api.transport": "truststore is not needed for a service on this machine",
-    "main": "suggestions and reports are for who needs them",
-    "session": "a command pays only for what it uses",
-    "bookkeeping": "as session",
-    "watching": "as session",
-    "delivering": "as session",
-    "documenting": "as session",
-    "connection": "as session",
-    "world": "as session",
-    "app": "completion is installed once",
+    "api.http": "truststore is not needed for a service on this machine",
+    "cli.main": "suggestions and reports are for who needs them",
+    "cli.context": "a command pays only for what it uses",
+    "cli.bookkeeping": "as cli.context",
+    "cli.watching": "as cli.context",
+    "cli.delivering": "as cli.context",
+    "cli.documenting": "as cli.context",
+    "cli.connection": "as cli.context",
+    "cli.world": "as cli.context",
+    "cli.command_tree": "completion is installed once",
     "cli.next_steps": "most commands go on without a template",
-    "catalogue.cached": "a catalogue of krea's own is as it should be",
-    "completion.candidates": "a journal is looked at only for jobs",
-    "entry": "a signal must find somebody before the program is loaded",
-    "work.making": "a dry run sends nothing",
-    "work.order": "`generate --help` needs no catalogue",
-    "work.spending_limit": "amounts are formatted only for an error",
-    "work.showing": "Pillow is not needed where nothing is shown",
-    "output.forms": "rich is not needed for a pipe",
-    "delivery.targets": "Pillow is not needed where no name asks for a kind of picture",
-    "checkup.program": "Pillow is not needed for the help of doctor",
+    "catalog.cache": "a catalogue of krea's own is as it should be",
+    "cli.completion.candidates": "a journal is looked at only for jobs",
+    "cli.entry": "a signal must find somebody before the program is loaded",
+    "operations.generate": "a dry run sends nothing",
+    "requests.prepare": "`generate --help` needs no catalogue",
+    "operations.spending_limit": "amounts are formatted only for an error",
+    "operations.preview": "Pillow is not needed where nothing is shown",
+    "output.writers": "rich is not needed for a pipe",
+    "downloads.output_target": "Pillow is for names that ask for a kind of picture",
+    "doctor.program": "Pillow is not needed for the help of doctor",
     "sandbox.rendering": "Pillow is not needed before a picture is made",
-}
-
-# Longer than a file should be, and why.
-LONG = {
-    "api.resources": "one short class after the other",
-    "config.token": "all sources of a token, and all that can be wrong with one",
-    "delivery.targets": "every meaning of -o",
-    "delivery.files": "all that is known of putting a file in its place",
-    "api.transport": "clients that share what makes a connection",
-    "errors": "one short class after the other",
-    "cli.next_steps": "every command that a hint names",
-    "work.order": "every check of a request before it is sent",
-    "media.pictures": "all that is to be known of a picture",
-    "jobs.database": "all that can be wrong with a file that must not be lost",
-    "jobs.history": "one query after the other",
-    "jobs.journal": "one statement after the other",
-    "jobs.recovery": "one decision: which jobs may be the one",
-    "media.metadata.movie": "the list of the boxes that stay, and how each is edited",
 }
 
 
@@ -501,21 +126,28 @@ def is_within(name, package):
 
 def test_layers():
     """
-    Dependencies point one way; a command never imports another.
+    Dependencies point one way: the contract is in pyproject.toml.
     """
-    wrong = []
-    for name, tree in modules().items():
-        [*_, rule] = sorted(
-            (known for known in ALLOWED if is_within(name, known)), key=len
-        )
-        wrong += [
-            f"{name} imports {each.name}"
-            for each in imports(tree)
-            if each.is_ours
-            and not any(is_within(each.name, allowed) for allowed in ALLOWED[rule])
-        ]
+    [contract] = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["tool"][
+        "importlinter"
+    ]["contracts"]
+    graph = grimp.build_graph(
+        "krea_cli", exclude_type_checking_imports=True, cache_dir=None
+    )
+    for ignored in contract["ignore_imports"]:
+        found = graph.find_matching_direct_imports(import_expression=ignored)
+        assert found, f"nothing is left to ignore: {ignored}"
+        for each in found:
+            graph.remove_import(importer=each["importer"], imported=each["imported"])
+    layers = [grimp.Layer(*line.split(" | ")) for line in contract["layers"]]
+    packages = {line.strip() for layer in layers for line in layer.module_tails}
 
-    assert [] == wrong
+    assert set() == graph.find_illegal_dependencies_for_layers(
+        layers, containers={"krea_cli"}
+    )
+    assert {each.name for each in ROOT.iterdir() if (each / "__init__.py").exists()} | {
+        "errors"
+    } == packages
 
 
 def test_every_library_has_its_home():
@@ -546,7 +178,7 @@ def test_late_imports_are_the_exception():
         for name, tree in modules().items()
         if any(each.is_ours and each.is_late for each in imports(tree))
     }
-    # `app` loads the command that is called by its name.
+    # The command tree loads the command that is called by its name.
     by_name = {
         name
         for name, tree in modules().items()
@@ -554,36 +186,7 @@ def test_late_imports_are_the_exception():
     }
 
     assert set(LATE) == late
-    assert {"app", "installation"} == by_name
-
-
-def test_files_and_functions_are_small():
-    """
-    What does not fit on a few screens has more than one job.
-    """
-    files = {
-        name: len(
-            (ROOT / name.replace(".", "/")).with_suffix(".py").read_text().splitlines()
-        )
-        for name in modules()
-    }
-    bodies = {
-        f"{name}.{node.name}": node.end_lineno - _first(node).lineno + 1
-        for name, tree in modules().items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef)
-    }
-
-    assert {name for name, n in files.items() if n > FILE_LINES} <= set(LONG)
-    assert not {name for name, n in bodies.items() if n > BODY_LINES}
-
-
-def _first(function):
-    """
-    The first statement after the docstring.
-    """
-    body = function.body
-    return body[1] if ast.get_docstring(function) and len(body) > 1 else body[0]
+    assert {"cli.command_tree", "runtime.installation"} == by_name
 
 
 def test_nobody_prints_or_exits_but_who_should():
@@ -601,12 +204,12 @@ def test_nobody_prints_or_exits_but_who_should():
     }
 
     assert {
-        ("console.print", "output.preview"),
-        ("self._console.print", "output.screen"),
-        ("os._exit", "completion.main"),
-        ("os._exit", "entry"),
-        ("os._exit", "main"),
-        ("os._exit", "signal_exit"),
+        ("console.print", "output.graphics.preview"),
+        ("self._console.print", "output.human.rich_console"),
+        ("os._exit", "cli.completion.main"),
+        ("os._exit", "cli.entry"),
+        ("os._exit", "cli.main"),
+        ("os._exit", "cli.signal_exit"),
     } == found
 
 
@@ -675,7 +278,7 @@ def test_commands_are_spelled_in_one_place():
     wrong = [
         f"{name}: {node.value}"
         for name, tree in modules().items()
-        if name.partition(".")[0] not in ("commands", "cli", "help", "main")
+        if name.partition(".")[0] not in ("commands", "cli")
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)

@@ -8,9 +8,9 @@ import re
 import tomllib
 from pathlib import Path
 
-from krea_cli.app import COMMANDS
+from krea_cli.cli.command_tree import COMMANDS
 from krea_cli.config.settings import FILE_ONLY, KEYS, variable
-from krea_cli.delivery.targets import FIELDS
+from krea_cli.downloads.output_target import FIELDS
 from krea_cli.errors import ExitCode
 
 ROOT = Path(__file__).parents[1]

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from krea_cli.exhaustion import exhausted
-from krea_cli.work.crew import Crew
+from krea_cli.runtime.exhaustion import exhausted
+from krea_cli.runtime.worker_pool import WorkerPool
 
 
 class NoThread(threading.Thread):
@@ -24,7 +24,7 @@ class NoThread(threading.Thread):
 
 def no_threads(monkeypatch):
     threads = SimpleNamespace(Thread=NoThread)
-    monkeypatch.setattr("krea_cli.clock.threading", threads)
+    monkeypatch.setattr("krea_cli.runtime.clock.threading", threads)
 
 
 def no_files(monkeypatch):
@@ -91,7 +91,7 @@ def test_a_limit_is_never_called_a_bug(krea, monkeypatch, failure):
     def fail(*_):
         raise ValueError from failure
 
-    monkeypatch.setattr("krea_cli.catalogue.lookup.Catalogue.bundled", fail)
+    monkeypatch.setattr("krea_cli.catalog.catalog.Catalogue.bundled", fail)
 
     result = krea("models", "list", "--sandbox")
 
@@ -121,13 +121,13 @@ def test_fewer_threads_do_the_same_work(monkeypatch):
             started.append(self)
             super().start()
 
-    monkeypatch.setattr("krea_cli.work.crew.threading.Thread", Few)
+    monkeypatch.setattr("krea_cli.runtime.worker_pool.threading.Thread", Few)
     done = []
 
-    with Crew(4) as crew:
+    with WorkerPool(4) as crew:
         for number in range(9):
             crew.start(lambda number=number: done.append(number))
 
     assert list(range(9)) == sorted(done)
-    with pytest.raises(RuntimeError), Crew(4) as crew:
+    with pytest.raises(RuntimeError), WorkerPool(4) as crew:
         crew.start(lambda: None)

@@ -18,7 +18,7 @@ from conftest import png
 from hostile import MARKUP, SEQUENCES, SHORT, acting
 from service import TOKEN, answer
 
-from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.catalog.catalog import Catalogue
 
 JOB = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
 FORMS = {

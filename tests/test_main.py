@@ -10,12 +10,12 @@ from conftest import Pipe
 from service import TOKEN
 
 from krea_cli import __version__, errors
-from krea_cli.app import COMMANDS
-from krea_cli.clock import Clock
-from krea_cli.errors import ExitCode, KreaError, SeveralError
-from krea_cli.main import main
+from krea_cli.cli.command_tree import COMMANDS
+from krea_cli.cli.context import CliContext
+from krea_cli.cli.main import main
+from krea_cli.errors import CombinedError, ExitCode, KreaError
 from krea_cli.output.streams import Stream
-from krea_cli.session import Session
+from krea_cli.runtime.clock import Clock
 
 ID = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
 GROUPS = {
@@ -248,7 +248,7 @@ def test_a_bug_is_exit_1_and_shows_no_token(logged_in, layer, words, flag):
     """
     out, err = Pipe(), Pipe()
     streams = Stream(out, "Standard output"), Stream(err, "Standard error")
-    session = Session(
+    session = CliContext(
         **{"env": logged_in.env, "clock": logged_in.clock, "streams": streams}
         | BREAKS[layer]
     )
@@ -280,7 +280,7 @@ def several(*codes, succeeded=0):
         error = KreaError("x")
         error.exit_code = ExitCode(code)
         made.append(error)
-    return SeveralError(made, succeeded=succeeded).exit_code
+    return CombinedError(made, succeeded=succeeded).exit_code
 
 
 @pytest.mark.parametrize(("first", "second"), [*combinations((*URGENT, 3), 2)])

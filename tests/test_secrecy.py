@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from krea_cli.secrecy import erased, forms, without_parts
+from krea_cli.runtime.redaction import erased, forms, without_parts
 
 TOKEN = "5c1f2b7e-77aa:canary/T0ken+9d8c"
 ASCII = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E))

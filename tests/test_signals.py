@@ -193,12 +193,14 @@ class Finder:
 sys.meta_path.insert(0, Finder)
 for name in ("signal", "enum"):
     sys.modules.pop(name, None)
-from krea_cli.entry import run
+from krea_cli.cli.entry import run
 run()
 """
 
 
-@pytest.mark.parametrize("stage", ["enum", "krea_cli.main", "krea_cli.app"])
+@pytest.mark.parametrize(
+    "stage", ["enum", "krea_cli.cli.main", "krea_cli.cli.command_tree"]
+)
 def test_a_signal_before_the_program_is_loaded(shell, stage):
     """
     The end without a word, wherever it is by then.

@@ -21,13 +21,13 @@ SLOW = {
     "rich",
     "sqlite3",
     "truststore",
-    "krea_cli.catalogue.lookup",
-    "krea_cli.jobs.journal",
+    "krea_cli.catalog.catalog",
+    "krea_cli.journal.journal",
     "krea_cli.sandbox.server",
 }
 LOADED = """
 import json, sys
-from krea_cli.main import main
+from krea_cli.cli.main import main
 code = main(sys.argv[1:])
 print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
 """
@@ -46,11 +46,11 @@ USES = [
     ("status --timeout 3", 2, {"platformdirs"}),
     ("config path", 0, {"platformdirs"}),
     ("config list --json", 0, {"platformdirs"}),
-    ("status @last", 2, {"platformdirs", "sqlite3", "krea_cli.jobs.journal"}),
+    ("status @last", 2, {"platformdirs", "sqlite3", "krea_cli.journal.journal"}),
     (f"status {ID}", 2, {"platformdirs", "httpx"}),
     (f"wait {ID}", 2, {"platformdirs", "httpx"}),
-    ("generate owl --dry-run", 0, {"platformdirs", "krea_cli.catalogue.lookup"}),
-    ("generate owl -m none", 2, {"platformdirs", "krea_cli.catalogue.lookup"}),
+    ("generate owl --dry-run", 0, {"platformdirs", "krea_cli.catalog.catalog"}),
+    ("generate owl -m none", 2, {"platformdirs", "krea_cli.catalog.catalog"}),
     # It tells what the variable shadows.
     ("auth status", 0, {"platformdirs", "keyring"}),
 ]
@@ -80,12 +80,12 @@ ADDED = """
 import sys
 import typer
 before = set(sys.modules)
-from krea_cli.main import main
+from krea_cli.cli.main import main
 main(sys.argv[1:])
 print(*sorted(set(sys.modules) - before), file=sys.stderr)
 """
 # How many modules beside Typer's own; a few more than it takes today.
-MOST = {"--version": 39, "--help": 40, "generate owl --dry-run": 89}
+MOST = {"--version": 42, "--help": 43, "generate owl --dry-run": 95}
 
 
 @pytest.mark.parametrize(("words", "most"), MOST.items())
@@ -104,22 +104,22 @@ def test_a_start_loads_few_modules(remote, words, most):
 
     loaded = result.stderr.splitlines()[-1].split()
 
-    assert "krea_cli.main" in loaded
+    assert "krea_cli.cli.main" in loaded
     assert len(loaded) <= most, loaded
     # Neither of them is for those who only look.
-    assert not {"krea_cli.api.resources", "hashlib"} & set(loaded)
+    assert not {"krea_cli.api.models", "hashlib"} & set(loaded)
 
 
 RUN = """
 import atexit, gc, sys
-import krea_cli.main
+import krea_cli.cli.main
 atexit.register(print, "undoing")
-real = krea_cli.main.main
+real = krea_cli.cli.main.main
 def main():
     print(gc.isenabled(), gc.get_freeze_count() > 0)
     return real()
-krea_cli.main.main = main
-from krea_cli.entry import run
+krea_cli.cli.main.main = main
+from krea_cli.cli.entry import run
 run()
 """
 
@@ -163,7 +163,7 @@ def test_without_a_token_the_network_is_not_loaded(remote):
 
 TAB = """
 import json, os, sys
-from krea_cli.completion.main import complete
+from krea_cli.cli.completion.main import complete
 complete(os.environ)
 print(json.dumps(sorted(sys.modules)))
 """
@@ -171,9 +171,9 @@ print(json.dumps(sorted(sys.modules)))
 OFFERS = {
     "krea gen": set(),
     "krea generate --n": set(),
-    "krea generate -i ": {"platformdirs", "krea_cli.catalogue.lookup"},
-    "krea generate -m ": {"platformdirs", "krea_cli.catalogue.lookup"},
-    "krea generate -p aspect_ratio=": {"platformdirs", "krea_cli.catalogue.lookup"},
+    "krea generate -i ": {"platformdirs", "krea_cli.catalog.catalog"},
+    "krea generate -m ": {"platformdirs", "krea_cli.catalog.catalog"},
+    "krea generate -p aspect_ratio=": {"platformdirs", "krea_cli.catalog.catalog"},
     "krea status ": {"platformdirs", "sqlite3"},
 }
 

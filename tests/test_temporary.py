@@ -7,9 +7,9 @@ import tempfile
 
 import pytest
 
-from krea_cli import temporary
 from krea_cli.errors import StorageError
-from krea_cli.temporary import MARKER, TemporaryFolder
+from krea_cli.files import temporary
+from krea_cli.files.temporary import MARKER, TemporaryFolder
 
 OLD = (0, 0)
 

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from krea_cli import user_paths
 from krea_cli.api import tls
 from krea_cli.config.paths import folders
-from krea_cli.delivery.targets import Target
+from krea_cli.downloads.output_target import OutputTarget
 from krea_cli.errors import ConfigError, InputError
-from krea_cli.jobs.images import Images
-from krea_cli.user_paths import local_path
+from krea_cli.inputs.resolver import InputResolver
+from krea_cli.runtime import user_paths
+from krea_cli.runtime.user_paths import local_path
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def test_a_home_that_is_not_known_is_told(monkeypatch):
     """
     monkeypatch.setattr(user_paths.os.path, "expanduser", lambda path: path)
 
-    for use in (local_path, Target.parse):
+    for use in (local_path, OutputTarget.parse):
         with pytest.raises(InputError, match="home folder") as caught:
             use("~/a.png")
 
@@ -84,7 +84,7 @@ def test_a_target_may_be_at_home(home, output, template):
     """
     expected = template.replace("HOME", str(home).replace("{me}", "{{me}}"))
 
-    assert expected == Target.parse(output).template
+    assert expected == OutputTarget.parse(output).template
 
 
 @pytest.mark.parametrize("name", ["~/a b.jpg", "file://{home}/a%20b.jpg"])
@@ -93,7 +93,7 @@ def test_an_image_may_be_named_so(home, photo, name):
     Dragged into a terminal, or after a word of its own: -p image_urls=@~/x.
     """
     (home / "a b.jpg").write_bytes(photo.read_bytes())
-    images = Images(lambda: None, allows_loopback=False, keeps_metadata=True)
+    images = InputResolver(lambda: None, allows_loopback=False, keeps_metadata=True)
 
     image = images.read(name.replace("{home}", str(home).replace("{", "%7B")))
 

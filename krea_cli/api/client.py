@@ -9,29 +9,29 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from krea_cli.api import answers
-from krea_cli.api.dates import seconds_of
-from krea_cli.api.resources import Asset, Job, JobPage
+from krea_cli.api import responses
+from krea_cli.api.http import ANSWER_SECONDS, HttpTransport
+from krea_cli.api.http_dates import seconds_of
+from krea_cli.api.http_types import RequestBody, Response
+from krea_cli.api.models import Asset, Job, JobPage
 from krea_cli.api.retry import retry
-from krea_cli.api.transport import ANSWER_SECONDS, Transport
-from krea_cli.api.wire import Answer, Content
-from krea_cli.clock import Clock
 from krea_cli.errors import (
     Action,
-    AnswerError,
+    ConnectionFailedError,
+    InvalidResponseError,
     KreaError,
-    RefusedError,
+    RequestRejectedError,
     Step,
     TokenRejectedError,
     UnknownJobError,
-    UnreachableError,
 )
+from krea_cli.runtime.clock import Clock
 
 # What a request gets at least, however near its deadline is.
 LEAST_SECONDS = 3.0
 
 
-class Probe(NamedTuple):
+class HealthCheck(NamedTuple):
     """
     What an answer said: why the service refused, and how many seconds its clock is
     ahead of ours; None where it did not.
@@ -41,20 +41,20 @@ class Probe(NamedTuple):
     ahead: float | None
 
 
-class Client:
+class ApiClient:
     """
     Every method raises KreaError; those that only read are repeated while a failure
     may pass, those that pay or change something are sent once.
     """
 
-    def __init__(self, transport: Transport, clock: Clock) -> None:
+    def __init__(self, transport: HttpTransport, clock: Clock) -> None:
         self._transport = transport
         self._clock = clock
 
     def submit(
         self,
         model: str,
-        body: Content,
+        body: RequestBody,
         *,
         webhook: str | None = None,
         key: str | None = None,
@@ -93,7 +93,7 @@ class Client:
             _, data = self._get(f"/jobs/{job_id}", deadline=deadline, turn=turn)
         job = self._job(data)
         if job.job_id != job_id:
-            raise AnswerError(
+            raise InvalidResponseError(
                 f"{self._transport.host} answered another job than {job_id}."
             )
         return job
@@ -139,7 +139,7 @@ class Client:
         ahead = _ahead(answer.headers.get("Date"), self._clock.wall())
         return JobPage.from_json(data, ahead=ahead, redact=self._transport.redacted)
 
-    def probe(self, *, seconds: float) -> Probe:
+    def probe(self, *, seconds: float) -> HealthCheck:
         """
         GET /jobs?limit=1, once and for *seconds* at most: whether the service is there.
 
@@ -153,7 +153,7 @@ class Client:
         except KreaError as exc:
             refusal = exc
         ahead = _ahead(answer.headers.get("Date"), self._clock.wall())
-        return Probe(refusal, ahead)
+        return HealthCheck(refusal, ahead)
 
     def openapi(self) -> dict[str, Any]:
         """
@@ -163,12 +163,12 @@ class Client:
             return self._get("/openapi.json")[1]
         except TokenRejectedError as exc:
             # None was sent, so there is none to change.
-            raise AnswerError(
+            raise InvalidResponseError(
                 f"{self._transport.host} does not show its list of models.",
                 hint="Check the API URL, and whether a proxy is between.",
             ) from exc
 
-    def upload(self, file: Content, name: str, media_type: str) -> Asset:
+    def upload(self, file: RequestBody, name: str, media_type: str) -> Asset:
         """
         POST /assets.  It is free, so it is repeated when nothing was sent.
         """
@@ -177,11 +177,13 @@ class Client:
             answer = self._transport.post_file("/assets", name, file, media_type)
             return self._read(answer)
 
-        data = retry(send, clock=self._clock, passing=(UnreachableError,))
+        data = retry(send, clock=self._clock, passing=(ConnectionFailedError,))
         try:
             return Asset.from_json(data, self._transport.redacted)
         except ValueError as exc:
-            raise AnswerError("The service took the file, but gave no URL.") from exc
+            raise InvalidResponseError(
+                "The service took the file, but gave no URL."
+            ) from exc
 
     def _get(
         self,
@@ -190,8 +192,8 @@ class Client:
         *,
         deadline: float | None = None,
         turn: Callable[[], object] = lambda: None,
-    ) -> tuple[Answer, dict[str, Any]]:
-        def ask() -> tuple[Answer, dict[str, Any]]:
+    ) -> tuple[Response, dict[str, Any]]:
+        def ask() -> tuple[Response, dict[str, Any]]:
             turn()
             left = ANSWER_SECONDS if deadline is None else deadline - self._clock.now()
             seconds = min(max(left, LEAST_SECONDS), ANSWER_SECONDS)
@@ -200,8 +202,8 @@ class Client:
 
         return retry(ask, clock=self._clock, deadline=deadline)
 
-    def _read(self, answer: Answer) -> dict[str, Any]:
-        return answers.read(
+    def _read(self, answer: Response) -> dict[str, Any]:
+        return responses.read(
             answer,
             host=self._transport.host,
             wall=self._clock.wall(),
@@ -213,8 +215,8 @@ class Client:
         try:
             return Job.from_json(data, self._transport.redacted)
         except ValueError as exc:
-            words = self._transport.redacted(answers.said(data))
-            raise AnswerError(
+            words = self._transport.redacted(responses.said(data))
+            raise InvalidResponseError(
                 f"{self._transport.host} answered a job without a usable {exc}"
                 + (f", and said: {words}." if words else ".")
             ) from exc
@@ -227,7 +229,7 @@ def _unknown(job_id: str) -> Iterator[None]:
     """
     try:
         yield
-    except RefusedError as exc:
+    except RequestRejectedError as exc:
         if exc.status != HTTPStatus.NOT_FOUND:
             raise
         raise UnknownJobError(

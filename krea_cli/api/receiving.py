@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from socket import SHUT_RDWR
 from typing import TYPE_CHECKING
 
-from krea_cli.api.ahead import ReadAhead
-from krea_cli.errors import LostAnswerError
+from krea_cli.api.prefetch import PrefetchReader
+from krea_cli.errors import ResponseLostError
 
 if TYPE_CHECKING:
     import httpx
@@ -29,7 +29,7 @@ def receiving(response: httpx.Response, *, silence: float) -> Iterator[Iterator[
         LostAnswerError, TimeoutError: it broke, or was silent for so many seconds;
             while the chunks are read.
     """
-    body = ReadAhead(_chunks(response, silence), silence=silence)
+    body = PrefetchReader(_chunks(response, silence), silence=silence)
     try:
         yield iter(body)
     finally:
@@ -70,9 +70,9 @@ def _chunks(response: httpx.Response, silence: float) -> Iterator[bytes]:
         yield chunk
 
 
-def _broken(response: httpx.Response, reason: str) -> LostAnswerError:
+def _broken(response: httpx.Response, reason: str) -> ResponseLostError:
     host = response.url.netloc.decode("ascii")
-    return LostAnswerError(f"The connection to {host} broke: {reason}.")
+    return ResponseLostError(f"The connection to {host} broke: {reason}.")
 
 
 def _interrupt(response: httpx.Response) -> None:

@@ -8,21 +8,21 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from krea_cli.api.dates import seconds_of
-from krea_cli.clock import Clock
+from krea_cli.api.http_dates import seconds_of
 from krea_cli.errors import (
-    LostAnswerError,
+    ConnectionFailedError,
     RateLimitError,
-    ServerFaultError,
+    ResponseLostError,
+    ServerError,
     ServiceError,
-    UnreachableError,
 )
+from krea_cli.runtime.clock import Clock
 
 ATTEMPTS = 4
 PATIENCE_SECONDS = 60.0
 # More than thirty years are no advice.
 MOST_SECONDS = 1e9
-_PASSING = (UnreachableError, LostAnswerError, ServerFaultError, RateLimitError)
+_PASSING = (ConnectionFailedError, ResponseLostError, ServerError, RateLimitError)
 T = TypeVar("T")
 
 

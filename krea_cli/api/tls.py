@@ -19,8 +19,8 @@ from pathlib import Path
 
 import truststore
 
-from krea_cli.errors import ConfigError, UnreachableError
-from krea_cli.user_paths import expand_home
+from krea_cli.errors import ConfigError, ConnectionFailedError
+from krea_cli.runtime.user_paths import expand_home
 
 FILE, FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
 # As `openssl rehash` names certificates; OpenSSL looks for no others in a folder.
@@ -60,7 +60,7 @@ def trusted() -> str:
     return " and ".join(named) or "the operating system"
 
 
-def missing() -> UnreachableError | None:
+def missing() -> ConnectionFailedError | None:
     """
     The error for any request over TLS when no certificate is trusted at all, as in a
     container image without the package ca-certificates.
@@ -80,13 +80,13 @@ def missing() -> UnreachableError | None:
     if loaded.cert_store_stats()["x509"] or any(map(_has_certificates, folders)):
         return None
     if named:
-        return UnreachableError(
+        return ConnectionFailedError(
             f"{FOLDER} names {folder}, which has no certificates under the names that "
             "OpenSSL looks for, so no server can be trusted.",
             hint=f"Name them so: {shlex.join(['openssl', 'rehash', *folders])}",
             retry_after=math.inf,
         )
-    return UnreachableError(
+    return ConnectionFailedError(
         "No CA certificates are installed, so no server can be trusted.",
         hint="Install the package ca-certificates, or set SSL_CERT_FILE to a file "
         "of certificates in PEM form.",

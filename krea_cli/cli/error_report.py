@@ -10,38 +10,38 @@ from typing import TYPE_CHECKING
 from krea_cli.cli.next_steps import without_repeats
 from krea_cli.errors import (
     Action,
+    CombinedError,
     ExitCode,
     Hint,
     KreaError,
-    SeveralError,
     SignalError,
     Step,
     TargetError,
-    UnknownSubmissionError,
+    UnconfirmedSubmissionError,
 )
 
 if TYPE_CHECKING:
-    from krea_cli.session import Session
+    from krea_cli.cli.context import CliContext
 
 # More jobs than this are named in the command alone.
 MOST_NAMED = 10
 
 
-def report(error: KreaError, session: Session) -> ExitCode:
+def report(error: KreaError, session: CliContext) -> ExitCode:
     """
     Show the error, and the jobs and requests that the run leaves behind; return the
     exit code.
     """
     explain = session.next_steps.explain
     error = _with_unconfirmed(_with_jobs(error, session), session)
-    several = error.errors if isinstance(error, SeveralError) else ()
+    several = error.errors if isinstance(error, CombinedError) else ()
     for each in without_repeats([explain(each) for each in several]):
         session.out.error(each)
     session.out.error(explain(error))
     return error.exit_code
 
 
-def report_interruption(signum: int, session: Session) -> ExitCode:
+def report_interruption(signum: int, session: CliContext) -> ExitCode:
     """
     Report that a signal ended the run, after cancelling its jobs if that was asked for.
     """
@@ -55,7 +55,7 @@ def report_interruption(signum: int, session: Session) -> ExitCode:
     return report(SignalError(signum).but(*hints, message=message), session)
 
 
-def _with_jobs(error: KreaError, session: Session) -> KreaError:
+def _with_jobs(error: KreaError, session: CliContext) -> KreaError:
     """
     An error that is not about one job, with the jobs that go on and are paid for, how
     to get what they make, and what was not sent.
@@ -83,13 +83,13 @@ def _way_to(jobs: Sequence[str], error: KreaError) -> Step:
     return Step(Action.THEN_WAIT if error.advice else Action.WAIT, tuple(jobs))
 
 
-def _with_unconfirmed(error: KreaError, session: Session) -> KreaError:
+def _with_unconfirmed(error: KreaError, session: CliContext) -> KreaError:
     """
     The error with the requests of which nobody knows, unless it is about them; but for
     a signal, nothing is as urgent.
     """
-    errors = error.errors if isinstance(error, SeveralError) else [error]
-    if any(isinstance(each, UnknownSubmissionError) for each in errors):
+    errors = error.errors if isinstance(error, CombinedError) else [error]
+    if any(isinstance(each, UnconfirmedSubmissionError) for each in errors):
         return error
     for record in session.in_doubt:
         is_signal = isinstance(error, SignalError)

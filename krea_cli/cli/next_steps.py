@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from krea_cli.delivery import MOST_BYTES, Delivery
+from krea_cli.downloads.output_options import MOST_BYTES, OutputOptions
 from krea_cli.errors import Action, Hint, KreaError, Step
 
 # A record is named by the beginning of its id.
@@ -32,7 +32,7 @@ class NextSteps:
 
     service: Sequence[str] = ()
     flags: Sequence[str] = ()
-    output: Delivery = field(default_factory=Delivery)
+    output: OutputOptions = field(default_factory=OutputOptions)
     run: Sequence[str] = ()
     several: bool = False
     has_journal: bool = True
@@ -197,7 +197,7 @@ def _numbered(output: str) -> str:
     """
     The name with the index that it has where it is one of several.
     """
-    from krea_cli.delivery.templates import fields_of
+    from krea_cli.downloads.filename_template import fields_of
 
     is_folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
     if output == "-" or is_folder or "index" in fields_of(output):

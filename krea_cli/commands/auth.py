@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from krea_cli.cli.context import CliContext
 from krea_cli.config.token import (
     KEYRING,
     Token,
@@ -17,15 +18,14 @@ from krea_cli.config.token import (
     read_token,
 )
 from krea_cli.errors import Action, KreaError, Step, UsageError
-from krea_cli.output.setting_results import TokenStatus
-from krea_cli.session import Session
+from krea_cli.output.results.settings import TokenStatus
 
 if TYPE_CHECKING:
-    from krea_cli.config.credentials import Credentials
+    from krea_cli.config.keyring_store import KeyringStore
 
 
 def login(
-    session: Session,
+    session: CliContext,
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Store it without asking the service.")
     ] = False,
@@ -56,7 +56,7 @@ def login(
         session.out.warn(f"{name} is set and is used instead of it.")
 
 
-def logout(session: Session) -> None:
+def logout(session: CliContext) -> None:
     """
     Remove the API token from the keyring.
 
@@ -76,7 +76,7 @@ def logout(session: Session) -> None:
         session.out.warn(f"{name} is still set and is used.")
 
 
-def status(session: Session) -> None:
+def status(session: CliContext) -> None:
     """
     Show where the API token comes from, never the token.
 
@@ -96,12 +96,12 @@ def status(session: Session) -> None:
         raise state.error
 
 
-def _overriding(session: Session) -> list[str]:
+def _overriding(session: CliContext) -> list[str]:
     has_command = session.settings.token_command is not None
     return overriding_sources(session.env, has_command=has_command)
 
 
-def _refuse_sandbox(session: Session) -> None:
+def _refuse_sandbox(session: CliContext) -> None:
     if session.settings.sandbox:
         raise UsageError(
             "The sandbox needs no token.",
@@ -109,7 +109,7 @@ def _refuse_sandbox(session: Session) -> None:
         )
 
 
-def _take_token(session: Session) -> Token:
+def _take_token(session: CliContext) -> Token:
     if session.is_interactive:
         return read_token(session.ask_secret("Krea API token: "), "the prompt")
     if session.stdin.isatty():  # typing there would show it
@@ -121,9 +121,9 @@ def _take_token(session: Session) -> Token:
 
 
 def _tell(
-    session: Session,
+    session: CliContext,
     sources: Sequence[str],
-    keyring: Credentials | None = None,
+    keyring: KeyringStore | None = None,
     *,
     problem: KreaError | None = None,
 ) -> None:

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from krea_cli import options
-from krea_cli.jobs import outcome
-from krea_cli.output.results import JobStatus
-from krea_cli.session import Session
-from krea_cli.work.one_by_one import cancel as cancel_each
+from krea_cli.cli import options
+from krea_cli.cli.context import CliContext
+from krea_cli.jobs import job_errors
+from krea_cli.operations.fetch_jobs import cancel as cancel_each
+from krea_cli.output.results.jobs import JobStatus
 
 
-def cancel(session: Session, jobs: options.Jobs = None) -> None:
+def cancel(session: CliContext, jobs: options.Jobs = None) -> None:
     """
     Cancel jobs that have not ended; those are not billed.
 
@@ -25,4 +25,4 @@ def cancel(session: Session, jobs: options.Jobs = None) -> None:
     cancelled = sum(job.status == "cancelled" for job in found)
     if cancelled:
         session.out.note("Cancelled jobs are not billed.")
-    outcome.check(errors, succeeded=cancelled)
+    job_errors.check(errors, succeeded=cancelled)

@@ -8,17 +8,18 @@ from typing import Annotated
 
 import typer
 
-from krea_cli.config import file, settings
-from krea_cli.config.settings import Given, Layer
+from krea_cli.cli.context import CliContext
+from krea_cli.config import config_file as file
+from krea_cli.config import settings
+from krea_cli.config.settings import GivenValue, Layer
 from krea_cli.errors import ConfigError, UnknownModelError
-from krea_cli.output.setting_results import ConfigPath, Setting, SettingValue
-from krea_cli.session import Session
+from krea_cli.output.results.settings import ConfigPath, Setting, SettingValue
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Name of the setting.")]
 Value = Annotated[str, typer.Argument(metavar="VALUE", help="What it is to be.")]
 
 
-def list_settings(session: Session) -> None:
+def list_settings(session: CliContext) -> None:
     """
     Show every setting with its value and its source.
 
@@ -32,7 +33,7 @@ def list_settings(session: Session) -> None:
     )
 
 
-def get(session: Session, key: Key) -> None:
+def get(session: CliContext, key: Key) -> None:
     """
     Show the value of one setting.
 
@@ -45,7 +46,7 @@ def get(session: Session, key: Key) -> None:
     session.out.result([SettingValue(key, getattr(values, key), sources[key])])
 
 
-def set_value(session: Session, key: Key, value: Value) -> None:
+def set_value(session: CliContext, key: Key, value: Value) -> None:
     """
     Keep a setting in config.toml.
 
@@ -57,12 +58,12 @@ def set_value(session: Session, key: Key, value: Value) -> None:
 
     file.set_key(path, key, value)
 
-    _tell(session, key, {key: Given(value, str(path))})
+    _tell(session, key, {key: GivenValue(value, str(path))})
     if key == "model":
         _warn_if_unknown(session, value)
 
 
-def unset(session: Session, key: Key) -> None:
+def unset(session: CliContext, key: Key) -> None:
     """
     Take a setting out of config.toml.
 
@@ -79,7 +80,7 @@ def unset(session: Session, key: Key) -> None:
         _tell(session, key, {})
 
 
-def path(session: Session) -> None:
+def path(session: CliContext) -> None:
     """
     Show where config.toml is.
 
@@ -91,7 +92,7 @@ def path(session: Session) -> None:
     session.out.result([ConfigPath(str(path), path.exists())])
 
 
-def _tell(session: Session, key: str, stored: Layer) -> None:
+def _tell(session: CliContext, key: str, stored: Layer) -> None:
     """
     What is in force from the next command on.
     """
@@ -104,7 +105,7 @@ def _tell(session: Session, key: str, stored: Layer) -> None:
         session.out.warn(f"{found.source} is set and wins over the file.")
 
 
-def _warn_if_unknown(session: Session, model: str) -> None:
+def _warn_if_unknown(session: CliContext, model: str) -> None:
     """
     It is kept all the same: it may be newer than the catalogue.
     """

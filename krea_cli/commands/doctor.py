@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from krea_cli.checkup.examination import examine
+from krea_cli.cli.context import CliContext
+from krea_cli.doctor.run import run_checks
 from krea_cli.errors import KreaError
-from krea_cli.session import Session
 
 
-def doctor(session: Session) -> None:
+def doctor(session: CliContext) -> None:
     """
     Check everything that krea needs, and say how to mend it.
 
@@ -23,7 +23,7 @@ def doctor(session: Session) -> None:
       krea doctor
     """
     first: KreaError | None = None
-    for finding in examine(session):
+    for finding in run_checks(session):
         lines = session.next_steps.lines(finding.advice)
         session.out.result([replace(finding, advice=lines)])
         first = first or finding.error

@@ -7,16 +7,17 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from krea_cli import options
-from krea_cli.output.results import JobSaved
-from krea_cli.session import Session
-from krea_cli.work import github, showing
-from krea_cli.work.collection import Collection
-from krea_cli.work.one_by_one import look
+from krea_cli.cli import options
+from krea_cli.cli.context import CliContext
+from krea_cli.operations import github_step
+from krea_cli.operations import preview as showing
+from krea_cli.operations.collect import JobCollection
+from krea_cli.operations.fetch_jobs import fetch_jobs
+from krea_cli.output.results.jobs import JobSaved
 
 
 def download(
-    session: Session, delivery: options.DeliveryOptions, jobs: options.Jobs = None
+    session: CliContext, delivery: options.DeliveryOptions, jobs: options.Jobs = None
 ) -> None:
     """
     Save the results of completed jobs.
@@ -26,7 +27,7 @@ def download(
       krea download @last -o results/
     """
     if delivery.github:
-        github.begin(session)
+        github_step.begin(session)
     if delivery.output is None:
         delivery = replace(delivery, output=session.settings.output)
     session.deliver(delivery, saves=True)
@@ -36,7 +37,7 @@ def download(
     target = session.target(count=len(job_ids), force=True)
     session.take(*job_ids)
 
-    found = Collection(session, *look(session, job_ids))
+    found = JobCollection(session, *fetch_jobs(session, job_ids))
     found.save(target)
 
     shown = partial(showing.preview, session, wanted=delivery.preview)

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from krea_cli import options
-from krea_cli.session import Session
-from krea_cli.wishes import Wishes
-from krea_cli.work import making
-from krea_cli.work.words import Words
+from krea_cli.cli import options
+from krea_cli.cli.context import CliContext
+from krea_cli.cli.generate_options import GenerateOptions
+from krea_cli.operations import generate as making
+from krea_cli.requests.arguments import RequestArguments
 
 Field = str | None
 AspectRatio = Annotated[
@@ -58,8 +58,8 @@ NegativePrompt = Annotated[
 
 
 def generate(
-    session: Session,
-    wishes: Wishes,
+    session: CliContext,
+    wishes: GenerateOptions,
     prompt: Annotated[
         str | None,
         typer.Argument(metavar="PROMPT", help="What to make; - is standard input."),
@@ -97,7 +97,7 @@ def generate(
       krea generate "an owl" -o owl.png
       krea generate "a watercolour" -i photo.jpg --max-cost 0.50
     """
-    words = Words(
+    words = RequestArguments(
         model=model,
         prompt=prompt,
         prompt_file=prompt_file,
@@ -117,4 +117,4 @@ def generate(
         webhook=wishes.webhook,
         validates=not wishes.no_validate,
     )
-    making.make(session, words, wishes)
+    making.run_generation(session, words, wishes)

@@ -9,15 +9,15 @@ from typing import Annotated
 
 import typer
 
-from krea_cli import app
+from krea_cli.cli import command_tree
+from krea_cli.cli.context import CliContext
+from krea_cli.cli.help import topics
 from krea_cli.errors import UsageError
-from krea_cli.help import topics
-from krea_cli.output.results import Topic
-from krea_cli.session import Session
+from krea_cli.output.results.jobs import Topic
 
 
 def help(  # noqa: A001  (the name of the command)
-    session: Session,
+    session: CliContext,
     topic: Annotated[
         str,
         typer.Argument(
@@ -34,7 +34,7 @@ def help(  # noqa: A001  (the name of the command)
       krea help jobs list
     """
     if topic not in topics.NAMES:
-        known = (*topics.NAMES, *app.COMMANDS)
+        known = (*topics.NAMES, *command_tree.COMMANDS)
         near = get_close_matches(topic.lower(), known, n=1)
         raise UsageError(
             f"There is no topic {topic!r}.",

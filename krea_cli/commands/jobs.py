@@ -9,28 +9,28 @@ from typing import Annotated
 
 import typer
 
-from krea_cli import options
+from krea_cli.cli import options
+from krea_cli.cli.context import CliContext
 from krea_cli.commands.jobs_cost import cost
-from krea_cli.delivery import Delivery
+from krea_cli.downloads.output_options import OutputOptions
 from krea_cli.errors import KreaError, UsageError
-from krea_cli.output.job_records import (
+from krea_cli.operations import delete_records, list_records, resolve_unconfirmed
+from krea_cli.operations.collect import JobCollection
+from krea_cli.operations.spending_limit import SpendingLimit
+from krea_cli.output.results.jobs import JobStatus, JobSubmitted
+from krea_cli.output.results.records import (
     RecordDetails,
     RecordInDoubt,
     RecordRow,
     RecordsForgotten,
 )
-from krea_cli.output.results import JobAccepted, JobStatus
-from krea_cli.session import Session
-from krea_cli.work import doubt, forgetting, listing
-from krea_cli.work.collection import Collection
-from krea_cli.work.spending_limit import SpendingLimit
 
 # What fits a screen.
 USUAL = 20
 
 
 def list_jobs(
-    session: Session,
+    session: CliContext,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -63,18 +63,18 @@ def list_jobs(
       krea jobs list --since 7d
       krea jobs list --remote --status completed
     """
-    begin = listing.moment(session, since, "--since")
+    begin = list_records.moment(session, since, "--since")
     if remote:
-        jobs = listing.of_service(
+        jobs = list_records.of_service(
             session, limit=limit or USUAL, state=status, since=begin
         )
         session.out.result([JobStatus(job) for job in jobs])
         return
     most = limit or USUAL
-    found = listing.recorded(session, limit=most + 1, state=status, since=begin)
+    found = list_records.recorded(session, limit=most + 1, state=status, since=begin)
     session.out.result(
         [
-            RecordRow(record=record, status=listing.status(session, record))
+            RecordRow(record=record, status=list_records.status(session, record))
             for record in found[:most]
         ]
     )
@@ -83,10 +83,10 @@ def list_jobs(
     if not found:
         such = "such job" if status or since else "job yet"
         session.out.note(f"The journal knows no {such} of this service.")
-    doubt.remind(session)
+    resolve_unconfirmed.remind(session)
 
 
-def show(session: Session, jobs: options.Jobs = None) -> None:
+def show(session: CliContext, jobs: options.Jobs = None) -> None:
     """
     Show all that the journal knows of jobs.
 
@@ -96,14 +96,14 @@ def show(session: Session, jobs: options.Jobs = None) -> None:
     """
     session.out.result(
         [
-            RecordDetails(record=record, status=listing.status(session, record))
-            for record in listing.named(session, jobs)
+            RecordDetails(record=record, status=list_records.status(session, record))
+            for record in list_records.named(session, jobs)
         ]
     )
 
 
 def forget(
-    session: Session,
+    session: CliContext,
     jobs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -137,24 +137,24 @@ def forget(
     """
     if bool(jobs) == (older_than is not None):
         raise UsageError("Name jobs, or give --older-than TIME.")
-    end = forgetting.past(session, older_than, "--older-than")
-    unread = forgetting.damaged(session, jobs or (), is_forced=force)
+    end = delete_records.past(session, older_than, "--older-than")
+    unread = delete_records.damaged(session, jobs or (), is_forced=force)
     others = [job for job in jobs or () if job not in unread]
-    records = listing.named(session, others) if others else []
-    forgetting.check_settled(session, records, allows_unfinished=force)
+    records = list_records.named(session, others) if others else []
+    delete_records.check_settled(session, records, allows_unfinished=force)
     if end is not None:
-        records = forgetting.before(session, end, with_unfinished=force)
+        records = delete_records.before(session, end, with_unfinished=force)
 
     ids = [each.record for each in records]
     count = session.history.forget(ids, unread=[*unread.values()])
 
     _tell_forgotten(session, count)
     if end is not None:
-        doubt.remind(session)
+        resolve_unconfirmed.remind(session)
 
 
 def recover(
-    session: Session,
+    session: CliContext,
     record: Annotated[
         str | None,
         typer.Argument(
@@ -192,14 +192,14 @@ def recover(
     if adopt is None and not resubmit and not forget:
         _list_in_doubt(session, record)
         return
-    one = listing.one_in_doubt(session, record)
+    one = list_records.one_in_doubt(session, record)
     if forget:
         # Claimed first, so that nobody sends it again while it is closed.
         session.history.claim(one)
         _tell_forgotten(session, session.history.forget([one.record]))
         return
     if adopt is not None:
-        job = session.recovery.adopt(one, listing.candidate(session, one, adopt))
+        job = session.recovery.adopt(one, list_records.candidate(session, one, adopt))
     else:
         limit = SpendingLimit.of(
             max_cost, session.resolved, allows_unknown=allow_unknown_cost
@@ -207,20 +207,20 @@ def recover(
         limit.check(one.cost_usd, model=one.model)
         deadline = session.deadline(None)
         resend = partial(session.recovery.resubmit, one, deadline=deadline)
-        job = doubt.sent(session, resend, deadline=deadline)
-    session.deliver(Delivery(output=session.settings.output), saves=False)
-    Collection(session, [job]).tell(JobAccepted, waits=False)
+        job = resolve_unconfirmed.sent(session, resend, deadline=deadline)
+    session.deliver(OutputOptions(output=session.settings.output), saves=False)
+    JobCollection(session, [job]).tell(JobSubmitted, waits=False)
 
 
-def _list_in_doubt(session: Session, beginning: str | None) -> None:
+def _list_in_doubt(session: CliContext, beginning: str | None) -> None:
     """
     All is told that is known, also when the service cannot be asked.
     """
     failure: KreaError | None = None
-    records = listing.in_doubt(session, beginning)
+    records = list_records.in_doubt(session, beginning)
     if not records:
         session.out.note("No record is in doubt.")
-    doubt.remind_of_others(session)
+    resolve_unconfirmed.remind_of_others(session)
     for record in records:
         candidates = None
         if failure is None:
@@ -232,15 +232,15 @@ def _list_in_doubt(session: Session, beginning: str | None) -> None:
             [RecordInDoubt(record=record, status="unknown", candidates=candidates)]
         )
         if candidates is not None:
-            doubt.warn_of_other_token(session, record)
-            steps = doubt.ways_out(session, record, candidates)
+            resolve_unconfirmed.warn_of_other_token(session, record)
+            steps = resolve_unconfirmed.ways_out(session, record, candidates)
             for way_out in session.next_steps.lines(steps):
                 session.out.note(f"  {way_out}")
     if failure:
         raise failure
 
 
-def _tell_forgotten(session: Session, count: int) -> None:
+def _tell_forgotten(session: CliContext, count: int) -> None:
     session.out.result([RecordsForgotten(count)])
     session.out.note("Files on disk and jobs at the service are as they were.")
 

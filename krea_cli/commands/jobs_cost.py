@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from krea_cli.jobs import costs
-from krea_cli.output.cost_results import CostRow
-from krea_cli.output.model_words import dollars
-from krea_cli.session import Session
-from krea_cli.work import doubt, listing
+from krea_cli.cli.context import CliContext
+from krea_cli.journal import costs
+from krea_cli.operations import list_records, resolve_unconfirmed
+from krea_cli.output.human.model_text import dollars
+from krea_cli.output.results.costs import CostRow
 
 
 def cost(
-    session: Session,
+    session: CliContext,
     since: Annotated[
         str | None,
         typer.Option(
@@ -44,7 +44,7 @@ def cost(
       krea jobs cost --since 30d
       krea jobs cost --by day
     """
-    found = session.history.costs(since=listing.moment(session, since, "--since"))
+    found = session.history.costs(since=list_records.moment(session, since, "--since"))
     total = costs.total(found)
     groups = costs.grouped(found, by) if by else [total]
     session.out.result([CostRow(group, by) for group in groups])
@@ -56,4 +56,4 @@ def cost(
     if total.unpriced:
         jobs = "1 job" if total.unpriced == 1 else f"{total.unpriced} jobs"
         session.out.note(f"Not included: {jobs} without a known price.")
-    doubt.remind(session)
+    resolve_unconfirmed.remind(session)

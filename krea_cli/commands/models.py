@@ -11,23 +11,25 @@ from typing import Annotated, Literal
 
 import typer
 
-from krea_cli.catalogue import cached, changes, example, openapi, wording
-from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.catalog import cache as cached
+from krea_cli.catalog import example, openapi, schema_text
+from krea_cli.catalog import refresh as changes
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.cli.context import CliContext
 from krea_cli.errors import UsageError
-from krea_cli.jobs import defaults
-from krea_cli.output.model_results import (
+from krea_cli.output.results.models import (
     FieldDetails,
     ModelChange,
     ModelDetails,
     ModelRow,
 )
-from krea_cli.session import Session
+from krea_cli.requests import defaults
 
 Kind = Literal["image", "video", "enhance", "3d", "audio"]
 
 
 def list_models(
-    session: Session,
+    session: CliContext,
     word: Annotated[
         str, typer.Argument(metavar="[WORD]", help="Part of an id or a name.")
     ] = "",
@@ -59,7 +61,7 @@ def list_models(
 
 
 def show(
-    session: Session,
+    session: CliContext,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
 ) -> None:
     """
@@ -75,7 +77,7 @@ def show(
         FieldDetails(
             name=name,
             schema=schema,
-            allowed=wording.described(schema),
+            allowed=schema_text.describe_schema(schema),
             is_required=name in found.required,
             is_automatic=name in automatic,
         )
@@ -85,7 +87,7 @@ def show(
     session.out.result([ModelDetails(model=found, fields=fields, example=command)])
 
 
-def refresh(session: Session) -> None:
+def refresh(session: CliContext) -> None:
     """
     Fetch the list of models from the service; needs no token.
 

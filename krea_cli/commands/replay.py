@@ -9,15 +9,15 @@ from typing import Annotated
 
 import typer
 
-from krea_cli.session import Session
-from krea_cli.wishes import Wishes
-from krea_cli.work import making
-from krea_cli.work.words import Words, read_sidecar
+from krea_cli.cli.context import CliContext
+from krea_cli.cli.generate_options import GenerateOptions
+from krea_cli.operations import generate
+from krea_cli.requests.arguments import RequestArguments, read_sidecar
 
 
 def replay(
-    session: Session,
-    wishes: Wishes,
+    session: CliContext,
+    wishes: GenerateOptions,
     file: Annotated[
         str,
         typer.Argument(
@@ -33,7 +33,7 @@ def replay(
       krea replay out.png.json -p resolution=2K -o again.png
     """
     former = read_sidecar(session, file)
-    words = Words(
+    words = RequestArguments(
         model=former.model,
         images=wishes.image or (),
         params=wishes.param or (),
@@ -53,4 +53,4 @@ def replay(
             "Removing metadata from the input files. The first request kept it; to "
             "keep it again, add --keep-metadata."
         )
-    making.make(session, words, wishes)
+    generate.run_generation(session, words, wishes)

@@ -8,16 +8,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from krea_cli.output.sandbox_results import SandboxReset, Serving
-from krea_cli.session import Session
-from krea_cli.signals import Interrupted
+from krea_cli.cli.context import CliContext
+from krea_cli.output.results.sandbox import SandboxReset, SandboxStarted
+from krea_cli.runtime.signals import Interrupted
 
 PORT, JOB_SECONDS = 8787, 2.0
 _LONG = 3600.0
 
 
 def serve(
-    session: Session,
+    session: CliContext,
     port: Annotated[
         int,
         typer.Option(
@@ -99,12 +99,12 @@ def serve(
     )
     sandbox.start()
 
-    session.out.result([Serving(sandbox.url)])
+    session.out.result([SandboxStarted(sandbox.url)])
 
     raise typer.Exit(128 + _next_signal(session))
 
 
-def reset(session: Session) -> None:
+def reset(session: CliContext) -> None:
     """
     Forget all jobs, uploads and results of the sandbox.
 
@@ -119,7 +119,7 @@ def reset(session: Session) -> None:
     session.out.result([SandboxReset(jobs)])
 
 
-def _next_signal(session: Session) -> int:
+def _next_signal(session: CliContext) -> int:
     """
     Wait for a signal, which is how a server is meant to end; its number.
     """

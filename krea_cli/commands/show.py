@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from krea_cli.session import Session
-from krea_cli.work import showing
+from krea_cli.cli.context import CliContext
+from krea_cli.operations import preview
 
 
 def show(
-    session: Session,
+    session: CliContext,
     files: Annotated[
         list[str], typer.Argument(metavar="FILE...", help="Pictures on this machine.")
     ],
@@ -25,7 +25,7 @@ def show(
     Example:
       krea show out.png
     """
-    errors = showing.show(session, files)
+    errors = preview.show(session, files)
 
     for error in errors[:-1]:
         session.report(error)

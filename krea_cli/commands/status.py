@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
-from krea_cli import options
-from krea_cli.jobs import outcome
-from krea_cli.output.results import JobStatus
-from krea_cli.session import Session
-from krea_cli.work.one_by_one import look, unfinished
+from krea_cli.cli import options
+from krea_cli.cli.context import CliContext
+from krea_cli.jobs import job_errors
+from krea_cli.operations.fetch_jobs import fetch_jobs, unfinished
+from krea_cli.output.results.jobs import JobStatus
 
 
 def status(
-    session: Session,
+    session: CliContext,
     jobs: options.Jobs = None,
     exit_status: Annotated[
         bool,
@@ -34,8 +34,8 @@ def status(
       krea status @last --json
       krea status @last --exit-status
     """
-    found, errors = look(session, session.select(jobs))
+    found, errors = fetch_jobs(session, session.select(jobs))
 
     session.out.result([JobStatus(job) for job in found])
     endings = unfinished(found) if exit_status else []
-    outcome.check([*errors, *endings], succeeded=len(found) - len(endings))
+    job_errors.check([*errors, *endings], succeeded=len(found) - len(endings))

@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
-from krea_cli import options
+from krea_cli.cli import options
+from krea_cli.cli.context import CliContext
 from krea_cli.errors import InputError
-from krea_cli.jobs.inputs import Image, LocalImage
-from krea_cli.output.results import Uploaded
-from krea_cli.session import Session
+from krea_cli.inputs.local_file import Image, LocalFile
+from krea_cli.output.results.jobs import Uploaded
 
 
 def upload(
-    session: Session,
+    session: CliContext,
     files: Annotated[
         list[str],
         typer.Argument(metavar="FILE...", help="What to upload; - works, too."),
@@ -44,7 +44,7 @@ def upload(
         session.out.result([Uploaded(image.name, asset)])
 
 
-def _local(image: Image) -> LocalImage:
-    if isinstance(image, LocalImage):
+def _local(image: Image) -> LocalFile:
+    if isinstance(image, LocalFile):
         return image
     raise InputError(f"{image.name} is no file.", hint="Use the URL itself.")

@@ -7,17 +7,18 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from krea_cli import options
+from krea_cli.cli import options
+from krea_cli.cli.context import CliContext
 from krea_cli.errors import UsageError
-from krea_cli.output.results import JobSaved, JobStatus
-from krea_cli.session import Session
-from krea_cli.work import github, showing
-from krea_cli.work.collection import Collection
-from krea_cli.work.one_by_one import look
+from krea_cli.operations import github_step
+from krea_cli.operations import preview as showing
+from krea_cli.operations.collect import JobCollection
+from krea_cli.operations.fetch_jobs import fetch_jobs
+from krea_cli.output.results.jobs import JobSaved, JobStatus
 
 
 def wait(
-    session: Session,
+    session: CliContext,
     delivery: options.DeliveryOptions,
     jobs: options.Jobs = None,
     timeout: options.Timeout = None,
@@ -38,7 +39,7 @@ def wait(
       krea wait --any --timeout 1h
     """
     if delivery.github:
-        github.begin(session)
+        github_step.begin(session)
     started = session.clock.now()
     session.cancels_on_interrupt = cancel_on_interrupt
     job_ids = session.select(jobs)
@@ -50,11 +51,11 @@ def wait(
     target = session.target(count=len(job_ids), force=True) if saves else None
     session.take(*job_ids)
 
-    seen, errors = look(session, job_ids, deadline=session.deadline(timeout))
+    seen, errors = fetch_jobs(session, job_ids, deadline=session.deadline(timeout))
     if target and not any(job.status == "completed" for job in seen):
         # What has a name now is not what a running job will give.
         target.check(count=len(job_ids), force=delivery.force)
-    found = Collection(session, seen, errors)
+    found = JobCollection(session, seen, errors)
     deadline = session.deadline(timeout, kinds=session.kinds(seen), since=started)
     found.wait(deadline=deadline, target=target, is_one_enough=first)
 

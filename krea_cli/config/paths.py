@@ -11,7 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from krea_cli.errors import ConfigError, InputError, StorageError
-from krea_cli.user_paths import local_path
+from krea_cli.runtime.user_paths import local_path
 
 _CONFIG, _STATE, _CACHE = "KREA_CONFIG_DIR", "KREA_STATE_DIR", "KREA_CACHE_DIR"
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, fields
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from krea_cli.config import url
-from krea_cli.config.duration import parse_duration
-from krea_cli.config.number import parse_usd
+from krea_cli.config import api_url as url
+from krea_cli.config.durations import parse_duration
+from krea_cli.config.numbers import parse_usd
 from krea_cli.errors import ConfigError, UsageError
 
 
@@ -36,7 +36,7 @@ class Settings:
     token_command: str | None = None
 
 
-class Given(NamedTuple):
+class GivenValue(NamedTuple):
     """
     A value as somebody wrote it, and where.
     """
@@ -45,10 +45,10 @@ class Given(NamedTuple):
     source: str
 
 
-Layer = Mapping[str, Given]
+Layer = Mapping[str, GivenValue]
 
 
-class Resolved(NamedTuple):
+class ResolvedSettings(NamedTuple):
     """
     *sources* names for each setting "flag", the variable, the file or "default".
     """
@@ -146,7 +146,9 @@ def from_flags(**flags: object) -> Layer:
     The layer of the command line; None stands for a flag that was not given.
     """
     return {
-        key: Given(value, "flag") for key, value in flags.items() if value is not None
+        key: GivenValue(value, "flag")
+        for key, value in flags.items()
+        if value is not None
     }
 
 
@@ -155,13 +157,13 @@ def from_env(env: Mapping[str, str]) -> Layer:
     The layer of the environment; an empty variable counts as unset.
     """
     return {
-        key: Given(env[variable(key)], variable(key))
+        key: GivenValue(env[variable(key)], variable(key))
         for key in KEYS
         if key not in FILE_ONLY and env.get(variable(key))
     }
 
 
-def resolve(layers: Iterable[Layer]) -> Resolved:
+def resolve(layers: Iterable[Layer]) -> ResolvedSettings:
     """
     Take each setting from the first layer that has it.
 
@@ -170,13 +172,13 @@ def resolve(layers: Iterable[Layer]) -> Resolved:
     """
     layers = list(layers)
     found = {key: find(key, layers) for key in KEYS}
-    return Resolved(
+    return ResolvedSettings(
         Settings(**{key: given.value for key, given in found.items()}),
         {key: given.source for key, given in found.items()},
     )
 
 
-def find(key: str, layers: Iterable[Layer]) -> Given:
+def find(key: str, layers: Iterable[Layer]) -> GivenValue:
     """
     One setting, converted and with its source.
 
@@ -187,10 +189,10 @@ def find(key: str, layers: Iterable[Layer]) -> Given:
         if key in layer:
             value, source = layer[key]
             try:
-                return Given(_READERS[key](value), source)
+                return GivenValue(_READERS[key](value), source)
             except ValueError as exc:
                 raise ConfigError(f"{key} from {source}: {exc}.") from exc
-    return Given(_DEFAULTS[key], "default")
+    return GivenValue(_DEFAULTS[key], "default")
 
 
 def check_key(key: str) -> None:

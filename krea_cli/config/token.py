@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from krea_cli.errors import Action, Hint, KeyringError, NoTokenError, Step
 
 if TYPE_CHECKING:
-    from krea_cli.config.credentials import Credentials
+    from krea_cli.config.keyring_store import KeyringStore
 
 VARIABLES = ("KREA_API_KEY", "KREA_API_TOKEN")
 KEYRING = "keyring"
@@ -61,7 +61,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenState:
+class TokenSources:
     """
     Every place that has a token, the one in use first, and that *token*; *keyring* is
     None when its library does not load.
@@ -71,7 +71,7 @@ class TokenState:
 
     sources: tuple[str, ...]
     token: Token | None
-    keyring: Credentials | None
+    keyring: KeyringStore | None
     problem: NoTokenError | None
     error: NoTokenError | None
 
@@ -124,7 +124,7 @@ def find_in_env(env: Mapping[str, str]) -> Token | None:
 def find_token(
     env: Mapping[str, str],
     origin: str,
-    credentials: Callable[[], Credentials],
+    credentials: Callable[[], KeyringStore],
     run_command: Callable[[], Token] | None = None,
 ) -> Token:
     """
@@ -150,12 +150,12 @@ def find_token(
     return token
 
 
-def survey(
+def find_all_tokens(
     env: Mapping[str, str],
     origin: str,
-    credentials: Callable[[], Credentials],
+    credentials: Callable[[], KeyringStore],
     run_command: Callable[[], Token] | None = None,
-) -> TokenState:
+) -> TokenSources:
     """
     What `find_token` finds, and what that hides; reads the keyring in any case, once,
     and runs the command only where its token is the one to use.
@@ -175,7 +175,7 @@ def survey(
             raise _with_empty_variables(missing, env)
     except NoTokenError as exc:
         error = exc
-    return TokenState(
+    return TokenSources(
         sources=tuple(sources),
         token=None if error else token,
         keyring=keyring,
@@ -198,7 +198,7 @@ def overriding_sources(env: Mapping[str, str], *, has_command: bool) -> list[str
     return set_variables(env) + [TOKEN_COMMAND] * has_command
 
 
-def words_of_variables(env: Mapping[str, str]) -> list[str]:
+def possible_secrets(env: Mapping[str, str]) -> list[str]:
     """
     Whatever in the variables may be a token, also where more than that was put there.
     """

@@ -22,7 +22,7 @@ from typing import IO
 
 from krea_cli.config.token import TOKEN_COMMAND, VARIABLES, Token, read_stream
 from krea_cli.errors import Action, NoTokenError, Step
-from krea_cli.secrecy import SHORTEST_PART, without_parts
+from krea_cli.runtime.redaction import SHORTEST_PART, without_parts
 
 SECONDS = 10.0
 _MOST_OUTPUT, _MOST_ERRORS, _MOST_SHOWN = 8192, 4096, 300

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from krea_cli.api.resources import Job
-from krea_cli.clock import Clock
-from krea_cli.errors import AnswerError, ServiceError, UsageError
-from krea_cli.jobs.watch import FIRST_SECONDS, Look, Watch
+from krea_cli.api.models import Job
+from krea_cli.errors import InvalidResponseError, ServiceError, UsageError
+from krea_cli.jobs.poll_state import FIRST_SECONDS, JobUpdate, PollState
+from krea_cli.runtime.clock import Clock
 
 # Of more jobs than this a list tells with fewer requests (hazard L8).
 MOST_LOOKS = 10
@@ -22,7 +22,7 @@ STEP_SECONDS, SUSPENDED_SECONDS = 1.0, 60.0
 _EARLY = 1e-6
 
 
-class Rounds:
+class PollRounds:
     """
     Looks at jobs, round by round, until all are final (with *is_one_enough*: until one
     is, and its round is over) or *deadline*, on the monotonic clock, has passed; jobs
@@ -54,7 +54,7 @@ class Rounds:
         self._clock = clock
         self._pause = pause
         self._is_one_enough = is_one_enough
-        self._watches: list[Watch] = []
+        self._watches: list[PollState] = []
         self._is_late = self._has_slept = False
         self._has_many = self._has_news = False
 
@@ -62,7 +62,7 @@ class Rounds:
         """
         One that has just been seen.
         """
-        watch = Watch(job, self._fetch, self._pause, self._deadline, self._clock)
+        watch = PollState(job, self._fetch, self._pause, self._deadline, self._clock)
         self._watches.append(watch)
 
     @property
@@ -82,7 +82,7 @@ class Rounds:
         return self._is_late
 
     @property
-    def _watched(self) -> list[Watch]:
+    def _watched(self) -> list[PollState]:
         return [watch for watch in self._watches if not watch.is_over]
 
     def pause(self) -> None:
@@ -97,7 +97,7 @@ class Rounds:
             until = soon if self._has_news else max(until, soon)
         self._has_slept = _pause(min(until, self._deadline) - now, self._clock)
 
-    def looks(self) -> Iterator[Look]:
+    def looks(self) -> Iterator[JobUpdate]:
         """
         Look at the jobs for which it is time.
 
@@ -119,7 +119,7 @@ class Rounds:
         self._has_news = any(watch.is_over for watch in watched)
         self._is_late = self._clock.now() >= self._deadline
 
-    def _see_many(self, watched: Sequence[Watch], *, is_last: bool) -> None:
+    def _see_many(self, watched: Sequence[PollState], *, is_last: bool) -> None:
         """
         Have the jobs seen at once, if they are many or it is the last time, and the
         service can tell.
@@ -131,7 +131,7 @@ class Rounds:
             return
         try:
             found = self._fetch_many(list(ready))
-        except (AnswerError, UsageError):
+        except (InvalidResponseError, UsageError):
             # It does not have such a list, or none that can be read.
             self._fetch_many = None
         except ServiceError as exc:
@@ -142,7 +142,7 @@ class Rounds:
                 ready[job_id].see(job)
 
 
-def _round(due: Sequence[Watch], rest: Sequence[Watch]) -> Iterator[Watch]:
+def _round(due: Sequence[PollState], rest: Sequence[PollState]) -> Iterator[PollState]:
     """
     Those that are due, and the rest when one of them has ended.
     """

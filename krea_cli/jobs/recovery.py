@@ -13,24 +13,24 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from krea_cli.api.client import Client
-from krea_cli.api.resources import Job, JobPage
-from krea_cli.clock import Clock
+from krea_cli.api.client import ApiClient
+from krea_cli.api.models import Job, JobPage
 from krea_cli.errors import (
     Action,
-    AnswerError,
+    InvalidResponseError,
     JournalError,
     KreaError,
     ServiceError,
     Step,
     UsageError,
 )
-from krea_cli.jobs.content import content
-from krea_cli.jobs.history import History
-from krea_cli.jobs.journal import Journal
-from krea_cli.jobs.paid import Paid, Post
-from krea_cli.jobs.records import Record
 from krea_cli.jobs.sightings import Sightings
+from krea_cli.jobs.submitter import SubmitPayload, Submitter
+from krea_cli.journal.journal import Journal
+from krea_cli.journal.queries import JournalQueries
+from krea_cli.journal.record import Record
+from krea_cli.requests.body import content
+from krea_cli.runtime.clock import Clock
 
 # Between looks at the list: 30 s in all, as a job may appear in it late.
 PAUSES_SECONDS = (1.0, 2.0, 5.0, 10.0, 12.0)
@@ -44,11 +44,11 @@ MOST_TOLD = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    client: Client
+    client: ApiClient
     journal: Journal
-    history: History
+    history: JournalQueries
     sightings: Sightings
-    paid: Paid
+    paid: Submitter
     clock: Clock
     has_other_token: Callable[[Record], bool]
 
@@ -174,7 +174,7 @@ class Recovery:
         Raises:
             UsageError: there are candidates, the request is not kept as it was sent,
                 another token sent it, or the record is in doubt no more.
-            KreaError: as `Paid.send`; the record is in doubt still.
+            KreaError: as `Submitter.send`; the record is in doubt still.
         """
         if self.has_other_token(record):
             raise UsageError(
@@ -192,7 +192,7 @@ class Recovery:
         age = max(0.0, self.clock.wall() - record.sent_at)
         self.clock.sleep(max(0.0, APPEARING_SECONDS - age))
         kept, claimed = record.request, record
-        post = Post(
+        post = SubmitPayload(
             path=kept["path"], body=content(kept["body"]), webhook=kept["webhook"]
         )
 
@@ -246,7 +246,9 @@ class Recovery:
         for _ in range(MOST_PAGES):
             page = self.client.jobs(limit=PAGE, cursor=cursor, deadline=deadline)
             if not page.is_whole:
-                raise AnswerError("A part of the service's list cannot be read.")
+                raise InvalidResponseError(
+                    "A part of the service's list cannot be read."
+                )
             yield page
             cursor = page.cursor
             if not cursor:
@@ -254,7 +256,7 @@ class Recovery:
             if cursor in cursors or (deadline and self.clock.now() > deadline):
                 break
             cursors.add(cursor)
-        raise AnswerError("The service's list has no end that can be reached.")
+        raise InvalidResponseError("The service's list has no end that can be reached.")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from krea_cli.api.resources import Job, is_job_id
-from krea_cli.jobs.database import Database
+from krea_cli.api.models import Job, is_job_id
+from krea_cli.journal.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

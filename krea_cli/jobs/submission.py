@@ -7,21 +7,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from krea_cli.api.resources import Job
-from krea_cli.errors import RefusedError, UsageError
-from krea_cli.jobs.content import content
-from krea_cli.jobs.inputs import Image, LocalImage
-from krea_cli.jobs.nested import leaves
-from krea_cli.jobs.origins import inputs
-from krea_cli.jobs.paid import Paid, Post
-from krea_cli.jobs.records import Record
-from krea_cli.jobs.request import Request
+from krea_cli.api.models import Job
+from krea_cli.errors import RequestRejectedError, UsageError
+from krea_cli.inputs.local_file import Image, LocalFile
+from krea_cli.jobs.submitter import SubmitPayload, Submitter
+from krea_cli.journal.record import Record
+from krea_cli.requests.body import content
+from krea_cli.requests.json_tree import leaves
+from krea_cli.requests.provenance import inputs
+from krea_cli.requests.request import Request
 
 _URL_REFUSED = ("invalid asset url", "input file rejected")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class RequestSubmitter:
     """
     *service* is the one that records are kept for.  *url_of* gives the URL of an image,
     or the image itself, which is then sent as a data URI; *fresh_url_of* a URL that the
@@ -30,10 +30,10 @@ class Submission:
     token; *digest_token* makes what is kept to recognize the token.
     """
 
-    paid: Paid
+    paid: Submitter
     service: str
-    url_of: Callable[[Image], str | LocalImage]
-    fresh_url_of: Callable[[Image], str | LocalImage]
+    url_of: Callable[[Image], str | LocalFile]
+    fresh_url_of: Callable[[Image], str | LocalFile]
     manner: Mapping[str, bool]
     is_secret: Callable[[str], bool]
     digest_token: Callable[[], str | None] = lambda: None
@@ -70,11 +70,11 @@ class Submission:
         *gate* is called before each try; what it raises keeps the request from leaving.
 
         Raises:
-            KreaError: as `Paid.send`.
+            KreaError: as `Submitter.send`.
         """
         try:
             return self._submit(request, self.url_of, run, deadline, gate)
-        except RefusedError as exc:
+        except RequestRejectedError as exc:
             if not _is_url_refused(exc):
                 raise
             fresh = {image: self.fresh_url_of(image) for image in request.images}
@@ -86,13 +86,13 @@ class Submission:
     def _submit(
         self,
         request: Request,
-        url_of: Callable[[Image], str | LocalImage],
+        url_of: Callable[[Image], str | LocalFile],
         run: str,
         deadline: float,
         gate: Callable[[], object],
     ) -> Job:
         body = request.body(url_of)
-        post = Post(
+        post = SubmitPayload(
             path=request.model.path, body=content(body), webhook=request.webhook
         )
         intent = Record.of(
@@ -123,5 +123,5 @@ class Submission:
         )
 
 
-def _is_url_refused(exc: RefusedError) -> bool:
+def _is_url_refused(exc: RequestRejectedError) -> bool:
     return any(words in exc.message.lower() for words in _URL_REFUSED)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Media:
+class MediaType:
     """
     A kind of file: *kind* is image, video, audio or 3d; *extension* has no dot.
     """
@@ -20,20 +20,20 @@ class Media:
     kind: str
 
 
-PNG = Media("image/png", "png", "image")
-JPEG = Media("image/jpeg", "jpg", "image")
-WEBP = Media("image/webp", "webp", "image")
-GIF = Media("image/gif", "gif", "image")
-AVIF = Media("image/avif", "avif", "image")
-HEIC = Media("image/heic", "heic", "image")
-TIFF = Media("image/tiff", "tiff", "image")
-BMP = Media("image/bmp", "bmp", "image")
-MP4 = Media("video/mp4", "mp4", "video")
-MOV = Media("video/quicktime", "mov", "video")
-WEBM = Media("video/webm", "webm", "video")
-GLB = Media("model/gltf-binary", "glb", "3d")
-WAV = Media("audio/wav", "wav", "audio")
-MP3 = Media("audio/mpeg", "mp3", "audio")
+PNG = MediaType("image/png", "png", "image")
+JPEG = MediaType("image/jpeg", "jpg", "image")
+WEBP = MediaType("image/webp", "webp", "image")
+GIF = MediaType("image/gif", "gif", "image")
+AVIF = MediaType("image/avif", "avif", "image")
+HEIC = MediaType("image/heic", "heic", "image")
+TIFF = MediaType("image/tiff", "tiff", "image")
+BMP = MediaType("image/bmp", "bmp", "image")
+MP4 = MediaType("video/mp4", "mp4", "video")
+MOV = MediaType("video/quicktime", "mov", "video")
+WEBM = MediaType("video/webm", "webm", "video")
+GLB = MediaType("model/gltf-binary", "glb", "3d")
+WAV = MediaType("audio/wav", "wav", "audio")
+MP3 = MediaType("audio/mpeg", "mp3", "audio")
 
 # What POST /assets takes, by the API's documents.
 UPLOADED = frozenset({JPEG, PNG, WEBP, HEIC, MP4, MOV, WEBM, GLB, WAV, MP3})
@@ -75,7 +75,7 @@ _SIGNATURES = (
 )
 
 
-def sniff(head: bytes) -> Media | None:
+def sniff(head: bytes) -> MediaType | None:
     """
     The kind of file that starts with *head* (HEAD_BYTES are enough), None if unknown.
     """
@@ -91,7 +91,7 @@ def sniff(head: bytes) -> Media | None:
     return _without_signature(head)
 
 
-def _without_signature(head: bytes) -> Media | None:
+def _without_signature(head: bytes) -> MediaType | None:
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return BMP
     # An MPEG audio frame without a tag: eleven set bits, layer 3.
@@ -100,21 +100,21 @@ def _without_signature(head: bytes) -> Media | None:
     return None
 
 
-def of_extension(extension: str) -> Media | None:
+def of_extension(extension: str) -> MediaType | None:
     """
     The kind of file that an extension stands for, with or without its dot.
     """
     return _EXTENSIONS.get(extension.removeprefix(".").lower())
 
 
-def of_type(media_type: str) -> Media | None:
+def of_type(media_type: str) -> MediaType | None:
     """
     The kind of file that this program calls so.
     """
     return _TYPES.get(media_type)
 
 
-def _by_brands(head: bytes) -> Media:
+def _by_brands(head: bytes) -> MediaType:
     """
     By the major brand, which follows the length and "ftyp"; one that stands for any
     image leaves it to those that follow the version.

@@ -9,7 +9,7 @@ import warnings
 import PIL
 from PIL import features
 
-from krea_cli.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, Media
+from krea_cli.media import AVIF, GIF, JPEG, PNG, TIFF, WEBP, MediaType
 
 PILLOW = f"Pillow {PIL.__version__}"
 # The feature of Pillow that each kind needs; some packages of Pillow are built without
@@ -17,7 +17,7 @@ PILLOW = f"Pillow {PIL.__version__}"
 _FEATURES = {PNG: "zlib", JPEG: "jpg", WEBP: "webp", AVIF: "avif", GIF: "", TIFF: ""}
 
 
-def can_encode(media: Media) -> bool:
+def can_encode(media: MediaType) -> bool:
     """
     Whether pictures can be written as *media* here.
     """
@@ -30,7 +30,7 @@ def can_encode(media: Media) -> bool:
         return bool(features.check(feature))
 
 
-def encoders() -> dict[Media, bool]:
+def encoders() -> dict[MediaType, bool]:
     """
     The kinds of pictures that a file may be named as, and whether they can be written.
     """

@@ -16,9 +16,9 @@ import struct
 from enum import Enum, auto
 from typing import IO
 
-from krea_cli.media import BMP, GIF, GLB, JPEG, PNG, TIFF, WAV, WEBP, Media
-from krea_cli.media.ends import ENDS, is_padding
+from krea_cli.media import BMP, GIF, GLB, JPEG, PNG, TIFF, WAV, WEBP, MediaType
 from krea_cli.media.parts import TooManyPartsError
+from krea_cli.media.truncation import ENDS, is_padding
 
 # Where the sound begins, behind some notes about it.
 _HEAD_BYTES = 4096
@@ -42,7 +42,7 @@ class Ending(Enum):
     CROWDED = auto()
 
 
-def ending(file: IO[bytes], media: Media, *, is_all: bool) -> Ending:
+def ending(file: IO[bytes], media: MediaType, *, is_all: bool) -> Ending:
     """
     How *file*, which can seek, ends as a container of its kind.  *is_all* says that it
     has as many bytes as were announced.

@@ -14,15 +14,9 @@ from typing import IO
 from PIL import Image, ImageCms, ImageOps
 
 from krea_cli.errors import DownloadError, StorageError
-from krea_cli.media import AVIF, GIF, JPEG, LOSSY, PNG, TIFF, WEBP, Media
+from krea_cli.media import AVIF, GIF, JPEG, LOSSY, PNG, TIFF, WEBP, MediaType
 from krea_cli.media.codecs import PILLOW, can_encode
-from krea_cli.media.pictures import (
-    FORMATS,
-    check_pixels,
-    eight_bits,
-    opened,
-    smooth,
-)
+from krea_cli.media.images import FORMATS, check_pixels, eight_bits, opened, smooth
 
 # What a kind of file can hold, of the modes that pictures come in here.
 _MODES = {
@@ -39,12 +33,12 @@ _USUAL_QUALITY = 90
 _SLOW_PIXELS = 2**22
 
 
-def can_write(media: Media) -> bool:
+def can_write(media: MediaType) -> bool:
     return media in FORMATS
 
 
 def convert(
-    source: Path, target: IO[bytes], media: Media, *, quality: int | None = None
+    source: Path, target: IO[bytes], media: MediaType, *, quality: int | None = None
 ) -> bool:
     """
     Write the picture at *source* to *target* as another kind of picture, upright; of an
@@ -98,7 +92,9 @@ def _upright(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def _writable(picture: Image.Image, media: Media) -> tuple[Image.Image, bytes | None]:
+def _writable(
+    picture: Image.Image, media: MediaType
+) -> tuple[Image.Image, bytes | None]:
     """
     The picture in a mode that the kind can hold, with the profile of its colours.
     """
@@ -133,7 +129,12 @@ def _from_inks(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def fit(
-    source: Path, target: IO[bytes], media: Media, *, most_side: int, most_bytes: int
+    source: Path,
+    target: IO[bytes],
+    media: MediaType,
+    *,
+    most_side: int,
+    most_bytes: int,
 ) -> tuple[int, int]:
     """
     Write the picture at *source* to *target*, of the same kind *media*, scaled down
@@ -167,7 +168,10 @@ def fit(
 
 
 def _encoded(
-    whole: Image.Image, size: tuple[int, int], media: Media, kept: Mapping[str, bytes]
+    whole: Image.Image,
+    size: tuple[int, int],
+    media: MediaType,
+    kept: Mapping[str, bytes],
 ) -> memoryview:
     shown = whole
     if size != whole.size:

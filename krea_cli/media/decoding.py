@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from krea_cli.clock import within
 from krea_cli.errors import DownloadError
+from krea_cli.runtime.clock import run_with_timeout
 
 T = TypeVar("T")
 MOST_SECONDS = 300.0
 
 
-def in_time(work: Callable[[], T]) -> T:
+def decode_with_timeout(work: Callable[[], T]) -> T:
     """
     The result of *work* on a picture; raises what that raises.
 
@@ -23,6 +23,6 @@ def in_time(work: Callable[[], T]) -> T:
         DownloadError: it takes longer than five minutes.
     """
     try:
-        return within(MOST_SECONDS, work)
+        return run_with_timeout(MOST_SECONDS, work)
     except TimeoutError as exc:
         raise DownloadError("The picture cannot be decoded or made in time.") from exc

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import IO
 
-from krea_cli.media import HEIC, JPEG, PNG, WEBP, Media, heif
+from krea_cli.media import HEIC, JPEG, PNG, WEBP, MediaType, heif
 
 _SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
-def dimensions(file: IO[bytes], media: Media | None) -> tuple[int, int] | None:
+def dimensions(file: IO[bytes], media: MediaType | None) -> tuple[int, int] | None:
     """
     Width and height in pixels, as they lie in the file, that the header of a JPEG, PNG,
     WebP or HEIC names; None for other kinds and for a damaged header.

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
-from krea_cli.output.spoken import meaning
-from krea_cli.output.terminal import one_line
+from krea_cli.output.escape import collapse_whitespace
+from krea_cli.output.human.format_text import meaning
 
 if TYPE_CHECKING:
-    from krea_cli.api.resources import Job
+    from krea_cli.api.models import Job
     from krea_cli.errors import KreaError
 
 HEARTBEAT_SECONDS = 30.0
@@ -88,7 +88,7 @@ class LineProgress(Progress):
         self._say = say
         self._now = now
         self._start = self._said_at = now()
-        self._board = Board()
+        self._board = StatusCounts()
         self._are_many = False
         # What is received is told by the threads that receive it.
         self._lock = threading.Lock()
@@ -110,7 +110,7 @@ class LineProgress(Progress):
 
     def missed(self, job: Job, error: KreaError) -> None:
         words = self._board.summary if self._are_many else _status(job)
-        reason = one_line(error.message, 200).rstrip(".")
+        reason = collapse_whitespace(error.message, 200).rstrip(".")
         self._tell(f"{words}, but: {reason}", is_news=False)
 
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
@@ -127,10 +127,10 @@ class LineProgress(Progress):
 
 
 def _status(job: Job) -> str:
-    return f"{one_line(job.job_id)} {one_line(job.status, 40)}"
+    return f"{collapse_whitespace(job.job_id)} {collapse_whitespace(job.status, 40)}"
 
 
-class Board:
+class StatusCounts:
     """
     The last seen status of each job, and how many are still to be sent.
     """
@@ -154,8 +154,8 @@ class Board:
         """
         counts = Counter(self._statuses.values())
         if len(self._statuses) == 1 and not self.unsent:
-            return one_line(next(iter(counts)), 40)
-        told = [f"{n} {one_line(s, 40)}" for s, n in counts.most_common()]
+            return collapse_whitespace(next(iter(counts)), 40)
+        told = [f"{n} {collapse_whitespace(s, 40)}" for s, n in counts.most_common()]
         return ", ".join(told + [f"{self.unsent} to be sent"] * bool(self.unsent))
 
     @property

@@ -17,8 +17,8 @@ from contextlib import suppress
 from typing import IO, TextIO
 
 from krea_cli.errors import StorageError
-from krea_cli.output.workflow import harmless
-from krea_cli.secrecy import HIDDEN, forms
+from krea_cli.output.github_actions import neutralize_commands
+from krea_cli.runtime.redaction import HIDDEN, forms
 
 
 class Stream:
@@ -81,7 +81,7 @@ class Stream:
         if text == "":  # Typer tries what kind of file this is
             return
         if self._is_shielded:
-            text = harmless(text, begins_line=self._begins_line)
+            text = neutralize_commands(text, begins_line=self._begins_line)
         self._write(text)
 
     def write_command(self, line: str) -> None:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from io import BufferedIOBase
 from typing import Any
 
-from krea_cli.sandbox.refusals import Refusal
+from krea_cli.sandbox.api_error import ApiError
 
 JSON_LIMIT = 32 * 2**20
 _CHUNK = 1 << 16
@@ -38,9 +38,11 @@ class Body:
             ConnectionResetError: it breaks off.
         """
         if self.left is None:
-            raise Refusal(HTTPStatus.LENGTH_REQUIRED, "Content-Length is required")
+            raise ApiError(HTTPStatus.LENGTH_REQUIRED, "Content-Length is required")
         if self.left > limit:
-            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request body too large")
+            raise ApiError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request body too large"
+            )
         while self.left:
             chunk = self._stream.read(min(_CHUNK, self.left))
             if not chunk:
@@ -71,9 +73,9 @@ class Body:
         try:
             data = json.loads(self.content, parse_constant=_refuse)
         except (ValueError, RecursionError) as exc:
-            raise Refusal(HTTPStatus.BAD_REQUEST, "Invalid JSON") from exc
+            raise ApiError(HTTPStatus.BAD_REQUEST, "Invalid JSON") from exc
         if not isinstance(data, dict):
-            raise Refusal(HTTPStatus.BAD_REQUEST, "The body is no JSON object")
+            raise ApiError(HTTPStatus.BAD_REQUEST, "The body is no JSON object")
         return data
 
 

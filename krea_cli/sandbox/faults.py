@@ -133,7 +133,7 @@ def _kind(name: str) -> _Kind | None:
     )
 
 
-class Faults:
+class FaultQueue:
     """
     The faults in force, shared by all connections of a sandbox.
     """

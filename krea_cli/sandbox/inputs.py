@@ -11,11 +11,11 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from krea_cli.loopback import is_loopback
-from krea_cli.sandbox import loopback, rendering
-from krea_cli.sandbox.disk import TooLongError
-from krea_cli.sandbox.lifecycle import Failure, Input
-from krea_cli.sandbox.refusals import Refusal
+from krea_cli.runtime.loopback import is_loopback
+from krea_cli.sandbox import local_fetch, rendering
+from krea_cli.sandbox.api_error import ApiError
+from krea_cli.sandbox.blob_store import TooLongError
+from krea_cli.sandbox.job import Failure, Input
 from krea_cli.sandbox.store import SandboxStore
 
 _KREA = "https://s.krea.ai/"
@@ -37,7 +37,7 @@ def take(store: SandboxStore, field: str, url: str) -> Input:
         file = store.keep(_bytes(store, url), any_kind=True)
     except ValueError as exc:
         raise _refusal("Invalid asset URL", field) from exc
-    except (loopback.FetchError, TooLongError) as exc:
+    except (local_fetch.FetchError, TooLongError) as exc:
         raise _refusal("Input file rejected", field) from exc
     kind = file.media_type or "of an unknown kind"
     return Input(field=field, media_type=kind, sha256=file.sha256)
@@ -75,7 +75,7 @@ def _bytes(store: SandboxStore, url: str) -> Iterator[bytes]:
     if parts.scheme not in ("http", "https") or not is_loopback(parts.hostname or ""):
         raise ValueError(url)
     own = _own(store, parts.path)
-    return _read(own) if own else loopback.fetch(parts)
+    return _read(own) if own else local_fetch.fetch(parts)
 
 
 def _data(url: str) -> bytes:
@@ -110,5 +110,5 @@ def _read(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _refusal(error: str, field: str) -> Refusal:
-    return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, error, [(field, error)])
+def _refusal(error: str, field: str) -> ApiError:
+    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, error, [(field, error)])

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from krea_cli.sandbox.lifecycle import SandboxJob
+from krea_cli.sandbox.job import SandboxJob
 
 
 def render(job: SandboxJob, part: str, find: Callable[[str], Path]) -> bytes:

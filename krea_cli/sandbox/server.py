@@ -15,11 +15,11 @@ from pathlib import Path
 from socketserver import TCPServer
 from typing import Any, Self
 
-from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.catalog.catalog import Catalogue
 from krea_cli.errors import UsageError
-from krea_cli.sandbox.capacity import Capacity
-from krea_cli.sandbox.faults import Faults
-from krea_cli.sandbox.handler import SandboxHandler
+from krea_cli.sandbox.concurrency import JobLimits
+from krea_cli.sandbox.faults import FaultQueue
+from krea_cli.sandbox.http_handler import SandboxHandler
 from krea_cli.sandbox.store import SandboxStore
 
 HOST = "127.0.0.1"
@@ -51,9 +51,9 @@ class Sandbox:
         log: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
-        capacity: Capacity | None = None,
+        capacity: JobLimits | None = None,
     ) -> None:
-        self._faults = Faults()
+        self._faults = FaultQueue()
         self.add_faults(*faults)
         self.store = SandboxStore(folder, clock=clock, capacity=capacity)
         self._port = port
@@ -144,7 +144,7 @@ class SandboxServer(ThreadingHTTPServer):
         handler_class: type[SandboxHandler],
         *,
         store: SandboxStore,
-        faults: Faults,
+        faults: FaultQueue,
         log: Callable[[str], None] | None,
         sleep: Callable[[float], None],
     ) -> None:

@@ -20,9 +20,9 @@ from typing import Any
 
 from krea_cli import __version__
 from krea_cli.errors import StorageError
-from krea_cli.sandbox import disk
-from krea_cli.sandbox.capacity import Capacity, Slots
-from krea_cli.sandbox.lifecycle import SandboxJob, iso
+from krea_cli.sandbox import blob_store
+from krea_cli.sandbox.concurrency import ConcurrencyLimit, JobLimits
+from krea_cli.sandbox.job import SandboxJob, iso
 from krea_cli.sandbox.rendering import render
 
 UPLOAD_LIMIT = 75 * 2**20
@@ -70,11 +70,11 @@ class SandboxStore:
         folder: Path,
         *,
         clock: Callable[[], float] = time.time,
-        capacity: Capacity | None = None,
+        capacity: JobLimits | None = None,
     ) -> None:
         self.folder = folder
-        self._seconds = (capacity or Capacity()).job_seconds
-        self._slots = Slots(capacity or Capacity())
+        self._seconds = (capacity or JobLimits()).job_seconds
+        self._slots = ConcurrencyLimit(capacity or JobLimits())
         self._clock = clock
         self._lock, self._rendering = threading.Lock(), threading.Lock()
         self._last_created = 0.0
@@ -140,7 +140,9 @@ class SandboxStore:
         self._write_job(cancelled)
         return cancelled
 
-    def keep(self, chunks: Iterable[bytes], *, any_kind: bool = False) -> disk.KeptFile:
+    def keep(
+        self, chunks: Iterable[bytes], *, any_kind: bool = False
+    ) -> blob_store.StoredBlob:
         """
         Keep the bytes of an input file.
 
@@ -149,12 +151,14 @@ class SandboxStore:
             UnknownKindError: they are no media file, unless *any_kind* will do.
         """
         folder = self.folder / "inputs"
-        return disk.keep(chunks, folder, limit=UPLOAD_LIMIT, any_kind=any_kind)
+        return blob_store.keep(chunks, folder, limit=UPLOAD_LIMIT, any_kind=any_kind)
 
     def input_path(self, sha256: str) -> Path:
         return self.folder / "inputs" / sha256
 
-    def add_upload(self, file: disk.KeptFile, description: str | None) -> Upload:
+    def add_upload(
+        self, file: blob_store.StoredBlob, description: str | None
+    ) -> Upload:
         """
         A kept file of known media type as an upload with an id of its own.
         """
@@ -190,7 +194,7 @@ class SandboxStore:
         path = self.folder / "results" / f"{key}.{suffix}"
         with self._rendering:
             if not path.exists():
-                disk.write(path, render(job, part, self.input_path))
+                blob_store.write(path, render(job, part, self.input_path))
         return path
 
     def reset(self) -> int:
@@ -204,14 +208,14 @@ class SandboxStore:
         count = len(list((self.folder / "jobs").glob("*.json")))
         with self._writing():
             for name in _FOLDERS:
-                disk.empty(self.folder / name)
+                blob_store.empty(self.folder / name)
         return count
 
     def _make_folders(self) -> None:
         with self._writing():
-            disk.make_private(self.folder)
+            blob_store.make_private(self.folder)
             for name in _FOLDERS:
-                disk.make_private(self.folder / name)
+                blob_store.make_private(self.folder / name)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -227,7 +231,7 @@ class SandboxStore:
         self._write("jobs", job.job_id, job.as_json())
 
     def _write(self, kind: str, name: str, data: Mapping[str, Any]) -> None:
-        disk.write(self.folder / kind / f"{name}.json", json.dumps(data).encode())
+        blob_store.write(self.folder / kind / f"{name}.json", json.dumps(data).encode())
 
     def _read(self, kind: str, name: str) -> Any:
         """

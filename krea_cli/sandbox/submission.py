@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
-from krea_cli.catalogue.model import Model
-from krea_cli.catalogue.pricing import estimate
-from krea_cli.catalogue.schema import Schema, is_url, with_texts
-from krea_cli.catalogue.validation import faults
+from krea_cli.catalog.json_schema import Schema, is_url, with_texts
+from krea_cli.catalog.model import Model
+from krea_cli.catalog.pricing import estimate
+from krea_cli.catalog.validation import faults
 from krea_cli.sandbox import inputs
-from krea_cli.sandbox.lifecycle import Failure, Input, Medium, SandboxJob
-from krea_cli.sandbox.refusals import Refusal
+from krea_cli.sandbox.api_error import ApiError
+from krea_cli.sandbox.job import Failure, Input, Medium, SandboxJob
 from krea_cli.sandbox.store import SandboxStore
 
 
@@ -35,7 +35,7 @@ def submit(
     """
     if found := faults(model.schema, body):
         issues = [(fault.field, fault.message) for fault in found]
-        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request body", issues)
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request body", issues)
     given: list[Input] = []
 
     def take(field: str, schema: Schema | None, text: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 from api.wire import Wire
 from service import TOKEN
 
-from krea_cli.api.transport import Transport
+from krea_cli.api.http import HttpTransport
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -47,7 +47,7 @@ def connect(log):
     made = []
 
     def make(url, token=TOKEN, *, uses_environment=False):
-        transport = Transport(
+        transport = HttpTransport(
             url,
             token,
             agent="krea-cli/test",

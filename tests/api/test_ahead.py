@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from krea_cli.api import ahead
-from krea_cli.api.ahead import ReadAhead
+from krea_cli.api import prefetch
+from krea_cli.api.prefetch import PrefetchReader
 
 
 def test_chunks_come_in_order_and_end():
@@ -15,14 +15,14 @@ def test_chunks_come_in_order_and_end():
     """
     chunks = [bytes([n % 256]) * 1000 for n in range(10_000)]
 
-    assert chunks == list(ReadAhead(iter(chunks), silence=5))
+    assert chunks == list(PrefetchReader(iter(chunks), silence=5))
 
 
 def test_an_empty_body_has_no_chunks():
     """
     Its end is its beginning.
     """
-    assert [] == list(ReadAhead(iter([]), silence=5))
+    assert [] == list(PrefetchReader(iter([]), silence=5))
 
 
 def test_what_the_source_raises_comes_after_what_it_gave():
@@ -35,7 +35,7 @@ def test_what_the_source_raises_comes_after_what_it_gave():
         yield b"b"
         raise ConnectionResetError("reset")
 
-    body = iter(ReadAhead(broken(), silence=5))
+    body = iter(PrefetchReader(broken(), silence=5))
 
     assert [b"a", b"b"] == [next(body), next(body)]
     with pytest.raises(ConnectionResetError, match="reset"):
@@ -52,7 +52,7 @@ def test_a_source_that_gives_nothing_is_given_up():
         yield b"a"
         never.wait(10)
 
-    body = iter(ReadAhead(silent(), silence=0.1))
+    body = iter(PrefetchReader(silent(), silence=0.1))
     assert b"a" == next(body)
     started = time.monotonic()
     with pytest.raises(TimeoutError):
@@ -67,7 +67,7 @@ def test_nothing_is_read_before_it_is_wanted():
     The body of a redirect costs nothing.
     """
     taken = []
-    body = ReadAhead((taken.append(n) or b"x" for n in range(3)), silence=5)
+    body = PrefetchReader((taken.append(n) or b"x" for n in range(3)), silence=5)
     chunks = iter(body)
 
     assert ([], False) == (taken, body.is_reading)
@@ -78,7 +78,7 @@ def test_a_fast_source_waits_for_a_slow_reader(monkeypatch):
     """
     No more is kept in memory than the limit and a chunk (hazard P6).
     """
-    monkeypatch.setattr(ahead, "AHEAD_BYTES", 10_000)
+    monkeypatch.setattr(prefetch, "AHEAD_BYTES", 10_000)
     taken = []
 
     def source():
@@ -86,7 +86,7 @@ def test_a_fast_source_waits_for_a_slow_reader(monkeypatch):
             taken.append(1)
             yield bytes(1000)
 
-    body = iter(ReadAhead(source(), silence=5))
+    body = iter(PrefetchReader(source(), silence=5))
     next(body)
     until = time.monotonic() + 0.2
     while time.monotonic() < until and len(taken) < 100:
@@ -105,7 +105,7 @@ def test_a_stopped_reading_ends():
         while True:
             yield bytes(2**20)
 
-    body = ReadAhead(source(), silence=5)
+    body = PrefetchReader(source(), silence=5)
     next(iter(body))
     body.stop()
     body.join(5)

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krea_cli.api import answers
-from krea_cli.api.wire import Answer
+from krea_cli.api import responses
+from krea_cli.api.http_types import Response
 from krea_cli.cli.next_steps import NextSteps
 from krea_cli.errors import (
-    AnswerError,
     BalanceError,
     ExitCode,
+    InvalidResponseError,
     KreaError,
     RateLimitError,
-    RefusedError,
-    ServerFaultError,
+    RequestRejectedError,
+    ServerError,
     TokenRejectedError,
 )
 
@@ -33,8 +33,8 @@ BODIES = st.dictionaries(KEYS, INNER | st.lists(INNER, max_size=3))
 
 def read(status, body=None, *, content=None, headers=None):
     content = json.dumps(body).encode() if content is None else content
-    return answers.read(
-        Answer(status, headers or {}, content), host="api.test", wall=1_790_000_000
+    return responses.read(
+        Response(status, headers or {}, content), host="api.test", wall=1_790_000_000
     )
 
 
@@ -62,30 +62,30 @@ def test_no_content_is_an_empty_object():
 @pytest.mark.parametrize(
     ("status", "kind", "exit_code"),
     [
-        (400, RefusedError, ExitCode.USAGE),
+        (400, RequestRejectedError, ExitCode.USAGE),
         (401, TokenRejectedError, ExitCode.TOKEN),
         (402, BalanceError, ExitCode.BALANCE),
         (403, TokenRejectedError, ExitCode.TOKEN),
-        (404, RefusedError, ExitCode.USAGE),
-        (405, RefusedError, ExitCode.USAGE),
-        (408, ServerFaultError, ExitCode.SERVICE),
-        (409, RefusedError, ExitCode.USAGE),
-        (410, RefusedError, ExitCode.USAGE),
-        (413, RefusedError, ExitCode.USAGE),
-        (414, RefusedError, ExitCode.USAGE),
-        (415, RefusedError, ExitCode.USAGE),
-        (417, RefusedError, ExitCode.USAGE),
-        (418, AnswerError, ExitCode.SERVICE),
-        (422, RefusedError, ExitCode.USAGE),
+        (404, RequestRejectedError, ExitCode.USAGE),
+        (405, RequestRejectedError, ExitCode.USAGE),
+        (408, ServerError, ExitCode.SERVICE),
+        (409, RequestRejectedError, ExitCode.USAGE),
+        (410, RequestRejectedError, ExitCode.USAGE),
+        (413, RequestRejectedError, ExitCode.USAGE),
+        (414, RequestRejectedError, ExitCode.USAGE),
+        (415, RequestRejectedError, ExitCode.USAGE),
+        (417, RequestRejectedError, ExitCode.USAGE),
+        (418, InvalidResponseError, ExitCode.SERVICE),
+        (422, RequestRejectedError, ExitCode.USAGE),
         (425, RateLimitError, ExitCode.SERVICE),
         (429, RateLimitError, ExitCode.SERVICE),
-        (431, RefusedError, ExitCode.USAGE),
-        (451, RefusedError, ExitCode.USAGE),
-        (500, ServerFaultError, ExitCode.SERVICE),
-        (502, ServerFaultError, ExitCode.SERVICE),
-        (503, ServerFaultError, ExitCode.SERVICE),
-        (504, ServerFaultError, ExitCode.SERVICE),
-        (524, ServerFaultError, ExitCode.SERVICE),
+        (431, RequestRejectedError, ExitCode.USAGE),
+        (451, RequestRejectedError, ExitCode.USAGE),
+        (500, ServerError, ExitCode.SERVICE),
+        (502, ServerError, ExitCode.SERVICE),
+        (503, ServerError, ExitCode.SERVICE),
+        (504, ServerError, ExitCode.SERVICE),
+        (524, ServerError, ExitCode.SERVICE),
     ],
 )
 def test_each_status_is_its_error(status, kind, exit_code):
@@ -110,10 +110,10 @@ def test_a_rejected_token_is_told_with_its_place(source, hint):
     """
     The place that it came from, and what to do there; nowhere else is named.
     """
-    answer = Answer(401, {}, b"{}")
+    answer = Response(401, {}, b"{}")
 
     with pytest.raises(TokenRejectedError, match=f"token from {source} was") as caught:
-        answers.read(answer, host="h", wall=0.0, token_source=source)
+        responses.read(answer, host="h", wall=0.0, token_source=source)
 
     said = "\n".join(NextSteps().lines(caught.value.advice))
     assert hint in said
@@ -135,7 +135,7 @@ def test_a_redirect_is_no_answer(status):
     """
     error = refusal(status, {})
 
-    assert AnswerError is type(error)
+    assert InvalidResponseError is type(error)
     assert "API URL" in error.hint
 
 
@@ -143,7 +143,7 @@ def test_see_other_may_be_the_answer_to_an_order():
     """
     303 is how some services say that they took a request: what happened is unknown.
     """
-    assert AnswerError is type(refusal(303, {}))
+    assert InvalidResponseError is type(refusal(303, {}))
 
 
 @pytest.mark.parametrize(

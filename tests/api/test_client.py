@@ -8,21 +8,21 @@ from api.wire import answer, closing, resetting
 from service import TOKEN
 
 from krea_cli.api import client as client_module
-from krea_cli.api.client import Client
-from krea_cli.api.wire import Content, encode
+from krea_cli.api.client import ApiClient
+from krea_cli.api.http_types import RequestBody, encode
 from krea_cli.errors import (
-    AnswerError,
-    LostAnswerError,
+    ConnectionFailedError,
+    InvalidResponseError,
     RateLimitError,
-    RefusedError,
-    ServerFaultError,
+    RequestRejectedError,
+    ResponseLostError,
+    ServerError,
     ServiceError,
     TokenRejectedError,
     UnknownJobError,
-    UnreachableError,
     UsageError,
 )
-from krea_cli.jobs.content import content
+from krea_cli.requests.body import content
 
 JOB = {"job_id": "j1", "status": "queued"}
 
@@ -39,7 +39,7 @@ def serve(wire, connect, time):
 
     def make(*scripts):
         server = wire(*scripts)
-        return Client(connect(server.url()), time.clock), server
+        return ApiClient(connect(server.url()), time.clock), server
 
     return make
 
@@ -73,14 +73,14 @@ def test_a_submission_is_one_post_of_the_body_as_it_is(serve):
 @pytest.mark.parametrize(
     ("script", "kind"),
     [
-        (resetting(), LostAnswerError),
-        (closing(b""), LostAnswerError),
-        (says({}, "503 Busy", Retry_After="1"), ServerFaultError),
+        (resetting(), ResponseLostError),
+        (closing(b""), ResponseLostError),
+        (says({}, "503 Busy", Retry_After="1"), ServerError),
         (says({}, "429 Wait", Retry_After="1"), RateLimitError),
         (says({}, "307 Moved", Location="/other"), ServiceError),
-        (answer(b"<html>"), AnswerError),
-        (says({"status": "queued"}), AnswerError),
-        (says({"job_id": "../x", "status": "queued"}), AnswerError),
+        (answer(b"<html>"), InvalidResponseError),
+        (says({"status": "queued"}), InvalidResponseError),
+        (says({"job_id": "../x", "status": "queued"}), InvalidResponseError),
     ],
 )
 def test_a_submission_is_sent_once(serve, time, script, kind):
@@ -124,7 +124,7 @@ def test_a_look_does_not_outlast_its_deadline(serve, time, monkeypatch):
     monkeypatch.setattr(client_module, "LEAST_SECONDS", 0.1)
     client, _ = serve(lambda connection: connection.recv(1))
 
-    with pytest.raises(LostAnswerError, match="in time"):
+    with pytest.raises(ResponseLostError, match="in time"):
         client.job("j1", deadline=time.elapsed)
 
 
@@ -143,12 +143,12 @@ def test_a_look_has_at_least_three_seconds_and_at_most_a_minute(time, left, seco
 
         def get(self, path, params, *, seconds):
             given.append(seconds)
-            raise UnreachableError("x")
+            raise ConnectionFailedError("x")
 
     deadline = None if left is None else time.elapsed + left
 
-    with pytest.raises(UnreachableError):
-        Client(Transport(), time.clock).job("j1", deadline=deadline)
+    with pytest.raises(ConnectionFailedError):
+        ApiClient(Transport(), time.clock).job("j1", deadline=deadline)
 
     assert seconds == given[0]
 
@@ -171,7 +171,7 @@ def test_another_refusal_of_a_look_is_itself(serve):
     """
     client, _ = serve(says({"error": "bad id"}, "400 Bad"))
 
-    with pytest.raises(RefusedError, match="bad id"):
+    with pytest.raises(RequestRejectedError, match="bad id"):
         client.job("j1")
 
 
@@ -220,7 +220,7 @@ def test_what_is_not_there_cannot_be_cancelled(serve):
 
     with pytest.raises(UnknownJobError):
         client.cancel("j1")
-    with pytest.raises(RefusedError, match="no"):
+    with pytest.raises(RequestRejectedError, match="no"):
         client.cancel("j1")
 
     assert 2 == len(server.heard)
@@ -289,7 +289,7 @@ def test_an_upload_gives_the_url_to_send(serve):
     The file as it is, in one form.
     """
     client, server = serve(says({"id": "a1", "image_url": "https://k.test/a1"}))
-    file = Content(size_bytes=7, chunks=lambda: iter([b"pic", b"ture"]))
+    file = RequestBody(size_bytes=7, chunks=lambda: iter([b"pic", b"ture"]))
 
     asset = client.upload(file, "image-1.png", "image/png")
 
@@ -303,7 +303,7 @@ def test_an_upload_without_a_url_is_no_upload(serve):
     """
     client, _ = serve(says({"id": "a1", "image_url": ""}))
 
-    with pytest.raises(AnswerError, match="gave no URL"):
+    with pytest.raises(InvalidResponseError, match="gave no URL"):
         client.upload(content({}), "image-1.png", "image/png")
 
 
@@ -360,7 +360,7 @@ def test_no_part_of_the_token_comes_back_in_words(serve, spelled):
     with pytest.raises(TokenRejectedError) as caught:
         client.job("j1")
     found = client.job("j1")
-    with pytest.raises(LostAnswerError) as broken:
+    with pytest.raises(ResponseLostError) as broken:
         client.submit("image/x/y", content({}))
 
     said = f"{caught.value.message}{found.status}{found.completed_at}{found.error}"

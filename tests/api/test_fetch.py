@@ -8,13 +8,13 @@ import pytest
 from api.wire import answer
 from service import TOKEN
 
-from krea_cli.api.fetch import Fetcher, NotContinuedError, UrlGoneError
-from krea_cli.api.wire import Part, Stream
-from krea_cli.errors import (
-    DownloadError,
-    LostAnswerError,
-    ServerFaultError,
+from krea_cli.api.http_types import ResumePoint, StreamedResponse
+from krea_cli.downloads.download_client import (
+    DownloadClient,
+    ResumeRejectedError,
+    UrlExpiredError,
 )
+from krea_cli.errors import DownloadError, ResponseLostError, ServerError
 
 # An address of the documents' own: nothing is ever sent there.
 PUBLIC = "https://93.184.215.14"
@@ -80,7 +80,7 @@ class Answers:
         self.asked.append(url)
         self.headers.append(headers)
         status, answered, chunks = self._answers[url]
-        yield Stream(status, answered, iter(chunks), self._peer)
+        yield StreamedResponse(status, answered, iter(chunks), self._peer)
 
 
 def good(*chunks, **headers):
@@ -92,7 +92,7 @@ def moved(target, status=302):
 
 
 def fetch(transport, time, url, *, allows_loopback=False):
-    fetcher = Fetcher(transport, time.clock, allows_loopback=allows_loopback)
+    fetcher = DownloadClient(transport, time.clock, allows_loopback=allows_loopback)
     with fetcher.open(url) as body:
         return b"".join(body.chunks), body.length
 
@@ -303,13 +303,13 @@ def test_a_redirect_to_no_url_is_an_error(time, target):
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (401, UrlGoneError),
-        (403, UrlGoneError),
-        (404, UrlGoneError),
-        (410, UrlGoneError),
-        (429, ServerFaultError),
-        (500, ServerFaultError),
-        (503, ServerFaultError),
+        (401, UrlExpiredError),
+        (403, UrlExpiredError),
+        (404, UrlExpiredError),
+        (410, UrlExpiredError),
+        (429, ServerError),
+        (500, ServerError),
+        (503, ServerError),
         (204, DownloadError),
         (206, DownloadError),
         (304, DownloadError),
@@ -322,7 +322,7 @@ def test_only_200_is_a_file(time, status, kind):
     """
     url = f"{PUBLIC}/a.png"
 
-    with pytest.raises((DownloadError, ServerFaultError)) as caught:
+    with pytest.raises((DownloadError, ServerError)) as caught:
         fetch(Answers({url: (status, {}, [b"x"])}), time, url)
 
     assert kind is type(caught.value)
@@ -394,7 +394,7 @@ def test_a_compressed_body_that_ends_too_early_is_cut(time, encoding):
     """
     url, sent = f"{PUBLIC}/a.png", CODED[encoding].rstrip(b"\0")[:-9]
 
-    with pytest.raises(LostAnswerError, match="too early"):
+    with pytest.raises(ResponseLostError, match="too early"):
         fetch(Answers({url: good(sent, Content_Encoding=encoding)}), time, url)
 
 
@@ -404,7 +404,7 @@ def test_little_that_becomes_much_comes_in_pieces(time):
     """
     url = f"{PUBLIC}/a.png"
     bomb = good(gzip.compress(bytes(2**24)), Content_Encoding="gzip")
-    fetcher = Fetcher(Answers({url: bomb}), time.clock, allows_loopback=False)
+    fetcher = DownloadClient(Answers({url: bomb}), time.clock, allows_loopback=False)
 
     with fetcher.open(url) as body:
         assert 2**18 >= len(next(body.chunks))
@@ -430,13 +430,13 @@ def test_a_part_of_a_compressed_body_is_not_gone_on_with(time):
     """
     url = f"{PUBLIC}/a.png"
     headers = {"Content-Range": "bytes 1-1/2", "Content-Encoding": "gzip"}
-    fetcher = Fetcher(
+    fetcher = DownloadClient(
         Answers({url: (206, headers, ())}), time.clock, allows_loopback=False
     )
 
     with (
-        pytest.raises(NotContinuedError),
-        fetcher.open(url, part=Part(size=1, etag='"1"', length=2)),
+        pytest.raises(ResumeRejectedError),
+        fetcher.open(url, part=ResumePoint(size=1, etag='"1"', length=2)),
     ):
         pass
 
@@ -458,7 +458,7 @@ def test_no_message_has_the_query(time, answered):
     """
     url = f"{PUBLIC}/a.png?X-Amz-Signature=secret"
 
-    with pytest.raises((DownloadError, ServerFaultError)) as caught:
+    with pytest.raises((DownloadError, ServerError)) as caught:
         fetch(Answers({url: answered}), time, url)
 
     assert "secret" not in caught.value.message
@@ -475,11 +475,11 @@ def test_a_url_without_end_is_told_short(time):
     assert len(caught.value.message) < 500
 
 
-PART = Part(size=3, etag='"v1"', length=6)
+PART = ResumePoint(size=3, etag='"v1"', length=6)
 
 
 def go_on(answers, time, part=PART):
-    fetcher = Fetcher(answers, time.clock, allows_loopback=False)
+    fetcher = DownloadClient(answers, time.clock, allows_loopback=False)
     with fetcher.open(f"{PUBLIC}/a.png", part=part) as body:
         return b"".join(body.chunks), body.start, body.length, body.etag
 
@@ -514,7 +514,7 @@ def test_a_part_of_unknown_length_gets_one(time):
     """
     The server says it with the rest.
     """
-    part = Part(size=3, etag='"v1"', length=None)
+    part = ResumePoint(size=3, etag='"v1"', length=None)
 
     assert (b"two", 3, 6, '"v1"') == go_on(
         Answers({f"{PUBLIC}/a.png": partial()}), time, part
@@ -557,7 +557,7 @@ def test_another_part_than_asked_for_is_no_rest(time, answered):
     """
     Put together they would be a file that never was (hazard F12).
     """
-    with pytest.raises(NotContinuedError):
+    with pytest.raises(ResumeRejectedError):
         go_on(Answers({f"{PUBLIC}/a.png": answered}), time)
 
 
@@ -567,7 +567,7 @@ def test_a_part_is_asked_for_at_each_redirect(time):
     """
     answers, urls = chain(1)
     answers._answers[urls[1]] = partial()
-    fetcher = Fetcher(answers, time.clock, allows_loopback=False)
+    fetcher = DownloadClient(answers, time.clock, allows_loopback=False)
 
     with fetcher.open(urls[0], part=PART) as body:
         assert 3 == body.start
@@ -596,7 +596,9 @@ def test_only_a_strong_entity_tag_names_a_version(time, etag, kept):
     A weak one does not promise the same bytes.
     """
     url = f"{PUBLIC}/a.png"
-    fetcher = Fetcher(Answers({url: good(b"x", ETag=etag)}), time.clock, **REMOTE)
+    fetcher = DownloadClient(
+        Answers({url: good(b"x", ETag=etag)}), time.clock, **REMOTE
+    )
 
     with fetcher.open(url) as body:
         assert kept == body.etag

@@ -7,8 +7,8 @@ import time
 import pytest
 from api.wire import answer, closing, resetting, trickling
 
-from krea_cli.api import transport
-from krea_cli.errors import LostAnswerError
+from krea_cli.api import http
+from krea_cli.errors import ResponseLostError
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -109,7 +109,7 @@ def test_a_body_that_is_not_whole_is_a_lost_answer(wire, connect, script):
     """
     server = wire(script)
 
-    with pytest.raises(LostAnswerError):
+    with pytest.raises(ResponseLostError):
         read(connect(server.url()), server.url())
 
 
@@ -147,11 +147,11 @@ def test_silence_is_what_gives_no_byte_of_the_body(
     """
     The head of a chunk may come for ever, byte by byte (hazard N1).
     """
-    monkeypatch.setattr(transport, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(http, "SILENCE_SECONDS", 0.2)
     server = wire(trickling(head, every=0.02, byte=byte))
     started = time.monotonic()
 
-    with pytest.raises(LostAnswerError, match="did not answer in time"):
+    with pytest.raises(ResponseLostError, match="did not answer in time"):
         read(connect(server.url()), server.url())
 
     assert time.monotonic() - started < 2

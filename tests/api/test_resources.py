@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from krea_cli.api.resources import Asset, Job, JobError, is_job_id
+from krea_cli.api.models import Asset, Job, JobError, is_job_id
 
 LEAVES = st.sampled_from(
     [None, True, 0, -1, 1e300, "", "words", "\ud800", "\x1b[2J", "../x", [], {}, [[]]]

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from krea_cli.api.retry import retry, retry_after
 from krea_cli.errors import (
-    AnswerError,
-    LostAnswerError,
+    ConnectionFailedError,
+    InvalidResponseError,
     RateLimitError,
-    RefusedError,
-    ServerFaultError,
-    UnreachableError,
+    RequestRejectedError,
+    ResponseLostError,
+    ServerError,
 )
 
 NOW = 1_790_000_000
@@ -43,7 +43,7 @@ def limited(seconds):
 
 
 @pytest.mark.parametrize(
-    "kind", [UnreachableError, LostAnswerError, ServerFaultError, RateLimitError]
+    "kind", [ConnectionFailedError, ResponseLostError, ServerError, RateLimitError]
 )
 def test_a_passing_failure_is_tried_again(time, kind):
     """
@@ -61,16 +61,16 @@ def test_the_last_failure_is_raised(time):
     """
     After four tries it is no passing trouble.
     """
-    work = Work(*[ServerFaultError(str(n)) for n in range(9)])
+    work = Work(*[ServerError(str(n)) for n in range(9)])
 
-    with pytest.raises(ServerFaultError, match="3"):
+    with pytest.raises(ServerError, match="3"):
         retry(work, clock=time.clock)
 
     assert (4, 3) == (work.tries, len(time.slept))
 
 
 @pytest.mark.parametrize(
-    "error", [AnswerError("x"), RefusedError("x"), ValueError("x")]
+    "error", [InvalidResponseError("x"), RequestRejectedError("x"), ValueError("x")]
 )
 def test_another_failure_is_raised_at_once(time, error):
     """
@@ -88,10 +88,10 @@ def test_who_calls_says_what_passes(time):
     """
     A lost answer is final where it may have cost something.
     """
-    work = Work(UnreachableError("x"), LostAnswerError("x"))
+    work = Work(ConnectionFailedError("x"), ResponseLostError("x"))
 
-    with pytest.raises(LostAnswerError):
-        retry(work, clock=time.clock, passing=(UnreachableError,))
+    with pytest.raises(ResponseLostError):
+        retry(work, clock=time.clock, passing=(ConnectionFailedError,))
 
     assert 2 == work.tries
 
@@ -101,7 +101,7 @@ def test_pauses_differ_from_run_to_run(time):
     Clients that failed together do not come back together (hazard N8).
     """
     for _ in range(20):
-        retry(Work(ServerFaultError("x")), clock=time.clock)
+        retry(Work(ServerError("x")), clock=time.clock)
 
     assert len(set(time.slept)) > 10
 

@@ -16,8 +16,8 @@ from api.wire import answer
 from service import TOKEN
 
 from krea_cli.api import tls
-from krea_cli.errors import ConfigError, UnreachableError
-from krea_cli.jobs.content import content
+from krea_cli.errors import ConfigError, ConnectionFailedError
+from krea_cli.requests.body import content
 
 OPENSSL = shutil.which("openssl")
 
@@ -107,7 +107,7 @@ def test_a_bad_certificate_is_refused(wire, connect, authority, fault, said):
     server = wire(answer(), tls=serving(certificate))
 
     for use in (ask, read):
-        with pytest.raises(UnreachableError, match=f"localhost:.*{said}"):
+        with pytest.raises(ConnectionFailedError, match=f"localhost:.*{said}"):
             use(connect, server)
 
     assert [] == server.heard
@@ -120,7 +120,7 @@ def test_an_authority_that_nobody_knows_is_refused(wire, connect, authority):
     server = wire(answer(), tls=serving(authority.issue_cert("localhost")))
 
     for use in (ask, read):
-        with pytest.raises(UnreachableError, match="cannot be trusted"):
+        with pytest.raises(ConnectionFailedError, match="cannot be trusted"):
             use(connect, server)
 
     assert [] == server.heard
@@ -222,7 +222,7 @@ def test_a_system_without_certificates_is_told(wire, krea, connect, authority):
     server = wire(answer(), tls=serving(authority.issue_cert("localhost")))
     krea.env |= {"KREA_API_URL": server.url("localhost", "https")}
 
-    with pytest.raises(UnreachableError, match="No CA certificates") as caught:
+    with pytest.raises(ConnectionFailedError, match="No CA certificates") as caught:
         ask(connect, server)
     examined = krea("doctor", "--json", env={"KREA_API_KEY": TOKEN})
 

@@ -10,16 +10,16 @@ import pytest
 from api.wire import answer, closing, resetting, trickling
 from service import TOKEN
 
-from krea_cli.api import transport
-from krea_cli.api.wire import Content
+from krea_cli.api import http
+from krea_cli.api.http_types import RequestBody
 from krea_cli.errors import (
-    AnswerError,
     ConfigError,
+    ConnectionFailedError,
     InputError,
-    LostAnswerError,
-    UnreachableError,
+    InvalidResponseError,
+    ResponseLostError,
 )
-from krea_cli.jobs.content import content
+from krea_cli.requests.body import content
 
 REDIRECTS = [301, 302, 303, 307, 308]
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -109,7 +109,7 @@ def test_an_upload_is_one_form_with_the_file_as_it_is(wire, connect):
     """
     server = wire(answer())
     picture = bytes(range(256)) * 400
-    file = Content(size_bytes=len(picture), chunks=lambda: iter([picture]))
+    file = RequestBody(size_bytes=len(picture), chunks=lambda: iter([picture]))
 
     connect(server.url()).post_file("/assets", "image-1.png", file, "image/png")
     [heard] = server.heard
@@ -132,7 +132,7 @@ def test_an_answer_of_more_than_8_mib_is_refused(wire, connect, script):
     """
     However its length is told, it is not kept in memory.
     """
-    with pytest.raises(AnswerError, match="more than 1 MiB"):
+    with pytest.raises(InvalidResponseError, match="more than 1 MiB"):
         connect(wire(script).url()).get("/jobs")
 
 
@@ -171,7 +171,7 @@ def test_a_broken_answer_is_a_lost_answer(wire, connect, script):
     """
     The request left and what came back is not whole: never taken for an answer.
     """
-    with pytest.raises(LostAnswerError):
+    with pytest.raises(ResponseLostError):
         connect(wire(script).url()).get("/jobs")
 
 
@@ -192,7 +192,7 @@ def test_nobody_listening_is_unreachable(wire, connect):
     url = server.url()
     server.close()
 
-    with pytest.raises(UnreachableError, match=url.removeprefix("http://")):
+    with pytest.raises(ConnectionFailedError, match=url.removeprefix("http://")):
         connect(url).post_json("/generate/x", content({}), {})
 
 
@@ -201,9 +201,9 @@ def test_a_body_longer_than_was_said_is_a_lost_answer(wire, connect):
     What the library below raises for it is none of httpx's own errors (hazard N4).
     """
     server = wire(answer(b"{}"))
-    longer = Content(size_bytes=98, chunks=lambda: iter([b"a" * 99]))
+    longer = RequestBody(size_bytes=98, chunks=lambda: iter([b"a" * 99]))
 
-    with pytest.raises(LostAnswerError, match="broke"):
+    with pytest.raises(ResponseLostError, match="broke"):
         connect(server.url()).post_file("/assets", "a", longer, "image/png")
 
 
@@ -218,7 +218,7 @@ def test_a_body_that_cannot_be_made_whole_is_not_sent_whole(wire, connect):
 
     heard = threading.Event()
     server = wire(lambda _: heard.set())
-    body = Content(size_bytes=15, chunks=chunks)
+    body = RequestBody(size_bytes=15, chunks=chunks)
 
     with pytest.raises(InputError, match="It was changed"):
         connect(server.url()).post_json("/generate/x", body, {})
@@ -236,7 +236,7 @@ def test_an_answer_that_trickles_is_given_up(wire, connect, head):
     server = wire(trickling(head, every=0.02, byte=b"H"))
     started = time.monotonic()
 
-    with pytest.raises(LostAnswerError, match="did not answer in time"):
+    with pytest.raises(ResponseLostError, match="did not answer in time"):
         connect(server.url()).get("/jobs", seconds=0.3)
 
     assert time.monotonic() - started < 1
@@ -246,8 +246,8 @@ def test_every_kind_of_request_has_a_limit(wire, connect, monkeypatch):
     """
     The paid one, the upload, the cancelling one and the first part of a stream.
     """
-    monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.1)
-    monkeypatch.setattr(transport, "UPLOAD_SECONDS", 0.1)
+    monkeypatch.setattr(http, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(http, "UPLOAD_SECONDS", 0.1)
     server = wire(trickling(b"", every=0.02, byte=b"H"))
     connected = connect(server.url())
 
@@ -257,7 +257,7 @@ def test_every_kind_of_request_has_a_limit(wire, connect, monkeypatch):
         lambda: connected.delete("/jobs/1"),
         lambda: read(connected, server.url()),
     ):
-        with pytest.raises(LostAnswerError, match="did not answer in time"):
+        with pytest.raises(ResponseLostError, match="did not answer in time"):
             ask()
 
 
@@ -267,12 +267,12 @@ def test_a_large_paid_request_has_the_time_that_a_slow_line_needs(
     """
     What is on its way must not become a request in doubt.
     """
-    monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.1)
-    monkeypatch.setattr(transport, "SLOWEST_BYTES_PER_SECOND", 1000)
+    monkeypatch.setattr(http, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(http, "SLOWEST_BYTES_PER_SECOND", 1000)
     server = wire(trickling(b"", every=0.02, byte=b"H"))
     started = time.monotonic()
 
-    with pytest.raises(LostAnswerError, match="did not answer in time"):
+    with pytest.raises(ResponseLostError, match="did not answer in time"):
         connect(server.url()).post_json("/x", content({"prompt": "x" * 300}), {})
 
     assert 0.4 <= time.monotonic() - started < 1
@@ -282,10 +282,10 @@ def test_a_stream_that_falls_silent_is_a_lost_answer(wire, connect, monkeypatch)
     """
     The silence is noticed while the chunks are read.
     """
-    monkeypatch.setattr(transport, "SILENCE_SECONDS", 0.1)
+    monkeypatch.setattr(http, "SILENCE_SECONDS", 0.1)
     server = wire(answer(b"begin", Content_Length="99"))
 
-    with pytest.raises(LostAnswerError, match="did not answer in time"):
+    with pytest.raises(ResponseLostError, match="did not answer in time"):
         read(connect(server.url()), server.url())
 
 
@@ -390,7 +390,7 @@ def test_a_variable_that_does_not_apply_is_in_nobody_s_way(
     monkeypatch.setenv("HTTPS_PROXY", server.url())
     monkeypatch.setenv(variable, value)
 
-    with pytest.raises(UnreachableError, match="the proxy of HTTPS_PROXY"):
+    with pytest.raises(ConnectionFailedError, match="the proxy of HTTPS_PROXY"):
         connect("https://api.invalid", uses_environment=True).get("/jobs")
 
     assert ["CONNECT api.invalid:443 HTTP/1.1"] == [one.line for one in server.heard]
@@ -403,11 +403,11 @@ def test_each_result_is_fetched_by_the_proxy_of_its_host(wire, connect, monkeypa
     server = wire(answer(status="502 Bad Gateway"))
     monkeypatch.setenv("HTTPS_PROXY", server.url())
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    transport = connect("https://api.invalid", uses_environment=True)
+    http = connect("https://api.invalid", uses_environment=True)
 
     for url in ("https://a.invalid/", "https://127.0.0.1:1/", "https://b.invalid/"):
-        with pytest.raises(UnreachableError):
-            read(transport, url)
+        with pytest.raises(ConnectionFailedError):
+            read(http, url)
 
     assert ["a.invalid:443", "b.invalid:443"] == [
         one.line.split()[1] for one in server.heard
@@ -431,7 +431,7 @@ def test_what_a_socks_proxy_needs_is_installed_as_krea_was(
     if mark:
         (tmp_path / mark).touch()
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    monkeypatch.setattr("krea_cli.installation._source", lambda: "krea-cli")
+    monkeypatch.setattr("krea_cli.runtime.installation._source", lambda: "krea-cli")
     monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
 
@@ -456,7 +456,9 @@ def test_an_address_that_cannot_be_used_is_no_bug(connect, url):
     """
     What a hostile answer gives as a URL ends in one of our errors, however long it is.
     """
-    with pytest.raises(AnswerError, match="no address that can be used") as caught:
+    with pytest.raises(
+        InvalidResponseError, match="no address that can be used"
+    ) as caught:
         read(connect("http://127.0.0.1"), url)
 
     assert len(caught.value.message) < 700
@@ -474,7 +476,7 @@ def test_the_log_tells_each_request_and_no_secret(wire, connect, log):
         "/generate/x", content({"secret": 1}), {"X-Webhook-URL": "https://secret"}
     )
     read(connected, f"{server.url()}/a.png?X-Amz-Signature=secret#secret")
-    with suppress(LostAnswerError):
+    with suppress(ResponseLostError):
         connected.get("/lost")
 
     assert [

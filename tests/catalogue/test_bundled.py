@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-import krea_cli.catalogue.lookup as lookup_module
-from krea_cli.catalogue.lookup import Catalogue, bundled_date
-from krea_cli.catalogue.openapi import dumps
+import krea_cli.catalog.catalog as lookup_module
+from krea_cli.catalog.catalog import Catalogue, bundled_date
+from krea_cli.catalog.openapi import dumps
 
 PATH = Path(lookup_module.__file__).with_name("models.json")
 CATALOGUE = Catalogue.bundled()

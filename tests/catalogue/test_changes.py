@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from krea_cli.catalogue import changes, lookup
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.errors import AnswerError, ExitCode
+from krea_cli.catalog import catalog, refresh
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.errors import ExitCode, InvalidResponseError
 
 BUNDLED = Catalogue.bundled()
-DOCUMENT = json.loads(Path(lookup.__file__).with_name("models.json").read_bytes())
+DOCUMENT = json.loads(Path(catalog.__file__).with_name("models.json").read_bytes())
 PRO = "image/google/nano-banana-pro"
 FLUX = "image/bfl/flux-1-dev"
 
@@ -24,7 +24,7 @@ def document():
 def compared(document):
     return [
         (each.what, each.model.path, each.added, each.removed, each.changed)
-        for each in changes.compare(BUNDLED, Catalogue(document))
+        for each in refresh.compare(BUNDLED, Catalogue(document))
     ]
 
 
@@ -114,7 +114,7 @@ def test_deprecation_is_a_change(document):
     document["models"][PRO]["deprecated"] = True
 
     assert [("deprecated", PRO, (), (), ())] == compared(document)
-    assert [] == list(changes.compare(*[Catalogue(document)] * 2))
+    assert [] == list(refresh.compare(*[Catalogue(document)] * 2))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_what_is_fetched_is_never_older_than_what_krea_came_with(today, date):
     """
     paths = [model.path for model in BUNDLED.models]
 
-    assert date == changes.renew(spec(paths), BUNDLED, today=today)["date"]
+    assert date == refresh.renew(spec(paths), BUNDLED, today=today)["date"]
 
 
 @pytest.mark.parametrize("count", [1, 59])
@@ -136,8 +136,10 @@ def test_half_a_list_is_refused(count):
     """
     paths = [model.path for model in BUNDLED.models][:count]
 
-    with pytest.raises(AnswerError, match=f"only {count} of the 119 known") as caught:
-        changes.renew(spec(paths), BUNDLED, today="2026-11-22")
+    with pytest.raises(
+        InvalidResponseError, match=f"only {count} of the 119 known"
+    ) as caught:
+        refresh.renew(spec(paths), BUNDLED, today="2026-11-22")
 
     assert ExitCode.SERVICE == caught.value.exit_code
 
@@ -148,7 +150,7 @@ def test_more_than_half_a_list_is_news():
     """
     paths = [model.path for model in BUNDLED.models][:60]
 
-    assert 60 == len(changes.renew(spec(paths), BUNDLED, today="2026-11-22")["models"])
+    assert 60 == len(refresh.renew(spec(paths), BUNDLED, today="2026-11-22")["models"])
 
 
 @pytest.mark.parametrize("document", [{}, {"paths": {}}, {"paths": {"/jobs": {}}}])
@@ -156,5 +158,5 @@ def test_other_documents_are_refused(document):
     """
     What is no list of models takes the place of none.
     """
-    with pytest.raises(AnswerError, match="no POST /generate"):
-        changes.renew(document, BUNDLED, today="2026-11-22")
+    with pytest.raises(InvalidResponseError, match="no POST /generate"):
+        refresh.renew(document, BUNDLED, today="2026-11-22")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.catalogue.schema import types
-from krea_cli.catalogue.validation import faults
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.json_schema import types
+from krea_cli.catalog.validation import faults
 
 pytestmark = pytest.mark.long
 

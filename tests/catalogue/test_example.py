@@ -9,11 +9,11 @@ import shlex
 
 import pytest
 
-from krea_cli.catalogue import example
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.catalogue.model import Model
-from krea_cli.catalogue.validation import convert, faults
-from krea_cli.jobs import defaults
+from krea_cli.catalog import example
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.model import Model
+from krea_cli.catalog.validation import convert, faults
+from krea_cli.requests import defaults
 
 CATALOGUE = Catalogue.bundled()
 URL = "https://app-uploads.krea.ai/a"

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.catalogue.model import MediaField
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.model import MediaField
 from krea_cli.errors import Action, Step, UnknownModelError
 
 CATALOGUE = Catalogue.bundled()

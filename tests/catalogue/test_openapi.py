@@ -7,8 +7,8 @@ from copy import deepcopy
 
 import pytest
 
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.catalogue.openapi import build, dumps
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.openapi import build, dumps
 
 SCHEMA = {
     "type": "object",
@@ -281,7 +281,7 @@ def test_endless_schema_is_refused(spec):
 
 def test_program_writes_one_model_a_line(spec, tmp_path):
     """
-    `python -m krea_cli.catalogue.openapi SPEC DATE` prints the document, one model a
+    `python -m krea_cli.catalog.openapi SPEC DATE` prints the document, one model a
     line.
     """
     spec["paths"]["/generate/3d/acme/cube"] = spec["paths"][ROUTE]
@@ -289,7 +289,7 @@ def test_program_writes_one_model_a_line(spec, tmp_path):
     path.write_text(json.dumps(spec))
 
     done = subprocess.run(
-        [sys.executable, "-m", "krea_cli.catalogue.openapi", str(path), DAY],
+        [sys.executable, "-m", "krea_cli.catalog.openapi", str(path), DAY],
         capture_output=True,
         text=True,
         check=True,

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.catalogue.model import Model
-from krea_cli.catalogue.pricing import estimate
-from krea_cli.catalogue.validation import faults
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.model import Model
+from krea_cli.catalog.pricing import estimate
+from krea_cli.catalog.validation import faults
 
 CATALOGUE = Catalogue.bundled()
 PRICED = [model for model in CATALOGUE.models if model.prices]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.catalogue.validation import Fault, convert, faults
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.validation import Violation, convert, faults
 
 CATALOGUE = Catalogue.bundled()
 PRO = "image/google/nano-banana-pro"
@@ -157,7 +157,7 @@ def test_number_above_an_excluded_minimum():
     """
     schema = {"type": "number", "exclusiveMinimum": 0}
 
-    assert [Fault("", "must be a number above 0, not 0")] == faults(schema, 0)
+    assert [Violation("", "must be a number above 0, not 0")] == faults(schema, 0)
     assert [] == faults(schema, 0.1)
 
 
@@ -168,7 +168,7 @@ def test_pattern_is_searched_not_matched():
     schema = {"type": "string", "pattern": "[0-9]"}
 
     assert [] == faults(schema, "cat 1 of 2")
-    assert [Fault("", 'must match [0-9], not "cat"')] == faults(schema, "cat")
+    assert [Violation("", 'must match [0-9], not "cat"')] == faults(schema, "cat")
 
 
 def test_the_end_of_a_pattern_is_the_end_of_the_text():
@@ -190,7 +190,7 @@ def test_one_of_takes_no_value_of_two_forms():
     assert [] == faults({"anyOf": forms}, 5)
     assert [] == faults({"oneOf": forms}, 11)
     assert [
-        Fault(
+        Violation(
             "",
             "must be exactly one of: a number of at least 0 or a number of at most 10, "
             "not 5",

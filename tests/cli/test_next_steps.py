@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from service import file, job
 from typer.main import get_command
 
-from krea_cli.app import build
+from krea_cli.cli.command_tree import build
 from krea_cli.cli.next_steps import NextSteps, without_repeats
-from krea_cli.delivery import MOST_BYTES, Delivery
+from krea_cli.downloads.output_options import MOST_BYTES, OutputOptions
 from krea_cli.errors import Action, JobFailedError, Step, TooLargeError
-from krea_cli.sandbox.handler import SandboxHandler
+from krea_cli.sandbox.http_handler import SandboxHandler
 
 WORDS = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1)
 DELIVERIES = st.builds(
-    Delivery,
+    OutputOptions,
     output=WORDS,
     force=st.booleans(),
     sidecar=st.booleans(),
@@ -73,7 +73,7 @@ def test_elsewhere_is_another_place_for_the_same_kind(output, place):
     """
     The name that is taken is not named again, nor a folder that cannot be written to.
     """
-    steps = NextSteps(output=Delivery(output=output, quality_out=9))
+    steps = NextSteps(output=OutputOptions(output=output, quality_out=9))
 
     said = steps.download(["j1"], elsewhere=True)
 
@@ -93,7 +93,7 @@ def test_a_limit_that_was_too_low_is_not_named_again(asked, size, words):
     """
     One that fits is, where it is known.
     """
-    steps = NextSteps(output=Delivery(max_size=asked))
+    steps = NextSteps(output=OutputOptions(max_size=asked))
 
     said = steps.download_larger("j1", size)
 
@@ -104,7 +104,7 @@ def test_a_sidecar_needs_a_record():
     """
     Of a run that keeps none it cannot be written later.
     """
-    steps = NextSteps(output=Delivery(sidecar=True), has_journal=False)
+    steps = NextSteps(output=OutputOptions(sidecar=True), has_journal=False)
 
     assert steps.wait(["j1"]) == "krea wait j1 -o ."
 
@@ -118,7 +118,7 @@ def test_a_sidecar_needs_a_record():
     ],
 )
 def test_the_last_of_several_is_named_as_one_of_them(output, name):
-    steps = NextSteps(output=Delivery(output=output), run=["j1"], several=True)
+    steps = NextSteps(output=OutputOptions(output=output), run=["j1"], several=True)
 
     assert steps.wait(["j1"]) == f"krea wait j1 -o {name}"
 
@@ -128,7 +128,7 @@ def test_every_action_has_words(action):
     """
     And one command, at the end of the line.
     """
-    steps = NextSteps(output=Delivery(max_size=1))
+    steps = NextSteps(output=OutputOptions(max_size=1))
     found = [spelled(steps, Step(action, tuple("abc"[:n]))) for n in range(3)]
 
     assert any(found)
@@ -300,6 +300,6 @@ def test_a_hint_names_a_folder_where_standard_output_was_asked_for():
     """
     A terminal takes no picture, and nobody knows where the output went.
     """
-    steps = NextSteps(output=Delivery(output="-"))
+    steps = NextSteps(output=OutputOptions(output="-"))
 
     assert "krea wait j1 -o ." == steps.wait(["j1"])

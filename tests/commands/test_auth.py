@@ -9,12 +9,7 @@ from keyring.backends.fail import Keyring as FailKeyring
 
 from krea_cli.cli.next_steps import NextSteps
 from krea_cli.commands.auth import login, logout, status
-from krea_cli.errors import (
-    KeyringError,
-    NoTokenError,
-    TokenRejectedError,
-    UsageError,
-)
+from krea_cli.errors import KeyringError, NoTokenError, TokenRejectedError, UsageError
 
 CANARY = "5c1f2b7e:canary-T0ken-9d8c"
 ITEM = ("krea-cli", "https://api.krea.ai")

@@ -20,8 +20,8 @@ from media.samples import encoded, picture
 from PIL import Image
 from service import cut, file, html, job
 
-from krea_cli.sandbox import tone
-from krea_cli.sandbox.handler import SandboxHandler
+from krea_cli.sandbox.http_handler import SandboxHandler
+from krea_cli.sandbox.renderer import audio
 
 RESULT = "GET /results/"
 LIMITED = """
@@ -78,7 +78,7 @@ def as_file_for_its_folder(target):
     target.parent.write_bytes(b"theirs")
 
 
-STREAMED = tone.wav(random.Random(7))
+STREAMED = audio.wav(random.Random(7))
 STREAMED = STREAMED[:4] + b"\xff" * 4 + STREAMED[8:]
 
 

@@ -14,10 +14,10 @@ from api.wire import Wire
 from jobs.recorded import keep, record
 from service import TOKEN, answer, html, reset
 
-from krea_cli.checkup.examination import CHECKS
-from krea_cli.clock import Clock
-from krea_cli.jobs.database import Database
-from krea_cli.jobs.journal import Journal
+from krea_cli.doctor.run import CHECKS
+from krea_cli.journal.database import Database
+from krea_cli.journal.journal import Journal
+from krea_cli.runtime.clock import Clock
 
 KEYS = {"check", "state", "message", "hint", "code", "exit_code"}
 NAMES = [check.__name__ for check in CHECKS]

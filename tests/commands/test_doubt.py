@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from service import answer, html, reset, reset_after
 
-from krea_cli.jobs.throttle import MOST
-from krea_cli.sandbox.handler import SandboxHandler
+from krea_cli.jobs.submit_throttle import MOST
+from krea_cli.sandbox.http_handler import SandboxHandler
 
 POST = "POST /generate/"
 LIST = "GET /jobs"
@@ -421,7 +421,7 @@ def test_an_id_that_cannot_be_kept_is_told(
     counted once, so what was not sent is all the others.
     """
     from krea_cli.errors import JournalError
-    from krea_cli.jobs.journal import Journal
+    from krea_cli.journal.journal import Journal
 
     def full(*_):
         raise JournalError("The disk is full.")

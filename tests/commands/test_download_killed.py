@@ -27,14 +27,14 @@ if links == "no links":
     def link(*_):
         raise OSError(95, "Operation not supported")
     os.link = link
-from krea_cli.main import main
+from krea_cli.cli.main import main
 sys.exit(main(sys.argv[5:]))
 """
 STEPS = [
     ("os", "fsync", "links"),
     ("os", "link", "links"),
-    ("krea_cli.delivery.files", "rename_new", "no links"),
-    ("krea_cli.session", "Session:ended", "links"),
+    ("krea_cli.files.atomic_file", "rename_new", "no links"),
+    ("krea_cli.cli.context", "CliContext:ended", "links"),
 ]
 
 
@@ -118,5 +118,5 @@ def test_a_download_that_is_killed_at_its_end(
     check(
         shell,
         words,
-        is_there=name == "Session:ended" or (when == "after" and name != "fsync"),
+        is_there=name == "CliContext:ended" or (when == "after" and name != "fsync"),
     )

@@ -10,7 +10,7 @@ from conftest import png
 from PIL import Image
 from service import file
 
-from krea_cli.media import decoding, pictures
+from krea_cli.media import decoding, images
 
 RESULT = "GET /results/"
 SQUARE = ("generate", "a cat", "--aspect-ratio", "1:1")
@@ -99,7 +99,7 @@ def test_a_decoder_that_takes_too_long_is_left_behind(logged_in, monkeypatch):
     """
     enough = threading.Event()
     monkeypatch.setattr(decoding, "MOST_SECONDS", 0.01)
-    monkeypatch.setattr(pictures, "is_blank", lambda _: enough.wait(9))
+    monkeypatch.setattr(images, "is_blank", lambda _: enough.wait(9))
 
     result = logged_in("generate", "a cat", "-o", "a.png", "--expect", "not-blank")
 

@@ -12,8 +12,8 @@ from media.metadata.marked import heic
 from PIL import Image
 from service import TOKEN, answer, html, job, reset
 
-from krea_cli.api import transport
-from krea_cli.sandbox.handler import SandboxHandler
+from krea_cli.api import http
+from krea_cli.sandbox.http_handler import SandboxHandler
 
 ROUTE = "POST /generate/"
 EDIT = ("generate", "a watercolour", "-o", "out.png", "-i")
@@ -515,11 +515,11 @@ def test_a_service_that_is_silent_is_given_up_soon(logged_in):
     started = real_time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"https://127.0.0.1:{server.getsockname()[1]}"
-        transport.CONNECT_SECONDS, before = 0.3, transport.CONNECT_SECONDS
+        http.CONNECT_SECONDS, before = 0.3, http.CONNECT_SECONDS
         try:
             result = logged_in("generate", "a cat", "--api-url", url)
         finally:
-            transport.CONNECT_SECONDS = before
+            http.CONNECT_SECONDS = before
 
     assert 6 == result.code
     assert real_time.monotonic() - started < 2

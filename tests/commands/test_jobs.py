@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from service import answer, job, reset, reset_after
 
-from krea_cli.jobs.database import Database
-from krea_cli.jobs.journal import Journal
-from krea_cli.jobs.records import Record
+from krea_cli.journal.database import Database
+from krea_cli.journal.journal import Journal
+from krea_cli.journal.record import Record
 
 UNKNOWN = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
 DAY = 86_400.0

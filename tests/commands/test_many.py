@@ -9,8 +9,8 @@ from pathlib import Path
 
 from service import answer, job, reset_after
 
-from krea_cli.jobs.throttle import FIRST, MOST
-from krea_cli.sandbox.handler import SandboxHandler
+from krea_cli.jobs.submit_throttle import FIRST, MOST
+from krea_cli.sandbox.http_handler import SandboxHandler
 
 POST = "POST /generate/"
 RESULT = "GET /results/"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.catalog.catalog import Catalogue
 
 CATALOGUE = Catalogue.bundled()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from service import answer, html, reset
 
-from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.catalog.catalog import Catalogue
 
 ROUTE = "GET /openapi.json"
 CATALOGUE = Catalogue.bundled()

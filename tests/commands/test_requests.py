@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 from service import answer
 
-from krea_cli.catalogue import example
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.jobs.defaults import automatic
-from krea_cli.sandbox import movie
+from krea_cli.catalog import example
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.requests.defaults import automatic
+from krea_cli.sandbox.renderer import mp4 as movie
 
 MODELS = Catalogue.bundled().models
 POST = "POST /generate/"

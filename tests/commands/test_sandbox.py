@@ -13,11 +13,11 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from krea_cli.clock import Clock
 from krea_cli.commands.sandbox import PORT
+from krea_cli.runtime.clock import Clock
+from krea_cli.runtime.signals import Interrupted
 from krea_cli.sandbox.faults import NAMES, ROUTES
 from krea_cli.sandbox.server import Sandbox
-from krea_cli.signals import Interrupted
 
 MODEL = "generate/image/google/nano-banana-pro"
 

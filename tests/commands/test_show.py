@@ -11,7 +11,7 @@ import pytest
 import terminals
 from PIL import Image
 
-from krea_cli.media import decoding, pictures
+from krea_cli.media import decoding, images
 
 TRUE = {"COLORTERM": "truecolor"}
 
@@ -108,7 +108,7 @@ def test_a_decoder_that_takes_too_long_is_left_behind(shows, monkeypatch):
     """
     enough = threading.Event()
     monkeypatch.setattr(decoding, "MOST_SECONDS", 0.01)
-    monkeypatch.setattr(pictures, "thumbnail", lambda *_: enough.wait(9))
+    monkeypatch.setattr(images, "thumbnail", lambda *_: enough.wait(9))
 
     result = shows("show", "a.png", env=TRUE)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from service import answer, job
 
-from krea_cli.sandbox.lifecycle import iso
+from krea_cli.sandbox.job import iso
 
 UNKNOWN = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.completion import build, candidates, grammar, scripts
-from krea_cli.completion.candidates import Candidate
-from krea_cli.completion.main import complete
-from krea_cli.help import topics
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.cli.completion import build, candidates, grammar, scripts
+from krea_cli.cli.completion.candidates import Candidate
+from krea_cli.cli.completion.main import complete
+from krea_cli.cli.help import topics
 
 COMPLETIONS = Path(__file__).parents[2] / "completions"
 MODELS = Catalogue.bundled().models
@@ -301,14 +301,14 @@ def test_broken_settings_offer_nothing(krea, shell):
 
 def test_the_grammar_is_that_of_the_commands():
     """
-    If not: python -m krea_cli.completion.build completions
+    If not: python -m krea_cli.cli.completion.build completions
     """
     assert build.document() == grammar.FILE.read_text("utf-8")
 
 
 def test_the_scripts_are_those_of_the_package():
     """
-    If not: python -m krea_cli.completion.build completions
+    If not: python -m krea_cli.cli.completion.build completions
     """
     assert {name: scripts.text(shell) for shell, name in scripts.NAMES.items()} == {
         path.name: path.read_text("utf-8") for path in COMPLETIONS.iterdir()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from krea_cli.completion import scripts
+from krea_cli.cli.completion import scripts
 
 COMPLETIONS = Path(__file__).parents[2] / "completions"
 # Calls the function as bash does, and lets bash read what it would have inserted.

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 
 from config.backends import Memory
 
-from krea_cli.config import file, settings, url
-from krea_cli.config.credentials import Credentials
+from krea_cli.config import api_url as url
+from krea_cli.config import config_file as file
+from krea_cli.config import settings
+from krea_cli.config.keyring_store import KeyringStore
 from krea_cli.config.paths import Folders
-from krea_cli.config.token import Token, survey
+from krea_cli.config.token import Token, find_all_tokens
 
 
 class Stdin(io.StringIO):
@@ -80,14 +82,14 @@ class FakeSession:
     @property
     def credentials(self):
         if self.__dict__.get("_credentials") is None:
-            self._credentials = Credentials(self.origin, load=lambda: self.backend)
+            self._credentials = KeyringStore(self.origin, load=lambda: self.backend)
         return self._credentials
 
     @property
     def token_state(self):
         command = self.settings.token_command
         run = (lambda: Token(command, "token_command")) if command else None
-        return survey(self.env, self.origin, lambda: self.credentials, run)
+        return find_all_tokens(self.env, self.origin, lambda: self.credentials, run)
 
     @property
     def is_interactive(self):

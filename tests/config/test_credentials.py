@@ -16,7 +16,7 @@ from config.backends import (
 )
 from keyring.backends import fail, null
 
-from krea_cli.config.credentials import Credentials
+from krea_cli.config.keyring_store import KeyringStore
 from krea_cli.config.token import Token
 from krea_cli.errors import KeyringError, NoTokenError
 
@@ -27,7 +27,7 @@ TOKEN = Token(CANARY, "x")
 
 
 def credentials(backend, **more):
-    return Credentials(ORIGIN, load=lambda: backend, **more)
+    return KeyringStore(ORIGIN, load=lambda: backend, **more)
 
 
 def test_stored_token_is_found_and_removed():
@@ -68,7 +68,7 @@ def test_token_of_another_origin_is_not_found():
     backend = Memory()
     credentials(backend).store(TOKEN)
 
-    other = Credentials(f"{ORIGIN}.evil.test", load=lambda: backend)
+    other = KeyringStore(f"{ORIGIN}.evil.test", load=lambda: backend)
 
     assert other.find() is None
 
@@ -88,7 +88,7 @@ def test_stored_text_that_is_no_token_is_refused():
 
 @pytest.mark.parametrize(
     "call",
-    [Credentials.find, lambda keyring: keyring.store(TOKEN), Credentials.remove],
+    [KeyringStore.find, lambda keyring: keyring.store(TOKEN), KeyringStore.remove],
     ids=["find", "store", "remove"],
 )
 def test_call_that_hangs_is_given_up(call):
@@ -233,7 +233,7 @@ def test_keyring_that_does_not_open():
     def load():
         raise ModuleNotFoundError("No module\nnamed 'no'")
 
-    keyring = Credentials(ORIGIN, load=load)
+    keyring = KeyringStore(ORIGIN, load=load)
     with pytest.raises(KeyringError) as caught:
         keyring.find()
 

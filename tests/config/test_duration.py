@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from krea_cli.config.duration import parse_moment
+from krea_cli.config.durations import parse_moment
 
 NOW = 1_790_000_000.0
 

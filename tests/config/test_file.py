@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krea_cli.config import file
+from krea_cli.config import config_file
 from krea_cli.errors import Action, ConfigError, Step, StorageError, UsageError
 
 WRITTEN = """\
@@ -35,7 +35,7 @@ def test_missing_file_is_an_empty_layer(path):
     """
     Nobody needs a file; reading makes none.
     """
-    assert {} == file.read(path)
+    assert {} == config_file.read(path)
     assert not path.parent.exists()
 
 
@@ -43,7 +43,7 @@ def test_values_carry_the_path(written):
     """
     Each value of the file says that it came from there.
     """
-    layer = file.read(written)
+    layer = config_file.read(written)
 
     assert {"model": "a/b", "timeout": 90, "color": "never"} == {
         key: given.value for key, given in layer.items()
@@ -58,7 +58,7 @@ def test_byte_order_mark_is_no_error(path):
     path.parent.mkdir()
     path.write_bytes(b'\xef\xbb\xbfmodel = "a/b"\r\n')
 
-    assert "a/b" == file.read(path)["model"].value
+    assert "a/b" == config_file.read(path)["model"].value
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_broken_file_is_an_error_that_names_it(path, content, said):
     path.write_bytes(content)
 
     with pytest.raises(ConfigError) as caught:
-        file.read(path)
+        config_file.read(path)
 
     assert str(path) in caught.value.message
     assert said in caught.value.message
@@ -98,7 +98,7 @@ def test_what_krea_cannot_take_out_is_for_an_editor(path, content):
     path.write_text(content)
 
     with pytest.raises(ConfigError, match="no setting 'extra'") as caught:
-        file.read(path)
+        config_file.read(path)
 
     assert f"Take it out of {path} with an editor." == caught.value.hint
 
@@ -112,7 +112,7 @@ def test_a_pipe_is_not_waited_for(path):
     os.mkfifo(path)
 
     with pytest.raises(ConfigError, match="is no regular file"):
-        file.read(path)
+        config_file.read(path)
 
 
 def test_unreadable_file_is_an_error(path):
@@ -122,7 +122,7 @@ def test_unreadable_file_is_an_error(path):
     path.mkdir(parents=True)
 
     with pytest.raises(ConfigError, match="cannot be read"):
-        file.read(path)
+        config_file.read(path)
 
 
 def test_set_makes_file_and_folder_for_this_user_only(path):
@@ -131,7 +131,7 @@ def test_set_makes_file_and_folder_for_this_user_only(path):
     """
     before = os.umask(0)
     try:
-        file.set_key(path, "timeout", " 10m ")
+        config_file.set_key(path, "timeout", " 10m ")
     finally:
         os.umask(before)
 
@@ -144,7 +144,7 @@ def test_set_changes_one_line_and_keeps_comments(written):
     """
     The other lines, and the comment beside the value, stay to the byte.
     """
-    file.set_key(written, "model", "c/d")
+    config_file.set_key(written, "model", "c/d")
 
     assert WRITTEN.replace('"a/b"', '"c/d"') == written.read_text()
 
@@ -153,7 +153,7 @@ def test_set_adds_a_line_at_the_end(written):
     """
     A setting that the file lacks comes last, on a line of its own.
     """
-    file.set_key(written, "sandbox", "yes")
+    config_file.set_key(written, "sandbox", "yes")
 
     assert f"{WRITTEN}\nsandbox = true\n" == written.read_text()
 
@@ -162,9 +162,9 @@ def test_unset_keeps_the_comment_beside_the_value(written):
     """
     The key goes, the user's words stay.
     """
-    assert file.unset_key(written, "model")
-    assert file.unset_key(written, "timeout")
-    assert file.unset_key(written, "color")
+    assert config_file.unset_key(written, "model")
+    assert config_file.unset_key(written, "timeout")
+    assert config_file.unset_key(written, "color")
 
     assert '# mine\n# the "good" one = best\n\n# end' == written.read_text()
 
@@ -173,7 +173,7 @@ def test_unset_of_what_is_not_there_changes_nothing(path):
     """
     It says so, and makes no file.
     """
-    assert not file.unset_key(path, "model")
+    assert not config_file.unset_key(path, "model")
 
     assert not path.parent.exists()
 
@@ -185,8 +185,8 @@ def test_windows_line_ends_stay(path):
     path.parent.mkdir()
     path.write_bytes(b'model = "a/b" # x\r\ncolor = "auto"\r\n')
 
-    file.set_key(path, "model", "c/d")
-    file.unset_key(path, "color")
+    config_file.set_key(path, "model", "c/d")
+    config_file.unset_key(path, "color")
 
     assert b'model = "c/d" # x\r\n' == path.read_bytes()
 
@@ -207,7 +207,7 @@ def test_what_one_line_cannot_change_is_left_to_an_editor(path, content, key):
     path.write_text(content)
 
     with pytest.raises(ConfigError, match="cannot be changed"):
-        file.set_key(path, key, "c/d")
+        config_file.set_key(path, key, "c/d")
 
     assert content == path.read_text()
 
@@ -227,7 +227,7 @@ def test_value_is_checked_before_anything_is_written(written, key, value):
     What the next command would refuse does not get into the file.
     """
     with pytest.raises(UsageError):
-        file.set_key(written, key, value)
+        config_file.set_key(written, key, value)
 
     assert WRITTEN == written.read_text()
 
@@ -240,9 +240,9 @@ def test_broken_file_is_not_touched(path):
     path.write_text("model = ")
 
     with pytest.raises(ConfigError, match="not valid TOML"):
-        file.set_key(path, "model", "c/d")
+        config_file.set_key(path, "model", "c/d")
     with pytest.raises(ConfigError, match="not valid TOML"):
-        file.unset_key(path, "model")
+        config_file.unset_key(path, "model")
 
     assert "model = " == path.read_text()
 
@@ -254,9 +254,9 @@ def test_mistake_in_the_file_can_be_taken_out(path):
     path.parent.mkdir()
     path.write_text('timout = "5m"\n')
 
-    assert file.unset_key(path, "timout")
+    assert config_file.unset_key(path, "timout")
     with pytest.raises(UsageError, match="no setting 'timout'"):
-        file.unset_key(path, "timout")
+        config_file.unset_key(path, "timout")
 
     assert "" == path.read_text()
 
@@ -269,7 +269,7 @@ def test_link_stays_a_link(written, tmp_path):
     written.rename(kept)
     written.symlink_to(kept)
 
-    file.set_key(written, "model", "c/d")
+    config_file.set_key(written, "model", "c/d")
 
     assert written.is_symlink()
     assert "c/d" == tomllib.loads(kept.read_text())["model"]
@@ -286,7 +286,7 @@ def test_failure_leaves_no_part_behind(written, monkeypatch):
     monkeypatch.setattr(os, "fsync", refuse)
 
     with pytest.raises(StorageError, match="No space left"):
-        file.set_key(written, "model", "c/d")
+        config_file.set_key(written, "model", "c/d")
 
     assert [written] == list(written.parent.iterdir())
     assert WRITTEN == written.read_text()
@@ -304,8 +304,8 @@ def test_any_text_comes_back_as_it_was(tmp_path_factory, value):
     path = tmp_path_factory.mktemp("config") / "config.toml"
     path.write_text(WRITTEN)
 
-    file.set_key(path, "output", value)
-    file.set_key(path, "output", value)
+    config_file.set_key(path, "output", value)
+    config_file.set_key(path, "output", value)
 
-    assert value == file.read(path)["output"].value
+    assert value == config_file.read(path)["output"].value
     assert path.read_text("utf-8").startswith(WRITTEN)

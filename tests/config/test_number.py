@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from krea_cli.config.number import parse_size
+from krea_cli.config.numbers import parse_size
 
 
 @pytest.mark.parametrize(

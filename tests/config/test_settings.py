@@ -4,7 +4,7 @@ import pytest
 
 from krea_cli.config.settings import (
     KEYS,
-    Given,
+    GivenValue,
     Settings,
     check_key,
     find,
@@ -24,7 +24,10 @@ def test_first_layer_wins_and_is_named():
         [
             from_flags(api_url="https://flag.test/", model=None),
             from_env({"KREA_API_URL": "https://env.test", "KREA_MODEL": "a/env"}),
-            {"model": Given("a/file", "f.toml"), "timeout": Given(60, "f.toml")},
+            {
+                "model": GivenValue("a/file", "f.toml"),
+                "timeout": GivenValue(60, "f.toml"),
+            },
         ]
     )
 
@@ -114,7 +117,7 @@ def test_boolean_forms(given, expected):
     """
     The usual words, numbers and TOML's own booleans.
     """
-    assert expected is find("sandbox", [{"sandbox": Given(given, "x")}]).value
+    assert expected is find("sandbox", [{"sandbox": GivenValue(given, "x")}]).value
 
 
 @pytest.mark.parametrize(
@@ -147,7 +150,7 @@ def test_bad_value_names_setting_source_and_what_is_allowed(key, given, allowed)
     A value that cannot be used is a ConfigError that can be acted on.
     """
     with pytest.raises(ConfigError) as caught:
-        resolve([{key: Given(given, "the/source")}])
+        resolve([{key: GivenValue(given, "the/source")}])
 
     assert caught.value.message.startswith(f"{key} from the/source: ")
     assert allowed in caught.value.message

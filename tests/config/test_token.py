@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from krea_cli.config.token import (
     NoKeyringError,
     Token,
+    find_all_tokens,
     find_in_env,
     find_token,
     read_stream,
     read_token,
     set_variables,
-    survey,
 )
 from krea_cli.errors import KeyringError, NoTokenError
 
@@ -265,7 +265,7 @@ def test_survey_tells_every_place(env, held, sources, problem, error):
     """
     keyring = Keyring(held)
 
-    state = survey(env, ORIGIN, lambda: keyring)
+    state = find_all_tokens(env, ORIGIN, lambda: keyring)
 
     assert sources == state.sources
     assert problem is state.problem
@@ -282,7 +282,7 @@ def test_survey_without_a_keyring_library():
     def broken():
         raise TROUBLE
 
-    state = survey({"KREA_API_KEY": CANARY}, ORIGIN, broken)
+    state = find_all_tokens({"KREA_API_KEY": CANARY}, ORIGIN, broken)
 
     assert (None, TROUBLE, None) == (state.keyring, state.problem, state.error)
 

@@ -12,7 +12,7 @@ from service import TOKEN
 
 from krea_cli.cli.next_steps import NextSteps
 from krea_cli.config import settings, token_command
-from krea_cli.config.token import Token, find_token, survey
+from krea_cli.config.token import Token, find_all_tokens, find_token
 from krea_cli.errors import ConfigError, NoTokenError
 
 CANARY = "5c1f2b7e:canary-T0ken-9d8c"
@@ -191,10 +191,10 @@ def test_only_the_file_sets_it():
     No variable can name a program to run.
     """
     assert {} == settings.from_env({"KREA_TOKEN_COMMAND": "evil"})
-    given = {"token_command": settings.Given("pass show krea", "f.toml")}
+    given = {"token_command": settings.GivenValue("pass show krea", "f.toml")}
     assert "pass show krea" == settings.resolve([given]).settings.token_command
     with pytest.raises(ConfigError, match="not a command"):
-        settings.resolve([{"token_command": settings.Given("pass 'x", "f.toml")}])
+        settings.resolve([{"token_command": settings.GivenValue("pass 'x", "f.toml")}])
 
 
 def never():
@@ -229,9 +229,9 @@ def test_survey_names_it():
     made = Token(CANARY, "token_command")
     env = {"KREA_API_KEY": CANARY}
 
-    state = survey({}, ORIGIN, Keyring, lambda: made)
-    hidden = survey(env, ORIGIN, Keyring, never)
-    failed = survey({}, ORIGIN, Keyring, _fails)
+    state = find_all_tokens({}, ORIGIN, Keyring, lambda: made)
+    hidden = find_all_tokens(env, ORIGIN, Keyring, never)
+    failed = find_all_tokens({}, ORIGIN, Keyring, _fails)
 
     assert (("token_command", "keyring"), made) == (state.sources, state.token)
     assert ("KREA_API_KEY", "token_command", "keyring") == hidden.sources

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krea_cli.config.url import is_loopback, normalise, origin
+from krea_cli.config.api_url import is_loopback, normalise, origin
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from krea_cli.api.resources import SavedFile
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.delivery.differences import differences
+from krea_cli.api.models import SavedFile
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.downloads.result_checks import differences
 from krea_cli.sandbox.sizes import LONGEST, output_size
 
 NAMES = ("aspect_ratio", "resolution", "width", "height")

@@ -9,16 +9,16 @@ from delivery import serving
 from delivery.serving import ETAG, Server
 from media.samples import SAMPLES, encoded, picture
 
-from krea_cli.api.fetch import Fetcher
-from krea_cli.api.resources import Job
-from krea_cli.api.transport import Transport
-from krea_cli.delivery import MOST_BYTES
-from krea_cli.delivery.download import Download
-from krea_cli.delivery.files import NewFile
-from krea_cli.delivery.placing import Placing
-from krea_cli.delivery.results import Results
-from krea_cli.delivery.targets import Naming, Target
-from krea_cli.errors import DownloadError, LostAnswerError
+from krea_cli.api.http import HttpTransport
+from krea_cli.api.models import Job
+from krea_cli.downloads.download_client import DownloadClient
+from krea_cli.downloads.downloader import ResultDownloader
+from krea_cli.downloads.output_options import MOST_BYTES
+from krea_cli.downloads.output_target import FilenameFields, OutputTarget
+from krea_cli.downloads.partial_download import PartialDownload
+from krea_cli.downloads.publish import Publisher
+from krea_cli.errors import DownloadError, ResponseLostError
+from krea_cli.files.atomic_file import AtomicFile
 
 PICTURE = encoded("PNG", picture((400, 300)))
 OTHER = encoded("PNG", picture((400, 300), seed=8))
@@ -27,14 +27,14 @@ SIZE = len(PICTURE)
 
 @pytest.fixture
 def fetcher(time):
-    transport = Transport(
+    transport = HttpTransport(
         "http://127.0.0.1",
         None,
         agent="krea-cli/test",
         uses_environment=False,
         log=lambda _: None,
     )
-    yield Fetcher(transport, time.clock, allows_loopback=True)
+    yield DownloadClient(transport, time.clock, allows_loopback=True)
     transport.close()
 
 
@@ -46,11 +46,13 @@ def save(fetcher, time, tmp_path):
 
     def run(server, **options):
         target = tmp_path / "out.png"
-        placing = Placing(force=True, quality=None, warn=None)
+        placing = Publisher(force=True, quality=None, warn=None)
         given = {"look": None, "send": None, "placing": placing} | options
         job = Job(job_id="j", status="completed", urls=(server.url,))
-        results = Results(fetcher, time.clock, Target.parse(str(target)), **given)
-        naming = Naming(time=datetime(2026, 11, 22).astimezone())
+        results = ResultDownloader(
+            fetcher, time.clock, OutputTarget.parse(str(target)), **given
+        )
+        naming = FilenameFields(time=datetime(2026, 11, 22).astimezone())
         [job] = results.save(job, naming, first=1, several=False)
         [file] = job.files
         content = target.read_bytes()
@@ -63,12 +65,12 @@ def save(fetcher, time, tmp_path):
 
 
 def begun(fetcher, new):
-    return Download(fetcher, new, max_bytes=MOST_BYTES, received=lambda *_: None)
+    return PartialDownload(fetcher, new, max_bytes=MOST_BYTES, received=lambda *_: None)
 
 
 @contextmanager
 def attempt(fetcher, folder, url):
-    with NewFile(folder) as new:
+    with AtomicFile(folder) as new:
         yield begun(fetcher, new).attempt(url)
 
 
@@ -170,9 +172,9 @@ def test_a_part_is_of_one_url(fetcher, tmp_path):
     """
     Another URL may stand for another file, whatever its entity tag says.
     """
-    with Server(PICTURE, cuts=[1000]) as server, NewFile(tmp_path) as new:
+    with Server(PICTURE, cuts=[1000]) as server, AtomicFile(tmp_path) as new:
         download = begun(fetcher, new)
-        with pytest.raises(LostAnswerError):
+        with pytest.raises(ResponseLostError):
             download.attempt(server.url)
         received = download.attempt(f"{server.url}?fresh")
 
@@ -211,7 +213,7 @@ def test_a_result_of_too_many_parts_is_fetched_once(save, monkeypatch):
     """
     Also where the server did not say how long it is.
     """
-    monkeypatch.setattr("krea_cli.media.ends._MOST_PARTS", 100)
+    monkeypatch.setattr("krea_cli.media.truncation._MOST_PARTS", 100)
     crowd = PICTURE[:33] + (bytes(4) + b"teSt" + bytes(4)) * 100 + PICTURE[33:]
     with (
         Server(crowd, declares=False) as server,
@@ -256,7 +258,7 @@ def test_a_cut_body_is_never_accepted(fetcher, tmp_path, sample, declares):
             try:
                 with attempt(fetcher, tmp_path, server.url):
                     accepted.append(cut)
-            except (LostAnswerError, DownloadError):
+            except (ResponseLostError, DownloadError):
                 pass
         with attempt(fetcher, tmp_path, server.url) as received:
             pass

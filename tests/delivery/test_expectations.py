@@ -4,8 +4,8 @@ import pytest
 from delivery.test_differences import saved
 
 from krea_cli import media
-from krea_cli.api.resources import SavedFile
-from krea_cli.delivery.expectations import Expectation, check, unmet
+from krea_cli.api.models import SavedFile
+from krea_cli.downloads.expectations import Expectation, check, unmet
 from krea_cli.errors import DownloadError, UsageError
 
 

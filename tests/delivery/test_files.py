@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from krea_cli.delivery import files
-from krea_cli.delivery.files import NewFile, check_folder, holds
-from krea_cli.delivery.renaming import rename_new
 from krea_cli.errors import StorageError, TargetExistsError
+from krea_cli.files import atomic_file
+from krea_cli.files.atomic_file import AtomicFile, check_folder, has_content
+from krea_cli.files.rename_noreplace import rename_new
 
 WRITE = """
 import os, resource, sys, time
 from pathlib import Path
 from krea_cli.errors import KreaError
-from krea_cli.delivery.files import NewFile
+from krea_cli.files.atomic_file import AtomicFile
 target, content, umask, limit = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 os.umask(int(umask, 8))
 if int(limit):
@@ -30,7 +30,7 @@ if int(limit):
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
 try:
-    with NewFile(target.parent) as new:
+    with AtomicFile(target.parent) as new:
         new.file.write(content.encode() * 1000)
         while not Path(sys.argv[5]).exists():
             time.sleep(0.001)
@@ -58,7 +58,7 @@ def ended(process):
 
 
 def publish(target, content=b"new", **options):
-    with NewFile(target.parent) as new:
+    with AtomicFile(target.parent) as new:
         new.file.write(content)
         new.publish(target, **options)
 
@@ -73,7 +73,7 @@ def test_a_file_gets_its_name_when_it_is_finished(tmp_path):
     """
     target = tmp_path / "out.png"
 
-    with NewFile(tmp_path) as new:
+    with AtomicFile(tmp_path) as new:
         new.file.write(b"content")
         before = left(tmp_path)
         new.publish(target)
@@ -88,7 +88,7 @@ def test_what_was_not_published_leaves_nothing(tmp_path):
     Whatever the reason, a signal included.
     """
     for error in (ValueError, KeyboardInterrupt):
-        with suppress(error), NewFile(tmp_path) as new:
+        with suppress(error), AtomicFile(tmp_path) as new:
             new.file.write(b"content")
             raise error
 
@@ -210,7 +210,7 @@ def test_what_is_no_file_is_never_replaced(tmp_path, special, links, force):
         publish(target, force=force)
 
     with pytest.raises(StorageError):
-        files.check_replaceable(special)
+        atomic_file.check_replaceable(special)
     assert caught.value.hint.endswith(": -o -")
     assert "--force" not in caught.value.hint
     assert before == left(tmp_path)
@@ -277,7 +277,7 @@ def plain_disk(monkeypatch):
     def take(*, has_rename):
         monkeypatch.setattr(os, "link", no_links)
         if not has_rename:
-            monkeypatch.setattr(files, "rename_new", no_rename)
+            monkeypatch.setattr(atomic_file, "rename_new", no_rename)
 
     return take
 
@@ -324,7 +324,7 @@ def test_without_hard_links_a_name_is_never_that_of_an_empty_file(
     the name before the file gets it.
     """
     plain_disk(has_rename=True)
-    with NewFile(tmp_path) as new:
+    with AtomicFile(tmp_path) as new:
         new.file.write(b"new")
         monkeypatch.setattr(os, "open", None)
         new.publish(tmp_path / "out.png")
@@ -372,7 +372,7 @@ def test_a_name_that_was_taken_in_vain_is_given_back(tmp_path, plain_disk):
     """
     plain_disk(has_rename=False)
 
-    with NewFile(tmp_path) as new:
+    with AtomicFile(tmp_path) as new:
         new.path.unlink()
         with pytest.raises(StorageError):
             new.publish(tmp_path / "out.png")
@@ -385,7 +385,7 @@ def test_a_temporary_file_is_never_one_that_is_there(tmp_path, monkeypatch, is_l
     """
     Not even one that a stranger put there to be written to.
     """
-    monkeypatch.setattr(files.secrets, "token_hex", lambda _: "guessed")
+    monkeypatch.setattr(atomic_file.secrets, "token_hex", lambda _: "guessed")
     planted = tmp_path / ".krea-guessed.part"
     if is_link:
         planted.symlink_to(tmp_path / "victim")
@@ -393,7 +393,7 @@ def test_a_temporary_file_is_never_one_that_is_there(tmp_path, monkeypatch, is_l
         planted.write_bytes(b"a stranger's")
 
     with pytest.raises(StorageError):
-        NewFile(tmp_path)
+        AtomicFile(tmp_path)
 
     assert [".krea-guessed.part"] == left(tmp_path)
 
@@ -454,7 +454,7 @@ def test_a_download_that_takes_days_is_not_swept(tmp_path):
     """
     Its file is locked as long as it is being written.
     """
-    with NewFile(tmp_path) as slow:
+    with AtomicFile(tmp_path) as slow:
         os.utime(slow.path, (0, 0))
         check_folder(tmp_path)
 
@@ -471,10 +471,10 @@ def test_what_a_file_holds_is_told_by_its_bytes(tmp_path):
     other.write_bytes(b"changed")
     link.symlink_to("regular")  # a text of seven bytes, as the content is
 
-    assert holds(file, size=7, sha256=sha256)
+    assert has_content(file, size=7, sha256=sha256)
     for path in (other, link, tmp_path, tmp_path / "none", tmp_path / ("x" * 300)):
-        assert not holds(path, size=7, sha256=sha256)
-    assert not holds(file, size=6, sha256=sha256)
+        assert not has_content(path, size=7, sha256=sha256)
+    assert not has_content(file, size=6, sha256=sha256)
 
 
 def test_what_is_not_kept_is_gone(tmp_path):
@@ -482,7 +482,7 @@ def test_what_is_not_kept_is_gone(tmp_path):
     A part stays, and what comes next is behind it, wherever somebody has read since.
     """
     target = tmp_path / "out.png"
-    with NewFile(tmp_path) as new:
+    with AtomicFile(tmp_path) as new:
         new.write(b"abcdef")
         new.file.seek(1)
         new.keep_only(3)

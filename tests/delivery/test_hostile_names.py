@@ -16,12 +16,12 @@ from delivery.test_targets import HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from krea_cli.api.resources import Job
-from krea_cli.api.wire import Body
-from krea_cli.delivery.placing import Placing
-from krea_cli.delivery.results import Results
-from krea_cli.delivery.targets import Naming, Target
-from krea_cli.delivery.templates import FIELDS
+from krea_cli.api.http_types import DownloadBody
+from krea_cli.api.models import Job
+from krea_cli.downloads.downloader import ResultDownloader
+from krea_cli.downloads.filename_template import FIELDS
+from krea_cli.downloads.output_target import FilenameFields, OutputTarget
+from krea_cli.downloads.publish import Publisher
 from krea_cli.errors import StorageError, UsageError
 
 pytestmark = pytest.mark.long
@@ -30,7 +30,7 @@ PICTURES = {str(width): png((width, 4)) for width in (1, 2, 3)}
 FOLDER = "a/b/c/out"
 MINE = ("mine.png", f"{FOLDER}/result-1.png", f"{FOLDER}/job-1.png", "a/x.png")
 NAMING = st.builds(
-    Naming,
+    FilenameFields,
     time=st.just(NOW),
     model=HOSTILE,
     prompt=HOSTILE,
@@ -46,7 +46,7 @@ ENDING = st.sampled_from([".png", ".{ext}", "", ".", "/"])
 class Fetcher:
     @contextmanager
     def open(self, url, *, part):
-        yield Body(chunks=iter([PICTURES[url]]))
+        yield DownloadBody(chunks=iter([PICTURES[url]]))
 
 
 def tree(folder):
@@ -67,8 +67,8 @@ def save(target, names, folder):
     """
     What is saved of three jobs, by its path.
     """
-    placing = Placing(force=False, quality=None, warn=None)
-    saving = Results(
+    placing = Publisher(force=False, quality=None, warn=None)
+    saving = ResultDownloader(
         Fetcher(), FakeTime().clock, target, look=None, send=None, placing=placing
     )
     saved = {}
@@ -107,7 +107,7 @@ def test_nothing_is_placed_elsewhere_or_in_the_place_of_another(parts, ending, n
         before = tree(base)
         output = f"{folder}/{''.join(parts)}{ending}"
         try:
-            target = Target.parse(output)
+            target = OutputTarget.parse(output)
         except UsageError:
             return
         if ".." in Path(output).parts:

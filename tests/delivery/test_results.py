@@ -20,29 +20,29 @@ from conftest import FakeTime
 from media.samples import SAMPLES, box, encoded, generic, mp3, picture
 from PIL import Image
 
-from krea_cli.api.fetch import UrlGoneError
-from krea_cli.api.resources import Job
-from krea_cli.api.wire import Body
-from krea_cli.delivery.placing import Placing
-from krea_cli.delivery.results import Results
-from krea_cli.delivery.targets import Naming, Target
+from krea_cli.api.http_types import DownloadBody
+from krea_cli.api.models import Job
+from krea_cli.downloads.download_client import UrlExpiredError
+from krea_cli.downloads.downloader import ResultDownloader
+from krea_cli.downloads.output_target import FilenameFields, OutputTarget
+from krea_cli.downloads.publish import Publisher
 from krea_cli.errors import (
+    ConnectionFailedError,
     ConversionError,
     DownloadError,
     ExitCode,
     KreaError,
-    LostAnswerError,
-    ServerFaultError,
+    ResponseLostError,
+    ServerError,
     StorageError,
     TargetExistsError,
     TokenRejectedError,
     UnknownJobError,
-    UnreachableError,
 )
 from krea_cli.media import conversion, decoding
 
 PICTURE = encoded("PNG")
-NAMING = Naming(time=datetime(2026, 11, 22).astimezone(), prompt="A cat")
+NAMING = FilenameFields(time=datetime(2026, 11, 22).astimezone(), prompt="A cat")
 OPTIONS = ("look", "send", "max_bytes", "force", "quality", "warn")
 FULL = """
 import resource, signal, sys
@@ -50,27 +50,27 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from krea_cli.api.resources import Job
-from krea_cli.api.wire import Body
-from krea_cli.clock import Clock
-from krea_cli.delivery.placing import Placing
-from krea_cli.delivery.results import Results
-from krea_cli.delivery.targets import Naming, Target
+from krea_cli.api.models import Job
+from krea_cli.api.http_types import DownloadBody
+from krea_cli.runtime.clock import Clock
+from krea_cli.downloads.publish import Publisher
+from krea_cli.downloads.downloader import ResultDownloader
+from krea_cli.downloads.output_target import FilenameFields, OutputTarget
 from krea_cli.errors import KreaError
 class Fetcher:
     @contextmanager
     def open(self, url, *, part):
-        yield Body(chunks=iter([Path(sys.argv[1]).read_bytes()]))
+        yield DownloadBody(chunks=iter([Path(sys.argv[1]).read_bytes()]))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-target = Target.parse(sys.argv[2])
+target = OutputTarget.parse(sys.argv[2])
 try:
-    placing = Placing(force=False, quality=None, warn=None)
-    results = Results(
+    placing = Publisher(force=False, quality=None, warn=None)
+    results = ResultDownloader(
         Fetcher(), Clock(), target, look=None, send=None, placing=placing)
     list(results.save(
         Job(job_id="j", status="completed", urls=("u",)),
-        Naming(time=datetime.now()), first=1, several=False))
+        FilenameFields(time=datetime.now()), first=1, several=False))
 except KreaError as exc:
     print(exc.exit_code, exc.message)
 """
@@ -95,7 +95,7 @@ class Fetcher:
         found = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(found, Exception):
             raise found
-        yield Body(chunks=self._chunks(found), length=self.length)
+        yield DownloadBody(chunks=self._chunks(found), length=self.length)
 
     def _chunks(self, found):
         for chunk in found if isinstance(found, list) else [found]:
@@ -134,8 +134,10 @@ def save(time):
 def results(fetcher, time, output=None, **options):
     given = {"force": False, "quality": None, "warn": None} | options
     rest = {name: given.pop(name, None) for name in ("look", "send", "max_bytes")}
-    target = Target.parse(output)
-    return Results(fetcher, time.clock, target, placing=Placing(**given), **rest)
+    target = OutputTarget.parse(output)
+    return ResultDownloader(
+        fetcher, time.clock, target, placing=Publisher(**given), **rest
+    )
 
 
 def left(folder):
@@ -291,11 +293,11 @@ def test_what_is_no_result_is_not_saved(save, folder, time, content, said):
 @pytest.mark.parametrize(
     "fault",
     [
-        [PICTURE[:1000], LostAnswerError("The connection broke.")],
+        [PICTURE[:1000], ResponseLostError("The connection broke.")],
         PICTURE[:1000],
-        LostAnswerError("No answer."),
-        UnreachableError("Nobody there."),
-        ServerFaultError("503"),
+        ResponseLostError("No answer."),
+        ConnectionFailedError("Nobody there."),
+        ServerError("503"),
     ],
     ids=["broken", "cut", "lost", "unreachable", "fault"],
 )
@@ -358,7 +360,7 @@ class Looks:
         return Job(job_id=job_id, status=self.status, urls=tuple(found))
 
 
-GONE = UrlGoneError("https://k.test/a answered 403.")
+GONE = UrlExpiredError("https://k.test/a answered 403.")
 
 
 def test_an_expired_url_is_asked_for_anew(save, folder, time):
@@ -399,7 +401,7 @@ def test_a_url_that_stays_gone_is_given_up(time, folder, fresh):
     job = Job(job_id="job-1", status="completed", urls=("a",))
 
     saving = results(fetcher, time, look=look)
-    with pytest.raises(UrlGoneError) as caught:
+    with pytest.raises(UrlExpiredError) as caught:
         next(saving.save(job, NAMING, first=1, several=False))
 
     assert (3, 4) == (len(look.asked), len(fetcher.asked))
@@ -413,7 +415,7 @@ def test_a_url_that_stays_gone_is_given_up(time, folder, fresh):
         Looks(["a", "b"]),
         Looks(["b"], status="failed"),
         Looks(TokenRejectedError("The token was rejected.", hint="Log in.")),
-        Looks(UnreachableError("Nobody there.")),
+        Looks(ConnectionFailedError("Nobody there.")),
         Looks(UnknownJobError("Never heard of it.")),
     ],
     ids=["no URL", "another number", "failed", "token", "unreachable", "unknown"],

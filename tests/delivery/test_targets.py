@@ -10,12 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from krea_cli import media
-from krea_cli.delivery.targets import Naming, Target
-from krea_cli.delivery.templates import FIELDS
+from krea_cli.downloads.filename_template import FIELDS
+from krea_cli.downloads.output_target import FilenameFields, OutputTarget
 from krea_cli.errors import StorageError, TargetExistsError, UsageError
 
 NOW = datetime(2026, 11, 22, 9, 5, 3).astimezone()
-NAMING = Naming(
+NAMING = FilenameFields(
     time=NOW,
     model="google/nano-banana-pro",
     prompt="A cat, on the moon!",
@@ -32,7 +32,7 @@ def folder(tmp_path, monkeypatch):
 
 def named(output, *, naming=NAMING, job_id="job-1", index=1, several=False):
     values = naming.values(job_id=job_id, index=index, extension="png")
-    return Target.parse(output).path(values, several=several)
+    return OutputTarget.parse(output).path(values, several=several)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_standard_output_has_no_template():
     """
     "-" is no name.
     """
-    assert Target.parse("-").template is None
+    assert OutputTarget.parse("-").template is None
 
 
 @pytest.mark.parametrize("name", ["there", "a{b}", "a}", "{job_id}", ".x{1}"])
@@ -120,7 +120,7 @@ def test_no_name_at_all_is_refused(output):
     Nothing could be made of it.
     """
     with pytest.raises(UsageError, match="needs the name"):
-        Target.parse(output)
+        OutputTarget.parse(output)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_field_that_does_not_exist_is_refused(output):
     Before anything is sent; the hint has the fields that do.
     """
     with pytest.raises(UsageError) as caught:
-        Target.parse(output)
+        OutputTarget.parse(output)
 
     assert "{job_id} {index} {ext}" in caught.value.hint
 
@@ -169,14 +169,14 @@ def test_a_name_promises_a_kind(output, kind):
     """
     By its extension, if it has one.
     """
-    assert kind == Target.parse(output).media
+    assert kind == OutputTarget.parse(output).media
 
 
 def test_what_is_missing_has_a_word_for_it():
     """
     No name is empty.
     """
-    naming = Naming(time=NOW)
+    naming = FilenameFields(time=NOW)
 
     assert Path("model-result-result-random.png") == named(
         "{model}-{slug}-{stem}-{seed}.png", naming=naming
@@ -197,7 +197,7 @@ def test_a_stem_is_no_query(source, stem):
     """
     The signature of a URL does not become part of a name.
     """
-    assert Path(stem) == named("{stem}", naming=Naming(time=NOW, source=source))
+    assert Path(stem) == named("{stem}", naming=FilenameFields(time=NOW, source=source))
 
 
 HOSTILE = st.text() | st.sampled_from(
@@ -243,7 +243,7 @@ def test_no_field_leads_out_of_the_folder(prompt, source, model, output, several
     Whatever is in the prompt, in names of files and in the answer (hazards F1, F3, F18,
     F21): one name inside the folder, that no system and no program trips over.
     """
-    naming = Naming(time=NOW, prompt=prompt, source=source, model=model)
+    naming = FilenameFields(time=NOW, prompt=prompt, source=source, model=model)
 
     path = named("out/" + "".join(output), naming=naming, several=several)
     [first, name] = path.parts
@@ -261,7 +261,7 @@ def test_nothing_is_wrong_with_a_free_name(folder):
     To look leaves nothing behind.
     """
     for output in (None, "out.png", "new/", "new/deep/{slug}.{ext}", "-"):
-        Target.parse(output).check(count=1, force=False)
+        OutputTarget.parse(output).check(count=1, force=False)
 
     assert [] == list(folder.iterdir())
 
@@ -282,7 +282,7 @@ def test_a_name_that_is_taken_is_found_before_anything_is_sent(
     """
     (folder / taken).parent.mkdir(exist_ok=True)
     (folder / taken).write_bytes(b"old")
-    target = Target.parse(output)
+    target = OutputTarget.parse(output)
 
     with pytest.raises(TargetExistsError, match=taken):
         target.check(count=count, force=False)
@@ -298,7 +298,7 @@ def test_a_dangling_link_is_a_name_that_is_taken(folder):
     (folder / "out.png").symlink_to("nowhere")
 
     with pytest.raises(TargetExistsError):
-        Target.parse("out.png").check(count=1, force=False)
+        OutputTarget.parse("out.png").check(count=1, force=False)
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_a_place_that_takes_no_file_is_found_before_anything_is_sent(folder, out
     (folder / "file").write_bytes(b"")
 
     with pytest.raises(StorageError):
-        Target.parse(output).check(count=1, force=False)
+        OutputTarget.parse(output).check(count=1, force=False)
 
     assert ["file"] == [path.name for path in folder.iterdir()]
 
@@ -333,10 +333,10 @@ def test_standard_output_takes_one_result():
     """
     Several would run into each other.
     """
-    Target.parse("-").check(count=1, force=False)
+    OutputTarget.parse("-").check(count=1, force=False)
 
     with pytest.raises(UsageError, match="one result"):
-        Target.parse("-").check(count=2, force=False)
+        OutputTarget.parse("-").check(count=2, force=False)
 
 
 def test_standard_output_needs_a_place_for_what_is_not_whole_yet(monkeypatch):
@@ -345,12 +345,12 @@ def test_standard_output_needs_a_place_for_what_is_not_whole_yet(monkeypatch):
     """
     monkeypatch.setattr(tempfile, "tempdir", "/proc/none")
     with pytest.raises(StorageError, match="/proc/none"):
-        Target.parse("-").check(count=1, force=False)
+        OutputTarget.parse("-").check(count=1, force=False)
 
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_get_default_tempdir", Path("/none").stat)
     with pytest.raises(StorageError, match="no folder for temporary files"):
-        Target.parse("-").check(count=1, force=False)
+        OutputTarget.parse("-").check(count=1, force=False)
 
 
 def test_only_a_template_and_a_slash_make_folders(folder):
@@ -358,10 +358,10 @@ def test_only_a_template_and_a_slash_make_folders(folder):
     A brace alone is no field.
     """
     for output in ("x/{slug}.png", "x/"):
-        Target.parse(output).check(count=1, force=False)
+        OutputTarget.parse(output).check(count=1, force=False)
     for output in ("x/out.png", "x/a{{b}}.png"):
         with pytest.raises(StorageError, match="does not exist"):
-            Target.parse(output).check(count=1, force=False)
+            OutputTarget.parse(output).check(count=1, force=False)
 
 
 def test_a_signature_in_a_prompt_is_in_no_name():
@@ -371,7 +371,7 @@ def test_a_signature_in_a_prompt_is_in_no_name():
     prompt = "like https://a.test/cat.png?X-Amz-Signature=s3cret"
 
     assert Path("like-https-a.test-cat.png") == named(
-        "{slug}", naming=Naming(time=NOW, prompt=prompt)
+        "{slug}", naming=FilenameFields(time=NOW, prompt=prompt)
     )
 
 
@@ -379,10 +379,10 @@ def test_a_kind_that_cannot_be_written_is_refused():
     """
     Found out before it is paid for; TIFF is none of the results, but can be made.
     """
-    Target.parse("out.tiff").check(count=1, force=False)
+    OutputTarget.parse("out.tiff").check(count=1, force=False)
 
     with pytest.raises(UsageError, match=r"cannot write \.heic"):
-        Target.parse("out.heic").check(count=1, force=False)
+        OutputTarget.parse("out.heic").check(count=1, force=False)
 
 
 @pytest.mark.parametrize(
@@ -395,10 +395,10 @@ def test_a_picture_that_pillow_cannot_write_is_refused(output, feature, monkeypa
     """
     monkeypatch.setattr("PIL.features.check", lambda name: name != feature)
     for other in ("a.tiff", "a.gif", "a.mp4", "{slug}", "results/"):
-        Target.parse(other).check(count=1, force=False)
+        OutputTarget.parse(other).check(count=1, force=False)
 
     with pytest.raises(UsageError, match="is installed without the codec") as caught:
-        Target.parse(output).check(count=1, force=False)
+        OutputTarget.parse(output).check(count=1, force=False)
     assert "Choose another extension" in caught.value.hint
 
 
@@ -417,7 +417,7 @@ def test_a_brace_that_is_no_field_does_not_count_as_index(tmp_path, monkeypatch)
     Two results never share a name.
     """
     monkeypatch.chdir(tmp_path)
-    target = Target.parse("a{{index}}.{ext}")
+    target = OutputTarget.parse("a{{index}}.{ext}")
 
     paths = {
         target.path(dict.fromkeys(FIELDS, "x") | {"index": index}, several=True)

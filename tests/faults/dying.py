@@ -14,10 +14,10 @@ import socket
 import sys
 from pathlib import Path
 
-from krea_cli.api.client import Client
-from krea_cli.delivery.files import NewFile
-from krea_cli.entry import run
-from krea_cli.jobs.journal import Journal
+from krea_cli.api.client import ApiClient
+from krea_cli.cli.entry import run
+from krea_cli.files.atomic_file import AtomicFile
+from krea_cli.journal.journal import Journal
 
 
 def die():
@@ -65,25 +65,25 @@ def sent():
     """
     The paid request is on its way, and its answer is about to be read.
     """
-    real = Client.submit
+    real = ApiClient.submit
 
     def submit(*args, **options):
         before(socket.socket, "recv")
         return real(*args, **options)
 
-    Client.submit = submit
+    ApiClient.submit = submit
 
 
 POINTS = {
     "before_journal": lambda: before(Journal, "begin"),
     "journaled": lambda: after(Journal, "begin"),
     "sent": sent,
-    "response": lambda: after(Client, "submit"),
+    "response": lambda: after(ApiClient, "submit"),
     "id_saved": lambda: after(Journal, "accepted"),
-    "polled": lambda: after(Client, "job"),
-    "url_got": lambda: after(Client, "job", lambda job, *_: bool(job.urls)),
+    "polled": lambda: after(ApiClient, "job"),
+    "url_got": lambda: after(ApiClient, "job", lambda job, *_: bool(job.urls)),
     # The room for a result is tried out before, with zeros.
-    "mid_download": lambda: after(NewFile, "write", lambda _, __, data: any(data)),
+    "mid_download": lambda: after(AtomicFile, "write", lambda _, __, data: any(data)),
     "before_fsync": lambda: before(os, "fsync"),
     "before_publish": lambda: before(os, "link", lambda _, to: is_result(to)),
     "after_publish": lambda: after(os, "link", lambda *args: is_result(args[2])),

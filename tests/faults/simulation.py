@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 
 from conftest import png
 
-from krea_cli.api.wire import Answer, Stream
-from krea_cli.errors import LostAnswerError, UnreachableError
-from krea_cli.jobs.database import Database
-from krea_cli.sandbox.lifecycle import iso
+from krea_cli.api.http_types import Response, StreamedResponse
+from krea_cli.errors import ConnectionFailedError, ResponseLostError
+from krea_cli.journal.database import Database
+from krea_cli.sandbox.job import iso
 
 URL = "http://127.0.0.1:1"
 PICTURE = png()
@@ -241,18 +241,18 @@ class Service:
 
     def _go_wrong(self, how):
         if how == "lost":
-            raise LostAnswerError("The connection broke.")
+            raise ResponseLostError("The connection broke.")
         if how == "unreachable":
-            raise UnreachableError("There is no connection.")
+            raise ConnectionFailedError("There is no connection.")
         if how == "page":
-            return Answer(200, {"Content-Type": "text/html"}, b"<html>Log in")
+            return Response(200, {"Content-Type": "text/html"}, b"<html>Log in")
         return self._answer(int(how), {"error": "It went wrong"})
 
     def _answer(self, status, data):
         from email.utils import formatdate
 
         headers = {"Date": formatdate(self.now(), usegmt=True)}
-        return Answer(status, headers, json.dumps(data).encode())
+        return Response(status, headers, json.dumps(data).encode())
 
 
 class Wire:
@@ -292,7 +292,7 @@ class Wire:
         status = 403 if content is None else 200
         chunks = [content or b"<Error>", b""]
         length = {"Content-Length": str(len(b"".join(chunks)))}
-        yield Stream(status, length, self._alive(chunks), "127.0.0.1")
+        yield StreamedResponse(status, length, self._alive(chunks), "127.0.0.1")
 
     def _alive(self, chunks):
         for chunk in chunks:

@@ -14,7 +14,7 @@ from conftest import png
 from faults.test_interrupts import begun, records
 from faults.user import User, service
 
-from krea_cli.sandbox.capacity import Capacity
+from krea_cli.sandbox.concurrency import JobLimits
 
 MOMENTS, JOBS = 8, 24
 # Requests, looks and downloads overlap for the whole of the run.
@@ -63,7 +63,7 @@ def test_ctrl_c_at_any_moment_of_many(tmp_path, moment):
     Within a second exit 130; every job that was paid for is named with the command that
     collects it, or is in doubt; nothing half done is left, and nothing is paid twice.
     """
-    capacity = Capacity(job_seconds=1, parallel=8)
+    capacity = JobLimits(job_seconds=1, parallel=8)
     with service(tmp_path / "service", capacity=capacity) as live:
         live.add_faults(*FAULTS)
         user = User(tmp_path / "user", live.url)

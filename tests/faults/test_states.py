@@ -44,18 +44,18 @@ from hypothesis.stateful import (
 )
 from service import TOKEN
 
-from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.cli.context import CliContext
+from krea_cli.cli.generate_options import GenerateOptions
+from krea_cli.cli.options import DeliveryOptions
+from krea_cli.cli.world import Flags
 from krea_cli.commands.cancel import cancel
 from krea_cli.commands.download import download
 from krea_cli.commands.generate import generate
 from krea_cli.commands.jobs import recover
 from krea_cli.commands.wait import wait
 from krea_cli.errors import KreaError
-from krea_cli.options import DeliveryOptions
 from krea_cli.output.streams import Stream
-from krea_cli.session import Session
-from krea_cli.wishes import Wishes
-from krea_cli.world import Flags
 
 SEQUENCES = int(os.environ.get("KREA_SEQUENCES", "2000"))
 PARTS = 4
@@ -117,7 +117,7 @@ class Paying(RuleBasedStateMachine):
         run = self.computer.start(**(run or {}))
         database = MortalDatabase(self.folder / "state", run, now=self.time.wall)
         out = io.StringIO()
-        session = Session(
+        session = CliContext(
             env={
                 "HOME": str(self.folder),
                 "KREA_API_KEY": TOKEN,
@@ -150,7 +150,7 @@ class Paying(RuleBasedStateMachine):
     def order(self, wish, *, run=None, **options):
         output = str(self.folder / "{job_id}.{ext}")
         delivery = DeliveryOptions(output=output if options.get("wait") else None)
-        wishes = Wishes(timeout=40.0, delivery=delivery, **options)
+        wishes = GenerateOptions(timeout=40.0, delivery=delivery, **options)
         return self.krea(generate, wishes, wish, run=run)
 
     def look(self):
@@ -450,12 +450,12 @@ def happen(monkeypatch, sequences):
     run here would need one.
     """
 
-    monkeypatch.setattr("krea_cli.jobs.journal.KEPT_RECORDS", KEPT_RECORDS)
+    monkeypatch.setattr("krea_cli.journal.journal.KEPT_RECORDS", KEPT_RECORDS)
 
     def machine():
         computer = Computer()
-        monkeypatch.setattr("krea_cli.jobs.records.os", computer)
-        monkeypatch.setattr("krea_cli.jobs.records._started", computer.started)
+        monkeypatch.setattr("krea_cli.journal.record.os", computer)
+        monkeypatch.setattr("krea_cli.journal.record._started", computer.started)
         return Paying(computer)
 
     run_state_machine_as_test(

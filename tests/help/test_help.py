@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 import krea_cli
-from krea_cli.app import COMMANDS, MAIN
-from krea_cli.checkup.settings import PROXIES
+from krea_cli.cli.command_tree import COMMANDS, MAIN
+from krea_cli.cli.help import topics
+from krea_cli.cli.help.grouped import GROUPS
 from krea_cli.config.settings import FILE_ONLY, KEYS
+from krea_cli.doctor.settings import PROXIES
 from krea_cli.errors import ExitCode
-from krea_cli.help import topics
-from krea_cli.help.grouped import GROUPS
 
 ROOT = Path(krea_cli.__file__).parent
 # An example of these is not run here, as it would wait, or ask for a keyring: of them

@@ -12,10 +12,10 @@ import pytest
 from commands.test_models_refresh import operation
 from service import answer, reset, reset_after
 
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.clock import Clock
-from krea_cli.help import topics
-from krea_cli.signals import Interrupted
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.cli.help import topics
+from krea_cli.runtime.clock import Clock
+from krea_cli.runtime.signals import Interrupted
 
 PRO = "image/google/nano-banana-pro"
 ANY = {"...": None}

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.jobs.database import Database
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.journal.database import Database
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 
-from krea_cli.jobs.records import Record
+from krea_cli.journal.record import Record
 
 NOW = 1_790_000_000.0
 DAY = 24 * 3600.0

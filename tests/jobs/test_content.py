@@ -9,12 +9,12 @@ import pytest
 from conftest import png
 
 from krea_cli.errors import InputError
-from krea_cli.jobs.content import content
-from krea_cli.jobs.input_files import check_file
-from krea_cli.jobs.inputs import RemoteImage, inline
-from krea_cli.jobs.records import Record
+from krea_cli.inputs.input_files import check_file
+from krea_cli.inputs.local_file import RemoteFile, inline
+from krea_cli.journal.record import Record
+from krea_cli.requests.body import content
 
-REMOTE = RemoteImage("https://a.test/x.jpg")
+REMOTE = RemoteFile("https://a.test/x.jpg")
 PIECE = 3 * 2**18
 
 

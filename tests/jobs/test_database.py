@@ -17,18 +17,18 @@ from jobs.recorded import bytes_of, keep, record, rows
 
 from krea_cli.cli.next_steps import NextSteps
 from krea_cli.errors import ExitCode, JournalError
-from krea_cli.jobs import database as database_module
-from krea_cli.jobs.history import History
-from krea_cli.jobs.inspection import Inspection
-from krea_cli.jobs.journal import Journal
 from krea_cli.jobs.sightings import Sightings
+from krea_cli.journal import database as database_module
+from krea_cli.journal.journal import Journal
+from krea_cli.journal.queries import JournalQueries
+from krea_cli.journal.readonly import ReadOnlyJournal
 
 WRITER = """
 import sys, time
 from pathlib import Path
-from krea_cli.jobs.database import Database
-from krea_cli.jobs.journal import Journal
-from krea_cli.jobs.records import Record
+from krea_cli.journal.database import Database
+from krea_cli.journal.journal import Journal
+from krea_cli.journal.record import Record
 folder, start, name, count = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
 while not start.exists():
     time.sleep(0.001)
@@ -56,14 +56,14 @@ INTERRUPTED = """
 import os, signal, sys, threading, time
 from contextlib import nullcontext
 from pathlib import Path
-from krea_cli import signals
-from krea_cli.jobs.database import Database
+from krea_cli.runtime import signals
+from krea_cli.journal.database import Database
 signals.catch()
 database = Database(Path(sys.argv[1]))
 threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 began, ended = time.monotonic(), "nothing"
 try:
-    with signals.held() if sys.argv[2] == "held" else nullcontext():
+    with signals.defer_signals() if sys.argv[2] == "held" else nullcontext():
         try:
             database.check()
         except Exception as exc:
@@ -427,7 +427,7 @@ def test_where_there_is_no_write_ahead_log_it_does_without(
     forgotten = record({"prompt": "forgotten"})
     journal.begin(forgotten)
     keep(journal, "job-1")
-    History(database, "service", now=lambda: 0, damaged=pytest.fail).forget(
+    JournalQueries(database, "service", now=lambda: 0, damaged=pytest.fail).forget(
         [forgotten.record]
     )
 
@@ -461,7 +461,9 @@ def test_the_first_layout_is_brought_up_to_date(open_database, folder):
         db.executescript(FIRST_LAYOUT)
 
     for _ in range(2):
-        history = History(open_database(), "s", now=lambda: 3.0, damaged=pytest.fail)
+        history = JournalQueries(
+            open_database(), "s", now=lambda: 3.0, damaged=pytest.fail
+        )
         assert ["r2", "r1"] == [each.record for each in history.newest(limit=9)]
         [doubtful] = history.in_doubt()
         assert ("r2", False) == (doubtful.record, doubtful.is_whole)
@@ -495,7 +497,7 @@ def test_the_second_layout_is_brought_up_to_date(open_database, folder):
         db.executescript(SECOND_LAYOUT)
     before = (folder / "journal.db").read_bytes()
 
-    looked = Inspection(folder, now=lambda: 3.0)
+    looked = ReadOnlyJournal(folder, now=lambda: 3.0)
     assert (2, 1) == (looked.count(), len(looked.in_doubt("service")))
     assert before == (folder / "journal.db").read_bytes()
     for n in range(2):

@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.catalogue.model import Model
-from krea_cli.catalogue.validation import faults
-from krea_cli.jobs.defaults import automatic, choose
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.model import Model
+from krea_cli.catalog.validation import faults
+from krea_cli.requests.defaults import automatic, choose
 
 CATALOGUE = Catalogue.bundled()
 SIZES = [

@@ -7,14 +7,14 @@ from media.samples import unread
 
 from krea_cli import media
 from krea_cli.errors import UsageError
-from krea_cli.jobs.fields import Fields
-from krea_cli.jobs.inputs import RemoteImage
-from krea_cli.jobs.param import Param
+from krea_cli.inputs.local_file import RemoteFile
+from krea_cli.requests.field_values import FieldValues
+from krea_cli.requests.param import Param
 
 PHOTO = unread("photo.jpg", media.JPEG)
 CLIP = unread("clip.mp4", media.MP4)
 SECOND = unread("b.png", media.PNG)
-REMOTE = RemoteImage("https://a.test/x.jpg")
+REMOTE = RemoteFile("https://a.test/x.jpg")
 BANANA = "image/google/nano-banana-pro"
 SEEDREAM = "image/bytedance/seedream-4"
 
@@ -27,7 +27,7 @@ def fields_of(catalogue):
     """
 
     def make(model, *params, images=(), strength=None):
-        fields = Fields(catalogue[model], lambda _: PHOTO, make.warnings.append)
+        fields = FieldValues(catalogue[model], lambda _: PHOTO, make.warnings.append)
         fields.add([Param.parse(param) for param in params])
         fields.add_images(images)
         fields.add_options({"strength": strength})
@@ -272,7 +272,7 @@ def test_a_word_that_is_always_the_same_is_read_from_the_schema(catalogue):
     """
     An object may have to say what it is.
     """
-    fields = Fields(catalogue["video/runway/aleph"], lambda _: PHOTO, print)
+    fields = FieldValues(catalogue["video/runway/aleph"], lambda _: PHOTO, print)
 
     fields.add([Param.parse("references=@photo.jpg")])
 

@@ -13,17 +13,17 @@ from contextlib import closing
 import pytest
 from jobs.recorded import DAY, JOB, NOW, bytes_of, keep, record, rows
 
-from krea_cli.api.resources import Job
+from krea_cli.api.models import Job
 from krea_cli.errors import JournalError, UsageError
-from krea_cli.jobs.history import History
-from krea_cli.jobs.journal import Journal
+from krea_cli.journal.journal import Journal
+from krea_cli.journal.queries import JournalQueries
 
 KILLED = """
 import os, signal, sys, time
 from pathlib import Path
-from krea_cli.jobs.database import Database
-from krea_cli.jobs.journal import Journal
-from krea_cli.jobs.records import Record
+from krea_cli.journal.database import Database
+from krea_cli.journal.journal import Journal
+from krea_cli.journal.record import Record
 Journal(Database(Path(sys.argv[1])), "service").begin(
     Record.of(
         run="run", service="service", model="m", path="m", body={}, webhook=None,
@@ -50,7 +50,7 @@ def damaged():
 
 @pytest.fixture
 def history(database, time, damaged):
-    return History(database, "service", now=time.wall, damaged=damaged.append)
+    return JournalQueries(database, "service", now=time.wall, damaged=damaged.append)
 
 
 @pytest.fixture
@@ -176,7 +176,9 @@ def test_one_of_many_gets_a_record(open_database, begun):
 
     def take():
         with closing(open_database()) as database:
-            history = History(database, "service", now=lambda: NOW, damaged=pytest.fail)
+            history = JournalQueries(
+                database, "service", now=lambda: NOW, damaged=pytest.fail
+            )
             history.in_doubt()
             ready.wait()
             try:
@@ -219,7 +221,7 @@ def test_a_job_belongs_to_one_record(history, journal, begun):
 
 
 @pytest.mark.parametrize(
-    "settle", [History.claim, lambda h, r: h.adopt(r.record, "job-9")]
+    "settle", [JournalQueries.claim, lambda h, r: h.adopt(r.record, "job-9")]
 )
 @pytest.mark.parametrize(
     ("fields", "words"),
@@ -254,7 +256,7 @@ def test_forgotten_records_are_gone(history, begun, database):
     history.forget([first.record, other.record])
 
     assert [second] == history.newest(limit=9)
-    assert [other] == History(
+    assert [other] == JournalQueries(
         database, "other", now=lambda: NOW, damaged=pytest.fail
     ).newest(limit=9)
 

@@ -17,9 +17,9 @@ from PIL import Image
 
 from krea_cli import media
 from krea_cli.errors import DownloadError, InputError
-from krea_cli.jobs import copies
-from krea_cli.jobs.images import Images
-from krea_cli.jobs.inputs import RemoteImage
+from krea_cli.inputs import prepared_files
+from krea_cli.inputs.local_file import RemoteFile
+from krea_cli.inputs.resolver import InputResolver
 from krea_cli.media.metadata import pieces as pieces_module
 
 PICTURE = png()
@@ -48,7 +48,9 @@ def make():
 
     def make(stdin=b"", *, allows_loopback=False, **options):
         file = stdin if hasattr(stdin, "read") else io.BytesIO(stdin)
-        made.append(Images(lambda: file, allows_loopback=allows_loopback, **options))
+        made.append(
+            InputResolver(lambda: file, allows_loopback=allows_loopback, **options)
+        )
         return made[-1]
 
     yield make
@@ -156,7 +158,7 @@ def test_a_url_is_left_to_the_service(make, url):
     """
     Nothing is fetched.
     """
-    assert RemoteImage(url) == make().read(url)
+    assert RemoteFile(url) == make().read(url)
 
 
 @pytest.mark.parametrize("url", ["http://a.test/x.jpg", "https://", "https://[::1/"])
@@ -173,7 +175,7 @@ def test_a_local_service_may_be_given_http(make):
     """
     url = "http://127.0.0.1:8787/uploads/1"
 
-    assert RemoteImage(url) == make(allows_loopback=True).read(url)
+    assert RemoteFile(url) == make(allows_loopback=True).read(url)
     # A name may begin as such an address does.
     elsewhere = make(allows_loopback=True)
     assert "not https" in refused(elsewhere, "http://127.0.0.1.example.com/1.png")
@@ -485,7 +487,7 @@ def test_a_file_of_too_many_parts_is_refused(make, folder, monkeypatch):
     """
     To follow them all would take too long.
     """
-    monkeypatch.setattr("krea_cli.media.ends._MOST_PARTS", 100)
+    monkeypatch.setattr("krea_cli.media.truncation._MOST_PARTS", 100)
     whole = encoded("PNG")
     crowd = whole[:33] + chunk(b"teSt", b"") * 100 + whole[33:]
     (folder / "a.png").write_bytes(crowd)
@@ -503,7 +505,7 @@ def test_a_file_that_changes_while_it_is_copied_is_refused(make, folder, monkeyp
         pieces_module.copy(source, pieces, target)
         (folder / "a.jpg").write_bytes(jpeg(3)[:-1])
 
-    monkeypatch.setattr(copies, "copy", copying)
+    monkeypatch.setattr(prepared_files, "copy", copying)
 
     assert "a.jpg was changed while it was read." == refused(make(), "a.jpg")
 

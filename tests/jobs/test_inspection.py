@@ -8,9 +8,9 @@ import pytest
 from jobs.recorded import JOB, keep, record, rows
 
 from krea_cli.errors import JournalError
-from krea_cli.jobs import schema
-from krea_cli.jobs.inspection import Inspection
-from krea_cli.jobs.journal import Journal
+from krea_cli.journal import sql_schema
+from krea_cli.journal.journal import Journal
+from krea_cli.journal.readonly import ReadOnlyJournal
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def journal(database):
 
 @pytest.fixture
 def inspection(folder, time):
-    return Inspection(folder, now=time.wall)
+    return ReadOnlyJournal(folder, now=time.wall)
 
 
 def files(folder):
@@ -84,9 +84,9 @@ def test_damage_within_is_found(inspection, journal, database, folder):
     [(page,)] = rows(
         folder, "SELECT rootpage FROM sqlite_master WHERE name = 'records_by_run'"
     )
-    begin = (page - 1) * schema.PAGE_BYTES
-    rest = content[begin + schema.PAGE_BYTES :]
-    path.write_bytes(content[:begin] + b"\xff" * schema.PAGE_BYTES + rest)
+    begin = (page - 1) * sql_schema.PAGE_BYTES
+    rest = content[begin + sql_schema.PAGE_BYTES :]
+    path.write_bytes(content[:begin] + b"\xff" * sql_schema.PAGE_BYTES + rest)
 
     with pytest.raises(JournalError, match="is broken"):
         inspection.count()

@@ -8,11 +8,11 @@ from contextlib import closing
 import pytest
 from jobs.recorded import DAY, NOW, bytes_of, keep, record, rows
 
-from krea_cli.api.resources import Job, SavedFile
-from krea_cli.errors import JobTakenError, JournalError, UsageError
-from krea_cli.jobs import journal as journal_module
-from krea_cli.jobs.history import History
-from krea_cli.jobs.journal import Journal
+from krea_cli.api.models import Job, SavedFile
+from krea_cli.errors import DuplicateJobIdError, JournalError, UsageError
+from krea_cli.journal import journal as journal_module
+from krea_cli.journal.journal import Journal
+from krea_cli.journal.queries import JournalQueries
 
 URL = "https://gen.krea.test/a.png"
 MANY = """
@@ -171,9 +171,9 @@ def test_prune_keeps_what_identifies_jobs_and_files(
     end(journal, "job-2", ["c" * 64])
     made = record()
     journal.begin(made)
-    history = History(database, "service", now=lambda: NOW, damaged=pytest.fail)
+    history = JournalQueries(database, "service", now=lambda: NOW, damaged=pytest.fail)
 
-    with pytest.raises(JobTakenError):
+    with pytest.raises(DuplicateJobIdError):
         journal.accepted(made.record, "job-1")
     with pytest.raises(UsageError):
         history.adopt(made.record, "job-1")

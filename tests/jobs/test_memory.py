@@ -25,7 +25,7 @@ MIB = 2**20
 MEASURE = """
 import sys
 from pathlib import Path
-from krea_cli.main import main
+from krea_cli.cli.main import main
 
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -2,18 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from krea_cli.api.resources import Job, JobError
+from krea_cli.api.models import Job, JobError
 from krea_cli.cli.next_steps import NextSteps
-from krea_cli.errors import ExitCode, JobFailedError, SeveralError, StillRunningError
-from krea_cli.jobs import outcome
+from krea_cli.errors import CombinedError, ExitCode, JobFailedError, WaitTimeoutError
+from krea_cli.jobs import job_errors
 
 
 def failure(**fields):
-    return explained(outcome.failure(Job(job_id="j1", **fields)))
+    return explained(job_errors.failure(Job(job_id="j1", **fields)))
 
 
 def uncancelled(**fields):
-    return explained(outcome.uncancelled(Job(job_id="j1", **fields)))
+    return explained(job_errors.uncancelled(Job(job_id="j1", **fields)))
 
 
 def explained(error):
@@ -50,7 +50,7 @@ def test_completed_without_a_result_is_a_failure(result):
     """
     data = {"job_id": "j1", "status": "completed", "result": result}
 
-    error = outcome.failure(Job.from_json(data))
+    error = job_errors.failure(Job.from_json(data))
 
     assert ("no_result", "j1") == (error.code, error.job_id)
     assert ExitCode.JOB_FAILED == error.exit_code
@@ -144,8 +144,8 @@ def test_no_errors_are_no_failure():
     """
     However many succeeded.
     """
-    outcome.check([], succeeded=0)
-    outcome.check([], succeeded=3)
+    job_errors.check([], succeeded=0)
+    job_errors.check([], succeeded=3)
 
 
 def test_one_error_alone_is_itself():
@@ -153,7 +153,7 @@ def test_one_error_alone_is_itself():
     One job, one reason.
     """
     with pytest.raises(JobFailedError):
-        outcome.check([JobFailedError("x")], succeeded=0)
+        job_errors.check([JobFailedError("x")], succeeded=0)
 
 
 @pytest.mark.parametrize(
@@ -161,14 +161,14 @@ def test_one_error_alone_is_itself():
     [
         ([JobFailedError("x")], 1, ExitCode.PARTIAL),
         ([JobFailedError("x"), JobFailedError("x")], 0, ExitCode.JOB_FAILED),
-        ([JobFailedError("x"), StillRunningError("x")], 3, ExitCode.STILL_RUNNING),
+        ([JobFailedError("x"), WaitTimeoutError("x")], 3, ExitCode.STILL_RUNNING),
     ],
 )
 def test_several_are_one_error(errors, succeeded, exit_code):
     """
     That has them all, and the code of what matters most.
     """
-    with pytest.raises(SeveralError) as caught:
-        outcome.check(errors, succeeded=succeeded)
+    with pytest.raises(CombinedError) as caught:
+        job_errors.check(errors, succeeded=succeeded)
 
     assert (exit_code, errors) == (caught.value.exit_code, caught.value.errors)

@@ -4,14 +4,14 @@ from itertools import pairwise
 
 import pytest
 
-from krea_cli.jobs.pace import Pace
+from krea_cli.jobs.rate_limiter import RateLimiter
 
 
 def test_the_first_turn_is_at_once(time):
     """
     Who looks at one job pays nothing for it.
     """
-    Pace(time.clock).turn()
+    RateLimiter(time.clock).turn()
 
     assert [] == time.slept
 
@@ -20,7 +20,7 @@ def test_turns_are_a_fifth_of_a_second_apart(time):
     """
     Five looks a second, and never two at once (hazard L8).
     """
-    pace, turns = Pace(time.clock), []
+    pace, turns = RateLimiter(time.clock), []
     for _ in range(301):
         pace.turn()
         turns.append(time.elapsed)
@@ -33,7 +33,7 @@ def test_time_that_went_by_is_not_waited_again(time):
     """
     Nor saved up: after a long pause two turns are apart all the same.
     """
-    pace = Pace(time.clock)
+    pace = RateLimiter(time.clock)
     pace.turn()
     time.elapsed += 0.15
     pace.turn()

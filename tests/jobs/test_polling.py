@@ -7,17 +7,17 @@ from conftest import FakeTime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krea_cli.api.resources import FINAL, RUNNING, Job
+from krea_cli.api.models import FINAL, RUNNING, Job
 from krea_cli.errors import (
-    JobGoneError,
+    ConnectionFailedError,
+    JobDeletedError,
     RateLimitError,
-    ServerFaultError,
+    ServerError,
     TokenRejectedError,
-    UnreachableError,
     UsageError,
 )
-from krea_cli.jobs.polling import Rounds
-from krea_cli.jobs.watch import delays
+from krea_cli.jobs.poll_state import delays
+from krea_cli.jobs.polling import PollRounds
 
 URLS = ("https://k.test/1.png",)
 EMPTY = "completed without a result"
@@ -59,7 +59,7 @@ def run(service, time, *, jobs=None, deadline=10_000, clock=None, **options):
     """
     With a look each two seconds, as long as there is no trouble.
     """
-    rounds = Rounds(
+    rounds = PollRounds(
         service,
         deadline=deadline,
         clock=clock or time.clock,
@@ -86,7 +86,7 @@ def given_up(looks):
 
 
 def fault():
-    return ServerFaultError("fault")
+    return ServerError("fault")
 
 
 def test_each_look_is_yielded_until_the_job_is_final(time):
@@ -247,7 +247,7 @@ def test_a_host_that_is_silent_for_a_while_is_waited_for(time):
     """
     After a sleep of the machine its network may be away a little longer.
     """
-    silent = UnreachableError("silent")
+    silent = ConnectionFailedError("silent")
     silent.retry_after = float("inf")
 
     looks = run(Service(time, a=[silent, silent, "completed"]), time)
@@ -401,7 +401,7 @@ def test_a_job_that_is_given_up_keeps_no_other_waiting(time):
         a=[fault()],
         b=[UsageError("refused")],
         c=[*["queued"] * 200, "completed"],
-        d=[JobGoneError("gone")],
+        d=[JobDeletedError("gone")],
     )
 
     looks = run(service, time)

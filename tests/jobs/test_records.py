@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jobs.recorded import NOW, record
 
-from krea_cli.api.resources import SavedFile
-from krea_cli.api.wire import encode
-from krea_cli.jobs.records import Record, this_process
-from krea_cli.jobs.redaction import without_secrets
+from krea_cli.api.http_types import encode
+from krea_cli.api.models import SavedFile
+from krea_cli.journal.record import Record, this_process
+from krea_cli.journal.redaction import without_secrets
 
 CONTENT = b"\x89PNG canary"
 DATA = "data:image/png;base64," + base64.b64encode(CONTENT).decode()

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 from jobs.recorded import NOW, keep, record, rows
 
-from krea_cli.api.resources import Job, JobPage
-from krea_cli.errors import AnswerError, UsageError
-from krea_cli.jobs.history import History
-from krea_cli.jobs.journal import Journal
+from krea_cli.api.models import Job, JobPage
+from krea_cli.errors import InvalidResponseError, UsageError
 from krea_cli.jobs.recovery import Recovery
 from krea_cli.jobs.sightings import Sightings
+from krea_cli.journal.journal import Journal
+from krea_cli.journal.queries import JournalQueries
 
 WRONG_CLOCKS = [600.0, 4.0, -600.0]
 
@@ -58,7 +58,9 @@ def recovery(listing, journal, database, time):
         return Recovery(
             client=listing,
             journal=journal,
-            history=History(database, "service", now=time.wall, damaged=pytest.fail),
+            history=JournalQueries(
+                database, "service", now=time.wall, damaged=pytest.fail
+            ),
             sightings=Sightings(database, "service"),
             paid=SimpleNamespace(send=send_nothing),
             clock=time.clock,
@@ -210,7 +212,7 @@ def test_a_list_in_a_circle_is_not_read_to_its_end(recovery, listing, journal):
     lost = lose(journal)
     listing.pages = {None: ([], "2"), "2": ([], "2")}
 
-    with pytest.raises(AnswerError):
+    with pytest.raises(InvalidResponseError):
         recovery().candidates(lost)
     assert [None, "2"] == listing.asked
 

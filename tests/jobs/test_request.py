@@ -4,11 +4,11 @@ import pytest
 from media.samples import unread
 
 from krea_cli import media
-from krea_cli.jobs.inputs import RemoteImage
-from krea_cli.jobs.request import Request
+from krea_cli.inputs.local_file import RemoteFile
+from krea_cli.requests.request import Request
 
 PHOTO = unread("photo.jpg", media.JPEG)
-REMOTE = RemoteImage("https://a.test/x.jpg")
+REMOTE = RemoteFile("https://a.test/x.jpg")
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import pytest
 from jobs.recorded import record as made
 
 from krea_cli.errors import UnknownJobError, UsageError
-from krea_cli.jobs.database import Database
-from krea_cli.jobs.journal import Journal
-from krea_cli.jobs.selection import select
+from krea_cli.jobs.job_refs import resolve_job_refs
+from krea_cli.journal.database import Database
+from krea_cli.journal.journal import Journal
 
 FIRST = "11111111-0000-4000-8000-000000000000"
 SECOND = "22222222-0000-4000-8000-000000000000"
@@ -48,14 +48,14 @@ def test_arguments_mean_jobs(journal, arguments, jobs):
     Ids, beginnings and @last, each job once, in the order given; what the journal does
     not know may be whole all the same.
     """
-    assert jobs == select(arguments, lambda: journal)
+    assert jobs == resolve_job_refs(arguments, lambda: journal)
 
 
 def test_a_whole_id_needs_no_journal():
     """
     It may be another machine's, or there may be none that can be read.
     """
-    assert [FIRST] == select([FIRST], nobody)
+    assert [FIRST] == resolve_job_refs([FIRST], nobody)
 
 
 def test_a_beginning_of_several_is_refused(journal):
@@ -63,7 +63,7 @@ def test_a_beginning_of_several_is_refused(journal):
     Which one is meant is not guessed.
     """
     with pytest.raises(UsageError, match="beginning of 2 jobs"):
-        select([SECOND[:10]], lambda: journal)
+        resolve_job_refs([SECOND[:10]], lambda: journal)
 
 
 @pytest.mark.parametrize("argument", ["1111111", "@first", "../x", "a?b", "a b", ""])
@@ -72,7 +72,7 @@ def test_what_is_no_id_is_refused(argument):
     Without a look into the journal.
     """
     with pytest.raises(UsageError):
-        select([argument], nobody)
+        resolve_job_refs([argument], nobody)
 
 
 def test_without_a_last_job_that_is_said(tmp_path):
@@ -82,6 +82,6 @@ def test_without_a_last_job_that_is_said(tmp_path):
     folder = tmp_path / "state"
 
     with pytest.raises(UnknownJobError, match="no last job"):
-        select([], lambda: Journal(Database(folder), "service"))
+        resolve_job_refs([], lambda: Journal(Database(folder), "service"))
 
     assert not folder.exists()

@@ -9,28 +9,28 @@ import pytest
 from media.samples import unread
 
 from krea_cli import media
-from krea_cli.api.resources import Job
+from krea_cli.api.models import Job
 from krea_cli.errors import (
-    AnswerError,
     BalanceError,
+    ConnectionFailedError,
     ExitCode,
+    InvalidResponseError,
     JournalError,
     KreaError,
-    LostAnswerError,
-    RefusedError,
-    ServerFaultError,
+    RequestRejectedError,
+    ResponseLostError,
+    ServerError,
     ServiceError,
     TokenRejectedError,
-    UnknownSubmissionError,
-    UnreachableError,
+    UnconfirmedSubmissionError,
     UsageError,
 )
-from krea_cli.jobs.database import Database
-from krea_cli.jobs.journal import Journal
-from krea_cli.jobs.paid import Paid
-from krea_cli.jobs.request import Request
-from krea_cli.jobs.submission import Submission
-from krea_cli.jobs.throttle import Throttle
+from krea_cli.jobs.submission import RequestSubmitter
+from krea_cli.jobs.submit_throttle import SubmitThrottle
+from krea_cli.jobs.submitter import Submitter
+from krea_cli.journal.database import Database
+from krea_cli.journal.journal import Journal
+from krea_cli.requests.request import Request
 
 PHOTO = unread("photo.jpg", media.JPEG)
 JOB = Job(job_id="job-1", status="queued")
@@ -77,11 +77,11 @@ def journal(folder):
 
 
 def paid(client, journal, clock):
-    return Paid(
+    return Submitter(
         client=client,
         journal=journal,
         clock=clock,
-        throttle=Throttle(clock),
+        throttle=SubmitThrottle(clock),
         taken=lambda _: None,
         doubted=lambda _: None,
         delayed=lambda *_: None,
@@ -95,7 +95,7 @@ def submission(folder, journal, time):
     """
 
     def make(*outcomes, fresh_url_of=lambda image: f"fresh:{image.name}"):
-        return Submission(
+        return RequestSubmitter(
             paid=paid(Client(folder, *outcomes), journal, time.clock),
             service="service",
             url_of=lambda image: f"first:{image.name}",
@@ -117,7 +117,9 @@ def request_of(catalogue):
 
 
 def refused(message, status=422):
-    error = RefusedError(f"The service refused the request ({status}): {message}")
+    error = RequestRejectedError(
+        f"The service refused the request ({status}): {message}"
+    )
     error.status = status
     return error
 
@@ -149,9 +151,9 @@ def test_an_accepted_request_is_recorded_before_and_after(
 @pytest.mark.parametrize(
     "error",
     [
-        LostAnswerError("x"),
-        ServerFaultError("x"),
-        AnswerError("x"),
+        ResponseLostError("x"),
+        ServerError("x"),
+        InvalidResponseError("x"),
     ],
 )
 def test_a_lost_answer_is_unknown_and_never_sent_again(
@@ -162,7 +164,7 @@ def test_a_lost_answer_is_unknown_and_never_sent_again(
     """
     ordered = submission(error)
 
-    with pytest.raises(UnknownSubmissionError) as caught:
+    with pytest.raises(UnconfirmedSubmissionError) as caught:
         ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
     assert ExitCode.UNKNOWN == caught.value.exit_code
@@ -201,7 +203,7 @@ def test_a_request_that_was_not_sent_is_tried_again(
     """
     One record for one order, however often nobody was there.
     """
-    ordered = submission(UnreachableError("x"), UnreachableError("x"), JOB)
+    ordered = submission(ConnectionFailedError("x"), ConnectionFailedError("x"), JOB)
 
     assert "job-1" == ordered.submit(request_of(prompt="x"), "run", deadline=600).job_id
     assert (3, 2) == (len(ordered.paid.client.sent), len(time.slept))
@@ -213,9 +215,9 @@ def test_a_service_that_is_never_there_leaves_no_record(submission, request_of, 
     """
     Nothing was sent in four tries.
     """
-    ordered = submission(*[UnreachableError("x")] * 9)
+    ordered = submission(*[ConnectionFailedError("x")] * 9)
 
-    with pytest.raises(UnreachableError):
+    with pytest.raises(ConnectionFailedError):
         ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
     assert (4, []) == (len(ordered.paid.client.sent), states(folder))
@@ -247,7 +249,7 @@ def test_a_fresh_url_that_is_refused_is_not_sent_again(submission, request_of, f
     """
     ordered = submission(*[refused("Invalid asset URL")] * 5)
 
-    with pytest.raises(RefusedError):
+    with pytest.raises(RequestRejectedError):
         ordered.submit(request_of(prompt="x", image_urls=[PHOTO]), "run", deadline=600)
 
     assert (2, []) == (len(ordered.paid.client.sent), states(folder))
@@ -272,7 +274,7 @@ def test_another_refusal_is_not_sent_again(
     """
     ordered = submission(refused(message), **options)
 
-    with pytest.raises(RefusedError):
+    with pytest.raises(RequestRejectedError):
         ordered.submit(request_of(prompt="x", **fields), "run", deadline=600)
 
     assert 1 == len(ordered.paid.client.sent)
@@ -354,7 +356,7 @@ def test_an_id_that_cannot_be_kept_is_told(submission, request_of):
 @pytest.mark.parametrize(
     ("method", "error", "kind"),
     [
-        ("unknown", LostAnswerError("x"), UnknownSubmissionError),
+        ("unknown", ResponseLostError("x"), UnconfirmedSubmissionError),
         ("refused", BalanceError("x"), BalanceError),
     ],
 )

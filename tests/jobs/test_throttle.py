@@ -5,12 +5,12 @@ import threading
 import pytest
 
 from krea_cli.errors import RateLimitError
-from krea_cli.jobs.throttle import FIRST, MOST, Throttle
+from krea_cli.jobs.submit_throttle import FIRST, MOST, SubmitThrottle
 
 
 @pytest.fixture
 def throttle(time):
-    return Throttle(time.clock)
+    return SubmitThrottle(time.clock)
 
 
 def busy(retry_after=None):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from krea_cli.jobs.token_digest import digest, is_of_another
+from krea_cli.journal.token_digest import digest, is_of_another
 
 
 def test_digest_recognizes_its_token_alone():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from jobs.recorded import DAY, bytes_of, rows
 
-from krea_cli.jobs.upload_memory import UploadMemory
+from krea_cli.inputs.upload_cache import UploadCache
 
 SHA256 = "a" * 64
 URL = "https://k.test/a"
@@ -11,7 +11,7 @@ URL = "https://k.test/a"
 
 @pytest.fixture
 def memory(database, time):
-    return UploadMemory(database, "service", time.wall)
+    return UploadCache(database, "service", time.wall)
 
 
 def test_an_upload_is_remembered_for_a_day(memory, database, folder, time):
@@ -21,7 +21,7 @@ def test_an_upload_is_remembered_for_a_day(memory, database, folder, time):
     memory.keep(SHA256, URL)
 
     assert URL == memory.url(SHA256)
-    assert UploadMemory(database, "other", time.wall).url(SHA256) is None
+    assert UploadCache(database, "other", time.wall).url(SHA256) is None
     time.elapsed = DAY - 1
     assert URL == memory.url(SHA256)
     time.elapsed = DAY + 1

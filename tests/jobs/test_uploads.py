@@ -7,18 +7,18 @@ import pytest
 from conftest import png
 from service import answer
 
-from krea_cli.api.resources import Asset
-from krea_cli.api.wire import Body
-from krea_cli.errors import DownloadError, InputError, UnreachableError
-from krea_cli.jobs.database import Database
-from krea_cli.jobs.images import Images
-from krea_cli.jobs.input_files import check_file
-from krea_cli.jobs.inputs import RemoteImage
-from krea_cli.jobs.upload_memory import UploadMemory
-from krea_cli.jobs.uploads import Uploads
+from krea_cli.api.http_types import DownloadBody
+from krea_cli.api.models import Asset
+from krea_cli.errors import ConnectionFailedError, DownloadError, InputError
+from krea_cli.inputs.input_files import check_file
+from krea_cli.inputs.local_file import RemoteFile
+from krea_cli.inputs.resolver import InputResolver
+from krea_cli.inputs.upload_cache import UploadCache
+from krea_cli.inputs.uploader import Uploader
+from krea_cli.journal.database import Database
 
 PICTURE = png()
-REMOTE = RemoteImage("https://a.test/x.jpg")
+REMOTE = RemoteFile("https://a.test/x.jpg")
 ROUTE = "POST /generate/"
 
 
@@ -49,19 +49,19 @@ class Fetcher:
         self.asked.append(url)
         if isinstance(self.found, Exception):
             raise self.found
-        yield Body(chunks=iter([self.found]), length=len(self.found))
+        yield DownloadBody(chunks=iter([self.found]), length=len(self.found))
 
 
 @pytest.fixture
 def memory(tmp_path, time):
     database = Database(tmp_path / "state")
-    yield UploadMemory(database, "service", now=time.wall)
+    yield UploadCache(database, "service", now=time.wall)
     database.close()
 
 
 @pytest.fixture
 def images():
-    images = Images(lambda: None, allows_loopback=False)
+    images = InputResolver(lambda: None, allows_loopback=False)
     yield images
     images.close()
 
@@ -73,7 +73,7 @@ def uploads(memory, images):
     """
 
     def make(found=PICTURE):
-        return Uploads(Client(), Fetcher(found), images, memory)
+        return Uploader(Client(), Fetcher(found), images, memory)
 
     return make
 
@@ -146,7 +146,7 @@ def test_a_refused_remote_image_is_fetched_and_uploaded(uploads):
 
 @pytest.mark.parametrize(
     "error",
-    [DownloadError("A private address."), UnreachableError("Nobody.")],
+    [DownloadError("A private address."), ConnectionFailedError("Nobody.")],
 )
 def test_a_remote_image_that_cannot_be_fetched_is_told(uploads, error):
     """

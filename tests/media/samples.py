@@ -15,15 +15,17 @@ import pytest
 from PIL import Image, ImageDraw
 
 from krea_cli import media
-from krea_cli.jobs.inputs import Digest, LocalImage
-from krea_cli.media import Media
-from krea_cli.sandbox import mesh, movie, tone
+from krea_cli.inputs.local_file import Digest, LocalFile
+from krea_cli.media import MediaType
+from krea_cli.sandbox.renderer import audio
+from krea_cli.sandbox.renderer import glb as mesh
+from krea_cli.sandbox.renderer import mp4 as movie
 
 
 @dataclass(frozen=True)
 class Sample:
     name: str
-    media: Media
+    media: MediaType
     content: bytes
 
 
@@ -153,7 +155,7 @@ SAMPLES = [
     Sample("mp4", media.MP4, MP4_AT_THE_END),
     Sample("mp4 with its index first", media.MP4, MP4_AT_THE_START),
     Sample("mov", media.MOV, box(b"ftyp", b"qt  " * 4) + MP4_AT_THE_END[24:]),
-    Sample("wav", media.WAV, tone.wav(random.Random(7))),
+    Sample("wav", media.WAV, audio.wav(random.Random(7))),
     Sample("glb", media.GLB, mesh.glb(encoded("PNG"))),
     Sample("webm", media.WEBM, webm()),
     Sample("live webm", media.WEBM, webm(is_live=True)),
@@ -170,7 +172,7 @@ def unread(name, kind):
     A checked file that nobody has to read.
     """
     digest = Digest(hashlib.sha256(name.encode()).hexdigest())
-    return LocalImage(name, Path(name), kind, (0, 0, 0), 10, digest=digest)
+    return LocalFile(name, Path(name), kind, (0, 0, 0), 10, digest=digest)
 
 
 @pytest.fixture(params=SAMPLES, ids=[sample.name for sample in SAMPLES])

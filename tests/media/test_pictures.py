@@ -12,7 +12,7 @@ from PIL import Image
 
 from krea_cli import media
 from krea_cli.errors import DownloadError, StorageError
-from krea_cli.media import conversion, pictures
+from krea_cli.media import conversion, images
 
 PICTURES = [sample for sample in SAMPLES if sample.media.kind == "image"]
 
@@ -50,7 +50,7 @@ def test_the_size_of_a_picture_is_in_its_header(kept, sample):
     """
     Width and height in pixels.
     """
-    assert (64, 48) == pictures.size(kept(sample.content))
+    assert (64, 48) == images.size(kept(sample.content))
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
@@ -58,7 +58,7 @@ def test_what_is_no_picture_has_no_size(kept, content):
     """
     That is no error.
     """
-    assert pictures.size(kept(content)) is None
+    assert images.size(kept(content)) is None
 
 
 def test_a_picture_of_too_many_pixels_is_not_decoded(kept):
@@ -67,7 +67,7 @@ def test_a_picture_of_too_many_pixels_is_not_decoded(kept):
     """
     bomb = kept(header(50_000, 50_000))
 
-    assert (50_000, 50_000) == pictures.size(bomb) == pictures.shown_size(bomb)
+    assert (50_000, 50_000) == images.size(bomb) == images.shown_size(bomb)
     with pytest.raises(DownloadError, match="cannot be decoded"):
         conversion.convert(bomb, io.BytesIO(), media.JPEG)
 
@@ -91,7 +91,7 @@ def test_no_picture_is_read_whole_to_be_measured(kept, kind, options, size):
     with path.open("r+b") as file:
         file.truncate(40 * 2**20)
 
-    assert size == pictures.size(path)
+    assert size == images.size(path)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -104,7 +104,7 @@ def test_a_picture_may_lie_on_its_side(kept, kind):
     whole = encoded(kind, exif=exif)
     broken = kept(whole if kind == "WEBP" else whole[:-100])
 
-    assert ((64, 48), (48, 64)) == (pictures.size(broken), pictures.shown_size(broken))
+    assert ((64, 48), (48, 64)) == (images.size(broken), images.shown_size(broken))
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_blank_is_one_colour_or_next_to(kept, kind, drawn, is_blank):
     """
     Whatever the kind of picture.
     """
-    assert is_blank == pictures.is_blank(kept(encoded(kind, drawn)))
+    assert is_blank == images.is_blank(kept(encoded(kind, drawn)))
 
 
 def test_a_jpeg_of_any_size_is_looked_at(kept, monkeypatch):
@@ -255,18 +255,18 @@ def test_a_jpeg_of_any_size_is_looked_at(kept, monkeypatch):
     At an eighth of its sides, as much as its decoder leaves out by itself; one in
     several rounds, and every other kind, would be held whole.
     """
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 64 * 48)
+    monkeypatch.setattr(images, "MOST_PIXELS", 64 * 48)
     drawn = Image.new("L", (256, 192), "teal")
 
-    assert pictures.is_blank(kept(encoded("JPEG", drawn)))
+    assert images.is_blank(kept(encoded("JPEG", drawn)))
     drawn.paste("white", (0, 0, 100, 2))
     path = kept(encoded("JPEG", drawn))
-    assert not pictures.is_blank(path)
-    assert (32, 24) == pictures.thumbnail(path, (40, 40)).size
+    assert not images.is_blank(path)
+    assert (32, 24) == images.thumbnail(path, (40, 40)).size
     for content in (encoded("PNG", drawn), encoded("JPEG", drawn, progressive=True)):
         with pytest.raises(DownloadError, match="256 x 192 pixels, too many"):
-            pictures.is_blank(kept(content))
-        assert pictures.is_heavy(kept(content))
+            images.is_blank(kept(content))
+        assert images.is_heavy(kept(content))
 
 
 def test_what_is_not_seen_is_blank(kept):
@@ -277,8 +277,8 @@ def test_what_is_not_seen_is_blank(kept):
     hidden.putalpha(0)
     shape.putalpha(Image.linear_gradient("L").resize((64, 48)))
 
-    assert pictures.is_blank(kept(encoded("PNG", hidden)))
-    assert not pictures.is_blank(kept(encoded("PNG", shape)))
+    assert images.is_blank(kept(encoded("PNG", hidden)))
+    assert not images.is_blank(kept(encoded("PNG", shape)))
 
 
 def test_colours_keep_their_profile(kept):
@@ -331,8 +331,8 @@ def test_every_kind_of_picture_has_a_thumbnail(kept, sample):
     """
     path = kept(sample.content)
 
-    small = pictures.thumbnail(path, (32, 100))
-    whole = pictures.thumbnail(path, (1000, 1000))
+    small = images.thumbnail(path, (32, 100))
+    whole = images.thumbnail(path, (1000, 1000))
 
     assert ("RGBA", (32, 24)) == (small.mode, small.size)
     assert (64, 48) == whole.size
@@ -345,7 +345,7 @@ def test_a_thumbnail_is_upright(kept):
     exif = Image.Exif()
     exif[0x0112] = 6
 
-    turned = pictures.thumbnail(kept(encoded("JPEG", exif=exif)), (24, 100))
+    turned = images.thumbnail(kept(encoded("JPEG", exif=exif)), (24, 100))
 
     assert (24, 32) == turned.size
 
@@ -368,7 +368,7 @@ def test_a_thumbnail_has_the_colours_of_the_picture(kept, drawn, options, colour
     if drawn.mode == "P":
         drawn.putpalette(range(192))
 
-    small = pictures.thumbnail(kept(encoded("PNG", drawn, **options)), (4, 4))
+    small = images.thumbnail(kept(encoded("PNG", drawn, **options)), (4, 4))
 
     assert colour == small.getpixel((2, 2))
 
@@ -530,7 +530,7 @@ def test_what_takes_much_memory_is_known_before(
     path = tmp_path / "large"
     Image.new("RGB", (side, side)).save(path, kind, **options)
 
-    assert is_heavy == pictures.is_heavy(path)
+    assert is_heavy == images.is_heavy(path)
 
 
 def sixteen_bits(colours, size, *, key):
@@ -584,7 +584,7 @@ def test_a_transparent_colour_of_sixteen_bits_is_shown_so(kept, content, shown):
     """
     In the terminal, in a JPEG, and when it is scaled down.
     """
-    small = pictures.thumbnail(kept(content), (8, 8))
+    small = images.thumbnail(kept(content), (8, 8))
     with converted(kept(content), media.JPEG) as made:
         white = made.convert("RGB").getpixel((0, 0))
 
@@ -611,7 +611,7 @@ def test_a_colour_profile_may_be_large(kept):
     space = profile(b"RGB ") + bytes(2**21)
     content = encoded("PNG", icc_profile=space)
 
-    assert (64, 48) == pictures.thumbnail(kept(content), (64, 64)).size
+    assert (64, 48) == images.thumbnail(kept(content), (64, 64)).size
     with converted(kept(content), media.WEBP) as made:
         assert space == made.info["icc_profile"]
 
@@ -624,9 +624,9 @@ def test_a_picture_of_many_profiles_is_not_decoded(kept):
     profiles = chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(2**20))) * 2
     path = kept(whole[:33] + profiles + whole[33:])
 
-    assert (64, 48) == pictures.shown_size(path)
+    assert (64, 48) == images.shown_size(path)
     with pytest.raises(DownloadError, match="several color profiles"):
-        pictures.thumbnail(path, (8, 8))
+        images.thumbnail(path, (8, 8))
 
 
 def turned_heic(orientation):
@@ -649,10 +649,10 @@ def test_the_size_of_a_heic_is_known(kept, orientation, size):
     """
     path = kept(turned_heic(orientation))
 
-    assert (64, 48) == pictures.size(path)
-    assert size == pictures.shown_size(path)
+    assert (64, 48) == images.size(path)
+    assert size == images.shown_size(path)
     with pytest.raises(DownloadError, match="no picture that is known here"):
-        pictures.thumbnail(path, (8, 8))
+        images.thumbnail(path, (8, 8))
 
 
 def test_a_damaged_heic_has_a_size_or_none(kept):
@@ -663,7 +663,7 @@ def test_a_damaged_heic_has_a_size_or_none(kept):
     head = whole.index(b"mdat")
 
     for at in range(0, head, 3):
-        pictures.shown_size(kept(whole[:at]))
-        pictures.shown_size(kept(whole[:at] + b"\xff" + whole[at + 1 :]))
+        images.shown_size(kept(whole[:at]))
+        images.shown_size(kept(whole[:at] + b"\xff" + whole[at + 1 :]))
 
-    assert pictures.shown_size(kept(whole[:40])) is None
+    assert images.shown_size(kept(whole[:40])) is None

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import io
 
-from krea_cli.api.resources import Job, JobError, SavedFile
-from krea_cli.output.choice import choose
+from krea_cli.api.models import Job, JobError, SavedFile
+from krea_cli.output.console import build_console
 from krea_cli.output.streams import Stream
 
 ID = "f81d4fae-7dec-41d0-a765-00a0c91e6bf6"
@@ -54,7 +54,7 @@ class Telling:
         names = ("Standard output", "Standard error")
         streams = tuple(map(Stream, self._files, names))
         self.seconds = 0.0
-        self.output = choose(streams, env or {}, lambda: self.seconds, **flags)
+        self.output = build_console(streams, env or {}, lambda: self.seconds, **flags)
 
     @property
     def out(self):

@@ -7,7 +7,7 @@ import pytest
 import terminals
 from output.telling import Terminal
 
-from krea_cli.output.capabilities import Protocol, look
+from krea_cli.output.graphics.capabilities import Protocol, look
 from krea_cli.output.streams import Stream
 
 
@@ -53,7 +53,7 @@ def test_a_pipe_is_no_terminal(tmp_path):
 
 LOOK = """
 import os, sys
-from krea_cli.output.capabilities import look
+from krea_cli.output.graphics.capabilities import look
 from krea_cli.output.streams import Stream
 print(look(Stream(sys.stdout, ""), os.environ))
 """

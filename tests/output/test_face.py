@@ -12,13 +12,13 @@ from output.test_findings import FOUND
 from output.test_job_records import LOST, RECORD, ROWS, record
 from output.test_results import CASES
 
-from krea_cli.api.resources import Job
-from krea_cli.catalogue.lookup import Catalogue
-from krea_cli.catalogue.wording import described
-from krea_cli.errors import UnknownSubmissionError
-from krea_cli.output.job_records import RecordDetails, RecordInDoubt
-from krea_cli.output.model_results import FieldDetails, ModelDetails, ModelRow
-from krea_cli.output.results import DryRun, JobSaved, JobStatus, Topic
+from krea_cli.api.models import Job
+from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.schema_text import describe_schema
+from krea_cli.errors import UnconfirmedSubmissionError
+from krea_cli.output.results.jobs import DryRun, JobSaved, JobStatus, Topic
+from krea_cli.output.results.models import FieldDetails, ModelDetails, ModelRow
+from krea_cli.output.results.records import RecordDetails, RecordInDoubt
 
 
 def details(model):
@@ -26,7 +26,7 @@ def details(model):
         FieldDetails(
             name=name,
             schema=schema,
-            allowed=described(schema),
+            allowed=describe_schema(schema),
             is_required=name in model.required,
             is_automatic=False,
         )
@@ -53,7 +53,7 @@ VIEWS = [
     [ModelRow(model) for model in MODELS.models],
     *([details(MODELS.find(name))] for name in ("nano-banana-pro", "krea-2/large")),
 ]
-ERROR = UnknownSubmissionError(
+ERROR = UnconfirmedSubmissionError(
     "It is unknown whether the service took the job, and it may be billed: silence.",
     details=["It may be 67c0d33f-0000-0000-0000-000000000000 (processing)."],
     hint=f"If it is yours: {COMMAND}\nMake it: {MAKE}\nOr let krea make it: {NAME}\n"

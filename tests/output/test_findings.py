@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 from output.telling import Telling, Terminal
 
-from krea_cli.errors import UnreachableError
-from krea_cli.output.findings import fault, ok, warning
+from krea_cli.errors import ConnectionFailedError
+from krea_cli.output.results.checks import fault, ok, warning
 
 COMMAND = "mv /home/me/.local/state/krea-cli/journal.db /home/me/journal.db.broken"
 FOUND = [
     ok("token", "from KREA_API_KEY"),
     warning("path", "there are several programs called krea: /a/krea and /b/krea"),
-    fault("service", UnreachableError("It cannot be reached.", hint=COMMAND)),
+    fault("service", ConnectionFailedError("It cannot be reached.", hint=COMMAND)),
 ]
 WIDE = f"""\
 ✓ ok       token         from KREA_API_KEY

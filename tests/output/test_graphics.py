@@ -4,7 +4,7 @@ import pytest
 import terminals
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
-from krea_cli.output import graphics
+from krea_cli.output.graphics import protocols
 
 
 def drawn(size=(67, 43)):
@@ -32,7 +32,7 @@ def test_kitty_gets_the_picture_bit_by_bit(size):
     A PNG in chunks of at most 4096 bytes, on so many cells; no answer is wanted, as
     nobody would read it.
     """
-    keys, shown = terminals.kitty(graphics.kitty(drawn(size), 40, 20))
+    keys, shown = terminals.kitty(protocols.kitty(drawn(size), 40, 20))
 
     assert drawn(size).tobytes() == shown.tobytes()
     assert {
@@ -48,7 +48,7 @@ def test_iterm2_gets_the_picture_bit_by_bit():
     """
     A PNG, shown where the cursor is and not kept as a download.
     """
-    keys, shown = terminals.iterm2(graphics.iterm2(drawn(), 40, 20))
+    keys, shown = terminals.iterm2(protocols.iterm2(drawn(), 40, 20))
 
     assert drawn().tobytes() == shown.tobytes()
     assert ("1", "40", "20") == (keys["inline"], keys["width"], keys["height"])
@@ -61,7 +61,7 @@ def test_sixel_gets_the_picture(size):
     """
     picture = drawn(size)
 
-    shown = terminals.sixel(graphics.sixel(picture))
+    shown = terminals.sixel(protocols.sixel(picture))
 
     assert picture.getchannel("A").tobytes() == shown.getchannel("A").tobytes()
     assert unlike(picture, shown) < 8
@@ -74,7 +74,7 @@ def test_sixel_has_few_colours_as_they_are():
     picture = Image.new("RGBA", (9, 9), (255, 0, 51, 255))
     picture.paste((0, 102, 255, 255), (3, 2, 9, 9))
 
-    assert picture.tobytes() == terminals.sixel(graphics.sixel(picture)).tobytes()
+    assert picture.tobytes() == terminals.sixel(protocols.sixel(picture)).tobytes()
 
 
 def test_sixel_repeats_instead_of_writing_again():
@@ -84,5 +84,5 @@ def test_sixel_repeats_instead_of_writing_again():
     dot = Image.new("RGBA", (1000, 6))
     dot.putpixel((0, 0), (255, 0, 0, 255))
 
-    assert "?" not in graphics.sixel(dot)
-    assert len(graphics.sixel(Image.new("RGBA", (1000, 6), "teal"))) < 100
+    assert "?" not in protocols.sixel(dot)
+    assert len(protocols.sixel(Image.new("RGBA", (1000, 6), "teal"))) < 100

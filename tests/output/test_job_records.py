@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 from output.telling import DONE, FAILED, FILE, Telling, Terminal
 
-from krea_cli.jobs.records import Record
-from krea_cli.output.job_records import (
+from krea_cli.journal.record import Record
+from krea_cli.output.results.records import (
     RecordDetails,
     RecordInDoubt,
     RecordRow,

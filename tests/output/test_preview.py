@@ -7,7 +7,7 @@ import terminals
 from output.telling import Terminal
 from PIL import Image
 
-from krea_cli.output.preview import Preview
+from krea_cli.output.graphics.preview import Preview
 from krea_cli.output.streams import Stream
 
 TRUE = {"COLORTERM": "truecolor"}

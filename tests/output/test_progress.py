@@ -4,8 +4,8 @@ import re
 
 from output.telling import DONE, ID, OTHER, Telling, Terminal
 
-from krea_cli.api.resources import Job
-from krea_cli.errors import ServerFaultError
+from krea_cli.api.models import Job
+from krea_cli.errors import ServerError
 
 
 def look(telling, progress, status, *, at, job_id=ID):
@@ -69,7 +69,7 @@ def test_many_jobs_are_counted():
         look(telling, progress, "completed", at=30, job_id=others[0])
         look(telling, progress, "completed", at=34, job_id=others[1])
         telling.seconds = 64
-        progress.missed(Job(job_id=OTHER, status="x"), ServerFaultError("no answer."))
+        progress.missed(Job(job_id=OTHER, status="x"), ServerError("no answer."))
 
     assert [
         f"{ID} failed; 10 processing, 1 failed (4 s)",
@@ -83,7 +83,7 @@ def test_a_job_that_cannot_be_seen_has_its_lines_too():
     Every thirty seconds, with the reason, as one line whatever is in it.
     """
     telling = Telling()
-    fault = ServerFaultError("no\nanswer\x1b[2J.")
+    fault = ServerError("no\nanswer\x1b[2J.")
     with telling.output.progress() as progress:
         look(telling, progress, "queued", at=0)
         for seconds in (2, 29, 30, 59, 61):

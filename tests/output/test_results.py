@@ -8,25 +8,25 @@ from importlib import import_module
 import pytest
 from output.telling import DONE, FAILED, ID, OTHER, Telling, Terminal
 
-from krea_cli import output
-from krea_cli.api.resources import Asset
-from krea_cli.output import results, setting_results
-from krea_cli.output.results import (
+from krea_cli.api.models import Asset
+from krea_cli.output import results
+from krea_cli.output.human.views import view
+from krea_cli.output.results import jobs, settings
+from krea_cli.output.results.jobs import (
     DryRun,
-    JobAccepted,
     JobSaved,
     JobStatus,
+    JobSubmitted,
     JobUrls,
     Topic,
     Uploaded,
 )
-from krea_cli.output.setting_results import (
+from krea_cli.output.results.settings import (
     ConfigPath,
     Setting,
     SettingValue,
     TokenStatus,
 )
-from krea_cli.output.views import view
 
 TABLE = f"""\
 JOB                                   STATUS     MODEL                   CREATED
@@ -64,7 +64,7 @@ CASES = [
         f"{ID}\tcompleted\n{OTHER}\tfailed\n",
     ),
     (
-        [JobAccepted(DONE, "krea wait x")],
+        [JobSubmitted(DONE, "krea wait x")],
         f"completed  {ID}\n  collect it with: krea wait x\n",
         f"{ID}\n",
     ),
@@ -107,8 +107,8 @@ def kinds():
     """
     Every kind of result, in whatever module of the package.
     """
-    for found in pkgutil.iter_modules(output.__path__):
-        module = import_module(f"{output.__name__}.{found.name}")
+    for found in pkgutil.iter_modules(results.__path__):
+        module = import_module(f"{results.__name__}.{found.name}")
         for name, kind in vars(module).items():
             is_ours = getattr(kind, "__module__", "") == module.__name__
             if is_ours and hasattr(kind, "as_json") and not name.startswith("_"):
@@ -119,7 +119,7 @@ def test_every_kind_of_result_has_a_view_of_its_own_and_lines():
     """
     A new kind of result is told in all forms, or this fails.
     """
-    found = set(kinds()) - {results.Result}
+    found = set(kinds()) - {jobs.Result}
 
     assert len(found) > 10
     assert [] == [
@@ -132,10 +132,10 @@ def test_every_kind_of_result_is_a_case():
     """
     Those of `results` and `setting_results` are all compared below.
     """
-    homes = {results.__name__, setting_results.__name__}
+    homes = {jobs.__name__, settings.__name__}
     ours = {kind for kind in kinds() if kind.__module__ in homes}
 
-    assert ours - {results.Result} == {type(some[0]) for some, _, _ in CASES}
+    assert ours - {jobs.Result} == {type(some[0]) for some, _, _ in CASES}
 
 
 @pytest.mark.parametrize(("some", "human", "plain"), CASES)

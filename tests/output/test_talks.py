@@ -6,8 +6,8 @@ import pytest
 from output.telling import DONE, FAILED, Telling, Terminal
 
 from krea_cli.errors import UsageError
-from krea_cli.output.results import JobStatus
-from krea_cli.output.setting_results import ConfigPath, Setting
+from krea_cli.output.results.jobs import JobStatus
+from krea_cli.output.results.settings import ConfigPath, Setting
 
 ERROR = UsageError(
     "That is no size.",

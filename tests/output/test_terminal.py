@@ -5,7 +5,11 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krea_cli.output.terminal import one_line, safe, unbroken
+from krea_cli.output.escape import (
+    collapse_whitespace,
+    escape_control_chars,
+    single_line,
+)
 
 BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 # Text in which what is unsafe is not rare.
@@ -34,7 +38,7 @@ def test_safe_text_does_not_act(text):
     No control character but newline and tab, no bidirectional control, no lone
     surrogate is left (hazard T1, P4).
     """
-    assert not [c for c in safe(text) if acts(c) and c not in "\n\t"]
+    assert not [c for c in escape_control_chars(text) if acts(c) and c not in "\n\t"]
 
 
 def test_no_character_that_acts_is_forgotten():
@@ -43,7 +47,7 @@ def test_no_character_that_acts_is_forgotten():
     """
     text = "".join(map(chr, range(0x10000)))
 
-    assert not [c for c in safe(text) if acts(c) and c not in "\n\t"]
+    assert not [c for c in escape_control_chars(text) if acts(c) and c not in "\n\t"]
 
 
 @given(TEXT)
@@ -51,9 +55,11 @@ def test_safe_text_stays_as_it_is(text):
     """
     Made safe twice is made safe once; what was harmless is untouched.
     """
-    assert safe(text) == safe(safe(text))
+    assert escape_control_chars(text) == escape_control_chars(
+        escape_control_chars(text)
+    )
     if not any(acts(c) and c not in "\n\t" for c in text):
-        assert text == safe(text)
+        assert text == escape_control_chars(text)
 
 
 @given(TEXT, st.integers(1, 60))
@@ -61,10 +67,10 @@ def test_a_limit_is_kept(text, limit):
     """
     Cut to so many characters, and marked as cut.
     """
-    cut = safe(text, limit)
+    cut = escape_control_chars(text, limit)
 
     assert len(cut) <= limit
-    assert cut == safe(text) or cut.endswith("…")
+    assert cut == escape_control_chars(text) or cut.endswith("…")
 
 
 @given(TEXT)
@@ -72,9 +78,9 @@ def test_unbroken_text_is_one_line_and_keeps_its_blanks(text):
     """
     No line break is left, and nothing else goes that `safe` lets stand.
     """
-    assert "\n" not in unbroken(text)
-    assert len(safe(text)) == len(unbroken(text))
-    assert unbroken(text) == unbroken(unbroken(text))
+    assert "\n" not in single_line(text)
+    assert len(escape_control_chars(text)) == len(single_line(text))
+    assert single_line(text) == single_line(single_line(text))
 
 
 @given(TEXT)
@@ -82,14 +88,14 @@ def test_one_line_has_single_blanks(text):
     """
     All white space between words is one blank, and none is around them.
     """
-    line = one_line(text)
+    line = collapse_whitespace(text)
 
     assert line == " ".join(line.split())
-    assert line == one_line(line)
+    assert line == collapse_whitespace(line)
 
 
 def test_what_is_unsafe_is_shown():
     """
     Nothing is dropped: an escape says what stood there.
     """
-    assert r"a\x1b[31mb\x9b\x202e" == safe("a\x1b[31mb\x9b\u202e")
+    assert r"a\x1b[31mb\x9b\x202e" == escape_control_chars("a\x1b[31mb\x9b\u202e")

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from output.telling import DONE, FAILED, FILE, ID, OTHER
 from steps import commands, outputs
 
-from krea_cli.api.resources import Job, JobError
+from krea_cli.api.models import Job, JobError
 from krea_cli.errors import JobFailedError, UsageError
-from krea_cli.output import workflow
-from krea_cli.output.forms import JsonResults
-from krea_cli.output.results import JobStatus
+from krea_cli.output import github_actions
+from krea_cli.output.results.jobs import JobStatus
 from krea_cli.output.streams import Stream
+from krea_cli.output.writers import JsonResultWriter
 
 PIECES = (
     *("::", "##[", "##vso[", "]", "error", "add-mask", "a", " ", "\t", "\u2003", "| "),
@@ -69,7 +69,7 @@ def test_json_is_the_same_without_a_command():
     stream = Stream(file, "Standard output")
     stream.shield()
 
-    JsonResults(stream).result([JobStatus(made(model=said))])
+    JsonResultWriter(stream).result([JobStatus(made(model=said))])
 
     assert said == json.loads(file.getvalue())["model"]
     assert [] == commands(file.getvalue())
@@ -98,7 +98,7 @@ def test_an_error_is_one_annotation(message, hint):
     """
     error = JobFailedError(message, hint=hint, details=[message])
 
-    line = workflow.annotation(error)
+    line = github_actions.annotation(error)
 
     [(name, properties, data)] = commands(line)
     assert "\n" not in line
@@ -119,16 +119,16 @@ def test_an_annotation_says_what_the_error_says():
             {"title": "krea: usage"},
             "100% of a, b: no.\nc\nhint: Run: krea wait\nhint: Or: -h",
         )
-    ] == commands(workflow.annotation(error))
+    ] == commands(github_actions.annotation(error))
 
 
 def test_a_path_is_told_so_that_it_is_no_command():
     """
     As another path of the same file; every usual one as it is.
     """
-    assert "./::error::x.png" == workflow.harmless_path("::error::x.png")
-    assert "./ ::x" == workflow.harmless_path(" ::x")
-    assert "a::b.png" == workflow.harmless_path("a::b.png")
+    assert "./::error::x.png" == github_actions.harmless_path("::error::x.png")
+    assert "./ ::x" == github_actions.harmless_path(" ::x")
+    assert "a::b.png" == github_actions.harmless_path("a::b.png")
 
 
 def made(**fields):
@@ -157,7 +157,7 @@ def test_outputs(jobs, path, job_id, cost):
     is billed, empty when it is not known.
     """
     assert {"path": path, "job_id": job_id, "cost_usd": cost} == outputs(
-        workflow.outputs(jobs, paid={ID, OTHER})
+        github_actions.outputs(jobs, paid={ID, OTHER})
     )
 
 
@@ -167,10 +167,10 @@ def test_to_collect_costs_nothing():
     """
     jobs = [made(cost_usd=0.15), made(job_id=OTHER, cost_usd=0.2)]
 
-    assert "0" == outputs(workflow.outputs(jobs, paid=()))["cost_usd"]
-    assert "0.2" == outputs(workflow.outputs(jobs, paid={OTHER}))["cost_usd"]
+    assert "0" == outputs(github_actions.outputs(jobs, paid=()))["cost_usd"]
+    assert "0.2" == outputs(github_actions.outputs(jobs, paid={OTHER}))["cost_usd"]
     assert "paid earlier" in html.unescape(
-        workflow.summary(jobs, paid={OTHER}, before="")
+        github_actions.summary(jobs, paid={OTHER}, before="")
     )
 
 
@@ -183,10 +183,10 @@ def test_calls_of_one_step_add_up():
     other = made(job_id=OTHER, cost_usd=0.2)
     foreign = "path=a.png\nnotes<<END\ncost_usd<<krea-1\n9\nkrea-1\nEND\n"
 
-    first = foreign + workflow.outputs([job], paid={ID}, before=foreign)
-    second = first + workflow.outputs([job, other], paid={OTHER}, before=first)
-    lost = second + workflow.outputs([], paid=(), in_doubt=True, before=second)
-    last = lost + workflow.outputs([other], paid={OTHER}, before=lost)
+    first = foreign + github_actions.outputs([job], paid={ID}, before=foreign)
+    second = first + github_actions.outputs([job, other], paid={OTHER}, before=first)
+    lost = second + github_actions.outputs([], paid=(), in_doubt=True, before=second)
+    last = lost + github_actions.outputs([other], paid={OTHER}, before=lost)
 
     both = {"path": "owl.png", "job_id": f"{ID}\n{OTHER}"}
     assert both | {"cost_usd": "0.35"} == {n: outputs(second)[n] for n in _NAMES}
@@ -201,7 +201,9 @@ def test_a_value_cannot_end_itself():
     The delimiter is another one for each value and each time.
     """
     ends = re.findall(
-        "<<(.*)", workflow.outputs([DONE], paid=()) + workflow.outputs([DONE], paid=())
+        "<<(.*)",
+        github_actions.outputs([DONE], paid=())
+        + github_actions.outputs([DONE], paid=()),
     )
 
     assert 6 == len(set(ends))
@@ -221,7 +223,7 @@ def test_a_cell_of_the_summary_is_only_text():
     """
     job = made(status="failed", error=JobError(code="", message=HOSTILE))
 
-    *_, row = workflow.summary([job], paid=(), before="").splitlines()
+    *_, row = github_actions.summary([job], paid=(), before="").splitlines()
     cells = row.split("|")
     texts = re.findall("<code>(.*?)</code>", row)
 
@@ -236,12 +238,16 @@ def test_a_table_goes_on_where_it_is_the_last():
     Runs in one step make one table; behind anything else stands a new one.
     """
     job = made(files=(FILE,), model="m", cost_usd=0.5)
-    first = workflow.summary([job], paid=(), before="")
+    first = github_actions.summary([job], paid=(), before="")
 
     assert 3 == len(first.splitlines())
     assert first.splitlines(keepends=True)[-1:] == [
-        workflow.summary([job], paid=(), before=first)
+        github_actions.summary([job], paid=(), before=first)
     ]
-    assert f"\n\n{first}" == workflow.summary([job], paid=(), before="# Title\n| x |")
-    assert f"\n\n{first}" == workflow.summary([job], paid=(), before=f"{first}more")
+    assert f"\n\n{first}" == github_actions.summary(
+        [job], paid=(), before="# Title\n| x |"
+    )
+    assert f"\n\n{first}" == github_actions.summary(
+        [job], paid=(), before=f"{first}more"
+    )
     assert "1024 x 768" in first

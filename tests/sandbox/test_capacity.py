@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from sandbox.asking import Client
 
-from krea_cli.sandbox.capacity import Capacity
+from krea_cli.sandbox.concurrency import JobLimits
 from krea_cli.sandbox.server import Sandbox
 
 
@@ -15,7 +15,7 @@ def limited(tmp_path, time):
     running = []
 
     def make(over_limit):
-        capacity = Capacity(job_seconds=1, parallel=2, over_limit=over_limit)
+        capacity = JobLimits(job_seconds=1, parallel=2, over_limit=over_limit)
         folder = tmp_path / "sandbox"
         sandbox = Sandbox(folder, clock=time.wall, capacity=capacity)
         sandbox.start()

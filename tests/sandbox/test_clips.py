@@ -14,7 +14,9 @@ import pytest
 from sandbox.asking import opened, picture
 
 from krea_cli.media import MP4, sniff
-from krea_cli.sandbox import mesh, movie, tone
+from krea_cli.sandbox.renderer import audio
+from krea_cli.sandbox.renderer import glb as mesh
+from krea_cli.sandbox.renderer import mp4 as movie
 
 CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl"}
 
@@ -83,11 +85,11 @@ def test_sound_is_a_wave_file():
     """
     Mono, 16 bits, of the length promised, neither silent nor clipped.
     """
-    with wave.open(io.BytesIO(tone.wav(random.Random(1)))) as sound:
+    with wave.open(io.BytesIO(audio.wav(random.Random(1)))) as sound:
         samples = memoryview(sound.readframes(sound.getnframes())).cast("h")
 
-        assert (1, 2, tone.RATE) == sound.getparams()[:3]
-        assert tone.SECONDS == sound.getnframes() / sound.getframerate()
+        assert (1, 2, audio.RATE) == sound.getparams()[:3]
+        assert audio.SECONDS == sound.getnframes() / sound.getframerate()
     assert 5_000 < max(samples) < 32_000
 
 
@@ -95,7 +97,7 @@ def test_sound_depends_on_the_generator():
     """
     The same generator, the same tune; another one, another.
     """
-    first, again, other = (tone.wav(random.Random(seed)) for seed in (1, 1, 2))
+    first, again, other = (audio.wav(random.Random(seed)) for seed in (1, 1, 2))
 
     assert first == again
     assert first != other

@@ -12,7 +12,7 @@ import pytest
 from sandbox.asking import NANO_BANANA, Client, picture
 
 from krea_cli.errors import UsageError
-from krea_cli.sandbox.handler import SandboxHandler
+from krea_cli.sandbox.http_handler import SandboxHandler
 from krea_cli.sandbox.server import Sandbox
 
 

@@ -15,7 +15,7 @@ import pytest
 from sandbox.asking import NANO_BANANA, Client, opened
 
 from krea_cli.errors import UsageError
-from krea_cli.sandbox.faults import NAMES, ROUTES, Fault, Faults
+from krea_cli.sandbox.faults import NAMES, ROUTES, Fault, FaultQueue
 from krea_cli.sandbox.server import Sandbox
 
 SMALL = {"prompt": "a red fox", "width": 64, "height": 48}
@@ -120,7 +120,7 @@ def test_faults_are_used_up_in_the_order_given():
     """
     Each as often as it was set, those of the route itself before those of any.
     """
-    faults = Faults()
+    faults = FaultQueue()
     faults.add(["any:slow*", "submit:reset*2", "submit:503", "job:404"])
 
     taken = [take(faults, "submit") for _ in range(4)]
@@ -133,7 +133,7 @@ def test_a_fault_is_used_up_by_one_request_though_many_come_at_once():
     """
     Of 8 threads that take what is there for 100 requests, 100 get it.
     """
-    faults = Faults()
+    faults = FaultQueue()
     faults.add(["submit:503*60", "any:503*40"])
     taken = []
 

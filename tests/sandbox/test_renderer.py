@@ -17,7 +17,7 @@ from media.metadata.marked import heic
 from PIL import Image, ImageChops, ImageFont, ImageStat
 from sandbox.asking import opened, picture
 
-from krea_cli.sandbox.lifecycle import Input, SandboxJob
+from krea_cli.sandbox.job import Input, SandboxJob
 from krea_cli.sandbox.renderer import graded, painted, scenes, styles
 from krea_cli.sandbox.renderer.caption import caption, readable
 from krea_cli.sandbox.renderer.compose import render

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from sandbox.asking import NANO_BANANA, Client, opened, picture
 
-from krea_cli.api.resources import Job
+from krea_cli.api.models import Job
 from krea_cli.sandbox.server import Sandbox
 
 SMALL = {"width": 64, "height": 48}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krea_cli.catalogue.lookup import Catalogue
+from krea_cli.catalog.catalog import Catalogue
 from krea_cli.sandbox.sizes import LONGEST, output_size
 
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox.asking import picture
 
-from krea_cli.sandbox.disk import make_private
-from krea_cli.sandbox.lifecycle import SandboxJob
+from krea_cli.sandbox.blob_store import make_private
+from krea_cli.sandbox.job import SandboxJob
 from krea_cli.sandbox.store import VARIANTS, SandboxStore
 
 IMAGE = {

@@ -11,7 +11,7 @@ import time as real_time
 import pytest
 from sandbox.asking import BOUNDARY, picture
 
-from krea_cli.api.resources import Asset
+from krea_cli.api.models import Asset
 
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 

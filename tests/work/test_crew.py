@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from krea_cli.work.crew import Crew
+from krea_cli.runtime.worker_pool import WorkerPool
 
 
 def test_so_many_work_at_once_and_no_more():
@@ -24,7 +24,7 @@ def test_so_many_work_at_once_and_no_more():
             working.remove(number)
             done.append(number)
 
-    with Crew(4) as crew:
+    with WorkerPool(4) as crew:
         for number in range(9):
             crew.start(lambda number=number: work(number))
 
@@ -39,7 +39,7 @@ def test_what_one_raises_stops_no_other_and_is_raised_at_the_end():
     done = []
 
     def run():
-        with Crew(1) as crew:
+        with WorkerPool(1) as crew:
             crew.start(lambda: 1 / 0)
             crew.start(lambda: done.append(1))
 
@@ -56,7 +56,7 @@ def test_what_went_wrong_outside_counts_for_more():
     done = []
 
     def run():
-        with Crew(1) as crew:
+        with WorkerPool(1) as crew:
             crew.start(lambda: done.append(1 / 0))
             crew.start(lambda: done.append(1))
             raise KeyError

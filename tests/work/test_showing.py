@@ -189,7 +189,7 @@ def test_a_picture_that_takes_much_memory_is_shown_on_demand(
     Only a JPEG is made smaller while it is decoded: of other kinds, one with many
     pixels takes what nobody expects of a preview (P6).  It says how to see it.
     """
-    monkeypatch.setattr("krea_cli.media.pictures._LIGHT_BYTES", 64 * 48 * 4 - 1)
+    monkeypatch.setattr("krea_cli.media.images._LIGHT_BYTES", 64 * 48 * 4 - 1)
 
     result = generate(seen, *words, env=KITTY)
 

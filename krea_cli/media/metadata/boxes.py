@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import IO, NamedTuple
 
-from krea_cli.media.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
+from krea_cli.media.metadata.pieces import MOST_PARTS, ByteRange, DamagedError, read
 
 # Readers pass over these.
 FREE = frozenset({b"free", b"skip", b"wide"})
@@ -75,7 +75,9 @@ def blank(box: Box) -> Iterator[Patch]:
     yield Patch(box.body, box.end, b"", b"\0")
 
 
-def patched(file: IO[bytes], patches: Iterable[Patch], size: int) -> Iterator[Piece]:
+def patched(
+    file: IO[bytes], patches: Iterable[Patch], size: int
+) -> Iterator[ByteRange]:
     """
     Yield a file of `size` bytes as pieces, overwritten by the patches.
 

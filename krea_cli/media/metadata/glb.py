@@ -13,7 +13,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from krea_cli.media.metadata.pieces import DamagedError, Piece, read
+from krea_cli.media.metadata.pieces import ByteRange, DamagedError, read
 
 _JSON, _BINARY = 0x4E4F534A, 0x004E4942
 _MOST_JSON = 1 << 26
@@ -29,7 +29,7 @@ _NAMELESS = ("accessors", "buffers", "bufferViews", "images", "samplers", "textu
 Strip = Callable[[bytes], bytes | None]
 
 
-def bare(file: IO[bytes], size: int, strip: Strip) -> Iterator[Piece]:
+def bare(file: IO[bytes], size: int, strip: Strip) -> Iterator[ByteRange]:
     """
     Yield the pieces of a scene that looks the same; `strip` takes the metadata out of
     each of its pictures.

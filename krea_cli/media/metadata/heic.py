@@ -15,7 +15,7 @@ from typing import IO, NamedTuple
 
 from krea_cli.media.metadata import movie
 from krea_cli.media.metadata.boxes import Box, Patch, blank, boxes, gaps, patched
-from krea_cli.media.metadata.pieces import DamagedError, Piece, read
+from krea_cli.media.metadata.pieces import ByteRange, DamagedError, read
 from krea_cli.media.metadata.sample_tables import Chunk, merged
 
 # The offset of what follows, and a directory without entries.
@@ -62,7 +62,7 @@ class _Place(NamedTuple):
     extents: list[tuple[int, int]]
 
 
-def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
+def bare(file: IO[bytes], size: int) -> Iterator[ByteRange]:
     """
     Yield the pieces of a picture that looks the same, and says nothing else.
 

@@ -8,9 +8,9 @@ import struct
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from krea_cli.media.ends import scan_end
 from krea_cli.media.metadata.exif import turned
-from krea_cli.media.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
+from krea_cli.media.metadata.pieces import MOST_PARTS, ByteRange, DamagedError, read
+from krea_cli.media.truncation import scan_end
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 # These have no content: 01, restarts, start and end.
@@ -69,7 +69,7 @@ def segments(file: IO[bytes], size: int) -> Iterator[Segment]:
     raise DamagedError("it has too many segments")
 
 
-def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
+def bare(file: IO[bytes], size: int) -> Iterator[ByteRange]:
     """
     The pieces without what describes the picture.
 
@@ -94,7 +94,9 @@ def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
             yield range(segment.start, segment.end)
 
 
-def _cut(file: IO[bytes], segment: Segment, name: bytes, most: int) -> Iterator[Piece]:
+def _cut(
+    file: IO[bytes], segment: Segment, name: bytes, most: int
+) -> Iterator[ByteRange]:
     """
     A segment that says what the colours mean, without what a program added to it.
     """
@@ -117,7 +119,7 @@ def _turned(body: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, _EXIF, len(content) + 2) + content
 
 
-def _jfif(file: IO[bytes], segment: Segment) -> Iterator[Piece]:
+def _jfif(file: IO[bytes], segment: Segment) -> Iterator[ByteRange]:
     """
     The header without the small picture that it may hold.
     """

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from krea_cli.media.metadata.boxes import Box, Patch, blank, boxes, gaps, patched
-from krea_cli.media.metadata.pieces import DamagedError, Piece, read
+from krea_cli.media.metadata.pieces import ByteRange, DamagedError, read
 from krea_cli.media.metadata.sample_tables import (
     Chunk,
     chunks,
@@ -104,7 +104,7 @@ _SPHERICAL_HEAD = (
 _MOST_SPHERICAL = 1 << 16
 
 
-def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
+def bare(file: IO[bytes], size: int) -> Iterator[ByteRange]:
     """
     Yield the pieces of a film that shows and plays the same, and says nothing else.
 

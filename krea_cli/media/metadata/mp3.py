@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO
 
-from krea_cli.media.metadata.pieces import DamagedError, Piece
+from krea_cli.media.metadata.pieces import ByteRange, DamagedError
 from krea_cli.media.mpeg_audio import frames
 
 
-def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
+def bare(file: IO[bytes], size: int) -> Iterator[ByteRange]:
     """
     Yield the frames.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import IO
 
 # Places in the file, or bytes that are not of it.
-Piece = range | bytes
+ByteRange = range | bytes
 
 # No picture has so many parts; one that has is there to keep us busy.
 MOST_PARTS = 1 << 18
@@ -37,11 +37,11 @@ def read(file: IO[bytes], at: int, count: int) -> bytes:
     return data
 
 
-def joined(pieces: Iterable[Piece]) -> list[Piece]:
+def joined(pieces: Iterable[ByteRange]) -> list[ByteRange]:
     """
     The same, with places that follow each other as one.
     """
-    result: list[Piece] = []
+    result: list[ByteRange] = []
     for piece in pieces:
         before = result[-1] if result else b""
         if (
@@ -55,7 +55,7 @@ def joined(pieces: Iterable[Piece]) -> list[Piece]:
     return result
 
 
-def copy(source: IO[bytes], pieces: Iterable[Piece], target: IO[bytes]) -> None:
+def copy(source: IO[bytes], pieces: Iterable[ByteRange], target: IO[bytes]) -> None:
     """
     Raises:
         DamagedError: *source* ends before one of its pieces.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from krea_cli.media.metadata.exif import turned
-from krea_cli.media.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
+from krea_cli.media.metadata.pieces import MOST_PARTS, ByteRange, DamagedError, read
 
 # What decoders need, with the bytes that each has at most: pixels, transparency,
 # colours, density, and animation.
@@ -48,7 +48,7 @@ _NEUTRAL_NAMES = (_PROFILE_NAME, b"icc", b"ICC profile", b"sRGB")
 _MOST_NAME = 79
 
 
-def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
+def bare(file: IO[bytes], size: int) -> Iterator[ByteRange]:
     """
     The pieces without what describes the picture, and without what lies behind its end.
 
@@ -78,7 +78,7 @@ def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
     raise DamagedError("it has too many chunks")
 
 
-def _profile(file: IO[bytes], start: int, end: int) -> Iterator[Piece]:
+def _profile(file: IO[bytes], start: int, end: int) -> Iterator[ByteRange]:
     """
     The colour profile, under a name that says nothing.
     """

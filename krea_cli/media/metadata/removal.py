@@ -22,14 +22,14 @@ from krea_cli.media import (
     WAV,
     WEBM,
     WEBP,
-    Media,
+    MediaType,
     sniff,
 )
 from krea_cli.media.metadata import glb, heic, jpeg, movie, mp3, png, wav, webm, webp
-from krea_cli.media.metadata.pieces import Piece, copy, joined
+from krea_cli.media.metadata.pieces import ByteRange, copy, joined
 
 
-def _bare_scene(file: IO[bytes], size: int) -> Iterator[Piece]:
+def _bare_scene(file: IO[bytes], size: int) -> Iterator[ByteRange]:
     return glb.bare(file, size, _stripped_picture)
 
 
@@ -48,7 +48,7 @@ def _stripped_picture(content: bytes) -> bytes | None:
     return target.getvalue()
 
 
-_BARE: dict[Media, Callable[[IO[bytes], int], Iterator[Piece]]] = {
+_BARE: dict[MediaType, Callable[[IO[bytes], int], Iterator[ByteRange]]] = {
     JPEG: jpeg.bare,
     PNG: png.bare,
     WEBP: webp.bare,
@@ -62,7 +62,7 @@ _BARE: dict[Media, Callable[[IO[bytes], int], Iterator[Piece]]] = {
 }
 
 
-def without_metadata(file: IO[bytes], media: Media) -> list[Piece] | None:
+def without_metadata(file: IO[bytes], media: MediaType) -> list[ByteRange] | None:
     """
     The pieces of *file*, which can seek, that are to be sent; None when that is all of
     it.  Every kind that can be sent has a list of the parts that stay.

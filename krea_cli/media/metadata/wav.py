@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from typing import IO
 
-from krea_cli.media.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
+from krea_cli.media.metadata.pieces import MOST_PARTS, ByteRange, DamagedError, read
 
 _DATA = b"data"
 _KEPT = {b"fmt ", b"fact", _DATA}
@@ -16,7 +16,7 @@ _KEPT = {b"fmt ", b"fact", _DATA}
 _PLACEHOLDER = 0x7FFFF000
 
 
-def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
+def bare(file: IO[bytes], size: int) -> Iterator[ByteRange]:
     """
     Yield the pieces of the sound without what describes it.
 

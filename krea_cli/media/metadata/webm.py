@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import IO, NamedTuple
 
 from krea_cli.media.metadata.boxes import Patch, patched
-from krea_cli.media.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
+from krea_cli.media.metadata.pieces import MOST_PARTS, ByteRange, DamagedError, read
 
 _EBML, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
 _SEEK_HEAD, _INFO, _TRACKS, _CUES = 0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1C53BB6B
@@ -56,7 +56,7 @@ class Element(NamedTuple):
     end: int
 
 
-def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
+def bare(file: IO[bytes], size: int) -> Iterator[ByteRange]:
     """
     Yield the pieces of a film that shows and plays the same, and says nothing else.
 

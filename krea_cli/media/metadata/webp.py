@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO, NamedTuple
 
 from krea_cli.media.metadata.exif import turned
-from krea_cli.media.metadata.pieces import MOST_PARTS, DamagedError, Piece, read
+from krea_cli.media.metadata.pieces import MOST_PARTS, ByteRange, DamagedError, read
 
 _HEADER = b"VP8X"
 _FRAME, _FRAME_HEAD = b"ANMF", 16
@@ -26,7 +26,7 @@ class _Chunk(NamedTuple):
     end: int
 
 
-def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
+def bare(file: IO[bytes], size: int) -> Iterator[ByteRange]:
     """
     The pieces without what describes the picture, and without what lies behind its end.
 
@@ -43,7 +43,7 @@ def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
     # Decoders believe the header, so without one there is no EXIF.
     header = next((chunk for chunk in kept if chunk.kind == _HEADER), None)
     exif = _turned(file, chunks) if header else b""
-    pieces: list[Piece] = []
+    pieces: list[ByteRange] = []
     for chunk in kept:
         if chunk.kind == _HEADER:
             pieces += _header(file, chunk, has_exif=bool(exif))
@@ -56,7 +56,7 @@ def bare(file: IO[bytes], size: int) -> Iterator[Piece]:
     yield exif
 
 
-def _frame(file: IO[bytes], chunk: _Chunk) -> list[Piece]:
+def _frame(file: IO[bytes], chunk: _Chunk) -> list[ByteRange]:
     """
     A frame of an animation with its pixels alone; empty when it has nothing else.
     """
@@ -112,7 +112,7 @@ def _turned(file: IO[bytes], chunks: Sequence[_Chunk]) -> bytes:
     return b""
 
 
-def _header(file: IO[bytes], chunk: _Chunk, *, has_exif: bool) -> Iterator[Piece]:
+def _header(file: IO[bytes], chunk: _Chunk, *, has_exif: bool) -> Iterator[ByteRange]:
     [flags] = read(file, chunk.start + 8, 1)
     flags &= ~(_HAS_EXIF | _HAS_XMP)
     yield range(chunk.start, chunk.start + 8)

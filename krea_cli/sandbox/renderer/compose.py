@@ -18,9 +18,10 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from PIL.Image import Resampling
 
 from krea_cli.media import HEIC
-from krea_cli.sandbox import mesh, movie, tone
-from krea_cli.sandbox.lifecycle import Input, SandboxJob
-from krea_cli.sandbox.renderer import pictures, scenes, solid, styles
+from krea_cli.sandbox.job import Input, SandboxJob
+from krea_cli.sandbox.renderer import audio, pictures, scenes, solid, styles
+from krea_cli.sandbox.renderer import glb as mesh
+from krea_cli.sandbox.renderer import mp4 as movie
 from krea_cli.sandbox.renderer.caption import caption
 from krea_cli.sandbox.sizes import Size, output_size
 
@@ -59,7 +60,7 @@ class _Composition:
 
     def render(self, part: str) -> bytes:
         if part == "audio":
-            return tone.wav(self._random())
+            return audio.wav(self._random())
         if part == "video":
             return self._film()
         if part == "model":

@@ -22,7 +22,7 @@ from PIL.Image import Resampling
 from krea_cli.media import HEIC, heif, of_type
 from krea_cli.media.containers import Ending, ending
 from krea_cli.media.dimensions import dimensions
-from krea_cli.media.pictures import eight_bits
+from krea_cli.media.images import eight_bits
 from krea_cli.media.png import open_png
 from krea_cli.sandbox.renderer import scenes
 

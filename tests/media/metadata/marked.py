@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from krea_cli import media
-from krea_cli.media import Media
+from krea_cli.media import MediaType
 
 WORD = b"CANARY"
 TEXT = WORD.decode()
@@ -27,7 +27,7 @@ PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 @dataclass(frozen=True)
 class Marked:
     name: str
-    media: Media
+    media: MediaType
     content: bytes
 
 

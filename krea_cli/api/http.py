@@ -1,0 +1,416 @@
+"""
+Requests out, bytes and errors back.  The only module that imports httpx.
+
+Clients that share nothing but their TLS settings: one carries the token, speaks to one
+origin and follows no redirect; one is the same for paid requests, each over a
+connection of its own; those that fetch results have no credential at all (hazards C15,
+N14).  Nothing is ever sent twice from here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import httpx
+
+from krea_cli.api import proxies
+from krea_cli.api.http_types import SHOWN, RequestBody, Response, StreamedResponse, form
+from krea_cli.api.proxies import SOCKS, Proxy
+from krea_cli.api.receiving import receiving
+from krea_cli.errors import (
+    ConfigError,
+    ConnectionFailedError,
+    InvalidResponseError,
+    KreaError,
+    ResponseLostError,
+)
+from krea_cli.runtime import redaction
+from krea_cli.runtime.clock import run_with_timeout
+from krea_cli.runtime.exhaustion import exhausted
+
+CONNECT_SECONDS = 5.0
+SILENCE_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
+UPLOAD_SECONDS = 900.0
+# As slow as an upload of the largest file may be, and a little faster, so that the
+# largest request is over before the journal takes it for abandoned.
+SLOWEST_BYTES_PER_SECOND = 200_000
+# A job has a few hundred bytes, a list of the most that are asked for far less than
+# this; only the description of the API itself is long.
+ANSWER_BYTES, SPEC_BYTES = 2**20, 8 * 2**20
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+# Compression is refused: no answer may grow in memory (hazard N13).
+_PLAIN = {"Accept-Encoding": "identity"}
+
+# What a client is for: two carry the token, two fetch what is of foreign origin.
+Use = Literal["api", "paid", "results", "local results"]
+
+
+class HttpTransport:
+    """
+    *token* None sends no Authorization, and *token_source* is where it comes from;
+    *uses_environment* says whether the proxy variables count, which they do not for a
+    service on this machine (hazard N9); *log* is told of each request, without query,
+    headers and bodies.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        *,
+        token_source: str = "",
+        agent: str,
+        uses_environment: bool,
+        log: Callable[[str], None],
+    ) -> None:
+        self.host = urlsplit(url).netloc
+        self.token_source = token_source
+        self._log = log
+        self._url = url.rstrip("/")
+        self._agent = {"User-Agent": agent}
+        self._token = token
+        self._bearer = {"Authorization": f"Bearer {token}"} if token else {}
+        self.uses_environment = uses_environment
+        self._clients: dict[tuple[Use, Proxy | None], httpx.Client] = {}
+        self._making = threading.Lock()
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        seconds: float = ANSWER_SECONDS,
+    ) -> Response:
+        return self._exchange("api", "GET", path, seconds, params=params)
+
+    def delete(self, path: str) -> Response:
+        return self._exchange("api", "DELETE", path, ANSWER_SECONDS)
+
+    def post_json(
+        self, path: str, body: RequestBody, headers: Mapping[str, str]
+    ) -> Response:
+        """
+        One POST over a new connection, as a kept one may be closing (hazard N14),
+        streamed from *body*.  An error that its chunks raise ends it before the last.
+        """
+        seconds = ANSWER_SECONDS + body.size_bytes / SLOWEST_BYTES_PER_SECOND
+        headers = {"Content-Type": "application/json", **headers}
+        return self._post("paid", path, seconds, body, headers)
+
+    def post_file(
+        self, path: str, name: str, file: RequestBody, media_type: str
+    ) -> Response:
+        """
+        One multipart POST, streamed from *file* in the same way.
+        """
+        content_type, body = form(name, file, media_type)
+        headers = {"Content-Type": content_type}
+        return self._post("api", path, UPLOAD_SECONDS, body, headers)
+
+    @contextmanager
+    def stream(
+        self, url: str, headers: Mapping[str, str]
+    ) -> Iterator[StreamedResponse]:
+        """
+        GET *url* without any credential and without following a redirect.
+
+        Raises:
+            UnreachableError, LostAnswerError: also while the chunks are read.
+        """
+        with self._translated(url):
+            is_secure = urlsplit(url).scheme == "https"
+            use: Use = "results" if is_secure else "local results"
+            client = self._client(use, url)
+            request = client.build_request("GET", url, headers=headers)
+            with self._logged(request) as log:
+                response = run_with_timeout(
+                    ANSWER_SECONDS, lambda: client.send(request, stream=True)
+                )
+                log.append(str(response.status_code))
+            with receiving(response, silence=SILENCE_SECONDS) as chunks:
+                yield StreamedResponse(
+                    response.status_code, response.headers, chunks, _peer(response)
+                )
+
+    def redacted(self, text: str) -> str:
+        """
+        Words of the service without the token, whole or in parts.
+        """
+        return redaction.without_parts(self._token, text) if self._token else text
+
+    def close(self) -> None:
+        """
+        Close the connections that are open.
+        """
+        while self._clients:
+            self._clients.popitem()[1].close()
+
+    def _post(
+        self,
+        use: Use,
+        path: str,
+        seconds: float,
+        body: RequestBody,
+        headers: Mapping[str, str],
+    ) -> Response:
+        headers = {"Content-Length": str(body.size_bytes), **headers}
+        return self._exchange(
+            use, "POST", path, seconds, content=body.chunks(), headers=headers
+        )
+
+    def _exchange(
+        self, use: Use, method: str, path: str, seconds: float, **body: Any
+    ) -> Response:
+        with self._translated(self._url):
+            client = self._client(use, self._url)
+            request = client.build_request(method, self._url + path, **body)
+            with self._logged(request) as log:
+                answer = run_with_timeout(seconds, lambda: self._send(client, request))
+                log.append(str(answer.status))
+            return answer
+
+    def _send(self, client: httpx.Client, request: httpx.Request) -> Response:
+        try:
+            return self._read(client, request)
+        except (KreaError, httpx.HTTPError, httpx.StreamError):
+            raise
+        except Exception as exc:
+            # Of the libraries below (hazard N4); a part may have been sent.
+            raise _lost(self.host, self._reason(exc)) from exc
+
+    def _read(self, client: httpx.Client, request: httpx.Request) -> Response:
+        is_spec = request.url.path.endswith("/openapi.json")
+        most = SPEC_BYTES if is_spec else ANSWER_BYTES
+        response = client.send(request, stream=True)
+        try:
+            content = bytearray()
+            for chunk in response.iter_raw():
+                content += chunk
+                if len(content) > most:
+                    size = f"{most // 2**20} MiB"
+                    raise InvalidResponseError(
+                        f"{self.host} answered more than {size}."
+                    )
+            clean = bytes(content)
+            if self._token:
+                clean = redaction.erased(self._token, clean)
+            return Response(response.status_code, response.headers, clean)
+        finally:
+            response.close()
+
+    @contextmanager
+    def _logged(self, request: httpx.Request) -> Iterator[list[str]]:
+        outcome: list[str] = []
+        started = time.monotonic()
+        try:
+            yield outcome
+        finally:
+            target = request.url.copy_with(query=None, userinfo=None, fragment=None)
+            milliseconds = (time.monotonic() - started) * 1000
+            said = outcome[0] if outcome else "no answer"
+            self._log(f"{request.method} {target} {said} ({milliseconds:.0f} ms)")
+
+    def _proxy(self, url: str) -> Proxy | None:
+        return proxies.between(url) if self.uses_environment else None
+
+    def _client(self, use: Use, url: str) -> httpx.Client:
+        """
+        The one for that use of *url*, made once, whichever thread needs it first.
+        """
+        key = (use, self._proxy(url))
+        with self._making:
+            if key not in self._clients:
+                self._clients[key] = self._made(*key)
+            return self._clients[key]
+
+    def _made(self, use: Use, proxy: Proxy | None) -> httpx.Client:
+        is_api = use in ("api", "paid")
+        is_secure = use == "results" or (is_api and self._url.startswith("https:"))
+        tls = self._tls if is_secure else _no_tls()
+        options: dict[str, Any] = {}
+        if use == "paid":
+            options["limits"] = httpx.Limits(max_keepalive_connections=0)
+        try:
+            return httpx.Client(
+                headers=_PLAIN | self._agent | (self._bearer if is_api else {}),
+                timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
+                # Of all that the environment names, the one proxy that applies.
+                trust_env=False,
+                proxy=proxy.url if proxy else None,
+                verify=tls,
+                # No answer is to leave a cookie for another request.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                **options,
+            )
+        except Exception as exc:
+            if limit := exhausted(exc):
+                raise limit from exc
+            if proxy is None:
+                raise
+            raise _unusable(proxy, exc) from exc
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        from krea_cli.api import tls
+
+        return tls.context()
+
+    @contextmanager
+    def _translated(self, url: str) -> Iterator[None]:
+        """
+        Errors of httpx become ours; what counts is whether anything was sent.
+        """
+        host = _short(urlsplit(url).netloc)
+        try:
+            yield
+        except _NOT_SENT as exc:
+            if limit := exhausted(exc):
+                raise limit from exc
+            if fault := _certificate_fault(exc):
+                raise _untrusted(host, fault) from exc
+            proxy = self._proxy(url)
+            # Silence for this long will not end by asking again.
+            is_silent = isinstance(exc, httpx.TimeoutException)
+            raise _unreachable(
+                host,
+                proxy.variable if proxy else None,
+                self._reason(exc),
+                is_silent=is_silent,
+            ) from exc
+        except (TimeoutError, httpx.TimeoutException) as exc:
+            raise ResponseLostError(f"{host} did not answer in time.") from exc
+        except (httpx.InvalidURL, UnicodeError) as exc:
+            reason = self.redacted(_short(exc))
+            raise InvalidResponseError(
+                f"{host} is no address that can be used: {reason}"
+            ) from exc
+        except (httpx.HTTPError, httpx.StreamError) as exc:
+            raise _lost(host, self._reason(exc)) from exc
+        except (RuntimeError, OSError, MemoryError) as exc:
+            # Only before a request leaves: what goes wrong behind that is lost.
+            if limit := exhausted(exc):
+                raise limit from exc
+            raise
+
+    def _reason(self, exc: Exception) -> str:
+        """
+        The words of an error, which may quote what the server sent.
+        """
+        return self.redacted(_short(_words(exc)))
+
+
+def _no_tls() -> ssl.SSLContext:
+    """
+    For http on this machine, where no certificate is met: a context that trusts nobody
+    is made at once, while reading those that can be trusted takes long.
+    """
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _unusable(proxy: Proxy, exc: Exception) -> ConfigError:
+    name, scheme = proxy.variable, proxy.url.partition("://")[0].lower()
+    if scheme in SOCKS and isinstance(exc, ImportError):
+        from krea_cli.runtime.installation import installation
+
+        command = installation().add_package("socksio")
+        return ConfigError(
+            f"{name} names a SOCKS proxy, which needs the package socksio.",
+            hint=f"Unset {name}, or install the package: {command}",
+        )
+    if scheme not in ("http", "https", *SOCKS):
+        return ConfigError(
+            f"{name} cannot be used: {scheme}:// is not a known kind of proxy.",
+            hint=f"Let {name} begin with http://, https:// or socks5://, or unset it.",
+        )
+    # A proxy may be named with who uses it, which may be a secret by itself.
+    reason = re.sub(r"[^\s/'\"]*@", "***@", str(exc)).rstrip(".")
+    return ConfigError(
+        f"{name} cannot be used: {reason}.",
+        hint=f"Correct {name}, or unset it.",
+    )
+
+
+def _unreachable(
+    host: str, proxy: str | None, reason: str, *, is_silent: bool
+) -> ConnectionFailedError:
+    way = f" through the proxy of {proxy}" if proxy else ""
+    return ConnectionFailedError(
+        f"{host} cannot be reached{way}: {reason}.",
+        hint=f"Check the network, {proxy or 'the proxy settings'} and the API URL.",
+        retry_after=math.inf if is_silent else None,
+    )
+
+
+def _certificate_fault(exc: BaseException | None) -> str:
+    """
+    What is wrong with the certificate, if that is what happened.
+    """
+    while exc is not None:
+        if isinstance(exc, ssl.SSLCertVerificationError):
+            return (exc.verify_message or str(exc)).rstrip(".")
+        exc = exc.__cause__ or exc.__context__
+    return ""
+
+
+def _untrusted(host: str, fault: str) -> ConnectionFailedError:
+    from krea_cli.api import tls
+
+    if missing := tls.missing():
+        return missing
+    return ConnectionFailedError(
+        f"{host} cannot be trusted, so nothing was sent: {fault}.",
+        hint="Check the clock. If a proxy of your company is between, have its "
+        "certificate installed in the system, or named by SSL_CERT_FILE.",
+        # It will be the same certificate next time.
+        retry_after=math.inf,
+    )
+
+
+def _lost(host: str, reason: str) -> ResponseLostError:
+    return ResponseLostError(f"The connection to {host} broke: {reason}.")
+
+
+def _short(text: object) -> str:
+    """
+    Of foreign origin, so it may have any length.
+    """
+    words = str(text)
+    return words if len(words) <= SHOWN else f"{words[: SHOWN - 1]}…"
+
+
+def _words(exc: Exception) -> str:
+    """
+    The words of an error, without the number that some begin with.
+    """
+    words = str(exc).partition("] ")[2] if str(exc).startswith("[Errno") else str(exc)
+    return words.rstrip(".") or type(exc).__name__
+
+
+def _peer(response: httpx.Response) -> str:
+    """
+    Raises:
+        httpx.ReadError: the connection is broken already.
+    """
+    stream = response.extensions.get("network_stream")
+    try:
+        address = stream.get_extra_info("server_addr") if stream else None
+    except OSError as exc:
+        raise httpx.ReadError(str(exc)) from exc
+    return str(address[0]) if address else ""

@@ -1,0 +1,126 @@
+"""
+What goes over the wire as bytes, and what comes back as values.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from krea_cli.errors import UsageError
+
+# A URL or an error of a library is shown to this many characters.
+SHOWN = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """
+    A whole answer of the API; header names are found in any case.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedResponse:
+    """
+    An answer whose body is still to come; *peer* is the address that it comes from.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+    peer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumePoint:
+    """
+    What is here already of a file: its first *size* bytes, in the version that the
+    strong entity tag *etag* names.  *length* is that of the whole file, None when the
+    server did not say.
+    """
+
+    size: int
+    etag: str
+    length: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadBody:
+    """
+    A file on its way, from the byte *start* on.  *length* is that of the whole file and
+    *etag* its strong entity tag, None when the server does not say.  *checks_end* says
+    that reading the chunks fails where the file was cut, although its length is not
+    known.
+    """
+
+    chunks: Iterator[bytes]
+    start: int = 0
+    length: int | None = None
+    etag: str | None = None
+    checks_end: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestBody:
+    """
+    The body of a request, of *size_bytes* in all.  Each call of *chunks* makes it anew,
+    so that it is hashed, sent, and sent again without being held in memory.
+    """
+
+    size_bytes: int
+    chunks: Callable[[], Iterator[bytes]]
+
+
+def form(name: str, file: RequestBody, media_type: str) -> tuple[str, RequestBody]:
+    """
+    A form with *file* as its field "file", under a *name* of plain letters: the
+    Content-Type of the form, and the form.
+    """
+    boundary = uuid.uuid4().hex
+    head = (
+        f"--{boundary}\r\n"
+        f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        f"Content-Type: {media_type}\r\n\r\n"
+    ).encode()
+    tail = f"\r\n--{boundary}--\r\n".encode()
+
+    def chunks() -> Iterator[bytes]:
+        yield head
+        yield from file.chunks()
+        yield tail
+
+    size = len(head) + file.size_bytes + len(tail)
+    content_type = f"multipart/form-data; boundary={boundary}"
+    return content_type, RequestBody(size_bytes=size, chunks=chunks)
+
+
+def encode(
+    body: Mapping[str, Any], stand_in: Callable[[Any], str] | None = None
+) -> bytes:
+    """
+    The request body as JSON; *stand_in* gives the text for a value that JSON has not.
+
+    Raises:
+        UsageError: it has text that is no Unicode, or numbers that JSON has not.
+    """
+    try:
+        text = json.dumps(
+            body,
+            separators=(",", ":"),
+            ensure_ascii=False,
+            allow_nan=False,
+            default=stand_in,
+        )
+        return text.encode()
+    except UnicodeEncodeError as exc:
+        raise UsageError("The request has text that is no valid UTF-8.") from exc
+    except (ValueError, RecursionError) as exc:
+        raise UsageError(f"The request cannot be written as JSON: {exc}.") from exc

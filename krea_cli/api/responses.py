@@ -1,0 +1,177 @@
+"""
+What an answer means: its JSON, or the error that it stands for.
+
+The service's documents and its answers differ (bodies with "error", "message" or
+"detail", HTML for unknown paths), so everything is read with care and quoted short.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from krea_cli.api.http_dates import seconds_of
+from krea_cli.api.http_types import Response
+from krea_cli.api.retry import retry_after
+from krea_cli.errors import (
+    Action,
+    BalanceError,
+    Hint,
+    InvalidResponseError,
+    KreaError,
+    RateLimitError,
+    RequestRejectedError,
+    ServerError,
+    Step,
+    TokenRejectedError,
+)
+
+QUOTED = 500
+REFUSED = (400, 404, 405, 409, 410, 413, 414, 415, 417, 422, 431, 451)
+# Too many, and too early: neither is begun.
+_LATER = (429, 425)
+_BETWEEN = "Check the API URL, and whether a proxy or a login page is between."
+_LISTS = ("detail", "details", "errors", "issues", "validationErrors")
+
+
+def read(
+    answer: Response,
+    *,
+    host: str,
+    wall: float,
+    token_source: str = "",
+    redact: Callable[[str], str] = str,
+) -> dict[str, Any]:
+    """
+    The JSON object of a good answer; {} for one without content.  *wall* is the time
+    now, for a Retry-After that is a date in an answer without one; *token_source* is
+    where the token comes from, and *redact* takes it out of the service's words.
+
+    Raises:
+        KreaError: what a bad answer stands for.
+        AnswerError: the answer is good, but no JSON object.
+    """
+    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+        raise _error(answer, redact(_reason(answer)), host, wall, token_source)
+    if answer.status == HTTPStatus.NO_CONTENT:
+        return {}
+    data = _json(answer.content)
+    if not isinstance(data, dict):
+        raise InvalidResponseError(
+            f"{host} answered {_kind(answer)} where JSON was expected.",
+            hint=_BETWEEN,
+        )
+    return data
+
+
+def _error(
+    answer: Response, reason: str, host: str, wall: float, token_source: str
+) -> KreaError:
+    status = answer.status
+    if status in (401, 403):
+        return _rejected(f"({status}: {reason})", token_source)
+    if status == HTTPStatus.PAYMENT_REQUIRED:
+        return BalanceError(
+            f"The API balance is empty ({status}: {reason}).",
+            hint="Top up the API balance; it is apart from the app's compute units.",
+        )
+    if status in REFUSED:
+        return RequestRejectedError(
+            f"The service refused the request ({status}): {reason}", status=status
+        )
+    # A date in an answer is by the clock that its Date is of, which may be wrong.
+    now = seconds_of(answer.headers.get("Date"))
+    pause = retry_after(answer.headers.get("Retry-After"), wall if now is None else now)
+    later = None if pause is None else f"It asks to come back in {pause:.0f} s."
+    if status in _LATER:
+        return RateLimitError(
+            f"{host} takes no more requests for now ({status}: {reason}).",
+            hint=later or "The request was not accepted; run it again later.",
+            retry_after=pause,
+        )
+    if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
+        return ServerError(
+            f"{host} has a fault ({status}: {reason}).", hint=later, retry_after=pause
+        )
+    what, hint = f"answered {status} ({reason}), which is unknown", later
+    if status < 400 and status != HTTPStatus.SEE_OTHER:
+        what = f"redirects ({status}), which is not followed"
+        hint = later or _BETWEEN
+    return InvalidResponseError(f"{host} {what}.", hint=hint, retry_after=pause)
+
+
+def _rejected(said: str, source: str) -> TokenRejectedError:
+    made = "Tokens are made at https://www.krea.ai/app/api/tokens"
+    if source.startswith("KREA_"):
+        hint: tuple[Hint, ...] = (f"Put a valid token into {source}. {made}",)
+    elif source == "token_command":
+        hint = (made, Step(Action.CHECK_TOKEN_COMMAND))
+    else:
+        hint = (made, Step(Action.LOG_IN))
+    origin = f" from {source}" if source else ""
+    return TokenRejectedError(f"The token{origin} was rejected {said}.", hint=hint)
+
+
+def _reason(answer: Response) -> str:
+    data = _json(answer.content)
+    if not isinstance(data, dict):
+        return _kind(answer)
+    return said(data) or "no reason given"
+
+
+def said(data: Mapping[str, Any]) -> str:
+    """
+    What the service says of a fault, without the last stop; empty if it says nothing.
+    """
+    words = [_text(data.get(key)) for key in ("error", "message", "reason")]
+    for key in _LISTS:
+        issues = data.get(key)
+        words += map(_issue, issues if isinstance(issues, list) else [issues])
+    if replacement := _text(data.get("replacement")):
+        words.append(f"use {replacement}")
+    text = "; ".join(dict.fromkeys(filter(None, words)))
+    return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
+
+
+def _text(value: object) -> str:
+    """
+    The words of a string, or of an object that has them under "message" or "code".
+    """
+    if isinstance(value, dict):
+        value = value.get("message") or value.get("code")
+    return " ".join(value.split()).rstrip(".") if isinstance(value, str) else ""
+
+
+def _issue(issue: object) -> str:
+    if not isinstance(issue, dict):
+        return _text(issue)
+    place = issue.get("path") or issue.get("loc") or ""
+    parts = place if isinstance(place, list) else [place]
+    place = ".".join(str(part) for part in parts if isinstance(part, str | int))
+    words = _text(issue.get("message")) or _text(issue.get("msg"))
+    return f"{place}: {words}" if place else words
+
+
+def _json(content: bytes) -> Any:
+    """
+    The value, or None for what is no JSON: cut, endless in depth, or of other kinds.
+    """
+    try:
+        return json.loads(content, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
+
+
+def _kind(answer: Response) -> str:
+    content = answer.content.lstrip()[:200].lower()
+    if not content:
+        return "an empty page"
+    if content.startswith(b"<") or "html" in answer.headers.get("Content-Type", ""):
+        return "an HTML page"
+    return "something that is not JSON"

@@ -1,0 +1,145 @@
+"""
+The models that krea knows, and which of them a name means.
+
+The bundled catalogue is one small file; nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from krea_cli.catalog.model import Model
+from krea_cli.errors import Action, Hint, Step, UnknownModelError
+
+FORMAT = 1
+
+_BUNDLED = Path(__file__).with_name("models.json")
+
+# Removed by the service, or renamed, and still named in many guides.
+_SUCCESSORS = {
+    "image/bytedance/seedream-3": "bytedance/seedream-5-lite",
+    "image/google/nano-banana-flash": "google/nano-banana-2",
+    "video/bytedance/seedance-1.0-lite": "bytedance/seedance-1.0-pro-fast",
+}
+
+_NEAR = 0.5
+
+
+class Catalogue:
+    """
+    All models by their path, as they were on *date* (ISO 8601).
+    """
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        """
+        The catalogue of a document that `openapi.build` made.
+
+        Raises:
+            ValueError: the document has another format than this version reads.
+        """
+        if document.get("format") != FORMAT:
+            raise ValueError(
+                f"the catalogue has format {document.get('format')}, not {FORMAT}"
+            )
+        self.date: str = document["date"]
+        self._models = {
+            path: Model.from_json(path, data)
+            for path, data in document["models"].items()
+        }
+
+    @classmethod
+    @cache
+    def bundled(cls) -> Catalogue:
+        """
+        The catalogue that this version of krea came with, read once.
+        """
+        return cls(json.loads(_BUNDLED.read_bytes()))
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """
+        All models, in the order of the service.
+        """
+        return tuple(self._models.values())
+
+    def __getitem__(self, path: str) -> Model:
+        """
+        Raises:
+            KeyError: no model has this whole path.
+        """
+        return self._models[path]
+
+    def find(self, name: str) -> Model:
+        """
+        The one model whose path ends in *name*, at a slash; case, "_" for "-" and a
+        leading "generate/" are forgiven.
+
+        Raises:
+            UnknownModelError: none or several are meant; the hint names candidates.
+        """
+        wanted = _folded(name)
+        found = [model for model in self.models if _ends(model.path, wanted)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UnknownModelError(
+                f'Several models are called "{name}".',
+                hint=f"Say which: {', '.join(model.path for model in found)}",
+            )
+        for path, successor in _SUCCESSORS.items():
+            if _ends(path, wanted):
+                raise UnknownModelError(
+                    f'Krea no longer has the model "{name}".',
+                    hint=f"Its successor: -m {successor}",
+                )
+        raise UnknownModelError(
+            f'Krea has no model "{name}".', hint=_hint(wanted, self.models)
+        )
+
+
+def bundled_date() -> str:
+    """
+    The date of the catalogue that krea came with, read without the models in it.
+    """
+    with _BUNDLED.open(encoding="ascii") as file:
+        head = json.loads(f"{file.readline()}}}}}")
+    return str(head["date"])
+
+
+def _folded(name: str) -> str:
+    folded = name.strip().strip("/").lower().replace("_", "-")
+    return folded.removeprefix("generate/")
+
+
+def _ends(path: str, wanted: str) -> bool:
+    return f"/{_folded(path)}".endswith(f"/{wanted}")
+
+
+def _hint(wanted: str, models: Sequence[Model]) -> list[Hint]:
+    """
+    The three models nearest to the name, if any is near.
+    """
+    nearness = {model.id: _nearness(wanted, model.path) for model in models}
+    near = sorted(nearness, key=lambda name: -nearness[name])[:3]
+    named = ", ".join(name for name in near if nearness[name] >= _NEAR)
+    listed = Step(Action.LIST_MODELS)
+    return [f"Nearest: {named}.", listed] if named else [listed]
+
+
+def _nearness(wanted: str, path: str) -> float:
+    """
+    How like the name the likest run of as many parts of the path is, 0 to 1; 1 when
+    the path contains the name, as "image/krea/krea-2/large" does "krea-2".
+    """
+    from difflib import SequenceMatcher
+
+    path = _folded(path)
+    if wanted and wanted in path:
+        return 1
+    count, parts = wanted.count("/") + 1, path.split("/")
+    runs = ["/".join(parts[i : i + count]) for i in range(len(parts))]
+    return max(SequenceMatcher(None, run, wanted).ratio() for run in runs)

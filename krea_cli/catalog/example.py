@@ -1,0 +1,104 @@
+"""
+A command that a model would accept, by its schema alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from krea_cli.catalog.json_schema import Schema, is_url, types
+from krea_cli.catalog.model import Model
+from krea_cli.catalog.validation import convert
+
+_FILES = {"image": "photo.jpg", "video": "clip.mp4", "audio": "voice.mp3"}
+# In what format audio comes is not told.
+_OUTPUTS = {"image": "out.png", "video": "out.mp4", "3d": "out.glb"}
+_MADE = {
+    "image": "a lighthouse at dusk",
+    "video": "waves roll onto a beach",
+    "audio": "rain on a tin roof",
+    "3d": "a garden chair",
+}
+_EDITED = {**_MADE, "image": "a watercolour", "video": "it begins to snow"}
+_USUAL = {"width": 1024, "height": 1024}
+
+
+def command(model: Model, chosen: Collection[str]) -> list[str]:
+    """
+    The words of a `krea generate` for the model: with an input where it takes one, and
+    with every required field but those *chosen* by krea itself from that input.
+    """
+    field = model.input_field
+    words = ["krea", "generate"]
+    if "prompt" in model.required or (field is None and "prompt" in model.fields):
+        prompts = _EDITED if field else _MADE
+        words.append(_text(model.fields["prompt"], prompts[model.result_kind]))
+    words += ["-m", model.id]
+    if field:
+        words += ["-i", _FILES[field.media]] * max(1, field.minimum)
+    given = {"prompt", field.name if field else "", *chosen}
+    for name in model.required:
+        if name not in given:
+            words += ["-p", _param(name, model.fields[name])]
+    return [*words, "-o", _OUTPUTS.get(model.result_kind, "out.{ext}")]
+
+
+def _param(name: str, schema: Schema) -> str:
+    """
+    The field with a value that its schema allows, as `-p` takes it.
+    """
+    value = _value(schema, usual=_USUAL.get(name, 0))
+    text = value if isinstance(value, str) else json.dumps(value)
+    try:
+        is_text = convert(schema, text) == value
+    except ValueError:
+        is_text = False
+    return f"{name}={text}" if is_text else f"{name}:={json.dumps(value)}"
+
+
+def _value(schema: Schema, *, usual: float = 0, share: float = 0) -> Any:
+    """
+    A value that the schema allows, near the *usual* one; *share* says where in a list
+    the value stands, from 0 for the first item to 1 for the last.
+    """
+    forms = schema.get("anyOf") or schema.get("oneOf")
+    if forms:
+        return _value(forms[0], usual=usual, share=share)
+    if "const" in schema or "enum" in schema:
+        return schema.get("enum", [schema.get("const")])[0]
+    kind = next(iter(types(schema)), "string")
+    if kind in ("number", "integer"):
+        return _number(schema, usual, share)
+    if kind == "array":
+        last = max(1, schema.get("minItems", 0)) - 1
+        shares = [index / last if last else 0 for index in range(last + 1)]
+        return [_value(schema.get("items", {}), share=share) for share in shares]
+    if kind == "object":
+        fields = schema.get("properties", {})
+        required = schema.get("required", ())
+        return {name: _value(fields.get(name, {}), share=share) for name in required}
+    usual_text = "https://s.krea.ai/photo.jpg" if is_url(schema) else "text"
+    text = _text(schema, usual_text)
+    return {"string": text, "boolean": True}.get(kind)
+
+
+def _number(schema: Schema, usual: float, share: float) -> float:
+    """
+    Along a range that begins at 0 or above, from its beginning to its end; else the
+    allowed number that is nearest to the usual one.
+    """
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if "exclusiveMinimum" in schema:
+        least = schema["exclusiveMinimum"] + 1
+    if not usual and least is not None and most is not None and least >= 0:
+        number = least + share * (most - least)
+    else:
+        number = max(usual, least) if least is not None else usual
+        number = min(number, most) if most is not None else number
+    return int(number) if number == int(number) else number
+
+
+def _text(schema: Schema, wanted: str) -> str:
+    return wanted.ljust(schema.get("minLength", 0), ".")[: schema.get("maxLength")]

@@ -1,0 +1,165 @@
+"""
+The command tree: a line for each command.
+
+Only the command that is called is loaded; of the others the tree has the name and the
+short help, which is all that `krea --help` and a suggestion need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Annotated, Literal
+
+import typer
+
+from krea_cli import __version__
+from krea_cli.cli.context import CliContext
+from krea_cli.cli.help import topics
+from krea_cli.cli.help.grouped import Command, Group
+from krea_cli.cli.options import with_session
+from krea_cli.output.escape import escape_control_chars
+
+# In the order of `krea --help`.  A test compares each line with the command itself.
+COMMANDS = {
+    "generate": "Generate or edit, wait, and save the result.",
+    "status": "Show where jobs are.",
+    "wait": "Wait until jobs are final; with -o, save their results.",
+    "download": "Save the results of completed jobs.",
+    "replay": "Send the request of a sidecar again; options win over it.",
+    "cancel": "Cancel jobs that have not ended; those are not billed.",
+    "jobs": "Look at what was paid for, and settle what is in doubt.",
+    "models": "Look at the models, and fetch the newest list.",
+    "show": "Show pictures in the terminal.",
+    "upload": "Upload files and tell their URLs; it costs nothing.",
+    "auth": "Log in to the Krea API, and out.",
+    "config": "Look at the settings, and change them.",
+    "doctor": "Check everything that krea needs, and say how to mend it.",
+    "sandbox": "Serve the sandbox to other programs, and empty it.",
+    "help": "Explain a topic or a command.",
+}
+MAIN = ("generate", "status", "wait", "download")
+
+
+def build(argv: Sequence[str]) -> typer.Typer:
+    """
+    The tree for one command line: what it needs of it.
+    """
+    app = _tree(
+        "Generate and edit pictures, video, audio and 3D with the Krea API.",
+        epilog=f"krea help TOPIC explains: {', '.join(topics.NAMES)}.",
+    )
+    app.callback(invoke_without_command=True)(_main)
+    called = next((word for word in argv if not word.startswith("-")), None)
+    # The rest of the tree shows only where the command line does not begin with a
+    # command; to build it takes a few milliseconds.
+    is_plain = argv[:1] == [called] and called in COMMANDS
+    for name, summary in COMMANDS.items():
+        if name == called:
+            _load(app, name, summary)
+        elif not is_plain:
+            app.command(name, help=summary, rich_help_panel=_panel(name))(_not_loaded)
+    return app
+
+
+def as_typer_has_it(argv: Sequence[str]) -> list[str]:
+    """
+    The command line with the `--help` that `krea help COMMAND` means; what is no
+    command stays, for the command `help`.
+    """
+    is_help, named = argv[:1] == ["help"], argv[1:]
+    if is_help and (not named or named[0] in COMMANDS):
+        return [*named, "--help"]
+    return list(argv)
+
+
+def _load(app: typer.Typer, name: str, summary: str) -> None:
+    """
+    The command of the module of its name; a module with several has them in COMMANDS.
+    """
+    module = import_module(f"krea_cli.commands.{name}")
+    group: dict[str, Callable[..., None]] | None = getattr(module, "COMMANDS", None)
+    if group is None:
+        command = with_session(getattr(module, name))
+        app.command(name, cls=Command, rich_help_panel=_panel(name))(command)
+        return
+    tree = _tree(summary)
+    for member, command in group.items():
+        tree.command(member, cls=Command)(with_session(command))
+    app.add_typer(tree, name=name, rich_help_panel=_panel(name))
+
+
+def _panel(name: str) -> str:
+    return "Main commands" if name in MAIN else "Other commands"
+
+
+def _tree(summary: str, *, epilog: str | None = None) -> typer.Typer:
+    return typer.Typer(
+        help=summary,
+        epilog=epilog,
+        cls=Group,
+        callback=_help_alone,
+        invoke_without_command=True,
+        add_completion=False,
+        # Locals in a traceback could hold the token (hazard C10).
+        pretty_exceptions_enable=False,
+        pretty_exceptions_show_locals=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _help_alone(ctx: typer.Context) -> None:
+    session: CliContext = ctx.obj
+    if ctx.invoked_subcommand is None:
+        session.out.stdout.write_line(ctx.get_help())
+
+
+def _main(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.")
+    ] = False,
+    install_completion: Annotated[
+        bool,
+        typer.Option("--install-completion", help="Let your shell complete krea."),
+    ] = False,
+    show_completion: Annotated[
+        Literal["bash", "zsh", "fish", "powershell"] | None,
+        typer.Option(
+            "--show-completion", metavar="SHELL", help="Print the script for that."
+        ),
+    ] = None,
+) -> None:
+    session: CliContext = ctx.obj
+    if install_completion:
+        _install_completion(session)
+        raise typer.Exit
+    if show_completion:
+        from krea_cli.cli.completion import scripts
+
+        session.out.stdout.write(scripts.text(show_completion))
+        raise typer.Exit
+    if version:
+        session.out.stdout.write_line(f"krea {__version__}")
+        raise typer.Exit
+    _help_alone(ctx)
+
+
+def _install_completion(session: CliContext) -> None:
+    from krea_cli.cli.completion.install import install, profile_without
+
+    paths = install(session.env)
+    for path in paths:
+        session.out.stdout.write_line(escape_control_chars(path))
+    session.out.note("The next shell that you start completes krea.")
+    if profile := profile_without(session.env):
+        line = '[ -z "$BASH_VERSION" ] || . ~/.bashrc'
+        session.out.note(
+            f"For login shells, add to {escape_control_chars(profile)}: {line}"
+        )
+    session.out.note(f"To undo it, delete {escape_control_chars(paths[0])}")
+
+
+def _not_loaded() -> None:
+    raise AssertionError

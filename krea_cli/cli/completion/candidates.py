@@ -1,0 +1,138 @@
+"""
+What the word that is being typed may become.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from krea_cli.cli.completion import fields, grammar, paths
+from krea_cli.cli.completion.grammar import Option
+from krea_cli.cli.completion.line import Line
+from krea_cli.cli.context import CliContext
+from krea_cli.cli.help import topics
+from krea_cli.config import settings
+
+
+class Candidate(NamedTuple):
+    """
+    *text* is the whole word, *about* is shown beside it.
+    """
+
+    text: str
+    about: str = ""
+
+
+def find(line: Line, session: CliContext) -> list[Candidate] | None:
+    """
+    The candidates, those alone that the word begins; None when any file is meant,
+    which the shell knows best.
+
+    Raises:
+        KreaError: the settings cannot be read.
+    """
+    expected = line.expects
+    if expected is not None and expected.takes == "VALUE":
+        expected = _flag(line.arguments[0])
+    found: Iterable[tuple[str, str]] | None
+    if expected is None:
+        found = _names(line)
+    elif expected.choices:
+        found = ((choice, "") for choice in expected.choices)
+    elif expected.takes is None:
+        found = (("true", ""), ("false", ""))
+    elif expected.takes in ("FILE", "OUTPUT", "SIDECAR"):
+        found = None
+    else:
+        found = _values(expected.takes, line, session)
+    if found is None:
+        return None
+    return [Candidate(*each) for each in found if each[0].startswith(line.word)]
+
+
+def _names(line: Line) -> Iterator[tuple[str, str]]:
+    if not line.word.startswith("-"):
+        yield from line.command.members
+        return
+    for option in line.command.options:
+        for name in option.names:
+            if name.startswith("--") or name == line.word:
+                yield name, option.help
+
+
+def _flag(key: str) -> Option | None:
+    """
+    The option that stands for a setting.
+    """
+    command, _ = grammar.find(["generate"])
+    return command.option(f"--{key.replace('_', '-')}")
+
+
+def _values(
+    kind: str, line: Line, session: CliContext
+) -> Iterable[tuple[str, str]] | None:
+    is_of_shell = line.word.startswith("~") or "$" in line.word
+    if kind == "IMAGE" and is_of_shell:  # it alone knows what that becomes
+        return None
+    known: dict[str, Callable[[], Iterable[tuple[str, str]]]] = {
+        "MODEL": lambda: _models(line.word, session),
+        "IMAGE": lambda: _images(line, session),
+        "KEY=VALUE": lambda: fields.params(line.word, fields.model(line, session)),
+        # What --adopt takes is a job that the journal does not have.
+        "JOB": lambda: () if isinstance(line.expects, Option) else _jobs(session),
+        "KEY": _keys,
+        "TOPIC": _topics,
+    }
+    found = known.get(kind)
+    return found() if found else fields.values_of_option(line, session)
+
+
+def _models(word: str, session: CliContext) -> Iterable[tuple[str, str]]:
+    models = session.catalogue.models
+    if any(model.id.startswith(word) for model in models):
+        return [(model.id, model.name) for model in models]
+    # Whoever begins with the last part of an id means that; two may end alike.
+    ends = [model.id.rpartition("/")[2] for model in models]
+    ids = [model.id for model in models]
+    return [(end, it) for end, it in zip(ends, ids, strict=True) if ends.count(end) < 2]
+
+
+def _images(line: Line, session: CliContext) -> Iterator[tuple[str, str]]:
+    for path in paths.files(line.word, fields.input_media(line, session)):
+        yield path, ""
+
+
+def _jobs(session: CliContext) -> Iterator[tuple[str, str]]:
+    from krea_cli.journal import recent_jobs
+
+    jobs = recent_jobs.jobs(session.folders.state, session.service)
+    if jobs:
+        yield "@last", "the jobs of the last call"
+    now = session.clock.wall()
+    for job in jobs:
+        age = _age(now - job.created_at)
+        model = job.model.rpartition("/")[2]
+        yield job.job_id, f"{job.state}, {age} ago, {model}: {job.prompt}"
+
+
+def _age(seconds: float) -> str:
+    """
+    As --since takes it, in the largest unit that it has one of.
+    """
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f}{unit}"
+    return f"{max(seconds, 0):.0f}s"
+
+
+def _keys() -> Iterable[tuple[str, str]]:
+    return [
+        (key, "" if key in settings.FILE_ONLY else settings.variable(key))
+        for key in settings.KEYS
+    ]
+
+
+def _topics() -> Iterable[tuple[str, str]]:
+    command, _ = grammar.find([])
+    return [*((name, "") for name in topics.NAMES), *command.members]

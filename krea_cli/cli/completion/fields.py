@@ -1,0 +1,83 @@
+"""
+The fields of the chosen model as candidates, and their values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from krea_cli.catalog import schema_text
+from krea_cli.catalog.json_schema import types
+from krea_cli.catalog.model import Model
+from krea_cli.cli.completion import paths
+from krea_cli.cli.completion.grammar import Option
+from krea_cli.cli.completion.line import Line
+from krea_cli.cli.context import CliContext
+from krea_cli.errors import UnknownModelError
+
+
+def model(line: Line, session: CliContext) -> Model | None:
+    """
+    The model of the line, else the one of the settings; None if there is no such.
+    """
+    name = [session.settings.model, *line.given.get("--model", ())][-1]
+    with suppress(UnknownModelError):
+        return session.catalogue.find(name)
+    return None
+
+
+def input_media(line: Line, session: CliContext) -> str:
+    """
+    What -i gives the model: "image", "video" or "audio".
+    """
+    found = model(line, session)
+    return found.input_field.media if found and found.input_field else "image"
+
+
+def params(word: str, model: Model | None) -> Iterator[tuple[str, str]]:
+    """
+    What -p may be given: fields with an equals sign, and after it their values.
+    """
+    if model is None:
+        return
+    name, equals, value = word.partition("=")
+    if not equals:
+        for field, schema in model.fields.items():
+            yield f"{field}=", schema_text.describe_allowed(schema)
+        return
+    for media in model.media_fields:
+        if name == media.name and value.startswith("@"):
+            for path in paths.files(value[1:], media.media):
+                yield f"{name}=@{path}", ""
+    for allowed in _allowed(model.fields.get(name, {})):
+        yield f"{name}={allowed}", ""
+
+
+def values_of_option(line: Line, session: CliContext) -> Iterable[tuple[str, str]]:
+    """
+    What the model takes for an option that stands for a field of it.
+    """
+    found = model(line, session)
+    if line.command.words != ("generate",) or found is None:
+        return
+    if isinstance(line.expects, Option):
+        name = line.expects.long.removeprefix("--").replace("-", "_")
+        for allowed in _allowed(found.fields.get(name, {})):
+            yield allowed, ""
+
+
+def _allowed(schema: Mapping[str, Any]) -> Iterator[str]:
+    """
+    The values that the schema names, as they are typed.
+    """
+    for form in ("anyOf", "oneOf"):
+        for each in schema.get(form, ()):
+            yield from _allowed(each)
+    values = [schema["const"]] if "const" in schema else schema.get("enum", ())
+    if "boolean" in types(schema):
+        values = [True, False]
+    for value in values:
+        if isinstance(value, bool | str | int | float):
+            yield str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,81 @@
+"""
+Completion for the shell of this user, without a hand.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from krea_cli.cli.completion import scripts
+from krea_cli.errors import StorageError, UsageError
+
+
+def install(env: Mapping[str, str]) -> list[Path]:
+    """
+    Write the script for the login shell, and where that does not look for it by itself,
+    one line into its start-up file; done again, it changes nothing more.  The files.
+
+    Raises:
+        UsageError: for this shell it must be done by hand; says how.
+        StorageError: a file cannot be written.
+    """
+    shell = Path(env.get("SHELL", "")).name
+    home = Path(env.get("HOME") or Path.home())
+    config = Path(env.get("XDG_CONFIG_HOME") or home / ".config")
+    data = Path(env.get("XDG_DATA_HOME") or home / ".local/share") / "krea-cli"
+    try:
+        if shell == "fish":
+            return [_write(shell, config / "fish/completions")]
+        if shell == "bash":
+            return _sourced(shell, data, home / ".bashrc")
+        if shell == "zsh":
+            return _sourced(shell, data, Path(env.get("ZDOTDIR") or home) / ".zshrc")
+    except OSError as exc:
+        raise StorageError(
+            f"{exc.filename} cannot be written: {exc.strerror}.",
+            hint=f"By hand: krea --show-completion {shell}",
+        ) from exc
+    raise UsageError(
+        f"Completion cannot be installed for {shell or 'this shell'}.",
+        hint="PowerShell: put into $PROFILE: "
+        "krea --show-completion powershell | Out-String | Invoke-Expression",
+    )
+
+
+def profile_without(env: Mapping[str, str]) -> Path | None:
+    """
+    The file that a login shell reads instead of what was written; None if it comes to
+    that in the end.  Of bash alone: the first profile there is, which ought to name
+    ~/.bashrc.
+    """
+    if Path(env.get("SHELL", "")).name != "bash":
+        return None
+    home = Path(env.get("HOME") or Path.home())
+    for name in (".bash_profile", ".bash_login", ".profile"):
+        with suppress(OSError):
+            text = (home / name).read_text("utf-8", "replace")
+            return None if "bashrc" in text else home / name
+    return home / ".bash_profile"
+
+
+def _write(shell: str, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    script = folder / scripts.NAMES[shell]
+    script.write_text(scripts.text(shell), "utf-8")
+    return script
+
+
+def _sourced(shell: str, folder: Path, startup: Path) -> list[Path]:
+    script = _write(shell, folder)
+    at = shlex.quote(str(script))
+    # Without the file, a shell begins without a complaint.
+    line = f"[ ! -r {at} ] || . {at}"
+    before = startup.read_text("utf-8", "surrogateescape") if startup.exists() else ""
+    if line not in before.splitlines():
+        gap = "" if before.endswith("\n") or not before else "\n"
+        with startup.open("a", encoding="utf-8") as file:
+            file.write(f"{gap}{line}\n")
+    return [script, startup]

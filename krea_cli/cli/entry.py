@@ -1,0 +1,52 @@
+"""
+The console script, and `python -m krea_cli`.
+
+The rest of the program takes a tenth of a second to load; a signal until then ends it
+without a word, as nothing has begun.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from krea_cli.cli.signal_exit import exit_by_signal
+
+
+def run() -> None:
+    """
+    Run the program; it ends with its exit code.
+    """
+    try:
+        _catch()
+    except KeyboardInterrupt:  # it came before there was somebody to take it
+        try:
+            exit_by_signal(2)
+        except KeyboardInterrupt:  # and one more
+            os._exit(130)
+
+    # What is loaded stays; to look for garbage in it again and again takes time.
+    gc.disable()
+    if os.environ.get("_KREA_COMPLETE"):
+        from krea_cli.cli.completion.main import run
+    else:
+        from krea_cli.cli.main import run
+    gc.freeze()
+    gc.enable()
+
+    run()
+
+
+def _catch() -> None:
+    # It takes some milliseconds to load, in which a signal may arrive, too.
+    import signal
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # A shell starts background jobs with SIGINT ignored; so it stays (hazard S4).
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _leave)
+
+
+def _leave(number: int, _frame: object) -> None:
+    exit_by_signal(number)

@@ -1,0 +1,261 @@
+"""
+Arguments and options that several commands share, so that they read the same.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from functools import cache, partial
+from typing import Annotated, Any, Literal, TypeVar
+
+import typer
+
+from krea_cli.cli.context import CliContext
+from krea_cli.cli.world import Flags
+from krea_cli.config.durations import parse_duration
+from krea_cli.config.numbers import parse_size, parse_usd, parse_whole
+from krea_cli.downloads.output_options import OutputOptions
+
+T = TypeVar("T")
+# An option made by one of these stands under its group in --help.
+input_option = partial(typer.Option, rich_help_panel="Input")
+request_option = partial(typer.Option, rich_help_panel="Request")
+output_option = partial(typer.Option, rich_help_panel="Output")
+waiting_option = partial(typer.Option, rich_help_panel="Waiting")
+money_option = partial(typer.Option, rich_help_panel="Money")
+connection_option = partial(typer.Option, rich_help_panel="Connection")
+
+
+def _parser(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """
+    *parse* as Typer wants it: what it does not take is an error of usage.
+    """
+
+    def parsed(text: str) -> T:
+        try:
+            return parse(str(text))  # a default is none yet
+        except ValueError as exc:
+            raise typer.BadParameter(str(exc)) from exc
+
+    return parsed
+
+
+def whole(least: int, most: int = 10**9) -> Callable[[str], int]:
+    """
+    The parser of an option that is a whole number within these limits.
+    """
+    return _parser(partial(parse_whole, least=least, most=most))
+
+
+usd = _parser(parse_usd)
+
+
+Jobs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[JOB]...",
+        help="Job ids, beginnings of them, or @last (the default).",
+        show_default=False,
+    ),
+]
+CancelOnInterrupt = Annotated[
+    bool,
+    waiting_option("--cancel-on-interrupt", help="Ctrl-C also cancels the jobs."),
+]
+Timeout = Annotated[
+    float | None,
+    waiting_option(
+        "--timeout",
+        metavar="TIME",
+        parser=_parser(parse_duration),
+        help="Wait at most so long: 90, 90s, 10m, 1h.",
+        show_default=False,
+    ),
+]
+MaxCost = Annotated[
+    float | None,
+    money_option(
+        "--max-cost",
+        metavar="USD",
+        parser=usd,
+        help="Submit nothing if the estimate is higher.",
+        show_default=False,
+    ),
+]
+AllowUnknownCost = Annotated[
+    bool,
+    money_option("--allow-unknown-cost", help="With --max-cost: also if unknown."),
+]
+KeepMetadata = Annotated[
+    bool,
+    input_option("--keep-metadata", help="Send images with place, time and camera."),
+]
+Fit = Annotated[
+    bool, input_option("--fit", help="Scale down images that are too large to send.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryOptions(OutputOptions):
+    """
+    The options of every command that saves results.
+    """
+
+    output: Annotated[
+        str | None,
+        output_option(
+            "--output",
+            "-o",
+            metavar="OUTPUT",
+            help="A file, a folder, a template such as {slug}-{index}.{ext}, or -.",
+            show_default=False,
+        ),
+    ] = None
+    force: Annotated[
+        bool, output_option("--force", "-f", help="Overwrite what has the name.")
+    ] = False
+    sidecar: Annotated[
+        bool,
+        output_option(
+            "--sidecar", help="Write NAME.json beside each result, for krea replay."
+        ),
+    ] = False
+    max_size: Annotated[
+        int | None,
+        output_option(
+            "--max-size",
+            metavar="SIZE",
+            parser=_parser(parse_size),
+            help="Save no result that is larger: 500MB, 2GiB (the default).",
+            show_default=False,
+        ),
+    ] = None
+    quality_out: Annotated[
+        int | None,
+        output_option(
+            "--quality-out",
+            metavar="N",
+            parser=whole(1, 100),
+            help="Of a picture converted to JPEG, WebP or AVIF: 1 to 100.",
+            show_default=False,
+        ),
+    ] = None
+    expect: Annotated[
+        list[str] | None,
+        output_option(
+            "--expect",
+            metavar="WHAT",
+            help="aspect=16:9, min-side=1024, format=png, not-blank; repeatable.",
+            show_default=False,
+        ),
+    ] = None
+    preview: Annotated[
+        bool | None,
+        output_option(
+            "--preview/--no-preview",
+            help="Show pictures in the terminal, or do not; by default if it is able "
+            "to.",
+            show_default=False,
+        ),
+    ] = None
+    github: Annotated[
+        bool,
+        output_option(
+            "--github",
+            help="Set path, job_id (one a line) and cost_usd for a GitHub Actions "
+            "step.",
+        ),
+    ] = False
+
+
+_EVERYWHERE = {
+    "json": Annotated[bool, output_option("--json", help="One JSON object a line.")],
+    "quiet": Annotated[
+        bool,
+        output_option("--quiet", "-q", help="Only paths, ids, warnings and errors."),
+    ],
+    "verbose": Annotated[
+        bool, output_option("--verbose", "-v", help="Tell each request.")
+    ],
+    "color": Annotated[
+        Literal["auto", "always", "never"] | None,
+        output_option("--color", metavar="WHEN", help="auto, always or never."),
+    ],
+    "api_url": Annotated[
+        str | None,
+        connection_option(
+            "--api-url", metavar="URL", help="Another address of the API."
+        ),
+    ],
+    "sandbox": Annotated[
+        bool,
+        connection_option(
+            "--sandbox", help="Use the built-in sandbox: no token, no cost."
+        ),
+    ],
+}
+
+
+def with_session(command: Callable[..., None]) -> Callable[..., None]:
+    """
+    *command*, whose first argument is the session, as Typer is to see it: with the
+    options that every command has, which are given to the session before it runs, and
+    with the fields of a dataclass as options of their own.
+    """
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+
+    def run(ctx: typer.Context, **values: Any) -> None:
+        session: CliContext = ctx.obj
+        session.configure(Flags(**{name: values.pop(name) for name in _EVERYWHERE}))
+        command(session, **_grouped(own, values))
+
+    context = inspect.Parameter(
+        "ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
+    )
+    shared = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=annotation,
+            default=getattr(Flags(), name),
+        )
+        for name, annotation in _EVERYWHERE.items()
+    ]
+    run.__name__ = command.__name__
+    run.__doc__ = command.__doc__
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [context, *(p.replace(kind=p.KEYWORD_ONLY) for p in _flat(own)), *shared]
+    )
+    return run
+
+
+def _flat(parameters: Iterable[inspect.Parameter]) -> Iterator[inspect.Parameter]:
+    for each in parameters:
+        kind: Callable[..., object] = each.annotation
+        if is_dataclass(each.annotation):
+            yield from _flat(_fields(kind))
+        else:
+            yield each
+
+
+def _grouped(
+    parameters: Iterable[inspect.Parameter], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """
+    The values by the names of the parameters, those of a dataclass as one.
+    """
+    found = {}
+    for each in parameters:
+        kind: Callable[..., object] = each.annotation
+        if is_dataclass(each.annotation):
+            found[each.name] = kind(**_grouped(_fields(kind), values))
+        else:
+            found[each.name] = values[each.name]
+    return found
+
+
+@cache
+def _fields(group: Any) -> Sequence[inspect.Parameter]:
+    return tuple(inspect.signature(group, eval_str=True).parameters.values())

@@ -1,0 +1,100 @@
+"""
+What an API URL may be, and which origin it belongs to (hazards C16 and N11).
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from krea_cli.runtime import loopback
+
+_PORTS = {"https": 443, "http": 80}
+_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
+
+
+def normalise(url: str) -> str:
+    """
+    The base URL as it is used: lower case where case means nothing, no default port,
+    no slash at the end.
+
+    Raises:
+        ValueError: it is no https URL (http on loopback) of only host, port and path;
+            its message does not repeat the URL, which may hold a password.
+    """
+    parts = _split(url.strip())
+    return f"{_origin(parts)}{parts.path.rstrip('/')}"
+
+
+def origin(url: str) -> str:
+    """
+    `scheme://host[:port]` in lower case without the default port: equal for two URLs
+    exactly when they lead to the same server.
+
+    Raises:
+        ValueError: as `normalise`.
+    """
+    return _origin(_split(url))
+
+
+def is_loopback(url: str) -> bool:
+    """
+    Whether the URL leads to this machine itself.
+
+    Raises:
+        ValueError: as `normalise`.
+    """
+    return loopback.is_loopback(_host(_split(url)))
+
+
+def _split(url: str) -> SplitResult:
+    # urlsplit silently drops line breaks and keeps backslashes: refuse them before.
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        raise ValueError("it must be a URL of plain ASCII characters")
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS:
+        raise ValueError("it must begin with https://")
+    if "@" in parts.netloc:
+        raise ValueError("it must hold no user name and no password")
+    if "?" in url or "#" in url:
+        raise ValueError("it must hold no ? and no #")
+    host = _host(parts)
+    if parts.scheme == "http" and not loopback.is_loopback(host):
+        raise ValueError("it must begin with https:// (http:// is for loopback only)")
+    return parts
+
+
+def _origin(parts: SplitResult) -> str:
+    host, port = _host(parts), _port(parts)
+    if ":" in host:
+        host = f"[{host}]"
+    if port is None or port == _PORTS[parts.scheme]:
+        return f"{parts.scheme}://{host}"
+    return f"{parts.scheme}://{host}:{port}"
+
+
+def _host(parts: SplitResult) -> str:
+    """
+    The host as a name in lower case or as an IP address in its shortest form.
+    """
+    host = parts.hostname or ""
+    if ":" in host:
+        return _ipv6(host)
+    if not _NAME.fullmatch(host):
+        raise ValueError("it must name a host")
+    return host
+
+
+def _ipv6(host: str) -> str:
+    try:
+        return ip_address(host).compressed
+    except ValueError:
+        raise ValueError("its host must be an IP address within [ ]") from None
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        raise ValueError("its port must be a number up to 65535") from None

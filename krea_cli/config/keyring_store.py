@@ -1,0 +1,225 @@
+"""
+The token in the keyring of the operating system.  The only module that imports keyring.
+
+One item for each API origin, never plain text, and no call that can hang (hazards C1
+to C8).  No message holds what a backend said while it had a token in hand.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from krea_cli import errors
+from krea_cli.config.token import (
+    KEYRING,
+    PROGRAM_HINT,
+    NoKeyringError,
+    Token,
+    read_token,
+)
+from krea_cli.runtime.clock import run_with_timeout
+
+try:
+    import keyring
+    from keyring.backend import KeyringBackend
+    from keyring.backends.chainer import ChainerBackend
+    from keyring.errors import InitError, KeyringLocked, PasswordDeleteError
+    from keyring.util.platform_ import config_root
+except Exception as exc:
+    raise errors.KeyringError(
+        f"The keyring library cannot be loaded: {type(exc).__name__}.",
+        hint=(
+            "Set KREA_API_KEY to the token, or install krea-cli anew.",
+            PROGRAM_HINT,
+        ),
+    ) from exc
+
+SERVICE = "krea-cli"
+LIMIT = 3.0
+_SET = "Set KREA_API_KEY to the token instead."
+_WAY_OUT = (_SET, PROGRAM_HINT)
+_MOST_DELETIONS = 5
+_WINDOWS_TOO_LONG = 1783
+
+# A plugin that fails to load is logged with a traceback; it concerns nobody here.
+logging.getLogger("keyring").addHandler(logging.NullHandler())
+
+T = TypeVar("T")
+
+
+class KeyringStore:
+    """
+    The token of one origin.  *backend*, a class name, and *config_file*, if there is
+    one, are known from the first call on.
+
+    Each method gives the keyring *limit* seconds and raises KeyringError when it does
+    not answer, fails, or does not keep tokens safely.
+    """
+
+    def __init__(
+        self,
+        origin: str,
+        *,
+        load: Callable[[], KeyringBackend] | None = None,
+        limit: float = LIMIT,
+    ) -> None:
+        self.backend: str | None = None
+        self.config_file: str | None = None
+        self._origin = origin
+        self._load = load or _load
+        self._limit = limit
+
+    def check(self) -> None:
+        """
+        Find out whether a token could be kept, before somebody is asked for one.
+        """
+        self._call(lambda _: None)
+
+    def find(self) -> Token | None:
+        """
+        The stored token, with one read.
+
+        Raises:
+            NoTokenError: what is stored cannot be a token.
+        """
+        text = self._call(self._read)
+        return read_token(text, f"the {KEYRING}") if text else None
+
+    def _read(self, backend: KeyringBackend) -> str | None:
+        text: object = backend.get_password(SERVICE, self._origin)
+        if text is None or isinstance(text, str):
+            return text
+        raise TypeError
+
+    def store(self, token: Token) -> None:
+        """
+        Store the token in place of an older one, and read it back.
+        """
+
+        def store(backend: KeyringBackend) -> str | None:
+            backend.set_password(SERVICE, self._origin, token.reveal())
+            return backend.get_password(SERVICE, self._origin)
+
+        if self._call(store) != token.reveal():
+            raise errors.KeyringError(
+                f"The keyring ({self.backend}) took the token but lost it.",
+                hint=_WAY_OUT,
+            )
+
+    def remove(self) -> bool:
+        """
+        Remove the token from every part of the keyring; False when there was none.
+        """
+
+        def remove(backend: KeyringBackend) -> bool:
+            removed = [self._remove_from(part) for part in _parts(backend)]
+            return any(removed)
+
+        return self._call(remove)
+
+    def _remove_from(self, backend: KeyringBackend) -> bool:
+        is_removed = False
+        for _ in range(_MOST_DELETIONS):
+            try:
+                backend.delete_password(SERVICE, self._origin)
+                is_removed = True
+            except (PasswordDeleteError, NotImplementedError):
+                pass  # most often: there is none
+            if backend.get_password(SERVICE, self._origin) is None:
+                return is_removed
+        raise errors.KeyringError(
+            f"The keyring ({_name(backend)}) does not remove the token.",
+            hint=f"Remove the item {SERVICE!r} with the keyring's own program.",
+        )
+
+    def _call(self, work: Callable[[KeyringBackend], T]) -> T:
+        def attempt() -> T:
+            try:
+                return work(self._open())
+            except errors.KreaError:
+                raise
+            # A plugin may raise anything: what ends a program must not end this one.
+            except BaseException as exc:  # noqa: BLE001
+                raise self._explain(exc) from None
+
+        try:
+            return run_with_timeout(self._limit, attempt)
+        except errors.KreaError:
+            raise
+        except Exception as exc:  # noqa: BLE001  (too late, or no thread to be had)
+            raise self._explain(exc) from None
+
+    def _open(self) -> KeyringBackend:
+        try:
+            backend = self._load()
+            config_file = config_root() / "keyringrc.cfg"
+        except Exception as exc:
+            raise errors.KeyringError(
+                f"The keyring cannot be opened: {_told(exc)}.",
+                hint=_WAY_OUT,
+            ) from exc
+        self.backend = _name(backend)
+        self.config_file = str(config_file) if config_file.exists() else None
+        if not _is_safe(backend):
+            raise NoKeyringError(
+                f"There is no keyring that keeps a token safely ({self.backend}).",
+                hint=_WAY_OUT,
+            )
+        return backend
+
+    def _explain(self, failure: BaseException) -> errors.KeyringError:
+        if isinstance(failure, TimeoutError):
+            return errors.KeyringError(
+                f"The keyring did not answer within {self._limit:g} s.",
+                hint=(
+                    f"Unlock it, if it asks for that in a window. {_SET}",
+                    PROGRAM_HINT,
+                ),
+            )
+        # -25308 is what macOS says over SSH: nobody can be asked to unlock it.
+        is_locked = isinstance(failure, KeyringLocked | InitError)
+        if is_locked or "-25308" in str(failure):
+            return errors.KeyringError(
+                f"The keyring ({self.backend}) is locked or not set up.",
+                hint=(f"Unlock it and run the command again. {_SET}", PROGRAM_HINT),
+            )
+        if getattr(failure, "winerror", None) == _WINDOWS_TOO_LONG:
+            return errors.KeyringError(
+                "The token is too long for the Windows Credential Manager, which takes "
+                "1280 characters.",
+                hint=_WAY_OUT,
+            )
+        return errors.KeyringError(
+            f"The keyring ({self.backend}) failed: {type(failure).__name__}.",
+            hint=_WAY_OUT,
+        )
+
+
+def _load() -> KeyringBackend:
+    keyring.core.init_backend(limit=_is_safe)
+    return keyring.get_keyring()
+
+
+def _is_safe(backend: KeyringBackend) -> bool:
+    """
+    Whether it keeps what it is given, and not in plain text (hazards C3 and C4).
+    """
+    if type(backend).__module__.startswith("keyrings.alt"):
+        return False
+    if backend.priority < 1:
+        return False
+    return all(_is_safe(part) for part in _parts(backend) if part is not backend)
+
+
+def _parts(backend: KeyringBackend) -> list[KeyringBackend]:
+    return backend.backends if isinstance(backend, ChainerBackend) else [backend]
+
+
+def _told(exc: Exception) -> str:
+    return " ".join(f"{type(exc).__name__}: {exc}".split())
+
+
+def _name(backend: KeyringBackend) -> str:
+    return f"{type(backend).__module__}.{type(backend).__qualname__}"

@@ -1,0 +1,194 @@
+"""
+The bytes behind a URL of foreign origin: a result of a job, a picture given as input.
+
+Such a URL is not to be trusted: no credential goes with it, and each redirect is looked
+at as if it were the first (hazards C15, N12, N16).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import urljoin
+
+from krea_cli.api.http import HttpTransport
+from krea_cli.api.http_types import SHOWN, DownloadBody, ResumePoint, StreamedResponse
+from krea_cli.downloads.content_encoding import DECODED, MOST_CODINGS, codings, decoded
+from krea_cli.downloads.url_policy import UrlPolicy, shown
+from krea_cli.errors import (
+    DownloadError,
+    ResponseLostError,
+    ServerError,
+    UnsupportedResultError,
+)
+from krea_cli.runtime.clock import Clock
+
+REDIRECTS = 5
+# Slower than this over half a minute is given up (hazard N1).
+SLOWEST_BYTES, SLOWEST_SECONDS = 30_000, 30.0
+_STRONG_ETAG = re.compile(r'"[!#-~]*"')
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+
+class UrlExpiredError(DownloadError):
+    """
+    The URL answers 401, 403, 404 or 410: it may have expired.
+    """
+
+    code = "url_gone"
+
+
+class ResumeRejectedError(ResponseLostError):
+    """
+    The server does not go on with the part that is here: the file has to be fetched
+    from its start.
+    """
+
+
+class DownloadClient:
+    """
+    *allows_loopback* is for a service that runs on this machine itself.
+    """
+
+    def __init__(
+        self, transport: HttpTransport, clock: Clock, *, allows_loopback: bool
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._policy = UrlPolicy(
+            allows_loopback=allows_loopback,
+            uses_environment=transport.uses_environment,
+        )
+
+    @contextmanager
+    def open(
+        self, url: str, *, part: ResumePoint | None = None
+    ) -> Iterator[DownloadBody]:
+        """
+        The file behind *url*; with a *part* the rest of it, if it is still the same
+        file and the server can go on, else the whole: `DownloadBody.start` says which.
+
+        Raises:
+            UrlGoneError, DownloadError: the URL is refused or gives no good answer.
+            NotContinuedError: the answer does not fit the *part* (hazard F12).
+            ServiceError: the host cannot be reached, or the connection broke; also
+                while the chunks are read.
+        """
+        asked = {"Range": f"bytes={part.size}-", "If-Range": part.etag} if part else {}
+        for _ in range(REDIRECTS + 1):
+            self._policy.check(url)
+            with self._transport.stream(url, asked) as stream:
+                self._policy.check_peer(stream.peer, url)
+                target = stream.headers.get("Location")
+                if 300 <= stream.status < 400 and target:
+                    url = _joined(url, target)
+                    continue
+                yield self._body(stream, url, part)
+                return
+        raise DownloadError(f"{shown(url)} redirects more than {REDIRECTS} times.")
+
+    def _body(
+        self, stream: StreamedResponse, url: str, part: ResumePoint | None
+    ) -> DownloadBody:
+        """
+        Raises:
+            DownloadError: a status or an encoding that no result has.
+        """
+        status, headers = stream.status, stream.headers
+        if status in (401, 403, 404, 410):
+            raise UrlExpiredError(f"{shown(url)} answered {status}.")
+        if status >= 500 or status == 429:
+            raise ServerError(f"{shown(url)} answered {status}.")
+        if part and status == 416:
+            raise ResumeRejectedError(f"{shown(url)} answered 416.")
+        if status != 200 and not (part and status == 206):
+            raise DownloadError(f"{shown(url)} answered {status}.")
+        chunks = self._paced(stream.chunks, url)
+        if applied := codings(headers.get("Content-Encoding", "")):
+            return _decoded_body(chunks, applied, url, is_part=status == 206)
+        if part and status == 206:
+            length = _continued_length(headers, part, url)
+            return DownloadBody(
+                chunks=chunks, start=part.size, length=length, etag=part.etag
+            )
+        return DownloadBody(chunks=chunks, length=_length(headers), etag=_etag(headers))
+
+    def _paced(self, chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
+        since, seen = self._clock.now(), 0
+        for chunk in chunks:
+            yield chunk
+            seen += len(chunk)
+            if self._clock.now() - since >= SLOWEST_SECONDS:
+                if seen < SLOWEST_BYTES:
+                    raise DownloadError(f"{shown(url)} sends too slowly; given up.")
+                since, seen = self._clock.now(), 0
+
+
+def _decoded_body(
+    chunks: Iterator[bytes], applied: list[str], url: str, *, is_part: bool
+) -> DownloadBody:
+    """
+    A file that was sent compressed; length and entity tag are of the compressed bytes,
+    so it can only be fetched from its start.
+
+    Raises:
+        DownloadError: it cannot be decoded here.
+        NotContinuedError: it is a part of the compressed bytes.
+    """
+    if is_part:
+        raise ResumeRejectedError(f"{shown(url)} answered a compressed part.")
+    if len(applied) > MOST_CODINGS or not DECODED.issuperset(applied):
+        raise UnsupportedResultError(
+            f"{shown(url)} answered compressed ({', '.join(applied)[:SHOWN]}), which "
+            "cannot be decoded here.",
+            hint=f"Fetch it with a browser: {url}",
+        )
+    return DownloadBody(chunks=decoded(chunks, applied), checks_end=True)
+
+
+def _continued_length(headers: Mapping[str, str], part: ResumePoint, url: str) -> int:
+    """
+    How long the whole file is, by a 206 that goes on exactly where the *part* ends.
+
+    Raises:
+        NotContinuedError: it is another piece, or one of another file.
+    """
+    match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    first, last, length = map(int, match.groups()) if match else (0, 0, 0)
+    if (
+        not part.size == first <= last == length - 1
+        or part.length not in (None, length)
+        or _length(headers) not in (None, length - first)
+        or headers.get("ETag", part.etag) != part.etag
+    ):
+        raise ResumeRejectedError(f"{shown(url)} answered another part than asked for.")
+    return length
+
+
+def _joined(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError as exc:
+        raise DownloadError(
+            f"{shown(url)} redirects to no URL.", is_lasting=True
+        ) from exc
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
+    """
+    The length of the body; none that is told beside chunks counts.
+    """
+    length = headers.get("Content-Length", "")
+    if "Transfer-Encoding" in headers or not _LENGTH.fullmatch(length):
+        return None
+    return int(length)
+
+
+def _etag(headers: Mapping[str, str]) -> str | None:
+    """
+    The entity tag if it is strong: a weak one does not promise the same bytes.
+    """
+    etag = headers.get("ETag", "").strip()
+    return etag if _STRONG_ETAG.fullmatch(etag) else None

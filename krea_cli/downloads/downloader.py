@@ -1,0 +1,253 @@
+"""
+Results of completed jobs, from their URLs to files.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from krea_cli.api.models import MOST_RESULTS, Job, SavedFile
+from krea_cli.api.retry import retry
+from krea_cli.downloads.download_client import DownloadClient, UrlExpiredError
+from krea_cli.downloads.output_options import MOST_BYTES
+from krea_cli.downloads.output_target import FilenameFields, OutputTarget
+from krea_cli.downloads.partial_download import DownloadedFile, PartialDownload
+from krea_cli.downloads.publish import Publisher, described
+from krea_cli.downloads.result_urls import ResultUrls
+from krea_cli.errors import (
+    ConnectionFailedError,
+    ConversionError,
+    DownloadError,
+    ResponseLostError,
+    ServerError,
+    ServiceError,
+    TargetError,
+)
+from krea_cli.files.atomic_file import AtomicFile, has_content, write_error
+from krea_cli.files.temporary import TemporaryFolder
+from krea_cli.media import PNG, MediaType, of_type
+from krea_cli.runtime.clock import Clock
+
+_PASSING = (ConnectionFailedError, ResponseLostError, ServerError)
+
+
+class ResultDownloader:
+    """
+    Saves what jobs gave, by one target and one way of *placing*.  *look* gives a job as
+    it is now; *send* writes a file to standard output; *max_bytes* is what one result
+    may have, 2 GiB if it is not said.
+
+    Several threads may save at once: no two results get the same name (hazard F17).
+    """
+
+    def __init__(
+        self,
+        fetcher: DownloadClient,
+        clock: Clock,
+        target: OutputTarget,
+        *,
+        look: Callable[[str], Job],
+        send: Callable[[IO[bytes]], None],
+        placing: Publisher,
+        max_bytes: int | None = None,
+    ) -> None:
+        self._fetcher = fetcher
+        self._clock = clock
+        self._target = target
+        self._look = look
+        self._send = send
+        self._placing = placing
+        self._max_bytes = max_bytes or MOST_BYTES
+        self._names: set[str] = set()
+        self._naming = threading.Lock()
+
+    def save(
+        self,
+        job: Job,
+        naming: FilenameFields,
+        *,
+        first: int,
+        several: bool,
+        received: Callable[[int, int | None], object] = lambda _size, _length: None,
+    ) -> Iterator[Job]:
+        """
+        The job with the files that its results became so far, after each of them: of
+        the first MOST_RESULTS.
+        *first* is the index of its first result; *several* says that there are results
+        beside this job's; *received* is told of each result how many bytes are here,
+        and of how many.
+
+        A result that an earlier run saved, by the files of *job*, and that is still
+        there as it was, is not fetched again.
+
+        Raises:
+            ConversionError: the last of the files is not what its name was to say.
+            StorageError: a result is not on disk.
+        """
+        self._check(job)
+        several = several or len(job.urls) > 1
+        urls = ResultUrls(job, self._look, self._clock)
+        files = list[SavedFile]()
+        for at in range(min(len(job.urls), MOST_RESULTS)):
+            path = partial(self._path, naming, job.job_id, first + at, several)
+            known = self._known(job, at, path)
+            if known:
+                self._take(Path(known.path))
+            try:
+                files.append(known or self._save(urls, at, path, received))
+            except ConversionError as exc:
+                yield replace(job, urls=urls.all, files=(*files, exc.kept))
+                raise
+            yield replace(job, urls=urls.all, files=tuple(files))
+
+    def _check(self, job: Job) -> None:
+        if self._target.template is None and len(job.urls) > 1:
+            raise TargetError(
+                f"Job {job.job_id} has {len(job.urls)} results, and standard output "
+                "takes one.",
+                hint="Save them to files.",
+                job_id=job.job_id,
+            )
+
+    def _path(
+        self,
+        naming: FilenameFields,
+        job_id: str,
+        index: int,
+        several: bool,
+        media: MediaType,
+    ) -> Path:
+        extension = media.extension
+        values = naming.values(job_id=job_id, index=index, extension=extension)
+        return self._target.path(values, several=several)
+
+    def _known(
+        self, job: Job, at: int, path: Callable[[MediaType], Path]
+    ) -> SavedFile | None:
+        """
+        The file that a result became before, if it is where this run would save it, or,
+        where no place was named, where it was saved then.
+        """
+        known = job.files[at] if at < len(job.files) else None
+        media = of_type(known.media_type) if known else None
+        if not (known and media) or self._target.template is None:
+            return None
+        # A picture may have been converted with another quality.
+        if self._placing.force or (known.converted_from and self._placing.quality):
+            return None
+        candidates = [path(media)]
+        if self._target.is_default:
+            candidates.append(Path(known.path))
+        for found in candidates:
+            if has_content(found, size=known.size_bytes, sha256=known.sha256):
+                return replace(known, path=str(found), url=job.urls[at])
+        return None
+
+    def _save(
+        self,
+        urls: ResultUrls,
+        at: int,
+        path: Callable[[MediaType], Path],
+        received: Callable[[int, int | None], object],
+    ) -> SavedFile:
+        """
+        One result, to standard output or under the name that *path* has for its kind.
+        """
+        if self._target.template is None:
+            return self._save_to_stdout(urls, at, received)
+        with AtomicFile(_nearest(path(PNG))) as new:
+            result = self._receive(urls, at, new, received)
+            url = urls.all[at]
+            target = path(result.media)
+            self._take(target)
+            if self._target.makes_folders:
+                _make(target.parent)
+            return self._placing.place(new, result, target, url=url)
+
+    def _save_to_stdout(
+        self,
+        urls: ResultUrls,
+        at: int,
+        received: Callable[[int, int | None], object],
+    ) -> SavedFile:
+        with TemporaryFolder() as folder, AtomicFile(folder.path, mode=0o600) as new:
+            result = self._receive(urls, at, new, received)
+            file = described(new, result, Path("-"), url=urls.all[at])
+            self._send(new.file)
+            return file
+
+    def _take(self, path: Path) -> None:
+        """
+        Raises:
+            StorageError: another result of this run has the name, or one that is the
+                same where upper case does not count.
+        """
+        name = unicodedata.normalize("NFC", str(path.absolute())).casefold()
+        with self._naming:
+            if name in self._names:
+                raise TargetError(
+                    f"Another of the results is {path}, and nothing is overwritten.",
+                    hint="Name them by {index} or {job_id}.",
+                )
+            self._names.add(name)
+
+    def _receive(
+        self,
+        urls: ResultUrls,
+        at: int,
+        new: AtomicFile,
+        received: Callable[[int, int | None], object],
+    ) -> DownloadedFile:
+        """
+        The result at this place, whole and in *new*, in four attempts at most.
+
+        Raises:
+            DownloadError: it cannot be had, or is no result.
+        """
+        download = PartialDownload(
+            self._fetcher, new, max_bytes=self._max_bytes, received=received
+        )
+
+        def attempt() -> DownloadedFile:
+            while True:
+                try:
+                    return download.attempt(urls.all[at])
+                except UrlExpiredError as gone:
+                    urls.renew(at, gone)
+
+        try:
+            return retry(
+                attempt, clock=self._clock, deadline=math.inf, passing=_PASSING
+            )
+        except ServiceError as exc:
+            raise DownloadError(
+                exc.message,
+                hint=exc.advice,
+            ) from exc
+
+
+def _nearest(path: Path) -> Path:
+    """
+    The folder of *path*, or the one in which it will be made.
+    """
+    folder = path.parent
+    try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+    except OSError as exc:
+        raise write_error(path, exc) from exc
+    return folder
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise write_error(folder, exc) from exc

@@ -1,0 +1,108 @@
+"""
+What a result must be, in the words of --expect.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from krea_cli.api.models import SavedFile
+from krea_cli.downloads.result_checks import TOLERANCE, ratio_of
+from krea_cli.errors import DownloadError, UsageError
+from krea_cli.media import WRITTEN, MediaType, of_extension, of_type
+
+_WORDS = "aspect=16:9, min-side=1024, format=png, not-blank"
+_NUMBER = re.compile("[0-9]{1,6}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """
+    *text* is what the user wrote; one of the others is what it means, and *is_blank*
+    tells of a picture whether it has one colour alone.
+    """
+
+    text: str
+    aspect: float | None = None
+    min_side: int | None = None
+    media: MediaType | None = None
+    is_blank: Callable[[Path], bool] | None = None
+
+    @classmethod
+    def parse(cls, text: str, *, is_blank: Callable[[Path], bool]) -> Expectation:
+        """
+        Raises:
+            UsageError: it is no expectation; says what there is.
+        """
+        name, _, value = text.partition("=")
+        if text == "not-blank":
+            return cls(text=text, is_blank=is_blank)
+        if name == "aspect" and (ratio := ratio_of(value)):
+            return cls(text=text, aspect=ratio)
+        if name == "min-side" and _NUMBER.fullmatch(value) and int(value):
+            return cls(text=text, min_side=int(value))
+        if name == "format" and (media := of_extension(value)) in WRITTEN:
+            return cls(text=text, media=media)
+        raise UsageError(
+            f"--expect {text} is nothing that can be expected.",
+            hint=f"There are: {_WORDS}.",
+        )
+
+    def found_instead(self, file: SavedFile) -> str | None:
+        """
+        What a file is that does not meet it, None when it does.
+        """
+        if self.media:
+            found = of_type(file.media_type)
+            return found.extension if found and found != self.media else None
+        if not file.media_type.startswith("image/"):
+            return "no picture"
+        if self.is_blank:
+            try:
+                return "one colour alone" if self.is_blank(Path(file.path)) else None
+            except DownloadError as exc:
+                return f"not to be looked at: {exc.message.rstrip('.')}"
+        return self._size_instead(file.width, file.height)
+
+    def _size_instead(self, width: int | None, height: int | None) -> str | None:
+        if not (width and height):
+            return "of a size that cannot be told"
+        is_small = self.min_side and min(width, height) < self.min_side
+        is_off = self.aspect and abs(width / height / self.aspect - 1) > TOLERANCE
+        if is_off:
+            return f"{width} x {height} pixels, {width / height:.2f} to 1"
+        return f"{width} x {height} pixels" if is_small else None
+
+
+def check(
+    expectations: Sequence[Expectation], *, media: MediaType | None, kind: str | None
+) -> None:
+    """
+    Raises:
+        UsageError: no file that is saved as *media*, of a model that makes *kind*, can
+            meet all of them; None stands for what is not known.
+    """
+    kind = kind or (media.kind if media else None)
+    for each in expectations:
+        if each.media and media and media != each.media:
+            raise UsageError(
+                f"--expect {each.text} cannot be met by a file of the kind "
+                f"{media.extension}."
+            )
+        media = each.media or media
+        if kind and kind != (each.media.kind if each.media else "image"):
+            raise UsageError(f"--expect {each.text} cannot be met by a file of {kind}.")
+
+
+def unmet(file: SavedFile, expectations: Sequence[Expectation]) -> list[str]:
+    """
+    A sentence for each expectation that the file does not meet.
+    """
+    return [
+        f"{each.text} was expected, and {file.path} is {found}."
+        for each in expectations
+        if (found := each.found_instead(file))
+    ]

@@ -1,0 +1,288 @@
+"""
+Where results go and what they are called, as `-o` says.
+
+Names never come from the server (hazard F1): they are the user's words, and fields that
+are cleaned before they become part of a path.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from krea_cli.downloads.filename_template import (
+    FIELDS,
+    check_fields,
+    clean,
+    component,
+    fields_of,
+)
+from krea_cli.errors import TargetError, UsageError
+from krea_cli.files.atomic_file import (
+    check_folder,
+    check_replaceable,
+    target_exists_error,
+    write_error,
+)
+from krea_cli.files.temporary import TemporaryFolder
+from krea_cli.journal.redaction import without_secrets
+from krea_cli.media import RESULTS, WRITTEN, MediaType, of_extension
+from krea_cli.requests.sidecar import ENDING, sidecar_path
+from krea_cli.runtime.user_paths import expand_home, is_file_uri, path_of_uri
+
+DEFAULT = "{job_id}.{ext}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputTarget:
+    """
+    *template* is a path with fields in braces; None means standard output.
+
+    *makes_folders* is true where the user asked for a folder in so many words, and
+    *is_default* where nothing was asked for.  *has_sidecar* is true where each result
+    gets a second file, `sidecars.beside` it.  *adds_extension* is true where the user
+    gave none, so that each result gets its own.
+    """
+
+    template: str | None
+    makes_folders: bool = False
+    is_default: bool = False
+    has_sidecar: bool = False
+    adds_extension: bool = False
+
+    @classmethod
+    def parse(cls, output: str | None, *, has_sidecar: bool = False) -> OutputTarget:
+        """
+        The meaning of `-o`: "-", a folder (it exists, or the text ends in a slash,
+        which may follow a template), a template, or a file.  Without one: the default
+        name in the current folder.  A file without an extension gets that of the
+        result.
+
+        Raises:
+            UsageError: a field that does not exist, nothing at all, or a home folder
+                that is not known.
+        """
+        target = cls._parse(output)
+        return replace(target, has_sidecar=has_sidecar) if has_sidecar else target
+
+    @classmethod
+    def _parse(cls, output: str | None) -> OutputTarget:
+        if output is None:
+            return cls(template=DEFAULT, is_default=True)
+        if output == "-":
+            return cls(template=None)
+        if not output.strip() or "\0" in output:
+            raise UsageError("-o needs the name of a file or a folder.")
+        if is_file_uri(output):
+            output = path_of_uri(output)
+        place = expand_home(output)
+        if _is_folder(Path(place)):
+            return cls(template=f"{_escaped(place)}/{DEFAULT}", makes_folders=True)
+        template = _with_home(output)
+        check_fields(template)
+        if template.endswith(("/", os.sep)):
+            return cls(template=f"{template}{DEFAULT}", makes_folders=True)
+        has_fields = bool(fields_of(template))
+        # A name that is taken, such as that of a link, means what has it.
+        is_bare = (
+            not has_fields and not Path(template).suffix and not os.path.lexists(place)
+        )
+        return cls(
+            template=template,
+            makes_folders=has_fields,
+            adds_extension=is_bare,
+        )
+
+    @property
+    def media(self) -> MediaType | None:
+        """
+        The kind of file that the name promises, None when it promises none.
+        """
+        return of_extension(Path(self.template or "").suffix)
+
+    def path(self, values: Mapping[str, str | int], *, several: bool) -> Path:
+        """
+        The path for one result.  *values* has every field; where there are *several*
+        results and the template has no index, it stands before the extension.
+        """
+        template = self.template or ""
+        if several and "index" not in fields_of(template):
+            at = len(template) - len(Path(template).suffix)
+            template = template[:at] + "-{index}" + template[at:]
+        spare = len(ENDING) if self.has_sidecar else 0
+        path = Path()
+        for part in Path(template).parts:
+            path /= component(part, values, spare=spare)
+        if self.adds_extension:
+            return path.with_name(f"{path.name}.{values['ext']}")
+        return path
+
+    def check(
+        self, *, count: int, force: bool, naming: FilenameFields | None = None
+    ) -> None:
+        """
+        Find out now what would keep a result from being saved (hazard B13), as far as
+        the names are known by *naming*.
+
+        Raises:
+            UsageError: several results cannot go to one standard output, or the name
+                asks for a kind of file that cannot be written, here or at all.
+            StorageError: the folder cannot be written to, or a name is taken.
+        """
+        if self.template is None:
+            if count > 1:
+                raise UsageError(
+                    "Standard output takes one result, and several are asked for.",
+                    hint="Ask for one, or name a folder: -o results/",
+                )
+            with TemporaryFolder() as folder:
+                check_folder(folder.path)
+            return
+        suffix = Path(self.template).suffix
+        if suffix and "{" not in suffix and self.media not in WRITTEN:
+            raise UsageError(
+                f"krea cannot write {suffix} files.",
+                hint="Name it *.png, *.jpg, *.webp, *.avif, *.tiff, *.gif, *.mp4, "
+                "*.wav or *.glb, as fits the model, or leave the ending to krea: "
+                "{slug}.{ext}",
+            )
+        if self.media and self.media.kind == "image":
+            _check_encoder(self.media)
+        folders = set[Path]()
+        for index in range(1, count + 1):
+            for path in self._candidates(naming, index, several=count > 1):
+                self._check_folder(path, folders)
+                if self.adds_extension:  # out may be a link to /dev/stdout
+                    check_replaceable(path.with_suffix(""))
+                places = [path, sidecar_path(path)] if self.has_sidecar else [path]
+                for place in places:
+                    if _is_taken(place) and not force:
+                        raise target_exists_error(place)
+
+    def _candidates(
+        self, naming: FilenameFields | None, index: int, *, several: bool
+    ) -> Iterator[Path]:
+        """
+        The names that a result may get; a field that only the result tells stays as it
+        is, but for its extension, which is one of a few.
+        """
+        values: dict[str, str | int] = {field: f"{{{field}}}" for field in FIELDS}
+        if naming is not None:
+            known = naming.values(job_id="{job_id}", index=index, extension="{ext}")
+            values |= known | {"time": "{time}"}
+        values["index"] = index
+        template = self.template or ""
+        extensions = {"{ext}"}
+        if self.adds_extension or "ext" in fields_of(template):
+            extensions |= {media.extension for media in RESULTS}
+        for extension in sorted(extensions):
+            yield self.path({**values, "ext": extension}, several=several)
+
+    def _check_folder(self, path: Path, known: set[Path]) -> None:
+        """
+        Look at the folder that *path* will be in, unless it is one of those *known*.
+        """
+        folder = path.parent
+        try:
+            while self.makes_folders and not folder.exists():
+                folder = folder.parent
+        except OSError as exc:
+            raise write_error(path, exc) from exc
+        if folder not in known:
+            check_folder(folder)
+            known.add(folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilenameFields:
+    """
+    What names are made of besides the job: *prompt* gives the slug, *source* (the first
+    image, as the user named it) the stem; *time* is when the job was asked
+    for, as the clock on the wall has it.
+    """
+
+    time: datetime
+    model: str = ""
+    prompt: str = ""
+    source: str = ""
+    seed: int | None = None
+
+    def values(
+        self, *, job_id: str, index: int, extension: str
+    ) -> dict[str, str | int]:
+        """
+        Every field of FIELDS, clean enough to be part of a path.
+        """
+        return {
+            "job_id": job_id,
+            "index": index,
+            "ext": extension,
+            "model": clean(self.model.rpartition("/")[2]) or "model",
+            "date": f"{self.time:%Y-%m-%d}",
+            "time": f"{self.time:%H%M%S}",
+            "slug": clean(without_secrets(self.prompt).lower()) or "result",
+            "stem": clean(Path(_without_query(self.source)).stem) or "result",
+            "seed": "random" if self.seed is None else str(self.seed),
+        }
+
+
+def _check_encoder(media: MediaType) -> None:
+    """
+    Raises:
+        UsageError: a picture cannot be converted to *media* here, which would be found
+            out only when it is paid for.
+    """
+    from krea_cli.media.codecs import PILLOW, can_encode
+
+    if not can_encode(media):
+        raise UsageError(
+            f"Cannot write {media.extension.upper()} files: {PILLOW} is installed "
+            "without the codec.",
+            hint="Choose another extension, such as .png, or reinstall Pillow with it.",
+        )
+
+
+def _is_taken(path: Path) -> bool:
+    """
+    Raises:
+        StorageError: no file can be made there at all.
+    """
+    check_replaceable(path)
+    if path.is_dir() and not path.is_symlink():
+        raise TargetError(
+            f"{path} is a folder, not a file.", hint="Choose another name with -o."
+        )
+    return os.path.lexists(path)
+
+
+def _with_home(template: str) -> str:
+    """
+    The template with its leading `~` replaced; braces in the name of the home folder
+    are not fields.
+    """
+    at = min((at for sep in ("/", os.sep) if (at := template.find(sep)) > 0), default=0)
+    start, rest = template[:at], template[at:]
+    home = expand_home(start)
+    return template if home == start else _escaped(home.rstrip("/")) + rest
+
+
+def _escaped(path: str) -> str:
+    return path.replace("{", "{{").replace("}", "}}")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        return False
+
+
+def _without_query(source: str) -> str:
+    """
+    What a file name may be made of: the query of a URL can be a signature.
+    """
+    return urlsplit(source).path if "://" in source else source

@@ -1,0 +1,198 @@
+"""
+One result, from its URL into a file: whole, of a known kind, and not without end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from krea_cli.api.http_types import DownloadBody, ResumePoint
+from krea_cli.downloads.download_client import DownloadClient, ResumeRejectedError
+from krea_cli.errors import (
+    DownloadError,
+    ResponseLostError,
+    TooLargeError,
+    UnsupportedResultError,
+)
+from krea_cli.files.atomic_file import AtomicFile
+from krea_cli.media import HEAD_BYTES, RESULTS, MediaType, sniff
+from krea_cli.media.containers import Ending, ending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadedFile:
+    """
+    What the bytes of a whole result are.
+    """
+
+    media: MediaType
+    size_bytes: int
+    sha256: str
+
+
+class PartialDownload:
+    """
+    The way into *new*, in as many attempts as it takes; *max_bytes* is what a result
+    may have; *received* is told how many bytes are here, and of how many, None where
+    that is not known.
+
+    What an attempt leaves behind the next one goes on with, however little it is: by
+    Range and If-Range, and only where the server named the version by a strong entity
+    tag.  In every other case it begins anew (hazard F12).
+    """
+
+    def __init__(
+        self,
+        fetcher: DownloadClient,
+        new: AtomicFile,
+        *,
+        max_bytes: int,
+        received: Callable[[int, int | None], object],
+    ) -> None:
+        self._fetcher = fetcher
+        self._new = new
+        self._max_bytes = max_bytes
+        self._received = received
+        self._url = ""
+        self._etag: str | None = None
+        self._length: int | None = None
+        # By the answer that the whole began with, not only by that to a range of it.
+        self._is_announced = False
+        # Not put together from several answers, of which one may not belong to it.
+        self._is_one_piece = False
+        self._size, self._head = 0, b""
+        self._sha256 = hashlib.sha256()
+
+    def attempt(self, url: str) -> DownloadedFile:
+        """
+        Raises:
+            LostAnswerError: the result was cut, or broken on its way.
+            UrlGoneError: the URL may have expired.
+            DownloadError: this is no result, or too large a one.
+            ServiceError, StorageError: as `DownloadClient.open` and `AtomicFile`.
+        """
+        # An entity tag is of one URL.
+        part = self._part() if url == self._url else None
+        self._url = url
+        try:
+            with self._fetcher.open(url, part=part) as body:
+                self._receive(body)
+        except ResumeRejectedError:
+            self._etag = None
+            raise
+        return self._verified()
+
+    def _part(self) -> ResumePoint | None:
+        if not (self._etag and self._size):
+            return None
+        return ResumePoint(size=self._size, etag=self._etag, length=self._length)
+
+    def _begin(self, body: DownloadBody) -> None:
+        self._length, self._etag = body.length, body.etag
+        self._is_one_piece = body.start == 0
+        if body.start == 0:
+            self._size, self._head = 0, b""
+            self._sha256 = hashlib.sha256()
+            self._is_announced = body.length is not None or body.checks_end
+        self._new.keep_only(self._size)
+
+    def _receive(self, body: DownloadBody) -> None:
+        if (body.length or 0) > self._max_bytes:
+            raise self._too_large(body.length)
+        self._begin(body)
+        for chunk in body.chunks:
+            self._size += len(chunk)
+            if self._size > self._max_bytes:
+                raise self._too_large(self._length)
+            if len(self._head) < HEAD_BYTES:
+                self._head += chunk[:HEAD_BYTES]
+                if len(self._head) >= HEAD_BYTES:
+                    _kind(self._head, self._url)
+            self._new.write(chunk)
+            self._sha256.update(chunk)
+            self._received(self._size, self._length)
+
+    def _verified(self) -> DownloadedFile:
+        media = _kind(self._head, self._url)
+        if self._length not in (None, self._size):
+            raise self._not_whole("The result ended too early.")
+        found = ending(self._new.file, media, is_all=self._is_announced)
+        if found == Ending.OPEN:
+            raise _cannot_be_told(media, self._url)
+        if found == Ending.FOLLOWED:
+            raise self._not_whole("The result goes on with something else.")
+        if found == Ending.CROWDED:
+            raise DownloadError(
+                f"The result is {media.extension.upper()} made of more parts than any "
+                "real file; it is not saved.",
+                is_lasting=True,
+            )
+        if found == Ending.CUT and self._is_announced and self._is_one_piece:
+            # Every byte that was announced is here: another try would bring the same.
+            raise DownloadError(
+                "The result is incomplete on the server: all its bytes arrived, but "
+                f"the {media.extension.upper()} in them ends early. It is not saved.",
+                is_lasting=True,
+            )
+        if found == Ending.CUT:
+            raise self._not_whole("The result ended too early.")
+        return DownloadedFile(
+            media=media, size_bytes=self._size, sha256=self._sha256.hexdigest()
+        )
+
+    def _not_whole(
+        self, message: str, kind: type[ResponseLostError] = ResponseLostError
+    ) -> ResponseLostError:
+        if self._length is not None and self._size >= self._length:
+            # More of it would not mend it.
+            self._etag = None
+        return kind(message)
+
+    def _too_large(self, size_bytes: int | None) -> DownloadError:
+        return TooLargeError(
+            f"The result has more than {self._max_bytes:,} bytes; it is not saved.",
+            size_bytes=size_bytes,
+            hint="Allow more with --max-size.",
+        )
+
+
+def _cannot_be_told(media: MediaType, url: str) -> DownloadError:
+    return UnsupportedResultError(
+        f"The result is {media.extension.upper()} that does not say how long it is, "
+        "and the server did not either: whether it is whole cannot be told.",
+        hint=_fetch_it(url),
+    )
+
+
+def _fetch_it(url: str) -> str:
+    return f"Fetch it with a browser: {url}"
+
+
+def _kind(head: bytes, url: str) -> MediaType:
+    """
+    Raises:
+        DownloadError: it is empty or text.
+        UnsupportedResultError: it is of no kind that a job gives.
+    """
+    media = sniff(head)
+    if media in RESULTS:
+        return media
+    is_page = head.lstrip().startswith(b"<")
+    is_drawing = is_page and b"<svg" in head.lower()
+    is_text = is_page or all(chr(each) in string.printable for each in head)
+    if not head:
+        raise DownloadError("The result is empty; it is not saved.")
+    if is_text and not is_drawing:
+        # Something between krea and the server may have answered in its place.
+        said = "a page of HTML or XML" if is_page else "a text"
+        raise DownloadError(
+            f"The result is {said}, no picture; it is not saved.",
+            hint=("Check whether a proxy or a login page is between.", _fetch_it(url)),
+        )
+    raise UnsupportedResultError(
+        "The result is of a kind that is not known; it is not saved.",
+        hint=_fetch_it(url),
+    )

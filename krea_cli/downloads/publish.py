@@ -1,0 +1,154 @@
+"""
+A result that is whole gets its name, as what the name says it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from krea_cli.api.models import SavedFile
+from krea_cli.downloads.partial_download import DownloadedFile
+from krea_cli.errors import (
+    ConversionError,
+    DownloadError,
+    StorageError,
+    TargetExistsError,
+)
+from krea_cli.files.atomic_file import AtomicFile, has_content
+from krea_cli.media import MediaType, conversion, images, of_extension
+from krea_cli.media.decoding import decode_with_timeout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publisher:
+    """
+    How results get their names: *force* replaces what has the name, *quality* (1 to
+    100) is for pictures that are converted, *warn* is told what they lose.
+    """
+
+    force: bool
+    quality: int | None
+    warn: Callable[[str], None]
+
+    def place(
+        self, new: AtomicFile, received: DownloadedFile, target: Path, *, url: str
+    ) -> SavedFile:
+        """
+        Publish what was *received* from *url*, byte for byte; a picture of another kind
+        than its name says is converted.
+
+        Raises:
+            TargetExistsError: the name is taken, by something else than this very
+                result.
+            ConversionError: it cannot become what its name says, and is there as it
+                came.
+            StorageError: it cannot be written.
+        """
+        wanted = of_extension(target.suffix)
+        if wanted is None or wanted == received.media:
+            file = described(new, received, target, url=url)
+            _publish(new, file, force=self.force)
+            return file
+        if received.media.kind == "image":
+            _checked_size(new.path)
+        with AtomicFile(target.parent) as converted:
+            try:
+                self._convert(new, received.media, converted, target)
+                measured = _measured(converted, wanted)
+                file = described(converted, measured, target, url=url)
+            except StorageError as exc:
+                kept = _keep(new, received, target, url=url)
+                raise ConversionError(exc.message, kept=kept) from exc
+            file = replace(file, converted_from=received.media.media_type)
+            _publish(converted, file, force=self.force)
+        return file
+
+    def _convert(
+        self, new: AtomicFile, media: MediaType, converted: AtomicFile, target: Path
+    ) -> None:
+        wanted = of_extension(target.suffix)
+        if media.kind != "image" or wanted is None or not conversion.can_write(wanted):
+            raise StorageError(
+                f"The result is {media.extension.upper()}, which cannot become "
+                f"{target.name}."
+            )
+        convert = partial(
+            conversion.convert, new.path, converted.file, wanted, quality=self.quality
+        )
+        if decode_with_timeout(convert):
+            self.warn(
+                f"The result is an animation, and {target} is its first picture alone; "
+                f"named *.{media.extension} it is all there."
+            )
+
+
+def _keep(
+    new: AtomicFile, received: DownloadedFile, target: Path, *, url: str
+) -> SavedFile:
+    """
+    Publish what was received under its true extension and a name that is free.
+    """
+    path = target.with_suffix(f".{received.media.extension}")
+    is_it = has_content(path, size=received.size_bytes, sha256=received.sha256)
+    if os.path.lexists(path) and not is_it:
+        path = path.with_stem(f"{path.stem}-{received.sha256[:8]}")
+    file = described(new, received, path, url=url)
+    _publish(new, file, force=False)
+    return file
+
+
+def described(
+    new: AtomicFile, received: DownloadedFile, path: Path, *, url: str
+) -> SavedFile:
+    """
+    Raises:
+        DownloadError: the picture claims to be larger than any can be (hazard F16).
+    """
+    media = received.media
+    size = _checked_size(new.path) if media.kind == "image" else None
+    return SavedFile(
+        path=str(path),
+        url=url,
+        media_type=media.media_type,
+        size_bytes=received.size_bytes,
+        sha256=received.sha256,
+        width=size[0] if size else None,
+        height=size[1] if size else None,
+    )
+
+
+def _checked_size(path: Path) -> tuple[int, int] | None:
+    """
+    Width and height as the picture is shown, which is what a user asked for.
+    """
+    size = images.shown_size(path)
+    if size and size[0] * size[1] > images.MOST_CLAIMED_PIXELS:
+        raise DownloadError(
+            f"The result claims to be a picture of {size[0]} x {size[1]} pixels, more "
+            "than any model makes; it is not saved.",
+            is_lasting=True,
+        )
+    return size
+
+
+def _publish(new: AtomicFile, file: SavedFile, *, force: bool) -> None:
+    target = Path(file.path)
+    try:
+        new.publish(target, force=force)
+    except TargetExistsError:
+        # It may be this very result, of a run that was killed before it could keep in
+        # mind that it is there.
+        if not has_content(target, size=file.size_bytes, sha256=file.sha256):
+            raise
+
+
+def _measured(new: AtomicFile, media: MediaType) -> DownloadedFile:
+    new.file.seek(0)
+    digest = hashlib.file_digest(new.file, "sha256").hexdigest()
+    size = new.file.seek(0, os.SEEK_END)
+    return DownloadedFile(media=media, size_bytes=size, sha256=digest)

@@ -1,0 +1,124 @@
+"""
+How what a job gave differs from what was to be expected of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from krea_cli.api.models import Job, SavedFile
+from krea_cli.media import of_type
+
+if TYPE_CHECKING:
+    from krea_cli.catalog.model import Model
+
+# What a picture may differ by from what was asked for; services round to whole blocks.
+TOLERANCE = 0.02
+
+_MAKES = {"image": "images", "video": "videos", "audio": "sounds", "3d": "3D models"}
+_RATIO = re.compile(r"(\d{1,5}(?:\.\d{1,5})?):(\d{1,5}(?:\.\d{1,5})?)", re.ASCII)
+_RESOLUTION = re.compile("([1-9])k", re.IGNORECASE)
+
+
+def unexpected(job: Job, models: Iterable[Model]) -> list[str]:
+    """
+    A sentence for each file of a kind that the job's model does not make; none where
+    the model is not known.
+    """
+    found = [model for model in models if model.id == job.model]
+    made = {model.result_kind for model in found}
+    makes = " and ".join(sorted(_MAKES.get(kind, kind) for kind in made))
+    return [
+        f"The model {job.model} makes {makes}, but job {job.job_id} gave "
+        f"{media.extension.upper()}: {file.path}"
+        for file in job.files
+        if (media := of_type(file.media_type)) and made and media.kind not in made
+    ]
+
+
+def ratio_of(text: object) -> float | None:
+    """
+    Width by height of a ratio such as 16:9 or 2.35:1, None when it is none.
+    """
+    found = _RATIO.fullmatch(str(text))
+    if not found or not float(found[1]) or not float(found[2]):
+        return None
+    return float(found[1]) / float(found[2])
+
+
+def differences(
+    files: Iterable[SavedFile], body: Mapping[str, Any], *, most_side: int | None
+) -> list[str]:
+    """
+    A sentence for each picture that is not as the *body* of its request asked for: of
+    another size or ratio, or certainly of another resolution.
+
+    *most_side* is what a side has at most in pixels where the service makes all that is
+    larger smaller, and None elsewhere.
+    """
+    sides = {name: body[name] for name in ("width", "height") if _is_size(body, name)}
+    shape = {name: body.get(name) for name in ("aspect_ratio", "resolution")}
+    # Of a size and a shape a service may ignore one; a factor changes the size again.
+    is_certain = not (sides and any(shape.values())) and not body.get(
+        "image_scaling_factor"
+    )
+    return [
+        f"{_name(file)} has {file.width} x {file.height} pixels; asked for was {asked}."
+        for file in files
+        if is_certain and file.width and file.height
+        for asked in (
+            *_other_sides(file, sides, most_side),
+            *_other_shape(file.width, file.height, shape),
+        )
+    ]
+
+
+def _is_size(body: Mapping[str, Any], name: str) -> bool:
+    value = body.get(name)
+    return isinstance(value, int | float) and value >= 1
+
+
+def _other_sides(
+    file: SavedFile, sides: Mapping[str, float], most_side: int | None
+) -> Iterator[str]:
+    came = {"width": file.width or 0, "height": file.height or 0}
+    is_shrunk = max(came.values()) == most_side and all(
+        came[name] <= asked for name, asked in sides.items()
+    )
+    # Half a pixel more, as there are none.
+    is_other = any(
+        abs(came[name] - asked) > max(TOLERANCE * asked, 1)
+        for name, asked in sides.items()
+    )
+    if is_other and not is_shrunk:
+        yield " and ".join(f"a {name} of {side:g}" for name, side in sides.items())
+
+
+def _other_shape(width: int, height: int, shape: Mapping[str, Any]) -> Iterator[str]:
+    ratio = ratio_of(shape["aspect_ratio"])
+    if ratio and abs(width / height / ratio - 1) > TOLERANCE:
+        yield f"the ratio {shape['aspect_ratio']}"
+    if _is_other_resolution(width, height, str(shape["resolution"])):
+        yield f"the resolution {shape['resolution']}"
+
+
+def _is_other_resolution(width: int, height: int, resolution: str) -> bool:
+    """
+    Whether it is so by every meaning of such a word: 2K is 2048 pixels of the longer
+    side, of the shorter one, or as many pixels as a square of them has, and in films 2K
+    is 1920 x 1080 and 4K 3840 x 2160.
+    """
+    found = _RESOLUTION.fullmatch(resolution)
+    if not found:
+        return False
+    count = int(found[1])
+    longer, shorter = max(width, height), min(width, height)
+    is_low = longer < 960 * count * (1 - TOLERANCE)
+    has_few = longer * shorter < 960 * 540 * count**2 * (1 - TOLERANCE)
+    return (is_low and has_few) or shorter > 1080 * count * (1 + TOLERANCE)
+
+
+def _name(file: SavedFile) -> str:
+    return "The result" if file.path == "-" else file.path

@@ -1,0 +1,57 @@
+"""
+Where the results of a job are, asked for anew when that has expired.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from krea_cli.api.models import Job
+from krea_cli.downloads.download_client import UrlExpiredError
+from krea_cli.errors import DownloadError, KreaError
+from krea_cli.runtime.clock import Clock
+
+RENEWALS = 3
+# A file may be there a little later than the job says so.
+PAUSE_SECONDS = 1.0
+
+
+class ResultUrls:
+    """
+    The URLs of one job's results, by their place.  *look* gives the job as it is now.
+    """
+
+    def __init__(self, job: Job, look: Callable[[str], Job], clock: Clock) -> None:
+        self._job = job
+        self._look = look
+        self._clock = clock
+        self._renewals = Counter[int]()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return self._job.urls
+
+    def renew(self, at: int, gone: UrlExpiredError) -> None:
+        """
+        Ask where the results are now, as the one at this place is *gone*: three times
+        at most for each (hazard F13).
+
+        Raises:
+            DownloadError: it was asked for often enough, or the service does not say.
+        """
+        if self._renewals[at] >= RENEWALS:
+            raise gone
+        self._renewals[at] += 1
+        try:
+            job = self._look(self._job.job_id)
+        except KreaError as exc:
+            raise DownloadError(
+                f"{gone.message} The service was asked for another URL: {exc.message}",
+                hint=exc.advice,
+            ) from exc
+        if job.status != "completed" or len(job.urls) != len(self._job.urls):
+            raise gone
+        if job.urls[at] == self._job.urls[at]:
+            self._clock.sleep(PAUSE_SECONDS)
+        self._job = job

@@ -1,0 +1,291 @@
+"""
+Files that are whole or not there, and that never take the place of another.
+
+The bytes go to a temporary file in the folder of the target, which gets its name only
+when it is finished: flushed to the disk, then linked, which fails when the name is
+taken (hazards F4 to F11, F19).
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shlex
+import stat
+import time
+from contextlib import suppress
+from io import BufferedRandom
+from pathlib import Path
+from typing import Self
+
+from krea_cli.errors import StorageError, TargetError, TargetExistsError
+from krea_cli.files.rename_noreplace import rename_new
+from krea_cli.files.temporary import STALE_SECONDS, try_lock
+
+_PREFIX, _SUFFIX = ".krea-", ".part"
+_PART = re.compile(r"\.krea-[0-9a-f]{12}\.part")
+# Where the links of the system that stand for open descriptors lie.
+_DESCRIPTORS = re.compile(r"/proc/(self|thread-self|\d+)(/task/\d+)?/fd|/dev/fd")
+_MOST_LINKS = 40
+_FRESH_BYTES = 8 * 2**20
+# About what a small result has.
+_ROOM_BYTES = 2**20
+
+
+class AtomicFile:
+    """
+    A file in the making; *path* is its temporary place, *file* is open for both ways.
+
+    As a context manager it leaves nothing behind unless it was published.
+    """
+
+    def __init__(self, folder: Path, *, mode: int = 0o666) -> None:
+        """
+        *mode* is without what the umask takes away.
+
+        Raises:
+            StorageError: nothing can be made in *folder*.
+        """
+        self._fresh = 0
+        self.path = folder / f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
+        try:
+            self.file = _open_new(self.path, mode)
+        except OSError as exc:
+            raise write_error(folder, exc) from exc
+        # So that no other run takes it for what a killed one left.
+        try_lock(self.file.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # A full disk may tell so only when the file is closed.
+        with suppress(OSError):
+            self.file.close()
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+    def write(self, chunk: bytes) -> None:
+        """
+        Raises:
+            StorageError: it cannot be written.
+        """
+        try:
+            self.file.write(chunk)
+            self.file.flush()
+        except OSError as exc:
+            raise write_error(self.path.parent, exc) from exc
+        self._fresh += len(chunk)
+        if self._fresh >= _FRESH_BYTES:
+            self._fresh = 0
+            self._begin_to_sync()
+
+    def _begin_to_sync(self) -> None:
+        """
+        Have what was written on its way to the disk, where the system can be told so:
+        the end, which waits for all of it, comes sooner.
+        """
+        if hasattr(os, "posix_fadvise"):
+            with suppress(OSError):
+                os.posix_fadvise(self.file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def keep_only(self, size: int) -> None:
+        """
+        Go on behind the first *size* bytes; what came after them is gone.
+
+        Raises:
+            StorageError: as `write`.
+        """
+        try:
+            self.file.seek(size)
+            self.file.truncate()
+        except OSError as exc:
+            raise write_error(self.path.parent, exc) from exc
+
+    def publish(self, target: Path, *, force: bool = False) -> None:
+        """
+        Give the file its name.  Its mode is by the umask (hazard F8).  *force* replaces
+        what has the name: a link itself, never what it points to (hazard F5).  A device
+        or the like, also at the end of a link, is never replaced.
+
+        Raises:
+            TargetExistsError: the name is taken.
+            StorageError: the bytes or the name cannot be written.
+        """
+        check_replaceable(target)
+        try:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self.file.close()
+            _name(self.path, target, force=force)
+        except OSError as exc:
+            raise write_error(target, exc) from exc
+
+
+def has_content(path: Path, *, size: int, sha256: str) -> bool:
+    """
+    Whether there is a file, no link, with exactly this content.
+    """
+    try:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size != size:
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def target_exists_error(target: Path) -> TargetExistsError:
+    hint = "Choose another name with -o, or allow it with --force."
+    if target.is_dir():  # which is not replaced in any case
+        hint = "Choose another name with -o."
+    return TargetExistsError(f"{target} exists, and nothing is overwritten.", hint=hint)
+
+
+def write_error(place: Path, exc: OSError) -> TargetError:
+    return TargetError(
+        f"{place} cannot be written: {exc.strerror or exc}.",
+        hint="Choose another place with -o.",
+    )
+
+
+def check_folder(folder: Path) -> None:
+    """
+    Find out now, and not after something was paid for, whether files can be made here,
+    and whether there is room for any (hazard F11).
+
+    Raises:
+        StorageError: the folder is missing, is none, or cannot be written to.
+    """
+    _sweep(folder)
+    try:
+        with AtomicFile(folder) as new:
+            new.write(bytes(_ROOM_BYTES))
+    except StorageError as exc:
+        if not isinstance(exc.__cause__, FileNotFoundError):
+            raise
+        raise TargetError(
+            f"The folder {folder} does not exist.",
+            hint=f"Make it: mkdir -p {shlex.quote(str(folder))}\n"
+            f"Or let krea make it, and name the file: -o {shlex.quote(f'{folder}/')}",
+        ) from exc
+
+
+def check_replaceable(target: Path) -> None:
+    """
+    Raises:
+        StorageError: what has the name is a device, a FIFO, a socket or an open
+            descriptor, or a link that ends at one of these.
+    """
+    try:
+        found = target.lstat().st_mode
+        if stat.S_ISLNK(found):
+            if _leads_to_descriptor(target):
+                raise _no_file(target, "leads to an open file descriptor")
+            found = target.stat().st_mode
+    except FileNotFoundError:  # also a link that ends nowhere
+        return
+    except OSError as exc:
+        if exc.errno == errno.ELOOP:  # a link like any other
+            return
+        raise write_error(target, exc) from exc
+    if not (stat.S_ISREG(found) or stat.S_ISDIR(found)):
+        kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+        kind = kinds.get(stat.S_IFMT(found), "a device")
+        raise _no_file(target, f"{'leads to' if target.is_symlink() else 'is'} {kind}")
+
+
+def _no_file(target: Path, fault: str) -> TargetError:
+    return TargetError(
+        f"{target} {fault}, not a file, and is not replaced.",
+        hint="Write the result to standard output: -o -",
+    )
+
+
+def _leads_to_descriptor(link: Path) -> bool:
+    """
+    Whether a link ends at an open descriptor, such as /dev/stdout, whatever that is
+    connected to.
+    """
+    try:
+        for _ in range(_MOST_LINKS):
+            folder = os.path.realpath(link.parent)
+            if _DESCRIPTORS.fullmatch(folder):
+                return True
+            link = Path(folder, Path(folder, link.name).readlink())
+    except (OSError, ValueError):  # it ends at something that is not a link
+        pass
+    return False
+
+
+def _sweep(folder: Path) -> None:
+    """
+    Take away what killed runs left here a day ago or earlier (hazard F9).
+    """
+    with suppress(OSError):
+        for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+            if _PART.fullmatch(part.name):
+                with suppress(OSError):
+                    _remove_if_stale(part)
+
+
+def _remove_if_stale(part: Path) -> None:
+    found = part.lstat()
+    is_stale = time.time() - found.st_mtime > STALE_SECONDS
+    if not is_stale or not stat.S_ISREG(found.st_mode):
+        return
+    descriptor = os.open(part, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        # Windows has no such locks, and removes no file that is open.
+        is_free = try_lock(descriptor) or os.name == "nt"
+    finally:
+        os.close(descriptor)
+    if is_free:
+        part.unlink()
+
+
+def _open_new(path: Path, mode: int) -> BufferedRandom:
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags, mode), "w+b")
+
+
+def _name(path: Path, target: Path, *, force: bool) -> None:
+    if force:
+        path.replace(target)
+        return
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        raise target_exists_error(target) from None
+    except OSError:
+        _name_without_links(path, target)
+
+
+def _name_without_links(path: Path, target: Path) -> None:
+    try:
+        rename_new(path, target)
+    except FileExistsError:
+        raise target_exists_error(target) from None
+    except (OSError, NotImplementedError):
+        _name_in_two_steps(path, target)
+
+
+def _name_in_two_steps(path: Path, target: Path) -> None:
+    """
+    Take the name first, then the place: where nothing else can be done, although a run
+    that is killed in between leaves an empty file.
+    """
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        raise target_exists_error(target) from None
+    try:
+        path.replace(target)
+    except BaseException:
+        target.unlink()
+        raise

@@ -1,0 +1,97 @@
+"""
+Whether a file can be sent at all, found out before anything is.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import IO
+
+from krea_cli.errors import InputError
+from krea_cli.inputs import limits
+from krea_cli.inputs.local_file import LocalFile, state
+from krea_cli.media import HEAD_BYTES, UPLOADED, MediaType, sniff
+from krea_cli.media.containers import Ending, ending
+
+
+def check_file(
+    path: Path,
+    name: str | None = None,
+    *,
+    most: int = limits.MOST_BYTES,
+    stdin_word: str = "-i -",
+) -> LocalFile:
+    """
+    The file as an image to send; *stdin_word* is what names standard input in its
+    place.
+
+    Raises:
+        InputError: it is missing, no regular file, unreadable, empty, longer than
+            *most* bytes, no kind of file that the service takes (hazard N17), or cut:
+            the service would bill the job all the same.
+    """
+    name = name or str(path)
+    try:
+        # Opening a FIFO would wait for somebody to write to it.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise _no_regular_file(name, found.st_mode, stdin_word)
+            media = _media(file.read(HEAD_BYTES), name)
+            if found.st_size > most:
+                raise limits.too_many_bytes(name, found.st_size, media)
+            seen = state(file)
+            _check_end(file, media, name)
+    except IsADirectoryError:
+        raise _no_regular_file(name, stat.S_IFDIR, stdin_word) from None
+    except FileNotFoundError:
+        raise InputError(f"{name} does not exist.") from None
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise InputError(f"{name} cannot be read: {reason}.") from exc
+    return LocalFile(name, path, media, seen, found.st_size)
+
+
+def _no_regular_file(name: str, mode: int, stdin_word: str) -> InputError:
+    if stat.S_ISDIR(mode):
+        return InputError(f"{name} is a folder, not an image.")
+    return InputError(
+        f"{name} is no regular file, but a pipe or a device.",
+        hint=f"Pipe it to standard input instead: {stdin_word}",
+    )
+
+
+def _check_end(file: IO[bytes], media: MediaType, name: str) -> None:
+    # How long a file on disk is, is known: nothing is missing but what it lacks itself.
+    found = ending(file, media, is_all=True)
+    if found == Ending.WHOLE:
+        return
+    kind = media.extension.upper()
+    if found == Ending.CROWDED:
+        problem = f"is {kind} made of more parts than any real file"
+    else:
+        problem = f"is incomplete or damaged: the {kind} in it ends early"
+    raise InputError(
+        f"{name} {problem}.",
+        hint="Open it and save it again, or use another copy of it.",
+    )
+
+
+def _media(head: bytes, name: str) -> MediaType:
+    if not head:
+        raise InputError(f"{name} is empty.")
+    media = sniff(head)
+    if media is None:
+        raise InputError(
+            f"{name} is no image that is known: its first bytes are of no known kind.",
+            hint="The service takes JPEG, PNG, WebP and HEIC.",
+        )
+    if media not in UPLOADED:
+        raise InputError(
+            f"{name} is {media.extension.upper()}, which the service does not take.",
+            hint="Convert it to PNG or JPEG first.",
+        )
+    return media

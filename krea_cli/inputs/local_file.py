@@ -1,0 +1,178 @@
+"""
+Images as they stand in a request, before they become URLs.
+"""
+
+from __future__ import annotations
+
+import os
+from binascii import b2a_base64
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from krea_cli.errors import InputError
+from krea_cli.media import MediaType
+
+# Three bytes are four letters, so that only the last piece is padded.
+_CHUNK = 3 * 2**18
+
+# Which file it is, its size, and when it was written to last.
+State = tuple[int, int, int]
+
+
+def state(file: IO[bytes]) -> State:
+    """
+    What is another as soon as the file is.
+    """
+    found = os.fstat(file.fileno())
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@dataclass(slots=True, eq=False)
+class Digest:
+    """
+    The sha256 of a file; empty until all of it was read for the first time.
+    """
+
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """
+    A checked file: *path* to its bytes, *name* as the user knows it, *state* and
+    *size_bytes* when it was checked, *original* what the user gave.
+    """
+
+    name: str
+    path: Path
+    media: MediaType
+    state: State
+    size_bytes: int
+    original: OriginalFile | None = None
+    digest: Digest = field(default_factory=Digest, compare=False)
+
+    @property
+    def sha256(self) -> str:
+        """
+        Of the whole file, which is read for it unless it was read before.
+
+        Raises:
+            InputError: as `chunks`.
+        """
+        if not self.digest.sha256:
+            for _ in self.chunks():
+                pass
+        return self.digest.sha256
+
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """
+        Raises:
+            InputError: it went away since it was checked.
+        """
+        try:
+            file = self.path.open("rb")
+        except OSError as exc:
+            raise InputError(f"{self.name} cannot be read: {exc.strerror}.") from exc
+        with file:
+            yield file
+
+    @property
+    def data_uri_bytes(self) -> int:
+        """
+        How long the data URI is.
+        """
+        return len(self._data_uri_head) + -(-self.size_bytes // 3) * 4
+
+    def data_uri(self) -> Iterator[bytes]:
+        """
+        The file as a data URI, as `chunks`.
+        """
+        yield self._data_uri_head
+        for chunk in self.chunks():
+            yield b2a_base64(chunk, newline=False)
+
+    def chunks(self) -> Iterator[bytes]:
+        """
+        The file in pieces, no more of it than there was when it was checked.
+
+        Raises:
+            InputError: at the end, if it was something else when it was checked, or
+                when it was read before; earlier, if it cannot be read.
+        """
+        import hashlib  # it takes some milliseconds to load
+
+        digest, left = hashlib.sha256(), self.size_bytes
+        with self.open() as file:
+            while chunk := self._read(file, min(_CHUNK, left)):
+                digest.update(chunk)
+                left -= len(chunk)
+                yield chunk
+            if not self.digest.sha256 and state(file) == self.state:
+                self.digest.sha256 = digest.hexdigest()
+        if digest.hexdigest() != self.digest.sha256:
+            raise InputError(
+                f"{self.name} was changed while it was read.",
+                hint="Run it again when nothing writes to it.",
+            )
+
+    @property
+    def _data_uri_head(self) -> bytes:
+        return f"data:{self.media.media_type};base64,".encode()
+
+    def _read(self, file: IO[bytes], size: int) -> bytes:
+        try:
+            return file.read(size)
+        except OSError as exc:
+            raise InputError(f"{self.name} cannot be read: {exc.strerror}.") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalFile:
+    """
+    A local image as it was given, before its metadata was taken out: the absolute
+    *path*, or "-" for standard input, or "data:" for a data URI.
+    """
+
+    path: str
+    image: LocalFile
+
+    @property
+    def sha256(self) -> str:
+        return self.image.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """
+    A URL that the service is to fetch itself.
+    """
+
+    url: str
+
+    @property
+    def name(self) -> str:
+        return self.url
+
+
+Image = LocalFile | RemoteFile
+
+
+def inline(url_of: Callable[[Image], str]) -> Callable[[Image], str | LocalFile]:
+    """
+    What stands for an image in a request that has local ones in itself, and others by
+    their URL.
+    """
+    return lambda image: url_of(image) if isinstance(image, RemoteFile) else image
+
+
+def named_url_of(image: Image, *, inline: bool) -> str:
+    """
+    What stands for an image in a request that is only shown.
+    """
+    if isinstance(image, RemoteFile):
+        return image.url
+    return f"(data URI of {image.name})" if inline else f"(upload of {image.name})"

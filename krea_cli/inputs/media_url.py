@@ -1,0 +1,42 @@
+"""
+What the value of a media field names: a web address, a data URI, or "@FILE".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from krea_cli.inputs.local_file import Image, RemoteFile
+from krea_cli.runtime.user_paths import is_file_uri
+
+# Services pass over blanks before it.
+_DATA_URI = re.compile(r"\s*data:", re.IGNORECASE)
+_MEDIA_DATA_URI = re.compile(r"\s*data:(image|video|audio)/", re.IGNORECASE)
+# One letter is a drive.
+_URL = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+
+
+def is_address(text: str) -> bool:
+    return text.startswith("@") or _URL.match(text) is not None
+
+
+def is_media(text: str) -> bool:
+    """
+    Whether it is a data URI that says to be media.
+    """
+    return _MEDIA_DATA_URI.match(text) is not None
+
+
+def image_at(text: str, read: Callable[[str], Image]) -> str | Image:
+    """
+    The image at an address, by *read* unless it is on the web; the text itself where
+    only the service may know it.
+    """
+    if text.startswith("@"):
+        return read(text[1:])
+    if is_file_uri(text):  # nobody but krea can read it
+        return read(text)
+    if _DATA_URI.match(text):
+        return read(text.strip())
+    return RemoteFile(text) if text.startswith(("https:", "http:")) else text

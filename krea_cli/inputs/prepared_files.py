@@ -1,0 +1,103 @@
+"""
+Files of our own for images that are not sent as they lie on disk.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from krea_cli.errors import DownloadError, InputError, StorageError
+from krea_cli.files.temporary import TemporaryFolder
+from krea_cli.inputs import limits
+from krea_cli.inputs.input_files import check_file
+from krea_cli.inputs.local_file import LocalFile, state
+from krea_cli.media.metadata.pieces import DamagedError, copy
+from krea_cli.media.metadata.removal import without_metadata
+
+# Writes an image that is beyond the limits to a file, scaled down to be within.
+Fit = Callable[[LocalFile, IO[bytes]], None]
+
+
+class PreparedFiles:
+    """
+    Files in a temporary folder that is the user's alone, until `close`.
+    """
+
+    def __init__(self) -> None:
+        self._folder: TemporaryFolder | None = None
+
+    def close(self) -> None:
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
+
+    def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> Path:
+        """
+        A new file in the temporary folder, with what *fill* writes.
+
+        Raises:
+            InputError: it cannot be written, or what is written cannot be read.
+        """
+        try:
+            descriptor, path = tempfile.mkstemp(dir=self._place(name))
+            with os.fdopen(descriptor, "wb") as file:
+                fill(file)
+        except OSError as exc:
+            reason = exc.strerror or exc
+            raise InputError(f"{name} cannot be read or kept: {reason}.") from exc
+        return Path(path)
+
+    def _place(self, name: str) -> Path:
+        if self._folder is None:
+            try:
+                self._folder = TemporaryFolder()
+            except StorageError as exc:
+                raise InputError(
+                    f"{name} cannot be read or kept: {exc.message}", hint=exc.hint
+                ) from exc
+        return self._folder.path
+
+    def without_metadata(self, image: LocalFile) -> LocalFile:
+        """
+        The image itself when it has none, else a copy without.
+
+        Raises:
+            InputError: it cannot be told from the pixels.
+        """
+        with image.open() as file:
+            try:
+                pieces = without_metadata(file, image.media)
+                if pieces is None:
+                    return image
+                path = self.write(image.name, lambda target: copy(file, pieces, target))
+            except DamagedError as exc:
+                raise InputError(
+                    f"Cannot remove the metadata of {image.name}: {exc}.",
+                    hint="Save it again, or send it unchanged with --keep-metadata.",
+                ) from exc
+            if state(file) != image.state:
+                raise InputError(
+                    f"{image.name} was changed while it was read.",
+                    hint="Run it again when nothing writes to it.",
+                )
+        return check_file(path, image.name, most=limits.MOST_SCALED)
+
+    def fitted(self, image: LocalFile, fit: Fit) -> LocalFile:
+        """
+        A copy that is scaled down to be within the limits.
+
+        Raises:
+            InputError: it cannot be scaled down.
+        """
+        try:
+            path = self.write(image.name, lambda target: fit(image, target))
+        except (DownloadError, StorageError) as exc:
+            raise InputError(
+                f"{image.name} cannot be scaled down: {exc.message}",
+                hint="Scale it down with another program.",
+            ) from exc
+        return check_file(path, image.name)

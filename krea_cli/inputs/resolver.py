@@ -1,0 +1,148 @@
+"""
+Pictures (and clips) that go in: found, checked, and made into something to send.
+
+Everything local is checked before anything is sent, and freed of its metadata; then a
+file is uploaded once, however often it is named, and its URL stands in the request.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from krea_cli.errors import InputError
+from krea_cli.inputs import limits
+from krea_cli.inputs.input_files import check_file
+from krea_cli.inputs.local_file import Image, LocalFile, OriginalFile, RemoteFile
+from krea_cli.inputs.prepared_files import Fit, PreparedFiles
+from krea_cli.media import sniff
+from krea_cli.runtime.loopback import is_loopback
+from krea_cli.runtime.user_paths import local_path
+
+
+class InputResolver:
+    """
+    Reads image arguments.  What has no file of its own (standard input, data URIs,
+    fetched URLs) and what is not sent as it is (without its metadata, scaled down) is
+    kept in a temporary folder until `close`.
+
+    With *keeps_metadata* a file is sent to the letter; without *fit* none is scaled
+    down.
+    """
+
+    def __init__(
+        self,
+        stdin: Callable[[], IO[bytes]],
+        *,
+        allows_loopback: bool,
+        keeps_metadata: bool = False,
+        fit: Fit | None = None,
+    ) -> None:
+        self._stdin = stdin
+        self._allows_loopback = allows_loopback
+        self._keeps_metadata = keeps_metadata
+        self._fit = fit
+        self._most = limits.MOST_BYTES if fit is None else limits.MOST_SCALED
+        self._copies = PreparedFiles()
+
+    def read(self, argument: str, *, stdin_word: str = "-i -") -> Image:
+        """
+        The image that *argument* names: a path, a file URI, a URL, a data URI, or "-";
+        a local one as it is to be sent.  *stdin_word* is how the command line asks for
+        standard input here.
+
+        Raises:
+            InputError: it cannot be used; nothing was sent.
+        """
+        if not argument:
+            raise InputError("The name of an image is empty.")
+        if argument == "-":
+            return self._taken("standard input", "-", iter_chunks(self._stdin()))
+        scheme = argument.partition(":")[0].lower()
+        if scheme == "data":
+            return self._taken("the data URI", "data:", iter([_decode(argument)]))
+        if scheme in ("http", "https") and "://" in argument:
+            return self._remote(argument)
+        path = Path(local_path(argument))
+        image = check_file(path, most=self._most, stdin_word=stdin_word)
+        return self._sendable(image, str(image.path.absolute()))
+
+    def keep(self, name: str, chunks: Iterator[bytes]) -> LocalFile:
+        """
+        The bytes, to the letter unless they are scaled down, as a checked file in the
+        temporary folder.
+
+        Raises:
+            InputError: they are no image, or too many.
+        """
+        path = self._write(name, chunks)
+        return self._within_limits(check_file(path, name, most=self._most))
+
+    def close(self) -> None:
+        self._copies.close()
+
+    def _taken(self, name: str, given: str, chunks: Iterator[bytes]) -> LocalFile:
+        path = self._write(name, chunks)
+        return self._sendable(check_file(path, name, most=self._most), given)
+
+    def _sendable(self, image: LocalFile, given: str) -> LocalFile:
+        bare = image if self._keeps_metadata else self._copies.without_metadata(image)
+        return replace(self._within_limits(bare), original=OriginalFile(given, image))
+
+    def _within_limits(self, image: LocalFile) -> LocalFile:
+        try:
+            limits.check(image)
+        except InputError:
+            if self._fit is None or image.media not in limits.SCALED:
+                raise
+            return self._copies.fitted(image, self._fit)
+        return image
+
+    def _write(self, name: str, chunks: Iterator[bytes]) -> Path:
+        def fill(file: IO[bytes]) -> None:
+            size, media = 0, None
+            for chunk in chunks:
+                media = media or sniff(chunk)
+                size += len(chunk)
+                if size > self._most:
+                    raise limits.too_many_bytes(name, size, media, is_all=False)
+                file.write(chunk)
+
+        return self._copies.write(name, fill)
+
+    def _remote(self, url: str) -> RemoteFile:
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+        except ValueError:
+            host = ""
+        if not host:
+            raise InputError(f"{url} is no URL of an image.")
+        is_local = self._allows_loopback and is_loopback(host)
+        if parts.scheme.lower() != "https" and not is_local:
+            raise InputError(
+                f"{url} is not https.", hint="Save it to a file first, and give that."
+            )
+        return RemoteFile(url)
+
+
+def iter_chunks(file: IO[bytes], size: int = 1 << 16) -> Iterator[bytes]:
+    while chunk := file.read(size):
+        yield chunk
+
+
+def _decode(uri: str) -> bytes:
+    head, _, data = uri.partition(",")
+    try:
+        raw = unquote_to_bytes(data)
+        return base64.b64decode(raw, validate=True) if _is_base64(head) else raw
+    except ValueError as exc:
+        raise InputError(f"The data URI cannot be decoded: {exc}.") from exc
+
+
+def _is_base64(head: str) -> bool:
+    return head.lower().endswith(";base64")

@@ -1,0 +1,80 @@
+"""
+How a job is cancelled, and how it is known that it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from krea_cli.api.client import ApiClient
+from krea_cli.api.models import Job
+from krea_cli.errors import (
+    KreaError,
+    RequestRejectedError,
+    ServiceError,
+    UnknownJobError,
+)
+from krea_cli.runtime.clock import Clock
+
+SETTLING_SECONDS, STEP_SECONDS = 5.0, 1.0
+
+
+def cancel(
+    job_id: str, client: ApiClient, clock: Clock, *, turn: Callable[[], object]
+) -> Job:
+    """
+    The job as it ended; or as it still runs 5 s after it was to end.  One that has
+    ended already is left alone, as the service calls it to delete a job, and files may
+    go with it.  *turn* is called before each look.
+
+    Raises:
+        UnknownJobError: there is no such job.
+        KreaError: the service did not take the request, and the job still runs; or it
+            took it, and the job cannot be seen any more.
+    """
+    job = client.job(job_id, turn=turn)
+    if job.is_final:
+        return job
+    failure = _ask(job_id, client)
+    try:
+        seen = _settled(job, client, clock, turn)
+    except ServiceError as exc:
+        message = f"Job {job_id} was to be cancelled. {exc.message}"
+        raise exc.but(message=message) from exc.__cause__
+    if failure and not seen.is_final:
+        raise failure
+    return seen
+
+
+def _ask(job_id: str, client: ApiClient) -> KreaError | None:
+    """
+    Why the service may not have taken it.
+    """
+    try:
+        client.cancel(job_id)
+    except UnknownJobError:
+        return None
+    except (ServiceError, RequestRejectedError) as exc:
+        return exc
+    return None
+
+
+def _settled(
+    job: Job, client: ApiClient, clock: Clock, turn: Callable[[], object]
+) -> Job:
+    """
+    The job when it has ended, or when the time is up.
+    """
+    until = clock.now() + SETTLING_SECONDS
+    while True:
+        try:
+            job = client.job(job.job_id, deadline=until, turn=turn)
+        except UnknownJobError:
+            return replace(job, status="cancelled")
+        except ServiceError:
+            if clock.now() >= until:
+                raise
+        if job.is_final or clock.now() >= until:
+            return job
+        clock.sleep(min(STEP_SECONDS, until - clock.now()))

@@ -1,0 +1,136 @@
+"""
+How jobs ended, as the errors that they are for a script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from krea_cli.api.models import MOST_RESULTS, Job
+from krea_cli.errors import (
+    Action,
+    CombinedError,
+    EmptyResultError,
+    ExpectationFailedError,
+    JobAlreadyFinishedError,
+    JobCancelledError,
+    JobFailedError,
+    KreaError,
+    Step,
+    UnsavedResultsError,
+    WaitTimeoutError,
+)
+
+
+def failure(job: Job) -> KreaError | None:
+    """
+    Why there is no result, None for a job that has one.
+    """
+    job_id = job.job_id
+    if job.lacks_result:
+        return EmptyResultError(
+            f"Job {job_id} is completed without a result: most likely the content "
+            "filter withheld it.",
+            hint="Change the prompt or the image, and generate anew.",
+            job_id=job_id,
+        )
+    if job.status == "completed":
+        return None
+    if job.status == "failed":
+        return JobFailedError(
+            f"Job {job_id} failed: {_reason(job)}.",
+            hint="A failed job is not billed.",
+            job_id=job_id,
+        )
+    if job.status == "cancelled":
+        return JobCancelledError(
+            f"Job {job_id} was cancelled.",
+            hint="A cancelled job is not billed.",
+            job_id=job_id,
+        )
+    return WaitTimeoutError(
+        f"Job {job_id} is still {_status(job)}.",
+        hint=Step(Action.COLLECT, (job_id,)),
+        job_id=job_id,
+    )
+
+
+def unexpected(job: Job, unmet: Sequence[str]) -> KreaError:
+    """
+    That a job's files, which stay, are not as they must be: *unmet* says why.
+    """
+    paths = ", ".join(file.path for file in job.files)
+    return ExpectationFailedError(
+        f"The result of job {job.job_id} is not what was expected.",
+        hint=f"Kept: {paths}. To look at it costs nothing; it is not paid again.",
+        job_id=job.job_id,
+        details=unmet,
+    )
+
+
+def unsaved(job: Job) -> KreaError | None:
+    """
+    That a job has more results than are saved, None for others.
+    """
+    rest = len(job.urls) - MOST_RESULTS
+    if rest <= 0:
+        return None
+    return UnsavedResultsError(
+        f"Job {job.job_id} has {len(job.urls):,} results: the first {MOST_RESULTS:,} "
+        f"are saved, {rest:,} are not.",
+        hint=Step(Action.LIST_URLS, (job.job_id,)),
+        job_id=job.job_id,
+    )
+
+
+def uncancelled(job: Job) -> KreaError | None:
+    """
+    Why a job that was to be cancelled is not, None for one that is.
+    """
+    job_id = job.job_id
+    if job.status == "cancelled":
+        return None
+    if job.status == "completed":
+        return JobAlreadyFinishedError(
+            f"Job {job_id} is completed, so it was not cancelled.",
+            hint=Step(Action.DOWNLOAD_COMPLETED, (job_id,)),
+            job_id=job_id,
+        )
+    if job.status == "failed":
+        return JobAlreadyFinishedError(
+            f"Job {job_id} failed, so it was not cancelled: {_reason(job)}.",
+            hint="A failed job is not billed.",
+            job_id=job_id,
+        )
+    return WaitTimeoutError(
+        f"Job {job_id} was asked to be cancelled, and is still {_status(job)}.",
+        hint=Step(Action.CHECK_AGAIN, (job_id,)),
+        job_id=job_id,
+    )
+
+
+def _reason(job: Job) -> str:
+    """
+    Why it failed, in the service's words (hazard L13).
+    """
+    reason = job.error.message if job.error else "the service gives no reason"
+    code = f" ({job.error.code})" if job.error and job.error.code else ""
+    return f"{reason[:500]}{code}"
+
+
+def _status(job: Job) -> str:
+    strange = "" if job.is_known else ", a status that this version does not know"
+    return f"{job.status!r}{strange}"
+
+
+def check(errors: Sequence[KreaError], *, succeeded: int) -> None:
+    """
+    Raises:
+        KreaError: the one error there is.
+        SeveralError: several, or one beside successes.
+    """
+    if not errors:
+        return
+    if len(errors) == 1 and not succeeded:
+        raise errors[0]
+    raise CombinedError(errors, succeeded=succeeded)

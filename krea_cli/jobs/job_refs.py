@@ -1,0 +1,77 @@
+"""
+Which jobs an argument means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from krea_cli.api.models import is_job_id
+from krea_cli.errors import (
+    Action,
+    LastSubmissionUnconfirmedError,
+    Step,
+    UnknownJobError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from krea_cli.journal.journal import Journal
+
+LAST = "@last"
+SHORTEST = 8
+ELSEWHERE = "see to --sandbox, KREA_SANDBOX and --api-url."
+WHOLE = 36  # the length of a UUID, which needs no journal to be understood
+
+
+def resolve_job_refs(
+    arguments: Sequence[str], journal: Callable[[], Journal]
+) -> list[str]:
+    """
+    The job ids that the arguments mean, each once: whole ids, beginnings of ids that
+    the journal knows, @last; without any argument, @last.  *journal* is asked for only
+    when it is needed.
+
+    Raises:
+        UnknownJobError: nothing is known that is meant so.
+        LastInDoubtError: of the last request nobody knows whether it has a job.
+        UsageError: it is no job id, or the beginning of several.
+    """
+    found: dict[str, None] = {}
+    for argument in arguments or [LAST]:
+        found |= dict.fromkeys(_select(argument, journal))
+    return list(found)
+
+
+def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
+    if argument == LAST:
+        last = journal().last()
+        if not last and journal().is_last_open():
+            raise LastSubmissionUnconfirmedError(
+                "The last request has no job: its answer did not come.",
+                hint=Step(Action.SETTLE),
+            )
+        if not last:
+            raise UnknownJobError(
+                "There is no last job: the journal has none for this service.",
+                hint=_elsewhere(journal()) or "Name a job by its id.",
+            )
+        return last
+    if not is_job_id(argument):
+        raise UsageError(f"{argument!r} is no job id.", hint="Ids or @last.")
+    if len(argument) >= WHOLE:
+        return [argument]
+    if len(argument) < SHORTEST:
+        raise UsageError(f"{argument} is too short: give {SHORTEST} characters.")
+    known = journal().matching(argument)
+    if len(known) > 1:
+        raise UsageError(f"{argument} is the beginning of {len(known)} jobs.")
+    # What the journal does not know may be whole all the same.
+    return known or [argument]
+
+
+def _elsewhere(journal: Journal) -> str | None:
+    if not journal.has_others():
+        return None
+    return f"It has jobs of another one: {ELSEWHERE}"

@@ -1,0 +1,32 @@
+"""
+How fast jobs may be looked at, by everything in the program together.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from krea_cli.runtime.clock import Clock
+
+SPACING_SECONDS = 0.2
+
+
+class RateLimiter:
+    """
+    At most five looks a second, however many jobs there are (hazard L8).
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._free_at = clock.now()
+
+    def turn(self) -> None:
+        """
+        Sleep until 0.2 s after the turn before; the first is at once.
+        """
+        with self._lock:
+            left = self._free_at - self._clock.now()
+            self._free_at += max(0.0, -left) + SPACING_SECONDS
+        if left > 0:
+            self._clock.sleep(left)

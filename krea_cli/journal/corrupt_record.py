@@ -1,0 +1,63 @@
+"""
+Records of the journal that cannot be read: another program wrote to them, or the disk.
+
+What became of their requests nobody can tell, so they stay until the user has said that
+each may go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from krea_cli.journal.database import Database
+from krea_cli.journal.record import COLUMNS, FIELDS, Record, lives
+from krea_cli.journal.rows import STATES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorruptRecord:
+    """
+    *said* is a sentence: which record it is, and why it cannot be read.
+    *is_being_sent* is whether the process that sends it may still be at it.
+    """
+
+    record: str
+    said: str
+    is_being_sent: bool
+
+    @classmethod
+    def of(cls, row: Sequence[Any], reason: Exception) -> CorruptRecord:
+        values = dict(zip(FIELDS, row, strict=True))
+        job = f" of job {values['job_id']}" if values["job_id"] else ""
+        record, holder = str(values["record"]), values["holder"]
+        # Of the states that krea writes one alone is that of a request on its way.
+        has_landed = values["state"] in STATES and values["state"] != "intended"
+        return cls(
+            record=record,
+            said=f"Record {record}{job} in the journal cannot be read: {reason}.",
+            is_being_sent=not has_landed
+            and isinstance(holder, str)
+            and lives(holder) is True,
+        )
+
+
+def find(database: Database, service: str, name: str) -> CorruptRecord | None:
+    """
+    The record with that id, or with the job of that id, when it cannot be read.
+
+    Raises:
+        JournalError: the journal cannot be used.
+    """
+    rows = database.rows(
+        f"SELECT {COLUMNS} FROM records"  # noqa: S608  (names)
+        " WHERE service = ? AND ? IN (record, job_id)",
+        *(service, name),
+    )
+    for row in rows:
+        try:
+            Record.from_row(row)
+        except ValueError as exc:
+            return CorruptRecord.of(row, exc)
+    return None

@@ -1,0 +1,408 @@
+"""
+The file that the journal is kept in.  The only module that imports sqlite3.
+
+It is the user's alone (hazard J5), durable to the last commit (J1), shared by any
+number of processes and threads (S9), and never begun anew while there is one that
+cannot be read (J3).
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from krea_cli.errors import Action, JournalError, Step
+from krea_cli.journal.locks import has_locks
+from krea_cli.journal.sql_schema import (
+    BY_DURATION,
+    PAGE_BYTES,
+    SCHEMA,
+    SETTINGS,
+    TABLES,
+    UPGRADE_FIRST,
+    UPGRADE_SECOND,
+    VERSION,
+)
+from krea_cli.runtime.signals import seconds_since
+
+T = TypeVar("T")
+
+# SQLite's own waiting lets no signal through, so most of it is done here.  Who holds
+# the lock is alive, so on a machine with much to do it only takes its time.
+BUSY_SECONDS, SQLITE_SECONDS, PAUSE_SECONDS = 60.0, 0.05, 0.01
+# How long a signal that is held back leaves for a lock to go.
+HASTE_SECONDS = 0.3
+# What SQLite appends to the name of a file for its write-ahead log.
+LOG = "-wal"
+# The second is that others were faster, time after time.
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL}
+# How SQLite reports that a file cannot be locked: "no locks available" is busy, too.
+_UNLOCKED = {*_BUSY, sqlite3.SQLITE_IOERR}
+# An error of SQL is a table or a column that is missing.
+_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+
+
+class Database:
+    """
+    The journal in *folder*, opened on first use; what only reads does not create it.
+    Without a folder it is in memory, and gone with the program.  One that *copies*
+    reads the file into memory and leaves it, and all around it, as they are.  *now* is
+    the wall clock.
+
+    Raises:
+        JournalError: from every method but `close`, when the file cannot be used.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        now: Callable[[], float] = time.time,
+        copies: bool = False,
+    ) -> None:
+        self.now = now
+        self._copies = copies
+        self._path = folder / "journal.db" if folder else None
+        self._opened: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        # One connection for all threads: what one of them writes is soon on the disk.
+        self._lock = threading.RLock()
+
+    def check(self) -> None:
+        """
+        Find out before anything is sent whether a record could be kept (hazard J4).
+        """
+        with self.writing() as db:
+            db.execute("UPDATE records SET state = state WHERE 0")
+            db.execute(BY_DURATION)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """
+        All that is done with the connection is committed at the end, or nothing.
+        """
+        with self._reporting():
+            db = self._db()
+            self._check_place()
+            try:
+                self._patiently(lambda: db.execute("BEGIN IMMEDIATE"))
+                yield db
+                self._patiently(lambda: db.execute("COMMIT"))
+            except BaseException:
+                # A full disk has already rolled it back.
+                if db.in_transaction:
+                    with suppress(sqlite3.Error):
+                        db.execute("ROLLBACK")
+                raise
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """
+        What the query finds; nothing when there is no journal yet.
+        """
+        with self._reporting():
+            if self._opened is None and self._is_missing():
+                return []
+            db = self._db()
+            return self._patiently(lambda: db.execute(query, values).fetchall())
+
+    def erase(self) -> None:
+        """
+        Leave nothing of what was deleted in the bytes of the file or of its log.
+        """
+        with self._reporting():
+            db = self._db()
+            # secure_delete misses the copies that SQLite leaves where it moves rows.
+            self._patiently(lambda: db.execute("VACUUM"))
+            self._patiently(lambda: _empty_log(db))
+
+    def broken(self, reason: str) -> JournalError:
+        """
+        The error for a journal that holds what krea did not write.
+        """
+        there = {"": Path(f"{self._path}").exists(), LOG: self._has_log()}
+        moves = [
+            shlex.join(["mv", f"{self._path}{end}", f"{self._path}.broken{end}"])
+            for end in there
+            if there[end]
+        ]
+        mend = (
+            "It has what you paid for, so no new one is begun. Repair it, or move it "
+            f"away: {' && '.join(moves)}"
+        )
+        return JournalError(
+            f"The journal {self._path} is broken: {reason}.",
+            hint=(mend, Step(Action.LIST_REMOTE)),
+        )
+
+    def close(self) -> None:
+        # A thread that was left behind must not hold up the end.
+        if self._lock.acquire(timeout=HASTE_SECONDS):
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+            self._lock.release()
+
+    def _patiently(self, step: Callable[[], T]) -> T:
+        return _patiently(step, self._path.parent if self._path else None)
+
+    def _db(self) -> sqlite3.Connection:
+        if self._opened is None:
+            self._opened = self._open()
+            self._identity = _identity(self._path) if self._path else None
+        return self._opened
+
+    def _open(self) -> sqlite3.Connection:
+        if self._path and self._is_missing():
+            _create(self._path)
+        size = self._path.stat().st_size if self._path else PAGE_BYTES
+        # SQLite would make a new one of an empty file, and drop its log; what is
+        # missing of the last page it would take for zeros.
+        if size == 0 or size % PAGE_BYTES:
+            raise self.broken(f"it was cut off after {size} bytes")
+        db = self._connect()
+        try:
+            if self._path is None:
+                db.executescript(SCHEMA)
+            self._check_kind(db)
+            self._patiently(lambda: db.executescript(SETTINGS))
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._path and self._copies:
+            return _copied(self._path)
+        return _connect(self._path or ":memory:")
+
+    def _check_place(self) -> None:
+        """
+        What is written to a file that was moved or deleted meanwhile is lost.
+        """
+        if self._path and _identity(self._path) != self._identity:
+            raise JournalError(
+                f"The journal {self._path} was moved or deleted while krea runs.",
+                hint="Put it back, and run krea again.",
+            )
+
+    def _is_missing(self) -> bool:
+        has_log = self._has_log()
+        if self._path is None or self._path.exists():
+            return False
+        if has_log:
+            # It would be applied to a new journal, or be lost.
+            raise self.broken("only its log is there")
+        return True
+
+    def _has_log(self) -> bool:
+        # It goes with the last program that has the journal open, at any moment.
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return Path(f"{self._path}{LOG}").stat().st_size > 0
+        return False
+
+    def _check_kind(self, db: sqlite3.Connection) -> None:
+        """
+        Another program's file stays as it is; krea's own older layouts are brought up
+        to date.
+        """
+        (version,) = self._patiently(
+            lambda: db.execute("PRAGMA user_version").fetchone()
+        )
+        if version > VERSION:
+            raise JournalError(
+                f"The journal {self._path} is of a newer krea (version {version}).",
+                hint="Use that krea, or name another folder: KREA_STATE_DIR=DIR",
+            )
+        if version in (1, 2):
+            version = _upgraded(db)
+        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        names = self._patiently(lambda: db.execute(query).fetchall())
+        tables = {name for (name,) in names}
+        if version != VERSION or not tables >= TABLES:
+            raise self.broken("it is no journal of krea")
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            with self._lock:
+                yield
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as exc:
+            raise self._error(exc) from exc
+
+    def _error(self, exc: Exception) -> JournalError:
+        kind = _kind(exc)
+        folder = self._path.parent if self._path else None
+        if kind in _UNLOCKED and folder and not has_locks(folder):
+            return JournalError(
+                f"The file system of {folder} has no file locks, so the journal cannot "
+                "be kept there.",
+                hint="Use a folder on a local disk: KREA_STATE_DIR=DIR",
+            )
+        if kind in _BUSY:
+            return JournalError(
+                f"The journal {self._path} is locked by another program.",
+                hint="Try again when that has ended.",
+            )
+        # What is no UTF-8 is a damaged text, also within SQLite's own message.
+        if kind in _BROKEN or isinstance(exc, UnicodeDecodeError):
+            return self.broken(str(exc))
+        reason = exc.strerror or exc if isinstance(exc, OSError) else exc
+        return JournalError(
+            f"The journal {self._path} cannot be used: {reason}.",
+            hint="Name another folder: KREA_STATE_DIR=DIR, or go without a record of "
+            "what is paid for: generate --no-journal",
+        )
+
+
+def _upgraded(db: sqlite3.Connection) -> int:
+    """
+    Bring an older layout of krea's own up to date; the version that there is now.
+    """
+    _patiently(lambda: db.execute("BEGIN IMMEDIATE"))
+    try:
+        # Another process may have been first, and other programs have versions, too.
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        columns = db.execute("SELECT name FROM pragma_table_info('records')")
+        names = {name for (name,) in columns}
+        upgrade = ""
+        if version == 1 and "run" in names and "request" not in names:
+            upgrade = UPGRADE_FIRST
+        elif version == 2 and "request_sha256" in names:
+            upgrade = UPGRADE_SECOND
+        for statement in upgrade.split(";"):
+            db.execute(statement)
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        _patiently(lambda: db.execute("COMMIT"))
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return int(version)
+
+
+class _BusyError(sqlite3.OperationalError):
+    sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+
+def _kind(exc: Exception) -> int:
+    """
+    The lower byte of SQLite's own code; errors of Python's part have none.
+    """
+    return int(getattr(exc, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _patiently(step: Callable[[], T], folder: Path | None = None) -> T:
+    """
+    The result of the step once no other process is in its way.  Where the file system
+    of *folder* has no locks, that would never come.
+    """
+    until = time.monotonic() + BUSY_SECONDS
+    is_checked = folder is None
+    while True:
+        try:
+            return step()
+        except sqlite3.OperationalError as exc:
+            if _kind(exc) not in _BUSY or time.monotonic() > until:
+                raise
+            if seconds_since() > HASTE_SECONDS:
+                raise JournalError("The journal was locked by then.") from exc
+            if not is_checked and folder is not None and not has_locks(folder):
+                raise
+            is_checked = True
+        time.sleep(PAUSE_SECONDS)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _connect(path: Path | str, *, is_uri: bool = False) -> sqlite3.Connection:
+    db = sqlite3.connect(
+        path,
+        timeout=SQLITE_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=is_uri,
+    )
+    # One damaged text must not make the other rows unreadable.
+    db.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
+    return db
+
+
+def _copied(path: Path) -> sqlite3.Connection:
+    """
+    What the file and its log hold, in memory.
+    """
+    # Where there is no log nobody writes, and SQLite needs no files of its own beside
+    # it, which a read-only connection would leave there.
+    has_log = any(Path(f"{path}{end}").exists() for end in (LOG, "-journal"))
+    mode = "mode=ro" if has_log else "immutable=1"
+    copy = _connect(":memory:")
+    try:
+        with closing(_connect(f"{path.as_uri()}?{mode}", is_uri=True)) as db:
+            db.backup(copy, progress=_check_free)
+    except BaseException:
+        copy.close()
+        raise
+    return copy
+
+
+def _check_free(status: int, *_: int) -> None:
+    """
+    It would be waited for without an end.
+    """
+    if status & 0xFF == sqlite3.SQLITE_BUSY:
+        raise _BusyError("database is locked")
+
+
+def _create(path: Path) -> None:
+    """
+    The journal is whole from its first moment; so an empty one has lost something.
+    """
+    # parents=True would make the parents with the usual mode.
+    for folder in reversed(path.parents):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        with closing(_connect(fresh)) as db:
+            db.executescript(SETTINGS)
+            # One that ends half made is thrown away; so nothing need undo it.
+            db.execute("PRAGMA journal_mode = MEMORY")
+            db.executescript(SCHEMA)
+            # Where that is refused it is a rollback journal (hazard J2).
+            db.execute("PRAGMA journal_mode = WAL")
+        _publish(fresh, path)
+    finally:
+        for end in ("", LOG, "-shm"):
+            Path(f"{fresh}{end}").unlink(missing_ok=True)
+
+
+def _publish(fresh: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(fresh)
+    except FileExistsError:
+        # Another process was first, and its journal is as good.
+        return
+    except OSError:
+        # A file system without links.
+        if not path.exists():
+            fresh.rename(path)
+
+
+def _empty_log(db: sqlite3.Connection) -> None:
+    (is_busy, *_) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if is_busy:
+        raise _BusyError("database is locked")

@@ -1,0 +1,288 @@
+"""
+Looking back at what was paid for, and settling what is in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from krea_cli.errors import Action, JournalError, Step, UsageError
+from krea_cli.journal.corrupt_record import CorruptRecord
+from krea_cli.journal.costs import JournalCost
+from krea_cli.journal.database import Database
+from krea_cli.journal.record import COLUMNS, Record, this_process
+from krea_cli.journal.rows import check
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+_SELECT = f"SELECT {COLUMNS} FROM records WHERE service = ? AND "  # noqa: S608  (names)
+# Both may be in doubt; which of them are, only their processes tell.
+_OPEN = "state IN ('intended', 'unknown')"
+
+# The newest tell how a model is; what it was long ago does not.
+DURATIONS, USUAL_OF, USUAL_FROM = 200, 20, 3
+
+
+class JournalQueries:
+    """
+    The records of one *service*: an origin, or the sandbox.  *now* is the wall clock.
+    *damaged* is told, once, of each record that cannot be read and is left out.
+
+    Every method raises JournalError when the journal cannot be used.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        service: str,
+        *,
+        now: Callable[[], float],
+        damaged: Callable[[CorruptRecord], object],
+    ) -> None:
+        self._damaged = damaged
+        self._told: set[str] = set()
+        self._database = database
+        self._service = service
+        self._now = now
+
+    def newest(
+        self, *, limit: int, state: str | None = None, since: float | None = None
+    ) -> list[Record]:
+        """
+        At most *limit* records, the newest first: of one state, made since then.
+        """
+        return self._find(
+            "state = coalesce(?, state) AND created_at >= coalesce(?, created_at)"
+            " ORDER BY number DESC LIMIT ?",
+            *(state, since, limit),
+        )
+
+    def costs(self, *, since: float | None) -> list[JournalCost]:
+        """
+        What each record says about money, of those made since then.
+        """
+        unconfirmed = {record.record for record in self.in_doubt()}
+        rows = self._database.rows(
+            "SELECT record, state, created_at, model, cost_usd FROM records"
+            " WHERE service = ? AND created_at >= coalesce(?, created_at)"
+            " ORDER BY number",
+            *(self._service, since),
+        )
+        found = []
+        for record, *values in rows:
+            cost = JournalCost(*values)
+            try:
+                check(cost._asdict())
+            except ValueError:
+                self._find("record = ?", record)  # reports that it cannot be read
+                continue
+            state = "unknown" if record in unconfirmed else cost.state
+            found.append(cost._replace(state=state))
+        return found
+
+    def find(self, beginning: str) -> list[Record]:
+        """
+        The records whose own id, or whose job's, starts so.
+        """
+        if not beginning.isascii():
+            return []
+        length = len(beginning)
+        return self._find(
+            "(substr(record, 1, ?) = ? OR substr(job_id, 1, ?) = ?) ORDER BY number",
+            *(length, beginning, length, beginning),
+        )
+
+    def of_job(self, job_id: str) -> Record | None:
+        """
+        The record whose job it is.
+        """
+        return next(iter(self._find("job_id = ?", job_id)), None)
+
+    def in_doubt(self) -> list[Record]:
+        """
+        The requests of which nobody knows whether the service took them, oldest first.
+        """
+        now = self._now()
+        found = self._find(f"{_OPEN} ORDER BY number")
+        return [record for record in found if record.is_in_doubt(now)]
+
+    def others_in_doubt(self) -> list[str]:
+        """
+        The other services of whose requests one is in doubt.
+        """
+        rows = self._database.rows(
+            f"SELECT DISTINCT service FROM records WHERE service <> ? AND {_OPEN}",  # noqa: S608  (names)
+            self._service,
+        )
+        return [str(service) for (service,) in rows if self._of(service).in_doubt()]
+
+    def _of(self, service: str) -> JournalQueries:
+        return JournalQueries(
+            self._database, service, now=self._now, damaged=lambda _: None
+        )
+
+    def knows(self, job_ids: Iterable[str]) -> set[str]:
+        """
+        Those of the jobs that have a record, or had one before it was pruned.
+        """
+        query = (
+            "SELECT 1 FROM records WHERE service = ? AND job_id = ?"
+            " UNION SELECT 1 FROM pruned WHERE service = ? AND job_id = ?"
+        )
+        place = self._service
+        return {
+            job_id
+            for job_id in job_ids
+            if self._database.rows(query, place, job_id, place, job_id)
+        }
+
+    def claim(self, record: Record) -> Record:
+        """
+        Take a record in doubt to send its request once more; of several processes only
+        one gets it (hazards S9, J10).  *record* is as it was when its candidates were
+        looked at.
+
+        Raises:
+            UsageError: it is not in doubt, or not any more, or was sent since then.
+        """
+        with self._database.writing() as db:
+            found = self._doubtful(db, record.record)
+            if found.resent_at != record.resent_at:
+                raise UsageError(
+                    f"The request of record {record.record} was sent by another "
+                    "process meanwhile.",
+                    hint=Step(Action.LOOK_AGAIN),
+                )
+            claimed = replace(
+                found,
+                state="intended",
+                holder=this_process(),
+                resent_at=self._now(),
+            )
+            db.execute(
+                "UPDATE records SET state = ?, holder = ?, resent_at = ?"
+                " WHERE record = ?",
+                (claimed.state, claimed.holder, claimed.resent_at, record.record),
+            )
+        return claimed
+
+    def adopt(self, record: str, job_id: str) -> None:
+        """
+        Tie the job to a record in doubt.
+
+        Raises:
+            UsageError: it is not in doubt, or not any more, or the job is another's.
+        """
+        with self._database.writing() as db:
+            self._doubtful(db, record)
+            known = "SELECT record FROM records WHERE service = ? AND job_id = ?"
+            if other := db.execute(known, (self._service, job_id)).fetchone():
+                raise UsageError(f"Job {job_id} is that of record {other[0]} already.")
+            pruned = "SELECT 1 FROM pruned WHERE service = ? AND job_id = ?"
+            if db.execute(pruned, (self._service, job_id)).fetchone():
+                raise UsageError(f"Job {job_id} belongs to an earlier request.")
+            db.execute(
+                "UPDATE records SET state = 'submitted', job_id = ?,"
+                " known_by = (SELECT max(number) FROM records) WHERE record = ?",
+                (job_id, record),
+            )
+
+    def forget(self, records: Sequence[str], *, unread: Sequence[str] = ()) -> int:
+        """
+        Delete the records, and leave nothing of their prompts in the file; those that
+        are *unread* whatever is in them.  How many there were.
+
+        Raises:
+            UsageError: another process is sending one of them just now; all stay.
+        """
+        if not (records or unread):
+            return 0
+        gone = 0
+        with self._database.writing() as db:
+            for record in records:
+                found = self._record(db, record)
+                if found and found.holder != this_process():
+                    self._check_landed(found)
+            for record in (*records, *unread):
+                query = "DELETE FROM records WHERE service = ? AND record = ?"
+                gone += db.execute(query, (self._service, record)).rowcount
+        self._database.erase()
+        return gone
+
+    def older_than(self, time: float) -> list[Record]:
+        """
+        The records made before then that have a job, the oldest first.
+        """
+        return self._find(f"NOT {_OPEN} AND created_at < ? ORDER BY number", time)
+
+    def durations(self, model: str) -> list[float]:
+        """
+        The seconds that the last 200 completed jobs of the model took, the newest
+        first, of those for which the service said it.
+        """
+        rows = self._database.rows(
+            "SELECT seconds FROM records WHERE service = ? AND model = ?"
+            " AND state = 'completed' AND seconds BETWEEN 0 AND 1e9"
+            " ORDER BY number DESC LIMIT ?",
+            *(self._service, model, DURATIONS),
+        )
+        return [float(seconds) for (seconds,) in rows]
+
+    def usual(self, model: str) -> float | None:
+        """
+        The seconds that half of the jobs of the model take less than, of late; None
+        where fewer than three are known.
+        """
+        newest = sorted(self.durations(model)[:USUAL_OF])
+        return newest[len(newest) // 2] if len(newest) >= USUAL_FROM else None
+
+    def sent_at(self, job_id: str) -> float | None:
+        """
+        When the request of the job was about to be sent, by the local clock.
+        """
+        found = self._database.rows(
+            "SELECT coalesce(resent_at, created_at) FROM records"
+            " WHERE service = ? AND job_id = ?"
+            " AND coalesce(resent_at, created_at) BETWEEN 0 AND 1e12",
+            *(self._service, job_id),
+        )
+        return float(found[0][0]) if found else None
+
+    def _find(self, condition: str, *values: object) -> list[Record]:
+        found = []
+        for row in self._database.rows(_SELECT + condition, self._service, *values):
+            try:
+                found.append(Record.from_row(row))
+            except ValueError as exc:
+                damaged = CorruptRecord.of(row, exc)
+                if damaged.said not in self._told:
+                    self._told.add(damaged.said)
+                    self._damaged(damaged)
+        return found
+
+    def _record(self, db: Connection, record: str) -> Record | None:
+        row = db.execute(f"{_SELECT} record = ?", (self._service, record)).fetchone()
+        try:
+            return Record.from_row(row) if row else None
+        except ValueError as exc:
+            raise JournalError(CorruptRecord.of(row, exc).said) from exc
+
+    def _doubtful(self, db: Connection, record: str) -> Record:
+        found = self._record(db, record)
+        if found is None:
+            raise UsageError(f"The journal has no record {record}.")
+        self._check_landed(found)
+        if not found.is_in_doubt(self._now()):
+            job = f" as job {found.job_id}" if found.job_id else ""
+            raise UsageError(f"Record {record} is not in doubt: {found.state}{job}.")
+        return found
+
+    def _check_landed(self, record: Record) -> None:
+        if record.is_in_flight(self._now()):
+            raise UsageError(
+                f"The request of record {record.record} is being sent just now.",
+                hint="Wait until it has a job.",
+            )

@@ -1,0 +1,59 @@
+"""
+A look at the journal that takes no time and leaves no trace, for completion.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+MOST = 50
+_WAIT_SECONDS = 0.05
+_QUERY = """
+SELECT job_id, state, model, CAST(created_at AS REAL),
+  CASE WHEN json_valid(request) THEN json_extract(request, '$.body.prompt') END
+FROM records
+WHERE service = ? AND job_id IS NOT NULL ORDER BY number DESC LIMIT ?
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentJob:
+    """
+    A job as its record tells it at a glance; *created_at* in seconds since the epoch.
+    """
+
+    job_id: str
+    state: str
+    model: str
+    created_at: float
+    prompt: str
+
+
+def jobs(folder: Path, service: str) -> list[RecentJob]:
+    """
+    The service's newest jobs, the newest first; none from a journal that is missing,
+    locked, or cannot be read.
+    """
+    path = folder / "journal.db"
+    try:
+        # Without a log nobody is writing, and SQLite makes no files of its own.
+        log = path.with_name(f"{path.name}-wal")
+        mode = "ro" if log.exists() else "ro&immutable=1"
+        url = f"{path.as_uri()}?mode={mode}"
+        with closing(sqlite3.connect(url, uri=True, timeout=_WAIT_SECONDS)) as db:
+            rows = db.execute(_QUERY, (service, MOST)).fetchall()
+        return [
+            RecentJob(
+                job_id=str(job),
+                state=str(state),
+                model=str(model),
+                created_at=float(created_at),
+                prompt=str(prompt or ""),
+            )
+            for job, state, model, created_at, prompt in rows
+        ]
+    except (sqlite3.Error, OSError, ValueError):
+        return []

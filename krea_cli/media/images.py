@@ -1,0 +1,291 @@
+"""
+Pictures looked at: how large they are, and what they show.  One of the homes of Pillow.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from PIL import (
+    AvifImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageChops,
+    ImageOps,
+    JpegImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from krea_cli.errors import DownloadError
+from krea_cli.media import (
+    AVIF,
+    BMP,
+    GIF,
+    HEAD_BYTES,
+    HEIC,
+    JPEG,
+    PNG,
+    TIFF,
+    WEBP,
+    MediaType,
+    heif,
+    sniff,
+)
+from krea_cli.media.dimensions import dimensions
+from krea_cli.media.png import open_png
+
+FORMATS = {
+    PNG: "PNG",
+    JPEG: "JPEG",
+    WEBP: "WEBP",
+    GIF: "GIF",
+    AVIF: "AVIF",
+    TIFF: "TIFF",
+}
+# What can be read, but is not written.
+_READ_FORMATS = {**FORMATS, BMP: "BMP"}
+_READERS: dict[MediaType | None, Callable[[Path], Image.Image]] = {
+    JPEG: JpegImagePlugin.JpegImageFile,
+    PNG: open_png,
+    GIF: GifImagePlugin.GifImageFile,
+    WEBP: WebPImagePlugin.WebPImageFile,
+    AVIF: AvifImagePlugin.AvifImageFile,
+}
+_ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
+# What 8192 x 8192 takes in memory is bearable; more is not worth the risk (P6).
+MOST_PIXELS = 2**26
+# Colours that differ by less in each of red, green and blue, of 255, look the same.
+_SAME_COLOUR = 4
+# What decoding takes for a pixel before anything can be made smaller.  A JPEG is
+# decoded smaller at once, but for one whose pixels come in several rounds.
+_PIXEL_BYTES = {JPEG: 0, PNG: 4, GIF: 4, TIFF: 4, BMP: 4, AVIF: 16, WEBP: 16}
+_ROUNDS_PIXEL_BYTES = 4
+# What may be taken for a picture that nobody asked to see.
+_LIGHT_BYTES = 2**27
+# More than any model makes, upscalers included.
+MOST_CLAIMED_PIXELS = 2**29
+# Pillow reads a WebP or an AVIF whole before it knows anything of it.
+_HEADER_BYTES = 32 * 2**20
+
+
+def size(path: Path) -> tuple[int, int] | None:
+    """
+    Width and height in pixels, by the header alone; None when it cannot be read, or
+    only by reading much more (hazards F16, N13).
+    """
+    try:
+        with path.open("rb") as file:
+            kind = sniff(file.read(HEAD_BYTES))
+            if kind in (PNG, WEBP, HEIC):
+                return dimensions(file, kind)
+        if kind == AVIF and path.stat().st_size > _HEADER_BYTES:
+            return None
+        if kind in _READERS:
+            # `Image.open` refuses a picture that claims too much, without saying what.
+            with _READERS[kind](path) as picture:
+                return picture.size
+        with opened(path) as picture:
+            return picture.size
+    except Exception:  # noqa: BLE001  (whatever a decoder may raise)
+        return None
+
+
+def shown_size(path: Path) -> tuple[int, int] | None:
+    """
+    As `size`, of the picture as it is shown: a camera held upright says so only in a
+    tag beside the pixels.
+    """
+    found = size(path)
+    return found[::-1] if found and _is_on_its_side(path) else found
+
+
+def _is_on_its_side(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            kind = sniff(file.read(HEAD_BYTES))
+            if kind == HEIC:
+                return heif.is_on_its_side(file)
+        if kind in (WEBP, AVIF) and path.stat().st_size > _HEADER_BYTES:
+            return False
+        with _READERS[kind](path) as picture:
+            # A PNG decodes its pixels to look behind them; that is left out here.
+            tags = Image.Image.getexif(picture)
+            return tags.get(_ORIENTATION) in _QUARTER_TURNS
+    except Exception:  # noqa: BLE001  (whatever a decoder may raise)
+        return False
+
+
+def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
+    """
+    The picture as it is shown, in RGBA, made smaller if it does not fit into *box*
+    (width and height in pixels).
+
+    Raises:
+        DownloadError: it is no picture that is known here, or one of too many pixels.
+    """
+    try:
+        # Opening a FIFO would wait for somebody to write to it.
+        found = size(path) if path.is_file() else None
+        # The size of a HEIC is known, and nothing here decodes its pixels.
+        is_decoded = found is not None and _kind(path) != HEIC
+    except OSError:
+        is_decoded = False
+    if not is_decoded:
+        raise DownloadError("It is no picture that is known here.")
+    with opened(path, _open_to_look) as picture:
+        shown = smooth(eight_bits(picture))
+        # Made smaller before it is turned, as a large one is turned into a second one.
+        shown.thumbnail((max(box), max(box)), reducing_gap=2.0)
+        ImageOps.exif_transpose(shown, in_place=True)
+        shown.thumbnail(box)
+        return shown.convert("RGBA")
+
+
+def is_heavy(path: Path) -> bool:
+    """
+    Whether `thumbnail` takes more than 128 MiB of memory for the picture, or too much
+    to do it at all.
+    """
+    width, height = size(path) or (0, 0)
+    try:
+        with opened(path, _open_to_look) as picture:
+            kinds = (
+                kind for kind, name in _READ_FORMATS.items() if name == picture.format
+            )
+            cost = _PIXEL_BYTES[next(kinds)]
+            if picture.info.get("progressive"):
+                cost = _ROUNDS_PIXEL_BYTES
+    except DownloadError:
+        return width * height > MOST_PIXELS
+    return width * height * cost > _LIGHT_BYTES
+
+
+def eight_bits(picture: Image.Image) -> Image.Image:
+    """
+    Of the sixteen bits of a grey picture the upper eight, with an alpha channel where
+    one of its greys stands for what is transparent.
+    """
+    if not picture.mode.startswith("I"):
+        return picture
+    key = picture.info.get("transparency")
+    if picture.mode == "I;16" and isinstance(key, int):
+        return _with_alpha(picture, key)
+    return picture.point(lambda value: value / 256).convert("L")
+
+
+def _with_alpha(picture: Image.Image, key: int) -> Image.Image:
+    # The lower and the upper byte of each pixel, as if they were grey and alpha.
+    both = Image.frombytes("LA", picture.size, picture.tobytes("raw", "I;16"))
+    lower, upper = both.split()
+    is_key = ImageChops.darker(
+        lower.point([255 * (value == key & 0xFF) for value in range(256)]),
+        upper.point([255 * (value == key >> 8) for value in range(256)]),
+    )
+    shown = Image.merge("LA", (upper, ImageChops.invert(is_key)))
+    shown.info = {
+        name: value for name, value in picture.info.items() if name != "transparency"
+    }
+    return shown
+
+
+def is_blank(path: Path) -> bool:
+    """
+    Whether all of the picture, as it is seen, has one colour, or next to.
+
+    Raises:
+        DownloadError: it cannot be decoded, or has too many pixels.
+    """
+    with opened(path, _open_to_look) as picture:
+        picture.load()
+        shown = smooth(eight_bits(picture))
+    if shown.mode == "RGBA":
+        # Where it is transparent, its colours do not count.
+        shown = shown.convert("RGBa")
+    bands = [shown.getchannel(band).getextrema() for band in shown.getbands()]
+    spans = cast("list[tuple[int, int]]", bands)
+    return all(most - least <= _SAME_COLOUR for least, most in spans)
+
+
+def check_pixels(size: tuple[int, int]) -> None:
+    """
+    Raises:
+        DownloadError: there are more of them than are decoded here (P6).
+    """
+    width, height = size
+    if width * height > MOST_PIXELS:
+        raise DownloadError(
+            f"The picture has {width} x {height} pixels, too many to be decoded here."
+        )
+
+
+def smooth(picture: Image.Image) -> Image.Image:
+    """
+    The picture in colours between which there are others.
+    """
+    if picture.has_transparency_data:
+        picture = eight_bits(picture)
+    mode = {"1": "L", "P": "RGB"}.get(picture.mode, picture.mode)
+    if picture.has_transparency_data:
+        mode = "RGBA"
+    return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _kind(path: Path) -> MediaType | None:
+    with path.open("rb") as file:
+        return sniff(file.read(HEAD_BYTES))
+
+
+def _open(path: Path) -> Image.Image:
+    if _kind(path) == PNG:
+        return open_png(path, partial(Image.open, formats=[FORMATS[PNG]]))
+    return Image.open(path, formats=list(_READ_FORMATS.values()))
+
+
+def _open_to_look(path: Path) -> Image.Image:
+    """
+    Of a JPEG of too many pixels an eighth of each side, which takes little memory; one
+    in several rounds is held whole all the same.
+    """
+    found = size(path)
+    if not found or found[0] * found[1] <= MOST_PIXELS:
+        return _open(path)
+    if _kind(path) != JPEG:
+        check_pixels(found)
+    picture = _READERS[JPEG](path)
+    if picture.info.get("progressive"):
+        picture.close()
+        check_pixels(found)
+    picture.draft(None, (found[0] // 8, found[1] // 8))
+    return picture
+
+
+@contextmanager
+def opened(
+    path: Path, open_picture: Callable[[Path], Image.Image] = _open
+) -> Iterator[Image.Image]:
+    """
+    The picture, with a header that asks for gigabytes refused (hazard F16).
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with open_picture(path) as picture:
+                yield picture
+    except DownloadError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
+        raise DownloadError(
+            "The picture cannot be decoded: it has too many pixels."
+        ) from exc
+    except UnidentifiedImageError as exc:
+        # Its own words name a temporary file.
+        raise DownloadError("The picture cannot be decoded: it is damaged.") from exc
+    except Exception as exc:  # whatever a decoder may raise
+        reason = str(exc).rstrip(".")
+        raise DownloadError(f"The picture cannot be decoded: {reason}.") from exc

@@ -1,0 +1,71 @@
+"""
+The most that one command may cost by its estimate, checked before anything is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from krea_cli.errors import CostError
+
+if TYPE_CHECKING:
+    from krea_cli.config.settings import ResolvedSettings
+
+OPTION = "--max-cost"
+# Sums of prices are not exact in binary.
+_ROUNDING_USD = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class SpendingLimit:
+    """
+    *usd* is None where nothing limits the cost; *source* names what set it, so that an
+    error can say where to change it.
+    """
+
+    usd: float | None
+    source: str = OPTION
+    allows_unknown: bool = False
+
+    @classmethod
+    def of(
+        cls, option: float | None, resolved: ResolvedSettings, *, allows_unknown: bool
+    ) -> SpendingLimit:
+        """
+        The limit of the command line, or else of the settings.
+        """
+        if option is not None:
+            return cls(option, OPTION, allows_unknown)
+        source = resolved.sources["max_cost"]
+        return cls(resolved.settings.max_cost, source, allows_unknown)
+
+    def check(self, cost_usd: float | None, *, model: str) -> None:
+        """
+        Raises:
+            CostError: the estimate is above the limit, or there is none.
+        """
+        if self.usd is None:
+            return
+        if cost_usd is None:
+            if self.allows_unknown:
+                return
+            way_out = (
+                "or remove --max-cost."
+                if self.source == OPTION
+                else f"or remove max_cost ({self.source})."
+            )
+            raise CostError(
+                f"Nothing was submitted: the price of this {model} request is unknown.",
+                hint=f"Add --allow-unknown-cost, {way_out}",
+            )
+        if cost_usd > self.usd + _ROUNDING_USD:
+            from krea_cli.output.human.model_text import dollars
+
+            where = "" if self.source == OPTION else f" (max_cost from {self.source})"
+            raise CostError(
+                f"Nothing was submitted: the estimate of {dollars(cost_usd)} is above "
+                f"the limit of {dollars(self.usd)}{where}.",
+                hint="Raise --max-cost, or request fewer results or a lower "
+                "resolution.",
+            )

@@ -1,0 +1,163 @@
+"""
+Pictures drawn on a terminal, one or several side by side.
+
+One of the homes of rich and Pillow.  Pictures come in as pixels: where they are from
+and whether they can be read is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Literal
+
+from PIL import Image
+from rich.color import Color
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
+from rich.style import Style
+
+from krea_cli.output.graphics import protocols
+from krea_cli.output.graphics.capabilities import Protocol, look
+from krea_cli.output.streams import Stream
+
+MOST_ROWS = 40
+# Two pictures side by side are not worth it when they are smaller.
+LEAST_COLUMNS = 30
+_GAP = 2
+# A picture is to be recognised, also among several.
+_LEAST_ROWS = 12
+# The line above the picture, and the prompt below.
+_KEPT_ROWS = 2
+# What is sent over a slow line is bounded; the terminal enlarges it again.
+_MOST_PIXELS = 2**20
+_OPAQUE = 128
+# A pixel of half a cell.
+_HALF_BLOCK = (1, 2)
+# A terminal in the middle of a sequence would swallow all that follows.
+_CLOSING = "\x1b\\\x1b[0m\n"
+_CLOSING_KITTY = "\x1b\\\x1b_Gm=0;\x1b\\\n"
+
+
+class Preview:
+    """
+    A terminal to draw on.  *blocks* allows half blocks where it speaks no protocol.
+    """
+
+    def __init__(self, stream: Stream, env: Mapping[str, str], *, blocks: bool) -> None:
+        self._stream = stream
+        # Every terminal of today knows 256 colours, even one that is called xterm.
+        is_true = env.get("COLORTERM") in ("truecolor", "24bit")
+        self._colours: Literal["truecolor", "256"] = "truecolor" if is_true else "256"
+        self._window = look(stream, env)
+        self._protocol = self._window.protocol
+        self._cell = self._window.cell if self._protocol else _HALF_BLOCK
+        is_unicode = stream.encoding.lower().startswith("utf")
+        self.is_possible = bool(self._protocol) or (blocks and is_unicode)
+
+    @property
+    def fits_pair(self) -> bool:
+        return self._columns(2) >= LEAST_COLUMNS
+
+    def box(self, count: int, *, drawn: int = 1) -> tuple[int, int]:
+        """
+        Width and height in pixels for each of *count* pictures side by side, if so is
+        *drawn* several times, one below the other.
+        """
+        rows = min(MOST_ROWS, self._window.rows - _KEPT_ROWS)
+        rows = max(
+            1, min(rows, max(_LEAST_ROWS, rows // drawn - 1) if drawn > 1 else rows)
+        )
+        return self._columns(count) * self._cell[0], rows * self._cell[1]
+
+    def _columns(self, count: int) -> int:
+        return max(1, (self._window.columns - _GAP * (count - 1)) // count)
+
+    def draw(self, pictures: Sequence[Image.Image], *, name: str | None = None) -> None:
+        """
+        RGBA pictures that fit into their boxes, side by side, below their *name*.
+
+        Raises:
+            StorageError: standard output does not take them.
+        """
+        canvas = self._canvas(pictures)
+        if name is not None:
+            self._stream.write_line(name)
+        try:
+            self._draw(canvas)
+        except BaseException:
+            closing = _CLOSING_KITTY if self._protocol is Protocol.KITTY else _CLOSING
+            with suppress(Exception):
+                self._stream.write(closing)
+            raise
+
+    def _draw(self, canvas: Image.Image) -> None:
+        if self._protocol is None:
+            console = Console(
+                file=self._stream,  # type: ignore[arg-type]  # as in `screen`
+                force_terminal=True,
+                color_system=self._colours,
+                no_color=False,  # a picture without its colours is none
+                width=canvas.width,
+            )
+            console.print(HalfBlocks(canvas), end="", crop=False)
+            return
+        columns, rows = (canvas.width // self._cell[0], canvas.height // self._cell[1])
+        sent = _limited(canvas)
+        text = {
+            Protocol.KITTY: lambda: protocols.kitty(sent, columns, rows),
+            Protocol.ITERM2: lambda: protocols.iterm2(sent, columns, rows),
+            Protocol.SIXEL: lambda: protocols.sixel(sent),
+        }[self._protocol]()
+        self._stream.write(f"{text}\n")
+
+    def _canvas(self, pictures: Sequence[Image.Image]) -> Image.Image:
+        """
+        All on one picture of whole cells, so that nothing is distorted to fit them.
+        """
+        width, height = self._cell
+        places, columns = list[int](), 0
+        for picture in pictures:
+            places.append(columns * width)
+            columns += -(-picture.width // width) + _GAP
+        rows = max(-(-picture.height // height) for picture in pictures)
+        canvas = Image.new("RGBA", ((columns - _GAP) * width, rows * height))
+        for picture, left in zip(pictures, places, strict=True):
+            canvas.paste(picture, (left, 0))
+        return canvas
+
+
+class HalfBlocks:
+    """
+    Two pixels a cell, one above the other; what is transparent is left as it was.
+    """
+
+    def __init__(self, picture: Image.Image) -> None:
+        self._picture = picture
+
+    def __rich_console__(self, _: Console, __: ConsoleOptions) -> Iterator[Segment]:
+        width, height = self._picture.size
+        data = self._picture.tobytes()
+        colours = [_colour(*data[at : at + 4]) for at in range(0, len(data), 4)]
+        for top in range(0, height * width, 2 * width):
+            for at in range(top, top + width):
+                yield _half_block(colours[at], colours[at + width])
+            yield Segment.line()
+
+
+def _colour(red: int, green: int, blue: int, alpha: int) -> Color | None:
+    return Color.from_rgb(red, green, blue) if alpha >= _OPAQUE else None
+
+
+def _half_block(upper: Color | None, lower: Color | None) -> Segment:
+    if upper is None:
+        return Segment("▄" if lower else " ", Style(color=lower))
+    return Segment("▀", Style(color=upper, bgcolor=lower))
+
+
+def _limited(picture: Image.Image) -> Image.Image:
+    shrunk = (_MOST_PIXELS / (picture.width * picture.height)) ** 0.5
+    if shrunk >= 1:
+        return picture
+    width, height = (max(1, int(side * shrunk)) for side in picture.size)
+    return picture.resize((width, height))

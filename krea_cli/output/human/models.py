@@ -1,0 +1,170 @@
+"""
+How models look to a person: parts for `views`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console, ConsoleOptions
+from rich.padding import Padding
+from rich.table import Column, Table
+from rich.text import Text
+
+from krea_cli.output.escape import collapse_whitespace, single_line
+from krea_cli.output.human.layout import GAP, Parts, WrappedLine, table, words
+from krea_cli.output.human.model_text import amount
+from krea_cli.output.human.responsive_table import FirstThatFits, ResponsiveTable
+from krea_cli.output.results.models import (
+    FieldDetails,
+    ModelChange,
+    ModelDetails,
+    ModelRow,
+)
+
+_LEAST_NAME = 18
+_LEAST_VALUE = 20
+_STYLES = {"added": "green", "removed": "red", "deprecated": "yellow"}
+
+
+def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
+    """
+    A row for each model, and how to read its price.
+    """
+    cells = [
+        [Text(cell, "dim" if row.model.deprecated else "") for cell in row.cells]
+        for row in results
+    ]
+    yield FirstThatFits(
+        ResponsiveTable(
+            ("ID", "NAME", "INPUTS", "PRICE"),
+            cells,
+            gives_way=("INPUTS",),
+            cut="NAME",
+            least=_LEAST_NAME,
+        ),
+        ResponsiveTable(
+            ("ID", "INPUTS", "PRICE"),
+            [
+                [_marked(row, model_id), *others]
+                for row, (model_id, _, *others) in zip(results, cells, strict=True)
+            ],
+            gives_way=("INPUTS",),
+        ),
+    )
+    others = any(row.model.prices_incomplete for row in results)
+    legend = "  +: not every price is known" if others else ""
+    legend = f"{len(results)} models, USD for one request{legend}"
+    yield words(legend, "dim", hanging=0)
+
+
+def _marked(row: ModelRow, model_id: Text) -> Text:
+    """
+    What the name tells where it is shown.
+    """
+    return model_id + Text(" (deprecated)" if row.model.deprecated else "", "dim")
+
+
+def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
+    """
+    All of a model, its fields first.
+    """
+    for result in results:
+        model = result.model
+        title = [
+            Text(collapse_whitespace(model.name), "bold"),
+            Text(collapse_whitespace(model.id)),
+        ]
+        if model.deprecated:
+            title.append(Text("deprecated, may be gone", "yellow"))
+        yield WrappedLine(title, hanging=GAP)
+        yield Text()
+        yield _Fields(result)
+        if any(field.is_automatic for field in result.fields):
+            automatic = "automatic: with -i by the image; a resolution: the smallest"
+            yield words(automatic, "dim", hanging=GAP)
+        yield Text()
+        yield _prices(result)
+        yield Text()
+        yield Text("EXAMPLE", "dim")
+        yield Text(single_line(result.example))
+
+
+def changes(_: ModelChange, results: Sequence[ModelChange]) -> Parts:
+    """
+    A row for each change.
+    """
+    rows = []
+    for result in results:
+        what = result.change.what
+        model, told = (
+            collapse_whitespace(result.change.model.id),
+            collapse_whitespace(result.details),
+        )
+        rows.append((Text(what, _STYLES.get(what, "cyan")), Text(model), Text(told)))
+    return (ResponsiveTable(("CHANGE", "MODEL", ""), rows),)
+
+
+class _Fields:
+    """
+    The fields in columns, or where their names leave no room for that, one below the
+    other.
+    """
+
+    def __init__(self, result: ModelDetails) -> None:
+        self._result = result
+        self._fields = sorted(result.fields, key=lambda field: not field.is_required)
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
+        cells = [self._cells(field) for field in self._fields]
+        sheet = _table("FIELD", "VALUE", "UNLESS GIVEN")
+        room = options.max_width
+        for index in (0, 2):
+            column = sheet.columns[index]
+            column.no_wrap = True
+            longest = max(row[index].cell_len for row in cells)
+            room -= max(longest, len(str(column.header))) + 2
+        if room < _LEAST_VALUE:
+            yield from _stacked(cells)
+            return
+        for row in cells:
+            sheet.add_row(*row)
+        yield sheet
+
+    def _cells(self, field: FieldDetails) -> tuple[Text, Text, Text]:
+        style = "bold" if field.is_required else ""
+        return (
+            Text(collapse_whitespace(field.name), style),
+            Text(collapse_whitespace(self._allowed(field))),
+            Text(collapse_whitespace(field.unless_given), style or "dim"),
+        )
+
+    def _allowed(self, field: FieldDetails) -> str:
+        """
+        For a field that takes files these, as nobody types their URLs.
+        """
+        model = self._result.model
+        media = {media.name: media for media in model.media_fields}.get(field.name)
+        if media is None:
+            return field.allowed
+        how = "-i" if media == model.input_field else f"-p {media.name}=@FILE"
+        words = f"{amount(media)} by {how}"
+        return words if media.item == "url" else f"{words}: {field.allowed}"
+
+
+def _stacked(cells: Iterable[tuple[Text, Text, Text]]) -> Parts:
+    for name, value, default in cells:
+        yield name + Text("  ") + default
+        yield Padding(value, (0, 0, 0, 4))
+
+
+def _prices(result: ModelDetails) -> Table:
+    date = collapse_whitespace(result.model.price_date or "")
+    sheet = _table("PRICE", f"USD for one request, {date}" if date else "")
+    for usd, when in result.prices:
+        sheet.add_row(Text(usd), Text(when))
+    return sheet
+
+
+def _table(*titles: str) -> Table:
+    return table(*(Column(title, overflow="fold") for title in titles))

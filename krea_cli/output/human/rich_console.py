@@ -1,0 +1,86 @@
+"""
+Drawing on a terminal: results, lines with a coloured label, a spinner.
+
+One of the homes of rich.  Nothing is markup: what is said is printed as it is (hazard
+T2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.console import Console, ConsoleDimensions
+from rich.text import Text
+
+from krea_cli.output.escape import single_line
+from krea_cli.output.graphics.capabilities import size
+from krea_cli.output.human.layout import HintLine, InAscii, words
+from krea_cli.output.human.spinner import Spinner
+from krea_cli.output.human.views import view
+from krea_cli.output.results.jobs import Result
+from krea_cli.output.streams import Stream
+
+_USUAL_COLUMNS = 80
+
+
+class RichConsole:
+    """
+    A *stream* that is drawn on.  *colour* None leaves it to what the terminal can.
+    """
+
+    def __init__(self, stream: Stream, *, colour: bool | None) -> None:
+        # Only a terminal has a width; the lines of a log are left as they are.
+        self._wraps = stream.is_terminal
+        self._console = Console(
+            file=stream,  # type: ignore[arg-type]  # rich asks no more of a file
+            force_terminal=colour or None,
+            # The colours of views are those of the oldest terminals.
+            color_system={None: "auto", True: "standard", False: None}[colour],
+            no_color=False if colour else None,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+        if self._console.is_dumb_terminal:
+            # It is as wide as any other; rich takes all of them for 80 columns.
+            self._console.size = ConsoleDimensions(*size(stream))
+        # Rich prints nothing at all where COLUMNS is 0.
+        if self._console.width < 1:
+            self._console.width = _USUAL_COLUMNS
+
+    def draw(self, results: Sequence[Result]) -> None:
+        """
+        The results, which are of one kind, by the view of their kind.
+        """
+        for part in view(results[0], results):
+            # Lines are left whole, so that paths and commands in them can be copied.
+            is_line = isinstance(part, Text)
+            drawn = InAscii(part) if self._is_ascii and not is_line else part
+            self._console.print(drawn, soft_wrap=is_line, crop=False)
+
+    @property
+    def _is_ascii(self) -> bool:
+        return self._console.options.ascii_only
+
+    def say(self, label: str, text: str, style: str) -> None:
+        """
+        A line with its *label*, or all of it, in *style*.
+        """
+        told = single_line(text)
+        style_of_words = "" if label else style
+        if self._wraps:
+            advice = HintLine(told, style_of_words, label=(label, style))
+            self._console.print(advice, crop=False)
+            return
+        line = Text.assemble((label, style), (told, style_of_words))
+        self._console.print(line, soft_wrap=True)
+
+    def ask(self, question: str) -> None:
+        """
+        A question; what is typed stands behind it.
+        """
+        lines = words(single_line(question), hanging=0).lines(self._console.width)
+        self._console.print(Text("\n").join(lines), end="", soft_wrap=True)
+
+    def spinner(self, now: Callable[[], float]) -> Spinner:
+        return Spinner(self._console, now)

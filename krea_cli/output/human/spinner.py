@@ -1,0 +1,167 @@
+"""
+What turns on a terminal while something is waited for, and the bars of what arrives.
+
+One of the homes of rich.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Self
+
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.progress import Progress as BarsOfRich
+from rich.spinner import Spinner as Frames
+from rich.text import Text
+
+from krea_cli.api.models import Job
+from krea_cli.errors import KreaError
+from krea_cli.output.escape import collapse_whitespace
+from krea_cli.output.human.format_text import duration
+from krea_cli.output.human.layout import InAscii
+from krea_cli.output.progress import Progress, StatusCounts
+
+_DRAWN_A_SECOND = 10
+# What of a job's id tells it from the others.
+_ID_LETTERS = 8
+# Below that there is no room for speed and time left.
+_WIDE = 60
+
+
+class Spinner(Progress):
+    """
+    A spinner with the status of the jobs, the time since it began by *now*, the usual
+    one, and what the status means; below it a bar for each result that is on its way:
+    size, speed, time left.
+    """
+
+    def __init__(self, console: Console, now: Callable[[], float]) -> None:
+        self._line = _Line(now)
+        self._bars = Bars(console)
+        self._live = Live(
+            Group(self._line, self._bars.progress),
+            console=console,
+            refresh_per_second=_DRAWN_A_SECOND,
+            transient=True,
+        )
+        self._board = StatusCounts()
+
+    def __enter__(self) -> Self:
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def seen(self, job: Job) -> None:
+        self._board.update(job)
+        self._line.tell(self._board.summary, self._board.meaning)
+
+    def missed(self, job: Job, error: KreaError) -> None:
+        self._board.update(job)
+        reason = collapse_whitespace(error.message, 100)
+        self._line.tell(self._board.summary, f"but: {reason}")
+
+    def unsent(self, count: int) -> None:
+        self._board.unsent = count
+
+    def delayed(self, text: str) -> None:
+        """
+        Why requests have to wait; from any thread.
+        """
+        self._line.add(collapse_whitespace(text))
+
+    def usually(self, seconds: float | None) -> None:
+        self._line.usual = seconds
+
+    def doing(self, text: str) -> None:
+        self._line.tell(collapse_whitespace(text), "")
+
+    def received(self, job: Job, size_bytes: int, length: int | None) -> None:
+        self._bars.received(job, size_bytes, length)
+
+    def saved(self, job: Job) -> None:
+        self._bars.saved(job)
+
+
+class _Line:
+    """
+    One line, whose end is cut where there is no room; what matters most comes first.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.usual: float | None = None
+        self._now = now
+        self._began = now()
+        self._told = ("", "")
+        self._frames: Frames | None = None
+
+    def tell(self, what: str, more: str) -> None:
+        self._told = (what, more)
+
+    def add(self, more: str) -> None:
+        self._told = (self._told[0], more)
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        if self._frames is None:
+            name = "line" if options.ascii_only else "dots"
+            self._frames = Frames(name, style="green")
+        what, more = self._told
+        times = f"  {duration(self._now() - self._began)}"
+        times += "" if self.usual is None else f", usually {duration(self.usual)}"
+        frame = self._frames.render(console.get_time())
+        line = Text.assemble(str(frame), " ", (what, "bold"), times, no_wrap=True)
+        line.stylize("green", 0, 1)
+        line.append(f"  {more}" if more else "", "dim")
+        line.truncate(options.max_width, overflow="ellipsis")
+        yield InAscii(line) if options.ascii_only else line
+
+
+class Bars:
+    """
+    A bar for each job that something is received of; may be told by several threads.
+    """
+
+    def __init__(self, console: Console) -> None:
+        columns: list[ProgressColumn] = [
+            TextColumn("{task.description}", markup=False),
+            BarColumn(
+                bar_width=None,
+                style="dim",
+                complete_style="green",
+                finished_style="green",
+                pulse_style="green",
+            ),
+            DownloadColumn(),
+        ]
+        if console.width >= _WIDE:
+            columns += [TransferSpeedColumn(), TimeRemainingColumn()]
+        self.progress = BarsOfRich(*columns, console=console, expand=True)
+        self._lock = threading.Lock()
+        self._tasks: dict[str, TaskID] = {}
+
+    def received(self, job: Job, size_bytes: int, length: int | None) -> None:
+        with self._lock:
+            if job.job_id not in self._tasks:
+                name = collapse_whitespace(job.job_id)[:_ID_LETTERS]
+                self._tasks[job.job_id] = self.progress.add_task(name, total=None)
+            task = self._tasks[job.job_id]
+            self.progress.update(task, completed=size_bytes, total=length)
+
+    def saved(self, job: Job) -> None:
+        with self._lock:
+            if job.job_id in self._tasks:
+                self.progress.remove_task(self._tasks.pop(job.job_id))

@@ -1,0 +1,169 @@
+"""
+What commands have to tell: values that know their JSON and their plain lines.
+
+How they look to a person is drawn by `views`, one view for each class.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from krea_cli.output.escape import collapse_whitespace, safe_json
+from krea_cli.output.github_actions import harmless_path
+
+if TYPE_CHECKING:
+    from krea_cli.api.models import Asset, Job
+
+
+class Result(Protocol):
+    @property
+    def plain(self) -> list[str]:
+        """
+        The lines for a pipe or for --quiet.
+        """
+
+    def as_json(self) -> dict[str, Any]:
+        """
+        The object for --json, one a line; keys are only ever added.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class _JobResult:
+    """
+    A job, and the command that gets its results, for those who can use it.
+    """
+
+    job: Job
+    collect: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return self.job.as_json()
+
+
+class JobStatus(_JobResult):
+    """
+    Where a job is: `status`, `wait`.
+    """
+
+    @property
+    def plain(self) -> list[str]:
+        return [f"{self.job.job_id}\t{collapse_whitespace(self.job.status, 40)}"]
+
+
+class JobSubmitted(_JobResult):
+    """
+    A job that the service took: `generate --no-wait`.
+    """
+
+    @property
+    def plain(self) -> list[str]:
+        return [self.job.job_id]
+
+
+class JobSaved(_JobResult):
+    """
+    A job whose results are on disk: `generate`, `download`.
+    """
+
+    @property
+    def plain(self) -> list[str]:
+        paths = [file.path for file in self.job.files if file.path != "-"]
+        return [harmless_path(path) for path in paths]
+
+
+class JobUrls(_JobResult):
+    """
+    A completed job whose results are not saved: `generate --no-download`.
+    """
+
+    @property
+    def plain(self) -> list[str]:
+        # Anything but a web address could be a command of the log that it stands in.
+        return [
+            collapse_whitespace(url)
+            if url.startswith(("https://", "http://"))
+            else "(no URL)"
+            for url in self.job.urls
+        ]
+
+
+class Chosen(Protocol):
+    """
+    A field that krea chose, and why.
+    """
+
+    @property
+    def field(self) -> str: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def reason(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """
+    What `generate` would send; *count* times, for *cost_usd* in all if that is known,
+    at the prices of *price_date*.
+    """
+
+    method: str
+    url: str
+    body: dict[str, Any]
+    count: int
+    cost_usd: float | None = None
+    price_date: str | None = None
+    choices: tuple[Chosen, ...] = ()
+
+    @property
+    def plain(self) -> list[str]:
+        body = safe_json(json.dumps(self.body, indent=2, ensure_ascii=False))
+        return [f"{self.method} {self.url}", body, self._estimate]
+
+    @property
+    def _estimate(self) -> str:
+        times = f" for {self.count} jobs" if self.count > 1 else ""
+        if self.cost_usd is None:
+            return f"estimate{times}: unknown"
+        date = f", prices of {self.price_date}" if self.price_date else ""
+        return f"estimate{times}: {self.cost_usd:.10g} USD{date}"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """
+    A file that the service has now; *name* is what the user called it.
+    """
+
+    name: str
+    asset: Asset
+
+    @property
+    def plain(self) -> list[str]:
+        return [collapse_whitespace(self.asset.url)]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"file": self.name, **asdict(self.asset)}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """
+    What krea explains: `help TOPIC`.
+    """
+
+    topic: str
+    text: str
+
+    @property
+    def plain(self) -> list[str]:
+        return self.text.splitlines()
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,196 @@
+"""
+What the commands about models have to tell.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from krea_cli.output.escape import collapse_whitespace, single_line
+from krea_cli.output.human.model_text import amount, dimensions, dollars, price
+from krea_cli.output.results.model_json import (
+    flag,
+    identity,
+    inputs,
+    price_points,
+    price_range,
+)
+
+if TYPE_CHECKING:
+    from krea_cli.catalog.model import Model
+    from krea_cli.catalog.refresh import Change
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """
+    A model among others: `models list`.
+    """
+
+    model: Model
+
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """
+        Id, name, inputs and price, in words.
+        """
+        model, field = self.model, self.model.input_field
+        name = f"{model.name} (deprecated)" if model.deprecated else model.name
+        taken = amount(field) if field else ""
+        return (
+            collapse_whitespace(model.id),
+            collapse_whitespace(name),
+            taken,
+            price(model),
+        )
+
+    @property
+    def plain(self) -> list[str]:
+        return ["\t".join(self.cells)]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **identity(self.model),
+            "inputs": inputs(self.model),
+            "price_usd": price_range(self.model),
+            "deprecated": self.model.deprecated,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldDetails:
+    """
+    A field of a model: what is *allowed* in words; *is_automatic* says that krea gives
+    it a value when the user does not.
+    """
+
+    name: str
+    schema: Mapping[str, Any]
+    allowed: str
+    is_required: bool
+    is_automatic: bool
+
+    @property
+    def unless_given(self) -> str:
+        """
+        What is so when the user does not give it.
+        """
+        if self.is_automatic:
+            return "automatic"
+        if self.is_required:
+            return "required"
+        return json.dumps(self.schema["default"]) if "default" in self.schema else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDetails:
+    """
+    All of one model, and a command that it accepts: `models show`.
+    """
+
+    model: Model
+    fields: tuple[FieldDetails, ...]
+    example: str
+
+    @property
+    def prices(self) -> list[tuple[str, str]]:
+        """
+        Amounts, each with the dimensions that it is for.
+        """
+        rows = [(dollars(p.amount), dimensions(p)) for p in self.model.prices]
+        if self.model.prices_incomplete:
+            rows.append(("unknown", "otherwise"))
+        return rows or [("unknown", "")]
+
+    @property
+    def plain(self) -> list[str]:
+        model = self.model
+        lines = [
+            f"{key}\t{collapse_whitespace(value)}"
+            for key, value in identity(model).items()
+        ]
+        lines += ["deprecated\ttrue"] if model.deprecated else []
+        lines += [
+            f"input\t{collapse_whitespace(field.name)}\t{amount(field)}"
+            f"\t{flag(field, model)}"
+            for field in model.media_fields
+        ]
+        for field in self.fields:
+            name, allowed = (
+                collapse_whitespace(field.name),
+                collapse_whitespace(field.allowed),
+            )
+            lines.append(f"field\t{name}\t{field.unless_given}\t{allowed}")
+        date = collapse_whitespace(model.price_date or "")
+        lines += [f"price\t{usd}\t{when}\t{date}" for usd, when in self.prices]
+        return [*lines, f"example\t{single_line(self.example)}"]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **identity(self.model),
+            "result_kind": self.model.result_kind,
+            "deprecated": self.model.deprecated,
+            "inputs": inputs(self.model),
+            "fields": [
+                {
+                    "name": field.name,
+                    "required": field.is_required,
+                    "automatic": field.is_automatic,
+                    "allowed": field.allowed,
+                    "schema": field.schema,
+                }
+                for field in self.fields
+            ],
+            "aliases": self.model.aliases,
+            "price_usd": price_points(self.model),
+            "example": self.example,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChange:
+    """
+    What a refresh changed about a model: `models refresh`.
+    """
+
+    change: Change
+
+    @property
+    def details(self) -> str:
+        """
+        The fields, each with +, - or ~, or the prices.
+        """
+        change = self.change
+        if change.what == "price" and change.before and change.after:
+            return f"{price(change.before)} -> {price(change.after)}"
+        marked = {"+": change.added, "-": change.removed, "~": change.changed}
+        return " ".join(
+            f"{mark}{collapse_whitespace(name)}"
+            for mark, names in marked.items()
+            for name in names
+        )
+
+    @property
+    def plain(self) -> list[str]:
+        path = collapse_whitespace(self.change.model.path)
+        line = f"{self.change.what}\t{path}\t{self.details}"
+        return [line.rstrip("\t")]
+
+    def as_json(self) -> dict[str, Any]:
+        change = self.change
+        return {
+            "change": change.what,
+            **identity(change.model),
+            "fields": {
+                "added": change.added,
+                "removed": change.removed,
+                "changed": change.changed,
+            },
+            "price_usd": {
+                "before": price_points(change.before) if change.before else None,
+                "after": price_points(change.after) if change.after else None,
+            },
+        }

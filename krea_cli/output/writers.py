@@ -1,0 +1,228 @@
+"""
+The forms in which results and all else are told.
+
+A command says what happened; only this package knows in which form.  Results go to
+standard output, everything else to standard error, and each by what reads it: a person
+at a terminal, a pipe or a log, a program that reads JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from krea_cli.output.escape import escape_control_chars, single_line
+from krea_cli.output.github_actions import harmless_json
+from krea_cli.output.progress import HEARTBEAT_SECONDS, LineProgress, Progress
+
+if TYPE_CHECKING:
+    from krea_cli.errors import KreaError
+    from krea_cli.output.human.rich_console import RichConsole
+    from krea_cli.output.human.spinner import Spinner
+    from krea_cli.output.results.jobs import Result
+    from krea_cli.output.streams import Stream
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class ResultWriter(Protocol):
+    """
+    How results are told.
+    """
+
+    def result(self, results: Sequence[Result]) -> None: ...
+
+
+class PlainResultWriter:
+    """
+    One line for each path, id or row.
+    """
+
+    def __init__(self, stdout: Stream) -> None:
+        self._stdout = stdout
+
+    def result(self, results: Sequence[Result]) -> None:
+        for result in results:
+            for line in result.plain:
+                self._stdout.write_line(escape_control_chars(line))
+
+
+class JsonResultWriter:
+    """
+    One JSON object a line, in ASCII (hazard T4).
+    """
+
+    def __init__(self, stdout: Stream) -> None:
+        self._stdout = stdout
+
+    def result(self, results: Sequence[Result]) -> None:
+        for result in results:
+            self._stdout.write_line(_dumped(result.as_json()))
+
+
+class HumanResultWriter:
+    """
+    A table or a summary, drawn by rich.
+    """
+
+    def __init__(self, stdout: Stream, *, colour: bool | None) -> None:
+        self._stdout = stdout
+        self._colour = colour
+
+    def result(self, results: Sequence[Result]) -> None:
+        from krea_cli.output.human.rich_console import RichConsole
+
+        if results:
+            RichConsole(self._stdout, colour=self._colour).draw(results)
+
+
+class MessageWriter:
+    """
+    How everything else is told: here in plain lines that suit a log.
+    """
+
+    def __init__(self, stderr: Stream, now: Callable[[], float]) -> None:
+        self._stderr = stderr
+        self._now = now
+        self._delayed_at: float | None = None
+
+    def note(self, text: str) -> None:
+        self._stderr.write_line(single_line(text))
+
+    def delayed(self, text: str) -> None:
+        now = self._now()
+        if self._delayed_at is None or now - self._delayed_at >= HEARTBEAT_SECONDS:
+            self._delayed_at = now
+            self.note(text)
+
+    def log(self, text: str) -> None:
+        self._stderr.write_line(single_line(text))
+
+    def warn(self, text: str) -> None:
+        self._stderr.write_line(f"warning: {single_line(text)}")
+
+    def error(self, error: KreaError) -> None:
+        self._stderr.write_line(f"error: {single_line(error.message)}")
+        for detail in error.details:
+            self._stderr.write_line(f"  {single_line(detail)}")
+        for hint in error.hints:
+            self._stderr.write_line(f"hint: {single_line(hint)}")
+
+    def ask(self, question: str) -> None:
+        self._stderr.write(escape_control_chars(question))
+
+    def progress(self) -> Progress:
+        return LineProgress(self._stderr.write_line, self._now)
+
+
+class QuietMessages(MessageWriter):
+    """
+    Warnings and errors alone.
+    """
+
+    def note(self, text: str) -> None:
+        pass
+
+    def progress(self) -> Progress:
+        return Progress()
+
+
+class JsonMessages(QuietMessages):
+    """
+    Warnings and errors, one JSON object a line.
+    """
+
+    def log(self, text: str) -> None:
+        self._say({"log": {"message": text}})
+
+    def warn(self, text: str) -> None:
+        self._say({"warning": {"message": text}})
+
+    def error(self, error: KreaError) -> None:
+        self._say(
+            {
+                "error": {
+                    "code": error.code,
+                    "message": error.message,
+                    "details": list(error.details),
+                    "hint": error.hint,
+                    "exit_code": int(error.exit_code),
+                    "job_id": error.job_id,
+                    "record": error.record,
+                }
+            }
+        )
+
+    def _say(self, data: Mapping[str, Any]) -> None:
+        self._stderr.write_line(_dumped(data))
+
+
+def _dumped(data: Mapping[str, Any]) -> str:
+    import json
+
+    text = json.dumps(data)
+    if "\\ud" in text:
+        # Half of a character, as from a file name that is not UTF-8, is an error to
+        # many programs that read JSON.
+        whole = _LONE_SURROGATE.sub("\ufffd", json.dumps(data, ensure_ascii=False))
+        text = json.dumps(json.loads(whole))
+    return harmless_json(text)
+
+
+class TerminalMessages(MessageWriter):
+    """
+    In colour, and where it *animates* with a spinner while something is waited for.
+    """
+
+    def __init__(
+        self,
+        stderr: Stream,
+        now: Callable[[], float],
+        *,
+        colour: bool | None,
+        animates: bool,
+    ) -> None:
+        super().__init__(stderr, now)
+        self._colour = colour
+        self._animates = animates
+        self._spinner: Spinner | None = None
+
+    @cached_property
+    def _screen(self) -> RichConsole:
+        from krea_cli.output.human.rich_console import RichConsole
+
+        # One for all that is said, so that it knows of the spinner that is turning.
+        return RichConsole(self._stderr, colour=self._colour)
+
+    def note(self, text: str) -> None:
+        self._screen.say("", text, "dim")
+
+    def delayed(self, text: str) -> None:
+        if self._spinner and self._delayed_at is not None:
+            self._spinner.delayed(text)
+        else:
+            super().delayed(text)
+
+    def log(self, text: str) -> None:
+        self._screen.say("", text, "dim")
+
+    def warn(self, text: str) -> None:
+        self._screen.say("warning: ", text, "yellow")
+
+    def error(self, error: KreaError) -> None:
+        self._screen.say("error: ", error.message, "bold red")
+        for detail in error.details:
+            self._screen.say("  ", detail, "")
+        for hint in error.hints:
+            self._screen.say("hint: ", hint, "cyan")
+
+    def ask(self, question: str) -> None:
+        self._screen.ask(question)
+
+    def progress(self) -> Progress:
+        if self._animates:
+            self._spinner = self._screen.spinner(self._now)
+            return self._spinner
+        return super().progress()

@@ -1,0 +1,132 @@
+"""
+Fields that a model wants and a picture answers: chosen from the first image when the
+user gave none.  Nothing else is ever filled in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from krea_cli.catalog.model import Model
+from krea_cli.catalog.validation import faults
+
+# Upstream the default is 0.99, which leaves next to nothing of the picture.
+KREA_2_STRENGTH = 0.6
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticValue:
+    """
+    A field that krea chose, and why, in words.
+    """
+
+    field: str
+    value: Any
+    reason: str
+
+
+def choose(
+    model: Model, fields: Mapping[str, Any], size: Size | None
+) -> list[AutomaticValue]:
+    """
+    What to add to *fields*, never a value that the model refuses; *size* is that of the
+    first image in pixels, if there is one and it is known.
+    """
+    missing = [name for name in model.required if name not in fields]
+    chosen = [_chosen(name, model, fields, size) for name in missing]
+    is_edit = model.path.startswith("image/krea/krea-2/") and fields.get("image_url")
+    if is_edit and "strength" in model.fields.keys() - fields.keys():
+        reason = "the service's own default hardly looks at the image"
+        chosen.append(AutomaticValue("strength", KREA_2_STRENGTH, reason))
+    return [
+        choice
+        for choice in chosen
+        if choice and not faults(model.fields[choice.field], choice.value)
+    ]
+
+
+def automatic(model: Model) -> set[str]:
+    """
+    The required fields that the user need not give beside the model's input.
+    """
+    size = (1024, 1024) if model.takes_image else None
+    return {choice.field for choice in choose(model, {}, size)}
+
+
+def _chosen(
+    name: str, model: Model, fields: Mapping[str, Any], size: Size | None
+) -> AutomaticValue | None:
+    options = [str(option) for option in model.fields[name].get("enum", ())]
+    if name == "resolution" and options:
+        smallest = min(options, key=_pixels)
+        return AutomaticValue(name, smallest, "the smallest, as the model needs one")
+    if size is None:
+        return None
+    width, height = size
+    if name == "aspect_ratio" and options:
+        ratio = min(options, key=lambda option: _distance(option, width / height))
+        return AutomaticValue(
+            name, ratio, f"the nearest to the image's {width} x {height}"
+        )
+    if name == "width":
+        return _side(name, "height", model, fields, (width, height))
+    if name == "height":
+        return _side(name, "width", model, fields, (height, width))
+    return None
+
+
+def _side(
+    name: str, other: str, model: Model, fields: Mapping[str, Any], size: Size
+) -> AutomaticValue:
+    """
+    A side of the picture: by the image's ratio when the *other* side is given, else as
+    long as the image's, twice as long for an enhancer, both scaled together into the
+    range that the model allows.  *size* has this side first.
+    """
+    ranges = [_range(model.fields.get(side, {})) for side in (name, other)]
+    given = fields.get(other)
+    if isinstance(given, int | float) and 0 < given < math.inf:
+        factor, reason = given / size[1], f"the image's ratio to the {other} given"
+    else:
+        factor = wanted = 2.0 if model.kind == "enhance" else 1.0
+        pairs = list(zip(ranges, size, strict=True))
+        factor = min(factor, *(most / side for (_, most), side in pairs))
+        factor = max(factor, *(least / side for (least, _), side in pairs))
+        reason = "twice the image's" if model.kind == "enhance" else "the image's own"
+        if factor != wanted:
+            reason += ", scaled to what the model allows"
+    least, most = ranges[0]
+    return AutomaticValue(
+        name, int(min(max(round(size[0] * factor), least), most)), reason
+    )
+
+
+def _range(schema: Mapping[str, Any]) -> tuple[int, float]:
+    return math.ceil(max(1, schema.get("minimum", 1))), schema.get("maximum", math.inf)
+
+
+def _distance(option: str, ratio: float) -> float:
+    """
+    How far an allowed ratio is from the wanted one, in factors; words are farthest.
+    """
+    width, _, height = option.partition(":")
+    try:
+        return abs(math.log(float(width) / float(height) / ratio))
+    except (ValueError, ZeroDivisionError):
+        return math.inf
+
+
+def _pixels(resolution: str) -> float:
+    """
+    What orders resolutions: "1K" before "2K", "480p" before "720p", words last.
+    """
+    digits = resolution.rstrip("kKpP")
+    try:
+        return float(digits) * (1000 if resolution[-1] in "kK" else 1)
+    except ValueError:
+        return math.inf

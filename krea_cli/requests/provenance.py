@@ -1,0 +1,31 @@
+"""
+Where the images of a request came from, as it may be kept: no bytes of them, and no URL
+with what may be a key or a signature (hazard J11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from krea_cli.inputs.local_file import Image, LocalFile, OriginalFile
+from krea_cli.journal.redaction import without_secrets
+from krea_cli.requests.json_tree import Place
+
+
+def inputs(images: Iterable[tuple[Place, Image]]) -> list[dict[str, Any]]:
+    """
+    An object for each image: "at" is where it stands in the body; "path" is the file
+    as an absolute path, "-" for standard input, "data:" for a data URI, a URL, or None
+    for a URL that must not be kept; "sha256" is that of the file as it was given, None
+    for a URL.
+    """
+    return [{"at": list(place), **_origin(image)} for place, image in images]
+
+
+def _origin(image: Image) -> dict[str, str | None]:
+    if isinstance(image, LocalFile):
+        original = image.original or OriginalFile(image.name, image)
+        return {"path": original.path, "sha256": original.sha256}
+    is_bare = image.url == without_secrets(image.url)
+    return {"path": image.url if is_bare else None, "sha256": None}

@@ -1,0 +1,147 @@
+"""
+An earlier request, read from its sidecar, with what it takes to send it again.
+
+A sidecar may come from anybody: no file is read for it but one whose sha256 it knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from krea_cli.errors import InputError
+from krea_cli.inputs.local_file import Image, LocalFile
+from krea_cli.requests.json_tree import mapped
+
+_MODEL = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)+", re.ASCII)
+# What a file of words has at most.
+MOST_CHARACTERS = 10**6
+# How images are sent, which counts when they are sent again.
+MANNER = ("inline", "fit", "keep_metadata")
+_NO_FILE = {"-": "standard input", "data:": "a data URI"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayRequest:
+    """
+    *fields* is the body with a Former for each text in it that was an image, or that
+    was not kept.
+    """
+
+    model: str
+    fields: Mapping[str, Any]
+    inline: bool
+    fit: bool
+    keep_metadata: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedInput:
+    """
+    What stood in a *field*: an image by its path and sha256 as `origins.inputs` says,
+    without a path a text that was not kept.
+    """
+
+    field: str
+    path: str | None = None
+    sha256: str | None = None
+
+    def image(self, read: Callable[[str], Image]) -> Image:
+        """
+        The same image, as *read* gives that of a path or a URL.
+
+        Raises:
+            InputError: it cannot be had, or is not the same any more.
+        """
+        try:
+            return self._image(read)
+        except InputError as exc:
+            given = "VALUE" if self.path is None else "@FILE"
+            images = "" if self.path is None else "-i IMAGE for each image, or "
+            hint = f"Give it anew: {images}-p {self.field}={given}"
+            raise exc.but(hint) from exc.__cause__
+
+    def _image(self, read: Callable[[str], Image]) -> Image:
+        if self.path is None:
+            raise InputError(
+                f"{self.field} had a URL with a query or a password, or the bytes of "
+                "a file, and these are not kept."
+            )
+        if self.sha256 is None:
+            return read(self.path)
+        if self.path in _NO_FILE:
+            raise InputError(
+                f"The image in {self.field} came as {_NO_FILE[self.path]}, which is "
+                "not kept."
+            )
+        image = read(self.path)
+        original = image.original if isinstance(image, LocalFile) else None
+        if original is None or original.sha256 != self.sha256:
+            raise InputError(f"{self.path} is not the same file any more (sha256).")
+        return image
+
+
+def place_of(path: str | None, sha256: str | None) -> Path | None:
+    """
+    The file that an image came from; None for one that did not.
+    """
+    return None if path is None or sha256 is None or path in _NO_FILE else Path(path)
+
+
+def read_former(data: Mapping[str, Any], folder: Path) -> ReplayRequest:
+    """
+    The request of a sidecar that lies in *folder*.
+
+    Raises:
+        ValueError, TypeError, LookupError: it is none.
+    """
+    model, body = data["path"], data["body"]
+    if not isinstance(data["krea"], str) or not isinstance(body, dict):
+        raise TypeError
+    if not _MODEL.fullmatch(model):
+        raise ValueError(model)
+    for each in data["inputs"]:
+        path, sha256 = each["path"], each["sha256"]
+        if not isinstance(path, str | None) or not isinstance(sha256, str | None):
+            raise TypeError
+        if sha256 is None and path and not path.startswith(("https://", "http://")):
+            raise ValueError(path)
+        place = place_of(path, sha256)
+        if place is not None:
+            path = str(folder.absolute() / place)
+        _put(body, each["at"], path, sha256)
+    for place in data["not_kept"]:
+        _put(body, place, None, None)
+    manner = {name: data[name] is True for name in MANNER}
+    return ReplayRequest(model=model, fields=body, **manner)
+
+
+def restored(value: Any, read: Callable[[str], Image]) -> Any:
+    """
+    The value with the image itself for each Former in it.
+
+    Raises:
+        InputError: as `RecordedInput.image`.
+    """
+    return mapped(
+        value,
+        lambda each: each.image(read) if isinstance(each, RecordedInput) else each,
+    )
+
+
+def _put(
+    body: dict[str, Any],
+    place: Sequence[str | int],
+    path: str | None,
+    sha256: str | None,
+) -> None:
+    *way, last = place
+    inner: Any = body
+    for key in way:
+        inner = inner[key]
+    if not isinstance(inner[last], str):
+        raise TypeError
+    inner[last] = RecordedInput(str(place[0]), path, sha256)

@@ -1,0 +1,102 @@
+"""
+The file beside a result that says how it was made, so that it can be made again.
+
+It has what the journal keeps of the request: no token, no URL with what may be a key or
+a signature, and the sha256 in place of the bytes of a data URI (hazard J11).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from krea_cli import __version__
+from krea_cli.api.models import Job, SavedFile
+from krea_cli.errors import TargetExistsError
+from krea_cli.files.atomic_file import AtomicFile
+from krea_cli.journal.record import Record
+from krea_cli.journal.redaction import without_secrets
+from krea_cli.requests.recorded_request import MANNER, MOST_CHARACTERS, place_of
+
+ENDING = ".json"
+
+
+def sidecar_path(path: Path) -> Path:
+    """
+    The place of the sidecar of a result.
+    """
+    return path.with_name(path.name + ENDING)
+
+
+def write(record: Record, job: Job, file: SavedFile, *, force: bool) -> None:
+    """
+    Write the sidecar of a result that is in place; one of the same result may be there
+    already, and stays.
+
+    Raises:
+        TargetExistsError: something else has its name.
+        StorageError: it cannot be written.
+    """
+    target = sidecar_path(Path(file.path))
+    text = json.dumps(_content(record, job, file), indent=2, ensure_ascii=False)
+    # A file name may have bytes that are no text; JSON writes these as it comes out.
+    content = f"{text}\n".encode(errors="backslashreplace")
+    with AtomicFile(target.parent) as new:
+        new.write(content)
+        try:
+            new.publish(target, force=force)
+        except TargetExistsError:
+            if not is_of(target, job, file):
+                raise
+
+
+def is_of(path: Path, job: Job, file: SavedFile) -> bool:
+    """
+    Whether this is a sidecar of that result: of another day, or of another version.
+    """
+    if not path.is_file():
+        return False
+    try:
+        with path.open(encoding="utf-8-sig") as there:
+            told = json.loads(there.read(MOST_CHARACTERS + 1))
+        return (told["job_id"], told["file"]["sha256"]) == (job.job_id, file.sha256)
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return False
+
+
+def _content(record: Record, job: Job, file: SavedFile) -> dict[str, Any]:
+    request, path = record.request, Path(file.path)
+    return {
+        "krea": __version__,
+        "job_id": job.job_id,
+        "service": record.service,
+        "model": record.model,
+        "path": request["path"],
+        "body": request["body"],
+        "inputs": [_input(each, path) for each in request.get("inputs", ())],
+        "not_kept": request.get("not_kept", []),
+        **{name: request.get(name, False) for name in MANNER},
+        "cost_usd": record.cost_usd,
+        "created_at": job.created_at,
+        "completed_at": job.completed_at,
+        "file": {
+            **asdict(file),
+            "path": path.name,
+            "url": without_secrets(file.url),
+        },
+    }
+
+
+def _input(origin: Mapping[str, Any], result: Path) -> dict[str, Any]:
+    """
+    With the path as it is seen from the folder of the result, for a file in there: so
+    that the folder can move.
+    """
+    place = place_of(origin["path"], origin["sha256"])
+    folder = result.absolute().parent
+    if place is None or not place.is_relative_to(folder):
+        return dict(origin)
+    return {**origin, "path": place.relative_to(folder).as_posix()}

@@ -1,0 +1,95 @@
+"""
+Pieces of work at once, each in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Self
+
+from krea_cli.runtime import signals
+from krea_cli.runtime.signals import Interrupted
+
+Work = Callable[[], object]
+_GLANCE_SECONDS = 0.02
+# What a signal leaves for threads to end in: the end of the program is due in a second.
+FAREWELL_SECONDS = 0.7
+
+
+class WorkerPool:
+    """
+    Up to *most* pieces of work at once; the others wait for their turn.
+
+    As a context manager it ends when all work is done, and raises what one of them
+    raised.  After a signal nothing more is begun, and what is under way ends where it
+    waits (`signals.raise_if_interrupted`); a thread that does not is left behind after
+    0.7 s.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting = queue.SimpleQueue[Work | None]()
+        self._threads: list[threading.Thread] = []
+        self._failures: list[BaseException] = []
+        self._started = 0
+        self._ended: list[None] = []
+
+    @property
+    def is_busy(self) -> bool:
+        return self._started > len(self._ended)
+
+    def start(self, work: Work) -> None:
+        if len(self._threads) < self._most:
+            thread = threading.Thread(target=self._work, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                # The system gives no more: the threads that there are do the work.
+                if not self._threads:
+                    raise
+            else:
+                self._threads.append(thread)
+        self._started += 1
+        self._waiting.put(work)
+
+    def rest(self, seconds: float = math.inf) -> None:
+        """
+        Sleep so long, or until all work is done.
+        """
+        until = time.monotonic() + seconds
+        while self.is_busy and time.monotonic() < until:
+            time.sleep(_GLANCE_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, value: BaseException | None, __: object) -> None:
+        for _ in self._threads:
+            self._waiting.put(None)
+        try:
+            self._join()
+        except Interrupted:
+            self._join()
+            raise
+        if value is None and self._failures:
+            raise self._failures[0]
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            while thread.is_alive() and signals.seconds_since() < FAREWELL_SECONDS:
+                thread.join(_GLANCE_SECONDS)
+
+    def _work(self) -> None:
+        signals.enable_interrupts()
+        while (work := self._waiting.get()) and not signals.arrived():
+            try:
+                work()
+            except Interrupted:
+                return
+            except BaseException as exc:  # noqa: BLE001  (raised where it is awaited)
+                self._failures.append(exc)
+            self._ended.append(None)

@@ -1,0 +1,52 @@
+"""
+The routes of the sandbox that the service does not have: its faults and its ledger.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from krea_cli.errors import UsageError
+from krea_cli.sandbox.api_error import ApiError
+from krea_cli.sandbox.billing import billing_report
+from krea_cli.sandbox.body import Body
+from krea_cli.sandbox.faults import FaultQueue
+from krea_cli.sandbox.store import SandboxStore
+
+BEGINNING = "/sandbox/"
+
+
+def control(
+    method: str, path: str, body: Body, *, faults: FaultQueue, store: SandboxStore
+) -> dict[str, Any]:
+    """
+    The ledger, or the faults that are set after the request was acted on.
+
+    Raises:
+        Refusal: 400, the body names no faults, or none that there are; 404.
+    """
+    match method, path:
+        case "GET", "/sandbox/ledger":
+            return billing_report(store.jobs(), store.now())
+        case "GET", "/sandbox/faults":
+            pass
+        case "POST", "/sandbox/faults":
+            _add(faults, body.json())
+        case "DELETE", "/sandbox/faults":
+            faults.clear()
+        case _:
+            raise ApiError(HTTPStatus.NOT_FOUND, f"No route: {method} {path}")
+    return {"faults": faults.texts}
+
+
+def _add(faults: FaultQueue, data: dict[str, Any]) -> None:
+    given = data.get("faults", [data.get("fault")])
+    if not isinstance(given, list) or not all(isinstance(text, str) for text in given):
+        wanted = 'The body is {"fault": "..."} or {"faults": ["...", "..."]}'
+        raise ApiError(HTTPStatus.BAD_REQUEST, wanted)
+    try:
+        faults.add(given)
+    except UsageError as exc:
+        said = f"{exc.message} {exc.hint or ''}".rstrip()
+        raise ApiError(HTTPStatus.BAD_REQUEST, said) from exc

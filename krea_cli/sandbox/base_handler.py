@@ -1,0 +1,198 @@
+"""
+A connection of the sandbox: requests in, answers out.  Knows nothing of the routes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from krea_cli.runtime.loopback import is_loopback
+from krea_cli.sandbox.api_error import ApiError
+from krea_cli.sandbox.body import Body
+from krea_cli.sandbox.ranges import UnsatisfiableError, find_range
+
+_CHUNK = 1 << 18
+_HOST = re.compile(r"([\w.-]+|\[[\w.:]+\])(?::\d{1,5})?", re.ASCII)
+_DRAIN_SECONDS = 2.0
+
+
+class BaseHandler(BaseHTTPRequestHandler):
+    """
+    Every request ends up in `handle_route`, with its *body* and *query* (each name with
+    its last value) at hand; what that raises becomes an answer.  *base_url* is this
+    server under the name by which the client knows it.
+    """
+
+    protocol_version = "HTTP/1.1"
+    # Seconds without a byte after which a connection is given up.
+    timeout = 30.0
+    # Headers and body are two writes; the second must not wait for an acknowledgement.
+    disable_nagle_algorithm = True
+
+    body: Body
+    query: dict[str, str]
+    base_url: str
+    # The status that the client was told, "-" when it was told none.
+    told = "-"
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
+    def handle_route(self, method: str, path: str) -> None:
+        """
+        Answer the request.
+        """
+        raise NotImplementedError
+
+    def answered(self, seconds: float) -> None:
+        """
+        The request is dealt with, *seconds* after it came.
+        """
+
+    def send_json(
+        self,
+        data: object,
+        status: int = HTTPStatus.OK,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        content = json.dumps(data).encode()
+        self.send_bytes(content, "application/json", status, headers)
+
+    def send_bytes(
+        self,
+        data: bytes,
+        media_type: str,
+        status: int = HTTPStatus.OK,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._begin(status, {"Content-Type": media_type, **(headers or {})}, len(data))
+        self.wfile.write(data)
+
+    def send_file(self, path: Path, media_type: str) -> None:
+        """
+        The file or the range of it that was asked for.  Its name has to change with its
+        content, as the ETag is made of it.
+        """
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            etag = f'"{path.stem[:32]}-{size:x}"'
+            headers = {
+                "Content-Type": media_type,
+                "ETag": etag,
+                "Accept-Ranges": "bytes",
+            }
+            try:
+                part = find_range(
+                    self.headers.get("Range"),
+                    self.headers.get("If-Range"),
+                    size=size,
+                    etag=etag,
+                )
+            except UnsatisfiableError:
+                headers["Content-Range"] = f"bytes */{size}"
+                self._begin(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers, 0)
+                return
+            status = HTTPStatus.OK
+            if part is not None:
+                status = HTTPStatus.PARTIAL_CONTENT
+                headers["Content-Range"] = f"bytes {part[0]}-{part[-1]}/{size}"
+            part = part if part is not None else range(size)
+            self._begin(status, headers, len(part))
+            file.seek(part.start)
+            for start in range(0, len(part), _CHUNK):
+                self.wfile.write(file.read(min(_CHUNK, len(part) - start)))
+
+    def version_string(self) -> str:
+        return "krea-sandbox"
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """
+        Nothing is logged: standard error belongs to the program around.
+        """
+
+    def respond(self, act: Callable[[], None]) -> None:
+        """
+        Run what sends an answer; what it raises is the answer instead.
+        """
+        try:
+            act()
+        except ApiError as exc:
+            self.send_json(exc.answer, exc.status, exc.headers)
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception as exc:  # noqa: BLE001  (a bug here must not end the program)
+            error = {"error": f"Internal error: {type(exc).__name__}: {exc}"}
+            self.send_json(error, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _serve(self) -> None:
+        start, self.told = time.monotonic(), "-"
+        self.body = Body(self.rfile, self.headers)
+        try:
+            self.respond(self._answer)
+            if self.body.left != 0:
+                self._drain()
+        except (ConnectionError, TimeoutError):
+            # The client went away; there is nobody left to tell.
+            self.close_connection = True
+        self.answered(time.monotonic() - start)
+
+    def _answer(self) -> None:
+        path, _, query = self.path.partition("?")
+        self.query = {name: all_[-1] for name, all_ in parse_qs(query).items()}
+        self.base_url = self._base_url()
+        self.handle_route(self.command, path)
+
+    def _base_url(self) -> str:
+        """
+        Raises:
+            Refusal: 400, the Host is no name of this machine: a page in a browser must
+                not reach the sandbox by a name of its own (DNS rebinding).
+        """
+        host = self.headers.get("Host", f"127.0.0.1:{self.connection.getsockname()[1]}")
+        match = _HOST.fullmatch(host)
+        if match and is_loopback(match[1].strip("[]")):
+            return f"http://{host}"
+        raise ApiError(HTTPStatus.BAD_REQUEST, "Host is not this machine")
+
+    def _begin(self, status: int, headers: dict[str, str], length: int) -> None:
+        """
+        Send status and headers.
+        """
+        self.told = f"{status:d}"
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(length))
+        if self.body.left != 0:
+            # What was not read would be taken for the next request.
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+    def _drain(self) -> None:
+        """
+        Let the client read the answer before the connection goes: closing it with
+        unread bytes would reset it.
+        """
+        self.close_connection = True
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(_DRAIN_SECONDS / 4)
+            while self.rfile.read1(_CHUNK) and time.monotonic() < deadline:
+                pass

@@ -1,0 +1,180 @@
+"""
+The routes of the sandbox.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from krea_cli.api.models import FINAL, RUNNING
+from krea_cli.sandbox.api_error import ApiError
+from krea_cli.sandbox.blob_store import StoredBlob, TooLongError, UnknownKindError
+from krea_cli.sandbox.job import Failure, SandboxJob, iso
+from krea_cli.sandbox.multipart import Multipart, MultipartError
+from krea_cli.sandbox.routes import Route, RouterHandler
+from krea_cli.sandbox.store import UPLOAD_LIMIT
+from krea_cli.sandbox.submission import submit
+
+_ID = r"([0-9A-Za-z-]+)"
+_MEDIA_TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "webp": "image/webp",
+    "mp4": "video/mp4",
+    "glb": "model/gltf-binary",
+    "wav": "audio/wav",
+}
+# Room for the boundaries, headers and the description around an uploaded file.
+_FORM_BYTES = 1 << 16
+_LIST_LIMIT, _LIST_MOST = 100, 1000
+_BAD_FILE = "Invalid file type or size"
+
+
+class SandboxHandler(RouterHandler):
+    """
+    Answers as the Krea API does.
+    """
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        result = r"/results/(([0-9a-f-]{36})-\w+\.\w+)"
+        return (
+            Route("POST", r"/generate/(.+)", self._submit, "submit"),
+            Route("GET", r"/jobs", self._list_jobs, "jobs"),
+            Route("GET", rf"/jobs/{_ID}", self._show_job, "job"),
+            Route("DELETE", rf"/jobs/{_ID}", self._cancel_job, "cancel"),
+            Route("POST", r"/assets", self._add_asset, "upload"),
+            Route("GET", rf"/assets/{_ID}", self._show_asset),
+            Route("GET", rf"/uploads/{_ID}", self._send_upload),
+            Route("GET", result, self._send_result, "result"),
+        )
+
+    def _submit(self, path: str) -> None:
+        body = self.body.json()
+        try:
+            model = self.server.catalogue[path]
+        except KeyError:
+            raise ApiError(HTTPStatus.NOT_FOUND, f"Unknown model: {path}") from None
+        failure = None
+        if self.fault and self.fault.name == "fails":
+            code = self.fault.value or "sandbox_fault"
+            failure = Failure(code=code, message="The sandbox was told to fail it")
+        self._send_job(submit(self.server.store, model, body, failure=failure))
+
+    def _list_jobs(self) -> None:
+        """
+        Newest first; the cursor is a time, and the jobs created before it follow.
+        """
+        limit, before = self._limit(), self._cursor()
+        status, types = self._status(), self.query.get("types")
+        store = self.server.store
+        now = store.now()
+        found = [
+            job
+            for job in store.jobs()
+            if (before is None or iso(job.created_at) < before)
+            and (status is None or job.status(now) == status)
+            and (types is None or job.type in types.split(","))
+        ]
+        page = found[:limit]
+        cursor = iso(page[-1].created_at) if len(found) > limit else None
+        items = [job.answer(now, self.base_url) for job in page]
+        self.send_json({"items": items, "next_cursor": cursor})
+
+    def _show_job(self, job_id: str) -> None:
+        self._send_job(self._job(job_id))
+
+    def _cancel_job(self, job_id: str) -> None:
+        self._send_job(self.server.store.cancel(self._job(job_id)))
+
+    def _add_asset(self) -> None:
+        file, description = self._form()
+        if file is None:
+            raise ApiError(HTTPStatus.BAD_REQUEST, "The form has no file")
+        upload = self.server.store.add_upload(file, description)
+        self.send_json(upload.answer(self.base_url))
+
+    def _show_asset(self, upload_id: str) -> None:
+        upload = self.server.store.upload(upload_id)
+        if upload is None:
+            raise ApiError(HTTPStatus.NOT_FOUND, "Asset not found")
+        self.send_json(upload.answer(self.base_url))
+
+    def _send_upload(self, upload_id: str) -> None:
+        upload = self.server.store.upload(upload_id)
+        if upload is None:
+            raise ApiError(HTTPStatus.NOT_FOUND, "File not found")
+        self.send_file(self.server.store.input_path(upload.sha256), upload.mime_type)
+
+    def _send_result(self, name: str, job_id: str) -> None:
+        store = self.server.store
+        job = store.job(job_id)
+        if (
+            job is None
+            or name not in job.files
+            or job.status(store.now()) != "completed"
+        ):
+            raise ApiError(HTTPStatus.NOT_FOUND, "File not found")
+        media_type = _MEDIA_TYPES[name.rpartition(".")[2]]
+        self.send_file(store.result_path(job, name), media_type)
+
+    def _job(self, job_id: str) -> SandboxJob:
+        job = self.server.store.job(job_id)
+        if job is None:
+            raise ApiError(HTTPStatus.NOT_FOUND, "Job not found")
+        return job
+
+    def _send_job(self, job: SandboxJob) -> None:
+        answer = job.answer(self.server.store.now(), self.base_url)
+        if self.fault and self.fault.name == "no-urls":
+            answer["result"] = {}
+        self.send_json(answer)
+
+    def _form(self) -> tuple[StoredBlob | None, str | None]:
+        """
+        The file and the description of an upload form.
+        """
+        boundary = self.headers.get_boundary()
+        if self.headers.get_content_type() != "multipart/form-data" or not boundary:
+            raise ApiError(HTTPStatus.BAD_REQUEST, "The body is no multipart/form-data")
+        file, description = None, None
+        try:
+            for part in Multipart(
+                self.body.chunks(UPLOAD_LIMIT + _FORM_BYTES), boundary
+            ):
+                if part.name == "file" and file is None:
+                    file = self.server.store.keep(part.chunks)
+                elif part.name == "description":
+                    description = b"".join(part.chunks).decode(errors="replace")
+        except MultipartError as exc:
+            raise ApiError(HTTPStatus.BAD_REQUEST, f"Invalid form: {exc}") from exc
+        except UnknownKindError as exc:
+            raise ApiError(HTTPStatus.BAD_REQUEST, _BAD_FILE) from exc
+        except TooLongError as exc:
+            raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _BAD_FILE) from exc
+        return file, description
+
+    def _limit(self) -> int:
+        given = self.query.get("limit", str(_LIST_LIMIT))
+        if not (
+            given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= _LIST_MOST
+        ):
+            raise ApiError(HTTPStatus.BAD_REQUEST, f"limit must be 1 to {_LIST_MOST}")
+        return int(given)
+
+    def _cursor(self) -> str | None:
+        given = self.query.get("cursor")
+        if given is None:
+            return None
+        try:
+            time = datetime.fromisoformat(given)
+        except ValueError:
+            raise ApiError(HTTPStatus.BAD_REQUEST, "cursor must be a time") from None
+        return iso((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
+
+    def _status(self) -> str | None:
+        given = self.query.get("status")
+        if given is not None and given not in FINAL | RUNNING:
+            raise ApiError(HTTPStatus.BAD_REQUEST, "status is not one of a job")
+        return given

@@ -1,0 +1,183 @@
+"""
+A job of the sandbox: what was asked for, and where it is at a given time.
+
+Where it is follows from the times of its creation and its start alone, so nothing has
+to run for it to go on, and every process that looks sees the same.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from krea_cli.api.models import FINAL
+
+JOB_SECONDS = 2.0
+# The part of its time in which a job is only queued.
+QUEUED_PART = 0.25
+
+Medium = Literal["image", "video", "3d", "audio"]
+
+# The files that a job ends with, by the name in their URL; None: the image format.
+PARTS: dict[str, tuple[tuple[str, str | None], ...]] = {
+    "image": (("image", None),),
+    "video": (("video", "mp4"),),
+    "3d": (("model", "glb"), ("preview", "png")),
+    "audio": (("audio", "wav"),),
+}
+_TYPES = {
+    "image": "externalImage",
+    "video": "externalVideo",
+    "3d": "external3d",
+    "audio": "externalAudio",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """
+    A file that the request named: *field* such as "image_urls.0"; the bytes are kept by
+    their *sha256*, None for the picture that stands for those on Krea's own host.
+    """
+
+    field: str
+    media_type: str
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxJob:
+    """
+    A job as it is kept.  *created_at* and *cancelled_at* in seconds since the epoch;
+    *fields* are those of the request without the files, *failure* is how it will end,
+    *cost_usd* what it would cost at the service, None when that is not known, and
+    *drawn* the seed for a request without one.  It takes *seconds* from *starts_at*,
+    None for its creation.
+    """
+
+    job_id: str
+    created_at: float
+    model: str
+    medium: Medium
+    image_format: str
+    fields: Mapping[str, Any]
+    inputs: tuple[Input, ...] = ()
+    failure: Failure | None = None
+    cancelled_at: float | None = None
+    cost_usd: float | None = None
+    starts_at: float | None = None
+    seconds: float = JOB_SECONDS
+    drawn: int = 0
+
+    @classmethod
+    def from_json(cls, data: Any) -> SandboxJob:
+        """
+        Raises:
+            ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError: the
+                data is no job that `as_json` made.
+        """
+        inputs = tuple(Input(**each) for each in data.pop("inputs"))
+        failure = data.pop("failure")
+        job = cls(inputs=inputs, failure=failure and Failure(**failure), **data)
+        uuid.UUID(job.job_id)
+        iso(job.created_at)
+        iso(job.ends_at)
+        iso(job.cancelled_at or 0.0)
+        is_price = math.isfinite(job.cost_usd or 0.0)
+        if not is_price or job.medium not in PARTS or not isinstance(job.fields, dict):
+            raise ValueError(job.job_id)
+        return job
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def type(self) -> str:
+        """
+        The kind of job, in the service's words.
+        """
+        return _TYPES[self.medium]
+
+    @property
+    def seed(self) -> Any:
+        given = self.fields.get("seed")
+        return self.drawn if given is None else given
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """
+        The names of its results, such as "<job id>-image.png".
+        """
+        return tuple(
+            f"{self.job_id}-{part}.{suffix or self.image_format}"
+            for part, suffix in PARTS[self.medium]
+        )
+
+    @property
+    def ends_at(self) -> float:
+        return self._starts_at + self.seconds
+
+    @property
+    def _starts_at(self) -> float:
+        return self.created_at if self.starts_at is None else self.starts_at
+
+    def status(self, now: float) -> str:
+        age = now - self._starts_at
+        if self.cancelled_at is not None:
+            return "cancelled"
+        if age < 0 and self._starts_at > self.created_at:
+            return "backlogged"
+        if age < self.seconds * QUEUED_PART:
+            return "queued"
+        if age < self.seconds:
+            return "processing"
+        return "failed" if self.failure else "completed"
+
+    def is_final(self, now: float) -> bool:
+        return self.status(now) in FINAL
+
+    def answer(self, now: float, base_url: str) -> dict[str, Any]:
+        """
+        The job as the API answers it at the time *now*, result URLs under *base_url*.
+        """
+        status = self.status(now)
+        completed_at = self.cancelled_at or self.ends_at
+        answer: dict[str, Any] = {
+            "job_id": self.job_id,
+            "status": status,
+            "created_at": iso(self.created_at),
+            "completed_at": iso(completed_at) if status in FINAL else None,
+            "type": self.type,
+            "result": self._result(base_url) if status == "completed" else None,
+        }
+        if status == "failed" and self.failure:
+            answer["error"] = asdict(self.failure)
+        return answer
+
+    def _result(self, base_url: str) -> dict[str, Any]:
+        urls: list[Any] = [f"{base_url}/results/{name}" for name in self.files]
+        if self.medium == "3d":
+            parts = [part for part, _ in PARTS["3d"]]
+            urls = [
+                {"type": part, "url": url}
+                for part, url in zip(parts, urls, strict=True)
+            ]
+        return {"urls": urls}
+
+
+def iso(seconds: float) -> str:
+    """
+    ISO 8601 in UTC, to the microsecond: lists are paged by it.
+    """
+    time = datetime.fromtimestamp(seconds, UTC)
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,110 @@
+"""
+From a request of the sandbox to what answers it: the route, and the fault.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+from krea_cli.sandbox import admin_api
+from krea_cli.sandbox.base_handler import BaseHandler
+from krea_cli.sandbox.fault_injection import apply_fault
+from krea_cli.sandbox.faults import Fault
+
+if TYPE_CHECKING:
+    from krea_cli.sandbox.server import SandboxServer
+
+_NOT_FOUND = b"<!DOCTYPE html><title>404</title><h1>Page not found</h1>"
+
+
+class Route(NamedTuple):
+    """
+    *answer* takes the groups of the *pattern*; *name* is the one that faults have.
+    """
+
+    method: str
+    pattern: str
+    answer: Callable[..., None]
+    name: str = ""
+
+
+class RouterHandler(BaseHandler):
+    """
+    Answers with one of its *routes*, or as a fault that is set has it.
+    """
+
+    server: SandboxServer
+    # What is wrong with the answer to this request.
+    fault: Fault | None = None
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """
+        All that the service has; the first that fits counts.
+        """
+        raise NotImplementedError
+
+    def handle_route(self, method: str, path: str) -> None:
+        if path.startswith(admin_api.BEGINNING):
+            self._control(method, path)
+            return
+        name, act = self._find(method, path)
+        self.fault = self.server.faults.take(
+            name, lambda fault: self._applies(fault, path)
+        )
+        if self.fault is None:
+            act()
+        else:
+            self.misbehave(self.fault, act)
+
+    def misbehave(self, fault: Fault, act: Callable[[], None]) -> None:
+        """
+        Answer as the fault has it; *act* would answer well.
+        """
+        apply_fault(self, fault, act, self.server.sleep)
+
+    def answered(self, seconds: float) -> None:
+        fault, self.fault = self.fault, None
+        path = self.path.partition("?")[0]
+        line = f"{self.command} {path} {self.told} {seconds * 1000:.0f} ms"
+        self.server.log(f"{line} {fault}" if fault else line)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """
+        The Date of an answer, by the clock that jobs go by.
+        """
+        return super().date_time_string(timestamp or self.server.store.now())
+
+    def _find(self, method: str, path: str) -> tuple[str, Callable[[], None]]:
+        """
+        The name of the route, and what answers the request.
+        """
+        for route in self.routes:
+            match = re.fullmatch(route.pattern, path)
+            if match and method == route.method:
+                return route.name, partial(route.answer, *match.groups())
+        return "", self._send_not_found
+
+    def _applies(self, fault: Fault, path: str) -> bool:
+        """
+        Whether the request is one that the fault can be seen in: only a completed job
+        has URLs to be without.
+        """
+        if fault.name != "no-urls":
+            return True
+        store = self.server.store
+        job = store.job(path.rpartition("/")[2])
+        return job is not None and job.status(store.now()) == "completed"
+
+    def _control(self, method: str, path: str) -> None:
+        faults, store = self.server.faults, self.server.store
+        self.send_json(
+            admin_api.control(method, path, self.body, faults=faults, store=store)
+        )
+
+    def _send_not_found(self) -> None:
+        self.send_bytes(_NOT_FOUND, "text/html; charset=utf-8", HTTPStatus.NOT_FOUND)
