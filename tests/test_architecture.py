@@ -128,9 +128,9 @@ def test_layers():
     """
     Dependencies point one way: the contract is in pyproject.toml.
     """
-    [contract] = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["tool"][
-        "importlinter"
-    ]["contracts"]
+    [contract] = tomllib.loads(
+        (Path(__file__).parents[1] / "pyproject.toml").read_text()
+    )["tool"]["importlinter"]["contracts"]
     graph = grimp.build_graph(
         "krea_cli", exclude_type_checking_imports=True, cache_dir=None
     )
