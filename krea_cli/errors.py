@@ -400,7 +400,7 @@ class ExpectationFailedError(StorageError):
 
 class UnsavedResultsError(StorageError):
     """
-    A job has more results than are saved; those that are saved stay.
+    A job has more results than krea saves; the saved ones are kept.
     """
 
     code = "unsaved_results"

@@ -49,7 +49,7 @@ class Connection(World):
         `sandbox.capacity.Capacity`.
 
         Raises:
-            UsageError: one of the faults is none.
+            UsageError: a fault is not known.
         """
         from krea_cli.config.paths import private_folder
         from krea_cli.sandbox.concurrency import JobLimits
@@ -171,7 +171,7 @@ class Connection(World):
     @cached_property
     def _run_token_command(self) -> Callable[[], Token] | None:
         """
-        Run the command of the settings, once at most; None where there is none.
+        Run `token_command`, at most once; return None if it is not set.
         """
         command = self.settings.token_command
         if command is None:

@@ -250,7 +250,7 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         lambda s, job: s.download_foreign(job),
     ),
     Action.DOWNLOAD_FOREIGN: (
-        "A job that is none of krea's can be collected all the same",
+        "To collect a job that krea did not submit",
         lambda s, job: s.download_foreign(job),
     ),
     Action.SHOW_URLS: (

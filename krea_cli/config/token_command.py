@@ -90,7 +90,7 @@ def _find(program: str, folder: Path, env: Mapping[str, str]) -> str:
     The path of the program.
 
     Raises:
-        FileNotFoundError: there is none on PATH.
+        FileNotFoundError: the program is not on PATH.
     """
     if os.path.dirname(program):  # noqa: PTH120  (a Path drops the ./ in front)
         return str(folder / Path(program).expanduser())

@@ -36,7 +36,7 @@ class Sandbox:
     once.  `handler_class` may be replaced in a subclass.
 
     Raises:
-        UsageError: one of the faults is none.
+        UsageError: a fault is not known.
         StorageError: the folder cannot be made or used.
     """
 
