@@ -17,8 +17,10 @@ import pytest
 from PIL import Image, ImageDraw
 from service import TOKEN, Service
 
+from krea_cli.catalog.catalog import Catalogue
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.main import main
+from krea_cli.journal.database import Database
 from krea_cli.output.streams import Stream
 from krea_cli.runtime.clock import Clock
 from krea_cli.runtime.signals import Interrupted
@@ -245,3 +247,37 @@ def photo(tmp_path):
     path = tmp_path / "photo.jpg"
     picture.save(path, quality=90)
     return path
+
+
+@pytest.fixture(scope="session")
+def catalogue():
+    return Catalogue.bundled()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """
+    The state folder; it is not there yet.
+    """
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def open_database(folder, time):
+    """
+    Opens journals of that folder, which end with the test.
+    """
+    opened = []
+
+    def make(folder=folder):
+        opened.append(Database(folder, now=time.wall))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def database(open_database):
+    return open_database()

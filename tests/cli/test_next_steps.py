@@ -24,7 +24,8 @@ from krea_cli.sandbox.http_handler import SandboxHandler
 WORDS = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1)
 DELIVERIES = st.builds(
     OutputOptions,
-    output=WORDS,
+    # A run that wrote to standard output goes on into a folder.
+    output=WORDS.filter(lambda word: word != "-"),
     force=st.booleans(),
     sidecar=st.booleans(),
     max_size=st.none() | st.integers(1, 10**12),

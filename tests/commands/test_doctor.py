@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from api.wire import Wire
-from jobs.recorded import keep, record
+from journal.recorded import keep, record
 from service import TOKEN, answer, html, reset
 
 from krea_cli.doctor.run import CHECKS

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from jobs.recorded import NOW, keep, record, rows
+from journal.recorded import NOW, keep, record, rows
 
 from krea_cli.api.models import Job, JobPage
 from krea_cli.errors import InvalidResponseError, UsageError

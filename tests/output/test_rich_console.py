@@ -8,7 +8,7 @@ import re
 
 import pytest
 from output.telling import DONE, FAILED, Telling, Terminal
-from output.test_findings import FOUND
+from output.test_check_results import FOUND
 from output.test_job_records import LOST, RECORD, ROWS, record
 from output.test_results import CASES
 

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from jobs.recorded import JOB, keep, record, rows
+from journal.recorded import JOB, keep, record, rows
 
 from krea_cli.errors import JournalError
 from krea_cli.journal import sql_schema

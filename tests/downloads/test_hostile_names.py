@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from conftest import FakeTime, png
-from delivery.test_targets import HOSTILE
+from downloads.test_output_target import HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from delivery.test_differences import saved
+from downloads.test_result_checks import saved
 
 from krea_cli import media
 from krea_cli.api.models import SavedFile

@@ -6,7 +6,7 @@ import time as real_time
 from contextlib import closing
 
 import pytest
-from jobs.recorded import DAY, NOW, bytes_of, keep, record, rows
+from journal.recorded import DAY, NOW, bytes_of, keep, record, rows
 
 from krea_cli.api.models import Job, SavedFile
 from krea_cli.errors import DuplicateJobIdError, JournalError, UsageError

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from jobs.recorded import record as made
+from journal.recorded import record as made
 
 from krea_cli.errors import UnknownJobError, UsageError
 from krea_cli.jobs.job_refs import resolve_job_refs

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from jobs.recorded import DAY, bytes_of, rows
+from journal.recorded import DAY, bytes_of, rows
 
 from krea_cli.inputs.upload_cache import UploadCache
 

@@ -11,7 +11,7 @@ import threading
 from contextlib import closing
 
 import pytest
-from jobs.recorded import DAY, JOB, NOW, bytes_of, keep, record, rows
+from journal.recorded import DAY, JOB, NOW, bytes_of, keep, record, rows
 
 from krea_cli.api.models import Job
 from krea_cli.errors import JournalError, UsageError

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
-from delivery import serving
-from delivery.serving import ETAG, Server
+from downloads import serving
+from downloads.serving import ETAG, Server
 from media.samples import SAMPLES, encoded, picture
 
 from krea_cli.api.http import HttpTransport

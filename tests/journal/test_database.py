@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from jobs.recorded import bytes_of, keep, record, rows
+from journal.recorded import bytes_of, keep, record, rows
 
 from krea_cli.cli.next_steps import NextSteps
 from krea_cli.errors import ExitCode, JournalError

@@ -10,7 +10,7 @@ import sys
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jobs.recorded import NOW, record
+from journal.recorded import NOW, record
 
 from krea_cli.api.http_types import encode
 from krea_cli.api.models import SavedFile
