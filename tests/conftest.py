@@ -17,7 +17,7 @@ import pytest
 from PIL import Image, ImageDraw
 from service import TOKEN, Service
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.main import main
 from krea_cli.journal.database import Database
@@ -250,8 +250,8 @@ def photo(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def catalogue():
-    return Catalogue.bundled()
+def catalog():
+    return Catalog.bundled()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from krea_cli.cli.delivering import Delivering
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
-    from krea_cli.catalog.catalog import Catalogue
+    from krea_cli.catalog.catalog import Catalog
     from krea_cli.inputs.local_file import LocalFile
     from krea_cli.inputs.resolver import InputResolver
     from krea_cli.inputs.uploader import Uploader
@@ -37,17 +37,17 @@ class CliContext(Delivering):
     fits_images = False
 
     @cached_property
-    def catalogue(self) -> Catalogue:
+    def catalog(self) -> Catalog:
         """
         The newest that is here of this service; for the sandbox its own, which krea
         came with.
         """
         from krea_cli.catalog import cache as cached
-        from krea_cli.catalog.catalog import Catalogue
+        from krea_cli.catalog.catalog import Catalog
 
         if self.settings.sandbox or not self.folders.has_cache:
-            return Catalogue.bundled()
-        return cached.newest(self.folders.cache, self.origin)
+            return Catalog.bundled()
+        return cached.load_newest(self.folders.cache, self.origin)
 
     @cached_property
     def images(self) -> InputResolver:
@@ -104,7 +104,7 @@ class CliContext(Delivering):
         models = {job.model for job in jobs if job.model}
         if not models:
             return set()
-        return {model.kind for model in self.catalogue.models if model.id in models}
+        return {model.kind for model in self.catalog.models if model.id in models}
 
     @cached_property
     def uploads(self) -> Uploader:

@@ -103,10 +103,11 @@ class Documenting(Watching):
         """
         if not self.delivery.force or file.path == "-":
             return
+        from krea_cli.downloads.sidecar_path import sidecar_path
         from krea_cli.requests import sidecar as sidecars
 
-        sidecar = sidecars.sidecar_path(Path(file.path))
-        if sidecar.is_file() and not sidecars.is_of(sidecar, job, file):
+        sidecar = sidecar_path(Path(file.path))
+        if sidecar.is_file() and not sidecars.is_sidecar_of(sidecar, job, file):
             self.out.warn(f"{sidecar} was there before, and is of another result.")
 
     def _write_sidecar(self, job: Job, file: SavedFile) -> None:

@@ -107,10 +107,10 @@ def _tell(session: CliContext, key: str, stored: Layer) -> None:
 
 def _warn_if_unknown(session: CliContext, model: str) -> None:
     """
-    It is kept all the same: it may be newer than the catalogue.
+    It is kept all the same: it may be newer than the catalog.
     """
     try:
-        session.catalogue.find(model)
+        session.catalog.find(model)
     except UnknownModelError as exc:
         hints = session.next_steps.lines(exc.advice)
         session.out.warn(" ".join([exc.message, *hints]))

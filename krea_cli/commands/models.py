@@ -14,7 +14,7 @@ import typer
 from krea_cli.catalog import cache as cached
 from krea_cli.catalog import example, openapi, schema_text
 from krea_cli.catalog import refresh as changes
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.cli.context import CliContext
 from krea_cli.errors import UsageError
 from krea_cli.output.results.models import (
@@ -50,7 +50,7 @@ def list_models(
     """
     found = [
         model
-        for model in session.catalogue.models
+        for model in session.catalog.models
         if word.lower() in f"{model.id}\n{model.name}".lower()
         and kind in (None, model.kind)
         and (not takes_image or model.takes_image)
@@ -71,8 +71,8 @@ def show(
     Example:
       krea models show nano-banana-pro
     """
-    found = session.catalogue.find(model)
-    automatic = defaults.automatic(found)
+    found = session.catalog.find(model)
+    automatic = defaults.automatic_fields(found)
     fields = tuple(
         FieldDetails(
             name=name,
@@ -100,17 +100,17 @@ def refresh(session: CliContext) -> None:
             "The sandbox has the models that krea came with.",
             hint="For those of the service, run it without --sandbox and KREA_SANDBOX.",
         )
-    known, folder = session.catalogue, session.folders.cache
+    known, folder = session.catalog, session.folders.cache
     with session.out.progress() as progress:
         progress.doing("fetching the models")
         spec = session.connect(None).openapi()
     today = datetime.fromtimestamp(session.clock.wall(), UTC).date().isoformat()
-    document = changes.renew(spec, known, today=today)
-    fetched = Catalogue(document)
+    document = changes.build_replacement(spec, known, today=today)
+    fetched = Catalog(document)
 
-    cached.keep(folder, session.origin, openapi.dumps(document))
+    cached.store(folder, session.origin, openapi.dumps(document))
 
-    found = [ModelChange(change) for change in changes.compare(known, fetched)]
+    found = [ModelChange(change) for change in changes.compare_catalogs(known, fetched)]
     session.out.result(found)
     counts = Counter(each.change.what for each in found)
     told = ", ".join(f"{count} {what}" for what, count in counts.items())

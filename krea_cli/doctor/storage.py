@@ -21,10 +21,10 @@ def models(session: CliContext) -> Iterator[CheckResult]:
     """
     How old the list of models is, with the prices in it.
     """
-    catalogue = session.catalogue
+    catalog = session.catalog
     today = datetime.fromtimestamp(session.clock.wall(), UTC).date()
-    days = (today - date.fromisoformat(catalogue.date)).days
-    said = f"{len(catalogue.models)} models as of {catalogue.date}"
+    days = (today - date.fromisoformat(catalog.date)).days
+    said = f"{len(catalog.models)} models as of {catalog.date}"
     if days > OLD_DAYS and not session.settings.sandbox:
         yield warning(
             "models",

@@ -14,7 +14,7 @@ from krea_cli.jobs.submitter import SubmitPayload, Submitter
 from krea_cli.journal.record import Record
 from krea_cli.requests.body import content
 from krea_cli.requests.json_tree import leaves
-from krea_cli.requests.provenance import inputs
+from krea_cli.requests.provenance import describe_inputs
 from krea_cli.requests.request import Request
 
 _URL_REFUSED = ("invalid asset url", "input file rejected")
@@ -102,7 +102,7 @@ class RequestSubmitter:
             path=post.path,
             body=body,
             webhook=post.webhook,
-            images={"inputs": inputs(request.placed_images), **self.manner},
+            images={"inputs": describe_inputs(request.placed_images), **self.manner},
             seed=request.seed,
             cost_usd=request.cost_usd,
             now=self.paid.clock.wall(),

@@ -19,6 +19,7 @@ from krea_cli.requests.arguments import RequestArguments
 
 if TYPE_CHECKING:
     from krea_cli.downloads.output_target import FilenameFields, OutputTarget
+    from krea_cli.inputs.local_file import Image
 
 
 def run_generation(
@@ -45,10 +46,13 @@ def run_generation(
     if delivery.output is None:
         delivery = replace(delivery, output=session.settings.output)
     session.deliver(delivery, saves=_saves(wishes))
-    taken = prepare.prepare_request(session, words)
+    taken = prepare.prepare_request(words, _preparation(session))
     if wishes.dry_run:
         _look_ahead(session, taken, wishes)
-        shown = prepare.dry_run(session, taken, wishes.count, inline=wishes.inline)
+        # The sandbox is not started for this, so it has no port yet.
+        settings = session.settings
+        base = "http://127.0.0.1" if settings.sandbox else settings.api_url
+        shown = prepare.dry_run(taken, wishes.count, inline=wishes.inline, api_url=base)
         session.out.result([shown])
     limit = SpendingLimit.of(
         wishes.max_cost, session.resolved, allows_unknown=wishes.allow_unknown_cost
@@ -62,13 +66,27 @@ def run_generation(
     _make(session, taken, wishes)
 
 
+def _preparation(session: CliContext) -> prepare.Preparation:
+    def read_input(argument: str, *, stdin_word: str) -> Image:
+        # The modules that read files are loaded with the first file.
+        return session.images.read(argument, stdin_word=stdin_word)
+
+    return prepare.Preparation(
+        catalog=session.catalog,
+        default_model=session.settings.model,
+        read_input=read_input,
+        prompter=session,
+        messages=session.out,
+    )
+
+
 def _make(
     session: CliContext, taken: prepare.PreparedRequest, wishes: GenerateOptions
 ) -> None:
     from krea_cli.operations.collect import JobCollection
     from krea_cli.operations.submit_jobs import submit_batch
 
-    naming = prepare.naming(session, taken)
+    naming = prepare.naming(taken, session.naming)
     target = _target(session, taken, wishes, naming) if _saves(wishes) else None
 
     with submit_batch(
@@ -117,7 +135,7 @@ def _look_ahead(
     if not _saves(wishes) or session.delivery.output is None:
         return
     try:
-        _target(session, taken, wishes, prepare.naming(session, taken))
+        _target(session, taken, wishes, prepare.naming(taken, session.naming))
     except KreaError as exc:
         session.out.warn(f"It would not be sent: {exc.message}")
         for hint in exc.hints:

@@ -78,8 +78,8 @@ class ResultSaver:
         """
         What somebody may wonder about the files of a job.
         """
-        # Without a model there is nothing to read the catalogue for.
-        models = self._session.catalogue.models if saved.model else ()
+        # Without a model there is nothing to read the catalog for.
+        models = self._session.catalog.models if saved.model else ()
         body = self._session.body(saved.job_id)
         return [
             *unexpected(saved, models),

@@ -87,7 +87,7 @@ def test_set_tells_the_variable_that_wins(session):
 )
 def test_set_warns_of_a_model_that_is_unknown(krea, model, rest, warns):
     """
-    It is kept all the same, as it may be newer than the catalogue; also beside a
+    It is kept all the same, as it may be newer than the catalog; also beside a
     mistake, which the commands tell that need what is mistaken.
     """
     file = Path(krea.env["KREA_CONFIG_DIR"], "config.toml")

@@ -44,7 +44,7 @@ from hypothesis.stateful import (
 )
 from service import TOKEN
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.generate_options import GenerateOptions
 from krea_cli.cli.options import DeliveryOptions
@@ -61,7 +61,7 @@ SEQUENCES = int(os.environ.get("KREA_SEQUENCES", "2000"))
 PARTS = 4
 # The state folder is in memory where that can be had, as a journal is made for each.
 MEMORY = Path("/dev/shm")
-CATALOGUE = Catalogue.bundled()
+CATALOG = Catalog.bundled()
 FINAL = ("completed", "failed", "cancelled")
 # A user who was told that nothing was found waits so long before it is sent again.
 PATIENCE_SECONDS = 31.0
@@ -129,7 +129,7 @@ class Paying(RuleBasedStateMachine):
             clock=self.time.clock,
         )
         session.__dict__ |= {
-            "catalogue": CATALOGUE,
+            "catalog": CATALOG,
             "_database": database,
             "_own_transport": Wire(self.service, run),
         }

@@ -108,9 +108,9 @@ def submission(folder, journal, time):
 
 
 @pytest.fixture
-def request_of(catalogue):
+def request_of(catalog):
     def make(webhook=None, **fields):
-        model = catalogue["image/google/nano-banana-pro"]
+        model = catalog["image/google/nano-banana-pro"]
         return Request(model=model, fields=fields, webhook=webhook)
 
     return make

@@ -89,7 +89,7 @@ def _values(
 
 
 def _models(word: str, session: CliContext) -> Iterable[tuple[str, str]]:
-    models = session.catalogue.models
+    models = session.catalog.models
     if any(model.id.startswith(word) for model in models):
         return [(model.id, model.name) for model in models]
     # Whoever begins with the last part of an id means that; two may end alike.

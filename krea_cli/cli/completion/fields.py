@@ -24,7 +24,7 @@ def model(line: Line, session: CliContext) -> Model | None:
     """
     name = [session.settings.model, *line.given.get("--model", ())][-1]
     with suppress(UnknownModelError):
-        return session.catalogue.find(name)
+        return session.catalog.find(name)
     return None
 
 
