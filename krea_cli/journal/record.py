@@ -182,6 +182,8 @@ class Record:
         return is_open and not self.is_in_flight(now)
 
 
+# Texts that begin with X lie between X and X followed by it.
+LAST_CHARACTER = "\U0010ffff"
 FIELDS = tuple(field.name for field in fields(Record))
 COLUMNS, PLACES = ", ".join(FIELDS), ", ".join("?" * len(FIELDS))
 
