@@ -26,7 +26,7 @@ CREATE INDEX IF NOT EXISTS records_by_created_at ON records (service, created_at
 CREATE INDEX IF NOT EXISTS records_by_run ON records (run);
 CREATE INDEX IF NOT EXISTS records_by_duration ON records (service, model)
   WHERE state = 'completed' AND seconds IS NOT NULL;
-CREATE INDEX IF NOT EXISTS records_unconfirmed ON records (service)
+CREATE INDEX IF NOT EXISTS records_unconfirmed ON records (service, state)
   WHERE state IN ('intended', 'unknown');
 DROP INDEX IF EXISTS records_by_state;
 DROP INDEX IF EXISTS records_by_job;
