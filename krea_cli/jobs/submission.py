@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from krea_cli.api.models import Job
+from krea_cli.api.request_body import content
 from krea_cli.errors import RequestRejectedError, UsageError
 from krea_cli.inputs.local_file import Image, LocalFile
 from krea_cli.jobs.submitter import SubmitPayload, Submitter
 from krea_cli.journal.record import Record
-from krea_cli.requests.body import content
-from krea_cli.requests.json_tree import leaves
 from krea_cli.requests.provenance import inputs
 from krea_cli.requests.request import Request
+from krea_cli.runtime.json_tree import leaves
 
 _URL_REFUSED = ("invalid asset url", "input file rejected")
 

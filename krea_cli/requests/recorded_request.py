@@ -14,7 +14,7 @@ from typing import Any
 
 from krea_cli.errors import InputError
 from krea_cli.inputs.local_file import Image, LocalFile
-from krea_cli.requests.json_tree import mapped
+from krea_cli.runtime.json_tree import mapped
 
 _MODEL = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)+", re.ASCII)
 # What a file of words has at most.

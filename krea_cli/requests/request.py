@@ -15,7 +15,7 @@ from krea_cli.catalog.model import Model
 from krea_cli.catalog.pricing import estimate
 from krea_cli.catalog.validation import Violation, faults
 from krea_cli.inputs.local_file import Image, LocalFile, RemoteFile
-from krea_cli.requests.json_tree import Place, leaves, mapped
+from krea_cli.runtime.json_tree import Place, leaves, mapped
 
 # What stands for the URL of a file that is not uploaded yet.
 UPLOAD = "https://krea.ai/upload"
