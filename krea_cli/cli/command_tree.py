@@ -7,7 +7,7 @@ short help, which is all that `krea --help` and a suggestion need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Annotated, Literal
 
@@ -17,7 +17,9 @@ from krea_cli import __version__
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.help import topics
 from krea_cli.cli.help.grouped import Command, Group
-from krea_cli.cli.options import with_session
+from krea_cli.cli.invocation import Invocation
+from krea_cli.cli.options import as_typer_command
+from krea_cli.output.console import Console
 from krea_cli.output.escape import escape_control_chars
 
 # In the order of `krea --help`.  A test compares each line with the command itself.
@@ -80,12 +82,12 @@ def _load(app: typer.Typer, name: str, summary: str) -> None:
     module = import_module(f"krea_cli.commands.{name}")
     group: dict[str, Callable[..., None]] | None = getattr(module, "COMMANDS", None)
     if group is None:
-        command = with_session(getattr(module, name))
+        command = as_typer_command(getattr(module, name))
         app.command(name, cls=Command, rich_help_panel=_panel(name))(command)
         return
     tree = _tree(summary)
     for member, command in group.items():
-        tree.command(member, cls=Command)(with_session(command))
+        tree.command(member, cls=Command)(as_typer_command(command))
     app.add_typer(tree, name=name, rich_help_panel=_panel(name))
 
 
@@ -110,9 +112,8 @@ def _tree(summary: str, *, epilog: str | None = None) -> typer.Typer:
 
 
 def _help_alone(ctx: typer.Context) -> None:
-    session: CliContext = ctx.obj
     if ctx.invoked_subcommand is None:
-        session.out.stdout.write_line(ctx.get_help())
+        ctx.obj.streams[0].write_line(ctx.get_help())
 
 
 def _main(
@@ -131,34 +132,35 @@ def _main(
         ),
     ] = None,
 ) -> None:
-    session: CliContext = ctx.obj
+    given: Invocation = ctx.obj
+    stdout = given.streams[0]
     if install_completion:
-        _install_completion(session)
+        _install_completion(CliContext(given).console, given.env)
         raise typer.Exit
     if show_completion:
         from krea_cli.cli.completion import scripts
 
-        session.out.stdout.write(scripts.text(show_completion))
+        stdout.write(scripts.text(show_completion))
         raise typer.Exit
     if version:
-        session.out.stdout.write_line(f"krea {__version__}")
+        stdout.write_line(f"krea {__version__}")
         raise typer.Exit
     _help_alone(ctx)
 
 
-def _install_completion(session: CliContext) -> None:
+def _install_completion(console: Console, env: Mapping[str, str]) -> None:
     from krea_cli.cli.completion.install import install, profile_without
 
-    paths = install(session.env)
+    paths = install(env)
     for path in paths:
-        session.out.stdout.write_line(escape_control_chars(path))
-    session.out.note("The next shell that you start completes krea.")
-    if profile := profile_without(session.env):
+        console.stdout.write_line(escape_control_chars(path))
+    console.note("The next shell that you start completes krea.")
+    if profile := profile_without(env):
         line = '[ -z "$BASH_VERSION" ] || . ~/.bashrc'
-        session.out.note(
+        console.note(
             f"For login shells, add to {escape_control_chars(profile)}: {line}"
         )
-    session.out.note(f"To undo it, delete {escape_control_chars(paths[0])}")
+    console.note(f"To undo it, delete {escape_control_chars(paths[0])}")
 
 
 def _not_loaded() -> None:

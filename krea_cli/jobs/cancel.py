@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from krea_cli.api.client import ApiClient
-from krea_cli.api.models import Job
 from krea_cli.errors import (
     KreaError,
     RequestRejectedError,
@@ -16,6 +15,10 @@ from krea_cli.errors import (
     UnknownJobError,
 )
 from krea_cli.runtime.clock import Clock
+
+if TYPE_CHECKING:
+    from krea_cli.api.client import ApiClient
+    from krea_cli.api.models import Job
 
 SETTLING_SECONDS, STEP_SECONDS = 5.0, 1.0
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from krea_cli.api.client import ApiClient
 from krea_cli.api.models import Job, JobPage
+from krea_cli.api.request_body import content
 from krea_cli.errors import (
     Action,
     InvalidResponseError,
@@ -29,7 +30,6 @@ from krea_cli.jobs.submitter import SubmitPayload, Submitter
 from krea_cli.journal.journal import Journal
 from krea_cli.journal.queries import JournalQueries
 from krea_cli.journal.record import Record
-from krea_cli.requests.body import content
 from krea_cli.runtime.clock import Clock
 
 # Between looks at the list: 30 s in all, as a job may appear in it late.
@@ -48,7 +48,7 @@ class Recovery:
     journal: Journal
     history: JournalQueries
     sightings: Sightings
-    paid: Submitter
+    submitter: Submitter
     clock: Clock
     has_other_token: Callable[[Record], bool]
 
@@ -203,7 +203,7 @@ class Recovery:
             self._check_free(claimed)
             return claimed
 
-        job = self.paid.send(
+        job = self.submitter.submit(
             post,
             claim,
             deadline=deadline,

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
-from krea_cli.catalog.json_schema import Schema, is_url, with_texts
+from krea_cli.catalog.json_schema import Schema, is_url, map_texts
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.pricing import estimate
-from krea_cli.catalog.validation import faults
+from krea_cli.catalog.validation import find_violations
 from krea_cli.sandbox import inputs
 from krea_cli.sandbox.api_error import ApiError
 from krea_cli.sandbox.job import Failure, Input, Medium, SandboxJob
@@ -30,10 +30,10 @@ def submit(
     as at the service; so does a *failure* that it is to have.
 
     Raises:
-        Refusal: 422, the body does not fit the model's schema (with all its faults), or
+        Refusal: 422, the body does not fit the schema (all its violations), or
             names a URL that the service would not fetch.
     """
-    if found := faults(model.schema, body):
+    if found := find_violations(model.schema, body):
         issues = [(fault.field, fault.message) for fault in found]
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request body", issues)
     given: list[Input] = []
@@ -44,7 +44,7 @@ def submit(
         given.append(inputs.take(store, field, text))
         return f"sha256:{given[-1].sha256}"
 
-    fields = with_texts(model.schema, body, "", take)
+    fields = map_texts(model.schema, body, "", take)
     failures = (failure, *(inputs.failure(store, each) for each in given))
     return store.add_job(
         model=model.path,

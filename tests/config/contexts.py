@@ -1,15 +1,16 @@
 """
-A session for the commands that need no service: everything is given, all is recorded.
+A context for the commands that need no service: everything is given, all is recorded.
 """
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from config.backends import Memory
 
-from krea_cli.config import api_url as url
+from krea_cli.cli.connection import Service
 from krea_cli.config import config_file as file
 from krea_cli.config import settings
 from krea_cli.config.keyring_store import KeyringStore
@@ -49,14 +50,14 @@ class Said:
 
 
 @dataclass
-class FakeSession:
+class FakeContext:
     folders: Folders
     env: dict = field(default_factory=dict)
     backend: object = field(default_factory=Memory)
     stdin: Stdin = field(default_factory=Stdin)
     typed: str | None = None
     rejects: Exception | None = None
-    out: Said = field(default_factory=Said)
+    console: Said = field(default_factory=Said)
     calls: list = field(default_factory=list)
 
     @classmethod
@@ -66,30 +67,36 @@ class FakeSession:
         return cls(folders=folders, **more)
 
     @property
-    def resolved(self):
+    def resolved_settings(self):
         return settings.resolve(
             [settings.from_env(self.env), file.read(self.folders.config_file)]
         )
 
     @property
     def settings(self):
-        return self.resolved.settings
+        return self.resolved_settings.settings
 
     @property
-    def origin(self):
-        return url.origin(self.settings.api_url)
+    def service(self):
+        return Service.of(self.settings, ())
 
     @property
-    def credentials(self):
-        if self.__dict__.get("_credentials") is None:
-            self._credentials = KeyringStore(self.origin, load=lambda: self.backend)
-        return self._credentials
+    def connection(self):
+        return self
 
     @property
-    def token_state(self):
+    def prompter(self):
+        return self
+
+    @cached_property
+    def keyring(self):
+        return KeyringStore(self.service.origin, load=lambda: self.backend)
+
+    @property
+    def token_sources(self):
         command = self.settings.token_command
         run = (lambda: Token(command, "token_command")) if command else None
-        return find_all_tokens(self.env, self.origin, lambda: self.credentials, run)
+        return find_all_tokens(self.env, self.service.origin, lambda: self.keyring, run)
 
     @property
     def is_interactive(self):
@@ -99,7 +106,7 @@ class FakeSession:
         self.calls.append(prompt)
         return self.typed
 
-    def connect(self, token):
+    def api_with(self, token):
         self.calls.append(token.reveal())
         return self
 

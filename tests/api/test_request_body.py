@@ -8,11 +8,11 @@ import os
 import pytest
 from conftest import png
 
+from krea_cli.api.request_body import content
 from krea_cli.errors import InputError
 from krea_cli.inputs.input_files import check_file
 from krea_cli.inputs.local_file import RemoteFile, inline
 from krea_cli.journal.record import Record
-from krea_cli.requests.body import content
 
 REMOTE = RemoteFile("https://a.test/x.jpg")
 PIECE = 3 * 2**18

@@ -5,6 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import Terminal, Typed
+
+from krea_cli.cli.context import CliContext
+from krea_cli.cli.invocation import Flags, Invocation
+from krea_cli.output.streams import Stream
 
 COLOUR = "\x1b[1;31m"
 
@@ -16,6 +21,16 @@ def usual_terminal(monkeypatch):
     """
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
+
+
+def context(*, env=None, **options):
+    """
+    The context of a run at a terminal.
+    """
+    streams = Stream(Terminal(), "out"), Stream(Terminal(), "err")
+    return CliContext(
+        Invocation(env=env or {}, streams=streams, stdin=Typed(""), **options)
+    )
 
 
 def test_standard_input_is_claimed_once(krea):
@@ -30,26 +45,19 @@ def test_standard_input_is_claimed_once(krea):
     assert "Standard input cannot be both the prompt and an image" in result.err
 
 
-def test_in_ci_nobody_is_asked(krea):
+def test_in_ci_nobody_is_asked():
     """
     Though a terminal is there: CI counts as nobody (hazard S8).
     """
-    krea.typed = "yes"
-    krea("config", "path")
-    is_person = krea.session.is_interactive
-    krea("config", "path", env={"CI": "true"})
-
-    assert (True, False) == (is_person, krea.session.is_interactive)
+    assert context().prompter.is_interactive
+    assert not context(env={"CI": "true"}).prompter.is_interactive
 
 
-def test_where_json_is_wanted_nobody_is_asked(krea):
+def test_where_json_is_wanted_nobody_is_asked():
     """
     A question would stand among the objects of standard error.
     """
-    krea.typed = "yes"
-    krea("config", "path", "--json")
-
-    assert not krea.session.is_interactive
+    assert not context(flags=Flags(json=True)).prompter.is_interactive
 
 
 def test_closed_standard_input_is_exit_2(shell):
@@ -106,19 +114,19 @@ def test_a_broken_setting_does_not_hide_how_to_mend_it(krea):
     assert "color = 'purple'" not in file.read_text()
 
 
-def test_the_command_to_paste_goes_to_the_same_service(krea):
+def test_the_command_to_paste_goes_to_the_same_service():
     """
     What was said on the command line is said again; an environment is still there.
     """
     url = "https://krea.example"
 
-    krea("status", "x", "--sandbox", "--color", "never")
-    sandbox = krea.session.next_steps.wait(["j1"])
-    krea("status", "x", "--api-url", url)
-    elsewhere = krea.session.next_steps.cancel(["j1"])
+    sandbox = context(flags=Flags(sandbox=True, color="never"))
+    elsewhere = context(flags=Flags(api_url=url))
 
-    assert "krea wait j1 -o . --sandbox --color never" == sandbox
-    assert f"krea cancel j1 --api-url {url}" == elsewhere
+    assert "krea wait j1 -o . --sandbox --color never" == sandbox.next_steps.wait(
+        ["j1"]
+    )
+    assert f"krea cancel j1 --api-url {url}" == elsewhere.next_steps.cancel(["j1"])
 
 
 def broken_journal(krea, service):
@@ -149,12 +157,10 @@ def test_every_hint_goes_to_the_same_service(logged_in, service, trouble):
     assert hint.replace(" --api-url {url}", "") in usual.err
 
 
-def test_a_command_that_reads_a_file_goes_there_too(krea):
+def test_a_command_that_reads_a_file_goes_there_too():
     """
     The options stand before what the shell reads.
     """
-    krea("status", "x", "--api-url", "https://a.b")
-
-    said = krea.session.next_steps.login(piped=True)
+    said = context(flags=Flags(api_url="https://a.b")).next_steps.login(piped=True)
 
     assert "krea auth login --api-url https://a.b < FILE" == said
