@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 from PIL import (
     AvifImagePlugin,
@@ -18,6 +18,7 @@ from PIL import (
     ImageChops,
     ImageOps,
     JpegImagePlugin,
+    PngImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
 )
@@ -34,11 +35,12 @@ from krea_cli.media import (
     TIFF,
     WEBP,
     MediaType,
-    heif,
+    heic,
+    png,
     sniff,
 )
-from krea_cli.media.dimensions import dimensions
-from krea_cli.media.png import open_png
+from krea_cli.media.formats import dimensions
+from krea_cli.media.reader import FileReader
 
 FORMATS = {
     PNG: "PNG",
@@ -50,6 +52,50 @@ FORMATS = {
 }
 # What can be read, but is not written.
 _READ_FORMATS = {**FORMATS, BMP: "BMP"}
+# Pillow refuses a picture whose colour profile is larger than this, which is 1 MiB by
+# itself; those of printers and scanners may have some more.
+PngImagePlugin.MAX_TEXT_CHUNK = 2**24
+_SIXTEEN_BITS = "RGB;16B"
+
+
+def open_png(
+    source: Path | IO[bytes],
+    read: Callable[[Path | IO[bytes]], Image.Image] = PngImagePlugin.PngImageFile,
+) -> Image.Image:
+    """
+    Open a PNG with `read`, without decoding it.
+
+    Raises:
+        ValueError: there are several colour profiles.
+        Exception: whatever else Pillow raises.
+    """
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            _check_profiles(file)
+    else:
+        _check_profiles(source)
+        source.seek(0)
+    picture = read(source)
+    _shorten_transparency(picture)
+    return picture
+
+
+def _check_profiles(file: IO[bytes]) -> None:
+    # Pillow unpacks each of them when it opens the file, to a thousand times its
+    # length: a file that is full of them would take minutes.
+    if png.count_profiles(FileReader(file)) > 1:
+        raise ValueError("it has several color profiles")
+
+
+def _shorten_transparency(picture: Image.Image) -> None:
+    # Of sixteen bits of a colour Pillow reads the upper eight, but not of the colour
+    # that stands for what is transparent.
+    color = picture.info.get("transparency")
+    tiles = getattr(picture, "tile", ())
+    if isinstance(color, tuple) and any(tile.args == _SIXTEEN_BITS for tile in tiles):
+        picture.info["transparency"] = tuple(value >> 8 for value in color)
+
+
 _READERS: dict[MediaType | None, Callable[[Path], Image.Image]] = {
     JPEG: JpegImagePlugin.JpegImageFile,
     PNG: open_png,
@@ -110,7 +156,7 @@ def _is_on_its_side(path: Path) -> bool:
         with path.open("rb") as file:
             kind = sniff(file.read(HEAD_BYTES))
             if kind == HEIC:
-                return heif.is_on_its_side(file)
+                return heic.is_on_its_side(FileReader(file))
         if kind in (WEBP, AVIF) and path.stat().st_size > _HEADER_BYTES:
             return False
         with _READERS[kind](path) as picture:

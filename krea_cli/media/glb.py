@@ -1,8 +1,10 @@
 """
-GLB: the scene without authors, programs and notes, and its pictures without metadata.
+GLB: find where it ends, and strip authors, programs and notes from the scene, and the
+metadata of its pictures.
 
-Places in the binary part are stored in the description of the scene, so nothing in
-it is moved: what is cut from a picture becomes zeros.
+A GLB is a description of the scene in JSON, and a binary part. Places in the binary
+part are stored in the description, so nothing in it is moved: what is cut from a
+picture becomes zeros.
 """
 
 from __future__ import annotations
@@ -11,67 +13,109 @@ import json
 import struct
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import Any
 
-from krea_cli.media.metadata.pieces import ByteRange, DamagedError, read
+from krea_cli.media.file_pieces import ByteRange
+from krea_cli.media.reader import DamagedError, FileReader
 
 _JSON, _BINARY = 0x4E4F534A, 0x004E4942
 _MOST_JSON = 1 << 26
 _HEAD_BYTES, _CHUNK_HEAD = 12, 8
-# Without the other ones the scene is the same.
+# Without other fields the scene is the same.
 _ASSET = {"version", "minVersion"}
 _EXTENSIONS = ("KHR_", "EXT_", "MSFT_")
 _DESCRIBING = ("KHR_xmp", "KHR_xmp_json_ld")
 # Names of these are mostly those of files.
 _NAMELESS = ("accessors", "buffers", "bufferViews", "images", "samplers", "textures")
 
-# What is sent of a picture, or None when that is all of it.
-Strip = Callable[[bytes], bytes | None]
+# Returns a picture without metadata, or None when it has none.
+StripPicture = Callable[[bytes], bytes | None]
 
 
-def bare(file: IO[bytes], size: int, strip: Strip) -> Iterator[ByteRange]:
+def find_end(reader: FileReader) -> int | None:
     """
-    Yield the pieces of a scene that looks the same; `strip` takes the metadata out of
-    each of its pictures.
+    Return where the file ends by its own length.
+    """
+    (length,) = reader.unpack("<I", 8)
+    return int(length)
+
+
+def _chunks(reader: FileReader) -> Iterator[tuple[int, range]]:
+    """
+    Yield the kind of each chunk, and the place of its content.
+
+    Raises:
+        DamagedError: a chunk is cut.
+    """
+    at = _HEAD_BYTES
+    while reader.size - at >= _CHUNK_HEAD:
+        length, kind = reader.unpack("<II", at)
+        at += _CHUNK_HEAD + length
+        if at > reader.size:
+            raise DamagedError(f"a chunk has {length} bytes")
+        yield kind, range(at - length, at)
+
+
+def strip(reader: FileReader, strip_picture: StripPicture) -> Iterator[ByteRange]:
+    """
+    Yield the pieces of a scene that looks the same; `strip_picture` takes the metadata
+    out of each of its pictures.
 
     Raises:
         DamagedError: it is not built as a GLB must be, or has a required extension that
             is not understood here.
     """
-    length, kind = struct.unpack("<II", read(file, _HEAD_BYTES, _CHUNK_HEAD))
-    body = _HEAD_BYTES + _CHUNK_HEAD
-    if kind != _JSON or length > _MOST_JSON:
+    chunks = _chunks(reader)
+    kind, place = next(chunks, (0, range(0)))
+    if kind != _JSON or len(place) > _MOST_JSON:
         raise DamagedError("it does not begin with a scene")
-    scene = _parsed(read(file, body, length))
-    binary = _binary(file, body + length, size)
+    end = place.stop
+    scene = _parsed(reader.read(place.start, len(place)))
+    # Chunks behind the binary one, or in its place, are left out.
+    kind, binary = next(chunks, (0, range(0)))
+    if kind == _BINARY:
+        end = binary.stop
+    else:
+        binary = range(0)
     try:
         before = json.dumps(scene)
         _strip_scene(scene)
-        found = list(_pictures(file, scene, binary or range(0), strip))
-        after = json.dumps(scene, separators=(",", ":")).encode()
-        is_same = json.dumps(scene) == before
+        found = sorted(
+            _pictures(reader, scene, binary, strip_picture),
+            key=lambda each: each[0].start,
+        )
+        after = json.dumps(scene)
+        text = json.dumps(scene, separators=(",", ":")).encode()
+    except DamagedError:
+        raise
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as exc:
-        if isinstance(exc, DamagedError):
-            raise
         raise DamagedError("its scene is not built as it must be") from exc
-    end = binary.stop if binary else body + length
-    if is_same and not found and end == size:
-        yield range(size)
+    if after == before and not found and end == reader.size:
+        yield range(reader.size)
         return
-    text = after + b" " * (-len(after) % 4)
-    rest = _CHUNK_HEAD + len(binary) if binary else 0
-    total = body + len(text) + rest
+    text += b" " * (-len(text) % 4)
+    rest = _CHUNK_HEAD + len(binary) if kind == _BINARY else 0
+    total = _HEAD_BYTES + _CHUNK_HEAD + len(text) + rest
     yield b"glTF" + struct.pack("<IIII", 2, total, len(text), _JSON) + text
-    if binary:
+    if kind == _BINARY:
         yield struct.pack("<II", len(binary), _BINARY)
-        at = binary.start
-        for place, content in sorted(found, key=lambda each: each[0].start):
-            if place.start < at:
-                raise DamagedError("its pictures overlap")
-            yield range(at, place.start)
-            yield content.ljust(len(place), b"\0")
-            at = place.stop
-        yield range(at, binary.stop)
+        yield from _replaced(binary, found)
+
+
+def _replaced(
+    binary: range, pictures: list[tuple[range, bytes]]
+) -> Iterator[ByteRange]:
+    """
+    Yield the binary part with the pictures, which are sorted, in their places.
+    """
+    at = binary.start
+    for place, content in pictures:
+        if place.start < at:
+            raise DamagedError("its pictures overlap")
+        yield range(at, place.start)
+        yield content.ljust(len(place), b"\0")
+        at = place.stop
+    yield range(at, binary.stop)
 
 
 def _parsed(text: bytes) -> dict[str, Any]:
@@ -82,21 +126,6 @@ def _parsed(text: bytes) -> dict[str, Any]:
     if not isinstance(scene, dict):
         raise DamagedError("its scene is no JSON object")
     return scene
-
-
-def _binary(file: IO[bytes], at: int, size: int) -> range | None:
-    """
-    The place of the binary part; other parts are left out.
-    """
-    if size - at < _CHUNK_HEAD:
-        return None
-    length, kind = struct.unpack("<II", read(file, at, _CHUNK_HEAD))
-    at += _CHUNK_HEAD
-    if kind != _BINARY:
-        return None
-    if at + length > size:
-        raise DamagedError(f"a chunk has {length} bytes")
-    return range(at, at + length)
 
 
 def _strip_scene(scene: dict[str, Any]) -> None:
@@ -140,11 +169,11 @@ def _is_kept(name: object) -> bool:
 
 
 def _pictures(
-    file: IO[bytes], scene: dict[str, Any], binary: range, strip: Strip
+    reader: FileReader, scene: dict[str, Any], binary: range, strip: StripPicture
 ) -> Iterator[tuple[range, bytes]]:
     """
-    The place of each picture with metadata, and what stands there afterwards; the scene
-    is told its new length.
+    Yield the place of each picture with metadata, and its new content, and write the
+    new length into the scene.
     """
     views = scene.get("bufferViews", [])
     seen = set()
@@ -160,7 +189,7 @@ def _pictures(
         place = range(start, start + view["byteLength"])
         if not binary.start <= place.start <= place.stop <= binary.stop:
             raise DamagedError("a picture in it has no place")
-        content = strip(read(file, place.start, len(place)))
+        content = strip(reader.read(place.start, len(place)))
         if content is not None and len(content) <= len(place):
             view["byteLength"] = len(content)
             yield place, content
@@ -168,7 +197,7 @@ def _pictures(
             raise DamagedError("a picture in it would not fit")
 
 
-def _strip_address(image: dict[str, Any], strip: Strip) -> None:
+def _strip_address(image: dict[str, Any], strip: StripPicture) -> None:
     head, _, text = image["uri"].partition(";base64,")
     content = strip(b64decode(text))
     if content is not None:

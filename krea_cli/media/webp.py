@@ -1,0 +1,119 @@
+"""
+WebP: find how large its picture is, and strip its metadata.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+
+from krea_cli.media import riff
+from krea_cli.media.exif import MOST_EXIF, orientation_only_exif
+from krea_cli.media.file_pieces import ByteRange
+from krea_cli.media.reader import DamagedError, FileReader
+
+_HEADER, _LOSSY, _LOSSLESS = b"VP8X", b"VP8 ", b"VP8L"
+_FRAME, _FRAME_HEAD = b"ANMF", 16
+_PIXELS = {_LOSSY, _LOSSLESS, b"ALPH"}
+_KEPT = {_HEADER, b"ICCP", b"ANIM", _FRAME, *_PIXELS}
+# Flags of the header: the parts that follow.
+_HAS_EXIF, _HAS_XMP = 0x08, 0x04
+
+
+def dimensions(reader: FileReader) -> tuple[int, int] | None:
+    """
+    Return width and height in pixels, as the first chunk names them.
+    """
+    head = reader.read(riff.FIRST, 18)
+    kind, mask = head[:4], 0x3FFF
+    if kind == _HEADER:
+        width, height = head[12:15], head[15:18]
+        return int.from_bytes(width, "little") + 1, int.from_bytes(height, "little") + 1
+    if kind == _LOSSLESS:
+        bits = int.from_bytes(head[9:13], "little")
+        return (bits & mask) + 1, (bits >> 14 & mask) + 1
+    if kind == _LOSSY:
+        width, height = struct.unpack("<HH", head[14:18])
+        return width & mask, height & mask
+    return None
+
+
+def strip(reader: FileReader) -> Iterator[ByteRange]:
+    """
+    Yield what decoders need to show the same pixels in the same colours.
+
+    Raises:
+        DamagedError: the file cannot be followed to its end.
+    """
+    chunks = _chunks(reader)
+    kept = [chunk for chunk in chunks if chunk.kind in _KEPT]
+    frames = {chunk: _frame(reader, chunk) for chunk in kept if chunk.kind == _FRAME}
+    is_whole = reader.size == (chunks[-1].end if chunks else riff.FIRST)
+    if kept == chunks and is_whole and not any(frames.values()):
+        yield range(reader.size)
+        return
+    # Decoders believe the header, so without one there is no EXIF.
+    has_header = any(chunk.kind == _HEADER for chunk in kept)
+    exif = _exif(reader, chunks) if has_header else b""
+    pieces: list[ByteRange] = []
+    for chunk in kept:
+        if chunk.kind == _HEADER:
+            pieces += _header(reader, chunk, has_exif=bool(exif))
+        else:
+            pieces += frames.get(chunk) or [chunk.place]
+    body = sum(len(piece) for piece in pieces)
+    yield b"RIFF" + struct.pack("<I", 4 + body + body % 2 + len(exif)) + b"WEBP"
+    yield from pieces
+    yield bytes(body % 2)
+    yield exif
+
+
+def _chunks(reader: FileReader) -> list[riff.Chunk]:
+    stated, size = 8 + riff.length(reader), reader.size
+    found = list(riff.chunks(reader, riff.FIRST, min(stated, size), size))
+    end = found[-1].end if found else riff.FIRST
+    # Some writers count the padding of the last chunk, and leave it out.
+    if size + 1 < stated or end < min(stated, size):
+        raise DamagedError(f"it does not end at byte {stated}")
+    return found
+
+
+def _frame(reader: FileReader, chunk: riff.Chunk) -> list[ByteRange]:
+    """
+    Return a frame of an animation with its pixels alone, empty if it has nothing else.
+    """
+    start = chunk.start + 8
+    body = start + _FRAME_HEAD
+    parts = list(riff.chunks(reader, body, start + chunk.length, chunk.end))
+    kept = [part for part in parts if part.kind in _PIXELS]
+    if kept == parts:
+        return []
+    length = _FRAME_HEAD + sum(len(part.place) for part in kept)
+    return [
+        _FRAME + struct.pack("<I", length),
+        range(start, body),
+        *(part.place for part in kept),
+        bytes(length % 2),
+    ]
+
+
+def _exif(reader: FileReader, chunks: Sequence[riff.Chunk]) -> bytes:
+    """
+    Return a chunk with the orientation alone, empty for none.
+    """
+    for chunk in chunks:
+        if chunk.kind == b"EXIF":
+            content = reader.read(chunk.start + 8, min(chunk.length, MOST_EXIF))
+            exif = orientation_only_exif(content)
+            return b"EXIF" + struct.pack("<I", len(exif)) + exif if exif else b""
+    return b""
+
+
+def _header(
+    reader: FileReader, chunk: riff.Chunk, *, has_exif: bool
+) -> Iterator[ByteRange]:
+    [flags] = reader.read(chunk.start + 8, 1)
+    flags &= ~(_HAS_EXIF | _HAS_XMP)
+    yield range(chunk.start, chunk.start + 8)
+    yield bytes([flags | _HAS_EXIF if has_exif else flags])
+    yield range(chunk.start + 9, chunk.end)
