@@ -7,6 +7,7 @@ So a large file is changed and copied without being held in memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import IO, NamedTuple
 
 from krea_cli.media.reader import DamagedError, FileReader
@@ -42,21 +43,26 @@ class Overwrite(NamedTuple):
         yield block[: count % _BLOCK] if block else b""
 
 
-def joined(pieces: Iterable[ByteRange]) -> list[ByteRange]:
+def joined(reader: FileReader, pieces: Iterable[ByteRange]) -> list[ByteRange]:
     """
     Return the pieces without empty ones, and adjacent ranges as one.
+
+    Bytes that the file has in the same place become a range, so that a file in which
+    nothing changes becomes one piece.
     """
     result: list[ByteRange] = []
-    for piece in pieces:
-        before = result[-1] if result else b""
-        if (
-            isinstance(piece, range)
-            and isinstance(before, range)
-            and before.stop == piece.start
-        ):
-            result[-1] = range(before.start, piece.stop)
-        elif piece:
+    at = 0
+    for piece in filter(None, pieces):
+        place = piece if isinstance(piece, range) else range(at, at + len(piece))
+        at = place.stop
+        if isinstance(piece, bytes) and reader.peek(place.start, len(piece)) != piece:
             result.append(piece)
+            continue
+        before = result[-1] if result else b""
+        if isinstance(before, range) and before.stop == place.start:
+            result[-1] = range(before.start, place.stop)
+        else:
+            result.append(place)
     return result
 
 
@@ -79,38 +85,21 @@ def copy(source: IO[bytes], pieces: Iterable[ByteRange], target: IO[bytes]) -> N
             target.write(block)
 
 
-def overwritten(
-    reader: FileReader, overwrites: Iterable[Overwrite]
-) -> Iterator[ByteRange]:
+def overwritten(place: range, overwrites: Iterable[Overwrite]) -> Iterator[ByteRange]:
     """
-    Yield the file as pieces with the changes made.
-
-    Changes that make no difference are left out, so that a file without metadata stays
-    one piece.
+    Yield a range of the file as pieces with the changes made.
 
     Raises:
-        DamagedError: two changes overlap, or one is outside the file.
+        DamagedError: two changes overlap, or one is outside the range.
     """
-    at = 0
+    at = place.start
     for change in sorted(overwrites):
-        if not at <= change.start <= change.end <= reader.size:
+        if not at <= change.start <= change.end <= place.stop:
             raise DamagedError(f"wrong value at byte {change.start}")
         yield range(at, change.start)
+        yield from change.content()
         at = change.end
-        if _is_made(reader, change):
-            yield range(change.start, change.end)
-        else:
-            yield from change.content()
-    yield range(at, reader.size)
-
-
-def _is_made(reader: FileReader, change: Overwrite) -> bool:
-    at = change.start
-    for expected in change.content():
-        if reader.read(at, len(expected)) != expected:
-            return False
-        at += len(expected)
-    return True
+    yield range(at, place.stop)
 
 
 def merged(ranges: Iterable[range]) -> list[range]:
@@ -129,14 +118,9 @@ def merged(ranges: Iterable[range]) -> list[range]:
 def gaps(kept: Iterable[range], start: int, end: int) -> Iterator[Overwrite]:
     """
     Yield what fills with zeros the bytes from `start` to `end` that are in none of the
-    `kept` ranges, which must be sorted by their start.
+    `kept` ranges.
     """
-    at = start
-    for each in kept:
-        if each.start >= end:
-            break
-        if at < each.start:
-            yield Overwrite(at, each.start)
-        at = max(at, each.stop)
-    if at < end:
-        yield Overwrite(at, end)
+    outside = (range(-1, start), range(end, end + 1))
+    inside = (each for each in kept if each.start < end)
+    for before, after in pairwise(merged([*outside, *inside])):
+        yield Overwrite(before.stop, after.start)

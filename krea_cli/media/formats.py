@@ -51,11 +51,11 @@ from krea_cli.media.reader import DamagedError, FileReader, TooManyPartsError
 
 class Completeness(Enum):
     """
-    Whether a file is complete.
+    How complete a file is.
 
-    An OPEN_ENDED file does not say how long it is, and a FOLLOWED one has something
-    behind its end that is no padding; both only where nobody else knows the length. A
-    CROWDED file has more parts than are followed.
+    An OPEN_ENDED file does not say how long it is, and a FOLLOWED one has more than
+    padding behind its end; both only where nobody else knows the length. A CROWDED file
+    has more parts than are followed.
     """
 
     COMPLETE = auto()
@@ -181,7 +181,7 @@ def strip_metadata(file: IO[bytes], media: MediaType) -> list[ByteRange] | None:
         return None
     reader = FileReader(file)
     try:
-        pieces = joined(strip(reader))
+        pieces = joined(reader, strip(reader))
     except TooManyPartsError as exc:
         raise DamagedError(str(exc)) from exc
     return None if pieces == [range(reader.size)] else pieces

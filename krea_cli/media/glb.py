@@ -15,12 +15,14 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from krea_cli.media.file_pieces import ByteRange
+from krea_cli.media.chunks import HEAD_BYTES, Layout, walk
+from krea_cli.media.file_pieces import ByteRange, Overwrite, overwritten
 from krea_cli.media.reader import DamagedError, FileReader
 
-_JSON, _BINARY = 0x4E4F534A, 0x004E4942
+_LAYOUT = Layout("<I4s")
+_JSON, _BINARY = b"JSON", b"BIN\0"
 _MOST_JSON = 1 << 26
-_HEAD_BYTES, _CHUNK_HEAD = 12, 8
+_FIRST = 12
 # Without other fields the scene is the same.
 _ASSET = {"version", "minVersion"}
 _EXTENSIONS = ("KHR_", "EXT_", "MSFT_")
@@ -40,22 +42,6 @@ def find_end(reader: FileReader) -> int | None:
     return int(length)
 
 
-def _chunks(reader: FileReader) -> Iterator[tuple[int, range]]:
-    """
-    Yield the kind of each chunk, and the place of its content.
-
-    Raises:
-        DamagedError: a chunk is cut.
-    """
-    at = _HEAD_BYTES
-    while reader.size - at >= _CHUNK_HEAD:
-        length, kind = reader.unpack("<II", at)
-        at += _CHUNK_HEAD + length
-        if at > reader.size:
-            raise DamagedError(f"a chunk has {length} bytes")
-        yield kind, range(at - length, at)
-
-
 def strip(reader: FileReader, strip_picture: StripPicture) -> Iterator[ByteRange]:
     """
     Yield the pieces of a scene that looks the same; `strip_picture` takes the metadata
@@ -65,67 +51,34 @@ def strip(reader: FileReader, strip_picture: StripPicture) -> Iterator[ByteRange
         DamagedError: it is not built as a GLB must be, or has a required extension that
             is not understood here.
     """
-    chunks = _chunks(reader)
-    kind, place = next(chunks, (0, range(0)))
-    if kind != _JSON or len(place) > _MOST_JSON:
+    chunks = walk(reader, _LAYOUT, _FIRST, end=reader.size - HEAD_BYTES + 1)
+    first = next(chunks, None)
+    if not first or first.kind != _JSON or first.length > _MOST_JSON:
         raise DamagedError("it does not begin with a scene")
-    end = place.stop
-    scene = _parsed(reader.read(place.start, len(place)))
+    text = reader.read(first.body, first.length)
     # Chunks behind the binary one, or in its place, are left out.
-    kind, binary = next(chunks, (0, range(0)))
-    if kind == _BINARY:
-        end = binary.stop
-    else:
-        binary = range(0)
+    second = next(chunks, None)
+    has_binary = second is not None and second.kind == _BINARY
+    binary = range(second.body, second.end) if second and has_binary else range(0)
     try:
-        before = json.dumps(scene)
+        before = json.dumps(json.loads(text))
+        scene = json.loads(text, object_hook=_without_notes)
         _strip_scene(scene)
-        found = sorted(
-            _pictures(reader, scene, binary, strip_picture),
-            key=lambda each: each[0].start,
-        )
-        after = json.dumps(scene)
-        text = json.dumps(scene, separators=(",", ":")).encode()
+        found = list(_pictures(reader, scene, binary, strip_picture))
+        if found or json.dumps(scene) != before:
+            text = json.dumps(scene, separators=(",", ":")).encode()
+            text += b" " * (-len(text) % 4)
     except DamagedError:
         raise
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as exc:
         raise DamagedError("its scene is not built as it must be") from exc
-    if after == before and not found and end == reader.size:
-        yield range(reader.size)
-        return
-    text += b" " * (-len(text) % 4)
-    rest = _CHUNK_HEAD + len(binary) if kind == _BINARY else 0
-    total = _HEAD_BYTES + _CHUNK_HEAD + len(text) + rest
-    yield b"glTF" + struct.pack("<IIII", 2, total, len(text), _JSON) + text
-    if kind == _BINARY:
-        yield struct.pack("<II", len(binary), _BINARY)
-        yield from _replaced(binary, found)
-
-
-def _replaced(
-    binary: range, pictures: list[tuple[range, bytes]]
-) -> Iterator[ByteRange]:
-    """
-    Yield the binary part with the pictures, which are sorted, in their places.
-    """
-    at = binary.start
-    for place, content in pictures:
-        if place.start < at:
-            raise DamagedError("its pictures overlap")
-        yield range(at, place.start)
-        yield content.ljust(len(place), b"\0")
-        at = place.stop
-    yield range(at, binary.stop)
-
-
-def _parsed(text: bytes) -> dict[str, Any]:
-    try:
-        scene = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise DamagedError("its scene is no JSON") from exc
-    if not isinstance(scene, dict):
-        raise DamagedError("its scene is no JSON object")
-    return scene
+    rest = HEAD_BYTES + len(binary) if has_binary else 0
+    total = _FIRST + HEAD_BYTES + len(text) + rest
+    yield b"glTF" + struct.pack("<II", 2, total)
+    yield struct.pack(_LAYOUT.head, len(text), _JSON) + text
+    if has_binary:
+        yield struct.pack(_LAYOUT.head, len(binary), _BINARY)
+        yield from overwritten(binary, found)
 
 
 def _strip_scene(scene: dict[str, Any]) -> None:
@@ -143,24 +96,21 @@ def _strip_scene(scene: dict[str, Any]) -> None:
         for each in scene.get(kind, ()):
             if isinstance(each, dict):
                 each.pop("name", None)
-    _strip_notes(scene)
 
 
-def _strip_notes(value: Any) -> None:
-    waiting = [value]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, dict):
-            each.pop("extras", None)
-            extensions = each.get("extensions")
-            if isinstance(extensions, dict):
-                for name in [name for name in extensions if not _is_kept(name)]:
-                    del extensions[name]
-                if not extensions:
-                    del each["extensions"]
-            waiting += each.values()
-        elif isinstance(each, list):
-            waiting += each
+def _without_notes(each: dict[str, Any]) -> dict[str, Any]:
+    """
+    Remove the notes from an object of the scene, and unknown extensions.
+    """
+    each.pop("extras", None)
+    extensions = each.get("extensions")
+    if isinstance(extensions, dict):
+        each["extensions"] = {
+            name: extensions[name] for name in extensions if _is_kept(name)
+        }
+        if not each["extensions"]:
+            del each["extensions"]
+    return each
 
 
 def _is_kept(name: object) -> bool:
@@ -170,9 +120,9 @@ def _is_kept(name: object) -> bool:
 
 def _pictures(
     reader: FileReader, scene: dict[str, Any], binary: range, strip: StripPicture
-) -> Iterator[tuple[range, bytes]]:
+) -> Iterator[Overwrite]:
     """
-    Yield the place of each picture with metadata, and its new content, and write the
+    Yield what overwrites each picture with metadata by the one without, and write its
     new length into the scene.
     """
     views = scene.get("bufferViews", [])
@@ -192,7 +142,7 @@ def _pictures(
         content = strip(reader.read(place.start, len(place)))
         if content is not None and len(content) <= len(place):
             view["byteLength"] = len(content)
-            yield place, content
+            yield Overwrite(place.start, place.stop, content)
         elif content is not None:
             raise DamagedError("a picture in it would not fit")
 

@@ -20,8 +20,6 @@ from krea_cli.media.file_pieces import (
     ByteRange,
     Overwrite,
     gaps,
-    merged,
-    overwritten,
 )
 from krea_cli.media.reader import DamagedError, FileReader
 from krea_cli.media.sample_tables import Chunk
@@ -32,16 +30,21 @@ _XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
 # By the type of an item: what is written over its start, and over the rest.
 _EMPTY = {b"Exif": (_EXIF, b"\0"), b"mime": (_XMP, b" "), b"uri ": (b"", b"\0")}
 
-# Boxes of the description of the items that stay.
-_KEPT = frozenset(b"hdlr pitm iloc iinf iref iprp idat grpl dinf".split())
 _PICTURES = frozenset(
     b"hvc1 hev1 lhv1 hvt1 av01 avc1 vvc1 jpeg j2k1 unci grid iovl iden tmap".split()
 )
-_PROPERTIES = frozenset(
-    b"hvcC lhvC avcC vvcC av1C jpgC j2kH uncC cmpd cmpC icef ispe pixi pasp colr clli "
-    b"mdcv cclv amve ndwt irot imir clap auxC rloc lsel a1op a1lx iscl tols oinf "
-    b"tmap".split()
-)
+_KEPT = {
+    **mp4.FILM.kept,
+    b"": mp4.FILM.kept[b""] | {b"meta"},
+    b"meta": frozenset(b"hdlr pitm iloc iinf iref iprp idat grpl dinf".split()),
+    b"iprp": frozenset({b"ipco", b"ipma"}),
+    # Their numbers count, so each stays in its place, if only as an empty box.
+    b"ipco": frozenset(
+        b"hvcC lhvC avcC vvcC av1C jpgC j2kH uncC cmpd cmpC icef ispe pixi pasp colr "
+        b"clli mdcv cclv amve ndwt irot imir clap auxC rloc lsel a1op a1lx iscl tols "
+        b"oinf tmap".split()
+    ),
+}
 _TO_THE_END = 1 << 62
 _MOST_TABLE, _MOST_EXTENTS = 1 << 20, 1 << 16
 _IN_FILE, _IN_SMALL, _ELSEWHERE = 0, 1, 2
@@ -109,34 +112,20 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
         DamagedError: its boxes do not fit into each other, or the main picture is of
             a kind that is not understood here.
     """
-    index = mp4.MediaIndex()
-    top = list(whole_file(reader).children())
-    found: list[Overwrite] = []
-    for box in top:
-        if box.kind == b"meta":
-            found += _meta_changes(box, index)
-    found += mp4.changes((box for box in top if box.kind != b"meta"), index)
-    yield from overwritten(reader, [*found, *index.changes(top)])
+    yield from mp4.stripped(reader, _PICTURE)
 
 
-def _meta_changes(meta: Box, index: mp4.MediaIndex) -> Iterator[Overwrite]:
-    inside: dict[bytes, Box] = {}
-    for box in meta.children():
-        inside[box.kind] = box
-        if box.kind not in _KEPT:
-            yield from box.blank()
-        elif box.kind == b"hdlr":
-            yield from mp4.handler_name(box, index)
-        elif box.kind == b"iprp":
-            yield from _property_changes(box)
-        elif box.kind == b"iinf":
-            yield from _name_changes(box)
-    items = list(_items(inside[b"iinf"])) if b"iinf" in inside else []
-    if b"pitm" in inside and b"iinf" in inside:
+def _description(meta: Box, index: mp4.MediaIndex) -> Iterator[Overwrite]:
+    inside = {box.kind: box for box in meta.children()}
+    yield from mp4.changes(meta.children(), index, _PICTURE, b"meta")
+    if b"iinf" not in inside:
+        return
+    items = list(_items(inside[b"iinf"]))
+    if b"pitm" in inside:
         main = _main_item(inside[b"pitm"])
         if {item.kind for item in items if item.number == main}.isdisjoint(_PICTURES):
             raise DamagedError("its main picture is of an unknown kind")
-    if b"iinf" in inside and b"iloc" in inside:
+    if b"iloc" in inside:
         kinds = {item.number: item.kind for item in items}
         yield from _item_changes(inside, kinds, index)
 
@@ -163,7 +152,7 @@ def _item_changes(
             index.blanked += written
             kept_small += written
     if small:
-        yield from gaps(merged(kept_small), small.body, small.end)
+        yield from gaps(kept_small, small.body, small.end)
 
 
 def _emptied(
@@ -178,18 +167,7 @@ def _emptied(
         first = b""
 
 
-def _property_changes(box: Box) -> Iterator[Overwrite]:
-    for part in box.children():
-        if part.kind == b"ipco":
-            # Their numbers count, so each stays in its place.
-            for each in part.children():
-                if each.kind not in _PROPERTIES:
-                    yield from each.blank()
-        elif part.kind != b"ipma":
-            yield from part.blank()
-
-
-def _name_changes(box: Box) -> Iterator[Overwrite]:
+def _names(box: Box, _index: mp4.MediaIndex) -> Iterator[Overwrite]:
     """
     Blank the names of items; behind them stands how to read the items.
     """
@@ -272,3 +250,6 @@ def _places(box: Box) -> Iterator[_Place]:
             number(index if version else 0)
             extents.append((start + number(offset), number(length)))
         yield _Place(item, method, extents)
+
+
+_PICTURE = mp4.Rules(_KEPT, {**mp4.FILM.edited, b"meta": _description, b"iinf": _names})

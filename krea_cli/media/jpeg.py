@@ -149,10 +149,7 @@ def _stripped(reader: FileReader, segment: Segment) -> Iterator[ByteRange]:
         yield range(segment.start, segment.end)
     elif marker in (_JFIF, _EXIF, _PROFILE, _ADOBE):
         body = reader.read(segment.body, segment.end - segment.body)
-        short = _shortened(marker, body)
-        if short == body:
-            yield range(segment.start, segment.end)
-        elif short:
+        if short := _shortened(marker, body):
             yield struct.pack(">BBH", 0xFF, marker, len(short) + 2) + short
 
 

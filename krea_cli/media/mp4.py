@@ -10,7 +10,7 @@ left. So a track with places or the time of day goes, too.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from krea_cli.media.boxes import Box, whole_file
@@ -18,7 +18,6 @@ from krea_cli.media.file_pieces import (
     ByteRange,
     Overwrite,
     gaps,
-    merged,
     overwritten,
 )
 from krea_cli.media.reader import DamagedError, FileReader
@@ -29,7 +28,7 @@ def _kinds(words: str) -> frozenset[bytes]:
     return frozenset(word.encode() for word in words.split())
 
 
-# What stays, by the box that it is in. `url ` and the like have a space.
+# Boxes that stay, by the one that they are in. `url ` and the like have a space.
 _KEPT = {
     b"": _kinds("ftyp styp moov moof mdat mfra sidx ssix"),
     b"moov": _kinds("mvhd trak mvex iods clip"),
@@ -111,17 +110,31 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
         DamagedError: its boxes do not fit into each other, or it cannot be shown
             without a part that is not understood here.
     """
+    yield from stripped(reader, FILM)
+
+
+def stripped(reader: FileReader, rules: Rules) -> Iterator[ByteRange]:
+    """
+    Yield the pieces of a file of boxes without those that the rules do not keep, and
+    without media data that nothing refers to.
+
+    Raises:
+        DamagedError: its boxes do not fit into each other, or it cannot be shown
+            without a part that is not understood here.
+    """
     index = MediaIndex()
     top = list(whole_file(reader).children())
-    found = list(changes(top, index))
-    yield from overwritten(reader, [*found, *index.changes(top)])
+    found = list(changes(top, index, rules))
+    yield from overwritten(
+        range(reader.size), [*found, *index.changes(top, reader.size)]
+    )
 
 
 @dataclass
 class MediaIndex:
     """
-    What the tables of a file refer to: the chunks that stay, where any chunk starts,
-    and the tracks that are removed.
+    Collects what the tables of a file refer to: the chunks that stay, where any chunk
+    starts, and the tracks that are removed.
     """
 
     kept: list[Chunk] = field(default_factory=list)
@@ -140,9 +153,10 @@ class MediaIndex:
         if is_kept:
             self.kept += found
 
-    def changes(self, top: Iterable[Box]) -> Iterator[Overwrite]:
+    def changes(self, top: Iterable[Box], size: int) -> Iterator[Overwrite]:
         """
-        Yield what blanks the media data that belongs to nothing that stays.
+        Yield what blanks the media data that belongs to nothing that stays, in a file
+        of `size` bytes.
 
         Raises:
             DamagedError: nothing would be left.
@@ -150,13 +164,29 @@ class MediaIndex:
         media = [box for box in top if box.kind == b"mdat" and box.length]
         if media and not self.kept:
             raise DamagedError("no track with pictures or sound is found")
-        kept = merged([*ranges(self.kept, self.starts), *self.blanked])
-        for box in media:
-            yield from gaps(kept, box.body, box.end)
+        # What lies outside the media data is looked through box by box.
+        starts = [*(box.body for box in media), size]
+        stops = [0, *(box.end for box in media)]
+        outside = (range(*each) for each in zip(stops, starts, strict=True))
+        kept = [*ranges(self.kept, self.starts), *self.blanked, *outside]
+        yield from gaps(kept, 0, size)
+
+
+Edit = Callable[[Box, MediaIndex], Iterable[Overwrite]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """
+    The boxes that stay, by the one that they are in, and how some are edited.
+    """
+
+    kept: Mapping[bytes, frozenset[bytes]]
+    edited: Mapping[bytes, Edit]
 
 
 def changes(
-    content: Iterable[Box], index: MediaIndex, parent: bytes = b""
+    content: Iterable[Box], index: MediaIndex, rules: Rules, parent: bytes = b""
 ) -> Iterator[Overwrite]:
     """
     Yield what blanks the descriptions among the boxes of `parent`, and in them.
@@ -167,12 +197,12 @@ def changes(
     for box in sorted(content, key=lambda box: box.kind == b"moof"):
         if box.kind in _REFUSED:
             raise DamagedError(_REFUSED[box.kind])
-        if box.kind not in _KEPT[parent]:
+        if box.kind not in rules.kept[parent]:
             yield from box.blank()
-        elif box.kind in _EDITED:
-            yield from _EDITED[box.kind](box, index)
-        elif box.kind in _KEPT:
-            yield from changes(box.children(), index, box.kind)
+        elif box.kind in rules.edited:
+            yield from rules.edited[box.kind](box, index)
+        elif box.kind in rules.kept:
+            yield from changes(box.children(), index, rules, box.kind)
 
 
 def _track(track: Box, index: MediaIndex) -> Iterator[Overwrite]:
@@ -185,7 +215,7 @@ def _track(track: Box, index: MediaIndex) -> Iterator[Overwrite]:
     is_kept = kind in _SHOWN_TRACKS
     index.add(chunks(table), is_kept=is_kept)
     if is_kept:
-        yield from changes(track.children(), index, b"trak")
+        yield from changes(track.children(), index, FILM, b"trak")
         if b"stsd" in table:
             yield from _sample_descriptions(table[b"stsd"], is_sound=kind == b"soun")
     else:
@@ -203,7 +233,7 @@ def _fragment(moof: Box, index: MediaIndex) -> Iterator[Overwrite]:
             removed.add(traf)
             yield from traf.blank()
     rest = (box for box in moof.children() if box not in removed)
-    yield from changes(rest, index, b"moof")
+    yield from changes(rest, index, FILM, b"moof")
 
 
 def _default_size(box: Box, index: MediaIndex) -> Iterable[Overwrite]:
@@ -223,7 +253,7 @@ def _times(box: Box, _index: MediaIndex) -> Iterable[Overwrite]:
     return [box.zeros(4, 16 if _has_long_times(box) else 8)]
 
 
-def handler_name(box: Box, _index: MediaIndex) -> Iterable[Overwrite]:
+def _handler_name(box: Box, _index: MediaIndex) -> Iterable[Overwrite]:
     """
     Yield what blanks the maker and the name in a handler box.
     """
@@ -302,7 +332,7 @@ def _spherical(box: Box, _index: MediaIndex) -> Iterable[Overwrite]:
     return [Overwrite(box.end - room, box.end, content, b" ")]
 
 
-_EDITED: dict[bytes, Callable[[Box, MediaIndex], Iterable[Overwrite]]] = {
+_EDITED: dict[bytes, Edit] = {
     b"ftyp": _brands,
     b"styp": _brands,
     b"trak": _track,
@@ -311,7 +341,8 @@ _EDITED: dict[bytes, Callable[[Box, MediaIndex], Iterable[Overwrite]]] = {
     b"mvhd": _times,
     b"tkhd": _times,
     b"mdhd": _times,
-    b"hdlr": handler_name,
+    b"hdlr": _handler_name,
     b"dref": _data_references,
     b"uuid": _spherical,
 }
+FILM = Rules(_KEPT, _EDITED)

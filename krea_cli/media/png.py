@@ -9,12 +9,15 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from krea_cli.media.chunks import Chunk, Layout, walk
 from krea_cli.media.exif import MOST_EXIF, orientation_only_exif
 from krea_cli.media.file_pieces import ByteRange
-from krea_cli.media.reader import DamagedError, FileReader, count_parts
+from krea_cli.media.reader import DamagedError, FileReader
 
+# Where the first chunk begins.
+_FIRST = 8
+_LAYOUT = Layout(">I4s", tail_bytes=4)
 _PIXELS, _END, _COLOR_PROFILE = b"IDAT", b"IEND", b"iCCP"
 # Chunks that decoders need, with the most bytes that each may have: pixels,
 # transparency, colours, density, and animation.
@@ -49,33 +52,18 @@ _NEUTRAL_NAMES = (_PROFILE_NAME, b"icc", b"ICC profile", b"sRGB")
 _MOST_NAME = 79
 
 
-class Chunk(NamedTuple):
-    """
-    Reaches from `start` to `end`; `length` bytes of it are its content.
-    """
-
-    kind: bytes
-    length: int
-    start: int
-    end: int
-
-
 def chunks(reader: FileReader) -> Iterator[Chunk]:
     """
     Yield the chunks up to the one that ends the picture.
 
     Raises:
-        DamagedError: a chunk is cut.
+        DamagedError: a chunk is cut, or the last one is missing.
     """
-    at = 8
-    for _ in count_parts():
-        length, kind = reader.unpack(">I4s", at)
-        start, at = at, at + 12 + length
-        if at > reader.size:
-            raise DamagedError(f"a chunk has {length} bytes")
-        yield Chunk(kind, length, start, at)
-        if kind == _END:
+    for chunk in walk(reader, _LAYOUT, _FIRST):
+        yield chunk
+        if chunk.kind == _END:
             return
+    raise DamagedError("it has no end")
 
 
 def find_end(reader: FileReader) -> int | None:
@@ -121,18 +109,18 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
         DamagedError: the file cannot be followed to its end, or its pixels are stored
             in a way that is not understood here.
     """
-    yield range(8)
+    yield range(_FIRST)
     for chunk in chunks(reader):
         if chunk.kind == _APPLE:
             raise DamagedError("its pixels are in a format of Apple's own")
         if chunk.kind == b"eXIf":
-            content = reader.read(chunk.start + 8, min(chunk.length, MOST_EXIF))
+            content = reader.read(chunk.body, min(chunk.length, MOST_EXIF))
             exif = orientation_only_exif(content)
             yield _chunk(b"eXIf", exif) if exif else b""
         elif chunk.kind == _COLOR_PROFILE:
             yield from _renamed_profile(reader, chunk)
         elif chunk.length <= _KEPT.get(chunk.kind, -1):
-            yield range(chunk.start, chunk.end)
+            yield chunk.place
         elif chunk.kind == _END:
             yield _chunk(_END, b"")
 
@@ -141,13 +129,12 @@ def _renamed_profile(reader: FileReader, chunk: Chunk) -> Iterator[ByteRange]:
     """
     Yield the colour profile under a neutral name.
     """
-    body = chunk.start + 8
-    head = reader.read(body, min(chunk.length, _MOST_NAME + 1))
+    head = reader.read(chunk.body, min(chunk.length, _MOST_NAME + 1))
     name, found, _ = head.partition(b"\0")
     if not found or name in _NEUTRAL_NAMES:
-        yield range(chunk.start, chunk.end)
+        yield chunk.place
     else:
-        rest = reader.read(body + len(name), chunk.length - len(name))
+        rest = reader.read(chunk.body + len(name), chunk.length - len(name))
         yield _chunk(_COLOR_PROFILE, _PROFILE_NAME + rest)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from krea_cli.media.reader import DamagedError, FileReader
 
@@ -23,13 +22,8 @@ _TAGS = {tag for pair in _PIXELS for tag in pair}
 _BIG_VERSION = 43
 
 
-class _Page(NamedTuple):
-    """
-    The offsets and lengths of the pixels by tag, and where the last value ends.
-    """
-
-    fields: dict[int, tuple[int, ...]]
-    end: int
+# The offsets and lengths of the pixels by tag, and where the last value ends.
+_Page = tuple[dict[int, tuple[int, ...]], int]
 
 
 def _pages(reader: FileReader) -> Iterator[_Page]:
@@ -52,7 +46,7 @@ def _pages(reader: FileReader) -> Iterator[_Page]:
         yield _page(reader, entries, order, offset, at + struct.calcsize(offset))
         at = following
     # Where the next page should be is a part of the file, too.
-    yield _Page({}, at)
+    yield {}, at
 
 
 def _page(
@@ -74,7 +68,7 @@ def _page(
         if is_needed and kind in _LETTERS and count <= _MOST_VALUES:
             form = f"{order}{count}{_LETTERS[kind]}"
             fields[tag] = struct.unpack(form, content)
-    return _Page(fields, end)
+    return fields, end
 
 
 def find_end(reader: FileReader) -> int | None:
@@ -83,10 +77,10 @@ def find_end(reader: FileReader) -> int | None:
     pixels.
     """
     end, has_pixels = 8, False
-    for page in _pages(reader):
-        end = max(end, page.end)
+    for fields, page_end in _pages(reader):
+        end = max(end, page_end)
         for offsets, lengths in _PIXELS:
-            starts, counts = page.fields.get(offsets, ()), page.fields.get(lengths, ())
+            starts, counts = fields.get(offsets, ()), fields.get(lengths, ())
             for start, count in zip(starts, counts, strict=False):
                 has_pixels = True
                 end = max(end, start + count)

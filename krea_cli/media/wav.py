@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 
 from krea_cli.media import riff
+from krea_cli.media.chunks import HEAD_BYTES, PLACEHOLDER, Chunk, walk
 from krea_cli.media.file_pieces import ByteRange
 from krea_cli.media.reader import DamagedError, FileReader
 
@@ -15,10 +16,10 @@ _SOUND = b"data"
 _KEPT = {b"fmt ", b"fact", _SOUND}
 
 
-def _chunks(reader: FileReader) -> Iterator[riff.Chunk]:
+def _chunks(reader: FileReader) -> Iterator[Chunk]:
     # Fewer than eight bytes at the end are no chunk.
-    size = reader.size
-    return riff.chunks(reader, riff.FIRST, size - 7, size, streamed=_SOUND)
+    end = reader.size - HEAD_BYTES + 1
+    return walk(reader, riff.CHUNKS, riff.FIRST, end=end, streamed=_SOUND)
 
 
 def is_streamed(reader: FileReader) -> bool:
@@ -28,7 +29,7 @@ def is_streamed(reader: FileReader) -> bool:
     Raises:
         DamagedError: the file is cut.
     """
-    if 0 < riff.length(reader) < riff.PLACEHOLDER:
+    if 0 < riff.length(reader) < PLACEHOLDER:
         return False
     return any(chunk.kind == _SOUND and chunk.length for chunk in _chunks(reader))
 
@@ -45,10 +46,11 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
     if all(chunk.kind != _SOUND for chunk in kept):
         raise DamagedError("it has no sound")
     if kept == chunks and kept[-1].end == reader.size:
+        # Its own length may be wrong, which does no harm.
         yield range(reader.size)
         return
     length = riff.length(reader)
-    if 0 < length < riff.PLACEHOLDER:
+    if 0 < length < PLACEHOLDER:
         length = 4 + sum(len(chunk.place) for chunk in kept)
     yield b"RIFF" + struct.pack("<I", length) + b"WAVE"
     yield from (chunk.place for chunk in kept)

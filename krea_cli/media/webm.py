@@ -15,7 +15,7 @@ from typing import NamedTuple
 from krea_cli.media.file_pieces import ByteRange, Overwrite, overwritten
 from krea_cli.media.reader import DamagedError, FileReader, count_parts
 
-_EBML, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
+_FILE, _EBML, _SEGMENT, _CLUSTER = 0, 0x1A45DFA3, 0x18538067, 0x1F43B675
 _SEEK_HEAD, _INFO, _TRACKS, _CUES = 0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1C53BB6B
 _TAGS, _ATTACHMENTS, _CHAPTERS = 0x1254C367, 0x1941A469, 0x1043A770
 _TOP = {_CLUSTER, _SEEK_HEAD, _INFO, _TRACKS, _CUES, _TAGS, _ATTACHMENTS, _CHAPTERS}
@@ -27,8 +27,10 @@ _PICTURES, _SOUND = 1, 2
 # Hours of sound have about half as many.
 _MOST_ELEMENTS = 1 << 20
 
-# What stays, by the element that it is in.
+# Elements that stay, by the one that it is in.
 _KEPT = {
+    _FILE: {_EBML, _SEGMENT},
+    _SEGMENT: {_SEEK_HEAD, _INFO, _TRACKS, _CUES, _CLUSTER, _CHECKSUM},
     # Beside the time scale and the duration, the names of the programs are required.
     _INFO: {0x2AD7B1, 0x4489, _MUXER, _WRITER},
     _TRACKS: {_TRACK},
@@ -43,7 +45,6 @@ _KEPT = {
     # The block, additions (alpha), duration, references, padding, codec state.
     _GROUP: {_BLOCK, 0x75A1, 0x9B, 0xFA, 0xFB, 0xA4, 0x75A2, _CHECKSUM},
 }
-_SEGMENT_KEPT = {_SEEK_HEAD, _INFO, _TRACKS, _CUES, _CLUSTER, _CHECKSUM}
 # Live encoders cannot know how long these become.
 _LIVE = {_SEGMENT, _CLUSTER}
 # Blocks are small by design, so a large file may have many of them.
@@ -151,7 +152,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
     Raises:
         DamagedError: its elements do not fit into each other.
     """
-    yield from overwritten(reader, _Film(reader).changes())
+    yield from overwritten(range(reader.size), _Film(reader).changes())
 
 
 @dataclass
@@ -165,38 +166,32 @@ class _Film:
     counter: Iterator[int] = field(default_factory=lambda: count_parts(_MOST_ELEMENTS))
 
     def changes(self) -> Iterator[Overwrite]:
-        for top in self._elements(0, self.reader.size):
-            if top.name == _SEGMENT:
-                for each in self._elements(top.body, top.end):
-                    yield from self._part(each, _SEGMENT_KEPT)
-            elif top.name != _EBML:
-                yield _void(top)
+        """
+        Yield what voids everything that does not stay.
+        """
+        yield from self._inside(Element(_FILE, 0, 0, self.reader.size))
 
     def _elements(self, start: int, end: int) -> Iterator[Element]:
         for each in elements(self.reader, start, end):
             next(self.counter)
             yield each
 
-    def _part(self, element: Element, kept: set[int]) -> Iterator[Overwrite]:
-        if element.name not in kept:
-            yield _void(element)
-        elif element.name in (_MUXER, _WRITER):
-            yield Overwrite(element.body, element.end)
-        elif self._is_of_removed_track(element):
-            yield _void(element)
-        elif element.name in _KEPT:
-            yield from self._inside(element)
-
-    def _inside(self, element: Element) -> Iterator[Overwrite]:
-        content = list(self._elements(element.body, element.end))
-        found = []
+    def _inside(self, parent: Element) -> Iterator[Overwrite]:
+        content = list(self._elements(parent.body, parent.end))
+        found: list[Overwrite] = []
         for each in content:
-            found += list(self._part(each, _KEPT[element.name]))
+            if each.name not in _KEPT[parent.name] or self._is_of_removed_track(each):
+                found.append(_void(each))
+            elif each.name in (_MUXER, _WRITER):
+                found.append(Overwrite(each.body, each.end))
+            elif each.name in _KEPT:
+                found += self._inside(each)
         yield from found
-        for each in content:
-            # A checksum over what was changed would be wrong.
-            if found and each.name == _CHECKSUM and _CHECKSUM in _KEPT[element.name]:
-                yield _void(each)
+        # A checksum over what was changed would be wrong.
+        is_wrong = bool(found) and _CHECKSUM in _KEPT[parent.name]
+        yield from (
+            _void(each) for each in content if is_wrong and each.name == _CHECKSUM
+        )
 
     def _is_of_removed_track(self, element: Element) -> bool:
         if element.name == _TRACK:

@@ -5,17 +5,18 @@ WebP: find how large its picture is, and strip its metadata.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from krea_cli.media import riff
+from krea_cli.media.chunks import Chunk, walk
 from krea_cli.media.exif import MOST_EXIF, orientation_only_exif
-from krea_cli.media.file_pieces import ByteRange
+from krea_cli.media.file_pieces import ByteRange, joined
 from krea_cli.media.reader import DamagedError, FileReader
 
 _HEADER, _LOSSY, _LOSSLESS = b"VP8X", b"VP8 ", b"VP8L"
 _FRAME, _FRAME_HEAD = b"ANMF", 16
 _PIXELS = {_LOSSY, _LOSSLESS, b"ALPH"}
-_KEPT = {_HEADER, b"ICCP", b"ANIM", _FRAME, *_PIXELS}
+_KEPT = {b"ICCP", b"ANIM", *_PIXELS}
 # Flags of the header: the parts that follow.
 _HAS_EXIF, _HAS_XMP = 0x08, 0x04
 
@@ -46,74 +47,68 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
         DamagedError: the file cannot be followed to its end.
     """
     chunks = _chunks(reader)
-    kept = [chunk for chunk in chunks if chunk.kind in _KEPT]
-    frames = {chunk: _frame(reader, chunk) for chunk in kept if chunk.kind == _FRAME}
-    is_whole = reader.size == (chunks[-1].end if chunks else riff.FIRST)
-    if kept == chunks and is_whole and not any(frames.values()):
-        yield range(reader.size)
-        return
     # Decoders believe the header, so without one there is no EXIF.
-    has_header = any(chunk.kind == _HEADER for chunk in kept)
+    has_header = any(chunk.kind == _HEADER for chunk in chunks)
     exif = _exif(reader, chunks) if has_header else b""
     pieces: list[ByteRange] = []
-    for chunk in kept:
+    for chunk in chunks:
         if chunk.kind == _HEADER:
             pieces += _header(reader, chunk, has_exif=bool(exif))
-        else:
-            pieces += frames.get(chunk) or [chunk.place]
+        elif chunk.kind == _FRAME:
+            pieces += _frame(reader, chunk)
+        elif chunk.kind in _KEPT:
+            pieces.append(chunk.place)
+    if joined(reader, [range(riff.FIRST), *pieces]) == [range(reader.size)]:
+        # The last chunk may lack its padding.
+        yield range(reader.size)
+        return
     body = sum(len(piece) for piece in pieces)
-    yield b"RIFF" + struct.pack("<I", 4 + body + body % 2 + len(exif)) + b"WEBP"
+    length = 4 + body + body % 2 + len(exif)
+    yield b"RIFF" + struct.pack("<I", length) + b"WEBP"
     yield from pieces
     yield bytes(body % 2)
     yield exif
 
 
-def _chunks(reader: FileReader) -> list[riff.Chunk]:
+def _chunks(reader: FileReader) -> list[Chunk]:
     stated, size = 8 + riff.length(reader), reader.size
-    found = list(riff.chunks(reader, riff.FIRST, min(stated, size), size))
-    end = found[-1].end if found else riff.FIRST
+    end = min(stated, size)
+    found = list(walk(reader, riff.CHUNKS, riff.FIRST, end=end))
     # Some writers count the padding of the last chunk, and leave it out.
-    if size + 1 < stated or end < min(stated, size):
+    if size + 1 < stated or not found or found[-1].end < end:
         raise DamagedError(f"it does not end at byte {stated}")
     return found
 
 
-def _frame(reader: FileReader, chunk: riff.Chunk) -> list[ByteRange]:
+def _frame(reader: FileReader, frame: Chunk) -> Iterator[ByteRange]:
     """
-    Return a frame of an animation with its pixels alone, empty if it has nothing else.
+    Yield a frame of an animation with its pixels alone.
     """
-    start = chunk.start + 8
-    body = start + _FRAME_HEAD
-    parts = list(riff.chunks(reader, body, start + chunk.length, chunk.end))
-    kept = [part for part in parts if part.kind in _PIXELS]
-    if kept == parts:
-        return []
-    length = _FRAME_HEAD + sum(len(part.place) for part in kept)
-    return [
-        _FRAME + struct.pack("<I", length),
-        range(start, body),
-        *(part.place for part in kept),
-        bytes(length % 2),
-    ]
+    body, end = frame.body + _FRAME_HEAD, frame.body + frame.length
+    parts = walk(reader, riff.CHUNKS, body, end=end, most=frame.end)
+    kept = [part.place for part in parts if part.kind in _PIXELS]
+    length = _FRAME_HEAD + sum(len(place) for place in kept)
+    yield _FRAME + struct.pack("<I", length)
+    yield range(frame.body, body)
+    yield from kept
+    yield bytes(length % 2)
 
 
-def _exif(reader: FileReader, chunks: Sequence[riff.Chunk]) -> bytes:
+def _exif(reader: FileReader, chunks: Iterable[Chunk]) -> bytes:
     """
     Return a chunk with the orientation alone, empty for none.
     """
     for chunk in chunks:
         if chunk.kind == b"EXIF":
-            content = reader.read(chunk.start + 8, min(chunk.length, MOST_EXIF))
+            content = reader.read(chunk.body, min(chunk.length, MOST_EXIF))
             exif = orientation_only_exif(content)
             return b"EXIF" + struct.pack("<I", len(exif)) + exif if exif else b""
     return b""
 
 
-def _header(
-    reader: FileReader, chunk: riff.Chunk, *, has_exif: bool
-) -> Iterator[ByteRange]:
-    [flags] = reader.read(chunk.start + 8, 1)
+def _header(reader: FileReader, chunk: Chunk, *, has_exif: bool) -> Iterator[ByteRange]:
+    [flags] = reader.read(chunk.body, 1)
     flags &= ~(_HAS_EXIF | _HAS_XMP)
-    yield range(chunk.start, chunk.start + 8)
+    yield range(chunk.start, chunk.body)
     yield bytes([flags | _HAS_EXIF if has_exif else flags])
-    yield range(chunk.start + 9, chunk.end)
+    yield range(chunk.body + 1, chunk.end)

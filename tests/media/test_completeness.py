@@ -35,7 +35,7 @@ def is_boxes(sample):
 
 def test_a_whole_file_is_complete(sample):
     """
-    Wherever the file stood before.
+    Wherever the file was read before.
     """
     file = io.BytesIO(sample.content)
     file.seek(7)
@@ -46,7 +46,7 @@ def test_a_whole_file_is_complete(sample):
 @ended
 def test_a_cut_file_is_never_complete(sample):
     """
-    At two hundred places and at each of the last twenty bytes (hazard N2).
+    At two hundred places and at each of the last twenty bytes.
     """
     size = len(sample.content)
     cuts = {*range(0, size, max(1, size // 200)), *range(size - 20, size)}
