@@ -38,7 +38,6 @@ HOMES = {
         "media.codecs",
         "media.conversion",
         "media.images",
-        "media.png",
         "output.graphics",
         "sandbox.renderer",
     },

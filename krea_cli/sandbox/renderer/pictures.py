@@ -19,11 +19,10 @@ from PIL import (
 )
 from PIL.Image import Resampling
 
-from krea_cli.media import HEIC, heif, of_type
-from krea_cli.media.containers import Ending, ending
-from krea_cli.media.dimensions import dimensions
-from krea_cli.media.images import eight_bits
-from krea_cli.media.png import open_png
+from krea_cli.media import HEIC, heic, of_type
+from krea_cli.media.formats import Completeness, completeness, dimensions
+from krea_cli.media.images import eight_bits, open_png
+from krea_cli.media.reader import FileReader
 from krea_cli.sandbox.renderer import scenes
 
 MOST_PIXELS = 89_478_485
@@ -97,14 +96,14 @@ def size(path: Path, media_type: str) -> tuple[int, int]:
 
 def _heic_size(path: Path) -> tuple[int, int]:
     with path.open("rb") as file:
-        if ending(file, HEIC, is_all=True) != Ending.WHOLE:
+        if completeness(file, HEIC, is_all=True) != Completeness.COMPLETE:
             raise UnreadableError("it is damaged")
         found = dimensions(file, HEIC)
         if found is None:
             raise UnreadableError("its header is damaged")
         _check_size(found)
         try:
-            is_lying = heif.is_on_its_side(file)
+            is_lying = heic.is_on_its_side(FileReader(file))
         except ValueError as exc:
             raise UnreadableError("its header is damaged") from exc
     return found[::-1] if is_lying else found

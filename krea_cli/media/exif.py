@@ -1,5 +1,5 @@
 """
-The one thing in EXIF that changes how a picture is shown: which way up it is.
+Reduce EXIF to the one entry that changes how a picture is shown: its orientation.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ import struct
 _HEADER = b"Exif\0\0"
 _ORIENTATION, _SHORT = 0x0112, 3
 _UPRIGHT = 1
+# More than any camera writes in front of the orientation.
+MOST_EXIF = 1 << 16
 
 
-def turned(exif: bytes) -> bytes:
+def orientation_only_exif(exif: bytes) -> bytes:
     """
-    EXIF that says of the orientation what *exif* does, and nothing else; empty when the
-    picture is upright, or *exif* makes no sense.  Without the header that some files
-    have before it.
+    Return EXIF with the orientation of `exif` and nothing else, without the header that
+    JPEG puts in front of it. Empty when the picture is upright or `exif` is unreadable.
     """
     orientation = _orientation(exif.removeprefix(_HEADER))
     if orientation == _UPRIGHT:

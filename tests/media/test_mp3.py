@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from media.samples import mp3
 
-from krea_cli.media.mpeg_audio import is_whole
-from krea_cli.media.parts import TooManyPartsError
+from krea_cli.media.mp3 import find_end
+from krea_cli.media.reader import FileReader, TooManyPartsError
 
 FRAME = 417
 
 
 def whole(content):
-    return is_whole(io.BytesIO(content), len(content))
+    return find_end(FileReader(io.BytesIO(content))) == len(content)
 
 
 def frames(head, length, count=3):
@@ -148,7 +148,7 @@ def test_a_day_of_sound_is_the_most(monkeypatch):
     """
     The shortest frames have 24 bytes: two million of them are in 50 MB.
     """
-    monkeypatch.setattr("krea_cli.media.mpeg_audio._MOST_FRAMES", 100)
+    monkeypatch.setattr("krea_cli.media.mp3._MOST_FRAMES", 100)
 
     assert whole(frames("fff314c4", 24, 100))
     with pytest.raises(TooManyPartsError):
@@ -167,5 +167,5 @@ def test_short_frames_are_read_many_at_once():
             reads.append(count)
             return super().read(count)
 
-    assert is_whole(File(content), len(content))
+    assert find_end(FileReader(File(content)))
     assert len(reads) < 100

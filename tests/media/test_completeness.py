@@ -17,14 +17,16 @@ from media.samples import (
 )
 
 from krea_cli import media
-from krea_cli.media import truncation
-from krea_cli.media.containers import Ending, ending
+from krea_cli.media import jpeg, reader
+from krea_cli.media.formats import Completeness, completeness
 
 ended = pytest.mark.parametrize("sample", ENDED, ids=lambda sample: sample.name)
 
 
 def complete(content, kind, *, is_all=False):
-    return Ending.WHOLE == ending(io.BytesIO(content), kind, is_all=is_all)
+    return Completeness.COMPLETE == completeness(
+        io.BytesIO(content), kind, is_all=is_all
+    )
 
 
 def is_boxes(sample):
@@ -33,18 +35,18 @@ def is_boxes(sample):
 
 def test_a_whole_file_is_complete(sample):
     """
-    Wherever the file stood before.
+    Wherever the file was read before.
     """
     file = io.BytesIO(sample.content)
     file.seek(7)
 
-    assert Ending.WHOLE == ending(file, sample.media, is_all=False)
+    assert Completeness.COMPLETE == completeness(file, sample.media, is_all=False)
 
 
 @ended
 def test_a_cut_file_is_never_complete(sample):
     """
-    At two hundred places and at each of the last twenty bytes (hazard N2).
+    At two hundred places and at each of the last twenty bytes.
     """
     size = len(sample.content)
     cuts = {*range(0, size, max(1, size // 200)), *range(size - 20, size)}
@@ -99,9 +101,9 @@ def test_a_streamed_wav_is_as_long_as_was_announced(length):
     head = b"RIFF" + size + b"WAVEfmt \x10\0\0\0" + bytes(16) + b"data" + size
     file = io.BytesIO(head + bytes(999))
 
-    assert Ending.WHOLE == ending(file, media.WAV, is_all=True)
-    assert Ending.OPEN == ending(file, media.WAV, is_all=False)
-    assert Ending.CUT == ending(io.BytesIO(head), media.WAV, is_all=True)
+    assert Completeness.COMPLETE == completeness(file, media.WAV, is_all=True)
+    assert Completeness.OPEN_ENDED == completeness(file, media.WAV, is_all=False)
+    assert Completeness.CUT == completeness(io.BytesIO(head), media.WAV, is_all=True)
 
 
 def test_a_jpeg_cut_behind_its_thumbnail_is_not_complete():
@@ -325,12 +327,12 @@ def test_a_file_of_too_many_parts_is_not_followed_to_its_end(crowd, monkeypatch)
     """
     However long it is: a few megabytes of tiny parts must not keep a processor busy.
     """
-    monkeypatch.setattr(truncation, "_MOST_PARTS", 1000)
-    monkeypatch.setattr(truncation, "_MOST_SCANS", 1000)
+    monkeypatch.setattr(reader, "MOST_PARTS", 1000)
+    monkeypatch.setattr(jpeg, "_MOST_SCANS", 1000)
     _, kind, head, part, tail = crowd
     file = Counted(head + part * 3_000 + tail)
 
-    assert Ending.CROWDED == ending(file, kind, is_all=True)
+    assert Completeness.CROWDED == completeness(file, kind, is_all=True)
     assert file.reads < 1_100
 
 
@@ -344,7 +346,7 @@ def test_a_large_file_of_tiny_parts_takes_little_time(crowd):
     file = io.BytesIO(head + part * (50_000_000 // len(part)) + tail)
     start = time.process_time()
 
-    assert Ending.CROWDED == ending(file, kind, is_all=True)
+    assert Completeness.CROWDED == completeness(file, kind, is_all=True)
     assert time.process_time() - start < 5
 
 
@@ -356,7 +358,7 @@ def test_a_file_of_many_parts_is_read_in_large_pieces(crowd):
     _, kind, head, part, tail = crowd
     file = Counted(head + part * 3_000 + tail)
 
-    assert Ending.WHOLE == ending(file, kind, is_all=True)
+    assert Completeness.COMPLETE == completeness(file, kind, is_all=True)
     assert file.reads < 3_100
 
 
@@ -364,7 +366,7 @@ def test_a_large_gif_has_many_blocks(monkeypatch):
     """
     They have at most 255 bytes, so the limit grows with the file.
     """
-    monkeypatch.setattr(truncation, "_MOST_PARTS", 1000)
+    monkeypatch.setattr(reader, "MOST_PARTS", 1000)
     blocks = (b"\xff" + bytes(255)) * 1_500
 
     assert complete(GIF[:-2] + blocks + b"\0;", media.GIF)
