@@ -1,8 +1,8 @@
 """
 The command tree: a line for each command.
 
-Only the command that is called is loaded; of the others the tree has the name and the
-short help, which is all that `krea --help` and a suggestion need.
+Only the command that is called is loaded. For the others the tree has the name and the
+short help: `krea --help` and suggestions need no more.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MAIN = ("generate", "status", "wait", "download")
 
 def build(argv: Sequence[str]) -> typer.Typer:
     """
-    The tree for one command line: what it needs of it.
+    Build the part of the tree that one command line needs.
     """
     app = _tree(
         "Generate and edit pictures, video, audio and 3D with the Krea API.",
@@ -53,8 +53,8 @@ def build(argv: Sequence[str]) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_main)
     called = next((word for word in argv if not word.startswith("-")), None)
-    # The rest of the tree shows only where the command line does not begin with a
-    # command; to build it takes a few milliseconds.
+    # The rest of the tree takes a few milliseconds to build. It only matters where the
+    # command line does not begin with a command.
     is_plain = argv[:1] == [called] and called in COMMANDS
     for name, summary in COMMANDS.items():
         if name == called:
@@ -66,8 +66,8 @@ def build(argv: Sequence[str]) -> typer.Typer:
 
 def as_typer_has_it(argv: Sequence[str]) -> list[str]:
     """
-    The command line with the `--help` that `krea help COMMAND` means; what is no
-    command stays, for the command `help`.
+    Return the command line with `--help` for `krea help COMMAND`. A topic stays, for
+    the command `help`.
     """
     is_help, named = argv[:1] == ["help"], argv[1:]
     if is_help and (not named or named[0] in COMMANDS):
@@ -77,7 +77,8 @@ def as_typer_has_it(argv: Sequence[str]) -> list[str]:
 
 def _load(app: typer.Typer, name: str, summary: str) -> None:
     """
-    The command of the module of its name; a module with several has them in COMMANDS.
+    Load a command from the module of its name. A module with several commands has them
+    in COMMANDS.
     """
     module = import_module(f"krea_cli.commands.{name}")
     group: dict[str, Callable[..., None]] | None = getattr(module, "COMMANDS", None)
@@ -103,7 +104,7 @@ def _tree(summary: str, *, epilog: str | None = None) -> typer.Typer:
         callback=_help_alone,
         invoke_without_command=True,
         add_completion=False,
-        # Locals in a traceback could hold the token (hazard C10).
+        # Local variables in a traceback could hold the token.
         pretty_exceptions_enable=False,
         pretty_exceptions_show_locals=False,
         rich_markup_mode=None,

@@ -27,19 +27,19 @@ _STRANGE = re.compile("No such command '([a-z]+)'\\.")
 
 def run() -> None:
     """
-    The console script: it ends with the exit code of `main`, or after a signal by that
-    signal, for which a shell shows the same number.
+    Run as the console script. The process ends with the exit code of `main`, or after a
+    signal by that signal, for which a shell shows the same number.
     """
     signals.catch()
     code = main()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
-            # What a signal cut short may be held back.
+            # A signal may have left something in the buffer.
             with suppress(OSError, ValueError):
                 stream.flush()
     if code > SIGNALLED:
         exit_by_signal(code - SIGNALLED)
-    # Nothing is left to be done, and to undo what was loaded takes time.
+    # Everything is done. Unloading all modules would only take time.
     os._exit(code)
 
 
@@ -84,8 +84,8 @@ def _call_typer(argv: Sequence[str], invocation: Invocation) -> int:
 
 def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     """
-    Typer's own error as ours.  Typer keeps the class private; what it documents of it
-    is `format_message`.
+    Return Typer's own error as ours. Typer keeps the class private, but documents its
+    `format_message`.
     """
     say = getattr(exc, "format_message", None)
     if say is None or isinstance(exc, KreaError):
@@ -93,7 +93,7 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     from krea_cli.cli.completion import grammar
 
     context = getattr(exc, "ctx", None)
-    # An option without its value, or with one too many, comes without a context.
+    # Errors about the value of an option come without a context.
     called = " ".join(("krea", *grammar.find(argv)[0].words))
     hint = f"Run: {context.command_path if context else called} --help"
     if _is_option_of_later(argv):
@@ -101,7 +101,7 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     message = " ".join(say().split())
     first = next((word for word in argv if not word.startswith("-")), "")
     if called == "krea auth login" and "argument" in message:
-        # The token, most likely: it is not repeated (hazard C9).
+        # Most likely the argument is the token, so it is not repeated.
         return UsageError(
             "krea auth login takes no token on the command line, where others see it.",
             hint="Give it on standard input: krea auth login < FILE",
@@ -118,7 +118,7 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
 
 def _is_option_of_later(argv: Sequence[str]) -> bool:
     """
-    Whether the line begins with an option of the command that comes after it.
+    Tell whether the line begins with an option of the command that comes after it.
     """
     from krea_cli.cli.completion import grammar
 

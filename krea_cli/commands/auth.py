@@ -50,7 +50,7 @@ def login(
     ctx.connection.keyring.store(token)
 
     others = _overriding(ctx)
-    _tell(ctx, [*others, KEYRING], ctx.connection.keyring)
+    _report(ctx, [*others, KEYRING], ctx.connection.keyring)
     ctx.console.note(f"Token stored for {ctx.service.origin} in the {KEYRING}.")
     for name in others:
         ctx.console.warn(f"{name} is set and is used instead of it.")
@@ -69,7 +69,7 @@ def logout(ctx: CliContext) -> None:
     is_removed = ctx.connection.keyring.remove()
 
     others = _overriding(ctx)
-    _tell(ctx, others, ctx.connection.keyring)
+    _report(ctx, others, ctx.connection.keyring)
     done = "Token removed" if is_removed else "There was no token"
     ctx.console.note(f"{done} for {ctx.service.origin} in the {KEYRING}.")
     for name in others:
@@ -85,13 +85,13 @@ def status(ctx: CliContext) -> None:
       krea auth status
     """
     if ctx.settings.sandbox:
-        _tell(ctx, ["sandbox"])
+        _report(ctx, ["sandbox"])
         ctx.console.note("The sandbox needs no token.")
         return
 
     state = ctx.connection.token_sources
 
-    _tell(ctx, state.sources, state.keyring, problem=state.problem)
+    _report(ctx, state.sources, state.keyring, problem=state.problem)
     if state.error:
         raise state.error
 
@@ -120,7 +120,7 @@ def _take_token(ctx: CliContext) -> Token:
     return read_stream(ctx.prompter.stdin)
 
 
-def _tell(
+def _report(
     ctx: CliContext,
     sources: Sequence[str],
     keyring: KeyringStore | None = None,

@@ -58,7 +58,7 @@ def set_value(ctx: CliContext, key: Key, value: Value) -> None:
 
     file.set_key(path, key, value)
 
-    _tell(ctx, key, {key: GivenValue(value, str(path))})
+    _report(ctx, key, {key: GivenValue(value, str(path))})
     if key == "model":
         _warn_if_unknown(ctx, value)
 
@@ -77,7 +77,7 @@ def unset(ctx: CliContext, key: Key) -> None:
         ctx.console.note(f"{key} was not set in {path}.")
 
     if key in settings.KEYS:  # one that is not was a mistake in the file
-        _tell(ctx, key, {})
+        _report(ctx, key, {})
 
 
 def path(ctx: CliContext) -> None:
@@ -92,9 +92,9 @@ def path(ctx: CliContext) -> None:
     ctx.console.result([ConfigPath(str(path), path.exists())])
 
 
-def _tell(ctx: CliContext, key: str, stored: Layer) -> None:
+def _report(ctx: CliContext, key: str, stored: Layer) -> None:
     """
-    What is in force from the next command on.
+    Report the value that counts from the next command on.
     """
     found = settings.find(key, [settings.from_env(ctx.env), stored])
     written = None

@@ -1,5 +1,5 @@
 """
-What the journal knows of jobs, for everything that has jobs to show, save or name.
+The journal as seen from a job: its model, its request, its files.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from krea_cli.errors import KreaError, UnknownJobError
 from krea_cli.jobs.cancel import cancel
-from krea_cli.jobs.not_found import missing
+from krea_cli.jobs.not_found import explain_missing
 from krea_cli.jobs.rate_limiter import RateLimiter
 from krea_cli.runtime.clock import Clock, run_with_timeout
 
@@ -118,7 +118,7 @@ class JobService:
             job = ask(job_id)
         except UnknownJobError as exc:
             record = self._records.find_if_readable(job_id)
-            job = missing(exc, record, now=self._clock.wall())
+            job = explain_missing(exc, record, now=self._clock.wall())
         return self._records.with_journal_data(job)
 
     def _recorded(self, job: Job) -> Job:

@@ -1,5 +1,5 @@
 """
-When to poll the jobs of a run, by the durations that the journal has of their models.
+Plan the polls of a run, by the durations that the journal has of the jobs' models.
 """
 
 from __future__ import annotations

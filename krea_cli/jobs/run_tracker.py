@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """
-    What a run has come to.
+    The state of a run at one moment.
 
     *pending* has the ids of jobs that are submitted and not collected yet, *unreported*
     those of jobs that are saved while nobody knows where, *order* all whose results are

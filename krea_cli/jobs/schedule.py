@@ -1,6 +1,7 @@
 """
-When to poll a job, so that its end is noticed soon and the service is left alone: from
-how long jobs of its model took. Knows nothing about clocks, HTTP or the journal.
+Plan the polls of a job by how long jobs of its model took, so that its end is noticed
+soon and the service is left alone. This module knows nothing about clocks, HTTP or the
+journal.
 """
 
 from __future__ import annotations

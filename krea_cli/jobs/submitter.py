@@ -100,13 +100,13 @@ class Submitter:
                         passing=(ConnectionFailedError,),
                     )
             except RateLimitError as exc:
-                pause, is_news = self.throttle.refused(exc)
+                pause, is_news = self.throttle.rejected(exc)
                 if pause is None or self.clock.now() + pause > deadline:
                     raise
                 if is_news:
                     self.on_delayed(exc, pause)
             else:
-                self.throttle.taken()
+                self.throttle.accepted()
                 return job
 
     def _submit_once(

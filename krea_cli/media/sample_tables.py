@@ -24,7 +24,7 @@ _HAS_OFFSET, _HAS_FIRST_FLAGS, _HAS_DURATIONS, _HAS_SIZES = 0x1, 0x4, 0x100, 0x2
 _SOUND_ENTRY = 28
 
 
-class Chunk(NamedTuple):
+class SampleChunk(NamedTuple):
     """
     Samples of one track that follow each other: `length` bytes, or up to `most` where
     the tables do not say it.
@@ -35,7 +35,7 @@ class Chunk(NamedTuple):
     most: int = 0
 
 
-def ranges(kept: Iterable[Chunk], starts: Iterable[int]) -> Iterator[range]:
+def ranges(kept: Iterable[SampleChunk], starts: Iterable[int]) -> Iterator[range]:
     """
     Yield the places of the chunks. One of unknown length ends where the next
     one starts.
@@ -47,7 +47,7 @@ def ranges(kept: Iterable[Chunk], starts: Iterable[int]) -> Iterator[range]:
         yield range(chunk.start, max(chunk.start + chunk.length, most))
 
 
-def chunks(table: Mapping[bytes, Box]) -> Iterator[Chunk]:
+def chunks(table: Mapping[bytes, Box]) -> Iterator[SampleChunk]:
     """
     Yield the chunks of a track by the boxes of its sample table.
 
@@ -67,13 +67,13 @@ def chunks(table: Mapping[bytes, Box]) -> Iterator[Chunk]:
         while run + 3 < len(runs) and runs[run + 3] <= index:
             run += 3
         count = runs[run + 1] if run >= 0 else 0
-        yield Chunk(offset, *size_of.total(first, count))
+        yield SampleChunk(offset, *size_of.total(first, count))
         first += count
 
 
 def fragment_chunks(
     moof: Box, default_sizes: Mapping[int, int]
-) -> Iterator[tuple[int, Box, list[Chunk]]]:
+) -> Iterator[tuple[int, Box, list[SampleChunk]]]:
     """
     Yield the track number, the box and the chunks of each track in a movie fragment.
 
@@ -105,7 +105,7 @@ def fragment_chunks(
         yield track, traf, found
 
 
-def _run(box: Box, base: int, at: int, size: int) -> Chunk:
+def _run(box: Box, base: int, at: int, size: int) -> SampleChunk:
     """
     Return the samples of a table, which begin at position `at` unless it says where.
     """
@@ -117,10 +117,10 @@ def _run(box: Box, base: int, at: int, size: int) -> Chunk:
     if flags & _HAS_FIRST_FLAGS:
         place += 4
     if not flags & _HAS_SIZES:
-        return Chunk(max(at, 0), count * size)
+        return SampleChunk(max(at, 0), count * size)
     width = (flags & 0xF00).bit_count()
     numbers = _numbers(box, place, count * width, "I")
-    return Chunk(max(at, 0), sum(numbers[bool(flags & _HAS_DURATIONS) :: width]))
+    return SampleChunk(max(at, 0), sum(numbers[bool(flags & _HAS_DURATIONS) :: width]))
 
 
 class _Sizes:

@@ -1,5 +1,5 @@
 """
-What the names of results are made of.
+The fields that file names of results are made of.
 """
 
 from __future__ import annotations
