@@ -10,7 +10,7 @@ from http import HTTPStatus
 from krea_cli.api.models import FINAL, RUNNING
 from krea_cli.sandbox.api_error import ApiError
 from krea_cli.sandbox.blob_store import StoredBlob, TooLongError, UnknownKindError
-from krea_cli.sandbox.job import Failure, SandboxJob, iso
+from krea_cli.sandbox.job import JobFailure, SandboxJob, iso
 from krea_cli.sandbox.multipart import Multipart, MultipartError
 from krea_cli.sandbox.routes import Route, RouterHandler
 from krea_cli.sandbox.store import UPLOAD_LIMIT
@@ -59,7 +59,7 @@ class SandboxHandler(RouterHandler):
         failure = None
         if self.fault and self.fault.name == "fails":
             code = self.fault.value or "sandbox_fault"
-            failure = Failure(code=code, message="The sandbox was told to fail it")
+            failure = JobFailure(code=code, message="The sandbox was told to fail it")
         self._send_job(submit(self.server.store, model, body, failure=failure))
 
     def _list_jobs(self) -> None:

@@ -8,6 +8,7 @@ to run for it to go on, and every process that looks sees the same.
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -29,6 +30,8 @@ PARTS: dict[str, tuple[tuple[str, str | None], ...]] = {
     "3d": (("model", "glb"), ("preview", "png")),
     "audio": (("audio", "wav"),),
 }
+# What a model works on, not what it takes a style or a character from.
+_MAIN_FIELD = re.compile(r"(image_urls?|start_image|init_image_url)\b")
 _TYPES = {
     "image": "externalImage",
     "video": "externalVideo",
@@ -38,7 +41,7 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class JobInput:
     """
     A file that the request named: *field* such as "image_urls.0"; the bytes are kept by
     their *sha256*, None for the picture that stands for those on Krea's own host.
@@ -50,7 +53,7 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class JobFailure:
     code: str
     message: str
 
@@ -71,8 +74,8 @@ class SandboxJob:
     medium: Medium
     image_format: str
     fields: Mapping[str, Any]
-    inputs: tuple[Input, ...] = ()
-    failure: Failure | None = None
+    inputs: tuple[JobInput, ...] = ()
+    failure: JobFailure | None = None
     cancelled_at: float | None = None
     cost_usd: float | None = None
     starts_at: float | None = None
@@ -86,9 +89,9 @@ class SandboxJob:
             ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError: the
                 data is no job that `as_json` made.
         """
-        inputs = tuple(Input(**each) for each in data.pop("inputs"))
+        inputs = tuple(JobInput(**each) for each in data.pop("inputs"))
         failure = data.pop("failure")
-        job = cls(inputs=inputs, failure=failure and Failure(**failure), **data)
+        job = cls(inputs=inputs, failure=failure and JobFailure(**failure), **data)
         uuid.UUID(job.job_id)
         iso(job.created_at)
         iso(job.ends_at)
@@ -112,6 +115,21 @@ class SandboxJob:
     def seed(self) -> Any:
         given = self.fields.get("seed")
         return self.drawn if given is None else given
+
+    @property
+    def enlarges(self) -> bool:
+        """
+        Whether the model makes its input picture larger and changes nothing else.
+        """
+        return self.model.startswith("enhance/")
+
+    @property
+    def pictures(self) -> list[JobInput]:
+        """
+        The input pictures; those that the model works on come first.
+        """
+        found = [each for each in self.inputs if each.media_type.startswith("image/")]
+        return sorted(found, key=lambda each: not _MAIN_FIELD.match(each.field))
 
     @property
     def files(self) -> tuple[str, ...]:

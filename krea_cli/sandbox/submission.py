@@ -14,7 +14,7 @@ from krea_cli.catalog.pricing import estimate
 from krea_cli.catalog.validation import faults
 from krea_cli.sandbox import inputs
 from krea_cli.sandbox.api_error import ApiError
-from krea_cli.sandbox.job import Failure, Input, Medium, SandboxJob
+from krea_cli.sandbox.job import JobFailure, JobInput, Medium, SandboxJob
 from krea_cli.sandbox.store import SandboxStore
 
 
@@ -23,7 +23,7 @@ def submit(
     model: Model,
     body: Mapping[str, Any],
     *,
-    failure: Failure | None = None,
+    failure: JobFailure | None = None,
 ) -> SandboxJob:
     """
     A new job of the store.  An input file that cannot be used makes a job that fails,
@@ -36,7 +36,7 @@ def submit(
     if found := faults(model.schema, body):
         issues = [(fault.field, fault.message) for fault in found]
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request body", issues)
-    given: list[Input] = []
+    given: list[JobInput] = []
 
     def take(field: str, schema: Schema | None, text: str) -> str:
         if not (text and schema and is_url(schema)):
@@ -45,7 +45,7 @@ def submit(
         return f"sha256:{given[-1].sha256}"
 
     fields = with_texts(model.schema, body, "", take)
-    failures = (failure, *(inputs.failure(store, each) for each in given))
+    failures = (failure, *(inputs.input_failure(store, each) for each in given))
     return store.add_job(
         model=model.path,
         medium=cast(Medium, model.result_kind),
