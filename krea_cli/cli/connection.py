@@ -205,9 +205,9 @@ class Connection(World):
         What a side of a picture has at most in pixels, where the service may be the
         sandbox, which makes all that is larger smaller.
         """
-        from krea_cli.sandbox.sizes import LONGEST
+        from krea_cli.sandbox import MAX_RESULT_SIDE
 
-        return LONGEST if self.is_local else None
+        return MAX_RESULT_SIDE if self.is_local else None
 
     @cached_property
     def _token(self) -> Token | None:

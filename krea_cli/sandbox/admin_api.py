@@ -10,15 +10,15 @@ from typing import Any
 from krea_cli.errors import UsageError
 from krea_cli.sandbox.api_error import ApiError
 from krea_cli.sandbox.billing import billing_report
-from krea_cli.sandbox.body import Body
+from krea_cli.sandbox.body import BodyReader
 from krea_cli.sandbox.faults import FaultQueue
 from krea_cli.sandbox.store import SandboxStore
 
-BEGINNING = "/sandbox/"
+PREFIX = "/sandbox/"
 
 
-def control(
-    method: str, path: str, body: Body, *, faults: FaultQueue, store: SandboxStore
+def handle_admin_request(
+    method: str, path: str, body: BodyReader, *, faults: FaultQueue, store: SandboxStore
 ) -> dict[str, Any]:
     """
     The ledger, or the faults that are set after the request was acted on.
@@ -32,7 +32,7 @@ def control(
         case "GET", "/sandbox/faults":
             pass
         case "POST", "/sandbox/faults":
-            _add(faults, body.json())
+            _add(faults, body.read_json())
         case "DELETE", "/sandbox/faults":
             faults.clear()
         case _:

@@ -18,8 +18,8 @@ from urllib.parse import parse_qs
 
 from krea_cli.runtime.loopback import is_loopback
 from krea_cli.sandbox.api_error import ApiError
-from krea_cli.sandbox.body import Body
-from krea_cli.sandbox.ranges import UnsatisfiableError, find_range
+from krea_cli.sandbox.body import BodyReader
+from krea_cli.sandbox.ranges import UnsatisfiableRangeError, parse_range
 
 _CHUNK = 1 << 18
 _HOST = re.compile(r"([\w.-]+|\[[\w.:]+\])(?::\d{1,5})?", re.ASCII)
@@ -39,11 +39,11 @@ class BaseHandler(BaseHTTPRequestHandler):
     # Headers and body are two writes; the second must not wait for an acknowledgement.
     disable_nagle_algorithm = True
 
-    body: Body
+    body: BodyReader
     query: dict[str, str]
     base_url: str
     # The status that the client was told, "-" when it was told none.
-    told = "-"
+    sent_status = "-"
 
     def do_GET(self) -> None:
         self._serve()
@@ -60,7 +60,7 @@ class BaseHandler(BaseHTTPRequestHandler):
         """
         raise NotImplementedError
 
-    def answered(self, seconds: float) -> None:
+    def finish_request(self, seconds: float) -> None:
         """
         The request is dealt with, *seconds* after it came.
         """
@@ -81,7 +81,9 @@ class BaseHandler(BaseHTTPRequestHandler):
         status: int = HTTPStatus.OK,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._begin(status, {"Content-Type": media_type, **(headers or {})}, len(data))
+        self._send_head(
+            status, {"Content-Type": media_type, **(headers or {})}, len(data)
+        )
         self.wfile.write(data)
 
     def send_file(self, path: Path, media_type: str) -> None:
@@ -98,22 +100,22 @@ class BaseHandler(BaseHTTPRequestHandler):
                 "Accept-Ranges": "bytes",
             }
             try:
-                part = find_range(
+                part = parse_range(
                     self.headers.get("Range"),
                     self.headers.get("If-Range"),
                     size=size,
                     etag=etag,
                 )
-            except UnsatisfiableError:
+            except UnsatisfiableRangeError:
                 headers["Content-Range"] = f"bytes */{size}"
-                self._begin(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers, 0)
+                self._send_head(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers, 0)
                 return
             status = HTTPStatus.OK
             if part is not None:
                 status = HTTPStatus.PARTIAL_CONTENT
                 headers["Content-Range"] = f"bytes {part[0]}-{part[-1]}/{size}"
             part = part if part is not None else range(size)
-            self._begin(status, headers, len(part))
+            self._send_head(status, headers, len(part))
             file.seek(part.start)
             for start in range(0, len(part), _CHUNK):
                 self.wfile.write(file.read(min(_CHUNK, len(part) - start)))
@@ -141,18 +143,18 @@ class BaseHandler(BaseHTTPRequestHandler):
             self.send_json(error, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _serve(self) -> None:
-        start, self.told = time.monotonic(), "-"
-        self.body = Body(self.rfile, self.headers)
+        start, self.sent_status = time.monotonic(), "-"
+        self.body = BodyReader(self.rfile, self.headers)
         try:
-            self.respond(self._answer)
-            if self.body.left != 0:
+            self.respond(self._route_request)
+            if self.body.unread != 0:
                 self._drain()
         except (ConnectionError, TimeoutError):
             # The client went away; there is nobody left to tell.
             self.close_connection = True
-        self.answered(time.monotonic() - start)
+        self.finish_request(time.monotonic() - start)
 
-    def _answer(self) -> None:
+    def _route_request(self) -> None:
         path, _, query = self.path.partition("?")
         self.query = {name: all_[-1] for name, all_ in parse_qs(query).items()}
         self.base_url = self._base_url()
@@ -170,16 +172,16 @@ class BaseHandler(BaseHTTPRequestHandler):
             return f"http://{host}"
         raise ApiError(HTTPStatus.BAD_REQUEST, "Host is not this machine")
 
-    def _begin(self, status: int, headers: dict[str, str], length: int) -> None:
+    def _send_head(self, status: int, headers: dict[str, str], length: int) -> None:
         """
         Send status and headers.
         """
-        self.told = f"{status:d}"
+        self.sent_status = f"{status:d}"
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(length))
-        if self.body.left != 0:
+        if self.body.unread != 0:
             # What was not read would be taken for the next request.
             self.send_header("Connection", "close")
         self.end_headers()

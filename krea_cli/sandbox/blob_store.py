@@ -27,7 +27,7 @@ class TooLongError(Exception):
     """
 
 
-class UnknownKindError(Exception):
+class UnknownMediaError(Exception):
     """
     The bytes are of no kind that the API takes.
     """
@@ -47,7 +47,7 @@ class StoredBlob:
     size: tuple[int, int] | None
 
 
-def make_private(folder: Path) -> None:
+def create_private_folder(folder: Path) -> None:
     """
     The folder, for this user only; what killed processes left in it a day ago goes.
     """
@@ -58,7 +58,7 @@ def make_private(folder: Path) -> None:
                 part.unlink()
 
 
-def empty(folder: Path) -> None:
+def delete_files(folder: Path) -> None:
     """
     Remove the files of the folder, but for those that are being written.
     """
@@ -67,7 +67,7 @@ def empty(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def write(target: Path, data: bytes) -> None:
+def write_file(target: Path, data: bytes) -> None:
     """
     Put the file in its place at once; an older one is replaced.
     """
@@ -77,7 +77,7 @@ def write(target: Path, data: bytes) -> None:
         part.replace(target)
 
 
-def keep(
+def store_blob(
     chunks: Iterable[bytes], folder: Path, *, limit: int, any_kind: bool
 ) -> StoredBlob:
     """
@@ -85,7 +85,7 @@ def keep(
 
     Raises:
         TooLongError: there are more than *limit* bytes.
-        UnknownKindError: they are no media file, unless *any_kind* will do.
+        UnknownMediaError: they are no media file, unless *any_kind* will do.
     """
     digest, length = hashlib.sha256(), 0
     with _part(folder) as (file, part):
@@ -99,7 +99,7 @@ def keep(
         media = sniff(file.read(HEAD_BYTES))
         is_known = media in UPLOADED
         if not (is_known or any_kind):
-            raise UnknownKindError
+            raise UnknownMediaError
         size = dimensions(file, media)
         file.close()
         target = folder / digest.hexdigest()

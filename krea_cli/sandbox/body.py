@@ -18,17 +18,17 @@ JSON_LIMIT = 32 * 2**20
 _CHUNK = 1 << 16
 
 
-class Body:
+class BodyReader:
     """
     *left* are the bytes that have not been read yet, None when the client did not say
     how many there are.
     """
 
     def __init__(self, stream: BufferedIOBase, headers: Message) -> None:
-        self.left = _length(headers)
+        self.unread = _length(headers)
         self._stream = stream
 
-    def chunks(self, limit: int) -> Iterator[bytes]:
+    def read_chunks(self, limit: int) -> Iterator[bytes]:
         """
         The body as it comes in.
 
@@ -37,25 +37,25 @@ class Body:
                 Nothing was read then.
             ConnectionResetError: it breaks off.
         """
-        if self.left is None:
+        if self.unread is None:
             raise ApiError(HTTPStatus.LENGTH_REQUIRED, "Content-Length is required")
-        if self.left > limit:
+        if self.unread > limit:
             raise ApiError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request body too large"
             )
-        while self.left:
-            chunk = self._stream.read(min(_CHUNK, self.left))
+        while self.unread:
+            chunk = self._stream.read(min(_CHUNK, self.unread))
             if not chunk:
                 raise ConnectionResetError("the body broke off")
-            self.left -= len(chunk)
+            self.unread -= len(chunk)
             yield chunk
 
-    def skip(self) -> None:
+    def discard(self) -> None:
         """
         Read what is left, if it is known how much that is, for nobody.
         """
-        if self.left is not None:
-            for _ in self.chunks(self.left):
+        if self.unread is not None:
+            for _ in self.read_chunks(self.unread):
                 pass
 
     @cached_property
@@ -63,9 +63,9 @@ class Body:
         """
         The whole body, if it is as short as a request is.
         """
-        return b"".join(self.chunks(JSON_LIMIT))
+        return b"".join(self.read_chunks(JSON_LIMIT))
 
-    def json(self) -> dict[str, Any]:
+    def read_json(self) -> dict[str, Any]:
         """
         Raises:
             Refusal: 400, it is no JSON object.
@@ -80,10 +80,12 @@ class Body:
 
 
 def _length(headers: Message) -> int | None:
-    told = headers.get("Content-Length", "0").strip()
-    if "Transfer-Encoding" in headers or not (told.isascii() and told.isdigit()):
+    declared = headers.get("Content-Length", "0").strip()
+    if "Transfer-Encoding" in headers or not (
+        declared.isascii() and declared.isdigit()
+    ):
         return None
-    return int(told[:18])
+    return int(declared[:18])
 
 
 def _refuse(constant: str) -> None:

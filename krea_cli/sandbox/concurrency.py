@@ -29,14 +29,14 @@ class JobLimits:
 
 class ConcurrencyLimit:
     """
-    Which of the jobs of a *capacity* runs when.  What is cancelled keeps its place.
+    Which of the jobs of a *limits* runs when.  What is cancelled keeps its place.
     """
 
-    def __init__(self, capacity: JobLimits) -> None:
-        self._capacity = capacity
+    def __init__(self, limits: JobLimits) -> None:
+        self._limits = limits
         self._ends: list[float] | None = None
 
-    def start(self, now: float, jobs: Callable[[], Iterable[SandboxJob]]) -> float:
+    def schedule(self, now: float, jobs: Callable[[], Iterable[SandboxJob]]) -> float:
         """
         When a job that comes *now* starts; *jobs* gives those from before, and is asked
         once.
@@ -44,13 +44,13 @@ class ConcurrencyLimit:
         Raises:
             Refusal: 429, it would have to wait and is not to.
         """
-        parallel, seconds = self._capacity.parallel, self._capacity.job_seconds
+        parallel, seconds = self._limits.parallel, self._limits.job_seconds
         if parallel is None:
             return now
         ends = [job.ends_at for job in jobs()] if self._ends is None else self._ends
         ends = sorted(end for end in ends if end > now)
         start = max(now, ends[-parallel]) if len(ends) >= parallel else now
-        if start > now and self._capacity.over_limit == "refuse":
+        if start > now and self._limits.over_limit == "refuse":
             raise ApiError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "You have reached the maximum number of concurrent jobs.",

@@ -53,8 +53,8 @@ def apply_fault(
             _act(handler, act, _Nowhere())
             # What that answer said of the connection nobody heard.
             handler.close_connection = closes
-        handler.body.skip()
-        handler.told = "-"
+        handler.body.discard()
+        handler.sent_status = "-"
         _INSTEAD.get(fault.name, _refuse)(handler, fault)
     else:
         # It is the job that is at fault, and its route sees to that.

@@ -163,7 +163,7 @@ class FaultQueue:
         with self._lock:
             return [str(fault) for fault in self._faults]
 
-    def take(self, route: str, applies: Callable[[Fault], bool]) -> Fault | None:
+    def pop(self, route: str, applies: Callable[[Fault], bool]) -> Fault | None:
         """
         The fault for a request to the route: the first of those that *applies* is true
         of, and one for the route itself before one for any.

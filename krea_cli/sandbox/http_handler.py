@@ -9,9 +9,9 @@ from http import HTTPStatus
 
 from krea_cli.api.models import FINAL, RUNNING
 from krea_cli.sandbox.api_error import ApiError
-from krea_cli.sandbox.blob_store import StoredBlob, TooLongError, UnknownKindError
+from krea_cli.sandbox.blob_store import StoredBlob, TooLongError, UnknownMediaError
 from krea_cli.sandbox.job import JobFailure, SandboxJob, iso
-from krea_cli.sandbox.multipart import Multipart, MultipartError
+from krea_cli.sandbox.multipart import MultipartError, MultipartParser
 from krea_cli.sandbox.routes import Route, RouterHandler
 from krea_cli.sandbox.store import UPLOAD_LIMIT
 from krea_cli.sandbox.submission import submit
@@ -51,7 +51,7 @@ class SandboxHandler(RouterHandler):
         )
 
     def _submit(self, path: str) -> None:
-        body = self.body.json()
+        body = self.body.read_json()
         try:
             model = self.server.catalogue[path]
         except KeyError:
@@ -79,7 +79,7 @@ class SandboxHandler(RouterHandler):
         ]
         page = found[:limit]
         cursor = iso(page[-1].created_at) if len(found) > limit else None
-        items = [job.answer(now, self.base_url) for job in page]
+        items = [job.as_response(now, self.base_url) for job in page]
         self.send_json({"items": items, "next_cursor": cursor})
 
     def _show_job(self, job_id: str) -> None:
@@ -93,13 +93,13 @@ class SandboxHandler(RouterHandler):
         if file is None:
             raise ApiError(HTTPStatus.BAD_REQUEST, "The form has no file")
         upload = self.server.store.add_upload(file, description)
-        self.send_json(upload.answer(self.base_url))
+        self.send_json(upload.as_response(self.base_url))
 
     def _show_asset(self, upload_id: str) -> None:
         upload = self.server.store.upload(upload_id)
         if upload is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "Asset not found")
-        self.send_json(upload.answer(self.base_url))
+        self.send_json(upload.as_response(self.base_url))
 
     def _send_upload(self, upload_id: str) -> None:
         upload = self.server.store.upload(upload_id)
@@ -126,7 +126,7 @@ class SandboxHandler(RouterHandler):
         return job
 
     def _send_job(self, job: SandboxJob) -> None:
-        answer = job.answer(self.server.store.now(), self.base_url)
+        answer = job.as_response(self.server.store.now(), self.base_url)
         if self.fault and self.fault.name == "no-urls":
             answer["result"] = {}
         self.send_json(answer)
@@ -140,16 +140,16 @@ class SandboxHandler(RouterHandler):
             raise ApiError(HTTPStatus.BAD_REQUEST, "The body is no multipart/form-data")
         file, description = None, None
         try:
-            for part in Multipart(
-                self.body.chunks(UPLOAD_LIMIT + _FORM_BYTES), boundary
+            for part in MultipartParser(
+                self.body.read_chunks(UPLOAD_LIMIT + _FORM_BYTES), boundary
             ):
                 if part.name == "file" and file is None:
-                    file = self.server.store.keep(part.chunks)
+                    file = self.server.store.store_input(part.chunks)
                 elif part.name == "description":
                     description = b"".join(part.chunks).decode(errors="replace")
         except MultipartError as exc:
             raise ApiError(HTTPStatus.BAD_REQUEST, f"Invalid form: {exc}") from exc
-        except UnknownKindError as exc:
+        except UnknownMediaError as exc:
             raise ApiError(HTTPStatus.BAD_REQUEST, _BAD_FILE) from exc
         except TooLongError as exc:
             raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _BAD_FILE) from exc

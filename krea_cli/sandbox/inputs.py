@@ -23,7 +23,7 @@ _OWN = re.compile(r"/(uploads|results)/([0-9a-f-]{36})((?:-\w+\.\w+)?)")
 _CHUNK = 1 << 16
 
 
-def take(store: SandboxStore, field: str, url: str) -> JobInput:
+def fetch_input(store: SandboxStore, field: str, url: str) -> JobInput:
     """
     The input behind the URL, kept in the store.  A URL of Krea's own host stands for a
     picture that the renderer has.
@@ -34,7 +34,7 @@ def take(store: SandboxStore, field: str, url: str) -> JobInput:
     if url.startswith(_KREA):
         return JobInput(field=field, media_type="image/png", sha256=None)
     try:
-        file = store.keep(_bytes(store, url), any_kind=True)
+        file = store.store_input(_bytes(store, url), any_kind=True)
     except ValueError as exc:
         raise _refusal("Invalid asset URL", field) from exc
     except (local_fetch.FetchError, TooLongError) as exc:

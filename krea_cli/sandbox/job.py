@@ -161,10 +161,10 @@ class SandboxJob:
             return "processing"
         return "failed" if self.failure else "completed"
 
-    def is_final(self, now: float) -> bool:
+    def is_finished(self, now: float) -> bool:
         return self.status(now) in FINAL
 
-    def answer(self, now: float, base_url: str) -> dict[str, Any]:
+    def as_response(self, now: float, base_url: str) -> dict[str, Any]:
         """
         The job as the API answers it at the time *now*, result URLs under *base_url*.
         """

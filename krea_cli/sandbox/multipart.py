@@ -20,7 +20,7 @@ class MultipartError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormPart:
     """
     One field of the form; its *chunks* end when the next part is asked for.
     """
@@ -29,7 +29,7 @@ class Part:
     chunks: Iterator[bytes]
 
 
-class Multipart:
+class MultipartParser:
     """
     Iterate it once for the parts.  Iterating, and the chunks of a part, raise
     MultipartError when the body is malformed or ends too early.
@@ -41,11 +41,11 @@ class Multipart:
         # The first delimiter may stand at the very beginning.
         self._buffer = bytearray(b"\r\n")
 
-    def __iter__(self) -> Iterator[Part]:
+    def __iter__(self) -> Iterator[FormPart]:
         for _ in self._until_delimiter():
             pass
         while not self._is_end():
-            part = Part(self._name(), self._until_delimiter())
+            part = FormPart(self._name(), self._until_delimiter())
             yield part
             for _ in part.chunks:
                 pass

@@ -9,13 +9,13 @@ import re
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
-class UnsatisfiableError(Exception):
+class UnsatisfiableRangeError(Exception):
     """
     The range begins behind the end of the file: 416.
     """
 
 
-def find_range(
+def parse_range(
     wanted: str | None, if_range: str | None, *, size: int, etag: str
 ) -> range | None:
     """
@@ -24,7 +24,7 @@ def find_range(
     not name this *etag*.
 
     Raises:
-        UnsatisfiableError: no byte of the file is in the range.
+        UnsatisfiableRangeError: no byte of the file is in the range.
     """
     match = _RANGE.fullmatch((wanted or "").strip())
     if not match or (if_range is not None and if_range != etag):
@@ -39,5 +39,5 @@ def find_range(
     else:
         found = range(int(first), min(size, int(last) + 1) if last else size)
     if not found:
-        raise UnsatisfiableError
+        raise UnsatisfiableRangeError
     return found

@@ -49,28 +49,28 @@ class RouterHandler(BaseHandler):
         raise NotImplementedError
 
     def handle_route(self, method: str, path: str) -> None:
-        if path.startswith(admin_api.BEGINNING):
-            self._control(method, path)
+        if path.startswith(admin_api.PREFIX):
+            self._answer_admin(method, path)
             return
-        name, act = self._find(method, path)
-        self.fault = self.server.faults.take(
+        name, act = self._find_route(method, path)
+        self.fault = self.server.faults.pop(
             name, lambda fault: self._applies(fault, path)
         )
         if self.fault is None:
             act()
         else:
-            self.misbehave(self.fault, act)
+            self.respond_with_fault(self.fault, act)
 
-    def misbehave(self, fault: Fault, act: Callable[[], None]) -> None:
+    def respond_with_fault(self, fault: Fault, act: Callable[[], None]) -> None:
         """
         Answer as the fault has it; *act* would answer well.
         """
         apply_fault(self, fault, act, self.server.sleep)
 
-    def answered(self, seconds: float) -> None:
+    def finish_request(self, seconds: float) -> None:
         fault, self.fault = self.fault, None
         path = self.path.partition("?")[0]
-        line = f"{self.command} {path} {self.told} {seconds * 1000:.0f} ms"
+        line = f"{self.command} {path} {self.sent_status} {seconds * 1000:.0f} ms"
         self.server.log(f"{line} {fault}" if fault else line)
 
     def date_time_string(self, timestamp: float | None = None) -> str:
@@ -79,7 +79,7 @@ class RouterHandler(BaseHandler):
         """
         return super().date_time_string(timestamp or self.server.store.now())
 
-    def _find(self, method: str, path: str) -> tuple[str, Callable[[], None]]:
+    def _find_route(self, method: str, path: str) -> tuple[str, Callable[[], None]]:
         """
         The name of the route, and what answers the request.
         """
@@ -100,10 +100,12 @@ class RouterHandler(BaseHandler):
         job = store.job(path.rpartition("/")[2])
         return job is not None and job.status(store.now()) == "completed"
 
-    def _control(self, method: str, path: str) -> None:
+    def _answer_admin(self, method: str, path: str) -> None:
         faults, store = self.server.faults, self.server.store
         self.send_json(
-            admin_api.control(method, path, self.body, faults=faults, store=store)
+            admin_api.handle_admin_request(
+                method, path, self.body, faults=faults, store=store
+            )
         )
 
     def _send_not_found(self) -> None:

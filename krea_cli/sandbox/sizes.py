@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-LONGEST = 4096
+from krea_cli.sandbox import MAX_RESULT_SIDE
+
 USUAL = 1024
 
 Size = tuple[int, int]
@@ -21,7 +22,7 @@ def output_size(
     fields: Mapping[str, Any], given: Size | None, *, enlarges: bool
 ) -> Size:
     """
-    Width and height as asked for, at most `LONGEST` a side.
+    Width and height as asked for, at most `MAX_RESULT_SIDE` a side.
 
     *given* is the size of the first input picture, None without one; *enlarges* is so
     for a model that makes that picture larger.
@@ -52,7 +53,7 @@ def _of_ratio(ratio: float, resolution: str) -> Size:
     longer = number * 1024 if unit == "k" else number
     if unit == "p":
         longer = number * max(ratio, 1 / ratio)
-    longer = min(max(longer, 256), LONGEST)
+    longer = min(max(longer, 256), MAX_RESULT_SIDE)
     return _capped(
         *((longer, longer / ratio) if ratio >= 1 else (longer * ratio, longer))
     )
@@ -78,5 +79,5 @@ def _number(fields: Mapping[str, Any], *names: str) -> float:
 
 
 def _capped(width: float, height: float) -> Size:
-    shrink = min(1.0, LONGEST / max(width, height))
+    shrink = min(1.0, MAX_RESULT_SIDE / max(width, height))
     return max(1, round(width * shrink)), max(1, round(height * shrink))

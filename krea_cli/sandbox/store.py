@@ -46,7 +46,7 @@ class Upload:
     height: int | None = None
     description: str | None = None
 
-    def answer(self, base_url: str) -> dict[str, Any]:
+    def as_response(self, base_url: str) -> dict[str, Any]:
         """
         The upload as the API answers it, its URL under *base_url*.
         """
@@ -74,7 +74,7 @@ class SandboxStore:
     ) -> None:
         self.folder = folder
         self._seconds = (capacity or JobLimits()).job_seconds
-        self._slots = ConcurrencyLimit(capacity or JobLimits())
+        self._limit = ConcurrencyLimit(capacity or JobLimits())
         self._clock = clock
         self._lock, self._rendering = threading.Lock(), threading.Lock()
         self._last_created = 0.0
@@ -94,7 +94,7 @@ class SandboxStore:
         """
         with self._lock:
             created_at = round(max(self.now(), self._last_created + 2e-6), 6)
-            starts_at = self._slots.start(created_at, self.jobs)
+            starts_at = self._limit.schedule(created_at, self.jobs)
             self._last_created = created_at
             self._made += 1
             drawn = self._made % VARIANTS
@@ -134,13 +134,13 @@ class SandboxStore:
         The job, cancelled unless it is final already.
         """
         now = self.now()
-        if job.is_final(now):
+        if job.is_finished(now):
             return job
         cancelled = replace(job, cancelled_at=now)
         self._write_job(cancelled)
         return cancelled
 
-    def keep(
+    def store_input(
         self, chunks: Iterable[bytes], *, any_kind: bool = False
     ) -> blob_store.StoredBlob:
         """
@@ -148,10 +148,12 @@ class SandboxStore:
 
         Raises:
             TooLongError: there are more than `UPLOAD_LIMIT`.
-            UnknownKindError: they are no media file, unless *any_kind* will do.
+            UnknownMediaError: they are no media file, unless *any_kind* will do.
         """
         folder = self.folder / "inputs"
-        return blob_store.keep(chunks, folder, limit=UPLOAD_LIMIT, any_kind=any_kind)
+        return blob_store.store_blob(
+            chunks, folder, limit=UPLOAD_LIMIT, any_kind=any_kind
+        )
 
     def input_path(self, sha256: str) -> Path:
         return self.folder / "inputs" / sha256
@@ -194,7 +196,7 @@ class SandboxStore:
         path = self.folder / "results" / f"{key}.{suffix}"
         with self._rendering:
             if not path.exists():
-                blob_store.write(path, render(job, part, self.input_path))
+                blob_store.write_file(path, render(job, part, self.input_path))
         return path
 
     def reset(self) -> int:
@@ -208,14 +210,14 @@ class SandboxStore:
         count = len(list((self.folder / "jobs").glob("*.json")))
         with self._writing():
             for name in _FOLDERS:
-                blob_store.empty(self.folder / name)
+                blob_store.delete_files(self.folder / name)
         return count
 
     def _make_folders(self) -> None:
         with self._writing():
-            blob_store.make_private(self.folder)
+            blob_store.create_private_folder(self.folder)
             for name in _FOLDERS:
-                blob_store.make_private(self.folder / name)
+                blob_store.create_private_folder(self.folder / name)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -231,7 +233,9 @@ class SandboxStore:
         self._write("jobs", job.job_id, job.as_json())
 
     def _write(self, kind: str, name: str, data: Mapping[str, Any]) -> None:
-        blob_store.write(self.folder / kind / f"{name}.json", json.dumps(data).encode())
+        blob_store.write_file(
+            self.folder / kind / f"{name}.json", json.dumps(data).encode()
+        )
 
     def _read(self, kind: str, name: str) -> Any:
         """

@@ -41,7 +41,7 @@ def submit(
     def take(field: str, schema: Schema | None, text: str) -> str:
         if not (text and schema and is_url(schema)):
             return text
-        given.append(inputs.take(store, field, text))
+        given.append(inputs.fetch_input(store, field, text))
         return f"sha256:{given[-1].sha256}"
 
     fields = with_texts(model.schema, body, "", take)

@@ -112,7 +112,7 @@ def test_what_is_no_fault_is_refused_with_what_is_one(text, says):
 
 
 def take(faults, route, applies=lambda _: True):
-    fault = faults.take(route, applies)
+    fault = faults.pop(route, applies)
     return fault and str(fault)
 
 
