@@ -14,7 +14,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from krea_cli.runtime.loopback import is_loopback
 from krea_cli.sandbox.api_error import ApiError
@@ -156,7 +156,7 @@ class BaseHandler(BaseHTTPRequestHandler):
 
     def _route_request(self) -> None:
         path, _, query = self.path.partition("?")
-        self.query = {name: all_[-1] for name, all_ in parse_qs(query).items()}
+        self.query = dict(parse_qsl(query, keep_blank_values=True))
         self.base_url = self._base_url()
         self.handle_route(self.command, path)
 
