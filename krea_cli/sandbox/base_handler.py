@@ -24,6 +24,9 @@ from krea_cli.sandbox.ranges import UnsatisfiableRangeError, parse_range
 _CHUNK = 1 << 18
 _HOST = re.compile(r"([\w.-]+|\[[\w.:]+\])(?::\d{1,5})?", re.ASCII)
 _DRAIN_SECONDS = 2.0
+# A request body that nobody wanted is read to its end up to this, so that the
+# connection can be used again.
+_DISCARD_BYTES = 1 << 20
 
 
 class BaseHandler(BaseHTTPRequestHandler):
@@ -139,6 +142,10 @@ class BaseHandler(BaseHTTPRequestHandler):
         except (ConnectionError, TimeoutError):
             raise
         except Exception as exc:  # noqa: BLE001  (a bug here must not end the program)
+            if self.sent_status != "-":
+                # A second response would be read as the rest of the first.
+                self.close_connection = True
+                return
             error = {"error": f"Internal error: {type(exc).__name__}: {exc}"}
             self.send_json(error, HTTPStatus.INTERNAL_SERVER_ERROR)
 
@@ -176,6 +183,8 @@ class BaseHandler(BaseHTTPRequestHandler):
         """
         Send status and headers.
         """
+        if self.body.unread and self.body.unread <= _DISCARD_BYTES:
+            self.body.discard()
         self.sent_status = f"{status:d}"
         self.send_response(status)
         for name, value in headers.items():

@@ -4,6 +4,7 @@ The routes of the sandbox.
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -14,7 +15,7 @@ from krea_cli.sandbox.job import JobFailure, SandboxJob, iso
 from krea_cli.sandbox.multipart import MultipartError, MultipartParser
 from krea_cli.sandbox.routes import Route, RouterHandler
 from krea_cli.sandbox.store import UPLOAD_LIMIT
-from krea_cli.sandbox.submission import submit
+from krea_cli.sandbox.submission import create_job
 
 _ID = r"([0-9A-Za-z-]+)"
 _MEDIA_TYPES = {
@@ -56,11 +57,17 @@ class SandboxHandler(RouterHandler):
             model = self.server.catalogue[path]
         except KeyError:
             raise ApiError(HTTPStatus.NOT_FOUND, f"Unknown model: {path}") from None
-        failure = None
-        if self.fault and self.fault.name == "fails":
-            code = self.fault.value or "sandbox_fault"
+        failure, seconds = None, None
+        if fault := self.pop_job_fault("fails", path):
+            code = fault.value or "sandbox_fault"
             failure = JobFailure(code=code, message="The sandbox was told to fail it")
-        self._send_job(submit(self.server.store, model, body, failure=failure))
+        if fault := self.pop_job_fault("takes", path):
+            shortest, _, longest = (fault.value or "60").partition("-")
+            # Equal requests take equally long.
+            chance = random.Random(self.body.content)  # noqa: S311  (no secret)
+            seconds = chance.uniform(float(shortest), float(longest or shortest))
+        store = self.server.store
+        self._send_job(create_job(store, model, body, failure=failure, seconds=seconds))
 
     def _list_jobs(self) -> None:
         """

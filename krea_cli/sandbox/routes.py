@@ -5,12 +5,14 @@ From a request of the sandbox to what answers it: the route, and the fault.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from krea_cli.sandbox import admin_api
+from krea_cli.sandbox.api_error import ApiError
 from krea_cli.sandbox.base_handler import BaseHandler
 from krea_cli.sandbox.fault_injection import apply_fault
 from krea_cli.sandbox.faults import Fault
@@ -18,6 +20,7 @@ from krea_cli.sandbox.faults import Fault
 if TYPE_CHECKING:
     from krea_cli.sandbox.server import SandboxServer
 
+_JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 _NOT_FOUND = b"<!DOCTYPE html><title>404</title><h1>Page not found</h1>"
 
 
@@ -54,7 +57,7 @@ class RouterHandler(BaseHandler):
             return
         name, act = self._find_route(method, path)
         self.fault = self.server.faults.pop(
-            name, lambda fault: self._applies(fault, path)
+            name, lambda fault: not fault.changes_job and self._applies(fault, path)
         )
         if self.fault is None:
             act()
@@ -89,16 +92,41 @@ class RouterHandler(BaseHandler):
                 return route.name, partial(route.answer, *match.groups())
         return "", self._send_not_found
 
+    def pop_job_fault(self, name: str, path: str) -> Fault | None:
+        """
+        Return the fault of that name for the job that is being made, if one is set.
+        """
+        fault = self.server.faults.pop(
+            "submit", lambda fault: fault.name == name and self._applies(fault, path)
+        )
+        self.fault = self.fault or fault
+        return fault
+
     def _applies(self, fault: Fault, path: str) -> bool:
         """
-        Whether the request is one that the fault can be seen in: only a completed job
-        has URLs to be without.
+        Check that the request is about the right prompt, and that the fault can be seen
+        in the response: only a completed job has URLs to be without.
         """
+        if fault.text and fault.text.casefold() not in self._prompt(path).casefold():
+            return False
         if fault.name != "no-urls":
             return True
         store = self.server.store
         job = store.job(path.rpartition("/")[2])
         return job is not None and job.status(store.now()) == "completed"
+
+    def _prompt(self, path: str) -> str:
+        """
+        Return the prompt of the job that the request is about, or "".
+        """
+        fields: Mapping[str, Any] = {}
+        if self.command == "POST":
+            with suppress(ApiError):
+                fields = self.body.read_json()
+        elif found := _JOB_ID.search(path):
+            job = self.server.store.job(found[0])
+            fields = job.fields if job else {}
+        return str(fields.get("prompt") or "")
 
     def _answer_admin(self, method: str, path: str) -> None:
         faults, store = self.server.faults, self.server.store

@@ -84,17 +84,18 @@ class SandboxStore:
     def now(self) -> float:
         return self._clock()
 
-    def add_job(self, **job: Any) -> SandboxJob:
+    def add_job(self, *, seconds: float | None = None, **job: Any) -> SandboxJob:
         """
-        A new job of the model, fields and so on given.  No two of one process have the
-        same time of creation, as lists are paged by it.
+        Add a job of the model, fields and so on given. No two jobs of one process have
+        the same time of creation, as lists are paged by it.
 
         Raises:
-            Refusal: 429, there are as many as may run.
+            ApiError: 429, as many jobs run as may run.
         """
+        seconds = self._seconds if seconds is None else seconds
         with self._lock:
             created_at = round(max(self.now(), self._last_created + 2e-6), 6)
-            starts_at = self._limit.schedule(created_at, self.jobs)
+            starts_at = self._limit.schedule(created_at, seconds, self.jobs)
             self._last_created = created_at
             self._made += 1
             drawn = self._made % VARIANTS
@@ -102,7 +103,7 @@ class SandboxStore:
             job_id=str(uuid.uuid4()),
             created_at=created_at,
             starts_at=starts_at,
-            seconds=self._seconds,
+            seconds=seconds,
             drawn=drawn,
             **job,
         )

@@ -18,16 +18,17 @@ from krea_cli.sandbox.job import JobFailure, JobInput, Medium, SandboxJob
 from krea_cli.sandbox.store import SandboxStore
 
 
-def submit(
+def create_job(
     store: SandboxStore,
     model: Model,
     body: Mapping[str, Any],
     *,
     failure: JobFailure | None = None,
+    seconds: float | None = None,
 ) -> SandboxJob:
     """
-    A new job of the store.  An input file that cannot be used makes a job that fails,
-    as at the service; so does a *failure* that it is to have.
+    Create a job. It fails with `failure`, or if an input file cannot be used, as at the
+    service; it takes `seconds`, or as long as all jobs.
 
     Raises:
         Refusal: 422, the body does not fit the model's schema (with all its faults), or
@@ -54,6 +55,7 @@ def submit(
         inputs=tuple(given),
         failure=next(filter(None, failures), None),
         cost_usd=estimate(model, body),
+        seconds=seconds,
     )
 
 
