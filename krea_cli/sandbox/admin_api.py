@@ -1,5 +1,5 @@
 """
-The routes of the sandbox that the service does not have: its faults and its ledger.
+Routes that only the sandbox has: faults to make, and a bill.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def handle_admin_request(
     method: str, path: str, body: BodyReader, *, faults: FaultQueue, store: SandboxStore
 ) -> dict[str, Any]:
     """
-    The ledger, or the faults that are set after the request was acted on.
+    Return the bill, or change the faults and return those that are set.
 
     Raises:
-        Refusal: 400, the body names no faults, or none that there are; 404.
+        ApiError: 400, the body does not name faults that exist; 404.
     """
     match method, path:
         case "GET", "/sandbox/ledger":
@@ -48,5 +48,5 @@ def _add(faults: FaultQueue, data: dict[str, Any]) -> None:
     try:
         faults.add(given)
     except UsageError as exc:
-        said = f"{exc.message} {exc.hint or ''}".rstrip()
-        raise ApiError(HTTPStatus.BAD_REQUEST, said) from exc
+        text = f"{exc.message} {exc.hint or ''}".rstrip()
+        raise ApiError(HTTPStatus.BAD_REQUEST, text) from exc

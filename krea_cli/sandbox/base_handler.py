@@ -1,5 +1,5 @@
 """
-A connection of the sandbox: requests in, answers out.  Knows nothing of the routes.
+HTTP connections of the sandbox, without knowledge of its routes.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from krea_cli.sandbox.ranges import UnsatisfiableRangeError, parse_range
 _CHUNK = 1 << 18
 _HOST = re.compile(r"([\w.-]+|\[[\w.:]+\])(?::\d{1,5})?", re.ASCII)
 _DRAIN_SECONDS = 2.0
-# A request body that nobody wanted is read to its end up to this, so that the
-# connection can be used again.
+# An unwanted request body is read to its end up to this length, so that the connection
+# can be used again.
 _DISCARD_BYTES = 1 << 20
 
 
 class BaseHandler(BaseHTTPRequestHandler):
     """
-    Every request ends up in `handle_route`, with its *body* and *query* (each name with
-    its last value) at hand; what that raises becomes an answer.  *base_url* is this
-    server under the name by which the client knows it.
+    Calls `handle_route` for every request, and turns the errors that it raises into
+    responses. In `query` the last value of each name counts; `base_url` is this server
+    under the name that the client uses.
     """
 
     protocol_version = "HTTP/1.1"
-    # Seconds without a byte after which a connection is given up.
+    # A connection is closed after this many seconds without a byte.
     timeout = 30.0
     # Headers and body are two writes; the second must not wait for an acknowledgement.
     disable_nagle_algorithm = True
@@ -45,7 +45,7 @@ class BaseHandler(BaseHTTPRequestHandler):
     body: BodyReader
     query: dict[str, str]
     base_url: str
-    # The status that the client was told, "-" when it was told none.
+    # The status that was sent, "-" if none was.
     sent_status = "-"
 
     def do_GET(self) -> None:
@@ -59,13 +59,13 @@ class BaseHandler(BaseHTTPRequestHandler):
 
     def handle_route(self, method: str, path: str) -> None:
         """
-        Answer the request.
+        Respond to the request.
         """
         raise NotImplementedError
 
     def finish_request(self, seconds: float) -> None:
         """
-        The request is dealt with, *seconds* after it came.
+        Take note that the request was handled, `seconds` after it arrived.
         """
 
     def send_json(
@@ -91,8 +91,8 @@ class BaseHandler(BaseHTTPRequestHandler):
 
     def send_file(self, path: Path, media_type: str) -> None:
         """
-        The file or the range of it that was asked for.  Its name has to change with its
-        content, as the ETag is made of it.
+        Send the file, or the range of it that was asked for. The name of the file must
+        change with its content: the ETag is made from it.
         """
         with path.open("rb") as file:
             size = path.stat().st_size
@@ -128,17 +128,17 @@ class BaseHandler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """
-        Nothing is logged: standard error belongs to the program around.
+        Log nothing: standard error belongs to the program that runs the sandbox.
         """
 
     def respond(self, act: Callable[[], None]) -> None:
         """
-        Run what sends an answer; what it raises is the answer instead.
+        Call `act` to send the response; if it raises, respond with the error.
         """
         try:
             act()
         except ApiError as exc:
-            self.send_json(exc.answer, exc.status, exc.headers)
+            self.send_json(exc.body, exc.status, exc.headers)
         except (ConnectionError, TimeoutError):
             raise
         except Exception as exc:  # noqa: BLE001  (a bug here must not end the program)
@@ -157,7 +157,7 @@ class BaseHandler(BaseHTTPRequestHandler):
             if self.body.unread != 0:
                 self._drain()
         except (ConnectionError, TimeoutError):
-            # The client went away; there is nobody left to tell.
+            # The client went away.
             self.close_connection = True
         self.finish_request(time.monotonic() - start)
 
@@ -170,8 +170,8 @@ class BaseHandler(BaseHTTPRequestHandler):
     def _base_url(self) -> str:
         """
         Raises:
-            Refusal: 400, the Host is no name of this machine: a page in a browser must
-                not reach the sandbox by a name of its own (DNS rebinding).
+            ApiError: 400, the Host is not a name of this machine. A page in a browser
+                must not reach the sandbox by a name of its own (DNS rebinding).
         """
         host = self.headers.get("Host", f"127.0.0.1:{self.connection.getsockname()[1]}")
         match = _HOST.fullmatch(host)
@@ -191,14 +191,14 @@ class BaseHandler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(length))
         if self.body.unread != 0:
-            # What was not read would be taken for the next request.
+            # Unread bytes would be taken for the next request.
             self.send_header("Connection", "close")
         self.end_headers()
 
     def _drain(self) -> None:
         """
-        Let the client read the answer before the connection goes: closing it with
-        unread bytes would reset it.
+        Let the client read the response before the connection is closed: closing it
+        with unread bytes would reset it.
         """
         self.close_connection = True
         deadline = time.monotonic() + _DRAIN_SECONDS

@@ -94,7 +94,7 @@ class Fault:
         match = _FAULT.fullmatch(text)
         if not match:
             raise UsageError(
-                f"{text!r} is no fault.",
+                f"{text!r} is not a fault.",
                 hint="Write ROUTE:FAULT[=VALUE][*TIMES][+SKIP][@TEXT], as in "
                 "submit:reset-after*2.",
             )
@@ -129,11 +129,13 @@ class Fault:
     def _check(self, *, has_value: bool) -> None:
         if self.route not in ROUTES:
             hint = f"Routes: {', '.join(ROUTES)}."
-            raise UsageError(f"{self.route!r} is no route of the sandbox.", hint=hint)
+            raise UsageError(
+                f"{self.route!r} is not a route of the sandbox.", hint=hint
+            )
         kind = _kind(self.name)
         if kind is None:
             hint = f"Faults: {', '.join(NAMES)}; some also with -after."
-            raise UsageError(f"{self.name!r} is no fault of the sandbox.", hint=hint)
+            raise UsageError(f"{self.name!r} is not a fault of the sandbox.", hint=hint)
         if kind.route not in (ANY, self.route):
             raise UsageError(f"{self.name} is a fault of {kind.route} alone.")
         if self.is_after and not kind.may_follow:
@@ -163,7 +165,7 @@ def _kind(name: str) -> _Kind | None:
 
 class FaultQueue:
     """
-    The faults in force, shared by all connections of a sandbox.
+    The faults that are set, shared by all connections of a sandbox.
     """
 
     def __init__(self) -> None:
@@ -173,7 +175,7 @@ class FaultQueue:
     def add(self, texts: Iterable[str]) -> None:
         """
         Raises:
-            UsageError: one of them is no fault; none is added then.
+            UsageError: one of the texts is not a fault; then none is added.
         """
         parsed = [Fault.parse(text) for text in texts]
         with self._lock:
@@ -186,7 +188,7 @@ class FaultQueue:
     @property
     def texts(self) -> list[str]:
         """
-        What is still to come, in the order in which it was given.
+        The faults that are still to come, in the order given.
         """
         with self._lock:
             return [str(fault) for fault in self._faults]

@@ -1,5 +1,5 @@
 """
-The routes of the sandbox.
+The routes of the API, as the sandbox responds to them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BAD_FILE = "Invalid file type or size"
 
 class SandboxHandler(RouterHandler):
     """
-    Answers as the Krea API does.
+    Responds as the Krea API does.
     """
 
     @property
@@ -71,7 +71,7 @@ class SandboxHandler(RouterHandler):
 
     def _list_jobs(self) -> None:
         """
-        Newest first; the cursor is a time, and the jobs created before it follow.
+        List jobs, newest first. The cursor is a time: jobs created before it follow.
         """
         limit, before = self._limit(), self._cursor()
         status, types = self._status(), self.query.get("types")
@@ -133,18 +133,20 @@ class SandboxHandler(RouterHandler):
         return job
 
     def _send_job(self, job: SandboxJob) -> None:
-        answer = job.as_response(self.server.store.now(), self.base_url)
+        data = job.as_response(self.server.store.now(), self.base_url)
         if self.fault and self.fault.name == "no-urls":
-            answer["result"] = {}
-        self.send_json(answer)
+            data["result"] = {}
+        self.send_json(data)
 
     def _form(self) -> tuple[StoredBlob | None, str | None]:
         """
-        The file and the description of an upload form.
+        Return the file and the description in an upload form.
         """
         boundary = self.headers.get_boundary()
         if self.headers.get_content_type() != "multipart/form-data" or not boundary:
-            raise ApiError(HTTPStatus.BAD_REQUEST, "The body is no multipart/form-data")
+            raise ApiError(
+                HTTPStatus.BAD_REQUEST, "The body is not multipart/form-data"
+            )
         file, description = None, None
         try:
             for part in MultipartParser(

@@ -1,5 +1,5 @@
 """
-The files that a request names: from a URL to bytes that are kept.
+Fetch the files that a request names by URL.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _CHUNK = 1 << 16
 
 def fetch_input(store: SandboxStore, field: str, url: str) -> JobInput:
     """
-    The input behind the URL, kept in the store.  A URL of Krea's own host stands for a
-    picture that the renderer has.
+    Fetch the file behind the URL into the store. For a URL on Krea's own host, the
+    renderer has a picture.
 
     Raises:
-        Refusal: 422, the service would refuse the URL or cannot fetch it.
+        ApiError: 422, the service would reject the URL or could not fetch it.
     """
     if url.startswith(_KREA):
         return JobInput(field=field, media_type="image/png", sha256=None)
@@ -65,8 +65,8 @@ def input_failure(store: SandboxStore, given: JobInput) -> JobFailure | None:
 def _bytes(store: SandboxStore, url: str) -> Iterator[bytes]:
     """
     Raises:
-        ValueError: the sandbox takes no such URL.
-        FetchError: nothing good is behind it.
+        ValueError: the sandbox does not accept such a URL.
+        FetchError: there is no file behind it.
     """
     if url.startswith("data:"):
         return iter((_data(url),))
@@ -88,7 +88,8 @@ def _data(url: str) -> bytes:
 
 def _own(store: SandboxStore, path: str) -> Path | None:
     """
-    The file of an upload or a result of this store, whatever port it was served on.
+    Return the file of an upload or result of this store, if the path is one of these,
+    whatever the port of the URL.
     """
     match = _OWN.fullmatch(path)
     if not match:

@@ -1,5 +1,5 @@
 """
-From a request of the sandbox to what answers it: the route, and the fault.
+Find the route for a request, and the fault that is set for it.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ _NOT_FOUND = b"<!DOCTYPE html><title>404</title><h1>Page not found</h1>"
 
 class Route(NamedTuple):
     """
-    *answer* takes the groups of the *pattern*; *name* is the one that faults have.
+    A route. `respond` is called with the groups of the pattern; faults use the name.
     """
 
     method: str
     pattern: str
-    answer: Callable[..., None]
+    respond: Callable[..., None]
     name: str = ""
 
 
 class RouterHandler(BaseHandler):
     """
-    Answers with one of its *routes*, or as a fault that is set has it.
+    Responds by one of its routes, or as a fault says.
     """
 
     server: SandboxServer
-    # What is wrong with the answer to this request.
+    # The fault made for this request.
     fault: Fault | None = None
 
     @property
     def routes(self) -> tuple[Route, ...]:
         """
-        All that the service has; the first that fits counts.
+        The routes of the service; the first that fits counts.
         """
         raise NotImplementedError
 
     def handle_route(self, method: str, path: str) -> None:
         if path.startswith(admin_api.PREFIX):
-            self._answer_admin(method, path)
+            self._respond_to_admin(method, path)
             return
         name, act = self._find_route(method, path)
         self.fault = self.server.faults.pop(
@@ -66,7 +66,7 @@ class RouterHandler(BaseHandler):
 
     def respond_with_fault(self, fault: Fault, act: Callable[[], None]) -> None:
         """
-        Answer as the fault has it; *act* would answer well.
+        Respond as the fault says; `act` sends the good response.
         """
         apply_fault(self, fault, act, self.server.sleep)
 
@@ -78,18 +78,18 @@ class RouterHandler(BaseHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """
-        The Date of an answer, by the clock that jobs go by.
+        Return the Date of a response by the clock of the jobs.
         """
         return super().date_time_string(timestamp or self.server.store.now())
 
     def _find_route(self, method: str, path: str) -> tuple[str, Callable[[], None]]:
         """
-        The name of the route, and what answers the request.
+        Return the name of the route, and the function that sends the response.
         """
         for route in self.routes:
             match = re.fullmatch(route.pattern, path)
             if match and method == route.method:
-                return route.name, partial(route.answer, *match.groups())
+                return route.name, partial(route.respond, *match.groups())
         return "", self._send_not_found
 
     def pop_job_fault(self, name: str, path: str) -> Fault | None:
@@ -128,7 +128,7 @@ class RouterHandler(BaseHandler):
             fields = job.fields if job else {}
         return str(fields.get("prompt") or "")
 
-    def _answer_admin(self, method: str, path: str) -> None:
+    def _respond_to_admin(self, method: str, path: str) -> None:
         faults, store = self.server.faults, self.server.store
         self.send_json(
             admin_api.handle_admin_request(

@@ -1,5 +1,5 @@
 """
-How large a result is: from the fields of the request and the picture given.
+Work out the size of a result from the request and its input picture.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ def output_size(
     fields: Mapping[str, Any], given: Size | None, *, enlarges: bool
 ) -> Size:
     """
-    Width and height as asked for, at most `MAX_RESULT_SIDE` a side.
+    Return width and height as asked for, at most `MAX_RESULT_SIDE` each.
 
-    *given* is the size of the first input picture, None without one; *enlarges* is so
-    for a model that makes that picture larger.
+    `given` is the size of the first input picture, if any. A model that `enlarges`
+    multiplies it.
     """
     width = _number(fields, "width", "target_width")
     height = _number(fields, "height", "target_height")
@@ -45,7 +45,7 @@ def output_size(
 
 def _of_ratio(ratio: float, resolution: str) -> Size:
     """
-    "1K" and the like say the longer side, "720p" the shorter one.
+    Apply a resolution: "1K" is the longer side, "720p" the shorter one.
     """
     scale = _SCALE.fullmatch(resolution)
     unit = (scale[2] or "").lower() if scale else ""
@@ -69,7 +69,7 @@ def _ratio(fields: Mapping[str, Any], given: Size | None) -> float:
 
 def _number(fields: Mapping[str, Any], *names: str) -> float:
     """
-    The first of the fields that is a number above 0, else 0.
+    Return the first of the fields that is a number above 0, or 0.
     """
     for name in names:
         value = fields.get(name)

@@ -1,5 +1,5 @@
 """
-From the body of `POST /generate/...` to a job.
+Create a job from the body of `POST /generate/...`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def create_job(
     service; it takes `seconds`, or as long as all jobs.
 
     Raises:
-        Refusal: 422, the body does not fit the model's schema (with all its faults), or
-            names a URL that the service would not fetch.
+        ApiError: 422, the body violates the model's schema (all violations are listed),
+            or names a URL that the service would not fetch.
     """
     if found := faults(model.schema, body):
         issues = [(fault.field, fault.message) for fault in found]
