@@ -115,13 +115,13 @@ def poll_timing(ctx: CliContext) -> PollTiming:
 def collect_context(ctx: CliContext, planner: OutputPlanner) -> CollectContext:
     from krea_cli.operations.collect import CollectContext
     from krea_cli.operations.review import ResultReview
-    from krea_cli.sandbox.sizes import LONGEST
+    from krea_cli.sandbox import MAX_RESULT_SIDE
 
     review = ResultReview(
         catalog=lambda: ctx.catalog,
         records=ctx.records,
         # A service on this machine may be the sandbox, which scales pictures down.
-        most_side=LONGEST if ctx.service.is_local else None,
+        most_side=MAX_RESULT_SIDE if ctx.service.is_local else None,
     )
     expected = planner.expectations()
     return CollectContext(

@@ -62,8 +62,9 @@ def serve(
     does. The URL goes to standard output, a line for each request to standard error;
     Ctrl-C or SIGTERM ends it, with exit code 130 or 143 and no error.
 
-    A fault is ROUTE:FAULT[=VALUE][*TIMES]: for the next request to the route, or so
-    many, or with * alone for all.
+    A fault is ROUTE:FAULT[=VALUE][*TIMES][+SKIP][@TEXT]: for the next request to the
+    route, or so many, or with * alone for all; with +SKIP after so many that go well;
+    with @TEXT only for jobs whose prompt contains the text.
 
     \b
     ROUTE   submit, jobs (the list), job, cancel, upload, result, any
@@ -72,6 +73,7 @@ def serve(
             html[=STATUS] empty junk      an answer that is no JSON
             slow[=SECONDS] trickle        begins late; a byte a second
             fails[=CODE]                  submit: the job will fail
+            takes=SECONDS[-SECONDS]       submit: the job takes so long
             missing no-urls               job: 404; completed without a result
             expired cut[=BYTES]           result: 403; breaks off in the middle
     -after  reset close hang html empty junk 408 500..599: with it, as in

@@ -22,7 +22,7 @@ from krea_cli.media.file_pieces import (
     gaps,
 )
 from krea_cli.media.reader import DamagedError, FileReader
-from krea_cli.media.sample_tables import Chunk
+from krea_cli.media.sample_tables import SampleChunk
 
 # The offset of what follows, and a directory without entries.
 _EXIF = b"\0\0\0\x06Exif\0\0MM\0*" + struct.pack(">IHI", 8, 0, 0)
@@ -140,7 +140,9 @@ def _item_changes(
         kind = kinds.get(place.item, b"")
         if kind in _PICTURES:
             base = bases.get(place.method, 0)
-            found = [Chunk(base + at, n or _TO_THE_END) for at, n in place.extents]
+            found = [
+                SampleChunk(base + at, n or _TO_THE_END) for at, n in place.extents
+            ]
             index.add(found, is_kept=place.method == _IN_FILE)
             kept_small += [
                 range(each.start, each.start + each.length) for each in found

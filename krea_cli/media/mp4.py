@@ -21,7 +21,7 @@ from krea_cli.media.file_pieces import (
     overwritten,
 )
 from krea_cli.media.reader import DamagedError, FileReader
-from krea_cli.media.sample_tables import Chunk, chunks, fragment_chunks, ranges
+from krea_cli.media.sample_tables import SampleChunk, chunks, fragment_chunks, ranges
 
 
 def _kinds(words: str) -> frozenset[bytes]:
@@ -137,14 +137,14 @@ class MediaIndex:
     starts, and the tracks that are removed.
     """
 
-    kept: list[Chunk] = field(default_factory=list)
+    kept: list[SampleChunk] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     removed_tracks: set[int] = field(default_factory=set)
     default_sizes: dict[int, int] = field(default_factory=dict)
     # Media data that is overwritten already.
     blanked: list[range] = field(default_factory=list)
 
-    def add(self, found: Iterable[Chunk], *, is_kept: bool) -> None:
+    def add(self, found: Iterable[SampleChunk], *, is_kept: bool) -> None:
         """
         Add the chunks of a track.
         """

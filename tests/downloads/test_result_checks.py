@@ -7,7 +7,8 @@ import pytest
 from krea_cli.api.models import SavedFile
 from krea_cli.catalog.catalog import Catalog
 from krea_cli.downloads.result_checks import differences
-from krea_cli.sandbox.sizes import LONGEST, output_size
+from krea_cli.sandbox import MAX_RESULT_SIDE
+from krea_cli.sandbox.sizes import output_size
 
 NAMES = ("aspect_ratio", "resolution", "width", "height")
 
@@ -48,7 +49,7 @@ def test_the_sandbox_gives_every_model_what_is_asked_for():
             body = {f: v for f, v in zip(fields, each, strict=True) if v is not None}
             for given in (None, (3000, 1000)):
                 size = output_size(body, given, enlarges=model.kind == "enhance")
-                wrong += told(body, *size, most_side=LONGEST)
+                wrong += told(body, *size, most_side=MAX_RESULT_SIDE)
                 count += 1
 
     assert [] == wrong

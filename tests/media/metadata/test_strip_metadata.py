@@ -24,7 +24,7 @@ from krea_cli.media.boxes import whole_file
 from krea_cli.media.file_pieces import copy
 from krea_cli.media.formats import strip_metadata
 from krea_cli.media.reader import DamagedError, FileReader
-from krea_cli.media.sample_tables import Chunk, chunks, ranges
+from krea_cli.media.sample_tables import SampleChunk, chunks, ranges
 from krea_cli.media.webm import elements
 
 NAMES = [each.name for each in MARKED]
@@ -263,7 +263,7 @@ def test_uncompressed_sound_ends_where_the_next_chunk_starts():
     QuickTime says that each of its samples has one byte, whatever it has.
     """
     entry = box(b"sowt", bytes(8) + bytes(8) + struct.pack(">HH", 2, 16) + bytes(8))
-    chunk = Chunk(100, 10, 40)
+    chunk = SampleChunk(100, 10, 40)
     tables = box(b"stsz", struct.pack(">III", 0, 1, 10)) + box(
         b"stsd", struct.pack(">II", 0, 1) + entry
     )
