@@ -105,15 +105,21 @@ def refresh(session: CliContext) -> None:
         progress.doing("fetching the models")
         spec = session.connect(None).openapi()
     today = datetime.fromtimestamp(session.clock.wall(), UTC).date().isoformat()
-    document = changes.build_replacement(spec, known, today=today)
-    fetched = Catalog(document)
+    replacement = changes.build_replacement(spec, known, today=today)
+    fetched = Catalog(replacement.document)
 
-    cached.store(folder, session.origin, openapi.dumps(document))
+    cached.store(folder, session.origin, openapi.dumps(replacement.document))
 
     found = [ModelChange(change) for change in changes.compare_catalogs(known, fetched)]
     session.out.result(found)
     counts = Counter(each.change.what for each in found)
     told = ", ".join(f"{count} {what}" for what, count in counts.items())
+    for paths, outcome in (
+        (replacement.kept, "stays as it was"),
+        (replacement.skipped, "is left out"),
+    ):
+        for path in paths:
+            session.out.warn(f"{path} {outcome}: cannot read its new description.")
     session.out.note(
         f"{len(fetched.models)} models as of {fetched.date}; "
         f"since {known.date}: {told or 'no change'}."
