@@ -148,13 +148,15 @@ def dry_run(
     Describe the request that would be sent to *api_url*, with the names of files where
     their URLs would stand.
     """
-    request, cost = prepared.request, prepared.request.cost_usd
+    request, price = prepared.request, prepared.request.price
+    cost = None if price is None else price.times(count)
     return DryRun(
         method="POST",
         url=f"{api_url}/generate/{request.model.path}",
         body=request.body(partial(placeholder_url, inline=inline)),
         count=count,
-        cost_usd=None if cost is None else round(cost * count, 6),
+        cost_usd=None if cost is None else cost.high,
+        cost_min_usd=None if cost is None else cost.low,
         price_date=request.model.price_date,
         choices=tuple(prepared.choices),
     )

@@ -53,7 +53,7 @@ def submit(
         fields=fields,
         inputs=tuple(given),
         failure=next(filter(None, failures), None),
-        cost_usd=estimate(model, body),
+        cost_usd=price.high if (price := estimate(model, body)) else None,
     )
 
 

@@ -31,7 +31,7 @@ def test_list_has_a_line_for_each_model(krea):
         "google/nano-banana-pro",
         "Nano Banana Pro",
         "any number of images",
-        "$0.15-0.30",
+        "$0.15\N{EN DASH}0.30",
     ] in rows
     assert [
         "kling/kling-1",
@@ -163,7 +163,7 @@ def test_show_says_what_krea_fills_in_and_what_is_not_known(krea):
 
     assert "automatic" == fields["aspect_ratio"][0]
     assert "{strength: a number from -2 to 2, url?: a URL" in fields["style_images"][1]
-    assert ["price", "unknown", "otherwise", "2026-09-20"] in rows
+    assert ["price", "price unknown", "otherwise", "2026-09-20"] in rows
     assert ["price", "unknown", "", ""] in lines(krea("models", "show", "veo-3"))
     assert ["deprecated", "true"] in lines(krea("models", "show", "imagen-4-fast"))
 

@@ -329,7 +329,7 @@ def test_the_price_is_known_before(dry, krea):
 
     assert (0.3, 0.6, None) == (one["cost_usd"], four["cost_usd"], unknown["cost_usd"])
     assert (
-        "estimate for 4 jobs: 0.6 USD, prices of 2026-09-20"
+        "estimate for 4 jobs: $0.60, prices of 2026-09-20"
         in krea("generate", "a cat", "-n", "4", "--dry-run").out
     )
     words = ("generate", "a cat", "-m", "gpt-image", "-n", "13", "--dry-run")
