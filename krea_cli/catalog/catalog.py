@@ -108,7 +108,7 @@ class Catalog:
                     hint=f"Its successor: -m {successor}",
                 )
         raise UnknownModelError(
-            f'Krea has no model "{name}".', hint=_hint(wanted, self.models)
+            f"Unknown model '{name}'.", hint=_hint(wanted, self.models)
         )
 
 

@@ -28,6 +28,7 @@ _INPUT_ORDER = (
     "reference_images",
     "character_reference_images",
 )
+_RESULTS = {"image", "video", "3d", "audio"}
 # Images that only go with another one.
 _BESIDE = re.compile(r"mask|(?:^|_)(?:end|last)(?:_|$)")
 _MESH = re.compile(r"(?:^|_)(?:model|mesh|glb|3d)s?(?:_|$)")
@@ -134,12 +135,13 @@ class Model:
         return self.path.partition("/")[0]
 
     @property
-    def result_kind(self) -> str:
+    def result_kind(self) -> str | None:
         """
-        Return the kind of the results; an enhancer makes the kind that it is given.
+        Return "image", "video", "3d" or "audio", or None if this version of krea does
+        not know what the model makes.  An enhancer makes the kind that it is given.
         """
         if self.kind != "enhance":
-            return self.kind
+            return self.kind if self.kind in _RESULTS else None
         return self.input_field.media if self.input_field else "image"
 
     @property

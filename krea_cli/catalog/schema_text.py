@@ -83,6 +83,19 @@ def preview_json(value: object) -> str:
     return text if len(text) <= _PREVIEW else f"{text[:_PREVIEW]}..."
 
 
+def nearest(value: object, allowed: Sequence[str]) -> str | None:
+    """
+    Return the allowed text that is most like the value, as JSON, if one is near.
+    """
+    from difflib import get_close_matches
+
+    if not isinstance(value, str):
+        return None
+    folded = {each.casefold(): each for each in allowed}
+    found = get_close_matches(value.casefold(), folded, n=1)
+    return preview_json(folded[found[0]]) if found else None
+
+
 def describe_unknown_field(name: str, fields: Collection[str]) -> str:
     """
     Say that there is no such field, and name the nearest ones, or else all.

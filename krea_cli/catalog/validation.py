@@ -61,7 +61,7 @@ def convert(schema: Schema, text: str) -> Any:
     if "null" in allowed and text == "null":
         return None
     if "string" in allowed or not allowed:
-        return text
+        return _spelled(schema, text)
     if "boolean" in allowed and text in {"true", "false"}:
         return text == "true"
     if "number" in allowed or "integer" in allowed:
@@ -76,13 +76,33 @@ def convert(schema: Schema, text: str) -> Any:
     raise ValueError(f"expects {wanted}, not {schema_text.preview_json(text)}")
 
 
+def _spelled(schema: Schema, text: str) -> str:
+    """
+    Return the allowed text that differs in upper and lower case alone, if there is one.
+    """
+    listed = _listed_texts(schema)
+    found = [each for each in listed if each.casefold() == text.casefold()]
+    return found[0] if text not in listed and len(found) == 1 else text
+
+
+def _listed_texts(schema: Schema) -> list[str]:
+    values = [
+        value
+        for form in forms(schema)
+        for value in (*form.get("enum", ()), form.get("const"))
+    ]
+    return [value for value in values if isinstance(value, str)]
+
+
 def _violations(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
     yield from _combined(schema, value, at)
     if not _has_type(schema, value):
         yield _wrong(at, schema, schema_text.preview_json(value))
         return
     if not _is_listed(schema, value):
-        yield _wrong(at, schema, schema_text.preview_json(value))
+        found = schema_text.preview_json(value)
+        near = schema_text.nearest(value, _listed_texts(schema))
+        yield _wrong(at, schema, f"{found}; did you mean {near}?" if near else found)
     if isinstance(value, str):
         yield from _text(schema, value, at)
     elif isinstance(value, list):

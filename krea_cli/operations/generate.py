@@ -18,6 +18,7 @@ from krea_cli.requests import prepare
 from krea_cli.requests.arguments import RequestArguments
 
 if TYPE_CHECKING:
+    from krea_cli.catalog.catalog import Catalog
     from krea_cli.downloads.output_target import FilenameFields, OutputTarget
     from krea_cli.inputs.local_file import Image
 
@@ -46,7 +47,7 @@ def run_generation(
     if delivery.output is None:
         delivery = replace(delivery, output=session.settings.output)
     session.deliver(delivery, saves=_saves(wishes))
-    taken = prepare.prepare_request(words, _preparation(session))
+    taken = prepare.prepare_request(words, _preparation(session, wishes))
     if wishes.dry_run:
         _look_ahead(session, taken, wishes)
         # The sandbox is not started for this, so it has no port yet.
@@ -66,7 +67,7 @@ def run_generation(
     _make(session, taken, wishes)
 
 
-def _preparation(session: CliContext) -> prepare.Preparation:
+def _preparation(session: CliContext, wishes: GenerateOptions) -> prepare.Preparation:
     def read_input(argument: str, *, stdin_word: str) -> Image:
         # The modules that read files are loaded with the first file.
         return session.images.read(argument, stdin_word=stdin_word)
@@ -77,6 +78,38 @@ def _preparation(session: CliContext) -> prepare.Preparation:
         read_input=read_input,
         prompter=session,
         messages=session.out,
+        renew=partial(_renew_catalog, session) if _may_send(session, wishes) else None,
+        is_fresh=partial(_is_fresh, session),
+    )
+
+
+def _may_send(session: CliContext, wishes: GenerateOptions) -> bool:
+    return not (wishes.dry_run or session.settings.sandbox)
+
+
+def _is_fresh(session: CliContext, catalog: Catalog) -> bool:
+    from krea_cli.catalog import renewal
+
+    age = renewal.age_in_days(catalog, session.clock.wall())
+    return session.settings.sandbox or age < renewal.FRESH_DAYS
+
+
+def _renew_catalog(session: CliContext) -> Catalog | None:
+    """
+    Fetch the newest list of models if the one at hand is older than a day.
+    """
+    from krea_cli.catalog import cache, renewal
+
+    def store(text: str) -> None:
+        if session.folders.has_cache:
+            cache.store(session.folders.cache, session.origin, text)
+
+    return renewal.renew_if_outdated(
+        session.catalog,
+        fetch=lambda: renewal.fetch_in_time(session.connect(None).openapi),
+        store=store,
+        now=session.clock.wall(),
+        note=session.out.note,
     )
 
 

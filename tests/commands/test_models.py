@@ -50,7 +50,7 @@ def test_list_has_a_line_for_each_model(krea):
         "xai/grok-imagine-2",
         "Grok Imagine 2.0",
         "up to 3 images",
-        "$0.042-0.063+",
+        "$0.042\N{EN DASH}0.063+",
     ] in (rows)
 
 
