@@ -105,15 +105,21 @@ def refresh(ctx: CliContext) -> None:
         progress.doing("fetching the models")
         spec = ctx.connection.api_with(None).openapi()
     today = datetime.fromtimestamp(ctx.clock.wall(), UTC).date().isoformat()
-    document = changes.build_replacement(spec, known, today=today)
-    fetched = Catalog(document)
+    replacement = changes.build_replacement(spec, known, today=today)
+    fetched = Catalog(replacement.document)
 
-    cached.store(folder, ctx.service.origin, openapi.dumps(document))
+    cached.store(folder, ctx.service.origin, openapi.dumps(replacement.document))
 
     found = [ModelChange(change) for change in changes.compare_catalogs(known, fetched)]
     ctx.console.result(found)
     counts = Counter(each.change.what for each in found)
     told = ", ".join(f"{count} {what}" for what, count in counts.items())
+    for paths, outcome in (
+        (replacement.kept, "stays as it was"),
+        (replacement.skipped, "is left out"),
+    ):
+        for path in paths:
+            ctx.console.warn(f"{path} {outcome}: cannot read its new description.")
     ctx.console.note(
         f"{len(fetched.models)} models as of {fetched.date}; "
         f"since {known.date}: {told or 'no change'}."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from krea_cli.cli import collaborators
@@ -19,6 +20,7 @@ from krea_cli.requests import prepare
 from krea_cli.requests.arguments import RequestArguments
 
 if TYPE_CHECKING:
+    from krea_cli.catalog.catalog import Catalog
     from krea_cli.downloads.output_target import OutputTarget
     from krea_cli.inputs.local_file import Image
     from krea_cli.inputs.resolver import InputResolver
@@ -44,7 +46,7 @@ def run_generation(
     planner = collaborators.output_planner(ctx, output)
     planner.check_expectations(saves=options.saves)
     inputs = _Inputs(ctx, keep_metadata=options.keep_metadata, fit=options.fit)
-    prepared = prepare.prepare_request(arguments, _preparation(ctx, inputs))
+    prepared = prepare.prepare_request(arguments, _preparation(ctx, inputs, options))
     if options.dry_run:
         _show_dry_run(ctx, prepared, planner, options)
     request = prepared.request
@@ -114,13 +116,45 @@ class _Inputs:
         return self.resolver.read(argument, stdin_word=stdin_word)
 
 
-def _preparation(ctx: CliContext, inputs: _Inputs) -> prepare.Preparation:
+def _preparation(
+    ctx: CliContext, inputs: _Inputs, options: GenerateOptions
+) -> prepare.Preparation:
+    # A dry run sends nothing, and the sandbox has the models that krea came with.
+    may_renew = not (options.dry_run or ctx.service.is_sandbox)
     return prepare.Preparation(
         catalog=ctx.catalog,
         default_model=ctx.settings.model,
         read_input=inputs.read,
         prompter=ctx.prompter,
         messages=ctx.console,
+        renew=partial(_renew_catalog, ctx) if may_renew else None,
+        is_fresh=partial(_is_fresh, ctx),
+    )
+
+
+def _is_fresh(ctx: CliContext, catalog: Catalog) -> bool:
+    from krea_cli.catalog import renewal
+
+    age = renewal.age_in_days(catalog, ctx.clock.wall())
+    return ctx.service.is_sandbox or age < renewal.FRESH_DAYS
+
+
+def _renew_catalog(ctx: CliContext) -> Catalog | None:
+    """
+    Fetch the newest list of models if the one at hand is older than a day.
+    """
+    from krea_cli.catalog import cache, renewal
+
+    def store(text: str) -> None:
+        if ctx.folders.has_cache:
+            cache.store(ctx.folders.cache, ctx.service.origin, text)
+
+    return renewal.renew_if_outdated(
+        ctx.catalog,
+        fetch=lambda: renewal.fetch_in_time(ctx.connection.api_with(None).openapi),
+        store=store,
+        now=ctx.clock.wall(),
+        note=ctx.console.note,
     )
 
 

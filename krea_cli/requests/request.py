@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from krea_cli.catalog.model import Model
-from krea_cli.catalog.pricing import estimate
+from krea_cli.catalog.pricing import PriceRange, estimate
 from krea_cli.catalog.validation import Violation, find_violations
 from krea_cli.inputs.local_file import Image, LocalFile, RemoteFile
 from krea_cli.runtime.json_tree import Place, leaves, mapped
@@ -49,11 +49,19 @@ class Request:
         return find_violations(self.model.schema, self.body(_placeholder))
 
     @property
-    def cost_usd(self) -> float | None:
+    def price(self) -> PriceRange | None:
         """
-        What it costs to send it once, None when that is not known.
+        Return the estimated price of sending it once, or None if it is unknown.
         """
         return estimate(self.model, self.body(_placeholder))
+
+    @property
+    def cost_usd(self) -> float | None:
+        """
+        Return the highest price that sending it once can have, or None.
+        """
+        price = self.price
+        return None if price is None else price.high
 
     @property
     def images(self) -> tuple[Image, ...]:

@@ -54,7 +54,7 @@ def create_job(
         fields=fields,
         inputs=tuple(given),
         failure=next(filter(None, failures), None),
-        cost_usd=estimate(model, body),
+        cost_usd=price.high if (price := estimate(model, body)) else None,
         seconds=seconds,
     )
 

@@ -9,6 +9,7 @@ import pytest
 from krea_cli.catalog import cache, catalog
 from krea_cli.catalog.catalog import Catalog
 from krea_cli.catalog.openapi import dumps
+from krea_cli.catalog.validation import find_violations
 from krea_cli.errors import StorageError
 
 LIVE, NAME = "https://api.krea.ai", "models-api.krea.ai.json"
@@ -99,14 +100,13 @@ def test_what_cannot_be_used_is_passed_over(tmp_path, content):
     assert 119 == len(cache.load_newest(tmp_path, LIVE).models)
 
 
-def test_a_slow_pattern_that_was_kept_is_left_to_the_service(tmp_path):
-    """
-    What an earlier version let in holds no run up.
-    """
+def test_load_newest_with_a_slow_pattern_checks_it_in_time(tmp_path):
     put(tmp_path, hostile(pattern="^" + "[a-z]*" * 12 + "[0-9]$"))
     [model] = cache.load_newest(tmp_path, LIVE).models
 
-    assert "pattern" not in model.fields["prompt"]
+    field = model.fields["prompt"]
+    assert "pattern" in field
+    assert find_violations(field, "a" * 2_000)
 
 
 @pytest.mark.parametrize(

@@ -257,7 +257,7 @@ def test_unknown_name_gets_the_nearest(name, near):
     """
     A name that nothing ends in is refused with the three nearest models.
     """
-    with pytest.raises(UnknownModelError, match=f'no model "{name}"') as caught:
+    with pytest.raises(UnknownModelError, match=f"Unknown model '{name}'") as caught:
         CATALOG.find(name)
 
     assert caught.value.hint.startswith(f"Nearest: {near}")

@@ -74,9 +74,9 @@ def spec():
 
 def test_model_keeps_what_is_checked_and_drops_prose(spec):
     """
-    Of a schema the checked keywords stay, at every depth; descriptions, extensions and
-    a pattern that Python cannot read, or not in time, go.  Field names are never taken
-    for keywords.
+    Of a schema the checked keywords stay, at every depth; descriptions and extensions
+    go, and a pattern that is not evaluated is named.  Field names are never taken for
+    keywords.
     """
     schema = build_catalog(spec, DAY)["models"]["image/acme/cat-1"]["schema"]
 
@@ -92,10 +92,13 @@ def test_model_keeps_what_is_checked_and_drops_prose(spec):
             },
             "start_image": {"anyOf": [{"type": "string"}, {"type": "null"}]},
             "tag": {"type": "string", "pattern": "^[a-z]+$"},
-            "word": {"type": "string"},
-            "slow": {"type": "string"},
-            "slower": {"type": "string"},
-            "slowest": {"type": "string"},
+            "word": {
+                "type": "string",
+                "x-unchecked": ["pattern ^(?<name>\\p{L})$"],
+            },
+            "slow": {"type": "string", "pattern": "^(a+)+$"},
+            "slower": {"type": "string", "pattern": "^[a-z]*[a-z]*$"},
+            "slowest": {"type": "string", "pattern": "[a-z]+$"},
         },
         "required": ["prompt"],
         "additionalProperties": False,
@@ -130,7 +133,7 @@ def test_catalog_reads_what_build_made(spec):
     )
 
 
-@pytest.mark.parametrize("change", [{"currency": "EUR"}, {"unit": "second"}])
+@pytest.mark.parametrize("change", [{"currency": "EUR"}, {"unit": "minute"}])
 def test_price_in_other_terms_is_unknown(spec, change):
     """
     A price that is not USD for a request must never be shown as one.
@@ -168,7 +171,7 @@ def test_amount_of_nothing_is_no_price(spec):
     assert model.prices_incomplete
 
 
-@pytest.mark.parametrize("amount", [True, 10**400, 1e308, 1e-320, -5, "0.1"])
+@pytest.mark.parametrize("amount", [True, 10**400, 1e308, 1e-320, -5, "a cent"])
 def test_amount_that_cannot_be_one_leaves_the_price_unknown(spec, amount):
     """
     What is no sum that a request could cost is never counted as one.
@@ -194,20 +197,18 @@ def test_document_without_models_is_refused(document):
 @pytest.mark.parametrize(
     "change",
     [
-        {"additionalProperties": True},
         {"type": "array"},
         {"properties": {}},
         {"required": ["colour"]},
     ],
 )
-def test_model_without_closed_schema_is_refused(spec, change):
-    """
-    What cannot be checked is not taken, and the error names the model.
-    """
+def test_build_of_a_model_without_usable_fields_names_it(spec, change):
     body = spec["paths"][ROUTE]["post"]["requestBody"]["content"]["application/json"]
     body["schema"].update(change)
 
-    with pytest.raises(ValueError, match=r"image/acme/cat-1 has no closed object"):
+    with pytest.raises(
+        ValueError, match=r"image/acme/cat-1 (describes no|requires a) field"
+    ):
         build_catalog(spec, DAY)
 
 
@@ -216,13 +217,6 @@ def test_model_without_closed_schema_is_refused(spec, change):
     [
         {"x-krea-deprecated-field-aliases": [{"from": "imageUrls"}]},
         {"x-krea-deprecated-field-aliases": ["imageUrls"]},
-        {
-            "x-krea-pricing": {
-                "currency": "USD",
-                "unit": "request",
-                "price_points": [{"dimensions": {}}],
-            }
-        },
     ],
 )
 def test_model_of_another_form_is_refused_by_name(spec, change):
@@ -240,7 +234,6 @@ def test_model_of_another_form_is_refused_by_name(spec, change):
     [
         {"minimum": "0"},
         {"maximum": None},
-        {"exclusiveMinimum": True},
         {"maxLength": 1.5},
         {"enum": "1K"},
         {"type": 5},
@@ -275,7 +268,9 @@ def test_endless_schema_is_refused(spec):
         field["items"] = {"items": {}}
         field = field["items"]
 
-    with pytest.raises(ValueError, match=r"image/acme/cat-1 is described in another"):
+    with pytest.raises(
+        ValueError, match=r"image/acme/cat-1 has a schema that is too large"
+    ):
         build_catalog(spec, DAY)
 
 

@@ -126,7 +126,9 @@ def test_what_is_fetched_is_never_older_than_what_krea_came_with(today, date):
     """
     paths = [model.path for model in BUNDLED.models]
 
-    assert date == refresh.build_replacement(spec(paths), BUNDLED, today=today)["date"]
+    found = refresh.build_replacement(spec(paths), BUNDLED, today=today)
+
+    assert date == found.document["date"]
 
 
 @pytest.mark.parametrize("count", [1, 59])
@@ -150,9 +152,9 @@ def test_more_than_half_a_list_is_news():
     """
     paths = [model.path for model in BUNDLED.models][:60]
 
-    assert 60 == len(
-        refresh.build_replacement(spec(paths), BUNDLED, today="2026-11-22")["models"]
-    )
+    found = refresh.build_replacement(spec(paths), BUNDLED, today="2026-11-22")
+
+    assert 60 == len(found.document["models"])
 
 
 @pytest.mark.parametrize("document", [{}, {"paths": {}}, {"paths": {"/jobs": {}}}])

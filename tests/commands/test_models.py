@@ -31,21 +31,26 @@ def test_list_has_a_line_for_each_model(krea):
         "google/nano-banana-pro",
         "Nano Banana Pro",
         "any number of images",
-        "$0.15-0.30",
+        "$0.15\N{EN DASH}0.30",
     ] in rows
     assert [
         "kling/kling-1",
         "Kling 1.0 (deprecated)",
         "up to 1 image",
-        "unknown",
+        "price unknown",
     ] in rows
-    assert ["topaz/astra", "Topaz Astra", "1 video", "unknown"] in rows
-    assert ["recraft/recraft-v4.1-flash", "Recraft V4.1 Flash", "", "unknown"] in rows
+    assert ["topaz/astra", "Topaz Astra", "1 video", "price unknown"] in rows
+    assert [
+        "recraft/recraft-v4.1-flash",
+        "Recraft V4.1 Flash",
+        "",
+        "price unknown",
+    ] in rows
     assert [
         "xai/grok-imagine-2",
         "Grok Imagine 2.0",
         "up to 3 images",
-        "$0.042-0.063+",
+        "$0.042\N{EN DASH}0.063+",
     ] in (rows)
 
 
@@ -163,8 +168,8 @@ def test_show_says_what_krea_fills_in_and_what_is_not_known(krea):
 
     assert "automatic" == fields["aspect_ratio"][0]
     assert "{strength: a number from -2 to 2, url?: a URL" in fields["style_images"][1]
-    assert ["price", "unknown", "otherwise", "2026-09-20"] in rows
-    assert ["price", "unknown", "", ""] in lines(krea("models", "show", "veo-3"))
+    assert ["price", "price unknown", "otherwise", "2026-09-20"] in rows
+    assert ["price", "price unknown", "", ""] in lines(krea("models", "show", "veo-3"))
     assert ["deprecated", "true"] in lines(krea("models", "show", "imagen-4-fast"))
 
 

@@ -27,7 +27,7 @@ def fields_of(catalog):
     """
 
     def make(model, *params, images=(), strength=None):
-        fields = FieldValues(catalog[model], lambda _: PHOTO, make.warnings.append)
+        fields = FieldValues(catalog[model], lambda _: PHOTO, warnings=make.warnings)
         fields.add([Param.parse(param) for param in params])
         fields.add_images(images)
         fields.add_options({"strength": strength})
@@ -272,7 +272,7 @@ def test_a_word_that_is_always_the_same_is_read_from_the_schema(catalog):
     """
     An object may have to say what it is.
     """
-    fields = FieldValues(catalog["video/runway/aleph"], lambda _: PHOTO, print)
+    fields = FieldValues(catalog["video/runway/aleph"], lambda _: PHOTO)
 
     fields.add([Param.parse("references=@photo.jpg")])
 
