@@ -13,6 +13,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -57,7 +58,7 @@ def run(
             env=child_env,
             # In a group of its own, what it starts can be ended with it; but only the
             # group of krea may ask on the terminal.
-            start_new_session=os.name == "posix" and not uses_terminal,
+            start_new_session=sys.platform != "win32" and not uses_terminal,
         )
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
@@ -151,7 +152,7 @@ def _kill(process: subprocess.Popen[bytes], *, whole_group: bool) -> None:
     """
     if process.poll() is not None:
         return
-    if whole_group and os.name == "posix":
+    if sys.platform != "win32" and whole_group:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()

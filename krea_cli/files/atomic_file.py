@@ -15,6 +15,7 @@ import re
 import secrets
 import shlex
 import stat
+import sys
 import time
 from contextlib import suppress
 from io import BufferedRandom
@@ -88,7 +89,7 @@ class AtomicFile:
         Have what was written on its way to the disk, where the system can be told so:
         the end, which waits for all of it, comes sooner.
         """
-        if hasattr(os, "posix_fadvise"):
+        if sys.platform == "linux":
             with suppress(OSError):
                 os.posix_fadvise(self.file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
@@ -241,7 +242,7 @@ def _remove_if_stale(part: Path) -> None:
     descriptor = os.open(part, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
         # Windows has no such locks, and removes no file that is open.
-        is_free = try_lock(descriptor) or os.name == "nt"
+        is_free = try_lock(descriptor) or sys.platform == "win32"
     finally:
         os.close(descriptor)
     if is_free:
