@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -123,3 +124,50 @@ def test_man_page_has_nothing_that_mandoc_cannot_read():
     found = subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     assert not [line for line in found.splitlines() if "missing date" not in line]
+
+
+def workflows():
+    return sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def test_classifiers_name_the_pythons_that_are_tested():
+    """
+    Here, in the workflow, and in the metadata.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+    [matrix] = re.findall(r"python: \[(.*)\]", workflow)
+    [here] = re.findall(
+        r"^for version in (.*); do", (ROOT / ".ci/run").read_text(), re.MULTILINE
+    )
+
+    assert named == re.findall(r"3\.\d+", matrix) == here.split()
+    assert f">={named[0]}" == project["requires-python"]
+
+
+def test_workflow_runs_the_first_command_of_readme():
+    """
+    After the installation, which is that of the wheel there.
+    """
+    readme = (ROOT / "README.md").read_text("utf-8")
+    command = re.search(r"^```sh\n.*?\.venv/bin/(krea .*)$", readme, re.MULTILINE)[1]
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+
+    assert command in [line.strip() for line in workflow.splitlines()]
+
+
+@pytest.mark.parametrize("path", workflows(), ids=lambda path: path.name)
+def test_workflows_may_read_alone_and_name_a_version_of_each_action(path):
+    """
+    Only the job that publishes gets an identity, and nothing may write.
+    """
+    text = path.read_text("utf-8")
+    head = text.partition("jobs:")[0]
+    granted = re.findall(r"^ +([\w-]+): write$", text, re.MULTILINE)
+
+    assert "permissions:\n  contents: read\n" in head
+    assert granted == (["id-token"] if path.name == "release.yml" else [])
+    assert all(
+        re.search(r"@v\d", line) for line in text.splitlines() if "uses:" in line
+    )
