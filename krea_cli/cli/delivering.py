@@ -4,7 +4,6 @@ Where results go, and under which names.
 
 from __future__ import annotations
 
-import shlex
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from krea_cli.cli.documenting import Documenting
 from krea_cli.errors import StorageError, UsageError
 from krea_cli.media import LOSSY
 from krea_cli.output.github_actions import contains_command
+from krea_cli.runtime import shell_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +95,7 @@ class Delivering(Documenting):
         if target.adds_extension:
             self.out.note(
                 f"{output} has no extension, so the result's own is added. "
-                f"For a folder: -o {shlex.quote(f'{output}/')}"
+                f"For a folder: -o {shell_words.quote(f'{output}/')}"
             )
         return target
 

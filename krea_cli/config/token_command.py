@@ -46,7 +46,7 @@ def run(
         NoTokenError: it cannot be run, fails, takes longer than *seconds*, or prints
             something that cannot be a token.
     """
-    program, *arguments = shlex.split(command)
+    program, *arguments = _words(command)
     child_env = {name: value for name, value in env.items() if name not in VARIABLES}
     try:
         process = subprocess.Popen(  # noqa: S603  (the user chose it)
@@ -144,6 +144,17 @@ def _reading(
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
     return thread
+
+
+def _words(command: str) -> list[str]:
+    """
+    The command as words; on Windows a backslash is part of a path.
+    """
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    lexer.escape = "" if sys.platform == "win32" else lexer.escape
+    return list(lexer)
 
 
 def _kill(process: subprocess.Popen[bytes], *, whole_group: bool) -> None:
