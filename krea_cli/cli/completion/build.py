@@ -80,8 +80,15 @@ def _option(option: Any) -> dict[str, Any]:
         "names": [*option.opts, *(option.secondary_opts or ())],
         "help": option.help,
         "takes": None if option.is_flag else option.metavar or "",
-        "choices": _choices(option),
+        "choices": _shells(option) or _choices(option),
     }
+
+
+def _shells(option: Any) -> list[str]:
+    """
+    The shells that --show-completion takes; it has its own error for others.
+    """
+    return list(scripts.NAMES) if "--show-completion" in option.opts else []
 
 
 def _choices(param: Any) -> list[str]:
