@@ -31,6 +31,7 @@ HOMES = {
         "cli.command_tree",
         "cli.completion.build",
         "cli.help.grouped",
+        "cli.help.man_page",
         "cli.options",
         "commands",
     },

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -24,6 +23,7 @@ from krea_cli.output.results.models import (
     ModelRow,
 )
 from krea_cli.requests import defaults
+from krea_cli.runtime import shell_words
 
 Kind = Literal["image", "video", "enhance", "3d", "audio"]
 
@@ -83,7 +83,7 @@ def show(
         )
         for name, schema in found.fields.items()
     )
-    command = shlex.join(example.command(found, automatic))
+    command = shell_words.join(example.command(found, automatic))
     ctx.console.result([ModelDetails(model=found, fields=fields, example=command)])
 
 

@@ -13,6 +13,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -45,7 +46,7 @@ def run(
         NoTokenError: it cannot be run, fails, takes longer than *seconds*, or prints
             something that cannot be a token.
     """
-    program, *arguments = shlex.split(command)
+    program, *arguments = _words(command)
     child_env = {name: value for name, value in env.items() if name not in VARIABLES}
     try:
         process = subprocess.Popen(  # noqa: S603  (the user chose it)
@@ -57,7 +58,7 @@ def run(
             env=child_env,
             # In a group of its own, what it starts can be ended with it; but only the
             # group of krea may ask on the terminal.
-            start_new_session=os.name == "posix" and not uses_terminal,
+            start_new_session=sys.platform != "win32" and not uses_terminal,
         )
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
@@ -145,13 +146,24 @@ def _reading(
     return thread
 
 
+def _words(command: str) -> list[str]:
+    """
+    The command as words; on Windows a backslash is part of a path.
+    """
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    lexer.escape = "" if sys.platform == "win32" else lexer.escape
+    return list(lexer)
+
+
 def _kill(process: subprocess.Popen[bytes], *, whole_group: bool) -> None:
     """
     End the program if it still runs, and in its own group all that it started.
     """
     if process.poll() is not None:
         return
-    if whole_group and os.name == "posix":
+    if sys.platform != "win32" and whole_group:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()

@@ -164,8 +164,9 @@ def _address(host: str) -> Address | None:
         return None
     if isinstance(address, ipaddress.IPv6Address) and address in _NAT64:
         return ipaddress.IPv4Address(address.packed[-4:])
-    mapped = address.ipv4_mapped if address.version == 6 else None
-    return mapped or address
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.ipv4_mapped or address
+    return address
 
 
 def _resolve(host: str, port: int | None) -> list[Address]:

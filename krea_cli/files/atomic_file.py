@@ -13,8 +13,8 @@ import hashlib
 import os
 import re
 import secrets
-import shlex
 import stat
+import sys
 import time
 from contextlib import suppress
 from io import BufferedRandom
@@ -24,6 +24,8 @@ from typing import Self
 from krea_cli.errors import StorageError, TargetError, TargetExistsError
 from krea_cli.files.rename_noreplace import rename_new
 from krea_cli.files.temporary import STALE_SECONDS, try_lock
+from krea_cli.files.windows_paths import check_windows_path
+from krea_cli.runtime import shell_words
 
 _PREFIX, _SUFFIX = ".krea-", ".part"
 _PART = re.compile(r"\.krea-[0-9a-f]{12}\.part")
@@ -31,6 +33,7 @@ _PART = re.compile(r"\.krea-[0-9a-f]{12}\.part")
 _DESCRIPTORS = re.compile(r"/proc/(self|thread-self|\d+)(/task/\d+)?/fd|/dev/fd")
 _MOST_LINKS = 40
 _FRESH_BYTES = 8 * 2**20
+_OPEN_ELSEWHERE_SECONDS = (0.05, 0.1, 0.2, 0.4) if sys.platform == "win32" else ()
 # About what a small result has.
 _ROOM_BYTES = 2**20
 
@@ -88,7 +91,7 @@ class AtomicFile:
         Have what was written on its way to the disk, where the system can be told so:
         the end, which waits for all of it, comes sooner.
         """
-        if hasattr(os, "posix_fadvise"):
+        if sys.platform == "linux":
             with suppress(OSError):
                 os.posix_fadvise(self.file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
@@ -170,8 +173,9 @@ def check_folder(folder: Path) -> None:
             raise
         raise TargetError(
             f"The folder {folder} does not exist.",
-            hint=f"Make it: mkdir -p {shlex.quote(str(folder))}\n"
-            f"Or let krea make it, and name the file: -o {shlex.quote(f'{folder}/')}",
+            hint=f"Make it: {shell_words.make_folder(str(folder))}\n"
+            "Or let krea make it, and name the file: -o "
+            f"{shell_words.quote(f'{folder}/')}",
         ) from exc
 
 
@@ -179,8 +183,10 @@ def check_replaceable(target: Path) -> None:
     """
     Raises:
         StorageError: what has the name is a device, a FIFO, a socket or an open
-            descriptor, or a link that ends at one of these.
+            descriptor, or a link that ends at one of these; or Windows has no such
+            name.
     """
+    check_windows_path(target)
     try:
         found = target.lstat().st_mode
         if stat.S_ISLNK(found):
@@ -241,7 +247,7 @@ def _remove_if_stale(part: Path) -> None:
     descriptor = os.open(part, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
         # Windows has no such locks, and removes no file that is open.
-        is_free = try_lock(descriptor) or os.name == "nt"
+        is_free = try_lock(descriptor) or sys.platform == "win32"
     finally:
         os.close(descriptor)
     if is_free:
@@ -256,7 +262,7 @@ def _open_new(path: Path, mode: int) -> BufferedRandom:
 
 def _name(path: Path, target: Path, *, force: bool) -> None:
     if force:
-        path.replace(target)
+        _replace(path, target)
         return
     try:
         os.link(path, target)
@@ -264,6 +270,21 @@ def _name(path: Path, target: Path, *, force: bool) -> None:
         raise target_exists_error(target) from None
     except OSError:
         _name_without_links(path, target)
+
+
+def _replace(path: Path, target: Path) -> None:
+    """
+    On Windows a file that somebody has open, such as a virus scanner, is not replaced;
+    that takes a moment as a rule.
+    """
+    for seconds in _OPEN_ELSEWHERE_SECONDS:
+        try:
+            path.replace(target)
+        except PermissionError:
+            time.sleep(seconds)
+        else:
+            return
+    path.replace(target)
 
 
 def _name_without_links(path: Path, target: Path) -> None:
@@ -285,7 +306,7 @@ def _name_in_two_steps(path: Path, target: Path) -> None:
     except FileExistsError:
         raise target_exists_error(target) from None
     try:
-        path.replace(target)
+        _replace(path, target)
     except BaseException:
         target.unlink()
         raise

@@ -20,6 +20,7 @@ from krea_cli.api.models import SavedFile
 from krea_cli.api.request_body import content
 from krea_cli.journal.redaction import redacted, redacted_places, without_secrets
 from krea_cli.journal.rows import check
+from krea_cli.runtime import processes
 
 # No request is on its way for longer, where nobody can tell whether its process lives
 # (hazard J10).
@@ -190,7 +191,7 @@ COLUMNS, PLACES = ", ".join(FIELDS), ", ".join("?" * len(FIELDS))
 
 
 def this_process() -> str:
-    return f"{_host()}:{os.getpid()}:{_started('self')}"
+    return f"{_host()}:{os.getpid()}:{_started(os.getpid())}"
 
 
 def files_as_text(files: Iterable[SavedFile]) -> str:
@@ -230,17 +231,12 @@ def lives(holder: str) -> bool | None:
     Whether that very process still runs; None where this machine cannot tell.
     """
     host, pid, started = [*holder.rsplit(":", 2), "", ""][:3]
-    # Elsewhere than on POSIX, to ask so would be to end it.
-    if os.name != "posix" or host != _host() or not pid.isdecimal():
+    if host != _host() or not pid.isdecimal():
         return None
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return None
+    if not (running := processes.is_running(int(pid))):
+        return running
     # The number may be another's by now.
-    return started == _started(pid) if started else None
+    return started == _started(int(pid)) if started else None
 
 
 def _host() -> str:
@@ -253,11 +249,8 @@ def _host() -> str:
         return platform.node()
 
 
-def _started(pid: str) -> str:
+def _started(pid: int) -> str:
     """
-    When the process began, as Linux counts it; empty where that is not told.
+    When the process began; empty where that is not told.
     """
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
+    return processes.started(pid)

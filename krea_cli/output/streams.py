@@ -8,17 +8,19 @@ become commands of the log that they stand in (hazard T5).
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import select
 import shutil
 import sys
 from contextlib import suppress
-from typing import IO, TextIO
+from typing import IO, Any, TextIO
 
 from krea_cli.errors import StorageError
 from krea_cli.output.github_actions import neutralize_commands
 from krea_cli.runtime.redaction import HIDDEN, forms
+from krea_cli.runtime.windows import enable_escape_codes
 
 
 class Stream:
@@ -68,6 +70,15 @@ class Stream:
 
     def isatty(self) -> bool:
         return self.is_terminal
+
+    def fileno(self) -> int:
+        """
+        Raises:
+            OSError: there is no descriptor behind it.
+        """
+        if self.file is None:
+            raise io.UnsupportedOperation("fileno")
+        return self.file.fileno()
 
     @property
     def encoding(self) -> str:
@@ -164,14 +175,24 @@ def _abandon(file: TextIO) -> None:
         os.close(nowhere)
 
 
+def _prepare_on_windows(file: Any) -> None:
+    if file.isatty():
+        enable_escape_codes(file.fileno())
+    elif not os.environ.get("PYTHONIOENCODING"):
+        file.reconfigure(encoding="utf-8")
+
+
 def standard() -> tuple[Stream, Stream]:
     """
     Standard output and standard error; a character that they cannot encode is escaped
-    (hazard T7).
+    (hazard T7).  On Windows a pipe gets UTF-8: its code page lacks most characters that
+    file names have.
     """
     for file in (sys.stdout, sys.stderr):
         if file is not None and hasattr(file, "reconfigure"):
             file.reconfigure(errors="backslashreplace")
+            if sys.platform == "win32":
+                _prepare_on_windows(file)
     return (
         Stream(sys.stdout, "Standard output"),
         Stream(sys.stderr, "Standard error", may_fail=True),

@@ -141,6 +141,7 @@ def test_every_file_of_a_request_may_be_at_home(logged_in, service, home, photo)
     assert not Path("~").exists()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("words", "hint"),
     [

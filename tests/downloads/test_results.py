@@ -832,6 +832,7 @@ def test_standard_output_takes_no_two_results(save):
     assert [] == save.fetcher.asked
 
 
+@pytest.mark.posix
 def test_a_folder_that_went_away_is_told(folder, time):
     """
     During the download; the job is kept.

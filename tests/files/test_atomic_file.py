@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import socket
@@ -332,6 +331,7 @@ def test_without_hard_links_a_name_is_never_that_of_an_empty_file(
     assert b"new" == (tmp_path / "out.png").read_bytes()
 
 
+@pytest.mark.posix
 def test_a_system_without_such_a_rename_says_so(tmp_path, monkeypatch):
     """
     And then there is another way.
@@ -444,7 +444,7 @@ def test_what_killed_runs_left_is_swept_after_a_day(tmp_path):
     os.utime(tmp_path / folder, (0, 0))
 
     with (tmp_path / held).open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        atomic_file.try_lock(file.fileno())
         check_folder(tmp_path)
 
     assert {new, held, folder, *others} == {path.name for path in tmp_path.iterdir()}

@@ -248,7 +248,7 @@ def test_a_log_may_go_at_any_moment(open_database, folder):
     assert not any(looks)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="there, a process has no such signals")
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("how", "ended"),
     [("free", "nothing Interrupted"), ("held", "JournalError Interrupted")],
@@ -508,7 +508,8 @@ def test_the_second_layout_is_brought_up_to_date(open_database, folder):
         assert 0 == len(database.rows("SELECT * FROM pruned"))
 
 
-@pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX")
+@pytest.mark.posix
+@pytest.mark.posix
 @pytest.mark.parametrize("is_new", [True, False])
 def test_a_file_system_without_locks_is_named(
     open_database, folder, monkeypatch, is_new

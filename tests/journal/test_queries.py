@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import sqlite3
@@ -132,7 +131,7 @@ def test_what_is_in_doubt_is_told_oldest_first(history, begun):
     assert [unknown, late] == history.in_doubt()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="elsewhere that cannot be asked")
+@pytest.mark.posix
 def test_what_a_killed_process_was_sending_is_in_doubt(history, folder):
     """
     For the next run, at once (hazards B2, J10).

@@ -232,7 +232,7 @@ def test_a_request_is_in_flight_while_its_process_may_live(fields, age, in_fligh
     assert in_flight != made.is_in_doubt(NOW + age)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="elsewhere that cannot be asked")
+@pytest.mark.posix
 def test_a_request_of_a_dead_process_is_in_doubt(dead):
     """
     At once: nobody will say any more what became of it.  Of another machine's process

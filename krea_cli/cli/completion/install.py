@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from krea_cli.cli.completion import scripts
-from krea_cli.errors import StorageError, UsageError
+from krea_cli.errors import StorageError
 
 
 def install(env: Mapping[str, str]) -> list[Path]:
@@ -19,10 +19,10 @@ def install(env: Mapping[str, str]) -> list[Path]:
     one line into its start-up file; done again, it changes nothing more.  The files.
 
     Raises:
-        UsageError: for this shell it must be done by hand; says how.
+        UsageError: the shell is not supported, or it must be done by hand.
         StorageError: a file cannot be written.
     """
-    shell = Path(env.get("SHELL", "")).name
+    shell = Path(env.get("SHELL", "")).name.removesuffix(".exe")
     home = Path(env.get("HOME") or Path.home())
     config = Path(env.get("XDG_CONFIG_HOME") or home / ".config")
     data = Path(env.get("XDG_DATA_HOME") or home / ".local/share") / "krea-cli"
@@ -38,11 +38,7 @@ def install(env: Mapping[str, str]) -> list[Path]:
             f"{exc.filename} cannot be written: {exc.strerror}.",
             hint=f"By hand: krea --show-completion {shell}",
         ) from exc
-    raise UsageError(
-        f"Completion cannot be installed for {shell or 'this shell'}.",
-        hint="PowerShell: put into $PROFILE: "
-        "krea --show-completion powershell | Out-String | Invoke-Expression",
-    )
+    raise scripts.unsupported(shell)
 
 
 def profile_without(env: Mapping[str, str]) -> Path | None:

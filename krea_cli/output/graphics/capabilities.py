@@ -21,7 +21,7 @@ from enum import Enum, auto
 from select import select
 from typing import TYPE_CHECKING
 
-if sys.platform != "win32":
+with suppress(ImportError):  # Windows has neither
     import fcntl
     import termios
 
@@ -129,7 +129,9 @@ def _cell(descriptor: int | None) -> tuple[int, int] | None:
     """
     Width and height of a cell in pixels, if the system knows the size of the window.
     """
-    if descriptor is None or sys.platform == "win32":
+    if sys.platform == "win32":
+        return None
+    if descriptor is None:
         return None
     try:
         raw = fcntl.ioctl(descriptor, termios.TIOCGWINSZ, bytes(8))
@@ -166,6 +168,8 @@ def _ask(terminal: int) -> bytes:
     typed ahead, nothing is asked: it belongs to whoever reads next, and the answer
     would stand behind it.
     """
+    if sys.platform == "win32":
+        return b""
     before, silent = termios.tcgetattr(terminal), termios.tcgetattr(terminal)
     if not before[3] & termios.ICANON:
         # Somebody else is reading key by key.
