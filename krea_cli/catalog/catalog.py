@@ -1,7 +1,7 @@
 """
 The models that krea knows, and which of them a name means.
 
-The bundled catalogue is one small file; nothing is fetched.
+The bundled catalog is one small file; nothing is fetched.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ _SUCCESSORS = {
 _NEAR = 0.5
 
 
-class Catalogue:
+class Catalog:
     """
     All models by their path, as they were on *date* (ISO 8601).
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         """
-        The catalogue of a document that `openapi.build` made.
+        The catalog of a document that `openapi.build_catalog` made.
 
         Raises:
             ValueError: the document has another format than this version reads.
         """
         if document.get("format") != FORMAT:
             raise ValueError(
-                f"the catalogue has format {document.get('format')}, not {FORMAT}"
+                f"the catalog has format {document.get('format')}, not {FORMAT}"
             )
         self.date: str = document["date"]
         self._models = {
@@ -53,9 +53,9 @@ class Catalogue:
 
     @classmethod
     @cache
-    def bundled(cls) -> Catalogue:
+    def bundled(cls) -> Catalog:
         """
-        The catalogue that this version of krea came with, read once.
+        The catalog that this version of krea came with, read once.
         """
         return cls(json.loads(_BUNDLED.read_bytes()))
 
@@ -103,7 +103,7 @@ class Catalogue:
 
 def bundled_date() -> str:
     """
-    The date of the catalogue that krea came with, read without the models in it.
+    The date of the catalog that krea came with, read without the models in it.
     """
     with _BUNDLED.open(encoding="ascii") as file:
         head = json.loads(f"{file.readline()}}}}}")

@@ -30,7 +30,7 @@ def is_url(schema: Schema) -> bool:
     return any(form.get("format") == "uri" for form in forms(schema))
 
 
-def with_texts(
+def map_texts(
     schema: Schema | None,
     value: Any,
     at: str,
@@ -46,13 +46,13 @@ def with_texts(
     if isinstance(value, list):
         items = _first(schema, "items")
         return [
-            with_texts(items, item, f"{at}[{index}]", change)
+            map_texts(items, item, f"{at}[{index}]", change)
             for index, item in enumerate(value)
         ]
     if isinstance(value, dict):
         fields = _first(schema, "properties") or {}
         return {
-            name: with_texts(
+            name: map_texts(
                 fields.get(name), item, f"{at}.{name}" if at else name, change
             )
             for name, item in value.items()

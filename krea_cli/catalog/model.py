@@ -79,7 +79,7 @@ class Model:
     @classmethod
     def from_json(cls, path: str, data: Mapping[str, Any]) -> Model:
         """
-        A model of the catalogue document; keys without a value are left out there.
+        A model of the catalog document; keys without a value are left out there.
         """
         prices = data.get("prices", {})
         return cls(
@@ -99,7 +99,7 @@ class Model:
     @classmethod
     def unknown(cls, path: str) -> Model:
         """
-        A model that the catalogue lacks: no field of it is known.
+        A model that the catalog lacks: no field of it is known.
         """
         return cls(
             path=path,

@@ -1,8 +1,8 @@
 """
-An OpenAPI document into the document of the catalogue (`models.json`).
+An OpenAPI document into the document of the catalog (`models.json`).
 
 Run as `python -m krea_cli.catalog.openapi SPEC [DATE] > models.json`.  Of each model
-only what the catalogue answers is kept: its schema without prose, the names that its
+only what the catalog answers is kept: its schema without prose, the names that its
 fields had before the rename, its prices.  Knows nothing of HTTP.
 """
 
@@ -22,9 +22,9 @@ from krea_cli.catalog.catalog import FORMAT
 _ROUTE = re.compile(r"/generate/([a-z0-9]+(?:/[A-Za-z0-9][A-Za-z0-9._-]*)+)")
 
 
-def build(spec: Mapping[str, Any], day: str) -> dict[str, Any]:
+def build_catalog(spec: Mapping[str, Any], day: str) -> dict[str, Any]:
     """
-    The catalogue document of an OpenAPI document as it was on that *day* (ISO 8601):
+    The catalog document of an OpenAPI document as it was on that *day* (ISO 8601):
     `format`, `date`, `spec` (what the document says of itself) and `models`, by path
     such as "image/google/nano-banana-pro".
 
@@ -70,7 +70,7 @@ def _model(path: str, operation: Mapping[str, Any], day: str) -> dict[str, Any]:
         "deprecated": operation.get("deprecated") is True,
     }
     told = {key: value for key, value in model.items() if value or key == "schema"}
-    return sanitize.model(path, told)
+    return sanitize.sanitize_model(path, told)
 
 
 def _aliases(operation: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, str]:
@@ -123,7 +123,7 @@ def _compact(value: object) -> str:
 def _print(path: str, day: str = "") -> None:
     spec = json.loads(Path(path).read_bytes())
     as_of = date.fromisoformat(day) if day else datetime.now(UTC).date()
-    sys.stdout.write(dumps(build(spec, as_of.isoformat())))
+    sys.stdout.write(dumps(build_catalog(spec, as_of.isoformat())))
 
 
 if __name__ == "__main__":

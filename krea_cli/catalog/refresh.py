@@ -1,5 +1,5 @@
 """
-From one state of the catalogue to the next: whether what a refresh brings is whole
+From one state of the catalog to the next: whether what a refresh brings is whole
 enough to be used, and what is new in it.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from krea_cli.catalog.catalog import Catalogue, bundled_date
+from krea_cli.catalog.catalog import Catalog, bundled_date
 from krea_cli.catalog.model import Model
-from krea_cli.catalog.openapi import build
+from krea_cli.catalog.openapi import build_catalog
 from krea_cli.errors import InvalidResponseError
 
 _STAYS = "The models known so far stay in force."
@@ -36,16 +36,18 @@ class Change:
     changed: tuple[str, ...] = ()
 
 
-def renew(spec: Mapping[str, Any], known: Catalogue, *, today: str) -> dict[str, Any]:
+def build_replacement(
+    spec: Mapping[str, Any], known: Catalog, *, today: str
+) -> dict[str, Any]:
     """
-    The catalogue document of an OpenAPI document that was fetched *today* (ISO 8601).
+    The catalog document of an OpenAPI document that was fetched *today* (ISO 8601).
 
     Raises:
         AnswerError: it is no document that could take the place of what is known.
     """
     try:
         # With a clock that is behind it would count as older than what it replaces.
-        document = build(spec, max(today, bundled_date()))
+        document = build_catalog(spec, max(today, bundled_date()))
     except ValueError as exc:
         raise InvalidResponseError(
             f"The service's list of models cannot be used: {exc}.", hint=_STAYS
@@ -60,7 +62,7 @@ def renew(spec: Mapping[str, Any], known: Catalogue, *, today: str) -> dict[str,
     return document
 
 
-def compare(before: Catalogue, after: Catalogue) -> Iterator[Change]:
+def compare_catalogs(before: Catalog, after: Catalog) -> Iterator[Change]:
     """
     What changed: the models that came, those that went, then the others.
     """

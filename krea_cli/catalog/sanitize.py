@@ -1,5 +1,5 @@
 """
-What may stand in a catalogue: nothing that would break, or hold up, a later run that
+What may stand in a catalog: nothing that would break, or hold up, a later run that
 checks a request, tells a price or shows a model.
 
 Both ways into a run pass here: a document of the service before it is kept, and one
@@ -27,9 +27,9 @@ _PLAIN = re.compile(rf"\^{_ATOM}*(?:{_ATOM}{_REPEAT})?{_ATOM}*\$?")
 _LONGEST_PATTERN = 200
 
 
-def model(path: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def sanitize_model(path: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """
-    A model as a catalogue document has it, its schema with only the keywords that are
+    A model as a catalog document has it, its schema with only the keywords that are
     checked or told.
 
     Raises:

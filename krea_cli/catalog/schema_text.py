@@ -30,7 +30,7 @@ def describe_allowed(schema: Schema) -> str:
             return _listed(list(dict.fromkeys(map(describe_allowed, schema[form]))))
     if "const" in schema or "enum" in schema:
         allowed = schema.get("enum", [schema.get("const")])
-        return _listed([shown(value) for value in allowed])
+        return _listed([preview_json(value) for value in allowed])
     return _listed([_typed(name, schema) for name in types(schema)]) or "a value"
 
 
@@ -55,7 +55,7 @@ def describe_schema(schema: Schema) -> str:
     return f"{words} like {schema['pattern']}" if "pattern" in schema else words
 
 
-def shown(value: object) -> str:
+def preview_json(value: object) -> str:
     """
     A value as JSON in ASCII, cut to a length that a line can bear.
     """
@@ -63,7 +63,7 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def no_such_field(name: str, fields: Collection[str]) -> str:
+def describe_unknown_field(name: str, fields: Collection[str]) -> str:
     """
     That the name is no field, with those that are: the nearest, else all.
     """
@@ -92,7 +92,7 @@ def _typed(name: str, schema: Schema) -> str:
             for key, field in schema.get("properties", {}).items()
             if "const" in field
         }
-        word = f"{shown(fixed)[:-1]}, ...}}" if fixed else word
+        word = f"{preview_json(fixed)[:-1]}, ...}}" if fixed else word
     return word
 
 

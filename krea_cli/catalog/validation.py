@@ -37,11 +37,11 @@ class Violation:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
-def faults(schema: Schema, body: object) -> list[Violation]:
+def find_violations(schema: Schema, body: object) -> list[Violation]:
     """
     All faults of a body at once; none when it is valid.
     """
-    return list(_faults(schema, body, ""))
+    return list(_violations(schema, body, ""))
 
 
 def convert(schema: Schema, text: str) -> Any:
@@ -69,19 +69,19 @@ def convert(schema: Schema, text: str) -> Any:
     wanted = schema_text.describe_allowed(schema)
     if {"array", "object"} & allowed.keys():
         raise ValueError(f"expects {wanted} as JSON: KEY:=JSON instead of KEY=VALUE")
-    raise ValueError(f"expects {wanted}, not {schema_text.shown(text)}")
+    raise ValueError(f"expects {wanted}, not {schema_text.preview_json(text)}")
 
 
-def _faults(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
+def _violations(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
     for form in ("anyOf", "oneOf"):
         if form in schema:
             yield from _alternatives(schema[form], value, at, one=form == "oneOf")
     if not _has_type(schema, value):
-        yield _wrong(at, schema, schema_text.shown(value))
+        yield _wrong(at, schema, schema_text.preview_json(value))
         return
     allowed = [schema["const"]] if "const" in schema else schema.get("enum")
     if allowed is not None and value not in allowed:
-        yield _wrong(at, schema, schema_text.shown(value))
+        yield _wrong(at, schema, schema_text.preview_json(value))
     if isinstance(value, str):
         yield from _text(schema, value, at)
     elif isinstance(value, list):
@@ -92,13 +92,13 @@ def _faults(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
         schema.get("minimum", -math.inf) <= value <= schema.get("maximum", math.inf)
         and schema.get("exclusiveMinimum", -math.inf) < value
     ):
-        yield _wrong(at, schema, schema_text.shown(value))
+        yield _wrong(at, schema, schema_text.preview_json(value))
 
 
 def _alternatives(
     schemas: list[Schema], value: Any, at: str, *, one: bool
 ) -> Iterator[Violation]:
-    found = [list(_faults(schema, value, at)) for schema in schemas]
+    found = [list(_violations(schema, value, at)) for schema in schemas]
     passed = found.count([])
     if passed == 1 or (passed and not one):
         return
@@ -115,7 +115,7 @@ def _alternatives(
         yield from best[0]
     else:
         word = "exactly one of: " if passed else ""
-        yield _wrong(at, {"anyOf": schemas}, schema_text.shown(value), word)
+        yield _wrong(at, {"anyOf": schemas}, schema_text.preview_json(value), word)
 
 
 def _depth(found: list[Violation]) -> int:
@@ -131,7 +131,7 @@ def _text(schema: Schema, text: str, at: str) -> Iterator[Violation]:
         re.sub(r"\$$", r"\\Z", schema["pattern"]), text
     ):
         yield Violation(
-            at, f"must match {schema['pattern']}, not {schema_text.shown(text)}"
+            at, f"must match {schema['pattern']}, not {schema_text.preview_json(text)}"
         )
 
 
@@ -139,7 +139,7 @@ def _array(schema: Schema, items: list[Any], at: str) -> Iterator[Violation]:
     if not schema.get("minItems", 0) <= len(items) <= schema.get("maxItems", math.inf):
         yield _wrong(at, schema, str(len(items)))
     for index, item in enumerate(items):
-        yield from _faults(schema.get("items", {}), item, f"{at}[{index}]")
+        yield from _violations(schema.get("items", {}), item, f"{at}[{index}]")
 
 
 def _object(schema: Schema, value: dict[str, Any], at: str) -> Iterator[Violation]:
@@ -150,9 +150,11 @@ def _object(schema: Schema, value: dict[str, Any], at: str) -> Iterator[Violatio
             yield Violation(_inside(at, name), f"is required: {wanted}")
     for name, item in value.items():
         if name in fields:
-            yield from _faults(fields[name], item, _inside(at, name))
+            yield from _violations(fields[name], item, _inside(at, name))
         elif schema.get("additionalProperties") is False:
-            yield Violation(_inside(at, name), schema_text.no_such_field(name, fields))
+            yield Violation(
+                _inside(at, name), schema_text.describe_unknown_field(name, fields)
+            )
 
 
 def _wrong(at: str, schema: Schema, found: str, word: str = "") -> Violation:
@@ -163,7 +165,7 @@ def _wrong(at: str, schema: Schema, found: str, word: str = "") -> Violation:
 
 def _inside(at: str, name: str) -> str:
     if not _PLAIN.fullmatch(name):
-        return f"{at}[{schema_text.shown(name)}]"
+        return f"{at}[{schema_text.preview_json(name)}]"
     return f"{at}.{name}" if at else name
 
 

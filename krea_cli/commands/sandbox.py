@@ -17,7 +17,7 @@ _LONG = 3600.0
 
 
 def serve(
-    session: CliContext,
+    ctx: CliContext,
     port: Annotated[
         int,
         typer.Option(
@@ -90,8 +90,8 @@ def serve(
     Example:
       krea sandbox serve --port 0 --fault 'job:503*2'
     """
-    log = session.out.note
-    sandbox = session.make_sandbox(
+    log = ctx.console.note
+    sandbox = ctx.connection.make_sandbox(
         port=port,
         faults=faults or (),
         log=log,
@@ -101,12 +101,12 @@ def serve(
     )
     sandbox.start()
 
-    session.out.result([SandboxStarted(sandbox.url)])
+    ctx.console.result([SandboxStarted(sandbox.url)])
 
-    raise typer.Exit(128 + _next_signal(session))
+    raise typer.Exit(128 + _next_signal(ctx))
 
 
-def reset(session: CliContext) -> None:
+def reset(ctx: CliContext) -> None:
     """
     Forget all jobs, uploads and results of the sandbox.
 
@@ -116,18 +116,18 @@ def reset(session: CliContext) -> None:
     Example:
       krea sandbox reset
     """
-    jobs = session.make_sandbox().store.reset()
+    jobs = ctx.connection.make_sandbox().store.reset()
 
-    session.out.result([SandboxReset(jobs)])
+    ctx.console.result([SandboxReset(jobs)])
 
 
-def _next_signal(session: CliContext) -> int:
+def _next_signal(ctx: CliContext) -> int:
     """
     Wait for a signal, which is how a server is meant to end; its number.
     """
     try:
         while True:
-            session.clock.sleep(_LONG)
+            ctx.clock.sleep(_LONG)
     except Interrupted as exc:
         return exc.signum
 

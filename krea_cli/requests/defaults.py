@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from krea_cli.catalog.model import Model
-from krea_cli.catalog.validation import faults
+from krea_cli.catalog.validation import find_violations
 
 # Upstream the default is 0.99, which leaves next to nothing of the picture.
 KREA_2_STRENGTH = 0.6
@@ -30,7 +30,7 @@ class AutomaticValue:
     reason: str
 
 
-def choose(
+def choose_defaults(
     model: Model, fields: Mapping[str, Any], size: Size | None
 ) -> list[AutomaticValue]:
     """
@@ -46,16 +46,16 @@ def choose(
     return [
         choice
         for choice in chosen
-        if choice and not faults(model.fields[choice.field], choice.value)
+        if choice and not find_violations(model.fields[choice.field], choice.value)
     ]
 
 
-def automatic(model: Model) -> set[str]:
+def automatic_fields(model: Model) -> set[str]:
     """
     The required fields that the user need not give beside the model's input.
     """
     size = (1024, 1024) if model.takes_image else None
-    return {choice.field for choice in choose(model, {}, size)}
+    return {choice.field for choice in choose_defaults(model, {}, size)}
 
 
 def _chosen(

@@ -11,15 +11,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from krea_cli.catalog.json_schema import Schema, is_url, with_texts
+from krea_cli.catalog.json_schema import Schema, is_url, map_texts
 from krea_cli.catalog.model import MediaField, Model, snake_case
-from krea_cli.catalog.schema_text import shown
+from krea_cli.catalog.schema_text import preview_json
 from krea_cli.catalog.validation import Violation, convert
 from krea_cli.errors import UsageError
 from krea_cli.inputs.local_file import Image, LocalFile
 from krea_cli.inputs.media_url import image_at, is_address, is_media
 from krea_cli.requests.param import Param
-from krea_cli.requests.recorded_request import restored
+from krea_cli.requests.recorded_request import restore_inputs
 
 # The fields that an option stands for, the most usual name first.
 OPTIONS = {
@@ -45,9 +45,9 @@ class FieldValues:
     read: Callable[[str], Image]
     warn: Callable[[str], None]
     values: dict[str, Any] = field(default_factory=dict)
-    faults: list[Violation] = field(default_factory=list)
-    lost: list[Violation] = field(default_factory=list)
-    unread: list[UsageError] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+    dropped: list[Violation] = field(default_factory=list)
+    input_errors: list[UsageError] = field(default_factory=list)
     _sources: dict[str, str] = field(default_factory=dict)
     # What was made with full strength, as none was given.
     _strong: list[dict[str, Any]] = field(default_factory=list)
@@ -57,23 +57,23 @@ class FieldValues:
         The fields of a JSON object; what is given otherwise wins over them.
         """
         for name, value in given.items():
-            today = self._today(name)
+            today = self._current_name(name)
             self.values[today] = self._with_images(today, value)
 
     @contextmanager
-    def keeping(self, name: str) -> Iterator[None]:
+    def collect_errors(self, name: str) -> Iterator[None]:
         """
         Keep the error that ends what is done for the field, to be told with the others.
         """
         try:
             yield
         except UsageError as exc:
-            self.unread.append(exc)
-            self._lose(name, " ".join([exc.message, *exc.hints]))
+            self.input_errors.append(exc)
+            self._drop(name, " ".join([exc.message, *exc.hints]))
 
     def add(self, params: Iterable[Param]) -> None:
         for param in params:
-            name = self._today(param.name)
+            name = self._current_name(param.name)
             source = self._sources.get(name)
             before = self.values[name] if source else None
             given = len(before) if isinstance(before, list) else 0
@@ -83,7 +83,7 @@ class FieldValues:
             elif type(before) is type(value) is list and not param.is_json:
                 self.values[name] = [*before, *value]
             else:
-                self._lose(name, f"is given twice: by {source} and {param.source}")
+                self._drop(name, f"is given twice: by {source} and {param.source}")
             self._sources[name] = param.source
 
     def add_images(self, images: Sequence[Image]) -> None:
@@ -96,12 +96,12 @@ class FieldValues:
         if media is None:
             is_known = bool(self.model.fields)
             takes = "takes no image" if is_known else "has no field that krea knows"
-            self._lose("-i", f"{self.model.id} {takes}")
+            self._drop("-i", f"{self.model.id} {takes}")
         elif media.name in self._sources:
             before = self._sources[media.name]
-            self._lose(media.name, f"is given twice: by {before} and -i")
+            self._drop(media.name, f"is given twice: by {before} and -i")
         elif not media.is_list and len(images) > 1:
-            self._lose(media.name, f"takes one image, and {len(images)} are given")
+            self._drop(media.name, f"takes one image, and {len(images)} are given")
         else:
             items = [
                 self._item(media, image, at) for at, image in enumerate(images, start=1)
@@ -133,14 +133,14 @@ class FieldValues:
         """
         given, self.values = self.values, {}
         for name, value in given.items():
-            with self.keeping(name):
-                self.values[name] = restored(value, self.read)
+            with self.collect_errors(name):
+                self.values[name] = restore_inputs(value, self.read)
 
     def _set_strength(self, text: str) -> None:
         try:
             strength = convert({"type": "number"}, text)
         except ValueError as exc:
-            self._lose("--strength", str(exc))
+            self._drop("--strength", str(exc))
             return
         for item in self._strong:
             item["strength"] = strength
@@ -151,20 +151,20 @@ class FieldValues:
         """
         media = self.model.media_fields
         if option == "strength" and any("strength" in each.extra for each in media):
-            self._fault(source, "is that of an image, and none is given")
+            self._report(source, "is that of an image, and none is given")
         else:
-            self._fault(source, f"{self.model.id} has no such field")
+            self._report(source, f"{self.model.id} has no such field")
         with suppress(ValueError):
             return convert({"type": "number"} if option in _NUMBERS else {}, text)
         return text
 
-    def _fault(self, name: str, message: str) -> None:
-        self.faults.append(Violation(name, message))
+    def _report(self, name: str, message: str) -> None:
+        self.violations.append(Violation(name, message))
 
-    def _lose(self, name: str, message: str) -> None:
-        self.lost.append(Violation(name, message))
+    def _drop(self, name: str, message: str) -> None:
+        self.dropped.append(Violation(name, message))
 
-    def _today(self, name: str) -> str:
+    def _current_name(self, name: str) -> str:
         """
         A field by its name of today: those of the old API were in camelCase.
         """
@@ -194,7 +194,7 @@ class FieldValues:
         try:
             value = convert(schema, param.value)
         except ValueError as exc:
-            self._fault(name, str(exc))
+            self._report(name, str(exc))
             return param.value
         return self._with_images(name, value, reads_files=True)
 
@@ -217,27 +217,29 @@ class FieldValues:
             if not is_url(schema):
                 return text
             if not (is_address(text) and (reads_files or text[0] != "@")):
-                self._fault(at, f"must be a URL, or @FILE by -p, not {shown(text)}")
+                self._report(
+                    at, f"must be a URL, or @FILE by -p, not {preview_json(text)}"
+                )
                 return text
             image = self._image(at, text)
             if media:
                 self._check_kind(image, media)
             return image
 
-        return with_texts(self.model.fields.get(name), value, name, change)
+        return map_texts(self.model.fields.get(name), value, name, change)
 
     def _image(self, name: str, text: str) -> str | Image:
         """
         As `image_at`; the text itself, too, where it cannot be used.
         """
-        with self.keeping(name):
+        with self.collect_errors(name):
             return image_at(text, self.read)
         return text
 
     def _check_kind(self, image: str | Image, media: MediaField) -> None:
         if isinstance(image, LocalFile) and image.media.kind != media.media:
             wanted, found = _A[media.media], _A[image.media.kind]
-            self._fault(media.name, f"takes {wanted}, and {image.name} is {found}")
+            self._report(media.name, f"takes {wanted}, and {image.name} is {found}")
 
     def _item(self, media: MediaField, image: str | Image, at: int) -> Any:
         """

@@ -1,5 +1,5 @@
 """
-From the words of `generate` to a request that the service would accept.
+Prepare a request: put its fields together, choose missing ones, and check it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.validation import Violation
-from krea_cli.cli.context import CliContext
 from krea_cli.errors import (
     Action,
     InvalidRequestError,
@@ -21,30 +20,68 @@ from krea_cli.errors import (
     UnknownModelError,
     UsageError,
 )
-from krea_cli.inputs.local_file import Image, LocalFile, named_url_of
+from krea_cli.inputs.local_file import Image, LocalFile, placeholder_url
 from krea_cli.output.results.jobs import DryRun
 from krea_cli.requests import defaults
-from krea_cli.requests.arguments import RequestArguments, read_params, read_prompt
+from krea_cli.requests.arguments import (
+    RequestArguments,
+    StdinSource,
+    read_params,
+    read_prompt,
+)
 from krea_cli.requests.field_values import FieldValues
 from krea_cli.requests.param import Param
 from krea_cli.requests.request import Request
 
 if TYPE_CHECKING:
-    from krea_cli.downloads.output_target import FilenameFields
+    from krea_cli.catalog.catalog import Catalog
 
-# What can stand in the URL of a model that the catalogue does not know.
+# Model paths that can be part of a URL, for models that the catalog does not know.
 _PATH = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){2,}", re.ASCII)
 _WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
-# Longer headers are refused somewhere on their way, by a server that may not say so.
+# Servers on the way reject longer headers, sometimes without saying so.
 MOST_WEBHOOK = 2048
 _SIZE = {"width", "height"}
 _SHAPE = {"aspect_ratio", "resolution"}
 
 
+class Messages(Protocol):
+    """
+    Shows the user what krea decides while it prepares a request.
+    """
+
+    def note(self, text: str) -> None: ...
+
+    def warn(self, text: str) -> None: ...
+
+
+class InputReader(Protocol):
+    """
+    Reads input files; loaded with the first of them.
+    """
+
+    def __call__(self, argument: str, *, stdin_word: str) -> Image: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """
+    The collaborators that turn arguments into a request.
+
+    *default_model* is used when the arguments name no model.
+    """
+
+    catalog: Catalog
+    default_model: str
+    read_input: InputReader
+    prompter: StdinSource
+    messages: Messages
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedRequest:
     """
-    A request and what it was made of: *choices* are the fields that krea chose.
+    A request that can be sent, and the fields that krea chose for it.
     """
 
     request: Request
@@ -53,131 +90,121 @@ class PreparedRequest:
     @property
     def local_source(self) -> Path | None:
         """
-        The first image, if it is a file on this machine.
+        Return the path of the first input if it is a file on this machine.
         """
         first = next(iter(self.request.images), None)
         return first.path if isinstance(first, LocalFile) else None
 
 
-def prepare_request(session: CliContext, words: RequestArguments) -> PreparedRequest:
+def prepare_request(arguments: RequestArguments, using: Preparation) -> PreparedRequest:
     """
-    The request that is meant, checked before anything is sent.
+    Build the request and check it before anything is sent.
 
     Raises:
-        InvalidRequestError: the model would refuse it; names every fault.
-        UsageError: something else in it cannot be used.
+        InvalidRequestError: the model would refuse it; names every violation.
+        UsageError: something else in the arguments cannot be used.
     """
-    if words.webhook is not None and not _WEBHOOK.fullmatch(words.webhook):
+    webhook = arguments.webhook
+    if webhook is not None and not _WEBHOOK.fullmatch(webhook):
         raise UsageError(
-            f"The webhook {words.webhook} is no URL of plain ASCII characters.",
+            f"The webhook {webhook} is no URL of plain ASCII characters.",
             hint="Such as --webhook https://example.com/hook",
         )
-    if len(words.webhook or "") > MOST_WEBHOOK:
+    if len(webhook or "") > MOST_WEBHOOK:
         raise UsageError(f"The webhook is longer than {MOST_WEBHOOK} characters.")
     try:
-        return _take(session, words)
+        return _prepare(arguments, using)
     except RecursionError:
         raise UsageError("A field is nested too deep to be sent.") from None
 
 
-def _take(session: CliContext, words: RequestArguments) -> PreparedRequest:
-    model = _model(session, words)
-    fields = _fields(session, model, words)
-    request = Request(model=model, fields=fields.values, webhook=words.webhook)
+def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest:
+    model = _find_model(arguments, using)
+    fields = _collect_fields(model, arguments, using)
+    request = Request(model=model, fields=fields.values, webhook=arguments.webhook)
     _check_text(request)
     choices: list[defaults.AutomaticValue] = []
-    if words.validates:
-        choices = defaults.choose(model, fields.values, _size(request))
+    if arguments.validates:
+        choices = defaults.choose_defaults(model, fields.values, _input_size(request))
         fields.values.update({choice.field: choice.value for choice in choices})
         _check(request, fields)
-    elif fields.lost:
-        _check_alone(fields.lost, fields)
+    elif fields.dropped:
+        _raise_single_error(fields.dropped, fields)
         raise InvalidRequestError(
             f"Not all of this can be sent to {model.id}.",
             hint="A field that krea does not know takes the URL of krea upload FILE.",
-            details=[str(fault) for fault in fields.lost],
+            details=[str(violation) for violation in fields.dropped],
         )
     for choice in choices:
-        session.out.note(f"{choice.field} is {choice.value}: {choice.reason}.")
+        using.messages.note(f"{choice.field} is {choice.value}: {choice.reason}.")
     return PreparedRequest(request=request, choices=choices)
 
 
 def dry_run(
-    session: CliContext, order: PreparedRequest, count: int, *, inline: bool
+    prepared: PreparedRequest, count: int, *, inline: bool, api_url: str
 ) -> DryRun:
     """
-    What would be sent, with the names of files where their URLs would stand.
+    Describe the request that would be sent to *api_url*, with the names of files where
+    their URLs would stand.
     """
-    # The sandbox is not started for this, so it has no port yet.
-    base = "http://127.0.0.1" if session.settings.sandbox else session.settings.api_url
-    request, cost = order.request, order.request.cost_usd
+    request, cost = prepared.request, prepared.request.cost_usd
     return DryRun(
         method="POST",
-        url=f"{base}/generate/{request.model.path}",
-        body=request.body(partial(named_url_of, inline=inline)),
+        url=f"{api_url}/generate/{request.model.path}",
+        body=request.body(partial(placeholder_url, inline=inline)),
         count=count,
         cost_usd=None if cost is None else round(cost * count, 6),
         price_date=request.model.price_date,
-        choices=tuple(order.choices),
+        choices=tuple(prepared.choices),
     )
 
 
-def naming(session: CliContext, order: PreparedRequest) -> FilenameFields:
-    """
-    What the names of the order's files are made of.
-    """
-    request = order.request
-    return session.naming(
-        request.model.id, request.seed, prompt=request.prompt, source=request.source
-    )
-
-
-def _model(session: CliContext, words: RequestArguments) -> Model:
-    name = session.settings.model if words.model is None else words.model
+def _find_model(arguments: RequestArguments, using: Preparation) -> Model:
+    name = using.default_model if arguments.model is None else arguments.model
     try:
-        model = session.catalogue.find(name)
+        model = using.catalog.find(name)
     except UnknownModelError:
         path = name.strip("/")
-        if words.validates or not re.fullmatch(_PATH, path):
+        if arguments.validates or not re.fullmatch(_PATH, path):
             raise
         return Model.unknown(path)
     if model.deprecated:
-        session.out.warn(f"The model {model.id} is deprecated and may be gone.")
+        using.messages.warn(f"The model {model.id} is deprecated and may be gone.")
     return model
 
 
-def _fields(session: CliContext, model: Model, words: RequestArguments) -> FieldValues:
-
+def _collect_fields(
+    model: Model, arguments: RequestArguments, using: Preparation
+) -> FieldValues:
     def read(argument: str, stdin_word: str = "-p FIELD=@-") -> Image:
-        # What reads images is loaded with the first of them.
-        return session.images.read(argument, stdin_word=stdin_word)
+        return using.read_input(argument, stdin_word=stdin_word)
 
-    fields = FieldValues(model, read=read, warn=session.out.warn)
-    fields.fill(words.former)
+    fields = FieldValues(model, read=read, warn=using.messages.warn)
+    fields.fill(arguments.former)
     prompt = None
-    with fields.keeping("prompt"):
-        prompt = read_prompt(session, words)
-    if words.params_file is not None:
-        with fields.keeping("--params"):
-            fields.fill(read_params(session, words.params_file))
+    with fields.collect_errors("prompt"):
+        prompt = read_prompt(using.prompter, arguments)
+    if arguments.params_file is not None:
+        with fields.collect_errors("--params"):
+            fields.fill(read_params(using.prompter, arguments.params_file))
     if prompt is not None:
         fields.add([Param("prompt", prompt, is_json=False, source="PROMPT")])
-    for param in words.params:
-        with fields.keeping(Param.name_of(param)):
+    for param in arguments.params:
+        with fields.collect_errors(Param.name_of(param)):
             fields.add([Param.parse(param)])
     media, images = model.input_field, list[Image]()
-    for image in words.images:
-        with fields.keeping(media.name if media else "-i"):
+    for image in arguments.images:
+        with fields.collect_errors(media.name if media else "-i"):
             images.append(read(image, "-i -"))
     fields.add_images(images)
-    fields.add_options(words.options)
+    fields.add_options(arguments.options)
     fields.restore()
     return fields
 
 
-def _size(request: Request) -> tuple[int, int] | None:
+def _input_size(request: Request) -> tuple[int, int] | None:
     """
-    The size of the first image, which is looked at only when a field hangs on it.
+    Return the size of the first image, read only if a missing field depends on it.
     """
     missing = set(request.model.required) - request.fields.keys()
     first = next(iter(request.images), None)
@@ -205,17 +232,21 @@ def _check_text(request: Request) -> None:
 def _check(request: Request, fields: FieldValues) -> None:
     """
     Raises:
-        InvalidRequestError: the fields as given, or the request, have a fault.
+        InvalidRequestError: the fields as given, or the request, have a violation.
     """
-    faults = [*fields.lost, *fields.faults]
-    told = {_meant(fault.field) for fault in faults}
-    faults += [fault for fault in request.faults if _root(fault.field) not in told]
-    if faults:
-        _check_alone(faults, fields)
+    violations = [*fields.dropped, *fields.violations]
+    told = {_meant(violation.field) for violation in violations}
+    violations += [
+        violation
+        for violation in request.violations
+        if _root(violation.field) not in told
+    ]
+    if violations:
+        _raise_single_error(violations, fields)
         raise InvalidRequestError(
             f"{request.model.id} would refuse this request.",
             hint=Step(Action.SHOW_FIELDS, (request.model.id,)),
-            details=[str(fault) for fault in faults],
+            details=[str(violation) for violation in violations],
         )
     if _SIZE & request.fields.keys() and _SHAPE & request.fields.keys():
         fields.warn(
@@ -224,13 +255,13 @@ def _check(request: Request, fields: FieldValues) -> None:
         )
 
 
-def _check_alone(faults: Sequence[Violation], fields: FieldValues) -> None:
+def _raise_single_error(violations: Sequence[Violation], fields: FieldValues) -> None:
     """
     Raises:
-        UsageError: the only fault is not one of a field, and says more by itself.
+        UsageError: the only violation is not one of a field, and says more by itself.
     """
-    if len(faults) == len(fields.unread) == 1:
-        raise fields.unread[0]
+    if len(violations) == len(fields.input_errors) == 1:
+        raise fields.input_errors[0]
 
 
 def _root(field: str) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.pricing import estimate
-from krea_cli.catalog.validation import Violation, faults
+from krea_cli.catalog.validation import Violation, find_violations
 from krea_cli.inputs.local_file import Image, LocalFile, RemoteFile
-from krea_cli.requests.json_tree import Place, leaves, mapped
+from krea_cli.runtime.json_tree import Place, leaves, mapped
 
 # What stands for the URL of a file that is not uploaded yet.
 UPLOAD = "https://krea.ai/upload"
@@ -42,11 +42,11 @@ class Request:
         return body
 
     @property
-    def faults(self) -> list[Violation]:
+    def violations(self) -> list[Violation]:
         """
         What the model's schema has against it.
         """
-        return faults(self.model.schema, self.body(_placeholder))
+        return find_violations(self.model.schema, self.body(_placeholder))
 
     @property
     def cost_usd(self) -> float | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from krea_cli.media import HEAD_BYTES, UPLOADED, sniff
-from krea_cli.media.dimensions import dimensions
+from krea_cli.media.formats import dimensions
 
 _PREFIX = ".part-"
 _STALE_SECONDS = 24 * 60 * 60

@@ -54,7 +54,7 @@ class SandboxHandler(RouterHandler):
     def _submit(self, path: str) -> None:
         body = self.body.read_json()
         try:
-            model = self.server.catalogue[path]
+            model = self.server.catalog[path]
         except KeyError:
             raise ApiError(HTTPStatus.NOT_FOUND, f"Unknown model: {path}") from None
         failure, seconds = None, None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from krea_cli.errors import DownloadError
 from krea_cli.media import HEIC, JPEG, PNG, WEBP
-from krea_cli.media.containers import Ending, ending
+from krea_cli.media.formats import Completeness, completeness
 from krea_cli.sandbox.job import SandboxJob
 from krea_cli.sandbox.sizes import Size, output_size
 
@@ -67,7 +67,7 @@ def check_picture(path: Path, media_type: str) -> None:
         raise UnreadablePictureError("it is damaged") from exc
     # Nothing here decodes a HEIC.
     with path.open("rb") as file:
-        if ending(file, HEIC, is_all=True) != Ending.WHOLE:
+        if completeness(file, HEIC, is_all=True) != Completeness.COMPLETE:
             raise UnreadablePictureError("it is damaged")
 
 

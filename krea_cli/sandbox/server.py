@@ -15,7 +15,7 @@ from pathlib import Path
 from socketserver import TCPServer
 from typing import Any, Self
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.errors import UsageError
 from krea_cli.sandbox.concurrency import JobLimits
 from krea_cli.sandbox.faults import FaultQueue
@@ -157,8 +157,8 @@ class SandboxServer(ThreadingHTTPServer):
         super().__init__(address, handler_class)
 
     @cached_property
-    def catalogue(self) -> Catalogue:
-        return Catalogue.bundled()
+    def catalog(self) -> Catalog:
+        return Catalog.bundled()
 
     def log(self, line: str) -> None:
         """

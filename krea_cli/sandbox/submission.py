@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
-from krea_cli.catalog.json_schema import Schema, is_url, with_texts
+from krea_cli.catalog.json_schema import Schema, is_url, map_texts
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.pricing import estimate
-from krea_cli.catalog.validation import faults
+from krea_cli.catalog.validation import find_violations
 from krea_cli.sandbox import inputs
 from krea_cli.sandbox.api_error import ApiError
 from krea_cli.sandbox.job import JobFailure, JobInput, Medium, SandboxJob
@@ -34,7 +34,7 @@ def create_job(
         ApiError: 422, the body violates the model's schema (all violations are listed),
             or names a URL that the service would not fetch.
     """
-    if found := faults(model.schema, body):
+    if found := find_violations(model.schema, body):
         issues = [(fault.field, fault.message) for fault in found]
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request body", issues)
     given: list[JobInput] = []
@@ -45,7 +45,7 @@ def create_job(
         given.append(inputs.fetch_input(store, field, text))
         return f"sha256:{given[-1].sha256}"
 
-    fields = with_texts(model.schema, body, "", take)
+    fields = map_texts(model.schema, body, "", take)
     failures = (failure, *(inputs.input_failure(store, each) for each in given))
     return store.add_job(
         model=model.path,

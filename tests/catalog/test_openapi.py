@@ -7,8 +7,8 @@ from copy import deepcopy
 
 import pytest
 
-from krea_cli.catalog.catalog import Catalogue
-from krea_cli.catalog.openapi import build, dumps
+from krea_cli.catalog.catalog import Catalog
+from krea_cli.catalog.openapi import build_catalog, dumps
 
 SCHEMA = {
     "type": "object",
@@ -78,7 +78,7 @@ def test_model_keeps_what_is_checked_and_drops_prose(spec):
     a pattern that Python cannot read, or not in time, go.  Field names are never taken
     for keywords.
     """
-    schema = build(spec, DAY)["models"]["image/acme/cat-1"]["schema"]
+    schema = build_catalog(spec, DAY)["models"]["image/acme/cat-1"]["schema"]
 
     assert {
         "type": "object",
@@ -106,18 +106,18 @@ def test_only_post_routes_of_models_are_taken(spec):
     """
     Other routes, templates and paths that climb are no models.
     """
-    assert ["image/acme/cat-1"] == list(build(spec, DAY)["models"])
+    assert ["image/acme/cat-1"] == list(build_catalog(spec, DAY)["models"])
 
 
-def test_catalogue_reads_what_build_made(spec):
+def test_catalog_reads_what_build_made(spec):
     """
     Names, aliases of existing fields, prices and marks arrive in the Model.
     """
-    document = json.loads(dumps(build(spec, DAY)))
-    catalogue = Catalogue(document)
-    model = catalogue["image/acme/cat-1"]
+    document = json.loads(dumps(build_catalog(spec, DAY)))
+    catalog = Catalog(document)
+    model = catalog["image/acme/cat-1"]
 
-    assert (DAY, {"version": "v1"}) == (catalogue.date, document["spec"])
+    assert (DAY, {"version": "v1"}) == (catalog.date, document["spec"])
     assert ("Cat 1", "image", "acme/cat-1") == (model.name, model.kind, model.id)
     assert {"imageUrls": "image_urls"} == model.aliases
     assert [(0.1, {"resolution": "1K"}), (0.2, {})] == [
@@ -136,7 +136,7 @@ def test_price_in_other_terms_is_unknown(spec, change):
     A price that is not USD for a request must never be shown as one.
     """
     spec["paths"][ROUTE]["post"]["x-krea-pricing"].update(change)
-    model = Catalogue(build(spec, DAY))["image/acme/cat-1"]
+    model = Catalog(build_catalog(spec, DAY))["image/acme/cat-1"]
 
     assert ((), None, False) == (
         model.prices,
@@ -150,7 +150,7 @@ def test_price_without_a_date_is_of_the_day(spec):
     The service dates no prices; what it says today is true today.
     """
     del spec["paths"][ROUTE]["post"]["x-krea-pricing"]["as_of"]
-    model = Catalogue(build(spec, DAY))["image/acme/cat-1"]
+    model = Catalog(build_catalog(spec, DAY))["image/acme/cat-1"]
 
     assert DAY == model.price_date
 
@@ -162,7 +162,7 @@ def test_amount_of_nothing_is_no_price(spec):
     pricing = spec["paths"][ROUTE]["post"]["x-krea-pricing"]
     pricing["incomplete"] = False
     pricing["price_points"][0]["amount"] = 0
-    model = Catalogue(build(spec, DAY))["image/acme/cat-1"]
+    model = Catalog(build_catalog(spec, DAY))["image/acme/cat-1"]
 
     assert [0.2] == [point.amount for point in model.prices]
     assert model.prices_incomplete
@@ -175,7 +175,7 @@ def test_amount_that_cannot_be_one_leaves_the_price_unknown(spec, amount):
     """
     pricing = spec["paths"][ROUTE]["post"]["x-krea-pricing"]
     pricing["price_points"][0]["amount"] = amount
-    model = Catalogue(build(spec, DAY))["image/acme/cat-1"]
+    model = Catalog(build_catalog(spec, DAY))["image/acme/cat-1"]
 
     assert () == model.prices
 
@@ -185,10 +185,10 @@ def test_amount_that_cannot_be_one_leaves_the_price_unknown(spec, amount):
 )
 def test_document_without_models_is_refused(document):
     """
-    A refresh never replaces the catalogue by an empty one.
+    A refresh never replaces the catalog by an empty one.
     """
     with pytest.raises(ValueError, match="no POST /generate"):
-        build(document, DAY)
+        build_catalog(document, DAY)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_model_without_closed_schema_is_refused(spec, change):
     body["schema"].update(change)
 
     with pytest.raises(ValueError, match=r"image/acme/cat-1 has no closed object"):
-        build(spec, DAY)
+        build_catalog(spec, DAY)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_model_of_another_form_is_refused_by_name(spec, change):
     spec["paths"][ROUTE]["post"].update(change)
 
     with pytest.raises(ValueError, match=r"image/acme/cat-1 is described in another"):
-        build(spec, DAY)
+        build_catalog(spec, DAY)
 
 
 @pytest.mark.parametrize(
@@ -256,13 +256,13 @@ def test_model_of_another_form_is_refused_by_name(spec, change):
 )
 def test_keyword_that_holds_something_else_is_refused(spec, keywords):
     """
-    Nothing gets into a catalogue that would break the check of a request later.
+    Nothing gets into a catalog that would break the check of a request later.
     """
     body = spec["paths"][ROUTE]["post"]["requestBody"]["content"]["application/json"]
     body["schema"]["properties"]["size"] = {"type": "number"} | keywords
 
     with pytest.raises(ValueError, match=r"image/acme/cat-1 is described in another"):
-        build(spec, DAY)
+        build_catalog(spec, DAY)
 
 
 def test_endless_schema_is_refused(spec):
@@ -276,7 +276,7 @@ def test_endless_schema_is_refused(spec):
         field = field["items"]
 
     with pytest.raises(ValueError, match=r"image/acme/cat-1 is described in another"):
-        build(spec, DAY)
+        build_catalog(spec, DAY)
 
 
 def test_program_writes_one_model_a_line(spec, tmp_path):
@@ -295,7 +295,7 @@ def test_program_writes_one_model_a_line(spec, tmp_path):
         check=True,
     )
 
-    assert build(spec, DAY) == json.loads(done.stdout)
+    assert build_catalog(spec, DAY) == json.loads(done.stdout)
     head, first, second, tail = done.stdout.splitlines()
     assert head.startswith('{"format":1,"date":"2026-10-09","spec":{')
     assert first.startswith('"image/acme/cat-1":{"name":"Cat 1"')

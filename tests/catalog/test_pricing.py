@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.pricing import estimate
-from krea_cli.catalog.validation import faults
+from krea_cli.catalog.validation import find_violations
 
-CATALOGUE = Catalogue.bundled()
-PRICED = [model for model in CATALOGUE.models if model.prices]
+CATALOG = Catalog.bundled()
+PRICED = [model for model in CATALOG.models if model.prices]
 URL = "https://app-uploads.krea.ai/a.png"
 
 # Which sizes the tier stands for is not published; an edit of no picture is refused.
@@ -58,7 +58,7 @@ def faulty(model, body):
     Whether more is wrong with the body than that something is left out beside files.
     """
     left_out = set(model.required) - {field.name for field in model.media_fields}
-    return {fault.field for fault in faults(model.schema, body)} - left_out
+    return {fault.field for fault in find_violations(model.schema, body)} - left_out
 
 
 @pytest.mark.parametrize("model", PRICED, ids=lambda model: model.path)
@@ -107,7 +107,7 @@ def test_estimate_is_of_the_request(model, body, price):
     What the request says counts, then the schema's default; where neither says it, or
     nothing is published for it, the price is None and never 0.
     """
-    assert price == estimate(CATALOGUE.find(model), body)
+    assert price == estimate(CATALOG.find(model), body)
 
 
 def model_with(points):

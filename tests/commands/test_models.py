@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 
-CATALOGUE = Catalogue.bundled()
+CATALOG = Catalog.bundled()
 
 
 def lines(result):
@@ -25,7 +25,7 @@ def test_list_has_a_line_for_each_model(krea):
     """
     rows = lines(krea("models", "list"))
 
-    assert [model.id for model in CATALOGUE.models] == [row[0] for row in rows]
+    assert [model.id for model in CATALOG.models] == [row[0] for row in rows]
     assert {4} == set(map(len, rows))
     assert [
         "google/nano-banana-pro",
@@ -246,7 +246,7 @@ def test_person_gets_lines_that_fit(krea, monkeypatch, width, words):
     ]
     if words == ("list",):
         firsts = {line.split()[0] for line in shown}
-        assert {model.id for model in CATALOGUE.models} <= firsts
+        assert {model.id for model in CATALOG.models} <= firsts
         assert "119 models, USD for one request" in result.out
     elif words[1] == "hyperion":
         assert "frame_interpolation_duplicate_sensitivity " in result.out

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from service import answer, html, reset
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 
 ROUTE = "GET /openapi.json"
-CATALOGUE = Catalogue.bundled()
+CATALOG = Catalog.bundled()
 PRO = "image/google/nano-banana-pro"
 
 
@@ -19,7 +19,7 @@ def spec():
     """
     An OpenAPI document that says what krea knows.
     """
-    return {"paths": {f"/generate/{m.path}": operation(m) for m in CATALOGUE.models}}
+    return {"paths": {f"/generate/{m.path}": operation(m) for m in CATALOG.models}}
 
 
 def operation(model):

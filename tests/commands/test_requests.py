@@ -16,11 +16,11 @@ from PIL import Image
 from service import answer
 
 from krea_cli.catalog import example
-from krea_cli.catalog.catalog import Catalogue
-from krea_cli.requests.defaults import automatic
+from krea_cli.catalog.catalog import Catalog
+from krea_cli.requests.defaults import automatic_fields
 from krea_cli.sandbox.renderer import mp4 as movie
 
-MODELS = Catalogue.bundled().models
+MODELS = Catalog.bundled().models
 POST = "POST /generate/"
 
 
@@ -234,7 +234,7 @@ def test_nothing_else_is_filled_in(dry, photo):
 
 def test_no_validate_sends_as_it_is(logged_in, service):
     """
-    The service decides: a field that the catalogue does not know is sent.
+    The service decides: a field that the catalog does not know is sent.
     """
     result = logged_in("generate", "a cat", "-p", "newest=1", "--no-validate")
 
@@ -307,7 +307,7 @@ def test_no_validate_takes_no_name_that_is_no_path(krea, name):
     assert "Krea has no model" in result.err
 
 
-def test_no_validate_takes_models_that_the_catalogue_lacks(krea):
+def test_no_validate_takes_models_that_the_catalog_lacks(krea):
     """
     A whole path is enough; without --no-validate it is unknown.
     """
@@ -416,7 +416,7 @@ def test_the_example_of_every_model_is_accepted(logged_in, service, inputs):
     """
     refused = {}
     for model in MODELS:
-        words = example.command(model, automatic(model))
+        words = example.command(model, automatic_fields(model))
         at = words.index("-o")
         result = logged_in(*words[1:at], "--no-wait")
         if result.code:

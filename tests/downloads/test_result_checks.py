@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from krea_cli.api.models import SavedFile
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.downloads.result_checks import differences
 from krea_cli.sandbox import MAX_RESULT_SIDE
 from krea_cli.sandbox.sizes import output_size
@@ -41,7 +41,7 @@ def test_the_sandbox_gives_every_model_what_is_asked_for():
     """
     Whatever fields of size and shape: no picture of it has a warning.
     """
-    models = [m for m in Catalogue.bundled().models if m.result_kind == "image"]
+    models = [m for m in Catalog.bundled().models if m.result_kind == "image"]
     wrong, count = [], 0
     for model in models:
         fields = [name for name in NAMES if name in model.fields]

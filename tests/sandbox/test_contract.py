@@ -216,7 +216,7 @@ def test_every_model_of_the_document_is_served(sandbox):
 
 
 def sandbox_models(sandbox):
-    return sandbox._server.catalogue.models
+    return sandbox._server.catalog.models
 
 
 def body_for(path):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.sandbox import MAX_RESULT_SIDE
 from krea_cli.sandbox.sizes import output_size
 
@@ -84,9 +84,9 @@ def test_enhancer_multiplies_the_picture(fields, expected):
 
 def ratios():
     """
-    Every ratio and resolution that a model of the catalogue has.
+    Every ratio and resolution that a model of the catalog has.
     """
-    for model in Catalogue.bundled().models:
+    for model in Catalog.bundled().models:
         for ratio in model.fields.get("aspect_ratio", {}).get("enum", ()):
             for scale in model.fields.get("resolution", {}).get("enum", ("",)):
                 yield ratio, scale
@@ -94,7 +94,7 @@ def ratios():
 
 def test_ratios_are_kept_within_a_pixel():
     """
-    For all ratios of the catalogue: no side is more than one pixel off.
+    For all ratios of the catalog: no side is more than one pixel off.
     """
     for ratio, scale in set(ratios()):
         width, height = size(aspect_ratio=ratio, resolution=scale)
