@@ -25,6 +25,7 @@ HOMES = {
     "truststore": {"api.tls"},
     "keyring": {"config.keyring_store"},
     "platformdirs": {"config.paths"},
+    "tomlkit": {"config.config_edit"},
     "rich": {"output.human", "output.graphics.preview"},
     "typer": {
         "cli.command_tree",
@@ -61,6 +62,7 @@ LATE = {
     "cli.next_steps": "most commands go on without a template",
     "catalog.cache": "a catalogue of krea's own is as it should be",
     "cli.completion.candidates": "a journal is looked at only for jobs",
+    "commands.config": "only `set` and `unset` write TOML",
     "cli.entry": "a signal must find somebody before the program is loaded",
     "operations.generate": "a dry run sends nothing",
     "requests.prepare": "`generate --help` needs no catalogue",

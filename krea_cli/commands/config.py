@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from krea_cli.cli.context import CliContext
-from krea_cli.config import config_file as file
 from krea_cli.config import settings
 from krea_cli.config.settings import GivenValue, Layer
 from krea_cli.errors import ConfigError, UnknownModelError
@@ -54,9 +53,10 @@ def set_value(session: CliContext, key: Key, value: Value) -> None:
     Example:
       krea config set timeout 20m
     """
-    path = session.folders.config_file
+    from krea_cli.config import config_edit
 
-    file.set_key(path, key, value)
+    path = session.folders.config_file
+    config_edit.set_key(path, key, value)
 
     _tell(session, key, {key: GivenValue(value, str(path))})
     if key == "model":
@@ -71,9 +71,10 @@ def unset(session: CliContext, key: Key) -> None:
     Example:
       krea config unset timeout
     """
-    path = session.folders.config_file
+    from krea_cli.config import config_edit
 
-    if not file.unset_key(path, key):
+    path = session.folders.config_file
+    if not config_edit.unset_key(path, key):
         session.out.note(f"{key} was not set in {path}.")
 
     if key in settings.KEYS:  # one that is not was a mistake in the file
