@@ -1,8 +1,15 @@
 """
-Times and states in words.
+Put times, states, amounts and prices into words.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from krea_cli.output.escape import collapse_whitespace
+
+if TYPE_CHECKING:
+    from krea_cli.catalog.model import MediaField, Model, PricePoint
 
 _MINUTE, _HOUR = 60, 3600
 _MEANINGS = {
@@ -32,3 +39,52 @@ def meaning(status: str) -> str:
     What a status of a job that runs means; empty for any other.
     """
     return _MEANINGS.get(status, "")
+
+
+def amount(field: MediaField) -> str:
+    """
+    How many of what a field takes, such as "1 image", "up to 10 images" or "any number
+    of videos".
+    """
+    least = field.minimum if field.required else 0
+    media: str = "audio file" if field.media == "audio" else field.media
+    if field.maximum is None:
+        return f"{least} or more {media}s" if least else f"any number of {media}s"
+    if least == field.maximum == 1:
+        return f"1 {media}"
+    most = field.maximum
+    media = media if most == 1 else f"{media}s"
+    if least == 0:
+        return f"up to {most} {media}"
+    return f"{most} {media}" if least == most else f"{least} to {most} {media}"
+
+
+def price(model: Model) -> str:
+    """
+    The lowest and the highest known price, "+" when there are others.
+    """
+    if not model.prices:
+        return "unknown"
+    amounts = [point.amount for point in model.prices]
+    known = dollars(min(amounts))
+    if max(amounts) > min(amounts):
+        known += f"-{dollars(max(amounts)).removeprefix('$')}"
+    return f"{known}+" if model.prices_incomplete else known
+
+
+def dollars(amount: float) -> str:
+    """
+    An amount of USD with at least two decimals.
+    """
+    whole, _, cents = f"{amount:.6f}".rstrip("0").partition(".")
+    return f"${whole}.{cents:0<2}"
+
+
+def dimensions(point: PricePoint) -> str:
+    """
+    What a price is for, such as "resolution 1K, quality low".
+    """
+    return ", ".join(
+        f"{collapse_whitespace(name)} {collapse_whitespace(value)}"
+        for name, value in point.dimensions.items()
+    )

@@ -1,17 +1,19 @@
 """
-Words and tables that fit the width of a terminal, and leave whole what is copied.
+Fit text and tables into the width of a terminal, and leave whole what users copy.
 
-One of the homes of rich.  What is longer than a line, an id, a path or a command, runs
-over its end: there the terminal wraps it, and knows that it is one.
+An id, a path or a command that is longer than a line runs over its end: the terminal
+wraps it, and knows that it is one line. Rich would cut or break it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
@@ -146,6 +148,118 @@ class InAscii:
     ) -> Iterable[Segment]:
         for text, style, control in console.render(self._part, options):
             yield Segment(text.replace("…", "~"), style, control)
+
+
+class ResponsiveTable:
+    """
+    A table whose cells do not wrap: where they have no room, columns go.
+
+    Columns without any text are left out, and then the *optional* ones that have no
+    room, the most important of which comes first. The column *cut* is shortened, to no
+    less than *least* cells. Where even the others have no room, the cells of a row
+    stand side by side in as many lines as they need. The column *right* is aligned
+    there.
+    """
+
+    def __init__(
+        self,
+        titles: Sequence[str],
+        rows: Sequence[Sequence[Text]],
+        *,
+        optional: Sequence[str] = (),
+        cut: str = "",
+        least: int = 0,
+        right: str = "",
+    ) -> None:
+        self._rows = [dict(zip(titles, row, strict=True)) for row in rows]
+        self._titles = [title for title in titles if any(r[title] for r in self._rows)]
+        self._optional = [title for title in optional if title in self._titles]
+        self._cut, self._least, self._right = cut, least, right
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Parts:
+        if fitting := self.fitting(console, options):
+            yield fitting
+            return
+        for row in self._rows:
+            yield from self._stacked(row, options.max_width)
+
+    def fitting(self, console: Console, options: ConsoleOptions) -> Table | None:
+        """
+        Return the table with as many columns as have room; None if there is too little.
+        """
+        fitting = None
+        shown = [title for title in self._titles if title not in self._optional]
+        for title in (None, *self._optional):
+            tried = [each for each in self._titles if each in shown or each == title]
+            candidate = self._table(tried)
+            needed = candidate.__rich_measure__(console, options.update(width=2**16))
+            if needed.minimum <= options.max_width:
+                shown, fitting = tried, candidate
+            elif title is None:
+                break
+        return fitting
+
+    def _table(self, titles: Sequence[str]) -> Table:
+        columns = [
+            Column(self._cell(Text(title), title, titles), no_wrap=title != self._cut)
+            for title in titles
+        ]
+        grid = Table(*columns, box=None, padding=0, header_style="dim")
+        for row in self._rows:
+            grid.add_row(*(self._cell(row[title], title, titles) for title in titles))
+        return grid
+
+    def _cell(self, text: Text, title: str, titles: Sequence[str]) -> _Cell:
+        return _Cell(
+            text,
+            least=self._least if title == self._cut else text.cell_len,
+            gap=0 if title == titles[-1] else GAP,
+            align="right" if title == self._right else "left",
+        )
+
+    def _stacked(self, row: Mapping[str, Text], width: int) -> Parts:
+        cells = [cell for title, cell in row.items() if cell and title != self._cut]
+        yield WrappedLine(cells, hanging=GAP)
+        if last := row.get(self._cut):
+            last.truncate(max(width - GAP, 1), overflow="ellipsis")
+            yield WrappedLine([last], indent=GAP, hanging=GAP)
+
+
+class FirstThatFits:
+    """
+    The first of the tables that has room; where none has, the last one.
+    """
+
+    def __init__(self, *tables: ResponsiveTable) -> None:
+        self._tables = tables
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Parts:
+        found = (each.fitting(console, options) for each in self._tables)
+        yield next((each for each in found if each), self._tables[-1])
+
+
+class _Cell:
+    """
+    A text that is cut where it has no room, to no less than *least* cells, with a *gap*
+    behind it. Rich's padding also counts for the last column, and its measure of a text
+    is the longest word.
+    """
+
+    def __init__(
+        self, text: Text, *, least: int, gap: int, align: Literal["left", "right"]
+    ) -> None:
+        self._text, self._least, self._gap = text, least, gap
+        self._align: Literal["left", "right"] = align
+
+    def __rich_measure__(self, *_: object) -> Measurement:
+        length = self._text.cell_len
+        return Measurement(min(self._least, length) + self._gap, length + self._gap)
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
+        text = self._text.copy()
+        text.overflow = "ellipsis"
+        text.align(self._align, options.max_width - self._gap)
+        yield text
 
 
 def table(*columns: Column | str) -> Table:

@@ -1,5 +1,5 @@
 """
-How models look to a person: parts for `views`.
+Draw models.
 """
 
 from __future__ import annotations
@@ -12,9 +12,16 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from krea_cli.output.escape import collapse_whitespace, single_line
-from krea_cli.output.human.layout import GAP, Parts, WrappedLine, table, words
-from krea_cli.output.human.model_text import amount
-from krea_cli.output.human.responsive_table import FirstThatFits, ResponsiveTable
+from krea_cli.output.human.format_text import amount
+from krea_cli.output.human.layout import (
+    GAP,
+    FirstThatFits,
+    Parts,
+    ResponsiveTable,
+    WrappedLine,
+    table,
+    words,
+)
 from krea_cli.output.results.models import (
     FieldDetails,
     ModelChange,
@@ -39,7 +46,7 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
         ResponsiveTable(
             ("ID", "NAME", "INPUTS", "PRICE"),
             cells,
-            gives_way=("INPUTS",),
+            optional=("INPUTS",),
             cut="NAME",
             least=_LEAST_NAME,
         ),
@@ -49,7 +56,7 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
                 [_marked(row, model_id), *others]
                 for row, (model_id, _, *others) in zip(results, cells, strict=True)
             ],
-            gives_way=("INPUTS",),
+            optional=("INPUTS",),
         ),
     )
     others = any(row.model.prices_incomplete for row in results)

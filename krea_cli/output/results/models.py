@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from krea_cli.output.escape import collapse_whitespace, single_line
-from krea_cli.output.human.model_text import amount, dimensions, dollars, price
+from krea_cli.output.human.format_text import amount, dimensions, dollars, price
 from krea_cli.output.results.model_json import (
     flag,
     identity,
