@@ -7,15 +7,14 @@ Text from other sources comes in as `Text`, never as markup.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import singledispatch
-from itertools import groupby, zip_longest
-from textwrap import wrap
+from itertools import groupby
 from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from krea_cli.output.escape import (
@@ -190,86 +189,77 @@ def _emptied(_: SandboxReset, results: Sequence[SandboxReset]) -> Parts:
 
 
 _CELL = re.compile(r"\S+(?: \S+)*")
-# Narrower than this a column is read worse than cells one below the other.
-_LEAST_CELL = 12
-
-# The cells of a row, each by where it begins; the first one begins at GAP.
-_Row = dict[int, str]
+# Narrower than this a column is harder to read than cells below each other.
+_LEAST_CELL = 16
 
 
 @view.register
 def _topics(_: Topic, results: Sequence[Topic]) -> Parts:
-    """
-    Each as it is, or as there is room for it.
-    """
-    return [_Explained(result.text.splitlines()) for result in results]
+    return [_TopicText(result.text.splitlines()) for result in results]
 
 
-class _Explained:
+class _TopicText:
+    """
+    A topic of `krea help`: as it is, or wrapped anew where it has no room. Lines that
+    begin with blanks are rows of a table.
+    """
+
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = lines
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
         width = options.max_width
-        fits = max(map(len, self._lines)) <= width
-        for line in self._lines if fits else _reflowed(self._lines, width):
-            yield Text(line, no_wrap=True, overflow="ignore")
+        if max(map(len, self._lines)) <= width:
+            yield _whole_lines(self._lines)
+            return
+        for kind, group in groupby(
+            self._lines, key=lambda line: "text" if line[:1].strip() else line[:1]
+        ):
+            if kind == "text":
+                yield words(" ".join(group), hanging=0)
+            elif kind:
+                yield from _topic_table(list(group), width)
+            else:
+                yield _whole_lines([*group])
 
 
-def _reflowed(lines: Sequence[str], width: int) -> Iterator[str]:
-    for kind, group in groupby(lines, key=_kind):
-        part = list(group)
-        if kind == " ":
-            yield from _table(part, width)
-        else:
-            yield from _wrapped(" ".join(part), width) if kind else part
+def _whole_lines(lines: Sequence[str]) -> Text:
+    return Text("\n".join(lines), no_wrap=True, overflow="ignore")
 
 
-def _kind(line: str) -> str:
+def _topic_table(lines: Sequence[str], width: int) -> Parts:
     """
-    A blank for the lines of a table, nothing for one that is empty.
+    Lay the rows out in columns, or below each other where columns would be too narrow.
+    A table of one column is there to be copied, and stays.
     """
-    return line[:1] if line[:1] in ("", " ") else "text"
-
-
-def _table(lines: Sequence[str], width: int) -> Iterator[str]:
-    """
-    As wide as there is room for.  What has one column is there to be copied, and stays.
-    """
-    rows = _rows(lines)
+    rows = _topic_rows(lines)
     _, *others = sorted({GAP}.union(*rows))
     if not others:
-        yield from lines
+        yield _whole_lines(lines)
         return
-    widths = _widths(rows, others, width)
-    for row in rows:
-        if min(widths[1:]) < _LEAST_CELL or row.keys() == {GAP}:
-            for start, cell in row.items():
-                yield from _wrapped(cell, width, GAP if start == GAP else 2 * GAP)
-        else:
-            cells = [row.get(start, "") for start in (GAP, *others)]
-            yield from _side_by_side(cells, widths)
-
-
-def _widths(rows: Sequence[_Row], others: Sequence[int], width: int) -> list[int]:
-    """
-    The first column has what it needs; of two others the last has the smaller part.
-    """
     first = max((len(row.get(GAP, "")) for row in rows if len(row) > 1), default=0)
-    room = width - GAP - first - GAP
-    if len(others) == 1:
-        return [first, room]
-    last = max(len(row.get(others[-1], "")) for row in rows)
-    last = min(last, room * 2 // 5)
-    return [first, room - last - GAP, last]
+    room = width - GAP - first - GAP * len(others)
+    for row in rows:
+        if room < _LEAST_CELL * 2 ** (len(others) - 1) or row.keys() == {GAP}:
+            for start, cell in row.items():
+                yield words(cell, indent=GAP if start == GAP else 2 * GAP)
+            continue
+        last = room * 2 // 5
+        widths = [room] if len(others) == 1 else [room - last, last]
+        columns = (Column(width=width) for width in (GAP + first, *widths))
+        grid = Table.grid(*columns, padding=(0, GAP, 0, 0))
+        cells = (Text(row.get(start, "")) for start in others)
+        grid.add_row(Text(" " * GAP + row.get(GAP, "")), *cells)
+        yield grid
 
 
-def _rows(lines: Sequence[str]) -> list[_Row]:
+def _topic_rows(lines: Sequence[str]) -> list[dict[int, str]]:
     """
-    A line that is further indented goes on with the row before; where that has its
-    first cell alone, it is a row of its own.
+    Split each line into cells by where they begin. A line that is further indented
+    continues the row before; where that has only its first cell, it is a row of its
+    own.
     """
-    rows = list[_Row]()
+    rows = list[dict[int, str]]()
     for line in lines:
         cells = {found.start(): found[0] for found in _CELL.finditer(line)}
         if GAP in cells or rows[-1].keys() == {GAP}:
@@ -278,28 +268,6 @@ def _rows(lines: Sequence[str]) -> list[_Row]:
             for start, cell in cells.items():
                 rows[-1][start] = f"{rows[-1].get(start, '')} {cell}".lstrip()
     return rows
-
-
-def _side_by_side(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    columns = [_wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
-    for parts in zip_longest(*columns, fillvalue=""):
-        padded = map(str.ljust, parts, widths)
-        yield (" " * GAP + (" " * GAP).join(padded)).rstrip()
-
-
-def _wrapped(text: str, width: int, indent: int = 0) -> list[str]:
-    """
-    The lines of a text; a word is never cut in two.
-    """
-    before = " " * indent
-    return wrap(
-        text,
-        max(width, 1),
-        initial_indent=before,
-        subsequent_indent=before,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 for draw in (
