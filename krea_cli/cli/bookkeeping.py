@@ -107,7 +107,7 @@ class Bookkeeping(Connection):
 
     def _warn_of(self, damaged: CorruptRecord) -> None:
         forget = self.next_steps.forget(damaged.record)
-        self.out.warn(f"{damaged.said} See to it: {forget}")
+        self.out.warn(f"{damaged.message} See to it: {forget}")
 
     @property
     def next_steps(self) -> NextSteps:
@@ -136,9 +136,9 @@ class Bookkeeping(Connection):
         """
         As `jobs.damage.find`.
         """
-        from krea_cli.journal.corrupt_record import find
+        from krea_cli.journal.corrupt_record import find_corrupt_record
 
-        return find(self._database, self.service, name)
+        return find_corrupt_record(self._database, self.service, name)
 
     @cached_property
     def inspection(self) -> ReadOnlyJournal:
@@ -150,13 +150,13 @@ class Bookkeeping(Connection):
         """
         The job with what only the journal knows: its model, its seed, its files.
         """
-        return self.journal.described(job) if self._has_journal else job
+        return self.journal.with_journal_data(job) if self._has_journal else job
 
     def body(self, job_id: str) -> Mapping[str, Any]:
         """
         What was asked for by the request that made the job; empty if it is not known.
         """
-        return self.journal.body(job_id) if self._has_journal else {}
+        return self.journal.request_body(job_id) if self._has_journal else {}
 
     def ended(self, job: Job, *, files: Sequence[SavedFile] = ()) -> None:
         """
@@ -194,7 +194,7 @@ class Bookkeeping(Connection):
         Raises:
             JournalError: it cannot be used.
         """
-        return self.history.of_job(job_id) if self._has_journal else None
+        return self.history.record_of_job(job_id) if self._has_journal else None
 
     def _record(self, job_id: str) -> Record | None:
         with suppress(JournalError):

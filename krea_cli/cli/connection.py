@@ -51,12 +51,12 @@ class Connection(World):
         Raises:
             UsageError: a fault is not known.
         """
-        from krea_cli.config.paths import private_folder
+        from krea_cli.config.paths import make_private_folder
         from krea_cli.sandbox.concurrency import JobLimits
         from krea_cli.sandbox.server import Sandbox
 
         if self.folders.has_state:
-            folder = private_folder(self.folders.state) / "sandbox"
+            folder = make_private_folder(self.folders.state) / "sandbox"
         else:
             folder = self._passing_folder()
         clock = self.clock.wall

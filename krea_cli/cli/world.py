@@ -101,9 +101,9 @@ class World:
 
     @cached_property
     def folders(self) -> Folders:
-        from krea_cli.config.paths import folders
+        from krea_cli.config.paths import find_folders
 
-        return folders(self.env)
+        return find_folders(self.env)
 
     @cached_property
     def resolved(self) -> ResolvedSettings:

@@ -97,12 +97,12 @@ def _tell(session: CliContext, key: str, stored: Layer) -> None:
     """
     What is in force from the next command on.
     """
-    found = settings.find(key, [settings.from_env(session.env), stored])
+    found = settings.resolve_setting(key, [settings.from_env(session.env), stored])
     written = None
     if key in stored and found.source == stored[key].source:
         written = str(stored[key].value).strip()
     session.out.result([Setting(key, found.value, found.source, written)])
-    if found.source == settings.variable(key):
+    if found.source == settings.variable_name(key):
         session.out.warn(f"{found.source} is set and wins over the file.")
 
 

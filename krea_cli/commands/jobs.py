@@ -146,7 +146,7 @@ def forget(
         records = delete_records.before(session, end, with_unfinished=force)
 
     ids = [each.record for each in records]
-    count = session.history.forget(ids, unread=[*unread.values()])
+    count = session.history.delete(ids, unread=[*unread.values()])
 
     _tell_forgotten(session, count)
     if end is not None:
@@ -196,7 +196,7 @@ def recover(
     if forget:
         # Claimed first, so that nobody sends it again while it is closed.
         session.history.claim(one)
-        _tell_forgotten(session, session.history.forget([one.record]))
+        _tell_forgotten(session, session.history.delete([one.record]))
         return
     if adopt is not None:
         job = session.recovery.adopt(one, list_records.candidate(session, one, adopt))

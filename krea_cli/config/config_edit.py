@@ -17,7 +17,7 @@ from tomlkit.items import AbstractTable, Comment, Trivia
 
 from krea_cli.config import settings
 from krea_cli.config.config_file import parse, read_text
-from krea_cli.config.paths import private_folder
+from krea_cli.config.paths import make_private_folder
 from krea_cli.config.settings import GivenValue
 from krea_cli.errors import ConfigError, StorageError, UsageError
 from krea_cli.files.atomic_file import AtomicFile
@@ -37,7 +37,9 @@ def set_key(path: Path, key: str, text: str) -> None:
     settings.check_key(key)
     if not _is_writable(text):
         raise UsageError(f"{key} from the command line: {text!r} is not valid text.")
-    value = settings.find(key, [{key: GivenValue(text, "the command line")}]).value
+    value = settings.resolve_setting(
+        key, [{key: GivenValue(text, "the command line")}]
+    ).value
     if isinstance(value, float):
         value = text.strip()
     elif key == "output":  # the final slash of a folder is added when it is read
@@ -99,7 +101,7 @@ def _replace(path: Path, text: str, *, expected: Mapping[str, Any]) -> None:
         is_as_expected = False
     if not is_as_expected:
         raise _unchangeable(path)
-    private_folder(path.parent)
+    make_private_folder(path.parent)
     # A link to a file kept elsewhere stays a link: the file that it names is replaced.
     target = Path(os.path.realpath(path))
     try:

@@ -26,7 +26,7 @@ def read(path: Path) -> Layer:
     for key in values:
         if key not in settings.KEYS:
             raise ConfigError(
-                f"{path}: there is no setting {key!r}. {settings.suggestion(key)}",
+                f"{path}: there is no setting {key!r}. {settings.suggest_key(key)}",
                 hint=Step(Action.UNSET, (key,)),
             )
     return {key: GivenValue(value, str(path)) for key, value in values.items()}

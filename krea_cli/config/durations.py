@@ -29,7 +29,7 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
-def parse_moment(text: str, *, now: float) -> float:
+def parse_time(text: str, *, now: float) -> float:
     """
     Seconds since the epoch: `12h` or `7d` before *now*, the local midnight that
     `2026-11-20` begins with, or any time of ISO 8601, which is local unless it says

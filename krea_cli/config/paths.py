@@ -69,7 +69,7 @@ class Folders:
         return self.paths[variable]
 
 
-def folders(env: Mapping[str, str]) -> Folders:
+def find_folders(env: Mapping[str, str]) -> Folders:
     """
     The folders of this user, each of which a variable moves elsewhere.
 
@@ -100,7 +100,7 @@ def _given(variable: str, value: str) -> Path:
         raise ConfigError(f"{variable}: {exc.message}", hint=exc.advice) from exc
 
 
-def private_folder(path: Path) -> Path:
+def make_private_folder(path: Path) -> Path:
     """
     Make the folder, and its missing parents, for this user only (hazards C18 and J5).
     One that exists stays as it is.

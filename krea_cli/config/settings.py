@@ -134,7 +134,7 @@ FILE_ONLY = frozenset({"token_command"})
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}
 
 
-def variable(key: str) -> str:
+def variable_name(key: str) -> str:
     """
     The environment variable of a setting that is not one of `FILE_ONLY`.
     """
@@ -157,9 +157,9 @@ def from_env(env: Mapping[str, str]) -> Layer:
     The layer of the environment; an empty variable counts as unset.
     """
     return {
-        key: GivenValue(env[variable(key)], variable(key))
+        key: GivenValue(env[variable_name(key)], variable_name(key))
         for key in KEYS
-        if key not in FILE_ONLY and env.get(variable(key))
+        if key not in FILE_ONLY and env.get(variable_name(key))
     }
 
 
@@ -171,14 +171,14 @@ def resolve(layers: Iterable[Layer]) -> ResolvedSettings:
         ConfigError: a value cannot be used; names setting, source and what is allowed.
     """
     layers = list(layers)
-    found = {key: find(key, layers) for key in KEYS}
+    found = {key: resolve_setting(key, layers) for key in KEYS}
     return ResolvedSettings(
         Settings(**{key: given.value for key, given in found.items()}),
         {key: given.source for key, given in found.items()},
     )
 
 
-def find(key: str, layers: Iterable[Layer]) -> GivenValue:
+def resolve_setting(key: str, layers: Iterable[Layer]) -> GivenValue:
     """
     One setting, converted and with its source.
 
@@ -201,10 +201,10 @@ def check_key(key: str) -> None:
         UsageError: there is no such setting; names the nearest.
     """
     if key not in KEYS:
-        raise UsageError(f"There is no setting {key!r}.", hint=suggestion(key))
+        raise UsageError(f"There is no setting {key!r}.", hint=suggest_key(key))
 
 
-def suggestion(key: str) -> str:
+def suggest_key(key: str) -> str:
     """
     What somebody may have meant who wrote *key*.
     """

@@ -64,8 +64,8 @@ def check_unconfirmed(journal: ReadOnlyJournal, service: str) -> Iterator[CheckR
     """
     Report requests whose response was lost: the service may have accepted them.
     """
-    found = journal.in_doubt(service)
-    others = ", ".join(journal.others_in_doubt(service))
+    found = journal.unconfirmed(service)
+    others = ", ".join(journal.unconfirmed_elsewhere(service))
     if not found and others:
         yield warning(
             "doubt",

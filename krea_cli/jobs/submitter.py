@@ -124,7 +124,7 @@ class Submitter:
                 self.doubted(record)
                 # The intention is on disk; that counts for more than to refine it.
                 with suppress(JournalError):
-                    self.journal.unknown(record.record)
+                    self.journal.unconfirmed(record.record)
                 raise _unknown(record, submitted, exc) from exc
             except KreaError:
                 with suppress(JournalError):

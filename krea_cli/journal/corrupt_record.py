@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from krea_cli.journal.database import Database
-from krea_cli.journal.record import COLUMNS, FIELDS, Record, lives
+from krea_cli.journal.record import COLUMNS, FIELDS, Record, is_process_alive
 from krea_cli.journal.rows import STATES
 
 
@@ -20,12 +20,12 @@ from krea_cli.journal.rows import STATES
 class CorruptRecord:
     """
     *said* is a sentence: which record it is, and why it cannot be read.
-    *is_being_sent* is whether the process that sends it may still be at it.
+    *is_in_flight* is whether the process that sends it may still be at it.
     """
 
     record: str
-    said: str
-    is_being_sent: bool
+    message: str
+    is_in_flight: bool
 
     @classmethod
     def of(cls, row: Sequence[Any], reason: Exception) -> CorruptRecord:
@@ -36,14 +36,16 @@ class CorruptRecord:
         has_landed = values["state"] in STATES and values["state"] != "intended"
         return cls(
             record=record,
-            said=f"Record {record}{job} in the journal cannot be read: {reason}.",
-            is_being_sent=not has_landed
+            message=f"Record {record}{job} in the journal cannot be read: {reason}.",
+            is_in_flight=not has_landed
             and isinstance(holder, str)
-            and lives(holder) is True,
+            and is_process_alive(holder) is True,
         )
 
 
-def find(database: Database, service: str, name: str) -> CorruptRecord | None:
+def find_corrupt_record(
+    database: Database, service: str, name: str
+) -> CorruptRecord | None:
     """
     The record with that id, or with the job of that id, when it cannot be read.
 

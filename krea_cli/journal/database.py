@@ -94,11 +94,11 @@ class Database:
         """
         with self._reporting():
             db = self._db()
-            self._check_place()
+            self._check_not_moved()
             try:
-                self._patiently(lambda: db.execute("BEGIN IMMEDIATE"))
+                self._retry_while_busy(lambda: db.execute("BEGIN IMMEDIATE"))
                 yield db
-                self._patiently(lambda: db.execute("COMMIT"))
+                self._retry_while_busy(lambda: db.execute("COMMIT"))
             except BaseException:
                 # A full disk has already rolled it back.
                 if db.in_transaction:
@@ -114,7 +114,7 @@ class Database:
             if self._opened is None and self._is_missing():
                 return []
             db = self._db()
-            return self._patiently(lambda: db.execute(query, values).fetchall())
+            return self._retry_while_busy(lambda: db.execute(query, values).fetchall())
 
     def erase(self) -> None:
         """
@@ -123,10 +123,10 @@ class Database:
         with self._reporting():
             db = self._db()
             # secure_delete misses the copies that SQLite leaves where it moves rows.
-            self._patiently(lambda: db.execute("VACUUM"))
-            self._patiently(lambda: _empty_log(db))
+            self._retry_while_busy(lambda: db.execute("VACUUM"))
+            self._retry_while_busy(lambda: _empty_log(db))
 
-    def broken(self, reason: str) -> JournalError:
+    def corrupt_error(self, reason: str) -> JournalError:
         """
         The error for a journal that holds what krea did not write.
         """
@@ -153,10 +153,10 @@ class Database:
                 self._opened = None
             self._lock.release()
 
-    def _patiently(self, step: Callable[[], T]) -> T:
+    def _retry_while_busy(self, step: Callable[[], T]) -> T:
         if self._is_read_only:
             return step()
-        return _patiently(step, self._path.parent if self._path else None)
+        return _retry_while_busy(step, self._path.parent if self._path else None)
 
     def _db(self) -> sqlite3.Connection:
         if self._opened is None:
@@ -171,16 +171,16 @@ class Database:
         # SQLite would make a new one of an empty file, and drop its log; what is
         # missing of the last page it would take for zeros.
         if size == 0 or size % PAGE_BYTES:
-            raise self.broken(f"it was cut off after {size} bytes")
+            raise self.corrupt_error(f"it was cut off after {size} bytes")
         db = self._connect()
         try:
             if self._path is None:
                 db.executescript(SCHEMA)
             if self._is_read_only and _version(db) in OLD_VERSIONS:
                 # Only a copy can be brought up to date.
-                db = _copied(db)
-            self._check_kind(db)
-            self._patiently(lambda: db.executescript(SETTINGS))
+                db = _copy_to_memory(db)
+            self._check_version(db)
+            self._retry_while_busy(lambda: db.executescript(SETTINGS))
         except BaseException:
             db.close()
             raise
@@ -191,7 +191,7 @@ class Database:
             return _connect_read_only(self._path)
         return _connect(self._path or ":memory:")
 
-    def _check_place(self) -> None:
+    def _check_not_moved(self) -> None:
         """
         What is written to a file that was moved or deleted meanwhile is lost.
         """
@@ -207,7 +207,7 @@ class Database:
             return False
         if has_log:
             # It would be applied to a new journal, or be lost.
-            raise self.broken("only its log is there")
+            raise self.corrupt_error("only its log is there")
         return True
 
     def _has_log(self) -> bool:
@@ -216,24 +216,24 @@ class Database:
             return Path(f"{self._path}{LOG}").stat().st_size > 0
         return False
 
-    def _check_kind(self, db: sqlite3.Connection) -> None:
+    def _check_version(self, db: sqlite3.Connection) -> None:
         """
         Another program's file stays as it is; krea's own older layouts are brought up
         to date.
         """
-        version = self._patiently(lambda: _version(db))
+        version = self._retry_while_busy(lambda: _version(db))
         if version > VERSION:
             raise JournalError(
                 f"The journal {self._path} is of a newer krea (version {version}).",
                 hint="Use that krea, or name another folder: KREA_STATE_DIR=DIR",
             )
         if version in OLD_VERSIONS:
-            version = _upgraded(db)
+            version = _upgrade(db)
         query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-        names = self._patiently(lambda: db.execute(query).fetchall())
+        names = self._retry_while_busy(lambda: db.execute(query).fetchall())
         tables = {name for (name,) in names}
         if version != VERSION or not tables >= TABLES:
-            raise self.broken("it is no journal of krea")
+            raise self.corrupt_error("it is no journal of krea")
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -259,7 +259,7 @@ class Database:
             )
         # What is no UTF-8 is a damaged text, also within SQLite's own message.
         if kind in _BROKEN or isinstance(exc, UnicodeDecodeError):
-            return self.broken(str(exc))
+            return self.corrupt_error(str(exc))
         reason = exc.strerror or exc if isinstance(exc, OSError) else exc
         return JournalError(
             f"The journal {self._path} cannot be used: {reason}.",
@@ -268,11 +268,11 @@ class Database:
         )
 
 
-def _upgraded(db: sqlite3.Connection) -> int:
+def _upgrade(db: sqlite3.Connection) -> int:
     """
     Bring an older layout of krea's own up to date; the version that there is now.
     """
-    _patiently(lambda: db.execute("BEGIN IMMEDIATE"))
+    _retry_while_busy(lambda: db.execute("BEGIN IMMEDIATE"))
     try:
         # Another process may have been first, and other programs have versions, too.
         version = _version(db)
@@ -286,7 +286,7 @@ def _upgraded(db: sqlite3.Connection) -> int:
         for statement in upgrade.split(";"):
             db.execute(statement)
         version = _version(db)
-        _patiently(lambda: db.execute("COMMIT"))
+        _retry_while_busy(lambda: db.execute("COMMIT"))
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
@@ -310,7 +310,7 @@ def _kind(exc: Exception) -> int:
     return int(getattr(exc, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _patiently(step: Callable[[], T], folder: Path | None = None) -> T:
+def _retry_while_busy(step: Callable[[], T], folder: Path | None = None) -> T:
     """
     The result of the step once no other process is in its way.  Where the file system
     of *folder* has no locks, that would never come.
@@ -363,7 +363,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
     return _connect(f"{path.as_uri()}?{mode}", is_uri=True)
 
 
-def _copied(db: sqlite3.Connection) -> sqlite3.Connection:
+def _copy_to_memory(db: sqlite3.Connection) -> sqlite3.Connection:
     """
     Close the connection, and return one to a copy in memory.
     """

@@ -21,10 +21,10 @@ from krea_cli.journal.record import (
     LAST_CHARACTER,
     PLACES,
     Record,
-    files_as_text,
-    files_from_text,
+    dump_files,
+    load_files,
 )
-from krea_cli.journal.rows import check
+from krea_cli.journal.rows import check_columns
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -53,7 +53,8 @@ class Journal:
     """
     The records of one *service*: an origin, or the sandbox.
 
-    Every method raises JournalError when the journal cannot be used, except `described`
+    Every method raises JournalError when the journal cannot be used, except
+    `with_journal_data`
     and `ended`.
     """
 
@@ -86,7 +87,7 @@ class Journal:
             JournalError: the record is gone, or has another job.
         """
         if self._is_of_another(job_id, record):
-            self.unknown(record)
+            self.unconfirmed(record)
             raise DuplicateJobIdError(
                 f"The service gave this request job {job_id}, which another has: it is "
                 "unknown whether there is one more job, and it may be billed."
@@ -120,7 +121,7 @@ class Journal:
                 "DELETE FROM records WHERE record = ? AND job_id IS NULL", (record,)
             )
 
-    def unknown(self, record: str) -> None:
+    def unconfirmed(self, record: str) -> None:
         """
         The request left and its answer did not come: the record stays as a warning.
         """
@@ -137,7 +138,7 @@ class Journal:
         A job without a record is passed over; an unusable journal keeps nothing: the
         result counts for more.
         """
-        kept = files_as_text(files)
+        kept = dump_files(files)
         with suppress(JournalError), self._database.writing() as db:
             db.execute(
                 "UPDATE records SET state = ?, seconds = coalesce(?, seconds),"
@@ -146,7 +147,7 @@ class Journal:
                 (job.status, job.took, kept, kept, self._service, job.job_id),
             )
 
-    def described(self, job: Job) -> Job:
+    def with_journal_data(self, job: Job) -> Job:
         """
         The job with what only the journal knows: model, seed, price and saved files.
         An unusable journal adds nothing: to look at a job must always be possible.
@@ -161,13 +162,13 @@ class Journal:
             if not rows:
                 return job
             known = dict(zip(_KNOWN, rows[0], strict=True))
-            check(known)
+            check_columns(known)
         except (JournalError, ValueError):
             return job
-        known["files"] = job.files or files_from_text(known["files"])
+        known["files"] = job.files or load_files(known["files"])
         return replace(job, **known)
 
-    def body(self, job_id: str) -> Mapping[str, Any]:
+    def request_body(self, job_id: str) -> Mapping[str, Any]:
         """
         What the request asked for that made the job, as far as it was kept; empty when
         nothing is known of it.
@@ -182,7 +183,7 @@ class Journal:
                 return dict(json.loads(request)["body"])
         return {}
 
-    def last(self) -> list[str]:
+    def last_run_jobs(self) -> list[str]:
         """
         The jobs of the last run, in the order of submission; none when it has only
         requests whose answer did not come.
@@ -194,9 +195,9 @@ class Journal:
             self._service,
         )
 
-    def places(self, run: str) -> list[str | None]:
+    def run_jobs(self, run: str) -> list[str | None]:
         """
-        The jobs of a run, in the order of their records, which is that of `last`; None
+        The jobs of a run, in the order of `last_run_jobs`; None
         for a request that has none so far.
         """
         rows = self._database.rows(
@@ -204,7 +205,7 @@ class Journal:
         )
         return [job_id for (job_id,) in rows]
 
-    def is_last_open(self) -> bool:
+    def is_last_unconfirmed(self) -> bool:
         """
         Whether the last request has no answer yet.
         """
@@ -214,7 +215,7 @@ class Journal:
         )
         return bool(found) and found[0][0] in ("intended", "unknown")
 
-    def has_others(self) -> bool:
+    def has_other_services(self) -> bool:
         """
         Whether there are jobs of another service.
         """
@@ -226,7 +227,7 @@ class Journal:
             )
         )
 
-    def matching(self, beginning: str) -> list[str]:
+    def jobs_with_prefix(self, beginning: str) -> list[str]:
         """
         The job ids that start so.
         """
@@ -251,11 +252,11 @@ def _prune(db: Connection, *, now: float) -> None:
     found = db.execute(_PRUNABLE, (KEPT_RECORDS, PRUNED_AT_ONCE)).fetchall()
     for number, service, job_id, key, files in found:
         try:
-            check({"job_id": job_id, "files": files})
+            check_columns({"job_id": job_id, "files": files})
         except ValueError:
             # A record that cannot be read stays until the user deletes it.
             continue
-        hashes = json.dumps([file.sha256 for file in files_from_text(files)])
+        hashes = json.dumps([file.sha256 for file in load_files(files)])
         db.execute(
             "INSERT OR IGNORE INTO pruned (service, job_id, key, file_sha256s)"
             " VALUES (?, ?, ?, ?)",

@@ -14,7 +14,7 @@ from krea_cli.journal.corrupt_record import CorruptRecord
 from krea_cli.journal.costs import JournalCost
 from krea_cli.journal.database import Database
 from krea_cli.journal.record import COLUMNS, LAST_CHARACTER, Record, this_process
-from krea_cli.journal.rows import check
+from krea_cli.journal.rows import check_columns
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -72,7 +72,7 @@ class JournalQueries:
         """
         What each record says about money, of those made since then.
         """
-        unconfirmed = {record.record for record in self.in_doubt()}
+        unconfirmed = {record.record for record in self.unconfirmed()}
         rows = self._database.rows(
             "SELECT record, state, created_at, model, cost_usd FROM records"
             " WHERE service = ? AND created_at >= ? ORDER BY number",
@@ -82,7 +82,7 @@ class JournalQueries:
         for record, *values in rows:
             cost = JournalCost(*values)
             try:
-                check(cost._asdict())
+                check_columns(cost._asdict())
             except ValueError:
                 self._find("record = ?", record)  # reports that it cannot be read
                 continue
@@ -90,7 +90,7 @@ class JournalQueries:
             found.append(cost._replace(state=state))
         return found
 
-    def find(self, beginning: str) -> list[Record]:
+    def records_with_prefix(self, beginning: str) -> list[Record]:
         """
         The records whose own id, or whose job's, starts so.
         """
@@ -104,13 +104,13 @@ class JournalQueries:
             *(*ends, self._service, *ends),
         )
 
-    def of_job(self, job_id: str) -> Record | None:
+    def record_of_job(self, job_id: str) -> Record | None:
         """
         The record whose job it is.
         """
         return next(iter(self._find("job_id = ?", job_id)), None)
 
-    def in_doubt(self) -> list[Record]:
+    def unconfirmed(self) -> list[Record]:
         """
         The requests of which nobody knows whether the service took them, oldest first.
         """
@@ -118,9 +118,9 @@ class JournalQueries:
         # The plus keeps SQLite from walking all records in order, instead of sorting
         # the few that an index finds.
         found = self._find(f"{_OPEN} ORDER BY +number")
-        return [record for record in found if record.is_in_doubt(now)]
+        return [record for record in found if record.is_unconfirmed(now)]
 
-    def others_in_doubt(self) -> list[str]:
+    def unconfirmed_elsewhere(self) -> list[str]:
         """
         The other services of whose requests one is in doubt.
         """
@@ -128,14 +128,16 @@ class JournalQueries:
             f"SELECT service FROM records WHERE {_OPEN}"  # noqa: S608  (names)
         )
         others = {str(service) for (service,) in rows} - {self._service}
-        return [service for service in sorted(others) if self._of(service).in_doubt()]
+        return [
+            service for service in sorted(others) if self._of(service).unconfirmed()
+        ]
 
     def _of(self, service: str) -> JournalQueries:
         return JournalQueries(
             self._database, service, now=self._now, damaged=lambda _: None
         )
 
-    def knows(self, job_ids: Iterable[str]) -> set[str]:
+    def known_jobs(self, job_ids: Iterable[str]) -> set[str]:
         """
         Those of the jobs that have a record, or had one before it was pruned.
         """
@@ -201,7 +203,7 @@ class JournalQueries:
                 (job_id, record),
             )
 
-    def forget(self, records: Sequence[str], *, unread: Sequence[str] = ()) -> int:
+    def delete(self, records: Sequence[str], *, unread: Sequence[str] = ()) -> int:
         """
         Delete the records, and leave nothing of their prompts in the file; those that
         are *unread* whatever is in them.  How many there were.
@@ -242,7 +244,7 @@ class JournalQueries:
         )
         return [float(seconds) for (seconds,) in rows]
 
-    def usual(self, model: str) -> float | None:
+    def usual_seconds(self, model: str) -> float | None:
         """
         The seconds that half of the jobs of the model take less than, of late; None
         where fewer than three are known.
@@ -269,8 +271,8 @@ class JournalQueries:
                 found.append(Record.from_row(row))
             except ValueError as exc:
                 damaged = CorruptRecord.of(row, exc)
-                if damaged.said not in self._told:
-                    self._told.add(damaged.said)
+                if damaged.message not in self._told:
+                    self._told.add(damaged.message)
                     self._damaged(damaged)
         return found
 
@@ -279,14 +281,14 @@ class JournalQueries:
         try:
             return Record.from_row(row) if row else None
         except ValueError as exc:
-            raise JournalError(CorruptRecord.of(row, exc).said) from exc
+            raise JournalError(CorruptRecord.of(row, exc).message) from exc
 
     def _doubtful(self, db: Connection, record: str) -> Record:
         found = self._record(db, record)
         if found is None:
             raise UsageError(f"The journal has no record {record}.")
         self._check_landed(found)
-        if not found.is_in_doubt(self._now()):
+        if not found.is_unconfirmed(self._now()):
             job = f" as job {found.job_id}" if found.job_id else ""
             raise UsageError(f"Record {record} is not in doubt: {found.state}{job}.")
         return found

@@ -38,26 +38,28 @@ class ReadOnlyJournal:
             found = database.rows("SELECT count(*) FROM records")
             damage = database.rows("PRAGMA quick_check(1)") if found else []
             if damage and damage != [("ok",)]:
-                raise database.broken(str(damage[0][0]))
+                raise database.corrupt_error(str(damage[0][0]))
             return int(found[0][0]) if found else None
 
         return self._look(count)
 
-    def in_doubt(self, service: str) -> list[Record]:
+    def unconfirmed(self, service: str) -> list[Record]:
         """
-        As `JournalQueries.in_doubt`.
-        """
-        return self._look(lambda database: self._history(database, service).in_doubt())
-
-    def others_in_doubt(self, service: str) -> list[str]:
-        """
-        As `JournalQueries.others_in_doubt`.
+        As `JournalQueries.unconfirmed`.
         """
         return self._look(
-            lambda database: self._history(database, service).others_in_doubt()
+            lambda database: self._queries(database, service).unconfirmed()
         )
 
-    def _history(self, database: Database, service: str) -> JournalQueries:
+    def unconfirmed_elsewhere(self, service: str) -> list[str]:
+        """
+        As `JournalQueries.unconfirmed_elsewhere`.
+        """
+        return self._look(
+            lambda database: self._queries(database, service).unconfirmed_elsewhere()
+        )
+
+    def _queries(self, database: Database, service: str) -> JournalQueries:
         return JournalQueries(database, service, now=self._now, damaged=_refuse)
 
     def _look(self, work: Callable[[Database], T]) -> T:
@@ -75,5 +77,5 @@ class ReadOnlyJournal:
 
 def _refuse(damaged: CorruptRecord) -> None:
     raise JournalError(
-        damaged.said, hint=Step(Action.FORGET_DAMAGED, (damaged.record,))
+        damaged.message, hint=Step(Action.FORGET_DAMAGED, (damaged.record,))
     )

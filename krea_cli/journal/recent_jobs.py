@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST = 50
+MAX_JOBS = 50
 _WAIT_SECONDS = 0.05
 _QUERY = """
 SELECT job_id, state, model, CAST(created_at AS REAL),
@@ -32,7 +32,7 @@ class RecentJob:
     prompt: str
 
 
-def jobs(folder: Path, service: str) -> list[RecentJob]:
+def find_recent_jobs(folder: Path, service: str) -> list[RecentJob]:
     """
     The service's newest jobs, the newest first; none from a journal that is missing,
     locked, or cannot be read.
@@ -44,7 +44,7 @@ def jobs(folder: Path, service: str) -> list[RecentJob]:
         mode = "ro" if log.exists() else "ro&immutable=1"
         url = f"{path.as_uri()}?mode={mode}"
         with closing(sqlite3.connect(url, uri=True, timeout=_WAIT_SECONDS)) as db:
-            rows = db.execute(_QUERY, (service, MOST)).fetchall()
+            rows = db.execute(_QUERY, (service, MAX_JOBS)).fetchall()
         return [
             RecentJob(
                 job_id=str(job),

@@ -19,7 +19,7 @@ from krea_cli.api.http_types import RequestBody
 from krea_cli.api.models import SavedFile
 from krea_cli.api.request_body import content
 from krea_cli.journal.redaction import redacted, redacted_places, without_secrets
-from krea_cli.journal.rows import check
+from krea_cli.journal.rows import check_columns
 
 # No request is on its way for longer, where nobody can tell whether its process lives
 # (hazard J10).
@@ -109,9 +109,9 @@ class Record:
             ValueError: the row is not one that `as_row` made.
         """
         values = dict(zip(FIELDS, row, strict=True))
-        check(values)
+        check_columns(values)
         values["request"] = json.loads(values["request"])
-        values["files"] = files_from_text(values["files"])
+        values["files"] = load_files(values["files"])
         return cls(**values)
 
     def as_row(self) -> tuple[Any, ...]:
@@ -120,7 +120,7 @@ class Record:
         """
         kept = {
             "request": json.dumps(self.request),
-            "files": files_as_text(self.files),
+            "files": dump_files(self.files),
         }
         return tuple(kept.get(name, getattr(self, name)) for name in FIELDS)
 
@@ -172,10 +172,10 @@ class Record:
         """
         if self.state != "intended":
             return False
-        alive = lives(self.holder)
+        alive = is_process_alive(self.holder)
         return abs(now - self.sent_at) < FLIGHT_SECONDS if alive is None else alive
 
-    def is_in_doubt(self, now: float) -> bool:
+    def is_unconfirmed(self, now: float) -> bool:
         """
         Whether nobody knows if the service took it (hazard J10).
         """
@@ -193,7 +193,7 @@ def this_process() -> str:
     return f"{_host()}:{os.getpid()}:{_started('self')}"
 
 
-def files_as_text(files: Iterable[SavedFile]) -> str:
+def dump_files(files: Iterable[SavedFile]) -> str:
     """
     With absolute paths, as seen from the current folder: another run may have another.
     """
@@ -204,7 +204,7 @@ def files_as_text(files: Iterable[SavedFile]) -> str:
     return json.dumps([asdict(file) for file in kept])
 
 
-def files_from_text(text: str) -> tuple[SavedFile, ...]:
+def load_files(text: str) -> tuple[SavedFile, ...]:
     names = {field.name for field in fields(SavedFile)}
     return tuple(
         SavedFile(**{name: file[name] for name in names & file.keys()})
@@ -225,7 +225,7 @@ def _sha256(body: RequestBody, webhook: str | None) -> str:
     return digest.hexdigest()
 
 
-def lives(holder: str) -> bool | None:
+def is_process_alive(holder: str) -> bool | None:
     """
     Whether that very process still runs; None where this machine cannot tell.
     """

@@ -21,7 +21,7 @@ _END_OF_TIME = 253_402_300_799.0
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def check(values: Mapping[str, Any]) -> None:
+def check_columns(values: Mapping[str, Any]) -> None:
     """
     Look at some or all columns of a record by their names.
 

@@ -64,7 +64,7 @@ class BatchSubmission:
         return self.crew.is_busy
 
     @property
-    def is_in_doubt(self) -> bool:
+    def is_unconfirmed(self) -> bool:
         """
         Whether it ended with something to `settle`.
         """
@@ -130,7 +130,7 @@ class BatchSubmission:
         is_closed = not (self.is_open or self._doubts)
         order = list[str | None]()
         with suppress(JournalError):
-            order = self._session.journal.places(self._run)
+            order = self._session.journal.run_jobs(self._run)
         found = [self._jobs.get(job_id or "") for job_id in order]
         if not is_closed:
             return found
@@ -145,7 +145,7 @@ class BatchSubmission:
         session = self._session
         with suppress(JournalError):
             session.arrange(
-                [each for each in session.journal.places(self._run) if each]
+                [each for each in session.journal.run_jobs(self._run) if each]
             )
         apart = (UnconfirmedSubmissionError, _TooLateError)
         # Of an error with a job, the job is counted, and of the job of another request,

@@ -99,7 +99,7 @@ class JobCollection:
         early = None if is_one_enough else saving
         with saving.crew if saving else nullcontext():
             waiting.poll(deadline=deadline, saving=early, is_one_enough=is_one_enough)
-            while sending and sending.is_in_doubt:
+            while sending and sending.is_unconfirmed:
                 sending.settle()
                 waiting.poll(deadline=deadline, saving=early)
             if is_one_enough:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from krea_cli.api.models import FINAL, RUNNING, Job
 from krea_cli.cli.context import CliContext
-from krea_cli.config.durations import parse_moment
+from krea_cli.config.durations import parse_time
 from krea_cli.errors import Action, Step, UnknownJobError, UsageError
 from krea_cli.jobs.job_refs import LAST, SHORTEST, WHOLE
 from krea_cli.journal.record import Record
@@ -26,7 +26,7 @@ def status(session: CliContext, record: Record) -> str:
     """
     The state of the record; when nobody can say any more what became of it, unknown.
     """
-    return "unknown" if record.is_in_doubt(session.clock.wall()) else record.state
+    return "unknown" if record.is_unconfirmed(session.clock.wall()) else record.state
 
 
 def moment(session: CliContext, text: str | None, option: str) -> float | None:
@@ -39,7 +39,7 @@ def moment(session: CliContext, text: str | None, option: str) -> float | None:
     if text is None:
         return None
     try:
-        return parse_moment(text, now=session.clock.wall())
+        return parse_time(text, now=session.clock.wall())
     except ValueError as exc:
         raise UsageError(f"{option}: {exc}.") from exc
 
@@ -57,7 +57,7 @@ def recorded(
     _check("state of a record", state, STATES)
     history = session.history
     if state == "unknown":
-        doubtful = reversed(history.in_doubt())
+        doubtful = reversed(history.unconfirmed())
         return [r for r in doubtful if r.created_at >= (since or 0.0)][:limit]
     # Of those that the journal calls intended, some are in doubt by now.
     most = max(limit, _MANY) if state == "intended" else limit
@@ -112,7 +112,7 @@ def named(session: CliContext, arguments: Sequence[str] | None) -> list[Record]:
 
 
 def _named(session: CliContext, argument: str) -> Record:
-    found = session.history.find(argument)
+    found = session.history.records_with_prefix(argument)
     whole = [record for record in found if argument in (record.record, record.job_id)]
     if whole:
         return whole[0]
@@ -139,7 +139,7 @@ def in_doubt(session: CliContext, beginning: str | None) -> list[Record]:
     Raises:
         UsageError: it means none, or several.
     """
-    records = session.history.in_doubt()
+    records = session.history.unconfirmed()
     if beginning is None:
         return records
     found = [record for record in records if record.record.startswith(beginning)]

@@ -34,7 +34,7 @@ def remind(session: CliContext) -> None:
     """
     Say that earlier requests are still in doubt.
     """
-    records = session.history.in_doubt()
+    records = session.history.unconfirmed()
     if records:
         count = f"{len(records)} earlier request" + "s" * (len(records) > 1)
         session.out.warn(
@@ -47,7 +47,7 @@ def remind_of_others(session: CliContext) -> None:
     """
     Say that requests of another service are in doubt.
     """
-    if others := session.history.others_in_doubt():
+    if others := session.history.unconfirmed_elsewhere():
         session.out.warn(
             f"Of another service there are some in doubt ({', '.join(others)}): "
             f"{ELSEWHERE}"

@@ -122,7 +122,7 @@ class Poller:
     def _is_over(self, rounds: PollRounds) -> bool:
         if self._sending and not rounds.is_late:
             is_waited_for = self._sending.is_open or not rounds.are_over
-            return self._sending.is_in_doubt or not is_waited_for
+            return self._sending.is_unconfirmed or not is_waited_for
         return rounds.are_over
 
     def _looked(self, look: JobUpdate, progress: Progress) -> None:

@@ -106,7 +106,7 @@ def _images(line: Line, session: CliContext) -> Iterator[tuple[str, str]]:
 def _jobs(session: CliContext) -> Iterator[tuple[str, str]]:
     from krea_cli.journal import recent_jobs
 
-    jobs = recent_jobs.jobs(session.folders.state, session.service)
+    jobs = recent_jobs.find_recent_jobs(session.folders.state, session.service)
     if jobs:
         yield "@last", "the jobs of the last call"
     now = session.clock.wall()
@@ -128,7 +128,7 @@ def _age(seconds: float) -> str:
 
 def _keys() -> Iterable[tuple[str, str]]:
     return [
-        (key, "" if key in settings.FILE_ONLY else settings.variable(key))
+        (key, "" if key in settings.FILE_ONLY else settings.variable_name(key))
         for key in settings.KEYS
     ]
 
