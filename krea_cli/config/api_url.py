@@ -1,5 +1,5 @@
 """
-What an API URL may be, and which origin it belongs to (hazards C16 and N11).
+Check API URLs, and tell which origin they belong to.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def origin(url: str) -> str:
 
 def is_loopback(url: str) -> bool:
     """
-    Whether the URL leads to this machine itself.
+    Tell whether the URL leads to this machine.
 
     Raises:
         ValueError: as `normalise`.
@@ -76,7 +76,7 @@ def _origin(parts: SplitResult) -> str:
 
 def _host(parts: SplitResult) -> str:
     """
-    The host as a name in lower case or as an IP address in its shortest form.
+    Return the host as a lower-case name, or as an IP address in its shortest form.
     """
     host = parts.hostname or ""
     if ":" in host:

@@ -1,8 +1,8 @@
 """
 The token in the keyring of the operating system.  The only module that imports keyring.
 
-One item for each API origin, never plain text, and no call that can hang (hazards C1
-to C8).  No message holds what a backend said while it had a token in hand.
+One item for each API origin, never plain text, and no call that can hang. No message
+quotes a backend that had a token in hand.
 """
 
 from __future__ import annotations
@@ -73,13 +73,13 @@ class KeyringStore:
 
     def check(self) -> None:
         """
-        Find out whether a token could be kept, before somebody is asked for one.
+        Check that a token could be stored, before the user is asked for one.
         """
         self._call(lambda _: None)
 
     def find(self) -> Token | None:
         """
-        The stored token, with one read.
+        Return the stored token, with one read.
 
         Raises:
             NoTokenError: what is stored cannot be a token.
@@ -110,7 +110,7 @@ class KeyringStore:
 
     def remove(self) -> bool:
         """
-        Remove the token from every part of the keyring; False when there was none.
+        Remove the token from every part of the keyring; return False if there was none.
         """
 
         def remove(backend: KeyringBackend) -> bool:
@@ -204,7 +204,7 @@ def _load() -> KeyringBackend:
 
 def _is_safe(backend: KeyringBackend) -> bool:
     """
-    Whether it keeps what it is given, and not in plain text (hazards C3 and C4).
+    Tell whether the backend stores tokens, and not as plain text.
     """
     if type(backend).__module__.startswith("keyrings.alt"):
         return False

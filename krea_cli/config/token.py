@@ -2,7 +2,7 @@
 The API token: where it comes from and what it may look like.
 
 Knows nothing of the keyring's library, which is loaded only when no variable has a
-token.  No message of this module holds any part of a token (hazard C11).
+token.  No message of this module holds any part of a token.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
-Records of the journal that cannot be read: another program wrote to them, or the disk.
+Find records of the journal that cannot be read: another program or the disk damaged
+them.
 
-What became of their requests nobody can tell, so they stay until the user has said that
-each may go.
+Nobody can tell what became of their requests, so each stays until the user deletes it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from krea_cli.journal.rows import STATES
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorruptRecord:
     """
-    *said* is a sentence: which record it is, and why it cannot be read.
-    *is_in_flight* is whether the process that sends it may still be at it.
+    A record that cannot be read. *message* says which record it is, and why.
+    *is_in_flight* says that its process may still be submitting the request.
     """
 
     record: str
@@ -47,7 +47,7 @@ def find_corrupt_record(
     database: Database, service: str, name: str
 ) -> CorruptRecord | None:
     """
-    The record with that id, or with the job of that id, when it cannot be read.
+    Return the record with this id, or whose job has it, if it cannot be read.
 
     Raises:
         JournalError: the journal cannot be used.

@@ -1,9 +1,8 @@
 """
-The file that the journal is kept in.  The only module that imports sqlite3.
+Open and create the journal's file. The only module that imports sqlite3.
 
-It is the user's alone (hazard J5), durable to the last commit (J1), shared by any
-number of processes and threads (S9), and never begun anew while there is one that
-cannot be read (J3).
+The file is private to the user, durable to the last commit, and shared by any number of
+processes and threads. Nothing replaces a journal that cannot be read.
 """
 
 from __future__ import annotations
@@ -54,10 +53,10 @@ _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
 class Database:
     """
-    The journal in *folder*, opened on first use; what only reads does not create it.
-    Without a folder it is in memory, and gone with the program.  *read_only* changes
-    no file, makes none, and fails at once when another program holds the lock.  *now*
-    is the wall clock.
+    The journal in *folder*, opened on first use; reading does not create it. Without a
+    folder it is in memory, and gone with the program. *read_only* changes no file,
+    creates none, and fails at once when another program holds the lock. *now* is the
+    wall clock.
 
     Raises:
         JournalError: from every method but `close`, when the file cannot be used.
@@ -80,7 +79,7 @@ class Database:
 
     def check(self) -> None:
         """
-        Find out before anything is sent whether a record could be kept (hazard J4).
+        Check that a record could be stored, before anything is sent.
         """
         with self.writing() as db:
             db.execute("UPDATE records SET state = state WHERE 0")
@@ -90,7 +89,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """
-        All that is done with the connection is committed at the end, or nothing.
+        Commit everything that is done with the connection at the end, or nothing.
         """
         with self._reporting():
             db = self._db()
@@ -108,7 +107,7 @@ class Database:
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """
-        What the query finds; nothing when there is no journal yet.
+        Return the rows of a query; there are none before the journal exists.
         """
         with self._reporting():
             if self._opened is None and self._is_missing():
@@ -118,7 +117,7 @@ class Database:
 
     def erase(self) -> None:
         """
-        Leave nothing of what was deleted in the bytes of the file or of its log.
+        Remove what was deleted from the bytes of the file and of its log.
         """
         with self._reporting():
             db = self._db()
@@ -128,7 +127,7 @@ class Database:
 
     def corrupt_error(self, reason: str) -> JournalError:
         """
-        The error for a journal that holds what krea did not write.
+        Build the error for a journal with content that krea did not write.
         """
         there = {"": Path(f"{self._path}").exists(), LOG: self._has_log()}
         moves = [
@@ -193,7 +192,7 @@ class Database:
 
     def _check_not_moved(self) -> None:
         """
-        What is written to a file that was moved or deleted meanwhile is lost.
+        Reject a file that was moved or deleted: what is written to it would be lost.
         """
         if self._path and _identity(self._path) != self._identity:
             raise JournalError(
@@ -218,8 +217,7 @@ class Database:
 
     def _check_version(self, db: sqlite3.Connection) -> None:
         """
-        Another program's file stays as it is; krea's own older layouts are brought up
-        to date.
+        Reject a file of another program, and bring krea's own older layouts up to date.
         """
         version = self._retry_while_busy(lambda: _version(db))
         if version > VERSION:
@@ -270,7 +268,7 @@ class Database:
 
 def _upgrade(db: sqlite3.Connection) -> int:
     """
-    Bring an older layout of krea's own up to date; the version that there is now.
+    Bring an older layout up to date, and return its version now.
     """
     _retry_while_busy(lambda: db.execute("BEGIN IMMEDIATE"))
     try:
@@ -305,15 +303,15 @@ class _BusyError(sqlite3.OperationalError):
 
 def _kind(exc: Exception) -> int:
     """
-    The lower byte of SQLite's own code; errors of Python's part have none.
+    Return the lower byte of SQLite's own code; 0 for an error of Python's part.
     """
     return int(getattr(exc, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _retry_while_busy(step: Callable[[], T], folder: Path | None = None) -> T:
     """
-    The result of the step once no other process is in its way.  Where the file system
-    of *folder* has no locks, that would never come.
+    Run the step until no other process is in its way. Where the file system of *folder*
+    has no locks, that would never happen.
     """
     until = time.monotonic() + BUSY_SECONDS
     is_checked = folder is None
@@ -379,7 +377,7 @@ def _copy_to_memory(db: sqlite3.Connection) -> sqlite3.Connection:
 
 def _check_free(status: int, *_: int) -> None:
     """
-    It would be waited for without an end.
+    Stop a copy that would wait for a lock without end.
     """
     if status & 0xFF == sqlite3.SQLITE_BUSY:
         raise _BusyError("database is locked")
@@ -387,7 +385,8 @@ def _check_free(status: int, *_: int) -> None:
 
 def _create(path: Path) -> None:
     """
-    The journal is whole from its first moment; so an empty one has lost something.
+    Create the journal complete from its first moment, so that an empty file is known to
+    have lost something.
     """
     # parents=True would make the parents with the usual mode.
     for folder in reversed(path.parents):
@@ -400,7 +399,7 @@ def _create(path: Path) -> None:
             # One that ends half made is thrown away; so nothing need undo it.
             db.execute("PRAGMA journal_mode = MEMORY")
             db.executescript(SCHEMA)
-            # Where that is refused it is a rollback journal (hazard J2).
+            # Where that is refused it is a rollback journal.
             db.execute("PRAGMA journal_mode = WAL")
         _publish(fresh, path)
     finally:

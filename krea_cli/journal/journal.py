@@ -1,8 +1,8 @@
 """
-What was paid for, on disk: one record for each paid request.
+Record each paid request on disk.
 
-A record is committed before its request leaves, and its job id right after the answer,
-so that no crash loses a job that costs money (hazard B2).
+A record is committed before its request is sent, and its job id right after the
+response, so that no crash loses a job that costs money.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ class Journal:
 
     def check(self) -> None:
         """
-        Find out before anything is sent whether a record could be kept (hazard J4).
+        Check that a record could be stored, before anything is sent.
         """
         self._database.check()
 
     def begin(self, record: Record) -> None:
         """
-        Commit that the request is about to leave.  Of the records before the newest
-        100,000, those that are finished are pruned (hazard J9).
+        Commit the record of a request that is about to be sent. Finished records before
+        the newest 100,000 are pruned.
         """
         row = record.as_row()
         with self._database.writing() as db:
@@ -80,7 +80,7 @@ class Journal:
 
     def accepted(self, record: str, job_id: str) -> None:
         """
-        Commit the id of its job.
+        Commit the job id of the request.
 
         Raises:
             JobTakenError: the job is another record's; this one is in doubt now.
@@ -114,7 +114,7 @@ class Journal:
 
     def refused(self, record: str) -> None:
         """
-        Nothing was paid for, so nothing is kept.
+        Delete the record of a request that was rejected: nothing was paid for.
         """
         with self._database.writing() as db:
             db.execute(
@@ -123,7 +123,7 @@ class Journal:
 
     def unconfirmed(self, record: str) -> None:
         """
-        The request left and its answer did not come: the record stays as a warning.
+        Mark a request whose response was lost; its record stays as a warning.
         """
         with self._database.writing() as db:
             db.execute(
@@ -134,9 +134,9 @@ class Journal:
 
     def ended(self, job: Job, *, files: Sequence[SavedFile] = ()) -> None:
         """
-        Keep how a job ended, and the *files* that it became just now, if there are any.
-        A job without a record is passed over; an unusable journal keeps nothing: the
-        result counts for more.
+        Record how a job has ended, and the *files* that were saved. A job without a
+        record is passed over. An unusable journal is no error: the result counts for
+        more.
         """
         kept = dump_files(files)
         with suppress(JournalError), self._database.writing() as db:
@@ -149,8 +149,8 @@ class Journal:
 
     def with_journal_data(self, job: Job) -> Job:
         """
-        The job with what only the journal knows: model, seed, price and saved files.
-        An unusable journal adds nothing: to look at a job must always be possible.
+        Add what only the journal knows to the job: model, seed, price and saved files.
+        An unusable journal adds nothing, so that a job can always be shown.
         """
         try:
             rows = self._database.rows(
@@ -170,8 +170,8 @@ class Journal:
 
     def request_body(self, job_id: str) -> Mapping[str, Any]:
         """
-        What the request asked for that made the job, as far as it was kept; empty when
-        nothing is known of it.
+        Return the body of the job's request as far as it was stored; empty if it is
+        unknown.
         """
         with suppress(JournalError, ValueError, TypeError, KeyError):
             rows = self._database.rows(
@@ -185,8 +185,8 @@ class Journal:
 
     def last_run_jobs(self) -> list[str]:
         """
-        The jobs of the last run, in the order of submission; none when it has only
-        requests whose answer did not come.
+        Return the jobs of the last run in the order of submission; there are none if
+        all its requests are unconfirmed.
         """
         return self._jobs(
             "SELECT job_id FROM records WHERE job_id IS NOT NULL AND run ="
@@ -197,8 +197,8 @@ class Journal:
 
     def run_jobs(self, run: str) -> list[str | None]:
         """
-        The jobs of a run, in the order of `last_run_jobs`; None
-        for a request that has none so far.
+        Return the jobs of a run in the order of `last_run_jobs`, with None for a
+        request without a job.
         """
         rows = self._database.rows(
             "SELECT job_id FROM records WHERE run = ? ORDER BY number", run
@@ -207,7 +207,7 @@ class Journal:
 
     def is_last_unconfirmed(self) -> bool:
         """
-        Whether the last request has no answer yet.
+        Tell whether the last request has no response yet.
         """
         found = self._database.rows(
             "SELECT state FROM records WHERE service = ? ORDER BY number DESC LIMIT 1",
@@ -217,7 +217,7 @@ class Journal:
 
     def has_other_services(self) -> bool:
         """
-        Whether there are jobs of another service.
+        Tell whether the journal has jobs of another service.
         """
         return bool(
             self._jobs(
@@ -229,7 +229,7 @@ class Journal:
 
     def jobs_with_prefix(self, beginning: str) -> list[str]:
         """
-        The job ids that start so.
+        Return the job ids that begin with a text.
         """
         return self._jobs(
             "SELECT job_id FROM records WHERE service = ?"

@@ -1,5 +1,5 @@
 """
-Looking back at what was paid for, and settling what is in doubt.
+Query the journal, and resolve unconfirmed requests.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ DURATIONS, USUAL_OF, USUAL_FROM = 200, 20, 3
 
 class JournalQueries:
     """
-    The records of one *service*: an origin, or the sandbox.  *now* is the wall clock.
-    *damaged* is told, once, of each record that cannot be read and is left out.
+    The records of one *service*: an origin, or the sandbox. *now* is the wall clock.
+    *damaged* is called once for each record that cannot be read and is left out.
 
     Every method raises JournalError when the journal cannot be used.
     """
@@ -53,7 +53,8 @@ class JournalQueries:
         self, *, limit: int, state: str | None = None, since: float | None = None
     ) -> list[Record]:
         """
-        At most *limit* records, the newest first: of one state, made since then.
+        Return at most *limit* records, the newest first, optionally of one state or
+        created since a time.
         """
         condition = "service = ?"
         if since is not None:
@@ -70,7 +71,7 @@ class JournalQueries:
 
     def costs(self, *, since: float | None) -> list[JournalCost]:
         """
-        What each record says about money, of those made since then.
+        Return the cost of each record, optionally of those created since a time.
         """
         unconfirmed = {record.record for record in self.unconfirmed()}
         rows = self._database.rows(
@@ -92,7 +93,7 @@ class JournalQueries:
 
     def records_with_prefix(self, beginning: str) -> list[Record]:
         """
-        The records whose own id, or whose job's, starts so.
+        Return the records whose own id or job id begins with a text.
         """
         if not beginning.isascii():
             return []
@@ -106,13 +107,14 @@ class JournalQueries:
 
     def record_of_job(self, job_id: str) -> Record | None:
         """
-        The record whose job it is.
+        Return the record of a job.
         """
         return next(iter(self._find("job_id = ?", job_id)), None)
 
     def unconfirmed(self) -> list[Record]:
         """
-        The requests of which nobody knows whether the service took them, oldest first.
+        Return the unconfirmed requests, the oldest first: the service may have accepted
+        them.
         """
         now = self._now()
         # The plus keeps SQLite from walking all records in order, instead of sorting
@@ -122,7 +124,7 @@ class JournalQueries:
 
     def unconfirmed_elsewhere(self) -> list[str]:
         """
-        The other services of whose requests one is in doubt.
+        Return the other services that have unconfirmed requests.
         """
         rows = self._database.rows(
             f"SELECT service FROM records WHERE {_OPEN}"  # noqa: S608  (names)
@@ -139,7 +141,7 @@ class JournalQueries:
 
     def known_jobs(self, job_ids: Iterable[str]) -> set[str]:
         """
-        Those of the jobs that have a record, or had one before it was pruned.
+        Return the jobs that have a record, or had one before it was pruned.
         """
         query = (
             "SELECT 1 FROM records WHERE service = ? AND job_id = ?"
@@ -154,9 +156,8 @@ class JournalQueries:
 
     def claim(self, record: Record) -> Record:
         """
-        Take a record in doubt to send its request once more; of several processes only
-        one gets it (hazards S9, J10).  *record* is as it was when its candidates were
-        looked at.
+        Claim an unconfirmed record to submit its request again. Only one of several
+        processes gets it. *record* is as it was when its candidates were fetched.
 
         Raises:
             UsageError: it is not in doubt, or not any more, or was sent since then.
@@ -184,7 +185,7 @@ class JournalQueries:
 
     def adopt(self, record: str, job_id: str) -> None:
         """
-        Tie the job to a record in doubt.
+        Assign the job to an unconfirmed record.
 
         Raises:
             UsageError: it is not in doubt, or not any more, or the job is another's.
@@ -205,8 +206,8 @@ class JournalQueries:
 
     def delete(self, records: Sequence[str], *, unread: Sequence[str] = ()) -> int:
         """
-        Delete the records, and leave nothing of their prompts in the file; those that
-        are *unread* whatever is in them.  How many there were.
+        Delete the records, and leave nothing of their prompts in the file. *unread* are
+        deleted whatever is in them. Return how many there were.
 
         Raises:
             UsageError: another process is sending one of them just now; all stay.
@@ -227,14 +228,14 @@ class JournalQueries:
 
     def older_than(self, time: float) -> list[Record]:
         """
-        The records made before then that have a job, the oldest first.
+        Return the records with a job that were created before a time, the oldest first.
         """
         return self._find(f"NOT {_OPEN} AND created_at < ? ORDER BY number", time)
 
     def durations(self, model: str) -> list[float]:
         """
-        The seconds that the last 200 completed jobs of the model took, the newest
-        first, of those for which the service said it.
+        Return the seconds that the last 200 completed jobs of the model took, the
+        newest first, as far as the service reported them.
         """
         rows = self._database.rows(
             "SELECT seconds FROM records WHERE service = ? AND model = ?"
@@ -246,15 +247,15 @@ class JournalQueries:
 
     def usual_seconds(self, model: str) -> float | None:
         """
-        The seconds that half of the jobs of the model take less than, of late; None
-        where fewer than three are known.
+        Return the median of the model's last jobs in seconds; None with fewer than
+        three.
         """
         newest = sorted(self.durations(model)[:USUAL_OF])
         return newest[len(newest) // 2] if len(newest) >= USUAL_FROM else None
 
     def sent_at(self, job_id: str) -> float | None:
         """
-        When the request of the job was about to be sent, by the local clock.
+        Return when the job's request was about to be sent, by the local clock.
         """
         found = self._database.rows(
             "SELECT coalesce(resent_at, created_at) FROM records"

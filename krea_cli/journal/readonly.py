@@ -1,5 +1,5 @@
 """
-The journal as it is, looked at without a change to any file.
+Read the journal without changing any file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ReadOnlyJournal:
 
     def count(self) -> int | None:
         """
-        How many records there are, after a look at all of the file; None without one.
+        Check all of the file, and return the number of records; None without a journal.
         """
 
         def count(database: Database) -> int | None:
@@ -45,7 +45,7 @@ class ReadOnlyJournal:
 
     def unconfirmed(self, service: str) -> list[Record]:
         """
-        As `JournalQueries.unconfirmed`.
+        Return unconfirmed requests as `JournalQueries.unconfirmed` does.
         """
         return self._look(
             lambda database: self._queries(database, service).unconfirmed()
@@ -53,7 +53,7 @@ class ReadOnlyJournal:
 
     def unconfirmed_elsewhere(self, service: str) -> list[str]:
         """
-        As `JournalQueries.unconfirmed_elsewhere`.
+        Return services as `JournalQueries.unconfirmed_elsewhere` does.
         """
         return self._look(
             lambda database: self._queries(database, service).unconfirmed_elsewhere()

@@ -1,5 +1,5 @@
 """
-A look at the journal that takes no time and leaves no trace, for completion.
+List recent jobs for completion: fast, and without a trace.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WHERE service = ? AND job_id IS NOT NULL ORDER BY number DESC LIMIT ?
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentJob:
     """
-    A job as its record tells it at a glance; *created_at* in seconds since the epoch.
+    A job as its record shows it; *created_at* is in seconds since the epoch.
     """
 
     job_id: str
@@ -34,8 +34,8 @@ class RecentJob:
 
 def find_recent_jobs(folder: Path, service: str) -> list[RecentJob]:
     """
-    The service's newest jobs, the newest first; none from a journal that is missing,
-    locked, or cannot be read.
+    Return the service's newest jobs, the newest first; none if the journal is missing,
+    locked or cannot be read.
     """
     path = folder / "journal.db"
     try:

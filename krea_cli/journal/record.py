@@ -1,5 +1,5 @@
 """
-What is kept of a paid request: values, and what must not be kept of it.
+Build the record of a paid request, without anything that must not be stored.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from krea_cli.api.request_body import content
 from krea_cli.journal.redaction import redacted, redacted_places, without_secrets
 from krea_cli.journal.rows import check_columns
 
-# No request is on its way for longer, where nobody can tell whether its process lives
-# (hazard J10).
+# How long a request may be on its way if nobody can tell whether its process lives.
 FLIGHT_SECONDS = 600.0
 
 
@@ -116,7 +115,7 @@ class Record:
 
     def as_row(self) -> tuple[Any, ...]:
         """
-        The values of COLUMNS.
+        Return the values of COLUMNS.
         """
         kept = {
             "request": json.dumps(self.request),
@@ -127,8 +126,8 @@ class Record:
     @property
     def is_whole(self) -> bool:
         """
-        Whether the kept request is the one that was sent, so that it can be sent again
-        byte by byte (hazard B5).
+        Tell whether the stored request is the one that was sent, so that it can be
+        submitted again byte by byte.
         """
         kept = _sha256(content(self.request["body"]), self.request["webhook"])
         return kept == self.request_sha256
@@ -141,8 +140,8 @@ class Record:
     @property
     def source(self) -> str | None:
         """
-        The first image, by the name that it had in the run that sent it, a URL without
-        what is not kept of it; None when there is none.
+        Return the first input by the name that it had in its run, without the secrets
+        of a URL; None without an input.
         """
         for origin in self.request.get("inputs", ()):
             path = origin["path"] or self._stays(origin["at"])
@@ -151,7 +150,7 @@ class Record:
 
     def _stays(self, place: Sequence[str | int]) -> str:
         """
-        What is kept of the text that stood there in the body.
+        Return what is stored of the text at this place of the body.
         """
         found: Any = self.request["body"]
         with suppress(LookupError, TypeError):
@@ -162,13 +161,13 @@ class Record:
     @property
     def sent_at(self) -> float:
         """
-        When the request was about to be sent, the last time.
+        Return when the request was about to be sent, the last time.
         """
         return self.created_at if self.resent_at is None else self.resent_at
 
     def is_in_flight(self, now: float) -> bool:
         """
-        Whether its process may still be sending it.
+        Tell whether its process may still be submitting it.
         """
         if self.state != "intended":
             return False
@@ -177,7 +176,7 @@ class Record:
 
     def is_unconfirmed(self, now: float) -> bool:
         """
-        Whether nobody knows if the service took it (hazard J10).
+        Tell whether nobody knows if the service accepted it.
         """
         is_open = self.state in ("unknown", "intended")
         return is_open and not self.is_in_flight(now)
@@ -195,7 +194,8 @@ def this_process() -> str:
 
 def dump_files(files: Iterable[SavedFile]) -> str:
     """
-    With absolute paths, as seen from the current folder: another run may have another.
+    Write saved files as JSON with absolute paths: another run may have another current
+    folder.
     """
     kept = [
         replace(file, path=_absolute(file.path), url=without_secrets(file.url))
@@ -227,7 +227,7 @@ def _sha256(body: RequestBody, webhook: str | None) -> str:
 
 def is_process_alive(holder: str) -> bool | None:
     """
-    Whether that very process still runs; None where this machine cannot tell.
+    Tell whether the process is still running; None if this machine cannot tell.
     """
     host, pid, started = [*holder.rsplit(":", 2), "", ""][:3]
     # Elsewhere than on POSIX, to ask so would be to end it.
@@ -245,7 +245,7 @@ def is_process_alive(holder: str) -> bool | None:
 
 def _host() -> str:
     """
-    This machine; of containers that share its name, this one.
+    Return the name of this machine, made unique among containers that share it.
     """
     try:
         return f"{platform.node()}/{Path('/proc/self/ns/pid').readlink()}"
@@ -255,7 +255,7 @@ def _host() -> str:
 
 def _started(pid: str) -> str:
     """
-    When the process began, as Linux counts it; empty where that is not told.
+    Return when the process began, as Linux counts it; empty elsewhere.
     """
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

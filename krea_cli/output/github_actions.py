@@ -2,7 +2,7 @@
 What is said to GitHub Actions: in the log of a step, its outputs, its summary.
 
 The runner obeys a line of a log that begins with `::`, and `##[` anywhere in a line.
-Only `annotation` makes one that is meant so (hazard T5).  Knows nothing of files.
+Only `annotation` makes one that is meant so.  Knows nothing of files.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
-Standard output and standard error as they really are: closed, full, broken, narrow.
+Write to standard output and standard error as they really are: closed, full, broken,
+narrow.
 
-Everything that the program says goes through here, so this is also where the token is
-taken out of it, whatever it came in with (hazard C13), and where no words of others
-become commands of the log that they stand in (hazard T5).
+Secrets are replaced in everything that is written, and where no text may act as a
+command of GitHub Actions none does.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Stream:
     A text stream to write lines to.
 
     A reader that went away (a broken pipe) is no error: what is said after it is lost,
-    and the work goes on (hazard S5).  With *may_fail* nothing that is lost is an error:
+    and the work goes on.  With *may_fail* nothing that is lost is an error:
     a paid job is not given up because standard error is closed or full.
 
     To rich and Typer it is a text file.
@@ -76,7 +76,7 @@ class Stream:
     def write(self, text: str) -> None:
         """
         Raises:
-            StorageError: the stream is closed or its disk is full (hazard S6).
+            StorageError: the stream is closed or its disk is full.
         """
         if text == "":  # Typer tries what kind of file this is
             return
@@ -166,8 +166,7 @@ def _abandon(file: TextIO) -> None:
 
 def standard() -> tuple[Stream, Stream]:
     """
-    Standard output and standard error; a character that they cannot encode is escaped
-    (hazard T7).
+    Standard output and standard error; a character that they cannot encode is escaped.
     """
     for file in (sys.stdout, sys.stderr):
         if file is not None and hasattr(file, "reconfigure"):

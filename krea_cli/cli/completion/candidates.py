@@ -1,5 +1,5 @@
 """
-What the word that is being typed may become.
+Find what the word that is being typed may become.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The fields of the chosen model as candidates, and their values.
+Complete the fields of the chosen model, and their values.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def model(line: Line, session: CliContext) -> Model | None:
 
 def input_media(line: Line, session: CliContext) -> str:
     """
-    What -i gives the model: "image", "video" or "audio".
+    Return what -i gives the model: "image", "video" or "audio".
     """
     found = model(line, session)
     return found.input_field.media if found and found.input_field else "image"
@@ -38,7 +38,7 @@ def input_media(line: Line, session: CliContext) -> str:
 
 def params(word: str, model: Model | None) -> Iterator[tuple[str, str]]:
     """
-    What -p may be given: fields with an equals sign, and after it their values.
+    Complete -p: fields with an equals sign, and after it their values.
     """
     if model is None:
         return
@@ -57,7 +57,7 @@ def params(word: str, model: Model | None) -> Iterator[tuple[str, str]]:
 
 def values_of_option(line: Line, session: CliContext) -> Iterable[tuple[str, str]]:
     """
-    What the model takes for an option that stands for a field of it.
+    Return the values that the model accepts for an option that stands for a field.
     """
     found = model(line, session)
     if line.command.words != ("generate",) or found is None:

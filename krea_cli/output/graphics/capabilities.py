@@ -66,7 +66,7 @@ def look(stream: Stream, env: Mapping[str, str]) -> Window:
     columns, rows = size(stream)
     cell, protocol = _cell(descriptor), _named(env)
     is_asked = protocol is None and not _is_inside_another(env)
-    # In CI nobody is there to answer (hazard S8).
+    # In CI nobody is there to answer.
     if is_asked and descriptor is not None and not env.get("CI"):
         answer = _answer(descriptor)
         if attributes := re.search(_ATTRIBUTES, answer):

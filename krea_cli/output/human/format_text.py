@@ -24,7 +24,7 @@ _MEANINGS = {
 
 def duration(seconds: float) -> str:
     """
-    To the second, such as 7 s, 2 min 5 s or 1 h 0 min.
+    Format seconds as 7 s, 2 min 5 s or 1 h 0 min.
     """
     whole = round(seconds)
     if whole < _MINUTE:
@@ -36,15 +36,15 @@ def duration(seconds: float) -> str:
 
 def meaning(status: str) -> str:
     """
-    What a status of a job that runs means; empty for any other.
+    Explain the status of a running job; empty for any other.
     """
     return _MEANINGS.get(status, "")
 
 
 def amount(field: MediaField) -> str:
     """
-    How many of what a field takes, such as "1 image", "up to 10 images" or "any number
-    of videos".
+    Say how many files a field takes: "1 image", "up to 10 images" or "any number of
+    videos".
     """
     least = field.minimum if field.required else 0
     media: str = "audio file" if field.media == "audio" else field.media
@@ -61,7 +61,7 @@ def amount(field: MediaField) -> str:
 
 def price(model: Model) -> str:
     """
-    The lowest and the highest known price, "+" when there are others.
+    Format the lowest and the highest known price, with "+" if there are others.
     """
     if not model.prices:
         return "unknown"
@@ -74,7 +74,7 @@ def price(model: Model) -> str:
 
 def dollars(amount: float) -> str:
     """
-    An amount of USD with at least two decimals.
+    Format an amount of USD with at least two decimals.
     """
     whole, _, cents = f"{amount:.6f}".rstrip("0").partition(".")
     return f"${whole}.{cents:0<2}"
@@ -82,7 +82,7 @@ def dollars(amount: float) -> str:
 
 def dimensions(point: PricePoint) -> str:
     """
-    What a price is for, such as "resolution 1K, quality low".
+    Say what a price is for: "resolution 1K, quality low".
     """
     return ", ".join(
         f"{collapse_whitespace(name)} {collapse_whitespace(value)}"

@@ -56,14 +56,14 @@ _MOST_CANDIDATES = 20
 
 def status(word: str) -> Text:
     """
-    A status in its colour.
+    Show a status in its colour.
     """
     return Text(collapse_whitespace(word, 40), _STYLES.get(word, "cyan"))
 
 
 def minute(time: str | None, *, clock: str = "%H:%M") -> Text:
     """
-    A time of the service in the user's own time zone; what is none stays as it is.
+    Show a time of the service in the user's time zone; an invalid time stays as it is.
     """
     try:
         local = datetime.fromisoformat(time or "").astimezone()
@@ -74,15 +74,15 @@ def minute(time: str | None, *, clock: str = "%H:%M") -> Text:
 
 def second(time: str | None) -> str:
     """
-    As `minute`, for what is to be compared.
+    Show a time to the second, to compare it with others.
     """
     return minute(time, clock="%H:%M:%S").plain
 
 
 def rows(_: RecordRow, results: Sequence[RecordRow]) -> Parts:
     """
-    A row for each record: when it was and what was asked for count for more than what
-    made it, and for that the ids are shortened where there is no room.
+    Draw a row for each record. Time and prompt matter more than the model; ids are
+    shortened where there is no room.
     """
     whole = _sheet([_name(result) for result in results], results)
     short = [_name(result, letters=_ID_LETTERS) for result in results]
@@ -115,7 +115,7 @@ def _sheet(names: Sequence[Text], results: Sequence[RecordRow]) -> ResponsiveTab
 
 def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
     """
-    Each request in doubt, with the jobs that may be its own.
+    Draw each unconfirmed request with its candidate jobs.
     """
     for result in results:
         record = result.record
@@ -142,7 +142,7 @@ def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
 
 def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts:
     """
-    How many.
+    Say how many records were deleted.
     """
     for result in results:
         yield Text(f"{result.count} record{'s' * (result.count != 1)} forgotten")
@@ -150,7 +150,7 @@ def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts
 
 def _name(result: RecordRow, *, letters: int | None = None) -> Text:
     """
-    The job, or where there is none, what stands for it in other commands.
+    Show the job id, or the record that stands for it in other commands.
     """
     if result.record.job_id:
         return Text(collapse_whitespace(result.record.job_id)[:letters])
@@ -208,7 +208,7 @@ def submitted(_: JobSubmitted, results: Sequence[JobSubmitted]) -> Parts:
 
 def details(_: RecordDetails, results: Sequence[RecordDetails]) -> Parts:
     """
-    All of each record: what became of it, what was asked for, the files.
+    Draw all of each record: its status, its request, its files.
     """
     for number, result in enumerate(results):
         if number:
@@ -249,8 +249,8 @@ def _facts(result: RecordDetails) -> dict[str, str]:
 
 class _RecordFields:
     """
-    The fields in columns, or where a word in them, such as a URL, is too long for that,
-    one below the other.
+    The fields in columns, or below each other if a word in them, such as a URL, is too
+    long.
     """
 
     def __init__(self, result: RecordDetails) -> None:
@@ -288,7 +288,7 @@ def _file(file: SavedFile) -> Parts:
 
 def saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:
     """
-    One panel for all: each path in a line of its own, and below it what is known.
+    Draw one panel for all: each path on a line of its own, and its facts below.
     """
     lines = list[WrappedLine]()
     for job in (result.job for result in results):
@@ -304,7 +304,7 @@ def saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:
 
 def file_facts(file: SavedFile) -> list[str]:
     """
-    Pixels, if it has any, type and size.
+    List pixels, if there are any, type and size.
     """
     kind = collapse_whitespace(file.media_type.partition("/")[2].upper())
     facts = [kind, decimal(file.size_bytes)]
@@ -323,7 +323,7 @@ def _job_facts(job: Job) -> list[str]:
 
 def costs(first: CostRow, results: Sequence[CostRow]) -> Parts:
     """
-    A row for each group; a column without any jobs in it is left out.
+    Draw a row for each group; a column without jobs is left out.
     """
     rows = [
         (

@@ -36,7 +36,7 @@ _STYLES = {"added": "green", "removed": "red", "deprecated": "yellow"}
 
 def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
     """
-    A row for each model, and how to read its price.
+    Draw a row for each model, and explain the prices.
     """
     cells = [
         [Text(cell, "dim" if row.model.deprecated else "") for cell in row.cells]
@@ -67,14 +67,14 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
 
 def _marked(row: ModelRow, model_id: Text) -> Text:
     """
-    What the name tells where it is shown.
+    Mark a deprecated model where its name is not shown.
     """
     return model_id + Text(" (deprecated)" if row.model.deprecated else "", "dim")
 
 
 def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
     """
-    All of a model, its fields first.
+    Draw all of a model, its fields first.
     """
     for result in results:
         model = result.model
@@ -99,7 +99,7 @@ def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
 
 def changes(_: ModelChange, results: Sequence[ModelChange]) -> Parts:
     """
-    A row for each change.
+    Draw a row for each change.
     """
     rows = []
     for result in results:
@@ -114,8 +114,7 @@ def changes(_: ModelChange, results: Sequence[ModelChange]) -> Parts:
 
 class _Fields:
     """
-    The fields in columns, or where their names leave no room for that, one below the
-    other.
+    The fields in columns, or below each other if their names leave too little room.
     """
 
     def __init__(self, result: ModelDetails) -> None:
@@ -148,7 +147,7 @@ class _Fields:
 
     def _allowed(self, field: FieldDetails) -> str:
         """
-        For a field that takes files these, as nobody types their URLs.
+        Say what a field takes; nobody types the URLs of files.
         """
         model = self._result.model
         media = {media.name: media for media in model.media_fields}.get(field.name)

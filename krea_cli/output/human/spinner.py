@@ -1,7 +1,5 @@
 """
-What turns on a terminal while something is waited for, and the bars of what arrives.
-
-One of the homes of rich.
+Show a spinner while jobs run, and bars while results arrive.
 """
 
 from __future__ import annotations
@@ -78,7 +76,7 @@ class Spinner(Progress):
 
     def delayed(self, text: str) -> None:
         """
-        Why requests have to wait; from any thread.
+        Say why requests have to wait; from any thread.
         """
         self._line.add(collapse_whitespace(text))
 
@@ -97,7 +95,7 @@ class Spinner(Progress):
 
 class _Line:
     """
-    One line, whose end is cut where there is no room; what matters most comes first.
+    One line whose end is cut where there is no room; the most important comes first.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -132,7 +130,7 @@ class _Line:
 
 class Bars:
     """
-    A bar for each job that something is received of; may be told by several threads.
+    A bar for each job whose results arrive; for any thread.
     """
 
     def __init__(self, console: Console) -> None:

@@ -45,7 +45,7 @@ from krea_cli.output.results.settings import (
 @singledispatch
 def view(first: Any, results: Sequence[Any]) -> Parts:
     """
-    What to draw for results of one kind, part by part; *first* is the first of them.
+    Draw results of one kind, part by part; *first* is the first of them.
     """
     raise NotImplementedError(f"no view for {type(first).__name__}")
 
@@ -127,7 +127,8 @@ _LEAST_WORDS = 39
 @view.register
 def _findings(_: CheckResult, results: Sequence[CheckResult]) -> Parts:
     """
-    A line for each, and under it what to do, left whole so that it can be copied.
+    Draw a line for each check, and below it the hints, whole so that they can be
+    copied.
     """
     for result in results:
         yield _CheckLine(result)
@@ -137,7 +138,7 @@ def _findings(_: CheckResult, results: Sequence[CheckResult]) -> Parts:
 
 class _CheckLine:
     """
-    State, check and words, below each other where there is no room side by side.
+    State, check and message, below each other where there is no room side by side.
     """
 
     def __init__(self, finding: CheckResult) -> None:
@@ -166,7 +167,7 @@ class _CheckLine:
 @view.register
 def _serving(_: SandboxStarted, results: Sequence[SandboxStarted]) -> Parts:
     """
-    The address, and a command for each thing to do with it.
+    Show the address, and a command for each use of it.
     """
     for result in results:
         yield Text.assemble(
@@ -181,7 +182,7 @@ def _serving(_: SandboxStarted, results: Sequence[SandboxStarted]) -> Parts:
 @view.register
 def _emptied(_: SandboxReset, results: Sequence[SandboxReset]) -> Parts:
     """
-    A sentence.
+    Say what was deleted.
     """
     for result in results:
         jobs = "1 job" if result.jobs == 1 else f"{result.jobs} jobs"

@@ -1,7 +1,5 @@
 """
-What commands have to tell: values that know their JSON and their plain lines.
-
-How they look to a person is drawn by `views`, one view for each class.
+Results about jobs: values that know their JSON and their plain lines.
 """
 
 from __future__ import annotations

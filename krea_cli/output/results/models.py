@@ -1,5 +1,5 @@
 """
-What the commands about models have to tell.
+Results of the commands about models.
 """
 
 from __future__ import annotations
