@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
@@ -174,47 +172,48 @@ class ResponsiveTable:
         self._rows = [dict(zip(titles, row, strict=True)) for row in rows]
         self._titles = [title for title in titles if any(r[title] for r in self._rows)]
         self._optional = [title for title in optional if title in self._titles]
-        self._cut, self._least, self._right = cut, least, right
+        self._widths = {
+            title: max(cell_len(title), *(row[title].cell_len for row in self._rows))
+            for title in self._titles
+        }
+        self._least = {cut: min(self._widths.get(cut, 0), least)}
+        self._cut, self._right = cut, right
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Parts:
-        if fitting := self.fitting(console, options):
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
+        if fitting := self.fitting(options.max_width):
             yield fitting
             return
         for row in self._rows:
             yield from self._stacked(row, options.max_width)
 
-    def fitting(self, console: Console, options: ConsoleOptions) -> Table | None:
+    def fitting(self, room: int) -> Table | None:
         """
         Return the table with as many columns as have room; None if there is too little.
         """
-        fitting = None
+        needed = self._widths | self._least
         shown = [title for title in self._titles if title not in self._optional]
-        for title in (None, *self._optional):
-            tried = [each for each in self._titles if each in shown or each == title]
-            candidate = self._table(tried)
-            needed = candidate.__rich_measure__(console, options.update(width=2**16))
-            if needed.minimum <= options.max_width:
-                shown, fitting = tried, candidate
-            elif title is None:
-                break
-        return fitting
-
-    def _table(self, titles: Sequence[str]) -> Table:
-        columns = [
-            Column(self._cell(Text(title), title, titles), no_wrap=title != self._cut)
-            for title in titles
-        ]
-        grid = Table(*columns, box=None, padding=0, header_style="dim")
+        if _total(needed[title] for title in shown) > room:
+            return None
+        for title in self._optional:
+            more = [each for each in self._titles if each in shown or each == title]
+            if _total(needed[each] for each in more) <= room:
+                shown = more
+        widths = {title: self._widths[title] for title in shown}
+        if (missing := _total(widths.values()) - room) > 0:
+            widths[self._cut] -= missing
+        grid = table(*(self._column(title, width) for title, width in widths.items()))
+        grid.width = _total(widths.values())
         for row in self._rows:
-            grid.add_row(*(self._cell(row[title], title, titles) for title in titles))
+            grid.add_row(*(row[title] for title in shown))
         return grid
 
-    def _cell(self, text: Text, title: str, titles: Sequence[str]) -> _Cell:
-        return _Cell(
-            text,
-            least=self._least if title == self._cut else text.cell_len,
-            gap=0 if title == titles[-1] else GAP,
-            align="right" if title == self._right else "left",
+    def _column(self, title: str, width: int) -> Column:
+        return Column(
+            title,
+            width=width,
+            no_wrap=True,
+            overflow="ellipsis",
+            justify="right" if title == self._right else "left",
         )
 
     def _stacked(self, row: Mapping[str, Text], width: int) -> Parts:
@@ -233,33 +232,17 @@ class FirstThatFits:
     def __init__(self, *tables: ResponsiveTable) -> None:
         self._tables = tables
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Parts:
-        found = (each.fitting(console, options) for each in self._tables)
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
+        found = (each.fitting(options.max_width) for each in self._tables)
         yield next((each for each in found if each), self._tables[-1])
 
 
-class _Cell:
+def _total(widths: Iterable[int]) -> int:
     """
-    A text that is cut where it has no room, to no less than *least* cells, with a *gap*
-    behind it. Rich's padding also counts for the last column, and its measure of a text
-    is the longest word.
+    Return how many cells columns of these widths take.
     """
-
-    def __init__(
-        self, text: Text, *, least: int, gap: int, align: Literal["left", "right"]
-    ) -> None:
-        self._text, self._least, self._gap = text, least, gap
-        self._align: Literal["left", "right"] = align
-
-    def __rich_measure__(self, *_: object) -> Measurement:
-        length = self._text.cell_len
-        return Measurement(min(self._least, length) + self._gap, length + self._gap)
-
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
-        text = self._text.copy()
-        text.overflow = "ellipsis"
-        text.align(self._align, options.max_width - self._gap)
-        yield text
+    found = list(widths)
+    return sum(found) + GAP * (len(found) - 1)
 
 
 def table(*columns: Column | str) -> Table:
