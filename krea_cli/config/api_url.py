@@ -16,8 +16,8 @@ _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 
 def normalise(url: str) -> str:
     """
-    The base URL as it is used: lower case where case means nothing, no default port,
-    no slash at the end.
+    Return the base URL in its usual form: lower case where case means nothing, no
+    default port, no slash at the end.
 
     Raises:
         ValueError: it is no https URL (http on loopback) of only host, port and path;
@@ -29,8 +29,8 @@ def normalise(url: str) -> str:
 
 def origin(url: str) -> str:
     """
-    `scheme://host[:port]` in lower case without the default port: equal for two URLs
-    exactly when they lead to the same server.
+    Return `scheme://host[:port]` in lower case without the default port: equal for two
+    URLs exactly when they lead to the same server.
 
     Raises:
         ValueError: as `normalise`.

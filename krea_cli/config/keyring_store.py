@@ -1,8 +1,8 @@
 """
-The token in the keyring of the operating system.  The only module that imports keyring.
+Store the token in the operating system's keyring. The only module that imports keyring.
 
-One item for each API origin, never plain text, and no call that can hang. No message
-quotes a backend that had a token in hand.
+Each API origin has an item of its own. Tokens are never plain text, and no call can
+hang. No message quotes a backend that had a token in hand.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class KeyringStore:
             config_file = config_root() / "keyringrc.cfg"
         except Exception as exc:
             raise errors.KeyringError(
-                f"The keyring cannot be opened: {_told(exc)}.",
+                f"The keyring cannot be opened: {_reason(exc)}.",
                 hint=_WAY_OUT,
             ) from exc
         self.backend = _name(backend)
@@ -217,7 +217,7 @@ def _parts(backend: KeyringBackend) -> list[KeyringBackend]:
     return backend.backends if isinstance(backend, ChainerBackend) else [backend]
 
 
-def _told(exc: Exception) -> str:
+def _reason(exc: Exception) -> str:
     return " ".join(f"{type(exc).__name__}: {exc}".split())
 
 

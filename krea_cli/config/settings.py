@@ -197,6 +197,8 @@ def resolve_setting(key: str, layers: Iterable[Layer]) -> GivenValue:
 
 def check_key(key: str) -> None:
     """
+    Check that a setting exists.
+
     Raises:
         UsageError: there is no such setting; names the nearest.
     """

@@ -29,15 +29,15 @@ def check_models(
     """
     today = datetime.fromtimestamp(now, UTC).date()
     days = (today - date.fromisoformat(catalogue.date)).days
-    said = f"{len(catalogue.models)} models as of {catalogue.date}"
+    summary = f"{len(catalogue.models)} models as of {catalogue.date}"
     if days > OLD_DAYS and may_be_refreshed:
         yield warning(
             "models",
-            f"{said}, {days} days ago: there may be others, at other prices",
+            f"{summary}, {days} days ago: there may be others, at other prices",
             Step(Action.REFRESH_MODELS),
         )
     else:
-        yield ok("models", said)
+        yield ok("models", summary)
 
 
 def check_journal(folder: Path, journal: ReadOnlyJournal) -> Iterator[CheckResult]:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 _SELECT = f"SELECT {COLUMNS} FROM records WHERE service = ? AND "  # noqa: S608  (names)
-# Both may be in doubt; which of them are, only their processes tell.
+# Both may be unconfirmed: it depends on whether their process is alive.
 _OPEN = "state IN ('intended', 'unknown')"
 
-# The newest tell how a model is; what it was long ago does not.
+# Only the newest jobs show how fast a model is now.
 DURATIONS, USUAL_OF, USUAL_FROM = 200, 20, 3
 
 
@@ -44,7 +44,7 @@ class JournalQueries:
         damaged: Callable[[CorruptRecord], object],
     ) -> None:
         self._damaged = damaged
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._database = database
         self._service = service
         self._now = now
@@ -272,8 +272,8 @@ class JournalQueries:
                 found.append(Record.from_row(row))
             except ValueError as exc:
                 damaged = CorruptRecord.of(row, exc)
-                if damaged.message not in self._told:
-                    self._told.add(damaged.message)
+                if damaged.message not in self._reported:
+                    self._reported.add(damaged.message)
                     self._damaged(damaged)
         return found
 

@@ -74,9 +74,9 @@ class Record:
         token_digest: str | None = None,
     ) -> Record:
         """
-        The record of a request that this process is about to send, with *body* as
-        `content` takes it.  *images* says as "inputs" where the images came from (see
-        `origins`), and how they are sent.
+        Build the record of a request that this process is about to submit, with *body*
+        as `content` takes it. *images* says as "inputs" where its files come from, and
+        how they are sent.
 
         Raises:
             InputError: a file in *body* is not what it was when it was checked.
@@ -104,6 +104,8 @@ class Record:
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Record:
         """
+        Build the record of a row.
+
         Raises:
             ValueError: the row is not one that `as_row` made.
         """

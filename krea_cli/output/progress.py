@@ -99,23 +99,23 @@ class LineProgress(Progress):
     def seen(self, job: Job) -> None:
         is_news = self._board.update(job)
         if not self._are_many:
-            self._tell(_status(job), is_news=is_news)
+            self._write_line(_status(job), is_news=is_news)
         elif is_news and job.status in _BAD_ENDS:
-            self._tell(f"{_status(job)}; {self._board.summary}", is_news=True)
+            self._write_line(f"{_status(job)}; {self._board.summary}", is_news=True)
         else:
-            self._tell(self._board.summary, is_news=False)
+            self._write_line(self._board.summary, is_news=False)
 
     def missed(self, job: Job, error: KreaError) -> None:
         words = self._board.summary if self._are_many else _status(job)
         reason = collapse_whitespace(error.message, 200).rstrip(".")
-        self._tell(f"{words}, but: {reason}", is_news=False)
+        self._write_line(f"{words}, but: {reason}", is_news=False)
 
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
         total = f" of {length / 1e6:.1f}" if length else ""
         words = f"{_status(job)}, {size_bytes / 1e6:.1f}{total} MB received"
-        self._tell(words, is_news=False)
+        self._write_line(words, is_news=False)
 
-    def _tell(self, words: str, *, is_news: bool) -> None:
+    def _write_line(self, words: str, *, is_news: bool) -> None:
         with self._lock:
             now = self._now()
             if is_news or now - self._said_at >= HEARTBEAT_SECONDS:
@@ -152,8 +152,8 @@ class StatusCounts:
         counts = Counter(self._statuses.values())
         if len(self._statuses) == 1 and not self.unsent:
             return collapse_whitespace(next(iter(counts)), 40)
-        told = [f"{n} {collapse_whitespace(s, 40)}" for s, n in counts.most_common()]
-        return ", ".join(told + [f"{self.unsent} to be sent"] * bool(self.unsent))
+        parts = [f"{n} {collapse_whitespace(s, 40)}" for s, n in counts.most_common()]
+        return ", ".join(parts + [f"{self.unsent} to be sent"] * bool(self.unsent))
 
     @property
     def meaning(self) -> str:

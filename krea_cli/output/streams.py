@@ -44,8 +44,8 @@ class Stream:
 
     def shield(self) -> None:
         """
-        From now on nothing that is written is a command of GitHub Actions, but for what
-        `write_command` writes.  The bytes of `send` are what they are.
+        Neutralize commands of GitHub Actions in everything that is written, except by
+        `write_command` and `send`.
         """
         self._is_shielded = True
 
@@ -86,7 +86,7 @@ class Stream:
 
     def write_command(self, line: str) -> None:
         """
-        Write a line that GitHub Actions is to obey.
+        Write a line that GitHub Actions obeys.
         """
         self._write(f"{line}\n" if self._begins_line else f"\n{line}\n")
 
@@ -110,15 +110,14 @@ class Stream:
 
     def leave(self) -> None:
         """
-        A signal ends the run: what nobody reads just now is not waited for, neither
-        here nor at Python's exit.
+        Stop waiting for readers, here and at Python's exit: a signal ends the run.
         """
         if self.file is not None and _is_stuck(self.file):
             _abandon(self.file)
 
     def flush(self) -> None:
         """
-        Nothing is ever held back.
+        Do nothing: no output is held back.
         """
 
     def write_line(self, text: str) -> None:
@@ -155,8 +154,8 @@ def _is_stuck(file: TextIO) -> bool:
 
 def _abandon(file: TextIO) -> None:
     """
-    Send what is still buffered, and all that follows, nowhere: otherwise Python would
-    meet the same error again at its exit.
+    Discard what is buffered, and everything that follows: otherwise Python would meet
+    the same error again at its exit.
     """
     with suppress(OSError, ValueError):  # what was closed has no descriptor any more
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -166,7 +165,8 @@ def _abandon(file: TextIO) -> None:
 
 def standard() -> tuple[Stream, Stream]:
     """
-    Standard output and standard error; a character that they cannot encode is escaped.
+    Return standard output and standard error, which escape characters that they cannot
+    encode.
     """
     for file in (sys.stdout, sys.stderr):
         if file is not None and hasattr(file, "reconfigure"):

@@ -26,8 +26,8 @@ class Candidate(NamedTuple):
 
 def find(line: Line, session: CliContext) -> list[Candidate] | None:
     """
-    The candidates, those alone that the word begins; None when any file is meant,
-    which the shell knows best.
+    Return the candidates that the word begins; None where any file is meant, which the
+    shell completes best.
 
     Raises:
         KreaError: the settings cannot be read.
@@ -63,7 +63,7 @@ def _names(line: Line) -> Iterator[tuple[str, str]]:
 
 def _flag(key: str) -> Option | None:
     """
-    The option that stands for a setting.
+    Return the option that stands for a setting.
     """
     command, _ = grammar.find(["generate"])
     return command.option(f"--{key.replace('_', '-')}")
@@ -118,7 +118,7 @@ def _jobs(session: CliContext) -> Iterator[tuple[str, str]]:
 
 def _age(seconds: float) -> str:
     """
-    As --since takes it, in the largest unit that it has one of.
+    Format an age as --since takes it, in the largest unit that fits.
     """
     for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
         if seconds >= length:

@@ -20,7 +20,7 @@ from krea_cli.errors import UnknownModelError
 
 def model(line: Line, session: CliContext) -> Model | None:
     """
-    The model of the line, else the one of the settings; None if there is no such.
+    Return the model of the line, else the one of the settings; None if it is unknown.
     """
     name = [session.settings.model, *line.given.get("--model", ())][-1]
     with suppress(UnknownModelError):
@@ -70,7 +70,7 @@ def values_of_option(line: Line, session: CliContext) -> Iterable[tuple[str, str
 
 def _allowed(schema: Mapping[str, Any]) -> Iterator[str]:
     """
-    The values that the schema names, as they are typed.
+    Return the values that the schema names, as they are typed.
     """
     for form in ("anyOf", "oneOf"):
         for each in schema.get(form, ()):

@@ -1,5 +1,5 @@
 """
-The scripts that tell a shell to ask krea for candidates.
+Return the shell scripts that ask krea for candidates.
 """
 
 from __future__ import annotations
@@ -17,6 +17,6 @@ NAMES = {
 
 def text(shell: str) -> str:
     """
-    The script for a shell of NAMES.
+    Return the script for a shell of NAMES.
     """
     return Path(__file__).with_name(f"script.{shell}").read_text("utf-8")

@@ -17,7 +17,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 GAP = 2
-# What is to be pasted is the end of what it is told with.
+# A hint ends with the command that is to be pasted.
 _COMMAND = re.compile("(.*?: )?((?:krea|mv|mkdir|export|-o) .*)")
 
 Parts = Iterable[RenderableType]
@@ -25,8 +25,8 @@ Parts = Iterable[RenderableType]
 
 class WrappedLine:
     """
-    The *parts* side by side, *gap* blanks between them, as many in a line as there is
-    room for: the first line is indented by *indent*, the others by *hanging*.
+    The *parts* side by side with *gap* blanks between them, as many on a line as have
+    room. The first line is indented by *indent*, the others by *hanging*.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class WrappedLine:
 
     def lines(self, width: int) -> list[Text]:
         """
-        Its lines on a terminal of that width.
+        Return its lines on a terminal of this width.
         """
         line, lines, is_begun = _whole(self._indent), list[Text](), False
         for part in self._parts:
@@ -64,8 +64,8 @@ def words(
     hanging: int | None = None,
 ) -> WrappedLine:
     """
-    A sentence behind its *label*, which has a style of its own; it goes on below where
-    it began, unless *hanging* says where.
+    Wrap a sentence behind its *label*, a text and its style. It continues below its
+    beginning, unless *hanging* says where.
     """
     first, *rest = text.split(" ")
     parts = [Text.assemble(label, (first, style)), *(Text(w, style) for w in rest)]
@@ -75,9 +75,9 @@ def words(
 
 class HintLine:
     """
-    A sentence, or a command, or a sentence that ends in a command, which has a line of
-    its own where there is no room for both.  Only the sentence is in *style*.  What has
-    no *label* goes on indented.
+    A sentence, a command, or a sentence that ends in a command, which gets a line of
+    its own where there is no room for both. Only the sentence is in *style*. A text
+    without *label* continues indented.
     """
 
     def __init__(
@@ -113,8 +113,8 @@ class HintLine:
 
 class Panel:
     """
-    Lines between two rules, of which the first has the *title*; nothing stands beside
-    them, so that they can be copied.
+    Lines between two rules, the first with the *title*. Nothing stands beside the
+    lines, so that they can be copied.
     """
 
     def __init__(self, title: Text, parts: Sequence[WrappedLine]) -> None:
@@ -135,7 +135,7 @@ class Panel:
 
 class InAscii:
     """
-    What is cut ends as it can be shown where there are no more than ASCII characters.
+    Replaces the ellipsis of shortened text where only ASCII can be shown.
     """
 
     def __init__(self, part: RenderableType) -> None:
@@ -247,7 +247,7 @@ def _total(widths: Iterable[int]) -> int:
 
 def table(*columns: Column | str) -> Table:
     """
-    A table without lines.
+    Build a table without rules.
     """
     return Table(
         *columns, box=None, pad_edge=False, header_style="dim", padding=(0, GAP, 0, 0)
@@ -256,6 +256,6 @@ def table(*columns: Column | str) -> Table:
 
 def _whole(indent: int) -> Text:
     """
-    A line that is neither cut nor broken.
+    Begin a line that is neither cut nor broken.
     """
     return Text(" " * indent, no_wrap=True, overflow="ignore")

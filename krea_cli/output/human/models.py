@@ -104,11 +104,11 @@ def changes(_: ModelChange, results: Sequence[ModelChange]) -> Parts:
     rows = []
     for result in results:
         what = result.change.what
-        model, told = (
+        model, details = (
             collapse_whitespace(result.change.model.id),
             collapse_whitespace(result.details),
         )
-        rows.append((Text(what, _STYLES.get(what, "cyan")), Text(model), Text(told)))
+        rows.append((Text(what, _STYLES.get(what, "cyan")), Text(model), Text(details)))
     return (ResponsiveTable(("CHANGE", "MODEL", ""), rows),)
 
 

@@ -65,13 +65,13 @@ class RichConsole:
         """
         Write a line with its *label*, or all of it, in *style*.
         """
-        told = single_line(text)
+        shown = single_line(text)
         style_of_words = "" if label else style
         if self._wraps:
-            advice = HintLine(told, style_of_words, label=(label, style))
+            advice = HintLine(shown, style_of_words, label=(label, style))
             self._console.print(advice, crop=False)
             return
-        line = Text.assemble((label, style), (told, style_of_words))
+        line = Text.assemble((label, style), (shown, style_of_words))
         self._console.print(line, soft_wrap=True)
 
     def ask(self, question: str) -> None:

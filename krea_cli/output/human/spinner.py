@@ -64,12 +64,12 @@ class Spinner(Progress):
 
     def seen(self, job: Job) -> None:
         self._board.update(job)
-        self._line.tell(self._board.summary, self._board.meaning)
+        self._line.show(self._board.summary, self._board.meaning)
 
     def missed(self, job: Job, error: KreaError) -> None:
         self._board.update(job)
         reason = collapse_whitespace(error.message, 100)
-        self._line.tell(self._board.summary, f"but: {reason}")
+        self._line.show(self._board.summary, f"but: {reason}")
 
     def unsent(self, count: int) -> None:
         self._board.unsent = count
@@ -84,7 +84,7 @@ class Spinner(Progress):
         self._line.usual = seconds
 
     def doing(self, text: str) -> None:
-        self._line.tell(collapse_whitespace(text), "")
+        self._line.show(collapse_whitespace(text), "")
 
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
         self._bars.received(job, size_bytes, length)
@@ -102,14 +102,14 @@ class _Line:
         self.usual: float | None = None
         self._now = now
         self._began = now()
-        self._told = ("", "")
+        self._shown = ("", "")
         self._frames: Frames | None = None
 
-    def tell(self, what: str, more: str) -> None:
-        self._told = (what, more)
+    def show(self, what: str, more: str) -> None:
+        self._shown = (what, more)
 
     def add(self, more: str) -> None:
-        self._told = (self._told[0], more)
+        self._shown = (self._shown[0], more)
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
@@ -117,7 +117,7 @@ class _Line:
         if self._frames is None:
             name = "line" if options.ascii_only else "dots"
             self._frames = Frames(name, style="green")
-        what, more = self._told
+        what, more = self._shown
         times = f"  {duration(self._now() - self._began)}"
         times += "" if self.usual is None else f", usually {duration(self.usual)}"
         frame = self._frames.render(console.get_time())
