@@ -26,6 +26,7 @@ HOMES = {
     "truststore": {"api.tls"},
     "keyring": {"config.keyring_store"},
     "platformdirs": {"config.paths"},
+    "tomlkit": {"config.config_edit"},
     "rich": {"output.human", "output.graphics.preview"},
     "typer": {
         "cli.command_tree",
@@ -64,6 +65,7 @@ LATE = {
     "cli.next_steps": "most commands go on without a template",
     "catalog.cache": "a catalog of krea's own is as it should be",
     "cli.completion.candidates": "a journal is looked at only for jobs",
+    "commands.config": "only `set` and `unset` write TOML",
     "cli.entry": "a signal must find somebody before the program is loaded",
     "commands.doctor": "the help needs no certificates",
     "commands.run_generation": "a dry run sends nothing",

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 from krea_cli.cli.command_tree import COMMANDS
-from krea_cli.config.settings import FILE_ONLY, KEYS, variable
+from krea_cli.config.settings import FILE_ONLY, KEYS, variable_name
 from krea_cli.downloads.output_target import FIELDS
 from krea_cli.errors import ExitCode
 
@@ -43,7 +43,9 @@ def test_every_variable_of_a_setting_is_named():
     """
     Whoever reads README knows every variable.
     """
-    assert not [key for key in set(KEYS) - FILE_ONLY if variable(key) not in README]
+    assert not [
+        key for key in set(KEYS) - FILE_ONLY if variable_name(key) not in README
+    ]
 
 
 def test_every_field_of_a_name_is_named():

@@ -20,6 +20,7 @@ SLOW = {
     "pydantic",
     "rich",
     "sqlite3",
+    "tomlkit",
     "truststore",
     "krea_cli.catalog.catalog",
     "krea_cli.journal.journal",

@@ -1,5 +1,5 @@
 """
-Where krea keeps its files.  The only module that imports platformdirs.
+Find the folders where krea keeps its files. The only module that imports platformdirs.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class Folders:
         return self.paths[variable]
 
 
-def folders(env: Mapping[str, str]) -> Folders:
+def find_folders(env: Mapping[str, str]) -> Folders:
     """
-    The folders of this user, each of which a variable moves elsewhere.
+    Return the folders of this user; a variable moves each.
 
     Raises:
         ConfigError: variables hold relative paths; names them all.
@@ -100,10 +100,10 @@ def _given(variable: str, value: str) -> Path:
         raise ConfigError(f"{variable}: {exc.message}", hint=exc.advice) from exc
 
 
-def private_folder(path: Path) -> Path:
+def make_private_folder(path: Path) -> Path:
     """
-    Make the folder, and its missing parents, for this user only (hazards C18 and J5).
-    One that exists stays as it is.
+    Create the folder and its missing parents for this user only. One that exists stays
+    as it is.
 
     Raises:
         StorageError: it cannot be made, or a file stands there.
@@ -122,7 +122,7 @@ def private_folder(path: Path) -> Path:
 
 def _usual(default: Callable[[], Path]) -> Path | None:
     """
-    None when there is no home.
+    Return None if there is no home folder.
     """
     try:
         path = default()

@@ -1,8 +1,8 @@
 """
-The token that a program of the user's choice prints, such as a password manager.
+Get the token from a program that the user chose, such as a password manager.
 
-The command comes from the user's own config.toml alone.  It runs without a shell, in
-the folder of that file, and its program is looked up on PATH without relative folders:
+The command comes from the user's own config.toml alone. It runs without a shell, in the
+folder of that file, and its program is looked up on PATH without relative folders:
 nothing in the current folder can take its place.
 """
 
@@ -70,7 +70,7 @@ def run(
     finally:
         _kill(process, whole_group=not uses_terminal)
     if process.returncode and len(output) < _MOST_OUTPUT:
-        raise _failure(_said(process.returncode, output, errors))
+        raise _failure(_describe_failure(process.returncode, output, errors))
     return read_stream(_Text(output), TOKEN_COMMAND)
 
 
@@ -88,7 +88,7 @@ class _Text:
 
 def _find(program: str, folder: Path, env: Mapping[str, str]) -> str:
     """
-    The path of the program.
+    Return the path of the program.
 
     Raises:
         FileNotFoundError: the program is not on PATH.
@@ -105,8 +105,8 @@ def _find(program: str, folder: Path, env: Mapping[str, str]) -> str:
 
 def _outcome(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
     """
-    The beginnings of what the program prints and of its errors, when it has ended or
-    has printed too much.
+    Return the beginnings of the program's output and of its errors, when it has ended
+    or has printed too much.
 
     Raises:
         TimeoutError: it has not ended by the *deadline*.
@@ -159,7 +159,7 @@ def _words(command: str) -> list[str]:
 
 def _kill(process: subprocess.Popen[bytes], *, whole_group: bool) -> None:
     """
-    End the program if it still runs, and in its own group all that it started.
+    End the program if it is still running, with everything it started in its group.
     """
     if process.poll() is not None:
         return
@@ -170,10 +170,10 @@ def _kill(process: subprocess.Popen[bytes], *, whole_group: bool) -> None:
     process.wait()
 
 
-def _said(code: int, output: bytes, errors: bytes) -> str:
+def _describe_failure(code: int, output: bytes, errors: bytes) -> str:
     """
-    How the program failed, with the beginning of its errors; what it printed before may
-    be a token, so none of that is repeated.
+    Describe how the program failed, with the beginning of its errors. Its output may be
+    a token, so none of it is repeated.
     """
     words = " ".join(errors.decode(errors="replace").split())
     for printed in output.decode(errors="replace").split():

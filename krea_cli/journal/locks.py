@@ -1,5 +1,5 @@
 """
-Whether files can be locked in a folder.
+Tell whether files can be locked in a folder.
 """
 
 from __future__ import annotations

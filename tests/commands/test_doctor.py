@@ -83,7 +83,7 @@ def journal(home, time):
     keep(made, "j1", service="https://krea.example")
     lost = record(service="https://krea.example")
     made.begin(lost)
-    made.unknown(lost.record)
+    made.unconfirmed(lost.record)
     database.close()
     return home / "state" / "journal.db"
 

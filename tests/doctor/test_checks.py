@@ -27,8 +27,8 @@ class StubJournal:
 
     def __init__(self, *, count=None, unconfirmed=(), elsewhere=()):
         self.count = lambda: count
-        self.in_doubt = lambda _: list(unconfirmed)
-        self.others_in_doubt = lambda _: list(elsewhere)
+        self.unconfirmed = lambda _: list(unconfirmed)
+        self.unconfirmed_elsewhere = lambda _: list(elsewhere)
 
 
 def asked(refusal=None, ahead=None, *, has_token=True):

@@ -2,7 +2,7 @@
 Write what completion needs of the command tree to a file, and the scripts of the
 shells and the man page to FOLDER: `python -m krea_cli.cli.completion.build FOLDER`.
 
-To load Typer and the commands takes longer than a completion may.
+Loading Typer and the commands would take longer than a completion may.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def main() -> None:
 
 def document() -> str:
     """
-    The grammar as its file has it: for each group and command, by its words, what it
-    says of itself, its options and its arguments.
+    Build the grammar: the help text, the options and the arguments of each group and
+    command.
     """
     found = {"": _described(get_command(build([])))}
     for name in COMMANDS:

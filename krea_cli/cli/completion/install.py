@@ -1,5 +1,5 @@
 """
-Completion for the shell of this user, without a hand.
+Install completion for the shell of this user.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from krea_cli.errors import StorageError
 
 def install(env: Mapping[str, str]) -> list[Path]:
     """
-    Write the script for the login shell, and where that does not look for it by itself,
-    one line into its start-up file; done again, it changes nothing more.  The files.
+    Write the script for the login shell and, if the shell needs it, one line into its
+    start-up file; doing it again changes nothing. Return the files.
 
     Raises:
         UsageError: the shell is not supported, or it must be done by hand.
@@ -43,9 +43,8 @@ def install(env: Mapping[str, str]) -> list[Path]:
 
 def profile_without(env: Mapping[str, str]) -> Path | None:
     """
-    The file that a login shell reads instead of what was written; None if it comes to
-    that in the end.  Of bash alone: the first profile there is, which ought to name
-    ~/.bashrc.
+    Return the profile that a login bash reads instead of ~/.bashrc, and that should
+    load it; None if it does.
     """
     if Path(env.get("SHELL", "")).name != "bash":
         return None

@@ -1,5 +1,5 @@
 """
-The scripts that tell a shell to ask krea for candidates.
+Return the shell scripts that ask krea for candidates.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PROFILE_LINE = "krea --show-completion powershell | Out-String | Invoke-Expressi
 
 def text(shell: str) -> str:
     """
-    The script for a shell.
+    Return the script for a shell.
 
     Raises:
         UsageError: completion does not support that shell.

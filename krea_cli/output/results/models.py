@@ -1,5 +1,5 @@
 """
-What the commands about models have to tell.
+Results of the commands about models.
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from krea_cli.output.escape import collapse_whitespace, single_line
-from krea_cli.output.human.model_text import UNKNOWN, amount, dimensions, dollars, price
+from krea_cli.output.human.format_text import (
+    UNKNOWN,
+    amount,
+    dimensions,
+    dollars,
+    price,
+)
 from krea_cli.output.results.model_json import (
     flag,
     identity,
