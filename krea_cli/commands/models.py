@@ -7,7 +7,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -25,7 +25,7 @@ from krea_cli.output.results.models import (
 )
 from krea_cli.requests import defaults
 
-Kind = Literal["image", "video", "enhance", "3d", "audio"]
+Kind = Literal["image", "video", "enhance", "3d", "audio", "other"]
 
 
 def list_models(
@@ -52,7 +52,7 @@ def list_models(
         model
         for model in session.catalog.models
         if word.lower() in f"{model.id}\n{model.name}".lower()
-        and kind in (None, model.kind)
+        and kind in (None, model.kind if model.kind in get_args(Kind) else "other")
         and (not takes_image or model.takes_image)
     ]
     session.out.result([ModelRow(model) for model in found])

@@ -14,7 +14,7 @@ from krea_cli.errors import Action, JournalError, Step
 from krea_cli.jobs.job_refs import ELSEWHERE
 from krea_cli.output.results.checks import CheckResult, fault, ok, warning
 
-OLD_DAYS = 90
+OLD_DAYS = 30
 
 
 def models(session: CliContext) -> Iterator[CheckResult]:

@@ -250,7 +250,7 @@ def test_dry_run_of_a_new_kind_accepts_any_name(later, serve, photo):
     result = later("generate", "an island", *words)
 
     assert 0 == result.code, result.err
-    assert "acme/earth" in later("models", "list", "earth").out
+    assert "acme/earth" in later("models", "list", "--kind", "other").out
 
 
 def test_image_option_with_several_new_fields_names_them(later, serve, photo):
