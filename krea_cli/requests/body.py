@@ -1,6 +1,6 @@
 """
-The body of a paid request as it is sent: JSON, with the files that stand in it as data
-URIs.  These are read as they are needed, so that a large one is never held in memory.
+Encode the body of a paid request: JSON, with local files as data URIs.  Files are read
+while they are sent, so that a large one is never held in memory.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from krea_cli.inputs.local_file import LocalFile
 
 def content(body: Mapping[str, Any]) -> RequestBody:
     """
-    The same bytes for the same *body*, which may have a LocalImage as a value.  Its
-    chunks raise InputError when a file is not what it was when it was checked: before
-    the last chunk, so that nobody takes the request for whole.
+    Return the same bytes for the same *body*, which may have a LocalFile as a value.
+
+    Its chunks raise InputError if a file has changed since it was checked.  That comes
+    before the last chunk, so that no server takes the request for complete.
 
     Raises:
         UsageError: as `encode`.

@@ -1,5 +1,5 @@
 """
-What stands in the lists and objects of a value of JSON, however deep.
+Walk through the lists and objects of a JSON value, however deep.
 """
 
 from __future__ import annotations
@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# The keys and indexes that lead to it.
+# The keys and indexes that lead to a value.
 Place = tuple[str | int, ...]
 
 
 def leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
     """
-    Each value that is neither a list nor an object, with its place.
+    Yield each value that is neither a list nor an object, with its place.
     """
     if isinstance(value, list | dict):
         items = value.items() if isinstance(value, dict) else enumerate(value)
@@ -25,7 +25,7 @@ def leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
 
 def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
     """
-    The same lists and objects with what *change* makes of all else.
+    Return the same lists and objects, with the results of *change* for other values.
     """
     if isinstance(value, list):
         return [mapped(item, change) for item in value]
