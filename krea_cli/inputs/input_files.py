@@ -34,7 +34,7 @@ def check_file(
     """
     name = name or str(path)
     if "\0" in str(path):
-        raise InputError(f"{name} is not a file name: it has a NUL character.")
+        raise InputError(f"{name} cannot be read: its name has a NUL character.")
     try:
         # Opening a FIFO would wait for somebody to write to it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))

@@ -140,7 +140,7 @@ def _read_file(file: str) -> str:
         raise InputError("The name of a file is empty.")
     path = local_path(file)
     if "\0" in path:
-        raise InputError(f"{file} is not a file name: it has a NUL character.")
+        raise InputError(f"{file} cannot be read: its name has a NUL character.")
     with Path(path).open("rb") as opened:
         return _decode(opened)
 

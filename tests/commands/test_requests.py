@@ -645,7 +645,7 @@ def test_file_name_with_nul_is_refused_in_plain_words(krea, option):
     result = krea("generate", *words, option, "file:///a%00b.jpg", "--dry-run")
 
     assert 2 == result.code
-    assert "is not a file name: it has a NUL character." in result.err
+    assert "cannot be read: its name has a NUL character." in result.err
 
 
 def test_prompt_file_as_a_file_uri_is_read(krea, tmp_path):
