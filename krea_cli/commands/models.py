@@ -17,6 +17,7 @@ from krea_cli.catalog import refresh as changes
 from krea_cli.catalog.catalog import Catalog
 from krea_cli.cli.context import CliContext
 from krea_cli.errors import UsageError
+from krea_cli.operations.renew_catalog import find_model
 from krea_cli.output.results.models import (
     FieldDetails,
     ModelChange,
@@ -71,7 +72,7 @@ def show(
     Example:
       krea models show nano-banana-pro
     """
-    found = session.catalog.find(model)
+    found = find_model(session, model)
     automatic = defaults.automatic_fields(found)
     fields = tuple(
         FieldDetails(

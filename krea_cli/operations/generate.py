@@ -88,29 +88,15 @@ def _may_send(session: CliContext, wishes: GenerateOptions) -> bool:
 
 
 def _is_fresh(session: CliContext, catalog: Catalog) -> bool:
-    from krea_cli.catalog import renewal
+    from krea_cli.operations.renew_catalog import is_fresh
 
-    age = renewal.age_in_days(catalog, session.clock.wall())
-    return session.settings.sandbox or age < renewal.FRESH_DAYS
+    return is_fresh(session, catalog)
 
 
 def _renew_catalog(session: CliContext) -> Catalog | None:
-    """
-    Fetch the newest list of models if the one at hand is older than a day.
-    """
-    from krea_cli.catalog import cache, renewal
+    from krea_cli.operations.renew_catalog import renew_catalog
 
-    def store(text: str) -> None:
-        if session.folders.has_cache:
-            cache.store(session.folders.cache, session.origin, text)
-
-    return renewal.renew_if_outdated(
-        session.catalog,
-        fetch=lambda: renewal.fetch_in_time(session.connect(None).openapi),
-        store=store,
-        now=session.clock.wall(),
-        note=session.out.note,
-    )
+    return renew_catalog(session)
 
 
 def _make(
