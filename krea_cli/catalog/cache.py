@@ -1,9 +1,9 @@
 """
-The catalog that a refresh left in the cache folder, one for each origin of the API:
-what a service says of itself, above all its prices, is true of no other.
+Keep the catalog of a refresh in the cache folder, one for each origin of the API: the
+models and prices of one service say nothing about another.
 
-It is used while it is not older than the one that krea came with.  What cannot be used
-there is passed over: krea then works as if there had been no refresh.
+A kept catalog is used unless the bundled one is newer.  A file that cannot be used is
+ignored, as if there had been no refresh.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from krea_cli.errors import StorageError
 
 def load_newest(folder: Path, origin: str) -> Catalog:
     """
-    The catalog in force at an origin such as "https://api.krea.ai": the one cached
-    for it, else the one that krea came with.
+    Return the catalog for an origin such as "https://api.krea.ai": the kept one, or
+    else the bundled one.
     """
     return _read(_cache_path(folder, origin)) or Catalog.bundled()
 
 
 def store(folder: Path, origin: str, text: str) -> None:
     """
-    Put the catalog of an origin into the cache folder, where it is whole or the
-    former one stays.
+    Write the catalog of an origin to the cache folder; if that fails, the former one
+    stays.
 
     Raises:
         StorageError: it cannot be written there.

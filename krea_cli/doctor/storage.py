@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from krea_cli.catalog.catalog import Catalog
     from krea_cli.journal.readonly import ReadOnlyJournal
 
-OLD_DAYS = 90
+OLD_DAYS = 30
 
 
 def check_models(

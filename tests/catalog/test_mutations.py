@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from krea_cli.catalog import refresh
 from krea_cli.catalog.catalog import Catalog
-from krea_cli.catalog.json_schema import UNCHECKED, forms
+from krea_cli.catalog.json_schema import UNCHECKED
 from krea_cli.catalog.openapi import build_catalog, read_models
 from krea_cli.catalog.schema_text import describe_schema
 from krea_cli.catalog.validation import find_violations
@@ -58,41 +58,6 @@ def reference(spec, path):
     )
 
 
-def a_value(rng, schema, depth=4):
-    """
-    A value near what the schema allows.
-    """
-    if not depth or rng.random() < 0.05:
-        return rng.choice([None, True, 0, 7.5, "", "1K", "x" * 99, [], {}, ["a", "a"]])
-    choices = [
-        form for form in forms(schema) if form.keys() & {"type", "enum", "const"}
-    ]
-    schema = rng.choice(choices or [{}])
-    if "enum" in schema or "const" in schema:
-        return rng.choice([*schema.get("enum", [schema.get("const")]), "99K"])
-    types = schema.get("type", "string")
-    kind = rng.choice(types) if isinstance(types, list) else types
-    if kind in ("number", "integer"):
-        limits = [schema[k] for k in schema if "imum" in k.lower()] or [0]
-        return rng.choice(limits) + rng.choice([-1, 0, 0, 1, 0.5, 5])
-    if kind == "array":
-        items = [
-            a_value(rng, schema.get("items", {}), depth - 1)
-            for _ in range(rng.randint(0, schema.get("maxItems", 3) + 1) % 20)
-        ]
-        return items + items[:1] if rng.random() < 0.1 else items
-    if kind == "object":
-        required = schema.get("required", ())
-        body = {
-            name: a_value(rng, field, depth - 1)
-            for name, field in schema.get("properties", {}).items()
-            if rng.random() < (0.9 if name in required else 0.4)
-        }
-        return body | ({"other": 1} if rng.random() < 0.1 else {})
-    text = rng.choice(["a", "2K", "1K", "https://app-uploads.krea.ai/a.png", "an owl"])
-    return {"string": text, "boolean": rng.random() < 0.5}.get(kind)
-
-
 def compare(spec, count, seed):
     """
     Count the bodies that krea accepts, all of which jsonschema has to accept.
@@ -103,7 +68,7 @@ def compare(spec, count, seed):
     models = [(model, reference(spec, model.path)) for model in catalog.models]
     for number in range(count):
         model, validator = models[-1 - number % len(models)]
-        body = a_value(rng, model.schema)
+        body = specs.a_value(rng, model.schema)
         if isinstance(body, dict) and not find_violations(model.schema, body):
             accepted += 1
             assert validator.is_valid(body), json.dumps([model.path, body])

@@ -190,6 +190,7 @@ def test_show_as_json_has_it_all(krea):
         "inputs",
         "fields",
         "aliases",
+        "unchecked",
         "price_usd",
         "example",
     ] == list(found)

@@ -152,6 +152,27 @@ def test_generate_with_a_list_of_today_does_not_update(logged_in, service):
     assert [] == service.requests(SPEC)
 
 
+def test_show_of_a_new_model_updates_the_list(later, service, serve):
+    serve(specs.new_model())
+
+    result = later("models", "show", "krea-3")
+
+    assert 0 == result.code, result.err
+    assert "thinking_mode" in result.out
+    assert 2 == later("models", "show", "krea-33").code
+    assert 1 == len(service.requests(SPEC))
+
+
+def test_show_without_an_update_says_how_old_the_list_is(later, service):
+    service.faults[SPEC] = [html(404)] * 9
+
+    result = later("models", "show", "krea-3")
+
+    assert 2 == result.code
+    assert "The list of models is from 2026-10-09." in result.err
+    assert "krea models refresh" in result.err
+
+
 def test_no_validate_with_a_short_name_finds_the_route(later, service, serve):
     serve(specs.new_model())
 
@@ -250,7 +271,7 @@ def test_dry_run_of_a_new_kind_accepts_any_name(later, serve, photo):
     result = later("generate", "an island", *words)
 
     assert 0 == result.code, result.err
-    assert "acme/earth" in later("models", "list", "earth").out
+    assert "acme/earth" in later("models", "list", "--kind", "other").out
 
 
 def test_image_option_with_several_new_fields_names_them(later, serve, photo):

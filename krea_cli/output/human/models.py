@@ -90,6 +90,9 @@ def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
         if any(field.is_automatic for field in result.fields):
             automatic = "automatic: with -i by the image; a resolution: the smallest"
             yield words(automatic, "dim", hanging=GAP)
+        if result.unchecked:
+            rules = f"not checked: {', '.join(result.unchecked)}"
+            yield words(collapse_whitespace(rules), "dim", hanging=GAP)
         yield Text()
         yield _prices(result)
         yield Text()
