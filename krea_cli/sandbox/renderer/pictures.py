@@ -19,10 +19,14 @@ from PIL import (
 )
 from PIL.Image import Resampling
 
-from krea_cli.media import HEIC, heic, of_type
-from krea_cli.media.formats import Completeness, completeness, dimensions
+from krea_cli.media import HEIC, of_type
+from krea_cli.media.formats import (
+    Completeness,
+    completeness,
+    dimensions,
+    is_on_its_side,
+)
 from krea_cli.media.images import eight_bits, open_png
-from krea_cli.media.reader import FileReader
 from krea_cli.sandbox.renderer import scenes
 
 MOST_PIXELS = 89_478_485
@@ -103,7 +107,7 @@ def _heic_size(path: Path) -> tuple[int, int]:
             raise UnreadableError("its header is damaged")
         _check_size(found)
         try:
-            is_lying = heic.is_on_its_side(FileReader(file))
+            is_lying = is_on_its_side(file)
         except ValueError as exc:
             raise UnreadableError("its header is damaged") from exc
     return found[::-1] if is_lying else found
