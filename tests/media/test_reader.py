@@ -71,6 +71,10 @@ def test_gaps_cover_all_that_is_not_kept(kept, expected):
     assert expected == [(each.start, each.end) for each in found]
 
 
+def test_gaps_begin_at_the_start_of_the_file():
+    assert [Overwrite(0, 5)] == list(gaps([range(5, 9)], 0, 9))
+
+
 @pytest.mark.parametrize("media", ALL, ids=lambda each: each.extension)
 def test_formats_empty_file_is_cut_in_each_of_them(media):
     found = formats.completeness(io.BytesIO(), media, is_all=True)
