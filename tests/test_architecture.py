@@ -186,7 +186,8 @@ def test_late_imports_are_the_exception():
         for name, tree in modules().items()
         if any(each.is_ours and each.is_late for each in imports(tree))
     }
-    # The command tree loads the command that is called by its name.
+    # The command tree loads the command that is called by its name, and files of media
+    # need the module of their own format alone.
     by_name = {
         name
         for name, tree in modules().items()
@@ -194,7 +195,7 @@ def test_late_imports_are_the_exception():
     }
 
     assert set(LATE) == late
-    assert {"cli.command_tree", "runtime.installation"} == by_name
+    assert {"cli.command_tree", "media.formats", "runtime.installation"} == by_name
 
 
 def test_nobody_prints_or_exits_but_who_should():
