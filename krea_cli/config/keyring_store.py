@@ -8,6 +8,7 @@ hang. No message quotes a backend that had a token in hand.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -37,7 +38,8 @@ except Exception as exc:
     ) from exc
 
 SERVICE = "krea-cli"
-LIMIT = 3.0
+# After an update of Python the Keychain of macOS asks a person before it answers.
+LIMIT = 60.0 if sys.platform == "darwin" else 3.0
 _SET = "Set KREA_API_KEY to the token instead."
 _WAY_OUT = (_SET, PROGRAM_HINT)
 _MOST_DELETIONS = 5

@@ -121,7 +121,7 @@ class AtomicFile:
         check_replaceable(target)
         try:
             self.file.flush()
-            os.fsync(self.file.fileno())
+            _sync(self.file.fileno())
             self.file.close()
             _name(self.path, target, force=force)
         except OSError as exc:
@@ -252,6 +252,19 @@ def _remove_if_stale(part: Path) -> None:
         os.close(descriptor)
     if is_free:
         part.unlink()
+
+
+def _sync(descriptor: int) -> None:
+    """
+    Wait until the bytes are on the disk; on macOS `fsync` only hands them to it.
+    """
+    if sys.platform == "darwin":
+        import fcntl
+
+        with suppress(OSError):  # a network drive may not know this
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
 
 
 def _open_new(path: Path, mode: int) -> BufferedRandom:

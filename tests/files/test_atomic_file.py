@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import socket
@@ -9,6 +10,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -490,3 +492,30 @@ def test_what_is_not_kept_is_gone(tmp_path):
         new.publish(target)
 
     assert b"abcxy" == target.read_bytes()
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("knows_it", [True, False])
+def test_on_macos_the_bytes_are_on_the_disk(tmp_path, monkeypatch, knows_it):
+    """
+    Where `fsync` alone leaves them in the memory of the drive; a network drive may know
+    nothing else.
+    """
+    asked = []
+
+    def control(descriptor, operation):
+        asked.append(operation)
+        if not knows_it:
+            raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr(atomic_file, "sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr("fcntl.F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr("fcntl.fcntl", control)
+    monkeypatch.setattr(os, "fsync", lambda _: asked.append("fsync"))
+
+    with AtomicFile(tmp_path) as new:
+        new.write(b"owl")
+        new.publish(tmp_path / "owl.png")
+
+    assert asked == ([51] if knows_it else [51, "fsync"])
+    assert b"owl" == (tmp_path / "owl.png").read_bytes()
