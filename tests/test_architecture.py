@@ -22,6 +22,7 @@ ROOT = Path(krea_cli.__file__).parent
 # Everything that is not of Python itself, and the modules that import it.
 HOMES = {
     "httpx": {"api.http"},
+    "httpcore": {"api.connections"},
     "truststore": {"api.tls"},
     "keyring": {"config.keyring_store"},
     "platformdirs": {"config.paths"},

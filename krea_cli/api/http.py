@@ -24,9 +24,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from krea_cli.api import proxies
+from krea_cli.api.connections import InterruptibleBackend, run_until
 from krea_cli.api.http_types import SHOWN, RequestBody, Response, StreamedResponse, form
 from krea_cli.api.proxies import SOCKS, Proxy
-from krea_cli.api.receiving import receiving
+from krea_cli.api.streaming import open_body
 from krea_cli.errors import (
     ConfigError,
     ConnectionFailedError,
@@ -55,11 +56,27 @@ _NOT_SENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
+# Long enough for the pauses between polls. What is paid for gets a new connection.
+_KEPT = httpx.Limits(
+    max_connections=100, max_keepalive_connections=100, keepalive_expiry=30.0
+)
+_NOT_KEPT = httpx.Limits(max_keepalive_connections=0)
 # Compression is refused: no answer may grow in memory (hazard N13).
 _PLAIN = {"Accept-Encoding": "identity"}
 
 # What a client is for: two carry the token, two fetch what is of foreign origin.
 Use = Literal["api", "paid", "results", "local results"]
+
+
+class _InterruptibleTransport(httpx.HTTPTransport):
+    """
+    The transport of httpx, over connections that a worker thread can stop waiting for.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # httpx has no argument for it, and httpcore one that httpx does not pass on.
+        self._pool._network_backend = InterruptibleBackend()  # noqa: SLF001
 
 
 class HttpTransport:
@@ -140,11 +157,11 @@ class HttpTransport:
             client = self._client(use, url)
             request = client.build_request("GET", url, headers=headers)
             with self._logged(request) as log:
-                response = run_with_timeout(
+                response = run_until(
                     ANSWER_SECONDS, lambda: client.send(request, stream=True)
                 )
                 log.append(str(response.status_code))
-            with receiving(response, silence=SILENCE_SECONDS) as chunks:
+            with open_body(response, silence=SILENCE_SECONDS) as chunks:
                 yield StreamedResponse(
                     response.status_code, response.headers, chunks, _peer(response)
                 )
@@ -182,7 +199,9 @@ class HttpTransport:
             client = self._client(use, self._url)
             request = client.build_request(method, self._url + path, **body)
             with self._logged(request) as log:
-                answer = run_with_timeout(seconds, lambda: self._send(client, request))
+                # A body may take long to write, where no signal is noticed.
+                run = run_with_timeout if method == "POST" else run_until
+                answer = run(seconds, lambda: self._send(client, request))
                 log.append(str(answer.status))
             return answer
 
@@ -244,20 +263,19 @@ class HttpTransport:
         is_api = use in ("api", "paid")
         is_secure = use == "results" or (is_api and self._url.startswith("https:"))
         tls = self._tls if is_secure else _no_tls()
-        options: dict[str, Any] = {}
-        if use == "paid":
-            options["limits"] = httpx.Limits(max_keepalive_connections=0)
         try:
             return httpx.Client(
                 headers=_PLAIN | self._agent | (self._bearer if is_api else {}),
                 timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
                 # Of all that the environment names, the one proxy that applies.
                 trust_env=False,
-                proxy=proxy.url if proxy else None,
-                verify=tls,
+                transport=_InterruptibleTransport(
+                    verify=tls,
+                    proxy=proxy.url if proxy else None,
+                    limits=_NOT_KEPT if use == "paid" else _KEPT,
+                ),
                 # No answer is to leave a cookie for another request.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                **options,
             )
         except Exception as exc:
             if limit := exhausted(exc):

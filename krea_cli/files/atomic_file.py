@@ -62,6 +62,12 @@ class AtomicFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """
+        Close the file, and remove it unless it was published.
+        """
         # A full disk may tell so only when the file is closed.
         with suppress(OSError):
             self.file.close()

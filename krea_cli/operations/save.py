@@ -1,5 +1,5 @@
 """
-Results on their way to files, up to four at once.
+Results on their way to files, up to ten at once.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from krea_cli.api.models import Job
 from krea_cli.cli.context import CliContext
+from krea_cli.downloads.parallel import MOST_AT_ONCE
 from krea_cli.downloads.result_checks import differences, unexpected
 from krea_cli.errors import KreaError
 from krea_cli.runtime.worker_pool import WorkerPool
@@ -18,9 +19,6 @@ from krea_cli.runtime.worker_pool import WorkerPool
 if TYPE_CHECKING:
     from krea_cli.downloads.output_target import FilenameFields, OutputTarget
     from krea_cli.output.progress import Progress
-
-# Hosts of results, and disks, gain nothing from more at once.
-MOST_AT_ONCE = 4
 
 
 class ResultSaver:
@@ -106,6 +104,7 @@ class ResultSaver:
                 first=first,
                 several=several,
                 received=received,
+                pool=self.crew,
             ):
                 self._session.ended(saved, files=saved.files)
         except KreaError as exc:
