@@ -88,13 +88,11 @@ class OutputTarget:
             return cls(template=f"{template}{DEFAULT}", makes_folders=True)
         has_fields = bool(fields_of(template))
         # A name that is taken, such as that of a link, means what has it.
-        is_bare = (
-            not has_fields and not Path(template).suffix and not os.path.lexists(place)
-        )
+        is_bare = not Path(template).suffix
         return cls(
             template=template,
             makes_folders=has_fields,
-            adds_extension=is_bare,
+            adds_extension=is_bare and (has_fields or not os.path.lexists(place)),
         )
 
     @property

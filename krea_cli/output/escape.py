@@ -4,18 +4,22 @@ What is safe to print: text of foreign origin never acts on a terminal (hazard T
 
 from __future__ import annotations
 
+import json
 import re
 
 _UNSAFE = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    # Invisible: soft hyphen, zero-width space, fillers, tags. The zero-width joiner and
+    # non-joiner stay, as emoji and Persian words need them.
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ud800-\udfff\U000e0001-\U000e007f]"
 )
 
 
 def escape_control_chars(text: object, limit: int | None = None) -> str:
     """
-    The text with each control character, bidirectional control and lone surrogate
-    made visible as an escape; newline and tab stay.  Cut to *limit* characters.
+    Show each control character, bidirectional control, invisible character and lone
+    surrogate as an escape; newline and tab stay.  Cut to *limit* characters.
     """
     shown = re.sub(_UNSAFE, lambda match: f"\\x{ord(match[0]):02x}", str(text))
     if limit is not None and len(shown) > limit:
@@ -29,7 +33,7 @@ def safe_json(text: str) -> str:
     lone surrogate has none that other programs accept.
     """
     text = re.sub("[\ud800-\udfff]", "\ufffd", text)
-    return re.sub(_UNSAFE, lambda match: f"\\u{ord(match[0]):04x}", text)
+    return re.sub(_UNSAFE, lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def single_line(text: object) -> str:
