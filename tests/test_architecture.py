@@ -60,6 +60,8 @@ LATE = {
     "cli.world": "as cli.context",
     "cli.command_tree": "completion is installed once",
     "cli.next_steps": "most commands go on without a template",
+    "config.paths": "most starts make no folder",
+    "config.config_file": "a file is written by `config set` alone",
     "catalog.cache": "a catalogue of krea's own is as it should be",
     "cli.completion.candidates": "a journal is looked at only for jobs",
     "cli.entry": "a signal must find somebody before the program is loaded",

@@ -9,7 +9,6 @@ the file then reads as before but for that one key.
 from __future__ import annotations
 
 import json
-import os
 import re
 import stat
 from collections.abc import Mapping
@@ -171,27 +170,12 @@ def _replace(path: Path, text: str, *, expected: Mapping[str, Any]) -> None:
             hint="Change it with an editor.",
         )
     private_folder(path.parent)
+    from krea_cli.files.atomic_file import replace_file
+
     try:
-        _write(path, text.encode())
+        replace_file(path, text.encode())
     except OSError as exc:
         raise StorageError(
             f"{path} cannot be written: {exc.strerror or exc}.",
             hint="KREA_CONFIG_DIR names another folder for it.",
         ) from exc
-
-
-def _write(path: Path, data: bytes) -> None:
-    import tempfile
-
-    # A link to a file kept elsewhere stays a link: what it points to is replaced.
-    target = Path(os.path.realpath(path))
-    descriptor, name = tempfile.mkstemp(".part", f".{target.name}.", target.parent)
-    part = Path(name)  # mode 0600, and never an existing file or link
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)

@@ -131,6 +131,26 @@ class AtomicFile:
             raise write_error(target, exc) from exc
 
 
+def replace_file(target: Path, data: bytes) -> None:
+    """
+    Write a file for this user alone, which is whole at every moment.  An older one is
+    replaced; a link is followed.
+
+    Raises:
+        OSError: it cannot be written; an older one is as it was.
+    """
+    target = Path(os.path.realpath(target))
+    part = target.with_name(f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}")
+    try:
+        with _open_new(part, 0o600) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def has_content(path: Path, *, size: int, sha256: str) -> bool:
     """
     Whether there is a file, no link, with exactly this content.

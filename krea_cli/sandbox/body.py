@@ -4,7 +4,6 @@ The body of a request, read in chunks from the connection.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from email.message import Message
 from functools import cached_property
@@ -12,6 +11,7 @@ from http import HTTPStatus
 from io import BufferedIOBase
 from typing import Any
 
+from krea_cli.api.http_types import parse_strict_json
 from krea_cli.sandbox.api_error import ApiError
 
 JSON_LIMIT = 32 * 2**20
@@ -71,7 +71,7 @@ class Body:
             Refusal: 400, it is no JSON object.
         """
         try:
-            data = json.loads(self.content, parse_constant=_refuse)
+            data = parse_strict_json(self.content)
         except (ValueError, RecursionError) as exc:
             raise ApiError(HTTPStatus.BAD_REQUEST, "Invalid JSON") from exc
         if not isinstance(data, dict):
@@ -84,7 +84,3 @@ def _length(headers: Message) -> int | None:
     if "Transfer-Encoding" in headers or not (told.isascii() and told.isdigit()):
         return None
     return int(told[:18])
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
