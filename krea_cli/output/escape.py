@@ -4,7 +4,6 @@ What is safe to print: text of foreign origin never acts on a terminal (hazard T
 
 from __future__ import annotations
 
-import json
 import re
 
 _UNSAFE = (
@@ -33,7 +32,12 @@ def safe_json(text: str) -> str:
     lone surrogate has none that other programs accept.
     """
     text = re.sub("[\ud800-\udfff]", "\ufffd", text)
-    return re.sub(_UNSAFE, lambda match: json.dumps(match[0])[1:-1], text)
+    return re.sub(_UNSAFE, _json_escape, text)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    # JSON counts in units of UTF-16.
+    return re.sub("(.{4})", r"\\u\1", match[0].encode("utf-16-be").hex())
 
 
 def single_line(text: object) -> str:
