@@ -1,10 +1,10 @@
 """
-Requests out, bytes and errors back.  The only module that imports httpx.
+Send requests, and return responses or errors.  The only module that imports httpx.
 
-Clients that share nothing but their TLS settings: one carries the token, speaks to one
-origin and follows no redirect; one is the same for paid requests, each over a
-connection of its own; those that fetch results have no credential at all (hazards C15,
-N14).  Nothing is ever sent twice from here.
+Each purpose has a client of its own.  One carries the token, speaks to one origin and
+follows no redirect.  The one for paid requests is the same, but opens a new connection
+for each: a kept one may be closing, and the request would be unconfirmed.  The clients
+that fetch results carry no credential.  Nothing is sent twice from here.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _KEPT = httpx.Limits(
     max_connections=100, max_keepalive_connections=100, keepalive_expiry=30.0
 )
 _NOT_KEPT = httpx.Limits(max_keepalive_connections=0)
-# Compression is refused: no answer may grow in memory (hazard N13).
+# Compression is refused: no answer may grow in memory.
 _PLAIN = {"Accept-Encoding": "identity"}
 
 # What a client is for: two carry the token, two fetch what is of foreign origin.
@@ -81,10 +81,12 @@ class _InterruptibleTransport(httpx.HTTPTransport):
 
 class HttpTransport:
     """
-    *token* None sends no Authorization, and *token_source* is where it comes from;
+    Send requests to one service, and fetch results from anywhere.
+
+    Without a *token* no Authorization is sent; *token_source* says where it comes from;
     *uses_environment* says whether the proxy variables count, which they do not for a
-    service on this machine (hazard N9); *log* is told of each request, without query,
-    headers and bodies.
+    service on this machine; `log` is called with each request, without its query,
+    headers and body.
     """
 
     def __init__(
@@ -124,7 +126,7 @@ class HttpTransport:
         self, path: str, body: RequestBody, headers: Mapping[str, str]
     ) -> Response:
         """
-        One POST over a new connection, as a kept one may be closing (hazard N14),
+        One POST over a new connection, as a kept one may be closing,
         streamed from *body*.  An error that its chunks raise ends it before the last.
         """
         seconds = ANSWER_SECONDS + body.size_bytes / SLOWEST_BYTES_PER_SECOND
@@ -149,7 +151,7 @@ class HttpTransport:
         GET *url* without any credential and without following a redirect.
 
         Raises:
-            UnreachableError, LostAnswerError: also while the chunks are read.
+            ConnectionFailedError, ResponseLostError: also while the chunks are read.
         """
         with self._translated(url):
             is_secure = urlsplit(url).scheme == "https"
@@ -211,7 +213,7 @@ class HttpTransport:
         except (KreaError, httpx.HTTPError, httpx.StreamError):
             raise
         except Exception as exc:
-            # Of the libraries below (hazard N4); a part may have been sent.
+            # Of the libraries below; a part may have been sent.
             raise _lost(self.host, self._reason(exc)) from exc
 
     def _read(self, client: httpx.Client, request: httpx.Request) -> Response:

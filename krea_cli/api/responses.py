@@ -50,7 +50,7 @@ def read(
 
     Raises:
         KreaError: what a bad answer stands for.
-        AnswerError: the answer is good, but no JSON object.
+        InvalidResponseError: the answer is good, but no JSON object.
     """
     if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
         raise _error(answer, redact(_reason(answer)), host, wall, token_source)

@@ -59,7 +59,7 @@ class ResultDownloader:
     it is now; *send* writes a file to standard output; *max_bytes* is what one result
     may have, 2 GiB if it is not said.
 
-    Several threads may save at once: no two results get the same name (hazard F17).
+    Several threads may save at once: no two results get the same name.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """
 Where results go and what they are called, as `-o` says.
 
-Names never come from the server (hazard F1): they are the user's words, and fields that
+Names never come from the server: they are the user's words, and fields that
 are cleaned before they become part of a path.
 """
 
@@ -123,7 +123,7 @@ class OutputTarget:
         self, *, count: int, force: bool, naming: FilenameFields | None = None
     ) -> None:
         """
-        Find out now what would keep a result from being saved (hazard B13), as far as
+        Find out now what would keep a result from being saved, as far as
         the names are known by *naming*.
 
         Raises:

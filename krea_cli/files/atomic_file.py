@@ -3,7 +3,7 @@ Files that are whole or not there, and that never take the place of another.
 
 The bytes go to a temporary file in the folder of the target, which gets its name only
 when it is finished: flushed to the disk, then linked, which fails when the name is
-taken (hazards F4 to F11, F19).
+taken.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ class AtomicFile:
 
     def publish(self, target: Path, *, force: bool = False) -> None:
         """
-        Give the file its name.  Its mode is by the umask (hazard F8).  *force* replaces
-        what has the name: a link itself, never what it points to (hazard F5).  A device
+        Give the file its name.  Its mode is by the umask.  *force* replaces
+        what has the name: a link itself, never what it points to.  A device
         or the like, also at the end of a link, is never replaced.
 
         Raises:
@@ -182,7 +182,7 @@ def write_error(place: Path, exc: OSError) -> TargetError:
 def check_folder(folder: Path) -> None:
     """
     Find out now, and not after something was paid for, whether files can be made here,
-    and whether there is room for any (hazard F11).
+    and whether there is room for any.
 
     Raises:
         StorageError: the folder is missing, is none, or cannot be written to.
@@ -250,7 +250,7 @@ def _leads_to_descriptor(link: Path) -> bool:
 
 def _sweep(folder: Path) -> None:
     """
-    Take away what killed runs left here a day ago or earlier (hazard F9).
+    Take away what killed runs left here a day ago or earlier.
     """
     with suppress(OSError):
         for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
