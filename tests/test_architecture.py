@@ -23,6 +23,7 @@ ROOT = Path(krea_cli.__file__).parent
 # Everything that is not of Python itself, and the modules that import it.
 HOMES = {
     "httpx": {"api.http"},
+    "httpcore": {"api.connections"},
     "truststore": {"api.tls"},
     "keyring": {"config.keyring_store"},
     "platformdirs": {"config.paths"},
@@ -63,6 +64,7 @@ LATE = {
     "operations.sidecars": "only --sidecar needs them",
     "cli.command_tree": "completion is installed once",
     "cli.next_steps": "most commands go on without a template",
+    "config.paths": "most starts make no folder",
     "catalog.cache": "a catalog of krea's own is as it should be",
     "cli.completion.candidates": "a journal is looked at only for jobs",
     "commands.config": "only `set` and `unset` write TOML",

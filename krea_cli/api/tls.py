@@ -3,7 +3,7 @@ Whose certificates are trusted.  The only module that imports truststore.
 
 It is what the operating system trusts, and so what a company added there, too; where
 SSL_CERT_FILE or SSL_CERT_DIR is set it is what these name, and nothing else.  There is
-no way to trust everybody (hazard N10).
+no way to trust everybody.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ ignored, as if there had been no refresh.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from urllib.parse import quote
 
 from krea_cli.catalog.catalog import Catalog, bundled_date
 from krea_cli.errors import StorageError
+from krea_cli.files.private_dir import make_private_dir
 
 
 def load_newest(folder: Path, origin: str) -> Catalog:
@@ -35,19 +35,12 @@ def store(folder: Path, origin: str, text: str) -> None:
     Raises:
         StorageError: it cannot be written there.
     """
-    import tempfile  # not for those who only read
+    from krea_cli.files.atomic_file import replace_file  # not for those who only read
 
     target = _cache_path(folder, origin)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(".part", ".models.", folder)
-        part = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii", newline="\n") as file:
-                file.write(text)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        make_private_dir(folder)
+        replace_file(target, text.encode("ascii"))
     except OSError as exc:
         raise StorageError(
             f"The models cannot be kept in {folder}: {exc.strerror or exc}.",

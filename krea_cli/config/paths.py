@@ -108,16 +108,15 @@ def make_private_folder(path: Path) -> Path:
     Raises:
         StorageError: it cannot be made, or a file stands there.
     """
+    from krea_cli.files.private_dir import make_private_dir
+
     try:
-        # parents=True would make the parents with the usual mode.
-        for folder in (*reversed(path.parents), path):
-            folder.mkdir(mode=0o700, exist_ok=True)
+        return make_private_dir(path)
     except OSError as exc:
         raise StorageError(
             f"The folder {path} cannot be made: {exc.strerror or exc}.",
             hint="KREA_CONFIG_DIR, KREA_STATE_DIR and KREA_CACHE_DIR name other ones.",
         ) from exc
-    return path
 
 
 def _usual(default: Callable[[], Path]) -> Path | None:

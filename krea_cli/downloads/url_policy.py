@@ -2,7 +2,7 @@
 Where a URL of foreign origin may lead.
 
 It comes from an answer, or from the user's words to a service that gave it: it may not
-point into the user's own network, nor at this machine (hazard N16).
+point into the user's own network, nor at this machine.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class UrlPolicy:
 
 def shown(url: str) -> str:
     """
-    The URL without its query, which may be a signature (hazard C12), cut when long.
+    The URL without its query, which may be a signature, cut when long.
     """
     try:
         parts = urlsplit(url)

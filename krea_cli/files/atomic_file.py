@@ -3,7 +3,7 @@ Files that are whole or not there, and that never take the place of another.
 
 The bytes go to a temporary file in the folder of the target, which gets its name only
 when it is finished: flushed to the disk, then linked, which fails when the name is
-taken (hazards F4 to F11, F19).
+taken.
 """
 
 from __future__ import annotations
@@ -65,6 +65,12 @@ class AtomicFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """
+        Close the file, and remove it unless it was published.
+        """
         # A full disk may tell so only when the file is closed.
         with suppress(OSError):
             self.file.close()
@@ -110,8 +116,8 @@ class AtomicFile:
 
     def publish(self, target: Path, *, force: bool = False) -> None:
         """
-        Give the file its name.  Its mode is by the umask (hazard F8).  *force* replaces
-        what has the name: a link itself, never what it points to (hazard F5).  A device
+        Give the file its name.  Its mode is by the umask.  *force* replaces
+        what has the name: a link itself, never what it points to.  A device
         or the like, also at the end of a link, is never replaced.
 
         Raises:
@@ -126,6 +132,26 @@ class AtomicFile:
             _name(self.path, target, force=force)
         except OSError as exc:
             raise write_error(target, exc) from exc
+
+
+def replace_file(target: Path, data: bytes) -> None:
+    """
+    Write a file for this user alone, which is whole at every moment.  An older one is
+    replaced; a link is followed.
+
+    Raises:
+        OSError: it cannot be written; an older one is as it was.
+    """
+    target = Path(os.path.realpath(target))
+    part = target.with_name(f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}")
+    try:
+        with _open_new(part, 0o600) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def has_content(path: Path, *, size: int, sha256: str) -> bool:
@@ -159,7 +185,7 @@ def write_error(place: Path, exc: OSError) -> TargetError:
 def check_folder(folder: Path) -> None:
     """
     Find out now, and not after something was paid for, whether files can be made here,
-    and whether there is room for any (hazard F11).
+    and whether there is room for any.
 
     Raises:
         StorageError: the folder is missing, is none, or cannot be written to.
@@ -230,7 +256,7 @@ def _leads_to_descriptor(link: Path) -> bool:
 
 def _sweep(folder: Path) -> None:
     """
-    Take away what killed runs left here a day ago or earlier (hazard F9).
+    Take away what killed runs left here a day ago or earlier.
     """
     with suppress(OSError):
         for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from krea_cli.errors import Action, JournalError, Step
+from krea_cli.files.private_dir import make_private_dir
 from krea_cli.journal.locks import has_locks
 from krea_cli.journal.sql_schema import (
     INDEXES,
@@ -388,9 +389,7 @@ def _create(path: Path) -> None:
     Create the journal complete from its first moment, so that an empty file is known to
     have lost something.
     """
-    # parents=True would make the parents with the usual mode.
-    for folder in reversed(path.parents):
-        folder.mkdir(mode=0o700, exist_ok=True)
+    make_private_dir(path.parent)
     fresh = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:

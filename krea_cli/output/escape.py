@@ -8,14 +8,17 @@ import re
 
 _UNSAFE = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    # Invisible: soft hyphen, zero-width space, fillers, tags. The zero-width joiner and
+    # non-joiner stay, as emoji and Persian words need them.
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ud800-\udfff\U000e0001-\U000e007f]"
 )
 
 
 def escape_control_chars(text: object, limit: int | None = None) -> str:
     """
-    Escape control characters, bidirectional controls and lone surrogates; newlines and
-    tabs stay. Cut the text to *limit* characters.
+    Escape control characters, bidirectional controls, invisible characters and lone
+    surrogates; newlines and tabs stay. Cut the text to *limit* characters.
     """
     shown = re.sub(_UNSAFE, lambda match: f"\\x{ord(match[0]):02x}", str(text))
     if limit is not None and len(shown) > limit:
@@ -29,7 +32,12 @@ def safe_json(text: str) -> str:
     has none that other programs accept.
     """
     text = re.sub("[\ud800-\udfff]", "\ufffd", text)
-    return re.sub(_UNSAFE, lambda match: f"\\u{ord(match[0]):04x}", text)
+    return re.sub(_UNSAFE, _json_escape, text)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    # JSON counts in units of UTF-16.
+    return re.sub("(.{4})", r"\\u\1", match[0].encode("utf-16-be").hex())
 
 
 def single_line(text: object) -> str:

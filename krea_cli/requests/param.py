@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from krea_cli.api.http_types import parse_strict_json
 from krea_cli.catalog.schema_text import preview_json
 from krea_cli.errors import UsageError
 
@@ -77,8 +78,4 @@ def parse_json(text: str, source: str) -> Any:
             value[key] = each
         return value
 
-    return json.loads(text, parse_constant=_no_number, object_pairs_hook=unique)
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    return parse_strict_json(text, object_pairs_hook=unique)

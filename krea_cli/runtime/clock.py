@@ -28,7 +28,7 @@ def sleep(seconds: float) -> None:
 
 class Clock(NamedTuple):
     """
-    *now* is monotonic and in seconds: limits are kept with it alone (hazard L6).
+    *now* is monotonic and in seconds: limits are kept with it alone.
     *wall* is seconds since the epoch, for what people and servers call the time.
     """
 
@@ -43,7 +43,7 @@ def run_with_timeout(seconds: float, work: Callable[[], T]) -> T:
 
     The work runs in a daemon thread: a call that never returns (a keyring, a name
     server, a peer that sends a byte a minute) holds up neither Ctrl-C nor the end of
-    the program (hazards C1, N1, S1).
+    the program.
 
     A signal that is held back leaves it 0.4 s more.
 

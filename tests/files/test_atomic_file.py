@@ -16,7 +16,13 @@ import pytest
 
 from krea_cli.errors import StorageError, TargetExistsError
 from krea_cli.files import atomic_file
-from krea_cli.files.atomic_file import AtomicFile, check_folder, has_content
+from krea_cli.files.atomic_file import (
+    AtomicFile,
+    check_folder,
+    has_content,
+    replace_file,
+)
+from krea_cli.files.private_dir import make_private_dir
 from krea_cli.files.rename_noreplace import rename_new
 
 WRITE = """
@@ -519,3 +525,49 @@ def test_on_macos_the_bytes_are_on_the_disk(tmp_path, monkeypatch, knows_it):
 
     assert asked == ([51] if knows_it else [51, "fsync"])
     assert b"owl" == (tmp_path / "owl.png").read_bytes()
+
+
+def test_replace_file_writes_for_this_user_alone_and_leaves_no_part(tmp_path):
+    target = tmp_path / "a.json"
+    target.write_bytes(b"old")
+    target.chmod(0o644)
+
+    replace_file(target, b"new")
+
+    assert b"new" == target.read_bytes()
+    assert 0o600 == target.stat().st_mode & 0o777
+    assert [target] == list(tmp_path.iterdir())
+
+
+def test_replace_file_behind_a_link_keeps_the_link(tmp_path):
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+
+    replace_file(tmp_path / "link", b"new")
+
+    assert (tmp_path / "link").is_symlink()
+    assert b"new" == (tmp_path / "real").read_bytes()
+
+
+def test_replace_file_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
+    target = tmp_path / "a.json"
+    target.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", raise_full)
+
+    with pytest.raises(OSError, match="full"):
+        replace_file(target, b"new")
+
+    assert b"old" == target.read_bytes()
+    assert [target] == list(tmp_path.iterdir())
+
+
+def raise_full(_descriptor):
+    raise OSError(errno.ENOSPC, "full")
+
+
+def test_make_private_dir_makes_parents_with_mode_0700(tmp_path):
+    tmp_path.chmod(0o755)
+    made = make_private_dir(tmp_path / "a" / "b")
+
+    modes = [path.stat().st_mode & 0o777 for path in (tmp_path, made.parent, made)]
+    assert [0o755, 0o700, 0o700] == modes
