@@ -204,6 +204,15 @@ def test_build_of_aliases_as_an_object_reads_them():
     assert "input_images" == model.input_field.name
 
 
+def test_input_field_with_an_alias_is_the_renamed_one():
+    spec = specs.renamed_field()
+    schema = spec["paths"][f"/generate/{specs.PRO}"]["post"]["requestBody"]
+    fields = schema["content"]["application/json"]["schema"]["properties"]
+    fields["backdrop_image"] = specs.URL
+
+    assert "input_images" == read(spec)[specs.PRO].input_field.name
+
+
 def test_read_of_600_models_and_6_mb_reads_all():
     spec = specs.huge()
     assert len(json.dumps(spec)) > 6_000_000
