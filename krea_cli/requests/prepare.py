@@ -463,6 +463,8 @@ def _raise_single_error(violations: Sequence[Violation], fields: FieldValues) ->
         return
     if len(errors) == 1:
         raise errors[0]
+    if not all(isinstance(error, InputError) for error in errors):
+        return
     raise InputError(
         f"{len(errors)} inputs cannot be used:",
         details=[str(violation) for violation in violations],

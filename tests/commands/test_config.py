@@ -79,7 +79,7 @@ def test_set_tells_the_variable_that_wins(session):
 @pytest.mark.parametrize(
     ("model", "rest", "warns"),
     [
-        ("nano-bananna", "", 'Unknown model "nano-bananna". Nearest: google/nano'),
+        ("nano-bananna", "", "Unknown model 'nano-bananna'. Nearest: google/nano"),
         ("nano-banana-pro", "", ""),
         ("nano-bananna", "timeout = 'soon'\n", ""),
     ],
