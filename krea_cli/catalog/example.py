@@ -5,11 +5,11 @@ Compose a command that a model accepts, by its schema alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from krea_cli.catalog.json_schema import Schema, is_url, types
-from krea_cli.catalog.model import Model
+from krea_cli.catalog.json_schema import Schema, forms, is_url, types
+from krea_cli.catalog.model import MediaField, Model
 from krea_cli.catalog.validation import convert, find_violations
 
 _FILES = {
@@ -48,8 +48,20 @@ def command(model: Model, chosen: Collection[str]) -> list[str]:
     given = {"prompt", field.name if field else "", *chosen}
     for name in model.required:
         if name not in given:
-            words += ["-p", _param(name, model.fields[name])]
+            words += ["-p", _param(name, _field(model, name, field))]
     return [*words, "-o", _OUTPUTS.get(model.result_kind or "", "out.{ext}")]
+
+
+def _field(model: Model, name: str, given: MediaField | None) -> Schema:
+    """
+    Return the schema of a field, in the variant of the request that has the input.
+    """
+    for variant in forms(model.schema) if given else ():
+        fields: Mapping[str, Schema] = variant.get("properties", {})
+        if given and given.name in fields and name in fields:
+            return fields[name]
+    schema: Schema = model.fields[name]
+    return schema
 
 
 def _param(name: str, schema: Schema) -> str:

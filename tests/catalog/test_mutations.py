@@ -11,9 +11,9 @@ import pytest
 import specs
 from jsonschema import Draft202012Validator
 
-from krea_cli.catalog import refresh
+from krea_cli.catalog import example, refresh
 from krea_cli.catalog.catalog import Catalog
-from krea_cli.catalog.json_schema import UNCHECKED
+from krea_cli.catalog.json_schema import UNCHECKED, is_closed
 from krea_cli.catalog.openapi import build_catalog, read_models
 from krea_cli.catalog.schema_text import describe_schema
 from krea_cli.catalog.validation import find_violations
@@ -204,6 +204,15 @@ def test_build_of_aliases_as_an_object_reads_them():
     assert "input_images" == model.input_field.name
 
 
+def test_input_field_with_an_alias_is_the_renamed_one():
+    spec = specs.renamed_field()
+    schema = spec["paths"][f"/generate/{specs.PRO}"]["post"]["requestBody"]
+    fields = schema["content"]["application/json"]["schema"]["properties"]
+    fields["backdrop_image"] = specs.URL
+
+    assert "input_images" == read(spec)[specs.PRO].input_field.name
+
+
 def test_read_of_600_models_and_6_mb_reads_all():
     spec = specs.huge()
     assert len(json.dumps(spec)) > 6_000_000
@@ -240,3 +249,21 @@ def test_input_field_of_new_fields_is_found(fields, expected):
     field = read(spec)["image/acme/new"].input_field
 
     assert expected == (field and (field.name, field.media, field.is_list))
+
+
+def test_example_of_variants_is_one_of_them():
+    text = {"mode": {"const": "text"}, "prompt": {"type": "string"}}
+    image = {"mode": {"const": "image"}, "image_url": specs.URL}
+    variants = [specs.closed(each, *each) for each in (text, image)]
+    spec = specs.with_model("image/acme/two", {"oneOf": variants})
+    model = read(spec)["image/acme/two"]
+
+    assert is_closed(model.schema)
+    assert "-p mode=image" in " ".join(example.command(model, ()))
+
+
+def test_closed_is_said_of_every_part():
+    assert is_closed(specs.KREA_3)
+    assert is_closed({"allOf": [{}, specs.KREA_3]})
+    assert not is_closed({"anyOf": [{}, specs.KREA_3]})
+    assert not is_closed({"type": "object"})

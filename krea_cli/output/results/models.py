@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from krea_cli.catalog.json_schema import UNCHECKED
+from krea_cli.catalog.json_schema import UNCHECKED, is_closed
 from krea_cli.output.escape import collapse_whitespace, single_line
 from krea_cli.output.human.format_text import (
     UNKNOWN,
@@ -108,8 +108,8 @@ class ModelDetails:
         Return the rules for the whole request that krea does not check.
         """
         schema = self.model.schema
-        is_open = schema.get("additionalProperties") is not False
-        return [*schema.get(UNCHECKED, ()), *(["other fields"] if is_open else [])]
+        others = [] if is_closed(schema) else ["other fields"]
+        return [*schema.get(UNCHECKED, ()), *others]
 
     @property
     def prices(self) -> list[tuple[str, str]]:
