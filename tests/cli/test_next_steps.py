@@ -59,6 +59,7 @@ def test_the_options_of_a_run_come_back(wait_command):
     check()
 
 
+@pytest.mark.posix  # for the quotes of its shells
 @pytest.mark.parametrize(
     ("output", "place"),
     [
@@ -110,6 +111,7 @@ def test_a_sidecar_needs_a_record():
     assert steps.wait(["j1"]) == "krea wait j1 -o ."
 
 
+@pytest.mark.posix  # for the quotes of its shells
 @pytest.mark.parametrize(
     ("output", "name"),
     [
