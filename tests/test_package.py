@@ -98,7 +98,7 @@ def test_source_archive_has_all_that_its_tests_need(built):
         path.relative_to(ROOT).as_posix()
         for part in parts
         for path in (ROOT / part).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not {"__pycache__", ".hypothesis"} & {*path.parts}
     }
 
     assert expected | {"README.md", "CHANGELOG.md", "pyproject.toml"} <= found

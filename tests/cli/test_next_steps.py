@@ -61,6 +61,7 @@ def test_the_options_of_a_run_come_back(wait_command):
     check()
 
 
+@pytest.mark.posix  # for the quotes of its shells
 @pytest.mark.parametrize(
     ("output", "place"),
     [
@@ -112,6 +113,7 @@ def test_a_sidecar_needs_a_record():
     assert steps.wait(["j1"]) == "krea wait j1 -o ."
 
 
+@pytest.mark.posix  # for the quotes of its shells
 @pytest.mark.parametrize(
     ("output", "name"),
     [

@@ -123,7 +123,7 @@ def test_check_keyring_problem_hints_only_without_a_token():
 
 @pytest.mark.parametrize(
     ("days", "may_be_refreshed", "state"),
-    [(90, True, "ok"), (91, True, "warning"), (91, False, "ok")],
+    [(30, True, "ok"), (31, True, "warning"), (31, False, "ok")],
 )
 def test_check_models_old_list_is_a_warning(days, may_be_refreshed, state):
     catalogue = SimpleNamespace(date="1970-01-01", models=[])
