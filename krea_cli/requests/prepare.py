@@ -151,6 +151,10 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
         choices = defaults.choose_defaults(model, fields.values, _input_size(request))
         fields.values.update({choice.field: choice.value for choice in choices})
         _check(request, fields, models, using.messages)
+        for name in fields.values.keys() - model.fields.keys():
+            using.messages.warn(
+                f"{model.id} describes no field {name}; it is sent unchecked."
+            )
     elif fields.dropped:
         _raise_single_error(fields.dropped, fields)
         raise InvalidRequestError(

@@ -295,6 +295,21 @@ def test_dry_run_of_a_new_kind_accepts_any_name(later, serve, photo):
     assert "acme/earth" in later("models", "list", "--kind", "other").out
 
 
+def test_field_that_an_open_model_does_not_describe_is_sent_with_a_warning(
+    later, service, serve
+):
+    schema = {"type": "object", "properties": {"prompt": {"type": "string"}}}
+    serve(specs.with_model("image/acme/open", schema))
+    later("models", "refresh")
+
+    result = later(*OWL, "-m", "acme/open", "-p", "mood:=7")
+
+    assert 0 == result.code, result.err
+    assert "describes no field mood; it is sent unchecked." in result.err
+    assert {"prompt": "an owl", "mood": 7} == body_of(service)
+    assert "unchecked\tother fields" in later("models", "show", "acme/open").out
+
+
 def test_image_option_with_several_new_fields_names_them(later, serve, photo):
     fields = {"front_photo": specs.URL, "back_photo": specs.URL}
     serve(specs.with_model("image/acme/two", specs.closed(fields)))
