@@ -12,7 +12,7 @@ from krea_cli.errors import ConnectionFailedError, ServerError
 from krea_cli.runtime.clock import Clock
 
 # Hosts of results, and disks, gain little from more.
-MOST_AT_ONCE = 10
+MOST_AT_ONCE = 11
 _GLANCE_SECONDS = 0.05
 
 
