@@ -209,13 +209,11 @@ def _in_parallel(
         counts.done(file)
         return sent
 
-    # The thread that waits for the results is one of the threads that send.
-    threads = min(MOST_AT_ONCE, len(files)) - 1
+    works = [partial(attempt, file) for file in files]
+    threads = min(MOST_AT_ONCE, len(files))
     with (
-        WorkerPool(threads) if threads > 0 else nullcontext() as pool,
-        results_in_order(
-            [partial(attempt, file) for file in files], pool, ahead=len(files)
-        ) as results,
+        WorkerPool(threads) if threads > 1 else nullcontext() as pool,
+        results_in_order(works, pool, ahead=len(files), helps=False) as results,
     ):
         for file, sent in zip(files, results, strict=True):
             if sent is not None:

@@ -49,11 +49,13 @@ class Task(Generic[T]):
             if self._discard:
                 self._discard(result)
 
-    def result(self) -> T:
+    def result(self, *, helps: bool = True) -> T:
         """
         Return the result, from this thread or another.  Raise the error of the work.
+        Without *helps*, another thread is sure to do it.
         """
-        self.run()
+        if helps:
+            self.run()
         while True:
             signals.raise_if_interrupted()
             try:
@@ -84,12 +86,13 @@ def results_in_order(
     pool: WorkerPool | None,
     *,
     ahead: int,
+    helps: bool = True,
     discard: Callable[[T], object] = lambda _result: None,
 ) -> Iterator[Iterator[T]]:
     """
     Yield the results of the works in order, while *pool* does the next ones, as far as
     *ahead* of the first that is still missing. Without a pool, each is done when it is
-    asked for.
+    asked for. Without *helps*, the pool does all, and has no other work.
 
     Results that nobody took are discarded at the end.
     """
@@ -100,13 +103,13 @@ def results_in_order(
         for work in islice(left, (ahead if pool else 1) - len(tasks)):
             tasks.append(Task(work))
             # The first is done by whoever waits for it.
-            if pool and len(tasks) > 1:
+            if pool and (len(tasks) > 1 or not helps):
                 pool.start(tasks[-1].run)
 
     def results() -> Iterator[T]:
         begin_next()
         while tasks:
-            result = tasks[0].result()
+            result = tasks[0].result(helps=helps or pool is None)
             tasks.popleft()
             begin_next()
             yield result
