@@ -262,6 +262,7 @@ class CliContext:
             manner={"inline": inline, "fit": fit, "keep_metadata": keep_metadata},
             is_secret=self.console.holds_secret,
             digest_token=lambda: digest(self._token_text()),
+            upload=None if inline else uploader.prepare,
         )
 
     @cached_property

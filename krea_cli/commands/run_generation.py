@@ -155,7 +155,7 @@ def _submit(
     )
     with ctx.console.progress() as progress:
         progress.doing("Preparing")
-        submitter.prepare(request)
+        submitter.prepare(request, progress.uploading)
     warn_unconfirmed(ctx.history, ctx.console, ctx.next_steps)
     return submit_batch(
         request,

@@ -199,7 +199,10 @@ class JobCollection:
         collect = self._context.wait_command
         if self._submission:
             self.errors[:0] = self._submission.errors
-        results = [result(job, collect([job.job_id])) for job in self.jobs]
+        # A command may name all jobs of the run, and only those without files need one.
+        results = [
+            result(job, "" if job.files else collect([job.job_id])) for job in self.jobs
+        ]
         lost = self._show(self.jobs, results)
         failed = {error.job_id for error in self.errors}
         for job in self.jobs if waits else ():

@@ -67,7 +67,7 @@ def test_with_jobs_of_a_run_without_jobs_adds_nothing():
 def test_with_jobs_names_what_is_not_collected():
     error = with_jobs(BalanceError("No money."), RunSummary(pending=["j1", "j2"]))
 
-    assert "No money. Not collected yet: j1, j2." == error.message
+    assert "No money. Not saved yet: j1, j2." == error.message
     assert (Step(Action.WAIT, ("j1", "j2")),) == error.advice
     assert "j1" == error.job_id
 
@@ -77,7 +77,7 @@ def test_with_jobs_names_what_is_saved_and_nobody_knows_of():
         ServiceError("Down."), RunSummary(pending=["j2"], unreported=["j1"])
     )
 
-    assert "Down. Saved already: j1. Not collected yet: j2." == error.message
+    assert "Down. Saved: j1. Not saved yet: j2." == error.message
     assert (Step(Action.WAIT, ("j2",)),) == error.advice
 
 
@@ -87,7 +87,7 @@ def test_with_jobs_all_saved_are_collected_once_more():
     """
     error = with_jobs(ServiceError("Down."), RunSummary(unreported=["j1"]))
 
-    assert ("Down. Saved already: j1.", "j1") == (error.message, error.job_id)
+    assert ("Down. Saved: j1.", "j1") == (error.message, error.job_id)
     assert (Step(Action.WAIT, ("j1",)),) == error.advice
 
 
@@ -117,13 +117,13 @@ def test_with_jobs_names_ten_at_most(count, words):
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(1, "1 more of the requests was"), (2, "2 more of the requests were")],
+    [(1, "1 request was"), (2, "2 requests were")],
 )
 def test_with_jobs_counts_what_was_not_sent(count, words):
     error = with_jobs(BalanceError("No money."), RunSummary(not_submitted=count))
 
-    assert f"No money. {words} not sent." == error.message
-    assert (f"Send those: the same command again with -n {count}",) == error.advice
+    assert f"No money. {words} not submitted." == error.message
+    assert (f"To submit them, run the same command with -n {count}.",) == error.advice
     assert error.job_id is None
 
 
@@ -136,8 +136,7 @@ def test_with_unconfirmed_decides_the_exit_code(keeps_journal):
     )
 
     assert (
-        "No money. It is unknown whether the service took the job of a request, and it "
-        "may be billed."
+        "No money. One request is unconfirmed: if Krea accepted it, it will be billed."
     ) == error.message
     assert (Step(Action.FIND_LOST, ("r-lost",)),) == error.advice
     assert ExitCode.UNKNOWN == error.exit_code
@@ -151,7 +150,7 @@ def test_with_unconfirmed_after_a_signal_keeps_its_exit_code(number):
     )
 
     assert (128 + number, "r-lost") == (error.exit_code, error.record)
-    assert "It is unknown" in error.message
+    assert "unconfirmed" in error.message
 
 
 @pytest.mark.parametrize("is_one_of_several", [True, False])
@@ -173,7 +172,7 @@ def test_report_shows_an_error_and_returns_its_code():
     assert ExitCode.UNKNOWN == report(BalanceError("No money."), context)
 
     [shown] = context.shown
-    assert "Not collected yet: j1. It is unknown whether" in shown.message
+    assert "Not saved yet: j1. One request is unconfirmed" in shown.message
     assert "r-lost" == shown.record
 
 
@@ -184,7 +183,7 @@ def test_report_shows_each_of_several_errors_before_their_sum():
     code = report(CombinedError(errors, succeeded=1), context)
 
     assert ExitCode.BALANCE == code
-    assert ["One.", "Two.", "2 of 3 jobs did not end as asked for."] == [
+    assert ["One.", "Two.", "2 of 3 jobs have errors, shown above."] == [
         error.message for error in context.shown
     ]
 
@@ -216,9 +215,9 @@ def test_report_interruption_tells_what_the_run_leaves(number, state):
     assert 128 + number == report_interruption(number, context)
 
     [shown] = context.shown
-    assert shown.message.startswith(f"Interrupted by {number.name}.")
-    assert (state in ("pending", "all")) == ("Not collected yet: j1." in shown.message)
-    assert (state in ("saved", "all")) == ("Saved already: j2." in shown.message)
+    assert shown.message.startswith("Interrupted")
+    assert (state in ("pending", "all")) == ("Not saved yet: j1." in shown.message)
+    assert (state in ("saved", "all")) == ("Saved: j2." in shown.message)
     assert (state in ("unsent", "all")) == ("-n 2" in (shown.hint or ""))
     assert [] == context.asked
 
@@ -230,7 +229,7 @@ def test_report_interruption_cancels_the_jobs_if_that_was_asked_for():
     assert ExitCode.INTERRUPTED == report_interruption(signal.SIGINT, context)
 
     [shown] = context.shown
-    assert "Interrupted by SIGINT. Cancelled: j1, j2." == shown.message
+    assert "Interrupted. Cancelled: j1, j2." == shown.message
     assert ((), None) == (shown.advice, shown.job_id)
     assert [(("j1", "j2"), 3.0)] == context.asked
 
@@ -243,8 +242,8 @@ def test_report_interruption_names_what_could_not_be_cancelled():
 
     [shown] = context.shown
     assert (
-        "Interrupted by SIGTERM. Cancelled: j1. Not everything could be cancelled, or "
-        "had ended before. Not collected yet: j2."
+        "Interrupted by SIGTERM. Cancelled: j1. Some jobs could not be cancelled, or "
+        "had ended before. Not saved yet: j2."
     ) == shown.message
     assert (
         Step(Action.CANCEL_REST, ("j2",)),
@@ -259,4 +258,4 @@ def test_report_interruption_that_cancels_nothing_says_so():
     report_interruption(signal.SIGINT, context)
 
     assert "Cancelled:" not in context.shown[0].message
-    assert "Not everything could be cancelled" in context.shown[0].message
+    assert "Some jobs could not be cancelled" in context.shown[0].message

@@ -278,7 +278,9 @@ def test_cancel_that_cannot_be_followed_says_what_was_asked(time):
     with pytest.raises(ServerError) as caught:
         run(Api("processing", ServerError("It is down.")), time)
 
-    assert "Job j1 was to be cancelled. It is down." == caught.value.message
+    assert (
+        "Cannot confirm that job j1 was cancelled: It is down." == caught.value.message
+    )
     assert 5.0 == time.elapsed
 
 

@@ -36,7 +36,9 @@ class History:
 
 def timing(time, history=None):
     history = history or History()
-    return PollTiming(lambda: history, time.clock, guess=lambda job: GUESS)
+    return PollTiming(
+        lambda: history, time.clock, guess=lambda job: GUESS, log=lambda _: None
+    )
 
 
 def created(time, ago):
@@ -119,7 +121,7 @@ def test_timing_with_a_broken_journal_is_only_worse(time):
     def broken():
         raise JournalError("It cannot be read.")
 
-    polls = PollTiming(broken, time.clock, guess=lambda job: GUESS)
+    polls = PollTiming(broken, time.clock, guess=lambda job: GUESS, log=lambda _: None)
     polls.add(job("j1", model="m"))
 
     assert expected(0.0) == polls.seconds_until_next_poll("j1")

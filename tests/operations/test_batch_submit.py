@@ -153,7 +153,7 @@ def test_batch_first_error_keeps_the_others_here(time):
         batch.wait()
 
     assert 1 == make.sent
-    assert ["No money. 2 more of the requests were not sent."] == words(batch)
+    assert ["No money. 2 more requests were not submitted."] == words(batch)
     assert 0 == make.tracker.summary().not_submitted
     assert [] == batch.slots()
 
@@ -173,7 +173,7 @@ def test_batch_of_two_says_that_one_was_not_sent(time):
     with make(2) as batch:
         pass
 
-    assert ["No money. 1 more of the requests was not sent."] == words(batch)
+    assert ["No money. 1 more request was not submitted."] == words(batch)
 
 
 def test_batch_error_later_stops_the_rest(time):
@@ -183,7 +183,7 @@ def test_batch_error_later_stops_the_rest(time):
         batch.wait()
 
     assert (2, ["j1"]) == (make.sent, ids(batch.slots()))
-    assert ["No money. 18 more of the requests were not sent."] == words(batch)
+    assert ["No money. 18 more requests were not submitted."] == words(batch)
 
 
 def test_batch_slots_follow_the_records(time):
@@ -261,7 +261,7 @@ def test_batch_late_by_the_deadline_says_what_was_sent(time):
 
     assert 1 == make.sent
     assert [
-        "The time was up when 1 of 3 jobs were submitted; the rest was not sent."
+        "Timed out after submitting 1 of 3 jobs. The others were not submitted."
     ] == words(batch)
     assert isinstance(batch.errors[0], WaitTimeoutError)
 
@@ -317,7 +317,7 @@ def test_batch_job_of_another_record_is_not_counted_as_a_job(time):
     with one_by_one(make, 3) as batch:
         batch.wait()
 
-    assert ["Taken. 1 more of the requests was not sent."] == words(batch)
+    assert ["Taken. 1 more request was not submitted."] == words(batch)
 
 
 def both(*errors):
@@ -355,7 +355,7 @@ def test_batch_errors_of_one_kind_are_told_once(time):
     with make(3) as batch:
         batch.wait()
 
-    assert ["No money. 1 more of the requests was refused or not sent."] == words(batch)
+    assert ["No money. 1 more request was rejected or not submitted."] == words(batch)
 
 
 def test_batch_errors_of_one_kind_about_two_jobs_are_both_kept(time):

@@ -202,7 +202,7 @@ def test_wait_for_one_ends_with_the_first_and_notes_the_rest(time):
     collected = run.wait(saver=run.saver, is_one_enough=True)
 
     assert [("j2", "completed")] == states(collected)
-    assert ["Not final yet: j1"] == run.console.notes
+    assert ["Still running: j1"] == run.console.notes
     assert ["j2-1.png"] == files(collected)
     assert report(collected) is None
     assert 2.0 == time.elapsed
@@ -225,7 +225,7 @@ def test_wait_for_one_reports_what_runs_when_the_time_is_up(time):
 
     error = report(run.wait(is_one_enough=True, deadline=4))
 
-    assert "No job was final in time: j1 is 'processing', j2 is 'queued'." == (
+    assert "Timed out: no job has finished (j1 is 'processing', j2 is 'queued')." == (
         error.message
     )
     assert (Step(Action.WAIT_FOR_FIRST, ("j1", "j2")),) == error.advice
@@ -296,7 +296,7 @@ def test_wait_stopped_with_standard_output_closed_reports_that_too(time):
         run.wait(saver=saver)
 
     [error] = run.reported
-    assert error.message.startswith("Standard output is closed. Job j1 is saved: j1-")
+    assert error.message.startswith("Standard output is closed. Job j1 was saved: j1-")
 
 
 def test_wait_job_that_cannot_be_polled_keeps_its_error_and_the_others(time):
@@ -409,7 +409,7 @@ def test_report_puts_errors_of_the_submission_first(time):
     collected.wait(deadline=600)
     error = report(collected)
 
-    assert ["fault", "Job j1 failed: the service gives no reason."] == [
+    assert ["fault", "Job j1 failed: Krea gives no reason."] == [
         each.message for each in error.errors
     ]
 
@@ -449,7 +449,8 @@ def test_report_of_jobs_that_succeeded_writes_each_and_its_command(time):
     error = report(collected, preview=shown.append, hand_on=handed_on.append)
 
     assert error is None
-    assert ["wait j1", "wait j2"] == [each.collect for each in run.console.results]
+    # Saved jobs need no command.
+    assert ["", ""] == [each.collect for each in run.console.results]
     assert [2] == [len(jobs) for jobs in shown]
     assert [2] == [len(jobs) for jobs in handed_on]
     summary = run.tracker.summary()
@@ -480,7 +481,7 @@ def test_report_of_a_part_has_each_error_and_what_succeeded(time):
 
     assert isinstance(error, CombinedError)
     assert ["j2", "j3"] == [each.job_id for each in error.errors]
-    assert (ExitCode.PARTIAL, "2 of 3 jobs did not end as asked for.") == (
+    assert (ExitCode.PARTIAL, "2 of 3 jobs have errors, shown above.") == (
         error.exit_code,
         error.message,
     )
@@ -499,7 +500,7 @@ def test_report_counts_a_job_with_an_error_of_its_own_once(time):
     error = report(run.wait(saver=run.saver))
 
     assert ["broken off"] == [each.message for each in error.errors]
-    assert "1 of 2 jobs did not end as asked for." == error.message
+    assert "1 of 2 jobs have errors, shown above." == error.message
     assert (Step(Action.DOWNLOAD, ("j1",)),) == error.errors[0].advice
 
 
@@ -560,7 +561,7 @@ KEPT = ConversionError("Not a JPEG.", kept=saved_file("j1"))
         (
             KEPT,
             [
-                "Nothing is paid again to save it under another name.",
+                "You can download it again under another name; that is free.",
                 Step(Action.DOWNLOAD_ELSEWHERE, ("j1",)),
             ],
         ),
@@ -601,7 +602,7 @@ def test_report_to_a_closed_standard_output_says_where_the_file_is(time):
 
     error = report(run.wait(saver=run.saver), preview=pytest.fail)
 
-    assert "Standard output is closed. Job j1 is saved: j1-1.png." == error.message
+    assert "Standard output is closed. Job j1 was saved: j1-1.png." == error.message
     assert ("j1", ()) == (error.job_id, run.tracker.summary().unreported)
 
 

@@ -103,7 +103,7 @@ def test_fetch_jobs_after_the_deadline_looks_at_the_first_only(time):
 
     assert ["j1"] == [each.job_id for each in jobs]
     assert isinstance(error, WaitTimeoutError)
-    assert ("Job j2 was not looked at in time.", "j2") == (
+    assert ("Timed out before job j2 was checked.", "j2") == (
         error.message,
         error.job_id,
     )
@@ -169,7 +169,7 @@ def test_cancel_jobs_goes_on_after_an_error():
         ("j3", ()),
         ("j4", (Step(Action.DOWNLOAD_COMPLETED, ("j4",)),)),
         ("j5", (Step(Action.CHECK_AGAIN, ("j5",)),)),
-        ("j6", ("A failed job is not billed.",)),
+        ("j6", ("Failed jobs are not billed.",)),
     ] == [(each.job_id, each.advice) for each in errors]
     assert isinstance(errors[2], JobAlreadyFinishedError)
 
@@ -264,7 +264,7 @@ def test_list_recorded_intended_leaves_out_what_is_unconfirmed_by_now():
 
 
 def test_list_recorded_refuses_a_state_that_does_not_exist():
-    with pytest.raises(UsageError, match="'gone' is no state of a record"):
+    with pytest.raises(UsageError, match="Unknown status 'gone'"):
         listed(History(), state="gone")
 
 
@@ -351,17 +351,16 @@ def test_find_records_without_names_are_those_of_the_last_run():
 @pytest.mark.parametrize(
     ("reference", "error", "words"),
     [
-        ("abcdefg", UsageError, "is too short: give 8"),
-        ("abcdefgh", UsageError, "is the beginning of 2 records"),
-        ("zzzzzzzz", UnknownJobError, "knows no job zzzzzzzz"),
+        ("abcdefg", UsageError, "is too short"),
+        ("abcdefgh", UsageError, "matches 2 records"),
+        ("zzzzzzzz", UnknownJobError, "zzzzzzzz is not in the journal"),
     ],
 )
 def test_find_records_refuses_what_names_no_single_record(reference, error, words):
     history = History(kept("abcdefgh-1"), kept("abcdefgh-2"))
 
-    with pytest.raises(error, match=words) as caught:
+    with pytest.raises(error, match=words):
         find(history, reference)
-    assert () == caught.value.advice
 
 
 def test_find_records_of_a_whole_id_leads_to_the_service():
@@ -378,10 +377,10 @@ def test_find_unconfirmed_by_beginning():
     assert list(LOST.records[:2]) == list_records.find_unconfirmed(LOST, None)
     assert [LOST.records[0]] == list_records.find_unconfirmed(LOST, "abcd")
     for beginning in ("abc", "abcf", "zzzz"):
-        with pytest.raises(UsageError, match="does not name a record in doubt"):
+        with pytest.raises(UsageError, match="does not match exactly one"):
             list_records.find_unconfirmed(LOST, beginning)
     alone = History(LOST.records[0])
-    with pytest.raises(UsageError, match="does not name"):
+    with pytest.raises(UsageError, match="does not match exactly"):
         list_records.find_unconfirmed(alone, "abc")
 
 
@@ -389,9 +388,9 @@ def test_single_unconfirmed_is_the_one_there_is():
     assert LOST.records[1] == list_records.single_unconfirmed(LOST, "abce")
     alone = History(LOST.records[0])
     assert LOST.records[0] == list_records.single_unconfirmed(alone, None)
-    with pytest.raises(UsageError, match="nothing to recover"):
+    with pytest.raises(UsageError, match="No unconfirmed requests"):
         list_records.single_unconfirmed(History(), None)
-    with pytest.raises(UsageError, match="2 records are in doubt") as caught:
+    with pytest.raises(UsageError, match="2 requests are unconfirmed") as caught:
         list_records.single_unconfirmed(LOST, None)
     assert "abcd-1  google/x  an owl" == caught.value.details[0]
 
@@ -409,7 +408,7 @@ def test_find_candidate_by_its_beginning():
         assert "resolved" == candidate("abcdefgh", *few)
     assert "resolved" == candidate("abcdefg", "abcdefgh-1")
     assert "resolved" == candidate(WHOLE, WHOLE + "0")
-    with pytest.raises(UsageError, match="@last is 2 jobs"):
+    with pytest.raises(UsageError, match="@last stands for 2 jobs"):
         candidate("@last", resolved=("a", "b"))
 
 
@@ -444,13 +443,13 @@ def test_find_corrupt_returns_the_records_only_by_force():
         names.get, ["j0", "j1"], force=True
     )
     assert {} == delete_records.find_corrupt(names.get, ["j0"], force=False)
-    with pytest.raises(UsageError, match="It may be in doubt") as caught:
+    with pytest.raises(UsageError, match="may be unconfirmed") as caught:
         delete_records.find_corrupt(names.get, ["j1"], force=False)
     assert Step(Action.FORGET_ANYWAY, ("j1",)) == caught.value.advice[1]
 
 
 def test_find_corrupt_on_its_way_stays_by_force_too():
-    with pytest.raises(UsageError, match="Its process still runs"):
+    with pytest.raises(UsageError, match="Its process is still running"):
         delete_records.find_corrupt(
             {"j1": corrupt(is_in_flight=True)}.get, ["j1"], force=True
         )
@@ -467,15 +466,15 @@ def test_records_before_leaves_unfinished_ones_with_a_note(is_forced):
 
     assert (["a", "b", "c"] if is_forced else ["b"]) == [r.record for r in found]
     assert is_forced == (console.notes == [])
-    assert is_forced or console.notes[0].startswith("2 of the records stay")
+    assert is_forced or console.notes[0].startswith("2 records were kept")
 
 
 @pytest.mark.parametrize(
     ("state", "age", "words"),
     [
-        ("intended", 1, "is being sent just now"),
-        ("intended", 700, "is in doubt"),
-        ("unknown", 1, "is in doubt"),
+        ("intended", 1, "is being submitted right now"),
+        ("intended", 700, "is unconfirmed"),
+        ("unknown", 1, "is unconfirmed"),
     ],
 )
 def test_check_deletable_keeps_what_may_be_billed_by_force_too(state, age, words):
@@ -489,6 +488,6 @@ def test_check_deletable_job_that_may_run_only_by_force():
     records = [kept("a", job_id="j1")]
 
     delete_records.check_deletable(records, now=NOW, allows_unfinished=True)
-    with pytest.raises(UsageError, match="Job j1 is paid for") as caught:
+    with pytest.raises(UsageError, match="Job j1 may still be running") as caught:
         delete_records.check_deletable(records, now=NOW, allows_unfinished=False)
     assert "j1" == caught.value.job_id

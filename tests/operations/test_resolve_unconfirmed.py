@@ -121,11 +121,10 @@ def test_submit_that_is_lost_looks_for_the_job(time):
     with pytest.raises(UnconfirmedSubmissionError) as caught:
         run.resolver.submit(lose, deadline=600)
 
-    assert ["It may be j1 (queued, created 2026-09-21)."] == caught.value.details
+    assert ["Possible match: j1 (queued, created 2026-09-21)"] == caught.value.details
     [note] = run.console.notes
     assert (
-        "The answer to the request was lost: The connection broke. Looking for its job "
-        "in the service's list."
+        "The response was lost: The connection broke. Checking Krea's job list."
     ) == note
 
 
@@ -219,9 +218,7 @@ def test_resolve_with_a_list_that_cannot_be_read_asks_nobody(time):
     error = run.error()
 
     assert (LOOK, CLOSE) == error.advice
-    assert [
-        "The service's list of jobs cannot be seen: A part cannot be read."
-    ] == error.details
+    assert ["Cannot get Krea's job list: A part cannot be read."] == error.details
     assert [] == run.prompter.asked
 
 
@@ -240,10 +237,12 @@ def test_resolve_shows_the_candidates_before_it_asks(time):
     assert "j2" == run().job_id
 
     [(question, shown)] = run.prompter.asked
-    assert "Which is yours? Type 1 or 2, or Enter to leave it open: " == question
+    assert (
+        "Which job is yours? Type 1 or 2, or press Enter to decide later: " == question
+    )
     assert [
-        "1. It may be j1 (queued, created 2026-09-21).",
-        "2. It may be j2 (completed, created unknown).",
+        "1. Possible match: j1 (queued, created 2026-09-21)",
+        "2. Possible match: j2 (completed, created at an unknown time)",
     ] == shown[1:]
     assert ["It is unknown."] == run.console.warnings
     assert [("r-one", "j2")] == run.recovery.adopted
@@ -255,7 +254,7 @@ def test_resolve_of_many_candidates_lets_ten_be_chosen(time):
     run = Run(time, many, answers=["11", "10"])
 
     assert "j10" == run().job_id
-    assert "9 or 10, or Enter" in run.prompter.asked[0][0]
+    assert "9 or 10, or press Enter" in run.prompter.asked[0][0]
 
 
 def test_resolve_left_open_shows_the_lines_only_once(time):
@@ -267,7 +266,7 @@ def test_resolve_left_open_shows_the_lines_only_once(time):
     error = run.error()
 
     assert (
-        "It is left open whether the service took the job, and it may be billed.",
+        "The request is still unconfirmed. If Krea accepted it, it will be billed.",
         (),
     ) == (error.message, error.details)
     assert (RECORD,) == run.tracker.summary().unconfirmed
@@ -289,10 +288,10 @@ def test_resolve_without_candidates_may_send_it_once_more(time):
     assert TWO == run(deadline=300.0)
 
     question, shown = run.prompter.asked[0]
-    assert question.startswith("Send it once more, which may be billed again? Type yes")
+    assert question.startswith("Submit it again? It may be billed twice. Type yes")
     assert (
-        "The service's list has no job since then: probably not accepted."
-        == (shown[-1])
+        "Krea's job list shows no job since then. The request was probably not "
+        "accepted." == (shown[-1])
     )
     assert [(("r-one", 300.0), {})] == run.recovery.sent.calls
     assert () == run.tracker.summary().unconfirmed
@@ -332,7 +331,7 @@ def test_resolve_reports_why_a_second_request_was_not_sent(time):
     error = run.error()
 
     assert [refused] == run.reported
-    assert error.message.startswith("It is left open")
+    assert error.message.startswith("The request is still unconfirmed")
     assert (RECORD,) == run.tracker.summary().unconfirmed
 
 
@@ -362,7 +361,7 @@ def test_describe_candidates_tells_ten_at_most():
 
 
 @pytest.mark.parametrize(
-    ("count", "words"), [(1, "1 earlier request: "), (2, "2 earlier requests: ")]
+    ("count", "words"), [(1, "1 earlier request is"), (2, "2 earlier requests are")]
 )
 def test_warn_unconfirmed_counts_the_earlier_requests(count, words):
     console = Console()
@@ -371,7 +370,8 @@ def test_warn_unconfirmed_counts_the_earlier_requests(count, words):
     warn_unconfirmed(history, console, SimpleNamespace(recover=lambda: "krea recover"))
 
     [warning] = console.warnings
-    assert f"the service took {words}krea recover" in warning
+    assert warning.startswith(f"{words} unconfirmed")
+    assert warning.endswith(": krea recover")
 
 
 def test_warn_unconfirmed_is_silent_without_any():

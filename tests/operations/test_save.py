@@ -106,7 +106,7 @@ def test_saver_single_job_reports_each_step():
 
     saving.finish(done("j1"), is_batch=False)
 
-    assert ["saving", ("j1", 1, 1), ("saved", "j1")] == saving.progress.told
+    assert ["Saving", ("j1", 1, 1), ("saved", "j1")] == saving.progress.told
     assert [("j1", 1, False)] == saving.named
     assert [("j1", 1)] == saving.records.outcomes
     assert ["j1"] == saving.sidecars.written
@@ -209,11 +209,11 @@ def checked(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"for_github": True}, "--github tells where"),
-        ({"sidecar": True}, "--sidecar writes a file beside"),
-        ({"expect": ["format=png"]}, "--expect looks at a file"),
-        ({"writes_json": True}, "--json and -o - both need"),
-        ({"is_terminal": True}, "A terminal cannot show"),
+        ({"for_github": True}, "Use either --github or"),
+        ({"sidecar": True}, "Use either --sidecar or"),
+        ({"expect": ["format=png"]}, "Use either --expect or"),
+        ({"writes_json": True}, "Use either --json or"),
+        ({"is_terminal": True}, "would print binary data"),
     ],
 )
 def test_planner_refuses_standard_output_that_cannot_have_it(checked, options, words):
@@ -249,7 +249,7 @@ def test_planner_takes_names_of_the_kind_of_result(checked, kind, output, fits):
         assert output == plan(count=2, force=False, kind=kind).template
         assert 2 == checked[0]["count"]
     else:
-        with pytest.raises(UsageError, match=f"cannot become {output}"):
+        with pytest.raises(UsageError, match=f"cannot be saved as {output}"):
             plan(count=1, force=False, kind=kind)
 
 
@@ -262,7 +262,7 @@ def test_planner_quality_is_for_pictures_that_lose(checked, output, fits):
     if fits:
         plan(count=1, force=False)
     else:
-        with pytest.raises(UsageError, match="--quality-out is for"):
+        with pytest.raises(UsageError, match="--quality-out works for"):
             plan(count=1, force=False)
 
 
@@ -270,7 +270,7 @@ def test_planner_name_is_no_command_of_github(checked):
     named = {"output": "##[group].png"}
 
     planner(**named).plan(count=1, force=False)
-    with pytest.raises(UsageError, match="takes ##"):
+    with pytest.raises(UsageError, match="would run ##"):
         planner({"GITHUB_ACTIONS": "true"}, **named).plan(count=1, force=False)
 
 
@@ -291,7 +291,7 @@ def test_planner_expectations_need_something_saved():
     expecting = planner(expect=["format=png"])
 
     expecting.check_expectations(saves=True)
-    with pytest.raises(UsageError, match="nothing is"):
+    with pytest.raises(UsageError, match="needs a saved file"):
         expecting.check_expectations(saves=False)
     planner().check_expectations(saves=False)
 
@@ -343,7 +343,7 @@ def test_sidecars_need_the_request_of_each_job():
 
     writer.check(["j1"])
     for unknown in ("j2", "j3"):
-        with pytest.raises(UsageError, match=f"was sent for job {unknown}"):
+        with pytest.raises(UsageError, match=f"has no request for job {unknown}"):
             writer.check(["j1", unknown])
     sidecars(records)[0].check(["j3"])
 
@@ -391,12 +391,12 @@ def test_sidecars_are_written_only_if_asked_for(written):
 def test_sidecars_that_cannot_be_written_say_that_the_file_is_saved(written, is_lost):
     written.broken = full_disk()
     writer, _ = sidecars(Records(**{} if is_lost else {"j1": record()}), sidecar=True)
-    reason = "The journal has lost what was sent." if is_lost else "No space left."
+    reason = "The journal no longer has the request." if is_lost else "No space left."
 
     with pytest.raises(StorageError) as caught:
         writer.write(SAVED)
 
-    assert f"j1-1.png is saved, without sidecar: {reason}" == caught.value.message
+    assert f"Saved j1-1.png, but not its sidecar: {reason}" == caught.value.message
 
 
 @pytest.mark.parametrize("is_of_another", [True, False])
