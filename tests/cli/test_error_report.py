@@ -243,7 +243,7 @@ def test_report_interruption_names_what_could_not_be_cancelled():
     [shown] = context.shown
     assert (
         "Interrupted by SIGTERM. Cancelled: j1. Some jobs could not be cancelled, or "
-        "had ended before. Not saved yet: j2."
+        "had finished before. Not saved yet: j2."
     ) == shown.message
     assert (
         Step(Action.CANCEL_REST, ("j2",)),
