@@ -94,7 +94,8 @@ class ApiClient:
         job = self._job(data)
         if job.job_id != job_id:
             raise InvalidResponseError(
-                f"{self._transport.host} answered another job than {job_id}."
+                f"Unexpected response from {self._transport.host}: "
+                f"asked for job {job_id}, got another job."
             )
         return job
 
@@ -164,8 +165,8 @@ class ApiClient:
         except TokenRejectedError as exc:
             # None was sent, so there is none to change.
             raise InvalidResponseError(
-                f"{self._transport.host} does not show its list of models.",
-                hint="Check the API URL, and whether a proxy is between.",
+                f"{self._transport.host} denied access to its list of models.",
+                hint="Check the API URL and your proxy.",
             ) from exc
 
     def upload(self, file: RequestBody, name: str, media_type: str) -> Asset:
@@ -182,7 +183,8 @@ class ApiClient:
             return Asset.from_json(data, self._transport.redacted)
         except ValueError as exc:
             raise InvalidResponseError(
-                "The service took the file, but gave no URL."
+                "Krea accepted the upload but returned no URL.",
+                hint="Uploads are free: run the command again.",
             ) from exc
 
     def _get(
@@ -217,8 +219,8 @@ class ApiClient:
         except ValueError as exc:
             words = self._transport.redacted(responses.said(data))
             raise InvalidResponseError(
-                f"{self._transport.host} answered a job without a usable {exc}"
-                + (f", and said: {words}." if words else ".")
+                f"Unexpected response from {self._transport.host}: "
+                f"a job without a valid {exc}" + (f" ({words})." if words else ".")
             ) from exc
 
 
@@ -233,7 +235,7 @@ def _unknown(job_id: str) -> Iterator[None]:
         if exc.status != HTTPStatus.NOT_FOUND:
             raise
         raise UnknownJobError(
-            f"The service knows no job {job_id}.",
+            f"Job {job_id} not found.",
             hint=Step(Action.LIST_ACCOUNT),
             job_id=job_id,
         ) from exc

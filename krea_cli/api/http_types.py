@@ -113,7 +113,7 @@ def parse_strict_json(content: str | bytes, **options: Any) -> Any:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def encode(
@@ -135,6 +135,6 @@ def encode(
         )
         return text.encode()
     except UnicodeEncodeError as exc:
-        raise UsageError("The request has text that is no valid UTF-8.") from exc
+        raise UsageError("The request contains text that is not valid UTF-8.") from exc
     except (ValueError, RecursionError) as exc:
-        raise UsageError(f"The request cannot be written as JSON: {exc}.") from exc
+        raise UsageError(f"Cannot encode the request as JSON: {exc}.") from exc

@@ -76,7 +76,7 @@ class OutputTarget:
         if output == "-":
             return cls(template=None)
         if not output.strip() or "\0" in output:
-            raise UsageError("-o needs the name of a file or a folder.")
+            raise UsageError("-o must be a file or a folder.")
         if is_file_uri(output):
             output = path_of_uri(output)
         place = expand_home(output)
@@ -134,8 +134,8 @@ class OutputTarget:
         if self.template is None:
             if count > 1:
                 raise UsageError(
-                    "Standard output takes one result, and several are asked for.",
-                    hint="Ask for one, or name a folder: -o results/",
+                    "-o - works for one result only.",
+                    hint="Save to a folder: -o results/",
                 )
             with TemporaryFolder() as folder:
                 check_folder(folder.path)
@@ -143,10 +143,9 @@ class OutputTarget:
         suffix = Path(self.template).suffix
         if suffix and "{" not in suffix and self.media not in WRITTEN:
             raise UsageError(
-                f"krea cannot write {suffix} files.",
-                hint="Name it *.png, *.jpg, *.webp, *.avif, *.tiff, *.gif, *.mp4, "
-                "*.wav or *.glb, as fits the model, or leave the ending to krea: "
-                "{slug}.{ext}",
+                f"Cannot write {suffix} files.",
+                hint="Use .png, .jpg, .webp, .avif, .tiff, .gif, .mp4, .wav or .glb "
+                "to match the model, or {ext} for the result's own type.",
             )
         if self.media and self.media.kind == "image":
             _check_encoder(self.media)

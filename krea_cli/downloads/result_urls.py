@@ -47,7 +47,7 @@ class ResultUrls:
             job = self._look(self._job.job_id)
         except KreaError as exc:
             raise DownloadError(
-                f"{gone.message} The service was asked for another URL: {exc.message}",
+                f"{gone.message} Asked Krea for a new URL: {exc.message}",
                 hint=exc.advice,
             ) from exc
         if job.status != "completed" or len(job.urls) != len(self._job.urls):

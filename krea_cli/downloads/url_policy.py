@@ -66,9 +66,7 @@ class UrlPolicy:
         except ValueError:
             host = ""
         if not host or parts.username is not None:
-            raise DownloadError(
-                f"{shown(url)} is no URL that can be fetched.", is_lasting=True
-            )
+            raise DownloadError(f"Invalid URL: {shown(url)}", is_lasting=True)
         literal = _address(host)
         if literal is not None:
             addresses = [literal]
@@ -84,7 +82,7 @@ class UrlPolicy:
             return
         if parts.scheme != "https":
             raise DownloadError(
-                f"{shown(url)} is not https, so it is not fetched.", is_lasting=True
+                f"{shown(url)} was not downloaded: it is not https.", is_lasting=True
             )
         if not all(map(_is_public, addresses)):
             raise _private(url)
@@ -124,7 +122,7 @@ def shown(url: str) -> str:
 
 def _private(url: str) -> DownloadError:
     return DownloadError(
-        f"{shown(url)} leads to a private address, so it is not fetched.",
+        f"{shown(url)} was not downloaded: it leads to a private address.",
         is_lasting=True,
     )
 

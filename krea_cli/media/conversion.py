@@ -67,7 +67,7 @@ def convert(
         shown, profile = _writable(_upright(shown), media)
     if not can_encode(media):
         raise StorageError(
-            f"The picture cannot be written as {media.extension.upper()}: {PILLOW} is "
+            f"Cannot write the image as {media.extension.upper()}: {PILLOW} is "
             "installed without the codec."
         )
     options = {"quality": quality or _USUAL_QUALITY} if media in LOSSY else {}
@@ -81,9 +81,9 @@ def convert(
         target.write(encoded.getbuffer())
         target.flush()
     except Exception as exc:  # whatever an encoder may raise
-        reason = getattr(exc, "strerror", None) or str(exc) or "too little memory"
+        reason = getattr(exc, "strerror", None) or str(exc) or "out of memory"
         raise StorageError(
-            f"The picture cannot be written as {media.extension.upper()}: {reason}."
+            f"Cannot write the image as {media.extension.upper()}: {reason}."
         ) from exc
     return is_animated
 
@@ -155,7 +155,7 @@ def fit(
         check_pixels(picture.size)
         # A JPEG may hold other pictures, which are not an animation.
         if media != JPEG and getattr(picture, "is_animated", False):
-            raise DownloadError("It is an animation.")
+            raise DownloadError("it is an animation.")
         picture.load()
         whole = smooth(picture)
         kept = {key: picture.info.get(key) or b"" for key in ("icc_profile", "exif")}
@@ -169,7 +169,7 @@ def fit(
         scale *= 0.95 * math.sqrt(most_bytes / len(encoded))
         # Each of these may take as much memory as is bearable.
         del encoded
-    raise DownloadError("It stays too large.")
+    raise DownloadError("it would still be too large.")
 
 
 def _encoded(
@@ -185,5 +185,5 @@ def _encoded(
     try:
         shown.save(encoded, FORMATS[media], quality=_FITTED_QUALITY, **kept)
     except (OSError, ValueError) as exc:
-        raise StorageError(f"It cannot be written: {exc}.") from exc
+        raise StorageError(f"Cannot write the image: {exc}.") from exc
     return encoded.getbuffer()

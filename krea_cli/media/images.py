@@ -183,7 +183,7 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
     except OSError:
         is_decoded = False
     if not is_decoded:
-        raise DownloadError("It is no picture that is known here.")
+        raise DownloadError("Not a known image type.")
     with opened(path, _open_to_look) as picture:
         shown = smooth(eight_bits(picture))
         # Made smaller before it is turned, as a large one is turned into a second one.
@@ -268,7 +268,7 @@ def check_pixels(size: tuple[int, int]) -> None:
     width, height = size
     if width * height > MOST_PIXELS:
         raise DownloadError(
-            f"The picture has {width} x {height} pixels, too many to be decoded here."
+            f"Cannot read the image: {width}x{height} is too many pixels."
         )
 
 
@@ -328,12 +328,10 @@ def opened(
     except DownloadError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        raise DownloadError(
-            "The picture cannot be decoded: it has too many pixels."
-        ) from exc
+        raise DownloadError("Cannot read the image: too many pixels.") from exc
     except UnidentifiedImageError as exc:
         # Pillow's own message names a temporary file.
-        raise DownloadError("The picture cannot be decoded: it is damaged.") from exc
+        raise DownloadError("Cannot read the image: damaged file.") from exc
     except Exception as exc:  # whatever a decoder may raise
         reason = str(exc).rstrip(".")
-        raise DownloadError(f"The picture cannot be decoded: {reason}.") from exc
+        raise DownloadError(f"Cannot read the image: {reason}.") from exc

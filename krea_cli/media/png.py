@@ -112,7 +112,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
     yield range(_FIRST)
     for chunk in chunks(reader):
         if chunk.kind == _APPLE:
-            raise DamagedError("its pixels are in a format of Apple's own")
+            raise DamagedError("Apple's own PNG format is not supported")
         if chunk.kind == b"eXIf":
             content = reader.read(chunk.body, min(chunk.length, MOST_EXIF))
             exif = orientation_only_exif(content)

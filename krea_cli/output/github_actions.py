@@ -180,7 +180,7 @@ def summary(
         row for job in jobs for row in _rows(job, is_paid=job.job_id in paid)
     )
     for command in in_doubt:
-        rows += _row(f"may be billed: {command}", "", "", "", "")
+        rows += _row(f"unconfirmed, may be billed: {command}", "", "", "", "")
     if before.rpartition("\n\n")[2].startswith(_HEADER) and before.endswith("\n"):
         return rows
     gap = "\n\n" if before else ""
@@ -200,7 +200,7 @@ def _rows(job: Job, *, is_paid: bool) -> list[str]:
     return [
         _row(
             file.path,
-            f"{file.width} x {file.height}" if file.width and file.height else "",
+            f"{file.width}x{file.height}" if file.width and file.height else "",
             *about,
         )
         for file in job.files

@@ -108,11 +108,11 @@ class LineProgress(Progress):
     def missed(self, job: Job, error: KreaError) -> None:
         words = self._board.summary if self._are_many else _status(job)
         reason = collapse_whitespace(error.message, 200).rstrip(".")
-        self._write_line(f"{words}, but: {reason}", is_news=False)
+        self._write_line(f"{words}; cannot check: {reason}", is_news=False)
 
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
         total = f" of {length / 1e6:.1f}" if length else ""
-        words = f"{_status(job)}, {size_bytes / 1e6:.1f}{total} MB received"
+        words = f"{_status(job)}, downloaded {size_bytes / 1e6:.1f}{total} MB"
         self._write_line(words, is_news=False)
 
     def _write_line(self, words: str, *, is_news: bool) -> None:
@@ -153,7 +153,9 @@ class StatusCounts:
         if len(self._statuses) == 1 and not self.unsent:
             return collapse_whitespace(next(iter(counts)), 40)
         parts = [f"{n} {collapse_whitespace(s, 40)}" for s, n in counts.most_common()]
-        return ", ".join(parts + [f"{self.unsent} to be sent"] * bool(self.unsent))
+        return ", ".join(
+            parts + [f"{self.unsent} not submitted yet"] * bool(self.unsent)
+        )
 
     @property
     def meaning(self) -> str:

@@ -88,8 +88,8 @@ class Sandbox:
             )
         except OSError as exc:
             raise UsageError(
-                f"The sandbox cannot listen on port {self._port}: {exc.strerror}.",
-                hint="Choose another port, or 0 for any that is free.",
+                f"Cannot start the sandbox on port {self._port}: {exc.strerror}.",
+                hint="Use another port, or --port 0 for any free one.",
             ) from exc
         self._server = server
         threading.Thread(

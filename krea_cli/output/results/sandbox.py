@@ -27,7 +27,7 @@ class SandboxStarted:
                 "try it",
                 f'KREA_API_KEY=anything krea generate "an owl" --api-url {self.url}',
             ),
-            ("set a fault", f"curl -d '{fault}' {faults}"),
+            ("inject a fault", f"curl -d '{fault}' {faults}"),
             ("see the bill", f"curl {self.url}/sandbox/ledger"),
         )
 
