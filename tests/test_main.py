@@ -150,7 +150,7 @@ USAGE = {
     "unknown option of krea": (("--versoin",), "--version"),
     "no argument": (("config", "get"), "KEY"),
     "too many arguments": (("config", "path", "x"), "x"),
-    "no duration": (("wait", "--timeout", "abc"), "'abc' is no duration"),
+    "no duration": (("wait", "--timeout", "abc"), "'abc' is not a duration"),
     "no number": (("generate", "x", "-n", "two"), "'two'"),
     "out of range": (("generate", "x", "-n", "0"), "0"),
     "unknown colour": (("status", "--color", "purple"), "purple"),

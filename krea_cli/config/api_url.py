@@ -14,7 +14,7 @@ _PORTS = {"https": 443, "http": 80}
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 
 
-def normalise(url: str) -> str:
+def normalize(url: str) -> str:
     """
     Return the base URL in its usual form: lower case where case means nothing, no
     default port, no slash at the end.
@@ -33,7 +33,7 @@ def origin(url: str) -> str:
     URLs exactly when they lead to the same server.
 
     Raises:
-        ValueError: as `normalise`.
+        ValueError: as `normalize`.
     """
     return _origin(_split(url))
 
@@ -43,7 +43,7 @@ def is_loopback(url: str) -> bool:
     Tell whether the URL leads to this machine.
 
     Raises:
-        ValueError: as `normalise`.
+        ValueError: as `normalize`.
     """
     return loopback.is_loopback(_host(_split(url)))
 

@@ -82,7 +82,7 @@ def _output(value: object) -> str:
 
 
 def _url(value: object) -> str:
-    return url.normalise(_text(value))
+    return url.normalize(_text(value))
 
 
 def _duration(value: object) -> float:

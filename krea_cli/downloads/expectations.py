@@ -22,7 +22,7 @@ _NUMBER = re.compile("[0-9]{1,6}")
 class Expectation:
     """
     *text* is what the user wrote; one of the others is what it means, and *is_blank*
-    tells of a picture whether it has one colour alone.
+    tells of a picture whether it has one color alone.
     """
 
     text: str

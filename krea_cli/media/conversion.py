@@ -48,8 +48,8 @@ def convert(
     an animation, of which only the first picture is written.
 
     `quality` is 1 to 100, for the LOSSY types. Transparent parts become white where the
-    type has no transparency. The colour profile stays, unless the type cannot hold the
-    colours as they are.
+    type has no transparency. The color profile stays, unless the type cannot hold the
+    colors as they are.
 
     Raises:
         DownloadError: `source` cannot be decoded, or has too many pixels.
@@ -99,7 +99,7 @@ def _writable(
     picture: Image.Image, media: MediaType
 ) -> tuple[Image.Image, bytes | None]:
     """
-    Return the picture in a mode that the type can hold, with its colour profile.
+    Return the picture in a mode that the type can hold, with its color profile.
     """
     profile, modes = picture.info.get("icc_profile"), _MODES[media]
     if picture.mode == "CMYK" and picture.mode not in modes:
@@ -144,7 +144,7 @@ def fit(
     Write the picture at `source` to `target`, of the same type `media`, scaled down
     until neither a side nor the file is too large. Return its new width and height.
 
-    Colour profile and EXIF stay.
+    Color profile and EXIF stay.
 
     Raises:
         DownloadError: `source` cannot be decoded, or scaled.

@@ -150,7 +150,7 @@ def strip_metadata(file: IO[bytes], media: MediaType) -> list[ByteRange] | None:
     Return the pieces of `file`, which can seek, without place, time, camera, author,
     comments and previews; None when that is all of it.
 
-    Pixels are never compressed anew, and colours and the way up stay as they are. Every
+    Pixels are never compressed anew, and colors and the way up stay as they are. Every
     format lists the parts that stay.
 
     Raises:

@@ -120,7 +120,7 @@ def dimensions(reader: FileReader) -> tuple[int, int] | None:
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
     """
-    Yield what decoders need to show the same pixels in the same colours.
+    Yield what decoders need to show the same pixels in the same colors.
 
     Everything behind the end of the image goes: a preview, a film, another picture.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from krea_cli.api.models import Job
     from krea_cli.errors import KreaError
 
-# Blanks before it do not matter to the runner, nor colours to whoever takes them out.
+# Blanks before it do not matter to the runner, nor colors to whoever takes them out.
 _BEGIN = r"(?:[^\S\r\n]|\x1b\[[\d;]*m)*::"
 _COMMAND = re.compile(rf"(?<=[\r\n])(?={_BEGIN})")
 # Of other systems, too: ##vso[, ##teamcity[.

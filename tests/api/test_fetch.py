@@ -239,7 +239,7 @@ def test_behind_a_proxy_no_spelling_leads_into_the_own_network(time, monkeypatch
     answers = Answers({})
     answers.uses_environment = True
 
-    with pytest.raises(DownloadError, match=r"private address|no URL"):
+    with pytest.raises(DownloadError, match=r"private address|Invalid URL"):
         fetch(answers, time, f"https://{host}/a.png")
 
     assert [] == answers.asked
@@ -394,7 +394,7 @@ def test_a_compressed_body_that_ends_too_early_is_cut(time, encoding):
     """
     url, sent = f"{PUBLIC}/a.png", CODED[encoding].rstrip(b"\0")[:-9]
 
-    with pytest.raises(ResponseLostError, match="too early"):
+    with pytest.raises(ResponseLostError, match="incomplete"):
         fetch(Answers({url: good(sent, Content_Encoding=encoding)}), time, url)
 
 
@@ -417,7 +417,7 @@ def test_a_body_that_cannot_be_decoded_is_left_to_a_browser(time, encoding):
     """
     url = f"{PUBLIC}/a.png?X-Amz-Signature=secret"
 
-    with pytest.raises(DownloadError, match="compressed") as caught:
+    with pytest.raises(DownloadError, match="unsupported encoding") as caught:
         fetch(Answers({url: good(b"x", Content_Encoding=encoding)}), time, url)
 
     assert caught.value.is_lasting
@@ -640,7 +640,7 @@ def test_a_body_that_trickles_is_given_up(time):
     url = f"{PUBLIC}/a.png"
     answers = Answers({url: (200, {}, trickle(time, every=1, size=900))})
 
-    with pytest.raises(DownloadError, match="too slowly"):
+    with pytest.raises(DownloadError, match="too slow"):
         fetch(answers, time, url)
 
     assert 30 == time.elapsed

@@ -153,7 +153,7 @@ def test_silence_is_what_gives_no_byte_of_the_body(
     server = wire(trickling(head, every=0.02, byte=byte))
     started = time.monotonic()
 
-    with pytest.raises(ResponseLostError, match="did not answer in time"):
+    with pytest.raises(ResponseLostError, match="did not respond in time"):
         read(connect(server.url()), server.url())
 
     assert time.monotonic() - started < 2

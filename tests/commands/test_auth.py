@@ -134,7 +134,7 @@ def test_login_fails_when_the_keyring_forgets(context):
     """
     run = context(stdin=Stdin(CANARY), backend=Forgetful())
 
-    with pytest.raises(KeyringError, match="lost it"):
+    with pytest.raises(KeyringError, match="did not store"):
         login(run)
 
     assert [] == run.console.results

@@ -14,7 +14,7 @@ import pytest
 from conftest import png
 from service import TOKEN, answer, html
 
-EDIT = ("generate", "a watercolour", "-i")
+EDIT = ("generate", "a watercolor", "-i")
 SUBMIT = "POST /generate/"
 
 
@@ -142,8 +142,8 @@ WORDS = {
     "no name of fields": (("generate", "x", "--params", ""), "name of a file is empty"),
     "empty output": (("generate", "an owl", "-o", ""), "-o"),
     "unknown field in a name": (("generate", "an owl", "-o", "{x}.png"), "{x}"),
-    "timeout": (("generate", "an owl", "--timeout", "abc"), "'abc' is no duration"),
-    "no time": (("wait", "@last", "--timeout", "0"), "'0' is no duration"),
+    "timeout": (("generate", "an owl", "--timeout", "abc"), "'abc' is not a duration"),
+    "no time": (("wait", "@last", "--timeout", "0"), "'0' is not a duration"),
     "no job yet": (("status", "@last"), "no last job"),
     "no job to wait for": (("wait",), "no last job"),
     "no job to save": (("download", "@last"), "no last job"),
@@ -196,9 +196,9 @@ def test_an_unknown_model_names_the_nearest(logged_in, service):
 
 TOKENS = {
     "none": ({"KREA_API_KEY": ""}, "KREA_API_KEY is set but empty"),
-    "broken": ({"KREA_API_KEY": f"{TOKEN}\nX: y"}, "white space"),
-    "carriage return": ({"KREA_API_KEY": f"{TOKEN}\rX"}, "white space"),
-    "not ASCII": ({"KREA_API_KEY": f"{TOKEN}\u2026"}, "not ASCII"),
+    "broken": ({"KREA_API_KEY": f"{TOKEN}\nX: y"}, "spaces"),
+    "carriage return": ({"KREA_API_KEY": f"{TOKEN}\rX"}, "spaces"),
+    "non-ASCII": ({"KREA_API_KEY": f"{TOKEN}\u2026"}, "non-ASCII"),
     "other variable": (
         {"KREA_API_KEY": "", "KREA_API_TOKEN": "two words"},
         "KREA_API_TOKEN",

@@ -233,7 +233,7 @@ def test_of_many_processes_one_gets_the_name(on_time):
     content = (krea.cwd / "out.png").read_bytes()
     assert [0, *[7] * 19] == sorted(codes)
     assert told["sha256"] == hashlib.sha256(content).hexdigest()
-    assert 19 == sum(b"exists, and nothing is overwritten" in err for _, err in said)
+    assert 19 == sum(b"already exists" in err for _, err in said)
     assert ["out.png"] == [path.name for path in krea.cwd.iterdir()]
 
 

@@ -234,7 +234,7 @@ def test_a_target_that_exists_is_exit_7(logged_in, finished):
     forced = logged_in("download", "--force")
 
     assert (7, "") == (again.code, again.out)
-    assert "nothing is overwritten" in again.err
+    assert "already exists" in again.err
     assert (0, f"{job_id}.png\n") == (forced.code, forced.out)
     assert png() == Path(f"{job_id}.png").read_bytes()
 

@@ -16,7 +16,7 @@ from krea_cli.api import http
 from krea_cli.sandbox.http_handler import SandboxHandler
 
 ROUTE = "POST /generate/"
-EDIT = ("generate", "a watercolour", "-o", "out.png", "-i")
+EDIT = ("generate", "a watercolor", "-o", "out.png", "-i")
 
 
 def test_edits_a_photo_with_a_token(logged_in, service, photo):
@@ -182,7 +182,7 @@ def test_dry_run_sends_nothing(krea, photo, words, way):
     assert 0 == result.code
     assert "https://api.krea.ai/generate/image/google/nano-banana-pro" == told["url"]
     assert {
-        "prompt": "a watercolour",
+        "prompt": "a watercolor",
         "image_urls": [f"({way} of {photo})", url],
     } == told["body"]
 
@@ -194,7 +194,7 @@ def test_a_heic_answers_the_fields_that_a_picture_answers(krea):
     Path("a.heic").write_bytes(heic())
 
     words = ("-m", "seedream-4", "-i", "a.heic", "-o", "out.png", "--dry-run")
-    result = krea("generate", "a watercolour", *words, "--json")
+    result = krea("generate", "a watercolor", *words, "--json")
 
     assert 0 == result.code
     body = json.loads(result.out)["body"]

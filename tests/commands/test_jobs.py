@@ -554,7 +554,7 @@ def test_forget_refuses_a_request_on_its_way(logged_in, journal, time, service):
     result = logged_in("jobs", "forget", made.record)
 
     assert 2 == result.code
-    assert "being sent just now" in result.err
+    assert "being submitted right now" in result.err
     assert 1 == len(rows(logged_in))
 
 
@@ -789,6 +789,6 @@ def test_a_person_sees_the_block_with_the_command(logged_in, lost, service):
     result = logged_in("jobs", "recover", "--color", "never")
     lines = result.out.splitlines()
 
-    assert f"unknown  record {record}" == lines[0]
+    assert f"unknown  request {record}" == lines[0]
     assert f"  candidate  {job_id}  processing" in lines
     assert f"--adopt {job_id}" in result.err

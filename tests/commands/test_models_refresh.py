@@ -181,8 +181,8 @@ def test_what_was_fetched_is_in_force(online, refresh, news):
     [
         (html(), 6, "an HTML page where JSON was expected"),
         (html(404), 2, "refused the request (404)"),
-        (answer(200, content=b'{"paths": {'), 6, "something that is not JSON"),
-        (answer(200, {}), 6, "no POST /generate"),
+        (answer(200, content=b'{"paths": {'), 6, "unreadable data"),
+        (answer(200, {}), 6, "no models"),
         (answer(200, {"paths": {"/generate/image/a/b": {"post": {"x": 1}}}}), 6, "a/b"),
         (answer(401, {"message": "Unauthorized"}), 6, "does not show its list"),
         (answer(200, content=b" " * (9 * 2**20)), 6, "more than 8 MiB"),

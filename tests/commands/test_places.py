@@ -160,7 +160,7 @@ def test_a_pipe_is_refused_with_its_way_in(logged_in, service, words, hint):
     result = logged_in(*words)
 
     assert 2 == result.code
-    assert f"Pipe it to standard input instead: {hint}\n" in result.err
+    assert f"Pass it on standard input: {hint}\n" in result.err
     assert [] == service.requests(POST)
 
 

@@ -284,7 +284,7 @@ def test_what_is_no_sidecar_is_refused(logged_in, service, name):
     result = logged_in("replay", SIDECAR)
 
     assert (2, "", []) == (result.code, result.out, service.seen)
-    assert "error: out.png.json is no sidecar of krea." == result.err.splitlines()[0]
+    assert "error: out.png.json is not a krea sidecar." == result.err.splitlines()[0]
 
 
 def test_a_huge_file_is_not_read(logged_in):

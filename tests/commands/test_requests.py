@@ -122,7 +122,7 @@ def test_too_many_images_are_refused(krea, photo):
 
     assert "at most 5" in listed["image_urls"]
     assert "takes one image, and 6 are given" == single["image_url"]
-    assert {"-i": "google/imagen-4 takes no image"} == none
+    assert {"-i": "google/imagen-4 does not take an image"} == none
 
 
 def test_fields_from_a_file_and_flags_that_win(dry, tmp_path):
@@ -205,7 +205,7 @@ def test_what_krea_chooses_is_told(krea, tmp_path):
 
     chosen = {"aspect_ratio": "16:9", "resolution": "1K", "strength": 0.6}
 
-    assert "aspect_ratio is 16:9: the nearest to the image's 1600 x 900." in result.err
+    assert "Using aspect_ratio 16:9 (closest to the image, 1600x900)." in result.err
     assert chosen == {
         choice["field"]: choice["value"] for choice in json.loads(told.out)["choices"]
     }
@@ -262,12 +262,12 @@ def test_no_validate_drops_nothing(dry):
             ("-m", "image/acme/newest", "-i", "photo.jpg"),
             "-i: acme/newest has no field that krea knows",
         ),
-        (("-p", "mood=a", "-p", "mood=b"), "mood: is given twice: by -p mood"),
-        (("-p", "seed=1", "--seed", "2"), "seed: is given twice: by -p seed"),
-        (("-p", "width:=[1]", "--width", "5"), "width: is given twice: by -p width"),
+        (("-p", "mood=a", "-p", "mood=b"), "mood: is set twice, by -p mood"),
+        (("-p", "seed=1", "--seed", "2"), "seed: is set twice, by -p seed"),
+        (("-p", "width:=[1]", "--width", "5"), "width: is set twice, by -p width"),
         (
             ("-m", "krea-2/large", "-i", "photo.jpg", "-i", "photo.jpg"),
-            "image_url: takes one image, and 2 are given",
+            "image_url: takes one image, not 2",
         ),
     ],
 )
@@ -477,7 +477,7 @@ def test_no_call_asks_for_more_than_ten_thousand_jobs(logged_in, service, count)
 )
 def test_a_limit_that_limits_nothing_is_refused(logged_in, service, most):
     """
-    What is no number of USD must not let everything through.
+    What is not an amount must not let everything through.
     """
     assert 2 == logged_in("generate", "a cat", "--max-cost", most).code
     assert [] == service.seen
@@ -491,7 +491,7 @@ def test_a_count_that_is_no_plain_number_is_refused(logged_in, service, count):
     result = logged_in("generate", "a cat", "-n", count)
 
     assert (2, []) == (result.code, service.seen)
-    assert "is no whole number from 1 to" in result.err
+    assert "is not a whole number from 1 to" in result.err
 
 
 @pytest.mark.parametrize("words", [("--params", "given.json"), ("-p", "style:={}")])

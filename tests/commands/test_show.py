@@ -62,7 +62,7 @@ def test_one_that_cannot_be_shown_does_not_stop_the_others(shows):
 
     assert 2 == result.code
     told = " ".join(result.err.split())
-    assert "not there cannot be read: No such file or directory." in told
+    assert "not there: No such file or directory." in told
     assert f"{__file__} cannot be shown. It is no picture" in told
     assert ["a.png", "b.webp"] == [
         line for line in result.out.splitlines() if "▀" not in line
@@ -82,7 +82,7 @@ def half():
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda x: x.write_bytes(bomb()), "has 50000 x 50000 pixels, too many"),
+        (lambda x: x.write_bytes(bomb()), "has 50000x50000 pixels, too many"),
         (lambda x: x.write_bytes(half()), "The picture cannot be decoded"),
         (lambda x: x.write_bytes(b""), "It is no picture"),
         (lambda x: x.mkdir(), "It is no picture"),

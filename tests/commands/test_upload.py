@@ -90,4 +90,4 @@ def test_a_file_that_changes_meanwhile_is_not_uploaded(logged_in, service, photo
         result.out.count("https://") + result.out.count("http://"),
     )
     assert 1 == len(list(service.store.folder.joinpath("uploads").glob("*.json")))
-    assert "was changed while it was read" in result.err
+    assert "changed while it was being read" in result.err

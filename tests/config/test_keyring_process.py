@@ -60,7 +60,7 @@ def test_keyring_that_hangs_is_given_up_after_three_seconds(krea):
     for ran in krea("config.backends.Hanging").together(*lines, stdin=CANARY):
         assert 4 == ran.code, ran.said
         assert 3 <= ran.seconds <= 4 + usual[0].seconds
-        assert "did not answer within 3 s" in ran.stderr
+        assert "did not respond within 3 s" in ran.stderr
         assert "KREA_API_KEY" in ran.stderr
         assert not tells_canary(ran.said)
 
@@ -270,7 +270,7 @@ def test_stored_token_is_not_sent_to_another_origin(krea, service, tmp_path):
     ran = one.run("status", JOB, KREA_API_URL=service.url)
 
     assert 4 == ran.code, ran.said
-    assert f"no API token for {service.url}" in ran.stderr
+    assert f"No API token found {service.url}" in ran.stderr
 
 
 def test_token_cannot_be_given_on_the_command_line(krea):

@@ -148,4 +148,4 @@ def test_service_that_stopped_answering_is_given_up(desktop, tmp_path):
 
     assert 4 == ran.code, ran.said
     assert 3 <= ran.seconds <= 4.5
-    assert "did not answer within 3 s" in ran.stderr
+    assert "did not respond within 3 s" in ran.stderr

@@ -21,7 +21,8 @@ from krea_cli.errors import KeyringError, NoTokenError
 
 CANARY = "5c1f2b7e:canary-T0ken-9d8c"
 ORIGIN = "https://api.krea.ai"
-NO_VARIABLE = f"There is no API token for {ORIGIN}: no variable has one. "
+NO_TOKEN = "No API token found: KREA_API_KEY is not set, and the keyring has none for"
+NO_VARIABLE = "No API token found. KREA_API_KEY is not set. "
 
 
 class Keyring:
@@ -75,19 +76,19 @@ def test_line_breaks_at_the_end_are_cut(end):
     [
         ("", "is empty"),
         ("\n", "is empty"),
-        (f" {CANARY}", "white space"),
-        (f"{CANARY}\r\nX-Evil: y", "white space"),
-        (f"{CANARY}\r{CANARY}", "white space"),
+        (f" {CANARY}", "spaces"),
+        (f"{CANARY}\r\nX-Evil: y", "spaces"),
+        (f"{CANARY}\r{CANARY}", "spaces"),
         (f'"{CANARY}"', "quotation marks"),
         (f"'{CANARY}'\r\n", "quotation marks"),
         (f'"{CANARY}', "quotation marks"),
         (f"KREA_API_KEY={CANARY}", "begins with KREA_API_KEY="),
         (f"KREA_API_TOKEN='{CANARY}'", "begins with KREA_API_TOKEN="),
-        (f"{CANARY}\N{NO-BREAK SPACE}", "white space"),
-        (f"{CANARY}\t", "white space"),
-        (f"\N{ZERO WIDTH NO-BREAK SPACE}{CANARY}", "not ASCII"),
-        (f"{CANARY}…", "not ASCII"),
-        (f"{CANARY}\udcff", "not ASCII"),
+        (f"{CANARY}\N{NO-BREAK SPACE}", "spaces"),
+        (f"{CANARY}\t", "spaces"),
+        (f"\N{ZERO WIDTH NO-BREAK SPACE}{CANARY}", "non-ASCII"),
+        (f"{CANARY}…", "non-ASCII"),
+        (f"{CANARY}\udcff", "non-ASCII"),
         (f"{CANARY}\x7f", "control character"),
         (f"{CANARY}\x00", "control character"),
         (CANARY[:7], "too short"),
@@ -135,7 +136,7 @@ def test_standard_input_is_read_as_one_token():
     The whole stream is the token; more than one line is a fault.
     """
     assert CANARY == read_stream(io.StringIO(f"{CANARY}\n")).reveal()
-    with pytest.raises(NoTokenError, match="standard input contains white space"):
+    with pytest.raises(NoTokenError, match="standard input: it contains spaces"):
         read_stream(io.StringIO(f"{CANARY}\n{CANARY}\n"))
     with pytest.raises(NoTokenError, match="too long"):
         read_stream(io.StringIO("x" * 1_000_000))
@@ -147,7 +148,7 @@ def test_standard_input_that_is_no_text_leaks_nothing():
     """
     stream = io.TextIOWrapper(io.BytesIO(CANARY.encode() + b"\xff"), "utf-8")
 
-    with pytest.raises(NoTokenError, match="not ASCII") as caught:
+    with pytest.raises(NoTokenError, match="non-ASCII") as caught:
         read_stream(stream)
 
     assert caught.value.__context__ is None
@@ -175,7 +176,7 @@ def test_broken_variable_is_an_error_and_not_skipped():
     """
     A token with a fault does not silently give way to another one.
     """
-    with pytest.raises(NoTokenError, match="from KREA_API_KEY contains white space"):
+    with pytest.raises(NoTokenError, match="from KREA_API_KEY: it contains spaces"):
         find_token({"KREA_API_KEY": "a b", "KREA_API_TOKEN": CANARY}, ORIGIN, never)
 
 
@@ -203,7 +204,10 @@ def test_keyring_is_asked_once_when_no_variable_is_set():
 @pytest.mark.parametrize(
     ("held", "message"),
     [
-        (None, f"There is no API token for {ORIGIN}."),
+        (
+            None,
+            f"{NO_TOKEN} {ORIGIN}.",
+        ),
         (
             KeyringError("The keyring is locked.", hint="h"),
             NO_VARIABLE + "The keyring is locked.",
@@ -252,10 +256,10 @@ TROUBLE = KeyringError("The keyring is locked.")
             None,
         ),
         ({"KREA_API_KEY": CANARY}, TROUBLE, ("KREA_API_KEY",), TROUBLE, None),
-        ({}, None, (), None, "There is no API token"),
+        ({}, None, (), None, "No API token found"),
         ({"KREA_API_KEY": ""}, None, (), None, "KREA_API_KEY is set but empty"),
         ({}, TROUBLE, (), TROUBLE, "locked"),
-        ({"KREA_API_KEY": "a b"}, STORED, ("KREA_API_KEY", "keyring"), None, "white"),
+        ({"KREA_API_KEY": "a b"}, STORED, ("KREA_API_KEY", "keyring"), None, "spaces"),
     ],
 )
 def test_survey_tells_every_place(env, held, sources, problem, error):

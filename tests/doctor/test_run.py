@@ -43,4 +43,4 @@ def test_run_checks_same_failure_twice_is_reported_once():
 
     assert ("fault", "Broken.") == (first.state, first.message)
     assert ("warning", "two") == (second.state, second.check)
-    assert "for the reason above" in second.message
+    assert "see above" in second.message

@@ -158,7 +158,7 @@ def test_four_attempts_are_all(save, tmp_path, time):
     """
     with (
         Server(PICTURE, cuts=[1000] * 5) as server,
-        pytest.raises(DownloadError, match="broke"),
+        pytest.raises(DownloadError, match="was lost"),
     ):
         save(server)
 

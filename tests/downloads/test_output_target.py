@@ -119,7 +119,7 @@ def test_no_name_at_all_is_refused(output):
     """
     Nothing could be made of it.
     """
-    with pytest.raises(UsageError, match="needs the name"):
+    with pytest.raises(UsageError, match="must be a file or a folder"):
         OutputTarget.parse(output)
 
 
@@ -350,7 +350,7 @@ def test_standard_output_needs_a_place_for_what_is_not_whole_yet(monkeypatch):
 
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_get_default_tempdir", Path("/none").stat)
-    with pytest.raises(StorageError, match="no folder for temporary files"):
+    with pytest.raises(StorageError, match="No writable folder for temporary files"):
         OutputTarget.parse("-").check(count=1, force=False)
 
 
@@ -382,7 +382,7 @@ def test_a_kind_that_cannot_be_written_is_refused():
     """
     OutputTarget.parse("out.tiff").check(count=1, force=False)
 
-    with pytest.raises(UsageError, match=r"cannot write \.heic"):
+    with pytest.raises(UsageError, match=r"Cannot write \.heic"):
         OutputTarget.parse("out.heic").check(count=1, force=False)
 
 

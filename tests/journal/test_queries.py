@@ -171,7 +171,7 @@ def test_a_claimed_record_is_on_its_way_again(history, begun, folder, state, tim
     assert record().holder == claimed.holder
     assert [claimed] == history.newest(limit=9)
     assert [] == history.unconfirmed()
-    with pytest.raises(UsageError, match="being sent"):
+    with pytest.raises(UsageError, match="being submitted"):
         history.claim(made)
 
 
@@ -235,9 +235,9 @@ def test_a_job_belongs_to_one_record(history, journal, begun):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({}, "being sent"),
-        ({"state": "submitted", "job_id": "job-1"}, "submitted as job job-1"),
-        ({"service": "other"}, "no record"),
+        ({}, "being submitted"),
+        ({"state": "submitted", "job_id": "job-1"}, "submitted [(]job job-1"),
+        ({"service": "other"}, "not found"),
     ],
 )
 def test_only_what_is_in_doubt_is_settled(
@@ -301,7 +301,7 @@ def test_what_another_process_is_sending_is_not_forgotten(history, begun):
     """
     made = [begun(state="unknown"), begun(holder=ELSEWHERE)]
 
-    with pytest.raises(UsageError, match="being sent"):
+    with pytest.raises(UsageError, match="being submitted"):
         history.delete([each.record for each in made])
 
     assert made[::-1] == history.newest(limit=9)
@@ -315,7 +315,7 @@ def test_what_was_sent_since_it_was_looked_at_is_not_claimed(history, begun, jou
     sent = history.claim(made)
     journal.unconfirmed(made.record)
 
-    with pytest.raises(UsageError, match="meanwhile"):
+    with pytest.raises(UsageError, match="Another process"):
         history.claim(made)
 
     assert sent.record == history.claim(sent).record
@@ -406,7 +406,7 @@ def test_a_damaged_record_hides_no_other(
 
     assert [[other], [other]] == found
     [told] = damaged
-    assert told.message.startswith(f"Record {odd.record} of job ")
+    assert told.message.startswith(f"Record {odd.record} (job ")
     assert told.message.endswith(
         f"cannot be read: its {column} is none that krea writes."
     )

@@ -250,4 +250,4 @@ def test_a_table_goes_on_where_it_is_the_last():
     assert f"\n\n{first}" == github_actions.summary(
         [job], paid=(), before=f"{first}more"
     )
-    assert "1024 x 768" in first
+    assert "1024x768" in first

@@ -74,7 +74,7 @@ def test_many_jobs_are_counted():
     assert [
         f"{ID} failed; 10 processing, 1 failed (4 s)",
         "8 processing, 2 completed, 1 failed (34 s)",
-        "8 processing, 2 completed, 1 failed, but: no answer (64 s)",
+        "8 processing, 2 completed, 1 failed; cannot check: no answer (64 s)",
     ] == telling.err.splitlines()
 
 
@@ -93,8 +93,8 @@ def test_a_job_that_cannot_be_seen_has_its_lines_too():
 
     assert [
         f"{ID} queued (0 s)",
-        f"{ID} queued, but: no answer\\x1b[2J (30 s)",
-        f"{ID} queued, but: no answer\\x1b[2J (61 s)",
+        f"{ID} queued; cannot check: no answer\\x1b[2J (30 s)",
+        f"{ID} queued; cannot check: no answer\\x1b[2J (61 s)",
     ] == telling.err.splitlines()
 
 
@@ -114,8 +114,8 @@ def test_a_long_download_has_its_lines():
             progress.received(DONE, 1_000_000 * seconds, length)
 
     assert [
-        f"{ID} completed, 31.0 of 80.0 MB received (31 s)",
-        f"{ID} completed, 65.0 MB received (65 s)",
+        f"{ID} completed, downloaded 31.0 of 80.0 MB (31 s)",
+        f"{ID} completed, downloaded 65.0 MB (65 s)",
     ] == telling.err.splitlines()
 
 
@@ -148,7 +148,7 @@ def test_the_spinner_counts_jobs_and_cleans_up():
         progress.unsent(9)
         look(telling, progress, "sampling", at=1)
 
-    assert "2 sampling, 9 to be sent" in telling.err
+    assert "2 sampling, 9 not submitted yet" in telling.err
     assert telling.err.endswith("\x1b[1A\x1b[2K")
     assert telling.err.rindex("\x1b[?25l") < telling.err.rindex("\x1b[?25h")
     assert "" == telling.out

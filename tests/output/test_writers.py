@@ -10,7 +10,7 @@ from krea_cli.output.results.jobs import JobStatus
 from krea_cli.output.results.settings import ConfigPath, Setting
 
 ERROR = UsageError(
-    "That is no size.",
+    "That is not a size.",
     hint="Run: krea generate --help",
     job_id="j1",
     details=["width: is too small"],
@@ -33,7 +33,7 @@ def test_a_log_has_plain_lines():
     assert (
         "GET /jobs 200\n"
         "warning: It is deprecated.\n"
-        "error: That is no size.\n"
+        "error: That is not a size.\n"
         "  width: is too small\n"
         "hint: Run: krea generate --help\n"
     ) == said(Telling())
@@ -45,7 +45,7 @@ def test_quiet_leaves_warnings_and_errors():
     """
     assert (
         "warning: It is deprecated.\n"
-        "error: That is no size.\n"
+        "error: That is not a size.\n"
         "  width: is too small\n"
         "hint: Run: krea generate --help\n"
     ) == said(Telling(quiet=True, err=Terminal()))
@@ -61,7 +61,7 @@ def test_json_is_an_object_a_line():
     assert {
         "error": {
             "code": "usage",
-            "message": "That is no size.",
+            "message": "That is not a size.",
             "details": ["width: is too small"],
             "hint": "Run: krea generate --help",
             "exit_code": 2,
@@ -78,7 +78,7 @@ def test_a_terminal_has_the_labels_in_colour():
     assert (
         "\x1b[2mGET /jobs 200\x1b[0m\n"
         "\x1b[33mwarning: \x1b[0mIt is deprecated.\n"
-        "\x1b[1;31merror: \x1b[0mThat is no size.\n"
+        "\x1b[1;31merror: \x1b[0mThat is not a size.\n"
         "  width: is too small\n"
         "\x1b[36mhint: \x1b[0mRun: krea generate --help\n"
     ) == said(Telling(err=Terminal()))
