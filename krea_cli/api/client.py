@@ -33,8 +33,9 @@ LEAST_SECONDS = 3.0
 
 class HealthCheck(NamedTuple):
     """
-    What an answer said: why the service refused, and how many seconds its clock is
-    ahead of ours; None where it did not.
+    The result of a health check: why the service rejected the request (None if it did
+    not), and by how many seconds its clock is ahead of ours (None without a Date
+    header).
     """
 
     refusal: KreaError | None
@@ -243,7 +244,8 @@ def _unknown(job_id: str) -> Iterator[None]:
 
 def _ahead(date: str | None, wall: float) -> float | None:
     """
-    How far the clock that wrote the Date header is ahead of *wall*; None without one.
+    Return by how many seconds the clock behind the Date header is ahead of *wall*; None
+    without a header.
     """
     told = seconds_of(date)
     return None if told is None else told - wall

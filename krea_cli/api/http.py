@@ -254,7 +254,8 @@ class HttpTransport:
 
     def _client(self, use: Use, url: str) -> httpx.Client:
         """
-        The one for that use of *url*, made once, whichever thread needs it first.
+        Return the client for this use of *url*. It is made once, by the first thread
+        that needs it.
         """
         key = (use, self._proxy(url))
         with self._making:
@@ -337,8 +338,8 @@ class HttpTransport:
 
 def _no_tls() -> ssl.SSLContext:
     """
-    For http on this machine, where no certificate is met: a context that trusts nobody
-    is made at once, while reading those that can be trusted takes long.
+    Return a context for http on this computer, where there are no certificates. It
+    trusts nobody, and is ready at once: loading trusted certificates takes long.
     """
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -379,7 +380,8 @@ def _unreachable(
 
 def _certificate_fault(exc: BaseException | None) -> str:
     """
-    What is wrong with the certificate, if that is what happened.
+    Describe the problem with the certificate; empty if the certificate is not the
+    cause.
     """
     while exc is not None:
         if isinstance(exc, ssl.SSLCertVerificationError):
@@ -408,7 +410,7 @@ def _lost(host: str, reason: str) -> ResponseLostError:
 
 def _short(text: object) -> str:
     """
-    Of foreign origin, so it may have any length.
+    Cut a text from elsewhere, which may have any length.
     """
     words = str(text)
     return words if len(words) <= SHOWN else f"{words[: SHOWN - 1]}…"

@@ -1,5 +1,5 @@
 """
-What goes over the wire as bytes, and what comes back as values.
+Requests as bytes, and responses as values.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class StreamedResponse:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumePoint:
     """
-    What is here already of a file: its first *size* bytes, in the version that the
-    strong entity tag *etag* names.  *length* is that of the whole file, None when the
+    The part of a file that is on disk: its first *size* bytes, in the version with the
+    strong entity tag *etag*. *length* is the length of the whole file, None if the
     server did not say.
     """
 

@@ -1,5 +1,5 @@
 """
-What an answer means: its JSON, or the error that it stands for.
+Read a response: return its JSON, or raise the error that it stands for.
 
 The service's documents and its answers differ (bodies with "error", "message" or
 "detail", HTML for unknown paths), so everything is read with care and quoted short.
@@ -128,7 +128,8 @@ def _reason(answer: Response) -> str:
 
 def said(data: Mapping[str, Any]) -> str:
     """
-    What the service says of a fault, without the last stop; empty if it says nothing.
+    Return the reason in an error response, without its final period; empty if there is
+    none.
     """
     words = [_text(data.get(key)) for key in ("error", "message", "reason")]
     for key in _LISTS:

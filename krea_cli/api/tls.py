@@ -29,7 +29,7 @@ _IN_FOLDER = re.compile(r"[0-9a-f]{8}\.\d+", re.IGNORECASE)
 
 def context() -> ssl.SSLContext:
     """
-    What a connection is checked with: authority, host name and dates.
+    Return the TLS context, which checks authority, host name and dates.
 
     Raises:
         ConfigError: a variable names what cannot be used.
@@ -50,7 +50,7 @@ def context() -> ssl.SSLContext:
 
 def trusted() -> str:
     """
-    Where those who are trusted are listed, in words.
+    Describe the source of the trusted certificates.
 
     Raises:
         ConfigError: as `context`.

@@ -152,7 +152,8 @@ def _decoded_body(
 
 def _continued_length(headers: Mapping[str, str], part: ResumePoint, url: str) -> int:
     """
-    How long the whole file is, by a 206 that goes on exactly where the *part* ends.
+    Return the length of the whole file, from a 206 response that continues exactly at
+    the end of *part*.
 
     Raises:
         ResumeRejectedError: it is another piece, or one of another file.

@@ -1,5 +1,5 @@
 """
-What a result must be, in the words of --expect.
+Check results against --expect.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Expectation:
 
     def found_instead(self, file: SavedFile) -> str | None:
         """
-        What a file is that does not meet it, None when it does.
+        Describe how a file differs from this expectation; None if it does not.
         """
         if self.media:
             found = of_type(file.media_type)

@@ -1,5 +1,5 @@
 """
-Where results go and what they are called, as `-o` says.
+Turn `-o` into the paths of results.
 
 Names never come from the server: they are the user's words, and fields that
 are cleaned before they become part of a path.
@@ -197,9 +197,9 @@ class OutputTarget:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilenameFields:
     """
-    What names are made of besides the job: *prompt* gives the slug, *source* (the first
-    image, as the user named it) the stem; *time* is when the job was asked
-    for, as the clock on the wall has it.
+    The sources of file names besides the job: *prompt* gives the slug, *source* (the
+    first image, as the user named it) the stem; *time* is the wall-clock time of the
+    request.
     """
 
     time: datetime
@@ -280,6 +280,7 @@ def _is_folder(path: Path) -> bool:
 
 def _without_query(source: str) -> str:
     """
-    What a file name may be made of: the query of a URL can be a signature.
+    Remove the query of a URL, which can be a signature, before it becomes part of a
+    file name.
     """
     return urlsplit(source).path if "://" in source else source

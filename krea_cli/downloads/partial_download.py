@@ -25,7 +25,7 @@ from krea_cli.media.formats import Completeness, completeness
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadedFile:
     """
-    What the bytes of a whole result are.
+    The type, size and digest of a complete result.
     """
 
     media: MediaType

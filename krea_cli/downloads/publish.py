@@ -27,8 +27,8 @@ from krea_cli.media.decoding import decode_with_timeout
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publisher:
     """
-    How results get their names: *force* replaces what has the name, *quality* (1 to
-    100) is for pictures that are converted, *warn* is told what they lose.
+    Give results their names. *force* replaces existing files, *quality* (1 to 100) is
+    for converted images, and *warn* is called when a conversion loses something.
     """
 
     force: bool

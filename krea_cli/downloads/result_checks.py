@@ -1,5 +1,5 @@
 """
-How what a job gave differs from what was to be expected of it.
+Compare the results of a job with its request.
 """
 
 from __future__ import annotations
@@ -114,9 +114,9 @@ def _other_shape(width: int, height: int, shape: Mapping[str, Any]) -> Iterator[
 
 def _is_other_resolution(width: int, height: int, resolution: str) -> bool:
     """
-    Whether it is so by every meaning of such a word: 2K is 2048 pixels of the longer
-    side, of the shorter one, or as many pixels as a square of them has, and in films 2K
-    is 1920 x 1080 and 4K 3840 x 2160.
+    Tell whether the size contradicts a resolution such as 2K in every common meaning:
+    2048 pixels on the longer side, on the shorter side, or the pixel count of such a
+    square; in film, 2K is 1920x1080 and 4K 3840x2160.
     """
     found = _RESOLUTION.fullmatch(resolution)
     if not found:

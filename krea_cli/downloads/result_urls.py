@@ -1,5 +1,5 @@
 """
-Where the results of a job are, asked for anew when that has expired.
+Keep the result URLs of a job, and ask for new ones when they expire.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
-Where a URL of foreign origin may lead.
+Decide which URLs may be fetched.
 
-It comes from an answer, or from the user's words to a service that gave it: it may not
-point into the user's own network, nor at this machine.
+A URL comes from a response, or from the user's input to the service that returned it:
+it must not lead into the user's own network or to this computer.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def replace_file(target: Path, data: bytes) -> None:
 
 def has_content(path: Path, *, size: int, sha256: str) -> bool:
     """
-    Whether there is a file, no link, with exactly this content.
+    Tell whether the path is a regular file (no link) with exactly this content.
     """
     try:
         found = path.lstat()
@@ -242,7 +242,7 @@ def _no_file(target: Path, fault: str) -> TargetError:
 
 def _leads_to_descriptor(link: Path) -> bool:
     """
-    Whether a link ends at an open descriptor, such as /dev/stdout, whatever that is
+    Tell whether a link ends at an open descriptor, such as /dev/stdout, whatever it is
     connected to.
     """
     try:

@@ -119,8 +119,8 @@ def _remove_if_stale(folder: Path) -> None:
 
 def _new_locked(marker: Path) -> int:
     """
-    Where there are no locks the folder works all the same, and is never removed as
-    stale.
+    Create a folder and lock it. On a file system without locks it works all the same,
+    and is never removed as stale.
     """
     descriptor = os.open(marker, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try_lock(descriptor)

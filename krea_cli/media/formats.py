@@ -60,7 +60,9 @@ _UNPADDED = {AVIF, HEIC, MP4, MOV, WEBM}
 
 class Completeness(Enum):
     """
-    How complete a file is.
+    The completeness of a file. An OPEN_ENDED file does not state its length, and a
+    FOLLOWED one has more than padding after its end; both occur only if nobody else
+    knows the length. A CROWDED file has more parts than are followed.
 
     An OPEN_ENDED file does not say how long it is, and a FOLLOWED one has more than
     padding behind its end; both only where nobody else knows the length. A CROWDED file

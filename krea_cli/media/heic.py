@@ -65,8 +65,8 @@ class _Item(NamedTuple):
 
 class _Place(NamedTuple):
     """
-    Where the parts of an item lie: by `method` in the file, in the box for small items,
-    or elsewhere.
+    The location of the parts of an item: by `method` in the file, in the box for small
+    items, or elsewhere.
     """
 
     item: int

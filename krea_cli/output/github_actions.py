@@ -89,10 +89,10 @@ def outputs(
     before: str = "",
 ) -> str:
     """
-    What the next steps can use: `path`, of each file, and `job_id`, of each job, one a
-    line; `cost_usd`, the estimate for what was submitted and is billed, empty if it is
-    not known, as it is with a request *in_doubt*.  *paid* has the ids of the jobs that
-    this call submitted: to collect others costs nothing.
+    Build the outputs for later steps: `path`, of each file, and `job_id`, of each job,
+    one per line; `cost_usd`, the estimate for what was submitted and is billed. It is
+    empty if the price is unknown, as with a request *in_doubt*. *paid* has the ids of
+    the jobs that this call submitted: saving others costs nothing.
 
     The runner keeps only the last value of an output, so each call of a step repeats
     those that krea wrote *before*, and adds its own.

@@ -66,8 +66,8 @@ class Progress:
 
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
         """
-        So much of a result of the job is here, of *length* bytes if that is known; from
-        any thread.
+        Report the bytes received of a result, of *length* bytes if known; from any
+        thread.
         """
 
     def saved(self, job: Job) -> None:

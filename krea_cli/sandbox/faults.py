@@ -123,7 +123,7 @@ class Fault:
     @property
     def changes_job(self) -> bool:
         """
-        Whether the fault is in the job and not in the response.
+        Tell whether the fault is in the job and not in the response.
         """
         kind = _kind(self.name)
         return kind is not None and kind.changes_job

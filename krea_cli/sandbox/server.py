@@ -114,7 +114,8 @@ class Sandbox:
     @property
     def url(self) -> str:
         """
-        Where it listens, without a slash at the end; only between start and stop.
+        Return the address of the server, without a slash at the end; only between start
+        and stop.
         """
         if self._server is None:
             raise RuntimeError("the sandbox is not running")
@@ -130,7 +131,7 @@ class Sandbox:
 
 class SandboxServer(ThreadingHTTPServer):
     """
-    What the handlers of all connections share.
+    The state that the handlers of all connections share.
     """
 
     daemon_threads = True

@@ -44,7 +44,7 @@ class _JobResult:
 
 class JobStatus(_JobResult):
     """
-    Where a job is: `status`, `wait`.
+    The status of a job: `status`, `wait`.
     """
 
     @property

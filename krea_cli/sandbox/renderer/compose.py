@@ -1,5 +1,5 @@
 """
-From a job to the bytes of its result.
+Render the result of a job.
 
 The same model, fields, seed and input files give the same bytes; nothing else goes in.
 """
