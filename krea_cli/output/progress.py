@@ -153,9 +153,7 @@ class StatusCounts:
         if len(self._statuses) == 1 and not self.unsent:
             return collapse_whitespace(next(iter(counts)), 40)
         parts = [f"{n} {collapse_whitespace(s, 40)}" for s, n in counts.most_common()]
-        return ", ".join(
-            parts + [f"{self.unsent} not submitted yet"] * bool(self.unsent)
-        )
+        return ", ".join(parts + [f"{self.unsent} to be sent"] * bool(self.unsent))
 
     @property
     def meaning(self) -> str:

@@ -148,7 +148,7 @@ def test_the_spinner_counts_jobs_and_cleans_up():
         progress.unsent(9)
         look(telling, progress, "sampling", at=1)
 
-    assert "2 sampling, 9 not submitted yet" in telling.err
+    assert "2 sampling, 9 to be sent" in telling.err
     assert telling.err.endswith("\x1b[1A\x1b[2K")
     assert telling.err.rindex("\x1b[?25l") < telling.err.rindex("\x1b[?25h")
     assert "" == telling.out

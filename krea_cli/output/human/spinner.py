@@ -69,7 +69,7 @@ class Spinner(Progress):
     def missed(self, job: Job, error: KreaError) -> None:
         self._board.update(job)
         reason = collapse_whitespace(error.message, 100)
-        self._line.show(self._board.summary, f"cannot check: {reason}")
+        self._line.show(self._board.summary, f"but: {reason}")
 
     def unsent(self, count: int) -> None:
         self._board.unsent = count
