@@ -112,6 +112,7 @@ class OutputTarget:
             at = len(template) - len(Path(template).suffix)
             template = template[:at] + "-{index}" + template[at:]
         spare = len(ENDING) if self.has_sidecar else 0
+        spare += len(f".{values['ext']}") if self.adds_extension else 0
         path = Path()
         for part in Path(template).parts:
             path /= component(part, values, spare=spare)

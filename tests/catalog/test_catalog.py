@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from krea_cli.catalog.catalog import Catalog
@@ -261,7 +263,7 @@ def test_unknown_name_gets_the_nearest(name, near):
         CATALOG.find(name)
 
     assert caught.value.hint.startswith(f"Did you mean {near}")
-    assert 2 == caught.value.hint.count(", ")
+    assert 3 == len(re.split(", | or ", caught.value.hint.partition("?")[0]))
     assert caught.value.advice[-1] == Step(Action.LIST_MODELS)
 
 

@@ -56,8 +56,8 @@ def test_all_faults_are_told_at_once():
     assert [
         "prompt: is required: text of at least 3 characters",
         "imageUrls: unknown field; did you mean image_urls?",
-        "aspect-ratio: unknown field; did you mean aspect_ratio",
-        f"cat: no such field; known: {', '.join(CATALOG[PRO].fields)}",
+        "aspect-ratio: unknown field; did you mean aspect_ratio?",
+        f"cat: unknown field; known fields: {', '.join(CATALOG[PRO].fields)}",
         "image_urls[0]: must be a URL of at most 1024 characters, not 1025",
         "image_urls[1]: must be a URL of at most 1024 characters, not 3",
         'resolution: must be "1K", "2K" or "4K", not "8K"',

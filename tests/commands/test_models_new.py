@@ -118,7 +118,7 @@ def test_generate_with_a_new_model_and_a_typo_updates_once(later, service, serve
     result = later(*OWL, "-m", "krea-3", "-p", "promt=x")
 
     assert 2 == result.code
-    assert "promt: no such field" in result.err
+    assert "promt: unknown field" in result.err
     assert 1 == len(service.requests(SPEC))
 
 

@@ -650,7 +650,7 @@ def test_a_request_in_doubt_of_another_service_is_told_of(lost, logged_in):
     assert "http://127.0.0.1" in recovered.err
     assert where not in here.err
     assert "warning" == found["doubt"]["state"]
-    assert "of another service: http://127.0.0.1" in found["doubt"]["message"]
+    assert "another service has some: http://127.0.0.1" in found["doubt"]["message"]
     assert where in found["doubt"]["hint"]
 
 

@@ -69,7 +69,7 @@ def test_check_service_without_token_reports_no_access():
 @pytest.mark.parametrize(
     ("ahead", "state", "said"),
     [
-        (60.0, "ok", "as the service's"),
+        (60.0, "ok", "correct"),
         (61.0, "warning", "61 seconds behind"),
         (-7200.0, "warning", "2 hours ahead"),
         (3 * 86_400.0, "warning", "3 days behind"),
@@ -141,7 +141,7 @@ def test_check_journal_counts_records(tmp_path):
     [found] = check_journal(tmp_path, StubJournal(count=3))
 
     assert f"not created yet, will be in {tmp_path}" == missing.message
-    assert f"whole, 3 records, in {tmp_path}" == found.message
+    assert f"intact, 3 records in {tmp_path}" == found.message
 
 
 def test_check_journal_file_in_place_of_the_folder_is_a_fault(tmp_path):
@@ -166,4 +166,4 @@ def test_check_unconfirmed_counts_requests_here_before_elsewhere():
     ]
     assert "2 unconfirmed requests" in here.message
     assert here.advice == (Step(Action.FIND_LOST),)
-    assert "of another service: x, y" in elsewhere.message
+    assert "another service has some: x, y" in elsewhere.message

@@ -72,7 +72,7 @@ def test_the_sandbox_gives_every_model_what_is_asked_for():
         ),
         ({"width": 1536, "height": 1024}, (1520, 1024), None),
         ({"width": 1536}, (1024, 1024), "width 1536"),
-        ({"height": 1000}, (500, 1021), "a height of 1000"),
+        ({"height": 1000}, (500, 1021), "height 1000"),
         ({"width": 1000, "image_scaling_factor": 2}, (2000, 2000), None),
         ({"width": 1000, "aspect_ratio": "1:1"}, (2000, 1000), None),
         ({"resolution": "2K"}, (1024, 1024), "resolution 2K"),

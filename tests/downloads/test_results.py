@@ -287,7 +287,7 @@ def test_what_is_no_result_is_not_saved(save, folder, time, content, said):
 
     if content:  # what nobody here can save, the user may fetch
         assert caught.value.hint.endswith(f": {save.fetcher.asked[0]}")
-        assert ("kind" in said) == caught.value.is_lasting
+        assert ("unknown" in said) == caught.value.is_lasting
     assert ([], 1, []) == (left(folder), len(save.fetcher.asked), time.slept)
 
 
@@ -826,7 +826,7 @@ def test_standard_output_takes_no_two_results(save):
     """
     Exit 7, as both are there to be saved.
     """
-    with pytest.raises(StorageError, match="2 results") as caught:
+    with pytest.raises(StorageError, match="one result only") as caught:
         save("-", send=lambda file: None, a=[PICTURE], b=[PICTURE])
 
     assert ExitCode.STORAGE == caught.value.exit_code

@@ -240,7 +240,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path):
     """
     code, said = ended(write(tmp_path / "out.png", "x" * 6, limit=5000))
 
-    assert (1, True) == (code, "Cannot write out.png: File too large." in said)
+    assert (1, True) == (code, "out.png: File too large." in said)
     assert [] == left(tmp_path)
 
 

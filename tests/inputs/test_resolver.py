@@ -369,7 +369,7 @@ def test_a_file_that_went_away_is_told(make, folder):
     (folder / "a.png").unlink()
 
     for use in (lambda: content(image), lambda: list(image.data_uri())):
-        with pytest.raises(InputError, match=r"a\.png No such file"):
+        with pytest.raises(InputError, match=r"a\.png: No such file"):
             use()
 
 
@@ -521,7 +521,7 @@ def test_too_many_pixels_on_a_side_are_told(make, folder, name):
     With the size, and what would help; also when its metadata is not looked at.
     """
     (folder / "a").write_bytes(wide(name))
-    hint = "Save it as JPEG" if name == "heic" else "Scale it down with --fit."
+    hint = "Convert it to JPEG" if name == "heic" else "Add --fit"
 
     for keeps in (False, True):
         with pytest.raises(InputError) as caught:
@@ -590,7 +590,7 @@ def test_a_picture_that_fails_to_be_fitted_is_the_users_to_mend(make, folder):
     (folder / "a.png").write_bytes(wide("png"))
 
     def fit(image, target):
-        raise DownloadError("It is an animation.")
+        raise DownloadError("it is an animation.")
 
     said = refused(make(fit=fit), "a.png")
 

@@ -35,10 +35,10 @@ JOB                                   STATUS     MODEL                   CREATED
 {OTHER}: The prompt was refused
 """
 SAVED = f"""\
-── saved {"─" * 38}
+── saved {"─" * 36}
 owl.png
 1024x768  PNG  1.3 MB  google/nano-banana-pro
-{"─" * 47}
+{"─" * 45}
 """
 SOURCES = """\
 SOURCE             API                  KEYRING
