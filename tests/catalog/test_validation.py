@@ -320,7 +320,7 @@ def test_text_becomes_what_the_schema_names(path, field, text, value):
             KREA_2,
             "styles",
             "x",
-            "must be a list use KEY:=JSON instead of KEY=VALUE",
+            "must be a list: use KEY:=JSON instead of KEY=VALUE",
         ),
     ],
 )

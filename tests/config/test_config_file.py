@@ -69,8 +69,8 @@ def test_byte_order_mark_is_no_error(path):
         (b"timeout = " + b"9" * 5000, "not valid TOML"),
         (b"a = " + b"[" * 100_000, "not valid TOML"),
         (b'model = "\xff"', "not UTF-8"),
-        (b'timout = "5m"\n', "Unknown setting 'timout'. Did you mean timeout?"),
-        (b"[model]\nname = 1\n[krea]\n", "no setting 'krea'"),
+        (b'timout = "5m"\n', "Unknown setting 'timout'"),
+        (b"[model]\nname = 1\n[krea]\n", "Unknown setting 'krea'"),
     ],
 )
 def test_broken_file_is_an_error_that_names_it(path, content, said):

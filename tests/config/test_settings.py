@@ -126,9 +126,9 @@ def test_boolean_forms(given, expected):
     [
         ("api_url", "http://api.krea.ai", "https://"),
         ("api_url", 5, "empty"),
-        ("model", "  ", "not empty"),
+        ("model", "  ", "not be empty"),
         ("model", ["a"], "empty"),
-        ("output", "", "not empty"),
+        ("output", "", "not be empty"),
         ("output", False, "empty"),
         ("timeout", "soon", "10m"),
         ("timeout", True, "10m"),

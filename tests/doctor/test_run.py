@@ -23,8 +23,8 @@ def failing(error):
     ("error", "code", "message"),
     [
         (ConfigError("Broken."), "config", "Broken."),
-        (PermissionError(13, "No"), "storage", "It cannot be checked: "),
-        (ZeroDivisionError("zero"), "bug", "The check broke"),
+        (PermissionError(13, "No"), "storage", "Cannot check: "),
+        (ZeroDivisionError("zero"), "bug", "This check crashed"),
     ],
 )
 def test_run_checks_failing_check_is_a_result_and_the_others_run(error, code, message):

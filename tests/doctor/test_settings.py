@@ -43,7 +43,7 @@ def test_a_proxy_is_told_without_what_opens_it(krea, value, shown):
 @pytest.mark.parametrize(
     ("variable", "value", "state", "said"),
     [
-        ("ALL_PROXY", "socks://127.0.0.1:9", "ok", "HTTPS_PROXY comes first"),
+        ("ALL_PROXY", "socks://127.0.0.1:9", "ok", "HTTPS_PROXY overrides it"),
         ("HTTP_PROXY", "garbage://x", "ok", "requests use https"),
         ("HTTPS_PROXY", "socks://127.0.0.1:9", "warning", "not a supported proxy"),
         ("HTTPS_PROXY", "socks5://127.0.0.1:9", "warning", "needs the package socksio"),
