@@ -172,6 +172,6 @@ def _read(name: str, read: Callable[[], str]) -> str:
         raise InputError(f"Cannot read {name}: {reason}.") from exc
     if len(text) > MOST_CHARACTERS:
         raise InputError(
-            f"{name} is too long (at most {MOST_CHARACTERS:,} characters)."
+            f"Cannot use {name}: more than {MOST_CHARACTERS:,} characters."
         )
     return text

@@ -78,12 +78,12 @@ def refused(krea, service, *words, env=None):
 IMAGES = {
     "missing": ("none.png", "does not exist"),
     "empty": ("empty.png", "is empty"),
-    "unreadable": ("unreadable.png", "cannot be read"),
-    "no image": ("text.png", "first bytes"),
+    "unreadable": ("unreadable.png", "Cannot read"),
+    "no image": ("text.png", "is not a JPEG"),
     "a folder": ("folder.png", "is a folder"),
-    "a FIFO": ("fifo.png", "no regular file"),
+    "a FIFO": ("fifo.png", "not a regular file"),
     "80 MB": ("big.png", "80.0 MB"),
-    "a folder in a file": ("text.png/x.png", "cannot be read"),
+    "a folder in a file": ("text.png/x.png", "Cannot read"),
     "cut": ("cut.png", "incomplete or damaged"),
 }
 
@@ -138,8 +138,8 @@ WORDS = {
     "empty standard input": (("generate", "-"), "prompt is empty"),
     "unknown model": (("generate", "an owl", "-m", "nano-bananna"), "nano-bananna"),
     "empty model": (("generate", "an owl", "-m", ""), "model"),
-    "no name of an image": ((*EDIT, ""), "name of an image is empty"),
-    "no name of fields": (("generate", "x", "--params", ""), "name of a file is empty"),
+    "no name of an image": ((*EDIT, ""), "file name is empty"),
+    "no name of fields": (("generate", "x", "--params", ""), "file name is empty"),
     "empty output": (("generate", "an owl", "-o", ""), "-o"),
     "unknown field in a name": (("generate", "an owl", "-o", "{x}.png"), "{x}"),
     "timeout": (("generate", "an owl", "--timeout", "abc"), "'abc' is not a duration"),
@@ -155,7 +155,7 @@ WORDS = {
     "no webhook": (("generate", "an owl", "--webhook", "me"), "webhook"),
     "a webhook too long to be sent": (
         ("generate", "an owl", "--webhook", f"https://a.test/{'x' * 2048}"),
-        "longer than 2048 characters",
+        "at most 2048 characters",
     ),
 }
 
@@ -182,7 +182,7 @@ def test_two_results_for_one_pipe(logged_in, service):
     result = logged_in("generate", "an owl", "-n", "2", "-o", "-")
 
     assert (2, "", []) == (result.code, result.out, service.seen)
-    assert "Standard output takes one result" in result.err
+    assert "one result only" in result.err
 
 
 def test_an_unknown_model_names_the_nearest(logged_in, service):
@@ -232,9 +232,9 @@ TARGETS = {
     "existing link": ("dangling.png", "exists"),
     "no such folder": ("nowhere/x.png", "does not exist"),
     # Not even root can write there.
-    "unwritable folder": ("/sys/x.png", "cannot be written"),
-    "unwritable new folder": ("/sys/new/", "cannot be written"),
-    "file as folder": ("taken.png/x.png", "cannot be written"),
+    "unwritable folder": ("/sys/x.png", "Cannot write"),
+    "unwritable new folder": ("/sys/new/", "Cannot write"),
+    "file as folder": ("taken.png/x.png", "Cannot write"),
 }
 
 
@@ -363,6 +363,6 @@ def test_all_faults_of_the_words_are_told_at_once(logged_in, service, made):
         "start_image",
         "start_image",
     ]
-    text = '-p generate_audio:= takes JSON, and "yes" is none. Text is given with ='
+    text = '-p generate_audio:= needs JSON, but "yes" is not valid JSON'
     assert text in " ".join(error["details"])
     assert [] == service.seen

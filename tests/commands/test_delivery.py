@@ -112,7 +112,7 @@ def test_what_says_nowhere_how_long_it_is_cannot_be_whole(logged_in, service):
     result = logged_in("generate", "a cat")
 
     assert 7 == result.code
-    assert "does not say how long it is, and the server did not either" in result.err
+    assert "Cannot verify that" in result.err
     assert 1 == len(service.requests(RESULT))
 
 

@@ -306,7 +306,7 @@ def test_a_result_above_the_limit_is_not_saved(logged_in, finished):
     just = logged_in("download", job_id, "-o", "a.png", "--max-size", size)
 
     assert [7, 7, 7] == [run.code for run in (refused, waited, made)]
-    assert f"more than {size - 1} bytes" in refused.err
+    assert f"larger than {size - 1} bytes" in refused.err
     assert (
         "hint: Allow more with --max-size.\nhint: Collect it with: krea" in refused.err
     )
@@ -333,7 +333,7 @@ def test_a_result_of_another_kind_is_told(logged_in, finished, service):
 
     assert (0, f"{job_id}.mp4\n") == (result.code, result.out)
     assert (
-        "warning: The model google/nano-banana-pro makes images, but job "
+        "warning: Model google/nano-banana-pro makes images, but job "
         f"{job_id} gave MP4: {job_id}.mp4\n"
     ) == result.err
 

@@ -28,7 +28,7 @@ def test_what_was_not_asked_for_is_told(logged_in, service):
     the file is there, and exit 0.
     """
     service.picture = noisy((64, 48))
-    said = "has 64 x 48 pixels; asked for was the ratio 1:1.\n"
+    said = "has 64 x 48 pixels; but aspect ratio 1:1.\n"
 
     made = logged_in(*SQUARE, "-o", "a.png")
     waited = logged_in("wait", "-o", "b.png")
@@ -46,7 +46,7 @@ def test_without_a_journal_it_is_told_too(logged_in):
     """
     made = logged_in(*SQUARE, "--no-journal")
 
-    assert "asked for was the ratio 1:1" in made.err
+    assert "but aspect ratio 1:1" in made.err
 
 
 @pytest.mark.parametrize("command", ["generate", "wait", "download"])
@@ -105,7 +105,7 @@ def test_a_decoder_that_takes_too_long_is_left_behind(logged_in, monkeypatch):
 
     enough.set()
     assert 7 == result.code
-    assert "cannot be decoded or made in time" in result.err
+    assert "took too long" in result.err
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png"])

@@ -149,7 +149,7 @@ def test_the_guides_own_request_works(logged_in, service):
     result = logged_in("generate", "a logo", "-p", f"imageUrls:={urls}", "-o", "a.png")
 
     assert 0 == result.code
-    assert "warning: imageUrls is the old name of the field image_urls" in result.err
+    assert "warning: imageUrls is now called image_urls" in result.err
 
 
 def test_a_refused_url_is_uploaded_and_sent_again(logged_in, service, photo):
@@ -433,7 +433,7 @@ def test_an_ending_that_krea_cannot_write_is_refused_before(logged_in, service, 
     result = logged_in("generate", "oil", "-o", name)
 
     assert 2 == result.code
-    assert "cannot write ." in result.err
+    assert "Cannot write ." in result.err
     assert [] == service.seen
 
 
@@ -459,7 +459,7 @@ def test_one_job_for_two_requests_is_no_success(logged_in, service):
     result = logged_in("generate", "a cat", "-n", "2", "-o", "a.png")
 
     assert 11 == result.code
-    assert "job a1b2c3d4, which another has" in result.err
+    assert "job a1b2c3d4, which belongs to another" in result.err
     assert "krea jobs recover" in result.err
 
 

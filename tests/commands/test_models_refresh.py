@@ -179,14 +179,14 @@ def test_what_was_fetched_is_in_force(online, refresh, news):
 @pytest.mark.parametrize(
     ("fault", "code", "said"),
     [
-        (html(), 6, "an HTML page where JSON was expected"),
-        (html(404), 2, "refused the request (404)"),
+        (html(), 6, "got an HTML page"),
+        (html(404), 2, "rejected the request (404)"),
         (answer(200, content=b'{"paths": {'), 6, "unreadable data"),
         (answer(200, {}), 6, "no models"),
         (answer(200, {"paths": {"/generate/image/a/b": {"post": {"x": 1}}}}), 6, "a/b"),
-        (answer(401, {"message": "Unauthorized"}), 6, "does not show its list"),
+        (answer(401, {"message": "Unauthorized"}), 6, "denied access to its list"),
         (answer(200, content=b" " * (9 * 2**20)), 6, "more than 8 MiB"),
-        (reset, 6, "broke"),
+        (reset, 6, "was lost"),
     ],
     ids=["page", "404", "cut", "empty", "form", "401", "huge", "reset"],
 )

@@ -62,8 +62,8 @@ def test_one_that_cannot_be_shown_does_not_stop_the_others(shows):
 
     assert 2 == result.code
     told = " ".join(result.err.split())
-    assert "not there: No such file or directory." in told
-    assert f"{__file__} cannot be shown. It is no picture" in told
+    assert "not there cannot be read: No such file or directory." in told
+    assert f"{__file__} cannot be shown. Not a known image" in told
     assert ["a.png", "b.webp"] == [
         line for line in result.out.splitlines() if "▀" not in line
     ]
@@ -82,13 +82,13 @@ def half():
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda x: x.write_bytes(bomb()), "has 50000x50000 pixels, too many"),
+        (lambda x: x.write_bytes(bomb()), "has 50000 x 50000 pixels, too many"),
         (lambda x: x.write_bytes(half()), "The picture cannot be decoded"),
-        (lambda x: x.write_bytes(b""), "It is no picture"),
-        (lambda x: x.mkdir(), "It is no picture"),
-        (os.mkfifo, "It is no picture"),
+        (lambda x: x.write_bytes(b""), "Not a known image"),
+        (lambda x: x.mkdir(), "Not a known image"),
+        (os.mkfifo, "Not a known image"),
         (lambda x: x.symlink_to(x), "Too many levels of symbolic links"),
-        (lambda x: x.symlink_to("/dev/zero"), "It is no picture"),
+        (lambda x: x.symlink_to("/dev/zero"), "Not a known image"),
     ],
 )
 def test_what_is_dangerous_is_not_opened(shows, make, reason):
@@ -115,7 +115,7 @@ def test_a_decoder_that_takes_too_long_is_left_behind(shows, monkeypatch):
 
     enough.set()
     assert 2 == result.code
-    assert "cannot be decoded or made in time" in " ".join(result.err.split())
+    assert "took too long" in " ".join(result.err.split())
 
 
 def test_a_pipe_is_refused(shows):
