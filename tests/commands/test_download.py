@@ -334,7 +334,7 @@ def test_a_result_of_another_kind_is_told(logged_in, finished, service):
     assert (0, f"{job_id}.mp4\n") == (result.code, result.out)
     assert (
         "warning: Model google/nano-banana-pro makes images, but job "
-        f"{job_id} gave MP4: {job_id}.mp4\n"
+        f"{job_id} returned MP4: {job_id}.mp4\n"
     ) == result.err
 
 
