@@ -74,7 +74,7 @@ def test_without_a_token_nothing_is_authorised(wire, connect):
 
 def test_a_netrc_file_is_not_read(wire, connect, monkeypatch, tmp_path):
     """
-    A default entry of ~/.netrc would send a password to every host (hazard C17).
+    A default entry of ~/.netrc would send a password to every host.
     """
     netrc = tmp_path / ".netrc"
     netrc.write_text("default login somebody password secret\n")
@@ -90,7 +90,7 @@ def test_a_netrc_file_is_not_read(wire, connect, monkeypatch, tmp_path):
 def test_each_paid_request_has_a_connection_of_its_own(wire, connect):
     """
     A kept connection may be closing, and then nobody knows whether the request was
-    heard (hazard N14); what only reads shares one.
+    heard; what only reads shares one.
     """
     server = wire(answer())
     connected = connect(server.url())
@@ -198,7 +198,7 @@ def test_nobody_listening_is_unreachable(wire, connect):
 
 def test_a_body_longer_than_was_said_is_a_lost_answer(wire, connect):
     """
-    What the library below raises for it is none of httpx's own errors (hazard N4).
+    What the library below raises for it is none of httpx's own errors.
     """
     server = wire(answer(b"{}"))
     longer = RequestBody(size_bytes=98, chunks=lambda: iter([b"a" * 99]))
@@ -231,7 +231,7 @@ def test_a_body_that_cannot_be_made_whole_is_not_sent_whole(wire, connect):
 def test_an_answer_that_trickles_is_given_up(wire, connect, head):
     """
     A byte now and then keeps no connection alive for ever, be it a status, a header or
-    the body (hazard N1).
+    the body.
     """
     server = wire(trickling(head, every=0.02, byte=b"H"))
     started = time.monotonic()
@@ -314,7 +314,7 @@ def test_chunks_come_as_they_arrive(wire, connect):
 def test_a_redirect_is_never_followed(wire, connect, status):
     """
     It is an answer like any other: nothing, least of all the token, goes to where it
-    points; a POST is sent once (hazards C15, N12).
+    points; a POST is sent once.
     """
     target = wire(answer())
     redirect = answer(status=f"{status} Moved", Location=target.url("localhost"))
@@ -331,7 +331,7 @@ def test_a_redirect_is_never_followed(wire, connect, status):
 
 def test_compression_is_neither_asked_for_nor_undone(wire, connect):
     """
-    A small answer cannot become a large one (hazard N13).
+    A small answer cannot become a large one.
     """
     bomb = gzip.compress(bytes(50 * 2**20))
     server = wire(answer(bomb, Content_Encoding="gzip"))
@@ -355,7 +355,7 @@ def test_compression_is_neither_asked_for_nor_undone(wire, connect):
 )
 def test_a_bad_variable_is_named(wire, connect, monkeypatch, variable, value):
     """
-    Whatever httpx makes of it, the user is told where to look (hazards N9, N10), also
+    Whatever httpx makes of it, the user is told where to look, also
     beside others that are right; a service on this machine is not bothered.
     """
     for name in {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"} - {variable}:

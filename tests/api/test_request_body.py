@@ -113,7 +113,7 @@ def test_a_file_that_changed_is_not_sent_whole(image, change, is_hashed):
 
 def test_what_is_kept_of_it_is_the_hash_of_the_file(image):
     """
-    No bytes of it, and yet the request is hashed as it is sent (hazard J11).
+    No bytes of it, and yet the request is hashed as it is sent.
     """
     picture = image()
     body = {"urls": [picture], "prompt": "x"}

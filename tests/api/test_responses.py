@@ -210,7 +210,7 @@ def test_the_reason_is_found_in_every_form(body, reason):
 )
 def test_what_is_no_object_is_named(status, content, kind):
     """
-    Said in a few words, and never a crash (hazards N4, N5).
+    Said in a few words, and never a crash.
     """
     error = refusal(status, content=content)
 
@@ -220,7 +220,7 @@ def test_what_is_no_object_is_named(status, content, kind):
 
 def test_a_date_is_by_the_clock_of_the_answer():
     """
-    A service whose clock is an hour ahead means the same three seconds (hazard N7).
+    A service whose clock is an hour ahead means the same three seconds.
     """
     dates = {"Date": formatdate(3600), "Retry-After": formatdate(3603)}
 
@@ -258,7 +258,7 @@ def test_a_long_reason_is_cut():
 @pytest.mark.parametrize("status", [429, 503])
 def test_how_long_to_wait_is_kept_and_told(status):
     """
-    Retry-After, for who repeats and for who reads (hazard N7).
+    Retry-After, for who repeats and for who reads.
     """
     error = refusal(status, {}, headers={"Retry-After": "90"})
 

@@ -96,7 +96,7 @@ def test_a_long_body_is_read_through_encryption(wire, connect, authority):
 )
 def test_a_bad_certificate_is_refused(wire, connect, authority, fault, said):
     """
-    Nothing is sent, so nothing can have been paid for (hazard N10).
+    Nothing is sent, so nothing can have been paid for.
     """
     past = datetime(2020, 1, 1, tzinfo=UTC)
     certificate = {

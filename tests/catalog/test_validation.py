@@ -209,7 +209,7 @@ def test_one_of_takes_no_value_of_two_forms():
 @pytest.mark.parametrize("type_", ["number", "integer"])
 def test_number_that_json_lacks_is_a_fault(type_, number, name):
     """
-    NaN and infinity cannot be sent, whatever the limits are (hazard N6).
+    NaN and infinity cannot be sent, whatever the limits are.
     """
     (fault,) = find_violations({"type": type_}, float(number))
 
@@ -242,7 +242,7 @@ def test_data_uri_may_be_longer_than_declared():
 
 def test_foreign_text_cannot_act_on_a_terminal():
     """
-    Values and names in a message are ASCII and short, whatever was given (hazard T1).
+    Values and names in a message are ASCII and short, whatever was given.
     """
     body = {"prompt": ["\x1b[2J\u202e" * 100], "\x1b]0;x\x07": 1, "resolution": "\x9b"}
     texts = found(PRO, body)

@@ -241,7 +241,7 @@ TARGETS = {
 @pytest.mark.parametrize(("output", "says"), TARGETS.values(), ids=TARGETS)
 def test_a_result_that_could_not_be_saved(logged_in, service, output, says):
     """
-    Exit 7 before anything is asked of the service (hazard B13).
+    Exit 7 before anything is asked of the service.
     """
     Path("taken.png").write_bytes(b"mine")
     Path("dangling.png").symlink_to("nowhere.png")

@@ -158,7 +158,7 @@ def test_bad_file_is_mended_as_its_error_says(tmp_path):
 
 def test_nothing_is_read_from_the_current_folder(tmp_path):
     """
-    Files in a cloned repository do not choose where the token goes (hazard C20).
+    Files in a cloned repository do not choose where the token goes.
     """
     for name in (".env", "config.toml", "krea.toml", ".krea.toml", ".netrc"):
         (tmp_path / name).write_text(

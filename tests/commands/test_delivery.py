@@ -129,7 +129,7 @@ def test_what_says_nowhere_how_long_it_is_cannot_be_whole(logged_in, service):
 def test_a_target_that_is_taken_meanwhile_costs_nothing(logged_in, service, become):
     """
     Found out after the job was paid for: exit 7, nothing of others is touched, nothing
-    half is left, and the result is had for no second bill (hazards F4, F5, F7).
+    half is left, and the result is had for no second bill.
     """
     target = Path("sub/out.png")
     target.parent.mkdir()
@@ -180,7 +180,7 @@ def limited(krea, size, *words):
 def test_a_disk_that_gets_full_costs_nothing(on_time, output):
     """
     Exit 7, nothing half is left, and the result is had for no second bill once there is
-    room (hazard F11).
+    room.
     """
     krea, service = on_time
     service.picture = encoded("PNG", picture((900, 700)))

@@ -316,7 +316,7 @@ def test_a_journal_that_cannot_be_used(
     logged_in, doctor, home, time, change, says, hint
 ):
     """
-    Exit 7 with the way out, and not a byte of it changed (hazards J3, J8).
+    Exit 7 with the way out, and not a byte of it changed.
     """
     change(journal(home, time))
     before = snapshot(home)

@@ -278,7 +278,7 @@ def test_what_was_generated_is_there(logged_in, service):
 
 def test_an_expired_url_is_asked_for_anew(logged_in, finished, service):
     """
-    One more look at the job, and nothing is paid again (hazard F13).
+    One more look at the job, and nothing is paid again.
     """
     [job_id] = finished()
     service.faults[RESULT] = [answer(403)]
@@ -368,7 +368,7 @@ def test_completed_without_a_result_is_exit_3(logged_in, finished, service):
 
 def test_a_result_that_comes_late_is_saved(logged_in, finished, service, time):
     """
-    The job was completed a moment before (hazard L10); a running one is not waited for.
+    The job was completed a moment before; a running one is not waited for.
     """
     late, running = finished(2)
     lacking = job(status="completed", result={"urls": []})

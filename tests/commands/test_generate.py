@@ -366,7 +366,7 @@ ECHOES = {
 def test_the_token_is_never_echoed(logged_in, service, echo, encoding):
     """
     A service that sends the token back, in whatever spelling of JSON, does not get any
-    part of it on the screen (hazards C13, P3).
+    part of it on the screen.
     """
     service.faults[ROUTE] = [answer(422, content=echo.encode(encoding))]
 
@@ -380,7 +380,7 @@ def test_the_token_is_never_echoed(logged_in, service, echo, encoding):
 @pytest.mark.parametrize("where", [(), ("--sandbox",)])
 def test_a_request_with_the_token_in_it_is_not_sent(logged_in, service, words, where):
     """
-    It would be in the journal, in names and in the account's history (hazard J11).
+    It would be in the journal, in names and in the account's history.
     """
     result = logged_in("generate", *words, "--no-validate", *where)
 
@@ -510,7 +510,7 @@ def test_a_device_is_not_replaced_by_a_file(logged_in, service):
 
 def test_a_service_that_is_silent_is_given_up_soon(logged_in):
     """
-    An address that never answers takes one time limit, not four (hazard N19).
+    An address that never answers takes one time limit, not four.
     """
     started = real_time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as server:

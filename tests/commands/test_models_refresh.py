@@ -223,7 +223,7 @@ def test_half_a_list_leaves_the_good_one(online, refresh, spec):
 
 def test_foreign_text_is_no_markup_and_moves_no_cursor(online, refresh, spec):
     """
-    What a list of models says is shown as it is, never obeyed (hazards T1, T2).
+    What a list of models says is shown as it is, never obeyed.
     """
     spec["paths"][f"/generate/{PRO}"]["post"]["summary"] = "[red]Cat\x1b[2J\u202e\n"
     refresh(spec)

@@ -440,7 +440,7 @@ def test_without_a_journal_there_is_one_nevertheless(logged_in):
 
 def test_the_name_has_room_for_its_ending(logged_in):
     """
-    Of both names none is over 200 bytes (hazard F18).
+    Of both names none is over 200 bytes.
     """
     words = ("-o", "{slug}{slug}{slug}{slug}{slug}.{ext}", "--sidecar")
 

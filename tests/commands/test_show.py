@@ -93,7 +93,7 @@ def half():
 )
 def test_what_is_dangerous_is_not_opened(shows, make, reason):
     """
-    At once, and with the reason (hazards F16, N17).
+    At once, and with the reason.
     """
     make(Path("x"))
 
@@ -147,7 +147,7 @@ def test_what_cannot_show_is_refused(shows, words, variables):
 
 def test_a_name_does_not_act_on_the_terminal(shows):
     """
-    Control characters are made visible (hazard T1).
+    Control characters are made visible.
     """
     Path("a.png").rename("a\x1b[31m.png")
 

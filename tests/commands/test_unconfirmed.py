@@ -230,7 +230,7 @@ def test_a_list_that_cannot_be_seen_is_told(logged_in, service):
 @pytest.mark.parametrize("fault", [answer(500), answer(408), html(), answer(200, {})])
 def test_every_answer_that_is_none_is_in_doubt(logged_in, service, fault):
     """
-    There may be a job behind it (hazard B7).
+    There may be a job behind it.
     """
     service.faults[POST] = [fault]
 
@@ -382,7 +382,7 @@ def test_a_busy_service_that_does_not_say_when(logged_in, service, time):
 
 def test_a_busy_service_beyond_the_deadline(logged_in, service, time):
     """
-    It ends at once, with the time at which it would be of use again (hazard N7).
+    It ends at once, with the time at which it would be of use again.
     """
     service.faults[POST] = [answer(429, {}, {"Retry-After": "99"})]
 

@@ -65,7 +65,7 @@ def test_normalize_gives_one_form(url, expected):
 )
 def test_unusable_url_is_refused_without_repeating_it(url, said):
     """
-    What is no https base URL is refused (hazard N11); the message does not hold a
+    What is no https base URL is refused; the message does not hold a
     password.
     """
     with pytest.raises(ValueError, match=said.replace("?", r"\?")) as caught:
@@ -102,7 +102,7 @@ def test_same_server_is_the_same_origin(url):
 )
 def test_lookalike_is_another_origin(url):
     """
-    A URL that only resembles another one does not share its origin (hazard C16).
+    A URL that only resembles another one does not share its origin.
     """
     assert "https://api.krea.ai" != origin(url)
 

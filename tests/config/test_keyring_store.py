@@ -32,7 +32,7 @@ def credentials(backend, **more):
 
 def test_stored_token_is_found_and_removed():
     """
-    One item, named after program and origin; one read for each command (hazard C8).
+    One item, named after program and origin; one read for each command.
     """
     backend = Memory()
 
@@ -63,7 +63,7 @@ def test_nothing_stored():
 
 def test_token_of_another_origin_is_not_found():
     """
-    A token is only ever given to the origin that it was stored for (hazard C16).
+    A token is only ever given to the origin that it was stored for.
     """
     backend = Memory()
     credentials(backend).store(TOKEN)
@@ -93,7 +93,7 @@ def test_stored_text_that_is_no_token_is_refused():
 )
 def test_call_that_hangs_is_given_up(call):
     """
-    Each method ends with an error when the keyring does not answer (hazard C1).
+    Each method ends with an error when the keyring does not answer.
     """
     began = time.monotonic()
     with pytest.raises(KeyringError, match=r"did not respond within 0.05 s") as caught:
@@ -134,7 +134,7 @@ def test_unsafe_keyring_is_refused(backend):
 @pytest.mark.parametrize("backend", [Forgetful(), Altering()])
 def test_token_is_read_back(backend):
     """
-    A keyring that did not keep the token is an error at login (hazard C4).
+    A keyring that did not keep the token is an error at login.
     """
     with pytest.raises(KeyringError, match="did not store"):
         credentials(backend).store(TOKEN)
@@ -142,7 +142,7 @@ def test_token_is_read_back(backend):
 
 def test_logout_empties_every_part_of_a_chain():
     """
-    The chain itself deletes in its first part only; here no part keeps it (hazard C6).
+    The chain itself deletes in its first part only; here no part keeps it.
     """
     first, second = Memory(), Memory()
     second.items[ITEM] = CANARY
@@ -189,8 +189,7 @@ class CredentialError(Exception):
 )
 def test_failure_is_explained_without_what_the_backend_said(failure, said):
     """
-    Any exception is one clear error; its text, which may hold the token, is not shown
-    (hazards C2, C7, C11).
+    Any exception is one clear error; its text, which may hold the token, is not shown.
     """
     with pytest.raises(KeyringError, match=said) as caught:
         credentials(Failing(failure)).store(TOKEN)
@@ -202,7 +201,7 @@ def test_failure_is_explained_without_what_the_backend_said(failure, said):
 
 def test_a_keyring_that_gives_no_text_is_told():
     """
-    What it gives is neither used nor shown (hazard C2).
+    What it gives is neither used nor shown.
     """
     backend = Memory()
     backend.items["krea-cli", ORIGIN] = CANARY.encode()
@@ -225,7 +224,7 @@ def test_locked_keyring_is_told():
 
 def test_keyring_that_does_not_open():
     """
-    A backend class that cannot be loaded is one line with the reason (hazard C2).
+    A backend class that cannot be loaded is one line with the reason.
     """
 
     def load():
@@ -244,7 +243,7 @@ def test_keyring_that_does_not_open():
 
 def test_backend_and_its_config_file_are_known(tmp_path, monkeypatch):
     """
-    The class, and the file that may choose it, can be shown after a call (hazard C5).
+    The class, and the file that may choose it, can be shown after a call.
     """
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     keyring = credentials(Memory())

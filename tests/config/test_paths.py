@@ -100,7 +100,7 @@ except ConfigError as exc:
 
 def test_private_folder_is_for_this_user_only(tmp_path):
     """
-    It is made with its parents, mode 0700 whatever the umask (hazards C18 and J5).
+    It is made with its parents, mode 0700 whatever the umask.
     """
     before = os.umask(0)
     try:

@@ -138,7 +138,7 @@ def test_locked_keyring_is_told(desktop, tmp_path):
 
 def test_service_that_stopped_answering_is_given_up(desktop, tmp_path):
     """
-    The bus takes the call, no answer ever comes: exit 4 after 3 s (hazard C1).
+    The bus takes the call, no answer ever comes: exit 4 after 3 s.
     """
     stopped = desktop("--unlock")
     os.kill(stopped.daemon, signal.SIGSTOP)

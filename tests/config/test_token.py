@@ -50,7 +50,7 @@ def never():
 
 def test_token_is_shown_as_stars():
     """
-    Only reveal() gives the text; no form of printing does (hazard C10).
+    Only reveal() gives the text; no form of printing does.
     """
     token = Token(CANARY, "x")
 
@@ -97,7 +97,7 @@ def test_line_breaks_at_the_end_are_cut(end):
 )
 def test_fault_is_named_without_the_token(text, fault):
     """
-    Source and kind of fault are told, no part of the value is (hazard C11).
+    Source and kind of fault are told, no part of the value is.
     """
     with pytest.raises(NoTokenError) as caught:
         read_token(text, "KREA_API_KEY")

@@ -109,7 +109,7 @@ def test_a_result_without_a_length_is_gone_on_with_too(save):
 @pytest.mark.parametrize("declares", [True, False])
 def test_a_rest_that_does_not_fit_is_not_taken(save, answer, declares):
     """
-    The result is fetched from its start (hazard F12).
+    The result is fetched from its start.
     """
     server = Server(PICTURE, cuts=[1000], answers=[answer], declares=declares)
     with server:
@@ -247,7 +247,7 @@ def test_a_wrong_length_makes_no_wrong_file(save, monkeypatch, wrong):
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_a_cut_body_is_never_accepted(fetcher, tmp_path, sample, declares):
     """
-    At twenty places, with its length and without (hazards N2, N3).
+    At twenty places, with its length and without.
     """
     size = len(sample.content)
     # None of them is where a frame of an MP3 or a block of a live WebM ends.

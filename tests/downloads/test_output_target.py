@@ -241,8 +241,8 @@ DEVICES = {"con", "prn", "aux", "nul", "com1", "lpt1", "lpt¹", "com²"}
 )
 def test_no_field_leads_out_of_the_folder(prompt, source, model, output, several):
     """
-    Whatever is in the prompt, in names of files and in the answer (hazards F1, F3, F18,
-    F21): one name inside the folder, that no system and no program trips over.
+    Whatever is in the prompt, in names of files and in the answer: one name inside the
+    folder, that no system and no program trips over.
     """
     naming = FilenameFields(time=NOW, prompt=prompt, source=source, model=model)
 
@@ -320,7 +320,7 @@ def test_a_dangling_link_is_a_name_that_is_taken(folder):
 def test_a_place_that_takes_no_file_is_found_before_anything_is_sent(folder, output):
     """
     A missing folder, a file for a folder, names too long, a file system that takes
-    none: each would be found out after paying otherwise (hazard B13).
+    none: each would be found out after paying otherwise.
     """
     (folder / "file").write_bytes(b"")
 

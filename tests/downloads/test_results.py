@@ -205,7 +205,7 @@ def test_one_of_several_jobs_has_an_index_too(save, folder):
 def test_no_two_results_of_a_run_have_one_name(time, folder, output, one, other, force):
     """
     Also where upper case does not count, and where everything may be overwritten: the
-    first one stays (hazard F17).
+    first one stays.
     """
     saving = results(Fetcher(u=[PICTURE]), time, output, force=force)
 
@@ -280,7 +280,7 @@ def test_a_kind_that_no_model_gives_today_becomes_another(save, folder, kind):
 )
 def test_what_is_no_result_is_not_saved(save, folder, time, content, said):
     """
-    Neither under this name nor under another (hazards F2, F14); asking again is vain.
+    Neither under this name nor under another; asking again is vain.
     """
     with pytest.raises(DownloadError, match=said) as caught:
         save("out.png", a=[content])
@@ -367,7 +367,7 @@ GONE = UrlExpiredError("https://k.test/a answered 403.")
 def test_an_expired_url_is_asked_for_anew(save, folder, time):
     """
     The job tells a fresh one for the same place, without waiting, and that is the one
-    which is told (hazard F13).
+    which is told.
     """
     look = Looks(["a2", "b2"])
     second = encoded("PNG", picture(seed=8))
@@ -448,7 +448,7 @@ def test_refreshes_are_no_attempts(save):
 
 def test_a_body_without_end_is_given_up(save, folder):
     """
-    At a limit, by the bytes that came (hazard F15).
+    At a limit, by the bytes that came.
     """
     came = []
 
@@ -532,7 +532,7 @@ def bomb(width=50_000, height=50_000):
 @pytest.mark.parametrize("output", ["out.png", "out.jpg", "out"])
 def test_a_picture_that_claims_too_many_pixels_is_not_saved(save, folder, output):
     """
-    Whatever opens it would take gigabytes (hazard F16).
+    Whatever opens it would take gigabytes.
     """
     with pytest.raises(DownloadError, match="50000x50000"):
         save(output, a=[bomb()])
@@ -859,7 +859,7 @@ def test_a_folder_that_went_away_is_told(folder, time):
 @pytest.mark.parametrize("output", ["out.png", "out.tiff"])
 def test_a_full_disk_is_told_and_leaves_nothing_half(folder, tmp_path, output):
     """
-    While the result comes, and while it is converted (hazard F11): what came is kept.
+    While the result comes, and while it is converted: what came is kept.
     """
     source = tmp_path / "source.png"
     noise = encoded("PNG", picture((100, 90)))

@@ -207,7 +207,7 @@ def test_a_folder_is_told(make, folder):
 @pytest.mark.posix
 def test_a_fifo_is_refused_without_waiting(make, folder):
     """
-    Nobody may ever write to it (hazard N17).
+    Nobody may ever write to it.
     """
     os.mkfifo(folder / "pipe")
 

@@ -123,7 +123,7 @@ def locked(folder, database):
 
 def test_a_commit_survives_a_power_cut(database):
     """
-    The write-ahead log is flushed at each commit (hazard J1).
+    The write-ahead log is flushed at each commit.
     """
     database.check()
 
@@ -135,7 +135,7 @@ def test_a_commit_survives_a_power_cut(database):
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_nobody_else_can_read_it(open_database, tmp_path, umask):
     """
-    Folders and files are the user's alone, whatever the umask (hazard J5).
+    Folders and files are the user's alone, whatever the umask.
     """
     folder = tmp_path / "new" / "state"
     before = os.umask(umask)
@@ -181,7 +181,7 @@ def test_without_a_folder_it_is_in_memory(open_database, tmp_path, monkeypatch):
 def test_processes_write_at_once(folder, tmp_path, many, count):
     """
     Also the first time, when there is no file yet: no record is lost, and nobody is
-    told of a lock (hazard S9).
+    told of a lock.
     """
     start = tmp_path / "start"
     processes = [
@@ -270,7 +270,7 @@ def test_a_signal_gets_through_a_lock(locked, folder, how, ended):
 
 def test_a_newer_journal_is_refused_and_left_alone(open_database, folder):
     """
-    An older krea would not know what it breaks (hazard J8).
+    An older krea would not know what it breaks.
     """
     first = open_database()
     keep(Journal(first, "service"), "job-1")
@@ -303,7 +303,7 @@ def test_a_newer_journal_is_refused_and_left_alone(open_database, folder):
 )
 def test_a_broken_journal_is_refused_and_left_alone(open_database, folder, kind):
     """
-    To begin a new one would be to forget what was paid for (hazard J3); the command
+    To begin a new one would be to forget what was paid for; the command
     that the hint names opens the way to one, and loses nothing.
     """
     first = open_database()
@@ -351,7 +351,7 @@ def test_a_log_without_its_journal_is_refused(open_database, folder, lose):
 def test_a_folder_that_cannot_be_is_told(open_database, tmp_path, place):
     """
     Before anything is paid for, with the variable that names another, and the flag that
-    does without (hazard J4).
+    does without.
     """
     (tmp_path / "file").write_bytes(b"")
 
@@ -409,7 +409,7 @@ def test_where_there_is_no_write_ahead_log_it_does_without(
     open_database, folder, monkeypatch
 ):
     """
-    As on a network's file system, where there are no links either (hazard J2).
+    As on a network's file system, where there are no links either.
     """
 
     class Elsewhere(sqlite3.Connection):

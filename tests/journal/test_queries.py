@@ -79,7 +79,7 @@ def begun(journal):
 def test_the_newest_come_first(history, begun):
     """
     Whole, as they were begun, and no more than are asked for; the order is that of
-    submission, though the clock went back (hazard L6).
+    submission, though the clock went back.
     """
     made = [begun(created_at=NOW - n) for n in range(5)]
     begun(service="other")
@@ -134,7 +134,7 @@ def test_what_is_in_doubt_is_told_oldest_first(history, begun):
 @pytest.mark.posix
 def test_what_a_killed_process_was_sending_is_in_doubt(history, folder):
     """
-    For the next run, at once (hazards B2, J10).
+    For the next run, at once.
     """
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, folder, str(NOW)], check=False, timeout=20
@@ -177,7 +177,7 @@ def test_a_claimed_record_is_on_its_way_again(history, begun, folder, state, tim
 
 def test_one_of_many_gets_a_record(open_database, begun):
     """
-    So its request is sent once (hazards B8, S9).
+    So its request is sent once.
     """
     made = begun(state="unknown", created_at=NOW - DAY)
     ready = threading.Barrier(8, timeout=5)

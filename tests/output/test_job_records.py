@@ -245,7 +245,7 @@ def test_columns_without_anything_are_no_trouble():
 def test_foreign_words_stay_words(kind):
     """
     Nothing in a prompt, a model or a field acts on a terminal, is markup, or makes a
-    line or a column (hazards T1, T2, T5).
+    line or a column.
     """
     request = {
         "path": HOSTILE,

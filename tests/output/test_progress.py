@@ -15,7 +15,7 @@ def look(telling, progress, status, *, at, job_id=ID):
 
 def test_a_line_at_each_change_and_each_thirty_seconds():
     """
-    A log shows what is new, and that the program is alive (hazards L12, T6).
+    A log shows what is new, and that the program is alive.
     """
     telling = Telling()
     with telling.output.progress() as progress:
@@ -202,7 +202,7 @@ def test_a_service_that_is_full_has_one_line():
 
 def test_a_narrow_encoding_has_a_spinner_it_can_show():
     """
-    Outside Unicode it turns in ASCII (hazard T7).
+    Outside Unicode it turns in ASCII.
     """
     file = Terminal()
     file.encoding = "cp1252"

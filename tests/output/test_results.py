@@ -195,7 +195,7 @@ def test_the_bytes_on_standard_output_have_no_name():
 
 def test_json_is_ascii():
     """
-    No control character gets out raw, whatever the service said (hazard T4).
+    No control character gets out raw, whatever the service said.
     """
     telling = Telling(json=True)
 

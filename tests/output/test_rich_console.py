@@ -116,7 +116,7 @@ def test_only_colours_that_can_be_read(monkeypatch):
 
 def test_without_colour_nothing_is_styled(monkeypatch):
     """
-    Nor bold nor dim, by NO_COLOR (hazard T8).
+    Nor bold nor dim, by NO_COLOR.
     """
     shown = drawn(monkeypatch, columns=80, env={"NO_COLOR": "1"})
 
@@ -127,7 +127,7 @@ def test_without_colour_nothing_is_styled(monkeypatch):
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_what_cannot_be_encoded_is_not_drawn(monkeypatch, columns, encoding):
     """
-    Rules, marks and the ends of what is cut have other forms there (hazard T7).
+    Rules, marks and the ends of what is cut have other forms there.
     """
     shown = drawn(monkeypatch, columns=columns, encoding=encoding, color="never")
 

@@ -34,7 +34,7 @@ def abandoned():
 def test_a_reader_that_went_away_is_no_error(abandoned):
     """
     What is said to a broken pipe is lost, once and later, and closing it is no error
-    either (hazard S5).
+    either.
     """
     stream = Stream(abandoned, "Standard output")
 
@@ -44,7 +44,7 @@ def test_a_reader_that_went_away_is_no_error(abandoned):
 
 def test_a_full_disk_is_exit_7(full):
     """
-    One clear error; closing the file later does not meet it again (hazard S6).
+    One clear error; closing the file later does not meet it again.
     """
     stream = Stream(full, "Standard output")
 

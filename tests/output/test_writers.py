@@ -119,7 +119,7 @@ def test_words_are_not_broken(monkeypatch):
 def test_foreign_words_do_not_begin_a_line(file):
     """
     A message with line breaks is one line, and each line of a hint has its label, so
-    that no CI obeys what a service says (hazard T5); the blanks of a path stay.
+    that no CI obeys what a service says; the blanks of a path stay.
     """
     telling = Telling(err=file, color="never")
 
@@ -142,7 +142,7 @@ SHOWN = MARKUP.replace("\x1b", r"\x1b").replace("\x07", r"\x07")
 
 def test_foreign_words_are_no_markup():
     """
-    What rich would obey is printed as it is, and makes no link (hazard T2).
+    What rich would obey is printed as it is, and makes no link.
     """
     telling = Telling(out=Terminal(), err=Terminal(), color="never")
     job = DONE.__class__(
@@ -199,8 +199,7 @@ def test_colour_and_animation_are_two_decisions(
 ):
     """
     NO_COLOR and then FORCE_COLOR count when they are not empty, --color wins over
-    both; in CI and on a dumb terminal nothing moves the cursor, whatever is forced
-    (hazards T6, T8).
+    both; in CI and on a dumb terminal nothing moves the cursor, whatever is forced.
     """
     for name, value in env.items():
         monkeypatch.setenv(name, value)
@@ -268,7 +267,7 @@ def test_a_terminal_of_one_column_is_no_bug(monkeypatch):
 
 def test_the_token_is_hidden_in_every_form():
     """
-    On both streams, drawn by rich or not, in the spinner, too (hazard C13).
+    On both streams, drawn by rich or not, in the spinner, too.
     """
     token = "canary-T0ken:9d8c"
     for flags in ({"out": Terminal(), "err": Terminal()}, {}, {"json": True}):

@@ -81,7 +81,7 @@ def test_a_parameter_is_text_or_json(argument, name, value, is_json):
 )
 def test_a_parameter_that_is_neither_is_refused(argument):
     """
-    Also numbers that JSON does not have, and what no parser takes (hazard N4).
+    Also numbers that JSON does not have, and what no parser takes.
     """
     with pytest.raises(UsageError, match="-p "):
         Param.parse(argument)
