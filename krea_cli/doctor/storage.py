@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krea_cli.errors import Action, JournalError, Step
-from krea_cli.jobs.job_refs import ELSEWHERE
 from krea_cli.output.results.checks import CheckResult, fault, ok, warning
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def check_unconfirmed(journal: ReadOnlyJournal, service: str) -> Iterator[CheckR
         yield warning(
             "doubt",
             f"none here, but another service has some: {others}",
-            f"For that one {ELSEWHERE}",
+            "For the other one, check --sandbox, KREA_SANDBOX and --api-url.",
         )
         return
     if not found:
