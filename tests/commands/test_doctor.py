@@ -154,7 +154,7 @@ def test_the_sandbox_is_checked_instead(krea, doctor, home, monkeypatch):
 
     assert 0 == code
     assert "the sandbox responds" in found["service"]["message"]
-    assert "the sandbox needs none" == found["token"]["message"]
+    assert "not needed in the sandbox" == found["token"]["message"]
     assert "access" not in found
     assert [] == list(home.iterdir())
 
@@ -458,7 +458,7 @@ def test_other_programs_of_the_name(krea, doctor, tmp_path, monkeypatch):
     assert ("ok", str(own)) == (found("own")["state"], found("own")["message"])
     assert "ok" == found("bin", "own")["state"]
     assert ["warning"] * 2 == [several["state"], alone["state"]]
-    assert f"{other} and {own}; {other} comes first" in several["message"]
+    assert f"{other} and {own}; the first one" in several["message"]
     assert "krea-cli" in several["hint"]
     assert f"another program: {other}" in alone["message"]
     assert "not on PATH" in found("nowhere")["message"]
@@ -508,4 +508,4 @@ def test_this_program_is_named_as_it_was_started(krea, doctor, tmp_path, monkeyp
     found = doctor("--sandbox", env={"PATH": str(other.parent)})[1]["path"]
 
     assert f"another program: {other}" in found["message"]
-    assert found["hint"] == f"This one is {tmp_path / 'bin' / 'krea-cli'}"
+    assert found["hint"] == f"Run this one: {tmp_path / 'bin' / 'krea-cli'}"

@@ -494,7 +494,7 @@ def test_a_damaged_record_is_told_and_the_others_are_shown(
     assert odd not in result.out
     if "list" in words:
         assert 1 == result.err.count("invalid created_at")
-        assert f"of job {odd} in the journal cannot be read" in result.err
+        assert f"(job {odd}) is damaged" in result.err
         assert "See to it: krea jobs forget" in result.err
 
 

@@ -144,7 +144,7 @@ def test_a_dry_replay_sends_nothing(logged_in, owl, service):
 @pytest.mark.parametrize(
     ("words", "change", "reason"),
     [
-        (("-i", "owl.png"), lambda: Path("owl.png").write_bytes(png((9, 9))), "same"),
+        (("-i", "owl.png"), lambda: Path("owl.png").write_bytes(png((9, 9))), "sha256"),
         (("-i", "owl.png"), lambda: Path("owl.png").unlink(), "does not exist"),
         (("-i", "-"), lambda: None, "standard input"),
         (("-i", "DATA"), lambda: None, "data URI"),
@@ -301,7 +301,7 @@ def test_a_huge_file_is_not_read(logged_in):
 
     assert "more than 1,000,000 characters" in huge.err
     assert "krea replay out.png.json" in picture.err
-    assert "is no UTF-8 text" in other.err
+    assert "not UTF-8 text" in other.err
     assert {2} == {huge.code, picture.code, other.code}
 
 

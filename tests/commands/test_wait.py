@@ -191,7 +191,7 @@ def test_trouble_is_told_while_it_lasts(logged_in, submitted, service):
 
     assert 8 == result.code
     assert 4 <= len(lines) <= 6
-    assert all(" queued; cannot check: 127.0.0.1" in line for line in lines[1:])
+    assert all(" queued; cannot check: " in line for line in lines[1:])
 
 
 def test_a_service_that_asks_for_time_gets_it(logged_in, submitted, service):
@@ -205,7 +205,7 @@ def test_a_service_that_asks_for_time_gets_it(logged_in, submitted, service):
     result = logged_in("wait", job_id)
 
     assert (0, f"{job_id}\tcompleted\n") == told(result)
-    assert f"{job_id} queued; cannot check: 127.0.0.1" in result.err
+    assert f"{job_id} queued; cannot check: " in result.err
     assert 3 == len(service.requests("GET /jobs/"))
 
 
