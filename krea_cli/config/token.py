@@ -144,9 +144,9 @@ def find_token(
     try:
         token = credentials().find()
     except KeyringError as exc:
-        raise _with_empty_variables(_unasked(exc), env) from None
+        raise _unasked(exc, env) from None
     if token is None:
-        raise _with_empty_variables(_none(origin), env)
+        raise _none(origin, env)
     return token
 
 
@@ -171,8 +171,7 @@ def find_all_tokens(
     try:
         token = find_in_env(env) or (run_command() if run_command else token)
         if not token:
-            missing = _unasked(problem) if problem else _none(origin)
-            raise _with_empty_variables(missing, env)
+            raise _unasked(problem, env) if problem else _none(origin, env)
     except NoTokenError as exc:
         error = exc
     return TokenSources(
@@ -218,31 +217,34 @@ _GET_ONE = (
 )
 
 
-def _none(origin: str) -> NoTokenError:
+def _none(origin: str, env: Mapping[str, str]) -> NoTokenError:
     return NoTokenError(
-        "No API token found: KREA_API_KEY is not set, and the keyring has none for "
-        f"{origin}.",
+        f"No API token found: {_unset(env)}, and the keyring has none for {origin}.",
         hint=_GET_ONE,
     )
 
 
-def _unasked(trouble: NoTokenError) -> NoTokenError:
+def _unasked(trouble: NoTokenError, env: Mapping[str, str]) -> NoTokenError:
     """
     Build the error for a missing token when the last place to look for one fails.
     """
     # Where there is no keyring, there is nothing that could have been found.
     kind = NoTokenError if isinstance(trouble, NoKeyringError) else type(trouble)
     return kind(
-        f"No API token found. KREA_API_KEY is not set. {trouble.message}",
+        f"No API token found. {_unset(env)}. {trouble.message}",
         hint=(*trouble.advice, _MADE),
     )
 
 
-def _with_empty_variables(error: NoTokenError, env: Mapping[str, str]) -> NoTokenError:
-    empty = " and ".join(name for name in VARIABLES if env.get(name) == "")
+def _unset(env: Mapping[str, str]) -> str:
+    """
+    Say that no variable has a token. An empty one may be a missing secret of CI.
+    """
+    empty = [name for name in VARIABLES if env.get(name) == ""]
     if not empty:
-        return error
-    return type(error)(f"{error.message} {empty} is set but empty.", hint=error.advice)
+        return "KREA_API_KEY is not set"
+    verb = "is" if len(empty) == 1 else "are"
+    return f"{' and '.join(empty)} {verb} set but empty"
 
 
 _QUOTES = "\"'"

@@ -415,7 +415,7 @@ def test_a_url_that_stays_gone_is_given_up(time, folder, fresh):
         Looks([]),
         Looks(["a", "b"]),
         Looks(["b"], status="failed"),
-        Looks(TokenRejectedError("The token rejected.", hint="Log in.")),
+        Looks(TokenRejectedError("The token was rejected.", hint="Log in.")),
         Looks(ConnectionFailedError("Nobody there.")),
         Looks(UnknownJobError("Never heard of it.")),
     ],
