@@ -259,7 +259,7 @@ def test_a_jpeg_of_any_size_is_looked_at(kept, monkeypatch):
     drawn = Image.new("L", (256, 192), "teal")
 
     assert images.is_blank(kept(encoded("JPEG", drawn)))
-    drawn.paste("spaces", (0, 0, 100, 2))
+    drawn.paste("white", (0, 0, 100, 2))
     path = kept(encoded("JPEG", drawn))
     assert not images.is_blank(path)
     assert (32, 24) == images.thumbnail(path, (40, 40)).size

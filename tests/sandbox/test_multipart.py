@@ -69,7 +69,7 @@ def test_body_that_ends_early_is_an_error(cut):
     """
     body = form_part("file", b"x" * 30, filename="a") + END
 
-    with pytest.raises(MultipartError, match="incomplete"):
+    with pytest.raises(MultipartError, match="too early"):
         read(body[:-cut], 16)
 
 

@@ -179,7 +179,7 @@ def test_exif_orientation_turns_the_picture(edit):
     """
     What the camera had at its left is on top.
     """
-    lying = Image.new("RGB", (80, 40), "spaces")
+    lying = Image.new("RGB", (80, 40), "white")
     lying.paste("black", (0, 0, 40, 40))
     exif, file = Image.Exif(), io.BytesIO()
     exif[0x0112] = 6
