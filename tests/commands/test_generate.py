@@ -529,7 +529,7 @@ def test_a_service_that_is_silent_is_given_up_soon(logged_in):
     ("output", "says"),
     [
         ("taken.png", "taken.png already exists"),
-        ("none/owl.png", "folder none does not exist"),
+        ("none/owl.png", "Folder none does not exist"),
         ("owl.mp4", "cannot become owl.mp4"),
         ("new.png", ""),
     ],

@@ -82,8 +82,8 @@ def half():
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda x: x.write_bytes(bomb()), "has 50000 x 50000 pixels, too many"),
-        (lambda x: x.write_bytes(half()), "The picture cannot be decoded"),
+        (lambda x: x.write_bytes(bomb()), "50000x50000 is too many"),
+        (lambda x: x.write_bytes(half()), "Cannot read the image"),
         (lambda x: x.write_bytes(b""), "Not a known image"),
         (lambda x: x.mkdir(), "Not a known image"),
         (os.mkfifo, "Not a known image"),
