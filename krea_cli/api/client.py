@@ -34,8 +34,9 @@ LEAST_SECONDS = 3.0
 
 class HealthCheck(NamedTuple):
     """
-    What an answer said: why the service refused, and how many seconds its clock is
-    ahead of ours; None where it did not.
+    The result of a health check: why the service rejected the request (None if it did
+    not), and by how many seconds its clock is ahead of ours (None without a Date
+    header).
     """
 
     refusal: KreaError | None
@@ -95,7 +96,8 @@ class ApiClient:
         job = self._job(data)
         if job.job_id != job_id:
             raise InvalidResponseError(
-                f"{self._transport.host} answered another job than {job_id}."
+                f"Unexpected response from {self._transport.host}: "
+                f"asked for job {job_id}, got another job."
             )
         return job
 
@@ -165,8 +167,8 @@ class ApiClient:
         except TokenRejectedError as exc:
             # None was sent, so there is none to change.
             raise InvalidResponseError(
-                f"{self._transport.host} does not show its list of models.",
-                hint="Check the API URL, and whether a proxy is between.",
+                f"{self._transport.host} denied access to its list of models.",
+                hint="Check the API URL and your proxy.",
             ) from exc
 
     def upload(self, file: RequestBody, name: str, media_type: str) -> Asset:
@@ -186,7 +188,8 @@ class ApiClient:
             return Asset.from_json(data, self._transport.redacted)
         except ValueError as exc:
             raise InvalidResponseError(
-                "The service took the file, but gave no URL."
+                "Krea accepted the upload but returned no URL.",
+                hint="Uploads are free: run the command again.",
             ) from exc
 
     def _get(
@@ -221,8 +224,8 @@ class ApiClient:
         except ValueError as exc:
             words = self._transport.redacted(responses.said(data))
             raise InvalidResponseError(
-                f"{self._transport.host} answered a job without a usable {exc}"
-                + (f", and said: {words}." if words else ".")
+                f"Unexpected response from {self._transport.host}: "
+                f"a job without a valid {exc}" + (f" ({words})." if words else ".")
             ) from exc
 
 
@@ -237,7 +240,7 @@ def _unknown(job_id: str) -> Iterator[None]:
         if exc.status != HTTPStatus.NOT_FOUND:
             raise
         raise UnknownJobError(
-            f"The service knows no job {job_id}.",
+            f"Job {job_id} not found.",
             hint=Step(Action.LIST_ACCOUNT),
             job_id=job_id,
         ) from exc
@@ -245,7 +248,8 @@ def _unknown(job_id: str) -> Iterator[None]:
 
 def _ahead(date: str | None, wall: float) -> float | None:
     """
-    How far the clock that wrote the Date header is ahead of *wall*; None without one.
+    Return by how many seconds the clock behind the Date header is ahead of *wall*; None
+    without a header.
     """
     told = seconds_of(date)
     return None if told is None else told - wall

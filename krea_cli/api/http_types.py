@@ -1,5 +1,5 @@
 """
-What goes over the wire as bytes, and what comes back as values.
+Requests as bytes, and responses as values.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class StreamedResponse:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumePoint:
     """
-    What is here already of a file: its first *size* bytes, in the version that the
-    strong entity tag *etag* names.  *length* is that of the whole file, None when the
+    The part of a file that is on disk: its first *size* bytes, in the version with the
+    strong entity tag *etag*. *length* is the length of the whole file, None if the
     server did not say.
     """
 
@@ -113,7 +113,7 @@ def parse_strict_json(content: str | bytes, **options: Any) -> Any:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def encode(
@@ -135,6 +135,6 @@ def encode(
         )
         return text.encode()
     except UnicodeEncodeError as exc:
-        raise UsageError("The request has text that is no valid UTF-8.") from exc
+        raise UsageError("The request contains text that is not valid UTF-8.") from exc
     except (ValueError, RecursionError) as exc:
-        raise UsageError(f"The request cannot be written as JSON: {exc}.") from exc
+        raise UsageError(f"Cannot encode the request as JSON: {exc}.") from exc

@@ -1,5 +1,5 @@
 """
-What the API says, as values.  No I/O, nothing but the standard library.
+The values of the API.
 
 Reading is tolerant, as the service's documents and its answers differ: a field may be
 missing or null, a status may be newer than this client, a result has three shapes.
@@ -119,21 +119,21 @@ class Job:
     @property
     def lacks_result(self) -> bool:
         """
-        Whether it is completed, and nothing came of it that could be fetched.
+        Tell whether the job completed without a result URL.
         """
         return self.status == "completed" and not self.urls
 
     @property
     def created(self) -> float | None:
         """
-        When it was made, in seconds since the epoch, if it says so.
+        Return the creation time in seconds since the epoch, if the job states it.
         """
         return _seconds(self.created_at)
 
     @property
     def took(self) -> float | None:
         """
-        How many seconds it took, if its times make sense.
+        Return the duration of the job in seconds, if its times make sense.
         """
         began, ended = self.created, _seconds(self.completed_at)
         if began is None or ended is None or ended < began:
@@ -222,7 +222,7 @@ class Asset:
 
 def is_job_id(text: str) -> bool:
     """
-    Whether the text may stand in a path of the API and in a file name as it is.
+    Tell whether the text is safe in a path of the API and in a file name.
     """
     return _JOB_ID.fullmatch(text) is not None
 

@@ -121,15 +121,17 @@ def prepare_request(arguments: RequestArguments, using: Preparation) -> Prepared
     webhook = arguments.webhook
     if webhook is not None and not _WEBHOOK.fullmatch(webhook):
         raise UsageError(
-            f"The webhook {webhook} is no URL of plain ASCII characters.",
-            hint="Such as --webhook https://example.com/hook",
+            f"Invalid --webhook URL: {webhook}",
+            hint="Example: --webhook https://example.com/hook",
         )
     if len(webhook or "") > MOST_WEBHOOK:
-        raise UsageError(f"The webhook is longer than {MOST_WEBHOOK} characters.")
+        raise UsageError(
+            f"The --webhook URL is too long (at most {MOST_WEBHOOK} characters)."
+        )
     try:
         return _prepare(arguments, using)
     except RecursionError:
-        raise UsageError("A field is nested too deep to be sent.") from None
+        raise UsageError("A field is nested too deeply.") from None
 
 
 def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest:
@@ -143,7 +145,7 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
     for warning in fields.warnings:
         using.messages.warn(warning)
     if model.deprecated:
-        using.messages.warn(f"The model {model.id} is deprecated and may be gone.")
+        using.messages.warn(f"{model.id} is deprecated and may stop working.")
     request = Request(model=model, fields=fields.values, webhook=arguments.webhook)
     _check_text(request)
     choices: list[defaults.AutomaticValue] = []
@@ -153,17 +155,17 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
         _check(request, fields, models, using.messages)
         for name in fields.values.keys() - model.fields.keys():
             using.messages.warn(
-                f"{model.id} describes no field {name}; it is sent unchecked."
+                f"{name} is not a known field of {model.id}; submitting it unchecked."
             )
     elif fields.dropped:
         _raise_single_error(fields.dropped, fields)
         raise InvalidRequestError(
-            f"Not all of this can be sent to {model.id}.",
-            hint="A field that krea does not know takes the URL of krea upload FILE.",
+            f"Some inputs cannot be sent to {model.id}:",
+            hint="For an unknown field, pass the URL printed by: krea upload FILE",
             details=[str(violation) for violation in fields.dropped],
         )
     for choice in choices:
-        using.messages.note(f"{choice.field} is {choice.value}: {choice.reason}.")
+        using.messages.note(f"Using {choice.field} {choice.value} ({choice.reason}).")
     return PreparedRequest(request=request, choices=choices)
 
 
@@ -236,7 +238,7 @@ class _ModelLookup:
         """
         if self._using.is_fresh(self._catalog):
             return []
-        failure = f" It cannot be updated: {self._failure}" if self._failure else ""
+        failure = f" Updating it failed: {self._failure}" if self._failure else ""
         return [
             f"The list of models is from {self._catalog.date}.{failure}",
             Step(Action.REFRESH_MODELS),
@@ -252,9 +254,9 @@ class _ModelLookup:
         kinds = Counter(each.kind for each in models if slash)
         if kinds:
             paths = [f"-m {kind}/{path}" for kind, _ in kinds.most_common(2)]
-            yield f"Give the whole path: {' or '.join(paths)}"
+            yield f"Use the full path: {' or '.join(paths)}"
         else:
-            yield "Give the whole path, such as -m image/krea/krea-3"
+            yield "Use the full path, such as -m image/krea/krea-3"
 
 
 class _GivenInputs:
@@ -377,7 +379,7 @@ def _check_text(request: Request) -> None:
     """
     if field := request.field_with_nul:
         raise UsageError(
-            f"{field} has a NUL character.",
+            f"{field} contains a NUL character.",
             hint="Remove it. A file with NUL characters may be UTF-16 or not text.",
         )
     if field := request.undecodable_field:
@@ -406,7 +408,7 @@ def _check(
     if violations:
         _raise_single_error(violations, fields)
         raise InvalidRequestError(
-            f"{request.model.id} would refuse this request.",
+            f"Invalid request for {request.model.id}:",
             hint=[
                 Step(Action.SHOW_FIELDS, (request.model.id,)),
                 *(models.hints() if fields.has_unknown else ()),
@@ -415,7 +417,7 @@ def _check(
         )
     if _SIZE & request.fields.keys() and _SHAPE & request.fields.keys():
         messages.warn(
-            "Both a size in pixels and a ratio or resolution are given; the service "
+            "Width or height is set together with an aspect ratio or resolution. Krea "
             "may ignore one of them."
         )
 

@@ -118,7 +118,7 @@ class SandboxJob:
     @property
     def enlarges(self) -> bool:
         """
-        Whether the model makes its input picture larger and changes nothing else.
+        Tell whether the model only enlarges its input image.
         """
         return self.model.startswith("enhance/")
 

@@ -227,8 +227,8 @@ class SandboxStore:
             yield
         except OSError as exc:
             raise StorageError(
-                f"The sandbox cannot use {self.folder}: {exc.strerror or exc}.",
-                hint="KREA_STATE_DIR names another folder.",
+                f"Cannot use {self.folder} for the sandbox: {exc.strerror or exc}.",
+                hint="Set KREA_STATE_DIR to another folder.",
             ) from exc
 
     def _write_job(self, job: SandboxJob) -> None:

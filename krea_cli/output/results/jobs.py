@@ -44,7 +44,7 @@ class _JobResult:
 
 class JobStatus(_JobResult):
     """
-    Where a job is: `status`, `wait`.
+    The status of a job: `status`, `wait`.
     """
 
     @property
@@ -127,10 +127,10 @@ class DryRun:
 
     @property
     def _estimate(self) -> str:
-        times = f" for {self.count} jobs" if self.count > 1 else ""
+        times = f" for {self.count} results" if self.count > 1 else ""
         if self.cost_usd is None:
             return f"estimate{times}: {UNKNOWN}"
-        date = f", prices of {self.price_date}" if self.price_date else ""
+        date = f" (prices as of {self.price_date})" if self.price_date else ""
         low = self.cost_usd if self.cost_min_usd is None else self.cost_min_usd
         return f"estimate{times}: {dollar_range(low, self.cost_usd)}{date}"
 
