@@ -34,6 +34,8 @@ COMMANDS = {
     "models": "Look at the models, and fetch the newest list.",
     "show": "Show pictures in the terminal.",
     "upload": "Upload files and tell their URLs; it costs nothing.",
+    "assets": "List and delete uploaded files.",
+    "styles": "List, show and train styles.",
     "auth": "Log in to the Krea API, and out.",
     "config": "Look at the settings, and change them.",
     "doctor": "Check everything that krea needs, and say how to mend it.",

@@ -7,12 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from krea_cli.api.models import TRAINING
+
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
     from krea_cli.catalog.model import Model
 
 DEFAULT_SECONDS = 600.0
-SECONDS_OF_KIND = {"video": 1800.0, "3d": 1800.0}
+SECONDS_OF_KIND = {"video": 1800.0, "3d": 1800.0, "styles": 1800.0}
 
 
 def wait_seconds(
@@ -28,7 +30,11 @@ def wait_seconds(
 
 def kinds_of(jobs: Iterable[Job], models: Iterable[Model]) -> set[str]:
     """
-    Return the kinds of the jobs' models, as far as the models are known.
+    Return the kinds of the jobs' models, as far as the models are known; "styles" for
+    trainings.
     """
     wanted = {job.model for job in jobs if job.model}
-    return {model.kind for model in models if model.id in wanted} if wanted else set()
+    if not wanted:
+        return set()
+    kinds = {model.kind for model in models if model.id in wanted}
+    return kinds | ({"styles"} if TRAINING in wanted else set())
