@@ -65,8 +65,7 @@ def delete(
     Delete uploaded files from your account.
 
     \b
-    Examples:
-      krea assets delete 0b0f3b0e-3c37-4f0e-9d35-0d1f6a2a8c11
+    Example:
       krea assets delete --uploaded-by-krea
     """
     if bool(ids) == uploaded_by_krea:

@@ -13,6 +13,7 @@ import typer
 from krea_cli.api.models import Style, is_job_id
 from krea_cli.cli import options
 from krea_cli.cli.context import CliContext
+from krea_cli.commands.run_training import run_training
 from krea_cli.errors import UsageError
 from krea_cli.operations.list_account import each_item
 from krea_cli.output.results.styles import StyleDetails, StyleRow
@@ -47,7 +48,7 @@ def list_styles(
     ] = 100,
 ) -> None:
     """
-    List styles that generate takes with --style.
+    List your styles and public ones.
 
     \b
     Examples:
@@ -166,10 +167,8 @@ def train(
 
     \b
     Example:
-      krea styles train "My ink" scans/*.png --model k2 --type Style
+      krea styles train "My ink" photo.jpg frame.png --model k2 --trigger ink
     """
-    from krea_cli.commands.run_training import run_training
-
     run_training(ctx, given, name, images)
 
 

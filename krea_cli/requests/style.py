@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from krea_cli.api.models import is_job_id
 from krea_cli.catalog.validation import convert
 from krea_cli.errors import UsageError
 
@@ -25,7 +24,8 @@ def parse_style(argument: str) -> dict[str, Any]:
     """
     style_id, colon, given = argument.partition(":")
     strength: Any = FULL_STRENGTH
-    is_valid = is_job_id(style_id)
+    # Options and blanks are mistakes; what an id looks like is not documented.
+    is_valid = len(style_id.split()) == 1 and not style_id.startswith("-")
     if colon:
         try:
             strength = convert({"type": "number"}, given)
