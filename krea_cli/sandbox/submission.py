@@ -60,7 +60,17 @@ def create_job(
         given.append(inputs.fetch_input(store, field, text))
         return f"sha256:{given[-1].sha256}"
 
-    fields = map_texts(model.schema, body, "", take)
+    try:
+        fields = map_texts(model.schema, body, "", take)
+    except ApiError as exc:
+        # The document has no 422 for trainings.
+        if model.path == TRAINING:
+            raise ApiError(
+                HTTPStatus.BAD_REQUEST,
+                exc.body["error"],
+                [(each["path"], each["message"]) for each in exc.body["issues"]],
+            ) from exc
+        raise
     failures = (failure, *(inputs.input_failure(store, each) for each in given))
     return store.add_job(
         model=model.path,
