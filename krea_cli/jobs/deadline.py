@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from krea_cli.api.models import TRAINING
-
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
     from krea_cli.catalog.model import Model
@@ -37,4 +35,4 @@ def kinds_of(jobs: Iterable[Job], models: Iterable[Model]) -> set[str]:
     if not wanted:
         return set()
     kinds = {model.kind for model in models if model.id in wanted}
-    return kinds | ({"styles"} if TRAINING in wanted else set())
+    return kinds | ({"styles"} if "styles/train" in wanted else set())
