@@ -154,7 +154,7 @@ def _submit(
         fit=options.fit,
     )
     with ctx.console.progress() as progress:
-        progress.doing("preparing")
+        progress.doing("Preparing")
         submitter.prepare(request)
     warn_unconfirmed(ctx.history, ctx.console, ctx.next_steps)
     return submit_batch(
@@ -201,7 +201,7 @@ def _show_dry_run(
         try:
             _plan(prepared, planner, options, ctx)
         except KreaError as exc:
-            ctx.console.warn(f"It would not be sent: {exc.message}")
+            ctx.console.warn(f"Without --dry-run this would fail: {exc.message}")
             for hint in exc.hints:
                 ctx.console.note(hint)
     # The sandbox is not started for this, so it has no port yet.

@@ -19,13 +19,15 @@ def upload(
     ctx: CliContext,
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="What to upload; - works, too."),
+        typer.Argument(
+            metavar="FILE...", help="Files to upload; - reads standard input."
+        ),
     ],
     keep_metadata: options.KeepMetadata = False,
     fit: options.Fit = False,
 ) -> None:
     """
-    Upload files and tell their URLs; it costs nothing.
+    Upload files and print their URLs (free).
 
     \b
     Example:
@@ -37,7 +39,7 @@ def upload(
     uploader = ctx.uploader(resolver)
     for image in images:
         with ctx.console.progress() as progress:
-            progress.doing(f"uploading {image.name}")
+            progress.doing(f"Uploading {image.name}")
             asset = uploader.upload(image)
         ctx.console.result([Uploaded(image.name, asset)])
 
@@ -45,4 +47,7 @@ def upload(
 def _local(image: Image) -> LocalFile:
     if isinstance(image, LocalFile):
         return image
-    raise InputError(f"{image.name} is no file.", hint="Use the URL itself.")
+    raise InputError(
+        f"{image.name} is a URL, not a file.",
+        hint="Use this URL as it is, for example with -i.",
+    )

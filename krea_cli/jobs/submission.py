@@ -53,9 +53,8 @@ class RequestSubmitter:
         texts = [text for _, text in leaves(request.fields) if isinstance(text, str)]
         if any(map(self.is_secret, (*texts, request.webhook or ""))):
             raise UsageError(
-                "The request holds the API token, so nothing was sent.",
-                hint="Take it out: what is sent is kept by the service, and in the "
-                "journal here.",
+                "The request contains your API token. Nothing was submitted.",
+                hint="Remove it: requests are stored by Krea and in your journal.",
             )
         self.submitter.journal.check()
         content(request.body(self.url_of))

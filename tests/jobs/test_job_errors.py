@@ -108,7 +108,7 @@ def test_a_running_job_has_the_command_that_goes_on():
     An unknown status is quoted.
     """
     assert "krea wait j1" in failure(status="queued").hint
-    assert "'dreaming', a status that this version does not know" in (
+    assert "'dreaming' (a status unknown to this version)" in (
         failure(status="dreaming").message
     )
 
