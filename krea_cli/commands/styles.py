@@ -129,7 +129,7 @@ class TrainOptions:
     wait: Annotated[
         bool,
         options.waiting_option(
-            "--wait/--no-wait", help="Wait for the style, or do not."
+            "--wait/--no-wait", help="Wait for the style, or exit after submitting."
         ),
     ] = True
     webhook: Annotated[
@@ -148,7 +148,7 @@ class TrainOptions:
     no_journal: Annotated[
         bool,
         options.money_option(
-            "--no-journal", help="Keep no record; a lost job stays lost."
+            "--no-journal", help="Do not record the request; a lost job stays lost."
         ),
     ] = False
 
