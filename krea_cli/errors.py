@@ -109,6 +109,8 @@ class Action(Enum):
     REPLAY = auto()
     SHOW_FIELDS = auto()
     LIST_MODELS = auto()
+    LIST_STYLES = auto()
+    LIST_ASSETS = auto()
     SHOW_CONFIG_PATH = auto()
     REFRESH_MODELS = auto()
     UNSET = auto()
@@ -225,6 +227,10 @@ class InputError(UsageError):
 
 class UnknownJobError(UsageError):
     code = "unknown_job"
+
+
+class NotFoundError(UsageError):
+    code = "not_found"
 
 
 class LastSubmissionUnconfirmedError(UnknownJobError):

@@ -134,12 +134,18 @@ class HttpTransport:
         return self._post("paid", path, seconds, body, headers)
 
     def post_file(
-        self, path: str, name: str, file: RequestBody, media_type: str
+        self,
+        path: str,
+        name: str,
+        file: RequestBody,
+        media_type: str,
+        *,
+        description: str = "",
     ) -> Response:
         """
         One multipart POST, streamed from *file* in the same way.
         """
-        content_type, body = form(name, file, media_type)
+        content_type, body = form(name, file, media_type, description=description)
         headers = {"Content-Type": content_type}
         return self._post("api", path, UPLOAD_SECONDS, body, headers)
 

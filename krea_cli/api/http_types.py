@@ -79,13 +79,21 @@ class RequestBody:
     chunks: Callable[[], Iterator[bytes]]
 
 
-def form(name: str, file: RequestBody, media_type: str) -> tuple[str, RequestBody]:
+def form(
+    name: str, file: RequestBody, media_type: str, *, description: str = ""
+) -> tuple[str, RequestBody]:
     """
-    A form with *file* as its field "file", under a *name* of plain letters: the
-    Content-Type of the form, and the form.
+    A form with *file* as its field "file", under a *name* of plain letters, and with
+    the *description*, if there is one: the Content-Type of the form, and the form.
     """
     boundary = uuid.uuid4().hex
+    described = (
+        f"--{boundary}\r\n"
+        'Content-Disposition: form-data; name="description"\r\n\r\n'
+        f"{description}\r\n"
+    )
     head = (
+        f"{described if description else ''}"
         f"--{boundary}\r\n"
         f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'
         f"Content-Type: {media_type}\r\n\r\n"

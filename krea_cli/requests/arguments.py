@@ -41,7 +41,8 @@ class RequestArguments:
     """
     A request as the command line gives it.
 
-    *options* are the options for a single field, such as --seed.  *former* holds the
+    *options* are the options for a single field, such as --seed, and *styles* those of
+    --style.  *former* holds the
     fields of an earlier request; everything else overrides them.
     """
 
@@ -52,6 +53,7 @@ class RequestArguments:
     params: Sequence[str]
     params_file: str | None = None
     options: Mapping[str, str | None] = field(default_factory=dict)
+    styles: Sequence[str] = ()
     webhook: str | None
     validates: bool
     former: Mapping[str, Any] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from krea_cli.inputs.local_file import Image, LocalFile
 from krea_cli.inputs.media_url import image_at, is_address, is_media
 from krea_cli.requests.param import Param
 from krea_cli.requests.recorded_request import restore_inputs
+from krea_cli.requests.style import FIELD as STYLES
 from krea_cli.runtime.user_paths import is_file_uri
 
 # The fields that an option stands for, the most usual name first.
@@ -151,6 +152,22 @@ class FieldValues:
             else:
                 value = self._unknown(option, source, text)
                 self.add([Param(option, value, is_json=True, source=source)])
+
+    def add_style(self, style: Mapping[str, Any]) -> None:
+        """
+        Add a trained style to the field of the model that takes styles. The first one
+        overrides the styles of a file or of an earlier request.
+        """
+        before = self._sources.get(STYLES)
+        if STYLES not in self.model.fields:
+            self.has_unknown = True
+            self._drop("--style", f"{self.model.id} takes no trained styles")
+        elif before not in (None, "--style"):
+            self._drop(STYLES, f"is given twice: by {before} and --style")
+        else:
+            kept = self.values[STYLES] if before else []
+            self.values[STYLES] = [*kept, style]
+            self._sources[STYLES] = "--style"
 
     def restore(self) -> None:
         """

@@ -38,6 +38,7 @@ from krea_cli.requests.arguments import (
 from krea_cli.requests.field_values import A_FILE, FieldValues
 from krea_cli.requests.param import Param
 from krea_cli.requests.request import Request
+from krea_cli.requests.style import parse_style
 
 if TYPE_CHECKING:
     from krea_cli.catalog.catalog import Catalog
@@ -118,7 +119,18 @@ def prepare_request(arguments: RequestArguments, using: Preparation) -> Prepared
         InvalidRequestError: the model would refuse it; names every violation.
         UsageError: something else in the arguments cannot be used.
     """
-    webhook = arguments.webhook
+    check_webhook(arguments.webhook)
+    try:
+        return _prepare(arguments, using)
+    except RecursionError:
+        raise UsageError("A field is nested too deeply.") from None
+
+
+def check_webhook(webhook: str | None) -> None:
+    """
+    Raises:
+        UsageError: it is not a URL that can be sent in a header.
+    """
     if webhook is not None and not _WEBHOOK.fullmatch(webhook):
         raise UsageError(
             f"Invalid --webhook URL: {webhook}",
@@ -128,10 +140,6 @@ def prepare_request(arguments: RequestArguments, using: Preparation) -> Prepared
         raise UsageError(
             f"The --webhook URL is too long (at most {MOST_WEBHOOK} characters)."
         )
-    try:
-        return _prepare(arguments, using)
-    except RecursionError:
-        raise UsageError("A field is nested too deeply.") from None
 
 
 def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest:
@@ -147,7 +155,7 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
     if model.deprecated:
         using.messages.warn(f"{model.id} is deprecated and may stop working.")
     request = Request(model=model, fields=fields.values, webhook=arguments.webhook)
-    _check_text(request)
+    check_text(request)
     choices: list[defaults.AutomaticValue] = []
     if arguments.validates:
         choices = defaults.choose_defaults(model, fields.values, _input_size(request))
@@ -345,6 +353,9 @@ def _collect_fields(
         with fields.collect_errors(name if is_one else f"{name}[{at}]"):
             images.append(given.read(image, "-i -"))
     fields.add_images(images)
+    for style in arguments.styles:
+        with fields.collect_errors("--style"):
+            fields.add_style(parse_style(style))
     fields.add_options(arguments.options)
     fields.restore()
     return fields
@@ -369,7 +380,7 @@ def _input_size(request: Request) -> tuple[int, int] | None:
     return pictures.shown_size(first.path)
 
 
-def _check_text(request: Request) -> None:
+def check_text(request: Request) -> None:
     """
     Check that every text of the request can be sent.
 

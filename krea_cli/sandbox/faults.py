@@ -17,7 +17,17 @@ from typing import NamedTuple
 from krea_cli.errors import UsageError
 
 ANY = "any"
-ROUTES = ("submit", "jobs", "job", "cancel", "upload", "result", ANY)
+ROUTES = (
+    "submit",
+    "jobs",
+    "job",
+    "cancel",
+    "upload",
+    "assets",
+    "styles",
+    "result",
+    ANY,
+)
 # Routes whose requests are about a job, and so about a prompt.
 JOB_ROUTES = ("submit", "job", "cancel", "result")
 

@@ -26,7 +26,7 @@ def submitted(logged_in):
 
     def submit(count=1):
         # A model without published times.
-        model = ("-m", "krea-2/large")
+        model = ("-m", "google/imagen-4")
         result = logged_in("generate", "an owl", "--no-wait", "-n", count, *model)
         return result.out.split()
 
@@ -541,7 +541,7 @@ def test_what_a_model_took_before_is_remembered(logged_in, time, service):
     sooner for that.
     """
     took = []
-    for model in ("veo-3",) * 4 + ("krea-2/large",):
+    for model in ("veo-3",) * 4 + ("google/imagen-4",):
         began = time.elapsed
         result = logged_in("generate", "waves", "-m", model, "--no-download")
         took.append(time.elapsed - began)

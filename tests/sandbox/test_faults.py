@@ -28,6 +28,8 @@ REQUESTS = {
     "job": ("GET", f"/jobs/{JOB}"),
     "cancel": ("DELETE", f"/jobs/{JOB}"),
     "upload": ("POST", "/assets", "x" * 100_000),
+    "assets": ("GET", "/assets"),
+    "styles": ("GET", "/styles"),
     "result": ("GET", f"/results/{JOB}-image.png"),
     "any": ("GET", "/nowhere"),
 }

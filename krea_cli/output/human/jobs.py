@@ -189,6 +189,10 @@ def statuses(_: JobStatus, results: Sequence[JobStatus]) -> Parts:
     titles = ("JOB", "STATUS", "MODEL", "CREATED")
     yield ResponsiveTable(titles, rows, optional=("MODEL", "CREATED"))
     for job in jobs:
+        if job.style_id:
+            yield words(
+                f"{collapse_whitespace(job.job_id)}: style {job.style_id}", hanging=GAP
+            )
         if job.error:
             reason = collapse_whitespace(job.error.message, 200)
             yield words(
@@ -296,6 +300,10 @@ def saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:
             is_last = file is job.files[-1]
             facts = file_facts(file) + (_job_facts(job) if is_last else [])
             lines.append(WrappedLine([Text(single_line(file.path), "bold")], hanging=0))
+            lines.append(WrappedLine([Text(fact, "dim") for fact in facts], hanging=0))
+        if job.style_id and not job.files:
+            lines.append(WrappedLine([Text(job.style_id, "bold")], hanging=0))
+            facts = ["style", *_job_facts(job)]
             lines.append(WrappedLine([Text(fact, "dim") for fact in facts], hanging=0))
     count = len(lines) // 2
     title = "saved" if count == 1 else f"saved {count} files"

@@ -20,7 +20,7 @@ from krea_cli.output.escape import (
     escape_control_chars,
     single_line,
 )
-from krea_cli.output.human import jobs, models
+from krea_cli.output.human import account, jobs, models
 from krea_cli.output.human.layout import (
     GAP,
     HintLine,
@@ -198,6 +198,11 @@ def _topics(_: Topic, results: Sequence[Topic]) -> Parts:
 
 
 for draw in (
+    account.styles,
+    account.style_details,
+    account.trained,
+    account.assets,
+    account.deleted,
     jobs.rows,
     jobs.statuses,
     jobs.submitted,

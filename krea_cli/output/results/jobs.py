@@ -44,12 +44,14 @@ class _JobResult:
 
 class JobStatus(_JobResult):
     """
-    The status of a job: `status`, `wait`.
+    The status of a job, and the style that a training made: `status`, `wait`.
     """
 
     @property
     def plain(self) -> list[str]:
-        return [f"{self.job.job_id}\t{collapse_whitespace(self.job.status, 40)}"]
+        cells = [self.job.job_id, collapse_whitespace(self.job.status, 40)]
+        cells += [self.job.style_id] if self.job.style_id else []
+        return ["\t".join(cells)]
 
 
 class JobSubmitted(_JobResult):
@@ -69,6 +71,8 @@ class JobSaved(_JobResult):
 
     @property
     def plain(self) -> list[str]:
+        if self.job.style_id and not self.job.files:
+            return [self.job.style_id]
         paths = [file.path for file in self.job.files if file.path != "-"]
         return [harmless_path(path) for path in paths]
 
