@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from krea_cli.batch.identity import Identity, identity_of
-from krea_cli.batch.items import Item, local_input
+from krea_cli.batch.item import Item, local_input
 from krea_cli.batch.problems import Position, Problems
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.validation import Violation
@@ -75,12 +75,12 @@ class RequestBuilder:
         """
         The items with their requests; what no model would take goes to *problems*.
         """
-        planned: dict[int, Planned] = {}
-        for index in _by_need(items):
+        planned: dict[str, Planned] = {}
+        for index in by_need(items):
             item = items[index]
             needed = {text: planned[each] for text, each in item.needs.items()}
-            planned[index] = self._planned(item, needed, problems)
-        return [planned[index] for index in range(len(items))]
+            planned[item.output] = self._planned(item, needed, problems)
+        return [planned[item.output] for item in items]
 
     def request_of(self, item: Item, inputs: Mapping[str, Image]) -> Request:
         """
@@ -253,16 +253,18 @@ class _Building:
         return _PENDING_SIZE if first and is_unknown else None
 
 
-def _by_need(items: Sequence[Item]) -> Iterator[int]:
+def by_need(items: Sequence[Item]) -> Iterator[int]:
     """
     The places of the items, each after those that it needs.
     """
+    places = {item.output: index for index, item in enumerate(items)}
     done = set[int]()
     for start in range(len(items)):
         stack = [start]
         while stack:
             at = stack[-1]
-            missing = [each for each in items[at].needs.values() if each not in done]
+            needed = [places[output] for output in items[at].needs.values()]
+            missing = [each for each in needed if each not in done]
             if missing:
                 stack.extend(missing)
                 continue

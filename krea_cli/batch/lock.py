@@ -97,6 +97,13 @@ class Line:
         """
         return (self.service, self.job or f"record {self.record}")
 
+    @property
+    def counts(self) -> bool:
+        """
+        Whether there is or may be a job.
+        """
+        return self.state != "closed"
+
     @cached_property
     def text(self) -> str:
         """
@@ -292,20 +299,23 @@ class Lock:
         self, identity: Identity, keys: Mapping[str, Collection[str]] | None = None
     ) -> list[Line]:
         """
-        The lines of the same request, the one that counts first: the highest attempt,
-        and within it the best.  Closed ones do not count.
+        The lines of the same request that count, as `history` has them.
+        """
+        return [line for line in self.history(identity, keys) if line.counts]
+
+    def history(
+        self, identity: Identity, keys: Mapping[str, Collection[str]] | None = None
+    ) -> list[Line]:
+        """
+        All lines of the same request, what counts first: the highest attempt, and
+        within it the best; then the closed ones, which do not count.
         """
         found = [
             self._as_known(line)
             for line in self._by_shape.get(identity.shape, ())
-            if line.identity.is_same(identity, keys)
+            if identity.is_same(line.identity, keys)
         ]
-        counting = [line for line in found if line.state in _WORTH]
-        return sorted(
-            counting,
-            key=lambda line: (line.attempt, _WORTH[line.state], line.at, line.text),
-            reverse=True,
-        )
+        return sorted(found, key=_worth, reverse=True)
 
     def of_output(self, output: str) -> list[Line]:
         """
@@ -342,6 +352,11 @@ class Lock:
         The time of the last line, None without any.
         """
         return max((line.at for line in self.lines), default=None)
+
+
+def _worth(line: Line) -> tuple[Any, ...]:
+    worth = _WORTH.get(line.state, -1)
+    return (line.counts, line.attempt, worth, line.at, line.text)
 
 
 def parse_lines(text: str) -> Iterator[tuple[int, Line]]:

@@ -69,6 +69,16 @@ class Template:
         )
 
 
+def names_in(text: str) -> list[str]:
+    """
+    The words of a text; none of one that is not a template.
+    """
+    try:
+        return Template.parse(text).names
+    except ValueError:
+        return []
+
+
 def _piece(found: re.Match[str]) -> str | Word:
     if found[0] in ("{{", "}}"):
         return found[0][0]

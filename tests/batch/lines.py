@@ -4,8 +4,13 @@ Lines of locks, with short words for what tests change in them.
 
 from __future__ import annotations
 
+import hashlib
+
 from krea_cli.batch.identity import Identity, Input
+from krea_cli.batch.item import Item
+from krea_cli.batch.item_requests import Planned
 from krea_cli.batch.lock import Line, LockedFile
+from krea_cli.batch.problems import Position
 
 SERVICE = "https://api.krea.ai"
 
@@ -52,3 +57,25 @@ def line(output="owl.png", state="completed", *, prompt="an owl", **values):
         }
         | values
     )
+
+
+def wanted(output="owl.png", prompt="an owl", *, usd=0.15, needs=None, **values):
+    """
+    An item of a manifest, with its identity; *needs* has other items.
+    """
+    needs = needs or []
+    inputs = [
+        Input(field=f"image_urls.{index}", path=each.item.output, key=each.key)
+        for index, each in enumerate(needs)
+    ]
+    item = Item(
+        position=Position("pictures.toml", 1),
+        output=output,
+        needs={each.item.output: each.item.output for each in needs},
+    )
+    made = values.pop("identity", None) or identity(prompt, inputs=inputs)
+    return Planned(item=item, identity=made, cost_usd=usd, **values)
+
+
+def sha256(text):
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -82,7 +82,7 @@ def test_items_example_fill_in_words_fields_and_defaults(example):
 
 
 def test_items_example_link_the_output_of_another_item(example):
-    assert {"out/A1-large-1.png": 2} == example[-1].needs
+    assert {"out/A1-large-1.png": "out/A1-large-1.png"} == example[-1].needs
     assert not any(item.needs for item in example[:-1])
 
 
