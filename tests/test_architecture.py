@@ -34,6 +34,7 @@ HOMES = {
         "commands",
     },
     "PIL": {
+        "batch.sheet_png",
         "media.codecs",
         "media.conversion",
         "media.images",

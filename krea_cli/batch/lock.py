@@ -183,12 +183,8 @@ class Line:
         """
         The higher one of two lines about the same output of the same job stays.
         """
-        return (
-            _PROGRESS[self.state],
-            len(self.files),
-            self.at,
-            canonical(self.as_json()),
-        )
+        whole = canonical(self.as_json())
+        return (_PROGRESS[self.state], self.at, len(self.files), whole)
 
 
 class NewerLockError(ValueError):

@@ -30,6 +30,7 @@ from krea_cli.errors import (
 # Sums of prices are not exact in binary.
 _ROUNDING_USD = 1e-9
 FINISHED = ("failed", "cancelled")
+RUNNING = ("submitted", "unconfirmed")
 
 
 class Sign(StrEnum):
@@ -227,7 +228,7 @@ class Planner:
         return both.history(identity, aliases)
 
     def _is_again(self, output: str, line: Line) -> bool:
-        if line.state in ("submitted", "unconfirmed"):
+        if line.state in RUNNING:
             return False
         words = [word for word in self.again if word not in FINISHED]
         return line.state in self.again or bool(matching([output], words))
@@ -359,7 +360,9 @@ class Planner:
         return [
             line
             for line in self.lock.lines
-            if line.source == self.source and folded(line.output) not in wanted
+            if line.source == self.source
+            and (line.files or line.state in RUNNING)
+            and folded(line.output) not in wanted
         ]
 
 
