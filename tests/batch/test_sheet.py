@@ -222,7 +222,7 @@ def test_thumbnail_of_no_picture_is_an_error(tmp_path):
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_html_is_shown_by_a_browser(make_forty, tmp_path, mode):
-    forty = make_forty(size=(1024, 768))
+    forty = make_forty(size=(512, 384))
     path = tmp_path / "sheet.html"
     path.write_text(render(forty, tmp_path, small_webp), encoding="utf-8")
     assert path.stat().st_size < 2_000_000
