@@ -66,7 +66,7 @@ class ExitCode(IntEnum):
 
 class Action(Enum):
     """
-    What a user can do next with a command.
+    Next steps of a user for which there is a command.
     """
 
     KEEP_WAITING = auto()

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image, ImageDraw
 from service import TOKEN, Service
 
-from krea_cli.catalog.catalog import Catalogue
-from krea_cli.cli.context import CliContext
+from krea_cli.catalog.catalog import Catalog
+from krea_cli.cli.invocation import Invocation
 from krea_cli.cli.main import main
 from krea_cli.journal.database import Database
 from krea_cli.output.streams import Stream
@@ -93,8 +93,8 @@ class Pipe(io.TextIOWrapper):
 @dataclass
 class Krea:
     """
-    Runs command lines in-process; what it is given last is at hand in *session*.  With
-    *typed* a person sits at a terminal and types that.
+    Runs command lines in-process; the streams of the last one are at hand as *stdout*
+    and *stderr*.  With *typed* a person sits at a terminal and types that.
     """
 
     env: dict
@@ -102,19 +102,21 @@ class Krea:
     is_terminal: bool = False
     stdin: bytes = b""
     typed: str | None = None
-    session: CliContext | None = field(default=None, init=False)
+    stdout: object = field(default=None, init=False)
+    stderr: object = field(default=None, init=False)
 
     def __call__(self, *argv, env=None):
         is_terminal = self.is_terminal or self.typed is not None
         out, err = (Terminal() if is_terminal else Pipe() for _ in range(2))
+        self.stdout, self.stderr = out, err
         typed = None if self.typed is None else Typed(self.typed)
-        self.session = CliContext(
+        invocation = Invocation(
             env={**self.env, **(env or {})},
             streams=(Stream(out, "Standard output"), Stream(err, "Standard error")),
             stdin=typed or io.TextIOWrapper(io.BytesIO(self.stdin), encoding="utf-8"),
             clock=self.clock,
         )
-        code = main([str(word) for word in argv], self.session)
+        code = main([str(word) for word in argv], invocation)
         return Result(int(code), out.getvalue(), err.getvalue())
 
 
@@ -250,8 +252,8 @@ def photo(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def catalogue():
-    return Catalogue.bundled()
+def catalog():
+    return Catalog.bundled()
 
 
 @pytest.fixture

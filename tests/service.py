@@ -38,11 +38,11 @@ class Handler(SandboxHandler):
                 break
         return super().handle_route(method, path)
 
-    def _find(self, method, path):
+    def _find_route(self, method, path):
         """
         To the API with its token alone; files need none.
         """
-        name, act = super()._find(method, path)
+        name, act = super()._find_route(method, path)
         token = self.server.service.token
         is_file = path.startswith(("/uploads/", "/results/"))
         given = self.headers.get("Authorization")
@@ -124,7 +124,7 @@ def named(name):
             path = handler.path.partition("?")[0]
             SandboxHandler.handle_route(handler, handler.command, path)
 
-        handler.misbehave(Fault.parse(f"any:{name}"), act)
+        handler.respond_with_fault(Fault.parse(f"any:{name}"), act)
 
     fault.__qualname__ = name
     return fault

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -38,7 +39,6 @@ HOMES = {
         "media.codecs",
         "media.conversion",
         "media.images",
-        "media.png",
         "output.graphics",
         "sandbox.renderer",
     },
@@ -52,19 +52,22 @@ LATE = {
     "api.http": "truststore is not needed for a service on this machine",
     "cli.main": "suggestions and reports are for who needs them",
     "cli.context": "a command pays only for what it uses",
-    "cli.bookkeeping": "as cli.context",
-    "cli.watching": "as cli.context",
-    "cli.delivering": "as cli.context",
-    "cli.documenting": "as cli.context",
+    "cli.collaborators": "as cli.context",
     "cli.connection": "as cli.context",
-    "cli.world": "as cli.context",
+    "cli.options": "the help runs no command",
+    "cli.run_command": "reports are for runs that end with an error",
+    "inputs.scaling": "Pillow is for images that are scaled down",
+    "operations.plan_output": "as cli.context",
+    "operations.review": "Pillow is for saved results",
+    "operations.sidecars": "only --sidecar needs them",
     "cli.command_tree": "completion is installed once",
     "cli.next_steps": "most commands go on without a template",
-    "catalog.cache": "a catalogue of krea's own is as it should be",
+    "catalog.cache": "a catalog of krea's own is as it should be",
     "cli.completion.candidates": "a journal is looked at only for jobs",
     "cli.entry": "a signal must find somebody before the program is loaded",
-    "operations.generate": "a dry run sends nothing",
-    "requests.prepare": "`generate --help` needs no catalogue",
+    "commands.doctor": "the help needs no certificates",
+    "commands.run_generation": "a dry run sends nothing",
+    "requests.prepare": "Pillow is not needed before an image is measured",
     "operations.spending_limit": "amounts are formatted only for an error",
     "operations.preview": "Pillow is not needed where nothing is shown",
     "output.writers": "rich is not needed for a pipe",
@@ -84,6 +87,8 @@ class Import:
     is_ours: bool
     is_late: bool
 
+
+MOST_PUBLIC_NAMES = 25
 
 # What may have an import in it.
 STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
@@ -250,6 +255,65 @@ def test_there_is_no_module_without_a_job():
     banned = {"utils", "helpers", "common", "base", "core", "types", "misc"}
 
     assert not [name for name in modules() if banned & set(name.split("."))]
+
+
+def test_no_class_has_more_than_25_public_names():
+    """
+    Inherited ones count, fields of dataclasses do not.
+    """
+    classes = {
+        node.name: node
+        for tree in modules().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+
+    def public(node):
+        own = {
+            each.name
+            for each in node.body
+            if isinstance(each, ast.FunctionDef) and not each.name.startswith("_")
+        }
+        bases = (classes.get(ast.unparse(base)) for base in node.bases)
+        return own.union(*(public(base) for base in bases if base))
+
+    assert {} == {
+        name: len(public(node))
+        for name, node in classes.items()
+        if len(public(node)) > MOST_PUBLIC_NAMES
+    }
+
+
+def test_no_public_class_name_stands_twice():
+    """
+    A name means one thing.
+    """
+    names = Counter(
+        node.name
+        for tree in modules().values()
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+
+    assert [] == [name for name, count in names.items() if count > 1]
+
+
+def test_only_commands_see_the_context():
+    """
+    All else gets its collaborators.
+    """
+    wrong = [
+        f"{name}: {node.name}({argument.arg})"
+        for name, tree in modules().items()
+        if name.partition(".")[0] not in ("commands", "cli")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        for argument in (*node.args.args, *node.args.kwonlyargs)
+        if argument.arg in ("session", "ctx")
+        or "CliContext" in ast.unparse(argument.annotation or ast.Constant(""))
+    ]
+
+    assert [] == wrong
 
 
 def test_an_error_does_not_change_once_it_is_made():

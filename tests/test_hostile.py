@@ -18,7 +18,7 @@ from conftest import png
 from hostile import MARKUP, SEQUENCES, SHORT, acting
 from service import TOKEN, answer
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 
 JOB = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
 FORMS = {
@@ -63,7 +63,7 @@ def spec(text):
     The models that krea knows, two of them with the text in all their words, and a new
     one that is called so.
     """
-    models = Catalogue.bundled().models
+    models = Catalog.bundled().models
     paths = {f"/generate/{model.path}": operation(model) for model in models}
     changed = [paths[f"/generate/{model.path}"] for model in models[:2]]
     for path in changed:

@@ -11,7 +11,7 @@ from service import TOKEN
 
 from krea_cli import __version__, errors
 from krea_cli.cli.command_tree import COMMANDS
-from krea_cli.cli.context import CliContext
+from krea_cli.cli.invocation import Invocation
 from krea_cli.cli.main import main
 from krea_cli.errors import CombinedError, ExitCode, KreaError
 from krea_cli.output.streams import Stream
@@ -248,12 +248,12 @@ def test_a_bug_is_exit_1_and_shows_no_token(logged_in, layer, words, flag):
     """
     out, err = Pipe(), Pipe()
     streams = Stream(out, "Standard output"), Stream(err, "Standard error")
-    session = CliContext(
+    invocation = Invocation(
         **{"env": logged_in.env, "clock": logged_in.clock, "streams": streams}
         | BREAKS[layer]
     )
 
-    code = main([*words, flag], session)
+    code = main([*words, flag], invocation)
     said = err.getvalue()
 
     assert (1, "") == (code, out.getvalue())

@@ -50,7 +50,7 @@ USES = [
     (f"status {ID}", 2, {"platformdirs", "httpx"}),
     (f"wait {ID}", 2, {"platformdirs", "httpx"}),
     ("generate owl --dry-run", 0, {"platformdirs", "krea_cli.catalog.catalog"}),
-    ("generate owl -m none", 2, {"platformdirs", "krea_cli.catalog.catalog"}),
+    ("generate owl -m none --dry-run", 2, {"platformdirs", "krea_cli.catalog.catalog"}),
     # It tells what the variable shadows.
     ("auth status", 0, {"platformdirs", "keyring"}),
 ]

@@ -257,11 +257,13 @@ def _words(value: object, redact: Callable[[str], str]) -> str | None:
 
 def _urls(urls: object) -> tuple[str, ...]:
     """
-    The result URLs of the three shapes: a list of strings, a list of objects with
-    "type" and "url" (previews are skipped when there is a model), an object of names.
+    Return the result URLs of any shape: a list of strings, a list of objects with
+    "type" and "url" (previews are skipped when there is a model), or an object that has
+    one of these, or a single string, for each name.
     """
     if isinstance(urls, dict):
-        urls = list(urls.values())
+        named = [each if isinstance(each, list) else [each] for each in urls.values()]
+        urls = [url for each in named for url in each]
     if not isinstance(urls, list):
         return ()
     entries = [

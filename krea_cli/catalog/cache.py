@@ -1,5 +1,5 @@
 """
-The catalogue that a refresh left in the cache folder, one for each origin of the API:
+The catalog that a refresh left in the cache folder, one for each origin of the API:
 what a service says of itself, above all its prices, is true of no other.
 
 It is used while it is not older than the one that krea came with.  What cannot be used
@@ -15,21 +15,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from krea_cli.catalog.catalog import Catalogue, bundled_date
+from krea_cli.catalog.catalog import Catalog, bundled_date
 from krea_cli.errors import StorageError
 
 
-def newest(folder: Path, origin: str) -> Catalogue:
+def load_newest(folder: Path, origin: str) -> Catalog:
     """
-    The catalogue in force at an origin such as "https://api.krea.ai": the one cached
+    The catalog in force at an origin such as "https://api.krea.ai": the one cached
     for it, else the one that krea came with.
     """
-    return _cached(_place(folder, origin)) or Catalogue.bundled()
+    return _read(_cache_path(folder, origin)) or Catalog.bundled()
 
 
-def keep(folder: Path, origin: str, text: str) -> None:
+def store(folder: Path, origin: str, text: str) -> None:
     """
-    Put the catalogue of an origin into the cache folder, where it is whole or the
+    Put the catalog of an origin into the cache folder, where it is whole or the
     former one stays.
 
     Raises:
@@ -37,7 +37,7 @@ def keep(folder: Path, origin: str, text: str) -> None:
     """
     import tempfile  # not for those who only read
 
-    target = _place(folder, origin)
+    target = _cache_path(folder, origin)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(".part", ".models.", folder)
@@ -55,11 +55,11 @@ def keep(folder: Path, origin: str, text: str) -> None:
         ) from exc
 
 
-def _place(folder: Path, origin: str) -> Path:
+def _cache_path(folder: Path, origin: str) -> Path:
     return folder / f"models-{quote(origin.removeprefix('https://'), safe='')}.json"
 
 
-def _cached(path: Path) -> Catalogue | None:
+def _read(path: Path) -> Catalog | None:
     try:
         document: Mapping[str, Any] = json.loads(path.read_bytes())
         from krea_cli.catalog import sanitize
@@ -67,9 +67,9 @@ def _cached(path: Path) -> Catalogue | None:
         if document["date"] < bundled_date():
             return None
         models = {
-            name: sanitize.model(name, data)
+            name: sanitize.sanitize_model(name, data)
             for name, data in document["models"].items()
         }
-        return Catalogue({**document, "models": models})
+        return Catalog({**document, "models": models})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -1,7 +1,5 @@
 """
-The models that krea knows, and which of them a name means.
-
-The bundled catalogue is one small file; nothing is fetched.
+Find models by name in a list that needs no request to the service.
 """
 
 from __future__ import annotations
@@ -29,40 +27,40 @@ _SUCCESSORS = {
 _NEAR = 0.5
 
 
-class Catalogue:
+class Catalog:
     """
-    All models by their path, as they were on *date* (ISO 8601).
+    All models by path, as they were on *date* (ISO 8601).
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         """
-        The catalogue of a document that `openapi.build` made.
+        Read a document that `openapi.build_catalog` made.
 
         Raises:
             ValueError: the document has another format than this version reads.
         """
         if document.get("format") != FORMAT:
             raise ValueError(
-                f"the catalogue has format {document.get('format')}, not {FORMAT}"
+                f"the catalog has format {document.get('format')}, not {FORMAT}"
             )
         self.date: str = document["date"]
+        self._entries: Mapping[str, Mapping[str, Any]] = document["models"]
         self._models = {
-            path: Model.from_json(path, data)
-            for path, data in document["models"].items()
+            path: Model.from_json(path, data) for path, data in self._entries.items()
         }
 
     @classmethod
     @cache
-    def bundled(cls) -> Catalogue:
+    def bundled(cls) -> Catalog:
         """
-        The catalogue that this version of krea came with, read once.
+        Return the catalog that this version of krea came with, read once.
         """
         return cls(json.loads(_BUNDLED.read_bytes()))
 
     @property
     def models(self) -> tuple[Model, ...]:
         """
-        All models, in the order of the service.
+        Return all models, in the order of the service.
         """
         return tuple(self._models.values())
 
@@ -73,13 +71,26 @@ class Catalogue:
         """
         return self._models[path]
 
-    def find(self, name: str) -> Model:
+    def __contains__(self, path: object) -> bool:
+        return path in self._models
+
+    def entry(self, path: str) -> Mapping[str, Any]:
         """
-        The one model whose path ends in *name*, at a slash; case, "_" for "-" and a
-        leading "generate/" are forgiven.
+        Return a model as the catalog document describes it.
 
         Raises:
-            UnknownModelError: none or several are meant; the hint names candidates.
+            KeyError: no model has this whole path.
+        """
+        return self._entries[path]
+
+    def find(self, name: str) -> Model:
+        """
+        Return the one model whose path ends in *name*, at a slash.  Case, "_" for "-"
+        and a leading "generate/" do not matter.
+
+        Raises:
+            UnknownModelError: no model or several models match; the hint names
+                candidates.
         """
         wanted = _folded(name)
         found = [model for model in self.models if _ends(model.path, wanted)]
@@ -97,13 +108,13 @@ class Catalogue:
                     hint=f"Its successor: -m {successor}",
                 )
         raise UnknownModelError(
-            f'Krea has no model "{name}".', hint=_hint(wanted, self.models)
+            f"Unknown model '{name}'.", hint=_hint(wanted, self.models)
         )
 
 
 def bundled_date() -> str:
     """
-    The date of the catalogue that krea came with, read without the models in it.
+    Return the date of the bundled catalog without reading its models.
     """
     with _BUNDLED.open(encoding="ascii") as file:
         head = json.loads(f"{file.readline()}}}}}")
@@ -121,7 +132,7 @@ def _ends(path: str, wanted: str) -> bool:
 
 def _hint(wanted: str, models: Sequence[Model]) -> list[Hint]:
     """
-    The three models nearest to the name, if any is near.
+    Return the three models nearest to the name, if any is near.
     """
     nearness = {model.id: _nearness(wanted, model.path) for model in models}
     near = sorted(nearness, key=lambda name: -nearness[name])[:3]
@@ -132,8 +143,9 @@ def _hint(wanted: str, models: Sequence[Model]) -> list[Hint]:
 
 def _nearness(wanted: str, path: str) -> float:
     """
-    How like the name the likest run of as many parts of the path is, 0 to 1; 1 when
-    the path contains the name, as "image/krea/krea-2/large" does "krea-2".
+    Return how similar the name is to the most similar part of the path, 0 to 1.
+
+    It is 1 if the path contains the name, as "image/krea/krea-2/large" does "krea-2".
     """
     from difflib import SequenceMatcher
 

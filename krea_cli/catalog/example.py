@@ -12,7 +12,13 @@ from krea_cli.catalog.json_schema import Schema, is_url, types
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.validation import convert
 
-_FILES = {"image": "photo.jpg", "video": "clip.mp4", "audio": "voice.mp3"}
+_FILES = {
+    "image": "photo.jpg",
+    "video": "clip.mp4",
+    "audio": "voice.mp3",
+    "3d": "mesh.glb",
+}
+_PROMPT = "an island in the sea"
 # In what format audio comes is not told.
 _OUTPUTS = {"image": "out.png", "video": "out.mp4", "3d": "out.glb"}
 _MADE = {
@@ -34,7 +40,8 @@ def command(model: Model, chosen: Collection[str]) -> list[str]:
     words = ["krea", "generate"]
     if "prompt" in model.required or (field is None and "prompt" in model.fields):
         prompts = _EDITED if field else _MADE
-        words.append(_text(model.fields["prompt"], prompts[model.result_kind]))
+        prompt = prompts.get(model.result_kind or "", _PROMPT)
+        words.append(_text(model.fields["prompt"], prompt))
     words += ["-m", model.id]
     if field:
         words += ["-i", _FILES[field.media]] * max(1, field.minimum)
@@ -42,7 +49,7 @@ def command(model: Model, chosen: Collection[str]) -> list[str]:
     for name in model.required:
         if name not in given:
             words += ["-p", _param(name, model.fields[name])]
-    return [*words, "-o", _OUTPUTS.get(model.result_kind, "out.{ext}")]
+    return [*words, "-o", _OUTPUTS.get(model.result_kind or "", "out.{ext}")]
 
 
 def _param(name: str, schema: Schema) -> str:

@@ -1,19 +1,24 @@
 """
-How a JSON Schema is read: its types, its alternatives, and which part of it is for
-which part of a value.
+Read a JSON Schema: its types, its alternatives, and the part that describes a part of
+a value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 Schema = Mapping[str, Any]
 
+# What a schema leaves unchecked here: names of keywords that are not evaluated.
+UNCHECKED = "x-unchecked"
+
+_URL_FORMATS = {"uri", "url", "iri", "uri-reference"}
+
 
 def types(schema: Schema) -> Sequence[str]:
     """
-    The JSON types that the schema itself names, none when it names none.
+    Return the JSON types that the schema itself names.
     """
     named = schema.get("type", ())
     return (named,) if isinstance(named, str) else tuple(named)
@@ -21,38 +26,106 @@ def types(schema: Schema) -> Sequence[str]:
 
 def forms(schema: Schema) -> list[Schema]:
     """
-    The schema itself and its alternatives, as in "text or null".
+    Return the schema and all of its alternatives, as in "text or null".
     """
-    return [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    return list(_forms(schema))
+
+
+def _forms(schema: Schema) -> Iterator[Schema]:
+    yield schema
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        for each in schema.get(keyword, ()):
+            yield from _forms(each)
+    for keyword in ("then", "else"):
+        if keyword in schema:
+            yield from _forms(schema[keyword])
+
+
+def equal(one: Any, other: Any) -> bool:
+    """
+    Compare two values as JSON does: true is not 1.
+    """
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(
+            equal(value, other[key]) for key, value in one.items()
+        )
+    return bool(one == other)
 
 
 def is_url(schema: Schema) -> bool:
-    return any(form.get("format") == "uri" for form in forms(schema))
+    return any(form.get("format") in _URL_FORMATS for form in forms(schema))
 
 
-def with_texts(
+def fields_of(schema: Schema) -> Mapping[str, Schema]:
+    """
+    Return the schema of each field of an object, in whichever alternative it stands.
+    """
+    found: dict[str, list[Schema]] = {}
+    for form in forms(schema):
+        for name, field in form.get("properties", {}).items():
+            found.setdefault(name, []).append(field)
+    return {name: _any_of(fields) for name, fields in found.items()}
+
+
+def required_of(schema: Schema) -> tuple[str, ...]:
+    """
+    Return the fields that an object needs in every alternative.
+    """
+    names = list(schema.get("required", ()))
+    for each in schema.get("allOf", ()):
+        names += required_of(each)
+    for keyword in ("anyOf", "oneOf"):
+        choices = [required_of(each) for each in schema.get(keyword, ())]
+        if choices:
+            first, *others = choices
+            names += [name for name in first if all(name in each for each in others)]
+    return tuple(dict.fromkeys(names))
+
+
+def items_of(schema: Schema) -> Schema:
+    """
+    Return the schema of the items of a list; empty if nothing is said of them.
+    """
+    return _any_of([form["items"] for form in forms(schema) if "items" in form])
+
+
+def unchecked_in(schema: Schema) -> list[str]:
+    """
+    Return the keywords of the schema and its alternatives that are not evaluated.
+    """
+    found = (name for form in forms(schema) for name in form.get(UNCHECKED, ()))
+    return list(dict.fromkeys(found))
+
+
+def map_texts(
     schema: Schema | None,
     value: Any,
     at: str,
     change: Callable[[str, Schema | None, str], Any],
 ) -> Any:
     """
-    The value with each text in it replaced by what *change* makes of it.  That is given
-    the place, such as "style_images[0].url", the schema of the text (None where nothing
-    is known of it), and the text; *at* is the place of the value itself.
+    Return the value with each text in it replaced by the result of *change*.
+
+    `change` is called with the place of the text, such as "style_images[0].url", its
+    schema (None where nothing is known of it), and the text; *at* is the place of the
+    value itself.
     """
     if isinstance(value, str):
         return change(at, schema, value)
     if isinstance(value, list):
-        items = _first(schema, "items")
+        items = None if schema is None else items_of(schema) or None
         return [
-            with_texts(items, item, f"{at}[{index}]", change)
+            map_texts(items, item, f"{at}[{index}]", change)
             for index, item in enumerate(value)
         ]
     if isinstance(value, dict):
-        fields = _first(schema, "properties") or {}
+        fields = {} if schema is None else fields_of(schema)
         return {
-            name: with_texts(
+            name: map_texts(
                 fields.get(name), item, f"{at}.{name}" if at else name, change
             )
             for name, item in value.items()
@@ -60,6 +133,11 @@ def with_texts(
     return value
 
 
-def _first(schema: Schema | None, keyword: str) -> Schema | None:
-    found = (form[keyword] for form in forms(schema or {}) if keyword in form)
-    return next(found, None)
+def _any_of(schemas: Sequence[Schema]) -> Schema:
+    different: list[Schema] = []
+    for each in schemas:
+        if each not in different:
+            different.append(each)
+    if not different:
+        return {}
+    return different[0] if len(different) == 1 else {"anyOf": different}

@@ -1,5 +1,5 @@
 """
-A model of the service as a value: its fields, its prices, where its input goes.
+Describe a model of the service: its fields, its prices, where its input goes.
 """
 
 from __future__ import annotations
@@ -9,10 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from krea_cli.catalog.json_schema import is_url
+from krea_cli.catalog.json_schema import (
+    fields_of,
+    forms,
+    is_url,
+    items_of,
+    required_of,
+)
 
-# Where `-i` goes when no media field is required: what a model edits or starts from
-# comes before what it only takes a style or a character from.
+# Where `-i` goes when no media field is required: images that a model edits or starts
+# from come before images that only give a style or a character.
 _INPUT_ORDER = (
     "image_urls",
     "image_url",
@@ -22,20 +28,24 @@ _INPUT_ORDER = (
     "reference_images",
     "character_reference_images",
 )
+_RESULTS = {"image", "video", "3d", "audio"}
+# Images that only go with another one.
+_BESIDE = re.compile(r"mask|(?:^|_)(?:end|last)(?:_|$)")
+_MESH = re.compile(r"(?:^|_)(?:model|mesh|glb|3d)s?(?:_|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaField:
     """
-    A field that a file can be given for, as the URL under which the service finds it.
+    A field that takes files, each as the URL under which the service finds it.
 
-    *item* is "url" when the URL itself is the value, "object" when it stands in an
-    object under *url_key*; *extra* are the other keys such an object must have, such
-    as "strength".  A list takes *minimum* to *maximum* items (None: no limit declared).
+    *item* is "url" if the URL itself is the value, "object" if it stands in an object
+    under *url_key*; *extra* are the other keys that such an object needs, such as
+    "strength".  A list takes *minimum* to *maximum* items (None: no limit declared).
     """
 
     name: str
-    media: Literal["image", "video", "audio"]
+    media: Literal["image", "video", "audio", "3d"]
     is_list: bool
     item: Literal["url", "object"]
     url_key: str | None
@@ -48,8 +58,8 @@ class MediaField:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricePoint:
     """
-    What one request costs in USD when it has these dimensions (names of the service,
-    such as {"resolution": "4K"}; empty: always).
+    The price in USD of a request with these dimensions, under the service's own names,
+    such as {"resolution": "4K"}.  Without dimensions it is the price of any request.
     """
 
     amount: float
@@ -59,12 +69,13 @@ class PricePoint:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """
-    One model: *path* is "image/google/nano-banana-pro", *schema* the closed JSON Schema
-    of its request body.
+    One model: *path* is "image/google/nano-banana-pro", *schema* the JSON Schema of its
+    request body.
 
-    *aliases* are dropped field names with today's name.  *prices* is empty when no
-    price is known, *prices_incomplete* when the service has more points than these;
-    *price_date* is the day or the month of the prices, ISO 8601.
+    *aliases* are dropped field names with today's name.  *prices* is empty if no price
+    is known, and *prices_incomplete* says that the service has more of them; they are
+    for each second of the result if *price_unit* is "second".  *price_date* is the day
+    or the month of the prices, ISO 8601.
     """
 
     path: str
@@ -74,12 +85,13 @@ class Model:
     prices: tuple[PricePoint, ...]
     price_date: str | None
     prices_incomplete: bool
+    price_unit: str
     deprecated: bool
 
     @classmethod
     def from_json(cls, path: str, data: Mapping[str, Any]) -> Model:
         """
-        A model of the catalogue document; keys without a value are left out there.
+        Read a model of the catalog document, which leaves out empty values.
         """
         prices = data.get("prices", {})
         return cls(
@@ -93,13 +105,14 @@ class Model:
             ),
             price_date=prices.get("date"),
             prices_incomplete=prices.get("incomplete", False),
+            price_unit=prices.get("unit", "request"),
             deprecated=data.get("deprecated", False),
         )
 
     @classmethod
     def unknown(cls, path: str) -> Model:
         """
-        A model that the catalogue lacks: no field of it is known.
+        Return a model that the catalog lacks: none of its fields is known.
         """
         return cls(
             path=path,
@@ -109,58 +122,58 @@ class Model:
             prices=(),
             price_date=None,
             prices_incomplete=False,
+            price_unit="request",
             deprecated=False,
         )
 
     @property
     def kind(self) -> str:
         """
-        "image", "video", "enhance", "3d" or "audio".
+        Return the first part of the path: "image", "video", "enhance", "3d", "audio" or
+        a kind that this version of krea does not know.
         """
         return self.path.partition("/")[0]
 
     @property
-    def result_kind(self) -> str:
+    def result_kind(self) -> str | None:
         """
-        What it makes: "image", "video", "3d" or "audio"; an enhancer what it is given.
+        Return "image", "video", "3d" or "audio", or None if this version of krea does
+        not know what the model makes.  An enhancer makes the kind that it is given.
         """
         if self.kind != "enhance":
-            return self.kind
+            return self.kind if self.kind in _RESULTS else None
         return self.input_field.media if self.input_field else "image"
 
     @property
     def takes_image(self) -> bool:
-        """
-        Whether `-i` gives it an image.
-        """
         return self.input_field is not None and self.input_field.media == "image"
 
     @property
     def id(self) -> str:
         """
-        The vendor and the model, such as "google/nano-banana-pro".
+        Return the vendor and the model, such as "google/nano-banana-pro".
         """
         return self.path.partition("/")[2]
 
     @property
     def fields(self) -> Mapping[str, Any]:
         """
-        The JSON Schema of each field by its name.
+        Return the JSON Schema of each field by its name.
         """
-        properties: Mapping[str, Any] = self.schema["properties"]
-        return properties
+        return fields_of(self.schema)
 
     @property
     def required(self) -> tuple[str, ...]:
-        return tuple(self.schema.get("required", ()))
+        return required_of(self.schema)
 
     @property
     def media_fields(self) -> tuple[MediaField, ...]:
         """
-        The fields that a file can be given for, in the order of the schema.
+        Return the fields that take files, in the order of the schema.
         """
+        required = self.required
         found = (
-            _media_field(name, schema, required=name in self.required)
+            _media_field(name, schema, required=name in required)
             for name, schema in self.fields.items()
         )
         return tuple(media for media in found if media)
@@ -168,20 +181,30 @@ class Model:
     @property
     def input_field(self) -> MediaField | None:
         """
-        The field that takes `-i`: a media field that the model requires (the video, for
-        models that work on one), else the first by the order above, else None.
+        Return the field for `-i`.
+
+        It is a media field that the model requires (the video, for models that work on
+        one), or else the first in the order above, by its name or by an older one, or
+        else the only field for images.
         """
         media = {field.name: field for field in self.media_fields}
-        required = [field.name for field in media.values() if field.required]
-        for name in (*required, *_INPUT_ORDER):
+        required = [field for field in media.values() if field.required]
+        required.sort(key=lambda field: field.media == "3d")
+        aliases = [self.aliases[name] for name in _INPUT_ORDER if name in self.aliases]
+        for name in (*(field.name for field in required), *_INPUT_ORDER, *aliases):
             if name in media:
                 return media[name]
-        return None
+        images = [
+            field
+            for field in media.values()
+            if field.media == "image" and not _BESIDE.search(field.name)
+        ]
+        return images[0] if len(images) == 1 else None
 
 
 def snake_case(name: str) -> str:
     """
-    A name of the old API, which had them in camelCase, as fields are named today.
+    Convert a name of the old API, in camelCase, to the form of today's names.
     """
     return re.sub("(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 
@@ -189,20 +212,40 @@ def snake_case(name: str) -> str:
 def _media_field(
     name: str, schema: Mapping[str, Any], *, required: bool
 ) -> MediaField | None:
-    is_list = schema.get("type") == "array"
-    item = schema.get("items", {}) if is_list else schema
-    properties = item.get("properties", {})
-    url_key = next((key for key in ("url", "uri") if key in properties), None)
-    if not (is_url(item) or (url_key and is_url(properties[url_key]))):
+    item = items_of(schema)
+    is_list = _takes_url(item)
+    if not is_list:
+        item = schema
+    if not _takes_url(item):
         return None
+    url_key = None if is_url(item) else _url_key(item)
+    lists = [form for form in forms(schema) if "items" in form]
     return MediaField(
         name=name,
-        media="video" if "video" in name else "audio" if "audio" in name else "image",
+        media=_media_of(name),
         is_list=is_list,
         item="object" if url_key else "url",
         url_key=url_key,
-        extra=tuple(key for key in item.get("required", ()) if key != url_key),
-        minimum=schema.get("minItems", 0) if is_list else 1,
-        maximum=schema.get("maxItems") if is_list else 1,
+        extra=tuple(key for key in required_of(item) if key != url_key),
+        minimum=lists[0].get("minItems", 0) if is_list else 1,
+        maximum=lists[0].get("maxItems") if is_list else 1,
         required=required,
     )
+
+
+def _takes_url(schema: Mapping[str, Any]) -> bool:
+    return is_url(schema) or _url_key(schema) is not None
+
+
+def _url_key(schema: Mapping[str, Any]) -> str | None:
+    fields = fields_of(schema)
+    found = (key for key in ("url", "uri") if key in fields and is_url(fields[key]))
+    return next(found, None)
+
+
+def _media_of(name: str) -> Literal["image", "video", "audio", "3d"]:
+    if "video" in name:
+        return "video"
+    if "audio" in name:
+        return "audio"
+    return "3d" if "image" not in name and _MESH.search(name) else "image"

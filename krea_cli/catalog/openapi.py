@@ -1,8 +1,8 @@
 """
-An OpenAPI document into the document of the catalogue (`models.json`).
+Build the document of the catalog (`models.json`) from an OpenAPI document.
 
 Run as `python -m krea_cli.catalog.openapi SPEC [DATE] > models.json`.  Of each model
-only what the catalogue answers is kept: its schema without prose, the names that its
+only what the catalog answers is kept: its schema without prose, the names that its
 fields had before the rename, its prices.  Knows nothing of HTTP.
 """
 
@@ -12,43 +12,87 @@ import json
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from krea_cli.catalog import sanitize
 from krea_cli.catalog.catalog import FORMAT
+from krea_cli.catalog.json_schema import fields_of, types
+from krea_cli.catalog.resolve_schema import SchemaResolver
 
 _ROUTE = re.compile(r"/generate/([a-z0-9]+(?:/[A-Za-z0-9][A-Za-z0-9._-]*)+)")
+# How fields for files are named, where their format is not given.
+_FILE_NAME = re.compile(r"(?:image|video|audio|mesh)s?$|_urls?$")
+_JSON = re.compile(r"application/(?:[\w.+-]+\+)?json\b|\*/\*", re.IGNORECASE)
 
 
-def build(spec: Mapping[str, Any], day: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class ReadModels:
     """
-    The catalogue document of an OpenAPI document as it was on that *day* (ISO 8601):
-    `format`, `date`, `spec` (what the document says of itself) and `models`, by path
-    such as "image/google/nano-banana-pro".
+    The models of an OpenAPI document by path, and why others could not be read.
+    """
+
+    models: Mapping[str, dict[str, Any]]
+    unreadable: Mapping[str, str]
+
+
+def build_catalog(spec: Mapping[str, Any], day: str) -> dict[str, Any]:
+    """
+    Return the catalog document of an OpenAPI document as it was on that *day* (ISO
+    8601).
 
     Raises:
-        ValueError: there is no model in it, or one without a closed object schema.
+        ValueError: there is no model in it, or one that cannot be read.
     """
-    models = {}
-    for route, item in _mapping(spec, "paths").items():
-        match = _ROUTE.fullmatch(route)
-        if match and (operation := _mapping(item, "post")):
-            try:
-                models[match[1]] = _model(match[1], operation, day)
-            except (AttributeError, KeyError, TypeError, RecursionError) as error:
-                raise ValueError(f"{match[1]} is described in another form") from error
-    if not models:
-        raise ValueError("the OpenAPI document has no POST /generate/... operation")
+    found = read_models(spec, day)
+    for path, reason in found.unreadable.items():
+        raise ValueError(f"{path} {reason}")
+    return catalog_document(spec, found.models, day)
+
+
+def catalog_document(
+    spec: Mapping[str, Any], models: Mapping[str, Any], day: str
+) -> dict[str, Any]:
+    """
+    Return a catalog document: `format`, `date`, `spec` (what the OpenAPI document says
+    of itself) and `models`, by path such as "image/google/nano-banana-pro".
+    """
     info = _mapping(spec, "info")
-    told = {key: str(info[key]) for key in ("version", "description") if key in info}
-    return {"format": FORMAT, "date": day, "spec": told, "models": models}
+    about = {key: str(info[key]) for key in ("version", "description") if key in info}
+    return {"format": FORMAT, "date": day, "spec": about, "models": models}
+
+
+def read_models(spec: Mapping[str, Any], day: str) -> ReadModels:
+    """
+    Read every model of an OpenAPI document, each for itself.
+
+    Raises:
+        ValueError: there is no model in it.
+    """
+    models, unreadable = {}, {}
+    for route, item in _mapping(spec, "paths").items():
+        if not (match := _ROUTE.fullmatch(route)):
+            continue
+        path = match[1]
+        try:
+            resolver = SchemaResolver(spec)
+            operation = _mapping(resolver.follow(item), "post")
+            if operation:
+                models[path] = _read_model(path, operation, resolver, day)
+        except ValueError as error:
+            unreadable[path] = str(error).removeprefix(f"{path} ")
+        except (AttributeError, KeyError, TypeError, RecursionError, OverflowError):
+            unreadable[path] = "is described in another form"
+    if not (models or unreadable):
+        raise ValueError("the OpenAPI document has no POST /generate/... operation")
+    return ReadModels(models, unreadable)
 
 
 def dumps(document: Mapping[str, Any]) -> str:
     """
-    The document as text, one model a line, so that a change shows as one line.
+    Return the document as text, one model a line, so that a change shows as one line.
     """
     head = {key: value for key, value in document.items() if key != "models"}
     lines = [
@@ -58,56 +102,103 @@ def dumps(document: Mapping[str, Any]) -> str:
     return f'{_compact(head)[:-1]},"models":{{\n' + ",\n".join(lines) + "\n}}\n"
 
 
-def _model(path: str, operation: Mapping[str, Any], day: str) -> dict[str, Any]:
-    content = _mapping(operation, "requestBody", "content", "application/json")
-    schema = _mapping(content, "schema")
-    fields = _mapping(schema, "properties")
+def _read_model(
+    path: str, operation: Mapping[str, Any], resolver: SchemaResolver, day: str
+) -> dict[str, Any]:
+    body = _mapping(resolver.follow(operation.get("requestBody")), "content")
+    content = [each for kind, each in body.items() if _JSON.match(kind)]
+    if not content:
+        raise ValueError("takes no JSON")
+    schema = _with_url_formats(resolver.resolve(content[0]["schema"]))
     model = {
         "name": str(operation.get("summary") or path),
         "schema": schema,
-        "aliases": _aliases(operation, fields),
-        "prices": _prices(_mapping(operation, "x-krea-pricing"), day),
+        "aliases": _aliases(operation, fields_of(schema)),
+        "prices": _prices(operation.get("x-krea-pricing"), day),
         "deprecated": operation.get("deprecated") is True,
     }
-    told = {key: value for key, value in model.items() if value or key == "schema"}
-    return sanitize.model(path, told)
+    given = {key: value for key, value in model.items() if value or key == "schema"}
+    return sanitize.sanitize_model(path, given)
+
+
+def _with_url_formats(schema: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return the schema with the format of a URL for texts that are named as files.
+    """
+    if "properties" not in schema:
+        return schema
+    fields = dict(schema["properties"])
+    for name, field in fields.items():
+        if not _FILE_NAME.search(name):
+            continue
+        if _is_any_text(field):
+            fields[name] = {**field, "format": "uri"}
+        elif field.get("type") == "array" and _is_any_text(field.get("items", {})):
+            fields[name] = {**field, "items": {**field["items"], "format": "uri"}}
+    return {**schema, "properties": fields}
+
+
+def _is_any_text(schema: Mapping[str, Any]) -> bool:
+    return types(schema) in (("string",), ("string", "null")) and not (
+        {"enum", "const", "format", "pattern"} & schema.keys()
+    )
 
 
 def _aliases(operation: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, str]:
     """
-    The dropped names of fields that this model still has, with today's name.
+    Return the dropped names of fields that this model still has, with today's name.
     """
-    renames = {
-        alias["from"]: alias["to"]
-        for alias in operation.get("x-krea-deprecated-field-aliases", ())
-    }
+    given = operation.get("x-krea-deprecated-field-aliases") or ()
+    if isinstance(given, Mapping):
+        renames = dict(given)
+    else:
+        renames = {alias["from"]: alias["to"] for alias in given}
     return {
         old: new for old, new in renames.items() if new in fields and old not in fields
     }
 
 
-def _prices(pricing: Mapping[str, Any], day: str) -> dict[str, Any]:
+def _prices(pricing: Any, day: str) -> dict[str, Any]:
     """
-    The price points in USD for a request; another currency or unit is no known price,
-    nor is an amount of 0, and with an amount that cannot be one none is.  One without a
-    date of its own was true on the *day*.
+    Return the price points in USD for a request, or for a second of its result.
+
+    Another currency or unit is not a known price.  An amount of 0 is left out, and
+    prices that cannot be read are unknown.  Prices without a date of their own were
+    true on the *day*.
     """
-    if (pricing.get("currency"), pricing.get("unit")) != ("USD", "request"):
+    if not isinstance(pricing, Mapping) or pricing.get("currency") != "USD":
         return {}
-    told = pricing.get("price_points") or ()
-    points = [
-        [point["amount"], {**(point.get("dimensions") or {})}]
-        for point in told
-        if point["amount"] != 0
-    ]
-    if not (points and all(sanitize.is_price(amount) for amount, _ in points)):
+    unit = pricing.get("unit")
+    given = pricing.get("price_points")
+    if unit not in ("request", "second") or not isinstance(given, list):
+        return {}
+    points = []
+    for point in given:
+        amount = _amount(_mapping(point).get("amount"))
+        dimensions = _mapping(point).get("dimensions") or {}
+        if amount == 0:
+            continue
+        if not sanitize.is_price(amount) or not isinstance(dimensions, Mapping):
+            return {}
+        points.append([amount, {**dimensions}])
+    if not points:
         return {}
     prices = {
         "points": points,
         "date": str(pricing.get("as_of") or day),
-        "incomplete": pricing.get("incomplete") is True or len(points) < len(told),
+        "incomplete": pricing.get("incomplete") is True or len(points) < len(given),
+        "unit": unit if unit != "request" else "",
     }
     return {key: value for key, value in prices.items() if value}
+
+
+def _amount(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return None
+    return value
 
 
 def _mapping(value: Any, *keys: str) -> Mapping[str, Any]:
@@ -123,7 +214,7 @@ def _compact(value: object) -> str:
 def _print(path: str, day: str = "") -> None:
     spec = json.loads(Path(path).read_bytes())
     as_of = date.fromisoformat(day) if day else datetime.now(UTC).date()
-    sys.stdout.write(dumps(build(spec, as_of.isoformat())))
+    sys.stdout.write(dumps(build_catalog(spec, as_of.isoformat())))
 
 
 if __name__ == "__main__":

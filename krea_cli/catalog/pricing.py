@@ -1,81 +1,292 @@
 """
-What a request costs, by the price points that the service publishes.
+Estimate the price of a request by the price points that the service publishes.
 
-A price point names its dimensions ("resolution", "referenceImageCount"); an estimate is
-made only when the request says, or the schema's default says, where it lies in each of
-them.  What is not known is None, never 0.
+A price point names its dimensions ("resolution", "referenceImageCount").  Where neither
+the request nor its schema says where it lies in one of them, the price is a range.  An
+unknown price is None, never 0, and an estimate is never below the published price.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from typing import Any, NamedTuple
 
-from krea_cli.catalog.model import Model, snake_case
+from krea_cli.catalog.json_schema import Schema, forms, types
+from krea_cli.catalog.model import MediaField, Model, snake_case
 
 Body = Mapping[str, Any]
 
-
-def estimate(model: Model, body: Body) -> float | None:
-    """
-    USD for one request of *body*, None when it is not known.  Of the price points that
-    fit, the one that says most counts, and of those that say as much the dearest.
-    """
-    fitting = [
-        point
-        for point in model.prices
-        if all(
-            _value(name, model, body) == wanted
-            for name, wanted in point.dimensions.items()
-        )
-    ]
-    ranked = [(len(point.dimensions), point.amount) for point in fitting]
-    return max(ranked)[1] if ranked else None
+# More ways to read a request than this are not priced.
+_MOST_WAYS = 10_000
+_SECONDS = ("duration", "seconds", "duration_seconds")
 
 
-def _value(dimension: str, model: Model, body: Body) -> Any:
+class PriceRange(NamedTuple):
     """
-    Where a request lies in a dimension, None when it does not say so.
+    The lowest and the highest price in USD that a request can have.
     """
+
+    low: float
+    high: float
+
+    def times(self, count: float) -> PriceRange:
+        return PriceRange(round(self.low * count, 6), round(self.high * count, 6))
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """
+    The values that a request can have in a dimension.
+
+    They are *open* where the request may also have any value of the price points.
+    """
+
+    known: tuple[Any, ...] = ()
+    is_open: bool = False
+
+
+_OPEN = _Values(is_open=True)
+_OTHER = object()
+
+
+def estimate(model: Model, body: Body) -> PriceRange | None:
+    """
+    Return the price in USD of one request with this *body*, or None if it is unknown.
+
+    Of several price points that fit, the dearest counts.
+    """
+    names = list(dict.fromkeys(name for p in model.prices for name in p.dimensions))
+    values = [_candidates(name, model, body) for name in names]
+    if not model.prices or None in values:
+        return None
+    ways = list(islice(product(*[each or () for each in values]), _MOST_WAYS + 1))
+    if len(ways) > _MOST_WAYS:
+        return None
+    amounts: list[float] = []
+    for way in ways:
+        place = dict(zip(names, way, strict=True))
+        fitting = [
+            point.amount
+            for point in model.prices
+            if all(_same(place[k], wanted) for k, wanted in point.dimensions.items())
+        ]
+        if not fitting:
+            return None
+        amounts.append(max(fitting))
+    if model.price_unit == "second":
+        return _by_the_second(model, body, amounts)
+    return PriceRange(min(amounts), max(amounts))
+
+
+def _by_the_second(
+    model: Model, body: Body, amounts: Sequence[float]
+) -> PriceRange | None:
+    seconds = _seconds(model, body)
+    numbers = [_number(each) for each in seconds.known]
+    lengths = [each for each in numbers if each is not None]
+    if seconds.is_open or not lengths or len(lengths) < len(numbers):
+        return None
+    low, high = min(amounts) * min(lengths), max(amounts) * max(lengths)
+    return PriceRange(round(low, 6), round(high, 6))
+
+
+def _candidates(dimension: str, model: Model, body: Body) -> Sequence[Any] | None:
+    """
+    Return every value that the request can have in a dimension, or None if it can have
+    values whose price is not published.
+    """
+    values = _values(dimension, model, body)
+    if not values.is_open:
+        return values.known
+    if model.prices_incomplete:
+        return None
+    return _priced_values(dimension, model)
+
+
+def _priced_values(dimension: str, model: Model) -> list[Any]:
+    found: list[Any] = []
+    for point in model.prices:
+        # A point without the dimension is for values that no point names.
+        value = point.dimensions.get(dimension, _OTHER)
+        if value is not None and not any(_same(value, each) for each in found):
+            found.append(value)
+    return found
+
+
+def _values(dimension: str, model: Model, body: Body) -> _Values:
     if derive := _DERIVED.get(dimension):
         return derive(model, body)
-    # Dimensions are in camelCase, fields no longer are.
-    return _told(snake_case(dimension), model, body)
+    # Dimensions are in camelCase; fields no longer are.
+    name = snake_case(dimension)
+    values = _field_values(name, model, body)
+    if name in model.fields or not values.is_open:
+        return values
+    priced = _priced_values(dimension, model)
+    if dimension.endswith("Count") and all(map(_is_number, priced)):
+        return _Values((0,))
+    return values
 
 
-def _told(name: str, model: Model, body: Body) -> Any:
-    return body.get(name, model.fields.get(name, {}).get("default"))
+def _field_values(name: str, model: Model, body: Body) -> _Values:
+    """
+    Return the value in the request, or else the default, or else all that are allowed.
+    """
+    if body.get(name) is not None:
+        return _Values((body[name],))
+    schema = model.fields.get(name)
+    if schema is None:
+        return _OPEN
+    if schema.get("default") is not None:
+        return _Values((schema["default"],))
+    kinds = {kind for form in forms(schema) for kind in types(form)}
+    if "boolean" in kinds:
+        return _Values((False,))
+    if name.endswith("_count"):
+        return _Values((0,))
+    allowed = _allowed(schema)
+    return _Values(tuple(allowed)) if allowed else _OPEN
 
 
-def _resolution(model: Model, body: Body) -> Any:
+def _allowed(schema: Schema) -> list[Any]:
+    """
+    Return the values that a schema lists; empty if it does not list them.
+    """
+    if "enum" in schema:
+        return [value for value in schema["enum"] if value is not None]
+    if "const" in schema:
+        return [schema["const"]]
+    found: list[Any] = []
+    for form in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        if types(form) == ("null",):
+            continue
+        values = _allowed(form)
+        if not values:
+            return []
+        found += values
+    return found
+
+
+def _resolution(model: Model, body: Body) -> _Values:
     # Pixels may count instead of the resolution, and where 2K begins is not published.
-    if "width" in body or "height" in body:
-        return None
-    return _told("resolution", model, body)
+    if body.get("width") is not None or body.get("height") is not None:
+        return _OPEN
+    return _field_values("resolution", model, body)
 
 
-def _tier(_: Model, body: Body) -> str:
+def _tier(_: Model, body: Body) -> _Values:
     if body.get("moodboards"):
-        return "moodboards"
-    return "srefs" if body.get("image_style_references") else "text-to-image"
+        return _Values(("moodboards",))
+    tier = "srefs" if body.get("image_style_references") else "text-to-image"
+    return _Values((tier,))
 
 
-def _references(model: Model, body: Body) -> int:
-    media = [field.name for field in model.media_fields if field.media == "image"]
-    given = [body.get(name) for name in media]
-    return sum(len(value) if isinstance(value, list) else 1 for value in given if value)
+def _references(media: str) -> Callable[[Model, Body], _Values]:
+    def count(model: Model, body: Body) -> _Values:
+        given = [body.get(field.name) for field in _reference_fields(model, media)]
+        counts = [len(each) if isinstance(each, list) else 1 for each in given if each]
+        return _Values((sum(counts),))
+
+    return count
 
 
-def _has_characters(_: Model, body: Body) -> bool:
-    return bool(body.get("character_reference_images"))
+def _reference_fields(model: Model, media: str) -> Iterator[MediaField]:
+    """
+    Yield the fields for references; the frames of a film and masks are not references.
+    """
+    for field in model.media_fields:
+        words = set(field.name.split("_"))
+        is_frame = words & {"start", "end", "first", "last", "mask", "frame"}
+        if field.media == media and not (media == "image" and is_frame):
+            yield field
 
 
-# Dimensions that are no field of the request, or not that alone.  One that is neither
-# here nor a field, as "resolutionTier", whose borders are not published, leaves the
-# price unknown.
-_DERIVED: dict[str, Callable[[Model, Body], Any]] = {
+def _has_characters(_: Model, body: Body) -> _Values:
+    return _Values((bool(body.get("character_reference_images")),))
+
+
+def _has(media: str) -> Callable[[Model, Body], _Values]:
+    def is_given(model: Model, body: Body) -> _Values:
+        fields = _reference_fields(model, media)
+        return _Values((any(body.get(field.name) for field in fields),))
+
+    return is_given
+
+
+def _seconds(model: Model, body: Body) -> _Values:
+    for name in _SECONDS:
+        if name in model.fields or body.get(name) is not None:
+            values = _field_values(name, model, body)
+            if values == _OPEN:
+                return _whole_seconds(model.fields.get(name, {}))
+            return values
+    return _OPEN
+
+
+def _whole_seconds(schema: Schema) -> _Values:
+    """
+    Return all lengths that a schema allows, in whole seconds.
+    """
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is None or most is None or not 0 <= most - least <= _MOST_WAYS:
+        return _OPEN
+    return _Values((*range(int(least), int(most) + 1), most))
+
+
+def _billable_seconds(model: Model, body: Body) -> _Values:
+    """
+    Return the seconds of the result and of the videos that it refers to.
+    """
+    seconds = _seconds(model, body)
+    if not any(body.get(field.name) for field in _reference_fields(model, "video")):
+        return seconds
+    beside = _number(body.get("reference_video_seconds"))
+    if beside is None or seconds.is_open:
+        return _OPEN
+    numbers = [_number(each) for each in seconds.known]
+    return _Values(tuple(each + beside for each in numbers if each is not None))
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    """
+    Compare a value of a request with one of a price point, which may be written
+    otherwise: 5 is "5", and "1k" is "1K".
+    """
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return _as_boolean(value) is _as_boolean(wanted)
+    one, other = _number(value), _number(wanted)
+    if one is not None or other is not None:
+        return one == other
+    return str(value).casefold() == str(wanted).casefold()
+
+
+def _as_boolean(value: Any) -> Any:
+    return {"true": True, "false": False}.get(str(value).lower(), value)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _is_number(value: Any) -> bool:
+    return _number(value) is not None
+
+
+# Dimensions that are not a field of the request, or not only one.
+_DERIVED: Mapping[str, Callable[[Model, Body], _Values]] = {
     "k2BillingTier": _tier,
-    "referenceImageCount": _references,
+    "referenceImageCount": _references("image"),
+    "referenceVideoCount": _references("video"),
+    "referenceAudioCount": _references("audio"),
     "hasCharacterRefs": _has_characters,
+    "hasVideoReference": _has("video"),
+    "hasAudioReference": _has("audio"),
+    "billableSeconds": _billable_seconds,
     "resolution": _resolution,
 }

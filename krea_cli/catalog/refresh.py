@@ -1,6 +1,5 @@
 """
-From one state of the catalogue to the next: whether what a refresh brings is whole
-enough to be used, and what is new in it.
+Renew the catalog: judge what a refresh brings, and find out what is new in it.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from krea_cli.catalog.catalog import Catalogue, bundled_date
+from krea_cli.catalog.catalog import Catalog, bundled_date
 from krea_cli.catalog.model import Model
-from krea_cli.catalog.openapi import build
+from krea_cli.catalog.openapi import catalog_document, read_models
 from krea_cli.errors import InvalidResponseError
 
 _STAYS = "The models known so far stay in force."
@@ -21,10 +20,10 @@ _STAYS = "The models known so far stay in force."
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """
-    One thing that changed about the model, which is as it is now, or was at last;
-    *before* and *after* are None where there is no such model.
+    One change of a model, which is as it is now, or was before it went.
 
-    *added*, *removed* and *changed* are names of fields, when *what* is "fields".
+    *before* and *after* are None where there is no such model.  *added*, *removed* and
+    *changed* are names of fields, for *what* "fields".
     """
 
     what: Literal["added", "removed", "fields", "price", "deprecated"]
@@ -36,33 +35,63 @@ class Change:
     changed: tuple[str, ...] = ()
 
 
-def renew(spec: Mapping[str, Any], known: Catalogue, *, today: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
     """
-    The catalogue document of an OpenAPI document that was fetched *today* (ISO 8601).
+    A catalog document that a refresh brought.
+
+    *kept* are models whose new description cannot be read, so that the old one stays;
+    *skipped* are such models that were not known before.
+    """
+
+    document: Mapping[str, Any]
+    kept: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+
+def build_replacement(
+    spec: Mapping[str, Any], known: Catalog, *, today: str
+) -> Replacement:
+    """
+    Build the catalog that follows the *known* one from an OpenAPI document fetched
+    *today* (ISO 8601).  Models that cannot be read stay as they were.
 
     Raises:
-        AnswerError: it is no document that could take the place of what is known.
+        InvalidResponseError: the document cannot take the place of what is known.
     """
+    # With a clock that is behind, it would count as older than what it replaces.
+    day = max(today, bundled_date())
     try:
-        # With a clock that is behind it would count as older than what it replaces.
-        document = build(spec, max(today, bundled_date()))
+        found = read_models(spec, day)
     except ValueError as exc:
-        raise InvalidResponseError(
-            f"The service's list of models cannot be used: {exc}.", hint=_STAYS
-        ) from exc
+        raise _unusable(str(exc)) from exc
+    if not found.models:
+        raise _unusable(" ".join(next(iter(found.unreadable.items()))))
+    kept = [path for path in found.unreadable if path in known]
+    models = {**found.models, **{path: known.entry(path) for path in kept}}
     paths = {model.path for model in known.models}
-    left = len(paths & document["models"].keys())
+    left = len(paths & models.keys())
     if 2 * left < len(paths):
         raise InvalidResponseError(
             f"The service's list of models has only {left} of the {len(paths)} known.",
             hint=_STAYS,
         )
-    return document
+    return Replacement(
+        document=catalog_document(spec, models, day),
+        kept=tuple(kept),
+        skipped=tuple(path for path in found.unreadable if path not in known),
+    )
 
 
-def compare(before: Catalogue, after: Catalogue) -> Iterator[Change]:
+def _unusable(reason: str) -> InvalidResponseError:
+    return InvalidResponseError(
+        f"The service's list of models cannot be used: {reason}.", hint=_STAYS
+    )
+
+
+def compare_catalogs(before: Catalog, after: Catalog) -> Iterator[Change]:
     """
-    What changed: the models that came, those that went, then the others.
+    Yield every change: new models first, then removed ones, then the others.
     """
     old = {model.path: model for model in before.models}
     new = {model.path: model for model in after.models}
@@ -99,7 +128,7 @@ def _changes(before: Model, after: Model) -> Iterator[Change]:
 
 def _fields(model: Model) -> dict[str, Any]:
     """
-    Each field with all that is known of it.
+    Return each field with everything known of it.
     """
     # The service draws the default of a seed anew each time that it is asked.
     return {

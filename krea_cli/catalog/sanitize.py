@@ -1,56 +1,55 @@
 """
-What may stand in a catalogue: nothing that would break, or hold up, a later run that
+Admit a model into a catalog: nothing in it may break, or hold up, a later run that
 checks a request, tells a price or shows a model.
 
-Both ways into a run pass here: a document of the service before it is kept, and one
-that was kept before it is used.
+Both ways into a run pass here: a specification of the service before it is kept, and a
+kept catalog before it is used.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from krea_cli.catalog.json_schema import UNCHECKED, fields_of, required_of, types
+from krea_cli.catalog.pattern import compile_pattern
 
 _DEEPEST = 32
 _MOST = 1e30
 # A text or a list that must be longer cannot be shown as an example.
 _MOST_LEAST = 10_000
 _LEAST_USD, _MOST_USD = 1e-6, 1e6
-
-# Letters and classes of letters from the beginning on, one of them repeated: such a
-# pattern takes no longer than the text is long, and means to Python what it means to
-# JavaScript.
-_ATOM = r"(?:[A-Za-z0-9_-]|\[(?:[A-Za-z0-9_](?:-[A-Za-z0-9])?)+-?\])"
-_REPEAT = r"(?:[*+?]|\{[0-9]{1,4}(?:,[0-9]{0,4})?\})"
-_PLAIN = re.compile(rf"\^{_ATOM}*(?:{_ATOM}{_REPEAT})?{_ATOM}*\$?")
-_LONGEST_PATTERN = 200
+_UNITS = {"request", "second"}
 
 
-def model(path: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def sanitize_model(path: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """
-    A model as a catalogue document has it, its schema with only the keywords that are
-    checked or told.
+    Return a model of a catalog document, its schema with only the keywords that are
+    evaluated or shown.
 
     Raises:
-        ValueError: its schema is no closed one of an object.
-        TypeError, AttributeError, KeyError: something in it is of another form.
+        ValueError: its schema does not describe the fields of an object.
+        TypeError, AttributeError, KeyError: something in it has another form.
     """
     schema = _schema(data["schema"], _DEEPEST)
-    fields = schema.get("properties")
-    is_closed = schema.get("type") == "object" and "additionalProperties" in schema
-    if not (is_closed and fields and fields.keys() >= set(schema.get("required", ()))):
-        raise ValueError(f"{path} has no closed object schema for its request")
+    fields = fields_of(schema)
+    if not fields or "object" not in (types(schema) or ("object",)):
+        raise ValueError(f"{path} describes no fields for its request")
+    is_closed = schema.get("additionalProperties") is False
+    if is_closed and not fields.keys() >= set(required_of(schema)):
+        raise ValueError(f"{path} requires a field that it does not have")
     prices = data.get("prices", {})
     texts = [data["name"], prices.get("date", ""), *data.get("aliases", {}).values()]
     if not (_are_texts(texts) and all(map(_is_point, prices.get("points", ())))):
+        raise TypeError(path)
+    if prices.get("unit", "request") not in _UNITS:
         raise TypeError(path)
     return {**data, "schema": schema}
 
 
 def is_price(amount: Any) -> bool:
     """
-    Whether it is as many USD as one request could cost.
+    Return whether one request can cost this amount of USD.
     """
     return _is_number(amount) and _LEAST_USD <= amount <= _MOST_USD
 
@@ -60,41 +59,57 @@ def _is_point(point: Any) -> bool:
     return is_price(amount) and isinstance(dimensions, dict) and _is_value(dimensions)
 
 
-def _schema(given: Mapping[str, Any], depth: int) -> dict[str, Any]:
+def _schema(given: Any, depth: int) -> dict[str, Any]:
     """
+    Return the schema without keywords that are not evaluated, and with their names.
+
     Raises:
         TypeError: a keyword holds something else than it should.
     """
     if not depth:
         raise TypeError("too deep")
+    if isinstance(given, bool):
+        return {} if given else {"not": {}}
     kept: dict[str, Any] = {}
+    unchecked = list(given.get(UNCHECKED, ()))
     for key, value in given.items():
-        if key == "properties":
-            kept[key] = {name: _schema(each, depth - 1) for name, each in value.items()}
-        elif key == "items":
-            kept[key] = _schema(value, depth - 1)
-        elif key in {"anyOf", "oneOf"}:
-            kept[key] = [_schema(form, depth - 1) for form in value]
-        elif key in _CHECKED:
-            if not _CHECKED[key](value):
-                raise TypeError(key)
+        if key in _READERS:
+            kept[key] = _READERS[key](value, depth - 1)
+        elif not _is_evaluated(key, value):
+            unchecked += _unevaluated(key, value)
+        elif _CHECKED[key](value):
             kept[key] = value
-        elif (key == "additionalProperties" and value is False) or (
-            key == "pattern" and _is_plain(value)
-        ):
-            kept[key] = value
+        else:
+            raise TypeError(key)
+    for key in _BESIDE_UNCHECKED.keys() & given.keys():
+        kept.pop(_BESIDE_UNCHECKED[key], None)
+    if unchecked:
+        kept[UNCHECKED] = list(dict.fromkeys(map(str, unchecked)))
     return kept
 
 
-def _is_plain(pattern: str) -> bool:
-    # Others are left to the service: there are patterns that take for ever.
-    if len(pattern) > _LONGEST_PATTERN or not _PLAIN.fullmatch(pattern):
-        return False
-    try:
-        re.compile(pattern)
-    except re.error:
-        return False
-    return True
+def _is_evaluated(key: str, value: Any) -> bool:
+    if key == "pattern" and isinstance(value, str):
+        return compile_pattern(value) is not None
+    return key in _CHECKED
+
+
+def _unevaluated(key: str, value: Any) -> list[str]:
+    if key in _ANNOTATIONS or key.startswith("x-"):
+        return []
+    return [f"pattern {value}" if key == "pattern" else key]
+
+
+def _schemas_by_name(given: Any, depth: int) -> dict[str, Any]:
+    return {name: _schema(each, depth) for name, each in given.items()}
+
+
+def _schema_list(given: Any, depth: int) -> list[dict[str, Any]]:
+    return [_schema(each, depth) for each in given]
+
+
+def _other_fields(given: Any, depth: int) -> Any:
+    return False if given is False else _schema(given, depth)
 
 
 def _is_number(value: Any) -> bool:
@@ -107,11 +122,15 @@ def _is_limit(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return _is_limit(value) and isinstance(value, int) and value >= 0
+    return _is_limit(value) and value == int(value) and value >= 0
 
 
 def _is_least(value: Any) -> bool:
     return _is_count(value) and value <= _MOST_LEAST
+
+
+def _is_step(value: Any) -> bool:
+    return _is_limit(value) and value > 0
 
 
 def _are_texts(value: Any) -> bool:
@@ -125,7 +144,28 @@ def _is_value(value: Any, depth: int = _DEEPEST) -> bool:
     return not _is_number(value) or _is_limit(value)
 
 
-# The keywords that `validation` checks or tells, and what they hold: one that holds
+_READERS: Mapping[str, Callable[[Any, int], Any]] = {
+    "properties": _schemas_by_name,
+    "additionalProperties": _other_fields,
+    **dict.fromkeys(("items", "not", "if", "then", "else"), _schema),
+    **dict.fromkeys(("anyOf", "oneOf", "allOf"), _schema_list),
+}
+
+# Without the first, which is not evaluated, the second would refuse what is allowed.
+_BESIDE_UNCHECKED = {
+    "patternProperties": "additionalProperties",
+    "prefixItems": "items",
+}
+
+# Keywords that refuse nothing.
+_ANNOTATIONS = {
+    *("title", "description", "example", "examples", "discriminator", "xml"),
+    *("externalDocs", "readOnly", "writeOnly", "nullable", "contentEncoding"),
+    *("contentMediaType", "contentSchema", UNCHECKED),
+    *("$schema", "$id", "$anchor", "$comment", "$defs", "definitions"),
+}
+
+# The keywords that `validation` evaluates or shows, and what they hold: one that holds
 # something else would break a later check of a request.
 _CHECKED: Mapping[str, Callable[[Any], bool]] = {
     "type": lambda value: isinstance(value, str) or _are_texts(value),
@@ -135,11 +175,20 @@ _CHECKED: Mapping[str, Callable[[Any], bool]] = {
     "minimum": _is_limit,
     "maximum": _is_limit,
     "exclusiveMinimum": _is_limit,
+    "exclusiveMaximum": _is_limit,
+    "multipleOf": _is_step,
     "minLength": _is_least,
     "maxLength": _is_count,
     "format": lambda value: isinstance(value, str),
     "required": _are_texts,
+    "dependentRequired": lambda value: (
+        isinstance(value, dict) and all(map(_are_texts, value.values()))
+    ),
     "minItems": _is_least,
     "maxItems": _is_count,
+    "uniqueItems": lambda value: isinstance(value, bool),
+    "minProperties": _is_least,
+    "maxProperties": _is_count,
+    "pattern": lambda value: isinstance(value, str),
     "deprecated": lambda value: isinstance(value, bool),
 }

@@ -1,5 +1,5 @@
 """
-What a schema allows, in words for a message of one line.
+Describe what a schema allows, in words for a message of one line.
 """
 
 from __future__ import annotations
@@ -7,9 +7,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 
-from krea_cli.catalog.json_schema import Schema, types
+from krea_cli.catalog.json_schema import UNCHECKED, Schema, is_url, types, unchecked_in
 
-_SHOWN = 60
+_PREVIEW = 60
 _TYPES = {
     "string": "text",
     "number": "a number",
@@ -23,49 +23,82 @@ _TYPES = {
 
 def describe_allowed(schema: Schema) -> str:
     """
-    What a value must be, such as "a number from -2 to 2" or '"1K", "2K" or "4K"'.
+    Describe a value, such as "a number from -2 to 2" or '"1K", "2K" or "4K"'.
     """
     for form in ("anyOf", "oneOf"):
         if form in schema:
             return _listed(list(dict.fromkeys(map(describe_allowed, schema[form]))))
     if "const" in schema or "enum" in schema:
         allowed = schema.get("enum", [schema.get("const")])
-        return _listed([shown(value) for value in allowed])
-    return _listed([_typed(name, schema) for name in types(schema)]) or "a value"
+        return _listed([preview_json(value) for value in allowed])
+    words = _listed([_typed(name, schema) for name in types(schema)])
+    if not words and "allOf" in schema:
+        return describe_allowed(schema["allOf"][0])
+    return words or "a value"
 
 
 def describe_schema(schema: Schema) -> str:
     """
-    As `expected`, and what is in a list or an object, down to the last field; one that
-    need not be there has a question mark.
+    Describe a value with everything in it, down to the last field.  An optional field
+    has a question mark, and keywords that are not checked here are named.
     """
+    words = _described(schema)
+    unchecked = unchecked_in(schema)
+    return f"{words} (not checked: {', '.join(unchecked)})" if unchecked else words
+
+
+def _described(schema: Schema) -> str:
     for form in ("anyOf", "oneOf"):
         if form in schema:
-            return _listed(list(dict.fromkeys(map(describe_schema, schema[form]))))
+            # A schema that only combines others names what is unchecked in them.
+            bare = [{**each, UNCHECKED: []} for each in schema[form]]
+            return _listed(list(dict.fromkeys(map(_described, bare))))
     if fields := schema.get("properties"):
         required = schema.get("required", ())
-        told = (
+        described = (
             f"{name}{'' if name in required else '?'}: {describe_schema(field)}"
             for name, field in fields.items()
         )
-        return f"{{{', '.join(told)}}}"
+        return f"{{{', '.join(described)}}}"
     words = describe_allowed(schema)
     if "items" in schema:
         words += f", each {describe_schema(schema['items'])}"
+        words += ", none twice" if schema.get("uniqueItems") else ""
     return f"{words} like {schema['pattern']}" if "pattern" in schema else words
 
 
-def shown(value: object) -> str:
+def describe_count(schema: Schema) -> str:
     """
-    A value as JSON in ASCII, cut to a length that a line can bear.
+    Describe how many fields an object has, such as "at least 1 field".
+    """
+    least, most = schema.get("minProperties"), schema.get("maxProperties")
+    return _range(least, most, "fields").removeprefix(" of ")
+
+
+def preview_json(value: object) -> str:
+    """
+    Return a value as JSON in ASCII, cut to a length that fits into a line.
     """
     text = json.dumps(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= _PREVIEW else f"{text[:_PREVIEW]}..."
 
 
-def no_such_field(name: str, fields: Collection[str]) -> str:
+def nearest(value: object, allowed: Sequence[str]) -> str | None:
     """
-    That the name is no field, with those that are: the nearest, else all.
+    Return the allowed text that is most like the value, as JSON, if one is near.
+    """
+    from difflib import get_close_matches
+
+    if not isinstance(value, str):
+        return None
+    folded = {each.casefold(): each for each in allowed}
+    found = get_close_matches(value.casefold(), folded, n=1)
+    return preview_json(folded[found[0]]) if found else None
+
+
+def describe_unknown_field(name: str, fields: Collection[str]) -> str:
+    """
+    Say that there is no such field, and name the nearest ones, or else all.
     """
     from difflib import get_close_matches
 
@@ -81,8 +114,12 @@ def _typed(name: str, schema: Schema) -> str:
         word += _range(schema.get("minimum"), schema.get("maximum"))
         if "exclusiveMinimum" in schema:
             word += f" above {schema['exclusiveMinimum']}"
+        if "exclusiveMaximum" in schema:
+            word += f" below {schema['exclusiveMaximum']}"
+        if "multipleOf" in schema:
+            word += f" in steps of {schema['multipleOf']}"
     elif name == "string":
-        word = "a URL" if schema.get("format") == "uri" else word
+        word = "a URL" if is_url(schema) else word
         word += _range(schema.get("minLength"), schema.get("maxLength"), "characters")
     elif name == "array":
         word += _range(schema.get("minItems"), schema.get("maxItems"), "items")
@@ -92,7 +129,7 @@ def _typed(name: str, schema: Schema) -> str:
             for key, field in schema.get("properties", {}).items()
             if "const" in field
         }
-        word = f"{shown(fixed)[:-1]}, ...}}" if fixed else word
+        word = f"{preview_json(fixed)[:-1]}, ...}}" if fixed else word
     return word
 
 

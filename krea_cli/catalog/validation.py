@@ -1,9 +1,9 @@
 """
-What is wrong with a request body, by the model's own schema and before it is sent; and
-text from the command line as the value that a field's schema asks for.
+Check a request body against the schema of its model before it is sent, and convert text
+from the command line to the value that a field's schema asks for.
 
-Passes exactly the bodies that JSON Schema (draft 2020-12) passes, for the keywords that
-the service uses; `format` asserts nothing there, nor here.  One exception: a string
+This passes exactly the bodies that JSON Schema (draft 2020-12) passes, for the keywords
+that `sanitize` keeps; `format` asserts nothing there, nor here.  One exception: a text
 that starts with "data:" is not held to maxLength, which the service does not enforce.
 """
 
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from krea_cli.catalog import schema_text
-from krea_cli.catalog.json_schema import Schema, forms, types
+from krea_cli.catalog.json_schema import Schema, equal, forms, items_of, types
+from krea_cli.catalog.pattern import compile_pattern
 
-# A name that reads as one, though it may be no field.
+# Names that are shown without quotes.
 _PLAIN = re.compile(r"[^\W\d][\w-]*")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
@@ -26,8 +27,10 @@ _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 @dataclass(frozen=True, slots=True)
 class Violation:
     """
-    One thing that is wrong: *field* such as "style_images[0].strength" (empty: the body
-    itself), *message* one line that says also what is allowed.
+    One thing that is wrong with a body.
+
+    *field* is a place such as "style_images[0].strength", empty for the body itself;
+    *message* is one line that also says what is allowed.
     """
 
     field: str
@@ -37,27 +40,28 @@ class Violation:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
-def faults(schema: Schema, body: object) -> list[Violation]:
+def find_violations(schema: Schema, body: object) -> list[Violation]:
     """
-    All faults of a body at once; none when it is valid.
+    Return all violations of a body at once.
     """
-    return list(_faults(schema, body, ""))
+    return list(_violations(schema, body, ""))
 
 
 def convert(schema: Schema, text: str) -> Any:
     """
-    The text as a value of the type that a field's schema names, never of the type that
-    it looks like: "123" stays text in a text field.  Text for a list of texts is its
-    only item.  Whether the value is allowed is for `faults` to say.
+    Return the text as a value of the type that a field's schema names.
+
+    The look of the text does not count: "123" stays text in a text field.  Text for a
+    list of texts is its only item.  `find_violations` then says if it is allowed.
 
     Raises:
-        ValueError: the text is no such value; the message says what is expected.
+        ValueError: the text is not such a value; the message says what is expected.
     """
     allowed = {name: form for form in forms(schema) for name in types(form)}
     if "null" in allowed and text == "null":
         return None
     if "string" in allowed or not allowed:
-        return text
+        return _spelled(schema, text)
     if "boolean" in allowed and text in {"true", "false"}:
         return text == "true"
     if "number" in allowed or "integer" in allowed:
@@ -69,41 +73,105 @@ def convert(schema: Schema, text: str) -> Any:
     wanted = schema_text.describe_allowed(schema)
     if {"array", "object"} & allowed.keys():
         raise ValueError(f"expects {wanted} as JSON: KEY:=JSON instead of KEY=VALUE")
-    raise ValueError(f"expects {wanted}, not {schema_text.shown(text)}")
+    raise ValueError(f"expects {wanted}, not {schema_text.preview_json(text)}")
 
 
-def _faults(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
-    for form in ("anyOf", "oneOf"):
-        if form in schema:
-            yield from _alternatives(schema[form], value, at, one=form == "oneOf")
+def _spelled(schema: Schema, text: str) -> str:
+    """
+    Return the allowed text that differs in upper and lower case alone, if there is one.
+    """
+    listed = _listed_texts(schema)
+    found = [each for each in listed if each.casefold() == text.casefold()]
+    return found[0] if text not in listed and len(found) == 1 else text
+
+
+def _listed_texts(schema: Schema) -> list[str]:
+    values = [
+        value
+        for form in forms(schema)
+        for value in (*form.get("enum", ()), form.get("const"))
+    ]
+    return [value for value in values if isinstance(value, str)]
+
+
+def _violations(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
+    yield from _combined(schema, value, at)
     if not _has_type(schema, value):
-        yield _wrong(at, schema, schema_text.shown(value))
+        yield _wrong(at, schema, schema_text.preview_json(value))
         return
-    allowed = [schema["const"]] if "const" in schema else schema.get("enum")
-    if allowed is not None and value not in allowed:
-        yield _wrong(at, schema, schema_text.shown(value))
+    if not _is_listed(schema, value):
+        found = schema_text.preview_json(value)
+        near = schema_text.nearest(value, _listed_texts(schema))
+        yield _wrong(at, schema, f"{found}; did you mean {near}?" if near else found)
     if isinstance(value, str):
         yield from _text(schema, value, at)
     elif isinstance(value, list):
         yield from _array(schema, value, at)
     elif isinstance(value, dict):
         yield from _object(schema, value, at)
-    elif _is_number(value) and not (
+    elif _is_number(value) and not _is_in_range(schema, value):
+        yield _wrong(at, schema, schema_text.preview_json(value))
+
+
+def _combined(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
+    """
+    Yield the violations of the schemas that the schema combines.
+    """
+    for keyword in ("anyOf", "oneOf"):
+        if keyword in schema:
+            yield from _alternatives(schema[keyword], value, at, one=keyword == "oneOf")
+    for each in schema.get("allOf", ()):
+        yield from _violations(each, value, at)
+    if "not" in schema and _is_valid(schema["not"], value):
+        yield Violation(at, _refusal(schema["not"], value))
+    if "if" in schema:
+        branch = "then" if _is_valid(schema["if"], value) else "else"
+        yield from _violations(schema.get(branch, {}), value, at)
+
+
+def _is_valid(schema: Schema, value: Any) -> bool:
+    return next(_violations(schema, value, ""), None) is None
+
+
+def _refusal(schema: Schema, value: Any) -> str:
+    found = schema_text.preview_json(value)
+    if not schema:
+        return f"nothing is allowed here, not {found}"
+    return f"must not be {schema_text.describe_allowed(schema)}, not {found}"
+
+
+def _is_listed(schema: Schema, value: Any) -> bool:
+    lists = [schema["enum"]] if "enum" in schema else []
+    lists += [[schema["const"]]] if "const" in schema else []
+    return all(any(equal(value, each) for each in allowed) for allowed in lists)
+
+
+def _is_in_range(schema: Schema, value: float) -> bool:
+    return (
         schema.get("minimum", -math.inf) <= value <= schema.get("maximum", math.inf)
         and schema.get("exclusiveMinimum", -math.inf) < value
-    ):
-        yield _wrong(at, schema, schema_text.shown(value))
+        and value < schema.get("exclusiveMaximum", math.inf)
+        and ("multipleOf" not in schema or _is_multiple(value, schema["multipleOf"]))
+    )
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    if isinstance(value, int) and isinstance(step, int):
+        return value % step == 0
+    # Services divide, too, and refuse 0.3 as a multiple of 0.1.
+    quotient = value / step
+    return math.isfinite(quotient) and quotient == int(quotient)
 
 
 def _alternatives(
     schemas: list[Schema], value: Any, at: str, *, one: bool
 ) -> Iterator[Violation]:
-    found = [list(_faults(schema, value, at)) for schema in schemas]
+    found = [list(_violations(schema, value, at)) for schema in schemas]
     passed = found.count([])
     if passed == 1 or (passed and not one):
         return
-    # Where one alternative fits best, its own faults say most: of those that have the
-    # type of the value, the one that goes wrong deepest inside it.
+    # Where one alternative fits best, its own violations say most: of the alternatives
+    # with the type of the value, the one that goes wrong deepest inside it.
     typed = [
         each
         for schema, each in zip(schemas, found, strict=True)
@@ -111,48 +179,81 @@ def _alternatives(
     ]
     deepest = max(map(_depth, typed), default=0)
     best = [each for each in typed if _depth(each) == deepest]
+    if len(best) > 1 and not (passed or at):
+        # Of variants of a whole body the nearest one.
+        best = [min(best, key=len)]
     if len(best) == 1:
         yield from best[0]
     else:
         word = "exactly one of: " if passed else ""
-        yield _wrong(at, {"anyOf": schemas}, schema_text.shown(value), word)
+        yield _wrong(at, {"anyOf": schemas}, schema_text.preview_json(value), word)
 
 
 def _depth(found: list[Violation]) -> int:
-    return min(len(re.findall(r"[.\[]", fault.field)) for fault in found)
+    return min(len(re.findall(r"[.\[]", violation.field)) for violation in found)
 
 
 def _text(schema: Schema, text: str, at: str) -> Iterator[Violation]:
     most = math.inf if text.startswith("data:") else schema.get("maxLength", math.inf)
     if not schema.get("minLength", 0) <= len(text) <= most:
         yield _wrong(at, schema, str(len(text)))
-    # To Python $ is also before a last line break.
-    if "pattern" in schema and not re.search(
-        re.sub(r"\$$", r"\\Z", schema["pattern"]), text
-    ):
-        yield Violation(
-            at, f"must match {schema['pattern']}, not {schema_text.shown(text)}"
-        )
+    if "pattern" in schema:
+        pattern = compile_pattern(schema["pattern"])
+        if pattern and not pattern.search(text):
+            yield Violation(
+                at,
+                f"must match {schema['pattern']}, not {schema_text.preview_json(text)}",
+            )
 
 
 def _array(schema: Schema, items: list[Any], at: str) -> Iterator[Violation]:
     if not schema.get("minItems", 0) <= len(items) <= schema.get("maxItems", math.inf):
         yield _wrong(at, schema, str(len(items)))
+    if schema.get("uniqueItems") and _repeated(items):
+        yield Violation(at, "must not have the same item twice")
     for index, item in enumerate(items):
-        yield from _faults(schema.get("items", {}), item, f"{at}[{index}]")
+        yield from _violations(schema.get("items", {}), item, f"{at}[{index}]")
+
+
+def _repeated(items: list[Any]) -> bool:
+    return any(
+        equal(item, other)
+        for index, item in enumerate(items)
+        for other in items[:index]
+    )
 
 
 def _object(schema: Schema, value: dict[str, Any], at: str) -> Iterator[Violation]:
     fields = schema.get("properties", {})
     for name in schema.get("required", ()):
         if name not in value:
-            wanted = schema_text.describe_allowed(fields.get(name, {}))
-            yield Violation(_inside(at, name), f"is required: {wanted}")
+            yield _missing(schema, name, at)
+    yield from _dependent(schema, value, at)
+    least, most = schema.get("minProperties", 0), schema.get("maxProperties", math.inf)
+    if not least <= len(value) <= most:
+        allowed = schema_text.describe_count(schema)
+        yield Violation(at, f"must have {allowed}, not {len(value)}")
+    others = schema.get("additionalProperties", {})
     for name, item in value.items():
         if name in fields:
-            yield from _faults(fields[name], item, _inside(at, name))
-        elif schema.get("additionalProperties") is False:
-            yield Violation(_inside(at, name), schema_text.no_such_field(name, fields))
+            yield from _violations(fields[name], item, _inside(at, name))
+        elif others is False:
+            message = schema_text.describe_unknown_field(name, fields)
+            yield Violation(_inside(at, name), message)
+        elif others:
+            yield from _violations(others, item, _inside(at, name))
+
+
+def _dependent(schema: Schema, value: dict[str, Any], at: str) -> Iterator[Violation]:
+    for given, names in schema.get("dependentRequired", {}).items():
+        for name in names if given in value else ():
+            if name not in value:
+                yield _missing(schema, name, at, f" with {given}")
+
+
+def _missing(schema: Schema, name: str, at: str, when: str = "") -> Violation:
+    allowed = schema_text.describe_allowed(schema.get("properties", {}).get(name, {}))
+    return Violation(_inside(at, name), f"is required{when}: {allowed}")
 
 
 def _wrong(at: str, schema: Schema, found: str, word: str = "") -> Violation:
@@ -163,7 +264,7 @@ def _wrong(at: str, schema: Schema, found: str, word: str = "") -> Violation:
 
 def _inside(at: str, name: str) -> str:
     if not _PLAIN.fullmatch(name):
-        return f"{at}[{schema_text.shown(name)}]"
+        return f"{at}[{schema_text.preview_json(name)}]"
     return f"{at}.{name}" if at else name
 
 
@@ -191,7 +292,7 @@ _IS: Mapping[str, Callable[[Any], bool]] = {
 
 
 def _item_types(schema: Schema) -> set[str]:
-    return {name for form in forms(schema.get("items", {})) for name in types(form)}
+    return {name for form in forms(items_of(schema)) for name in types(form)}
 
 
 def _parsed(text: str) -> int | float | None:

@@ -1,3 +1,3 @@
 """
-What the shell sees: the words of hints, and how an error is reported.
+The command line: options, the composition root, hints, and reports of errors.
 """

@@ -1,13 +1,13 @@
 """
 The command tree: a line for each command.
 
-Only the command that is called is loaded; of the others the tree has the name and the
-short help, which is all that `krea --help` and a suggestion need.
+Only the command that is called is loaded. For the others the tree has the name and the
+short help: `krea --help` and suggestions need no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Annotated, Literal
 
@@ -17,7 +17,9 @@ from krea_cli import __version__
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.help import topics
 from krea_cli.cli.help.grouped import Command, Group
-from krea_cli.cli.options import with_session
+from krea_cli.cli.invocation import Invocation
+from krea_cli.cli.options import as_typer_command
+from krea_cli.output.console import Console
 from krea_cli.output.escape import escape_control_chars
 
 # In the order of `krea --help`.  A test compares each line with the command itself.
@@ -43,7 +45,7 @@ MAIN = ("generate", "status", "wait", "download")
 
 def build(argv: Sequence[str]) -> typer.Typer:
     """
-    The tree for one command line: what it needs of it.
+    Build the part of the tree that one command line needs.
     """
     app = _tree(
         "Generate and edit pictures, video, audio and 3D with the Krea API.",
@@ -51,8 +53,8 @@ def build(argv: Sequence[str]) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_main)
     called = next((word for word in argv if not word.startswith("-")), None)
-    # The rest of the tree shows only where the command line does not begin with a
-    # command; to build it takes a few milliseconds.
+    # The rest of the tree takes a few milliseconds to build. It only matters where the
+    # command line does not begin with a command.
     is_plain = argv[:1] == [called] and called in COMMANDS
     for name, summary in COMMANDS.items():
         if name == called:
@@ -64,8 +66,8 @@ def build(argv: Sequence[str]) -> typer.Typer:
 
 def as_typer_has_it(argv: Sequence[str]) -> list[str]:
     """
-    The command line with the `--help` that `krea help COMMAND` means; what is no
-    command stays, for the command `help`.
+    Return the command line with `--help` for `krea help COMMAND`. A topic stays, for
+    the command `help`.
     """
     is_help, named = argv[:1] == ["help"], argv[1:]
     if is_help and (not named or named[0] in COMMANDS):
@@ -75,17 +77,18 @@ def as_typer_has_it(argv: Sequence[str]) -> list[str]:
 
 def _load(app: typer.Typer, name: str, summary: str) -> None:
     """
-    The command of the module of its name; a module with several has them in COMMANDS.
+    Load a command from the module of its name. A module with several commands has them
+    in COMMANDS.
     """
     module = import_module(f"krea_cli.commands.{name}")
     group: dict[str, Callable[..., None]] | None = getattr(module, "COMMANDS", None)
     if group is None:
-        command = with_session(getattr(module, name))
+        command = as_typer_command(getattr(module, name))
         app.command(name, cls=Command, rich_help_panel=_panel(name))(command)
         return
     tree = _tree(summary)
     for member, command in group.items():
-        tree.command(member, cls=Command)(with_session(command))
+        tree.command(member, cls=Command)(as_typer_command(command))
     app.add_typer(tree, name=name, rich_help_panel=_panel(name))
 
 
@@ -101,7 +104,7 @@ def _tree(summary: str, *, epilog: str | None = None) -> typer.Typer:
         callback=_help_alone,
         invoke_without_command=True,
         add_completion=False,
-        # Locals in a traceback could hold the token (hazard C10).
+        # Local variables in a traceback could hold the token.
         pretty_exceptions_enable=False,
         pretty_exceptions_show_locals=False,
         rich_markup_mode=None,
@@ -110,9 +113,8 @@ def _tree(summary: str, *, epilog: str | None = None) -> typer.Typer:
 
 
 def _help_alone(ctx: typer.Context) -> None:
-    session: CliContext = ctx.obj
     if ctx.invoked_subcommand is None:
-        session.out.stdout.write_line(ctx.get_help())
+        ctx.obj.streams[0].write_line(ctx.get_help())
 
 
 def _main(
@@ -131,34 +133,35 @@ def _main(
         ),
     ] = None,
 ) -> None:
-    session: CliContext = ctx.obj
+    given: Invocation = ctx.obj
+    stdout = given.streams[0]
     if install_completion:
-        _install_completion(session)
+        _install_completion(CliContext(given).console, given.env)
         raise typer.Exit
     if show_completion:
         from krea_cli.cli.completion import scripts
 
-        session.out.stdout.write(scripts.text(show_completion))
+        stdout.write(scripts.text(show_completion))
         raise typer.Exit
     if version:
-        session.out.stdout.write_line(f"krea {__version__}")
+        stdout.write_line(f"krea {__version__}")
         raise typer.Exit
     _help_alone(ctx)
 
 
-def _install_completion(session: CliContext) -> None:
+def _install_completion(console: Console, env: Mapping[str, str]) -> None:
     from krea_cli.cli.completion.install import install, profile_without
 
-    paths = install(session.env)
+    paths = install(env)
     for path in paths:
-        session.out.stdout.write_line(escape_control_chars(path))
-    session.out.note("The next shell that you start completes krea.")
-    if profile := profile_without(session.env):
+        console.stdout.write_line(escape_control_chars(path))
+    console.note("The next shell that you start completes krea.")
+    if profile := profile_without(env):
         line = '[ -z "$BASH_VERSION" ] || . ~/.bashrc'
-        session.out.note(
+        console.note(
             f"For login shells, add to {escape_control_chars(profile)}: {line}"
         )
-    session.out.note(f"To undo it, delete {escape_control_chars(paths[0])}")
+    console.note(f"To undo it, delete {escape_control_chars(paths[0])}")
 
 
 def _not_loaded() -> None:

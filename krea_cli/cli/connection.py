@@ -1,40 +1,155 @@
 """
-The service that a run talks to: its address, its token, and the ways to it, each built
-on first use, as httpx and the keyring are slow to load.
+The service that a run talks to, and the ways to it. Each is built on first use, because
+httpx and the keyring are slow to load.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krea_cli import __version__
-from krea_cli.cli.world import World
+from krea_cli.cli.invocation import Invocation
+from krea_cli.cli.prompter import Prompter
 from krea_cli.errors import ConfigError
+from krea_cli.output.console import Console
 
 if TYPE_CHECKING:
     from krea_cli.api.client import ApiClient, HealthCheck
     from krea_cli.api.http import HttpTransport
     from krea_cli.config.keyring_store import KeyringStore
+    from krea_cli.config.paths import Folders
+    from krea_cli.config.settings import Settings
     from krea_cli.config.token import Token, TokenSources
     from krea_cli.downloads.download_client import DownloadClient
-    from krea_cli.errors import ConnectionFailedError
     from krea_cli.sandbox.server import Sandbox
 
 
-class Connection(World):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
     """
-    The Krea API, or the sandbox in its place.
+    The Krea API at some address, or the sandbox in its place.
+
+    *origin* is what tokens are stored for, *name* what jobs are recorded for: all
+    sandboxes are one service, whatever their ports. *flags* are the options that name
+    the service in another command.
     """
 
+    origin: str
+    name: str
+    is_sandbox: bool
+    is_local: bool
+    flags: Sequence[str]
+
+    @classmethod
+    def of(cls, settings: Settings, flags: Sequence[str]) -> Service:
+        from krea_cli.config import api_url
+
+        origin = api_url.origin(settings.api_url)
+        return cls(
+            origin=origin,
+            name="sandbox" if settings.sandbox else origin,
+            is_sandbox=settings.sandbox,
+            is_local=settings.sandbox or api_url.is_loopback(origin),
+            flags=flags,
+        )
+
+
+def service_flags(
+    invocation: Invocation, settings: Callable[[], Settings]
+) -> list[str]:
+    """
+    Return the options that name the service in another command. They are known even
+    where the settings are broken.
+    """
+    is_sandbox, address = invocation.flags.sandbox, invocation.flags.api_url
+    with suppress(ConfigError):
+        is_sandbox = settings().sandbox
+    return ["--sandbox"] * is_sandbox + (["--api-url", address] if address else [])
+
+
+class Connection:
+    """
+    The ways to the service: with its own token or with another one.
+
+    Everything that has to be closed at the end of the run goes on *closing*.
+    """
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        *,
+        settings: Settings,
+        service: Service,
+        folders: Folders,
+        console: Console,
+        prompter: Prompter,
+        log: Callable[[str], None],
+        closing: ExitStack,
+    ) -> None:
+        self._env = invocation.env
+        self._clock = invocation.clock
+        self._settings = settings
+        self._service = service
+        self._folders = folders
+        self._console = console
+        self._prompter = prompter
+        self._log = log
+        self._closing = closing
+
     @cached_property
-    def sandbox(self) -> Sandbox:
-        sandbox = self.make_sandbox()
-        sandbox.start()
-        return sandbox
+    def api(self) -> ApiClient:
+        """
+        Raises:
+            NoTokenError: there is no token. It is looked for before httpx is loaded.
+        """
+        transport = self._own_transport
+        from krea_cli.api.client import ApiClient
+
+        return ApiClient(transport, self._clock)
+
+    def api_with(self, token: Token | None) -> ApiClient:
+        """
+        Return a client for the same service with another token, or with none.
+        """
+        from krea_cli.api.client import ApiClient
+
+        return ApiClient(self._transport(token), self._clock)
+
+    @cached_property
+    def download_client(self) -> DownloadClient:
+        from krea_cli.downloads.download_client import DownloadClient
+
+        return DownloadClient(
+            self._own_transport, self._clock, allows_loopback=self._service.is_local
+        )
+
+    def check_health(self, token: Token | None, *, seconds: float) -> HealthCheck:
+        """
+        Make one free request, within so many seconds. In place of the sandbox of this
+        machine one is asked that leaves nothing behind.
+        """
+        if not self._service.is_sandbox:
+            return self.api_with(token).probe(seconds=seconds)
+        from krea_cli.api.client import ApiClient
+        from krea_cli.files.temporary import TemporaryFolder
+        from krea_cli.sandbox.server import Sandbox
+
+        with TemporaryFolder() as folder, Sandbox(folder.path) as sandbox:
+            transport = self._transport(None, url=sandbox.url)
+            return ApiClient(transport, self._clock).probe(seconds=seconds)
+
+    @property
+    def api_url(self) -> str:
+        """
+        Return the address that requests go to. The sandbox has none until it is
+        started, which this does.
+        """
+        return self._sandbox.url if self._service.is_sandbox else self._settings.api_url
 
     def make_sandbox(
         self,
@@ -42,11 +157,11 @@ class Connection(World):
         port: int = 0,
         faults: Iterable[str] = (),
         log: Callable[[str], None] | None = None,
-        **capacity: Any,
+        **limits: Any,
     ) -> Sandbox:
         """
-        One that is not started yet, with the jobs that all of them have; *capacity* as
-        `sandbox.capacity.Capacity`.
+        Return a sandbox that is not started yet, with the jobs that all of them share;
+        *limits* as for `sandbox.concurrency.JobLimits`.
 
         Raises:
             UsageError: a fault is not known.
@@ -55,125 +170,83 @@ class Connection(World):
         from krea_cli.sandbox.concurrency import JobLimits
         from krea_cli.sandbox.server import Sandbox
 
-        if self.folders.has_state:
-            folder = private_folder(self.folders.state) / "sandbox"
+        if self._folders.has_state:
+            folder = private_folder(self._folders.state) / "sandbox"
         else:
-            folder = self._passing_folder()
-        clock = self.clock.wall
+            folder = self._temporary_sandbox_folder()
         sandbox = Sandbox(
             folder,
             port=port,
             faults=faults,
             log=log,
-            clock=clock,
-            capacity=JobLimits(**capacity),
+            clock=self._clock.wall,
+            capacity=JobLimits(**limits),
         )
-        self._closing.append(sandbox.stop)
+        self._closing.callback(sandbox.stop)
         return sandbox
 
-    def _passing_folder(self) -> Path:
-        from tempfile import TemporaryDirectory
-
-        self.out.warn(
-            "There is no home folder, so the jobs of this sandbox are not kept. Set "
-            "HOME or KREA_STATE_DIR to keep them."
-        )
-        folder = TemporaryDirectory(prefix="krea-sandbox-")
-        self._closing.append(folder.cleanup)
-        return Path(folder.name)
-
-    @property
-    def api_url(self) -> str:
-        """
-        Where requests go: the sandbox has no address before it is started.
-        """
-        return self.sandbox.url if self.settings.sandbox else self.settings.api_url
-
     @cached_property
-    def credentials(self) -> KeyringStore:
+    def keyring(self) -> KeyringStore:
         from krea_cli.config.keyring_store import KeyringStore
 
-        return KeyringStore(self.origin)
-
-    def connect(self, token: Token | None) -> ApiClient:
-        """
-        The API with this token, whatever others there are.
-        """
-        from krea_cli.api.client import ApiClient
-
-        return ApiClient(self._transport(token), self.clock)
+        return KeyringStore(self._service.origin)
 
     @cached_property
-    def client(self) -> ApiClient:
-        """
-        Raises:
-            NoTokenError: there is no token; looked for before httpx is loaded.
-        """
-        transport = self._own_transport
-        from krea_cli.api.client import ApiClient
-
-        return ApiClient(transport, self.clock)
-
-    @cached_property
-    def fetcher(self) -> DownloadClient:
-        from krea_cli.downloads.download_client import DownloadClient
-
-        return DownloadClient(
-            self._own_transport, self.clock, allows_loopback=self.is_local
-        )
-
-    def probe(self, token: Token | None, *, seconds: float) -> HealthCheck:
-        """
-        As `ApiClient.probe`; the sandbox is one that leaves nothing behind.
-        """
-        if not self.settings.sandbox:
-            return self.connect(token).probe(seconds=seconds)
-        from krea_cli.api.client import ApiClient
-        from krea_cli.files.temporary import TemporaryFolder
-        from krea_cli.sandbox.server import Sandbox
-
-        with TemporaryFolder() as folder, Sandbox(folder.path) as sandbox:
-            transport = self._transport(None, url=sandbox.url)
-            return ApiClient(transport, self.clock).probe(seconds=seconds)
-
-    @property
-    def trusted(self) -> str:
-        """
-        Whose certificates count, in words.
-
-        Raises:
-            ConfigError: a variable names what cannot be used.
-        """
-        from krea_cli.api import tls
-
-        return tls.trusted()
-
-    @property
-    def missing_certificates(self) -> ConnectionFailedError | None:
-        """
-        The error for any request over TLS when no certificate is trusted at all.
-        """
-        from krea_cli.api import tls
-
-        return tls.missing()
-
-    @cached_property
-    def token_state(self) -> TokenSources:
+    def token_sources(self) -> TokenSources:
         """
         Every place that has a token; the keyring is asked once.
         """
         from krea_cli.config.token import find_all_tokens
 
         return find_all_tokens(
-            self.env, self.origin, lambda: self.credentials, self._run_token_command
+            self._env,
+            self._service.origin,
+            lambda: self.keyring,
+            self._run_token_command,
         )
+
+    @cached_property
+    def token(self) -> Token | None:
+        """
+        The token of this run; the sandbox needs none.
+
+        Raises:
+            NoTokenError: there is no token.
+        """
+        if self._service.is_sandbox:
+            return None
+        from krea_cli.config.token import find_token
+
+        return find_token(
+            self._env,
+            self._service.origin,
+            lambda: self.keyring,
+            self._run_token_command,
+        )
+
+    @cached_property
+    def _sandbox(self) -> Sandbox:
+        sandbox = self.make_sandbox()
+        sandbox.start()
+        return sandbox
+
+    def _temporary_sandbox_folder(self) -> Path:
+        from tempfile import TemporaryDirectory
+
+        self._console.warn(
+            "There is no home folder, so the jobs of this sandbox are not kept. Set "
+            "HOME or KREA_STATE_DIR to keep them."
+        )
+        folder = TemporaryDirectory(prefix="krea-sandbox-")
+        self._closing.callback(folder.cleanup)
+        return Path(folder.name)
 
     @cached_property
     def _run_token_command(self) -> Callable[[], Token] | None:
         """
-        Run `token_command`, at most once; return None if it is not set.
+        Run `token_command`, at most once; None if it is not set.
         """
-        command = self.settings.token_command
+        command = self._settings.token_command
         if command is None:
             return None
 
@@ -183,51 +256,16 @@ class Connection(World):
 
             return token_command.run(
                 command,
-                folder=self.folders.config,
-                env=self.env,
-                uses_terminal=self.is_interactive,
+                folder=self._folders.config,
+                env=self._env,
+                uses_terminal=self._prompter.is_interactive,
             )
 
         return run
 
-    @property
-    def is_local(self) -> bool:
-        """
-        Whether the service runs on this machine.
-        """
-        from krea_cli.config import api_url as url
-
-        return self.settings.sandbox or url.is_loopback(self.origin)
-
-    @property
-    def most_side(self) -> int | None:
-        """
-        What a side of a picture has at most in pixels, where the service may be the
-        sandbox, which makes all that is larger smaller.
-        """
-        from krea_cli.sandbox.sizes import LONGEST
-
-        return LONGEST if self.is_local else None
-
-    @cached_property
-    def _token(self) -> Token | None:
-        """
-        The token of this run; the sandbox needs none.
-        """
-        if self.settings.sandbox:
-            return None
-        from krea_cli.config.token import find_token
-
-        return find_token(
-            self.env, self.origin, lambda: self.credentials, self._run_token_command
-        )
-
-    def _token_text(self) -> str | None:
-        return self._token.reveal() if self._token else None
-
     @cached_property
     def _own_transport(self) -> HttpTransport:
-        return self._transport(self._token)
+        return self._transport(self.token)
 
     def _transport(
         self, token: Token | None, *, url: str | None = None
@@ -235,26 +273,14 @@ class Connection(World):
         from krea_cli.api.http import HttpTransport
 
         if token:
-            self.out.hide(token.reveal())
+            self._console.hide(token.reveal())
         transport = HttpTransport(
             url or self.api_url,
             token.reveal() if token else None,
             token_source=token.source if token else "",
             agent=f"krea-cli/{__version__}",
-            uses_environment=not self.is_local,
-            log=self.log,
+            uses_environment=not self._service.is_local,
+            log=self._log,
         )
-        self._closing.append(transport.close)
+        self._closing.callback(transport.close)
         return transport
-
-    @property
-    def service_flags(self) -> list[str]:
-        """
-        The options that name this service in another command.
-        """
-        is_sandbox = self.flags.sandbox
-        # Broken settings have hints, too.
-        with suppress(ConfigError):
-            is_sandbox = self.settings.sandbox
-        address = self.flags.api_url
-        return ["--sandbox"] * is_sandbox + (["--api-url", address] if address else [])

@@ -1,184 +1,337 @@
 """
-One run of the program: the connection, the journal and the jobs, built on first use.
+The composition root: it builds every collaborator of a command on first use.
 
-The slow modules are imported here, inside functions, and by nobody else at start-up: a
-command pays only for what it uses.
+The slow modules are imported here, inside the properties, and by nothing else at
+start-up: a command pays only for what it uses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cached_property
-from typing import IO, TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from krea_cli.cli.delivering import Delivering
+from krea_cli.cli.connection import Connection, Service, service_flags
+from krea_cli.cli.invocation import Invocation
+from krea_cli.cli.prompter import Prompter
+from krea_cli.errors import ConfigError, KreaError
+from krea_cli.output.console import Console, build_console
 
 if TYPE_CHECKING:
-    from krea_cli.api.models import Job
-    from krea_cli.catalog.catalog import Catalogue
-    from krea_cli.inputs.local_file import LocalFile
+    from krea_cli.catalog.catalog import Catalog
+    from krea_cli.cli.next_steps import NextSteps
+    from krea_cli.config.paths import Folders
+    from krea_cli.config.settings import ResolvedSettings, Settings
     from krea_cli.inputs.resolver import InputResolver
     from krea_cli.inputs.uploader import Uploader
+    from krea_cli.jobs.job_records import JobRecords
+    from krea_cli.jobs.job_service import JobService
     from krea_cli.jobs.recovery import Recovery
+    from krea_cli.jobs.run_tracker import RunTracker
     from krea_cli.jobs.submission import RequestSubmitter
     from krea_cli.jobs.submitter import Submitter
+    from krea_cli.journal.corrupt_record import CorruptRecord
+    from krea_cli.journal.database import Database
+    from krea_cli.journal.journal import Journal
+    from krea_cli.journal.queries import JournalQueries
+    from krea_cli.journal.readonly import ReadOnlyJournal
+    from krea_cli.runtime.clock import Clock
 
-USUAL_TIMEOUT = 600.0
-TIMEOUTS = {"video": 1800.0, "3d": 1800.0}
 
-
-class CliContext(Delivering):
+@dataclass
+class CliContext:
     """
-    Everything that a command reaches beside its own arguments.
+    The collaborators of one run. It has no behaviour of its own.
     """
 
-    # How local images are sent: with their metadata, and scaled down when too large.
-    keeps_metadata = False
-    fits_images = False
+    invocation: Invocation = field(default_factory=Invocation)
+    exit_stack: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        return self.invocation.env
+
+    @property
+    def clock(self) -> Clock:
+        return self.invocation.clock
 
     @cached_property
-    def catalogue(self) -> Catalogue:
-        """
-        The newest that is here of this service; for the sandbox its own, which krea
-        came with.
-        """
-        from krea_cli.catalog import cache as cached
-        from krea_cli.catalog.catalog import Catalogue
-
-        if self.settings.sandbox or not self.folders.has_cache:
-            return Catalogue.bundled()
-        return cached.newest(self.folders.cache, self.origin)
+    def console(self) -> Console:
+        flags, env = self.invocation.flags, self.env
+        color = flags.color
+        if color is None:
+            # Broken settings are reported by the command that uses them: one of them is
+            # the command that repairs them.
+            with suppress(ConfigError):
+                color = self.settings.color
+        console = build_console(
+            self.invocation.streams,
+            env,
+            self.clock.now,
+            json=flags.json,
+            quiet=flags.quiet,
+            color=color or "auto",
+        )
+        is_step = self.invocation.run.github and env.get("GITHUB_OUTPUT")
+        return console._replace(annotates=True) if is_step else console
 
     @cached_property
-    def images(self) -> InputResolver:
+    def prompter(self) -> Prompter:
+        return Prompter(
+            self.invocation.stdin,
+            self.console,
+            self.env,
+            is_scripted=self.invocation.flags.json,
+        )
+
+    @cached_property
+    def folders(self) -> Folders:
+        from krea_cli.config.paths import folders
+
+        return folders(self.env)
+
+    @cached_property
+    def resolved_settings(self) -> ResolvedSettings:
+        from krea_cli.config import config_file, settings
+
+        flags = self.invocation.flags
+        given = settings.from_flags(
+            api_url=flags.api_url,
+            # An address on the command line counts more than a variable.
+            sandbox=False if flags.api_url else flags.sandbox or None,
+            color=flags.color,
+        )
+        folders = self.folders
+        stored = config_file.read(folders.config_file) if folders.has_config else {}
+        return settings.resolve([given, settings.from_env(self.env), stored])
+
+    @property
+    def settings(self) -> Settings:
+        return self.resolved_settings.settings
+
+    @cached_property
+    def service(self) -> Service:
+        flags = service_flags(self.invocation, lambda: self.settings)
+        return Service.of(self.settings, flags)
+
+    @cached_property
+    def connection(self) -> Connection:
+        return Connection(
+            self.invocation,
+            settings=self.settings,
+            service=self.service,
+            folders=self.folders,
+            console=self.console,
+            prompter=self.prompter,
+            log=self.log,
+            closing=self.exit_stack,
+        )
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        from krea_cli.catalog import cache
+        from krea_cli.catalog.catalog import Catalog
+
+        if self.service.is_sandbox or not self.folders.has_cache:
+            return Catalog.bundled()
+        return cache.load_newest(self.folders.cache, self.service.origin)
+
+    @cached_property
+    def database(self) -> Database:
+        from krea_cli.journal.database import Database
+
+        database = Database(self._journal_folder, now=self.clock.wall)
+        self.exit_stack.callback(database.close)
+        return database
+
+    @cached_property
+    def journal(self) -> Journal:
+        from krea_cli.journal.journal import Journal
+
+        return Journal(self.database, self.service.name)
+
+    @cached_property
+    def history(self) -> JournalQueries:
+        from krea_cli.journal.queries import JournalQueries
+
+        def warn(corrupt: CorruptRecord) -> None:
+            command = self.next_steps.forget(corrupt.record)
+            self.console.warn(f"{corrupt.said} See to it: {command}")
+
+        return JournalQueries(
+            self.database, self.service.name, now=self.clock.wall, damaged=warn
+        )
+
+    @cached_property
+    def readonly_journal(self) -> ReadOnlyJournal:
+        from krea_cli.journal.readonly import ReadOnlyJournal
+
+        return ReadOnlyJournal(self.folders.state, now=self.clock.wall)
+
+    @cached_property
+    def records(self) -> JobRecords:
+        from krea_cli.jobs.job_records import JobRecords
+
+        return JobRecords(
+            self._journal_folder,
+            journal=lambda: self.journal,
+            queries=lambda: self.history,
+        )
+
+    @cached_property
+    def jobs(self) -> JobService:
+        from krea_cli.jobs.job_service import JobService
+
+        return JobService(lambda: self.connection.api, self.records, self.clock)
+
+    @cached_property
+    def tracker(self) -> RunTracker:
+        from krea_cli.jobs.run_tracker import RunTracker
+
+        return RunTracker()
+
+    @property
+    def next_steps(self) -> NextSteps:
+        """
+        The commands that continue from the present state of the run.
+        """
+        from krea_cli.cli.next_steps import NextSteps
+
+        flags, run = self.invocation.flags, self.invocation.run
+        output, summary = run.output, self.tracker.summary()
+        if output.output is None and run.takes_output_setting:
+            with suppress(ConfigError):
+                output = replace(output, output=self.settings.output)
+        return NextSteps(
+            service=service_flags(self.invocation, lambda: self.settings),
+            flags=["--color", flags.color] if flags.color else [],
+            output=output,
+            run=summary.order,
+            several=summary.is_batch,
+            has_journal=not run.no_journal,
+        )
+
+    def input_resolver(self, *, keep_metadata: bool, fit: bool) -> InputResolver:
+        """
+        Return a reader of input files, which removes their metadata unless they are to
+        be kept, and with *fit* scales images down that are too large.
+        """
         from krea_cli.inputs.resolver import InputResolver
 
-        images = InputResolver(
-            lambda: self.claim_stdin("an image").buffer,
-            allows_loopback=self.is_local,
-            keeps_metadata=self.keeps_metadata,
-            fit=self._fit if self.fits_images else None,
+        scale = None
+        if fit:
+            from krea_cli.inputs.scaling import scale_down
+
+            scale = partial(scale_down, note=self.console.note)
+        resolver = InputResolver(
+            lambda: self.prompter.claim_stdin("an image").buffer,
+            allows_loopback=self.service.is_local,
+            keeps_metadata=keep_metadata,
+            fit=scale,
         )
-        self._closing.append(images.close)
-        return images
+        self.exit_stack.callback(resolver.close)
+        return resolver
 
-    def _fit(self, image: LocalFile, target: IO[bytes]) -> None:
-        from krea_cli.inputs import limits
-        from krea_cli.media import conversion
-        from krea_cli.media.decoding import decode_with_timeout
-
-        width, height = decode_with_timeout(
-            lambda: conversion.fit(
-                image.path,
-                target,
-                image.media,
-                most_side=limits.MOST_SIDE,
-                most_bytes=limits.MOST_BYTES,
-            )
-        )
-        megabytes = target.tell() / 1e6
-        self.out.note(
-            f"{image.name} is sent scaled down: {width} x {height} pixels, "
-            f"{megabytes:.1f} MB."
-        )
-
-    def deadline(
-        self,
-        timeout: float | None,
-        *,
-        kinds: Iterable[str] = (),
-        since: float | None = None,
-    ) -> float:
-        """
-        When waiting ends that began at *since* (now, without it), on the monotonic
-        clock: by flag, by setting, or by the kinds of the models.
-        """
-        usual = max((TIMEOUTS.get(kind, 0.0) for kind in kinds), default=0.0)
-        seconds = timeout or self.settings.timeout or usual or USUAL_TIMEOUT
-        return (self.clock.now() if since is None else since) + seconds
-
-    def kinds(self, jobs: Iterable[Job]) -> set[str]:
-        """
-        The kinds of the jobs' models, of those that are known.
-        """
-        models = {job.model for job in jobs if job.model}
-        if not models:
-            return set()
-        return {model.kind for model in self.catalogue.models if model.id in models}
-
-    @cached_property
-    def uploads(self) -> Uploader:
+    def uploader(self, resolver: InputResolver) -> Uploader:
         from krea_cli.inputs.upload_cache import UploadCache
         from krea_cli.inputs.uploader import Uploader
 
-        memory = UploadCache(self._database, self.service, now=self.clock.wall)
-        return Uploader(self.client, self.fetcher, self.images, memory)
+        connection = self.connection
+        known = UploadCache(self.database, self.service.name, now=self.clock.wall)
+        return Uploader(connection.api, connection.download_client, resolver, known)
 
-    @cached_property
-    def _paid(self) -> Submitter:
-        from krea_cli.jobs.submit_throttle import SubmitThrottle
-        from krea_cli.jobs.submitter import Submitter
-
-        return Submitter(
-            client=self.client,
-            journal=self.journal,
-            clock=self.clock,
-            throttle=SubmitThrottle(self.clock),
-            taken=self.take,
-            doubted=self.in_doubt.append,
-            delayed=lambda exc, seconds: self.out.delayed(
-                f"{exc.message} Sending it again in {seconds:.0f} s."
-            ),
-        )
-
-    def submission(self, *, inline: bool) -> RequestSubmitter:
+    def submitter(
+        self, uploader: Uploader, *, inline: bool, keep_metadata: bool, fit: bool
+    ) -> RequestSubmitter:
         """
-        The way to the service for paid requests; images go *inline* or are uploaded.
+        Return the submitter of paid requests; input files go *inline* or are uploaded.
         """
         from krea_cli.inputs.local_file import inline as as_inline
         from krea_cli.jobs.submission import RequestSubmitter
         from krea_cli.journal.token_digest import digest
 
-        url_of, fresh_url_of = self.uploads.url_of, self.uploads.fresh_url_of
+        url_of, fresh_url_of = uploader.url_of, uploader.fresh_url_of
         return RequestSubmitter(
-            paid=self._paid,
-            service=self.service,
+            submitter=self._submitter,
+            service=self.service.name,
             url_of=as_inline(url_of) if inline else url_of,
             fresh_url_of=as_inline(fresh_url_of) if inline else fresh_url_of,
-            manner={
-                "inline": inline,
-                "fit": self.fits_images,
-                "keep_metadata": self.keeps_metadata,
-            },
-            is_secret=self.out.holds_secret,
+            manner={"inline": inline, "fit": fit, "keep_metadata": keep_metadata},
+            is_secret=self.console.holds_secret,
             digest_token=lambda: digest(self._token_text()),
         )
 
     @cached_property
     def recovery(self) -> Recovery:
-        """
-        What became of requests whose answer was lost.
-        """
         from krea_cli.jobs.recovery import Recovery
         from krea_cli.jobs.sightings import Sightings
         from krea_cli.journal.token_digest import is_of_another
 
         return Recovery(
-            client=self.client,
+            client=self.connection.api,
             journal=self.journal,
             history=self.history,
-            sightings=Sightings(self._database, self.service),
-            paid=self._paid,
+            sightings=Sightings(self.database, self.service.name),
+            submitter=self._submitter,
             clock=self.clock,
             has_other_token=lambda record: is_of_another(
                 record.token_digest, self._token_text()
             ),
         )
 
-    def select(self, arguments: Sequence[str] | None) -> list[str]:
+    @cached_property
+    def _submitter(self) -> Submitter:
+        from krea_cli.jobs.submit_throttle import SubmitThrottle
+        from krea_cli.jobs.submitter import Submitter
+
+        return Submitter(
+            client=self.connection.api,
+            journal=self.journal,
+            clock=self.clock,
+            throttle=SubmitThrottle(self.clock),
+            on_submitted=self.tracker.submitted,
+            on_unconfirmed=self.tracker.unconfirmed,
+            on_delayed=lambda exc, seconds: self.console.delayed(
+                f"{exc.message} Sending it again in {seconds:.0f} s."
+            ),
+        )
+
+    def _token_text(self) -> str | None:
+        token = self.connection.token
+        return token.reveal() if token else None
+
+    def resolve_jobs(self, references: Sequence[str] | None) -> list[str]:
         """
-        The job ids that the arguments mean, as `jobs.selection.select`.
+        Return the job ids that the references mean, as `jobs.job_refs`.
         """
         from krea_cli.jobs.job_refs import resolve_job_refs
 
-        return resolve_job_refs(arguments or (), lambda: self.journal)
+        return resolve_job_refs(references or (), lambda: self.journal)
+
+    def report_error(self, error: KreaError) -> None:
+        """
+        Show an error with its hints in words.
+        """
+        self.console.error(self.next_steps.explain(error))
+
+    def log(self, text: str) -> None:
+        """
+        Show a line if --verbose asks for it.
+        """
+        if self.invocation.flags.verbose:
+            self.console.log(text)
+
+    @property
+    def _journal_folder(self) -> Path | None:
+        """
+        None for a journal in memory: the sandbox costs nothing, so it also works
+        without a home folder.
+        """
+        if self.invocation.run.no_journal:
+            return None
+        if self.service.is_sandbox and not self.folders.has_state:
+            return None
+        return self.folders.state

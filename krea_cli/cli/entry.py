@@ -1,8 +1,8 @@
 """
 The console script, and `python -m krea_cli`.
 
-The rest of the program takes a tenth of a second to load; a signal until then ends it
-without a word, as nothing has begun.
+The rest of the program takes a tenth of a second to load. A signal until then ends it
+without a message, because nothing has begun.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ def run() -> None:
     """
     try:
         _catch()
-    except KeyboardInterrupt:  # it came before there was somebody to take it
+    except KeyboardInterrupt:  # it came before there was a handler
         try:
             exit_by_signal(2)
         except KeyboardInterrupt:  # and one more
             os._exit(130)
 
-    # What is loaded stays; to look for garbage in it again and again takes time.
+    # Modules stay loaded. Looking for garbage in them again and again takes time.
     gc.disable()
     if os.environ.get("_KREA_COMPLETE"):
         from krea_cli.cli.completion.main import run
@@ -38,12 +38,12 @@ def run() -> None:
 
 
 def _catch() -> None:
-    # It takes some milliseconds to load, in which a signal may arrive, too.
+    # A signal may also arrive while this is being loaded.
     import signal
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        # A shell starts background jobs with SIGINT ignored; so it stays (hazard S4).
+        # Shells start background jobs with SIGINT ignored, and that must stay so.
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _leave)
 

@@ -1,5 +1,5 @@
 """
-How an error is reported at the end of a run: with what the run has left open.
+Report the error that ends a run, together with everything that the run leaves open.
 """
 
 from __future__ import annotations
@@ -22,85 +22,97 @@ from krea_cli.errors import (
 
 if TYPE_CHECKING:
     from krea_cli.cli.context import CliContext
+    from krea_cli.jobs.run_tracker import RunSummary
 
 # More jobs than this are named in the command alone.
 MOST_NAMED = 10
+CANCEL_SECONDS = 3.0
 
 
-def report(error: KreaError, session: CliContext) -> ExitCode:
+def report(error: KreaError, context: CliContext) -> ExitCode:
     """
     Show the error, and the jobs and requests that the run leaves behind; return the
     exit code.
     """
-    explain = session.next_steps.explain
-    error = _with_unconfirmed(_with_jobs(error, session), session)
+    summary = context.tracker.summary()
+    explain = context.next_steps.explain
+    error = with_jobs(error, summary)
+    error = with_unconfirmed(
+        error, summary, keeps_journal=not context.invocation.run.no_journal
+    )
     several = error.errors if isinstance(error, CombinedError) else ()
     for each in without_repeats([explain(each) for each in several]):
-        session.out.error(each)
-    session.out.error(explain(error))
+        context.console.error(each)
+    context.console.error(explain(error))
     return error.exit_code
 
 
-def report_interruption(signum: int, session: CliContext) -> ExitCode:
+def report_interruption(signum: int, context: CliContext) -> ExitCode:
     """
     Report that a signal ended the run, after cancelling its jobs if that was asked for.
     """
     message, hints = SignalError(signum).message, list[Hint]()
-    if session.cancels_on_interrupt:
-        if cancelled := session.cancel_pending():
+    if context.invocation.run.cancel_on_interrupt:
+        pending = context.tracker.summary().pending
+        cancelled = context.jobs.cancel_all(pending, seconds=CANCEL_SECONDS)
+        for job_id in cancelled:
+            context.tracker.ended_without_result(job_id)
+        if cancelled:
             message += f" Cancelled: {', '.join(cancelled)}."
-        if session.pending:
+        if rest := context.tracker.summary().pending:
             message += " Not everything could be cancelled, or had ended before."
-            hints.append(Step(Action.CANCEL_REST, tuple(session.pending)))
-    return report(SignalError(signum).but(*hints, message=message), session)
+            hints.append(Step(Action.CANCEL_REST, tuple(rest)))
+    return report(SignalError(signum).but(*hints, message=message), context)
 
 
-def _with_jobs(error: KreaError, session: CliContext) -> KreaError:
+def with_jobs(error: KreaError, summary: RunSummary) -> KreaError:
     """
-    An error that is not about one job, with the jobs that go on and are paid for, how
-    to get what they make, and what was not sent.
+    Add to an error that is not about one job: the jobs that are paid for, the command
+    that collects them, and how many requests were not submitted.
     """
     if error.job_id is not None:
         return error
     message, hints, job_id = error.message, list[Hint](), None
-    if jobs := session.pending or session.untold:
+    if jobs := summary.pending or summary.unreported:
         job_id = jobs[0]
-        if session.untold:
-            message += f" Saved already: {_named(session.untold)}."
-        if session.pending:
-            message += f" Not collected yet: {_named(session.pending)}."
-        hints.append(_way_to(jobs, error))
-    if session.unsent:
-        were = "was" if session.unsent == 1 else "were"
-        message += f" {session.unsent} more of the requests {were} not sent."
-        hints.append(f"Send those: the same command again with -n {session.unsent}")
+        if summary.unreported:
+            message += f" Saved already: {_named(summary.unreported)}."
+        if summary.pending:
+            message += f" Not collected yet: {_named(summary.pending)}."
+        hints.append(_collect_step(jobs, error))
+    if count := summary.not_submitted:
+        were = "was" if count == 1 else "were"
+        message += f" {count} more of the requests {were} not sent."
+        hints.append(f"Send those: the same command again with -n {count}")
     return error.but(*hints, message=message, job_id=job_id)
 
 
-def _way_to(jobs: Sequence[str], error: KreaError) -> Step:
-    if isinstance(error, TargetError):
-        return Step(Action.COLLECT_ELSEWHERE, tuple(jobs))
-    return Step(Action.THEN_WAIT if error.advice else Action.WAIT, tuple(jobs))
-
-
-def _with_unconfirmed(error: KreaError, session: CliContext) -> KreaError:
+def with_unconfirmed(
+    error: KreaError, summary: RunSummary, *, keeps_journal: bool
+) -> KreaError:
     """
-    The error with the requests of which nobody knows, unless it is about them; but for
-    a signal, nothing is as urgent.
+    Add the unconfirmed submissions, unless the error is about them. They decide the
+    exit code, except after a signal: nothing else is as urgent.
     """
     errors = error.errors if isinstance(error, CombinedError) else [error]
     if any(isinstance(each, UnconfirmedSubmissionError) for each in errors):
         return error
-    for record in session.in_doubt:
+    for record in summary.unconfirmed:
         is_signal = isinstance(error, SignalError)
         error = error.but(
             Step(Action.FIND_LOST, (record.record,)),
             message=f"{error.message} It is unknown whether the service took the job "
             "of a request, and it may be billed.",
-            record=record.record if session.keeps_journal else error.record,
+            record=record.record if keeps_journal else error.record,
             exit_code=error.exit_code if is_signal else ExitCode.UNKNOWN,
         )
     return error
+
+
+def _collect_step(jobs: Sequence[str], error: KreaError) -> Step:
+    if isinstance(error, TargetError):
+        return Step(Action.COLLECT_ELSEWHERE, tuple(jobs))
+    return Step(Action.THEN_WAIT if error.advice else Action.WAIT, tuple(jobs))
 
 
 def _named(jobs: Sequence[str]) -> str:

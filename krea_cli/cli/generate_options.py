@@ -1,5 +1,5 @@
 """
-What is wished of something new: how it is asked for, paid for, waited for and saved.
+The options of `krea generate` and `krea replay`.
 """
 
 from __future__ import annotations
@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from krea_cli.cli import options
+from krea_cli.errors import UsageError
 
-# More than anybody pays for in one call on purpose.
+# Nobody pays for more in one call on purpose.
 MOST_JOBS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateOptions:
     """
-    The options of every command that makes something new.
+    Options for a request: how it is made, paid for, waited for and saved.
     """
 
     image: Annotated[
@@ -92,3 +93,20 @@ class GenerateOptions:
             "--no-journal", help="Keep no record; a lost job stays lost."
         ),
     ] = False
+
+    @property
+    def saves(self) -> bool:
+        """
+        Tell whether the results are saved.
+        """
+        return self.wait and not self.no_download
+
+    def check(self) -> None:
+        """
+        Raises:
+            UsageError: the options contradict each other.
+        """
+        if self.no_download and self.delivery.output is not None:
+            raise UsageError("--no-download saves nothing, so there is nothing for -o.")
+        if self.no_download and self.delivery.sidecar:
+            raise UsageError("--no-download saves nothing, so there is no --sidecar.")

@@ -1,5 +1,5 @@
 """
-Entry point: run the app; turn what went wrong into a message and an exit code.
+Entry point: run one command line.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
+from dataclasses import replace
 from typing import TextIO, cast
 
 from krea_cli.cli.command_tree import COMMANDS, as_typer_has_it, build
-from krea_cli.cli.context import CliContext
+from krea_cli.cli.invocation import Flags, Invocation, RunOptions
+from krea_cli.cli.run_command import run_command
 from krea_cli.cli.signal_exit import exit_by_signal
-from krea_cli.cli.world import Flags
-from krea_cli.errors import BugError, ExitCode, KreaError, UsageError
-from krea_cli.output.escape import escape_control_chars
+from krea_cli.errors import KreaError, UsageError
 from krea_cli.runtime import signals
-from krea_cli.runtime.signals import Interrupted
 
 # What a shell adds to the number of the signal that ended a program.
 SIGNALLED = 128
@@ -28,71 +27,65 @@ _STRANGE = re.compile("No such command '([a-z]+)'\\.")
 
 def run() -> None:
     """
-    The console script: it ends with the exit code of `main`, or after a signal by that
-    signal, for which a shell shows the same number.
+    Run as the console script. The process ends with the exit code of `main`, or after a
+    signal by that signal, for which a shell shows the same number.
     """
     signals.catch()
     code = main()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
-            # What a signal cut short may be held back.
+            # A signal may have left something in the buffer.
             with suppress(OSError, ValueError):
                 stream.flush()
     if code > SIGNALLED:
         exit_by_signal(code - SIGNALLED)
-    # Nothing is left to be done, and to undo what was loaded takes time.
+    # Everything is done. Unloading all modules would only take time.
     os._exit(code)
 
 
-def main(argv: Sequence[str] | None = None, session: CliContext | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None, invocation: Invocation | None = None
+) -> int:
     """
-    Run one command line; its exit code.
+    Run one command line, and return its exit code.
     """
     argv = sys.argv[1:] if argv is None else argv
-    session = session or CliContext()
-    try:
-        try:
-            return _run(argv, session)
-        except KreaError as exc:
-            return _report(exc, session)
-        except Exception as exc:  # noqa: BLE001  (a bug is told, too)
-            return _tell_unexpected(exc, session)
-    except Interrupted as exc:
-        signals.ignore()
-        for stream in (session.out.stdout, session.out.stderr):
-            stream.leave()
-        from krea_cli.cli.error_report import report_interruption
-
-        return report_interruption(exc.signum, session)
-    finally:
-        signals.ignore()
-        session.close()
+    invocation = invocation or Invocation()
+    # A command reports its own errors. This is about what happens before it: a command
+    # line that Typer does not understand, whose words say how to answer.
+    is_json = any(word.partition("=")[0] == "--json" for word in argv)
+    outer = replace(
+        invocation,
+        flags=Flags(json=is_json),
+        run=RunOptions(github="--github" in argv),
+    )
+    return run_command(outer, lambda _: _call_typer(argv, invocation))
 
 
-def _run(argv: Sequence[str], session: CliContext) -> int:
+def _call_typer(argv: Sequence[str], invocation: Invocation) -> int:
     try:
         argv = as_typer_has_it(argv)
         app = build(argv)
         # Typer prints the help itself.
-        with redirect_stdout(cast("TextIO", session.out.stdout)):
-            code = app(argv, prog_name="krea", obj=session, standalone_mode=False)
+        with redirect_stdout(cast("TextIO", invocation.streams[0])):
+            code = app(
+                argv,
+                prog_name="krea",
+                obj=invocation,
+                standalone_mode=False,
+            )
         return int(code or 0)
     except Exception as exc:
         usage = _usage_error(exc, argv)
         if usage is None:
             raise
-        # The command line was not understood, so its own words say how to answer.
-        is_json = any(word.partition("=")[0] == "--json" for word in argv)
-        session.configure(Flags(json=is_json))
-        if "--github" in argv and session.env.get("GITHUB_OUTPUT"):
-            session.annotate()
         raise usage from exc
 
 
 def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     """
-    Typer's own error as ours.  Typer keeps the class private; what it documents of it
-    is `format_message`.
+    Return Typer's own error as ours. Typer keeps the class private, but documents its
+    `format_message`.
     """
     say = getattr(exc, "format_message", None)
     if say is None or isinstance(exc, KreaError):
@@ -100,7 +93,7 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     from krea_cli.cli.completion import grammar
 
     context = getattr(exc, "ctx", None)
-    # An option without its value, or with one too many, comes without a context.
+    # Errors about the value of an option come without a context.
     called = " ".join(("krea", *grammar.find(argv)[0].words))
     hint = f"Run: {context.command_path if context else called} --help"
     if _is_option_of_later(argv):
@@ -108,7 +101,7 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     message = " ".join(say().split())
     first = next((word for word in argv if not word.startswith("-")), "")
     if called == "krea auth login" and "argument" in message:
-        # The token, most likely: it is not repeated (hazard C9).
+        # Most likely the argument is the token, so it is not repeated.
         return UsageError(
             "krea auth login takes no token on the command line, where others see it.",
             hint="Give it on standard input: krea auth login < FILE",
@@ -125,34 +118,10 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
 
 def _is_option_of_later(argv: Sequence[str]) -> bool:
     """
-    Whether the line begins with an option of the command that comes after it.
+    Tell whether the line begins with an option of the command that comes after it.
     """
     from krea_cli.cli.completion import grammar
 
     at = next((at for at, word in enumerate(argv) if word in COMMANDS), 0)
     command, _ = grammar.find(argv[at:])
     return at > 0 and command.option(argv[0].partition("=")[0]) is not None
-
-
-def _report(error: KreaError, session: CliContext) -> ExitCode:
-    from krea_cli.cli.error_report import report
-
-    return report(error, session)
-
-
-def _tell_unexpected(exc: Exception, session: CliContext) -> ExitCode:
-    """
-    A limit of this machine that was reached, or a bug.
-    """
-
-    from krea_cli.runtime.exhaustion import exhausted
-
-    if limit := exhausted(exc):
-        return _report(limit, session)
-    hint = "Report it, with what --verbose shows."
-    error = BugError("This is a bug in krea", exc, hint=hint)
-    if session.flags.verbose:
-        from traceback import format_exception
-
-        session.out.stderr.write(escape_control_chars("".join(format_exception(exc))))
-    return _report(error, session)

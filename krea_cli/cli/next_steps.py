@@ -162,7 +162,7 @@ class NextSteps:
 
     def _elsewhere(self) -> str:
         """
-        Where to save what the place that was asked for does not take.
+        Return another place for results that could not be saved where they should go.
         """
         output = self.output.output
         suffix = Path(output or "").suffix

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from functools import cache, partial
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
 from krea_cli.cli.context import CliContext
-from krea_cli.cli.world import Flags
+from krea_cli.cli.invocation import Flags, Invocation, RunOptions
 from krea_cli.config.durations import parse_duration
 from krea_cli.config.numbers import parse_size, parse_usd, parse_whole
 from krea_cli.downloads.output_options import OutputOptions
@@ -198,18 +198,35 @@ _EVERYWHERE = {
 }
 
 
-def with_session(command: Callable[..., None]) -> Callable[..., None]:
+def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
     """
-    *command*, whose first argument is the session, as Typer is to see it: with the
-    options that every command has, which are given to the session before it runs, and
-    with the fields of a dataclass as options of their own.
+    Return *command* as Typer has to see it. Its first parameter is the context, which
+    is built from the options that every command has; the fields of a dataclass become
+    options of their own. Errors are reported, and end the program with their exit code.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
 
     def run(ctx: typer.Context, **values: Any) -> None:
-        session: CliContext = ctx.obj
-        session.configure(Flags(**{name: values.pop(name) for name in _EVERYWHERE}))
-        command(session, **_grouped(own, values))
+        from krea_cli.cli.run_command import run_command
+
+        given: Invocation = ctx.obj
+        flags = Flags(**{name: values.pop(name) for name in _EVERYWHERE})
+        options = replace(
+            RunOptions.of(values),
+            takes_output_setting=getattr(command, "takes_output_setting", False),
+        )
+        invocation = replace(given, flags=flags, run=options)
+        grouped = _grouped(own, values)
+
+        def call(context: CliContext) -> int:
+            try:
+                command(context, **grouped)
+            except typer.Exit as exc:
+                return exc.exit_code
+            return 0
+
+        if code := run_command(invocation, call):
+            raise typer.Exit(code)
 
     context = inspect.Parameter(
         "ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
@@ -229,6 +246,14 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
         [context, *(p.replace(kind=p.KEYWORD_ONLY) for p in _flat(own)), *shared]
     )
     return run
+
+
+def takes_output_setting(command: Callable[..., None]) -> Callable[..., None]:
+    """
+    Mark a command that saves results where the setting `output` says.
+    """
+    command.takes_output_setting = True  # type: ignore[attr-defined]
+    return command
 
 
 def _flat(parameters: Iterable[inspect.Parameter]) -> Iterator[inspect.Parameter]:

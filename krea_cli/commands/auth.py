@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def login(
-    session: CliContext,
+    ctx: CliContext,
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Store it without asking the service.")
     ] = False,
@@ -41,22 +41,22 @@ def login(
       krea auth login
       krea auth login < token.txt
     """
-    _refuse_sandbox(session)
-    session.credentials.check()
-    token = _take_token(session)
+    _refuse_sandbox(ctx)
+    ctx.connection.keyring.check()
+    token = _take_token(ctx)
     if not no_verify:
-        session.connect(token).jobs(limit=1)
+        ctx.connection.api_with(token).jobs(limit=1)
 
-    session.credentials.store(token)
+    ctx.connection.keyring.store(token)
 
-    others = _overriding(session)
-    _tell(session, [*others, KEYRING], session.credentials)
-    session.out.note(f"Token stored for {session.origin} in the {KEYRING}.")
+    others = _overriding(ctx)
+    _report(ctx, [*others, KEYRING], ctx.connection.keyring)
+    ctx.console.note(f"Token stored for {ctx.service.origin} in the {KEYRING}.")
     for name in others:
-        session.out.warn(f"{name} is set and is used instead of it.")
+        ctx.console.warn(f"{name} is set and is used instead of it.")
 
 
-def logout(session: CliContext) -> None:
+def logout(ctx: CliContext) -> None:
     """
     Remove the API token from the keyring.
 
@@ -64,19 +64,19 @@ def logout(session: CliContext) -> None:
     Example:
       krea auth logout
     """
-    _refuse_sandbox(session)
+    _refuse_sandbox(ctx)
 
-    is_removed = session.credentials.remove()
+    is_removed = ctx.connection.keyring.remove()
 
-    others = _overriding(session)
-    _tell(session, others, session.credentials)
+    others = _overriding(ctx)
+    _report(ctx, others, ctx.connection.keyring)
     done = "Token removed" if is_removed else "There was no token"
-    session.out.note(f"{done} for {session.origin} in the {KEYRING}.")
+    ctx.console.note(f"{done} for {ctx.service.origin} in the {KEYRING}.")
     for name in others:
-        session.out.warn(f"{name} is still set and is used.")
+        ctx.console.warn(f"{name} is still set and is used.")
 
 
-def status(session: CliContext) -> None:
+def status(ctx: CliContext) -> None:
     """
     Show where the API token comes from, never the token.
 
@@ -84,55 +84,55 @@ def status(session: CliContext) -> None:
     Example:
       krea auth status
     """
-    if session.settings.sandbox:
-        _tell(session, ["sandbox"])
-        session.out.note("The sandbox needs no token.")
+    if ctx.settings.sandbox:
+        _report(ctx, ["sandbox"])
+        ctx.console.note("The sandbox needs no token.")
         return
 
-    state = session.token_state
+    state = ctx.connection.token_sources
 
-    _tell(session, state.sources, state.keyring, problem=state.problem)
+    _report(ctx, state.sources, state.keyring, problem=state.problem)
     if state.error:
         raise state.error
 
 
-def _overriding(session: CliContext) -> list[str]:
-    has_command = session.settings.token_command is not None
-    return overriding_sources(session.env, has_command=has_command)
+def _overriding(ctx: CliContext) -> list[str]:
+    has_command = ctx.settings.token_command is not None
+    return overriding_sources(ctx.env, has_command=has_command)
 
 
-def _refuse_sandbox(session: CliContext) -> None:
-    if session.settings.sandbox:
+def _refuse_sandbox(ctx: CliContext) -> None:
+    if ctx.settings.sandbox:
         raise UsageError(
             "The sandbox needs no token.",
             hint="For the service, run it without --sandbox and KREA_SANDBOX.",
         )
 
 
-def _take_token(session: CliContext) -> Token:
-    if session.is_interactive:
-        return read_token(session.ask_secret("Krea API token: "), "the prompt")
-    if session.stdin.isatty():  # typing there would show it
+def _take_token(ctx: CliContext) -> Token:
+    if ctx.prompter.is_interactive:
+        return read_token(ctx.prompter.ask_secret("Krea API token: "), "the prompt")
+    if ctx.prompter.stdin.isatty():  # typing there would show it
         raise UsageError(
             "The token cannot be asked for here.",
             hint=Step(Action.PIPE_TOKEN),
         )
-    return read_stream(session.stdin)
+    return read_stream(ctx.prompter.stdin)
 
 
-def _tell(
-    session: CliContext,
+def _report(
+    ctx: CliContext,
     sources: Sequence[str],
     keyring: KeyringStore | None = None,
     *,
     problem: KreaError | None = None,
 ) -> None:
-    session.out.result(
+    ctx.console.result(
         [
             TokenStatus(
                 source=sources[0] if sources else None,
                 shadows=tuple(sources[1:]),
-                origin=session.origin,
+                origin=ctx.service.origin,
                 backend=keyring.backend if keyring else None,
                 keyring_config=keyring.config_file if keyring else None,
                 problem=problem.message if problem else None,

@@ -7,11 +7,11 @@ from __future__ import annotations
 from krea_cli.cli import options
 from krea_cli.cli.context import CliContext
 from krea_cli.jobs import job_errors
-from krea_cli.operations.fetch_jobs import cancel as cancel_each
+from krea_cli.operations.fetch_jobs import cancel_jobs
 from krea_cli.output.results.jobs import JobStatus
 
 
-def cancel(session: CliContext, jobs: options.Jobs = None) -> None:
+def cancel(ctx: CliContext, jobs: options.Jobs = None) -> None:
     """
     Cancel jobs that have not ended; those are not billed.
 
@@ -19,10 +19,10 @@ def cancel(session: CliContext, jobs: options.Jobs = None) -> None:
     Example:
       krea cancel @last
     """
-    found, errors = cancel_each(session, session.select(jobs))
+    found, errors = cancel_jobs(ctx.jobs, ctx.resolve_jobs(jobs), console=ctx.console)
 
-    session.out.result([JobStatus(job) for job in found])
+    ctx.console.result([JobStatus(job) for job in found])
     cancelled = sum(job.status == "cancelled" for job in found)
     if cancelled:
-        session.out.note("Cancelled jobs are not billed.")
+        ctx.console.note("Cancelled jobs are not billed.")
     job_errors.check(errors, succeeded=cancelled)

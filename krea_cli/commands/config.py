@@ -19,7 +19,7 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="Name of the setting.")]
 Value = Annotated[str, typer.Argument(metavar="VALUE", help="What it is to be.")]
 
 
-def list_settings(session: CliContext) -> None:
+def list_settings(ctx: CliContext) -> None:
     """
     Show every setting with its value and its source.
 
@@ -27,13 +27,13 @@ def list_settings(session: CliContext) -> None:
     Example:
       krea config list
     """
-    values, sources = session.resolved
-    session.out.result(
+    values, sources = ctx.resolved_settings
+    ctx.console.result(
         [Setting(key, getattr(values, key), sources[key]) for key in settings.KEYS]
     )
 
 
-def get(session: CliContext, key: Key) -> None:
+def get(ctx: CliContext, key: Key) -> None:
     """
     Show the value of one setting.
 
@@ -42,11 +42,11 @@ def get(session: CliContext, key: Key) -> None:
       krea config get model
     """
     settings.check_key(key)
-    values, sources = session.resolved
-    session.out.result([SettingValue(key, getattr(values, key), sources[key])])
+    values, sources = ctx.resolved_settings
+    ctx.console.result([SettingValue(key, getattr(values, key), sources[key])])
 
 
-def set_value(session: CliContext, key: Key, value: Value) -> None:
+def set_value(ctx: CliContext, key: Key, value: Value) -> None:
     """
     Keep a setting in config.toml.
 
@@ -54,16 +54,16 @@ def set_value(session: CliContext, key: Key, value: Value) -> None:
     Example:
       krea config set timeout 20m
     """
-    path = session.folders.config_file
+    path = ctx.folders.config_file
 
     file.set_key(path, key, value)
 
-    _tell(session, key, {key: GivenValue(value, str(path))})
+    _report(ctx, key, {key: GivenValue(value, str(path))})
     if key == "model":
-        _warn_if_unknown(session, value)
+        _warn_if_unknown(ctx, value)
 
 
-def unset(session: CliContext, key: Key) -> None:
+def unset(ctx: CliContext, key: Key) -> None:
     """
     Take a setting out of config.toml.
 
@@ -71,16 +71,16 @@ def unset(session: CliContext, key: Key) -> None:
     Example:
       krea config unset timeout
     """
-    path = session.folders.config_file
+    path = ctx.folders.config_file
 
     if not file.unset_key(path, key):
-        session.out.note(f"{key} was not set in {path}.")
+        ctx.console.note(f"{key} was not set in {path}.")
 
     if key in settings.KEYS:  # one that is not was a mistake in the file
-        _tell(session, key, {})
+        _report(ctx, key, {})
 
 
-def path(session: CliContext) -> None:
+def path(ctx: CliContext) -> None:
     """
     Show where config.toml is.
 
@@ -88,32 +88,32 @@ def path(session: CliContext) -> None:
     Example:
       krea config path
     """
-    path = session.folders.config_file
-    session.out.result([ConfigPath(str(path), path.exists())])
+    path = ctx.folders.config_file
+    ctx.console.result([ConfigPath(str(path), path.exists())])
 
 
-def _tell(session: CliContext, key: str, stored: Layer) -> None:
+def _report(ctx: CliContext, key: str, stored: Layer) -> None:
     """
-    What is in force from the next command on.
+    Report the value that counts from the next command on.
     """
-    found = settings.find(key, [settings.from_env(session.env), stored])
+    found = settings.find(key, [settings.from_env(ctx.env), stored])
     written = None
     if key in stored and found.source == stored[key].source:
         written = str(stored[key].value).strip()
-    session.out.result([Setting(key, found.value, found.source, written)])
+    ctx.console.result([Setting(key, found.value, found.source, written)])
     if found.source == settings.variable(key):
-        session.out.warn(f"{found.source} is set and wins over the file.")
+        ctx.console.warn(f"{found.source} is set and wins over the file.")
 
 
-def _warn_if_unknown(session: CliContext, model: str) -> None:
+def _warn_if_unknown(ctx: CliContext, model: str) -> None:
     """
-    It is kept all the same: it may be newer than the catalogue.
+    It is kept all the same: it may be newer than the catalog.
     """
     try:
-        session.catalogue.find(model)
+        ctx.catalog.find(model)
     except UnknownModelError as exc:
-        hints = session.next_steps.lines(exc.advice)
-        session.out.warn(" ".join([exc.message, *hints]))
+        hints = ctx.next_steps.lines(exc.advice)
+        ctx.console.warn(" ".join([exc.message, *hints]))
     except ConfigError:
         pass  # another line of the file, which is told by the commands that need it
 

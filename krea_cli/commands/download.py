@@ -5,19 +5,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
-from krea_cli.cli import options
+from krea_cli.cli import collaborators, options
 from krea_cli.cli.context import CliContext
-from krea_cli.operations import github_step
-from krea_cli.operations import preview as showing
 from krea_cli.operations.collect import JobCollection
 from krea_cli.operations.fetch_jobs import fetch_jobs
 from krea_cli.output.results.jobs import JobSaved
 
 
+@options.takes_output_setting
 def download(
-    session: CliContext, delivery: options.DeliveryOptions, jobs: options.Jobs = None
+    ctx: CliContext, delivery: options.DeliveryOptions, jobs: options.Jobs = None
 ) -> None:
     """
     Save the results of completed jobs.
@@ -26,19 +24,26 @@ def download(
     Example:
       krea download @last -o results/
     """
-    if delivery.github:
-        github_step.begin(session)
-    if delivery.output is None:
-        delivery = replace(delivery, output=session.settings.output)
-    session.deliver(delivery, saves=True)
-    job_ids = session.select(jobs)
-    session.check_sidecars(job_ids)
+    step = collaborators.github_step(ctx)
+    output = delivery
+    if output.output is None:
+        output = replace(output, output=ctx.settings.output)
+    planner = collaborators.output_planner(ctx, output)
+    planner.check_expectations(saves=True)
+    job_ids = ctx.resolve_jobs(jobs)
+    collaborators.sidecar_writer(ctx, output).check(job_ids)
     # A name that is taken may be taken by the very result.
-    target = session.target(count=len(job_ids), force=True)
-    session.take(*job_ids)
+    target = planner.plan(count=len(job_ids), force=True)
+    ctx.tracker.submitted(*job_ids)
 
-    found = JobCollection(session, *fetch_jobs(session, job_ids))
-    found.save(target)
+    found, errors = fetch_jobs(ctx.jobs, job_ids, clock=ctx.clock)
+    collection = JobCollection(
+        collaborators.collect_context(ctx, planner), found, errors
+    )
+    collection.save(collaborators.result_saver(ctx, target, output))
 
-    shown = partial(showing.preview, session, wanted=delivery.preview)
-    found.tell(JobSaved, preview=shown)
+    collection.report(
+        JobSaved,
+        preview=collaborators.previewer(ctx, wanted=delivery.preview),
+        hand_on=collaborators.hand_on(step, is_paid=False),
+    )

@@ -11,7 +11,7 @@ import typer
 from krea_cli.cli import options
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.generate_options import GenerateOptions
-from krea_cli.operations import generate as making
+from krea_cli.commands.run_generation import run_generation
 from krea_cli.requests.arguments import RequestArguments
 
 Field = str | None
@@ -57,9 +57,10 @@ NegativePrompt = Annotated[
 ]
 
 
+@options.takes_output_setting
 def generate(
-    session: CliContext,
-    wishes: GenerateOptions,
+    ctx: CliContext,
+    given: GenerateOptions,
     prompt: Annotated[
         str | None,
         typer.Argument(metavar="PROMPT", help="What to make; - is standard input."),
@@ -97,12 +98,12 @@ def generate(
       krea generate "an owl" -o owl.png
       krea generate "a watercolour" -i photo.jpg --max-cost 0.50
     """
-    words = RequestArguments(
+    arguments = RequestArguments(
         model=model,
         prompt=prompt,
         prompt_file=prompt_file,
-        images=wishes.image or (),
-        params=wishes.param or (),
+        images=given.image or (),
+        params=given.param or (),
         params_file=params,
         options={
             "aspect_ratio": aspect_ratio,
@@ -114,7 +115,7 @@ def generate(
             "quality": quality,
             "negative_prompt": negative_prompt,
         },
-        webhook=wishes.webhook,
-        validates=not wishes.no_validate,
+        webhook=given.webhook,
+        validates=not given.no_validate,
     )
-    making.run_generation(session, words, wishes)
+    run_generation(ctx, arguments, given)

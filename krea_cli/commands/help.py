@@ -17,7 +17,7 @@ from krea_cli.output.results.jobs import Topic
 
 
 def help(  # noqa: A001  (the name of the command)
-    session: CliContext,
+    ctx: CliContext,
     topic: Annotated[
         str,
         typer.Argument(
@@ -42,4 +42,4 @@ def help(  # noqa: A001  (the name of the command)
             if near
             else f"There are: {', '.join(topics.NAMES)}; commands: krea --help",
         )
-    session.out.result([Topic(topic, topics.text(topic))])
+    ctx.console.result([Topic(topic, topics.text(topic))])

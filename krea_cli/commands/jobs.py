@@ -9,13 +9,18 @@ from typing import Annotated
 
 import typer
 
-from krea_cli.cli import options
+from krea_cli.cli import collaborators, options
 from krea_cli.cli.context import CliContext
 from krea_cli.commands.jobs_cost import cost
 from krea_cli.downloads.output_options import OutputOptions
 from krea_cli.errors import KreaError, UsageError
-from krea_cli.operations import delete_records, list_records, resolve_unconfirmed
+from krea_cli.journal import corrupt_record
+from krea_cli.operations import delete_records, list_records
 from krea_cli.operations.collect import JobCollection
+from krea_cli.operations.resolve_unconfirmed import (
+    warn_unconfirmed,
+    warn_unconfirmed_elsewhere,
+)
 from krea_cli.operations.spending_limit import SpendingLimit
 from krea_cli.output.results.jobs import JobStatus, JobSubmitted
 from krea_cli.output.results.records import (
@@ -30,7 +35,7 @@ USUAL = 20
 
 
 def list_jobs(
-    session: CliContext,
+    ctx: CliContext,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -63,30 +68,37 @@ def list_jobs(
       krea jobs list --since 7d
       krea jobs list --remote --status completed
     """
-    begin = list_records.moment(session, since, "--since")
+    now = ctx.clock.wall()
+    begin = list_records.parse_time(since, "--since", now=now)
     if remote:
-        jobs = list_records.of_service(
-            session, limit=limit or USUAL, state=status, since=begin
+        jobs = list_records.list_remote(
+            lambda: ctx.connection.api,
+            ctx.records,
+            limit=limit or USUAL,
+            state=status,
+            since=begin,
         )
-        session.out.result([JobStatus(job) for job in jobs])
+        ctx.console.result([JobStatus(job) for job in jobs])
         return
     most = limit or USUAL
-    found = list_records.recorded(session, limit=most + 1, state=status, since=begin)
-    session.out.result(
+    found = list_records.list_recorded(
+        ctx.history, now=now, limit=most + 1, state=status, since=begin
+    )
+    ctx.console.result(
         [
-            RecordRow(record=record, status=list_records.status(session, record))
+            RecordRow(record=record, status=list_records.display_state(record, now=now))
             for record in found[:most]
         ]
     )
     if len(found) > most and limit is None:
-        session.out.note(f"These are the newest {most}; for more: --limit N.")
+        ctx.console.note(f"These are the newest {most}; for more: --limit N.")
     if not found:
         such = "such job" if status or since else "job yet"
-        session.out.note(f"The journal knows no {such} of this service.")
-    resolve_unconfirmed.remind(session)
+        ctx.console.note(f"The journal knows no {such} of this service.")
+    warn_unconfirmed(ctx.history, ctx.console, ctx.next_steps)
 
 
-def show(session: CliContext, jobs: options.Jobs = None) -> None:
+def show(ctx: CliContext, jobs: options.Jobs = None) -> None:
     """
     Show all that the journal knows of jobs.
 
@@ -94,16 +106,20 @@ def show(session: CliContext, jobs: options.Jobs = None) -> None:
     Example:
       krea jobs show @last
     """
-    session.out.result(
+    now = ctx.clock.wall()
+    records = list_records.find_records(ctx.history, ctx.resolve_jobs, jobs)
+    ctx.console.result(
         [
-            RecordDetails(record=record, status=list_records.status(session, record))
-            for record in list_records.named(session, jobs)
+            RecordDetails(
+                record=record, status=list_records.display_state(record, now=now)
+            )
+            for record in records
         ]
     )
 
 
 def forget(
-    session: CliContext,
+    ctx: CliContext,
     jobs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -137,24 +153,34 @@ def forget(
     """
     if bool(jobs) == (older_than is not None):
         raise UsageError("Name jobs, or give --older-than TIME.")
-    end = delete_records.past(session, older_than, "--older-than")
-    unread = delete_records.damaged(session, jobs or (), is_forced=force)
-    others = [job for job in jobs or () if job not in unread]
-    records = list_records.named(session, others) if others else []
-    delete_records.check_settled(session, records, allows_unfinished=force)
+    now = ctx.clock.wall()
+    end = delete_records.parse_past_time(older_than, "--older-than", now=now)
+    corrupt = delete_records.find_corrupt(
+        partial(corrupt_record.find, ctx.database, ctx.service.name),
+        jobs or (),
+        force=force,
+    )
+    others = [job for job in jobs or () if job not in corrupt]
+    records = []
+    if others:
+        records = list_records.find_records(ctx.history, ctx.resolve_jobs, others)
+    delete_records.check_deletable(records, now=now, allows_unfinished=force)
     if end is not None:
-        records = delete_records.before(session, end, with_unfinished=force)
+        records = delete_records.records_before(
+            ctx.history, end, with_unfinished=force, console=ctx.console
+        )
 
     ids = [each.record for each in records]
-    count = session.history.forget(ids, unread=[*unread.values()])
+    count = ctx.history.forget(ids, unread=[*corrupt.values()])
 
-    _tell_forgotten(session, count)
+    _report_forgotten(ctx, count)
     if end is not None:
-        resolve_unconfirmed.remind(session)
+        warn_unconfirmed(ctx.history, ctx.console, ctx.next_steps)
 
 
+@options.takes_output_setting
 def recover(
-    session: CliContext,
+    ctx: CliContext,
     record: Annotated[
         str | None,
         typer.Argument(
@@ -190,59 +216,63 @@ def recover(
             "--max-cost limits what is submitted, and only --resubmit submits."
         )
     if adopt is None and not resubmit and not forget:
-        _list_in_doubt(session, record)
+        _list_unconfirmed(ctx, record)
         return
-    one = list_records.one_in_doubt(session, record)
+    one = list_records.single_unconfirmed(ctx.history, record)
     if forget:
-        # Claimed first, so that nobody sends it again while it is closed.
-        session.history.claim(one)
-        _tell_forgotten(session, session.history.forget([one.record]))
+        # The claim comes first, so that nobody submits it again while it is closed.
+        ctx.history.claim(one)
+        _report_forgotten(ctx, ctx.history.forget([one.record]))
         return
     if adopt is not None:
-        job = session.recovery.adopt(one, list_records.candidate(session, one, adopt))
+        job_id = list_records.find_candidate(ctx.recovery, ctx.resolve_jobs, one, adopt)
+        job = ctx.recovery.adopt(one, job_id)
     else:
         limit = SpendingLimit.of(
-            max_cost, session.resolved, allows_unknown=allow_unknown_cost
+            max_cost, ctx.resolved_settings, allows_unknown=allow_unknown_cost
         )
         limit.check(one.cost_usd, model=one.model)
-        deadline = session.deadline(None)
-        resend = partial(session.recovery.resubmit, one, deadline=deadline)
-        job = resolve_unconfirmed.sent(session, resend, deadline=deadline)
-    session.deliver(OutputOptions(output=session.settings.output), saves=False)
-    JobCollection(session, [job]).tell(JobSubmitted, waits=False)
+        deadline = collaborators.deadline(ctx, None)
+        resubmit_once = partial(ctx.recovery.resubmit, one, deadline=deadline)
+        resolver = collaborators.unconfirmed_resolver(ctx)
+        job = resolver.submit(resubmit_once, deadline=deadline)
+    planner = collaborators.output_planner(ctx, OutputOptions())
+    collection = JobCollection(collaborators.collect_context(ctx, planner), [job])
+    collection.report(JobSubmitted, waits=False)
 
 
-def _list_in_doubt(session: CliContext, beginning: str | None) -> None:
+def _list_unconfirmed(ctx: CliContext, beginning: str | None) -> None:
     """
-    All is told that is known, also when the service cannot be asked.
+    Show everything that is known, even when the service cannot be asked.
     """
     failure: KreaError | None = None
-    records = list_records.in_doubt(session, beginning)
+    records = list_records.find_unconfirmed(ctx.history, beginning)
     if not records:
-        session.out.note("No record is in doubt.")
-    resolve_unconfirmed.remind_of_others(session)
+        ctx.console.note("No record is in doubt.")
+    warn_unconfirmed_elsewhere(ctx.history, ctx.console)
     for record in records:
         candidates = None
         if failure is None:
             try:
-                candidates = session.recovery.candidates(record)
+                candidates = ctx.recovery.candidates(record)
             except KreaError as exc:
                 failure = exc
-        session.out.result(
+        ctx.console.result(
             [RecordInDoubt(record=record, status="unknown", candidates=candidates)]
         )
         if candidates is not None:
-            resolve_unconfirmed.warn_of_other_token(session, record)
-            steps = resolve_unconfirmed.ways_out(session, record, candidates)
-            for way_out in session.next_steps.lines(steps):
-                session.out.note(f"  {way_out}")
+            resolver = collaborators.unconfirmed_resolver(ctx)
+            resolver.warn_of_other_token(record)
+            steps = resolver.ways_out(record, candidates)
+            for way_out in ctx.next_steps.lines(steps):
+                ctx.console.note(f"  {way_out}")
     if failure:
         raise failure
 
 
-def _tell_forgotten(session: CliContext, count: int) -> None:
-    session.out.result([RecordsForgotten(count)])
-    session.out.note("Files on disk and jobs at the service are as they were.")
+def _report_forgotten(ctx: CliContext, count: int) -> None:
+    ctx.console.result([RecordsForgotten(count)])
+    ctx.console.note("Files on disk and jobs at the service are as they were.")
 
 
 COMMANDS = {

@@ -10,13 +10,14 @@ import typer
 
 from krea_cli.cli.context import CliContext
 from krea_cli.journal import costs
-from krea_cli.operations import list_records, resolve_unconfirmed
+from krea_cli.operations import list_records
+from krea_cli.operations.resolve_unconfirmed import warn_unconfirmed
 from krea_cli.output.human.model_text import dollars
 from krea_cli.output.results.costs import CostRow
 
 
 def cost(
-    session: CliContext,
+    ctx: CliContext,
     since: Annotated[
         str | None,
         typer.Option(
@@ -44,16 +45,17 @@ def cost(
       krea jobs cost --since 30d
       krea jobs cost --by day
     """
-    found = session.history.costs(since=list_records.moment(session, since, "--since"))
+    begin = list_records.parse_time(since, "--since", now=ctx.clock.wall())
+    found = ctx.history.costs(since=begin)
     total = costs.total(found)
     groups = costs.grouped(found, by) if by else [total]
-    session.out.result([CostRow(group, by) for group in groups])
+    ctx.console.result([CostRow(group, by) for group in groups])
     if by and not groups:
-        session.out.note("The journal has no jobs in this period.")
+        ctx.console.note("The journal has no jobs in this period.")
     if by and len(groups) > 1:
-        session.out.note(f"Total estimate: {dollars(total.estimated_usd)}.")
-    session.out.note("All amounts are estimates; Krea's own bill counts.")
+        ctx.console.note(f"Total estimate: {dollars(total.estimated_usd)}.")
+    ctx.console.note("All amounts are estimates; Krea's own bill counts.")
     if total.unpriced:
         jobs = "1 job" if total.unpriced == 1 else f"{total.unpriced} jobs"
-        session.out.note(f"Not included: {jobs} without a known price.")
-    resolve_unconfirmed.remind(session)
+        ctx.console.note(f"Not included: {jobs} without a known price.")
+    warn_unconfirmed(ctx.history, ctx.console, ctx.next_steps)

@@ -14,7 +14,7 @@ import typer
 from krea_cli.catalog import cache as cached
 from krea_cli.catalog import example, openapi, schema_text
 from krea_cli.catalog import refresh as changes
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.cli.context import CliContext
 from krea_cli.errors import UsageError
 from krea_cli.output.results.models import (
@@ -29,7 +29,7 @@ Kind = Literal["image", "video", "enhance", "3d", "audio"]
 
 
 def list_models(
-    session: CliContext,
+    ctx: CliContext,
     word: Annotated[
         str, typer.Argument(metavar="[WORD]", help="Part of an id or a name.")
     ] = "",
@@ -50,18 +50,18 @@ def list_models(
     """
     found = [
         model
-        for model in session.catalogue.models
+        for model in ctx.catalog.models
         if word.lower() in f"{model.id}\n{model.name}".lower()
         and kind in (None, model.kind)
         and (not takes_image or model.takes_image)
     ]
-    session.out.result([ModelRow(model) for model in found])
+    ctx.console.result([ModelRow(model) for model in found])
     if not found:
-        session.out.note("No model is like that.")
+        ctx.console.note("No model is like that.")
 
 
 def show(
-    session: CliContext,
+    ctx: CliContext,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
 ) -> None:
     """
@@ -71,8 +71,8 @@ def show(
     Example:
       krea models show nano-banana-pro
     """
-    found = session.catalogue.find(model)
-    automatic = defaults.automatic(found)
+    found = ctx.catalog.find(model)
+    automatic = defaults.automatic_fields(found)
     fields = tuple(
         FieldDetails(
             name=name,
@@ -84,10 +84,10 @@ def show(
         for name, schema in found.fields.items()
     )
     command = shlex.join(example.command(found, automatic))
-    session.out.result([ModelDetails(model=found, fields=fields, example=command)])
+    ctx.console.result([ModelDetails(model=found, fields=fields, example=command)])
 
 
-def refresh(session: CliContext) -> None:
+def refresh(ctx: CliContext) -> None:
     """
     Fetch the list of models from the service; needs no token.
 
@@ -95,26 +95,32 @@ def refresh(session: CliContext) -> None:
     Example:
       krea models refresh
     """
-    if session.settings.sandbox:
+    if ctx.settings.sandbox:
         raise UsageError(
             "The sandbox has the models that krea came with.",
             hint="For those of the service, run it without --sandbox and KREA_SANDBOX.",
         )
-    known, folder = session.catalogue, session.folders.cache
-    with session.out.progress() as progress:
+    known, folder = ctx.catalog, ctx.folders.cache
+    with ctx.console.progress() as progress:
         progress.doing("fetching the models")
-        spec = session.connect(None).openapi()
-    today = datetime.fromtimestamp(session.clock.wall(), UTC).date().isoformat()
-    document = changes.renew(spec, known, today=today)
-    fetched = Catalogue(document)
+        spec = ctx.connection.api_with(None).openapi()
+    today = datetime.fromtimestamp(ctx.clock.wall(), UTC).date().isoformat()
+    replacement = changes.build_replacement(spec, known, today=today)
+    fetched = Catalog(replacement.document)
 
-    cached.keep(folder, session.origin, openapi.dumps(document))
+    cached.store(folder, ctx.service.origin, openapi.dumps(replacement.document))
 
-    found = [ModelChange(change) for change in changes.compare(known, fetched)]
-    session.out.result(found)
+    found = [ModelChange(change) for change in changes.compare_catalogs(known, fetched)]
+    ctx.console.result(found)
     counts = Counter(each.change.what for each in found)
     told = ", ".join(f"{count} {what}" for what, count in counts.items())
-    session.out.note(
+    for paths, outcome in (
+        (replacement.kept, "stays as it was"),
+        (replacement.skipped, "is left out"),
+    ):
+        for path in paths:
+            ctx.console.warn(f"{path} {outcome}: cannot read its new description.")
+    ctx.console.note(
         f"{len(fetched.models)} models as of {fetched.date}; "
         f"since {known.date}: {told or 'no change'}."
     )

@@ -9,15 +9,17 @@ from typing import Annotated
 
 import typer
 
+from krea_cli.cli import options
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.generate_options import GenerateOptions
-from krea_cli.operations import generate
+from krea_cli.commands.run_generation import run_generation
 from krea_cli.requests.arguments import RequestArguments, read_sidecar
 
 
+@options.takes_output_setting
 def replay(
-    session: CliContext,
-    wishes: GenerateOptions,
+    ctx: CliContext,
+    given: GenerateOptions,
     file: Annotated[
         str,
         typer.Argument(
@@ -32,25 +34,25 @@ def replay(
     Example:
       krea replay out.png.json -p resolution=2K -o again.png
     """
-    former = read_sidecar(session, file)
-    words = RequestArguments(
+    former = read_sidecar(ctx.prompter, file)
+    arguments = RequestArguments(
         model=former.model,
-        images=wishes.image or (),
-        params=wishes.param or (),
-        webhook=wishes.webhook,
-        validates=not wishes.no_validate,
+        images=given.image or (),
+        params=given.param or (),
+        webhook=given.webhook,
+        validates=not given.no_validate,
         former=former.fields,
     )
-    wishes = replace(
-        wishes,
-        inline=wishes.inline or former.inline,
-        fit=wishes.fit or former.fit,
+    given = replace(
+        given,
+        inline=given.inline or former.inline,
+        fit=given.fit or former.fit,
     )
-    # The sidecar may be anybody's, and metadata may tell where a photo was taken: only
-    # the command line keeps it.
-    if former.keep_metadata and not wishes.keep_metadata:
-        session.out.note(
+    # The sidecar may come from anybody, and metadata may show where a photo was taken:
+    # only the command line can keep it.
+    if former.keep_metadata and not given.keep_metadata:
+        ctx.console.note(
             "Removing metadata from the input files. The first request kept it; to "
             "keep it again, add --keep-metadata."
         )
-    generate.run_generation(session, words, wishes)
+    run_generation(ctx, arguments, given)

@@ -17,7 +17,7 @@ _LONG = 3600.0
 
 
 def serve(
-    session: CliContext,
+    ctx: CliContext,
     port: Annotated[
         int,
         typer.Option(
@@ -62,8 +62,9 @@ def serve(
     does. The URL goes to standard output, a line for each request to standard error;
     Ctrl-C or SIGTERM ends it, with exit code 130 or 143 and no error.
 
-    A fault is ROUTE:FAULT[=VALUE][*TIMES]: for the next request to the route, or so
-    many, or with * alone for all.
+    A fault is ROUTE:FAULT[=VALUE][*TIMES][+SKIP][@TEXT]: for the next request to the
+    route, or so many, or with * alone for all; with +SKIP after so many that go well;
+    with @TEXT only for jobs whose prompt contains the text.
 
     \b
     ROUTE   submit, jobs (the list), job, cancel, upload, result, any
@@ -72,6 +73,7 @@ def serve(
             html[=STATUS] empty junk      an answer that is no JSON
             slow[=SECONDS] trickle        begins late; a byte a second
             fails[=CODE]                  submit: the job will fail
+            takes=SECONDS[-SECONDS]       submit: the job takes so long
             missing no-urls               job: 404; completed without a result
             expired cut[=BYTES]           result: 403; breaks off in the middle
     -after  reset close hang html empty junk 408 500..599: with it, as in
@@ -88,8 +90,8 @@ def serve(
     Example:
       krea sandbox serve --port 0 --fault 'job:503*2'
     """
-    log = session.out.note
-    sandbox = session.make_sandbox(
+    log = ctx.console.note
+    sandbox = ctx.connection.make_sandbox(
         port=port,
         faults=faults or (),
         log=log,
@@ -99,12 +101,12 @@ def serve(
     )
     sandbox.start()
 
-    session.out.result([SandboxStarted(sandbox.url)])
+    ctx.console.result([SandboxStarted(sandbox.url)])
 
-    raise typer.Exit(128 + _next_signal(session))
+    raise typer.Exit(128 + _next_signal(ctx))
 
 
-def reset(session: CliContext) -> None:
+def reset(ctx: CliContext) -> None:
     """
     Forget all jobs, uploads and results of the sandbox.
 
@@ -114,18 +116,18 @@ def reset(session: CliContext) -> None:
     Example:
       krea sandbox reset
     """
-    jobs = session.make_sandbox().store.reset()
+    jobs = ctx.connection.make_sandbox().store.reset()
 
-    session.out.result([SandboxReset(jobs)])
+    ctx.console.result([SandboxReset(jobs)])
 
 
-def _next_signal(session: CliContext) -> int:
+def _next_signal(ctx: CliContext) -> int:
     """
     Wait for a signal, which is how a server is meant to end; its number.
     """
     try:
         while True:
-            session.clock.sleep(_LONG)
+            ctx.clock.sleep(_LONG)
     except Interrupted as exc:
         return exc.signum
 

@@ -13,7 +13,7 @@ from krea_cli.operations import preview
 
 
 def show(
-    session: CliContext,
+    ctx: CliContext,
     files: Annotated[
         list[str], typer.Argument(metavar="FILE...", help="Pictures on this machine.")
     ],
@@ -25,9 +25,14 @@ def show(
     Example:
       krea show out.png
     """
-    errors = preview.show(session, files)
+    errors = preview.show(
+        files,
+        console=ctx.console,
+        env=ctx.env,
+        writes_json=ctx.invocation.flags.json,
+    )
 
     for error in errors[:-1]:
-        session.report(error)
+        ctx.report_error(error)
     if errors:
         raise errors[-1]

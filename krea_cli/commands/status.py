@@ -11,12 +11,12 @@ import typer
 from krea_cli.cli import options
 from krea_cli.cli.context import CliContext
 from krea_cli.jobs import job_errors
-from krea_cli.operations.fetch_jobs import fetch_jobs, unfinished
+from krea_cli.operations.fetch_jobs import errors_of_unfinished, fetch_jobs
 from krea_cli.output.results.jobs import JobStatus
 
 
 def status(
-    session: CliContext,
+    ctx: CliContext,
     jobs: options.Jobs = None,
     exit_status: Annotated[
         bool,
@@ -34,8 +34,8 @@ def status(
       krea status @last --json
       krea status @last --exit-status
     """
-    found, errors = fetch_jobs(session, session.select(jobs))
+    found, errors = fetch_jobs(ctx.jobs, ctx.resolve_jobs(jobs), clock=ctx.clock)
 
-    session.out.result([JobStatus(job) for job in found])
-    endings = unfinished(found) if exit_status else []
+    ctx.console.result([JobStatus(job) for job in found])
+    endings = errors_of_unfinished(found) if exit_status else []
     job_errors.check([*errors, *endings], succeeded=len(found) - len(endings))

@@ -16,7 +16,7 @@ from krea_cli.output.results.jobs import Uploaded
 
 
 def upload(
-    session: CliContext,
+    ctx: CliContext,
     files: Annotated[
         list[str],
         typer.Argument(metavar="FILE...", help="What to upload; - works, too."),
@@ -31,17 +31,15 @@ def upload(
     Example:
       krea upload frame.png
     """
-    session.keeps_metadata, session.fits_images = keep_metadata, fit
-    images = [
-        _local(session.images.read(file, stdin_word="krea upload -")) for file in files
-    ]
+    resolver = ctx.input_resolver(keep_metadata=keep_metadata, fit=fit)
+    images = [_local(resolver.read(file, stdin_word="krea upload -")) for file in files]
 
-    uploads = session.uploads
+    uploader = ctx.uploader(resolver)
     for image in images:
-        with session.out.progress() as progress:
+        with ctx.console.progress() as progress:
             progress.doing(f"uploading {image.name}")
-            asset = uploads.upload(image)
-        session.out.result([Uploaded(image.name, asset)])
+            asset = uploader.upload(image)
+        ctx.console.result([Uploaded(image.name, asset)])
 
 
 def _local(image: Image) -> LocalFile:

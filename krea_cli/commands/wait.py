@@ -4,21 +4,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
-from krea_cli.cli import options
+from krea_cli.cli import collaborators, options
 from krea_cli.cli.context import CliContext
 from krea_cli.errors import UsageError
-from krea_cli.operations import github_step
-from krea_cli.operations import preview as showing
+from krea_cli.jobs.deadline import kinds_of
 from krea_cli.operations.collect import JobCollection
 from krea_cli.operations.fetch_jobs import fetch_jobs
 from krea_cli.output.results.jobs import JobSaved, JobStatus
 
 
 def wait(
-    session: CliContext,
+    ctx: CliContext,
     delivery: options.DeliveryOptions,
     jobs: options.Jobs = None,
     timeout: options.Timeout = None,
@@ -28,7 +26,7 @@ def wait(
             "--any", help="Only until one is; tell and save that one."
         ),
     ] = False,
-    cancel_on_interrupt: options.CancelOnInterrupt = False,
+    cancel_on_interrupt: options.CancelOnInterrupt = False,  # noqa: ARG001  (RunOptions)
 ) -> None:
     """
     Wait until jobs are final; with -o, save their results.
@@ -38,26 +36,41 @@ def wait(
       krea wait @last -o results/
       krea wait --any --timeout 1h
     """
-    if delivery.github:
-        github_step.begin(session)
-    started = session.clock.now()
-    session.cancels_on_interrupt = cancel_on_interrupt
-    job_ids = session.select(jobs)
+    step = collaborators.github_step(ctx)
+    started = ctx.clock.now()
+    job_ids = ctx.resolve_jobs(jobs)
     saves = delivery.output is not None
-    session.deliver(delivery, saves=saves)
+    planner = collaborators.output_planner(ctx, delivery)
+    planner.check_expectations(saves=saves)
     if delivery.sidecar and not saves:
         raise UsageError("--sidecar is for saved results: name their place with -o.")
-    session.check_sidecars(job_ids)
-    target = session.target(count=len(job_ids), force=True) if saves else None
-    session.take(*job_ids)
+    collaborators.sidecar_writer(ctx, delivery).check(job_ids)
+    target = planner.plan(count=len(job_ids), force=True) if saves else None
+    ctx.tracker.submitted(*job_ids)
 
-    seen, errors = fetch_jobs(session, job_ids, deadline=session.deadline(timeout))
-    if target and not any(job.status == "completed" for job in seen):
-        # What has a name now is not what a running job will give.
+    found, errors = fetch_jobs(
+        ctx.jobs,
+        job_ids,
+        clock=ctx.clock,
+        deadline=collaborators.deadline(ctx, timeout),
+    )
+    if target and not any(job.status == "completed" for job in found):
+        # Fail early if the target file already exists: jobs that are still running
+        # cannot have created it.
         target.check(count=len(job_ids), force=delivery.force)
-    found = JobCollection(session, seen, errors)
-    deadline = session.deadline(timeout, kinds=session.kinds(seen), since=started)
-    found.wait(deadline=deadline, target=target, is_one_enough=first)
+    kinds = kinds_of(found, ctx.catalog.models) if any(j.model for j in found) else ()
+    collection = JobCollection(
+        collaborators.collect_context(ctx, planner), found, errors
+    )
+    collection.wait(
+        deadline=collaborators.deadline(ctx, timeout, kinds=kinds, since=started),
+        saver=collaborators.result_saver(ctx, target, delivery) if target else None,
+        is_one_enough=first,
+    )
 
-    shown = partial(showing.preview, session, wanted=delivery.preview)
-    found.tell(JobSaved if target else JobStatus, preview=shown if target else None)
+    preview = collaborators.previewer(ctx, wanted=delivery.preview)
+    collection.report(
+        JobSaved if target else JobStatus,
+        preview=preview if target else None,
+        hand_on=collaborators.hand_on(step, is_paid=False),
+    )

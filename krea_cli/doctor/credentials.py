@@ -1,47 +1,49 @@
 """
-The token: where it comes from, and the keyring that may keep it.
+Check the API token: where it comes from, and the keyring that may keep it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from krea_cli.cli.context import CliContext
 from krea_cli.output.results.checks import CheckResult, fault, ok, warning
 
+if TYPE_CHECKING:
+    from krea_cli.config.token import TokenSources
 
-def token(session: CliContext) -> Iterator[CheckResult]:
+
+def check_token(sources: TokenSources | None) -> Iterator[CheckResult]:
     """
-    Its source, never itself; whether the service takes it is the service's line.
+    Report where the token comes from, never the token; None stands for the sandbox.
+    Only the service can say whether the token is accepted.
     """
-    if session.settings.sandbox:
+    if sources is None:
         yield ok("token", "the sandbox needs none")
         return
-    state = session.token_state
-    if state.error:
-        yield fault("token", state.error)
+    if sources.error:
+        yield fault("token", sources.error)
         return
-    source, *shadows = state.sources
+    source, *shadows = sources.sources
     hidden = f", which hides {' and '.join(shadows)}" if shadows else ""
     yield ok("token", f"from {source}{hidden}")
 
 
-def keyring(session: CliContext) -> Iterator[CheckResult]:
+def check_keyring(sources: TokenSources | None) -> Iterator[CheckResult]:
     """
-    Its backend, or what is wrong with it.
+    Report the keyring's backend, or why it cannot be used; None stands for the sandbox.
     """
-    if session.settings.sandbox:
+    if sources is None:
         yield ok("keyring", "not asked for the sandbox")
         return
-    state = session.token_state
-    problem, missing = state.problem, state.error
+    problem, missing = sources.problem, sources.error
     if problem and missing and problem.message in missing.message:
         yield warning("keyring", "cannot be used, for the reason above")
     elif problem:
-        # The ways out are for those who have no token.
+        # The hints are for users without a token.
         advice = problem.advice if missing else ()
         yield warning("keyring", problem.message, *advice)
-    elif state.keyring:
-        file = state.keyring.config_file
+    elif sources.keyring:
+        file = sources.keyring.config_file
         chosen = f", chosen by {file}" if file else ""
-        yield ok("keyring", f"{state.keyring.backend}{chosen}")
+        yield ok("keyring", f"{sources.keyring.backend}{chosen}")

@@ -1,50 +1,56 @@
 """
-Whether the service answers, takes the token, and has the same time.
+Check that the service answers, accepts the token, and has the same time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from krea_cli.cli.context import CliContext
 from krea_cli.errors import ResponseLostError, TokenRejectedError
 from krea_cli.output.results.checks import CheckResult, fault, ok, warning
 
-# The one request that is made; it is free.
+if TYPE_CHECKING:
+    from krea_cli.api.client import HealthCheck
+
+# How long to wait for the only request that the checks send; it is free.
 SECONDS = 7.0
-# An answer tells whole seconds, and was on its way for some.
+# A response states whole seconds, and takes some to arrive.
 MOST_AHEAD_SECONDS = 60.0
 
 
-def service(session: CliContext) -> Iterator[CheckResult]:
+def check_service(
+    probe: Callable[[], HealthCheck],
+    *,
+    service_name: str,
+    has_token: bool,
+    now: Callable[[], float],
+) -> Iterator[CheckResult]:
     """
-    One request, and what its answer says.
+    Send one request with `probe`, and report what the response says.
     """
-    is_sandbox = session.settings.sandbox
-    token = None if is_sandbox else session.token_state.token
-    began = session.clock.now()
+    began = now()
     try:
-        probe = session.probe(token, seconds=SECONDS)
+        health = probe()
     except ResponseLostError as exc:
         hint = "See whether a proxy or a firewall is between, and try again."
         raise exc.but(hint) from exc.__cause__
-    took = (session.clock.now() - began) * 1000
-    refusal = probe.refusal
+    took = (now() - began) * 1000
+    refusal = health.refusal
     is_rejected = isinstance(refusal, TokenRejectedError)
     if refusal and not is_rejected:
         yield fault("service", refusal)
     else:
-        name = "the sandbox" if is_sandbox else session.api_url
-        yield ok("service", f"{name} answers, in {took:.0f} ms")
-    if token and refusal and is_rejected:
+        yield ok("service", f"{service_name} answers, in {took:.0f} ms")
+    if has_token and refusal and is_rejected:
         yield fault("access", refusal)
-    elif token and not refusal:
+    elif has_token and not refusal:
         yield ok("access", "the token is accepted")
-    if probe.ahead is not None:
-        yield _clock(probe.ahead)
+    if health.ahead is not None:
+        yield _check_clock(health.ahead)
 
 
-def _clock(ahead: float) -> CheckResult:
+def _check_clock(ahead: float) -> CheckResult:
     if abs(ahead) <= MOST_AHEAD_SECONDS:
         return ok("clock", "as the service's")
     direction = "behind" if ahead > 0 else "ahead of"

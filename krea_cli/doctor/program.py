@@ -1,5 +1,5 @@
 """
-Which program this is, and whether `krea` means this one.
+Check the installation: its version, whether `krea` starts it, and its image codecs.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from krea_cli import __version__
-from krea_cli.cli.context import CliContext
 from krea_cli.output.results.checks import CheckResult, ok, warning
 from krea_cli.runtime.installation import installation
 
 NAME = "krea"
 
 
-def krea(_: CliContext) -> Iterator[CheckResult]:
+def check_version() -> Iterator[CheckResult]:
     """
-    What a bug report begins with.
+    Report the versions that a bug report begins with.
     """
     python = f"Python {platform.python_version()} ({sys.executable})"
     system = f"{platform.system()} {platform.machine()}"
     yield ok("krea", f"krea {__version__}, {python}, {system}")
 
 
-def path(session: CliContext) -> Iterator[CheckResult]:
+def check_path(folders: str) -> Iterator[CheckResult]:
     """
-    Another package on npm has a `krea`, too.
+    Report which programs called `krea` are in the folders of PATH: a package on npm has
+    one, too.
     """
-    found = _on_path(session.env.get("PATH", ""))
-    own = _own_folder()
+    found = _on_path(folders)
+    own = _script().resolve().parent
     others = [each for each in found if each.resolve().parent != own]
     named = " and ".join(map(str, found))
     if len(found) > 1 and others:
@@ -60,9 +60,9 @@ def path(session: CliContext) -> Iterator[CheckResult]:
         yield ok("path", named)
 
 
-def codecs(_: CliContext) -> Iterator[CheckResult]:
+def check_codecs() -> Iterator[CheckResult]:
     """
-    Which kinds of pictures a result can be converted to.
+    Report the image formats that results can be converted to.
     """
     from krea_cli.media.codecs import PILLOW, encoders
 
@@ -81,8 +81,8 @@ def codecs(_: CliContext) -> Iterator[CheckResult]:
 
 def _on_path(folders: str) -> list[Path]:
     """
-    Every program of that name, the one that a shell starts first; links to the same
-    one count once.
+    Find every program of that name, first the one that a shell starts. Links to the
+    same program count once.
     """
     found = dict[Path, Path]()
     for folder in folders.split(os.pathsep):
@@ -91,17 +91,10 @@ def _on_path(folders: str) -> list[Path]:
     return list(found.values())
 
 
-def _own_folder() -> Path:
-    """
-    Where this installation has its programs.
-    """
-    return _script().resolve().parent
-
-
 def _shown_folder() -> Path:
     """
-    The folder of the program as it was started: uv and pipx link to it from a folder
-    that is meant for PATH, while its own folder has another python and pip in it.
+    Return the folder of the program as it was started. uv and pipx link to it from a
+    folder that is meant for PATH; its own folder also has a python and a pip.
     """
     return _script().absolute().parent
 

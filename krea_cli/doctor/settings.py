@@ -1,31 +1,37 @@
 """
-What the user set: the settings, the proxies, and whose certificates are trusted.
+Check the configuration: settings, proxies, and trusted certificates.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from krea_cli.api.proxies import SOCKS
-from krea_cli.cli.context import CliContext
-from krea_cli.config.settings import KEYS
+from krea_cli.config.settings import KEYS, ResolvedSettings
+from krea_cli.errors import ConnectionFailedError
 from krea_cli.output.results.checks import CheckResult, fault, ok, warning
 from krea_cli.output.results.settings import Setting
 from krea_cli.runtime.installation import has_package, installation
 
+if TYPE_CHECKING:
+    from krea_cli.config.paths import Folders
+
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
-# Of other programs, but a sign that the system's own store is not enough here.
+# Other programs read these; krea does not.
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def settings(session: CliContext) -> Iterator[CheckResult]:
+def check_settings(
+    resolved: ResolvedSettings, folders: Folders
+) -> Iterator[CheckResult]:
     """
-    Each with its source, as `krea config list`.
+    Report each setting with its source, as `krea config list` does.
     """
-    values, sources = session.resolved
-    if session.folders.has_config:
-        file = session.folders.config_file
+    values, sources = resolved
+    if folders.has_config:
+        file = folders.config_file
         absent = "" if file.exists() else " (none yet)"
         yield ok("settings", f"file: {file}{absent}")
     else:
@@ -38,17 +44,19 @@ def settings(session: CliContext) -> Iterator[CheckResult]:
         yield ok("settings", f"{key}: {text} ({setting.source})")
 
 
-def proxy(session: CliContext) -> Iterator[CheckResult]:
+def check_proxy(
+    env: Mapping[str, str], is_local: Callable[[], bool]
+) -> Iterator[CheckResult]:
     """
-    The variables that lead requests another way, without what they hold of names and
-    passwords.
+    Report the variables that name a proxy, without user names and passwords. No proxy
+    is used for a service on this machine.
     """
-    found = _proxies(session.env)
+    found = _proxies(env)
     if not found:
         yield ok("proxy", "no variable names one")
     for name, value in found.items():
         unused = _unused(name, found)
-        note = " (not for a service on this machine)" if session.is_local else unused
+        note = " (not for a service on this machine)" if is_local() else unused
         if name.upper() == "NO_PROXY":
             yield ok("proxy", f"{name}={value}")
         elif unused or _scheme(value) in ("http", "https"):
@@ -63,16 +71,17 @@ def proxy(session: CliContext) -> Iterator[CheckResult]:
             )
 
 
-def certificates(session: CliContext) -> Iterator[CheckResult]:
+def check_certificates(
+    trusted: str, missing: ConnectionFailedError | None, env: Mapping[str, str]
+) -> Iterator[CheckResult]:
     """
-    Who is trusted to say that a service is itself.
+    Report which certificates are trusted; `missing` says that there are none.
     """
-    trusted = session.trusted
-    if problem := session.missing_certificates:
-        yield fault("certificates", problem)
+    if missing:
+        yield fault("certificates", missing)
         return
     yield ok("certificates", f"trusted are those of {trusted}")
-    set_ = [name for name in _BUNDLES if session.env.get(name)]
+    set_ = [name for name in _BUNDLES if env.get(name)]
     if set_ and "SSL_CERT" not in trusted:
         name = set_[0]
         yield warning(
@@ -84,7 +93,7 @@ def certificates(session: CliContext) -> Iterator[CheckResult]:
 
 def _proxies(env: Mapping[str, str]) -> dict[str, str]:
     """
-    The variables that count: in lower case before upper case, and no empty one.
+    Return the proxy variables that are not empty; lower case wins over upper case.
     """
     found = {}
     for name in PROXIES:
@@ -96,7 +105,7 @@ def _proxies(env: Mapping[str, str]) -> dict[str, str]:
 
 def _unused(name: str, found: Mapping[str, str]) -> str:
     """
-    Why no request goes through a proxy; empty if one may.
+    Say why no request uses the proxy; empty if one may.
     """
     if name.upper() == "HTTP_PROXY":
         return " (not used: requests are https)"
@@ -124,7 +133,7 @@ def _socks(name: str, value: str) -> CheckResult:
 
 def _without_user(value: str) -> str:
     """
-    Scheme, host and port; *** stands for a user and a password.
+    Return scheme, host and port; *** stands for a user and a password.
     """
     scheme, _, rest = value.partition("://")
     # A password may hold anything, also the marks that divide a URL.

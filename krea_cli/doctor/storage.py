@@ -1,5 +1,5 @@
 """
-What krea keeps: the list of models, and the journal of what was paid for.
+Check what krea stores: the list of models, and the journal of paid requests.
 """
 
 from __future__ import annotations
@@ -8,24 +8,29 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from krea_cli.cli.context import CliContext
 from krea_cli.errors import Action, JournalError, Step
 from krea_cli.jobs.job_refs import ELSEWHERE
 from krea_cli.output.results.checks import CheckResult, fault, ok, warning
 
+if TYPE_CHECKING:
+    from krea_cli.catalog.catalog import Catalog
+    from krea_cli.journal.readonly import ReadOnlyJournal
+
 OLD_DAYS = 90
 
 
-def models(session: CliContext) -> Iterator[CheckResult]:
+def check_models(
+    catalog: Catalog, *, now: float, may_be_refreshed: bool
+) -> Iterator[CheckResult]:
     """
-    How old the list of models is, with the prices in it.
+    Report how old the list of models and their prices is.
     """
-    catalogue = session.catalogue
-    today = datetime.fromtimestamp(session.clock.wall(), UTC).date()
-    days = (today - date.fromisoformat(catalogue.date)).days
-    said = f"{len(catalogue.models)} models as of {catalogue.date}"
-    if days > OLD_DAYS and not session.settings.sandbox:
+    today = datetime.fromtimestamp(now, UTC).date()
+    days = (today - date.fromisoformat(catalog.date)).days
+    said = f"{len(catalog.models)} models as of {catalog.date}"
+    if days > OLD_DAYS and may_be_refreshed:
         yield warning(
             "models",
             f"{said}, {days} days ago: there may be others, at other prices",
@@ -35,12 +40,11 @@ def models(session: CliContext) -> Iterator[CheckResult]:
         yield ok("models", said)
 
 
-def journal(session: CliContext) -> Iterator[CheckResult]:
+def check_journal(folder: Path, journal: ReadOnlyJournal) -> Iterator[CheckResult]:
     """
-    Whether it is whole, and could be written.
+    Report whether the journal in `folder` is intact, and can be written.
     """
-    folder = session.folders.state
-    count = session.inspection.count()
+    count = journal.count()
     if trouble := _unwritable(folder):
         yield fault(
             "journal",
@@ -56,12 +60,12 @@ def journal(session: CliContext) -> Iterator[CheckResult]:
         yield ok("journal", f"whole, {count} records, in {folder}")
 
 
-def doubt(session: CliContext) -> Iterator[CheckResult]:
+def check_unconfirmed(journal: ReadOnlyJournal, service: str) -> Iterator[CheckResult]:
     """
-    The requests of which nobody knows whether the service took them.
+    Report requests whose response was lost: the service may have accepted them.
     """
-    found = session.inspection.in_doubt(session.service)
-    others = ", ".join(session.inspection.others_in_doubt(session.service))
+    found = journal.in_doubt(service)
+    others = ", ".join(journal.others_in_doubt(service))
     if not found and others:
         yield warning(
             "doubt",
@@ -82,7 +86,7 @@ def doubt(session: CliContext) -> Iterator[CheckResult]:
 
 def _unwritable(folder: Path) -> str:
     """
-    Why no file could be made or changed there, in words; nothing is tried.
+    Say why no file can be created or changed there, without trying it.
     """
     there = next(each for each in (folder, *folder.parents) if _exists(each))
     if not there.is_dir():
@@ -100,6 +104,6 @@ def _exists(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
-        # It may not even be looked at.
+        # Its folder may not be searched.
         return True
     return True

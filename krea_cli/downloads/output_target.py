@@ -21,6 +21,7 @@ from krea_cli.downloads.filename_template import (
     component,
     fields_of,
 )
+from krea_cli.downloads.sidecar_path import ENDING, sidecar_path
 from krea_cli.errors import TargetError, UsageError
 from krea_cli.files.atomic_file import (
     check_folder,
@@ -31,7 +32,6 @@ from krea_cli.files.atomic_file import (
 from krea_cli.files.temporary import TemporaryFolder
 from krea_cli.journal.redaction import without_secrets
 from krea_cli.media import RESULTS, WRITTEN, MediaType, of_extension
-from krea_cli.requests.sidecar import ENDING, sidecar_path
 from krea_cli.runtime.user_paths import expand_home, is_file_uri, path_of_uri
 
 DEFAULT = "{job_id}.{ext}"

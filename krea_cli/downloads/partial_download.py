@@ -19,7 +19,7 @@ from krea_cli.errors import (
 )
 from krea_cli.files.atomic_file import AtomicFile
 from krea_cli.media import HEAD_BYTES, RESULTS, MediaType, sniff
-from krea_cli.media.containers import Ending, ending
+from krea_cli.media.formats import Completeness, completeness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,25 +119,25 @@ class PartialDownload:
         media = _kind(self._head, self._url)
         if self._length not in (None, self._size):
             raise self._not_whole("The result ended too early.")
-        found = ending(self._new.file, media, is_all=self._is_announced)
-        if found == Ending.OPEN:
+        found = completeness(self._new.file, media, is_all=self._is_announced)
+        if found == Completeness.OPEN_ENDED:
             raise _cannot_be_told(media, self._url)
-        if found == Ending.FOLLOWED:
+        if found == Completeness.FOLLOWED:
             raise self._not_whole("The result goes on with something else.")
-        if found == Ending.CROWDED:
+        if found == Completeness.CROWDED:
             raise DownloadError(
                 f"The result is {media.extension.upper()} made of more parts than any "
                 "real file; it is not saved.",
                 is_lasting=True,
             )
-        if found == Ending.CUT and self._is_announced and self._is_one_piece:
+        if found == Completeness.CUT and self._is_announced and self._is_one_piece:
             # Every byte that was announced is here: another try would bring the same.
             raise DownloadError(
                 "The result is incomplete on the server: all its bytes arrived, but "
                 f"the {media.extension.upper()} in them ends early. It is not saved.",
                 is_lasting=True,
             )
-        if found == Ending.CUT:
+        if found == Completeness.CUT:
             raise self._not_whole("The result ended too early.")
         return DownloadedFile(
             media=media, size_bytes=self._size, sha256=self._sha256.hexdigest()

@@ -28,7 +28,7 @@ def unexpected(job: Job, models: Iterable[Model]) -> list[str]:
     the model is not known.
     """
     found = [model for model in models if model.id == job.model]
-    made = {model.result_kind for model in found}
+    made = {model.result_kind for model in found if model.result_kind}
     makes = " and ".join(sorted(_MAKES.get(kind, kind) for kind in made))
     return [
         f"The model {job.model} makes {makes}, but job {job.job_id} gave "

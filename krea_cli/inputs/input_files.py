@@ -13,7 +13,7 @@ from krea_cli.errors import InputError
 from krea_cli.inputs import limits
 from krea_cli.inputs.local_file import LocalFile, state
 from krea_cli.media import HEAD_BYTES, UPLOADED, MediaType, sniff
-from krea_cli.media.containers import Ending, ending
+from krea_cli.media.formats import Completeness, completeness
 
 
 def check_file(
@@ -66,11 +66,11 @@ def _no_regular_file(name: str, mode: int, stdin_word: str) -> InputError:
 
 def _check_end(file: IO[bytes], media: MediaType, name: str) -> None:
     # How long a file on disk is, is known: nothing is missing but what it lacks itself.
-    found = ending(file, media, is_all=True)
-    if found == Ending.WHOLE:
+    found = completeness(file, media, is_all=True)
+    if found == Completeness.COMPLETE:
         return
     kind = media.extension.upper()
-    if found == Ending.CROWDED:
+    if found == Completeness.CROWDED:
         problem = f"is {kind} made of more parts than any real file"
     else:
         problem = f"is incomplete or damaged: the {kind} in it ends early"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from krea_cli.errors import InputError
 from krea_cli.inputs.local_file import LocalFile
 from krea_cli.media import HEIC, JPEG, PNG, WEBP, MediaType
-from krea_cli.media.dimensions import dimensions
+from krea_cli.media.formats import dimensions
 
 MOST_BYTES = 75 * 10**6
 MOST_SIDE = 16_384

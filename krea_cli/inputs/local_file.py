@@ -169,7 +169,7 @@ def inline(url_of: Callable[[Image], str]) -> Callable[[Image], str | LocalFile]
     return lambda image: url_of(image) if isinstance(image, RemoteFile) else image
 
 
-def named_url_of(image: Image, *, inline: bool) -> str:
+def placeholder_url(image: Image, *, inline: bool) -> str:
     """
     What stands for an image in a request that is only shown.
     """

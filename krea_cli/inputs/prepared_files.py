@@ -15,8 +15,9 @@ from krea_cli.files.temporary import TemporaryFolder
 from krea_cli.inputs import limits
 from krea_cli.inputs.input_files import check_file
 from krea_cli.inputs.local_file import LocalFile, state
-from krea_cli.media.metadata.pieces import DamagedError, copy
-from krea_cli.media.metadata.removal import without_metadata
+from krea_cli.media.file_pieces import copy
+from krea_cli.media.formats import strip_metadata
+from krea_cli.media.reader import DamagedError
 
 # Writes an image that is beyond the limits to a file, scaled down to be within.
 Fit = Callable[[LocalFile, IO[bytes]], None]
@@ -70,7 +71,7 @@ class PreparedFiles:
         """
         with image.open() as file:
             try:
-                pieces = without_metadata(file, image.media)
+                pieces = strip_metadata(file, image.media)
                 if pieces is None:
                     return image
                 path = self.write(image.name, lambda target: copy(file, pieces, target))

@@ -1,14 +1,13 @@
 """
-How a job is cancelled, and how it is known that it was.
+Cancel a job, and find out whether that succeeded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from krea_cli.api.client import ApiClient
-from krea_cli.api.models import Job
 from krea_cli.errors import (
     KreaError,
     RequestRejectedError,
@@ -17,6 +16,10 @@ from krea_cli.errors import (
 )
 from krea_cli.runtime.clock import Clock
 
+if TYPE_CHECKING:
+    from krea_cli.api.client import ApiClient
+    from krea_cli.api.models import Job
+
 SETTLING_SECONDS, STEP_SECONDS = 5.0, 1.0
 
 
@@ -24,14 +27,14 @@ def cancel(
     job_id: str, client: ApiClient, clock: Clock, *, turn: Callable[[], object]
 ) -> Job:
     """
-    The job as it ended; or as it still runs 5 s after it was to end.  One that has
-    ended already is left alone, as the service calls it to delete a job, and files may
-    go with it.  *turn* is called before each look.
+    Cancel a job; return it as it finished, or as it still runs 5 s later. A job that
+    has finished already is left alone: for the service, cancelling it would mean
+    deleting it, perhaps with its files. *turn* is called before each poll.
 
     Raises:
         UnknownJobError: there is no such job.
-        KreaError: the service did not take the request, and the job still runs; or it
-            took it, and the job cannot be seen any more.
+        KreaError: the service rejected the request, and the job still runs; or it
+            accepted it, and the job cannot be fetched any more.
     """
     job = client.job(job_id, turn=turn)
     if job.is_final:
@@ -49,7 +52,7 @@ def cancel(
 
 def _ask(job_id: str, client: ApiClient) -> KreaError | None:
     """
-    Why the service may not have taken it.
+    Ask the service to cancel the job; return the error that leaves that open.
     """
     try:
         client.cancel(job_id)

@@ -1,5 +1,5 @@
 """
-How jobs ended, as the errors that they are for a script.
+The errors for jobs that did not end as they should.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from krea_cli.errors import (
 
 def failure(job: Job) -> KreaError | None:
     """
-    Why there is no result, None for a job that has one.
+    Return the error for a job without a result, None for a job that has one.
     """
     job_id = job.job_id
     if job.lacks_result:
@@ -57,7 +57,8 @@ def failure(job: Job) -> KreaError | None:
 
 def unexpected(job: Job, unmet: Sequence[str]) -> KreaError:
     """
-    That a job's files, which stay, are not as they must be: *unmet* says why.
+    Return the error for a job whose files do not meet expectations. The files stay;
+    *unmet* has a sentence for each expectation.
     """
     paths = ", ".join(file.path for file in job.files)
     return ExpectationFailedError(
@@ -70,7 +71,7 @@ def unexpected(job: Job, unmet: Sequence[str]) -> KreaError:
 
 def unsaved(job: Job) -> KreaError | None:
     """
-    That a job has more results than are saved, None for others.
+    Return the error for a job with more results than krea saves, None for others.
     """
     rest = len(job.urls) - MOST_RESULTS
     if rest <= 0:
@@ -85,7 +86,8 @@ def unsaved(job: Job) -> KreaError | None:
 
 def uncancelled(job: Job) -> KreaError | None:
     """
-    Why a job that was to be cancelled is not, None for one that is.
+    Return the error for a job that is not cancelled as it should be, None for one that
+    is.
     """
     job_id = job.job_id
     if job.status == "cancelled":
@@ -111,7 +113,7 @@ def uncancelled(job: Job) -> KreaError | None:
 
 def _reason(job: Job) -> str:
     """
-    Why it failed, in the service's words (hazard L13).
+    Return the reason that the service gives.
     """
     reason = job.error.message if job.error else "the service gives no reason"
     code = f" ({job.error.code})" if job.error and job.error.code else ""
@@ -127,7 +129,7 @@ def check(errors: Sequence[KreaError], *, succeeded: int) -> None:
     """
     Raises:
         KreaError: the one error there is.
-        SeveralError: several, or one beside successes.
+        CombinedError: there are several, or one next to successes.
     """
     if not errors:
         return

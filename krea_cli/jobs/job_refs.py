@@ -1,5 +1,5 @@
 """
-Which jobs an argument means.
+Resolve references to jobs: ids, beginnings of ids, @last.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def resolve_job_refs(
     arguments: Sequence[str], journal: Callable[[], Journal]
 ) -> list[str]:
     """
-    The job ids that the arguments mean, each once: whole ids, beginnings of ids that
-    the journal knows, @last; without any argument, @last.  *journal* is asked for only
-    when it is needed.
+    Return the job ids that the arguments mean, each once: whole ids, beginnings of ids
+    that the journal knows, or @last, also without any argument. *journal* is called
+    only when it is needed.
 
     Raises:
-        UnknownJobError: nothing is known that is meant so.
-        LastInDoubtError: of the last request nobody knows whether it has a job.
-        UsageError: it is no job id, or the beginning of several.
+        UnknownJobError: the journal has no such job.
+        LastSubmissionUnconfirmedError: the last request may or may not have a job.
+        UsageError: it is not a job id, or it is the beginning of several.
     """
     found: dict[str, None] = {}
     for argument in arguments or [LAST]:
@@ -67,7 +67,7 @@ def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
     known = journal().matching(argument)
     if len(known) > 1:
         raise UsageError(f"{argument} is the beginning of {len(known)} jobs.")
-    # What the journal does not know may be whole all the same.
+    # An id that the journal does not know may still be complete.
     return known or [argument]
 
 

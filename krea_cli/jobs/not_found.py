@@ -1,5 +1,5 @@
 """
-What it means that the service knows no job of that id.
+Explain a job id that the service does not know.
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ from krea_cli.journal.record import Record
 NEW_SECONDS = 30.0
 
 
-def missing(unknown: UnknownJobError, record: Record | None, *, now: float) -> Job:
+def explain_missing(
+    unknown: UnknownJobError, record: Record | None, *, now: float
+) -> Job:
     """
-    The job when it was cancelled, as the service may delete what is; *record* is what
-    the journal has of it, *now* the wall clock (hazard L5).
+    Return the job if it was cancelled: the service may delete such jobs. *record* is
+    its record in the journal, and *now* the wall clock.
 
     Raises:
-        UnknownJobError: nobody knows it: *unknown* itself.
-        NotShownError: it was taken within the last 30 s, and may appear.
-        JobGoneError: it was taken before that, and will not.
+        UnknownJobError: the journal does not know it either: *unknown* itself.
+        JobNotVisibleYetError: it was submitted within the last 30 s, and may appear.
+        JobDeletedError: it was submitted before that.
     """
     if record is None or record.job_id is None:
         raise unknown
     job_id = record.job_id
     if record.state == "cancelled":
         return Job(job_id=job_id, status="cancelled")
-    # A clock that was set since then must not make a job new for hours.
+    # A clock that was set meanwhile must not make a job new for hours.
     if abs(now - record.sent_at) < NEW_SECONDS:
         raise JobNotVisibleYetError(
             f"The service took job {job_id}, and does not show it yet.", job_id=job_id

@@ -1,41 +1,69 @@
 """
-Look again until jobs are final.  Knows nothing of HTTP or of the terminal.
+Poll jobs until they have finished. This module knows nothing about HTTP, the terminal
+or the journal.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from krea_cli.api.models import Job
-from krea_cli.errors import InvalidResponseError, ServiceError, UsageError
-from krea_cli.jobs.poll_state import FIRST_SECONDS, JobUpdate, PollState
+from krea_cli.errors import (
+    InvalidResponseError,
+    JobDeletedError,
+    KreaError,
+    ServiceError,
+    UsageError,
+)
 from krea_cli.runtime.clock import Clock
 
-# Of more jobs than this a list tells with fewer requests (hazard L8).
-MOST_LOOKS = 10
-# The least time between two rounds of so many.
+# After a failed poll: the first wait, how much longer each next one is, the longest.
+RETRY_SECONDS, RETRY_GROWTH, MOST_RETRY_SECONDS = 2.0, 1.15, 5.0
+# Polls that fail one after the other for so long are more than a passing trouble.
+GIVE_UP_AFTER_SECONDS = 300.0
+# A job may be completed a moment before its result URLs are there.
+POLLS_FOR_RESULTS = 3
+# More jobs than this are fetched together, as a list.
+MOST_SINGLE_POLLS = 10
+# The least time between two polls of many jobs.
 MANY_SECONDS = 0.5
 # Where the monotonic clock stands still while the machine sleeps, the wall clock shows
-# it afterwards (hazard L7).
+# it afterwards.
 STEP_SECONDS, SUSPENDED_SECONDS = 1.0, 60.0
-# Who sleeps until a time may wake at it, by the last digit.
+# A sleep until a moment may end before it, by the last digit.
 _EARLY = 1e-6
 
 
-class PollRounds:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobUpdate:
     """
-    Looks at jobs, round by round, until all are final (with *is_one_enough*: until one
-    is, and its round is over) or *deadline*, on the monotonic clock, has passed; jobs
-    may be added meanwhile.  *pause* says after a look at a job how many seconds later
-    the next is worth it.
+    The outcome of one poll.
 
-    Any status that is not known to be final is waited on (hazard L1), one that is stays
-    (L9).  A look that fails is made again, up to five minutes on end; when the service
-    refuses it, it is not.  A look that fails at the deadline is no failure: the job
-    goes on, as far as anyone knows.
+    *job* is the job as it was last fetched, and *error* the reason why this poll
+    failed. *is_given_up* says that the job is not polled again for that reason.
+    """
 
-    Where there are many jobs, and for the last look at several, *fetch_many* is asked
-    for all: it gives those that it finds, and the others are looked at as before.
+    job: Job
+    error: KreaError | None = None
+    is_given_up: bool = False
+
+
+class Poller:
+    """
+    Polls jobs round by round, until all have finished or *deadline* (on the monotonic
+    clock) has passed; with *is_one_enough*, until the round in which one has finished.
+    Jobs may be added meanwhile.
+
+    *fetch* returns a job as it is now, and *seconds_until_next_poll* how long to wait
+    before the next poll of a job that still runs. A status that is not known to be
+    final is waited for, and a final status stays. A failed poll is repeated for up to
+    five minutes; a poll that the service rejects is not. A poll that fails at the
+    deadline is no error: as far as anyone knows, the job still runs.
+
+    Where there are many jobs, and for the last poll of several, *fetch_many* is asked
+    for all of them. Jobs that it leaves out are fetched one by one.
     """
 
     def __init__(
@@ -44,7 +72,7 @@ class PollRounds:
         *,
         deadline: float,
         clock: Clock,
-        pause: Callable[[str], float],
+        seconds_until_next_poll: Callable[[str], float],
         is_one_enough: bool = False,
         fetch_many: Callable[[Sequence[str]], Mapping[str, Job]] | None = None,
     ) -> None:
@@ -52,110 +80,251 @@ class PollRounds:
         self._fetch_many = fetch_many
         self._deadline = deadline
         self._clock = clock
-        self._pause = pause
+        self._seconds_until_next_poll = seconds_until_next_poll
         self._is_one_enough = is_one_enough
-        self._watches: list[PollState] = []
-        self._is_late = self._has_slept = False
+        self._states: list[PollState] = []
+        self._is_late = self._was_suspended = False
         self._has_many = self._has_news = False
 
     def add(self, job: Job) -> None:
         """
-        One that has just been seen.
+        Poll a job, too, which has just been fetched.
         """
-        watch = PollState(job, self._fetch, self._pause, self._deadline, self._clock)
-        self._watches.append(watch)
+        self._states.append(
+            PollState(
+                job,
+                self._fetch,
+                self._seconds_until_next_poll,
+                self._deadline,
+                self._clock,
+            )
+        )
 
     @property
-    def are_over(self) -> bool:
+    def is_over(self) -> bool:
         """
-        Whether all jobs that were added are final or given up, or the time is up.
+        Tell whether all added jobs have finished or are given up, or the time is up.
         """
-        has_ended = any(watch.has_ended for watch in self._watches)
-        is_enough = self._is_one_enough and has_ended
-        return self._is_late or is_enough or not self._watched
+        is_enough = self._is_one_enough and any(each.is_final for each in self._states)
+        return self._is_late or is_enough or not self._active
 
     @property
     def is_late(self) -> bool:
         """
-        Whether the time is up.
+        Tell whether the time is up.
         """
         return self._is_late
 
     @property
-    def _watched(self) -> list[PollState]:
-        return [watch for watch in self._watches if not watch.is_over]
+    def _active(self) -> list[PollState]:
+        return [state for state in self._states if not state.is_over]
 
-    def pause(self) -> None:
+    def sleep(self) -> None:
         """
-        Sleep until a look is due, but not longer than the time is.
+        Sleep until the next poll is due, at most until the deadline.
         """
         now = self._clock.now()
-        until = min((each.due for each in self._watched), default=now + FIRST_SECONDS)
+        default = now + RETRY_SECONDS
+        until = min((each.due for each in self._active), default=default)
         if self._has_many:
-            # Where some have ended just now, others are about to.
+            # Where some have finished just now, others are about to.
             soon = now + MANY_SECONDS
             until = soon if self._has_news else max(until, soon)
-        self._has_slept = _pause(min(until, self._deadline) - now, self._clock)
+        self._was_suspended = _sleep(min(until, self._deadline) - now, self._clock)
 
-    def looks(self) -> Iterator[JobUpdate]:
+    def poll(self) -> Iterator[JobUpdate]:
         """
-        Look at the jobs for which it is time.
+        Poll the jobs that are due, and yield an update for each.
 
         Raises:
-            KreaError: what concerns every look, such as a rejected token.
+            KreaError: an error that every poll would meet, such as a rejected token.
         """
-        watched = self._watched
-        # There may be no time left for more than one look.
-        is_late = self._has_slept or self._clock.now() + _EARLY >= self._deadline
-        self._see_many(watched, is_last=is_late)
-        now = self._deadline if self._has_slept else self._clock.now() + _EARLY
+        active = self._active
+        # There may be no time left for more than one poll.
+        is_late = self._was_suspended or self._clock.now() + _EARLY >= self._deadline
+        self._fetch_together(active, is_last=is_late)
+        now = self._deadline if self._was_suspended else self._clock.now() + _EARLY
         is_last = now >= self._deadline
-        due = [each for each in watched if each.is_seen or each.due <= now or is_last]
-        rest = [each for each in watched if each not in due]
-        for at, watch in enumerate(_round(due, rest if self._is_one_enough else ())):
-            if at and self._clock.now() >= self._deadline and not watch.is_seen:
+        due = [each for each in active if each.has_update or each.due <= now or is_last]
+        rest = [each for each in active if each not in due]
+        for at, state in enumerate(_round(due, rest if self._is_one_enough else ())):
+            if at and self._clock.now() >= self._deadline and not state.has_update:
                 break
-            yield watch.look()
-        self._has_news = any(watch.is_over for watch in watched)
+            yield state.poll()
+        self._has_news = any(state.is_over for state in active)
         self._is_late = self._clock.now() >= self._deadline
 
-    def _see_many(self, watched: Sequence[PollState], *, is_last: bool) -> None:
+    def _fetch_together(self, active: Sequence[PollState], *, is_last: bool) -> None:
         """
-        Have the jobs seen at once, if they are many or it is the last time, and the
-        service can tell.
+        Fetch the jobs with list requests, if they are many or this is the last poll.
         """
-        self._has_many |= len(watched) > MOST_LOOKS
-        ready = {watch.job_id: watch for watch in watched if watch.is_ready}
+        self._has_many |= len(active) > MOST_SINGLE_POLLS
+        ready = {state.job_id: state for state in active if state.is_ready}
         is_worth_it = (self._has_many or is_last) and len(ready) > 1
         if not (self._fetch_many and is_worth_it):
             return
         try:
             found = self._fetch_many(list(ready))
         except (InvalidResponseError, UsageError):
-            # It does not have such a list, or none that can be read.
+            # The service has no such list, or none that can be read.
             self._fetch_many = None
         except ServiceError as exc:
-            for watch in ready.values():
-                watch.miss(exc)
+            for state in ready.values():
+                state.failed(exc)
         else:
             for job_id, job in found.items():
-                ready[job_id].see(job)
+                ready[job_id].fetched(job)
+
+
+class PollState:
+    """
+    The polls of one job, which was fetched just now; arguments as for `Poller`.
+
+    *due* is when the next poll is due, on the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        fetch: Callable[[str], Job],
+        seconds_until_next_poll: Callable[[str], float],
+        deadline: float,
+        clock: Clock,
+    ) -> None:
+        self._job = job
+        self._fetch = fetch
+        self._seconds_until_next_poll = seconds_until_next_poll
+        self._deadline = deadline
+        self._clock = clock
+        self._polls_for_results_left = POLLS_FOR_RESULTS
+        self._error: KreaError | None = None
+        self._failing_since = self._not_before = clock.now()
+        self._is_given_up = self._has_update = False
+        self._retry_delays = retry_delays()
+        self.due = self._next_poll()
+
+    @property
+    def job_id(self) -> str:
+        return self._job.job_id
+
+    @property
+    def is_ready(self) -> bool:
+        """
+        Tell whether the service may be asked again: it may have named a time.
+        """
+        return self._clock.now() >= self._not_before
+
+    @property
+    def has_update(self) -> bool:
+        """
+        Tell whether `poll` has something to return without a request.
+        """
+        return self._has_update
+
+    @property
+    def is_final(self) -> bool:
+        """
+        Tell whether the job has finished, and its results are there or will not come.
+        """
+        lacks_result = self._job.lacks_result and self._polls_for_results_left
+        return self._job.is_final and not lacks_result
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_final or self._is_given_up
+
+    def poll(self) -> JobUpdate:
+        """
+        Fetch the job, unless it was fetched in another way just now, or the service has
+        named a time that has not come yet.
+        """
+        if self._has_update:
+            self._has_update = False
+        elif self.is_ready:
+            try:
+                self._set_job(self._fetch(self._job.job_id))
+            except (ServiceError, UsageError, JobDeletedError) as exc:
+                self._set_error(exc)
+        self.due = self._next_poll()
+        return JobUpdate(
+            job=self._job, error=self._error, is_given_up=self._is_given_up
+        )
+
+    def _next_poll(self) -> float:
+        """
+        Decide when the next poll is due: when the job may have finished, or, where
+        there is trouble, after ever longer waits.
+        """
+        if self._error or self._job.is_final:
+            delay = next(self._retry_delays)
+        else:
+            self._retry_delays = retry_delays()
+            delay = self._seconds_until_next_poll(self._job.job_id)
+        return self._clock.now() + delay
+
+    def fetched(self, job: Job) -> None:
+        """
+        Note that the job was fetched together with others.
+        """
+        self._has_update = True
+        self._set_job(job)
+
+    def failed(self, exc: KreaError) -> None:
+        """
+        Note that fetching the job together with others failed.
+        """
+        self._has_update = True
+        self._set_error(exc)
+
+    def _set_job(self, job: Job) -> None:
+        self._error = None
+        if not self._job.lacks_result:
+            self._job = job
+            return
+        self._polls_for_results_left -= 1
+        if job.status == "completed":
+            self._job = job
+
+    def _set_error(self, exc: KreaError) -> None:
+        now = self._clock.now()
+        if self._error is None:
+            self._failing_since = now
+        self._error = exc
+        asked = getattr(exc, "retry_after", None) or 0.0
+        # A host that was silent is asked again: its network may have been away.
+        asked = asked if math.isfinite(asked) else 0.0
+        self._not_before = now + asked
+        self._is_given_up = (
+            not isinstance(exc, ServiceError)
+            or now - self._failing_since >= GIVE_UP_AFTER_SECONDS
+            or bool(asked and self._not_before > self._deadline)
+        )
+
+
+def retry_delays() -> Iterator[float]:
+    """
+    Yield the seconds between polls that fail: 2 at first, slowly up to 5.
+    """
+    delay = RETRY_SECONDS
+    while True:
+        yield delay
+        delay = min(delay * RETRY_GROWTH, MOST_RETRY_SECONDS)
 
 
 def _round(due: Sequence[PollState], rest: Sequence[PollState]) -> Iterator[PollState]:
     """
-    Those that are due, and the rest when one of them has ended.
+    Yield the jobs that are due, and then the rest if one of them has finished.
     """
     yield from due
-    if any(watch.has_ended for watch in due):
+    if any(state.is_final for state in due):
         yield from rest
 
 
-def _pause(seconds: float, clock: Clock) -> bool:
+def _sleep(seconds: float, clock: Clock) -> bool:
     """
-    Sleep, but no longer than to the moment when the machine is seen to have slept: what
-    was running has most likely ended by then.  Whether it was; a wall clock that is set
-    looks the same, and costs one look.
+    Sleep, but wake up when the machine turns out to have been suspended: most likely
+    the job has finished by then. Return whether it was. A wall clock that is set looks
+    the same, and costs one poll.
     """
     until, ahead = clock.now() + seconds, clock.wall() - clock.now()
     while (left := until - clock.now()) > 0:

@@ -1,5 +1,5 @@
 """
-How fast jobs may be looked at, by everything in the program together.
+Limit how fast the program as a whole polls.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ SPACING_SECONDS = 0.2
 
 class RateLimiter:
     """
-    At most five looks a second, however many jobs there are (hazard L8).
+    Allows five polls a second, however many jobs there are.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -23,7 +23,7 @@ class RateLimiter:
 
     def turn(self) -> None:
         """
-        Sleep until 0.2 s after the turn before; the first is at once.
+        Sleep until 0.2 s after the previous turn. The first one is at once.
         """
         with self._lock:
             left = self._free_at - self._clock.now()

@@ -1,9 +1,9 @@
 """
-What became of a paid request whose answer was lost.
+Find the job of a paid request whose response was lost.
 
-The service has no key by which a request could be found again; what it has is the list
-of the account's jobs.  A job in it that no record knows, made since the request was
-sent, may be the one; only the user can tell (hazards B4, B7).
+The service has no key by which a request could be found again, but it has the list of
+the account's jobs. A job in it that no record knows, made since the request was sent,
+may be the one: a candidate. Only the user can tell.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from krea_cli.api.client import ApiClient
 from krea_cli.api.models import Job, JobPage
+from krea_cli.api.request_body import content
 from krea_cli.errors import (
     Action,
     InvalidResponseError,
@@ -29,26 +30,30 @@ from krea_cli.jobs.submitter import SubmitPayload, Submitter
 from krea_cli.journal.journal import Journal
 from krea_cli.journal.queries import JournalQueries
 from krea_cli.journal.record import Record
-from krea_cli.requests.body import content
 from krea_cli.runtime.clock import Clock
 
-# Between looks at the list: 30 s in all, as a job may appear in it late.
+# The waits before fetching the list: 30 s in all, because a job may appear late.
 PAUSES_SECONDS = (1.0, 2.0, 5.0, 10.0, 12.0)
 APPEARING_SECONDS = 30.0
-# How much earlier than the send, by the service's clock, its job may seem to be made.
+# A job may seem to be made this much earlier than it was sent, by the service's clock.
 EARLY_SECONDS = 2.0
 PAGE, MOST_PAGES = 100, 100
-# Of the jobs that may be the one; the first are the likeliest.
+# More candidates than this are not named; the first are the likeliest.
 MOST_TOLD = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
+    """
+    Settles unconfirmed submissions. *has_other_token* tells whether a record was
+    submitted with another token than the present one.
+    """
+
     client: ApiClient
     journal: Journal
     history: JournalQueries
     sightings: Sightings
-    paid: Submitter
+    submitter: Submitter
     clock: Clock
     has_other_token: Callable[[Record], bool]
 
@@ -60,24 +65,24 @@ class Recovery:
         submitted: float | None = None,
     ) -> list[Job]:
         """
-        Return the jobs that may be the record's, the likeliest first: one look at the
-        service's list.  *submitted* is when this process first submitted the request,
-        on the monotonic clock; None for a request of another process.
+        Return the jobs that may be the record's, the likeliest first, by fetching the
+        service's list once. *submitted* is when this process first submitted the
+        request, on the monotonic clock; None for a request of another process.
 
-        How late is too late nobody can say.  What is too early is told in two ways, and
-        a job that either of them admits is a candidate:
+        There is no limit to how late a job may appear. Two rules say which jobs are too
+        early, and a job that passes either of them is a candidate:
 
         - by time: by the service's clock as it was at the submission, and as it is now;
-        - by order: newer than every job that was known before the record was made.  A
+        - by order: newer than every job that was known before the record was made. A
           clock that was wrong then, or is wrong now, changes nothing about this.
 
-        Candidates once seen stay candidates.
+        A candidate stays one.
 
         Raises:
-            KreaError: the service cannot be asked, or not all of its list can be read.
+            KreaError: the list cannot be fetched, or a part of it cannot be read.
         """
         kept = self.sightings.load(record.record)
-        # What the list of another account shows must not be kept.
+        # The list may be that of another account, which must not be recorded.
         keeps = not self.has_other_token(record)
         scan = _Scan(
             record=record,
@@ -106,8 +111,8 @@ class Recovery:
         self, record: Record, page: JobPage, submitted: float | None
     ) -> float | None:
         """
-        How far the service's clock was ahead of ours at the submission. The time since
-        then is that of the monotonic clock, as ours may have been set meanwhile.
+        Return how far the service's clock was ahead of ours at the submission. The time
+        since then is that of the monotonic clock: ours may have been set meanwhile.
         """
         if submitted is None or page.ahead is None or record.resent_at is not None:
             return None
@@ -121,12 +126,12 @@ class Recovery:
         self, record: Record, *, until: float, submitted: float | None = None
     ) -> list[Job]:
         """
-        The candidates at the first of a few looks that has any; the last look is made
-        at *until*, on the monotonic clock, or after 30 s.  *submitted* as in
+        Fetch the list a few times until it has candidates, and return them. The last
+        time is at *until*, on the monotonic clock, or after 30 s. *submitted* as in
         `candidates`.
 
         Raises:
-            KreaError: the service could not be asked even once.
+            KreaError: the list could not be fetched even once.
         """
         failure: ServiceError | None = None
         for pause in PAUSES_SECONDS:
@@ -148,10 +153,10 @@ class Recovery:
 
     def adopt(self, record: Record, job_id: str) -> Job:
         """
-        Tie the job to the record.
+        Record the job as the one of the record, and return it.
 
         Raises:
-            UsageError: it is no candidate, or the record is in doubt no more.
+            UsageError: it is not a candidate, or the record is no longer unconfirmed.
         """
         found = {job.job_id: job for job in self.candidates(record)}
         if job_id not in found:
@@ -168,13 +173,13 @@ class Recovery:
 
     def resubmit(self, record: Record, *, deadline: float) -> Job:
         """
-        Send the record's request once more; not before its job would have appeared in
-        the list.
+        Submit the record's request once more, but not before its first job would have
+        appeared in the list.
 
         Raises:
-            UsageError: there are candidates, the request is not kept as it was sent,
-                another token sent it, or the record is in doubt no more.
-            KreaError: as `Submitter.send`; the record is in doubt still.
+            UsageError: there are candidates, the request is not stored as it was sent,
+                another token sent it, or the record is no longer unconfirmed.
+            KreaError: as `Submitter.submit`; the record stays unconfirmed.
         """
         if self.has_other_token(record):
             raise UsageError(
@@ -197,28 +202,28 @@ class Recovery:
         )
 
         def claim() -> Record:
-            # What was looked at was this state of it, and no later one.
+            # The list was checked for this state of the record, and for no later one.
             nonlocal claimed
             claimed = self.history.claim(claimed)
             self._check_free(claimed)
             return claimed
 
-        job = self.paid.send(
+        job = self.submitter.submit(
             post,
             claim,
             deadline=deadline,
-            # The first request is in doubt whatever becomes of the second.
+            # The first request stays unconfirmed, whatever becomes of the second.
             refused=self.journal.unknown,
         )
         return self.journal.described(job)
 
     def _check_free(self, claimed: Record) -> None:
         """
-        Look once more, right before it is sent, as a job may appear late.
+        Fetch the list once more right before the submission: a job may appear late.
 
         Raises:
-            UsageError: there are candidates; the record is in doubt as before.
-            KreaError: the service cannot be asked; the same.
+            UsageError: there are candidates; the record stays unconfirmed.
+            KreaError: the list cannot be fetched; the record stays unconfirmed.
         """
         try:
             found = self.candidates(claimed)
@@ -236,11 +241,12 @@ class Recovery:
 
     def _pages(self, deadline: float | None) -> Iterator[JobPage]:
         """
-        The service's list from its newest job to its end.  An empty page with a cursor
-        is not the end.
+        Yield the service's list from its newest job to its end. An empty page with a
+        cursor is not the end.
 
         Raises:
-            AnswerError: not all of the list can be read, so a job may be missed.
+            InvalidResponseError: a part of the list cannot be read, so that a job might
+                be missed.
         """
         cursor, cursors = None, set[str]()
         for _ in range(MOST_PAGES):
@@ -262,11 +268,11 @@ class Recovery:
 @dataclass(slots=True, kw_only=True)
 class _Scan:
     """
-    One reading of the service's list for the job of *record*.
+    A search of the service's list for the job of *record*.
 
     *ahead* is the clock offset at the submission, None if it was not measured;
-    *has_known* tells whether any job was known before.  *listed* has the jobs that were
-    read, by their ids.  By the service's clock, *earliest* is the first moment at which
+    *has_known* tells whether any job was known before.  *listed* has the jobs read so
+    far, by their ids.  By the service's clock, *earliest* is the first moment at which
     the job can have been made, and *newest_known* when the newest known job was made.
     """
 
@@ -279,8 +285,8 @@ class _Scan:
 
     def is_complete_with(self, page: JobPage, known: set[str]) -> bool:
         """
-        Add a page, of which the jobs *known* were known before the record; tell whether
-        nothing after it can be the record's job.
+        Add a page, of which the jobs *known* were known before the record. Tell whether
+        the record's job can no longer be on a later page.
         """
         # Either clock may be the one that is wrong.
         offset = min(self.ahead or 0.0, page.ahead or 0.0, 0.0)
@@ -295,7 +301,7 @@ class _Scan:
 
     def possible(self) -> list[Job]:
         """
-        Those of the jobs that may be the record's.
+        Return the jobs that may be the record's.
         """
         return [
             job
@@ -305,7 +311,8 @@ class _Scan:
 
     def likelihood(self, job: Job) -> tuple[bool, float]:
         """
-        The key to sort by: in time from the first on, then the others from the last on.
+        Return a sort key: jobs in time first, the earliest first; then the others, the
+        latest first.
         """
         created = math.inf if job.created is None else job.created
         is_late = not self._is_in_time(job)
@@ -316,11 +323,11 @@ class _Scan:
         return is_searching or self._is_in_time(job) or self._is_in_order(job)
 
     def _is_in_time(self, job: Job) -> bool:
-        # One that does not say when it was made is not ruled out.
+        # A job that does not say when it was made stays possible.
         return job.created is None or job.created >= self.earliest
 
     def _is_in_order(self, job: Job) -> bool:
         if self.newest_known is not None:
             return (job.created or 0.0) >= self.newest_known - EARLY_SECONDS
-        # No known job is listed. Without a measured clock nothing is ruled out.
+        # No known job is listed. Without a measured clock any job is possible.
         return self.ahead is None

@@ -1,7 +1,7 @@
 """
-When to look at a job, so that its end is noticed soon and the service is left alone.
-
-Knows nothing of clocks, of HTTP, or of the journal.
+Plan the polls of a job by how long jobs of its model took, so that its end is noticed
+soon and the service is left alone. This module knows nothing about clocks, HTTP or the
+journal.
 """
 
 from __future__ import annotations
@@ -10,65 +10,153 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
-from krea_cli.jobs.forecast import EDGES, Guess, forecast
+# Ages of a job, in seconds: each cell ends 4 % later than the one before, because
+# durations vary by a part of themselves, not by seconds.
+STEP, FIRST_SECONDS, LAST_SECONDS = 0.04, 1.0, 7200.0
+CELLS = 1 + math.ceil(math.log(LAST_SECONDS / FIRST_SECONDS) / STEP)
+EDGES = (0.0, *(FIRST_SECONDS * math.exp(STEP * at) for at in range(CELLS)))
+
+# How much less each duration counts than the next newer one: after an update of a
+# model, some 20 jobs teach its new durations.
+FADING = 0.97
+# A guess counts as this many jobs, and never as less than this share of all.
+GUESS_JOBS, GUESS_LEAST = 1.5, 0.04
+
+
+class Guess(NamedTuple):
+    """
+    A guess at how long jobs take: half of them end before *seconds*, and two thirds
+    within a factor of *spread* of that.
+    """
+
+    seconds: float
+    spread: float = 3.0
+
+
+# Guesses, by the kind of a model. Published are only: one image that took 23 s, the
+# advice to poll images every 5 to 10 s and videos every 10 to 15 s, and that a job may
+# take three minutes at Krea and two hours elsewhere.
+GUESSES = {
+    "image": Guess(8.0),
+    "enhance": Guess(20.0),
+    "audio": Guess(12.0),
+    "video": Guess(90.0),
+    "3d": Guess(90.0),
+    # The sandbox decides itself how long its jobs take.
+    "sandbox": Guess(2.0, 1.5),
+}
+UNKNOWN = Guess(20.0, 4.0)
+
+
+def forecast(durations: Sequence[float], guess: Guess) -> list[float]:
+    """
+    Return how likely a job ends in each of the CELLS, whose borders are EDGES.
+
+    *durations* are the seconds that jobs of the same model took, the newest first. A
+    newer one counts for more, and each is spread as far as its neighbours are apart: no
+    shape is assumed, so that two humps stay two. The *guess* moves to the durations
+    seen, but keeps its spread: it stands for durations not seen yet.
+    """
+    weights = [FADING**age for age in range(len(durations))]
+    points = sorted(zip(map(_place, durations), weights, strict=True))
+    total = sum(weights)
+    middle = GUESS_JOBS * _place(guess.seconds) + sum(x * w for x, w in points)
+    share = max(GUESS_LEAST, GUESS_JOBS / (GUESS_JOBS + total)) if points else 1.0
+    width = math.log(guess.spread) / STEP
+    chances = _bell(middle / (GUESS_JOBS + total), width, share)
+    near = min(math.ceil(math.sqrt(len(points))), len(points) - 1)
+    places = [x for x, _ in points]
+    for at, (x, weight) in enumerate(points):
+        others = places[max(0, at - near) : at + near + 1]
+        reach = max(1.0, sorted(abs(x - other) for other in others)[near])
+        _add(chances, x - reach, x + reach, (1 - share) * weight / total)
+    return chances
+
+
+def _place(seconds: float) -> float:
+    """
+    Return the position of a duration, counted in cells.
+    """
+    known = min(max(seconds, FIRST_SECONDS / 2), LAST_SECONDS)
+    return 1 + math.log(known / FIRST_SECONDS) / STEP if known >= FIRST_SECONDS else 0.5
+
+
+def _bell(middle: float, width: float, share: float) -> list[float]:
+    below = [
+        math.erf((edge - middle) / (width * math.sqrt(2))) for edge in range(CELLS + 1)
+    ]
+    return [share * (after - before) / 2 for before, after in pairwise(below)]
+
+
+def _add(chances: list[float], start: float, end: float, share: float) -> None:
+    """
+    Spread the share evenly from *start* to *end*.
+    """
+    start, end = max(start, 0.0), min(end, float(CELLS))
+    for cell in range(int(start), math.ceil(end)):
+        part = min(end, cell + 1) - max(start, cell)
+        chances[cell] += share * part / (end - start)
+
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 5.0
-# The service advises to look each 2 to 5 s.
+# The service advises to poll every 2 to 5 s.
 ADVISED_SECONDS = 2.0
-# Looks a second.
+# Polls a second.
 _MOST, _LEAST, _ADVISED = (
     1 / seconds for seconds in (SHORTEST_SECONDS, LONGEST_SECONDS, ADVISED_SECONDS)
 )
 _HALVINGS = 14
-# Who sleeps until a time may wake at it, by the last digit.
+# A sleep until a moment may end before it, by the last digit.
 _EARLY = 1e-6
 
-# A part of the time: seconds, and the root of how likely a job ends in one of them.
+# A span of time: its seconds, and the root of how likely a job ends in one of them.
 Span = tuple[float, float]
 
 
-def looks(durations: Sequence[float], guess: Guess) -> list[float]:
+def poll_ages(durations: Sequence[float], guess: Guess) -> list[float]:
     """
-    The ages in seconds at which a job is best looked at, up to two hours.
+    Return the ages in seconds at which a job is best polled, up to two hours.
 
-    *durations* are seconds of jobs of the same model, the newest first.
+    *durations* are the seconds that jobs of the same model took, the newest first.
 
-    The reasoning: a job that ends at a moment is noticed, on average, half a gap later.
-    With f(t) the chance that it ends at the age t, and r(t) the looks a second then,
-    the expected lateness is the sum of f / 2r.  So much can be gained: time when the
-    job hardly ends is looked at each 5 s, which is what the service is owed least, and
-    what is saved of one look each 2 s is spent where f is high.  The limits are
+    The reasoning: a job that ends at some moment is noticed, on average, half a gap
+    later. With f(t) the chance that it ends at the age t, and r(t) the polls a second
+    then, the expected lateness is the sum of f / 2r. The way to gain: while the job
+    hardly ever ends, poll every 5 s, the least that the service advises, and spend the
+    polls that this saves against one every 2 s where f is high. The limits are
 
     - 0.2 <= r <= 2: never over 5 s late, never under 0.5 s apart;
-    - up to any age no more than age / 2 looks, so that, whenever the job ends, fixed
-      looks each 2 s would have been as many or more.
+    - up to any age, at most age / 2 polls, so that, whenever the job ends, fixed polls
+      every 2 s would have been as many or more.
 
     Under them the sum is least where r = z * sqrt(f), and z does not fall with t: it
-    rises only where all that was saved is spent, as nothing can be borrowed.  Where f
-    falls from the start (a job whose end never comes nearer) that is everywhere:
-    r = 0.5 is the best there is, and no schedule can gain.
+    rises only where all savings are spent, as nothing can be borrowed. Where f falls
+    from the start (a job whose end never comes nearer), that is everywhere: r = 0.5 is
+    the best possible, and no schedule can gain.
     """
-    times: list[float] = []
+    ages: list[float] = []
     counted = 0.0
     rates = _rates(_spans(forecast(durations, guess)))
     for start, (seconds, rate) in zip(EDGES, rates, strict=False):
         ended = counted + seconds * rate
-        while len(times) + 1 <= ended:
-            times.append(start + (len(times) + 1 - counted) / rate)
+        while len(ages) + 1 <= ended:
+            ages.append(start + (len(ages) + 1 - counted) / rate)
         counted = ended
-    return times
+    return ages
 
 
-def pause(times: Sequence[float], age: float) -> float:
+def seconds_until_next_poll(ages: Sequence[float], age: float) -> float:
     """
-    Seconds until the next look at a job of that *age*, at which it was looked at;
-    *times* are those of `looks`.  A look that comes late moves no other.
+    Return the seconds until the next poll of a job that was polled at that *age*.
+
+    *ages* come from `poll_ages`. A poll that comes late moves no other.
     """
-    following = bisect_right(times, age + _EARLY)
-    if following == len(times):
+    following = bisect_right(ages, age + _EARLY)
+    if following == len(ages):
         return ADVISED_SECONDS
-    return max(times[following] - age, SHORTEST_SECONDS)
+    return max(ages[following] - age, SHORTEST_SECONDS)
 
 
 def _spans(chances: Sequence[float]) -> list[Span]:
@@ -80,9 +168,9 @@ def _spans(chances: Sequence[float]) -> list[Span]:
 
 def _rates(spans: Sequence[Span]) -> list[Span]:
     """
-    Seconds, and looks a second in them.
+    Return spans as seconds and polls a second.
 
-    Parts in which z would fall are taken together, with one z, until it falls nowhere.
+    Spans in which z would fall are joined, with one z, until it falls nowhere.
     """
     parts: list[tuple[float, list[Span]]] = []
     for rising in _rises(spans):
@@ -96,7 +184,7 @@ def _rates(spans: Sequence[Span]) -> list[Span]:
 
 def _rises(spans: Sequence[Span]) -> list[list[Span]]:
     """
-    The spans in parts in each of which a job never ends less likely than before.
+    Split the spans into parts in each of which the end never gets less likely.
     """
     parts = [[spans[0]]]
     for before, span in pairwise(spans):
@@ -109,7 +197,7 @@ def _rises(spans: Sequence[Span]) -> list[list[Span]]:
 
 def _solve(part: Sequence[Span]) -> float:
     """
-    The greatest z with which no more than the advised looks fall into the part.
+    Return the greatest z that spends no more than the advised polls on the part.
     """
     allowed = _ADVISED * sum(seconds for seconds, _ in part)
     low = _ADVISED / max(root for _, root in part)

@@ -1,6 +1,6 @@
 """
-What the journal keeps to find the job of an unconfirmed request, whatever happens to
-the clock meanwhile.
+Observations that help to find the job of an unconfirmed submission, recorded so that a
+clock that is set meanwhile does no harm.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from krea_cli.journal.database import Database
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
     """
+    The observations about one record.
+
     *ahead* is how many seconds the service's clock was ahead of ours when the request
-    was first submitted, measured by the process that submitted it; None when it could
-    not be measured.  *jobs* were candidates at some time.
+    was first submitted, measured by the process that submitted it; None if it was not
+    measured. *jobs* are all that were candidates at some time.
     """
 
     ahead: float | None = None
@@ -39,7 +41,7 @@ class Sightings:
 
     def load(self, record: str) -> Sighting:
         """
-        What earlier looks at the service's list found out about the record.
+        Return the observations about a record.
         """
         query = "SELECT ahead, seen FROM records WHERE record = ?"
         for ahead, seen in self._database.rows(query, record):
@@ -49,7 +51,7 @@ class Sightings:
 
     def keep_ahead(self, record: str, ahead: float) -> None:
         """
-        Keep the offset of the clocks.  The first one counts.
+        Record the offset of the clocks. The first one counts.
         """
         with self._database.writing() as db:
             db.execute(
@@ -59,7 +61,7 @@ class Sightings:
 
     def keep_jobs(self, record: str, jobs: Sequence[Job]) -> None:
         """
-        Keep these candidates beside those that are kept already.
+        Add these candidates to the recorded ones.
         """
         with self._database.writing() as db:
             row = db.execute(

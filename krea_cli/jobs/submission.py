@@ -1,5 +1,5 @@
 """
-From a request to its job: images get their URLs, then the paid request is sent.
+From a request to its job: upload the input files, then submit.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from krea_cli.api.models import Job
+from krea_cli.api.request_body import content
 from krea_cli.errors import RequestRejectedError, UsageError
 from krea_cli.inputs.local_file import Image, LocalFile
 from krea_cli.jobs.submitter import SubmitPayload, Submitter
 from krea_cli.journal.record import Record
-from krea_cli.requests.body import content
-from krea_cli.requests.json_tree import leaves
-from krea_cli.requests.provenance import inputs
+from krea_cli.requests.provenance import describe_inputs
 from krea_cli.requests.request import Request
+from krea_cli.runtime.json_tree import leaves
 
 _URL_REFUSED = ("invalid asset url", "input file rejected")
 
@@ -23,14 +23,17 @@ _URL_REFUSED = ("invalid asset url", "input file rejected")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSubmitter:
     """
-    *service* is the one that records are kept for.  *url_of* gives the URL of an image,
-    or the image itself, which is then sent as a data URI; *fresh_url_of* a URL that the
-    service cannot refuse, for when it refused the first, or again the image itself.
-    *manner* is kept of how images are sent; *is_secret* says whether a text holds the
-    token; *digest_token* makes what is kept to recognize the token.
+    Turns requests into paid submissions.
+
+    *service* is the name that records are kept under. *url_of* returns the URL of an
+    input file, or the file itself, which is then sent as a data URI; *fresh_url_of*
+    does the same with a new upload, for when the service rejected the first URL.
+    *manner* is recorded with the request: how input files were sent. *is_secret* tells
+    whether a text contains the token, and *digest_token* returns the digest by which
+    the token can be recognized.
     """
 
-    paid: Submitter
+    submitter: Submitter
     service: str
     url_of: Callable[[Image], str | LocalFile]
     fresh_url_of: Callable[[Image], str | LocalFile]
@@ -40,8 +43,8 @@ class RequestSubmitter:
 
     def prepare(self, request: Request) -> None:
         """
-        Do all that is free before anything is paid for: the journal can be written to,
-        every image has its URL.
+        Do everything that is free before anything is paid for: check that the journal
+        can be written, and get the URL of every input file.
 
         Raises:
             UsageError: the request cannot be sent as it is.
@@ -54,7 +57,7 @@ class RequestSubmitter:
                 hint="Take it out: what is sent is kept by the service, and in the "
                 "journal here.",
             )
-        self.paid.journal.check()
+        self.submitter.journal.check()
         content(request.body(self.url_of))
 
     def submit(
@@ -66,11 +69,11 @@ class RequestSubmitter:
         gate: Callable[[], object] = lambda: None,
     ) -> Job:
         """
-        The job that the service made of *request*; *run* ties the jobs of one call.
-        *gate* is called before each try; what it raises keeps the request from leaving.
+        Submit the request, and return its job. *run* identifies the jobs of one call.
+        *gate* is called before each try; an exception from it keeps the request here.
 
         Raises:
-            KreaError: as `Submitter.send`.
+            KreaError: as `Submitter.submit`.
         """
         try:
             return self._submit(request, self.url_of, run, deadline, gate)
@@ -80,7 +83,7 @@ class RequestSubmitter:
             fresh = {image: self.fresh_url_of(image) for image in request.images}
             if not any(isinstance(url, str) for url in fresh.values()):
                 raise
-            # A refusal was not accepted, so this is no second order.
+            # The first try was rejected, so nothing is paid twice.
             return self._submit(request, fresh.__getitem__, run, deadline, gate)
 
     def _submit(
@@ -102,21 +105,21 @@ class RequestSubmitter:
             path=post.path,
             body=body,
             webhook=post.webhook,
-            images={"inputs": inputs(request.placed_images), **self.manner},
+            images={"inputs": describe_inputs(request.placed_images), **self.manner},
             seed=request.seed,
             cost_usd=request.cost_usd,
-            now=self.paid.clock.wall(),
+            now=self.submitter.clock.wall(),
             token_digest=self.digest_token(),
         )
 
         def begin() -> Record:
             gate()
-            record = replace(intent, created_at=self.paid.clock.wall())
-            self.paid.journal.begin(record)
+            record = replace(intent, created_at=self.submitter.clock.wall())
+            self.submitter.journal.begin(record)
             return record
 
-        job = self.paid.send(
-            post, begin, deadline=deadline, refused=self.paid.journal.refused
+        job = self.submitter.submit(
+            post, begin, deadline=deadline, refused=self.submitter.journal.refused
         )
         return replace(
             job, model=intent.model, seed=intent.seed, cost_usd=intent.cost_usd

@@ -1,5 +1,5 @@
 """
-How many paid requests may be on their way at once, and when the next may leave.
+Limit how many paid requests are on their way at once, and how soon the next may leave.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from krea_cli.errors import RateLimitError
 from krea_cli.runtime import signals
 from krea_cli.runtime.clock import Clock
 
-# So many at once at first; one more after each round that the service took.
+# The number at once at first; one more after each round that the service accepted.
 FIRST, MOST = 4, 16
-# What the service's own scripts wait when it takes no more for now.
+# The service's own scripts wait so long when it accepts no more for now.
 PAUSES_SECONDS = (5.0, 15.0, 45.0)
 LEAST_PAUSE_SECONDS = 1.0
 _GLANCE_SECONDS = 0.05
@@ -23,8 +23,8 @@ _GLANCE_SECONDS = 0.05
 
 class SubmitThrottle:
     """
-    As many at once as the service takes: half of them after it refused one with 429,
-    and then none before the time that it asked for.  Several threads may share it.
+    Allows as many requests at once as the service accepts: half as many after a 429,
+    and then none before the time that it named. Several threads may share it.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -38,11 +38,12 @@ class SubmitThrottle:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """
-        Wait until one more may leave; it is on its way until the end of the context.
+        Wait until one more request may leave. It is on its way until the end of the
+        context.
         """
         with self._room:
             while self._under_way >= int(self._most):
-                # A thread of the crew has to look for signals by itself.
+                # Signals do not wake worker threads: they have to check by themselves.
                 self._room.wait(_GLANCE_SECONDS)
                 signals.raise_if_interrupted()
             self._under_way += 1
@@ -55,18 +56,19 @@ class SubmitThrottle:
                 self._under_way -= 1
                 self._room.notify()
 
-    def taken(self) -> None:
+    def accepted(self) -> None:
         """
-        The service took one.
+        Note that the service accepted a request.
         """
         with self._room:
             self._most = min(self._most + 1 / self._most, MOST)
             self._pauses = iter(PAUSES_SECONDS)
 
-    def refused(self, exc: RateLimitError) -> tuple[float | None, bool]:
+    def rejected(self, exc: RateLimitError) -> tuple[float | None, bool]:
         """
-        How long there is to wait now, None when it was long enough, and whether that is
-        news: what is refused meanwhile was on its way already.
+        Note a 429. Return how many seconds to wait, None after all attempts, and
+        whether that is news: requests refused in the meantime were on their way
+        already.
         """
         with self._room:
             now = self._clock.now()
@@ -84,5 +86,5 @@ class SubmitThrottle:
         if left > 0:
             return left
         pause = next(self._pauses, None)
-        # Jitter keeps clients apart; nothing secret hangs on it.
+        # Jitter keeps clients apart. It protects no secret.
         return pause and pause * random.uniform(0.8, 1.2)  # noqa: S311  (jitter)

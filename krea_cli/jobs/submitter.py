@@ -1,9 +1,9 @@
 """
-The paid request: recorded, sent once, and its outcome recorded.
+Submit paid requests: record each, send it once, and record its outcome.
 
-What becomes of it is one of three: the service took it (a job), the service refused it
-or never got it (no job, nothing billed), or nobody knows.  In the last case it is never
-sent again from here (hazard B7).
+There are three outcomes: the service accepted the request (there is a job), the service
+rejected it or never got it (no job, nothing billed), or nobody knows. In the last case
+the request is never sent again from here.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _UNKNOWN = (ResponseLostError, ServerError, InvalidResponseError)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitPayload:
     """
-    What is sent: the *path* of the model, the body as its bytes.
+    A request as it is sent: the *path* of the model, and the bytes of the body.
     """
 
     path: str
@@ -52,20 +52,22 @@ class SubmitPayload:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitter:
     """
-    *taken* is told the id of a job as soon as it is known, *doubted* the record of a
-    request of which it is not known whether it has one, *delayed* why and how many
-    seconds requests are put off.  Several threads may send at once.
+    Submits paid requests. Several threads may submit at once.
+
+    `on_submitted` is called with the job id as soon as it is known, `on_unconfirmed`
+    with the record when the response was lost, and `on_delayed` with the reason and the
+    seconds when the service accepts no more requests for now.
     """
 
     client: ApiClient
     journal: Journal
     clock: Clock
     throttle: SubmitThrottle
-    taken: Callable[[str], object]
-    doubted: Callable[[Record], object]
-    delayed: Callable[[RateLimitError, float], object]
+    on_submitted: Callable[[str], object]
+    on_unconfirmed: Callable[[Record], object]
+    on_delayed: Callable[[RateLimitError, float], object]
 
-    def send(
+    def submit(
         self,
         post: SubmitPayload,
         begin: Callable[[], Record],
@@ -74,45 +76,46 @@ class Submitter:
         refused: Callable[[str], object],
     ) -> Job:
         """
-        Send until the service has taken it or refused it: again when nothing was sent,
-        and when the service takes no more for now, as long as *deadline* (on the
-        monotonic clock) allows.
+        Submit until the service has accepted or rejected the request: again when
+        nothing was sent, and when the service accepts no more for now, as long as
+        *deadline* (on the monotonic clock) allows.
 
-        *begin* makes the record of each try; *refused* is told of a record whose
-        request was not taken.
+        *begin* makes the record of each try; *refused* is called with the record of a
+        request that was not accepted.
 
         Raises:
-            UnknownSubmissionError: there may be a job, and a bill; never sent again.
+            UnconfirmedSubmissionError: there may be a job, and a bill. The request is
+                never sent again.
             JournalError: no record can be kept, so nothing was sent; with a job id:
-                the job was taken, and only its id could not be kept.
+                the job was accepted, and only its id could not be recorded.
             KreaError: there is no job.
         """
         while True:
             try:
                 with self.throttle.turn():
                     job = retry(
-                        lambda: self._send_once(post, begin, refused),
+                        lambda: self._submit_once(post, begin, refused),
                         clock=self.clock,
                         deadline=deadline,
                         passing=(ConnectionFailedError,),
                     )
             except RateLimitError as exc:
-                pause, is_news = self.throttle.refused(exc)
+                pause, is_news = self.throttle.rejected(exc)
                 if pause is None or self.clock.now() + pause > deadline:
                     raise
                 if is_news:
-                    self.delayed(exc, pause)
+                    self.on_delayed(exc, pause)
             else:
-                self.throttle.taken()
+                self.throttle.accepted()
                 return job
 
-    def _send_once(
+    def _submit_once(
         self,
         post: SubmitPayload,
         begin: Callable[[], Record],
         refused: Callable[[str], object],
     ) -> Job:
-        # From the record to the id of the job no signal may cut in (hazards B2, S2).
+        # A signal between the record and the job id would lose a paid job.
         with signals.defer_signals():
             record = begin()
             submitted = self.clock.now()
@@ -121,28 +124,28 @@ class Submitter:
                     post.path, post.body, webhook=post.webhook, key=record.record
                 )
             except _UNKNOWN as exc:
-                self.doubted(record)
-                # The intention is on disk; that counts for more than to refine it.
+                self.on_unconfirmed(record)
+                # The record is on disk already, and says that the request was sent.
                 with suppress(JournalError):
                     self.journal.unknown(record.record)
-                raise _unknown(record, submitted, exc) from exc
+                raise _unconfirmed(record, submitted, exc) from exc
             except KreaError:
                 with suppress(JournalError):
                     refused(record.record)
                 raise
-            self.taken(job.job_id)
-            self._keep(record, job)
+            self.on_submitted(job.job_id)
+            self._record_job(record, job)
             return job
 
-    def _keep(self, record: Record, job: Job) -> None:
+    def _record_job(self, record: Record, job: Job) -> None:
         try:
             self.journal.accepted(record.record, job.job_id)
         except DuplicateJobIdError as exc:
-            self.doubted(record)
+            self.on_unconfirmed(record)
             error = exc.but(record=record.record, taken_id=job.job_id)
             raise error from exc.__cause__
         except JournalError as exc:
-            # It is paid for, and its id is known nowhere but here.
+            # The job is paid for, and its id is known nowhere but here.
             raise JournalError(
                 f"{exc.message} Job {job.job_id} was accepted, and goes on.",
                 hint=Step(Action.COLLECT_UNRECORDED, (job.job_id,)),
@@ -150,7 +153,7 @@ class Submitter:
             ) from exc
 
 
-def _unknown(
+def _unconfirmed(
     record: Record, submitted: float, exc: KreaError
 ) -> UnconfirmedSubmissionError:
     return UnconfirmedSubmissionError(

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from krea_cli.errors import Action, JournalError, Step
 from krea_cli.journal.locks import has_locks
 from krea_cli.journal.sql_schema import (
-    BY_DURATION,
+    INDEXES,
     PAGE_BYTES,
     SCHEMA,
     SETTINGS,
@@ -40,6 +40,8 @@ T = TypeVar("T")
 BUSY_SECONDS, SQLITE_SECONDS, PAUSE_SECONDS = 60.0, 0.05, 0.01
 # How long a signal that is held back leaves for a lock to go.
 HASTE_SECONDS = 0.3
+# Layouts of earlier versions of krea.
+OLD_VERSIONS = (1, 2)
 # What SQLite appends to the name of a file for its write-ahead log.
 LOG = "-wal"
 # The second is that others were faster, time after time.
@@ -53,9 +55,9 @@ _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 class Database:
     """
     The journal in *folder*, opened on first use; what only reads does not create it.
-    Without a folder it is in memory, and gone with the program.  One that *copies*
-    reads the file into memory and leaves it, and all around it, as they are.  *now* is
-    the wall clock.
+    Without a folder it is in memory, and gone with the program.  *read_only* changes
+    no file, makes none, and fails at once when another program holds the lock.  *now*
+    is the wall clock.
 
     Raises:
         JournalError: from every method but `close`, when the file cannot be used.
@@ -66,10 +68,10 @@ class Database:
         folder: Path | None,
         *,
         now: Callable[[], float] = time.time,
-        copies: bool = False,
+        read_only: bool = False,
     ) -> None:
         self.now = now
-        self._copies = copies
+        self._is_read_only = read_only
         self._path = folder / "journal.db" if folder else None
         self._opened: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
@@ -82,7 +84,8 @@ class Database:
         """
         with self.writing() as db:
             db.execute("UPDATE records SET state = state WHERE 0")
-            db.execute(BY_DURATION)
+            for statement in INDEXES.split(";"):
+                db.execute(statement)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -151,6 +154,8 @@ class Database:
             self._lock.release()
 
     def _patiently(self, step: Callable[[], T]) -> T:
+        if self._is_read_only:
+            return step()
         return _patiently(step, self._path.parent if self._path else None)
 
     def _db(self) -> sqlite3.Connection:
@@ -171,6 +176,9 @@ class Database:
         try:
             if self._path is None:
                 db.executescript(SCHEMA)
+            if self._is_read_only and _version(db) in OLD_VERSIONS:
+                # Only a copy can be brought up to date.
+                db = _copied(db)
             self._check_kind(db)
             self._patiently(lambda: db.executescript(SETTINGS))
         except BaseException:
@@ -179,8 +187,8 @@ class Database:
         return db
 
     def _connect(self) -> sqlite3.Connection:
-        if self._path and self._copies:
-            return _copied(self._path)
+        if self._path and self._is_read_only:
+            return _connect_read_only(self._path)
         return _connect(self._path or ":memory:")
 
     def _check_place(self) -> None:
@@ -213,15 +221,13 @@ class Database:
         Another program's file stays as it is; krea's own older layouts are brought up
         to date.
         """
-        (version,) = self._patiently(
-            lambda: db.execute("PRAGMA user_version").fetchone()
-        )
+        version = self._patiently(lambda: _version(db))
         if version > VERSION:
             raise JournalError(
                 f"The journal {self._path} is of a newer krea (version {version}).",
                 hint="Use that krea, or name another folder: KREA_STATE_DIR=DIR",
             )
-        if version in (1, 2):
+        if version in OLD_VERSIONS:
             version = _upgraded(db)
         query = "SELECT name FROM sqlite_master WHERE type = 'table'"
         names = self._patiently(lambda: db.execute(query).fetchall())
@@ -269,7 +275,7 @@ def _upgraded(db: sqlite3.Connection) -> int:
     _patiently(lambda: db.execute("BEGIN IMMEDIATE"))
     try:
         # Another process may have been first, and other programs have versions, too.
-        (version,) = db.execute("PRAGMA user_version").fetchone()
+        version = _version(db)
         columns = db.execute("SELECT name FROM pragma_table_info('records')")
         names = {name for (name,) in columns}
         upgrade = ""
@@ -279,12 +285,17 @@ def _upgraded(db: sqlite3.Connection) -> int:
             upgrade = UPGRADE_SECOND
         for statement in upgrade.split(";"):
             db.execute(statement)
-        (version,) = db.execute("PRAGMA user_version").fetchone()
+        version = _version(db)
         _patiently(lambda: db.execute("COMMIT"))
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+    return version
+
+
+def _version(db: sqlite3.Connection) -> int:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
     return int(version)
 
 
@@ -341,17 +352,24 @@ def _connect(path: Path | str, *, is_uri: bool = False) -> sqlite3.Connection:
     return db
 
 
-def _copied(path: Path) -> sqlite3.Connection:
+def _connect_read_only(path: Path) -> sqlite3.Connection:
     """
-    What the file and its log hold, in memory.
+    Open the file, and its log if it has one, without a change to any file.
     """
-    # Where there is no log nobody writes, and SQLite needs no files of its own beside
-    # it, which a read-only connection would leave there.
+    # Without a log nobody is writing, and SQLite needs no files of its own beside the
+    # journal, which a read-only connection would leave there.
     has_log = any(Path(f"{path}{end}").exists() for end in (LOG, "-journal"))
     mode = "mode=ro" if has_log else "immutable=1"
+    return _connect(f"{path.as_uri()}?{mode}", is_uri=True)
+
+
+def _copied(db: sqlite3.Connection) -> sqlite3.Connection:
+    """
+    Close the connection, and return one to a copy in memory.
+    """
     copy = _connect(":memory:")
     try:
-        with closing(_connect(f"{path.as_uri()}?{mode}", is_uri=True)) as db:
+        with closing(db):
             db.backup(copy, progress=_check_free)
     except BaseException:
         copy.close()

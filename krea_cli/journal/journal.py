@@ -18,6 +18,7 @@ from krea_cli.errors import DuplicateJobIdError, JournalError
 from krea_cli.journal.database import Database
 from krea_cli.journal.record import (
     COLUMNS,
+    LAST_CHARACTER,
     PLACES,
     Record,
     files_as_text,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 # what was paid for.
 KEPT_RECORDS = 100_000
 # A few with each new record, so that none has to wait for all.
-PRUNED_AT_ONCE = 200
+PRUNED_AT_ONCE = 20
 _PRUNABLE = """
 SELECT number, service, job_id, key, files FROM records
 WHERE number <= (SELECT max(number) FROM records) - ? AND job_id IS NOT NULL
@@ -220,8 +221,8 @@ class Journal:
         return bool(
             self._jobs(
                 "SELECT job_id FROM records"
-                " WHERE service <> ? AND job_id IS NOT NULL LIMIT 1",
-                self._service,
+                " WHERE (service < ? OR service > ?) AND +job_id IS NOT NULL LIMIT 1",
+                *(self._service, self._service),
             )
         )
 
@@ -231,10 +232,8 @@ class Journal:
         """
         return self._jobs(
             "SELECT job_id FROM records WHERE service = ?"
-            " AND substr(job_id, 1, ?) = ? ORDER BY number",
-            self._service,
-            len(beginning),
-            beginning,
+            " AND job_id BETWEEN ? AND ? ORDER BY number",
+            *(self._service, beginning, beginning + LAST_CHARACTER),
         )
 
     def _jobs(self, query: str, *values: object) -> list[str]:

@@ -68,7 +68,7 @@ class ReadOnlyJournal:
             return self._look_once(work)
 
     def _look_once(self, work: Callable[[Database], T]) -> T:
-        database = Database(self._folder, now=self._now, copies=True)
+        database = Database(self._folder, now=self._now, read_only=True)
         with closing(database):
             return work(database)
 

@@ -17,9 +17,9 @@ from typing import Any
 
 from krea_cli.api.http_types import RequestBody
 from krea_cli.api.models import SavedFile
-from krea_cli.journal.redaction import kept, left_out, without_secrets
+from krea_cli.api.request_body import content
+from krea_cli.journal.redaction import redacted, redacted_places, without_secrets
 from krea_cli.journal.rows import check
-from krea_cli.requests.body import content
 
 # No request is on its way for longer, where nobody can tell whether its process lives
 # (hazard J10).
@@ -84,9 +84,10 @@ class Record:
         """
         images = images or {"inputs": []}
         places = [each["at"] for each in images["inputs"]]
-        stays = kept(body)
-        not_kept = [place for place in left_out(body, stays) if place not in places]
-        request = {"path": path, "body": stays, "webhook": kept(webhook)}
+        stored = redacted(body)
+        changed = redacted_places(body, stored)
+        not_kept = [place for place in changed if place not in places]
+        request = {"path": path, "body": stored, "webhook": redacted(webhook)}
         return cls(
             record=str(uuid.uuid4()),
             run=run,
@@ -182,6 +183,8 @@ class Record:
         return is_open and not self.is_in_flight(now)
 
 
+# Texts that begin with X lie between X and X followed by it.
+LAST_CHARACTER = "\U0010ffff"
 FIELDS = tuple(field.name for field in fields(Record))
 COLUMNS, PLACES = ", ".join(FIELDS), ", ".join("?" * len(FIELDS))
 

@@ -1,5 +1,6 @@
 """
-What must not be kept of a request: keys and signatures in URLs, and the bytes of files.
+Remove from a request what the journal must not store: keys and signatures in URLs, and
+the content of files.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ import hashlib
 import re
 from base64 import b64decode
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
-from krea_cli.inputs.local_file import LocalFile
-from krea_cli.requests.json_tree import leaves, mapped
+from krea_cli.media import MediaType
+from krea_cli.runtime.json_tree import leaves, mapped
 
 _DATA_URI = re.compile(
     r"\bdata:((?:[\w.+-]+/[\w.+-]+)?)((?:;[^,]{0,200})?),(.*)",
@@ -22,10 +23,22 @@ _URL = re.compile(
 )
 
 
+class HashedFile(Protocol):
+    """
+    A file that is a value in a body.
+    """
+
+    @property
+    def media(self) -> MediaType: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+
 def without_secrets(text: str) -> str:
     """
-    The text with its URLs bare of user, query and fragment, which may be a key or a
-    signature (hazard J11), and the content of a data: URI as its sha256.
+    Replace the content of a data: URI by its sha256, and remove user, query and
+    fragment from URLs: they may be a key or a signature.
     """
     return _URL.sub(r"\1\2", _DATA_URI.sub(_with_sha256, text))
 
@@ -39,26 +52,29 @@ def _with_sha256(found: re.Match[str]) -> str:
     return f"data:{media_type};sha256={hashlib.sha256(content).hexdigest()}"
 
 
-def kept(value: Any) -> Any:
+def redacted(value: Any) -> Any:
     """
-    The value with each text in it as `without_secrets`, and each file as its sha256.
+    Apply `without_secrets` to each text in a JSON value, and replace each file by
+    its sha256.
     """
-    return mapped(value, _kept)
+    return mapped(value, _redacted)
 
 
-def _kept(value: Any) -> Any:
-    if isinstance(value, LocalFile):
-        return f"data:{value.media.media_type};sha256={value.sha256}"
-    return without_secrets(value) if isinstance(value, str) else value
+def _redacted(value: str | float | HashedFile | None) -> str | float | None:
+    if isinstance(value, str):
+        return without_secrets(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    return f"data:{value.media.media_type};sha256={value.sha256}"
 
 
-def left_out(value: Any, kept_value: Any) -> list[list[str | int]]:
+def redacted_places(value: Any, redacted_value: Any) -> list[list[str | int]]:
     """
-    The keys and indexes that lead to each text of *value* that is not kept as it is.
+    Return the keys and indexes that lead to each text that redaction has changed.
     """
-    pairs = zip(leaves(value), leaves(kept_value), strict=True)
+    pairs = zip(leaves(value), leaves(redacted_value), strict=True)
     return [
         list(place)
-        for (place, text), (_, kept_text) in pairs
-        if isinstance(text, str) and text != kept_text
+        for (place, text), (_, redacted_text) in pairs
+        if isinstance(text, str) and text != redacted_text
     ]

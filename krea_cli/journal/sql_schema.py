@@ -17,16 +17,26 @@ PRAGMA secure_delete = ON;
 -- Prompts go to no other file.
 PRAGMA temp_store = MEMORY;
 """
-# Only makes looks quick, so a journal without it is no other layout.
-BY_DURATION = """
+# Indexes only make queries fast, so a journal without them has the same layout.
+INDEXES = """
+CREATE INDEX IF NOT EXISTS records_by_service ON records (service);
+CREATE INDEX IF NOT EXISTS records_by_job_id ON records (service, job_id);
+CREATE INDEX IF NOT EXISTS records_by_status ON records (service, state);
+CREATE INDEX IF NOT EXISTS records_by_created_at ON records (service, created_at);
+CREATE INDEX IF NOT EXISTS records_by_run ON records (run);
 CREATE INDEX IF NOT EXISTS records_by_duration ON records (service, model)
-WHERE state = 'completed' AND seconds IS NOT NULL
+  WHERE state = 'completed' AND seconds IS NOT NULL;
+CREATE INDEX IF NOT EXISTS records_unconfirmed ON records (service, state)
+  WHERE state IN ('intended', 'unknown');
+DROP INDEX IF EXISTS records_by_state;
+DROP INDEX IF EXISTS records_by_job;
+DROP INDEX IF EXISTS records_by_time;
 """
 # `key` is what a repeated request is recognized by.  `known_by` is the highest number
 # of all records when the job id was committed: the job is older than the request of
 # every record with a higher number.  `ahead` and `seen` belong to unconfirmed requests:
 # see `sightings`.
-_RECORDS = f"""
+_RECORDS = """
 CREATE TABLE records (
   number INTEGER PRIMARY KEY,
   record TEXT NOT NULL UNIQUE,
@@ -50,11 +60,6 @@ CREATE TABLE records (
   ahead REAL,
   seen TEXT
 );
-CREATE INDEX records_by_service ON records (service);
-CREATE INDEX records_by_state ON records (state, created_at);
-CREATE INDEX records_by_job ON records (job_id);
-CREATE INDEX records_by_run ON records (run);
-{BY_DURATION};
 """
 # What stays for good of the records that were pruned.
 _PRUNED = """
@@ -70,6 +75,7 @@ CREATE INDEX pruned_by_key ON pruned (service, key) WHERE key IS NOT NULL;
 SCHEMA = f"""
 BEGIN;
 {_RECORDS}
+{INDEXES}
 {_PRUNED}
 CREATE TABLE uploads (
   service TEXT NOT NULL,
@@ -90,8 +96,6 @@ UPDATE records SET known_by = (
 """
 # The first layout kept no requests.
 UPGRADE_FIRST = f"""
-DROP INDEX IF EXISTS records_by_job;
-DROP INDEX IF EXISTS records_by_time;
 ALTER TABLE records RENAME TO former;
 {_RECORDS}
 INSERT INTO records (record, run, service, created_at, model, request, request_sha256,
@@ -100,6 +104,7 @@ SELECT record, run, service, created_at, model,
   json_object('path', '', 'body', json_object(), 'webhook', NULL), '',
   seed, cost_usd, state, job_id, files, '' FROM former ORDER BY rowid;
 DROP TABLE former;
+{INDEXES}
 {_KNOWN_BY}
 {_PRUNED}
 PRAGMA user_version = {VERSION};
@@ -110,6 +115,7 @@ ALTER TABLE records ADD COLUMN key TEXT;
 ALTER TABLE records ADD COLUMN known_by INTEGER;
 ALTER TABLE records ADD COLUMN ahead REAL;
 ALTER TABLE records ADD COLUMN seen TEXT;
+{INDEXES}
 {_KNOWN_BY}
 {_PRUNED}
 PRAGMA user_version = {VERSION};

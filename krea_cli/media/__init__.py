@@ -1,7 +1,8 @@
 """
-What kind of file some bytes are, by the bytes alone; names and headers do not count.
+The types of files that krea sends and saves, and how to tell them by their bytes.
 
-What is not on this list is neither sent nor saved (hazards F2, F14).
+Names and HTTP headers do not count. Files of other types are neither sent nor saved: a
+server could pass off a program or a web page as a picture.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class MediaType:
     """
-    A kind of file: *kind* is image, video, audio or 3d; *extension* has no dot.
+    A type of file: `kind` is image, video, audio or 3d; `extension` has no dot.
     """
 
     media_type: str
@@ -35,17 +36,17 @@ GLB = MediaType("model/gltf-binary", "glb", "3d")
 WAV = MediaType("audio/wav", "wav", "audio")
 MP3 = MediaType("audio/mpeg", "mp3", "audio")
 
-# What POST /assets takes, by the API's documents.
+# Types that POST /assets accepts, by the API's documentation.
 UPLOADED = frozenset({JPEG, PNG, WEBP, HEIC, MP4, MOV, WEBM, GLB, WAV, MP3})
-# What a job may give.
+# Types of results.
 RESULTS = frozenset(
     {PNG, JPEG, WEBP, GIF, AVIF, HEIC, TIFF, BMP, MP4, WEBM, MOV, GLB, WAV, MP3}
 )
-# What a file may be named as: pictures are converted, all else must be what it is.
+# Types that an output file may have: pictures are converted, others stay as they are.
 WRITTEN = RESULTS - {HEIC, BMP}
-# So many of the first bytes tell the kind.
+# Enough of the first bytes to tell the type.
 HEAD_BYTES = 64
-# Those that are smaller the less is kept of the picture.
+# Types with a quality: the lower, the smaller the file.
 LOSSY = frozenset({JPEG, WEBP, AVIF})
 
 _EXTENSIONS = {
@@ -56,9 +57,9 @@ _EXTENSIONS = {
 _TYPES = {media.media_type: media for media in _EXTENSIONS.values()}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc"}
-# Of the container alone: which kind it is, the other brands say.
+# Brands of any picture; the other brands tell the type.
 _IMAGE_BRANDS = {b"mif1", b"msf1", b"miaf"}
-# How long the header of a BMP is, by its version.
+# The length of the header of a BMP, in each of its versions.
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", PNG),
@@ -77,7 +78,8 @@ _SIGNATURES = (
 
 def sniff(head: bytes) -> MediaType | None:
     """
-    The kind of file that starts with *head* (HEAD_BYTES are enough), None if unknown.
+    Return the type of a file that starts with `head`, None if unknown; HEAD_BYTES are
+    enough.
     """
     if head[:4] == b"RIFF":
         return {b"WEBP": WEBP, b"WAVE": WAV}.get(head[8:12])
@@ -102,22 +104,22 @@ def _without_signature(head: bytes) -> MediaType | None:
 
 def of_extension(extension: str) -> MediaType | None:
     """
-    The kind of file that an extension stands for, with or without its dot.
+    Return the type that an extension stands for, with or without its dot.
     """
     return _EXTENSIONS.get(extension.removeprefix(".").lower())
 
 
 def of_type(media_type: str) -> MediaType | None:
     """
-    The kind of file that this program calls so.
+    Return the type with this MIME type.
     """
     return _TYPES.get(media_type)
 
 
 def _by_brands(head: bytes) -> MediaType:
     """
-    By the major brand, which follows the length and "ftyp"; one that stands for any
-    image leaves it to those that follow the version.
+    Tell the type by the major brand, which follows the length and "ftyp", or by those
+    behind the version when it stands for any picture.
     """
     brand, end = head[8:12], min(int.from_bytes(head[:4]), len(head))
     brands = {brand}

@@ -1,5 +1,5 @@
 """
-Pictures written anew: as another kind, or smaller.  One of the homes of Pillow.
+Write pictures anew: as another type, or smaller. A home of Pillow.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from krea_cli.media import AVIF, GIF, JPEG, LOSSY, PNG, TIFF, WEBP, MediaType
 from krea_cli.media.codecs import PILLOW, can_encode
 from krea_cli.media.images import FORMATS, check_pixels, eight_bits, opened, smooth
 
-# What a kind of file can hold, of the modes that pictures come in here.
+# The modes of pictures that each type of file can hold.
 _MODES = {
     PNG: {"L", "LA", "RGB", "RGBA", "I;16"},
     TIFF: {"L", "LA", "RGB", "RGBA", "I;16", "CMYK"},
@@ -34,6 +34,9 @@ _SLOW_PIXELS = 2**22
 
 
 def can_write(media: MediaType) -> bool:
+    """
+    Return whether pictures are written as `media`.
+    """
     return media in FORMATS
 
 
@@ -41,20 +44,20 @@ def convert(
     source: Path, target: IO[bytes], media: MediaType, *, quality: int | None = None
 ) -> bool:
     """
-    Write the picture at *source* to *target* as another kind of picture, upright; of an
-    animation the first picture, and True then.  *quality* is 1 to 100, for kinds that
-    lose some.  What is transparent becomes white where the kind knows no transparency.
-    The colour profile stays, unless the kind cannot hold the picture's colours as they
-    are.
+    Write the picture at `source` to `target` as another type, upright. Return True for
+    an animation, of which only the first picture is written.
+
+    `quality` is 1 to 100, for the LOSSY types. Transparent parts become white where the
+    type has no transparency. The colour profile stays, unless the type cannot hold the
+    colours as they are.
 
     Raises:
-        DownloadError: *source* is no picture that can be decoded, or has too many
-            pixels.
-        StorageError: it cannot be written as *media*, or *target* not at all.
+        DownloadError: `source` cannot be decoded, or has too many pixels.
+        StorageError: it cannot be written as `media`, or `target` not at all.
     """
     with opened(source) as picture:
         check_pixels(picture.size)
-        # A JPEG may hold other pictures, which are no animation.
+        # A JPEG may hold other pictures, which are not an animation.
         is_animated = picture.format in ("GIF", "WEBP", "AVIF", "PNG") and getattr(
             picture, "is_animated", False
         )
@@ -86,7 +89,7 @@ def convert(
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    # What is wrong with a tag beside the pixels is not wrong with them.
+    # The pixels are good even if a tag beside them is damaged.
     with suppress(Exception):
         ImageOps.exif_transpose(picture, in_place=True)
     return picture
@@ -96,7 +99,7 @@ def _writable(
     picture: Image.Image, media: MediaType
 ) -> tuple[Image.Image, bytes | None]:
     """
-    The picture in a mode that the kind can hold, with the profile of its colours.
+    Return the picture in a mode that the type can hold, with its colour profile.
     """
     profile, modes = picture.info.get("icc_profile"), _MODES[media]
     if picture.mode == "CMYK" and picture.mode not in modes:
@@ -116,7 +119,8 @@ def _writable(
 
 def _from_inks(picture: Image.Image, profile: bytes | None) -> Image.Image:
     """
-    In RGB what is in the colours of a printer, by its profile if it has a good one.
+    Convert a picture from the inks of a printer to RGB, by its profile if that is
+    usable.
     """
     with suppress(ImportError, OSError, ImageCms.PyCMSError):
         if profile:
@@ -137,18 +141,19 @@ def fit(
     most_bytes: int,
 ) -> tuple[int, int]:
     """
-    Write the picture at *source* to *target*, of the same kind *media*, scaled down
-    until neither a side nor the file is too large; its width and height then.  Colour
-    profile and EXIF stay.
+    Write the picture at `source` to `target`, of the same type `media`, scaled down
+    until neither a side nor the file is too large. Return its new width and height.
+
+    Colour profile and EXIF stay.
 
     Raises:
-        DownloadError: *source* is no picture that can be decoded, or scaled.
+        DownloadError: `source` cannot be decoded, or scaled.
         StorageError: it cannot be written.
     """
     with opened(source) as picture:
         width, height = picture.size
         check_pixels(picture.size)
-        # A JPEG may hold other pictures, which are no animation.
+        # A JPEG may hold other pictures, which are not an animation.
         if media != JPEG and getattr(picture, "is_animated", False):
             raise DownloadError("It is an animation.")
         picture.load()

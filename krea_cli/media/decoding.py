@@ -1,6 +1,6 @@
 """
-Pictures decoded and encoded in a thread that may be left behind: no decoder can be
-interrupted, and Ctrl-C must not wait for one (hazard S1, P5).
+Decode and encode pictures in a thread that may be left behind: decoders cannot be
+interrupted, and Ctrl-C must not wait for them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST_SECONDS = 300.0
 
 def decode_with_timeout(work: Callable[[], T]) -> T:
     """
-    The result of *work* on a picture; raises what that raises.
+    Return the result of `work` on a picture, and raise its errors.
 
     Raises:
         DownloadError: it takes longer than five minutes.

@@ -1,5 +1,5 @@
 """
-Pictures looked at: how large they are, and what they show.  One of the homes of Pillow.
+Look at pictures: measure them, open them safely and make thumbnails. A home of Pillow.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 from PIL import (
     AvifImagePlugin,
@@ -18,6 +18,7 @@ from PIL import (
     ImageChops,
     ImageOps,
     JpegImagePlugin,
+    PngImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
 )
@@ -34,11 +35,12 @@ from krea_cli.media import (
     TIFF,
     WEBP,
     MediaType,
-    heif,
+    heic,
+    png,
     sniff,
 )
-from krea_cli.media.dimensions import dimensions
-from krea_cli.media.png import open_png
+from krea_cli.media.formats import dimensions
+from krea_cli.media.reader import FileReader
 
 FORMATS = {
     PNG: "PNG",
@@ -48,8 +50,52 @@ FORMATS = {
     AVIF: "AVIF",
     TIFF: "TIFF",
 }
-# What can be read, but is not written.
+# BMP can be read, but is not written.
 _READ_FORMATS = {**FORMATS, BMP: "BMP"}
+# Pillow refuses a picture whose colour profile is larger than this, which is 1 MiB by
+# itself; those of printers and scanners may have some more.
+PngImagePlugin.MAX_TEXT_CHUNK = 2**24
+_SIXTEEN_BITS = "RGB;16B"
+
+
+def open_png(
+    source: Path | IO[bytes],
+    read: Callable[[Path | IO[bytes]], Image.Image] = PngImagePlugin.PngImageFile,
+) -> Image.Image:
+    """
+    Open a PNG with `read`, without decoding it.
+
+    Raises:
+        ValueError: there are several colour profiles.
+        Exception: whatever else Pillow raises.
+    """
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            _check_profiles(file)
+    else:
+        _check_profiles(source)
+        source.seek(0)
+    picture = read(source)
+    _shorten_transparency(picture)
+    return picture
+
+
+def _check_profiles(file: IO[bytes]) -> None:
+    # Pillow unpacks each of them when it opens the file, to a thousand times its
+    # length: a file that is full of them would take minutes.
+    if png.count_profiles(FileReader(file)) > 1:
+        raise ValueError("it has several color profiles")
+
+
+def _shorten_transparency(picture: Image.Image) -> None:
+    # Of sixteen bits of a colour Pillow reads the upper eight, but not of the colour
+    # that stands for what is transparent.
+    color = picture.info.get("transparency")
+    tiles = getattr(picture, "tile", ())
+    if isinstance(color, tuple) and any(tile.args == _SIXTEEN_BITS for tile in tiles):
+        picture.info["transparency"] = tuple(value >> 8 for value in color)
+
+
 _READERS: dict[MediaType | None, Callable[[Path], Image.Image]] = {
     JPEG: JpegImagePlugin.JpegImageFile,
     PNG: open_png,
@@ -58,15 +104,15 @@ _READERS: dict[MediaType | None, Callable[[Path], Image.Image]] = {
     AVIF: AvifImagePlugin.AvifImageFile,
 }
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
-# What 8192 x 8192 takes in memory is bearable; more is not worth the risk (P6).
+# 8192 x 8192 pixels take a bearable amount of memory.
 MOST_PIXELS = 2**26
 # Colours that differ by less in each of red, green and blue, of 255, look the same.
 _SAME_COLOUR = 4
-# What decoding takes for a pixel before anything can be made smaller.  A JPEG is
-# decoded smaller at once, but for one whose pixels come in several rounds.
+# Bytes that decoding takes for a pixel before the picture can be made smaller. A JPEG
+# is decoded smaller at once, unless it is progressive.
 _PIXEL_BYTES = {JPEG: 0, PNG: 4, GIF: 4, TIFF: 4, BMP: 4, AVIF: 16, WEBP: 16}
 _ROUNDS_PIXEL_BYTES = 4
-# What may be taken for a picture that nobody asked to see.
+# The most memory for a picture that nobody asked to see.
 _LIGHT_BYTES = 2**27
 # More than any model makes, upscalers included.
 MOST_CLAIMED_PIXELS = 2**29
@@ -76,8 +122,8 @@ _HEADER_BYTES = 32 * 2**20
 
 def size(path: Path) -> tuple[int, int] | None:
     """
-    Width and height in pixels, by the header alone; None when it cannot be read, or
-    only by reading much more (hazards F16, N13).
+    Return width and height in pixels, by the header alone; None when it cannot be read,
+    or only by reading much more.
     """
     try:
         with path.open("rb") as file:
@@ -87,7 +133,8 @@ def size(path: Path) -> tuple[int, int] | None:
         if kind == AVIF and path.stat().st_size > _HEADER_BYTES:
             return None
         if kind in _READERS:
-            # `Image.open` refuses a picture that claims too much, without saying what.
+            # `Image.open` refuses a picture with too many pixels, without saying how
+            # many.
             with _READERS[kind](path) as picture:
                 return picture.size
         with opened(path) as picture:
@@ -98,8 +145,8 @@ def size(path: Path) -> tuple[int, int] | None:
 
 def shown_size(path: Path) -> tuple[int, int] | None:
     """
-    As `size`, of the picture as it is shown: a camera held upright says so only in a
-    tag beside the pixels.
+    Return width and height as the picture is shown: a camera held upright says so only
+    in a tag beside the pixels.
     """
     found = size(path)
     return found[::-1] if found and _is_on_its_side(path) else found
@@ -110,7 +157,7 @@ def _is_on_its_side(path: Path) -> bool:
         with path.open("rb") as file:
             kind = sniff(file.read(HEAD_BYTES))
             if kind == HEIC:
-                return heif.is_on_its_side(file)
+                return heic.is_on_its_side(FileReader(file))
         if kind in (WEBP, AVIF) and path.stat().st_size > _HEADER_BYTES:
             return False
         with _READERS[kind](path) as picture:
@@ -123,11 +170,11 @@ def _is_on_its_side(path: Path) -> bool:
 
 def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
     """
-    The picture as it is shown, in RGBA, made smaller if it does not fit into *box*
-    (width and height in pixels).
+    Return the picture as it is shown, in RGBA, made smaller if it does not fit into
+    `box` (width and height in pixels).
 
     Raises:
-        DownloadError: it is no picture that is known here, or one of too many pixels.
+        DownloadError: the file is not a known type of picture, or has too many pixels.
     """
     try:
         # Opening a FIFO would wait for somebody to write to it.
@@ -149,8 +196,8 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
 
 def is_heavy(path: Path) -> bool:
     """
-    Whether `thumbnail` takes more than 128 MiB of memory for the picture, or too much
-    to do it at all.
+    Return whether `thumbnail` takes more than 128 MiB of memory for the picture, or
+    refuses it.
     """
     width, height = size(path) or (0, 0)
     try:
@@ -168,8 +215,8 @@ def is_heavy(path: Path) -> bool:
 
 def eight_bits(picture: Image.Image) -> Image.Image:
     """
-    Of the sixteen bits of a grey picture the upper eight, with an alpha channel where
-    one of its greys stands for what is transparent.
+    Reduce the sixteen bits of a grey picture to the upper eight, with an alpha channel
+    where one of its greys stands for transparency.
     """
     if not picture.mode.startswith("I"):
         return picture
@@ -196,7 +243,7 @@ def _with_alpha(picture: Image.Image, key: int) -> Image.Image:
 
 def is_blank(path: Path) -> bool:
     """
-    Whether all of the picture, as it is seen, has one colour, or next to.
+    Return whether the picture, as it is seen, has a single colour, or nearly so.
 
     Raises:
         DownloadError: it cannot be decoded, or has too many pixels.
@@ -214,8 +261,10 @@ def is_blank(path: Path) -> bool:
 
 def check_pixels(size: tuple[int, int]) -> None:
     """
+    Refuse a picture with too many pixels.
+
     Raises:
-        DownloadError: there are more of them than are decoded here (P6).
+        DownloadError: the picture has more than MOST_PIXELS.
     """
     width, height = size
     if width * height > MOST_PIXELS:
@@ -226,7 +275,7 @@ def check_pixels(size: tuple[int, int]) -> None:
 
 def smooth(picture: Image.Image) -> Image.Image:
     """
-    The picture in colours between which there are others.
+    Return the picture in a mode with continuous colours, in which it can be scaled.
     """
     if picture.has_transparency_data:
         picture = eight_bits(picture)
@@ -249,8 +298,8 @@ def _open(path: Path) -> Image.Image:
 
 def _open_to_look(path: Path) -> Image.Image:
     """
-    Of a JPEG of too many pixels an eighth of each side, which takes little memory; one
-    in several rounds is held whole all the same.
+    Open a picture to be shown small: a JPEG with too many pixels at an eighth of each
+    side, which takes little memory unless it is progressive.
     """
     found = size(path)
     if not found or found[0] * found[1] <= MOST_PIXELS:
@@ -270,7 +319,7 @@ def opened(
     path: Path, open_picture: Callable[[Path], Image.Image] = _open
 ) -> Iterator[Image.Image]:
     """
-    The picture, with a header that asks for gigabytes refused (hazard F16).
+    Open a picture, and refuse a header that claims gigabytes of pixels.
     """
     try:
         with warnings.catch_warnings():
@@ -284,7 +333,7 @@ def opened(
             "The picture cannot be decoded: it has too many pixels."
         ) from exc
     except UnidentifiedImageError as exc:
-        # Its own words name a temporary file.
+        # Pillow's own message names a temporary file.
         raise DownloadError("The picture cannot be decoded: it is damaged.") from exc
     except Exception as exc:  # whatever a decoder may raise
         reason = str(exc).rstrip(".")

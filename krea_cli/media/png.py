@@ -1,68 +1,143 @@
 """
-PNG as Pillow should read it.  One of the homes of Pillow.
+PNG: find where it ends and how large its picture is, and strip its metadata.
+
+A PNG is a list of chunks (length, kind, content, checksum) up to one that ends it.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from pathlib import Path
-from typing import IO
+import zlib
+from collections.abc import Iterator
 
-from PIL import Image, PngImagePlugin
+from krea_cli.media.chunks import Chunk, Layout, walk
+from krea_cli.media.exif import MOST_EXIF, orientation_only_exif
+from krea_cli.media.file_pieces import ByteRange
+from krea_cli.media.reader import DamagedError, FileReader
 
-from krea_cli.media.window import Window
+# Where the first chunk begins.
+_FIRST = 8
+_LAYOUT = Layout(">I4s", tail_bytes=4)
+_PIXELS, _END, _COLOR_PROFILE = b"IDAT", b"IEND", b"iCCP"
+# Chunks that decoders need, with the most bytes that each may have: pixels,
+# transparency, colours, density, and animation.
+_ANY = 1 << 31
+_KEPT = {
+    b"IHDR": 13,
+    b"PLTE": 768,
+    _PIXELS: _ANY,
+    _END: 0,
+    b"tRNS": 256,
+    b"gAMA": 4,
+    b"cHRM": 32,
+    b"sRGB": 1,
+    b"cICP": 4,
+    b"mDCV": 24,
+    b"mDCv": 24,
+    b"cLLI": 8,
+    b"cLLi": 8,
+    b"sBIT": 4,
+    b"bKGD": 6,
+    b"hIST": 512,
+    b"pHYs": 9,
+    b"acTL": 8,
+    b"fcTL": 26,
+    b"fdAT": _ANY,
+}
+# Pixels that only Apple's programs understand.
+_APPLE = b"CgBI"
+# Neutral names of colour profiles; others may be those of a person's screen.
+_PROFILE_NAME = b"ICC Profile"
+_NEUTRAL_NAMES = (_PROFILE_NAME, b"icc", b"ICC profile", b"sRGB")
+_MOST_NAME = 79
 
-# Pillow refuses a picture whose colour profile is larger than this, which is 1 MiB by
-# itself; those of printers and scanners may have some more.
-PngImagePlugin.MAX_TEXT_CHUNK = 2**24
-_SIXTEEN_BITS = "RGB;16B"
 
-
-def open_png(
-    source: Path | IO[bytes],
-    read: Callable[[Path | IO[bytes]], Image.Image] = PngImagePlugin.PngImageFile,
-) -> Image.Image:
+def chunks(reader: FileReader) -> Iterator[Chunk]:
     """
-    The picture as *read* gives it, not decoded yet.
+    Yield the chunks up to the one that ends the picture.
 
     Raises:
-        ValueError: there are several colour profiles.
-        Exception: whatever else Pillow raises.
+        DamagedError: a chunk is cut, or the last one is missing.
     """
-    if isinstance(source, Path):
-        with source.open("rb") as file:
-            _check_profiles(file)
-    else:
-        _check_profiles(source)
-        source.seek(0)
-    picture = read(source)
-    _shorten_transparency(picture)
-    return picture
-
-
-def _check_profiles(file: IO[bytes]) -> None:
-    """
-    Each of them is unpacked when the file is opened, to a thousand times its length: a
-    file that is full of them would take minutes.
-    """
-    window, at, count = Window(file), 8, 0
-    while len(head := window.read(at, 8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        if kind == b"IDAT":
+    for chunk in walk(reader, _LAYOUT, _FIRST):
+        yield chunk
+        if chunk.kind == _END:
             return
-        count += kind == b"iCCP"
-        if count > 1:
-            raise ValueError("it has several color profiles")
-        at += 12 + length
+    raise DamagedError("it has no end")
 
 
-def _shorten_transparency(picture: Image.Image) -> None:
+def find_end(reader: FileReader) -> int | None:
     """
-    Of sixteen bits of a colour Pillow reads the upper eight, but not of the colour that
-    stands for what is transparent.
+    Return where the picture ends, None if it has no pixels.
     """
-    color = picture.info.get("transparency")
-    tiles = getattr(picture, "tile", ())
-    if isinstance(color, tuple) and any(tile.args == _SIXTEEN_BITS for tile in tiles):
-        picture.info["transparency"] = tuple(value >> 8 for value in color)
+    has_pixels, end = False, 0
+    for chunk in chunks(reader):
+        has_pixels |= chunk.kind == _PIXELS
+        end = chunk.end
+    return end if has_pixels else None
+
+
+def count_profiles(reader: FileReader) -> int:
+    """
+    Return the number of colour profiles before the pixels.
+    """
+    count = 0
+    try:
+        for chunk in chunks(reader):
+            count += chunk.kind == _COLOR_PROFILE
+            if chunk.kind == _PIXELS:
+                break
+    except DamagedError:
+        # The profiles before the damage are unpacked all the same.
+        return count
+    return count
+
+
+def dimensions(reader: FileReader) -> tuple[int, int] | None:
+    """
+    Return width and height in pixels.
+    """
+    kind, width, height = reader.unpack(">4sII", 12)
+    return (width, height) if kind == b"IHDR" else None
+
+
+def strip(reader: FileReader) -> Iterator[ByteRange]:
+    """
+    Yield what decoders need to show the same pixels in the same colours.
+
+    Raises:
+        DamagedError: the file cannot be followed to its end, or its pixels are stored
+            in a way that is not understood here.
+    """
+    yield range(_FIRST)
+    for chunk in chunks(reader):
+        if chunk.kind == _APPLE:
+            raise DamagedError("its pixels are in a format of Apple's own")
+        if chunk.kind == b"eXIf":
+            content = reader.read(chunk.body, min(chunk.length, MOST_EXIF))
+            exif = orientation_only_exif(content)
+            yield _chunk(b"eXIf", exif) if exif else b""
+        elif chunk.kind == _COLOR_PROFILE:
+            yield from _renamed_profile(reader, chunk)
+        elif chunk.length <= _KEPT.get(chunk.kind, -1):
+            yield chunk.place
+        elif chunk.kind == _END:
+            yield _chunk(_END, b"")
+
+
+def _renamed_profile(reader: FileReader, chunk: Chunk) -> Iterator[ByteRange]:
+    """
+    Yield the colour profile under a neutral name.
+    """
+    head = reader.read(chunk.body, min(chunk.length, _MOST_NAME + 1))
+    name, found, _ = head.partition(b"\0")
+    if not found or name in _NEUTRAL_NAMES:
+        yield chunk.place
+    else:
+        rest = reader.read(chunk.body + len(name), chunk.length - len(name))
+        yield _chunk(_COLOR_PROFILE, _PROFILE_NAME + rest)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    check = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)

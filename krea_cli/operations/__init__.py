@@ -1,3 +1,3 @@
 """
-What commands do beyond asking and telling: for several of them, or too long for one.
+The work that commands share. Everything here takes its collaborators as arguments.
 """

@@ -1,16 +1,15 @@
 """
-The same request several times, on its way from several threads; what came of it, in
-order.
+Submit one request several times: once first, then from several threads at once.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
-from krea_cli.api.models import Job
-from krea_cli.cli.context import CliContext
 from krea_cli.errors import (
     DuplicateJobIdError,
     JournalError,
@@ -18,119 +17,183 @@ from krea_cli.errors import (
     UnconfirmedSubmissionError,
     WaitTimeoutError,
 )
-from krea_cli.operations import resolve_unconfirmed
 from krea_cli.runtime.worker_pool import WorkerPool
 
-# The service's answers say how many of them are on their way at once.
+if TYPE_CHECKING:
+    from krea_cli.api.models import Job
+    from krea_cli.jobs.run_tracker import RunTracker
+    from krea_cli.jobs.submission import RequestSubmitter
+    from krea_cli.journal.journal import Journal
+    from krea_cli.operations.resolve_unconfirmed import UnconfirmedResolver
+    from krea_cli.output.console import Console
+    from krea_cli.requests.request import Request
+    from krea_cli.runtime.clock import Clock
+
+# The rate limits of the service decide how many of them are on their way at once.
 MOST_AT_ONCE = 16
-# Called before each try of a request; what it raises keeps the request from leaving.
+# Called before each try of a request; an exception from it keeps the request here.
 Gate = Callable[[], object]
+
+
+@contextmanager
+def submit_batch(
+    request: Request,
+    count: int,
+    submitter: RequestSubmitter,
+    *,
+    deadline: float,
+    journal: Journal,
+    resolver: UnconfirmedResolver,
+    tracker: RunTracker,
+    console: Console,
+    clock: Clock,
+) -> Iterator[BatchSubmission]:
+    """
+    Submit the request *count* times: once first, because an error with that one is an
+    error with all, then as many at once as the service accepts.
+
+    The first error stops the batch: the next request would meet it, too. Jobs submitted
+    until then are kept. Within the context the others are on their way; at its end each
+    of them has become a job or an error.
+
+    *deadline* is when the jobs must have finished, on the monotonic clock.
+    """
+    run = str(uuid.uuid4())
+
+    def submit(gate: Gate) -> Job:
+        return submitter.submit(request, run, deadline=deadline, gate=gate)
+
+    tracker.expect(count)
+    batch = BatchSubmission(
+        submit,
+        run=run,
+        count=count,
+        deadline=deadline,
+        journal=journal,
+        resolver=resolver,
+        tracker=tracker,
+        console=console,
+        clock=clock,
+    )
+    try:
+        with batch.pool:
+            try:
+                batch.begin()
+                yield batch
+            except BaseException:
+                batch.stop()
+                raise
+    finally:
+        batch.close()
+    batch.explain_not_submitted()
 
 
 class BatchSubmission:
     """
-    The jobs so far, what ended it early, and when (on the monotonic clock) they are to
-    be final.
+    The jobs of a batch so far, and the *errors* that ended it early.
     """
 
     def __init__(
         self,
-        session: CliContext,
         submit: Callable[[Gate], Job],
         *,
         run: str,
         count: int,
         deadline: float,
+        journal: Journal,
+        resolver: UnconfirmedResolver,
+        tracker: RunTracker,
+        console: Console,
+        clock: Clock,
     ) -> None:
         self.deadline = deadline
         self.count = count
         self.errors: list[KreaError] = []
-        self.crew = WorkerPool(min(MOST_AT_ONCE, count))
-        self._session = session
-        session.is_for_several = count > 1
+        self.pool = WorkerPool(min(MOST_AT_ONCE, count))
         self._submit = submit
         self._run = run
+        self._journal = journal
+        self._resolver = resolver
+        self._tracker = tracker
+        self._console = console
+        self._clock = clock
         self._jobs: dict[str, Job] = {}
-        self._doubts: list[UnconfirmedSubmissionError] = []
-        self._refused = 0
+        self._unconfirmed: list[UnconfirmedSubmissionError] = []
+        self._rejected = 0
         self._is_stopped = False
         self._lock = threading.Lock()
 
     @property
     def is_open(self) -> bool:
         """
-        Whether requests are on their way.
+        Tell whether requests are on their way.
         """
-        return self.crew.is_busy
+        return self.pool.is_busy
 
     @property
-    def is_in_doubt(self) -> bool:
+    def has_unconfirmed(self) -> bool:
         """
-        Whether it ended with something to `settle`.
+        Tell whether the batch has ended with submissions for `resolve`.
         """
-        return bool(self._doubts) and not self.is_open
+        return bool(self._unconfirmed) and not self.is_open
 
     @property
     def unsent(self) -> int:
         """
-        How many jobs are still to come.
+        Return how many jobs are still to come.
         """
         return 0 if self._is_stopped else self.count - len(self._jobs)
 
     def begin(self) -> None:
         """
-        Send the first request, and have the others sent.
+        Submit the first request, and start submitting the others.
         """
         try:
-            self._take(
-                resolve_unconfirmed.sent(
-                    self._session,
-                    lambda: self._submit(lambda: None),
-                    deadline=self.deadline,
+            self._add(
+                self._resolver.submit(
+                    lambda: self._submit(lambda: None), deadline=self.deadline
                 )
             )
         except KreaError as exc:
             self._fail(exc)
             return
         for _ in range(self.count - 1):
-            self.crew.start(self._send)
+            self.pool.start(self._submit_next)
 
     def stop(self) -> None:
         """
-        Nothing more leaves.
+        Submit nothing more.
         """
         self._is_stopped = True
 
     def wait(self) -> None:
         """
-        Until all have arrived.
+        Wait until every request has become a job or an error.
         """
-        with self._session.out.progress() as progress:
+        with self._console.progress() as progress:
             progress.doing("submitting")
-            self.crew.rest()
-        self.settle()
+            self.pool.rest()
+        self.resolve()
 
-    def settle(self) -> None:
+    def resolve(self) -> None:
         """
-        Look for the requests in doubt: each becomes a job, or an error.
+        Look for the jobs of unconfirmed submissions: each becomes a job or an error.
         """
-        doubts, self._doubts = self._doubts, []
-        for error in doubts:
+        unconfirmed, self._unconfirmed = self._unconfirmed, []
+        for error in unconfirmed:
             try:
-                self._take(
-                    resolve_unconfirmed.settled(self._session, error, self.deadline)
-                )
+                self._add(self._resolver.resolve(error, self.deadline))
             except KreaError as exc:
                 self._fail(exc)
 
-    def places(self) -> Sequence[Job | None]:
+    def slots(self) -> Sequence[Job | None]:
         """
-        The jobs, in the order of their records; None for one that may still come.
+        Return the jobs in the order of their records; None for one that may still come.
         """
-        is_closed = not (self.is_open or self._doubts)
+        is_closed = not (self.is_open or self._unconfirmed)
         order = list[str | None]()
         with suppress(JournalError):
-            order = self._session.journal.places(self._run)
+            order = self._journal.places(self._run)
         found = [self._jobs.get(job_id or "") for job_id in order]
         if not is_closed:
             return found
@@ -140,53 +203,54 @@ class BatchSubmission:
 
     def close(self) -> None:
         """
-        Nothing is on its way any more: tell the session what there is and is not.
+        Tell the tracker the order of the jobs, and how many were not submitted; no
+        request is on its way any more.
         """
-        session = self._session
         with suppress(JournalError):
-            session.arrange(
-                [each for each in session.journal.places(self._run) if each]
-            )
+            order = self._journal.places(self._run)
+            self._tracker.set_order(each for each in order if each)
+        summary = self._tracker.summary()
         apart = (UnconfirmedSubmissionError, _TooLateError)
-        # Of an error with a job, the job is counted, and of the job of another request,
-        # the request in doubt.
+        # An error with a job is counted by its job, and an unconfirmed submission by
+        # its record, whichever job the service named for it.
         known = [e for e in self.errors if not (e.job_id or isinstance(e, apart))]
         others = {e.taken_id for e in self.errors if isinstance(e, DuplicateJobIdError)}
-        # One that came in the last moment is only pending.
-        jobs = self._jobs.keys() | (set(session.pending) - others)
-        come = len(jobs) + len(known) + len(session.in_doubt)
-        session.unsent = max(0, self.count - max(come, 1))
+        # A job that came in the last moment is only pending.
+        jobs = self._jobs.keys() | (set(summary.pending) - others)
+        outcomes = len(jobs) + len(known) + len(summary.unconfirmed)
+        self._tracker.not_submitted(max(0, self.count - max(outcomes, 1)))
 
-    def finish(self) -> None:
+    def explain_not_submitted(self) -> None:
         """
-        Have the errors tell what was not sent.
+        Have the first error say how many requests were not submitted.
         """
-        unsent, self._session.unsent = self._session.unsent, 0
-        refused = "refused or " if self._refused else ""
-        for error in self.errors[:1] if unsent else ():
+        count = self._tracker.summary().not_submitted
+        self._tracker.not_submitted(0)
+        rejected = "refused or " if self._rejected else ""
+        for error in self.errors[:1] if count else ():
             if isinstance(error, _TooLateError):
                 message = (
-                    f"The time was up when {self.count - unsent} of {self.count} jobs "
+                    f"The time was up when {self.count - count} of {self.count} jobs "
                     "were submitted; the rest was not sent."
                 )
             else:
-                were = "was" if unsent == 1 else "were"
+                were = "was" if count == 1 else "were"
                 message = (
-                    f"{error.message} {unsent} more of the requests {were} {refused}"
+                    f"{error.message} {count} more of the requests {were} {rejected}"
                     "not sent."
                 )
             self.errors[0] = error.but(message=message)
 
-    def _send(self) -> None:
+    def _submit_next(self) -> None:
         """
-        One request, in a thread of the crew.
+        Submit one request, in a thread of the pool.
         """
         try:
-            self._take(self._submit(self._check))
+            self._add(self._submit(self._check))
         except _StoppedError:
             return
         except UnconfirmedSubmissionError as exc:
-            self._doubts.append(exc)
+            self._unconfirmed.append(exc)
             self.stop()
         except KreaError as exc:
             self._fail(exc)
@@ -197,36 +261,37 @@ class BatchSubmission:
     def _check(self) -> None:
         if self._is_stopped:
             raise _StoppedError
-        if self._session.clock.now() >= self.deadline:
+        if self._clock.now() >= self.deadline:
             raise _TooLateError(
                 "The time was up before all jobs were submitted.",
                 hint="Give more with --timeout, or submit them with --no-wait.",
             )
 
-    def _take(self, job: Job) -> None:
+    def _add(self, job: Job) -> None:
         self._jobs[job.job_id] = job
 
     def _fail(self, exc: KreaError) -> None:
         """
-        The first one stands for those that say the same of requests without a job.
+        Stop, and keep the error. Of several that say the same about requests without a
+        job, the first one is kept.
         """
         self.stop()
         with self._lock:
             is_same = any(error.code == exc.code for error in self.errors)
             is_apart = exc.job_id or isinstance(exc, UnconfirmedSubmissionError)
             if is_same and not is_apart:
-                self._refused += 1
+                self._rejected += 1
             else:
                 self.errors.append(exc)
 
 
 class _StoppedError(Exception):
     """
-    The request is not to leave any more.
+    The request must not be submitted any more.
     """
 
 
 class _TooLateError(WaitTimeoutError):
     """
-    The time was up.
+    The time was up before the request was submitted.
     """

@@ -1,18 +1,16 @@
 """
-What becomes of jobs: they are waited for, saved and told.
+Wait for jobs, save their results, and report them.
 
-What goes wrong with one job does not stop the others; it is kept as an error until all
-is told.
+An error with one job does not stop the others: it is kept until everything is reported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from krea_cli.api.models import Job
-from krea_cli.cli.context import CliContext
 from krea_cli.errors import (
     Action,
     ConversionError,
@@ -21,212 +19,260 @@ from krea_cli.errors import (
     KreaError,
     ServiceError,
     Step,
+    StorageError,
     TooLargeError,
     UnsupportedResultError,
     WaitTimeoutError,
 )
 from krea_cli.jobs import job_errors
-from krea_cli.operations import github_step, unwritten_results
-from krea_cli.operations.save import ResultSaver
-from krea_cli.operations.wait import Poller
+from krea_cli.operations.wait import JobWait, WaitContext
 from krea_cli.output.results.jobs import JobSaved, Result
 
 if TYPE_CHECKING:
-    from krea_cli.downloads.output_target import FilenameFields, OutputTarget
+    from krea_cli.api.models import Job
+    from krea_cli.jobs.run_tracker import RunTracker
     from krea_cli.operations.batch_submit import BatchSubmission
+    from krea_cli.operations.save import ResultSaver
 
-# Enough for the looks that results may come late for.
-LACKING_SECONDS = 30.0
+# Time for the polls for results that come late.
+LATE_RESULT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectContext(WaitContext):
+    """
+    The collaborators of a collection.
+
+    *review* returns remarks about the files of a job, which are shown as warnings, and
+    *unmet* a sentence for each expectation that they do not meet. *wait_command* spells
+    the command that collects jobs, and *report_error* shows an error with its hints.
+    """
+
+    tracker: RunTracker
+    review: Callable[[Job], Sequence[str]]
+    unmet: Callable[[Job], Sequence[str]]
+    wait_command: Callable[[Sequence[str]], str]
+    report_error: Callable[[KreaError], object]
 
 
 class JobCollection:
     """
-    Jobs on their way to files, *errors* as they came about: those that are there, or
-    those that *sending* makes, with its errors.
+    Jobs on their way to files: *jobs*, with the *errors* met so far, or the ones that
+    *submission* makes, with its errors.
     """
 
     def __init__(
         self,
-        session: CliContext,
+        context: CollectContext,
         jobs: Sequence[Job] = (),
         errors: Sequence[KreaError] = (),
         *,
-        sending: BatchSubmission | None = None,
+        submission: BatchSubmission | None = None,
     ) -> None:
         self.errors = list(errors)
-        self._session = session
-        self._sending = sending
-        self._waiting = Poller(session, jobs, self.errors, sending=sending)
-        session.is_for_several = self._waiting.count > 1
+        self._context = context
+        self._console = context.console
+        self._tracker = context.tracker
+        self._submission = submission
+        self._wait = JobWait(context, jobs, self.errors, submission=submission)
+        context.tracker.expect(self._wait.count)
 
     @property
     def jobs(self) -> list[Job]:
-        return self._waiting.jobs
+        return self._wait.jobs
 
     def wait(
         self,
         *,
         deadline: float,
-        target: OutputTarget | None = None,
-        naming: FilenameFields | None = None,
+        saver: ResultSaver | None = None,
         is_one_enough: bool = False,
     ) -> None:
         """
-        Look at the jobs, which have just been seen, until all are final or *deadline*
-        has passed, and save their results meanwhile if there is a *target*; *naming* is
-        for jobs that the journal does not have.  With *is_one_enough* it ends when one
-        is, and only those that ended are kept, and saved.
+        Poll the jobs, which have just been fetched, until all have finished or
+        *deadline* has passed, and save their results meanwhile if there is a *saver*.
+        With *is_one_enough*, end when one has finished, and keep and save only the jobs
+        that have.
 
         Raises:
-            KreaError: what concerns every look; what was saved until then is told.
+            KreaError: an error that every poll would meet. The results saved until then
+                are reported.
         """
-        saving = ResultSaver(self._session, target, naming) if target else None
         try:
-            self._wait(deadline, saving, is_one_enough=is_one_enough)
+            self._wait_and_save(deadline, saver, is_one_enough=is_one_enough)
         except KreaError:
-            if saving and saving.saved:
-                found = (saving.saved.get(job.job_id) for job in self.jobs)
+            if saver and saver.saved:
+                found = (saver.saved.get(job.job_id) for job in self.jobs)
                 jobs = [job for job in found if job and job.files]
-                told = [JobSaved(job) for job in jobs]
-                if lost := unwritten_results.tell(self._session, jobs, told):
-                    self._session.report(lost)
+                if lost := self._show(jobs, [JobSaved(job) for job in jobs]):
+                    self._context.report_error(lost)
             raise
 
-    def _wait(
-        self, deadline: float, saving: ResultSaver | None, *, is_one_enough: bool
+    def _wait_and_save(
+        self, deadline: float, saver: ResultSaver | None, *, is_one_enough: bool
     ) -> None:
-        waiting, sending = self._waiting, self._sending
-        early = None if is_one_enough else saving
-        with saving.crew if saving else nullcontext():
-            waiting.poll(deadline=deadline, saving=early, is_one_enough=is_one_enough)
-            while sending and sending.is_in_doubt:
-                sending.settle()
-                waiting.poll(deadline=deadline, saving=early)
+        wait, submission = self._wait, self._submission
+        early = None if is_one_enough else saver
+        with saver.pool if saver else nullcontext():
+            wait.poll(deadline=deadline, saver=early, is_one_enough=is_one_enough)
+            while submission and submission.has_unconfirmed:
+                submission.resolve()
+                wait.poll(deadline=deadline, saver=early)
             if is_one_enough:
-                self._keep_ended()
+                self._keep_finished()
             for job in self.jobs:
                 if job.is_final and job.status != "completed":
-                    self._session.settle(job.job_id, has_result=False)
-            if saving:
-                self._finish(saving)
+                    self._tracker.ended_without_result(job.job_id)
+            if saver:
+                self._finish(saver)
 
-    def save(self, target: OutputTarget) -> None:
+    def save(self, saver: ResultSaver) -> None:
         """
-        Save the results of the jobs that are completed; those that lack one are looked
-        at again (hazard L10).
+        Save the results of the completed jobs. Jobs whose results are not there yet
+        are polled again for up to half a minute.
         """
-        saving = ResultSaver(self._session, target, None)
-        deadline = self._session.clock.now() + LACKING_SECONDS
-        self._waiting.poll(deadline=deadline, lacks_result=True)
-        with saving.crew:
-            self._finish(saving)
+        deadline = self._context.clock.now() + LATE_RESULT_SECONDS
+        self._wait.poll(deadline=deadline, lacks_result=True)
+        with saver.pool:
+            self._finish(saver)
 
-    def _finish(self, saving: ResultSaver) -> None:
-        jobs, waiting = self.jobs, self._waiting
-        with self._session.out.progress() as progress:
-            saving.finish(jobs, progress, several=waiting.count > 1)
+    def _finish(self, saver: ResultSaver) -> None:
+        jobs = self.jobs
+        with self._console.progress() as progress:
+            saver.finish(jobs, progress, is_batch=self._wait.count > 1)
         for job in jobs:
-            if saved := saving.saved.get(job.job_id):
-                waiting.see(saved)
-                self._look_at(saved, saving)
+            if saved := saver.saved.get(job.job_id):
+                self._wait.update(saved)
+                self._review(saved, saver)
 
-    def _look_at(self, saved: Job, saving: ResultSaver) -> None:
-        if exc := saving.failed.get(saved.job_id):
+    def _review(self, saved: Job, saver: ResultSaver) -> None:
+        if exc := saver.failed.get(saved.job_id):
             self.errors.append(_with_way_out(exc, saved))
             return
-        if lacking := saving.lacking.get(saved.job_id):
-            self.errors.append(_with_way_out(lacking, saved))
+        if exc := saver.without_sidecar.get(saved.job_id):
+            self.errors.append(_with_way_out(exc, saved))
         if unsaved := job_errors.unsaved(saved):
             self.errors.append(unsaved)
-        for sentence in saving.remarks(saved):
-            self._session.out.warn(sentence)
-        if unmet := self._session.unmet(saved):
+        for remark in self._context.review(saved):
+            self._console.warn(remark)
+        if unmet := self._context.unmet(saved):
             self.errors.append(job_errors.unexpected(saved, unmet))
 
-    def _keep_ended(self) -> None:
+    def _keep_finished(self) -> None:
         """
-        The others go on, which is no failure as long as there is one that ended.
+        Keep the jobs that have finished. The others run on, which is no error as long
+        as one has finished.
         """
         final = [job for job in self.jobs if job.is_final]
-        # Of those that lack a result it may still come.
-        ended = [job for job in final if not job.lacks_result] or final
-        if ended:
+        # The result of a job that lacks one may still come.
+        finished = [job for job in final if not job.lacks_result] or final
+        if finished:
             passing = (ServiceError, WaitTimeoutError)
             self.errors[:] = [e for e in self.errors if not isinstance(e, passing)]
-        troubled = {error.job_id for error in self.errors}
-        going = [j for j in self.jobs if j not in ended and j.job_id not in troubled]
-        if ended and going:
-            ids = " ".join(job.job_id for job in going)
-            self._session.out.note(f"Not final yet: {ids}")
-        elif going:
-            self.errors.append(self._none_ended(going))
-        self._waiting.keep(ended)
+        failed = {error.job_id for error in self.errors}
+        running = [j for j in self.jobs if j not in finished and j.job_id not in failed]
+        if finished and running:
+            ids = " ".join(job.job_id for job in running)
+            self._console.note(f"Not final yet: {ids}")
+        elif running:
+            self.errors.append(_none_finished(running))
+        self._wait.keep_only(finished)
 
-    def _none_ended(self, jobs: Sequence[Job]) -> KreaError:
-        where = ", ".join(f"{job.job_id} is {job.status!r}" for job in jobs)
-        ids = [job.job_id for job in jobs]
-        return WaitTimeoutError(
-            f"No job was final in time: {where}.",
-            hint=Step(Action.WAIT_FOR_FIRST, tuple(ids)),
-            job_id=ids[0] if len(ids) == 1 else None,
-        )
-
-    def tell(
+    def report(
         self,
         result: Callable[[Job, str], Result],
         *,
         waits: bool = True,
-        preview: Callable[[Sequence[Job]], None] | None = None,
+        preview: Callable[[Sequence[Job]], object] | None = None,
+        hand_on: Callable[[Sequence[Job]], StorageError | None] | None = None,
     ) -> None:
         """
-        Tell every job, as the *result* that it makes with the command that collects it,
-        *preview* them, and then tell what went wrong.
+        Report every job, as the *result* made of it and of the command that collects
+        it; then *preview* the jobs, *hand_on* them to the next step of a workflow, and
+        raise the errors.
 
-        *waits* is false for jobs that nobody was to wait for: running is no failure.
+        *waits* is false where jobs may still run: that is no error then.
 
         Raises:
             KreaError: there is a job without its result.
         """
-        collect = self._session.next_steps.wait
-        if self._sending:
-            self.errors[:0] = self._sending.errors
-        told = [result(job, collect([job.job_id])) for job in self.jobs]
-        lost = unwritten_results.tell(self._session, self.jobs, told)
-        troubled = {error.job_id for error in self.errors}
+        collect = self._context.wait_command
+        if self._submission:
+            self.errors[:0] = self._submission.errors
+        results = [result(job, collect([job.job_id])) for job in self.jobs]
+        lost = self._show(self.jobs, results)
+        failed = {error.job_id for error in self.errors}
         for job in self.jobs if waits else ():
-            if job.job_id in troubled:
-                continue
-            if error := job_errors.failure(job):
+            if job.job_id not in failed and (error := job_errors.failure(job)):
                 self.errors.append(error)
         if lost:
-            unwritten_results.give_up(self._session, self.jobs, self.errors, lost)
-        # All is said of these jobs, so nobody needs to be reminded of them.
-        self._session.pending.clear()
-        self._session.untold.clear()
+            self._report_errors()
+            raise lost
+        self._tracker.reported()
         if preview:
             preview(self.jobs)
-        unreported = github_step.report(
-            self._session, self.jobs, is_paid=self._sending is not None
-        )
-        if unreported and self.errors:
-            self._session.report(unreported)
+        not_handed_on = hand_on(self.jobs) if hand_on else None
+        if not_handed_on and self.errors:
+            self._context.report_error(not_handed_on)
         failed = {error.job_id for error in self.errors}
         job_errors.check(
             self.errors, succeeded=sum(job.job_id not in failed for job in self.jobs)
         )
-        if unreported:
-            raise unreported
+        if not_handed_on:
+            raise not_handed_on
+
+    def _show(
+        self, jobs: Sequence[Job], results: Sequence[Result]
+    ) -> StorageError | None:
+        """
+        Write the results of the jobs to standard output. Where it is closed or its disk
+        is full, return the error, which says where the files are.
+        """
+        try:
+            self._console.result(results)
+        except StorageError as exc:
+            self._tracker.reported_saved()
+            pending = self._tracker.summary().pending
+            saved = [job for job in jobs if job.files and job.job_id not in pending]
+            where = [
+                f" Job {job.job_id} is saved: {', '.join(f.path for f in job.files)}."
+                for job in saved
+            ]
+            job_id = saved[0].job_id if saved and not pending else exc.job_id
+            return exc.but(message=exc.message + "".join(where), job_id=job_id)
+        return None
+
+    def _report_errors(self) -> None:
+        """
+        Report the errors of the jobs, before another error ends the run. Nothing is
+        left to collect of jobs without a result.
+        """
+        for job in self.jobs:
+            if job.is_final and (job.status != "completed" or job.lacks_result):
+                self._tracker.ended_without_result(job.job_id)
+        for each in self.errors:
+            self._context.report_error(each)
+
+
+def _none_finished(jobs: Sequence[Job]) -> KreaError:
+    where = ", ".join(f"{job.job_id} is {job.status!r}" for job in jobs)
+    ids = [job.job_id for job in jobs]
+    return WaitTimeoutError(
+        f"No job was final in time: {where}.",
+        hint=Step(Action.WAIT_FOR_FIRST, tuple(ids)),
+        job_id=ids[0] if len(ids) == 1 else None,
+    )
 
 
 def _with_way_out(error: KreaError, job: Job) -> KreaError:
     """
-    An error that costs nothing to overcome: the job is paid for and kept.
+    Add the free way out to an error: the job is paid for, and the service keeps it.
     """
     return error.but(*_ways_out(error, job), job_id=job.job_id)
 
 
 def _ways_out(error: KreaError, job: Job) -> Iterator[Step]:
-    # What could not be converted is there all the same.
+    # A file that could not be converted is there all the same.
     is_there = isinstance(error, ConversionError) and len(job.files) == len(job.urls)
     if error.exit_code != ExitCode.STORAGE or is_there:
         return
@@ -234,7 +280,7 @@ def _ways_out(error: KreaError, job: Job) -> Iterator[Step]:
         size = [] if error.size_bytes is None else [str(error.size_bytes)]
         yield Step(Action.DOWNLOAD_LARGER, (job.job_id, *size))
     elif not isinstance(error, DownloadError):
-        # Where the place was the trouble, it would be so again.
+        # The same place would be the same trouble.
         yield Step(Action.DOWNLOAD_ELSEWHERE, (job.job_id,))
     elif isinstance(error, UnsupportedResultError):
         return  # its hint has the URL

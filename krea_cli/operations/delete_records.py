@@ -1,26 +1,31 @@
 """
-Which records of the journal may be deleted, and which must stay.
+Decide which records of the journal may be deleted, and which must stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from krea_cli.cli.context import CliContext
 from krea_cli.errors import Action, Step, UsageError
-from krea_cli.journal.record import Record
-from krea_cli.operations.list_records import moment
+from krea_cli.operations.list_records import parse_time
+
+if TYPE_CHECKING:
+    from krea_cli.journal.corrupt_record import CorruptRecord
+    from krea_cli.journal.queries import JournalQueries
+    from krea_cli.journal.record import Record
+    from krea_cli.output.console import Console
 
 
-def past(session: CliContext, text: str | None, option: str) -> float | None:
+def parse_past_time(text: str | None, option: str, *, now: float) -> float | None:
     """
-    As `listing.moment`, of what was made before then.
+    Return a time as `parse_time` does.
 
     Raises:
-        UsageError: it is none, or not past: all there is would be meant.
+        UsageError: it names no time, or one to come: that would mean every record.
     """
-    found = moment(session, text, option)
-    if found is not None and found > session.clock.wall():
+    found = parse_time(text, option, now=now)
+    if found is not None and found > now:
         raise UsageError(
             f"{option}: {text} is in the future.",
             hint="Give how long ago, as 30d, or a date that is past.",
@@ -28,20 +33,20 @@ def past(session: CliContext, text: str | None, option: str) -> float | None:
     return found
 
 
-def damaged(
-    session: CliContext, names: Sequence[str], *, is_forced: bool
+def find_corrupt(
+    find: Callable[[str], CorruptRecord | None], names: Sequence[str], *, force: bool
 ) -> dict[str, str]:
     """
-    The ids of the records that are named, by their whole ids or those of their jobs,
-    and cannot be read.
+    Return the record ids of the names, whole ids of records or jobs, whose records
+    cannot be read.
 
     Raises:
-        UsageError: there is one, and nobody knows what became of it; with *is_forced*,
-            its process may be sending it just now.
+        UsageError: there is one, and it may be unconfirmed; with *force*, a process may
+            be submitting it just now.
     """
     found = {}
     for name in names:
-        record = session.damaged(name)
+        record = find(name)
         if record is None:
             continue
         if record.is_being_sent:
@@ -49,7 +54,7 @@ def damaged(
                 f"{record.said} Its process still runs, and may be sending it.",
                 hint="Wait until that has ended.",
             )
-        if not is_forced:
+        if not force:
             raise UsageError(
                 f"{record.said} It may be in doubt: there may be a job, and a bill.",
                 hint=(Step(Action.LOOK_FOR_JOB), Step(Action.FORGET_ANYWAY, (name,))),
@@ -58,30 +63,33 @@ def damaged(
     return found
 
 
-def before(session: CliContext, end: float, *, with_unfinished: bool) -> list[Record]:
+def records_before(
+    history: JournalQueries, end: float, *, with_unfinished: bool, console: Console
+) -> list[Record]:
     """
-    The records of jobs from before then, the oldest first; those that krea has not seen
-    end are left out with a note, unless they are wanted.
+    Return the records of jobs from before *end*, the oldest first. Jobs that krea has
+    not seen finish are left out with a note, unless they are wanted.
     """
-    found = session.history.older_than(end)
+    found = history.older_than(end)
     ended = [r for r in found if with_unfinished or r.state != "submitted"]
     if stay := len(found) - len(ended):
-        session.out.note(
+        console.note(
             f"{stay} of the records stay, of jobs that krea has not seen end; --force "
             "deletes these, too."
         )
     return ended
 
 
-def check_settled(
-    session: CliContext, records: Sequence[Record], *, allows_unfinished: bool
+def check_deletable(
+    records: Sequence[Record], *, now: float, allows_unfinished: bool
 ) -> None:
     """
+    Find out whether the records may be deleted. *now* is the wall clock.
+
     Raises:
-        UsageError: with one of them it is not known yet what becomes of it; with
-            *allows_unfinished* it is enough that it has a job.
+        UsageError: the outcome of one is still open; with *allows_unfinished* it is
+            enough that it has a job.
     """
-    now = session.clock.wall()
     for record in records:
         if record.is_in_flight(now):
             raise UsageError(

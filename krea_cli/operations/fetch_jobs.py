@@ -1,16 +1,14 @@
 """
-Several jobs, one after the other: looked at, or cancelled.
-
-What goes wrong with one job does not stop the others.
+Several jobs, one after the other: fetched, or cancelled. An error with one job does not
+stop the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from krea_cli.api.models import Job
-from krea_cli.cli.context import CliContext
 from krea_cli.errors import (
     Action,
     JobDeletedError,
@@ -24,84 +22,98 @@ from krea_cli.errors import (
     WaitTimeoutError,
 )
 from krea_cli.jobs import job_errors
-from krea_cli.jobs.polling import MOST_LOOKS
+from krea_cli.jobs.polling import MOST_SINGLE_POLLS
 
-# A job that was just taken is looked for in these steps, for half a minute at most.
-APPEARING_SECONDS, APPEARING_LOOKS = 2.0, 15
+if TYPE_CHECKING:
+    from krea_cli.api.models import Job
+    from krea_cli.jobs.job_service import JobService
+    from krea_cli.output.console import Console
+    from krea_cli.runtime.clock import Clock
+
+# A job that was just submitted may take half a minute to appear.
+APPEARING_SECONDS, APPEARING_TRIES = 2.0, 15
 
 
 def fetch_jobs(
-    session: CliContext, job_ids: Sequence[str], *, deadline: float | None = None
+    service: JobService,
+    job_ids: Sequence[str],
+    *,
+    clock: Clock,
+    deadline: float | None = None,
 ) -> tuple[list[Job], list[KreaError]]:
     """
-    Each job as it is now, and why one cannot be seen; the others are, all the same.
+    Fetch each job; return the jobs, and an error for each that cannot be fetched.
     """
-    jobs, errors = list[Job](), list[KreaError]()
-    seen = _listed(session, job_ids, deadline)
+    jobs: list[Job] = []
+    errors: list[KreaError] = []
+    listed = _listed(service, job_ids, deadline)
     for job_id in job_ids:
-        if job_id in seen:
-            jobs.append(seen[job_id])
+        if job_id in listed:
+            jobs.append(listed[job_id])
             continue
-        if jobs and deadline is not None and session.clock.now() >= deadline:
+        if jobs and deadline is not None and clock.now() >= deadline:
             late = WaitTimeoutError(f"Job {job_id} was not looked at in time.")
-            errors.append(with_next_look(late, job_id))
+            errors.append(with_wait_command(late, job_id))
             continue
         try:
-            jobs.append(_look(session, job_id, deadline))
+            jobs.append(_fetch(service, job_id, clock, deadline))
         except (ServiceError, UsageError, JobDeletedError) as exc:
-            errors.append(with_next_look(exc, job_id))
+            errors.append(with_wait_command(exc, job_id))
     return jobs, errors
 
 
 def _listed(
-    session: CliContext, job_ids: Sequence[str], deadline: float | None
+    service: JobService, job_ids: Sequence[str], deadline: float | None
 ) -> dict[str, Job]:
     """
-    What the service's list tells of the jobs, where they are many.
+    Fetch many jobs with list requests; none if they are few, or there is no such list.
     """
-    if len(job_ids) <= MOST_LOOKS:
+    if len(job_ids) <= MOST_SINGLE_POLLS:
         return {}
     with suppress(ServiceError, UsageError):
-        return session.look_at_many(job_ids, deadline=deadline)
+        return service.fetch_many(job_ids, deadline=deadline)
     return {}
 
 
-def _look(session: CliContext, job_id: str, deadline: float | None) -> Job:
+def _fetch(
+    service: JobService, job_id: str, clock: Clock, deadline: float | None
+) -> Job:
     """
-    A look at a job that may have to appear first (hazard L5).
+    Fetch a job that may have to appear first.
     """
-    for _ in range(APPEARING_LOOKS):
+    for _ in range(APPEARING_TRIES):
         try:
-            return session.look(job_id, deadline=deadline)
+            return service.fetch(job_id, deadline=deadline)
         except JobNotVisibleYetError:
-            if deadline and session.clock.now() + APPEARING_SECONDS > deadline:
+            if deadline and clock.now() + APPEARING_SECONDS > deadline:
                 raise
-            session.clock.sleep(APPEARING_SECONDS)
-    return session.look(job_id, deadline=deadline)
+            clock.sleep(APPEARING_SECONDS)
+    return service.fetch(job_id, deadline=deadline)
 
 
-def unfinished(jobs: Sequence[Job]) -> list[KreaError]:
+def errors_of_unfinished(jobs: Sequence[Job]) -> list[KreaError]:
     """
-    Why jobs are not completed, or have no result, as `wait` would tell it.
+    Return the error that `wait` would report for each job without a result.
     """
-    return [ending for job in jobs if (ending := job_errors.failure(job))]
+    return [error for job in jobs if (error := job_errors.failure(job))]
 
 
-def cancel(
-    session: CliContext, job_ids: Sequence[str]
+def cancel_jobs(
+    service: JobService, job_ids: Sequence[str], *, console: Console
 ) -> tuple[list[Job], list[KreaError]]:
     """
-    Each job as it is after it was to be cancelled, and why one is not; the others are
-    asked to, all the same, unless the token is no good.
+    Cancel each job; return the jobs as they are then, and an error for each that is not
+    cancelled. Without a usable token the rest is left alone.
     """
-    jobs, errors = list[Job](), list[KreaError]()
+    jobs: list[Job] = []
+    errors: list[KreaError] = []
     for job_id in job_ids:
         try:
-            with session.out.progress() as progress:
+            with console.progress() as progress:
                 progress.doing("cancelling")
-                job = session.cancel(job_id)
+                job = service.cancel(job_id)
         except KreaError as exc:
-            errors.append(_with_next_step(exc, job_id, Action.CANCEL))
+            errors.append(_with_step(exc, job_id, Action.CANCEL))
             if isinstance(exc, NoTokenError):
                 break
             continue
@@ -111,13 +123,14 @@ def cancel(
     return jobs, errors
 
 
-def with_next_look(error: KreaError, job_id: str) -> KreaError:
+def with_wait_command(error: KreaError, job_id: str) -> KreaError:
     """
-    An error about a job that may well go on, with the command that goes on with it.
+    Add the command that keeps waiting to an error about a job that may well run on.
     """
-    return _with_next_step(error, job_id, Action.KEEP_WAITING)
+    return _with_step(error, job_id, Action.KEEP_WAITING)
 
 
-def _with_next_step(error: KreaError, job_id: str, action: Action) -> KreaError:
-    lost = isinstance(error, (UnknownJobError, JobDeletedError, NoTokenError))
-    return error.but(*[] if lost else [Step(action, (job_id,))], job_id=job_id)
+def _with_step(error: KreaError, job_id: str, action: Action) -> KreaError:
+    is_lost = isinstance(error, (UnknownJobError, JobDeletedError, NoTokenError))
+    steps = [] if is_lost else [Step(action, (job_id,))]
+    return error.but(*steps, job_id=job_id)

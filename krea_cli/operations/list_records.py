@@ -1,78 +1,98 @@
 """
-Which records of the journal, and which jobs of the service, the user means.
+Find the records of the journal, and the jobs of the service, that the user means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from krea_cli.api.models import FINAL, RUNNING, Job
-from krea_cli.cli.context import CliContext
+from krea_cli.api.models import FINAL, RUNNING
 from krea_cli.config.durations import parse_moment
 from krea_cli.errors import Action, Step, UnknownJobError, UsageError
 from krea_cli.jobs.job_refs import LAST, SHORTEST, WHOLE
-from krea_cli.journal.record import Record
 from krea_cli.journal.rows import STATES
 
-# What the service gives at once.
+if TYPE_CHECKING:
+    from krea_cli.api.client import ApiClient
+    from krea_cli.api.models import Job
+    from krea_cli.jobs.job_records import JobRecords
+    from krea_cli.jobs.recovery import Recovery
+    from krea_cli.journal.queries import JournalQueries
+    from krea_cli.journal.record import Record
+
+# The service gives no more jobs at once.
 MOST_OF_SERVICE = 1000
 _MOST_EMPTY_PAGES = 100
 SHORTEST_RECORD = 4
 # More than are ever on their way to the service at one time.
 _MANY = 1000
 
-
-def status(session: CliContext, record: Record) -> str:
-    """
-    The state of the record; when nobody can say any more what became of it, unknown.
-    """
-    return "unknown" if record.is_in_doubt(session.clock.wall()) else record.state
+# Resolves references to jobs, as `jobs.job_refs.resolve_job_refs`.
+Resolve = Callable[[Sequence[str]], Sequence[str]]
 
 
-def moment(session: CliContext, text: str | None, option: str) -> float | None:
+def display_state(record: Record, *, now: float) -> str:
     """
-    The time that the option names, in seconds since the epoch.
+    Return the state of the record: "unknown" when it is unconfirmed. *now* is the wall
+    clock.
+    """
+    return "unknown" if record.is_in_doubt(now) else record.state
+
+
+def parse_time(text: str | None, option: str, *, now: float) -> float | None:
+    """
+    Return the time that an option names, in seconds since the epoch.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it names no time.
     """
     if text is None:
         return None
     try:
-        return parse_moment(text, now=session.clock.wall())
+        return parse_moment(text, now=now)
     except ValueError as exc:
         raise UsageError(f"{option}: {exc}.") from exc
 
 
-def recorded(
-    session: CliContext, *, limit: int, state: str | None, since: float | None
+def list_recorded(
+    history: JournalQueries,
+    *,
+    now: float,
+    limit: int,
+    state: str | None,
+    since: float | None,
 ) -> list[Record]:
     """
-    The records of the journal, the newest first.
+    Return records of the journal, the newest first.
 
     Raises:
         UsageError: there is no such state.
         JournalError: the journal cannot be read.
     """
     _check("state of a record", state, STATES)
-    history = session.history
     if state == "unknown":
-        doubtful = reversed(history.in_doubt())
-        return [r for r in doubtful if r.created_at >= (since or 0.0)][:limit]
-    # Of those that the journal calls intended, some are in doubt by now.
+        unconfirmed = reversed(history.in_doubt())
+        return [r for r in unconfirmed if r.created_at >= (since or 0.0)][:limit]
+    # Some records that the journal calls intended are unconfirmed by now.
     most = max(limit, _MANY) if state == "intended" else limit
     found = history.newest(limit=most, state=state, since=since)
-    return [r for r in found if state in (None, status(session, r))][:limit]
+    return [r for r in found if state in (None, display_state(r, now=now))][:limit]
 
 
-def of_service(
-    session: CliContext, *, limit: int, state: str | None, since: float | None
+def list_remote(
+    api: Callable[[], ApiClient],
+    records: JobRecords,
+    *,
+    limit: int,
+    state: str | None,
+    since: float | None,
 ) -> list[Job]:
     """
-    The jobs that the service lists, the newest first, with what the journal knows.
+    Return jobs that the service lists, the newest first, with their journal data.
 
     Raises:
-        UsageError: the service has no such status, or does not give so many.
+        UsageError: the service has no such status, or the limit is above its own.
         KreaError: the service cannot be asked.
     """
     _check("status of a job", state, sorted(FINAL | RUNNING))
@@ -82,64 +102,66 @@ def of_service(
     cursor = None
     # An empty page with a cursor is not the end of the list.
     for _ in range(_MOST_EMPTY_PAGES):
-        page = session.client.jobs(limit=limit, status=state, cursor=cursor)
+        page = api().jobs(limit=limit, status=state, cursor=cursor)
         jobs += page.jobs
         cursor = page.cursor
         if jobs or not cursor:
             break
     return [
-        session.described(job)
+        records.with_journal_data(job)
         for job in jobs
         if since is None or job.created is None or job.created >= since
     ]
 
 
-def named(session: CliContext, arguments: Sequence[str] | None) -> list[Record]:
+def find_records(
+    history: JournalQueries, resolve: Resolve, references: Sequence[str] | None
+) -> list[Record]:
     """
-    The records that are meant by job ids, by record ids, by beginnings of either, or by
+    Return the records with these job ids, record ids or beginnings of either, or of
     @last (the default); each once.
 
     Raises:
-        UnknownJobError: the journal knows nothing that is meant so.
-        UsageError: it is the beginning of several, or too short.
+        UnknownJobError: the journal has no such record.
+        UsageError: a beginning is too short, or that of several records.
     """
     found: dict[str, Record] = {}
-    for argument in arguments or [LAST]:
-        ids = session.select([LAST]) if argument == LAST else [argument]
-        records = [_named(session, each) for each in ids]
+    for reference in references or [LAST]:
+        ids = resolve([LAST]) if reference == LAST else [reference]
+        records = [_find_record(history, each) for each in ids]
         found |= {record.record: record for record in records}
     return list(found.values())
 
 
-def _named(session: CliContext, argument: str) -> Record:
-    found = session.history.find(argument)
-    whole = [record for record in found if argument in (record.record, record.job_id)]
+def _find_record(history: JournalQueries, reference: str) -> Record:
+    found = history.find(reference)
+    whole = [record for record in found if reference in (record.record, record.job_id)]
     if whole:
         return whole[0]
-    if len(argument) < SHORTEST:
+    if len(reference) < SHORTEST:
         raise UsageError(
-            f"{argument!r} is too short: give {SHORTEST} characters of an id."
+            f"{reference!r} is too short: give {SHORTEST} characters of an id."
         )
     if not found:
+        is_whole = len(reference) >= WHOLE
         raise UnknownJobError(
-            f"The journal knows no job {argument}.",
-            hint=Step(Action.ASK_SERVICE, (argument,))
-            if len(argument) >= WHOLE
-            else None,
+            f"The journal knows no job {reference}.",
+            hint=Step(Action.ASK_SERVICE, (reference,)) if is_whole else None,
         )
     if len(found) > 1:
-        raise UsageError(f"{argument} is the beginning of {len(found)} records.")
+        raise UsageError(f"{reference} is the beginning of {len(found)} records.")
     return found[0]
 
 
-def in_doubt(session: CliContext, beginning: str | None) -> list[Record]:
+def find_unconfirmed(history: JournalQueries, beginning: str | None) -> list[Record]:
     """
-    The records in doubt, the oldest first; with a *beginning*, the one that it means.
+    Return the unconfirmed records, the oldest first; with a *beginning*, the one whose
+    id begins so.
 
     Raises:
-        UsageError: it means none, or several.
+        UsageError: there is no such record, or there are several.
     """
-    records = session.history.in_doubt()
+    records = history.in_doubt()
     if beginning is None:
         return records
     found = [record for record in records if record.record.startswith(beginning)]
@@ -152,11 +174,14 @@ def in_doubt(session: CliContext, beginning: str | None) -> list[Record]:
     )
 
 
-def one_in_doubt(session: CliContext, beginning: str | None) -> Record:
+def single_unconfirmed(history: JournalQueries, beginning: str | None) -> Record:
     """
-    As `in_doubt`, when something is to be done with one.
+    Return the one unconfirmed record that is meant.
+
+    Raises:
+        UsageError: as `find_unconfirmed`; or there are several.
     """
-    found = in_doubt(session, beginning)
+    found = find_unconfirmed(history, beginning)
     if not found:
         raise UsageError("No record is in doubt: there is nothing to recover.")
     if len(found) > 1:
@@ -168,32 +193,25 @@ def one_in_doubt(session: CliContext, beginning: str | None) -> Record:
     return found[0]
 
 
-def one_job(session: CliContext, argument: str) -> str:
+def find_candidate(
+    recovery: Recovery, resolve: Resolve, record: Record, reference: str
+) -> str:
     """
-    The id of the one job that is meant, as `CliContext.select`.
+    Return the id of the one job that is meant, which may be the beginning of a
+    candidate's.
 
     Raises:
-        UsageError: it is none, or it is several.
+        UsageError: there is no such job, or there are several.
     """
-    found = session.select([argument])
-    if len(found) > 1:
-        raise UsageError(f"{argument} is {len(found)} jobs: name one of them.")
-    return found[0]
-
-
-def candidate(session: CliContext, record: Record, argument: str) -> str:
-    """
-    The id of the job that is meant, which may be the beginning of a candidate's.
-
-    Raises:
-        UsageError: as `one_job`.
-    """
-    if SHORTEST <= len(argument) < WHOLE:
-        candidates = session.recovery.candidates(record)
-        found = [job.job_id for job in candidates if job.job_id.startswith(argument)]
+    if SHORTEST <= len(reference) < WHOLE:
+        candidates = recovery.candidates(record)
+        found = [job.job_id for job in candidates if job.job_id.startswith(reference)]
         if len(found) == 1:
             return found[0]
-    return one_job(session, argument)
+    jobs = resolve([reference])
+    if len(jobs) > 1:
+        raise UsageError(f"{reference} is {len(jobs)} jobs: name one of them.")
+    return jobs[0]
 
 
 def _check(what: str, word: str | None, allowed: Sequence[str]) -> None:

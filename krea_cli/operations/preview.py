@@ -1,36 +1,39 @@
 """
-Pictures in the terminal: after they were saved, and by `krea show`.
+Show pictures in the terminal: after they were saved, and by request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from krea_cli.cli.context import CliContext
 from krea_cli.errors import DownloadError, InputError, UsageError
 from krea_cli.output.escape import single_line
 from krea_cli.runtime.user_paths import local_path
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
+    from krea_cli.output.console import Console
     from krea_cli.output.graphics.preview import Preview
 
 
 def preview(
-    session: CliContext,
     jobs: Sequence[Job],
     *,
+    console: Console,
+    env: Mapping[str, str],
+    log: Callable[[str], object],
+    show_command: Callable[[str], str],
     wanted: bool | None = None,
     before: Path | None = None,
 ) -> None:
     """
-    Show the pictures among the files of *jobs*, each after the one *before* where both
-    have room: by a graphics protocol, or when *wanted* by half blocks, too.
+    Show the pictures among the files of *jobs*, each beside the one *before* where both
+    have room: with a graphics protocol, or if *wanted* also with half blocks.
 
-    What is saved is saved: nothing that goes wrong here is an error.
+    The files are saved, so nothing that goes wrong here is an error.
     """
     files = [
         file.path
@@ -38,55 +41,62 @@ def preview(
         for file in job.files
         if file.media_type.startswith("image/") and file.path != "-"
     ]
-    if not files or wanted is False or not session.out.may_preview:
+    if not files or wanted is False or not console.may_preview:
         return
     try:
         from krea_cli.output.graphics.preview import Preview
 
-        screen = Preview(session.out.stdout, session.env, blocks=bool(wanted))
+        screen = Preview(console.stdout, env, blocks=bool(wanted))
         shown = files if screen.is_possible else []
         if shown and not wanted:
-            shown = [file for file in files if _is_light(session, file)]
-            before = before if before and _is_light(session, str(before)) else None
+            shown = [file for file in files if _is_light(file, console, show_command)]
+            if before and not _is_light(str(before), console, show_command):
+                before = None
         for file in shown:
             try:
                 _draw(screen, file, before=before, drawn=len(files))
             except DownloadError as exc:
                 if wanted:
-                    session.out.note(_cannot_be_shown(file, exc.message).message)
+                    console.note(_cannot_be_shown(file, exc.message).message)
     except Exception as exc:  # noqa: BLE001  # whatever a picture or a terminal does
-        session.log(f"no preview: {exc}")
+        log(f"no preview: {exc}")
 
 
-def _is_light(session: CliContext, file: str) -> bool:
+def _is_light(file: str, console: Console, show_command: Callable[[str], str]) -> bool:
     """
-    Whether it may be shown unasked; says so if not.
+    Tell whether a picture may be shown without being asked for; say so if not.
     """
     from krea_cli.media.images import is_heavy
 
     if not is_heavy(Path(file)):
         return True
     name = single_line(file)
-    session.out.note(
+    console.note(
         f"{name} takes much memory to be shown, so it is not unless you ask: "
-        f"{session.next_steps.show(file)}"
+        f"{show_command(file)}"
     )
     return False
 
 
-def show(session: CliContext, files: Sequence[str]) -> list[InputError]:
+def show(
+    files: Sequence[str],
+    *,
+    console: Console,
+    env: Mapping[str, str],
+    writes_json: bool = False,
+) -> list[InputError]:
     """
-    Show each file, with its name if there are several: why one of them cannot be
-    shown; the others are, all the same.
+    Show each file, with its name if there are several; return an error for each that
+    cannot be shown.
 
     Raises:
         UsageError: standard output cannot show pictures.
     """
-    _check(session)
+    _check(console, env, writes_json=writes_json)
     files = [local_path(file) for file in files]
     from krea_cli.output.graphics.preview import Preview
 
-    screen = Preview(session.out.stdout, session.env, blocks=True)
+    screen = Preview(console.stdout, env, blocks=True)
     if not screen.is_possible:
         raise UsageError("Standard output cannot show pictures: it is not UTF-8.")
     errors = []
@@ -107,15 +117,15 @@ def _cannot_be_shown(file: str, reason: str) -> InputError:
     return InputError(f"{file} cannot be shown. {reason}")
 
 
-def _check(session: CliContext) -> None:
-    if session.flags.json:
+def _check(console: Console, env: Mapping[str, str], *, writes_json: bool) -> None:
+    if writes_json:
         raise UsageError("A picture cannot be shown as JSON.", hint="Leave out --json.")
-    if not session.out.stdout.is_terminal:
+    if not console.stdout.is_terminal:
         raise UsageError(
             "Standard output is no terminal, so a picture cannot be shown there.",
             hint="Run krea show in a terminal, without a pipe or a redirection.",
         )
-    if session.env.get("TERM") == "dumb":
+    if env.get("TERM") == "dumb":
         raise UsageError("This terminal cannot show pictures (TERM is dumb).")
 
 

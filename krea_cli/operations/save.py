@@ -1,113 +1,118 @@
 """
-Results on their way to files, up to four at once.
+Save the results of completed jobs, several at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from krea_cli.api.models import Job
-from krea_cli.cli.context import CliContext
-from krea_cli.downloads.result_checks import differences, unexpected
 from krea_cli.errors import KreaError
 from krea_cli.runtime.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
-    from krea_cli.downloads.output_target import FilenameFields, OutputTarget
+    from krea_cli.api.models import Job
+    from krea_cli.downloads.downloader import ResultDownloader
+    from krea_cli.jobs.job_records import JobRecords
+    from krea_cli.jobs.run_tracker import RunTracker
+    from krea_cli.operations.result_names import ResultNames
+    from krea_cli.operations.sidecars import SidecarWriter
     from krea_cli.output.progress import Progress
 
 # Hosts of results, and disks, gain nothing from more at once.
 MOST_AT_ONCE = 4
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveContext:
+    """
+    The collaborators of saving.
+    """
+
+    downloader: ResultDownloader
+    names: ResultNames
+    sidecars: SidecarWriter
+    records: JobRecords
+    tracker: RunTracker
+
+
 class ResultSaver:
     """
-    Saves what jobs gave to *target*, under indexes that count from 1; *naming* is for
-    jobs that the journal does not have.  By the id *saved* has the jobs with the files
-    that are there, *failed* why these are not all, *lacking* why one has files without
-    sidecar.  What goes wrong with one does not stop the others.
+    Saves the results of jobs, with indexes that count from 1.
+
+    By job id, *saved* has the jobs with the files that are there, *failed* the error
+    that kept a file from being saved, and *without_sidecar* the error that left files
+    without one. An error with one job does not stop the others.
     """
 
-    def __init__(
-        self,
-        session: CliContext,
-        target: OutputTarget,
-        naming: FilenameFields | None,
-    ) -> None:
-        self.crew = WorkerPool(MOST_AT_ONCE)
+    def __init__(self, context: SaveContext) -> None:
+        self.pool = WorkerPool(MOST_AT_ONCE)
         self.saved: dict[str, Job] = {}
         self.failed: dict[str, KreaError] = {}
-        self.lacking: dict[str, KreaError] = {}
+        self.without_sidecar: dict[str, KreaError] = {}
         self._progress: Progress | None = None
-        self._session = session
-        self._results = session.results(target)
-        self._naming = naming
-        self._place, self._index = 0, 1
+        self._downloader = context.downloader
+        self._names = context.names
+        self._sidecars = context.sidecars
+        self._records = context.records
+        self._tracker = context.tracker
+        self._next_slot, self._next_index = 0, 1
 
-    def offer(self, places: Sequence[Job | None], progress: Progress) -> None:
+    def offer(self, slots: Sequence[Job | None], progress: Progress) -> None:
         """
-        Begin with the results whose index is known, as the jobs before them are final;
-        None is one of the several that may still come.
+        Start saving the results whose index is certain, because all jobs before them
+        have finished; None is a job that may still come.
         """
         self._progress = progress
-        for job in places[self._place :]:
+        for job in slots[self._next_slot :]:
             if job is None or not job.is_final or job.lacks_result:
                 return
-            self._place += 1
-            self._begin(job)
+            self._next_slot += 1
+            self._start(job)
 
-    def finish(self, jobs: Sequence[Job], progress: Progress, *, several: bool) -> None:
+    def finish(
+        self, jobs: Sequence[Job], progress: Progress, *, is_batch: bool
+    ) -> None:
         """
-        Save the results of all that are completed, and wait until they are saved;
-        *several* says whether there were to be several jobs.
+        Save the results of all completed jobs, and wait until they are saved.
+
+        *is_batch* says that the run is about several jobs, so that names get an index.
         """
         self._progress = progress
         progress.doing("saving")
-        for job in jobs[self._place :]:
-            if several:
-                self._begin(job)
+        for job in jobs[self._next_slot :]:
+            if is_batch:
+                self._start(job)
             elif _has_results(job):
-                # A signal reaches it even where it writes to a pipe that nobody reads.
-                self._save(job, self._index, several=False)
-        self.crew.rest()
+                # In this thread a signal arrives even while a pipe that nobody reads
+                # blocks the write.
+                self._save(job, self._next_index, is_batch=False)
+        self.pool.rest()
 
-    def remarks(self, saved: Job) -> list[str]:
-        """
-        What somebody may wonder about the files of a job.
-        """
-        # Without a model there is nothing to read the catalogue for.
-        models = self._session.catalogue.models if saved.model else ()
-        body = self._session.body(saved.job_id)
-        return [
-            *unexpected(saved, models),
-            *differences(saved.files, body, most_side=self._session.most_side),
-        ]
-
-    def _begin(self, job: Job) -> None:
+    def _start(self, job: Job) -> None:
         if _has_results(job):
-            self.crew.start(partial(self._save, job, self._index, several=True))
-            self._index += len(job.urls)
-            self._session.numbered.append(job.job_id)
+            self.pool.start(partial(self._save, job, self._next_index, is_batch=True))
+            self._next_index += len(job.urls)
+            self._tracker.indexed(job.job_id)
 
-    def _save(self, job: Job, first: int, *, several: bool) -> None:
+    def _save(self, job: Job, first_index: int, *, is_batch: bool) -> None:
         def received(size_bytes: int, length: int | None) -> None:
             if self._progress:
                 self._progress.received(job, size_bytes, length)
 
-        # The journal may know of files from another time.
+        # The journal may know files that an earlier run saved.
         saved = replace(job, files=())
         try:
-            for saved in self._results.save(
+            for saved in self._downloader.save(
                 job,
-                self._session.naming_of(job, self._naming),
-                first=first,
-                several=several,
+                self._names.of_job(job),
+                first=first_index,
+                several=is_batch,
                 received=received,
             ):
-                self._session.ended(saved, files=saved.files)
+                self._records.record_outcome(saved, files=saved.files)
         except KreaError as exc:
             self.failed[job.job_id] = exc
             return
@@ -116,10 +121,10 @@ class ResultSaver:
             if self._progress:
                 self._progress.saved(job)
         try:
-            self._session.write_sidecars(saved)
+            self._sidecars.write(saved)
         except KreaError as exc:
-            self.lacking[job.job_id] = exc
-        self._session.settle(job.job_id, has_result=True)
+            self.without_sidecar[job.job_id] = exc
+        self._tracker.saved(job.job_id)
 
 
 def _has_results(job: Job) -> bool:

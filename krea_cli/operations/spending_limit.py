@@ -1,5 +1,5 @@
 """
-The most that one command may cost by its estimate, checked before anything is sent.
+Limit the estimated cost of a command, before anything is sent.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ _ROUNDING_USD = 1e-9
 @dataclass(frozen=True, slots=True)
 class SpendingLimit:
     """
-    *usd* is None where nothing limits the cost; *source* names what set it, so that an
-    error can say where to change it.
+    A limit in USD, None for no limit. *source* names the option, variable or file that
+    set it, so that an error can say where to change it. With *allows_unknown*, requests
+    without a known price pass.
     """
 
     usd: float | None
@@ -33,7 +34,7 @@ class SpendingLimit:
         cls, option: float | None, resolved: ResolvedSettings, *, allows_unknown: bool
     ) -> SpendingLimit:
         """
-        The limit of the command line, or else of the settings.
+        Return the limit of the command line, or else of the settings.
         """
         if option is not None:
             return cls(option, OPTION, allows_unknown)
@@ -43,7 +44,7 @@ class SpendingLimit:
     def check(self, cost_usd: float | None, *, model: str) -> None:
         """
         Raises:
-            CostError: the estimate is above the limit, or there is none.
+            CostError: the estimate is above the limit, or the price is unknown.
         """
         if self.usd is None:
             return

@@ -1,83 +1,110 @@
 """
-Jobs that are looked at until they are final, while others are still on their way to the
-service, and the results of the first are being saved.
+Wait for jobs until they have finished, while others are still being submitted, and the
+results of the first are being saved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from krea_cli.api.models import Job
-from krea_cli.cli.context import CliContext
-from krea_cli.errors import KreaError
-from krea_cli.jobs.poll_state import JobUpdate
-from krea_cli.jobs.polling import PollRounds
-from krea_cli.operations.fetch_jobs import with_next_look
-from krea_cli.operations.poll_timing import PollTiming
-from krea_cli.operations.save import ResultSaver
+from krea_cli.jobs.polling import JobUpdate, Poller
+from krea_cli.operations.fetch_jobs import with_wait_command
 
 if TYPE_CHECKING:
+    from krea_cli.api.models import Job
+    from krea_cli.errors import KreaError
+    from krea_cli.jobs.job_service import JobService
+    from krea_cli.jobs.poll_timing import PollTiming
     from krea_cli.operations.batch_submit import BatchSubmission
+    from krea_cli.output.console import Console
     from krea_cli.output.progress import Progress
+    from krea_cli.runtime.clock import Clock
+    from krea_cli.runtime.worker_pool import WorkerPool
 
-# One look may take so long; the next is made then.
-LOOK_SECONDS = 20.0
+# One poll may take so long; a service that is silent must not silence this program.
+MOST_POLL_SECONDS = 20.0
 
 
-class Poller:
+class EarlySaver(Protocol):
     """
-    *jobs* as they are now, in the order of their indexes: those that are given, or
-    those that *sending* makes.  To *errors* goes why some cannot be seen.
+    Saves results while other jobs still run.
+    """
+
+    pool: WorkerPool
+
+    def offer(self, slots: Sequence[Job | None], progress: Progress) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitContext:
+    """
+    The collaborators of a wait.
+    """
+
+    service: JobService
+    timing: PollTiming
+    console: Console
+    clock: Clock
+
+
+class JobWait:
+    """
+    Jobs in the order of their indexes, as they are now: *jobs*, or the ones that
+    *submission* makes. Errors that end the polls of a job go to *errors*.
     """
 
     def __init__(
         self,
-        session: CliContext,
+        context: WaitContext,
         jobs: Sequence[Job],
         errors: list[KreaError],
         *,
-        sending: BatchSubmission | None,
+        submission: BatchSubmission | None,
     ) -> None:
+        self._service = context.service
+        self._timing = context.timing
+        self._console = context.console
+        self._clock = context.clock
         self._errors = errors
-        self._session = session
         self._given = list(jobs)
-        self._sending = sending
-        self._seen: dict[str, Job] = {}
-        self._ended = set[str]()
+        self._submission = submission
+        self._latest: dict[str, Job] = {}
+        self._recorded = set[str]()
         self._given_up = set[str]()
 
     @property
     def jobs(self) -> list[Job]:
-        return [job for job in self.places if job]
+        return [job for job in self.slots if job]
 
     @property
-    def places(self) -> Sequence[Job | None]:
+    def slots(self) -> Sequence[Job | None]:
         """
-        The jobs, with None for one that may still come.
+        Return the jobs, with None for each that may still come.
         """
-        places = self._sending.places() if self._sending else self._given
-        return [job and self._seen.get(job.job_id, job) for job in places]
+        slots = self._submission.slots() if self._submission else self._given
+        return [job and self._latest.get(job.job_id, job) for job in slots]
 
     @property
     def count(self) -> int:
         """
-        How many jobs there are to be.
+        Return how many jobs there are going to be.
         """
-        return self._sending.count if self._sending else len(self._given)
+        return self._submission.count if self._submission else len(self._given)
 
-    def see(self, job: Job) -> None:
+    def update(self, job: Job) -> None:
         """
-        The job is so now; how it ended is kept.
+        Replace a job by a newer state of it, and record how it ended.
         """
-        self._seen[job.job_id] = job
-        if job.is_final and job.job_id not in self._ended:
-            self._ended.add(job.job_id)
-            self._session.ended(job)
+        self._latest[job.job_id] = job
+        if job.is_final and job.job_id not in self._recorded:
+            self._recorded.add(job.job_id)
+            self._service.record_outcome(job)
 
-    def keep(self, jobs: Sequence[Job]) -> None:
+    def keep_only(self, jobs: Sequence[Job]) -> None:
         """
-        There are no others from now on.
+        Drop all other jobs.
         """
         self._given = list(jobs)
 
@@ -85,84 +112,76 @@ class Poller:
         self,
         *,
         deadline: float,
-        saving: ResultSaver | None = None,
+        saver: EarlySaver | None = None,
         is_one_enough: bool = False,
         lacks_result: bool = False,
     ) -> None:
         """
-        Look at the jobs, which have just been seen, until all are final or *deadline*
-        has passed, and begin with *saving* meanwhile; until one is, with
-        *is_one_enough*; only those that are completed without a result, with
-        *lacks_result*.  It ends early when a request is in doubt.
+        Poll the jobs, which have just been fetched, until all have finished or
+        *deadline* has passed, and offer them to *saver* meanwhile. With
+        *is_one_enough*, end when one has finished; with *lacks_result*, poll only
+        completed jobs without a result. End early when a submission is unconfirmed.
         """
-        timing = PollTiming(self._session)
-        rounds = self._rounds(timing, deadline, saving, is_one_enough=is_one_enough)
+        poller = self._poller(deadline, saver, is_one_enough=is_one_enough)
         added = set[str](self._given_up)
-        with self._session.out.progress() as progress:
+        with self._console.progress() as progress:
             progress.awaited(self.count)
             while True:
-                progress.unsent(self._sending.unsent if self._sending else 0)
+                progress.unsent(self._submission.unsent if self._submission else 0)
                 for job in self.jobs:
                     if job.job_id in added or (lacks_result and not job.lacks_result):
                         continue
                     added.add(job.job_id)
-                    timing.add(job)
-                    rounds.add(job)
-                    self.see(job)
+                    self._timing.add(job)
+                    poller.add(job)
+                    self.update(job)
                     progress.seen(job)
-                progress.usually(timing.usual())
-                if saving and self.count > 1:
-                    saving.offer(self.places, progress)
-                if self._is_over(rounds):
+                progress.usually(self._timing.usual_seconds())
+                if saver and self.count > 1:
+                    saver.offer(self.slots, progress)
+                if self._is_over(poller):
                     return
-                rounds.pause()
-                for each in rounds.looks():
-                    self._looked(each, progress)
+                poller.sleep()
+                for update in poller.poll():
+                    self._polled(update, progress)
 
-    def _is_over(self, rounds: PollRounds) -> bool:
-        if self._sending and not rounds.is_late:
-            is_waited_for = self._sending.is_open or not rounds.are_over
-            return self._sending.is_in_doubt or not is_waited_for
-        return rounds.are_over
+    def _is_over(self, poller: Poller) -> bool:
+        if self._submission and not poller.is_late:
+            is_waited_for = self._submission.is_open or not poller.is_over
+            return self._submission.has_unconfirmed or not is_waited_for
+        return poller.is_over
 
-    def _looked(self, look: JobUpdate, progress: Progress) -> None:
-        job_id = look.job.job_id
-        self.see(look.job)
-        if look.error and look.is_given_up:
+    def _polled(self, update: JobUpdate, progress: Progress) -> None:
+        job_id = update.job.job_id
+        self.update(update.job)
+        if update.error and update.is_given_up:
             self._given_up.add(job_id)
-            self._errors.append(with_next_look(look.error, job_id))
-        elif look.error:
-            progress.missed(look.job, look.error)
+            self._errors.append(with_wait_command(update.error, job_id))
+        elif update.error:
+            progress.missed(update.job, update.error)
         else:
-            progress.seen(look.job)
+            progress.seen(update.job)
 
-    def _rounds(
-        self,
-        timing: PollTiming,
-        deadline: float,
-        saving: ResultSaver | None,
-        *,
-        is_one_enough: bool,
-    ) -> PollRounds:
-        session, sending = self._session, self._sending
-        crews = [each.crew for each in (sending, saving) if each]
+    def _poller(
+        self, deadline: float, saver: EarlySaver | None, *, is_one_enough: bool
+    ) -> Poller:
+        pools = [each.pool for each in (self._submission, saver) if each]
 
-        def rest(seconds: float) -> None:
-            for crew in crews:
-                if crew.is_busy:
-                    crew.rest(seconds)
+        def sleep(seconds: float) -> None:
+            for pool in pools:
+                if pool.is_busy:
+                    pool.rest(seconds)
                     return
-            session.clock.sleep(seconds)
+            self._clock.sleep(seconds)
 
         def soon() -> float:
-            # A service that is silent must not make this program so, too (hazard L12).
-            return min(deadline, session.clock.now() + LOOK_SECONDS)
+            return min(deadline, self._clock.now() + MOST_POLL_SECONDS)
 
-        return PollRounds(
-            lambda job_id: session.look(job_id, deadline=soon()),
+        return Poller(
+            lambda job_id: self._service.fetch(job_id, deadline=soon()),
             deadline=deadline,
-            clock=session.clock._replace(sleep=rest),
-            pause=timing.pause,
+            clock=self._clock._replace(sleep=sleep),
+            seconds_until_next_poll=self._timing.seconds_until_next_poll,
             is_one_enough=is_one_enough,
-            fetch_many=lambda ids: session.look_at_many(ids, deadline=soon()),
+            fetch_many=lambda ids: self._service.fetch_many(ids, deadline=soon()),
         )

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from krea_cli.output.escape import collapse_whitespace, single_line
+from krea_cli.output.human.model_text import dollars
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
@@ -186,7 +187,7 @@ def summary(
 
 
 def _rows(job: Job, *, is_paid: bool) -> list[str]:
-    cost = "" if job.cost_usd is None else f"${job.cost_usd:.6g}"
+    cost = "" if job.cost_usd is None else dollars(job.cost_usd)
     if job.status in _UNBILLED:
         cost = "not billed"
     elif not is_paid:

@@ -1,5 +1,5 @@
 """
-What the command line says of a request, and what stands in the files that it names.
+Read a request as the command line gives it: options, and the files they name.
 """
 
 from __future__ import annotations
@@ -9,24 +9,40 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, Protocol, TextIO
 
-from krea_cli.cli.context import CliContext
 from krea_cli.errors import Action, InputError, Step, UsageError
 from krea_cli.requests.param import parse_json
 from krea_cli.requests.recorded_request import (
     MOST_CHARACTERS,
     ReplayRequest,
-    read_former,
+    parse_sidecar,
 )
 from krea_cli.runtime.user_paths import local_path
+
+
+class StdinSource(Protocol):
+    """
+    Hands out standard input, which can be read only once.
+    """
+
+    def claim_stdin(self, user: str) -> TextIO:
+        """
+        Return standard input for one *user*, such as "the prompt".
+
+        Raises:
+            UsageError: another user has claimed it, or it is closed.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestArguments:
     """
-    What the command line says of a request; *options* are those for one field,
-    *former* the fields of an earlier request, over which all else wins.
+    A request as the command line gives it.
+
+    *options* are the options for a single field, such as --seed.  *former* holds the
+    fields of an earlier request; everything else overrides them.
     """
 
     model: str | None
@@ -41,35 +57,36 @@ class RequestArguments:
     former: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_prompt(session: CliContext, words: RequestArguments) -> str | None:
+def read_prompt(prompter: StdinSource, arguments: RequestArguments) -> str | None:
     """
-    The prompt itself, from standard input or a file if it is there; a final line break
-    is cut.
+    Return the prompt, read from standard input or from a file if the user said so.
+
+    Final line breaks of such a text are removed.
     """
-    prompt, file = words.prompt, words.prompt_file
+    prompt, file = arguments.prompt, arguments.prompt_file
     if prompt is not None and file is not None:
         raise UsageError("PROMPT and --prompt-file are both given.")
     if prompt == "-":
         prompt = _read(
             "the prompt",
-            lambda: _beginning_of_stream(session.claim_stdin("the prompt")),
+            lambda: _read_stream(prompter.claim_stdin("the prompt")),
         )
     elif file is not None:
-        prompt = _read(file, lambda: _beginning(file))
+        prompt = _read(file, lambda: _read_file(file))
     if prompt is None:
         return None
-    if prompt is not words.prompt:
+    if prompt is not arguments.prompt:
         prompt = prompt.rstrip("\r\n")
     if not prompt.strip():
         raise UsageError("The prompt is empty.")
     return prompt
 
 
-def read_params(session: CliContext, file: str) -> dict[str, Any]:
+def read_params(prompter: StdinSource, file: str) -> dict[str, Any]:
     """
-    The JSON object in a file, or on standard input.
+    Return the JSON object of --params, read from a file or from standard input.
     """
-    text = _text(session, file, "the fields of --params")
+    text = _read_text(prompter, file, "the fields of --params")
     try:
         params = parse_json(text, f"--params {file}")
     except (ValueError, RecursionError) as exc:
@@ -79,12 +96,12 @@ def read_params(session: CliContext, file: str) -> dict[str, Any]:
     return params
 
 
-def read_sidecar(session: CliContext, file: str) -> ReplayRequest:
+def read_sidecar(prompter: StdinSource, file: str) -> ReplayRequest:
     """
-    The request of a sidecar, which is looked at closely: it may come from anybody.
+    Return the request of a sidecar.  Its content may come from anybody.
 
     Raises:
-        InputError: it cannot be read, or is none.
+        InputError: it cannot be read, or it is not a sidecar.
     """
     if file != "-":
         file = local_path(file)
@@ -94,9 +111,9 @@ def read_sidecar(session: CliContext, file: str) -> ReplayRequest:
             f"{file} is a result, and its sidecar is beside it.",
             hint=Step(Action.REPLAY, (str(sidecar),)),
         )
-    text = _text(session, file, "the sidecar")
+    text = _read_text(prompter, file, "the sidecar")
     try:
-        return read_former(json.loads(text), Path(file).parent)
+        return parse_sidecar(json.loads(text), Path(file).parent)
     except (ValueError, TypeError, LookupError, RecursionError) as exc:
         raise InputError(
             f"{file} is no sidecar of krea.",
@@ -104,21 +121,22 @@ def read_sidecar(session: CliContext, file: str) -> ReplayRequest:
         ) from exc
 
 
-def _text(session: CliContext, file: str, user: str) -> str:
+def _read_text(prompter: StdinSource, file: str, user: str) -> str:
     if file == "-":
-        return _read(user, lambda: _beginning_of_stream(session.claim_stdin(user)))
-    return _read(file, lambda: _beginning(file))
+        return _read(user, lambda: _read_stream(prompter.claim_stdin(user)))
+    return _read(file, lambda: _read_file(file))
 
 
-def _beginning(file: str) -> str:
-    if not file:  # which would be this folder
+def _read_file(file: str) -> str:
+    if not file:  # Path("") would be the current folder
         raise InputError("The name of a file is empty.")
     with Path(local_path(file)).open("rb") as opened:
         return _decode(opened)
 
 
-def _beginning_of_stream(stream: TextIO) -> str:
-    # Its own decoder keeps a byte order mark and \r, and depends on the locale.
+def _read_stream(stream: TextIO) -> str:
+    # The stream's own decoder keeps a byte order mark and \r, and depends on the
+    # locale.
     binary = getattr(stream, "buffer", None)
     return _decode(binary) if binary else stream.read(MOST_CHARACTERS + 1)
 
@@ -132,7 +150,7 @@ def _decode(binary: BinaryIO) -> str:
     try:
         return text.read(MOST_CHARACTERS + 1)
     finally:
-        text.detach()  # or it would close the file
+        text.detach()  # otherwise the wrapper closes the file
 
 
 def _read(name: str, read: Callable[[], str]) -> str:

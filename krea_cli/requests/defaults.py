@@ -1,6 +1,6 @@
 """
-Fields that a model wants and a picture answers: chosen from the first image when the
-user gave none.  Nothing else is ever filled in.
+Choose fields that the user did not give: those that follow from the first image, the
+smallest resolution where one is required, and the mode that fits the inputs.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from krea_cli.catalog.model import Model
-from krea_cli.catalog.validation import faults
+from krea_cli.catalog.validation import find_violations
 
 # Upstream the default is 0.99, which leaves next to nothing of the picture.
 KREA_2_STRENGTH = 0.6
+
+_MODE = "input_mode"
 
 Size = tuple[int, int]
 
@@ -22,7 +24,7 @@ Size = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class AutomaticValue:
     """
-    A field that krea chose, and why, in words.
+    A field that krea chose, and the reason in words.
     """
 
     field: str
@@ -30,12 +32,13 @@ class AutomaticValue:
     reason: str
 
 
-def choose(
+def choose_defaults(
     model: Model, fields: Mapping[str, Any], size: Size | None
 ) -> list[AutomaticValue]:
     """
-    What to add to *fields*, never a value that the model refuses; *size* is that of the
-    first image in pixels, if there is one and it is known.
+    Return what to add to *fields*, never a value that the model refuses.
+
+    *size* is the size of the first image in pixels, if there is one and it is known.
     """
     missing = [name for name in model.required if name not in fields]
     chosen = [_chosen(name, model, fields, size) for name in missing]
@@ -43,19 +46,35 @@ def choose(
     if is_edit and "strength" in model.fields.keys() - fields.keys():
         reason = "the service's own default hardly looks at the image"
         chosen.append(AutomaticValue("strength", KREA_2_STRENGTH, reason))
+    chosen.append(_input_mode(model, fields))
     return [
         choice
         for choice in chosen
-        if choice and not faults(model.fields[choice.field], choice.value)
+        if choice and not find_violations(model.fields[choice.field], choice.value)
     ]
 
 
-def automatic(model: Model) -> set[str]:
+def _input_mode(model: Model, fields: Mapping[str, Any]) -> AutomaticValue | None:
     """
-    The required fields that the user need not give beside the model's input.
+    Return the mode of models that work on a prompt or an image and have to be told.
+    """
+    schema = model.fields.get(_MODE, {})
+    given = next((each for each in model.media_fields if fields.get(each.name)), None)
+    mode, reason = "text", "only a prompt is given"
+    if given is not None:
+        mode, reason = given.media, f"{given.name} is given"
+    is_needed = schema.get("default") != mode and mode in schema.get("enum", ())
+    if _MODE in fields or not is_needed or not (given or fields.get("prompt")):
+        return None
+    return AutomaticValue(_MODE, mode, reason)
+
+
+def automatic_fields(model: Model) -> set[str]:
+    """
+    Return the required fields that the user need not give beside the model's input.
     """
     size = (1024, 1024) if model.takes_image else None
-    return {choice.field for choice in choose(model, {}, size)}
+    return {choice.field for choice in choose_defaults(model, {}, size)}
 
 
 def _chosen(

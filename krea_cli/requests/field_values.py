@@ -1,25 +1,28 @@
 """
-The fields of a request, from the words of the command line.
+Collect the fields of a request from the command line.
 
-Nothing here ends at the first fault: all are kept, so that all can be told at once.
+Every violation is kept, so that the user sees all of them at once.
 """
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from krea_cli.catalog.json_schema import Schema, is_url, with_texts
+from krea_cli.catalog.json_schema import Schema, fields_of, is_url, items_of, map_texts
 from krea_cli.catalog.model import MediaField, Model, snake_case
-from krea_cli.catalog.schema_text import shown
+from krea_cli.catalog.schema_text import preview_json
 from krea_cli.catalog.validation import Violation, convert
 from krea_cli.errors import UsageError
 from krea_cli.inputs.local_file import Image, LocalFile
 from krea_cli.inputs.media_url import image_at, is_address, is_media
 from krea_cli.requests.param import Param
-from krea_cli.requests.recorded_request import restored
+from krea_cli.requests.recorded_request import restore_inputs
+from krea_cli.runtime.user_paths import is_file_uri
 
 # The fields that an option stands for, the most usual name first.
 OPTIONS = {
@@ -28,52 +31,61 @@ OPTIONS = {
     "height": ("height", "target_height"),
 }
 _NUMBERS = {"width", "height", "seed", "strength"}
-_A = {"image": "an image", "video": "a video", "audio": "a sound", "3d": "a 3D model"}
+A_FILE = {
+    "image": "an image",
+    "video": "a video",
+    "audio": "a sound",
+    "3d": "a 3D model",
+}
 
 
 @dataclass(slots=True)
 class FieldValues:
     """
-    What has come together for *model*: *values* with images as themselves, *faults*,
-    and *lost*, the faults for which something that was given is not in the values;
-    *unread* are the errors behind those of them that no schema knows of.
+    The fields for a *model*: their *values*, with images as themselves.
 
-    *read* gives the image of a path; *warn* is told what goes on otherwise than asked.
+    *violations* are wrong values; *dropped* are violations for which something given
+    is missing from the values, and *input_errors* the errors behind them.
+    *has_unknown* is true if the model, as it is known here, lacks something that was
+    given.  *warnings* say what is done otherwise than asked.  `read` returns the image
+    of a path.
     """
 
     model: Model
     read: Callable[[str], Image]
-    warn: Callable[[str], None]
     values: dict[str, Any] = field(default_factory=dict)
-    faults: list[Violation] = field(default_factory=list)
-    lost: list[Violation] = field(default_factory=list)
-    unread: list[UsageError] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+    dropped: list[Violation] = field(default_factory=list)
+    input_errors: list[UsageError] = field(default_factory=list)
+    has_unknown: bool = False
+    warnings: list[str] = field(default_factory=list)
     _sources: dict[str, str] = field(default_factory=dict)
-    # What was made with full strength, as none was given.
+    # Objects that got full strength because none was given.
     _strong: list[dict[str, Any]] = field(default_factory=list)
 
     def fill(self, given: Mapping[str, Any]) -> None:
         """
-        The fields of a JSON object; what is given otherwise wins over them.
+        Add the fields of a JSON object; everything given otherwise overrides them.
         """
         for name, value in given.items():
-            today = self._today(name)
+            today = self._current_name(name)
+            self.has_unknown |= today not in self.model.fields
             self.values[today] = self._with_images(today, value)
 
     @contextmanager
-    def keeping(self, name: str) -> Iterator[None]:
+    def collect_errors(self, name: str) -> Iterator[None]:
         """
-        Keep the error that ends what is done for the field, to be told with the others.
+        Keep an error about the field, to be reported with the others.
         """
         try:
             yield
         except UsageError as exc:
-            self.unread.append(exc)
-            self._lose(name, " ".join([exc.message, *exc.hints]))
+            self.input_errors.append(exc)
+            self._drop(name, " ".join([exc.message, *exc.hints]))
 
     def add(self, params: Iterable[Param]) -> None:
         for param in params:
-            name = self._today(param.name)
+            name = self._current_name(param.name)
             source = self._sources.get(name)
             before = self.values[name] if source else None
             given = len(before) if isinstance(before, list) else 0
@@ -83,35 +95,48 @@ class FieldValues:
             elif type(before) is type(value) is list and not param.is_json:
                 self.values[name] = [*before, *value]
             else:
-                self._lose(name, f"is given twice: by {source} and {param.source}")
+                self._drop(name, f"is given twice: by {source} and {param.source}")
             self._sources[name] = param.source
 
     def add_images(self, images: Sequence[Image]) -> None:
         """
-        The images of -i, under the field that takes them.
+        Add the images of -i to the field that takes them.
         """
         if not images:
             return
         media = self.model.input_field
         if media is None:
-            is_known = bool(self.model.fields)
-            takes = "takes no image" if is_known else "has no field that krea knows"
-            self._lose("-i", f"{self.model.id} {takes}")
+            self.has_unknown = True
+            self._drop("-i", f"{self.model.id} {self._other_inputs(images[0])}")
         elif media.name in self._sources:
             before = self._sources[media.name]
-            self._lose(media.name, f"is given twice: by {before} and -i")
+            self._drop(media.name, f"is given twice: by {before} and -i")
         elif not media.is_list and len(images) > 1:
-            self._lose(media.name, f"takes one image, and {len(images)} are given")
+            self._drop(media.name, f"takes one image, and {len(images)} are given")
         else:
             items = [
                 self._item(media, image, at) for at, image in enumerate(images, start=1)
             ]
             self.values[media.name] = items if media.is_list else items[0]
 
+    def _other_inputs(self, image: Image) -> str:
+        """
+        Say why -i has no field, and name the fields that take such a file.
+        """
+        if not self.model.fields:
+            return "has no field that krea knows"
+        kind = image.media.kind if isinstance(image, LocalFile) else "image"
+        fields = [each for each in self.model.media_fields if each.media == kind]
+        if not fields:
+            return "takes no image"
+        name = shlex.quote(image.name)
+        params = " or ".join(f"-p {each.name}=@{name}" for each in fields)
+        return f"has several fields for that; name one: {params}"
+
     def add_options(self, options: Mapping[str, str | None]) -> None:
         """
-        Fields that have an option of their own, under the model's name for them, or
-        that of the option; after the images, which a strength may be for.
+        Add fields that have an option of their own, under the model's name for them.
+        Images come first, as a strength may be for them.
         """
         for option, text in options.items():
             if text is None:
@@ -129,44 +154,45 @@ class FieldValues:
 
     def restore(self) -> None:
         """
-        Put the image itself for each one of an earlier request that is left.
+        Replace recorded inputs of an earlier request by the images themselves.
         """
         given, self.values = self.values, {}
         for name, value in given.items():
-            with self.keeping(name):
-                self.values[name] = restored(value, self.read)
+            with self.collect_errors(name):
+                self.values[name] = restore_inputs(value, self.read)
 
     def _set_strength(self, text: str) -> None:
         try:
             strength = convert({"type": "number"}, text)
         except ValueError as exc:
-            self._lose("--strength", str(exc))
+            self._drop("--strength", str(exc))
             return
         for item in self._strong:
             item["strength"] = strength
 
     def _unknown(self, option: str, source: str, text: str) -> Any:
         """
-        The value of an option for which the model, as far as it is known, has no field.
+        Return the value of an option for which the model has no known field.
         """
+        self.has_unknown = True
         media = self.model.media_fields
         if option == "strength" and any("strength" in each.extra for each in media):
-            self._fault(source, "is that of an image, and none is given")
+            self._report(source, "is that of an image, and none is given")
         else:
-            self._fault(source, f"{self.model.id} has no such field")
+            self._report(source, f"{self.model.id} has no such field")
         with suppress(ValueError):
             return convert({"type": "number"} if option in _NUMBERS else {}, text)
         return text
 
-    def _fault(self, name: str, message: str) -> None:
-        self.faults.append(Violation(name, message))
+    def _report(self, name: str, message: str) -> None:
+        self.violations.append(Violation(name, message))
 
-    def _lose(self, name: str, message: str) -> None:
-        self.lost.append(Violation(name, message))
+    def _drop(self, name: str, message: str) -> None:
+        self.dropped.append(Violation(name, message))
 
-    def _today(self, name: str) -> str:
+    def _current_name(self, name: str) -> str:
         """
-        A field by its name of today: those of the old API were in camelCase.
+        Return the current name of a field; names of the old API were in camelCase.
         """
         fields = self.model.fields
         if name in fields:
@@ -177,16 +203,21 @@ class FieldValues:
         today = self.model.aliases.get(name) or (snake if snake in fields else None)
         if today is None:
             return name
-        self.warn(f"{name} is the old name of the field {today}; sent as {today}.")
+        self.warnings.append(
+            f"{name} is the old name of the field {today}; sent as {today}."
+        )
         return today
 
     def _value(self, name: str, param: Param, at: int) -> Any:
         """
-        What a parameter means, as number *at* of its list if it has one.
+        Return the value of a parameter, as number *at* of its list if it has one.
         """
         schema = self.model.fields.get(name)
-        if param.is_json or schema is None:
-            return self._with_images(name, param.value, reads_files=param.is_json)
+        self.has_unknown |= schema is None
+        if param.is_json:
+            return self._with_images(name, param.value, reads_files=True)
+        if schema is None:
+            return self._unknown_value(name, param.value)
         media = self._media(name)
         if media and media.item == "object" and is_address(param.value):
             item = self._item(media, self._image(name, param.value), at)
@@ -194,9 +225,25 @@ class FieldValues:
         try:
             value = convert(schema, param.value)
         except ValueError as exc:
-            self._fault(name, str(exc))
+            self._report(name, str(exc))
             return param.value
         return self._with_images(name, value, reads_files=True)
+
+    def _unknown_value(self, name: str, text: str) -> Any:
+        """
+        Return the value of a field that is not known: "@FILE" is a file to upload, as
+        it is never a text that a service wants.
+        """
+        if not (text.startswith("@") or is_file_uri(text)):
+            return self._with_images(name, text)
+        try:
+            return image_at(text, self.read)
+        except UsageError as exc:
+            given = shlex.quote(f"{name}:={json.dumps(text)}")
+            way = f"To send this text as it is: -p {given}"
+            self.input_errors.append(exc.but(way))
+            self._drop(name, f"{exc.message} {way}")
+        return text
 
     def _media(self, name: str) -> MediaField | None:
         found = (media for media in self.model.media_fields if media.name == name)
@@ -204,10 +251,11 @@ class FieldValues:
 
     def _with_images(self, name: str, value: Any, *, reads_files: bool = False) -> Any:
         """
-        A field's value with images where the model wants URLs: its web addresses, which
-        can be sent otherwise when the service refuses them, its data URIs and, when it
-        *reads_files*, "@FILE".  Where nothing is known of the model those data URIs
-        that say to be media are images.
+        Return a field's value with images where the model wants URLs.
+
+        Web addresses become images, as they are uploaded if the service refuses them;
+        so do data URIs and, if it *reads_files*, "@FILE".  In an unknown field only
+        data URIs of media types become images.
         """
         media = self._media(name)
 
@@ -217,39 +265,40 @@ class FieldValues:
             if not is_url(schema):
                 return text
             if not (is_address(text) and (reads_files or text[0] != "@")):
-                self._fault(at, f"must be a URL, or @FILE by -p, not {shown(text)}")
+                self._report(
+                    at, f"must be a URL, or @FILE by -p, not {preview_json(text)}"
+                )
                 return text
             image = self._image(at, text)
             if media:
                 self._check_kind(image, media)
             return image
 
-        return with_texts(self.model.fields.get(name), value, name, change)
+        return map_texts(self.model.fields.get(name), value, name, change)
 
     def _image(self, name: str, text: str) -> str | Image:
         """
-        As `image_at`; the text itself, too, where it cannot be used.
+        Return the image at an address, or the text itself if it cannot be used.
         """
-        with self.keeping(name):
+        with self.collect_errors(name):
             return image_at(text, self.read)
         return text
 
     def _check_kind(self, image: str | Image, media: MediaField) -> None:
         if isinstance(image, LocalFile) and image.media.kind != media.media:
-            wanted, found = _A[media.media], _A[image.media.kind]
-            self._fault(media.name, f"takes {wanted}, and {image.name} is {found}")
+            wanted, found = A_FILE[media.media], A_FILE[image.media.kind]
+            self._report(media.name, f"takes {wanted}, and {image.name} is {found}")
 
     def _item(self, media: MediaField, image: str | Image, at: int) -> Any:
         """
-        What stands for an image in its field: itself, or an object with what such an
-        object must have: full strength, a tag to refer to, a word that is always the
-        same.
+        Return the value for an image: itself, or an object with the keys that such an
+        object needs: full strength, a tag to refer to, a constant.
         """
         self._check_kind(image, media)
         if media.item == "url":
             return image
         schema = self.model.fields[media.name]
-        properties = (schema["items"] if media.is_list else schema)["properties"]
+        properties = fields_of(items_of(schema) if media.is_list else schema)
         item: dict[str, Any] = {str(media.url_key): image}
         usual = {"strength": 1, "tag": f"{media.media}{at}"}
         for key in media.extra:

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from krea_cli.catalog.schema_text import shown
+from krea_cli.catalog.schema_text import preview_json
 from krea_cli.errors import UsageError
 
 
@@ -48,7 +48,7 @@ class Param:
             pos = exc.pos if isinstance(exc, json.JSONDecodeError) else 0
             at = f" (see character {pos + 1})" if pos else ""
             raise UsageError(
-                f"-p {name}:= takes JSON, and {shown(value)} is none{at}.",
+                f"-p {name}:= takes JSON, and {preview_json(value)} is none{at}.",
                 hint=f"Text is given with = alone: -p {name}=TEXT",
             ) from exc
 

@@ -1,50 +1,100 @@
 """
-From the words of `generate` to a request that the service would accept.
+Prepare a request: put its fields together, choose missing ones, and check it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from krea_cli.catalog.json_schema import Schema, forms, types
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.validation import Violation
-from krea_cli.cli.context import CliContext
 from krea_cli.errors import (
     Action,
+    Hint,
+    InputError,
     InvalidRequestError,
+    KreaError,
     Step,
     UnknownModelError,
     UsageError,
 )
-from krea_cli.inputs.local_file import Image, LocalFile, named_url_of
+from krea_cli.inputs.local_file import Image, LocalFile, placeholder_url
 from krea_cli.output.results.jobs import DryRun
 from krea_cli.requests import defaults
-from krea_cli.requests.arguments import RequestArguments, read_params, read_prompt
-from krea_cli.requests.field_values import FieldValues
+from krea_cli.requests.arguments import (
+    RequestArguments,
+    StdinSource,
+    read_params,
+    read_prompt,
+)
+from krea_cli.requests.field_values import A_FILE, FieldValues
 from krea_cli.requests.param import Param
 from krea_cli.requests.request import Request
 
 if TYPE_CHECKING:
-    from krea_cli.downloads.output_target import FilenameFields
+    from krea_cli.catalog.catalog import Catalog
 
-# What can stand in the URL of a model that the catalogue does not know.
+T = TypeVar("T")
+
+# Model paths that can be part of a URL, for models that the catalog does not know.
 _PATH = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){2,}", re.ASCII)
+_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 _WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
-# Longer headers are refused somewhere on their way, by a server that may not say so.
+# Servers on the way reject longer headers, sometimes without saying so.
 MOST_WEBHOOK = 2048
 _SIZE = {"width", "height"}
 _SHAPE = {"aspect_ratio", "resolution"}
 
 
+class Messages(Protocol):
+    """
+    Shows the user what krea decides while it prepares a request.
+    """
+
+    def note(self, text: str) -> None: ...
+
+    def warn(self, text: str) -> None: ...
+
+
+class InputReader(Protocol):
+    """
+    Reads input files; loaded with the first of them.
+    """
+
+    def __call__(self, argument: str, *, stdin_word: str) -> Image: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """
+    The collaborators that turn arguments into a request.
+
+    *default_model* is used when the arguments name no model.  `renew` fetches the
+    newest list of models; it returns None if there is no need to, and raises KreaError
+    if it cannot.  It is None where nothing may be sent.  `is_fresh` tells if a list of
+    models is too new to be updated.
+    """
+
+    catalog: Catalog
+    default_model: str
+    read_input: InputReader
+    prompter: StdinSource
+    messages: Messages
+    renew: Callable[[], Catalog | None] | None = None
+    is_fresh: Callable[[Catalog], bool] = lambda _: True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedRequest:
     """
-    A request and what it was made of: *choices* are the fields that krea chose.
+    A request that can be sent, and the fields that krea chose for it.
     """
 
     request: Request
@@ -53,131 +103,249 @@ class PreparedRequest:
     @property
     def local_source(self) -> Path | None:
         """
-        The first image, if it is a file on this machine.
+        Return the path of the first input if it is a file on this machine.
         """
         first = next(iter(self.request.images), None)
         return first.path if isinstance(first, LocalFile) else None
 
 
-def prepare_request(session: CliContext, words: RequestArguments) -> PreparedRequest:
+def prepare_request(arguments: RequestArguments, using: Preparation) -> PreparedRequest:
     """
-    The request that is meant, checked before anything is sent.
+    Build the request and check it before anything is sent.
 
     Raises:
-        InvalidRequestError: the model would refuse it; names every fault.
-        UsageError: something else in it cannot be used.
+        InvalidRequestError: the model would refuse it; names every violation.
+        UsageError: something else in the arguments cannot be used.
     """
-    if words.webhook is not None and not _WEBHOOK.fullmatch(words.webhook):
+    webhook = arguments.webhook
+    if webhook is not None and not _WEBHOOK.fullmatch(webhook):
         raise UsageError(
-            f"The webhook {words.webhook} is no URL of plain ASCII characters.",
+            f"The webhook {webhook} is no URL of plain ASCII characters.",
             hint="Such as --webhook https://example.com/hook",
         )
-    if len(words.webhook or "") > MOST_WEBHOOK:
+    if len(webhook or "") > MOST_WEBHOOK:
         raise UsageError(f"The webhook is longer than {MOST_WEBHOOK} characters.")
     try:
-        return _take(session, words)
+        return _prepare(arguments, using)
     except RecursionError:
         raise UsageError("A field is nested too deep to be sent.") from None
 
 
-def _take(session: CliContext, words: RequestArguments) -> PreparedRequest:
-    model = _model(session, words)
-    fields = _fields(session, model, words)
-    request = Request(model=model, fields=fields.values, webhook=words.webhook)
+def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest:
+    models = _ModelLookup(using)
+    given = _GivenInputs(arguments, using)
+    model = models.find(arguments)
+    fields = _collect_fields(model, arguments, given)
+    if fields.has_unknown and arguments.validates and models.renew():
+        model = models.find(arguments)
+        fields = _collect_fields(model, arguments, given)
+    for warning in fields.warnings:
+        using.messages.warn(warning)
+    if model.deprecated:
+        using.messages.warn(f"The model {model.id} is deprecated and may be gone.")
+    request = Request(model=model, fields=fields.values, webhook=arguments.webhook)
     _check_text(request)
     choices: list[defaults.AutomaticValue] = []
-    if words.validates:
-        choices = defaults.choose(model, fields.values, _size(request))
+    if arguments.validates:
+        choices = defaults.choose_defaults(model, fields.values, _input_size(request))
         fields.values.update({choice.field: choice.value for choice in choices})
-        _check(request, fields)
-    elif fields.lost:
-        _check_alone(fields.lost, fields)
+        _check(request, fields, models, using.messages)
+    elif fields.dropped:
+        _raise_single_error(fields.dropped, fields)
         raise InvalidRequestError(
             f"Not all of this can be sent to {model.id}.",
             hint="A field that krea does not know takes the URL of krea upload FILE.",
-            details=[str(fault) for fault in fields.lost],
+            details=[str(violation) for violation in fields.dropped],
         )
     for choice in choices:
-        session.out.note(f"{choice.field} is {choice.value}: {choice.reason}.")
+        using.messages.note(f"{choice.field} is {choice.value}: {choice.reason}.")
     return PreparedRequest(request=request, choices=choices)
 
 
 def dry_run(
-    session: CliContext, order: PreparedRequest, count: int, *, inline: bool
+    prepared: PreparedRequest, count: int, *, inline: bool, api_url: str
 ) -> DryRun:
     """
-    What would be sent, with the names of files where their URLs would stand.
+    Describe the request that would be sent to *api_url*, with the names of files where
+    their URLs would stand.
     """
-    # The sandbox is not started for this, so it has no port yet.
-    base = "http://127.0.0.1" if session.settings.sandbox else session.settings.api_url
-    request, cost = order.request, order.request.cost_usd
+    request, price = prepared.request, prepared.request.price
+    cost = None if price is None else price.times(count)
     return DryRun(
         method="POST",
-        url=f"{base}/generate/{request.model.path}",
-        body=request.body(partial(named_url_of, inline=inline)),
+        url=f"{api_url}/generate/{request.model.path}",
+        body=request.body(partial(placeholder_url, inline=inline)),
         count=count,
-        cost_usd=None if cost is None else round(cost * count, 6),
+        cost_usd=None if cost is None else cost.high,
+        cost_min_usd=None if cost is None else cost.low,
         price_date=request.model.price_date,
-        choices=tuple(order.choices),
+        choices=tuple(prepared.choices),
     )
 
 
-def naming(session: CliContext, order: PreparedRequest) -> FilenameFields:
+class _ModelLookup:
     """
-    What the names of the order's files are made of.
+    Finds the model of the arguments, in a newer list if the one at hand lacks it.
     """
-    request = order.request
-    return session.naming(
-        request.model.id, request.seed, prompt=request.prompt, source=request.source
-    )
+
+    def __init__(self, using: Preparation) -> None:
+        self._catalog = using.catalog
+        self._using = using
+        self._may_renew = using.renew is not None
+        self._failure: str | None = None
+
+    def renew(self) -> bool:
+        """
+        Fetch the newest list, at most once; return whether there is another one.
+        """
+        if not self._may_renew or self._using.renew is None:
+            return False
+        self._may_renew = False
+        try:
+            newer = self._using.renew()
+        except KreaError as exc:
+            self._failure = exc.message
+            return False
+        self._catalog = newer or self._catalog
+        return newer is not None
+
+    def find(self, arguments: RequestArguments) -> Model:
+        default = self._using.default_model
+        name = default if arguments.model is None else arguments.model
+        try:
+            return self._catalog.find(name)
+        except UnknownModelError as error:
+            path = name.strip("/").removeprefix("generate/")
+            if not arguments.validates and _PATH.fullmatch(path):
+                return Model.unknown(path)
+            if self.renew():
+                return self.find(arguments)
+            hints = self.hints()
+            if not arguments.validates:
+                hints = [*(self._routes(path) if _NAME.fullmatch(path) else ()), *hints]
+            raise error.but(*hints) from None
+
+    def hints(self) -> list[Hint]:
+        """
+        Say how old the list is where a newer one may know more.
+        """
+        if self._using.is_fresh(self._catalog):
+            return []
+        failure = f" It cannot be updated: {self._failure}" if self._failure else ""
+        return [
+            f"The list of models is from {self._catalog.date}.{failure}",
+            Step(Action.REFRESH_MODELS),
+        ]
+
+    def _routes(self, path: str) -> Iterator[str]:
+        """
+        Suggest whole paths for a model without its kind, by the kinds of its vendor.
+        """
+        vendor, slash, _ = path.partition("/")
+        own = f"{vendor}/" if slash else ""
+        models = [each for each in self._catalog.models if each.id.startswith(own)]
+        kinds = Counter(each.kind for each in models if slash)
+        if kinds:
+            paths = [f"-m {kind}/{path}" for kind, _ in kinds.most_common(2)]
+            yield f"Give the whole path: {' or '.join(paths)}"
+        else:
+            yield "Give the whole path, such as -m image/krea/krea-3"
 
 
-def _model(session: CliContext, words: RequestArguments) -> Model:
-    name = session.settings.model if words.model is None else words.model
-    try:
-        model = session.catalogue.find(name)
-    except UnknownModelError:
-        path = name.strip("/")
-        if words.validates or not re.fullmatch(_PATH, path):
-            raise
-        return Model.unknown(path)
-    if model.deprecated:
-        session.out.warn(f"The model {model.id} is deprecated and may be gone.")
-    return model
+class _GivenInputs:
+    """
+    Reads every file and standard input at most once, so that the fields of a request
+    can be collected again for a newer description of the model.
+    """
+
+    def __init__(self, arguments: RequestArguments, using: Preparation) -> None:
+        self._arguments = arguments
+        self._using = using
+        self._files: dict[tuple[str, int], Image | UsageError] = {}
+        self._times = Counter[str]()
+
+    def start_over(self) -> None:
+        """
+        Begin again: the same arguments come in the same order.
+        """
+        self._times.clear()
+
+    def read(self, argument: str, stdin_word: str = "-p FIELD=@-") -> Image:
+        self._times[argument] += 1
+        key = argument, self._times[argument]
+        if key not in self._files:
+            self._files[key] = self._read(argument, stdin_word)
+        found = self._files[key]
+        if isinstance(found, UsageError):
+            raise found
+        return found
+
+    def _read(self, argument: str, stdin_word: str) -> Image | UsageError:
+        try:
+            return self._using.read_input(argument, stdin_word=stdin_word)
+        except UsageError as error:
+            return error
+
+    @cached_property
+    def _prompt(self) -> str | UsageError | None:
+        try:
+            return read_prompt(self._using.prompter, self._arguments)
+        except UsageError as error:
+            return error
+
+    @cached_property
+    def _params(self) -> dict[str, Any] | UsageError:
+        if self._arguments.params_file is None:
+            return {}
+        try:
+            return read_params(self._using.prompter, self._arguments.params_file)
+        except UsageError as error:
+            return error
+
+    def prompt(self) -> str | None:
+        return _result(self._prompt)
+
+    def params(self) -> dict[str, Any]:
+        return _result(self._params)
 
 
-def _fields(session: CliContext, model: Model, words: RequestArguments) -> FieldValues:
+def _result(found: T | UsageError) -> T:
+    if isinstance(found, UsageError):
+        raise found
+    return found
 
-    def read(argument: str, stdin_word: str = "-p FIELD=@-") -> Image:
-        # What reads images is loaded with the first of them.
-        return session.images.read(argument, stdin_word=stdin_word)
 
-    fields = FieldValues(model, read=read, warn=session.out.warn)
-    fields.fill(words.former)
+def _collect_fields(
+    model: Model, arguments: RequestArguments, given: _GivenInputs
+) -> FieldValues:
+    given.start_over()
+    fields = FieldValues(model, read=given.read)
+    fields.fill(arguments.former)
     prompt = None
-    with fields.keeping("prompt"):
-        prompt = read_prompt(session, words)
-    if words.params_file is not None:
-        with fields.keeping("--params"):
-            fields.fill(read_params(session, words.params_file))
+    with fields.collect_errors("prompt"):
+        prompt = given.prompt()
+    with fields.collect_errors("--params"):
+        fields.fill(given.params())
     if prompt is not None:
         fields.add([Param("prompt", prompt, is_json=False, source="PROMPT")])
-    for param in words.params:
-        with fields.keeping(Param.name_of(param)):
+    for param in arguments.params:
+        with fields.collect_errors(Param.name_of(param)):
             fields.add([Param.parse(param)])
     media, images = model.input_field, list[Image]()
-    for image in words.images:
-        with fields.keeping(media.name if media else "-i"):
-            images.append(read(image, "-i -"))
+    for at, image in enumerate(arguments.images):
+        is_one = media is None or len(arguments.images) == 1
+        name = media.name if media else "-i"
+        with fields.collect_errors(name if is_one else f"{name}[{at}]"):
+            images.append(given.read(image, "-i -"))
     fields.add_images(images)
-    fields.add_options(words.options)
+    fields.add_options(arguments.options)
     fields.restore()
     return fields
 
 
-def _size(request: Request) -> tuple[int, int] | None:
+def _input_size(request: Request) -> tuple[int, int] | None:
     """
-    The size of the first image, which is looked at only when a field hangs on it.
+    Return the size of the first image, read only if a missing field depends on it.
     """
     missing = set(request.model.required) - request.fields.keys()
     first = next(iter(request.images), None)
@@ -202,35 +370,76 @@ def _check_text(request: Request) -> None:
         )
 
 
-def _check(request: Request, fields: FieldValues) -> None:
+def _check(
+    request: Request, fields: FieldValues, models: _ModelLookup, messages: Messages
+) -> None:
     """
     Raises:
-        InvalidRequestError: the fields as given, or the request, have a fault.
+        InvalidRequestError: the fields as given, or the request, have a violation.
     """
-    faults = [*fields.lost, *fields.faults]
-    told = {_meant(fault.field) for fault in faults}
-    faults += [fault for fault in request.faults if _root(fault.field) not in told]
-    if faults:
-        _check_alone(faults, fields)
+    violations = [*fields.dropped, *fields.violations]
+    violations = violations or [*_missing_content(request)]
+    told = {_meant(violation.field) for violation in violations}
+    violations += [
+        violation
+        for violation in request.violations
+        if _root(violation.field) not in told
+    ]
+    if violations:
+        _raise_single_error(violations, fields)
         raise InvalidRequestError(
             f"{request.model.id} would refuse this request.",
-            hint=Step(Action.SHOW_FIELDS, (request.model.id,)),
-            details=[str(fault) for fault in faults],
+            hint=[
+                Step(Action.SHOW_FIELDS, (request.model.id,)),
+                *(models.hints() if fields.has_unknown else ()),
+            ],
+            details=[str(violation) for violation in violations],
         )
     if _SIZE & request.fields.keys() and _SHAPE & request.fields.keys():
-        fields.warn(
+        messages.warn(
             "Both a size in pixels and a ratio or resolution are given; the service "
             "may ignore one of them."
         )
 
 
-def _check_alone(faults: Sequence[Violation], fields: FieldValues) -> None:
+def _missing_content(request: Request) -> Iterator[Violation]:
+    """
+    Yield a violation if the model gets nothing to work on.  The schemas of some models
+    allow that, and the service takes the money for a job that fails.
+    """
+    model, media = request.model, request.model.input_field
+    content = [name for name, each in model.fields.items() if _is_content(name, each)]
+    if set(model.required).intersection(content):
+        return
+    if not content or any(request.fields.get(name) for name in content):
+        return
+    name = "prompt" if "prompt" in content else content[0]
+    other = f", or {A_FILE[media.media]} with -i" if media else ""
+    yield Violation(name, f"is required{other}")
+
+
+def _is_content(name: str, schema: Schema) -> bool:
+    kinds = {kind for form in forms(schema) for kind in types(form)}
+    is_chosen = any("enum" in form or "const" in form for form in forms(schema))
+    is_free = not is_chosen and bool(kinds & {"string", "array", "object"})
+    return is_free and name != "negative_prompt"
+
+
+def _raise_single_error(violations: Sequence[Violation], fields: FieldValues) -> None:
     """
     Raises:
-        UsageError: the only fault is not one of a field, and says more by itself.
+        UsageError: nothing is wrong but inputs that cannot be read, and their errors
+            say more by themselves.
     """
-    if len(faults) == len(fields.unread) == 1:
-        raise fields.unread[0]
+    errors = fields.input_errors
+    if len(violations) != len(errors):
+        return
+    if len(errors) == 1:
+        raise errors[0]
+    raise InputError(
+        f"{len(errors)} inputs cannot be used:",
+        details=[str(violation) for violation in violations],
+    )
 
 
 def _root(field: str) -> str:

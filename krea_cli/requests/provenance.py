@@ -10,10 +10,10 @@ from typing import Any
 
 from krea_cli.inputs.local_file import Image, LocalFile, OriginalFile
 from krea_cli.journal.redaction import without_secrets
-from krea_cli.requests.json_tree import Place
+from krea_cli.runtime.json_tree import Place
 
 
-def inputs(images: Iterable[tuple[Place, Image]]) -> list[dict[str, Any]]:
+def describe_inputs(images: Iterable[tuple[Place, Image]]) -> list[dict[str, Any]]:
     """
     An object for each image: "at" is where it stands in the body; "path" is the file
     as an absolute path, "-" for standard input, "data:" for a data URI, a URL, or None

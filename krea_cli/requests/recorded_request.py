@@ -14,7 +14,7 @@ from typing import Any
 
 from krea_cli.errors import InputError
 from krea_cli.inputs.local_file import Image, LocalFile
-from krea_cli.requests.json_tree import mapped
+from krea_cli.runtime.json_tree import mapped
 
 _MODEL = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)+", re.ASCII)
 # What a file of words has at most.
@@ -91,7 +91,7 @@ def place_of(path: str | None, sha256: str | None) -> Path | None:
     return None if path is None or sha256 is None or path in _NO_FILE else Path(path)
 
 
-def read_former(data: Mapping[str, Any], folder: Path) -> ReplayRequest:
+def parse_sidecar(data: Mapping[str, Any], folder: Path) -> ReplayRequest:
     """
     The request of a sidecar that lies in *folder*.
 
@@ -119,7 +119,7 @@ def read_former(data: Mapping[str, Any], folder: Path) -> ReplayRequest:
     return ReplayRequest(model=model, fields=body, **manner)
 
 
-def restored(value: Any, read: Callable[[str], Image]) -> Any:
+def restore_inputs(value: Any, read: Callable[[str], Image]) -> Any:
     """
     The value with the image itself for each Former in it.
 

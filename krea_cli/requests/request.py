@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from krea_cli.catalog.model import Model
-from krea_cli.catalog.pricing import estimate
-from krea_cli.catalog.validation import Violation, faults
+from krea_cli.catalog.pricing import PriceRange, estimate
+from krea_cli.catalog.validation import Violation, find_violations
 from krea_cli.inputs.local_file import Image, LocalFile, RemoteFile
-from krea_cli.requests.json_tree import Place, leaves, mapped
+from krea_cli.runtime.json_tree import Place, leaves, mapped
 
 # What stands for the URL of a file that is not uploaded yet.
 UPLOAD = "https://krea.ai/upload"
@@ -42,18 +42,26 @@ class Request:
         return body
 
     @property
-    def faults(self) -> list[Violation]:
+    def violations(self) -> list[Violation]:
         """
         What the model's schema has against it.
         """
-        return faults(self.model.schema, self.body(_placeholder))
+        return find_violations(self.model.schema, self.body(_placeholder))
+
+    @property
+    def price(self) -> PriceRange | None:
+        """
+        Return the estimated price of sending it once, or None if it is unknown.
+        """
+        return estimate(self.model, self.body(_placeholder))
 
     @property
     def cost_usd(self) -> float | None:
         """
-        What it costs to send it once, None when that is not known.
+        Return the highest price that sending it once can have, or None.
         """
-        return estimate(self.model, self.body(_placeholder))
+        price = self.price
+        return None if price is None else price.high
 
     @property
     def images(self) -> tuple[Image, ...]:

@@ -15,20 +15,12 @@ from typing import Any
 
 from krea_cli import __version__
 from krea_cli.api.models import Job, SavedFile
+from krea_cli.downloads.sidecar_path import sidecar_path
 from krea_cli.errors import TargetExistsError
 from krea_cli.files.atomic_file import AtomicFile
 from krea_cli.journal.record import Record
 from krea_cli.journal.redaction import without_secrets
 from krea_cli.requests.recorded_request import MANNER, MOST_CHARACTERS, place_of
-
-ENDING = ".json"
-
-
-def sidecar_path(path: Path) -> Path:
-    """
-    The place of the sidecar of a result.
-    """
-    return path.with_name(path.name + ENDING)
 
 
 def write(record: Record, job: Job, file: SavedFile, *, force: bool) -> None:
@@ -49,11 +41,11 @@ def write(record: Record, job: Job, file: SavedFile, *, force: bool) -> None:
         try:
             new.publish(target, force=force)
         except TargetExistsError:
-            if not is_of(target, job, file):
+            if not is_sidecar_of(target, job, file):
                 raise
 
 
-def is_of(path: Path, job: Job, file: SavedFile) -> bool:
+def is_sidecar_of(path: Path, job: Job, file: SavedFile) -> bool:
     """
     Whether this is a sidecar of that result: of another day, or of another version.
     """

@@ -1,5 +1,5 @@
 """
-The routes of the sandbox that the service does not have: its faults and its ledger.
+Routes that only the sandbox has: faults to make, and a bill.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from typing import Any
 from krea_cli.errors import UsageError
 from krea_cli.sandbox.api_error import ApiError
 from krea_cli.sandbox.billing import billing_report
-from krea_cli.sandbox.body import Body
+from krea_cli.sandbox.body import BodyReader
 from krea_cli.sandbox.faults import FaultQueue
 from krea_cli.sandbox.store import SandboxStore
 
-BEGINNING = "/sandbox/"
+PREFIX = "/sandbox/"
 
 
-def control(
-    method: str, path: str, body: Body, *, faults: FaultQueue, store: SandboxStore
+def handle_admin_request(
+    method: str, path: str, body: BodyReader, *, faults: FaultQueue, store: SandboxStore
 ) -> dict[str, Any]:
     """
-    The ledger, or the faults that are set after the request was acted on.
+    Return the bill, or change the faults and return those that are set.
 
     Raises:
-        Refusal: 400, the body names no faults, or none that there are; 404.
+        ApiError: 400, the body does not name faults that exist; 404.
     """
     match method, path:
         case "GET", "/sandbox/ledger":
@@ -32,7 +32,7 @@ def control(
         case "GET", "/sandbox/faults":
             pass
         case "POST", "/sandbox/faults":
-            _add(faults, body.json())
+            _add(faults, body.read_json())
         case "DELETE", "/sandbox/faults":
             faults.clear()
         case _:
@@ -48,5 +48,5 @@ def _add(faults: FaultQueue, data: dict[str, Any]) -> None:
     try:
         faults.add(given)
     except UsageError as exc:
-        said = f"{exc.message} {exc.hint or ''}".rstrip()
-        raise ApiError(HTTPStatus.BAD_REQUEST, said) from exc
+        text = f"{exc.message} {exc.hint or ''}".rstrip()
+        raise ApiError(HTTPStatus.BAD_REQUEST, text) from exc

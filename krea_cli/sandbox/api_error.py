@@ -1,5 +1,5 @@
 """
-What the sandbox does not do, told as the service tells it.
+Errors as the service responds with them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 class ApiError(Exception):
     """
-    An answer other than 200: the status, {"error": ...} and, for a request body, what
-    is wrong in it as "issues" of "path" and "message"; *retry_after* in seconds.
+    A response other than 200, with {"error": ...} and, for an invalid request body, its
+    "issues", each with "path" and "message". `retry_after` is in seconds.
     """
 
     def __init__(
@@ -26,6 +26,6 @@ class ApiError(Exception):
         super().__init__(error)
         self.status = status
         self.headers = {} if retry_after is None else {"Retry-After": f"{retry_after}"}
-        self.answer: dict[str, Any] = {"error": error}
+        self.body: dict[str, Any] = {"error": error}
         if found := [{"path": path, "message": text} for path, text in issues]:
-            self.answer["issues"] = found
+            self.body["issues"] = found

@@ -1,5 +1,5 @@
 """
-A connection of the sandbox: requests in, answers out.  Knows nothing of the routes.
+HTTP connections of the sandbox, without knowledge of its routes.
 """
 
 from __future__ import annotations
@@ -14,36 +14,39 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from krea_cli.runtime.loopback import is_loopback
 from krea_cli.sandbox.api_error import ApiError
-from krea_cli.sandbox.body import Body
-from krea_cli.sandbox.ranges import UnsatisfiableError, find_range
+from krea_cli.sandbox.body import BodyReader
+from krea_cli.sandbox.ranges import UnsatisfiableRangeError, parse_range
 
 _CHUNK = 1 << 18
 _HOST = re.compile(r"([\w.-]+|\[[\w.:]+\])(?::\d{1,5})?", re.ASCII)
 _DRAIN_SECONDS = 2.0
+# An unwanted request body is read to its end up to this length, so that the connection
+# can be used again.
+_DISCARD_BYTES = 1 << 20
 
 
 class BaseHandler(BaseHTTPRequestHandler):
     """
-    Every request ends up in `handle_route`, with its *body* and *query* (each name with
-    its last value) at hand; what that raises becomes an answer.  *base_url* is this
-    server under the name by which the client knows it.
+    Calls `handle_route` for every request, and turns the errors that it raises into
+    responses. In `query` the last value of each name counts; `base_url` is this server
+    under the name that the client uses.
     """
 
     protocol_version = "HTTP/1.1"
-    # Seconds without a byte after which a connection is given up.
+    # A connection is closed after this many seconds without a byte.
     timeout = 30.0
     # Headers and body are two writes; the second must not wait for an acknowledgement.
     disable_nagle_algorithm = True
 
-    body: Body
+    body: BodyReader
     query: dict[str, str]
     base_url: str
-    # The status that the client was told, "-" when it was told none.
-    told = "-"
+    # The status that was sent, "-" if none was.
+    sent_status = "-"
 
     def do_GET(self) -> None:
         self._serve()
@@ -56,13 +59,13 @@ class BaseHandler(BaseHTTPRequestHandler):
 
     def handle_route(self, method: str, path: str) -> None:
         """
-        Answer the request.
+        Respond to the request.
         """
         raise NotImplementedError
 
-    def answered(self, seconds: float) -> None:
+    def finish_request(self, seconds: float) -> None:
         """
-        The request is dealt with, *seconds* after it came.
+        Take note that the request was handled, `seconds` after it arrived.
         """
 
     def send_json(
@@ -81,13 +84,15 @@ class BaseHandler(BaseHTTPRequestHandler):
         status: int = HTTPStatus.OK,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._begin(status, {"Content-Type": media_type, **(headers or {})}, len(data))
+        self._send_head(
+            status, {"Content-Type": media_type, **(headers or {})}, len(data)
+        )
         self.wfile.write(data)
 
     def send_file(self, path: Path, media_type: str) -> None:
         """
-        The file or the range of it that was asked for.  Its name has to change with its
-        content, as the ETag is made of it.
+        Send the file, or the range of it that was asked for. The name of the file must
+        change with its content: the ETag is made from it.
         """
         with path.open("rb") as file:
             size = path.stat().st_size
@@ -98,22 +103,22 @@ class BaseHandler(BaseHTTPRequestHandler):
                 "Accept-Ranges": "bytes",
             }
             try:
-                part = find_range(
+                part = parse_range(
                     self.headers.get("Range"),
                     self.headers.get("If-Range"),
                     size=size,
                     etag=etag,
                 )
-            except UnsatisfiableError:
+            except UnsatisfiableRangeError:
                 headers["Content-Range"] = f"bytes */{size}"
-                self._begin(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers, 0)
+                self._send_head(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers, 0)
                 return
             status = HTTPStatus.OK
             if part is not None:
                 status = HTTPStatus.PARTIAL_CONTENT
                 headers["Content-Range"] = f"bytes {part[0]}-{part[-1]}/{size}"
             part = part if part is not None else range(size)
-            self._begin(status, headers, len(part))
+            self._send_head(status, headers, len(part))
             file.seek(part.start)
             for start in range(0, len(part), _CHUNK):
                 self.wfile.write(file.read(min(_CHUNK, len(part) - start)))
@@ -123,46 +128,50 @@ class BaseHandler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """
-        Nothing is logged: standard error belongs to the program around.
+        Log nothing: standard error belongs to the program that runs the sandbox.
         """
 
     def respond(self, act: Callable[[], None]) -> None:
         """
-        Run what sends an answer; what it raises is the answer instead.
+        Call `act` to send the response; if it raises, respond with the error.
         """
         try:
             act()
         except ApiError as exc:
-            self.send_json(exc.answer, exc.status, exc.headers)
+            self.send_json(exc.body, exc.status, exc.headers)
         except (ConnectionError, TimeoutError):
             raise
         except Exception as exc:  # noqa: BLE001  (a bug here must not end the program)
+            if self.sent_status != "-":
+                # A second response would be read as the rest of the first.
+                self.close_connection = True
+                return
             error = {"error": f"Internal error: {type(exc).__name__}: {exc}"}
             self.send_json(error, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _serve(self) -> None:
-        start, self.told = time.monotonic(), "-"
-        self.body = Body(self.rfile, self.headers)
+        start, self.sent_status = time.monotonic(), "-"
+        self.body = BodyReader(self.rfile, self.headers)
         try:
-            self.respond(self._answer)
-            if self.body.left != 0:
+            self.respond(self._route_request)
+            if self.body.unread != 0:
                 self._drain()
         except (ConnectionError, TimeoutError):
-            # The client went away; there is nobody left to tell.
+            # The client went away.
             self.close_connection = True
-        self.answered(time.monotonic() - start)
+        self.finish_request(time.monotonic() - start)
 
-    def _answer(self) -> None:
+    def _route_request(self) -> None:
         path, _, query = self.path.partition("?")
-        self.query = {name: all_[-1] for name, all_ in parse_qs(query).items()}
+        self.query = dict(parse_qsl(query, keep_blank_values=True))
         self.base_url = self._base_url()
         self.handle_route(self.command, path)
 
     def _base_url(self) -> str:
         """
         Raises:
-            Refusal: 400, the Host is no name of this machine: a page in a browser must
-                not reach the sandbox by a name of its own (DNS rebinding).
+            ApiError: 400, the Host is not a name of this machine. A page in a browser
+                must not reach the sandbox by a name of its own (DNS rebinding).
         """
         host = self.headers.get("Host", f"127.0.0.1:{self.connection.getsockname()[1]}")
         match = _HOST.fullmatch(host)
@@ -170,24 +179,26 @@ class BaseHandler(BaseHTTPRequestHandler):
             return f"http://{host}"
         raise ApiError(HTTPStatus.BAD_REQUEST, "Host is not this machine")
 
-    def _begin(self, status: int, headers: dict[str, str], length: int) -> None:
+    def _send_head(self, status: int, headers: dict[str, str], length: int) -> None:
         """
         Send status and headers.
         """
-        self.told = f"{status:d}"
+        if self.body.unread and self.body.unread <= _DISCARD_BYTES:
+            self.body.discard()
+        self.sent_status = f"{status:d}"
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(length))
-        if self.body.left != 0:
-            # What was not read would be taken for the next request.
+        if self.body.unread != 0:
+            # Unread bytes would be taken for the next request.
             self.send_header("Connection", "close")
         self.end_headers()
 
     def _drain(self) -> None:
         """
-        Let the client read the answer before the connection goes: closing it with
-        unread bytes would reset it.
+        Let the client read the response before the connection is closed: closing it
+        with unread bytes would reset it.
         """
         self.close_connection = True
         deadline = time.monotonic() + _DRAIN_SECONDS

@@ -1,5 +1,5 @@
 """
-What the jobs of the sandbox would have cost at the service.
+The bill: how much the jobs of the sandbox would have cost at the service.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ _NOT_BILLED = ("failed", "cancelled")
 
 def billing_report(jobs: Iterable[SandboxJob], now: float) -> dict[str, Any]:
     """
-    Every job that was taken, the oldest first: *count* is how many there are, *billed*
-    how many of them are billed at the time *now*, and *total_usd* what these cost, as
-    far as prices are known.  A job that goes on counts as billed.
+    List all jobs, oldest first, with their number, the number of billed jobs, and the
+    known prices of these in total. Running jobs count as billed.
     """
     entries = [_entry(job, now) for job in sorted(jobs, key=lambda j: j.created_at)]
     billed = [entry for entry in entries if entry["billed"]]

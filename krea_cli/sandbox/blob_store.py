@@ -1,5 +1,5 @@
 """
-Files that are whole or not there, also with several processes in the same folder.
+Write files that are either complete or absent, for several processes in one folder.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from krea_cli.media import HEAD_BYTES, UPLOADED, sniff
-from krea_cli.media.dimensions import dimensions
+from krea_cli.media.formats import dimensions
 
 _PREFIX = ".part-"
 _STALE_SECONDS = 24 * 60 * 60
@@ -23,21 +23,21 @@ _STALE_SECONDS = 24 * 60 * 60
 
 class TooLongError(Exception):
     """
-    More bytes came than are taken.
+    The content has more bytes than allowed.
     """
 
 
-class UnknownKindError(Exception):
+class UnknownMediaError(Exception):
     """
-    The bytes are of no kind that the API takes.
+    The content is not of a media type that the API accepts.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredBlob:
     """
-    A file under the name of its sha256; *media_type* by its bytes, None when unknown;
-    *size* in pixels for the pictures whose header tells it.
+    A file named by its sha256. The media type follows from its content, the size in
+    pixels from its header; both may be unknown.
     """
 
     path: Path
@@ -47,9 +47,9 @@ class StoredBlob:
     size: tuple[int, int] | None
 
 
-def make_private(folder: Path) -> None:
+def create_private_folder(folder: Path) -> None:
     """
-    The folder, for this user only; what killed processes left in it a day ago goes.
+    Create a folder for this user only, and delete day-old files of killed processes.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for part in folder.glob(f"{_PREFIX}*"):
@@ -58,18 +58,18 @@ def make_private(folder: Path) -> None:
                 part.unlink()
 
 
-def empty(folder: Path) -> None:
+def delete_files(folder: Path) -> None:
     """
-    Remove the files of the folder, but for those that are being written.
+    Delete the files in the folder, except files that are being written.
     """
     for path in folder.iterdir():
         if not path.name.startswith(_PREFIX):
             path.unlink(missing_ok=True)
 
 
-def write(target: Path, data: bytes) -> None:
+def write_file(target: Path, data: bytes) -> None:
     """
-    Put the file in its place at once; an older one is replaced.
+    Create or replace a file in one step.
     """
     with _part(target.parent) as (file, part):
         file.write(data)
@@ -77,15 +77,15 @@ def write(target: Path, data: bytes) -> None:
         part.replace(target)
 
 
-def keep(
+def store_blob(
     chunks: Iterable[bytes], folder: Path, *, limit: int, any_kind: bool
 ) -> StoredBlob:
     """
-    The bytes as a file of the folder; nothing stays when the chunks break off.
+    Store content under its hash. If the chunks break off, nothing is left behind.
 
     Raises:
-        TooLongError: there are more than *limit* bytes.
-        UnknownKindError: they are no media file, unless *any_kind* will do.
+        TooLongError: there are more than `limit` bytes.
+        UnknownMediaError: the content is not a media file, and `any_kind` is not set.
     """
     digest, length = hashlib.sha256(), 0
     with _part(folder) as (file, part):
@@ -99,7 +99,7 @@ def keep(
         media = sniff(file.read(HEAD_BYTES))
         is_known = media in UPLOADED
         if not (is_known or any_kind):
-            raise UnknownKindError
+            raise UnknownMediaError
         size = dimensions(file, media)
         file.close()
         target = folder / digest.hexdigest()
@@ -116,7 +116,7 @@ def keep(
 @contextmanager
 def _part(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
     """
-    A new file and its path; whatever is still there under that path in the end goes.
+    Open a temporary file, and delete it in the end if it still has its name.
     """
     handle, name = tempfile.mkstemp(prefix=_PREFIX, dir=folder)
     try:

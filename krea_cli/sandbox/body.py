@@ -1,5 +1,5 @@
 """
-The body of a request, read in chunks from the connection.
+Read the body of a request from the connection.
 """
 
 from __future__ import annotations
@@ -18,72 +18,73 @@ JSON_LIMIT = 32 * 2**20
 _CHUNK = 1 << 16
 
 
-class Body:
+class BodyReader:
     """
-    *left* are the bytes that have not been read yet, None when the client did not say
-    how many there are.
+    Reads a body; `unread` is how many bytes are left, None if the client did not say.
     """
 
     def __init__(self, stream: BufferedIOBase, headers: Message) -> None:
-        self.left = _length(headers)
+        self.unread = _length(headers)
         self._stream = stream
 
-    def chunks(self, limit: int) -> Iterator[bytes]:
+    def read_chunks(self, limit: int) -> Iterator[bytes]:
         """
-        The body as it comes in.
+        Yield the body as it arrives.
 
         Raises:
-            Refusal: 411, its length is not known; 413, it is more than *limit* bytes.
-                Nothing was read then.
-            ConnectionResetError: it breaks off.
+            ApiError: 411, its length is unknown; 413, it has more than `limit` bytes.
+                Then nothing was read.
+            ConnectionResetError: the body breaks off.
         """
-        if self.left is None:
+        if self.unread is None:
             raise ApiError(HTTPStatus.LENGTH_REQUIRED, "Content-Length is required")
-        if self.left > limit:
+        if self.unread > limit:
             raise ApiError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request body too large"
             )
-        while self.left:
-            chunk = self._stream.read(min(_CHUNK, self.left))
+        while self.unread:
+            chunk = self._stream.read(min(_CHUNK, self.unread))
             if not chunk:
                 raise ConnectionResetError("the body broke off")
-            self.left -= len(chunk)
+            self.unread -= len(chunk)
             yield chunk
 
-    def skip(self) -> None:
+    def discard(self) -> None:
         """
-        Read what is left, if it is known how much that is, for nobody.
+        Read the rest of the body, if its length is known, and drop it.
         """
-        if self.left is not None:
-            for _ in self.chunks(self.left):
+        if self.unread is not None:
+            for _ in self.read_chunks(self.unread):
                 pass
 
     @cached_property
     def content(self) -> bytes:
         """
-        The whole body, if it is as short as a request is.
+        The whole body, at most `JSON_LIMIT` bytes.
         """
-        return b"".join(self.chunks(JSON_LIMIT))
+        return b"".join(self.read_chunks(JSON_LIMIT))
 
-    def json(self) -> dict[str, Any]:
+    def read_json(self) -> dict[str, Any]:
         """
         Raises:
-            Refusal: 400, it is no JSON object.
+            ApiError: 400, the body is not a JSON object.
         """
         try:
             data = json.loads(self.content, parse_constant=_refuse)
         except (ValueError, RecursionError) as exc:
             raise ApiError(HTTPStatus.BAD_REQUEST, "Invalid JSON") from exc
         if not isinstance(data, dict):
-            raise ApiError(HTTPStatus.BAD_REQUEST, "The body is no JSON object")
+            raise ApiError(HTTPStatus.BAD_REQUEST, "The body is not a JSON object")
         return data
 
 
 def _length(headers: Message) -> int | None:
-    told = headers.get("Content-Length", "0").strip()
-    if "Transfer-Encoding" in headers or not (told.isascii() and told.isdigit()):
+    declared = headers.get("Content-Length", "0").strip()
+    if "Transfer-Encoding" in headers or not (
+        declared.isascii() and declared.isdigit()
+    ):
         return None
-    return int(told[:18])
+    return int(declared[:18])
 
 
 def _refuse(constant: str) -> None:

@@ -1,5 +1,5 @@
 """
-How long a job of the sandbox takes, how many run at once, and what becomes of one more.
+How many jobs of the sandbox run at once, and what happens to one more.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ RETRY_AFTER_SECONDS = 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobLimits:
     """
-    *parallel* None is no limit.  A job above it waits in the backlog until others have
-    ended, or is refused with 429, as the service is said to do either.
+    How long a job takes, and how many run at once; None for any number. One more waits
+    in the backlog until others have finished, or is refused with 429: the service is
+    said to do either.
     """
 
     job_seconds: float = JOB_SECONDS
@@ -29,28 +30,31 @@ class JobLimits:
 
 class ConcurrencyLimit:
     """
-    Which of the jobs of a *capacity* runs when.  What is cancelled keeps its place.
+    Decides when each job starts. A cancelled job keeps its place.
     """
 
-    def __init__(self, capacity: JobLimits) -> None:
-        self._capacity = capacity
+    def __init__(self, limits: JobLimits) -> None:
+        self._limits = limits
         self._ends: list[float] | None = None
 
-    def start(self, now: float, jobs: Callable[[], Iterable[SandboxJob]]) -> float:
+    def schedule(
+        self, now: float, seconds: float, jobs: Callable[[], Iterable[SandboxJob]]
+    ) -> float:
         """
-        When a job that comes *now* starts; *jobs* gives those from before, and is asked
-        once.
+        Return when a job that is submitted now, and takes that long, starts. `jobs`
+        returns earlier jobs, and is called once.
 
         Raises:
-            Refusal: 429, it would have to wait and is not to.
+            ApiError: 429, the job would have to wait, and jobs over the limit are
+                refused.
         """
-        parallel, seconds = self._capacity.parallel, self._capacity.job_seconds
+        parallel = self._limits.parallel
         if parallel is None:
             return now
         ends = [job.ends_at for job in jobs()] if self._ends is None else self._ends
         ends = sorted(end for end in ends if end > now)
         start = max(now, ends[-parallel]) if len(ends) >= parallel else now
-        if start > now and self._capacity.over_limit == "refuse":
+        if start > now and self._limits.over_limit == "refuse":
             raise ApiError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "You have reached the maximum number of concurrent jobs.",

@@ -1,5 +1,5 @@
 """
-How the sandbox does what a fault says.  Knows nothing of the routes.
+Make a response go wrong as a fault says, without knowledge of the routes.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from krea_cli.sandbox.faults import Fault
 _HANG_SECONDS, _SLOW_SECONDS, _TRICKLE_SECONDS = 120.0, 1.0, 1.0
 _CHUNK = 1 << 16
 _PAGE = b"<!DOCTYPE html><title>Log in</title><p>Log in to use this network."
-_NO_JSON = b'{"job_id": "'
+_BROKEN_JSON = b'{"job_id": "'
 _EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message>"
-_SAID: dict[int, dict[str, str]] = {
+_ERROR_BODIES: dict[int, dict[str, str]] = {
     401: {"message": "Unauthorized"},
     402: {"error": "You have run out of credits."},
     410: {
@@ -42,22 +42,22 @@ def apply_fault(
     handler: BaseHandler, fault: Fault, act: Callable[[], None], sleep: Sleep
 ) -> None:
     """
-    Answer the request as the fault has it; *act* is what would answer it well.
+    Respond as the fault says; `act` sends the good response.
     """
     if writer := _WRITERS.get(fault.name):
         _act(handler, act, writer(handler.wfile, fault.value, sleep))
         handler.close_connection |= fault.name == "cut"
-    elif fault.name in _INSTEAD or fault.name.isdigit():
+    elif fault.name in _REPLACEMENTS or fault.name.isdigit():
         if fault.is_after:
             closes = handler.close_connection
-            _act(handler, act, _Nowhere())
-            # What that answer said of the connection nobody heard.
+            _act(handler, act, _Discard())
+            # The client did not hear what the good response said of the connection.
             handler.close_connection = closes
-        handler.body.skip()
-        handler.told = "-"
-        _INSTEAD.get(fault.name, _refuse)(handler, fault)
+        handler.body.discard()
+        handler.sent_status = "-"
+        _REPLACEMENTS.get(fault.name, _refuse)(handler, fault)
     else:
-        # It is the job that is at fault, and its route sees to that.
+        # The route of the job makes this fault.
         act()
 
 
@@ -65,7 +65,7 @@ def _act(
     handler: BaseHandler, act: Callable[[], None], writer: io.BufferedIOBase
 ) -> None:
     """
-    Act with the answer going to *writer*.
+    Send the good response through `writer`.
     """
     real, handler.wfile = handler.wfile, writer
     try:
@@ -78,7 +78,7 @@ def _reset(handler: BaseHandler, fault: Fault) -> None:
     linger = struct.pack("ii", 1, 0)
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     _close(handler, fault)
-    # It is closed in truth only when nobody has a file of it.
+    # The socket is closed only when no file of it is open.
     handler.rfile.close()
     handler.connection.close()
 
@@ -100,9 +100,9 @@ def _hang(handler: BaseHandler, fault: Fault) -> None:
 
 def _refuse(handler: BaseHandler, fault: Fault) -> None:
     status = int(fault.name)
-    said = _SAID.get(status) or {"error": _phrase(status)}
+    body = _ERROR_BODIES.get(status) or {"error": _phrase(status)}
     headers = {"Retry-After": fault.value} if fault.value else {}
-    handler.send_json(said, status, headers)
+    handler.send_json(body, status, headers)
 
 
 def _phrase(status: int) -> str:
@@ -121,7 +121,7 @@ def _empty(handler: BaseHandler, _: Fault) -> None:
 
 
 def _junk(handler: BaseHandler, _: Fault) -> None:
-    handler.send_bytes(_NO_JSON, "application/json")
+    handler.send_bytes(_BROKEN_JSON, "application/json")
 
 
 def _missing(handler: BaseHandler, _: Fault) -> None:
@@ -132,7 +132,7 @@ def _expired(handler: BaseHandler, _: Fault) -> None:
     handler.send_bytes(_EXPIRED, "application/xml", HTTPStatus.FORBIDDEN)
 
 
-_INSTEAD: dict[str, Callable[[BaseHandler, Fault], None]] = {
+_REPLACEMENTS: dict[str, Callable[[BaseHandler, Fault], None]] = {
     "reset": _reset,
     "close": _close,
     "hang": _hang,
@@ -144,9 +144,9 @@ _INSTEAD: dict[str, Callable[[BaseHandler, Fault], None]] = {
 }
 
 
-class _Nowhere(io.BufferedIOBase):
+class _Discard(io.BufferedIOBase):
     """
-    An answer that does not arrive.
+    Swallows a response.
     """
 
     def write(self, data: Any, /) -> int:
@@ -155,7 +155,7 @@ class _Nowhere(io.BufferedIOBase):
 
 class _Writer(io.BufferedIOBase):
     """
-    An answer on its way: the head comes in one piece, then the body.
+    Passes a response on: first its head in one piece, then its body.
     """
 
     def __init__(self, real: io.BufferedIOBase, value: str, sleep: Sleep) -> None:
@@ -179,22 +179,22 @@ class _Writer(io.BufferedIOBase):
         self._real.write(data)
 
 
-class _Late(_Writer):
+class _DelayedWriter(_Writer):
     def _head(self, data: bytes) -> None:
         self._sleep(float(self._value or _SLOW_SECONDS))
         super()._head(data)
 
 
-class _Trickle(_Writer):
+class _TrickleWriter(_Writer):
     def _body(self, data: bytes) -> None:
         for byte in data:
             self._sleep(_TRICKLE_SECONDS)
             self._real.write(bytes([byte]))
 
 
-class _Cut(_Writer):
+class _CuttingWriter(_Writer):
     """
-    At least the last byte is cut off; without a value the second half.
+    Cuts off at least the last byte; without a value the second half.
     """
 
     def _head(self, data: bytes) -> None:
@@ -209,4 +209,8 @@ class _Cut(_Writer):
         self._real.write(part)
 
 
-_WRITERS: dict[str, type[_Writer]] = {"slow": _Late, "trickle": _Trickle, "cut": _Cut}
+_WRITERS: dict[str, type[_Writer]] = {
+    "slow": _DelayedWriter,
+    "trickle": _TrickleWriter,
+    "cut": _CuttingWriter,
+}

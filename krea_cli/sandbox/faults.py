@@ -1,7 +1,9 @@
 """
-What the sandbox does wrong on request: faults as they are written, and those in force.
+Faults that the sandbox is told to make: how they are written, and which are to come.
 
-A fault is written ROUTE:FAULT[=VALUE][*TIMES], such as "submit:reset-after*2".
+A fault is written ROUTE:FAULT[=VALUE][*TIMES][+SKIP][@TEXT], as in
+"submit:reset-after*2+5@owl": of the requests about an owl the first five go well, and
+the next two lose their response.
 """
 
 from __future__ import annotations
@@ -16,17 +18,21 @@ from krea_cli.errors import UsageError
 
 ANY = "any"
 ROUTES = ("submit", "jobs", "job", "cancel", "upload", "result", ANY)
+# Routes whose requests are about a job, and so about a prompt.
+JOB_ROUTES = ("submit", "job", "cancel", "result")
 
 
 class _Kind(NamedTuple):
     """
-    *route* is the only one that it makes sense on; *value* is what may follow it;
-    *may_follow* is whether it may come after the request was acted on.
+    A kind of fault: the only `route` that it makes sense on, the name of the `value`
+    that may be given, and whether it `may_follow` what the request asked for. A kind
+    that `changes_job` leaves the response as it is.
     """
 
     route: str = ANY
     value: str = ""
     may_follow: bool = False
+    changes_job: bool = False
 
 
 _KINDS = {
@@ -38,7 +44,8 @@ _KINDS = {
     "junk": _Kind(may_follow=True),
     "slow": _Kind(value="SECONDS"),
     "trickle": _Kind(),
-    "fails": _Kind(route="submit", value="CODE"),
+    "fails": _Kind(route="submit", value="CODE", changes_job=True),
+    "takes": _Kind(route="submit", value="DURATION", changes_job=True),
     "missing": _Kind(route="job"),
     "no-urls": _Kind(route="job"),
     "expired": _Kind(route="result"),
@@ -48,14 +55,16 @@ NAMES = (*_KINDS, "400..599")
 
 _VALUES = {
     "SECONDS": r"\d{1,4}(\.\d{1,3})?",
+    "DURATION": r"\d{1,5}(\.\d{1,3})?(-\d{1,5}(\.\d{1,3})?)?",
     "BYTES": r"\d{1,9}",
     "STATUS": r"200|[45]\d\d",
     "CODE": r"[\w.-]{1,60}",
     "RETRY-AFTER": r"[ -~]{1,60}",
 }
 _FAULT = re.compile(
-    r"(?P<route>[^:]*):(?P<name>[^=*]*?)(?P<after>-after)?"
-    r"(=(?P<value>[^*]*))?(?P<star>\*(?P<times>[1-9]\d{0,5})?)?",
+    r"(?P<route>[^:]*):(?P<name>[^=*+@]*?)(?P<after>-after)?"
+    r"(=(?P<value>[^*+@]*))?(?P<star>\*(?P<times>[1-9]\d{0,5})?)?"
+    r"(\+(?P<skip>[1-9]\d{0,5}))?(@(?P<text>.+))?",
     re.ASCII,
 )
 
@@ -63,8 +72,9 @@ _FAULT = re.compile(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """
-    *value* is "" when none was given; with *is_after* the request is acted on first;
-    *times* is for how many requests, None for every one until it is taken away.
+    A fault on a route. With `is_after` it comes after what the request asked for was
+    done. It happens `times` times, None for always, but not to the first `skip`
+    requests, and only to requests about a job whose prompt contains `text`.
     """
 
     route: str
@@ -72,18 +82,21 @@ class Fault:
     value: str = ""
     is_after: bool = False
     times: int | None = 1
+    skip: int = 0
+    text: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Fault:
         """
         Raises:
-            UsageError: it is no fault, or none that makes sense on its route.
+            UsageError: the text is not a fault, or makes no sense on its route.
         """
         match = _FAULT.fullmatch(text)
         if not match:
             raise UsageError(
-                f"{text!r} is no fault.",
-                hint="Write ROUTE:FAULT[=VALUE][*TIMES], as in submit:reset-after*2.",
+                f"{text!r} is not a fault.",
+                hint="Write ROUTE:FAULT[=VALUE][*TIMES][+SKIP][@TEXT], as in "
+                "submit:reset-after*2.",
             )
         fault = cls(
             route=match["route"],
@@ -91,6 +104,8 @@ class Fault:
             value=match["value"] or "",
             is_after=bool(match["after"]),
             times=None if match["star"] == "*" else int(match["times"] or 1),
+            skip=int(match["skip"] or 0),
+            text=match["text"] or "",
         )
         fault._check(has_value=match["value"] is not None)
         return fault
@@ -99,16 +114,28 @@ class Fault:
         after = "-after" if self.is_after else ""
         value = f"={self.value}" if self.value else ""
         times = {None: "*", 1: ""}.get(self.times, f"*{self.times}")
-        return f"{self.route}:{self.name}{after}{value}{times}"
+        skip = f"+{self.skip}" if self.skip else ""
+        text = f"@{self.text}" if self.text else ""
+        return f"{self.route}:{self.name}{after}{value}{times}{skip}{text}"
+
+    @property
+    def changes_job(self) -> bool:
+        """
+        Whether the fault is in the job and not in the response.
+        """
+        kind = _kind(self.name)
+        return kind is not None and kind.changes_job
 
     def _check(self, *, has_value: bool) -> None:
         if self.route not in ROUTES:
             hint = f"Routes: {', '.join(ROUTES)}."
-            raise UsageError(f"{self.route!r} is no route of the sandbox.", hint=hint)
+            raise UsageError(
+                f"{self.route!r} is not a route of the sandbox.", hint=hint
+            )
         kind = _kind(self.name)
         if kind is None:
             hint = f"Faults: {', '.join(NAMES)}; some also with -after."
-            raise UsageError(f"{self.name!r} is no fault of the sandbox.", hint=hint)
+            raise UsageError(f"{self.name!r} is not a fault of the sandbox.", hint=hint)
         if kind.route not in (ANY, self.route):
             raise UsageError(f"{self.name} is a fault of {kind.route} alone.")
         if self.is_after and not kind.may_follow:
@@ -117,6 +144,9 @@ class Fault:
                 f"{self.name} cannot come after the request was acted on.",
                 hint=f"With -after: {', '.join(found)}, 408, 500..599.",
             )
+        if self.text and self.route not in JOB_ROUTES:
+            hint = f"Routes with a prompt: {', '.join(JOB_ROUTES)}."
+            raise UsageError(f"@TEXT does not go with {self.route}.", hint=hint)
         if has_value and not kind.value:
             raise UsageError(f"{self.name} takes no value.")
         if has_value and not re.fullmatch(_VALUES[kind.value], self.value, re.ASCII):
@@ -135,7 +165,7 @@ def _kind(name: str) -> _Kind | None:
 
 class FaultQueue:
     """
-    The faults in force, shared by all connections of a sandbox.
+    The faults that are set, shared by all connections of a sandbox.
     """
 
     def __init__(self) -> None:
@@ -145,7 +175,7 @@ class FaultQueue:
     def add(self, texts: Iterable[str]) -> None:
         """
         Raises:
-            UsageError: one of them is no fault; none is added then.
+            UsageError: one of the texts is not a fault; then none is added.
         """
         parsed = [Fault.parse(text) for text in texts]
         with self._lock:
@@ -158,15 +188,15 @@ class FaultQueue:
     @property
     def texts(self) -> list[str]:
         """
-        What is still to come, in the order in which it was given.
+        The faults that are still to come, in the order given.
         """
         with self._lock:
             return [str(fault) for fault in self._faults]
 
-    def take(self, route: str, applies: Callable[[Fault], bool]) -> Fault | None:
+    def pop(self, route: str, applies: Callable[[Fault], bool]) -> Fault | None:
         """
-        The fault for a request to the route: the first of those that *applies* is true
-        of, and one for the route itself before one for any.
+        Return the fault for a request to the route: the first that `applies`, those for
+        the route before those for any. Faults that still skip requests count this one.
         """
         with self._lock:
             fitting = [
@@ -174,10 +204,14 @@ class FaultQueue:
                 for fault in self._faults
                 if fault.route in (route, ANY) and applies(fault)
             ]
-            fault = min(fitting, key=lambda fault: fault.route == ANY, default=None)
-            if fault is None or fault.times is None:
-                return fault
-            place = self._faults.index(fault)
-            left = fault.times - 1
-            self._faults[place : place + 1] = [replace(fault, times=left)][: left > 0]
-            return replace(fault, times=1)
+            for fault in sorted(fitting, key=lambda fault: fault.route == ANY):
+                place = self._faults.index(fault)
+                if fault.skip:
+                    self._faults[place] = replace(fault, skip=fault.skip - 1)
+                    continue
+                if fault.times is not None:
+                    left = fault.times - 1
+                    rest = [replace(fault, times=left)] if left else []
+                    self._faults[place : place + 1] = rest
+                return fault if fault.times is None else replace(fault, times=1)
+        return None

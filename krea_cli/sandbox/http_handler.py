@@ -1,20 +1,21 @@
 """
-The routes of the sandbox.
+The routes of the API, as the sandbox responds to them.
 """
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from http import HTTPStatus
 
 from krea_cli.api.models import FINAL, RUNNING
 from krea_cli.sandbox.api_error import ApiError
-from krea_cli.sandbox.blob_store import StoredBlob, TooLongError, UnknownKindError
-from krea_cli.sandbox.job import Failure, SandboxJob, iso
-from krea_cli.sandbox.multipart import Multipart, MultipartError
+from krea_cli.sandbox.blob_store import StoredBlob, TooLongError, UnknownMediaError
+from krea_cli.sandbox.job import JobFailure, SandboxJob, iso
+from krea_cli.sandbox.multipart import MultipartError, MultipartParser
 from krea_cli.sandbox.routes import Route, RouterHandler
 from krea_cli.sandbox.store import UPLOAD_LIMIT
-from krea_cli.sandbox.submission import submit
+from krea_cli.sandbox.submission import create_job
 
 _ID = r"([0-9A-Za-z-]+)"
 _MEDIA_TYPES = {
@@ -33,7 +34,7 @@ _BAD_FILE = "Invalid file type or size"
 
 class SandboxHandler(RouterHandler):
     """
-    Answers as the Krea API does.
+    Responds as the Krea API does.
     """
 
     @property
@@ -51,20 +52,26 @@ class SandboxHandler(RouterHandler):
         )
 
     def _submit(self, path: str) -> None:
-        body = self.body.json()
+        body = self.body.read_json()
         try:
-            model = self.server.catalogue[path]
+            model = self.server.catalog[path]
         except KeyError:
             raise ApiError(HTTPStatus.NOT_FOUND, f"Unknown model: {path}") from None
-        failure = None
-        if self.fault and self.fault.name == "fails":
-            code = self.fault.value or "sandbox_fault"
-            failure = Failure(code=code, message="The sandbox was told to fail it")
-        self._send_job(submit(self.server.store, model, body, failure=failure))
+        failure, seconds = None, None
+        if fault := self.pop_job_fault("fails", path):
+            code = fault.value or "sandbox_fault"
+            failure = JobFailure(code=code, message="The sandbox was told to fail it")
+        if fault := self.pop_job_fault("takes", path):
+            shortest, _, longest = (fault.value or "60").partition("-")
+            # Equal requests take equally long.
+            chance = random.Random(self.body.content)  # noqa: S311  (no secret)
+            seconds = chance.uniform(float(shortest), float(longest or shortest))
+        store = self.server.store
+        self._send_job(create_job(store, model, body, failure=failure, seconds=seconds))
 
     def _list_jobs(self) -> None:
         """
-        Newest first; the cursor is a time, and the jobs created before it follow.
+        List jobs, newest first. The cursor is a time: jobs created before it follow.
         """
         limit, before = self._limit(), self._cursor()
         status, types = self._status(), self.query.get("types")
@@ -79,7 +86,7 @@ class SandboxHandler(RouterHandler):
         ]
         page = found[:limit]
         cursor = iso(page[-1].created_at) if len(found) > limit else None
-        items = [job.answer(now, self.base_url) for job in page]
+        items = [job.as_response(now, self.base_url) for job in page]
         self.send_json({"items": items, "next_cursor": cursor})
 
     def _show_job(self, job_id: str) -> None:
@@ -93,13 +100,13 @@ class SandboxHandler(RouterHandler):
         if file is None:
             raise ApiError(HTTPStatus.BAD_REQUEST, "The form has no file")
         upload = self.server.store.add_upload(file, description)
-        self.send_json(upload.answer(self.base_url))
+        self.send_json(upload.as_response(self.base_url))
 
     def _show_asset(self, upload_id: str) -> None:
         upload = self.server.store.upload(upload_id)
         if upload is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "Asset not found")
-        self.send_json(upload.answer(self.base_url))
+        self.send_json(upload.as_response(self.base_url))
 
     def _send_upload(self, upload_id: str) -> None:
         upload = self.server.store.upload(upload_id)
@@ -126,30 +133,32 @@ class SandboxHandler(RouterHandler):
         return job
 
     def _send_job(self, job: SandboxJob) -> None:
-        answer = job.answer(self.server.store.now(), self.base_url)
+        data = job.as_response(self.server.store.now(), self.base_url)
         if self.fault and self.fault.name == "no-urls":
-            answer["result"] = {}
-        self.send_json(answer)
+            data["result"] = {}
+        self.send_json(data)
 
     def _form(self) -> tuple[StoredBlob | None, str | None]:
         """
-        The file and the description of an upload form.
+        Return the file and the description in an upload form.
         """
         boundary = self.headers.get_boundary()
         if self.headers.get_content_type() != "multipart/form-data" or not boundary:
-            raise ApiError(HTTPStatus.BAD_REQUEST, "The body is no multipart/form-data")
+            raise ApiError(
+                HTTPStatus.BAD_REQUEST, "The body is not multipart/form-data"
+            )
         file, description = None, None
         try:
-            for part in Multipart(
-                self.body.chunks(UPLOAD_LIMIT + _FORM_BYTES), boundary
+            for part in MultipartParser(
+                self.body.read_chunks(UPLOAD_LIMIT + _FORM_BYTES), boundary
             ):
                 if part.name == "file" and file is None:
-                    file = self.server.store.keep(part.chunks)
+                    file = self.server.store.store_input(part.chunks)
                 elif part.name == "description":
                     description = b"".join(part.chunks).decode(errors="replace")
         except MultipartError as exc:
             raise ApiError(HTTPStatus.BAD_REQUEST, f"Invalid form: {exc}") from exc
-        except UnknownKindError as exc:
+        except UnknownMediaError as exc:
             raise ApiError(HTTPStatus.BAD_REQUEST, _BAD_FILE) from exc
         except TooLongError as exc:
             raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _BAD_FILE) from exc

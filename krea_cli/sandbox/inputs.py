@@ -1,5 +1,5 @@
 """
-The files that a request names: from a URL to bytes that are kept.
+Fetch the files that a request names by URL.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from krea_cli.runtime.loopback import is_loopback
 from krea_cli.sandbox import local_fetch, rendering
 from krea_cli.sandbox.api_error import ApiError
 from krea_cli.sandbox.blob_store import TooLongError
-from krea_cli.sandbox.job import Failure, Input
+from krea_cli.sandbox.job import JobFailure, JobInput
 from krea_cli.sandbox.store import SandboxStore
 
 _KREA = "https://s.krea.ai/"
@@ -23,51 +23,50 @@ _OWN = re.compile(r"/(uploads|results)/([0-9a-f-]{36})((?:-\w+\.\w+)?)")
 _CHUNK = 1 << 16
 
 
-def take(store: SandboxStore, field: str, url: str) -> Input:
+def fetch_input(store: SandboxStore, field: str, url: str) -> JobInput:
     """
-    The input behind the URL, kept in the store.  A URL of Krea's own host stands for a
-    picture that the renderer has.
+    Fetch the file behind the URL into the store. For a URL on Krea's own host, the
+    renderer has a picture.
 
     Raises:
-        Refusal: 422, the service would refuse the URL or cannot fetch it.
+        ApiError: 422, the service would reject the URL or could not fetch it.
     """
     if url.startswith(_KREA):
-        return Input(field=field, media_type="image/png", sha256=None)
+        return JobInput(field=field, media_type="image/png", sha256=None)
     try:
-        file = store.keep(_bytes(store, url), any_kind=True)
+        file = store.store_input(_bytes(store, url), any_kind=True)
     except ValueError as exc:
         raise _refusal("Invalid asset URL", field) from exc
     except (local_fetch.FetchError, TooLongError) as exc:
         raise _refusal("Input file rejected", field) from exc
     kind = file.media_type or "of an unknown kind"
-    return Input(field=field, media_type=kind, sha256=file.sha256)
+    return JobInput(field=field, media_type=kind, sha256=file.sha256)
 
 
-def failure(store: SandboxStore, given: Input) -> Failure | None:
+def input_failure(store: SandboxStore, given: JobInput) -> JobFailure | None:
     """
-    Why a job with this input fails; None when the file is what its field is for.
+    Return why a job with this input fails, or None if the file suits its field.
     """
-    if given.sha256 is None:
-        return None
+    reason = None
     wanted = next((kind for kind in ("video", "audio") if kind in given.field), None)
-    if wanted is None and not given.field.endswith("asset_url"):
-        fault = rendering.fault(store.input_path(given.sha256), given.media_type)
-    elif wanted and not given.media_type.startswith(wanted):
-        fault = f"it is {given.media_type}, not {wanted}"
-    else:
-        fault = None
-    if fault is None:
+    if wanted and given.sha256 and not given.media_type.startswith(wanted):
+        reason = f"it is {given.media_type}, not {wanted}"
+    elif given.sha256 and not wanted and not given.field.endswith("asset_url"):
+        try:
+            rendering.check_picture(store.input_path(given.sha256), given.media_type)
+        except rendering.UnreadablePictureError as exc:
+            reason = str(exc)
+    if reason is None:
         return None
-    return Failure(
-        code="input_unreadable", message=f"{given.field} cannot be used: {fault}."
-    )
+    text = f"{given.field} cannot be used: {reason}."
+    return JobFailure(code="input_unreadable", message=text)
 
 
 def _bytes(store: SandboxStore, url: str) -> Iterator[bytes]:
     """
     Raises:
-        ValueError: the sandbox takes no such URL.
-        FetchError: nothing good is behind it.
+        ValueError: the sandbox does not accept such a URL.
+        FetchError: there is no file behind it.
     """
     if url.startswith("data:"):
         return iter((_data(url),))
@@ -89,7 +88,8 @@ def _data(url: str) -> bytes:
 
 def _own(store: SandboxStore, path: str) -> Path | None:
     """
-    The file of an upload or a result of this store, whatever port it was served on.
+    Return the file of an upload or result of this store, if the path is one of these,
+    whatever the port of the URL.
     """
     match = _OWN.fullmatch(path)
     if not match:

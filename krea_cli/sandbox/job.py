@@ -1,13 +1,14 @@
 """
-A job of the sandbox: what was asked for, and where it is at a given time.
+A job of the sandbox: its request, and its state at a given time.
 
-Where it is follows from the times of its creation and its start alone, so nothing has
-to run for it to go on, and every process that looks sees the same.
+The state follows from the times of creation and start alone. So nothing has to run for
+a job to make progress, and every process sees the same.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,18 +18,20 @@ from typing import Any, Literal
 from krea_cli.api.models import FINAL
 
 JOB_SECONDS = 2.0
-# The part of its time in which a job is only queued.
+# The part of its duration in which a job is queued.
 QUEUED_PART = 0.25
 
 Medium = Literal["image", "video", "3d", "audio"]
 
-# The files that a job ends with, by the name in their URL; None: the image format.
+# The results of a job: names in their URLs, and suffixes; None for the image format.
 PARTS: dict[str, tuple[tuple[str, str | None], ...]] = {
     "image": (("image", None),),
     "video": (("video", "mp4"),),
     "3d": (("model", "glb"), ("preview", "png")),
     "audio": (("audio", "wav"),),
 }
+# What a model works on, not what it takes a style or a character from.
+_MAIN_FIELD = re.compile(r"(image_urls?|start_image|init_image_url)\b")
 _TYPES = {
     "image": "externalImage",
     "video": "externalVideo",
@@ -38,10 +41,10 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class JobInput:
     """
-    A file that the request named: *field* such as "image_urls.0"; the bytes are kept by
-    their *sha256*, None for the picture that stands for those on Krea's own host.
+    A file that the request names, in a field such as "image_urls[0]". The store has it
+    by its sha256; None stands for a picture on Krea's own host.
     """
 
     field: str
@@ -50,7 +53,7 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class JobFailure:
     code: str
     message: str
 
@@ -58,11 +61,10 @@ class Failure:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxJob:
     """
-    A job as it is kept.  *created_at* and *cancelled_at* in seconds since the epoch;
-    *fields* are those of the request without the files, *failure* is how it will end,
-    *cost_usd* what it would cost at the service, None when that is not known, and
-    *drawn* the seed for a request without one.  It takes *seconds* from *starts_at*,
-    None for its creation.
+    A stored job. Times are in seconds since the epoch. The fields are those of the
+    request, with hashes for URLs. The failure, if any, is how the job will end. The
+    price may be unknown, `drawn` is the seed for a request without one, and a job
+    without a start of its own starts when it is created.
     """
 
     job_id: str
@@ -71,8 +73,8 @@ class SandboxJob:
     medium: Medium
     image_format: str
     fields: Mapping[str, Any]
-    inputs: tuple[Input, ...] = ()
-    failure: Failure | None = None
+    inputs: tuple[JobInput, ...] = ()
+    failure: JobFailure | None = None
     cancelled_at: float | None = None
     cost_usd: float | None = None
     starts_at: float | None = None
@@ -84,11 +86,11 @@ class SandboxJob:
         """
         Raises:
             ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError: the
-                data is no job that `as_json` made.
+                data was not made by `as_json`.
         """
-        inputs = tuple(Input(**each) for each in data.pop("inputs"))
+        inputs = tuple(JobInput(**each) for each in data.pop("inputs"))
         failure = data.pop("failure")
-        job = cls(inputs=inputs, failure=failure and Failure(**failure), **data)
+        job = cls(inputs=inputs, failure=failure and JobFailure(**failure), **data)
         uuid.UUID(job.job_id)
         iso(job.created_at)
         iso(job.ends_at)
@@ -104,7 +106,7 @@ class SandboxJob:
     @property
     def type(self) -> str:
         """
-        The kind of job, in the service's words.
+        The type of job, as the service calls it.
         """
         return _TYPES[self.medium]
 
@@ -114,9 +116,24 @@ class SandboxJob:
         return self.drawn if given is None else given
 
     @property
+    def enlarges(self) -> bool:
+        """
+        Whether the model makes its input picture larger and changes nothing else.
+        """
+        return self.model.startswith("enhance/")
+
+    @property
+    def pictures(self) -> list[JobInput]:
+        """
+        The input pictures; those that the model works on come first.
+        """
+        found = [each for each in self.inputs if each.media_type.startswith("image/")]
+        return sorted(found, key=lambda each: not _MAIN_FIELD.match(each.field))
+
+    @property
     def files(self) -> tuple[str, ...]:
         """
-        The names of its results, such as "<job id>-image.png".
+        The names of the results, such as "<job id>-image.png".
         """
         return tuple(
             f"{self.job_id}-{part}.{suffix or self.image_format}"
@@ -143,16 +160,16 @@ class SandboxJob:
             return "processing"
         return "failed" if self.failure else "completed"
 
-    def is_final(self, now: float) -> bool:
+    def is_finished(self, now: float) -> bool:
         return self.status(now) in FINAL
 
-    def answer(self, now: float, base_url: str) -> dict[str, Any]:
+    def as_response(self, now: float, base_url: str) -> dict[str, Any]:
         """
-        The job as the API answers it at the time *now*, result URLs under *base_url*.
+        Return the job as the API shows it now, with result URLs under `base_url`.
         """
         status = self.status(now)
         completed_at = self.cancelled_at or self.ends_at
-        answer: dict[str, Any] = {
+        data: dict[str, Any] = {
             "job_id": self.job_id,
             "status": status,
             "created_at": iso(self.created_at),
@@ -161,8 +178,8 @@ class SandboxJob:
             "result": self._result(base_url) if status == "completed" else None,
         }
         if status == "failed" and self.failure:
-            answer["error"] = asdict(self.failure)
-        return answer
+            data["error"] = asdict(self.failure)
+        return data
 
     def _result(self, base_url: str) -> dict[str, Any]:
         urls: list[Any] = [f"{base_url}/results/{name}" for name in self.files]
@@ -177,7 +194,7 @@ class SandboxJob:
 
 def iso(seconds: float) -> str:
     """
-    ISO 8601 in UTC, to the microsecond: lists are paged by it.
+    Format a time as ISO 8601 in UTC, to the microsecond: lists are paged by it.
     """
     time = datetime.fromtimestamp(seconds, UTC)
     return time.isoformat(timespec="microseconds").replace("+00:00", "Z")

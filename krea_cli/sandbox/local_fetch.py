@@ -1,5 +1,5 @@
 """
-Files that another program on this machine serves; the sandbox reaches no further.
+Fetch files that another program on this machine serves. The sandbox goes no further.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ _TOTAL_SECONDS = 20.0
 
 class FetchError(Exception):
     """
-    The URL gave no file.
+    The file cannot be fetched.
     """
 
 
 def fetch(url: SplitResult) -> Iterator[bytes]:
     """
-    The bytes behind an http or https URL whose host is loopback.  No proxy and no
-    redirect is followed.
+    Fetch an http or https URL whose host is this machine, without proxy and without
+    redirects.
 
     Raises:
-        FetchError: nobody answers, the answer is not 200, or it takes too long.
+        FetchError: there is no response, its status is not 200, or it takes too long.
     """
     secure = url.scheme == "https"
     kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
@@ -36,10 +36,10 @@ def fetch(url: SplitResult) -> Iterator[bytes]:
         try:
             target = url.path or "/"
             connection.request("GET", f"{target}?{url.query}" if url.query else target)
-            answer = connection.getresponse()
-            if answer.status != http.client.OK:
-                raise FetchError(f"it answers {answer.status}")
-            while chunk := answer.read(_CHUNK):
+            response = connection.getresponse()
+            if response.status != http.client.OK:
+                raise FetchError(f"it responds with {response.status}")
+            while chunk := response.read(_CHUNK):
                 yield chunk
                 if time.monotonic() > deadline:
                     raise FetchError("it takes too long")

@@ -1,7 +1,5 @@
 """
-The parts of a multipart/form-data body, read as it comes in.
-
-Holds one chunk and no more, however long a part is.
+Parse a multipart/form-data body while it arrives, one chunk in memory at a time.
 """
 
 from __future__ import annotations
@@ -15,24 +13,24 @@ _LONGEST_HEADER = 8192
 
 class MultipartError(ValueError):
     """
-    The body is no multipart/form-data.
+    The body is not valid multipart/form-data.
     """
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormPart:
     """
-    One field of the form; its *chunks* end when the next part is asked for.
+    A field of the form. Its chunks must be read before the next part.
     """
 
     name: str | None
     chunks: Iterator[bytes]
 
 
-class Multipart:
+class MultipartParser:
     """
-    Iterate it once for the parts.  Iterating, and the chunks of a part, raise
-    MultipartError when the body is malformed or ends too early.
+    Yields the parts, once. This, and reading chunks of a part, raises MultipartError if
+    the body is malformed or ends too early.
     """
 
     def __init__(self, chunks: Iterator[bytes], boundary: str) -> None:
@@ -41,21 +39,21 @@ class Multipart:
         # The first delimiter may stand at the very beginning.
         self._buffer = bytearray(b"\r\n")
 
-    def __iter__(self) -> Iterator[Part]:
+    def __iter__(self) -> Iterator[FormPart]:
         for _ in self._until_delimiter():
             pass
         while not self._is_end():
-            part = Part(self._name(), self._until_delimiter())
+            part = FormPart(self._name(), self._until_delimiter())
             yield part
             for _ in part.chunks:
                 pass
 
     def _until_delimiter(self) -> Iterator[bytes]:
         """
-        All bytes up to the next delimiter, which is consumed.
+        Yield all bytes up to the next delimiter, and consume the delimiter.
         """
         while (found := self._buffer.find(self._delimiter)) < 0:
-            # Its beginning may be at the end of what has come so far.
+            # The buffer may end with the beginning of a delimiter.
             sure = len(self._buffer) - len(self._delimiter) + 1
             if sure > 0:
                 yield self._taken(sure)
@@ -66,7 +64,7 @@ class Multipart:
 
     def _is_end(self) -> bool:
         """
-        Whether the delimiter was the last one; if not, its line is consumed.
+        Return whether the delimiter was the last; if not, consume the rest of its line.
         """
         while len(self._buffer) < 2:
             self._more()
@@ -78,7 +76,7 @@ class Multipart:
 
     def _name(self) -> str | None:
         """
-        The name of the field, from the headers of its part.
+        Consume the headers of a part, and return the name of its field.
         """
         if self._buffer.startswith(b"\r\n"):
             raise MultipartError("a part has no headers")

@@ -1,5 +1,5 @@
 """
-Which part of a file a request asks for (RFC 9110, section 14).
+Parse the Range header of a request (RFC 9110, section 14).
 """
 
 from __future__ import annotations
@@ -9,22 +9,21 @@ import re
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
-class UnsatisfiableError(Exception):
+class UnsatisfiableRangeError(Exception):
     """
-    The range begins behind the end of the file: 416.
+    The range begins behind the end of the file, which is status 416.
     """
 
 
-def find_range(
+def parse_range(
     wanted: str | None, if_range: str | None, *, size: int, etag: str
 ) -> range | None:
     """
-    The bytes that the Range header asks for, within the *size* of the file; None for
-    the whole file: no header, several ranges, another unit, or an If-Range that does
-    not name this *etag*.
+    Return the range of bytes to send, or None for the whole file: without the header,
+    for several ranges, another unit, or an If-Range with another ETag.
 
     Raises:
-        UnsatisfiableError: no byte of the file is in the range.
+        UnsatisfiableRangeError: no byte of the file is in the range.
     """
     match = _RANGE.fullmatch((wanted or "").strip())
     if not match or (if_range is not None and if_range != etag):
@@ -39,5 +38,5 @@ def find_range(
     else:
         found = range(int(first), min(size, int(last) + 1) if last else size)
     if not found:
-        raise UnsatisfiableError
+        raise UnsatisfiableRangeError
     return found

@@ -1,32 +1,86 @@
 """
-The way to the renderer: Pillow is loaded by the first picture, not by the server.
+Read input pictures and render results: Pillow is loaded for these, not for the server.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
+from krea_cli.errors import DownloadError
+from krea_cli.media import HEIC, JPEG, PNG, WEBP
+from krea_cli.media.formats import Completeness, completeness
 from krea_cli.sandbox.job import SandboxJob
+from krea_cli.sandbox.sizes import Size, output_size
+
+_READABLE = {media.media_type: media for media in (JPEG, PNG, WEBP, HEIC)}
+# The shape of the picture that stands for those on Krea's own host.
+_BUILT_IN_SIZE: Size = (1200, 900)
+
+
+class UnreadablePictureError(Exception):
+    """
+    The file is not a picture that can be read; the text says why.
+    """
 
 
 def render(job: SandboxJob, part: str, find: Callable[[str], Path]) -> bytes:
     """
-    As `compose.render`.
+    Render one result of the job; `find` returns the path of an input by its sha256.
+
+    Raises:
+        UnreadablePictureError: the first input picture cannot be read any more.
+        DownloadError: one of the others cannot be read any more.
     """
-    from krea_cli.sandbox.renderer import compose
+    from krea_cli.sandbox.renderer.compose import Composition
 
-    return compose.render(job, part, find)
+    given = None
+    if job.pictures:
+        sha256 = job.pictures[0].sha256
+        given = picture_size(find(sha256)) if sha256 else _BUILT_IN_SIZE
+    size = output_size(job.fields, given, enlarges=job.enlarges)
+    return Composition(job, size, find).render(part)
 
 
-def fault(path: Path, media_type: str) -> str | None:
+@lru_cache(maxsize=256)
+def check_picture(path: Path, media_type: str) -> None:
     """
-    Why the file cannot be used as a picture; None when it can.
-    """
-    from krea_cli.sandbox.renderer import pictures
+    Check that the file can be used as a picture.
 
+    Raises:
+        UnreadablePictureError: it cannot be decoded, and is not a whole HEIC.
+    """
+    from krea_cli.media import images
+
+    if media_type not in _READABLE:
+        raise UnreadablePictureError(f"it is {media_type}, not JPEG, PNG, WebP or HEIC")
+    width, height = picture_size(path)
+    if width * height > images.MOST_PIXELS:
+        most = images.MOST_PIXELS // 1_000_000
+        raise UnreadablePictureError(f"it has more than {most} megapixels")
     try:
-        pictures.check(path, media_type)
-    except pictures.UnreadableError as exc:
-        return str(exc)
-    return None
+        if media_type != HEIC.media_type:
+            images.thumbnail(path, (64, 64))
+            return
+    except DownloadError as exc:
+        raise UnreadablePictureError("it is damaged") from exc
+    # Nothing here decodes a HEIC.
+    with path.open("rb") as file:
+        if completeness(file, HEIC, is_all=True) != Completeness.COMPLETE:
+            raise UnreadablePictureError("it is damaged")
+
+
+def picture_size(path: Path) -> Size:
+    """
+    Return width and height of the picture, upright.
+
+    Raises:
+        UnreadablePictureError: it is damaged.
+    """
+    from krea_cli.media import images
+
+    found = images.shown_size(path)
+    if found is None:
+        raise UnreadablePictureError("it is damaged")
+    return found

@@ -1,5 +1,5 @@
 """
-An embedded Krea: the API on this machine, without a token, money or a network.
+The sandbox as a server on this machine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from socketserver import TCPServer
 from typing import Any, Self
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.errors import UsageError
 from krea_cli.sandbox.concurrency import JobLimits
 from krea_cli.sandbox.faults import FaultQueue
@@ -27,17 +27,17 @@ HOST = "127.0.0.1"
 
 class Sandbox:
     """
-    A Krea API whose jobs, uploads and results are kept in *folder*; several processes
-    may run one on the same folder at once.
+    A Krea API that keeps its jobs, uploads and results in a folder. Several processes
+    may use the same folder at once.
 
-    *faults* are set from the start, as `krea_cli.sandbox.faults` writes them; *log* is
-    told of each request in a line.  *clock* gives the seconds since the epoch by which
-    jobs go on, *sleep* is what slow answers do, *capacity* says how many jobs run at
-    once.  `handler_class` may be replaced in a subclass.
+    The faults, written as `krea_cli.sandbox.faults` says, are set from the start. `log`
+    gets a line for each request. Jobs make progress by `clock`, which returns seconds
+    since the epoch; slow responses use `sleep`. A subclass may have another
+    `handler_class`.
 
     Raises:
-        UsageError: a fault is not known.
-        StorageError: the folder cannot be made or used.
+        UsageError: a fault does not exist.
+        StorageError: the folder cannot be created or used.
     """
 
     handler_class: type[SandboxHandler] = SandboxHandler
@@ -63,10 +63,10 @@ class Sandbox:
 
     def add_faults(self, *faults: str) -> None:
         """
-        Set faults, also while it runs.
+        Set more faults, also while the sandbox runs.
 
         Raises:
-            UsageError: one of them is none; none is set then.
+            UsageError: one of them does not exist; then none is set.
         """
         self._faults.add(faults)
 
@@ -157,13 +157,13 @@ class SandboxServer(ThreadingHTTPServer):
         super().__init__(address, handler_class)
 
     @cached_property
-    def catalogue(self) -> Catalogue:
-        return Catalogue.bundled()
+    def catalog(self) -> Catalog:
+        return Catalog.bundled()
 
     def log(self, line: str) -> None:
         """
-        Tell of a request, one at a time, and of none once the server is closed: a
-        thread that writes while the program ends would break that end.
+        Log a line, and none once the server is closed: a thread that writes to standard
+        error while Python ends would abort the program.
         """
         with self._log_lock:
             if self._log:
@@ -194,5 +194,5 @@ class SandboxServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """
-        Say nothing: what ends up here is a client that broke off.
+        Ignore clients that broke off.
         """

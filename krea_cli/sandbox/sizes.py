@@ -1,5 +1,5 @@
 """
-How large a result is: from the fields of the request and the picture given.
+Work out the size of a result from the request and its input picture.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-LONGEST = 4096
+from krea_cli.sandbox import MAX_RESULT_SIDE
+
 USUAL = 1024
 
 Size = tuple[int, int]
@@ -21,10 +22,10 @@ def output_size(
     fields: Mapping[str, Any], given: Size | None, *, enlarges: bool
 ) -> Size:
     """
-    Width and height as asked for, at most `LONGEST` a side.
+    Return width and height as asked for, at most `MAX_RESULT_SIDE` each.
 
-    *given* is the size of the first input picture, None without one; *enlarges* is so
-    for a model that makes that picture larger.
+    `given` is the size of the first input picture, if any. A model that `enlarges`
+    multiplies it.
     """
     width = _number(fields, "width", "target_width")
     height = _number(fields, "height", "target_height")
@@ -44,7 +45,7 @@ def output_size(
 
 def _of_ratio(ratio: float, resolution: str) -> Size:
     """
-    "1K" and the like say the longer side, "720p" the shorter one.
+    Apply a resolution: "1K" is the longer side, "720p" the shorter one.
     """
     scale = _SCALE.fullmatch(resolution)
     unit = (scale[2] or "").lower() if scale else ""
@@ -52,7 +53,7 @@ def _of_ratio(ratio: float, resolution: str) -> Size:
     longer = number * 1024 if unit == "k" else number
     if unit == "p":
         longer = number * max(ratio, 1 / ratio)
-    longer = min(max(longer, 256), LONGEST)
+    longer = min(max(longer, 256), MAX_RESULT_SIDE)
     return _capped(
         *((longer, longer / ratio) if ratio >= 1 else (longer * ratio, longer))
     )
@@ -68,7 +69,7 @@ def _ratio(fields: Mapping[str, Any], given: Size | None) -> float:
 
 def _number(fields: Mapping[str, Any], *names: str) -> float:
     """
-    The first of the fields that is a number above 0, else 0.
+    Return the first of the fields that is a number above 0, or 0.
     """
     for name in names:
         value = fields.get(name)
@@ -78,5 +79,5 @@ def _number(fields: Mapping[str, Any], *names: str) -> float:
 
 
 def _capped(width: float, height: float) -> Size:
-    shrink = min(1.0, LONGEST / max(width, height))
+    shrink = min(1.0, MAX_RESULT_SIDE / max(width, height))
     return max(1, round(width * shrink)), max(1, round(height * shrink))

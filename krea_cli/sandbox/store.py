@@ -1,8 +1,8 @@
 """
-The state of the sandbox: jobs, uploads and results in one folder.
+Jobs, uploads and results of the sandbox, in one folder.
 
-Several processes may use the folder at once: each file is written whole, and nothing
-is kept in memory.  A file that cannot be read counts as not there.
+Several processes may use the folder at once: each file is written in one step, and no
+state is held in memory. An unreadable file counts as absent.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from krea_cli.sandbox.job import SandboxJob, iso
 from krea_cli.sandbox.rendering import render
 
 UPLOAD_LIMIT = 75 * 2**20
-# So many jobs of one request follow each other before two have the same result.
+# Equal requests without a seed give this many different results in turn.
 VARIANTS = 4
 _FOLDERS = ("jobs", "uploads", "inputs", "results")
 
@@ -34,7 +34,7 @@ _FOLDERS = ("jobs", "uploads", "inputs", "results")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """
-    An input file as `POST /assets` made it; *width* and *height* None when unknown.
+    An uploaded file; width and height may be unknown.
     """
 
     id: str
@@ -46,23 +46,23 @@ class Upload:
     height: int | None = None
     description: str | None = None
 
-    def answer(self, base_url: str) -> dict[str, Any]:
+    def as_response(self, base_url: str) -> dict[str, Any]:
         """
-        The upload as the API answers it, its URL under *base_url*.
+        Return the upload as the API shows it, with a URL under `base_url`.
         """
-        answer = asdict(self) | {"image_url": f"{base_url}/uploads/{self.id}"}
-        del answer["sha256"]
+        data = asdict(self) | {"image_url": f"{base_url}/uploads/{self.id}"}
+        del data["sha256"]
         if self.description is None:
-            del answer["description"]
-        return answer
+            del data["description"]
+        return data
 
 
 class SandboxStore:
     """
-    *clock* gives the seconds since the epoch.
+    Stores everything in a folder; `clock` returns seconds since the epoch.
 
     Raises:
-        StorageError: the folder cannot be made or used.
+        StorageError: the folder cannot be created or used.
     """
 
     def __init__(
@@ -74,35 +74,36 @@ class SandboxStore:
     ) -> None:
         self.folder = folder
         self._seconds = (capacity or JobLimits()).job_seconds
-        self._slots = ConcurrencyLimit(capacity or JobLimits())
+        self._limit = ConcurrencyLimit(capacity or JobLimits())
         self._clock = clock
         self._lock, self._rendering = threading.Lock(), threading.Lock()
         self._last_created = 0.0
         self._make_folders()
-        self._made = sum(1 for _ in (folder / "jobs").glob("*.json"))
+        self._job_count = sum(1 for _ in (folder / "jobs").glob("*.json"))
 
     def now(self) -> float:
         return self._clock()
 
-    def add_job(self, **job: Any) -> SandboxJob:
+    def add_job(self, *, seconds: float | None = None, **job: Any) -> SandboxJob:
         """
-        A new job of the model, fields and so on given.  No two of one process have the
-        same time of creation, as lists are paged by it.
+        Add a job of the model, fields and so on given. No two jobs of one process have
+        the same time of creation, as lists are paged by it.
 
         Raises:
-            Refusal: 429, there are as many as may run.
+            ApiError: 429, as many jobs run as may run.
         """
+        seconds = self._seconds if seconds is None else seconds
         with self._lock:
             created_at = round(max(self.now(), self._last_created + 2e-6), 6)
-            starts_at = self._slots.start(created_at, self.jobs)
+            starts_at = self._limit.schedule(created_at, seconds, self.jobs)
             self._last_created = created_at
-            self._made += 1
-            drawn = self._made % VARIANTS
+            self._job_count += 1
+            drawn = self._job_count % VARIANTS
         added = SandboxJob(
             job_id=str(uuid.uuid4()),
             created_at=created_at,
             starts_at=starts_at,
-            seconds=self._seconds,
+            seconds=seconds,
             drawn=drawn,
             **job,
         )
@@ -124,34 +125,37 @@ class SandboxStore:
 
     def jobs(self) -> list[SandboxJob]:
         """
-        All jobs, the newest first.
+        Return all jobs, newest first.
         """
         found = (self.job(path.stem) for path in (self.folder / "jobs").glob("*.json"))
         return sorted((job for job in found if job), key=lambda job: -job.created_at)
 
     def cancel(self, job: SandboxJob) -> SandboxJob:
         """
-        The job, cancelled unless it is final already.
+        Cancel the job, unless it has finished, and return it.
         """
         now = self.now()
-        if job.is_final(now):
+        if job.is_finished(now):
             return job
         cancelled = replace(job, cancelled_at=now)
         self._write_job(cancelled)
         return cancelled
 
-    def keep(
+    def store_input(
         self, chunks: Iterable[bytes], *, any_kind: bool = False
     ) -> blob_store.StoredBlob:
         """
-        Keep the bytes of an input file.
+        Store the content of an input file.
 
         Raises:
-            TooLongError: there are more than `UPLOAD_LIMIT`.
-            UnknownKindError: they are no media file, unless *any_kind* will do.
+            TooLongError: there are more than `UPLOAD_LIMIT` bytes.
+            UnknownMediaError: the content is not a media file, and `any_kind` is not
+                set.
         """
         folder = self.folder / "inputs"
-        return blob_store.keep(chunks, folder, limit=UPLOAD_LIMIT, any_kind=any_kind)
+        return blob_store.store_blob(
+            chunks, folder, limit=UPLOAD_LIMIT, any_kind=any_kind
+        )
 
     def input_path(self, sha256: str) -> Path:
         return self.folder / "inputs" / sha256
@@ -160,7 +164,7 @@ class SandboxStore:
         self, file: blob_store.StoredBlob, description: str | None
     ) -> Upload:
         """
-        A kept file of known media type as an upload with an id of its own.
+        Make a stored file an upload, with an id of its own.
         """
         width, height = file.size or (None, None)
         upload = Upload(
@@ -185,8 +189,8 @@ class SandboxStore:
 
     def result_path(self, job: SandboxJob, name: str) -> Path:
         """
-        The file of a result, one of `job.files`, rendered when it is not yet there.
-        Jobs that ask for the same with the same seed share it.
+        Return the file of a result, one of `job.files`, and render it first if needed.
+        Jobs with equal requests and seeds share it.
         """
         part, suffix = name.removeprefix(f"{job.job_id}-").split(".")
         asked = [__version__, part, suffix, job.model, job.fields, job.seed]
@@ -194,28 +198,28 @@ class SandboxStore:
         path = self.folder / "results" / f"{key}.{suffix}"
         with self._rendering:
             if not path.exists():
-                blob_store.write(path, render(job, part, self.input_path))
+                blob_store.write_file(path, render(job, part, self.input_path))
         return path
 
     def reset(self) -> int:
         """
-        Forget everything; the number of jobs that there were.  The folders stay, and
-        what is being written into them: another process may use them.
+        Delete everything, and return how many jobs there were. The folders stay, and
+        files that are being written: another process may use them.
 
         Raises:
-            StorageError: a file cannot be removed.
+            StorageError: a file cannot be deleted.
         """
         count = len(list((self.folder / "jobs").glob("*.json")))
         with self._writing():
             for name in _FOLDERS:
-                blob_store.empty(self.folder / name)
+                blob_store.delete_files(self.folder / name)
         return count
 
     def _make_folders(self) -> None:
         with self._writing():
-            blob_store.make_private(self.folder)
+            blob_store.create_private_folder(self.folder)
             for name in _FOLDERS:
-                blob_store.make_private(self.folder / name)
+                blob_store.create_private_folder(self.folder / name)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -231,11 +235,13 @@ class SandboxStore:
         self._write("jobs", job.job_id, job.as_json())
 
     def _write(self, kind: str, name: str, data: Mapping[str, Any]) -> None:
-        blob_store.write(self.folder / kind / f"{name}.json", json.dumps(data).encode())
+        blob_store.write_file(
+            self.folder / kind / f"{name}.json", json.dumps(data).encode()
+        )
 
     def _read(self, kind: str, name: str) -> Any:
         """
-        The JSON object of that name, or {}.
+        Read the JSON object of that name, or return {}.
         """
         with suppress(ValueError, OSError, RecursionError):
             name = str(uuid.UUID(name))

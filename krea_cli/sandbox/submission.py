@@ -1,5 +1,5 @@
 """
-From the body of `POST /generate/...` to a job.
+Create a job from the body of `POST /generate/...`.
 """
 
 from __future__ import annotations
@@ -8,44 +8,45 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
-from krea_cli.catalog.json_schema import Schema, is_url, with_texts
+from krea_cli.catalog.json_schema import Schema, is_url, map_texts
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.pricing import estimate
-from krea_cli.catalog.validation import faults
+from krea_cli.catalog.validation import find_violations
 from krea_cli.sandbox import inputs
 from krea_cli.sandbox.api_error import ApiError
-from krea_cli.sandbox.job import Failure, Input, Medium, SandboxJob
+from krea_cli.sandbox.job import JobFailure, JobInput, Medium, SandboxJob
 from krea_cli.sandbox.store import SandboxStore
 
 
-def submit(
+def create_job(
     store: SandboxStore,
     model: Model,
     body: Mapping[str, Any],
     *,
-    failure: Failure | None = None,
+    failure: JobFailure | None = None,
+    seconds: float | None = None,
 ) -> SandboxJob:
     """
-    A new job of the store.  An input file that cannot be used makes a job that fails,
-    as at the service; so does a *failure* that it is to have.
+    Create a job. It fails with `failure`, or if an input file cannot be used, as at the
+    service; it takes `seconds`, or as long as all jobs.
 
     Raises:
-        Refusal: 422, the body does not fit the model's schema (with all its faults), or
-            names a URL that the service would not fetch.
+        ApiError: 422, the body violates the model's schema (all violations are listed),
+            or names a URL that the service would not fetch.
     """
-    if found := faults(model.schema, body):
+    if found := find_violations(model.schema, body):
         issues = [(fault.field, fault.message) for fault in found]
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request body", issues)
-    given: list[Input] = []
+    given: list[JobInput] = []
 
     def take(field: str, schema: Schema | None, text: str) -> str:
         if not (text and schema and is_url(schema)):
             return text
-        given.append(inputs.take(store, field, text))
+        given.append(inputs.fetch_input(store, field, text))
         return f"sha256:{given[-1].sha256}"
 
-    fields = with_texts(model.schema, body, "", take)
-    failures = (failure, *(inputs.failure(store, each) for each in given))
+    fields = map_texts(model.schema, body, "", take)
+    failures = (failure, *(inputs.input_failure(store, each) for each in given))
     return store.add_job(
         model=model.path,
         medium=cast(Medium, model.result_kind),
@@ -53,7 +54,8 @@ def submit(
         fields=fields,
         inputs=tuple(given),
         failure=next(filter(None, failures), None),
-        cost_usd=estimate(model, body),
+        cost_usd=price.high if (price := estimate(model, body)) else None,
+        seconds=seconds,
     )
 
 

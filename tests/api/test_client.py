@@ -10,6 +10,7 @@ from service import TOKEN
 from krea_cli.api import client as client_module
 from krea_cli.api.client import ApiClient
 from krea_cli.api.http_types import RequestBody, encode
+from krea_cli.api.request_body import content
 from krea_cli.errors import (
     ConnectionFailedError,
     InvalidResponseError,
@@ -22,7 +23,6 @@ from krea_cli.errors import (
     UnknownJobError,
     UsageError,
 )
-from krea_cli.requests.body import content
 
 JOB = {"job_id": "j1", "status": "queued"}
 

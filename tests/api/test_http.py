@@ -12,6 +12,7 @@ from service import TOKEN
 
 from krea_cli.api import http
 from krea_cli.api.http_types import RequestBody
+from krea_cli.api.request_body import content
 from krea_cli.errors import (
     ConfigError,
     ConnectionFailedError,
@@ -19,7 +20,6 @@ from krea_cli.errors import (
     InvalidResponseError,
     ResponseLostError,
 )
-from krea_cli.requests.body import content
 
 REDIRECTS = [301, 302, 303, 307, 308]
 HEAD = b"HTTP/1.1 200 OK\r\n"

@@ -93,6 +93,8 @@ def test_a_status_is_read_in_any_case(sent, status, is_final, is_known):
         ),
         ([{"type": "preview", "url": "https://p"}], ("https://p",)),
         ({"front": "https://a", "back": "https://b"}, ("https://a", "https://b")),
+        ({"image": ["https://a", "https://b"], "mask": []}, ("https://a", "https://b")),
+        ({"a": "https://a", "b": [{"url": "https://b"}]}, ("https://a", "https://b")),
         ([], ()),
         ([""], ()),
         ({}, ()),

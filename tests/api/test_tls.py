@@ -16,8 +16,8 @@ from api.wire import answer
 from service import TOKEN
 
 from krea_cli.api import tls
+from krea_cli.api.request_body import content
 from krea_cli.errors import ConfigError, ConnectionFailedError
-from krea_cli.requests.body import content
 
 OPENSSL = shutil.which("openssl")
 

@@ -25,8 +25,7 @@ from contextlib import closing
 from itertools import accumulate
 from pathlib import Path
 
-from krea_cli.jobs.forecast import GUESSES
-from krea_cli.jobs.schedule import looks
+from krea_cli.jobs.schedule import GUESSES, poll_ages
 
 SEED, MODELS, JOBS = 2026, 5, 120
 HISTORY = 200
@@ -133,7 +132,7 @@ def replay(models: Sequence[Sequence[float]]) -> Iterator[tuple[str, float, int]
     for durations in models:
         for at, seconds in enumerate(durations):
             before = durations[max(0, at - HISTORY) : at][::-1]
-            yield "krea", *seen(looks(before, guess), seconds)
+            yield "krea", *seen(poll_ages(before, guess), seconds)
             for name, times in others.items():
                 yield name, *seen(times, seconds)
 

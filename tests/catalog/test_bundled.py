@@ -1,5 +1,5 @@
 """
-What every command may rely on in the catalogue that krea comes with.
+What every command may rely on in the catalog that krea comes with.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import krea_cli.catalog.catalog as lookup_module
-from krea_cli.catalog.catalog import Catalogue, bundled_date
+from krea_cli.catalog.catalog import Catalog, bundled_date
 from krea_cli.catalog.openapi import dumps
 
 PATH = Path(lookup_module.__file__).with_name("models.json")
-CATALOGUE = Catalogue.bundled()
+CATALOG = Catalog.bundled()
 
 
 def schemas_in(schema):
@@ -36,7 +36,7 @@ def test_kinds_are_complete():
     All 119 models are there, by kind.
     """
     assert {"image": 38, "video": 48, "enhance": 18, "3d": 10, "audio": 5} == Counter(
-        model.kind for model in CATALOGUE.models
+        model.kind for model in CATALOG.models
     )
 
 
@@ -53,7 +53,7 @@ def test_date_is_read_without_the_models():
     """
     What is said first of the file is what is said in it.
     """
-    assert "2026-10-09" == CATALOGUE.date == bundled_date()
+    assert "2026-10-09" == CATALOG.date == bundled_date()
 
 
 @pytest.mark.long
@@ -62,7 +62,7 @@ def test_every_schema_is_closed_and_valid():
     Each body is a closed object by a valid draft 2020-12 schema, and what it requires
     is one of its fields.
     """
-    for model in CATALOGUE.models:
+    for model in CATALOG.models:
         Draft202012Validator.check_schema(model.schema)
 
         assert "object" == model.schema["type"], model.path
@@ -82,7 +82,7 @@ def test_no_schema_uses_what_is_not_checked():
     }  # fmt: skip
     used = {
         keyword
-        for model in CATALOGUE.models
+        for model in CATALOG.models
         for schema in schemas_in(model.schema)
         for keyword in schema
     }
@@ -96,7 +96,7 @@ def test_aliases_lead_from_old_names_to_fields():
     """
     aliases = [
         (model, old, new)
-        for model in CATALOGUE.models
+        for model in CATALOG.models
         for old, new in model.aliases.items()
     ]
 
@@ -104,7 +104,7 @@ def test_aliases_lead_from_old_names_to_fields():
     for model, old, new in aliases:
         assert new in model.fields, (model.path, new)
         assert old not in model.fields, (model.path, old)
-    pro = CATALOGUE["image/google/nano-banana-pro"]
+    pro = CATALOG["image/google/nano-banana-pro"]
     assert {"imageUrls": "image_urls", "aspectRatio": "aspect_ratio"} == pro.aliases
 
 
@@ -112,43 +112,43 @@ def test_prices_are_dated_amounts():
     """
     A known price is a positive amount in USD with the date it was read.
     """
-    priced = [model for model in CATALOGUE.models if model.prices]
+    priced = [model for model in CATALOG.models if model.prices]
 
     assert 27 == len(priced)
     for model in priced:
         assert all(0 < point.amount < 100 for point in model.prices), model.path
         assert re.fullmatch(r"2026-\d\d(-\d\d)?", model.price_date), model.path
-    pro = CATALOGUE["image/google/nano-banana-pro"]
+    pro = CATALOG["image/google/nano-banana-pro"]
     assert {"1K": 0.15, "2K": 0.15, "4K": 0.3} == {
         point.dimensions["resolution"]: point.amount for point in pro.prices
     }
     assert not pro.prices_incomplete
-    assert CATALOGUE["image/luma/uni-1"].prices_incomplete
+    assert CATALOG["image/luma/uni-1"].prices_incomplete
 
 
 def test_result_kind_is_what_a_model_makes():
     """
     An enhancer makes what it is given, a picture or a video.
     """
-    kinds = Counter(model.result_kind for model in CATALOGUE.models)
+    kinds = Counter(model.result_kind for model in CATALOG.models)
 
     assert {"image": 47, "video": 57, "3d": 10, "audio": 5} == kinds
-    assert "video" == CATALOGUE["enhance/topaz/astra"].result_kind
-    assert "image" == CATALOGUE["enhance/krea/enhance"].result_kind
+    assert "video" == CATALOG["enhance/topaz/astra"].result_kind
+    assert "image" == CATALOG["enhance/krea/enhance"].result_kind
 
 
 def test_ids_are_unique():
     """
     "vendor/model" means one model, without its kind.
     """
-    assert 119 == len({model.id for model in CATALOGUE.models})
+    assert 119 == len({model.id for model in CATALOG.models})
 
 
 def test_deprecated_models_are_marked():
     """
     Models that are gone from the service's newest list are marked.
     """
-    marked = {model.id for model in CATALOGUE.models if model.deprecated}
+    marked = {model.id for model in CATALOG.models if model.deprecated}
 
     assert 11 == len(marked)
     assert "google/imagen-4" in marked
@@ -158,7 +158,7 @@ def test_deprecated_models_are_marked():
 @pytest.mark.parametrize("path", ["image/google", "google/nano-banana-pro", ""])
 def test_part_of_a_path_is_no_key(path):
     """
-    catalogue[path] takes the whole path only; names are for find().
+    catalog[path] takes the whole path only; names are for find().
     """
     with pytest.raises(KeyError):
-        CATALOGUE[path]
+        CATALOG[path]

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.catalog.model import MediaField
 from krea_cli.errors import Action, Step, UnknownModelError
 
-CATALOGUE = Catalogue.bundled()
+CATALOG = Catalog.bundled()
 PRO = "image/google/nano-banana-pro"
 
 # What `-i` fills, by eye for each model; `...` stands for the rest of the kind.
@@ -59,11 +59,11 @@ def test_input_goes_where_a_user_expects_it():
     """
     For each of the 119 models `-i` fills the field that the model edits or starts from.
     """
-    expected = {model.path: expected_input(model) for model in CATALOGUE.models}
+    expected = {model.path: expected_input(model) for model in CATALOG.models}
 
     assert expected == {
         model.path: field.name if (field := model.input_field) else None
-        for model in CATALOGUE.models
+        for model in CATALOG.models
     }
 
 
@@ -73,7 +73,7 @@ def test_input_is_a_video_only_where_the_model_works_on_one():
     """
     videos = [
         model.input_field.name
-        for model in CATALOGUE.models
+        for model in CATALOG.models
         if model.input_field and model.input_field.media == "video"
     ]
 
@@ -81,7 +81,7 @@ def test_input_is_a_video_only_where_the_model_works_on_one():
 
 
 def media_field(path, name):
-    (found,) = [field for field in CATALOGUE[path].media_fields if field.name == name]
+    (found,) = [field for field in CATALOG[path].media_fields if field.name == name]
     return found
 
 
@@ -187,7 +187,7 @@ def test_fields_that_only_sound_like_media_are_none():
     a prompt takes a file; "a URL or null" and "a URL or nothing" do.
     """
     names = {
-        path: {field.name for field in CATALOGUE[path].media_fields}
+        path: {field.name for field in CATALOG[path].media_fields}
         for path in (
             "video/minimax/hailuo-3",
             "video/bytedance/seedance-2",
@@ -231,16 +231,16 @@ def test_unique_ending_names_the_model(name, path):
     Any ending of the path at a slash is a name; an ending inside a word is not, so
     "nano-banana" is not ambiguous.
     """
-    assert path == CATALOGUE.find(name).path
+    assert path == CATALOG.find(name).path
 
 
 def test_every_model_is_found_by_path_id_and_last_part():
     """
-    In the bundled catalogue no last part is ambiguous.
+    In the bundled catalog no last part is ambiguous.
     """
-    for model in CATALOGUE.models:
+    for model in CATALOG.models:
         for name in (model.path, model.id, model.path.rpartition("/")[2]):
-            assert model is CATALOGUE.find(name), name
+            assert model is CATALOG.find(name), name
 
 
 @pytest.mark.parametrize(
@@ -257,8 +257,8 @@ def test_unknown_name_gets_the_nearest(name, near):
     """
     A name that nothing ends in is refused with the three nearest models.
     """
-    with pytest.raises(UnknownModelError, match=f'no model "{name}"') as caught:
-        CATALOGUE.find(name)
+    with pytest.raises(UnknownModelError, match=f"Unknown model '{name}'") as caught:
+        CATALOG.find(name)
 
     assert caught.value.hint.startswith(f"Nearest: {near}")
     assert 2 == caught.value.hint.count(", ")
@@ -271,7 +271,7 @@ def test_unlike_name_gets_the_list(name):
     Where nothing is near nothing is guessed; no name at all is no model.
     """
     with pytest.raises(UnknownModelError) as caught:
-        CATALOGUE.find(name)
+        CATALOG.find(name)
 
     assert (Step(Action.LIST_MODELS),) == caught.value.advice
 
@@ -289,16 +289,16 @@ def test_removed_model_gets_its_successor(name, successor):
     A model that old guides name leads to the one that took its place, which exists.
     """
     with pytest.raises(UnknownModelError, match="no longer has") as caught:
-        CATALOGUE.find(name)
+        CATALOG.find(name)
 
     assert f"Its successor: -m {successor}" == caught.value.hint
-    assert successor == CATALOGUE.find(successor).id
+    assert successor == CATALOG.find(successor).id
 
 
-def small_catalogue(*paths, format=1):  # noqa: A002
+def small_catalog(*paths, format=1):  # noqa: A002
     schema = {"type": "object", "properties": {"prompt": {}}}
     models = {path: {"name": path, "schema": schema} for path in paths}
-    return Catalogue(
+    return Catalog(
         {"format": format, "date": "2026-10-09", "spec": {}, "models": models}
     )
 
@@ -307,18 +307,18 @@ def test_ambiguous_name_gets_the_candidates():
     """
     A name that several models share is never decided for the user.
     """
-    catalogue = small_catalogue("image/a/cat", "video/b/cat", "image/a/dog")
+    catalog = small_catalog("image/a/cat", "video/b/cat", "image/a/dog")
 
     with pytest.raises(UnknownModelError, match=r'Several models .*"cat"') as caught:
-        catalogue.find("cat")
+        catalog.find("cat")
 
     assert "Say which: image/a/cat, video/b/cat" == caught.value.hint
-    assert "video/b/cat" == catalogue.find("b/cat").path
+    assert "video/b/cat" == catalog.find("b/cat").path
 
 
-def test_catalogue_of_another_format_is_refused():
+def test_catalog_of_another_format_is_refused():
     """
     A file that another version of krea wrote is not misread.
     """
     with pytest.raises(ValueError, match="format 2, not 1"):
-        small_catalogue("image/a/cat", format=2)
+        small_catalog("image/a/cat", format=2)

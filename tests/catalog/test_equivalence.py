@@ -1,5 +1,5 @@
 """
-faults() against the JSON Schema validator of the jsonschema package.
+find_violations() against the JSON Schema validator of the jsonschema package.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.catalog.json_schema import types
-from krea_cli.catalog.validation import faults
+from krea_cli.catalog.validation import find_violations
 
 pytestmark = pytest.mark.long
 
-MODELS = Catalogue.bundled().models
+MODELS = Catalog.bundled().models
 
 NUMBERS = st.integers(-3, 12) | st.sampled_from([0.5, 2.0, -2.5, 1e300, 5000, 2**40])
 TEXTS = st.sampled_from(
@@ -150,7 +150,7 @@ def as_python(schema):
 
 def agree(schema, value):
     valid = Draft202012Validator(as_python(schema)).is_valid(value)
-    assert valid == (not faults(schema, value)), json.dumps([schema, value])
+    assert valid == (not find_violations(schema, value)), json.dumps([schema, value])
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.path)
@@ -253,6 +253,8 @@ def test_each_rule_of_each_schema_is_kept():
             errors = list(validator.iter_errors(value))
             refusing |= {error.schema_path[0] for error in errors}
 
-            assert bool(errors) == bool(faults(part, value)), json.dumps([part, value])
+            assert bool(errors) == bool(find_violations(part, value)), json.dumps(
+                [part, value]
+            )
         rules = {key for key in part.keys() & RULES if part[key] != []}
         assert set() == rules - refusing, part

@@ -10,17 +10,17 @@ import shlex
 import pytest
 
 from krea_cli.catalog import example
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.catalog.model import Model
-from krea_cli.catalog.validation import convert, faults
+from krea_cli.catalog.validation import convert, find_violations
 from krea_cli.requests import defaults
 
-CATALOGUE = Catalogue.bundled()
+CATALOG = Catalog.bundled()
 URL = "https://app-uploads.krea.ai/a"
 
 
 def shown(model):
-    return example.command(model, defaults.automatic(model))
+    return example.command(model, defaults.automatic_fields(model))
 
 
 def parsed(command):
@@ -51,7 +51,7 @@ def body(command, size):
     The request that the command stands for.
     """
     prompt, options = parsed(command)
-    model = CATALOGUE.find(*options["-m"])
+    model = CATALOG.find(*options["-m"])
     fields = {} if prompt is None else {"prompt": prompt}
     for param in options["-p"]:
         name, _, text = param.partition("=")
@@ -63,7 +63,7 @@ def body(command, size):
         field = model.input_field
         fields[field.name] = placed(field, len(options["-i"]))
     size = size if model.takes_image else None
-    chosen = defaults.choose(model, fields, size)
+    chosen = defaults.choose_defaults(model, fields, size)
     return model, fields | {choice.field: choice.value for choice in chosen}
 
 
@@ -72,12 +72,12 @@ def test_example_passes():
     For each of the 119 models the command, with what krea chooses itself, is a body
     without a fault.
     """
-    assert 119 == len(CATALOGUE.models)
-    for model in CATALOGUE.models:
+    assert 119 == len(CATALOG.models)
+    for model in CATALOG.models:
         meant, sent = body(shlex.join(shown(model)), (512, 512))
 
         assert model.path == meant.path
-        assert [] == faults(model.schema, sent), model.path
+        assert [] == find_violations(model.schema, sent), model.path
 
 
 def test_example_is_named_by_what_it_makes():
@@ -92,7 +92,7 @@ def test_example_is_named_by_what_it_makes():
     }
     given = {"image": ["photo.jpg"], "video": ["clip.mp4"], None: []}
 
-    for model in CATALOGUE.models:
+    for model in CATALOG.models:
         _, options = parsed(shlex.join(shown(model)))
         field = model.input_field
 
@@ -125,7 +125,7 @@ def test_example_gives_what_krea_cannot_choose(model):
     """
     command = f"krea generate {' '.join(COMMANDS[model].split())}"
 
-    assert command == shlex.join(shown(CATALOGUE.find(model)))
+    assert command == shlex.join(shown(CATALOG.find(model)))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_required_field_gets_a_value_that_its_schema_allows(schema):
     value = json.loads(text) if name.endswith(":") else convert(schema, text)
 
     assert "size" == name.rstrip(":")
-    assert [] == faults(schema, value)
+    assert [] == find_violations(schema, value)
 
 
 def test_second_required_file_is_a_url():

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from krea_cli.catalog import catalog, refresh
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.errors import ExitCode, InvalidResponseError
 
-BUNDLED = Catalogue.bundled()
+BUNDLED = Catalog.bundled()
 DOCUMENT = json.loads(Path(catalog.__file__).with_name("models.json").read_bytes())
 PRO = "image/google/nano-banana-pro"
 FLUX = "image/bfl/flux-1-dev"
@@ -24,7 +24,7 @@ def document():
 def compared(document):
     return [
         (each.what, each.model.path, each.added, each.removed, each.changed)
-        for each in refresh.compare(BUNDLED, Catalogue(document))
+        for each in refresh.compare_catalogs(BUNDLED, Catalog(document))
     ]
 
 
@@ -38,7 +38,7 @@ def spec(paths):
     return {"paths": {f"/generate/{p}": {"post": {"requestBody": body}} for p in paths}}
 
 
-def test_same_catalogue_has_no_changes(document):
+def test_same_catalog_has_no_changes(document):
     """
     A date alone, a name or another order is no change.
     """
@@ -114,7 +114,7 @@ def test_deprecation_is_a_change(document):
     document["models"][PRO]["deprecated"] = True
 
     assert [("deprecated", PRO, (), (), ())] == compared(document)
-    assert [] == list(refresh.compare(*[Catalogue(document)] * 2))
+    assert [] == list(refresh.compare_catalogs(*[Catalog(document)] * 2))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,9 @@ def test_what_is_fetched_is_never_older_than_what_krea_came_with(today, date):
     """
     paths = [model.path for model in BUNDLED.models]
 
-    assert date == refresh.renew(spec(paths), BUNDLED, today=today)["date"]
+    found = refresh.build_replacement(spec(paths), BUNDLED, today=today)
+
+    assert date == found.document["date"]
 
 
 @pytest.mark.parametrize("count", [1, 59])
@@ -139,7 +141,7 @@ def test_half_a_list_is_refused(count):
     with pytest.raises(
         InvalidResponseError, match=f"only {count} of the 119 known"
     ) as caught:
-        refresh.renew(spec(paths), BUNDLED, today="2026-11-22")
+        refresh.build_replacement(spec(paths), BUNDLED, today="2026-11-22")
 
     assert ExitCode.SERVICE == caught.value.exit_code
 
@@ -150,7 +152,9 @@ def test_more_than_half_a_list_is_news():
     """
     paths = [model.path for model in BUNDLED.models][:60]
 
-    assert 60 == len(refresh.renew(spec(paths), BUNDLED, today="2026-11-22")["models"])
+    found = refresh.build_replacement(spec(paths), BUNDLED, today="2026-11-22")
+
+    assert 60 == len(found.document["models"])
 
 
 @pytest.mark.parametrize("document", [{}, {"paths": {}}, {"paths": {"/jobs": {}}}])
@@ -159,4 +163,4 @@ def test_other_documents_are_refused(document):
     What is no list of models takes the place of none.
     """
     with pytest.raises(InvalidResponseError, match="no POST /generate"):
-        refresh.renew(document, BUNDLED, today="2026-11-22")
+        refresh.build_replacement(document, BUNDLED, today="2026-11-22")

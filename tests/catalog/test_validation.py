@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from krea_cli.catalog.catalog import Catalogue
-from krea_cli.catalog.validation import Violation, convert, faults
+from krea_cli.catalog.catalog import Catalog
+from krea_cli.catalog.validation import Violation, convert, find_violations
 
-CATALOGUE = Catalogue.bundled()
+CATALOG = Catalog.bundled()
 PRO = "image/google/nano-banana-pro"
 SEEDREAM = "image/bytedance/seedream-4"
 KREA_2 = "image/krea/krea-2/large"
@@ -13,7 +13,7 @@ KLING = "video/kling/kling-1"
 
 
 def found(path, body):
-    return [str(fault) for fault in faults(CATALOGUE[path].schema, body)]
+    return [str(fault) for fault in find_violations(CATALOG[path].schema, body)]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_all_faults_are_told_at_once():
         "prompt: is required: text of at least 3 characters",
         "imageUrls: no such field; nearest: image_urls",
         "aspect-ratio: no such field; nearest: aspect_ratio",
-        f"cat: no such field; known: {', '.join(CATALOGUE[PRO].fields)}",
+        f"cat: no such field; known: {', '.join(CATALOG[PRO].fields)}",
         "image_urls[0]: must be a URL of at most 1024 characters, not 1025",
         "image_urls[1]: must be a URL of at most 1024 characters, not 3",
         'resolution: must be "1K", "2K" or "4K", not "8K"',
@@ -157,8 +157,10 @@ def test_number_above_an_excluded_minimum():
     """
     schema = {"type": "number", "exclusiveMinimum": 0}
 
-    assert [Violation("", "must be a number above 0, not 0")] == faults(schema, 0)
-    assert [] == faults(schema, 0.1)
+    assert [Violation("", "must be a number above 0, not 0")] == find_violations(
+        schema, 0
+    )
+    assert [] == find_violations(schema, 0.1)
 
 
 def test_pattern_is_searched_not_matched():
@@ -167,8 +169,10 @@ def test_pattern_is_searched_not_matched():
     """
     schema = {"type": "string", "pattern": "[0-9]"}
 
-    assert [] == faults(schema, "cat 1 of 2")
-    assert [Violation("", 'must match [0-9], not "cat"')] == faults(schema, "cat")
+    assert [] == find_violations(schema, "cat 1 of 2")
+    assert [Violation("", 'must match [0-9], not "cat"')] == find_violations(
+        schema, "cat"
+    )
 
 
 def test_the_end_of_a_pattern_is_the_end_of_the_text():
@@ -177,8 +181,8 @@ def test_the_end_of_a_pattern_is_the_end_of_the_text():
     """
     schema = {"type": "string", "pattern": "^[a-z]+$"}
 
-    assert [] == faults(schema, "abc")
-    assert [] != faults(schema, "abc\n")
+    assert [] == find_violations(schema, "abc")
+    assert [] != find_violations(schema, "abc\n")
 
 
 def test_one_of_takes_no_value_of_two_forms():
@@ -187,15 +191,15 @@ def test_one_of_takes_no_value_of_two_forms():
     """
     forms = [{"type": "number", "minimum": 0}, {"type": "number", "maximum": 10}]
 
-    assert [] == faults({"anyOf": forms}, 5)
-    assert [] == faults({"oneOf": forms}, 11)
+    assert [] == find_violations({"anyOf": forms}, 5)
+    assert [] == find_violations({"oneOf": forms}, 11)
     assert [
         Violation(
             "",
             "must be exactly one of: a number of at least 0 or a number of at most 10, "
             "not 5",
         )
-    ] == faults({"oneOf": forms}, 5)
+    ] == find_violations({"oneOf": forms}, 5)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +211,7 @@ def test_number_that_json_lacks_is_a_fault(type_, number, name):
     """
     NaN and infinity cannot be sent, whatever the limits are (hazard N6).
     """
-    (fault,) = faults({"type": type_}, float(number))
+    (fault,) = find_violations({"type": type_}, float(number))
 
     assert fault.message.endswith(f", not {name}")
 
@@ -217,7 +221,7 @@ def test_body_that_is_no_object_is_one_fault(body):
     """
     The body itself is at fault, so no field is named.
     """
-    (fault,) = faults(CATALOGUE[PRO].schema, body)
+    (fault,) = find_violations(CATALOG[PRO].schema, body)
 
     assert "" == fault.field
     assert fault.message.startswith("must be an object, not ")
@@ -280,7 +284,7 @@ def test_text_becomes_what_the_schema_names(path, field, text, value):
     """
     The field's type decides, never the look of the text.
     """
-    converted = convert(CATALOGUE[path].fields[field], text)
+    converted = convert(CATALOG[path].fields[field], text)
 
     assert value == converted
     assert type(value) is type(converted)
@@ -325,7 +329,7 @@ def test_text_that_does_not_fit_says_what_would(path, field, text, message):
     The message names what the field expects.
     """
     with pytest.raises(ValueError, match=r"^expects ") as caught:
-        convert(CATALOGUE[path].fields[field], text)
+        convert(CATALOG[path].fields[field], text)
 
     assert message == str(caught.value)
 
@@ -335,4 +339,4 @@ def test_object_field_asks_for_json():
     A field of alternatives that are objects needs JSON, too.
     """
     with pytest.raises(ValueError, match="as JSON: KEY:=JSON"):
-        convert(CATALOGUE[KLING].fields["camera_control"], "simple")
+        convert(CATALOG[KLING].fields["camera_control"], "simple")

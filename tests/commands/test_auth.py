@@ -4,7 +4,7 @@ import json
 
 import pytest
 from config.backends import Failing, Forgetful, Memory
-from config.sessions import FakeSession, Stdin
+from config.contexts import FakeContext, Stdin
 from keyring.backends.fail import Keyring as FailKeyring
 
 from krea_cli.cli.next_steps import NextSteps
@@ -16,25 +16,27 @@ ITEM = ("krea-cli", "https://api.krea.ai")
 
 
 @pytest.fixture
-def session(tmp_path):
-    return lambda **more: FakeSession.at(tmp_path, **more)
+def context(tmp_path):
+    return lambda **more: FakeContext.at(tmp_path, **more)
 
 
-def told(session):
+def told(context):
     """
     The one result as JSON; with it goes the check that nothing tells the token.
     """
-    [result] = session.out.results
-    assert CANARY not in json.dumps([result.as_json(), result.plain, session.out.notes])
+    [result] = context.console.results
+    assert CANARY not in json.dumps(
+        [result.as_json(), result.plain, context.console.notes]
+    )
     assert CANARY not in repr(result)
     return result.as_json()
 
 
-def test_login_reads_standard_input_and_verifies_before_it_stores(session):
+def test_login_reads_standard_input_and_verifies_before_it_stores(context):
     """
     One token from a pipe, one free request with it, one item in the keyring.
     """
-    run = session(stdin=Stdin(f"{CANARY}\n"))
+    run = context(stdin=Stdin(f"{CANARY}\n"))
 
     login(run)
 
@@ -48,14 +50,14 @@ def test_login_reads_standard_input_and_verifies_before_it_stores(session):
         "keyring_config": None,
         "problem": None,
     } == told(run)
-    assert ["Token stored for https://api.krea.ai in the keyring."] == run.out.notes
+    assert ["Token stored for https://api.krea.ai in the keyring."] == run.console.notes
 
 
-def test_login_asks_a_person(session):
+def test_login_asks_a_person(context):
     """
     In a terminal the token is asked for, without echo, and standard input is left.
     """
-    run = session(typed=CANARY, stdin=Stdin("other-token"))
+    run = context(typed=CANARY, stdin=Stdin("other-token"))
 
     login(run, no_verify=True)
 
@@ -63,7 +65,7 @@ def test_login_asks_a_person(session):
     assert {ITEM: CANARY} == run.backend.items
 
 
-def test_login_never_reads_a_terminal_that_would_echo(session):
+def test_login_never_reads_a_terminal_that_would_echo(context):
     """
     Where nobody can be asked, but input is a terminal, the token has to be piped.
     """
@@ -71,15 +73,15 @@ def test_login_never_reads_a_terminal_that_would_echo(session):
     terminal.is_terminal = True
 
     with pytest.raises(UsageError, match="cannot be asked"):
-        login(session(stdin=terminal))
+        login(context(stdin=terminal))
 
 
 @pytest.mark.parametrize("text", ["", "\n", "a b c d e f", "short"])
-def test_login_refuses_what_is_no_token(session, text):
+def test_login_refuses_what_is_no_token(context, text):
     """
     Nothing is sent and nothing stored.
     """
-    run = session(stdin=Stdin(text))
+    run = context(stdin=Stdin(text))
 
     with pytest.raises(NoTokenError, match="standard input"):
         login(run)
@@ -87,11 +89,11 @@ def test_login_refuses_what_is_no_token(session, text):
     assert [] == run.calls + run.backend.calls
 
 
-def test_login_does_not_store_a_rejected_token(session):
+def test_login_does_not_store_a_rejected_token(context):
     """
     What the service does not accept does not replace what was stored.
     """
-    run = session(stdin=Stdin(CANARY), rejects=TokenRejectedError("no"))
+    run = context(stdin=Stdin(CANARY), rejects=TokenRejectedError("no"))
 
     with pytest.raises(TokenRejectedError):
         login(run)
@@ -99,11 +101,11 @@ def test_login_does_not_store_a_rejected_token(session):
     assert [] == run.backend.calls
 
 
-def test_login_without_verifying_sends_nothing(session):
+def test_login_without_verifying_sends_nothing(context):
     """
     --no-verify is for a place without a network.
     """
-    run = session(stdin=Stdin(CANARY), rejects=TokenRejectedError("no"))
+    run = context(stdin=Stdin(CANARY), rejects=TokenRejectedError("no"))
 
     login(run, no_verify=True)
 
@@ -111,68 +113,70 @@ def test_login_without_verifying_sends_nothing(session):
     assert {ITEM: CANARY} == run.backend.items
 
 
-def test_login_tells_the_variable_that_hides_the_stored_token(session):
+def test_login_tells_the_variable_that_hides_the_stored_token(context):
     """
     A stored token that will not be used is told at once.
     """
-    run = session(stdin=Stdin(CANARY), env={"KREA_API_KEY": "another-token"})
+    run = context(stdin=Stdin(CANARY), env={"KREA_API_KEY": "another-token"})
 
     login(run)
 
-    assert ["KREA_API_KEY is set and is used instead of it."] == run.out.warnings
+    assert ["KREA_API_KEY is set and is used instead of it."] == run.console.warnings
     assert ("KREA_API_KEY", ("keyring",)) == (
         told(run)["source"],
         told(run)["shadows"],
     )
 
 
-def test_login_fails_when_the_keyring_forgets(session):
+def test_login_fails_when_the_keyring_forgets(context):
     """
     A login that did not last is no success (hazard C4).
     """
-    run = session(stdin=Stdin(CANARY), backend=Forgetful())
+    run = context(stdin=Stdin(CANARY), backend=Forgetful())
 
     with pytest.raises(KeyringError, match="lost it"):
         login(run)
 
-    assert [] == run.out.results
+    assert [] == run.console.results
 
 
-def test_logout_removes_the_token(session):
+def test_logout_removes_the_token(context):
     """
     The item is gone, and the result says that no token is left.
     """
-    run = session()
+    run = context()
     run.backend.items[ITEM] = CANARY
 
     logout(run)
 
     assert {} == run.backend.items
     assert told(run)["source"] is None
-    assert ["Token removed for https://api.krea.ai in the keyring."] == run.out.notes
+    assert [
+        "Token removed for https://api.krea.ai in the keyring."
+    ] == run.console.notes
 
 
-def test_logout_without_a_token_is_no_error(session):
+def test_logout_without_a_token_is_no_error(context):
     """
     It says that there was none, and which variable still has one.
     """
-    run = session(env={"KREA_API_TOKEN": "another-token"})
+    run = context(env={"KREA_API_TOKEN": "another-token"})
 
     logout(run)
 
     assert "KREA_API_TOKEN" == told(run)["source"]
     assert ["There was no token for https://api.krea.ai in the keyring."] == (
-        run.out.notes
+        run.console.notes
     )
-    assert ["KREA_API_TOKEN is still set and is used."] == run.out.warnings
+    assert ["KREA_API_TOKEN is still set and is used."] == run.console.warnings
 
 
-def test_status_names_source_shadows_and_backend(session):
+def test_status_names_source_shadows_and_backend(context):
     """
     Where the token comes from, what that hides, and which class keeps it (hazard C5).
     """
     env = {"KREA_API_KEY": CANARY, "KREA_API_TOKEN": CANARY}
-    run = session(env=env)
+    run = context(env=env)
     run.backend.items[ITEM] = CANARY
 
     status(run)
@@ -190,11 +194,11 @@ def test_status_names_source_shadows_and_backend(session):
     assert ["get"] == run.backend.calls
 
 
-def test_status_without_a_token_tells_it_and_fails(session):
+def test_status_without_a_token_tells_it_and_fails(context):
     """
     The result is told all the same, then the command ends with the error.
     """
-    run = session(env={"KREA_API_KEY": ""})
+    run = context(env={"KREA_API_KEY": ""})
 
     with pytest.raises(NoTokenError, match="KREA_API_KEY is set but empty"):
         status(run)
@@ -205,11 +209,11 @@ def test_status_without_a_token_tells_it_and_fails(session):
 @pytest.mark.parametrize(
     ("env", "ends"), [({}, True), ({"KREA_API_KEY": CANARY}, False)]
 )
-def test_status_tells_trouble_with_the_keyring(session, env, ends):
+def test_status_tells_trouble_with_the_keyring(context, env, ends):
     """
     A keyring that fails is an error only when the token was to come from it.
     """
-    run = session(env=env, backend=Failing())
+    run = context(env=env, backend=Failing())
 
     if ends:
         with pytest.raises(KeyringError):
@@ -220,24 +224,24 @@ def test_status_tells_trouble_with_the_keyring(session, env, ends):
     assert "(config.backends.Failing) failed: OSError" in told(run)["problem"]
 
 
-def test_status_in_the_sandbox_needs_no_token(session):
+def test_status_in_the_sandbox_needs_no_token(context):
     """
     The keyring is not asked.
     """
-    run = session(env={"KREA_SANDBOX": "1"}, backend=Failing())
+    run = context(env={"KREA_SANDBOX": "1"}, backend=Failing())
 
     status(run)
 
     assert ("sandbox", None) == (told(run)["source"], told(run)["backend"])
-    assert ["The sandbox needs no token."] == run.out.notes
+    assert ["The sandbox needs no token."] == run.console.notes
 
 
 @pytest.mark.parametrize("command", [login, logout])
-def test_sandbox_keeps_no_token(session, command):
+def test_sandbox_keeps_no_token(context, command):
     """
     There is nothing to store or to remove for the sandbox.
     """
-    run = session(env={"KREA_SANDBOX": "1"}, backend=Memory())
+    run = context(env={"KREA_SANDBOX": "1"}, backend=Memory())
 
     with pytest.raises(UsageError, match="sandbox needs no token"):
         command(run)
@@ -245,11 +249,11 @@ def test_sandbox_keeps_no_token(session, command):
     assert [] == run.backend.calls
 
 
-def test_login_asks_for_nothing_that_it_could_not_keep(session):
+def test_login_asks_for_nothing_that_it_could_not_keep(context):
     """
     Without a keyring the token is not even read, and nothing is sent.
     """
-    run = session(backend=FailKeyring(), stdin=Stdin(f"{CANARY}\n"))
+    run = context(backend=FailKeyring(), stdin=Stdin(f"{CANARY}\n"))
 
     with pytest.raises(KeyringError):
         login(run)
@@ -258,11 +262,11 @@ def test_login_asks_for_nothing_that_it_could_not_keep(session):
     assert [] == run.calls
 
 
-def test_login_without_a_keyring_names_both_ways_out(session):
+def test_login_without_a_keyring_names_both_ways_out(context):
     """
     A variable, or a program that prints the token; each on a line of its own.
     """
-    run = session(backend=FailKeyring(), stdin=Stdin(f"{CANARY}\n"))
+    run = context(backend=FailKeyring(), stdin=Stdin(f"{CANARY}\n"))
 
     with pytest.raises(KeyringError) as caught:
         login(run)
@@ -274,11 +278,11 @@ def test_login_without_a_keyring_names_both_ways_out(session):
 
 
 @pytest.fixture
-def with_command(session):
+def with_command(context):
     """
     A session with a token_command in its file.
     """
-    run = session(stdin=Stdin(f"{CANARY}\n"))
+    run = context(stdin=Stdin(f"{CANARY}\n"))
     run.folders.config_file.parent.mkdir(parents=True)
     run.folders.config_file.write_text('token_command = "pass show krea"\n')
     return run
@@ -309,5 +313,5 @@ def test_a_command_overrides_the_keyring(with_command, command, warning):
     """
     command(with_command)
 
-    assert [warning] == with_command.out.warnings
+    assert [warning] == with_command.console.warnings
     assert "token_command" == told(with_command)["source"]

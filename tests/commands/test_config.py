@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from config.contexts import FakeContext
 from config.processes import Krea
-from config.sessions import FakeSession
 
 from krea_cli.commands.config import get, list_settings, path, set_value, unset
 from krea_cli.config.settings import KEYS
@@ -12,19 +12,19 @@ from krea_cli.errors import ConfigError, UsageError
 
 
 @pytest.fixture
-def session(tmp_path):
-    return lambda **env: FakeSession.at(tmp_path, env=env)
+def context(tmp_path):
+    return lambda **env: FakeContext.at(tmp_path, env=env)
 
 
-def told(session):
-    return [result.as_json() for result in session.out.results]
+def told(context):
+    return [result.as_json() for result in context.console.results]
 
 
-def test_list_shows_every_setting_with_its_source(session):
+def test_list_shows_every_setting_with_its_source(context):
     """
     In the order of the documents, defaults too.
     """
-    run = session(KREA_TIMEOUT="10m")
+    run = context(KREA_TIMEOUT="10m")
 
     list_settings(run)
 
@@ -37,49 +37,52 @@ def test_list_shows_every_setting_with_its_source(session):
     ("key", "plain"),
     [("model", ["google/nano-banana-pro"]), ("output", []), ("sandbox", ["false"])],
 )
-def test_get_is_the_value_alone(session, key, plain):
+def test_get_is_the_value_alone(context, key, plain):
     """
     A script takes it as it is; a setting without a value is nothing.
     """
-    run = session()
+    run = context()
 
     get(run, key)
 
-    assert plain == run.out.results[0].plain
+    assert plain == run.console.results[0].plain
     assert [key] == [row["key"] for row in told(run)]
 
 
-def test_set_is_in_force_afterwards(session):
+def test_set_is_in_force_afterwards(context):
     """
     The file has it, and the next command reads it.
     """
-    run = session()
+    run = context()
     file = str(run.folders.config_file)
 
     set_value(run, "timeout", "10m")
 
     assert [{"key": "timeout", "value": 600.0, "source": file}] == told(run)
-    assert [f"timeout\t10m\t{file}"] == run.out.results[0].plain
-    assert (600.0, file) == (run.settings.timeout, run.resolved.sources["timeout"])
-    assert [] == run.out.warnings
+    assert [f"timeout\t10m\t{file}"] == run.console.results[0].plain
+    assert (600.0, file) == (
+        run.settings.timeout,
+        run.resolved_settings.sources["timeout"],
+    )
+    assert [] == run.console.warnings
 
 
-def test_set_tells_the_variable_that_wins(session):
+def test_set_tells_the_variable_that_wins(context):
     """
     A value that will not be used is told at once.
     """
-    run = session(KREA_OUTPUT="env/")
+    run = context(KREA_OUTPUT="env/")
 
     set_value(run, "output", "file/")
 
     assert [{"key": "output", "value": "env/", "source": "KREA_OUTPUT"}] == told(run)
-    assert ["KREA_OUTPUT is set and wins over the file."] == run.out.warnings
+    assert ["KREA_OUTPUT is set and wins over the file."] == run.console.warnings
 
 
 @pytest.mark.parametrize(
     ("model", "rest", "warns"),
     [
-        ("nano-bananna", "", 'Krea has no model "nano-bananna". Nearest: google/nano'),
+        ("nano-bananna", "", 'Unknown model "nano-bananna". Nearest: google/nano'),
         ("nano-banana-pro", "", ""),
         ("nano-bananna", "timeout = 'soon'\n", ""),
     ],
@@ -87,7 +90,7 @@ def test_set_tells_the_variable_that_wins(session):
 )
 def test_set_warns_of_a_model_that_is_unknown(krea, model, rest, warns):
     """
-    It is kept all the same, as it may be newer than the catalogue; also beside a
+    It is kept all the same, as it may be newer than the catalog; also beside a
     mistake, which the commands tell that need what is mistaken.
     """
     file = Path(krea.env["KREA_CONFIG_DIR"], "config.toml")
@@ -100,26 +103,26 @@ def test_set_warns_of_a_model_that_is_unknown(krea, model, rest, warns):
     assert (f"warning: {warns}" if warns else "") == result.err[: 9 + len(warns)]
 
 
-def test_unset_falls_back(session):
+def test_unset_falls_back(context):
     """
     The default is in force again; unsetting once more is no error.
     """
-    run = session()
+    run = context()
     set_value(run, "color", "never")
-    run.out.results.clear()
+    run.console.results.clear()
 
     unset(run, "color")
     unset(run, "color")
 
     assert [{"key": "color", "value": "auto", "source": "default"}] * 2 == told(run)
-    assert [f"color was not set in {run.folders.config_file}."] == run.out.notes
+    assert [f"color was not set in {run.folders.config_file}."] == run.console.notes
 
 
-def test_bad_file_can_be_mended(session):
+def test_bad_file_can_be_mended(context):
     """
     set, unset and path work while the file has a mistake that stops the others.
     """
-    run = session()
+    run = context()
     run.folders.config.mkdir()
     run.folders.config_file.write_text('timout = 5\ntimeout = "soon"\n')
 
@@ -169,28 +172,28 @@ def test_nothing_is_read_from_the_current_folder(tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    [get, unset, lambda session, key: set_value(session, key, "x")],
+    [get, unset, lambda context, key: set_value(context, key, "x")],
     ids=["get", "unset", "set"],
 )
-def test_unknown_key_names_the_nearest(session, command):
+def test_unknown_key_names_the_nearest(context, command):
     """
     A mistyped setting is exit 2 with the right name.
     """
     with pytest.raises(UsageError) as caught:
-        command(session(), "modle")
+        command(context(), "modle")
 
     assert "Did you mean model?" == caught.value.hint
 
 
-def test_path_is_told_before_the_file_exists(session):
+def test_path_is_told_before_the_file_exists(context):
     """
     Where it is, or would be; nothing is made.
     """
-    run = session()
+    run = context()
     file = run.folders.config_file
 
     path(run)
 
     assert [{"path": str(file), "exists": False}] == told(run)
-    assert [str(file)] == run.out.results[0].plain
+    assert [str(file)] == run.console.results[0].plain
     assert not file.parent.exists()

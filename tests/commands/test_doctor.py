@@ -14,13 +14,15 @@ from api.wire import Wire
 from journal.recorded import keep, record
 from service import TOKEN, answer, html, reset
 
-from krea_cli.doctor.run import CHECKS
 from krea_cli.journal.database import Database
 from krea_cli.journal.journal import Journal
 from krea_cli.runtime.clock import Clock
 
 KEYS = {"check", "state", "message", "hint", "code", "exit_code"}
-NAMES = [check.__name__ for check in CHECKS]
+NAMES = [
+    *("krea", "path", "codecs", "settings", "proxy", "certificates", "token"),
+    *("keyring", "service", "models", "journal", "doubt", "terminal"),
+]
 JOBS = "GET /jobs"
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 OTHERS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")

@@ -156,7 +156,7 @@ def test_bytes_to_a_pipe(logged_in, finished):
     finished()
 
     result = logged_in("download", "-o", "-")
-    written = logged_in.session.out.stdout.file.buffer.getvalue()
+    written = logged_in.stdout.buffer.getvalue()
 
     assert (0, png()) == (result.code, written)
     assert [] == list(Path().iterdir())
@@ -469,7 +469,7 @@ def test_a_terminal_shows_a_bar_for_what_is_on_its_way(logged_in, finished, serv
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
-        seen = logged_in.session.out.stderr.file
+        seen = logged_in.stderr
         for at in (1, 2):
             handler.wfile.write(content[1000 * (at - 1) : 1000 * at])
             for _ in range(500):

@@ -30,11 +30,13 @@ if links == "no links":
 from krea_cli.cli.main import main
 sys.exit(main(sys.argv[5:]))
 """
+# Recording the outcome comes after the file.
+LAST = "JobRecords:record_outcome"
 STEPS = [
     ("os", "fsync", "links"),
     ("os", "link", "links"),
     ("krea_cli.files.atomic_file", "rename_new", "no links"),
-    ("krea_cli.cli.context", "CliContext:ended", "links"),
+    ("krea_cli.jobs.job_records", LAST, "links"),
 ]
 
 
@@ -118,5 +120,6 @@ def test_a_download_that_is_killed_at_its_end(
     check(
         shell,
         words,
-        is_there=name == "CliContext:ended" or (when == "after" and name != "fsync"),
+        is_there=name == "JobRecords:record_outcome"
+        or (when == "after" and name != "fsync"),
     )

@@ -105,7 +105,7 @@ def test_what_is_not_in_the_list_is_looked_at_by_itself(logged_in, service):
     def partly(handler):
         found = [each for each in service.store.jobs() if each.job_id != made[3]]
         now = service.store.now()
-        items = [each.answer(now, handler.base_url) for each in found]
+        items = [each.as_response(now, handler.base_url) for each in found]
         for item in items:
             if item["job_id"] in made[5:8]:
                 item["result"] = None

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 
-CATALOGUE = Catalogue.bundled()
+CATALOG = Catalog.bundled()
 
 
 def lines(result):
@@ -25,27 +25,32 @@ def test_list_has_a_line_for_each_model(krea):
     """
     rows = lines(krea("models", "list"))
 
-    assert [model.id for model in CATALOGUE.models] == [row[0] for row in rows]
+    assert [model.id for model in CATALOG.models] == [row[0] for row in rows]
     assert {4} == set(map(len, rows))
     assert [
         "google/nano-banana-pro",
         "Nano Banana Pro",
         "any number of images",
-        "$0.15-0.30",
+        "$0.15\N{EN DASH}0.30",
     ] in rows
     assert [
         "kling/kling-1",
         "Kling 1.0 (deprecated)",
         "up to 1 image",
-        "unknown",
+        "price unknown",
     ] in rows
-    assert ["topaz/astra", "Topaz Astra", "1 video", "unknown"] in rows
-    assert ["recraft/recraft-v4.1-flash", "Recraft V4.1 Flash", "", "unknown"] in rows
+    assert ["topaz/astra", "Topaz Astra", "1 video", "price unknown"] in rows
+    assert [
+        "recraft/recraft-v4.1-flash",
+        "Recraft V4.1 Flash",
+        "",
+        "price unknown",
+    ] in rows
     assert [
         "xai/grok-imagine-2",
         "Grok Imagine 2.0",
         "up to 3 images",
-        "$0.042-0.063+",
+        "$0.042\N{EN DASH}0.063+",
     ] in (rows)
 
 
@@ -163,8 +168,8 @@ def test_show_says_what_krea_fills_in_and_what_is_not_known(krea):
 
     assert "automatic" == fields["aspect_ratio"][0]
     assert "{strength: a number from -2 to 2, url?: a URL" in fields["style_images"][1]
-    assert ["price", "unknown", "otherwise", "2026-09-20"] in rows
-    assert ["price", "unknown", "", ""] in lines(krea("models", "show", "veo-3"))
+    assert ["price", "price unknown", "otherwise", "2026-09-20"] in rows
+    assert ["price", "price unknown", "", ""] in lines(krea("models", "show", "veo-3"))
     assert ["deprecated", "true"] in lines(krea("models", "show", "imagen-4-fast"))
 
 
@@ -246,7 +251,7 @@ def test_person_gets_lines_that_fit(krea, monkeypatch, width, words):
     ]
     if words == ("list",):
         firsts = {line.split()[0] for line in shown}
-        assert {model.id for model in CATALOGUE.models} <= firsts
+        assert {model.id for model in CATALOG.models} <= firsts
         assert "119 models, USD for one request" in result.out
     elif words[1] == "hyperion":
         assert "frame_interpolation_duplicate_sensitivity " in result.out

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from service import answer, html, reset
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 
 ROUTE = "GET /openapi.json"
-CATALOGUE = Catalogue.bundled()
+CATALOG = Catalog.bundled()
 PRO = "image/google/nano-banana-pro"
 
 
@@ -19,7 +19,7 @@ def spec():
     """
     An OpenAPI document that says what krea knows.
     """
-    return {"paths": {f"/generate/{m.path}": operation(m) for m in CATALOGUE.models}}
+    return {"paths": {f"/generate/{m.path}": operation(m) for m in CATALOG.models}}
 
 
 def operation(model):
@@ -118,7 +118,7 @@ def test_refresh_tells_each_change(refresh, time, news):
         "added\timage/acme/cat-1",
         "removed\timage/google/imagen-3",
         "fields\timage/krea/krea-2/large\t+mood -movement",
-        "price\timage/krea/krea-2/large\t$0.06-0.07 -> $0.50",
+        "price\timage/krea/krea-2/large\t$0.06\N{EN DASH}0.07 -> $0.50",
     ] == result.out.splitlines()
     assert (
         "119 models as of 2026-12-20; since 2026-10-09: "

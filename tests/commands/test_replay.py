@@ -227,7 +227,7 @@ def test_a_sidecar_does_not_keep_metadata(logged_in, service):
     assert json.loads(Path("again.png.json").read_text())["keep_metadata"] is False
 
 
-def test_today_s_catalogue_decides(logged_in, service):
+def test_today_s_catalog_decides(logged_in, service):
     """
     A field or a model of another day is named.
     """

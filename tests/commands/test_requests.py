@@ -16,11 +16,11 @@ from PIL import Image
 from service import answer
 
 from krea_cli.catalog import example
-from krea_cli.catalog.catalog import Catalogue
-from krea_cli.requests.defaults import automatic
+from krea_cli.catalog.catalog import Catalog
+from krea_cli.requests.defaults import automatic_fields
 from krea_cli.sandbox.renderer import mp4 as movie
 
-MODELS = Catalogue.bundled().models
+MODELS = Catalog.bundled().models
 POST = "POST /generate/"
 
 
@@ -234,7 +234,7 @@ def test_nothing_else_is_filled_in(dry, photo):
 
 def test_no_validate_sends_as_it_is(logged_in, service):
     """
-    The service decides: a field that the catalogue does not know is sent.
+    The service decides: a field that the catalog does not know is sent.
     """
     result = logged_in("generate", "a cat", "-p", "newest=1", "--no-validate")
 
@@ -304,10 +304,10 @@ def test_no_validate_takes_no_name_that_is_no_path(krea, name):
     result = krea("generate", "a cat", "-m", name, "--no-validate", "--dry-run")
 
     assert (2, "") == (result.code, result.out)
-    assert "Krea has no model" in result.err
+    assert "Unknown model" in result.err
 
 
-def test_no_validate_takes_models_that_the_catalogue_lacks(krea):
+def test_no_validate_takes_models_that_the_catalog_lacks(krea):
     """
     A whole path is enough; without --no-validate it is unknown.
     """
@@ -329,7 +329,7 @@ def test_the_price_is_known_before(dry, krea):
 
     assert (0.3, 0.6, None) == (one["cost_usd"], four["cost_usd"], unknown["cost_usd"])
     assert (
-        "estimate for 4 jobs: 0.6 USD, prices of 2026-09-20"
+        "estimate for 4 jobs: $0.60, prices of 2026-09-20"
         in krea("generate", "a cat", "-n", "4", "--dry-run").out
     )
     words = ("generate", "a cat", "-m", "gpt-image", "-n", "13", "--dry-run")
@@ -416,7 +416,7 @@ def test_the_example_of_every_model_is_accepted(logged_in, service, inputs):
     """
     refused = {}
     for model in MODELS:
-        words = example.command(model, automatic(model))
+        words = example.command(model, automatic_fields(model))
         at = words.index("-o")
         result = logged_in(*words[1:at], "--no-wait")
         if result.code:
@@ -561,3 +561,57 @@ def test_standard_input_without_end_is_refused(krea, words):
 
     assert 2 == result.code
     assert "more than 1000000 characters" in result.err
+
+
+def dry_run(krea, *words):
+    result = krea("generate", *words, "--dry-run", "--json")
+    assert 0 == result.code, result.err
+    return json.loads(result.out), result.err
+
+
+def test_text_to_3d_sends_the_mode_for_text(krea):
+    for model in (each for each in MODELS if "input_mode" in each.fields):
+        made, _ = dry_run(krea, "a chair", "-m", model.path)
+        assert {"prompt": "a chair", "input_mode": "text"} == made["body"]
+
+
+def test_text_to_3d_says_which_mode_it_chose(krea):
+    result = krea("generate", "a chair", "-m", "meshy-7", "--dry-run")
+
+    assert "input_mode is text: only a prompt is given." in result.err
+
+
+def test_image_to_3d_leaves_the_mode_out(krea, photo):
+    made, _ = dry_run(krea, "a chair", "-m", "meshy-7", "-i", str(photo))
+
+    assert "input_mode" not in made["body"]
+
+
+@pytest.mark.parametrize("words", [(), ("--seed", "7")])
+def test_generate_without_prompt_and_image_is_refused(krea, words):
+    result = krea("generate", "-m", "meshy/meshy-7", "--dry-run", *words)
+
+    assert 2 == result.code
+    assert "prompt: is required, or an image with -i" in result.err
+
+
+def test_option_in_another_case_takes_the_allowed_spelling(krea):
+    made, _ = dry_run(krea, "an owl", "--resolution", "2k")
+
+    assert "2K" == made["body"]["resolution"]
+
+
+def test_option_near_an_allowed_value_asks_for_it(krea):
+    result = krea("generate", "a", "--resolution", "2KK", "--dry-run")
+
+    assert 2 == result.code
+    assert 'not "2KK"; did you mean "2K"?' in result.err
+
+
+def test_two_bad_inputs_are_each_named_with_their_place(krea):
+    result = krea("generate", "an owl", "-i", "no.png", "-i", "nor.png", "--dry-run")
+
+    assert 2 == result.code
+    assert "2 inputs cannot be used:" in result.err
+    assert "image_urls[0]: no.png does not exist." in result.err
+    assert "image_urls[1]: nor.png does not exist." in result.err

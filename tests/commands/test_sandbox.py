@@ -54,7 +54,7 @@ def serve(krea, time):
 
     def run(*words, during=lambda _: None, signum=signal.SIGINT):
         def sleep(_):
-            said = krea.session.out.stdout.file.getvalue()
+            said = krea.stdout.getvalue()
             during(re.search(r"http://127\.0\.0\.1:\d+", said)[0])
             raise Interrupted(signum)
 
@@ -109,7 +109,7 @@ def test_a_person_is_told_what_to_do_with_it(krea, serve, monkeypatch):
     seen = []
 
     def during(url):
-        said = krea.session.out.stdout.file.getvalue()
+        said = krea.stdout.getvalue()
         [fault] = re.findall(r"curl -d '(.*)' ", said)
         seen.append(ask(f"{url}/sandbox/faults", json.loads(fault)))
         seen.append(ask(re.findall(r"curl (http.*)", said)[0]))

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.cli.completion import build, candidates, grammar, scripts
 from krea_cli.cli.completion.candidates import Candidate
 from krea_cli.cli.completion.main import complete
 from krea_cli.cli.help import topics
 
 COMPLETIONS = Path(__file__).parents[2] / "completions"
-MODELS = Catalogue.bundled().models
+MODELS = Catalog.bundled().models
 
 
 @pytest.fixture

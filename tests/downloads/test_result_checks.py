@@ -5,9 +5,10 @@ import itertools
 import pytest
 
 from krea_cli.api.models import SavedFile
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.downloads.result_checks import differences
-from krea_cli.sandbox.sizes import LONGEST, output_size
+from krea_cli.sandbox import MAX_RESULT_SIDE
+from krea_cli.sandbox.sizes import output_size
 
 NAMES = ("aspect_ratio", "resolution", "width", "height")
 
@@ -40,7 +41,7 @@ def test_the_sandbox_gives_every_model_what_is_asked_for():
     """
     Whatever fields of size and shape: no picture of it has a warning.
     """
-    models = [m for m in Catalogue.bundled().models if m.result_kind == "image"]
+    models = [m for m in Catalog.bundled().models if m.result_kind == "image"]
     wrong, count = [], 0
     for model in models:
         fields = [name for name in NAMES if name in model.fields]
@@ -48,7 +49,7 @@ def test_the_sandbox_gives_every_model_what_is_asked_for():
             body = {f: v for f, v in zip(fields, each, strict=True) if v is not None}
             for given in (None, (3000, 1000)):
                 size = output_size(body, given, enlarges=model.kind == "enhance")
-                wrong += told(body, *size, most_side=LONGEST)
+                wrong += told(body, *size, most_side=MAX_RESULT_SIDE)
                 count += 1
 
     assert [] == wrong

@@ -44,11 +44,11 @@ from hypothesis.stateful import (
 )
 from service import TOKEN
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.generate_options import GenerateOptions
+from krea_cli.cli.invocation import Flags, Invocation
 from krea_cli.cli.options import DeliveryOptions
-from krea_cli.cli.world import Flags
 from krea_cli.commands.cancel import cancel
 from krea_cli.commands.download import download
 from krea_cli.commands.generate import generate
@@ -61,7 +61,7 @@ SEQUENCES = int(os.environ.get("KREA_SEQUENCES", "2000"))
 PARTS = 4
 # The state folder is in memory where that can be had, as a journal is made for each.
 MEMORY = Path("/dev/shm")
-CATALOGUE = Catalogue.bundled()
+CATALOG = Catalog.bundled()
 FINAL = ("completed", "failed", "cancelled")
 # A user who was told that nothing was found waits so long before it is sent again.
 PATIENCE_SECONDS = 31.0
@@ -117,26 +117,25 @@ class Paying(RuleBasedStateMachine):
         run = self.computer.start(**(run or {}))
         database = MortalDatabase(self.folder / "state", run, now=self.time.wall)
         out = io.StringIO()
-        session = CliContext(
-            env={
-                "HOME": str(self.folder),
-                "KREA_API_KEY": TOKEN,
-                "KREA_API_URL": URL,
-                "KREA_STATE_DIR": str(self.folder / "state"),
-            },
-            streams=(Stream(out, "out"), Stream(io.StringIO(), "err")),
-            stdin=io.StringIO(),
-            clock=self.time.clock,
+        context = CliContext(
+            Invocation(
+                env={
+                    "HOME": str(self.folder),
+                    "KREA_API_KEY": TOKEN,
+                    "KREA_API_URL": URL,
+                    "KREA_STATE_DIR": str(self.folder / "state"),
+                },
+                streams=(Stream(out, "out"), Stream(io.StringIO(), "err")),
+                stdin=io.StringIO(),
+                clock=self.time.clock,
+                flags=Flags(json=True),
+            )
         )
-        session.__dict__ |= {
-            "catalogue": CATALOGUE,
-            "_database": database,
-            "_own_transport": Wire(self.service, run),
-        }
-        session.configure(Flags(json=True))
+        context.__dict__ |= {"catalog": CATALOG, "database": database}
+        context.connection.__dict__["_own_transport"] = Wire(self.service, run)
         code = 0
         try:
-            command(session, *words, **options)
+            command(context, *words, **options)
         except KreaError as exc:
             code = int(exc.exit_code)
         except Killed:

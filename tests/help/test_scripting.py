@@ -12,7 +12,7 @@ import pytest
 from commands.test_models_refresh import operation
 from service import answer, reset, reset_after
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.cli.help import topics
 from krea_cli.runtime.clock import Clock
 from krea_cli.runtime.signals import Interrupted
@@ -151,7 +151,7 @@ def look(read, service):
 
 
 def sandbox(read, service):
-    models = Catalogue.bundled().models
+    models = Catalog.bundled().models
     paths = {f"/generate/{model.path}": operation(model) for model in models}
     paths["/generate/image/acme/cat-1"] = paths[f"/generate/{PRO}"]
     del paths["/generate/image/google/imagen-3"]

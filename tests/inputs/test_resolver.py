@@ -20,7 +20,7 @@ from krea_cli.errors import DownloadError, InputError
 from krea_cli.inputs import prepared_files
 from krea_cli.inputs.local_file import RemoteFile
 from krea_cli.inputs.resolver import InputResolver
-from krea_cli.media.metadata import pieces as pieces_module
+from krea_cli.media import file_pieces
 
 PICTURE = png()
 
@@ -487,7 +487,7 @@ def test_a_file_of_too_many_parts_is_refused(make, folder, monkeypatch):
     """
     To follow them all would take too long.
     """
-    monkeypatch.setattr("krea_cli.media.truncation._MOST_PARTS", 100)
+    monkeypatch.setattr("krea_cli.media.reader.MOST_PARTS", 100)
     whole = encoded("PNG")
     crowd = whole[:33] + chunk(b"teSt", b"") * 100 + whole[33:]
     (folder / "a.png").write_bytes(crowd)
@@ -502,7 +502,7 @@ def test_a_file_that_changes_while_it_is_copied_is_refused(make, folder, monkeyp
     (folder / "a.jpg").write_bytes(jpeg())
 
     def copying(source, pieces, target):
-        pieces_module.copy(source, pieces, target)
+        file_pieces.copy(source, pieces, target)
         (folder / "a.jpg").write_bytes(jpeg(3)[:-1])
 
     monkeypatch.setattr(prepared_files, "copy", copying)

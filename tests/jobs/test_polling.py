@@ -16,8 +16,7 @@ from krea_cli.errors import (
     TokenRejectedError,
     UsageError,
 )
-from krea_cli.jobs.poll_state import delays
-from krea_cli.jobs.polling import PollRounds
+from krea_cli.jobs.polling import Poller, retry_delays
 
 URLS = ("https://k.test/1.png",)
 EMPTY = "completed without a result"
@@ -59,18 +58,18 @@ def run(service, time, *, jobs=None, deadline=10_000, clock=None, **options):
     """
     With a look each two seconds, as long as there is no trouble.
     """
-    rounds = PollRounds(
+    poller = Poller(
         service,
         deadline=deadline,
         clock=clock or time.clock,
-        **{"pause": lambda job_id: 2.0} | options,
+        **{"seconds_until_next_poll": lambda job_id: 2.0} | options,
     )
     for job in service.jobs if jobs is None else jobs:
-        rounds.add(job)
+        poller.add(job)
     looks = []
-    while not rounds.are_over:
-        rounds.pause()
-        looks += rounds.looks()
+    while not poller.is_over:
+        poller.sleep()
+        looks += poller.poll()
     return looks
 
 
@@ -105,10 +104,10 @@ def test_pauses_in_trouble_grow_from_two_to_five_seconds():
     """
     However long it goes on.
     """
-    first = [round(delay, 2) for delay in islice(delays(), 10)]
+    first = [round(delay, 2) for delay in islice(retry_delays(), 10)]
 
     assert [2.0, 2.3, 2.64, 3.04, 3.5, 4.02, 4.63, 5.0, 5.0, 5.0] == first
-    assert 5.0 == next(islice(delays(), 20_000, None))
+    assert 5.0 == next(islice(retry_delays(), 20_000, None))
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))
@@ -298,7 +297,7 @@ def test_each_job_is_looked_at_when_it_is_worth_it(time):
     service = Service(time, slow=["queued", "completed"], fast=["queued"] * 3)
 
     pause = {"slow": 5.0, "fast": 3.0}.__getitem__
-    looks = run(service, time, deadline=13, pause=pause)
+    looks = run(service, time, deadline=13, seconds_until_next_poll=pause)
 
     assert ["queued"] * 4 + ["completed"] + ["queued"] * 2 == told(looks)
     assert [3, 5, 6, 9, 10, 12, 13] == [at for _, at in service.looks]
@@ -338,7 +337,7 @@ def test_one_that_ended_has_the_others_looked_at_once_more(time):
     looks = run(
         service,
         time,
-        pause={"slow": 5.0, "fast": 3.0, "last": 4.0}.__getitem__,
+        seconds_until_next_poll={"slow": 5.0, "fast": 3.0, "last": 4.0}.__getitem__,
         is_one_enough=True,
     )
 

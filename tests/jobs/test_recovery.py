@@ -62,7 +62,7 @@ def recovery(listing, journal, database, time):
                 database, "service", now=time.wall, damaged=pytest.fail
             ),
             sightings=Sightings(database, "service"),
-            paid=SimpleNamespace(send=send_nothing),
+            submitter=SimpleNamespace(submit=send_nothing),
             clock=time.clock,
             has_other_token=lambda _: has_other_token,
         )

@@ -8,8 +8,13 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from krea_cli.jobs.forecast import GUESSES, UNKNOWN, forecast
-from krea_cli.jobs.schedule import looks, pause
+from krea_cli.jobs.schedule import (
+    GUESSES,
+    UNKNOWN,
+    forecast,
+    poll_ages,
+    seconds_until_next_poll,
+)
 
 IMAGE = GUESSES["image"]
 SECONDS = st.floats(0, 7200) | st.floats(0, 90) | st.sampled_from([0.0, 2.0, 1e9])
@@ -28,7 +33,7 @@ def test_looks_keep_their_limits_whatever_was_seen(durations, guess, seconds):
     Half a second apart, five seconds late at most, and for a job that ends at any time
     no more of them than one each two seconds until it is noticed.
     """
-    times = looks(durations, guess)
+    times = poll_ages(durations, guess)
     gaps = [after - before for before, after in pairwise([0.0, *times])]
     at = bisect_left(times, seconds)
 
@@ -47,9 +52,9 @@ def test_looks_that_come_late_are_not_made_up_for(durations, late):
     """
     However long each look takes: never half a second apart, never more in all.
     """
-    times, age, made = looks(durations, IMAGE), 0.0, 0
+    times, age, made = poll_ages(durations, IMAGE), 0.0, 0
     for delay in late:
-        seconds = pause(times, age)
+        seconds = seconds_until_next_poll(times, age)
         assert 0.5 <= seconds <= 5 + ULP
         age, made = age + seconds, made + 1
         assert made <= age / 2 + ULP
@@ -60,7 +65,7 @@ def test_a_job_older_than_any_is_looked_at_as_advised():
     """
     What is known ends after two hours.
     """
-    assert 2.0 == pause(looks([23.0], IMAGE), 90_000.0)
+    assert 2.0 == seconds_until_next_poll(poll_ages([23.0], IMAGE), 90_000.0)
 
 
 def test_chances_are_those_of_what_was_seen():
@@ -101,7 +106,7 @@ def _lateness(durations):
     """
     total = 0.0
     for at in range(KNOWN, len(durations)):
-        times = looks(durations[:at][::-1], IMAGE)
+        times = poll_ages(durations[:at][::-1], IMAGE)
         total += times[bisect_left(times, durations[at])] - durations[at]
     return total
 

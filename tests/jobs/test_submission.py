@@ -82,9 +82,9 @@ def paid(client, journal, clock):
         journal=journal,
         clock=clock,
         throttle=SubmitThrottle(clock),
-        taken=lambda _: None,
-        doubted=lambda _: None,
-        delayed=lambda *_: None,
+        on_submitted=lambda _: None,
+        on_unconfirmed=lambda _: None,
+        on_delayed=lambda *_: None,
     )
 
 
@@ -96,7 +96,7 @@ def submission(folder, journal, time):
 
     def make(*outcomes, fresh_url_of=lambda image: f"fresh:{image.name}"):
         return RequestSubmitter(
-            paid=paid(Client(folder, *outcomes), journal, time.clock),
+            submitter=paid(Client(folder, *outcomes), journal, time.clock),
             service="service",
             url_of=lambda image: f"first:{image.name}",
             fresh_url_of=fresh_url_of,
@@ -108,9 +108,9 @@ def submission(folder, journal, time):
 
 
 @pytest.fixture
-def request_of(catalogue):
+def request_of(catalog):
     def make(webhook=None, **fields):
-        model = catalogue["image/google/nano-banana-pro"]
+        model = catalog["image/google/nano-banana-pro"]
         return Request(model=model, fields=fields, webhook=webhook)
 
     return make
@@ -136,7 +136,7 @@ def test_an_accepted_request_is_recorded_before_and_after(
         request_of(prompt="x", seed=7, webhook="https://h.test"), "run", deadline=600
     )
 
-    assert [[("intended", None)]] == ordered.paid.client.states
+    assert [[("intended", None)]] == ordered.submitter.client.states
     assert [("submitted", "job-1")] == states(folder)
     assert ("job-1", "google/nano-banana-pro", 7) == (job.job_id, job.model, job.seed)
     assert [
@@ -145,7 +145,7 @@ def test_an_accepted_request_is_recorded_before_and_after(
             {"prompt": "x", "seed": 7},
             "https://h.test",
         )
-    ] == ordered.paid.client.sent
+    ] == ordered.submitter.client.sent
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_lost_answer_is_unknown_and_never_sent_again(
         ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
     assert ExitCode.UNKNOWN == caught.value.exit_code
-    assert (1, []) == (len(ordered.paid.client.sent), time.slept)
+    assert (1, []) == (len(ordered.submitter.client.sent), time.slept)
     assert [("unknown", None)] == states(folder)
 
 
@@ -193,7 +193,7 @@ def test_a_refusal_is_itself_and_leaves_no_record(
         ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
     assert error is caught.value
-    assert (1, []) == (len(ordered.paid.client.sent), time.slept)
+    assert (1, []) == (len(ordered.submitter.client.sent), time.slept)
     assert [] == states(folder)
 
 
@@ -206,8 +206,8 @@ def test_a_request_that_was_not_sent_is_tried_again(
     ordered = submission(ConnectionFailedError("x"), ConnectionFailedError("x"), JOB)
 
     assert "job-1" == ordered.submit(request_of(prompt="x"), "run", deadline=600).job_id
-    assert (3, 2) == (len(ordered.paid.client.sent), len(time.slept))
-    assert 1 == len(set(ordered.paid.client.keys))
+    assert (3, 2) == (len(ordered.submitter.client.sent), len(time.slept))
+    assert 1 == len(set(ordered.submitter.client.keys))
     assert [("submitted", "job-1")] == states(folder)
 
 
@@ -220,7 +220,7 @@ def test_a_service_that_is_never_there_leaves_no_record(submission, request_of, 
     with pytest.raises(ConnectionFailedError):
         ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
-    assert (4, []) == (len(ordered.paid.client.sent), states(folder))
+    assert (4, []) == (len(ordered.submitter.client.sent), states(folder))
 
 
 @pytest.mark.parametrize(
@@ -237,9 +237,9 @@ def test_a_refused_url_is_sent_again_as_a_fresh_one(
     ordered.submit(request_of(prompt="x", image_urls=[PHOTO]), "run", deadline=600)
 
     assert [["first:photo.jpg"], ["fresh:photo.jpg"]] == [
-        body["image_urls"] for _, body, _ in ordered.paid.client.sent
+        body["image_urls"] for _, body, _ in ordered.submitter.client.sent
     ]
-    assert [[("intended", None)]] * 2 == ordered.paid.client.states
+    assert [[("intended", None)]] * 2 == ordered.submitter.client.states
     assert [("submitted", "job-1")] == states(folder)
 
 
@@ -252,7 +252,7 @@ def test_a_fresh_url_that_is_refused_is_not_sent_again(submission, request_of, f
     with pytest.raises(RequestRejectedError):
         ordered.submit(request_of(prompt="x", image_urls=[PHOTO]), "run", deadline=600)
 
-    assert (2, []) == (len(ordered.paid.client.sent), states(folder))
+    assert (2, []) == (len(ordered.submitter.client.sent), states(folder))
 
 
 ITSELF = {"fresh_url_of": lambda image: PHOTO}
@@ -277,7 +277,7 @@ def test_another_refusal_is_not_sent_again(
     with pytest.raises(RequestRejectedError):
         ordered.submit(request_of(prompt="x", **fields), "run", deadline=600)
 
-    assert 1 == len(ordered.paid.client.sent)
+    assert 1 == len(ordered.submitter.client.sent)
 
 
 def test_preparing_uploads_and_sends_nothing_that_costs(submission, request_of):
@@ -290,7 +290,7 @@ def test_preparing_uploads_and_sends_nothing_that_costs(submission, request_of):
 
     ordered.prepare(request_of(prompt="x", image_urls=[PHOTO]))
 
-    assert (["photo.jpg"], []) == (seen, ordered.paid.client.sent)
+    assert (["photo.jpg"], []) == (seen, ordered.submitter.client.sent)
 
 
 def test_text_that_cannot_be_sent_is_found_beforehand(submission, request_of):
@@ -322,8 +322,8 @@ class Sabotage:
 
 def sabotaged(submission, method, *outcomes):
     ordered = submission(*outcomes)
-    journal = Sabotage(ordered.paid.journal, method)
-    return replace(ordered, paid=replace(ordered.paid, journal=journal))
+    journal = Sabotage(ordered.submitter.journal, method)
+    return replace(ordered, submitter=replace(ordered.submitter, journal=journal))
 
 
 @pytest.mark.parametrize("method", ["check", "begin"])
@@ -337,7 +337,7 @@ def test_without_a_record_nothing_is_sent(submission, request_of, method):
         ordered.prepare(request_of(prompt="x"))
         ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
-    assert [] == ordered.paid.client.sent
+    assert [] == ordered.submitter.client.sent
 
 
 def test_an_id_that_cannot_be_kept_is_told(submission, request_of):

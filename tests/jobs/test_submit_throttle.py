@@ -50,10 +50,10 @@ def test_four_at_first_and_half_of_them_after_a_refusal(throttle, time):
     """
     counts = [at_once(throttle, 6)]
     for _ in range(4):
-        throttle.refused(busy(1.0))
+        throttle.rejected(busy(1.0))
     counts.append(at_once(throttle, 6))
     for _ in range(500):
-        throttle.taken()
+        throttle.accepted()
     counts.append(at_once(throttle, MOST + 2))
 
     assert [FIRST, FIRST // 2, MOST] == counts
@@ -63,7 +63,7 @@ def test_nobody_sends_before_the_time_that_was_asked_for(throttle, time):
     """
     What is refused meanwhile is no news, and does not shorten it.
     """
-    told = [throttle.refused(busy(7.0)), throttle.refused(busy(3.0))]
+    told = [throttle.rejected(busy(7.0)), throttle.rejected(busy(3.0))]
     with throttle.turn():
         first = time.elapsed
     with throttle.turn():
@@ -80,12 +80,12 @@ def test_the_pauses_of_one_burst_are_one(throttle, time):
     """
     pauses = []
     for _ in range(4):
-        pauses.append(throttle.refused(busy())[0])
+        pauses.append(throttle.rejected(busy())[0])
         time.elapsed += 0.1
-        pauses.append(throttle.refused(busy())[0])
+        pauses.append(throttle.rejected(busy())[0])
         time.elapsed += 100
-    throttle.taken()
-    again = throttle.refused(busy())[0]
+    throttle.accepted()
+    again = throttle.rejected(busy())[0]
 
     assert pauses[:6:2] == [pytest.approx(each, rel=0.2) for each in (5, 15, 45)]
     assert [pytest.approx(each - 0.1) for each in pauses[:6:2]] == pauses[1:6:2]

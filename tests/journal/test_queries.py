@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from journal.recorded import DAY, JOB, NOW, bytes_of, keep, record, rows
@@ -33,6 +33,16 @@ Journal(Database(Path(sys.argv[1])), "service").begin(
 os.kill(os.getpid(), signal.SIGKILL)
 """
 ELSEWHERE = "elsewhere:1"
+# Completed jobs of "service" that are older than all others.
+MANY = """
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT ?)
+INSERT INTO records (number, record, run, service, created_at, model, request,
+  request_sha256, cost_usd, state, job_id, files, seconds, holder)
+SELECT -n, 'old-' || n, 'old-' || (n / 4), 'service', 1789999900.0, 'google/x',
+  '{"path": "x", "body": {}, "webhook": null}', '', 0.1, 'completed',
+  printf('1%07x-0000-4000-8000-000000000000', n), '[]', 1.0, ''
+FROM numbers
+"""
 
 
 @pytest.fixture
@@ -444,6 +454,71 @@ def test_durations_are_found_by_an_index(history, begun, database, folder):
 
     assert "records_by_duration" in plan[0][-1]
     assert 1 == len(plan)
+
+
+QUERIES = {
+    "newest": lambda _, history: history.newest(limit=2),
+    "newest_of_state": lambda _, history: history.newest(limit=2, state="failed"),
+    "newest_since": lambda _, history: history.newest(limit=2, since=NOW - 1),
+    "newest_of_state_since": lambda _, history: history.newest(
+        limit=2, state="failed", since=NOW - 1
+    ),
+    "find_job": lambda _, history: history.find("0000000a"),
+    "of_job": lambda _, history: history.of_job(JOB.format(3)),
+    "in_doubt": lambda _, history: history.in_doubt(),
+    "others_in_doubt": lambda _, history: history.others_in_doubt(),
+    "durations": lambda _, history: history.durations("google/y"),
+    "sent_at": lambda _, history: history.sent_at(JOB.format(3)),
+    "knows": lambda _, history: history.knows([JOB.format(3)]),
+    "older_than": lambda _, history: history.older_than(NOW - DAY),
+    "matching": lambda journal, _: journal.matching("0000000a"),
+    "last": lambda journal, _: journal.last(),
+    "is_last_open": lambda journal, _: journal.is_last_open(),
+    "has_others": lambda journal, _: journal.has_others(),
+    "described": lambda journal, _: journal.described(
+        Job(job_id=JOB.format(3), status="queued")
+    ),
+    "body": lambda journal, _: journal.body(JOB.format(3)),
+    "accepted": lambda journal, _: journal.accepted("open", JOB.format(9)),
+    "ended": lambda journal, _: journal.ended(
+        Job(job_id=JOB.format(3), status="completed")
+    ),
+}
+
+
+def counted(database, step):
+    """
+    How many instructions SQLite needs for the step, in tens.
+    """
+    count = 0
+
+    def one_more():
+        nonlocal count
+        count += 1
+
+    with database.writing() as db:
+        db.set_progress_handler(one_more, 10)
+    with suppress(JournalError):
+        step()
+    with database.writing() as db:
+        db.set_progress_handler(None, 0)
+    return count
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_queries_with_many_records_need_no_more_steps(
+    history, journal, begun, database, name
+):
+    def step():
+        QUERIES[name](journal, history)
+
+    for n in range(4):
+        begun(state="completed", job_id=JOB.format(n), run=f"run-{n}", seconds=1.0)
+    few = counted(database, step)
+    with database.writing() as db:
+        db.execute(MANY, (2000,))
+
+    assert counted(database, step) <= few + 40
 
 
 def test_a_job_is_as_old_as_its_last_request(history, journal):

@@ -13,7 +13,7 @@ from PIL import Image
 from sandbox.asking import picture
 
 from krea_cli.media import JPEG, MP4, PNG, WEBP, sniff
-from krea_cli.media.dimensions import dimensions
+from krea_cli.media.formats import dimensions
 
 SIZES = [(1, 1), (80, 60), (300, 1), (17, 999)]
 

@@ -65,7 +65,7 @@ def test_other_forms_are_known(head, expected):
 )
 def test_all_else_is_unknown(head):
     """
-    Pages, programs, shortcuts, text: neither sent nor saved (hazards F2, F14).
+    Pages, programs, shortcuts, text: neither sent nor saved.
     """
     assert sniff(head) is None
 

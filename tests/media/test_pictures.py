@@ -63,7 +63,7 @@ def test_what_is_no_picture_has_no_size(kept, content):
 
 def test_a_picture_of_too_many_pixels_is_not_decoded(kept):
     """
-    Its header asks for gigabytes (hazard F16): the size can be told, no more.
+    Its header asks for gigabytes: the size can be told, no more.
     """
     bomb = kept(header(50_000, 50_000))
 
@@ -479,7 +479,7 @@ def test_a_jpeg_with_another_behind_it_is_no_animation(fit):
 
 def test_what_cannot_be_scaled_is_told(fit):
     """
-    Too many pixels for the memory (hazard F16), more than one picture, none at all.
+    Too many pixels for the memory, more than one picture, none at all.
     """
     frames = {"save_all": True, "append_images": [picture(seed=8)]}
     for content, kind, said in [

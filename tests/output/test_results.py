@@ -97,8 +97,8 @@ CASES = [
     ),
     (
         [REQUEST],
-        'POST https://a.example/x\n{\n  "seed": 1\n}\nestimate: unknown\n',
-        'POST https://a.example/x\n{\n  "seed": 1\n}\nestimate: unknown\n',
+        'POST https://a.example/x\n{\n  "seed": 1\n}\nestimate: price unknown\n',
+        'POST https://a.example/x\n{\n  "seed": 1\n}\nestimate: price unknown\n',
     ),
 ]
 

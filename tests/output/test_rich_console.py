@@ -13,7 +13,7 @@ from output.test_job_records import LOST, RECORD, ROWS, record
 from output.test_results import CASES
 
 from krea_cli.api.models import Job
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.catalog.schema_text import describe_schema
 from krea_cli.errors import UnconfirmedSubmissionError
 from krea_cli.output.results.jobs import DryRun, JobSaved, JobStatus, Topic
@@ -38,7 +38,7 @@ def details(model):
 COMMAND = "krea jobs recover 3e8c5515 --adopt 67c0d33f-0000-0000-0000-000000000000"
 MAKE = "mkdir -p '/home/somebody/with blanks/in the name/of a folder'"
 NAME = "-o '/home/somebody/with blanks/in the name/of a folder/'"
-MODELS = Catalogue.bundled()
+MODELS = Catalog.bundled()
 TEXT = "What succeeded is on standard output in any case, if there is one.\n  0  all"
 VIEWS = [
     # What would be sent is JSON, whose lines are as they are.

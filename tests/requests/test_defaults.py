@@ -4,12 +4,12 @@ import math
 
 import pytest
 
-from krea_cli.catalog.catalog import Catalogue
+from krea_cli.catalog.catalog import Catalog
 from krea_cli.catalog.model import Model
-from krea_cli.catalog.validation import faults
-from krea_cli.requests.defaults import automatic, choose
+from krea_cli.catalog.validation import find_violations
+from krea_cli.requests.defaults import automatic_fields, choose_defaults
 
-CATALOGUE = Catalogue.bundled()
+CATALOG = Catalog.bundled()
 SIZES = [
     (1, 1),
     (96, 64),
@@ -24,7 +24,7 @@ URL = "https://app-uploads.krea.ai/a.png"
 
 
 def chosen(name, fields, size):
-    choices = choose(CATALOGUE.find(name), fields, size)
+    choices = choose_defaults(CATALOG.find(name), fields, size)
     return {choice.field: choice.value for choice in choices}
 
 
@@ -40,20 +40,22 @@ def test_no_model_refuses_what_is_chosen(size):
     Whatever the size of the picture, each choice is a required field, but for strength,
     and has a value that the model allows.
     """
-    for model in CATALOGUE.models:
-        for choice in choose(model, {"image_url": URL}, size):
+    for model in CATALOG.models:
+        for choice in choose_defaults(model, {"image_url": URL}, size):
             assert choice.field in (*model.required, "strength"), model.path
-            assert [] == faults(model.fields[choice.field], choice.value), model.path
+            assert [] == find_violations(model.fields[choice.field], choice.value), (
+                model.path
+            )
 
 
 def test_nothing_is_chosen_but_what_is_missing():
     """
     What the user gave stays, whatever it is; what need not be there is left out.
     """
-    for model in CATALOGUE.models:
+    for model in CATALOG.models:
         given = dict.fromkeys([*model.required, "strength"])
 
-        assert [] == choose(model, given, (512, 512)), model.path
+        assert [] == choose_defaults(model, given, (512, 512)), model.path
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,9 @@ def test_ratio_may_be_a_word_or_pixels(options, ratio):
     """
     model = model_with(aspect_ratio={"type": "string", "enum": options})
 
-    assert [ratio] == [choice.value for choice in choose(model, {}, (600, 1000))]
+    assert [ratio] == [
+        choice.value for choice in choose_defaults(model, {}, (600, 1000))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,7 @@ def test_resolution_is_the_smallest(options, smallest):
     """
     model = model_with(resolution={"type": "string", "enum": options})
 
-    assert [smallest] == [choice.value for choice in choose(model, {}, None)]
+    assert [smallest] == [choice.value for choice in choose_defaults(model, {}, None)]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +182,7 @@ def test_model_with_one_side_alone():
     """
     model = model_with(width={"type": "integer", "maximum": 300})
 
-    assert [300] == [choice.value for choice in choose(model, {}, (600, 900))]
+    assert [300] == [choice.value for choice in choose_defaults(model, {}, (600, 900))]
 
 
 def test_choice_that_would_be_refused_is_none():
@@ -187,7 +191,7 @@ def test_choice_that_would_be_refused_is_none():
     """
     model = model_with(width={"type": "number", "enum": [1024, 2048]})
 
-    assert [] == choose(model, {}, (600, 900))
+    assert [] == choose_defaults(model, {}, (600, 900))
 
 
 @pytest.mark.parametrize(
@@ -226,7 +230,9 @@ def test_each_choice_has_its_reason(model, size, reason):
     """
     The line that tells a choice says why.
     """
-    reasons = {choice.reason for choice in choose(CATALOGUE.find(model), {}, size)}
+    reasons = {
+        choice.reason for choice in choose_defaults(CATALOG.find(model), {}, size)
+    }
 
     assert reason in reasons
 
@@ -246,4 +252,4 @@ def test_automatic_fields_need_not_be_given(model, names):
     Those that the model's own input answers: a model without one has only the
     resolution.
     """
-    assert names == automatic(CATALOGUE.find(model))
+    assert names == automatic_fields(CATALOG.find(model))

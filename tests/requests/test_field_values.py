@@ -20,14 +20,14 @@ SEEDREAM = "image/bytedance/seedream-4"
 
 
 @pytest.fixture
-def fields_of(catalogue):
+def fields_of(catalog):
     """
     Makes the fields for a model of these parameters and images; *warnings* has what
     was warned of.
     """
 
     def make(model, *params, images=(), strength=None):
-        fields = FieldValues(catalogue[model], lambda _: PHOTO, make.warnings.append)
+        fields = FieldValues(catalog[model], lambda _: PHOTO, warnings=make.warnings)
         fields.add([Param.parse(param) for param in params])
         fields.add_images(images)
         fields.add_options({"strength": strength})
@@ -38,7 +38,7 @@ def fields_of(catalogue):
 
 
 def told(fields):
-    return [str(fault) for fault in (*fields.lost, *fields.faults)]
+    return [str(fault) for fault in (*fields.dropped, *fields.violations)]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_text_is_converted_by_the_schema(fields_of):
     fields = fields_of(BANANA, "width=512", "prompt=512", 'seed:="x"')
 
     assert {"width": 512, "prompt": "512", "seed": "x"} == fields.values
-    assert [] == fields.faults
+    assert [] == fields.violations
 
 
 def test_a_value_of_another_type_is_a_fault(fields_of):
@@ -268,11 +268,11 @@ def test_strength_that_goes_nowhere_is_a_fault(
     assert [f"--strength: {fault}"] == told(fields)
 
 
-def test_a_word_that_is_always_the_same_is_read_from_the_schema(catalogue):
+def test_a_word_that_is_always_the_same_is_read_from_the_schema(catalog):
     """
     An object may have to say what it is.
     """
-    fields = FieldValues(catalogue["video/runway/aleph"], lambda _: PHOTO, print)
+    fields = FieldValues(catalog["video/runway/aleph"], lambda _: PHOTO)
 
     fields.add([Param.parse("references=@photo.jpg")])
 
@@ -290,11 +290,11 @@ def test_tags_count_the_images(fields_of):
     ]
 
 
-def test_every_model_that_takes_an_image_can_be_given_one(fields_of, catalogue):
+def test_every_model_that_takes_an_image_can_be_given_one(fields_of, catalog):
     """
     Whatever form its field has.
     """
-    taking = [model for model in catalogue.models if model.input_field]
+    taking = [model for model in catalog.models if model.input_field]
     given = {"image": PHOTO, "video": CLIP}
     made = [
         fields_of(model.path, images=[given[model.input_field.media]])
@@ -335,11 +335,11 @@ def test_more_images_than_one_are_a_fault_where_one_is_taken(fields_of):
     assert ["image_url: takes one image, and 2 are given"] == told(fields)
 
 
-def test_a_model_that_takes_no_image_says_so(fields_of, catalogue):
+def test_a_model_that_takes_no_image_says_so(fields_of, catalog):
     """
     The image is not dropped in silence.
     """
-    path = next(model.path for model in catalogue.models if not model.input_field)
+    path = next(model.path for model in catalog.models if not model.input_field)
 
     [fault] = told(fields_of(path, images=[PHOTO]))
 

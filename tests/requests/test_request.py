@@ -12,9 +12,9 @@ REMOTE = RemoteFile("https://a.test/x.jpg")
 
 
 @pytest.fixture
-def request_of(catalogue):
+def request_of(catalog):
     def make(**fields):
-        return Request(model=catalogue["image/google/nano-banana-pro"], fields=fields)
+        return Request(model=catalog["image/google/nano-banana-pro"], fields=fields)
 
     return make
 
@@ -44,13 +44,13 @@ def test_a_body_has_urls_where_images_are(request_of):
     assert (PHOTO, REMOTE, PHOTO, REMOTE) == request.images
 
 
-def test_the_first_image_is_what_the_model_works_on(catalogue):
+def test_the_first_image_is_what_the_model_works_on(catalog):
     """
     Its ratio, its name and its looks count, also when a style was given before it.
     """
     styles = [{"url": REMOTE, "strength": 1}]
     request = Request(
-        model=catalogue["image/z-image/z-image"],
+        model=catalog["image/z-image/z-image"],
         fields={"style_images": styles, "image_url": PHOTO},
     )
 

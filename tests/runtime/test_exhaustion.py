@@ -91,7 +91,7 @@ def test_a_limit_is_never_called_a_bug(krea, monkeypatch, failure):
     def fail(*_):
         raise ValueError from failure
 
-    monkeypatch.setattr("krea_cli.catalog.catalog.Catalogue.bundled", fail)
+    monkeypatch.setattr("krea_cli.catalog.catalog.Catalog.bundled", fail)
 
     result = krea("models", "list", "--sandbox")
 

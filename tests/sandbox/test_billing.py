@@ -25,7 +25,7 @@ def test_a_job_has_its_price_from_the_request(client):
     dear = client.submit(resolution="4K").json
     unknown = client.submit("/generate/audio/elevenlabs/music").json
 
-    told = ledger(client)
+    report = ledger(client)
 
     assert {
         "job_id": cheap["job_id"],
@@ -34,12 +34,12 @@ def test_a_job_has_its_price_from_the_request(client):
         "status": "queued",
         "cost_usd": 0.15,
         "billed": True,
-    } == told["jobs"][0]
+    } == report["jobs"][0]
     assert [dear["job_id"], unknown["job_id"]] == [
-        job["job_id"] for job in told["jobs"][1:]
+        job["job_id"] for job in report["jobs"][1:]
     ]
-    assert [0.15, 0.3, None] == [job["cost_usd"] for job in told["jobs"]]
-    assert (0.45, 3, 3) == (told["total_usd"], told["count"], told["billed"])
+    assert [0.15, 0.3, None] == [job["cost_usd"] for job in report["jobs"]]
+    assert (0.45, 3, 3) == (report["total_usd"], report["count"], report["billed"])
 
 
 def test_failed_and_cancelled_jobs_are_not_billed(sandbox, client, time):

@@ -50,6 +50,54 @@ def test_a_connection_serves_many_requests(client):
     assert before == client.connection.sock.getsockname()
 
 
+def test_connection_is_used_again_after_a_body_that_nobody_wanted(client):
+    """
+    The server reads a body to its end before it refuses the request.
+    """
+    client("GET", "/jobs")
+    before = client.connection.sock.getsockname()
+    for _ in range(3):
+        assert 404 == client("POST", "/nowhere", "x" * 300_000).status
+        assert 200 == client("GET", "/jobs").status
+
+    assert before == client.connection.sock.getsockname()
+
+
+def test_connection_serves_requests_of_every_kind(client, time):
+    """
+    Submissions, polls, lists, uploads, downloads and ranges over one connection.
+    """
+    client("GET", "/jobs")
+    before = client.connection.sock.getsockname()
+    for number in range(5):
+        made = client.submit(prompt=f"owl {number}", width=64, height=64).json
+        upload = client.upload(picture()).json["image_url"]
+        time.sleep(3)
+        [url] = client("GET", f"/jobs/{made['job_id']}").json["result"]["urls"]
+        whole = client("GET", url).content
+        assert whole[5:9] == client("GET", url, range="bytes=5-8").content
+        assert 416 == client("GET", url, range="bytes=99999999-").status
+        assert picture() == client("GET", upload).content
+        assert 200 == client("DELETE", f"/jobs/{made['job_id']}").status
+
+    assert before == client.connection.sock.getsockname()
+
+
+def test_bug_after_the_response_began_closes_the_connection(client, monkeypatch):
+    """
+    The client must not take an error for the rest of the body.
+    """
+
+    def respond_twice(handler):
+        handler.send_json({"items": []})
+        raise RuntimeError
+
+    monkeypatch.setattr(SandboxHandler, "_list_jobs", respond_twice)
+    got = raw(client, "GET /jobs HTTP/1.1\r\nHost: localhost\r\n\r\n", ends=False)
+
+    assert got.endswith(b'\r\n\r\n{"items": []}')
+
+
 def test_answers_do_not_wait_for_acknowledgements(client):
     """
     A job on a kept-alive connection is far below the 40 ms of a delayed ACK.

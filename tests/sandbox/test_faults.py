@@ -15,6 +15,7 @@ import pytest
 from sandbox.asking import NANO_BANANA, Client, opened
 
 from krea_cli.errors import UsageError
+from krea_cli.sandbox.concurrency import JobLimits
 from krea_cli.sandbox.faults import NAMES, ROUTES, Fault, FaultQueue
 from krea_cli.sandbox.server import Sandbox
 
@@ -70,6 +71,9 @@ def completed(client, time):
         "upload:html=502",
         "result:cut=1000*",
         "cancel:599-after",
+        "submit:takes=0.5-9*",
+        "submit:reset-after*2+5@an owl, *and* a fox",
+        "job:503*+3@owl",
     ],
 )
 def test_a_fault_is_told_as_it_was_written(text):
@@ -95,6 +99,12 @@ def test_a_fault_is_told_as_it_was_written(text):
         ("submit:cut", "result alone"),
         ("submit:reset=1", "takes no value"),
         ("submit:402=1", "takes no value"),
+        ("jobs:503@owl", "submit, job, cancel, result"),
+        ("any:503@owl", "submit, job, cancel, result"),
+        ("submit:503+0", "ROUTE:FAULT"),
+        ("submit:503@", "ROUTE:FAULT"),
+        ("job:takes=1", "submit alone"),
+        ("submit:takes=1-", "DURATION"),
         ("submit:slow=", "SECONDS"),
         ("submit:slow=1e9", "SECONDS"),
         ("submit:html=204", "STATUS"),
@@ -112,7 +122,7 @@ def test_what_is_no_fault_is_refused_with_what_is_one(text, says):
 
 
 def take(faults, route, applies=lambda _: True):
-    fault = faults.take(route, applies)
+    fault = faults.pop(route, applies)
     return fault and str(fault)
 
 
@@ -494,3 +504,96 @@ def test_what_steers_the_sandbox_is_never_hit(tmp_path):
         client.connection.close()
 
     assert [200, 404, 400, 503, 200, 200] == [answer.status for answer in answers]
+
+
+def statuses(client, *prompts):
+    return [client.submit(**SMALL | {"prompt": prompt}).status for prompt in prompts]
+
+
+def test_fault_with_skip_comes_after_as_many_good_responses(client, sandbox):
+    sandbox.add_faults("submit:503*2+2", "submit:500+1")
+
+    assert [200, 500, 503, 503, 200] == statuses(client, *["a red fox"] * 5)
+    assert [] == client("GET", "/sandbox/faults").json["faults"]
+
+
+def test_fault_with_text_concerns_only_jobs_with_that_prompt(client, sandbox, time):
+    sandbox.add_faults("submit:fails*@OWL", "job:503*@owl", "cancel:500*@owl")
+    prompts = ["a red fox", "an owl", "two owls", "a cat"]
+    made = [client.submit(**SMALL | {"prompt": each}).json for each in prompts]
+    time.sleep(3)
+    urls = [f"/jobs/{each['job_id']}" for each in made]
+    listed = {
+        job["job_id"]: job["status"] for job in client("GET", "/jobs").json["items"]
+    }
+
+    assert [200, 503, 503, 200] == [client("GET", url).status for url in urls]
+    assert [200, 500, 500, 200] == [client("DELETE", url).status for url in urls]
+    assert ["completed", "failed", "failed", "completed"] == [
+        listed[each["job_id"]] for each in made
+    ]
+
+
+def test_fault_with_text_lets_a_request_without_prompt_pass(client, sandbox):
+    sandbox.add_faults("submit:503*@owl", "job:503*@owl")
+
+    assert 400 == client("POST", NANO_BANANA, "no JSON").status
+    assert 400 == client("POST", NANO_BANANA, "[]").status
+    assert 404 == client("GET", f"/jobs/{JOB}").status
+
+
+def test_takes_makes_a_job_last_that_long(client, sandbox, time):
+    sandbox.add_faults("submit:takes=7")
+    slow, usual = client.submit().json["job_id"], client.submit().json["job_id"]
+
+    def seen():
+        return [client("GET", f"/jobs/{each}").json["status"] for each in (slow, usual)]
+
+    time.sleep(3)
+    assert ["processing", "completed"] == seen()
+    time.sleep(4.1)
+    assert ["completed", "completed"] == seen()
+
+
+def test_takes_with_a_range_gives_equal_requests_equal_durations(client, sandbox):
+    sandbox.add_faults("submit:takes=1-9*")
+    for prompt in ["a red fox", "an owl", "a cat", "a red fox"]:
+        client.submit(prompt=prompt)
+    fox, cat, owl, again = (job.seconds for job in sandbox.store.jobs())
+
+    assert fox == again
+    assert 3 == len({fox, cat, owl})
+    assert all(1 <= seconds <= 9 for seconds in (fox, cat, owl))
+
+
+def test_job_over_the_limit_waits_for_jobs_of_their_own_duration(tmp_path, time):
+    limits = JobLimits(job_seconds=2, parallel=1)
+    with Sandbox(tmp_path, clock=time.wall, capacity=limits) as sandbox:
+        client = Client(sandbox)
+        sandbox.add_faults("submit:takes=10")
+        client.submit()
+        second = client.submit().json["job_id"]
+        time.sleep(9)
+        before = client("GET", f"/jobs/{second}").json["status"]
+        time.sleep(3)
+        after = client("GET", f"/jobs/{second}").json["status"]
+        client.connection.close()
+
+    assert ("backlogged", "completed") == (before, after)
+
+
+def test_lost_response_in_the_middle_of_many_leaves_its_job(client, sandbox):
+    """
+    Also while other faults say how the jobs of the same requests are.
+    """
+    sandbox.add_faults("submit:takes=5*", "submit:reset-after+3", "submit:fails@owl 3")
+    answers = [
+        ask(client, "POST", NANO_BANANA, SMALL | {"prompt": f"owl {number}"})
+        for number in range(6)
+    ]
+    jobs = {job.fields["prompt"]: job for job in sandbox.store.jobs()}
+
+    assert [3] == [at for at, each in enumerate(answers) if isinstance(each, str)]
+    assert {f"owl {number}" for number in range(6)} == jobs.keys()
+    assert {5.0} == {job.seconds for job in jobs.values()}
+    assert ["owl 3"] == [prompt for prompt, job in jobs.items() if job.failure]

@@ -14,7 +14,7 @@ from media.metadata.marked import heic
 from PIL import Image
 from sandbox.asking import Client, opened, picture
 
-from krea_cli.sandbox.renderer import pictures
+from krea_cli.sandbox.rendering import picture_size
 from krea_cli.sandbox.server import Sandbox
 
 
@@ -140,9 +140,9 @@ def test_nobody_at_the_url_is_refused(client, tmp_path):
     [
         (b"not a picture", "it is of an unknown kind"),
         (picture()[:-30], "it is damaged"),
-        (picture()[:20], "its header is damaged"),
-        (picture(form="JPEG")[:100], "its header is damaged"),
-        (bomb(), "it has more than 89 megapixels"),
+        (picture()[:20], "it is damaged"),
+        (picture(form="JPEG")[:100], "it is damaged"),
+        (bomb(), "it has more than 67 megapixels"),
         (b"\0\0\0\x18ftypheic" + bytes(40), "it is damaged"),
         (heic()[:-20], "it is damaged"),
         (b"RIFF\0\0\0\0WAVE" + bytes(40), "it is audio/wav"),
@@ -150,7 +150,7 @@ def test_nobody_at_the_url_is_refused(client, tmp_path):
 )
 def test_unusable_picture_makes_a_job_that_fails(client, time, content, reason):
     """
-    The request is taken, and the job ends as failed with the reason (hazard F16).
+    The request is taken, and the job ends as failed with the reason.
     """
     job = finished(client, time, image_urls=[data_uri(picture()), data_uri(content)])
 
@@ -227,5 +227,4 @@ def test_a_heic_is_stood_for(client, time, tmp_path):
 
     assert "completed" == job["status"]
     # It is held upright.
-    assert (48, 64) == pictures.size(path, "image/heic")
-    assert (24, 32) == pictures.load(path, "image/heic", longest=32).size
+    assert (48, 64) == picture_size(path)

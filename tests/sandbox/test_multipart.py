@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sandbox.asking import BOUNDARY, form_part
 
-from krea_cli.sandbox.multipart import Multipart, MultipartError
+from krea_cli.sandbox.multipart import MultipartError, MultipartParser
 
 END = f"--{BOUNDARY}--\r\n".encode()
 
 
 def read(body, size):
     chunks = (body[i : i + size] for i in range(0, len(body), size))
-    return [(part.name, b"".join(part.chunks)) for part in Multipart(chunks, BOUNDARY)]
+    return [
+        (part.name, b"".join(part.chunks)) for part in MultipartParser(chunks, BOUNDARY)
+    ]
 
 
 @given(
@@ -46,7 +48,9 @@ def test_part_that_nobody_reads_is_skipped():
     body = form_part("first", b"x" * 500) + form_part("second", b"y") + END
     chunks = (body[i : i + 7] for i in range(0, len(body), 7))
 
-    assert ["first", "second"] == [part.name for part in Multipart(chunks, BOUNDARY)]
+    assert ["first", "second"] == [
+        part.name for part in MultipartParser(chunks, BOUNDARY)
+    ]
 
 
 def test_text_around_the_form_is_ignored():
@@ -99,7 +103,9 @@ def test_memory_does_not_grow_with_the_file():
 
     tracemalloc.start()
     length = sum(
-        len(piece) for part in Multipart(body(), BOUNDARY) for piece in part.chunks
+        len(piece)
+        for part in MultipartParser(body(), BOUNDARY)
+        for piece in part.chunks
     )
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

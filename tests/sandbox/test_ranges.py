@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krea_cli.sandbox.ranges import UnsatisfiableError, find_range
+from krea_cli.sandbox.ranges import UnsatisfiableRangeError, parse_range
 
 ETAG = '"tag"'
 
 
 def find(wanted, if_range=None, size=100):
-    return find_range(wanted, if_range, size=size, etag=ETAG)
+    return parse_range(wanted, if_range, size=size, etag=ETAG)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_range_without_bytes_is_unsatisfiable(wanted):
     """
     No byte of the file is in it.
     """
-    with pytest.raises(UnsatisfiableError):
+    with pytest.raises(UnsatisfiableRangeError):
         find(wanted)
 
 
@@ -64,7 +64,7 @@ def test_empty_file_has_no_range(size):
     if size:
         assert range(1) == find("bytes=0-", size=size)
     else:
-        with pytest.raises(UnsatisfiableError):
+        with pytest.raises(UnsatisfiableRangeError):
             find("bytes=0-", size=size)
 
 
@@ -85,7 +85,7 @@ def test_any_range_is_within_the_file(wanted, size):
     """
     try:
         found = find(wanted, size=size)
-    except UnsatisfiableError:
+    except UnsatisfiableRangeError:
         return
 
     assert found is None or (0 <= found.start < found.stop <= size)

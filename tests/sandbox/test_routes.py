@@ -129,7 +129,7 @@ def test_body_that_is_no_json_object_is_400(client, body):
 
 def test_unknown_model_is_404(client):
     """
-    A model that the catalogue does not know is 404 as JSON.
+    A model that the catalog does not know is 404 as JSON.
     """
     answer = client.submit("/generate/image/google/nano-apple")
 

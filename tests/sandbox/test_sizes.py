@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krea_cli.catalog.catalog import Catalogue
-from krea_cli.sandbox.sizes import LONGEST, output_size
+from krea_cli.catalog.catalog import Catalog
+from krea_cli.sandbox import MAX_RESULT_SIDE
+from krea_cli.sandbox.sizes import output_size
 
 
 def size(given=None, *, enlarges=False, **fields):
@@ -83,9 +84,9 @@ def test_enhancer_multiplies_the_picture(fields, expected):
 
 def ratios():
     """
-    Every ratio and resolution that a model of the catalogue has.
+    Every ratio and resolution that a model of the catalog has.
     """
-    for model in Catalogue.bundled().models:
+    for model in Catalog.bundled().models:
         for ratio in model.fields.get("aspect_ratio", {}).get("enum", ()):
             for scale in model.fields.get("resolution", {}).get("enum", ("",)):
                 yield ratio, scale
@@ -93,12 +94,12 @@ def ratios():
 
 def test_ratios_are_kept_within_a_pixel():
     """
-    For all ratios of the catalogue: no side is more than one pixel off.
+    For all ratios of the catalog: no side is more than one pixel off.
     """
     for ratio, scale in set(ratios()):
         width, height = size(aspect_ratio=ratio, resolution=scale)
 
-        assert max(width, height) <= LONGEST
+        assert max(width, height) <= MAX_RESULT_SIDE
         if ratio[0].isdigit():
             across, down = map(float, ratio.split(":"))
             assert abs(width - height * across / down) <= max(1, across / down)
@@ -122,5 +123,5 @@ def test_any_fields_give_a_size(fields, picture, enlarges):
     """
     width, height = output_size(fields, picture, enlarges=enlarges)
 
-    assert 1 <= width <= LONGEST
-    assert 1 <= height <= LONGEST
+    assert 1 <= width <= MAX_RESULT_SIDE
+    assert 1 <= height <= MAX_RESULT_SIDE

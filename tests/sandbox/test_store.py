@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox.asking import picture
 
-from krea_cli.sandbox.blob_store import make_private
+from krea_cli.sandbox.blob_store import create_private_folder
 from krea_cli.sandbox.job import SandboxJob
 from krea_cli.sandbox.store import VARIANTS, SandboxStore
 
@@ -49,7 +49,7 @@ def test_folder_and_files_are_private(store):
     try:
         store = SandboxStore(store.folder.with_name("open"))
         store.add_job(**IMAGE)
-        store.keep([picture()])
+        store.store_input([picture()])
     finally:
         os.umask(old)
     paths = [store.folder, *store.folder.rglob("*")]
@@ -94,15 +94,15 @@ def test_job_with_a_wrong_value_never_crashes(tmp_path_factory, field, value):
     path.write_text(json.dumps(json.loads(path.read_bytes()) | {field: value}))
 
     for found in store.jobs():
-        assert found.answer(real_time.time(), "http://127.0.0.1")["status"]
+        assert found.as_response(real_time.time(), "http://127.0.0.1")["status"]
 
 
 def test_damaged_upload_is_unknown(store):
     """
     So is one whose bytes are gone.
     """
-    first = store.add_upload(store.keep([picture()]), None)
-    second = store.add_upload(store.keep([picture((9, 9))]), None)
+    first = store.add_upload(store.store_input([picture()]), None)
+    second = store.add_upload(store.store_input([picture((9, 9))]), None)
     (store.folder / "uploads" / f"{first.id}.json").write_text('{"id": 1}')
     store.input_path(second.sha256).unlink()
 
@@ -167,7 +167,7 @@ def test_many_threads_make_jobs_of_different_times(store):
         thread.start()
     for thread in threads:
         thread.join()
-    times = [job.answer(0, "")["created_at"] for job in store.jobs()]
+    times = [job.as_response(0, "")["created_at"] for job in store.jobs()]
 
     assert 40 == len(set(times))
     assert sorted(times, reverse=True) == times
@@ -178,7 +178,7 @@ def test_reset_forgets_everything(store):
     Jobs, uploads and results are gone; the store goes on.
     """
     job = store.add_job(**IMAGE)
-    upload = store.add_upload(store.keep([picture()]), None)
+    upload = store.add_upload(store.store_input([picture()]), None)
     store.result_path(job, job.files[0])
     count = store.reset()
 
@@ -197,6 +197,6 @@ def test_what_killed_processes_left_is_swept(tmp_path):
         path.write_bytes(b"")
     for path in (old, other):
         os.utime(path, (0, 0))
-    make_private(tmp_path)
+    create_private_folder(tmp_path)
 
     assert [new, other] == sorted(tmp_path.iterdir())

@@ -24,7 +24,7 @@ class Candidate(NamedTuple):
     about: str = ""
 
 
-def find(line: Line, session: CliContext) -> list[Candidate] | None:
+def find(line: Line, context: CliContext) -> list[Candidate] | None:
     """
     The candidates, those alone that the word begins; None when any file is meant,
     which the shell knows best.
@@ -45,7 +45,7 @@ def find(line: Line, session: CliContext) -> list[Candidate] | None:
     elif expected.takes in ("FILE", "OUTPUT", "SIDECAR"):
         found = None
     else:
-        found = _values(expected.takes, line, session)
+        found = _values(expected.takes, line, context)
     if found is None:
         return None
     return [Candidate(*each) for each in found if each[0].startswith(line.word)]
@@ -70,26 +70,26 @@ def _flag(key: str) -> Option | None:
 
 
 def _values(
-    kind: str, line: Line, session: CliContext
+    kind: str, line: Line, context: CliContext
 ) -> Iterable[tuple[str, str]] | None:
     is_of_shell = line.word.startswith("~") or "$" in line.word
     if kind == "IMAGE" and is_of_shell:  # it alone knows what that becomes
         return None
     known: dict[str, Callable[[], Iterable[tuple[str, str]]]] = {
-        "MODEL": lambda: _models(line.word, session),
-        "IMAGE": lambda: _images(line, session),
-        "KEY=VALUE": lambda: fields.params(line.word, fields.model(line, session)),
+        "MODEL": lambda: _models(line.word, context),
+        "IMAGE": lambda: _images(line, context),
+        "KEY=VALUE": lambda: fields.params(line.word, fields.model(line, context)),
         # What --adopt takes is a job that the journal does not have.
-        "JOB": lambda: () if isinstance(line.expects, Option) else _jobs(session),
+        "JOB": lambda: () if isinstance(line.expects, Option) else _jobs(context),
         "KEY": _keys,
         "TOPIC": _topics,
     }
     found = known.get(kind)
-    return found() if found else fields.values_of_option(line, session)
+    return found() if found else fields.values_of_option(line, context)
 
 
-def _models(word: str, session: CliContext) -> Iterable[tuple[str, str]]:
-    models = session.catalogue.models
+def _models(word: str, context: CliContext) -> Iterable[tuple[str, str]]:
+    models = context.catalog.models
     if any(model.id.startswith(word) for model in models):
         return [(model.id, model.name) for model in models]
     # Whoever begins with the last part of an id means that; two may end alike.
@@ -98,18 +98,18 @@ def _models(word: str, session: CliContext) -> Iterable[tuple[str, str]]:
     return [(end, it) for end, it in zip(ends, ids, strict=True) if ends.count(end) < 2]
 
 
-def _images(line: Line, session: CliContext) -> Iterator[tuple[str, str]]:
-    for path in paths.files(line.word, fields.input_media(line, session)):
+def _images(line: Line, context: CliContext) -> Iterator[tuple[str, str]]:
+    for path in paths.files(line.word, fields.input_media(line, context)):
         yield path, ""
 
 
-def _jobs(session: CliContext) -> Iterator[tuple[str, str]]:
+def _jobs(context: CliContext) -> Iterator[tuple[str, str]]:
     from krea_cli.journal import recent_jobs
 
-    jobs = recent_jobs.jobs(session.folders.state, session.service)
+    jobs = recent_jobs.jobs(context.folders.state, context.service.name)
     if jobs:
         yield "@last", "the jobs of the last call"
-    now = session.clock.wall()
+    now = context.clock.wall()
     for job in jobs:
         age = _age(now - job.created_at)
         model = job.model.rpartition("/")[2]

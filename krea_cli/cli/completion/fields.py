@@ -18,21 +18,21 @@ from krea_cli.cli.context import CliContext
 from krea_cli.errors import UnknownModelError
 
 
-def model(line: Line, session: CliContext) -> Model | None:
+def model(line: Line, context: CliContext) -> Model | None:
     """
     The model of the line, else the one of the settings; None if there is no such.
     """
-    name = [session.settings.model, *line.given.get("--model", ())][-1]
+    name = [context.settings.model, *line.given.get("--model", ())][-1]
     with suppress(UnknownModelError):
-        return session.catalogue.find(name)
+        return context.catalog.find(name)
     return None
 
 
-def input_media(line: Line, session: CliContext) -> str:
+def input_media(line: Line, context: CliContext) -> str:
     """
     What -i gives the model: "image", "video" or "audio".
     """
-    found = model(line, session)
+    found = model(line, context)
     return found.input_field.media if found and found.input_field else "image"
 
 
@@ -55,11 +55,11 @@ def params(word: str, model: Model | None) -> Iterator[tuple[str, str]]:
         yield f"{name}={allowed}", ""
 
 
-def values_of_option(line: Line, session: CliContext) -> Iterable[tuple[str, str]]:
+def values_of_option(line: Line, context: CliContext) -> Iterable[tuple[str, str]]:
     """
     What the model takes for an option that stands for a field of it.
     """
-    found = model(line, session)
+    found = model(line, context)
     if line.command.words != ("generate",) or found is None:
         return
     if isinstance(line.expects, Option):

@@ -41,7 +41,7 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class CommandGrammar:
     """
     A command or a group; *members* are the commands of a group with what they do.
     """
@@ -55,7 +55,7 @@ class Command:
         return next((each for each in self.options if name in each.names), None)
 
 
-def find(words: Sequence[str]) -> tuple[Command, list[str]]:
+def find(words: Sequence[str]) -> tuple[CommandGrammar, list[str]]:
     """
     The command that a line begins with, and the words after its name; options before it
     are passed over.
@@ -67,7 +67,7 @@ def find(words: Sequence[str]) -> tuple[Command, list[str]]:
         if not word.startswith("-"):
             name = f"{name} {word}".strip()
     if name not in tree:
-        return Command(words=(), options=(), arguments=(), members=()), rest
+        return CommandGrammar(words=(), options=(), arguments=(), members=()), rest
     return _command(tree, name), rest
 
 
@@ -79,9 +79,9 @@ def named(name: str) -> list[str]:
     return [words for words in tree if words.endswith(f" {name}")]
 
 
-def _command(tree: dict[str, Any], name: str) -> Command:
+def _command(tree: dict[str, Any], name: str) -> CommandGrammar:
     data = tree[name]
-    return Command(
+    return CommandGrammar(
         words=tuple(name.split()),
         options=tuple(
             Option(

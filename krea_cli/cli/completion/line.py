@@ -7,7 +7,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from krea_cli.cli.completion.grammar import Argument, Command, Option, find
+from krea_cli.cli.completion.grammar import Argument, CommandGrammar, Option, find
 
 # What escapes a character, where it is no backslash, and the quotes in which it does.
 _ESCAPES = {"powershell": "`"}
@@ -24,7 +24,7 @@ class Line:
     their long names, with their values, and *arguments* what else was given.
     """
 
-    command: Command
+    command: CommandGrammar
     before: str
     word: str
     is_quoted: bool
@@ -98,7 +98,9 @@ def _split(text: str, shell: str) -> tuple[list[str], str, bool]:
     return (words, "", False) if is_new else (words[:-1], words[-1], False)
 
 
-def _option(command: Command, text: str, given: dict[str, list[str]]) -> Option | None:
+def _option(
+    command: CommandGrammar, text: str, given: dict[str, list[str]]
+) -> Option | None:
     """
     The option whose value comes with the next word.
     """
@@ -118,7 +120,7 @@ def _option(command: Command, text: str, given: dict[str, list[str]]) -> Option 
     return None
 
 
-def _joined(command: Command, word: str) -> Option | None:
+def _joined(command: CommandGrammar, word: str) -> Option | None:
     """
     The option whose value is in the word itself, as in --model=VALUE.
     """
@@ -127,7 +129,7 @@ def _joined(command: Command, word: str) -> Option | None:
     return option if option and option.takes is not None else None
 
 
-def _argument(command: Command, position: int) -> Argument | None:
+def _argument(command: CommandGrammar, position: int) -> Argument | None:
     arguments = command.arguments
     if position < len(arguments):
         return arguments[position]

@@ -17,7 +17,7 @@ from krea_cli.cli.completion import candidates
 from krea_cli.cli.completion.candidates import Candidate
 from krea_cli.cli.completion.line import Line, parse, read_word
 from krea_cli.cli.context import CliContext
-from krea_cli.cli.world import Flags
+from krea_cli.cli.invocation import Flags, Invocation
 from krea_cli.output.escape import collapse_whitespace
 
 SHELL, LINE, WORD = "_KREA_COMPLETE", "_KREA_LINE", "_KREA_WORD"
@@ -53,15 +53,17 @@ def complete(env: Mapping[str, str]) -> Sequence[str]:
     """
     shell = env[SHELL]
     line = parse(env.get(LINE, ""), shell)
-    session = CliContext(env=env)
-    session.configure(
-        Flags(
-            color="never",  # so that no setting is read which may not be needed
-            sandbox="--sandbox" in line.given,
-            api_url=[None, *line.given.get("--api-url", ())][-1],
+    context = CliContext(
+        Invocation(
+            env=env,
+            flags=Flags(
+                color="never",  # so that no setting is read which may not be needed
+                sandbox="--sandbox" in line.given,
+                api_url=[None, *line.given.get("--api-url", ())][-1],
+            ),
         )
     )
-    found = candidates.find(line, session)
+    found = candidates.find(line, context)
     if found is None:
         return ["files"]
     unsafe = _IN_QUOTES if shell == "bash" and line.is_quoted else _CONTROL

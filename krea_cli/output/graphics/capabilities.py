@@ -46,7 +46,7 @@ class Protocol(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class TerminalSize:
     """
     A terminal of *columns* x *rows* cells, each of *cell* pixels (width, height).
     *protocol* is None where there is none, or none is known.
@@ -58,7 +58,7 @@ class Window:
     protocol: Protocol | None
 
 
-def look(stream: Stream, env: Mapping[str, str]) -> Window:
+def look(stream: Stream, env: Mapping[str, str]) -> TerminalSize:
     """
     The terminal behind *stream*, after at most a second.
     """
@@ -76,7 +76,7 @@ def look(stream: Stream, env: Mapping[str, str]) -> Window:
             cell = cell or (int(found[2]), int(found[1]))
     if cell is None or min(cell) < 1 or max(cell) > _MOST_CELL:
         cell = _USUAL_CELL
-    return Window(columns=columns, rows=rows, cell=cell, protocol=protocol)
+    return TerminalSize(columns=columns, rows=rows, cell=cell, protocol=protocol)
 
 
 def _named(env: Mapping[str, str]) -> Protocol | None:

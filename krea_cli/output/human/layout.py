@@ -145,7 +145,9 @@ class InAscii:
         self, console: Console, options: ConsoleOptions
     ) -> Iterable[Segment]:
         for text, style, control in console.render(self._part, options):
-            yield Segment(text.replace("…", "~"), style, control)
+            yield Segment(
+                text.replace("…", "~").replace("\N{EN DASH}", "-"), style, control
+            )
 
 
 def table(*columns: Column | str) -> Table:

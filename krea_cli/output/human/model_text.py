@@ -4,12 +4,21 @@ What a model takes and costs, in a few words.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from krea_cli.output.escape import collapse_whitespace
 
 if TYPE_CHECKING:
     from krea_cli.catalog.model import MediaField, Model, PricePoint
+
+UNKNOWN = "price unknown"
+
+_TIERS = {
+    "text-to-image": "text only",
+    "srefs": "with style references",
+    "moodboards": "with moodboards",
+}
 
 
 def amount(field: MediaField) -> str:
@@ -32,20 +41,28 @@ def amount(field: MediaField) -> str:
 
 def price(model: Model) -> str:
     """
-    The lowest and the highest known price, "+" when there are others.
+    Return the lowest and the highest known price, with "+" if there are others.
     """
     if not model.prices:
-        return "unknown"
+        return UNKNOWN
     amounts = [point.amount for point in model.prices]
-    known = dollars(min(amounts))
-    if max(amounts) > min(amounts):
-        known += f"-{dollars(max(amounts)).removeprefix('$')}"
-    return f"{known}+" if model.prices_incomplete else known
+    known = dollar_range(min(amounts), max(amounts))
+    known += "+" if model.prices_incomplete else ""
+    return f"{known} per second" if model.price_unit == "second" else known
+
+
+def dollar_range(low: float, high: float) -> str:
+    """
+    Return one amount of USD, such as "$0.15", or two with a dash between them.
+    """
+    if dollars(low) == dollars(high):
+        return dollars(low)
+    return f"{dollars(low)}\N{EN DASH}{dollars(high).removeprefix('$')}"
 
 
 def dollars(amount: float) -> str:
     """
-    An amount of USD with at least two decimals.
+    Return an amount of USD with at least two decimals.
     """
     whole, _, cents = f"{amount:.6f}".rstrip("0").partition(".")
     return f"${whole}.{cents:0<2}"
@@ -53,9 +70,25 @@ def dollars(amount: float) -> str:
 
 def dimensions(point: PricePoint) -> str:
     """
-    What a price is for, such as "resolution 1K, quality low".
+    Return the condition of a price, such as "resolution 1K, quality low".
     """
     return ", ".join(
-        f"{collapse_whitespace(name)} {collapse_whitespace(value)}"
+        collapse_whitespace(_dimension(name, value))
         for name, value in point.dimensions.items()
     )
+
+
+def _dimension(name: str, value: object) -> str:
+    if name == "k2BillingTier":
+        return _TIERS.get(str(value), str(value))
+    words = re.sub("(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
+    words = words.replace(" refs", " references")
+    if isinstance(value, bool):
+        words = words.removeprefix("has ").removeprefix("generate ")
+        return f"{'with' if value else 'without'} {words}"
+    if words.endswith(" count"):
+        things = words.removesuffix(" count")
+        return f"{value} {things}" if value == 1 else f"{value} {things}s"
+    if words in ("duration", "billable seconds"):
+        return f"{value} s"
+    return f"{words} {value}"

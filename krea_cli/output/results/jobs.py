@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from krea_cli.output.escape import collapse_whitespace, safe_json
 from krea_cli.output.github_actions import harmless_path
+from krea_cli.output.human.model_text import UNKNOWN, dollar_range
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Asset, Job
@@ -106,8 +107,10 @@ class Chosen(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
     """
-    What `generate` would send; *count* times, for *cost_usd* in all if that is known,
-    at the prices of *price_date*.
+    A request that `generate` would send *count* times.
+
+    The estimate for all, if it is known, is from *cost_min_usd* to *cost_usd*, at the
+    prices of *price_date*.
     """
 
     method: str
@@ -115,6 +118,7 @@ class DryRun:
     body: dict[str, Any]
     count: int
     cost_usd: float | None = None
+    cost_min_usd: float | None = None
     price_date: str | None = None
     choices: tuple[Chosen, ...] = ()
 
@@ -127,9 +131,10 @@ class DryRun:
     def _estimate(self) -> str:
         times = f" for {self.count} jobs" if self.count > 1 else ""
         if self.cost_usd is None:
-            return f"estimate{times}: unknown"
+            return f"estimate{times}: {UNKNOWN}"
         date = f", prices of {self.price_date}" if self.price_date else ""
-        return f"estimate{times}: {self.cost_usd:.10g} USD{date}"
+        low = self.cost_usd if self.cost_min_usd is None else self.cost_min_usd
+        return f"estimate{times}: {dollar_range(low, self.cost_usd)}{date}"
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from krea_cli.output.escape import collapse_whitespace, single_line
-from krea_cli.output.human.model_text import amount, dimensions, dollars, price
+from krea_cli.output.human.model_text import UNKNOWN, amount, dimensions, dollars, price
 from krea_cli.output.results.model_json import (
     flag,
     identity,
@@ -100,10 +100,11 @@ class ModelDetails:
         """
         Amounts, each with the dimensions that it is for.
         """
-        rows = [(dollars(p.amount), dimensions(p)) for p in self.model.prices]
+        unit = " per second" if self.model.price_unit == "second" else ""
+        rows = [(dollars(p.amount) + unit, dimensions(p)) for p in self.model.prices]
         if self.model.prices_incomplete:
-            rows.append(("unknown", "otherwise"))
-        return rows or [("unknown", "")]
+            rows.append((UNKNOWN, "otherwise"))
+        return rows or [(UNKNOWN, "")]
 
     @property
     def plain(self) -> list[str]:

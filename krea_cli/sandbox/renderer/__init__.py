@@ -1,3 +1,0 @@
-"""
-The pictures of the sandbox.  Pillow is imported in this package only.
-"""

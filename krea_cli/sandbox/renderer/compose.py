@@ -10,172 +10,121 @@ import hashlib
 import io
 import json
 import random
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 from PIL.Image import Resampling
 
-from krea_cli.media import HEIC
-from krea_cli.sandbox.job import Input, SandboxJob
-from krea_cli.sandbox.renderer import audio, pictures, scenes, solid, styles
-from krea_cli.sandbox.renderer import glb as mesh
-from krea_cli.sandbox.renderer import mp4 as movie
-from krea_cli.sandbox.renderer.caption import caption
-from krea_cli.sandbox.sizes import Size, output_size
+from krea_cli.media import HEIC, images
+from krea_cli.sandbox.job import JobInput, SandboxJob
+from krea_cli.sandbox.renderer.audio import wav
+from krea_cli.sandbox.renderer.caption import add_caption
+from krea_cli.sandbox.renderer.glb import glb
+from krea_cli.sandbox.renderer.landscape import choose_palette, landscape
+from krea_cli.sandbox.renderer.mp4 import mp4
+from krea_cli.sandbox.renderer.watercolour import watercolour
+from krea_cli.sandbox.sizes import Size
 
-FRAMES_PER_SECOND = 12
-
-# Larger pictures are edited at about this many pixels and enlarged then.
-_WORKING_PIXELS = 1_600_000
-_LONGEST_FRAME = 1920
-_FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP"}
-# What a model works on comes before what it takes a style or a character from.
-_MAIN_FIELDS = ("image_url", "image_urls", "start_image", "init_image_url")
-_PLACEHOLDER = (1200, 900)
+_FRAMES_PER_SECOND, _LONGEST_FRAME = 12, 1920
+# Larger pictures are made at about this many pixels, and enlarged then. Paint has less
+# detail than a drawing or a photograph.
+_DRAWN_PIXELS, _PAINTED_PIXELS = 1_100_000, 600_000
+_FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
+_SQUARE = (1024, 1024)
 
 
-def render(job: SandboxJob, part: str, find: Callable[[str], Path]) -> bytes:
+class Composition:
     """
-    The result *part* of the job; *find* says where the file with a sha256 is.
-
-    Raises:
-        UnreadableError: an input picture that was readable is so no longer.
+    The results of a job, of that size; `find` returns the path of an input by its hash.
     """
-    return _Composition(job, find).render(part)
 
-
-class _Composition:
-    def __init__(self, job: SandboxJob, find: Callable[[str], Path]) -> None:
-        self._job = job
-        self._find = find
+    def __init__(
+        self, job: SandboxJob, size: Size, find: Callable[[str], Path]
+    ) -> None:
+        self._job, self._size, self._find = job, size, find
         self._prompt = str(job.fields.get("prompt") or "")
-        self._pictures = _main_first(
-            [each for each in job.inputs if each.media_type.startswith("image/")]
-        )
-        is_heic = any(each.media_type == HEIC.media_type for each in self._pictures)
-        # Who looks for an edit of the picture must see why it is none.
-        self._stand_in = "(HEIC input: not decoded) " if is_heic else ""
+        names = [job.model, self._prompt, job.seed]
+        digest = hashlib.sha256(json.dumps(names).encode()).digest()
+        self._rng = random.Random(int.from_bytes(digest[:8]))  # noqa: S311  (drawing)
 
     def render(self, part: str) -> bytes:
+        """
+        Render one of the results.
+
+        Raises:
+            DownloadError: an input picture cannot be decoded any more.
+        """
         if part == "audio":
-            return audio.wav(self._random())
+            return wav(self._rng)
         if part == "video":
-            return self._film()
-        if part == "model":
-            return mesh.glb(_encoded(self._edited((768, 768)), "jpg"))
-        if part == "preview":
-            cube = solid.cube(self._edited((768, 768)), 1024)
-            return _encoded(self._marked(cube), "png")
-        size = output_size(
-            self._job.fields,
-            self._given(),
-            enlarges=self._job.model.startswith("enhance/"),
-        )
-        return _encoded(self._marked(self._edited(size)), self._job.image_format)
+            return self._video()
+        if part == "image":
+            image = self._captioned(self._drawn(self._size))
+            return _encoded(image, self._job.image_format)
+        square = self._captioned(self._drawn(_SQUARE))
+        return _encoded(square, "png") if part == "preview" else glb(_encoded(square))
 
-    def _random(self) -> random.Random:
+    def _drawn(self, size: Size) -> Image.Image:
         """
-        From model, prompt and seed: the tune, the style, the palette.
+        Edit the first input picture and add the others; without an input, draw one.
         """
-        names = [self._job.model, self._prompt, self._job.seed]
-        digest = hashlib.sha256(json.dumps(names).encode()).digest()
-        return random.Random(int.from_bytes(digest[:8]))  # noqa: S311  (drawing)
-
-    def _given(self) -> Size | None:
-        if not self._pictures:
-            return None
-        first = self._pictures[0]
-        if first.sha256 is None:
-            return _PLACEHOLDER
-        return pictures.size(self._find(first.sha256), first.media_type)
-
-    def _edited(self, size: Size) -> Image.Image:
-        """
-        The first input picture in the style of the prompt, the others as insets; an
-        abstract picture without input.
-        """
-        shrink = min(1.0, (_WORKING_PIXELS / (size[0] * size[1])) ** 0.5)
+        pictures, is_photo = self._job.pictures, self._job.enlarges
+        pixels = _PAINTED_PIXELS if pictures and not is_photo else _DRAWN_PIXELS
+        shrink = min(1.0, (pixels / (size[0] * size[1])) ** 0.5)
         working = max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink))
-        rng = self._random()
-        if not self._pictures:
-            image = scenes.scene(working, rng)
-            named = styles.named(self._prompt)
-            image = named(image, rng) if named else image
-        elif self._job.model.startswith("enhance/"):
-            image = self._opened(self._pictures[0], working)
-            image = image.filter(ImageFilter.UnsharpMask(max(working) / 400, 90, 2))
+        palette = choose_palette(self._prompt, self._rng)
+        if not pictures:
+            image = landscape(working, palette, self._rng)
+        elif is_photo:
+            sharpen = ImageFilter.UnsharpMask(max(working) / 400, 90, 2)
+            image = self._opened(pictures[0], working).filter(sharpen)
         else:
-            image = self._opened(self._pictures[0], working)
-            image = styles.chosen(self._prompt, rng)(image, rng)
-        self._inset(image)
-        return image if image.size == size else image.resize(size, Resampling.BICUBIC)
+            photo = self._opened(pictures[0], working)
+            image = watercolour(photo, palette, self._rng)
+        side = min(working) // 6
+        for index, picture in enumerate(pictures[1:6], start=1):
+            left = working[0] - index * (side + side // 8)
+            if side >= 12 and left > 0:
+                inset = self._opened(picture, (side, side))
+                image.paste(
+                    ImageOps.expand(inset, side // 12, "white"), (left, side // 8)
+                )
+        return image.resize(size, Resampling.BICUBIC)
 
-    def _opened(self, picture: Input, size: Size) -> Image.Image:
-        if picture.sha256 is None:
-            return scenes.placeholder(size)
-        path = self._find(picture.sha256)
-        image = pictures.load(path, picture.media_type, longest=2 * max(size))
+    def _opened(self, picture: JobInput, size: Size) -> Image.Image:
+        if picture.sha256 is None or picture.media_type == HEIC.media_type:
+            # A built-in picture stands for one that is not fetched or not decoded.
+            rng = random.Random(7)  # noqa: S311  (drawing)
+            return landscape(size, choose_palette("lake", rng), rng)
+        found = images.thumbnail(self._find(picture.sha256), (max(size) * 2,) * 2)
+        white = Image.new("RGB", found.size, "white")
+        white.paste(found, mask=found.getchannel("A"))
         # Heads are more often above the middle than below it.
-        return ImageOps.fit(image, size, Resampling.LANCZOS, centering=(0.5, 0.4))
+        return ImageOps.fit(white, size, Resampling.LANCZOS, centering=(0.5, 0.4))
 
-    def _inset(self, image: Image.Image) -> None:
+    def _captioned(self, image: Image.Image) -> Image.Image:
+        kinds = [each.media_type for each in self._job.pictures]
+        # Whoever looks for an edit of the picture must see why it is not one.
+        note = "(HEIC input: not decoded) " if HEIC.media_type in kinds else ""
+        model = self._job.model.partition("/")[2]
+        return add_caption(image, note + self._prompt, model)
+
+    def _video(self) -> bytes:
         """
-        Paste the second and later pictures small into the upper right corner.
+        Film one second of a slow zoom into the picture.
         """
-        side = min(image.size) // 6
-        gap = max(1, side // 8)
-        if side < 12:
-            return
-        most = (image.width - gap) // (side + gap)
-        for index, picture in enumerate(self._pictures[1 : min(5, most) + 1], start=1):
-            small = self._opened(picture, (side, side))
-            framed = ImageOps.expand(small, max(1, side // 32), "white")
-            mask = Image.new("L", framed.size)
-            box = (0, 0, framed.width - 1, framed.height - 1)
-            ImageDraw.Draw(mask).rounded_rectangle(box, side // 9, fill=255)
-            image.paste(framed, (image.width - index * (framed.width + gap), gap), mask)
-
-    def _marked(self, image: Image.Image) -> Image.Image:
-        vendor_and_model = self._job.model.partition("/")[2]
-        return caption(image, self._stand_in + self._prompt, vendor_and_model)
-
-    def _film(self) -> bytes:
-        """
-        One second of a slow zoom into the picture.
-        """
-        width, height = output_size(self._job.fields, self._given(), enlarges=False)
-        shrink = min(1.0, _LONGEST_FRAME / max(width, height))
-        size = (
-            max(2, round(width * shrink / 2) * 2),
-            max(2, round(height * shrink / 2) * 2),
-        )
-        still = self._edited(size)
-        frames = []
-        for frame in range(FRAMES_PER_SECOND):
-            crop = 0.06 * frame / FRAMES_PER_SECOND
-            box = (
-                size[0] * crop,
-                size[1] * crop,
-                size[0] * (1 - crop),
-                size[1] * (1 - crop),
-            )
-            view = still.resize(size, Resampling.BILINEAR, box)
-            frames.append(_encoded(self._marked(view), "jpg"))
-        return movie.mp4(frames, size, per_second=FRAMES_PER_SECOND)
+        shrink = min(1.0, _LONGEST_FRAME / max(self._size)) / 2
+        width, height = (max(1, round(side * shrink)) * 2 for side in self._size)
+        still, frames = self._drawn((width, height)), []
+        for frame in range(_FRAMES_PER_SECOND):
+            x, y = (side * 0.005 * frame for side in still.size)
+            view = still.resize(still.size, box=(x, y, width - x, height - y))
+            frames.append(_encoded(self._captioned(view)))
+        return mp4(frames, still.size, per_second=_FRAMES_PER_SECOND)
 
 
-def _main_first(inputs: Sequence[Input]) -> list[Input]:
-    return sorted(
-        inputs, key=lambda each: re.split(r"[.\[]", each.field)[0] not in _MAIN_FIELDS
-    )
-
-
-def _encoded(image: Image.Image, suffix: str) -> bytes:
+def _encoded(image: Image.Image, suffix: str = "jpg") -> bytes:
     file = io.BytesIO()
-    if suffix == "png":
-        image.save(file, "PNG", compress_level=4)
-    else:
-        image.save(file, _FORMATS[suffix], quality=90)
+    image.save(file, _FORMATS[suffix], compress_level=1, quality=90)
     return file.getvalue()

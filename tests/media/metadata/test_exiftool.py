@@ -16,8 +16,8 @@ from media.metadata.marked import MARKED, Marked, heic
 from media.samples import MP4_AT_THE_END, box, encoded, picture
 
 from krea_cli import media
-from krea_cli.media.metadata.pieces import copy
-from krea_cli.media.metadata.removal import without_metadata
+from krea_cli.media.file_pieces import copy
+from krea_cli.media.formats import strip_metadata
 
 EXIFTOOL = shutil.which("exiftool")
 pytestmark = [
@@ -138,7 +138,7 @@ def strip(path, kind):
     Replace the file by what is sent of it.
     """
     source, target = io.BytesIO(path.read_bytes()), io.BytesIO()
-    pieces = without_metadata(source, kind)
+    pieces = strip_metadata(source, kind)
     assert pieces is not None
     copy(source, pieces, target)
     path.write_bytes(target.getvalue())

@@ -1,0 +1,76 @@
+"""
+Fetch the newest list of models when the one at hand may be out of date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from typing import Any
+
+from krea_cli.catalog.catalog import Catalog
+from krea_cli.catalog.openapi import dumps
+from krea_cli.catalog.refresh import build_replacement
+from krea_cli.errors import ConnectionFailedError, StorageError
+from krea_cli.runtime.clock import run_with_timeout
+
+# A model that was announced yesterday is worth one free request.
+FRESH_DAYS = 1
+
+
+# Nobody waits longer for a list that may not even have the model.
+_MOST_SECONDS = 5.0
+
+
+def fetch_in_time(fetch: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """
+    Return what *fetch* returns within 5 seconds.
+
+    Raises:
+        ConnectionFailedError: it takes longer.
+    """
+    try:
+        return run_with_timeout(_MOST_SECONDS, fetch)
+    except TimeoutError:
+        raise ConnectionFailedError(
+            f"The list did not arrive within {_MOST_SECONDS:.0f} s."
+        ) from None
+
+
+def age_in_days(catalog: Catalog, now: float) -> int:
+    """
+    Return the age of the list of models at *now*, a wall-clock time.
+    """
+    return (_day(now) - date.fromisoformat(catalog.date)).days
+
+
+def renew_if_outdated(
+    catalog: Catalog,
+    *,
+    fetch: Callable[[], Mapping[str, Any]],
+    store: Callable[[str], None],
+    now: float,
+    note: Callable[[str], None],
+) -> Catalog | None:
+    """
+    Return the newest catalog, or None if the one at hand is not older than a day.
+
+    `fetch` returns the OpenAPI document of the service, `store` keeps the new catalog
+    for later runs, and `note` is called with a sentence for the user before the fetch.
+
+    Raises:
+        KreaError: the document cannot be fetched or used.
+    """
+    if age_in_days(catalog, now) < FRESH_DAYS:
+        return None
+    note(f"Updating the list of models, which is from {catalog.date}.")
+    replacement = build_replacement(fetch(), catalog, today=_day(now).isoformat())
+    # This run can use the list even if later ones have to fetch it again.
+    with suppress(StorageError):
+        store(dumps(replacement.document))
+    return Catalog(replacement.document)
+
+
+def _day(now: float) -> date:
+    return datetime.fromtimestamp(now, UTC).date()

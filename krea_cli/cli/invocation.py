@@ -1,0 +1,91 @@
+"""
+Everything that one run of the program was given.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TextIO
+
+from krea_cli.config.token import possible_secrets
+from krea_cli.downloads.output_options import OutputOptions
+from krea_cli.errors import UsageError
+from krea_cli.output.streams import Stream, standard
+from krea_cli.runtime.clock import Clock
+
+
+class Flags(NamedTuple):
+    """
+    The options that every command has.
+    """
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    color: str | None = None
+    api_url: str | None = None
+    sandbox: bool = False
+
+    def check(self) -> None:
+        """
+        Raises:
+            UsageError: two flags contradict each other.
+        """
+        if self.sandbox and self.api_url:
+            raise UsageError("--sandbox and --api-url are two different services.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """
+    Options of some commands that decide how the run ends, whatever happens in it.
+
+    *output* is what the run's hints repeat, and *takes_output_setting* says that the
+    setting `output` counts where the command line names none. With *no_journal* the run
+    keeps no record of its jobs. With *cancel_on_interrupt* a signal cancels them. With
+    *github* the run reports to a step of GitHub Actions.
+    """
+
+    output: OutputOptions = field(default_factory=OutputOptions)
+    takes_output_setting: bool = False
+    no_journal: bool = False
+    cancel_on_interrupt: bool = False
+    github: bool = False
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> RunOptions:
+        """
+        Pick them out of the *values* of all options of a command, by their names.
+        """
+        given = {"no_journal", "cancel_on_interrupt", "github"} & values.keys()
+        output = set(OutputOptions.__dataclass_fields__) & values.keys()
+        return cls(
+            output=OutputOptions(**{name: values[name] for name in output}),
+            **{name: values[name] for name in given},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """
+    The environment, the standard streams, the clock and the options of one run.
+
+    *stdin* is None for the standard input of the process.
+    """
+
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    streams: tuple[Stream, Stream] = field(default_factory=standard)
+    stdin: TextIO | None = None
+    clock: Clock = field(default_factory=Clock)
+    flags: Flags = field(default_factory=Flags)
+    run: RunOptions = field(default_factory=RunOptions)
+
+    def __post_init__(self) -> None:
+        for stream in self.streams:
+            if self.env.get("GITHUB_ACTIONS"):
+                stream.shield()
+            # A command line that is not understood may hold one of them.
+            for secret in possible_secrets(self.env):
+                stream.hide(secret)

@@ -1,0 +1,237 @@
+"""
+The common part of `krea generate` and `krea replay`: prepare a request, submit it,
+wait, save the results and report them.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from krea_cli.cli import collaborators
+from krea_cli.cli.context import CliContext
+from krea_cli.cli.generate_options import GenerateOptions
+from krea_cli.errors import KreaError
+from krea_cli.operations.spending_limit import SpendingLimit
+from krea_cli.output.results.jobs import JobSaved, JobSubmitted, JobUrls
+from krea_cli.requests import prepare
+from krea_cli.requests.arguments import RequestArguments
+
+if TYPE_CHECKING:
+    from krea_cli.catalog.catalog import Catalog
+    from krea_cli.downloads.output_target import OutputTarget
+    from krea_cli.inputs.local_file import Image
+    from krea_cli.inputs.resolver import InputResolver
+    from krea_cli.operations.batch_submit import BatchSubmission
+    from krea_cli.operations.plan_output import OutputPlanner
+
+
+def run_generation(
+    ctx: CliContext, arguments: RequestArguments, options: GenerateOptions
+) -> None:
+    """
+    Submit the request as often as the options say, wait, save and report; or, with
+    --dry-run, only show it.
+
+    Raises:
+        KreaError: there is a job without its result, or nothing was submitted.
+    """
+    step = collaborators.github_step(ctx)
+    options.check()
+    output = options.delivery
+    if output.output is None:
+        output = replace(output, output=ctx.settings.output)
+    planner = collaborators.output_planner(ctx, output)
+    planner.check_expectations(saves=options.saves)
+    inputs = _Inputs(ctx, keep_metadata=options.keep_metadata, fit=options.fit)
+    prepared = prepare.prepare_request(arguments, _preparation(ctx, inputs, options))
+    if options.dry_run:
+        _show_dry_run(ctx, prepared, planner, options)
+    request = prepared.request
+    limit = SpendingLimit.of(
+        options.max_cost,
+        ctx.resolved_settings,
+        allows_unknown=options.allow_unknown_cost,
+    )
+    cost = request.cost_usd
+    limit.check(None if cost is None else cost * options.count, model=request.model.id)
+    if options.dry_run:
+        return
+
+    from krea_cli.operations.collect import JobCollection
+    from krea_cli.operations.result_names import names_of_request
+
+    target = _plan(prepared, planner, options, ctx) if options.saves else None
+    saver = None
+    with _submit(ctx, prepared, inputs, options) as submission:
+        collection = JobCollection(
+            collaborators.collect_context(ctx, planner), submission=submission
+        )
+        if target:
+            saver = collaborators.result_saver(
+                ctx,
+                target,
+                output,
+                default_names=names_of_request(request, ctx.clock),
+            )
+        if options.wait:
+            collection.wait(deadline=submission.deadline, saver=saver)
+        else:
+            submission.wait()
+
+    result = JobSaved if target else JobUrls if options.wait else JobSubmitted
+    preview = collaborators.previewer(
+        ctx, wanted=options.delivery.preview, before=prepared.local_source
+    )
+    collection.report(
+        result,
+        waits=options.wait,
+        preview=preview if target else None,
+        hand_on=collaborators.hand_on(step, is_paid=True),
+    )
+
+
+class _Inputs:
+    """
+    The input files of a request. The modules that read files are loaded with the first.
+    """
+
+    def __init__(self, ctx: CliContext, *, keep_metadata: bool, fit: bool) -> None:
+        self._ctx = ctx
+        self._keep_metadata = keep_metadata
+        self._fit = fit
+        self._resolver: InputResolver | None = None
+
+    @property
+    def resolver(self) -> InputResolver:
+        if self._resolver is None:
+            self._resolver = self._ctx.input_resolver(
+                keep_metadata=self._keep_metadata, fit=self._fit
+            )
+        return self._resolver
+
+    def read(self, argument: str, *, stdin_word: str) -> Image:
+        return self.resolver.read(argument, stdin_word=stdin_word)
+
+
+def _preparation(
+    ctx: CliContext, inputs: _Inputs, options: GenerateOptions
+) -> prepare.Preparation:
+    # A dry run sends nothing, and the sandbox has the models that krea came with.
+    may_renew = not (options.dry_run or ctx.service.is_sandbox)
+    return prepare.Preparation(
+        catalog=ctx.catalog,
+        default_model=ctx.settings.model,
+        read_input=inputs.read,
+        prompter=ctx.prompter,
+        messages=ctx.console,
+        renew=partial(_renew_catalog, ctx) if may_renew else None,
+        is_fresh=partial(_is_fresh, ctx),
+    )
+
+
+def _is_fresh(ctx: CliContext, catalog: Catalog) -> bool:
+    from krea_cli.catalog import renewal
+
+    age = renewal.age_in_days(catalog, ctx.clock.wall())
+    return ctx.service.is_sandbox or age < renewal.FRESH_DAYS
+
+
+def _renew_catalog(ctx: CliContext) -> Catalog | None:
+    """
+    Fetch the newest list of models if the one at hand is older than a day.
+    """
+    from krea_cli.catalog import cache, renewal
+
+    def store(text: str) -> None:
+        if ctx.folders.has_cache:
+            cache.store(ctx.folders.cache, ctx.service.origin, text)
+
+    return renewal.renew_if_outdated(
+        ctx.catalog,
+        fetch=lambda: renewal.fetch_in_time(ctx.connection.api_with(None).openapi),
+        store=store,
+        now=ctx.clock.wall(),
+        note=ctx.console.note,
+    )
+
+
+def _submit(
+    ctx: CliContext,
+    prepared: prepare.PreparedRequest,
+    inputs: _Inputs,
+    options: GenerateOptions,
+) -> AbstractContextManager[BatchSubmission]:
+    """
+    Upload the input files, and return the submission of the jobs.
+    """
+    from krea_cli.operations.batch_submit import submit_batch
+    from krea_cli.operations.resolve_unconfirmed import warn_unconfirmed
+
+    request = prepared.request
+    submitter = ctx.submitter(
+        ctx.uploader(inputs.resolver),
+        inline=options.inline,
+        keep_metadata=options.keep_metadata,
+        fit=options.fit,
+    )
+    with ctx.console.progress() as progress:
+        progress.doing("preparing")
+        submitter.prepare(request)
+    warn_unconfirmed(ctx.history, ctx.console, ctx.next_steps)
+    return submit_batch(
+        request,
+        options.count,
+        submitter,
+        deadline=collaborators.deadline(
+            ctx, options.timeout, kinds=[request.model.kind]
+        ),
+        journal=ctx.journal,
+        resolver=collaborators.unconfirmed_resolver(ctx),
+        tracker=ctx.tracker,
+        console=ctx.console,
+        clock=ctx.clock,
+    )
+
+
+def _plan(
+    prepared: prepare.PreparedRequest,
+    planner: OutputPlanner,
+    options: GenerateOptions,
+    ctx: CliContext,
+) -> OutputTarget:
+    from krea_cli.operations.result_names import names_of_request
+
+    return planner.plan(
+        count=options.count,
+        force=options.delivery.force,
+        kind=prepared.request.model.result_kind,
+        names=names_of_request(prepared.request, ctx.clock),
+    )
+
+
+def _show_dry_run(
+    ctx: CliContext,
+    prepared: prepare.PreparedRequest,
+    planner: OutputPlanner,
+    options: GenerateOptions,
+) -> None:
+    """
+    Show the request, and warn if its results could not be saved where they should go.
+    """
+    if options.saves and planner.options.output is not None:
+        try:
+            _plan(prepared, planner, options, ctx)
+        except KreaError as exc:
+            ctx.console.warn(f"It would not be sent: {exc.message}")
+            for hint in exc.hints:
+                ctx.console.note(hint)
+    # The sandbox is not started for this, so it has no port yet.
+    is_sandbox = ctx.service.is_sandbox
+    api_url = "http://127.0.0.1" if is_sandbox else ctx.settings.api_url
+    shown = prepare.dry_run(
+        prepared, options.count, inline=options.inline, api_url=api_url
+    )
+    ctx.console.result([shown])

@@ -1,0 +1,39 @@
+"""
+Scale an image down to the limits of the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO
+
+from krea_cli.inputs import limits
+from krea_cli.inputs.local_file import LocalFile
+
+
+def scale_down(
+    image: LocalFile, target: IO[bytes], *, note: Callable[[str], object]
+) -> None:
+    """
+    Write the image to *target*, as large as the service allows, and say so with *note*.
+
+    Raises:
+        DownloadError: the image cannot be decoded.
+    """
+    from krea_cli.media import conversion
+    from krea_cli.media.decoding import decode_with_timeout
+
+    width, height = decode_with_timeout(
+        lambda: conversion.fit(
+            image.path,
+            target,
+            image.media,
+            most_side=limits.MOST_SIDE,
+            most_bytes=limits.MOST_BYTES,
+        )
+    )
+    megabytes = target.tell() / 1e6
+    note(
+        f"{image.name} is sent scaled down: {width} x {height} pixels, "
+        f"{megabytes:.1f} MB."
+    )

@@ -1,0 +1,83 @@
+"""
+The journal as seen from a job: its model, its request, its files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from krea_cli.errors import JournalError
+
+if TYPE_CHECKING:
+    from krea_cli.api.models import Job, SavedFile
+    from krea_cli.journal.journal import Journal
+    from krea_cli.journal.queries import JournalQueries
+    from krea_cli.journal.record import Record
+
+
+class JobRecords:
+    """
+    The journal as far as it is about jobs that exist.
+
+    *folder* is where the journal is, None for one in memory. While there is no journal
+    there, nothing is known, nothing is written, and SQLite is not loaded: *journal* and
+    *queries* are called only when they are needed.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        journal: Callable[[], Journal],
+        queries: Callable[[], JournalQueries],
+    ) -> None:
+        self._folder = folder
+        self._journal = journal
+        self._queries = queries
+
+    def with_journal_data(self, job: Job) -> Job:
+        """
+        Return the job with its model, seed, price and saved files, where the journal
+        has them.
+        """
+        return self._journal().described(job) if self._exists() else job
+
+    def request_body(self, job_id: str) -> Mapping[str, Any]:
+        """
+        Return the body of the request that made the job; empty if it is not known.
+        """
+        return self._journal().body(job_id) if self._exists() else {}
+
+    def record_outcome(self, job: Job, *, files: Sequence[SavedFile] = ()) -> None:
+        """
+        Record how a job ended and which *files* it became just now. Jobs without a
+        record are left out.
+        """
+        if self._exists():
+            self._journal().ended(job, files=files)
+
+    def find(self, job_id: str) -> Record | None:
+        """
+        Return the record of the job.
+
+        Raises:
+            JournalError: the journal cannot be read.
+        """
+        return self._queries().of_job(job_id) if self._exists() else None
+
+    def find_if_readable(self, job_id: str) -> Record | None:
+        """
+        Return the record of the job; None also where the journal cannot be read.
+        """
+        with suppress(JournalError):
+            return self.find(job_id)
+        return None
+
+    def _exists(self) -> bool:
+        try:
+            return self._folder is None or (self._folder / "journal.db").exists()
+        except OSError:
+            return False

@@ -1,0 +1,128 @@
+"""
+Jobs at the service: fetched and cancelled, with what the journal knows of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from krea_cli.errors import KreaError, UnknownJobError
+from krea_cli.jobs.cancel import cancel
+from krea_cli.jobs.not_found import explain_missing
+from krea_cli.jobs.rate_limiter import RateLimiter
+from krea_cli.runtime.clock import Clock, run_with_timeout
+
+if TYPE_CHECKING:
+    from krea_cli.api.client import ApiClient
+    from krea_cli.api.models import Job
+    from krea_cli.jobs.job_records import JobRecords
+
+# A page of so many jobs is still a short response.
+PAGE = 100
+
+
+class JobService:
+    """
+    The jobs of one service. All of its requests share one rate limit.
+
+    *api* is called for the client when the first request is due: without a token it
+    raises NoTokenError.
+    """
+
+    def __init__(
+        self, api: Callable[[], ApiClient], records: JobRecords, clock: Clock
+    ) -> None:
+        self._api = api
+        self._records = records
+        self._clock = clock
+        self._limiter = RateLimiter(clock)
+
+    def fetch(self, job_id: str, *, deadline: float | None = None) -> Job:
+        """
+        Return the job as it is now.
+
+        Raises:
+            UnknownJobError: neither the service nor the journal knows the job.
+            JobNotVisibleYetError, JobDeletedError: only the journal knows it.
+            KreaError: the service cannot be asked.
+        """
+        turn = self._limiter.turn
+        return self._known(
+            job_id, partial(self._api().job, deadline=deadline, turn=turn)
+        )
+
+    def fetch_many(
+        self, job_ids: Sequence[str], *, deadline: float | None = None
+    ) -> dict[str, Job]:
+        """
+        Fetch many jobs with a few list requests. Jobs missing from the list, and
+        completed jobs without result URLs, are left out: fetch those one by one.
+
+        Raises:
+            KreaError: the list cannot be fetched.
+        """
+        wanted, cursor = set(job_ids), None
+        found: dict[str, Job] = {}
+        for _ in range(2 + len(wanted) // PAGE):
+            page = self._api().jobs(
+                limit=PAGE,
+                cursor=cursor,
+                deadline=deadline,
+                turn=self._limiter.turn,
+            )
+            for job in page.jobs:
+                if job.job_id in wanted and not job.lacks_result:
+                    found[job.job_id] = self._records.with_journal_data(job)
+            cursor = page.cursor
+            if not cursor or len(found) == len(wanted):
+                break
+        return found
+
+    def cancel(self, job_id: str) -> Job:
+        """
+        Cancel a job that has not finished, and return it as it is then.
+
+        Raises:
+            KreaError: as `jobs.cancel.cancel`.
+        """
+        return self._recorded(self._known(job_id, self._cancel))
+
+    def cancel_all(self, job_ids: Sequence[str], *, seconds: float) -> list[str]:
+        """
+        Cancel jobs within so many seconds; return the ids of those that are cancelled.
+        """
+        until = self._clock.now() + seconds
+        cancelled = []
+        for job_id in job_ids:
+            with suppress(KreaError, TimeoutError):
+                left = max(0.0, until - self._clock.now())
+                job = run_with_timeout(left, partial(self._cancel, job_id))
+                if self._recorded(job).status == "cancelled":
+                    cancelled.append(job_id)
+        return cancelled
+
+    def record_outcome(self, job: Job) -> None:
+        """
+        Record how a job ended.
+        """
+        self._records.record_outcome(job)
+
+    def _cancel(self, job_id: str) -> Job:
+        return cancel(job_id, self._api(), self._clock, turn=self._limiter.turn)
+
+    def _known(self, job_id: str, ask: Callable[[str], Job]) -> Job:
+        try:
+            job = ask(job_id)
+        except UnknownJobError as exc:
+            record = self._records.find_if_readable(job_id)
+            job = explain_missing(exc, record, now=self._clock.wall())
+        return self._records.with_journal_data(job)
+
+    def _recorded(self, job: Job) -> Job:
+        job = self._records.with_journal_data(job)
+        if job.is_final:
+            self._records.record_outcome(job)
+        return job

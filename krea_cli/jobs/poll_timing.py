@@ -1,0 +1,90 @@
+"""
+Plan the polls of a run, by the durations that the journal has of the jobs' models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from krea_cli.errors import JournalError
+from krea_cli.jobs.schedule import Guess, poll_ages, seconds_until_next_poll
+
+if TYPE_CHECKING:
+    from krea_cli.api.models import Job
+    from krea_cli.journal.queries import JournalQueries
+    from krea_cli.runtime.clock import Clock
+
+
+class PollTiming:
+    """
+    The times for the polls of several jobs.
+
+    *history* is called when a job names its model, and *guess* about a job whose model
+    has few known durations. A journal that cannot be read only makes the times worse.
+    """
+
+    def __init__(
+        self,
+        history: Callable[[], JournalQueries],
+        clock: Clock,
+        *,
+        guess: Callable[[Job], Guess],
+    ) -> None:
+        self._history = history
+        self._clock = clock
+        self._guess = guess
+        self._jobs: dict[str, Job] = {}
+        self._began: dict[str, float] = {}
+        self._ages: dict[str | None, list[float]] = {}
+
+    def add(self, job: Job) -> None:
+        """
+        Add a job that has just been fetched.
+        """
+        self._jobs[job.job_id] = job
+        self._began[job.job_id] = self._clock.now() - self._age(job)
+
+    def seconds_until_next_poll(self, job_id: str) -> float:
+        """
+        Return how long to wait between a poll of the job and the next one.
+        """
+        job = self._jobs[job_id]
+        if job.model not in self._ages:
+            self._ages[job.model] = self._poll_ages(job)
+        age = self._clock.now() - self._began[job_id]
+        return seconds_until_next_poll(self._ages[job.model], age)
+
+    def usual_seconds(self) -> float | None:
+        """
+        Return how long jobs of the slowest of the models usually take, if it is known.
+        """
+        models = {job.model for job in self._jobs.values() if job.model}
+        with suppress(JournalError):
+            known = [self._history().usual(model) for model in models]
+            return max((each for each in known if each is not None), default=None)
+        return None
+
+    def _poll_ages(self, job: Job) -> list[float]:
+        durations = list[float]()
+        if job.model:
+            with suppress(JournalError):
+                durations = self._history().durations(job.model)
+        return poll_ages(durations, self._guess(job))
+
+    def _age(self, job: Job) -> float:
+        """
+        Return the seconds since the service made the job. Where its clock says that the
+        job is older than its request, or still to come, only our clock counts.
+        """
+        now, sent_at = self._clock.wall(), None
+        if job.model:
+            with suppress(JournalError):
+                sent_at = self._history().sent_at(job.job_id)
+        age = now - (now if job.created is None else job.created)
+        if sent_at is not None and (
+            job.created is None or not 0 <= age <= now - sent_at
+        ):
+            age = now - sent_at
+        return max(age, 0.0)

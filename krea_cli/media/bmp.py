@@ -1,0 +1,30 @@
+"""
+BMP: find where it ends.
+"""
+
+from __future__ import annotations
+
+from krea_cli.media.reader import FileReader
+
+_OLD_HEADER = 12
+# Run lengths, JPEG or PNG.
+_COMPRESSED = (1, 2, 4, 5)
+
+
+def find_end(reader: FileReader) -> int | None:
+    """
+    Return where the pixels end, None if there are none.
+
+    Uncompressed pixels are measured by width, height and depth: not every program
+    writes the right length of the file.
+    """
+    length, pixels, header = reader.unpack("<I4xII", 2)
+    compression = 0
+    if header == _OLD_HEADER:
+        width, height, depth = reader.unpack("<HH2xH", 18)
+    else:
+        width, height, depth, compression = reader.unpack("<ii2xHI", 18)
+    end = pixels + (width * depth + 31) // 32 * 4 * abs(height)
+    if compression in _COMPRESSED:
+        end = length
+    return end if end > pixels else None

@@ -1,0 +1,154 @@
+"""
+GLB: find where it ends, and strip authors, programs and notes from the scene, and the
+metadata of its pictures.
+
+A GLB is a description of the scene in JSON, and a binary part. Places in the binary
+part are stored in the description, so nothing in it is moved: what is cut from a
+picture becomes zeros.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from krea_cli.media.chunks import HEAD_BYTES, Layout, walk
+from krea_cli.media.file_pieces import ByteRange, Overwrite, overwritten
+from krea_cli.media.reader import DamagedError, FileReader
+
+_LAYOUT = Layout("<I4s")
+_JSON, _BINARY = b"JSON", b"BIN\0"
+_MOST_JSON = 1 << 26
+_FIRST = 12
+# Without other fields the scene is the same.
+_ASSET = {"version", "minVersion"}
+_EXTENSIONS = ("KHR_", "EXT_", "MSFT_")
+_DESCRIBING = ("KHR_xmp", "KHR_xmp_json_ld")
+# Names of these are mostly those of files.
+_NAMELESS = ("accessors", "buffers", "bufferViews", "images", "samplers", "textures")
+
+# Returns a picture without metadata, or None when it has none.
+StripPicture = Callable[[bytes], bytes | None]
+
+
+def find_end(reader: FileReader) -> int | None:
+    """
+    Return where the file ends by its own length.
+    """
+    (length,) = reader.unpack("<I", 8)
+    return int(length)
+
+
+def strip(reader: FileReader, strip_picture: StripPicture) -> Iterator[ByteRange]:
+    """
+    Yield the pieces of a scene that looks the same; `strip_picture` takes the metadata
+    out of each of its pictures.
+
+    Raises:
+        DamagedError: it is not built as a GLB must be, or has a required extension that
+            is not understood here.
+    """
+    chunks = walk(reader, _LAYOUT, _FIRST, end=reader.size - HEAD_BYTES + 1)
+    first = next(chunks, None)
+    if not first or first.kind != _JSON or first.length > _MOST_JSON:
+        raise DamagedError("it does not begin with a scene")
+    text = reader.read(first.body, first.length)
+    # Chunks behind the binary one, or in its place, are left out.
+    second = next(chunks, None)
+    has_binary = second is not None and second.kind == _BINARY
+    binary = range(second.body, second.end) if second and has_binary else range(0)
+    try:
+        before = json.dumps(json.loads(text))
+        scene = json.loads(text, object_hook=_without_notes)
+        _strip_scene(scene)
+        found = list(_pictures(reader, scene, binary, strip_picture))
+        if found or json.dumps(scene) != before:
+            text = json.dumps(scene, separators=(",", ":")).encode()
+            text += b" " * (-len(text) % 4)
+    except DamagedError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as exc:
+        raise DamagedError("its scene is not built as it must be") from exc
+    rest = HEAD_BYTES + len(binary) if has_binary else 0
+    total = _FIRST + HEAD_BYTES + len(text) + rest
+    yield b"glTF" + struct.pack("<II", 2, total)
+    yield struct.pack(_LAYOUT.head, len(text), _JSON) + text
+    if has_binary:
+        yield struct.pack(_LAYOUT.head, len(binary), _BINARY)
+        yield from overwritten(binary, found)
+
+
+def _strip_scene(scene: dict[str, Any]) -> None:
+    for name in scene.get("extensionsRequired", ()):
+        if not _is_kept(name):
+            raise DamagedError(f"it needs the extension {str(name)[:60]!r}")
+    for name in ("extensionsUsed", "extensionsRequired"):
+        if name in scene:
+            scene[name] = [each for each in scene[name] if _is_kept(each)]
+            if not scene[name]:
+                del scene[name]
+    if isinstance(asset := scene.get("asset"), dict):
+        scene["asset"] = {key: asset[key] for key in asset if key in _ASSET}
+    for kind in _NAMELESS:
+        for each in scene.get(kind, ()):
+            if isinstance(each, dict):
+                each.pop("name", None)
+
+
+def _without_notes(each: dict[str, Any]) -> dict[str, Any]:
+    """
+    Remove the notes from an object of the scene, and unknown extensions.
+    """
+    each.pop("extras", None)
+    extensions = each.get("extensions")
+    if isinstance(extensions, dict):
+        each["extensions"] = {
+            name: extensions[name] for name in extensions if _is_kept(name)
+        }
+        if not each["extensions"]:
+            del each["extensions"]
+    return each
+
+
+def _is_kept(name: object) -> bool:
+    is_known = isinstance(name, str) and name.startswith(_EXTENSIONS)
+    return is_known and name not in _DESCRIBING
+
+
+def _pictures(
+    reader: FileReader, scene: dict[str, Any], binary: range, strip: StripPicture
+) -> Iterator[Overwrite]:
+    """
+    Yield what overwrites each picture with metadata by the one without, and write its
+    new length into the scene.
+    """
+    views = scene.get("bufferViews", [])
+    seen = set()
+    for image in scene.get("images", ()):
+        if str(image.get("uri", "")).startswith("data:"):
+            _strip_address(image, strip)
+        number = image.get("bufferView")
+        if number is None or number in seen:
+            continue
+        seen.add(number)
+        view = views[number]
+        start = binary.start + view.get("byteOffset", 0)
+        place = range(start, start + view["byteLength"])
+        if not binary.start <= place.start <= place.stop <= binary.stop:
+            raise DamagedError("a picture in it has no place")
+        content = strip(reader.read(place.start, len(place)))
+        if content is not None and len(content) <= len(place):
+            view["byteLength"] = len(content)
+            yield Overwrite(place.start, place.stop, content)
+        elif content is not None:
+            raise DamagedError("a picture in it would not fit")
+
+
+def _strip_address(image: dict[str, Any], strip: StripPicture) -> None:
+    head, _, text = image["uri"].partition(";base64,")
+    content = strip(b64decode(text))
+    if content is not None:
+        image["uri"] = f"{head};base64,{b64encode(content).decode()}"

@@ -1,0 +1,96 @@
+"""
+The sidecars of saved files: checked before anything is sent, written beside each file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from krea_cli.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from krea_cli.api.models import Job, SavedFile
+    from krea_cli.downloads.output_options import OutputOptions
+    from krea_cli.jobs.job_records import JobRecords
+    from krea_cli.journal.record import Record
+
+
+class SidecarWriter:
+    """
+    Writes sidecars if *options* ask for them, and warns about one that is already there
+    and belongs to another result.
+    """
+
+    def __init__(
+        self,
+        options: OutputOptions,
+        records: JobRecords,
+        *,
+        warn: Callable[[str], object],
+    ) -> None:
+        self._options = options
+        self._records = records
+        self._warn = warn
+
+    def check(self, job_ids: Sequence[str]) -> None:
+        """
+        Find out whether the sidecars of these jobs could be written.
+
+        Raises:
+            UsageError: the journal does not have the request of a job.
+        """
+        for job_id in job_ids if self._options.sidecar else ():
+            if self._request(job_id) is None:
+                raise UsageError(
+                    f"The journal does not know what was sent for job {job_id}, so "
+                    "there can be no sidecar.",
+                    hint="Leave out --sidecar.",
+                )
+
+    def write(self, job: Job) -> None:
+        """
+        Write the sidecar of each file of the job.
+
+        Raises:
+            StorageError: one cannot be written; the files themselves are saved.
+        """
+        for file in job.files:
+            if not self._options.sidecar:
+                self._warn_of_foreign(job, file)
+                continue
+            try:
+                self._write(job, file)
+            except StorageError as exc:
+                message = f"{file.path} is saved, without sidecar: {exc.message}"
+                raise exc.but(message=message) from exc.__cause__
+
+    def _write(self, job: Job, file: SavedFile) -> None:
+        from krea_cli.requests import sidecar
+
+        record = self._request(job.job_id)
+        if record is None:
+            raise StorageError("The journal has lost what was sent.")
+        sidecar.write(record, job, file, force=self._options.force)
+
+    def _warn_of_foreign(self, job: Job, file: SavedFile) -> None:
+        """
+        Warn if overwriting a file has left the sidecar of another result beside it.
+        """
+        if not self._options.force or file.path == "-":
+            return
+        from krea_cli.downloads.sidecar_path import sidecar_path
+        from krea_cli.requests import sidecar
+
+        path = sidecar_path(Path(file.path))
+        if path.is_file() and not sidecar.is_sidecar_of(path, job, file):
+            self._warn(f"{path} was there before, and is of another result.")
+
+    def _request(self, job_id: str) -> Record | None:
+        """
+        Return the record of the job, if it has the request: a journal of the first
+        layout has none.
+        """
+        record = self._records.find(job_id)
+        return record if record and record.request["path"] else None
