@@ -169,7 +169,7 @@ def file_entries(paths: Iterable[str], problems: Problems) -> list[Entry]:
     return found
 
 
-def _row_entry(row: tables.Row, columns: Sequence[str]) -> Entry:
+def _row_entry(row: tables.TableRow, columns: Sequence[str]) -> Entry:
     words = {column: text_of(row.cells.get(column)) for column in columns}
     return Entry(position=row.position, words=words, cells=row.cells)
 

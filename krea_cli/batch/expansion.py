@@ -13,11 +13,11 @@ from krea_cli.batch import output_names
 from krea_cli.batch.entries import FILE_WORDS, Entries, Entry, text_of
 from krea_cli.batch.filling import ExtensionOf, Filler
 from krea_cli.batch.item import Item
-from krea_cli.batch.manifest import Group, Manifest
+from krea_cli.batch.manifest import Manifest, PictureGroup
 from krea_cli.batch.manifest_keys import FIELDS, ITEM, MOST_ITEMS, converted, fault_of
 from krea_cli.batch.problems import Position, Problems, suggest
 from krea_cli.batch.templates import Template, names_in
-from krea_cli.requests.json_tree import leaves
+from krea_cli.runtime.json_tree import leaves
 
 # Known only when a job runs.
 _LATE_WORDS = ("job_id", "date", "time")
@@ -31,7 +31,7 @@ class Expansion:
     def __init__(
         self,
         manifest: Manifest,
-        group: Group,
+        group: PictureGroup,
         entries: Entries,
         model_fields: frozenset[str],
         extension_of: ExtensionOf,

@@ -11,7 +11,7 @@ from krea_cli.batch import output_names
 from krea_cli.batch.entries import Entry, text_of
 from krea_cli.batch.templates import Template
 from krea_cli.downloads.filename_template import clean
-from krea_cli.requests.json_tree import mapped
+from krea_cli.runtime.json_tree import mapped
 
 # Gives the extension of a model's results, None if it is not known beforehand.
 ExtensionOf = Callable[[str | None], str | None]

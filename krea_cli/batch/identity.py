@@ -20,7 +20,7 @@ from krea_cli.errors import InputError
 from krea_cli.inputs import limits
 from krea_cli.inputs.local_file import Image, LocalFile, RemoteFile
 from krea_cli.journal.redaction import without_secrets
-from krea_cli.requests.json_tree import leaves, mapped
+from krea_cli.runtime.json_tree import leaves, mapped
 
 # What stands in a stored request for an input, and for a text that is not stored.
 INPUT, SHA256, SHOWN = "$input", "$sha256", "$shown"

@@ -5,7 +5,6 @@ From items to requests: each checked against its model, priced, and identified.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,17 +20,15 @@ from krea_cli.media import of_extension
 from krea_cli.requests import defaults
 from krea_cli.requests.field_values import FieldValues
 from krea_cli.requests.param import Param
+from krea_cli.requests.prepare import input_size, violations_of
 from krea_cli.requests.request import Request
 
 # Stands for an input that another item is still to make.
 _PENDING = "https://krea.ai/pending/"
 _PENDING_SIZE = (1024, 1024)
-_SIZE_FIELDS = {"aspect_ratio", "width", "height"}
 _A = {"image": "images", "video": "videos", "audio": "audio", "3d": "3D models"}
 # Names of the command line, as a manifest calls them.
 _NAMES = {"-i": "image"}
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +56,12 @@ class RequestBuilder:
     Makes requests of items, whose paths are relative to *folder*.
 
     *find_model* gives the model of a name, or the one that is used without; *read* the
-    image of an argument; *size_of* the size of a picture in pixels; *warn* is told what
-    is sent otherwise than asked for.
+    image of an argument; *warn* is told what is sent otherwise than asked for.
     """
 
     folder: Path
     find_model: Callable[[str | None], Model]
     read: Callable[[str], Image]
-    size_of: Callable[[Path], Size | None]
     warn: Callable[[str], None]
     _models: dict[str | None, Model] = field(default_factory=dict)
     _images: dict[str, Image | InputError] = field(default_factory=dict)
@@ -202,7 +197,7 @@ class _Building:
         self, *, pending: bool
     ) -> tuple[Request, Sequence[defaults.AutomaticValue], list[Violation]]:
         item = self._item
-        fields = FieldValues(self._model, read=self._image, warn=self._builder.warn)
+        fields = FieldValues(self._model, read=self._image)
         if item.prompt is not None:
             fields.add([Param("prompt", item.prompt, is_json=False, source="prompt")])
         for name, value in item.params.items():
@@ -210,16 +205,14 @@ class _Building:
             fields.add([Param(name, value, is_json=is_json, source=f"params.{name}")])
         fields.add_images([self._image(text) for text in item.images])
         fields.add_options({name: str(value) for name, value in item.fields.items()})
+        for warning in fields.warnings:
+            self._builder.warn(warning)
         request = Request(model=self._model, fields=fields.values)
-        choices = defaults.choose(
-            self._model, fields.values, self._size(request, pending=pending)
-        )
+        is_unknown = pending or self.unusable is not None
+        size = _PENDING_SIZE if is_unknown and request.images else input_size(request)
+        choices = defaults.choose_defaults(self._model, fields.values, size)
         fields.values.update({choice.field: choice.value for choice in choices})
-        violations = [*fields.lost, *fields.faults]
-        reported = {_root(_name(each.field)) for each in violations}
-        violations += [
-            each for each in request.faults if _root(each.field) not in reported
-        ]
+        violations = violations_of(request, fields)
         if undecodable := request.undecodable_field:
             violations.append(Violation(undecodable, "is not UTF-8 text"))
         return request, choices, violations
@@ -241,16 +234,6 @@ class _Building:
             path = original.path if original else str(image.path)
             self.paths[path] = "data:" if path == "data:" else text
         return image
-
-    def _size(self, request: Request, *, pending: bool) -> Size | None:
-        missing = set(request.model.required) - request.fields.keys()
-        if not missing & _SIZE_FIELDS:
-            return None
-        first = next(iter(request.images), None)
-        if isinstance(first, LocalFile):
-            return self._builder.size_of(first.path)
-        is_unknown = pending or self.unusable is not None
-        return _PENDING_SIZE if first and is_unknown else None
 
 
 def by_need(items: Sequence[Item]) -> Iterator[int]:
@@ -286,7 +269,7 @@ def _check_kinds(
     item: Item, model: Model, needed: Mapping[str, Planned], problems: Problems
 ) -> None:
     output = of_extension(Path(item.output).suffix)
-    if output and output.kind != model.result_kind:
+    if output and model.result_kind and output.kind != model.result_kind:
         problems.add(
             item.position,
             f"output: {model.id} makes {_A[model.result_kind]}, not .{output.extension}"
@@ -309,7 +292,3 @@ def _name(option: str) -> str:
     if option.startswith("--"):
         return option[2:].replace("-", "_")
     return _NAMES.get(option, option)
-
-
-def _root(name: str) -> str:
-    return re.split(r"[.\[]", name, maxsplit=1)[0]

@@ -18,7 +18,7 @@ from krea_cli.batch.item import Item, local_input
 from krea_cli.batch.manifest import Manifest
 from krea_cli.batch.manifest_keys import MOST_ITEMS
 from krea_cli.batch.problems import Position, Problems
-from krea_cli.requests.json_tree import leaves
+from krea_cli.runtime.json_tree import leaves
 
 # Gives the files or rows that a group is repeated for.
 ReadEntries = Callable[[str, Position], Entries]

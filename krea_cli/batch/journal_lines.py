@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from krea_cli.batch.identity import Identity
-from krea_cli.batch.lock import Line, LockedFile
+from krea_cli.batch.lock import LockedFile, LockLine
 from krea_cli.journal.keys import KeyHolder
 from krea_cli.journal.record import Record
 
 
 def lines_of(
     holders: Iterable[KeyHolder],
-    known: Sequence[Line],
+    known: Sequence[LockLine],
     *,
     key: str,
     identity: Identity,
@@ -26,7 +26,7 @@ def lines_of(
     service: str,
     folder: Path,
     now: float,
-) -> list[Line]:
+) -> list[LockLine]:
     """
     A line for each holder of a key of which the *known* lines of the lock know less
     than the journal.
@@ -44,7 +44,7 @@ def lines_of(
         attempt = line.attempt if line else 1 + max(earlier, default=0)
         attempts.append((at, attempt))
         found.append(
-            Line(
+            LockLine(
                 source=source,
                 output=output,
                 key=line.key if line else key,

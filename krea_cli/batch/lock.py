@@ -71,7 +71,7 @@ class LockedFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class LockLine:
     """
     One item and one job of it, or one request of which it is not known whether it has a
     job.
@@ -130,7 +130,7 @@ class Line:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Line:
+    def from_json(cls, value: Mapping[str, Any]) -> LockLine:
         """
         Raises:
             ValueError: it is not a line of a lock, or of a newer krea.
@@ -169,7 +169,7 @@ class Line:
             files=tuple(LockedFile.from_json(each) for each in _list(value, "files")),
         )
 
-    def without_prompts(self) -> Line:
+    def without_prompts(self) -> LockLine:
         """
         The line with hashes instead of prompts.
         """
@@ -200,14 +200,14 @@ def _list(value: Mapping[str, Any], name: str) -> list[Any]:
     return items
 
 
-def merged(lines: Iterable[Line]) -> list[Line]:
+def merged(lines: Iterable[LockLine]) -> list[LockLine]:
     """
     The lines that count, sorted: one for each output and job.
 
     Within one job completed, failed and cancelled beat submitted; a job, or that it was
     closed, beats that a request is unconfirmed.
     """
-    best: dict[tuple[str, ...], Line] = {}
+    best: dict[tuple[str, ...], LockLine] = {}
     settled = set[tuple[str, str]]()
     for line in lines:
         place = (*line.payment, line.source, line.output)
@@ -226,7 +226,7 @@ def merged(lines: Iterable[Line]) -> list[Line]:
     )
 
 
-def rebased(line: Line, prefix: str) -> Line:
+def rebased(line: LockLine, prefix: str) -> LockLine:
     """
     The line of a lock in another folder, which is at *prefix* from here.
     """
@@ -238,7 +238,7 @@ def rebased(line: Line, prefix: str) -> Line:
     return replace(line, output=moved(line.output), files=files)
 
 
-def _order(line: Line) -> tuple[Any, ...]:
+def _order(line: LockLine) -> tuple[Any, ...]:
     return (line.output, line.service, line.source, line.attempt, line.text)
 
 
@@ -251,12 +251,12 @@ class Lock:
     cache: results of these are known, and belong to somebody else.
     """
 
-    lines: tuple[Line, ...] = ()
-    others: tuple[Line, ...] = ()
+    lines: tuple[LockLine, ...] = ()
+    others: tuple[LockLine, ...] = ()
 
     @classmethod
     def of(
-        cls, lines: Iterable[Line], service: str, *, others: Iterable[Line] = ()
+        cls, lines: Iterable[LockLine], service: str, *, others: Iterable[LockLine] = ()
     ) -> Lock:
         """
         The lock of one service: lines of any other do not count.
@@ -267,14 +267,14 @@ class Lock:
         )
 
     @cached_property
-    def _by_shape(self) -> Mapping[str, list[Line]]:
+    def _by_shape(self) -> Mapping[str, list[LockLine]]:
         found = defaultdict(list)
         for line in (*self.lines, *self.others):
             found[line.identity.shape].append(line)
         return found
 
     @cached_property
-    def _by_output(self) -> Mapping[str, list[Line]]:
+    def _by_output(self) -> Mapping[str, list[LockLine]]:
         found = defaultdict(list)
         for line in self.lines:
             found[line.output].append(line)
@@ -293,7 +293,7 @@ class Lock:
 
     def matching(
         self, identity: Identity, keys: Mapping[str, Collection[str]] | None = None
-    ) -> list[Line]:
+    ) -> list[LockLine]:
         """
         The lines of the same request that count, as `history` has them.
         """
@@ -301,7 +301,7 @@ class Lock:
 
     def history(
         self, identity: Identity, keys: Mapping[str, Collection[str]] | None = None
-    ) -> list[Line]:
+    ) -> list[LockLine]:
         """
         All lines of the same request, what counts first: the highest attempt, and
         within it the best; then the closed ones, which do not count.
@@ -313,14 +313,14 @@ class Lock:
         ]
         return sorted(found, key=_worth, reverse=True)
 
-    def of_output(self, output: str) -> list[Line]:
+    def of_output(self, output: str) -> list[LockLine]:
         """
         The lines of an output, whatever was asked for, the newest first.
         """
         found = [self._as_known(line) for line in self._by_output.get(output, ())]
         return sorted(found, key=lambda line: (line.at, line.text), reverse=True)
 
-    def _as_known(self, line: Line) -> Line:
+    def _as_known(self, line: LockLine) -> LockLine:
         state = self._job_states[line.payment]
         return line if state == line.state else replace(line, state=state)
 
@@ -350,12 +350,12 @@ class Lock:
         return max((line.at for line in self.lines), default=None)
 
 
-def _worth(line: Line) -> tuple[Any, ...]:
+def _worth(line: LockLine) -> tuple[Any, ...]:
     worth = _WORTH.get(line.state, -1)
     return (line.counts, line.attempt, worth, line.at, line.text)
 
 
-def parse_lines(text: str) -> Iterator[tuple[int, Line]]:
+def parse_lines(text: str) -> Iterator[tuple[int, LockLine]]:
     """
     The lines of a file with their numbers.
 
@@ -369,7 +369,7 @@ def parse_lines(text: str) -> Iterator[tuple[int, Line]]:
             value = json.loads(each)
             if not isinstance(value, dict):
                 raise ValueError("not an object")  # noqa: TRY004, TRY301  (one kind)
-            yield number, Line.from_json(value)
+            yield number, LockLine.from_json(value)
         except (ValueError, RecursionError) as exc:
             raise LockSyntaxError(number, exc, is_conflict=_is_conflict(each)) from exc
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from krea_cli.batch.lock import (
-    Line,
+    LockLine,
     LockSyntaxError,
     NewerLockError,
     merged,
@@ -39,7 +39,7 @@ class LockFile:
         self.path = Path(os.path.realpath(path))
         self._keeps_prompts = keeps_prompts
 
-    def read(self) -> list[Line]:
+    def read(self) -> list[LockLine]:
         """
         All lines; none if there is no file yet.  A last line that was cut off is left
         out: the journal knows its job.
@@ -57,7 +57,7 @@ class LockFile:
             raise StorageError(f"Cannot read {self.path.name}: {reason}.") from exc
         return self._parsed(data)
 
-    def append(self, lines: Iterable[Line]) -> None:
+    def append(self, lines: Iterable[LockLine]) -> None:
         """
         Add lines at the end, whole and at once.
 
@@ -69,7 +69,7 @@ class LockFile:
             _mend_end(file)
             _write(file, data)
 
-    def replace(self, lines: Iterable[Line] = ()) -> None:
+    def replace(self, lines: Iterable[LockLine] = ()) -> None:
         """
         Sort the file and leave out what no longer counts; with further *lines*.  What
         other processes appended meanwhile stays.
@@ -87,7 +87,7 @@ class LockFile:
                 new.write(kept)
                 new.publish(self.path, force=True)
 
-    def _parsed(self, data: bytes) -> list[Line]:
+    def _parsed(self, data: bytes) -> list[LockLine]:
         whole, end, cut = data.rpartition(b"\n")
         if cut and not _is_whole(cut):
             data = whole + end
@@ -117,11 +117,11 @@ class LockFile:
             hint="Restore the file, for example from git. Nothing was submitted.",
         )
 
-    def _bare(self, lines: Iterable[Line]) -> Iterator[Line]:
+    def _bare(self, lines: Iterable[LockLine]) -> Iterator[LockLine]:
         for line in lines:
             yield line if self._keeps_prompts else line.without_prompts()
 
-    def _encoded(self, lines: Iterable[Line]) -> bytes:
+    def _encoded(self, lines: Iterable[LockLine]) -> bytes:
         return "".join(f"{line.text}\n" for line in self._bare(lines)).encode(
             "utf-8", "backslashreplace"
         )

@@ -27,7 +27,7 @@ MATRIX = {name: key for name, key in ITEM.items() if name not in ("output", "cou
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class PictureGroup:
     """
     One `[[pictures]]`: *values* by their keys, *each* the files or the table that it is
     repeated for, *matrix* the values of each field that are combined.
@@ -50,7 +50,7 @@ class Manifest:
 
     name: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    groups: tuple[Group, ...]
+    groups: tuple[PictureGroup, ...]
     budget_usd: float | None = None
     keeps_prompts: bool = True
     also: tuple[str, ...] = ()
@@ -156,7 +156,7 @@ class _Reader:
         )
         return {}
 
-    def _groups(self, document: Mapping[str, Any]) -> Iterator[Group]:
+    def _groups(self, document: Mapping[str, Any]) -> Iterator[PictureGroup]:
         groups = document.get(GROUPS, [])
         if not isinstance(groups, list) or not all(
             isinstance(each, dict) for each in groups
@@ -176,11 +176,11 @@ class _Reader:
         for index, values in enumerate(groups):
             yield self._group(values, (GROUPS, index))
 
-    def _group(self, table: Mapping[str, Any], path: KeyPath) -> Group:
+    def _group(self, table: Mapping[str, Any], path: KeyPath) -> PictureGroup:
         own = {
             key: each for key, each in table.items() if key not in ("each", "matrix")
         }
-        return Group(
+        return PictureGroup(
             values=self._values(own, path, known=(*ITEM, "each", "matrix")),
             each=self._option(table, (*path, "each"), Key("text", ""), default=None),
             matrix=self._matrix(table.get("matrix", {}), (*path, "matrix")),

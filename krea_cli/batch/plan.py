@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 
 from krea_cli.batch.identity import Identity
 from krea_cli.batch.item_requests import Planned, by_need
-from krea_cli.batch.lock import Line, Lock, LockedFile
+from krea_cli.batch.lock import Lock, LockedFile, LockLine
 from krea_cli.batch.output_names import folded
 from krea_cli.batch.problems import suggest
 from krea_cli.batch.results_on_disk import ResultsOnDisk
@@ -26,6 +26,7 @@ from krea_cli.errors import (
     TargetExistsError,
     UsageError,
 )
+from krea_cli.output.human.model_text import dollars
 
 # Sums of prices are not exact in binary.
 _ROUNDING_USD = 1e-9
@@ -51,7 +52,7 @@ PAID = frozenset({Sign.MAKE, Sign.CHANGE})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class PlanStep:
     """
     One item of the plan.
 
@@ -65,7 +66,7 @@ class Step:
 
     planned: Planned
     sign: Sign
-    line: Line | None = None
+    line: LockLine | None = None
     attempt: int = 1
     known: frozenset[str] = frozenset()
     usd: float | None = 0.0
@@ -100,8 +101,8 @@ class Plan:
     no item wants any more.
     """
 
-    steps: tuple[Step, ...]
-    orphans: tuple[Line, ...] = ()
+    steps: tuple[PlanStep, ...]
+    orphans: tuple[LockLine, ...] = ()
     spent_usd: float = 0.0
 
     @property
@@ -133,7 +134,7 @@ class Plan:
 
 
 # The lines of the journal for an item: given its identity and the lock's lines.
-JournalLines = Callable[[Planned, Sequence[Line]], Sequence[Line]]
+JournalLines = Callable[[Planned, Sequence[LockLine]], Sequence[LockLine]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +163,7 @@ class Planner:
             UsageError: what is to be made again is not there.
         """
         self._check_again(planned)
-        steps: dict[str, Step] = {}
+        steps: dict[str, PlanStep] = {}
         aliases: dict[str, set[str]] = defaultdict(set)
         first: dict[str, str] = {}
         items = [each.item for each in planned]
@@ -190,12 +191,12 @@ class Planner:
                     or "Name outputs, failed or cancelled.",
                 )
 
-    def _step(self, planned: Planned, aliases: Mapping[str, set[str]]) -> Step:
+    def _step(self, planned: Planned, aliases: Mapping[str, set[str]]) -> PlanStep:
         if planned.unusable or planned.identity is None:
-            return Step(planned=planned, sign=Sign.UNUSABLE, error=planned.unusable)
+            return PlanStep(planned=planned, sign=Sign.UNUSABLE, error=planned.unusable)
         lines = self._lines(planned, planned.identity, aliases)
         line = next((each for each in lines if each.counts), None)
-        step = Step(planned=planned, sign=Sign.MAKE, line=line)
+        step = PlanStep(planned=planned, sign=Sign.MAKE, line=line)
         if line is None:
             return self._made(step, lines)
         if self._is_again(planned.item.output, line):
@@ -215,7 +216,7 @@ class Planner:
         planned: Planned,
         identity: Identity,
         aliases: Mapping[str, set[str]],
-    ) -> list[Line]:
+    ) -> list[LockLine]:
         """
         All that is known of the request, what counts first.
         """
@@ -227,13 +228,13 @@ class Planner:
         both = Lock.of([*locked, *own], own[0].service)
         return both.history(identity, aliases)
 
-    def _is_again(self, output: str, line: Line) -> bool:
+    def _is_again(self, output: str, line: LockLine) -> bool:
         if line.state in RUNNING:
             return False
         words = [word for word in self.again if word not in FINISHED]
         return line.state in self.again or bool(matching([output], words))
 
-    def _made(self, step: Step, lines: Sequence[Line]) -> Step:
+    def _made(self, step: PlanStep, lines: Sequence[LockLine]) -> PlanStep:
         """
         A step for which a new job is to be paid.
         """
@@ -278,7 +279,7 @@ class Planner:
         ]
         return self.disk.is_one_of(output, files)
 
-    def _completed(self, step: Step, lines: Sequence[Line]) -> Step:
+    def _completed(self, step: PlanStep, lines: Sequence[LockLine]) -> PlanStep:
         """
         A step whose result was paid for already.
         """
@@ -301,7 +302,7 @@ class Planner:
                 return replace(step, sign=Sign.SAME, copy_of=copy_of)
         return replace(step, sign=Sign.FETCH, replaces=self.force)
 
-    def _saved(self, step: Step) -> Step:
+    def _saved(self, step: PlanStep) -> PlanStep:
         """
         A step whose files the lock lists under its own output.
         """
@@ -325,7 +326,7 @@ class Planner:
             )
         return replace(step, sign=Sign.EDITED if edited else Sign.SAME)
 
-    def _in_place_of_another(self, step: Step) -> Step:
+    def _in_place_of_another(self, step: PlanStep) -> PlanStep:
         """
         A result that is paid for, while the file has that of another request.
         """
@@ -337,7 +338,7 @@ class Planner:
         )
         return replace(step, sign=Sign.CHANGE, error=error)
 
-    def _copy(self, output: str, lines: Sequence[Line]) -> str | None:
+    def _copy(self, output: str, lines: Sequence[LockLine]) -> str | None:
         """
         A file on disk with the same result and of the same kind.
         """
@@ -355,7 +356,7 @@ class Planner:
                 return file.path
         return None
 
-    def _orphans(self, planned: Sequence[Planned]) -> list[Line]:
+    def _orphans(self, planned: Sequence[Planned]) -> list[LockLine]:
         wanted = {folded(each.item.output) for each in planned}
         return [
             line
@@ -366,7 +367,7 @@ class Planner:
         ]
 
 
-def _blocked(step: Step, needed: Sequence[Step]) -> Step:
+def _blocked(step: PlanStep, needed: Sequence[PlanStep]) -> PlanStep:
     """
     The step, or one that ends like a step that it needs.
     """
@@ -385,7 +386,7 @@ def _blocked(step: Step, needed: Sequence[Step]) -> Step:
     return step
 
 
-def _shared(step: Step, first: dict[str, str]) -> Step:
+def _shared(step: PlanStep, first: dict[str, str]) -> PlanStep:
     """
     The step, or one that shares the job of an earlier step with the same request.
     """
@@ -460,12 +461,3 @@ def check_cost(
             f"estimate of {dollars(cost)} goes beyond the budget of {dollars(budget)}.",
             hint="Raise usd in [budget], or make fewer with --limit.",
         )
-
-
-def dollars(usd: float) -> str:
-    """
-    An amount with two decimals at least.
-    """
-    text = f"{usd:.4f}".rstrip("0")
-    whole, _, decimals = text.partition(".")
-    return f"${whole}.{decimals:0<2}"

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from krea_cli.batch.lock import Line, LockedFile
+from krea_cli.batch.lock import LockedFile, LockLine
 from krea_cli.batch.output_names import folded
 
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
@@ -26,7 +26,7 @@ _LINKED = {errno.ELOOP, errno.ENOTDIR}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Prunable:
     """
     A file of an orphan; *fault* says why it stays, None if it can be deleted.
     """
@@ -41,14 +41,14 @@ class _KeptError(Exception):
     """
 
 
-def candidates(
-    orphans: Iterable[Line], folder: Path, *, wanted: Collection[str]
-) -> list[Candidate]:
+def prunable_files(
+    orphans: Iterable[LockLine], folder: Path, *, wanted: Collection[str]
+) -> list[Prunable]:
     """
     The files of orphans that are there.  *wanted* are files of other lines, which stay.
     """
     kept = {folded(path) for path in wanted}
-    found: dict[str, Candidate] = {}
+    found: dict[str, Prunable] = {}
     for line in orphans:
         for file in line.files:
             if not os.path.lexists(folder / file.path):
@@ -63,7 +63,7 @@ def candidates(
             other = found.get(file.path)
             # A later line may know the file that an earlier one does not.
             if other is None or other.fault is not None:
-                found[file.path] = Candidate(file=file, fault=fault)
+                found[file.path] = Prunable(file=file, fault=fault)
     return [found[path] for path in sorted(found)]
 
 
@@ -84,7 +84,7 @@ def delete(file: LockedFile, folder: Path) -> str | None:
     return None
 
 
-def without_files(line: Line, at: str) -> Line:
+def without_files(line: LockLine, at: str) -> LockLine:
     """
     The line of an orphan whose files are gone: what was paid for stays in the lock.
     """

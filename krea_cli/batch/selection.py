@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from krea_cli.batch.item_requests import Planned
-from krea_cli.batch.plan import PAID, UP_TO_DATE, Plan, Sign, Step, matching
+from krea_cli.batch.plan import PAID, UP_TO_DATE, Plan, PlanStep, Sign, matching
 from krea_cli.batch.problems import suggest
 from krea_cli.errors import UsageError
 
@@ -114,7 +114,7 @@ def only(plan: Plan, names: Sequence[str]) -> Plan:
     return replace(plan, steps=tuple(_alone(kept)))
 
 
-def _alone(steps: Sequence[Step]) -> list[Step]:
+def _alone(steps: Sequence[PlanStep]) -> list[PlanStep]:
     """
     The steps with a job of their own where they shared one that is left out.
     """

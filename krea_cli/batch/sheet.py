@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from krea_cli.batch.item import local_input
-from krea_cli.batch.plan import Plan, Sign, Step, dollars
+from krea_cli.batch.plan import Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
+from krea_cli.output.human.model_text import dollars
 
 _STATES = {
     Sign.MAKE: "to make",
@@ -40,7 +41,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class SheetRow:
     """
     The cells of one input or table row, by their columns.
     """
@@ -53,7 +54,7 @@ class Row:
 class Sheet:
     title: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[SheetRow, ...]
 
     @property
     def is_grid(self) -> bool:
@@ -90,7 +91,7 @@ def sheet_of(plan: Plan, disk: ResultsOnDisk, title: str) -> Sheet:
         title=title,
         columns=tuple(columns),
         rows=tuple(
-            Row(
+            SheetRow(
                 label=label,
                 cells=tuple(tuple(row.get(column, ())) for column in columns),
             )
@@ -99,7 +100,7 @@ def sheet_of(plan: Plan, disk: ResultsOnDisk, title: str) -> Sheet:
     )
 
 
-def _cell(step: Step, disk: ResultsOnDisk) -> Cell:
+def _cell(step: PlanStep, disk: ResultsOnDisk) -> Cell:
     item, line = step.planned.item, step.line
     after = disk.path(item.output)
     has_file = after.is_file() and step.sign in (Sign.SAME, Sign.EDITED, Sign.FETCH)
@@ -119,7 +120,7 @@ def _cell(step: Step, disk: ResultsOnDisk) -> Cell:
     )
 
 
-def _facts(step: Step) -> list[str]:
+def _facts(step: PlanStep) -> list[str]:
     item, line = step.planned.item, step.line
     facts = []
     if step.planned.request is not None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-from krea_cli.batch.sheet import Cell, Row, Sheet, name_of
+from krea_cli.batch.sheet import Cell, Sheet, SheetRow, name_of
 from krea_cli.errors import DownloadError
 
 # Thumbnails of 40 results with their inputs stay well below 2 MB together.
@@ -139,7 +139,7 @@ def _cards(sheet: Sheet, pictures: _Pictures) -> _Markup:
     return _element("div", *figures, class_="cards")
 
 
-def _all(row: Row) -> list[Cell]:
+def _all(row: SheetRow) -> list[Cell]:
     return [cell for cells in row.cells for cell in cells]
 
 

@@ -151,7 +151,7 @@ def load(
         return read_entries(each, position)
 
     # A prompt around a column of the same name belongs to each row, and is no default.
-    only = manifest.Group(
+    only = manifest.PictureGroup(
         values={}, each=source.name, position_of=lambda _: COMMAND_LINE
     )
     name = "standard input" if source.kind == Kind.STDIN else source.name

@@ -25,7 +25,7 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """
     The cells of one row by their columns; an empty one is left out.
     """
@@ -42,7 +42,7 @@ class Table:
 
     header: Position
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
 
 def is_table(name: str) -> bool:
@@ -105,7 +105,7 @@ def _read_json_lines(text: str, name: str, problems: Problems) -> Table | None:
             continue
         columns.update(dict.fromkeys(value))
         cells = {key: each for key, each in value.items() if not _is_empty(each)}
-        rows.append(Row(position, cells))
+        rows.append(TableRow(position, cells))
     return _checked(Table(Position(name), tuple(columns), tuple(rows)), problems)
 
 
@@ -136,7 +136,7 @@ def _read_cells(text: str, name: str, problems: Problems) -> Table | None:
             continue
         values = zip(columns, cells, strict=True)
         rows.append(
-            Row(
+            TableRow(
                 position,
                 {column: cell for column, cell in values if not _is_empty(cell)},
             )

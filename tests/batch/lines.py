@@ -9,7 +9,7 @@ import hashlib
 from krea_cli.batch.identity import Identity, Input
 from krea_cli.batch.item import Item
 from krea_cli.batch.item_requests import Planned
-from krea_cli.batch.lock import Line, LockedFile
+from krea_cli.batch.lock import LockedFile, LockLine
 from krea_cli.batch.problems import Position
 
 SERVICE = "https://api.krea.ai"
@@ -41,7 +41,7 @@ def line(output="owl.png", state="completed", *, prompt="an owl", **values):
     found = values.pop("identity", None) or identity(prompt)
     job = values.pop("job", "job-1" if state not in ("unconfirmed", "closed") else None)
     files = values.pop("files", (file(output),) if state == "completed" else ())
-    return Line(
+    return LockLine(
         **{
             "source": "pictures.toml",
             "output": output,

@@ -14,7 +14,6 @@ from krea_cli.batch.identity import SHA256, Identity, Input, identity_of
 from krea_cli.batch.item_requests import RequestBuilder
 from krea_cli.batch.problems import ManifestError, Problems
 from krea_cli.inputs.resolver import InputResolver
-from krea_cli.media import images
 from krea_cli.requests.request import Request
 
 PROMPT = '[[pictures]]\nprompt = "an owl"\noutput = "owl.png"\n'
@@ -27,7 +26,7 @@ def jpeg(color="teal", size=(64, 48), comment=b""):
 
 
 @pytest.fixture
-def plan(expand, catalogue, monkeypatch):
+def plan(expand, catalog, monkeypatch):
     monkeypatch.chdir(expand.folder)
     readers = []
 
@@ -38,9 +37,8 @@ def plan(expand, catalogue, monkeypatch):
         readers.append(reader)
         builder = RequestBuilder(
             folder=expand.folder,
-            find_model=lambda name: catalogue.find(name or "google/nano-banana-pro"),
+            find_model=lambda name: catalog.find(name or "google/nano-banana-pro"),
             read=reader.read,
-            size_of=images.shown_size,
             warn=lambda _: None,
         )
         problems = Problems()
@@ -151,10 +149,10 @@ def test_key_leaves_out_automatic_values(plan):
     assert item.key != given.key
 
 
-def test_key_leaves_out_what_is_added_to_images_in_objects(plan, catalogue):
+def test_key_leaves_out_what_is_added_to_images_in_objects(plan, catalog):
     model = next(
         model
-        for model in catalogue.models
+        for model in catalog.models
         if model.input_field and "strength" in model.input_field.extra
     )
     text = (
@@ -218,8 +216,8 @@ def test_input_survives_json():
         Input.from_json({"field": 1})
 
 
-def test_identity_whole_numbers_are_the_same_in_both_forms(catalogue):
-    model = catalogue.find("google/nano-banana-pro")
+def test_identity_whole_numbers_are_the_same_in_both_forms(catalog):
+    model = catalog.find("google/nano-banana-pro")
 
     first = identity_of(model, {"seed": 7})
     other = identity_of(model, {"seed": 7.0})
@@ -249,7 +247,7 @@ def test_plan_unusable_inputs_drop_their_items_and_what_needs_them(plan):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("model = 'nano-bananna-pro'", "line 1: Krea has no model"),
+        ("model = 'nano-bananna-pro'", "line 1: Unknown model 'nano-bananna-pro'"),
         ("seed = 7", "seed: google/nano-banana-pro has no such field"),
         ("aspect_ratio = '7:9'", "aspect_ratio: must be"),
         ("params = { colour = 1 }", "colour: "),
@@ -267,7 +265,7 @@ def test_plan_invalid_requests_are_problems(plan, line, expected):
     assert expected in "\n".join([error.message, *error.hints, *error.details])
 
 
-def test_request_of_a_chain_takes_the_input_that_was_made(plan, expand, catalogue):
+def test_request_of_a_chain_takes_the_input_that_was_made(plan, expand, catalog):
     _, second = plan(
         PROMPT + '[[pictures]]\nimage = "owl.png"\nprompt = "older"\noutput = "o.png"\n'
     )
@@ -275,9 +273,8 @@ def test_request_of_a_chain_takes_the_input_that_was_made(plan, expand, catalogu
     reader = InputResolver(lambda: None, allows_loopback=False)
     builder = RequestBuilder(
         folder=expand.folder,
-        find_model=lambda _: catalogue.find("google/nano-banana-pro"),
+        find_model=lambda _: catalog.find("google/nano-banana-pro"),
         read=reader.read,
-        size_of=images.shown_size,
         warn=lambda _: None,
     )
 

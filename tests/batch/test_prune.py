@@ -10,7 +10,7 @@ import pytest
 from batch.lines import file, line, sha256
 
 from krea_cli.batch.lock import merged
-from krea_cli.batch.prune import candidates, delete, without_files
+from krea_cli.batch.prune import delete, prunable_files, without_files
 
 
 @pytest.fixture
@@ -26,7 +26,8 @@ def saved(tmp_path):
 
 def faults(lines, folder, wanted=()):
     return {
-        each.file.path: each.fault for each in candidates(lines, folder, wanted=wanted)
+        each.file.path: each.fault
+        for each in prunable_files(lines, folder, wanted=wanted)
     }
 
 
