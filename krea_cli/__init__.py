@@ -2,4 +2,4 @@
 Command-line client for the Krea API.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0b1"

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from krea_cli.catalog import catalog
+from krea_cli.catalog.json_schema import forms
 
 BUNDLED = json.loads(Path(catalog.__file__).with_name("models.json").read_bytes())
 PRO = "image/google/nano-banana-pro"
@@ -222,3 +223,38 @@ def huge(count=600, size=6_000_000):
         with_model(f"image/acme/model-{number}", KREA_3, spec, description=text)
     spec["info"] = {"description": "x" * 1_500_000}
     return spec
+
+
+def a_value(rng, schema, depth=4):
+    """
+    A value near what the schema allows.
+    """
+    if not depth or rng.random() < 0.05:
+        return rng.choice([None, True, 0, 7.5, "", "1K", "x" * 99, [], {}, ["a", "a"]])
+    choices = [
+        form for form in forms(schema) if form.keys() & {"type", "enum", "const"}
+    ]
+    schema = rng.choice(choices or [{}])
+    if "enum" in schema or "const" in schema:
+        return rng.choice([*schema.get("enum", [schema.get("const")]), "99K"])
+    types = schema.get("type", "string")
+    kind = rng.choice(types) if isinstance(types, list) else types
+    if kind in ("number", "integer"):
+        limits = [schema[k] for k in schema if "imum" in k.lower()] or [0]
+        return rng.choice(limits) + rng.choice([-1, 0, 0, 1, 0.5, 5])
+    if kind == "array":
+        items = [
+            a_value(rng, schema.get("items", {}), depth - 1)
+            for _ in range(rng.randint(0, schema.get("maxItems", 3) + 1) % 20)
+        ]
+        return items + items[:1] if rng.random() < 0.1 else items
+    if kind == "object":
+        required = schema.get("required", ())
+        body = {
+            name: a_value(rng, field, depth - 1)
+            for name, field in schema.get("properties", {}).items()
+            if rng.random() < (0.9 if name in required else 0.4)
+        }
+        return body | ({"other": 1} if rng.random() < 0.1 else {})
+    text = rng.choice(["a", "2K", "1K", "https://app-uploads.krea.ai/a.png", "an owl"])
+    return {"string": text, "boolean": rng.random() < 0.5}.get(kind)

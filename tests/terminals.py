@@ -6,19 +6,17 @@ the system (pty) that answer as a test wants.
 from __future__ import annotations
 
 import base64
-import fcntl
 import io
 import os
-import pty
 import re
 import select
 import struct
 import subprocess
 import sys
-import termios
 import time
 from dataclasses import dataclass
 
+import pytest
 from PIL import Image
 
 PATIENCE_SECONDS = 15
@@ -56,6 +54,8 @@ def run(
     waiting and answers the question with *answer*, and each text of *replies* with what
     belongs to it, whenever it comes.
     """
+    # Windows has none of them, and nothing that stands for them.
+    fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
     ours, theirs = pty.openpty()
     (columns, rows), (width, height) = size, cell
     window = struct.pack("4H", rows, columns, columns * width, rows * height)

@@ -23,14 +23,17 @@ ROOT = Path(krea_cli.__file__).parent
 # Everything that is not of Python itself, and the modules that import it.
 HOMES = {
     "httpx": {"api.http"},
+    "httpcore": {"api.connections"},
     "truststore": {"api.tls"},
     "keyring": {"config.keyring_store"},
     "platformdirs": {"config.paths"},
+    "tomlkit": {"config.config_edit"},
     "rich": {"output.human", "output.graphics.preview"},
     "typer": {
         "cli.command_tree",
         "cli.completion.build",
         "cli.help.grouped",
+        "cli.help.man_page",
         "cli.options",
         "commands",
     },
@@ -62,14 +65,17 @@ LATE = {
     "operations.sidecars": "only --sidecar needs them",
     "cli.command_tree": "completion is installed once",
     "cli.next_steps": "most commands go on without a template",
+    "config.paths": "most starts make no folder",
     "catalog.cache": "a catalog of krea's own is as it should be",
     "cli.completion.candidates": "a journal is looked at only for jobs",
+    "commands.config": "only `set` and `unset` write TOML",
     "cli.entry": "a signal must find somebody before the program is loaded",
     "commands.doctor": "the help needs no certificates",
     "commands.run_generation": "a dry run sends nothing",
     "requests.prepare": "Pillow is not needed before an image is measured",
     "operations.spending_limit": "amounts are formatted only for an error",
     "operations.preview": "Pillow is not needed where nothing is shown",
+    "output.human.views": "only help topics are Markdown",
     "output.writers": "rich is not needed for a pipe",
     "downloads.output_target": "Pillow is for names that ask for a kind of picture",
     "doctor.program": "Pillow is not needed for the help of doctor",
@@ -184,7 +190,8 @@ def test_late_imports_are_the_exception():
         for name, tree in modules().items()
         if any(each.is_ours and each.is_late for each in imports(tree))
     }
-    # The command tree loads the command that is called by its name.
+    # The command tree loads the command that is called by its name, and files of media
+    # need the module of their own format alone.
     by_name = {
         name
         for name, tree in modules().items()
@@ -192,7 +199,7 @@ def test_late_imports_are_the_exception():
     }
 
     assert set(LATE) == late
-    assert {"cli.command_tree", "runtime.installation"} == by_name
+    assert {"cli.command_tree", "media.formats", "runtime.installation"} == by_name
 
 
 def test_nobody_prints_or_exits_but_who_should():

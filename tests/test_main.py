@@ -68,6 +68,7 @@ def test_an_option_before_the_command_is_shown_its_place(krea):
         assert (2, False) == ((told := krea(*other)).code, "behind" in told.err)
 
 
+@pytest.mark.posix  # for the quotes of its shells
 @pytest.mark.parametrize(
     ("words", "hint"),
     [

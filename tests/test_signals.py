@@ -23,6 +23,7 @@ from conftest import png
 from PIL import Image
 from service import answer
 
+pytestmark = pytest.mark.posix  # Windows ends a process otherwise
 ID = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
 
 SIGNALS = [

@@ -20,6 +20,7 @@ SLOW = {
     "pydantic",
     "rich",
     "sqlite3",
+    "tomlkit",
     "truststore",
     "krea_cli.catalog.catalog",
     "krea_cli.journal.journal",
@@ -51,6 +52,8 @@ USES = [
     (f"wait {ID}", 2, {"platformdirs", "httpx"}),
     ("generate owl --dry-run", 0, {"platformdirs", "krea_cli.catalog.catalog"}),
     ("generate owl -m none --dry-run", 2, {"platformdirs", "krea_cli.catalog.catalog"}),
+    # The list of models is updated first.
+    ("generate owl -m none", 2, {"platformdirs", "krea_cli.catalog.catalog", "httpx"}),
     # It tells what the variable shadows.
     ("auth status", 0, {"platformdirs", "keyring"}),
 ]

@@ -66,10 +66,10 @@ class ApiClient:
         nothing may rely on it.
 
         Raises:
-            UnreachableError: nothing was sent.
+            ConnectionFailedError: nothing was sent.
             KreaError: the service refused (TokenRejectedError, BalanceError,
-                RefusedError, RateLimitError): no job.
-            LostAnswerError, ServerFaultError, AnswerError: there may be a job.
+                RequestRejectedError, RateLimitError): no job.
+            ResponseLostError, ServerError, InvalidResponseError: there may be a job.
         """
         headers = {"X-Webhook-URL": webhook, "Idempotency-Key": key}
         given = {name: value for name, value in headers.items() if value}

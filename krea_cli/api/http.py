@@ -1,10 +1,10 @@
 """
-Requests out, bytes and errors back.  The only module that imports httpx.
+Send requests, and return responses or errors.  The only module that imports httpx.
 
-Clients that share nothing but their TLS settings: one carries the token, speaks to one
-origin and follows no redirect; one is the same for paid requests, each over a
-connection of its own; those that fetch results have no credential at all (hazards C15,
-N14).  Nothing is ever sent twice from here.
+Each purpose has a client of its own.  One carries the token, speaks to one origin and
+follows no redirect.  The one for paid requests is the same, but opens a new connection
+for each: a kept one may be closing, and the request would be unconfirmed.  The clients
+that fetch results carry no credential.  Nothing is sent twice from here.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from krea_cli.api import proxies
+from krea_cli.api.connections import InterruptibleBackend, run_until
 from krea_cli.api.http_types import SHOWN, RequestBody, Response, StreamedResponse, form
 from krea_cli.api.proxies import SOCKS, Proxy
-from krea_cli.api.receiving import receiving
+from krea_cli.api.streaming import open_body
 from krea_cli.errors import (
     ConfigError,
     ConnectionFailedError,
@@ -55,19 +56,37 @@ _NOT_SENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-# Compression is refused: no answer may grow in memory (hazard N13).
+# Long enough for the pauses between polls. What is paid for gets a new connection.
+_KEPT = httpx.Limits(
+    max_connections=100, max_keepalive_connections=100, keepalive_expiry=30.0
+)
+_NOT_KEPT = httpx.Limits(max_keepalive_connections=0)
+# Compression is refused: no answer may grow in memory.
 _PLAIN = {"Accept-Encoding": "identity"}
 
 # What a client is for: two carry the token, two fetch what is of foreign origin.
 Use = Literal["api", "paid", "results", "local results"]
 
 
+class _InterruptibleTransport(httpx.HTTPTransport):
+    """
+    The transport of httpx, over connections that a worker thread can stop waiting for.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # httpx has no argument for it, and httpcore one that httpx does not pass on.
+        self._pool._network_backend = InterruptibleBackend()  # noqa: SLF001
+
+
 class HttpTransport:
     """
-    *token* None sends no Authorization, and *token_source* is where it comes from;
+    Send requests to one service, and fetch results from anywhere.
+
+    Without a *token* no Authorization is sent; *token_source* says where it comes from;
     *uses_environment* says whether the proxy variables count, which they do not for a
-    service on this machine (hazard N9); *log* is told of each request, without query,
-    headers and bodies.
+    service on this machine; `log` is called with each request, without its query,
+    headers and body.
     """
 
     def __init__(
@@ -107,7 +126,7 @@ class HttpTransport:
         self, path: str, body: RequestBody, headers: Mapping[str, str]
     ) -> Response:
         """
-        One POST over a new connection, as a kept one may be closing (hazard N14),
+        One POST over a new connection, as a kept one may be closing,
         streamed from *body*.  An error that its chunks raise ends it before the last.
         """
         seconds = ANSWER_SECONDS + body.size_bytes / SLOWEST_BYTES_PER_SECOND
@@ -132,7 +151,7 @@ class HttpTransport:
         GET *url* without any credential and without following a redirect.
 
         Raises:
-            UnreachableError, LostAnswerError: also while the chunks are read.
+            ConnectionFailedError, ResponseLostError: also while the chunks are read.
         """
         with self._translated(url):
             is_secure = urlsplit(url).scheme == "https"
@@ -140,11 +159,11 @@ class HttpTransport:
             client = self._client(use, url)
             request = client.build_request("GET", url, headers=headers)
             with self._logged(request) as log:
-                response = run_with_timeout(
+                response = run_until(
                     ANSWER_SECONDS, lambda: client.send(request, stream=True)
                 )
                 log.append(str(response.status_code))
-            with receiving(response, silence=SILENCE_SECONDS) as chunks:
+            with open_body(response, silence=SILENCE_SECONDS) as chunks:
                 yield StreamedResponse(
                     response.status_code, response.headers, chunks, _peer(response)
                 )
@@ -182,7 +201,9 @@ class HttpTransport:
             client = self._client(use, self._url)
             request = client.build_request(method, self._url + path, **body)
             with self._logged(request) as log:
-                answer = run_with_timeout(seconds, lambda: self._send(client, request))
+                # A body may take long to write, where no signal is noticed.
+                run = run_with_timeout if method == "POST" else run_until
+                answer = run(seconds, lambda: self._send(client, request))
                 log.append(str(answer.status))
             return answer
 
@@ -192,7 +213,7 @@ class HttpTransport:
         except (KreaError, httpx.HTTPError, httpx.StreamError):
             raise
         except Exception as exc:
-            # Of the libraries below (hazard N4); a part may have been sent.
+            # Of the libraries below; a part may have been sent.
             raise _lost(self.host, self._reason(exc)) from exc
 
     def _read(self, client: httpx.Client, request: httpx.Request) -> Response:
@@ -244,20 +265,19 @@ class HttpTransport:
         is_api = use in ("api", "paid")
         is_secure = use == "results" or (is_api and self._url.startswith("https:"))
         tls = self._tls if is_secure else _no_tls()
-        options: dict[str, Any] = {}
-        if use == "paid":
-            options["limits"] = httpx.Limits(max_keepalive_connections=0)
         try:
             return httpx.Client(
                 headers=_PLAIN | self._agent | (self._bearer if is_api else {}),
                 timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
                 # Of all that the environment names, the one proxy that applies.
                 trust_env=False,
-                proxy=proxy.url if proxy else None,
-                verify=tls,
+                transport=_InterruptibleTransport(
+                    verify=tls,
+                    proxy=proxy.url if proxy else None,
+                    limits=_NOT_KEPT if use == "paid" else _KEPT,
+                ),
                 # No answer is to leave a cookie for another request.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                **options,
             )
         except Exception as exc:
             if limit := exhausted(exc):

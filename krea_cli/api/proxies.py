@@ -1,5 +1,5 @@
 """
-The proxies of the environment: which of them a request goes through (hazard N9).
+The proxies of the environment: which of them a request goes through.
 """
 
 from __future__ import annotations

@@ -7,13 +7,12 @@ The service's documents and its answers differ (bodies with "error", "message" o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from krea_cli.api.http_dates import seconds_of
-from krea_cli.api.http_types import Response
+from krea_cli.api.http_types import Response, parse_strict_json
 from krea_cli.api.retry import retry_after
 from krea_cli.errors import (
     Action,
@@ -51,7 +50,7 @@ def read(
 
     Raises:
         KreaError: what a bad answer stands for.
-        AnswerError: the answer is good, but no JSON object.
+        InvalidResponseError: the answer is good, but no JSON object.
     """
     if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
         raise _error(answer, redact(_reason(answer)), host, wall, token_source)
@@ -159,13 +158,9 @@ def _json(content: bytes) -> Any:
     The value, or None for what is no JSON: cut, endless in depth, or of other kinds.
     """
     try:
-        return json.loads(content, parse_constant=_no_number)
+        return parse_strict_json(content)
     except (ValueError, RecursionError):
         return None
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(name)
 
 
 def _kind(answer: Response) -> str:

@@ -36,7 +36,7 @@ def retry(
     """
     The result of *work*, tried up to four times while its failure may pass.
 
-    Between tries it sleeps 0.5, 1, 2 s with full jitter (hazard N8), or what the
+    Between tries it sleeps 0.5, 1, 2 s with full jitter, or what the
     service asked for.  It gives up at once when that would outlast *deadline* (on the
     monotonic clock; without one, a minute from now).
 
@@ -63,7 +63,7 @@ def retry_after(value: str | None, now: float) -> float | None:
     """
     Seconds to wait by a Retry-After header: a number or an HTTP date, which is by the
     clock that it was *now* on.  None when it is missing, past, negative or no sense at
-    all (hazard N7).
+    all.
     """
     if value is None:
         return None

@@ -3,7 +3,7 @@ Whose certificates are trusted.  The only module that imports truststore.
 
 It is what the operating system trusts, and so what a company added there, too; where
 SSL_CERT_FILE or SSL_CERT_DIR is set it is what these name, and nothing else.  There is
-no way to trust everybody (hazard N10).
+no way to trust everybody.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import shlex
 import ssl
 import stat
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 import truststore
 
 from krea_cli.errors import ConfigError, ConnectionFailedError
+from krea_cli.runtime import shell_words
 from krea_cli.runtime.user_paths import expand_home
 
 FILE, FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
@@ -83,7 +83,7 @@ def missing() -> ConnectionFailedError | None:
         return ConnectionFailedError(
             f"{FOLDER} names {folder}, which has no certificates under the names that "
             "OpenSSL looks for, so no server can be trusted.",
-            hint=f"Name them so: {shlex.join(['openssl', 'rehash', *folders])}",
+            hint=f"Name them so: {shell_words.join(['openssl', 'rehash', *folders])}",
             retry_after=math.inf,
         )
     return ConnectionFailedError(

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from krea_cli.batch.identity import Identity, identity_of
 from krea_cli.batch.item import Item, local_input
@@ -18,6 +19,7 @@ from krea_cli.errors import InputError, KreaError, UsageError
 from krea_cli.inputs.local_file import Image, LocalFile, RemoteFile
 from krea_cli.media import of_extension
 from krea_cli.requests import defaults
+from krea_cli.requests.arguments import normalize_text
 from krea_cli.requests.field_values import FieldValues
 from krea_cli.requests.param import Param
 from krea_cli.requests.prepare import input_size, violations_of
@@ -198,11 +200,10 @@ class _Building:
     ) -> tuple[Request, Sequence[defaults.AutomaticValue], list[Violation]]:
         item = self._item
         fields = FieldValues(self._model, read=self._image)
-        if item.prompt is not None:
-            fields.add([Param("prompt", item.prompt, is_json=False, source="prompt")])
-        for name, value in item.params.items():
+        for name, value in self._given():
             is_json = not isinstance(value, str)
-            fields.add([Param(name, value, is_json=is_json, source=f"params.{name}")])
+            sent = value if is_json else normalize_text(value)
+            fields.add([Param(name, sent, is_json=is_json, source=name)])
         fields.add_images([self._image(text) for text in item.images])
         fields.add_options({name: str(value) for name, value in item.fields.items()})
         for warning in fields.warnings:
@@ -213,9 +214,18 @@ class _Building:
         choices = defaults.choose_defaults(self._model, fields.values, size)
         fields.values.update({choice.field: choice.value for choice in choices})
         violations = violations_of(request, fields)
+        if item.prompt is not None and not item.prompt.strip():
+            violations.append(Violation("prompt", "is empty"))
         if undecodable := request.undecodable_field:
             violations.append(Violation(undecodable, "is not UTF-8 text"))
+        if with_nul := request.field_with_nul:
+            violations.append(Violation(with_nul, "has a NUL character"))
         return request, choices, violations
+
+    def _given(self) -> Iterator[tuple[str, Any]]:
+        if self._item.prompt is not None:
+            yield "prompt", self._item.prompt
+        yield from self._item.params.items()
 
     def _image(self, text: str) -> Image:
         """

@@ -26,7 +26,7 @@ from krea_cli.errors import (
     TargetExistsError,
     UsageError,
 )
-from krea_cli.output.human.model_text import dollars
+from krea_cli.output.human.format_text import dollars
 
 # Sums of prices are not exact in binary.
 _ROUNDING_USD = 1e-9

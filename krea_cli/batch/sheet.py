@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from krea_cli.batch.item import local_input
 from krea_cli.batch.plan import Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
-from krea_cli.output.human.model_text import dollars
+from krea_cli.output.human.format_text import dollars
 
 _STATES = {
     Sign.MAKE: "to make",

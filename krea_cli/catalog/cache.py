@@ -1,15 +1,14 @@
 """
-The catalog that a refresh left in the cache folder, one for each origin of the API:
-what a service says of itself, above all its prices, is true of no other.
+Keep the catalog of a refresh in the cache folder, one for each origin of the API: the
+models and prices of one service say nothing about another.
 
-It is used while it is not older than the one that krea came with.  What cannot be used
-there is passed over: krea then works as if there had been no refresh.
+A kept catalog is used unless the bundled one is newer.  A file that cannot be used is
+ignored, as if there had been no refresh.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,37 +16,31 @@ from urllib.parse import quote
 
 from krea_cli.catalog.catalog import Catalog, bundled_date
 from krea_cli.errors import StorageError
+from krea_cli.files.private_dir import make_private_dir
 
 
 def load_newest(folder: Path, origin: str) -> Catalog:
     """
-    The catalog in force at an origin such as "https://api.krea.ai": the one cached
-    for it, else the one that krea came with.
+    Return the catalog for an origin such as "https://api.krea.ai": the kept one, or
+    else the bundled one.
     """
     return _read(_cache_path(folder, origin)) or Catalog.bundled()
 
 
 def store(folder: Path, origin: str, text: str) -> None:
     """
-    Put the catalog of an origin into the cache folder, where it is whole or the
-    former one stays.
+    Write the catalog of an origin to the cache folder; if that fails, the former one
+    stays.
 
     Raises:
         StorageError: it cannot be written there.
     """
-    import tempfile  # not for those who only read
+    from krea_cli.files.atomic_file import replace_file  # not for those who only read
 
     target = _cache_path(folder, origin)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(".part", ".models.", folder)
-        part = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii", newline="\n") as file:
-                file.write(text)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        make_private_dir(folder)
+        replace_file(target, text.encode("ascii"))
     except OSError as exc:
         raise StorageError(
             f"The models cannot be kept in {folder}: {exc.strerror or exc}.",

@@ -1,16 +1,16 @@
 """
-A command that a model would accept, by its schema alone.
+Compose a command that a model accepts, by its schema alone.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from krea_cli.catalog.json_schema import Schema, is_url, types
-from krea_cli.catalog.model import Model
-from krea_cli.catalog.validation import convert
+from krea_cli.catalog.json_schema import Schema, forms, is_url, types
+from krea_cli.catalog.model import MediaField, Model
+from krea_cli.catalog.validation import convert, find_violations
 
 _FILES = {
     "image": "photo.jpg",
@@ -19,7 +19,7 @@ _FILES = {
     "3d": "mesh.glb",
 }
 _PROMPT = "an island in the sea"
-# In what format audio comes is not told.
+# The format of audio results is not documented.
 _OUTPUTS = {"image": "out.png", "video": "out.mp4", "3d": "out.glb"}
 _MADE = {
     "image": "a lighthouse at dusk",
@@ -33,8 +33,8 @@ _USUAL = {"width": 1024, "height": 1024}
 
 def command(model: Model, chosen: Collection[str]) -> list[str]:
     """
-    The words of a `krea generate` for the model: with an input where it takes one, and
-    with every required field but those *chosen* by krea itself from that input.
+    Return the words of a `krea generate` for the model: with an input if it takes one,
+    and with every required field except those that krea *chose* from that input.
     """
     field = model.input_field
     words = ["krea", "generate"]
@@ -48,13 +48,25 @@ def command(model: Model, chosen: Collection[str]) -> list[str]:
     given = {"prompt", field.name if field else "", *chosen}
     for name in model.required:
         if name not in given:
-            words += ["-p", _param(name, model.fields[name])]
+            words += ["-p", _param(name, _field(model, name, field))]
     return [*words, "-o", _OUTPUTS.get(model.result_kind or "", "out.{ext}")]
+
+
+def _field(model: Model, name: str, given: MediaField | None) -> Schema:
+    """
+    Return the schema of a field, in the variant of the request that has the input.
+    """
+    for variant in forms(model.schema) if given else ():
+        fields: Mapping[str, Schema] = variant.get("properties", {})
+        if given and given.name in fields and name in fields:
+            return fields[name]
+    schema: Schema = model.fields[name]
+    return schema
 
 
 def _param(name: str, schema: Schema) -> str:
     """
-    The field with a value that its schema allows, as `-p` takes it.
+    Return the field with a value that its schema allows, in the form of `-p`.
     """
     value = _value(schema, usual=_USUAL.get(name, 0))
     text = value if isinstance(value, str) else json.dumps(value)
@@ -67,8 +79,8 @@ def _param(name: str, schema: Schema) -> str:
 
 def _value(schema: Schema, *, usual: float = 0, share: float = 0) -> Any:
     """
-    A value that the schema allows, near the *usual* one; *share* says where in a list
-    the value stands, from 0 for the first item to 1 for the last.
+    Return a value that the schema allows, near the *usual* one.  *share* says where in
+    a list the value stands, from 0 for the first item to 1 for the last.
     """
     forms = schema.get("anyOf") or schema.get("oneOf")
     if forms:
@@ -93,8 +105,8 @@ def _value(schema: Schema, *, usual: float = 0, share: float = 0) -> Any:
 
 def _number(schema: Schema, usual: float, share: float) -> float:
     """
-    Along a range that begins at 0 or above, from its beginning to its end; else the
-    allowed number that is nearest to the usual one.
+    Return an allowed number near the usual one.  Along a range that begins at 0 or
+    above, *share* says where it lies.
     """
     least, most = schema.get("minimum"), schema.get("maximum")
     if "exclusiveMinimum" in schema:
@@ -104,7 +116,27 @@ def _number(schema: Schema, usual: float, share: float) -> float:
     else:
         number = max(usual, least) if least is not None else usual
         number = min(number, most) if most is not None else number
-    return int(number) if number == int(number) else number
+    found = int(number) if number == int(number) else number
+    return next(
+        (
+            each
+            for each in _candidates(schema, found)
+            if not find_violations(schema, each)
+        ),
+        found,
+    )
+
+
+def _candidates(schema: Schema, number: float) -> Iterator[float]:
+    """
+    Yield the number, then others for limits and steps that it does not keep to.
+    """
+    yield number
+    step = schema.get("multipleOf", 1)
+    low = schema.get("minimum", schema.get("exclusiveMinimum", 0))
+    high = schema.get("maximum", schema.get("exclusiveMaximum", low + 2 * step))
+    yield from (number // step * step, (number // step + 1) * step)
+    yield from (low // step * step + step, (low + high) / 2)
 
 
 def _text(schema: Schema, wanted: str) -> str:

@@ -86,6 +86,19 @@ def required_of(schema: Schema) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def is_closed(schema: Schema) -> bool:
+    """
+    Return whether an object must not have other fields than those described.
+    """
+    if schema.get("additionalProperties") is False:
+        return True
+    variants = [schema[key] for key in ("anyOf", "oneOf") if key in schema]
+    parts = schema.get("allOf", ())
+    return any(all(map(is_closed, each)) for each in variants) or any(
+        map(is_closed, parts)
+    )
+
+
 def items_of(schema: Schema) -> Schema:
     """
     Return the schema of the items of a list; empty if nothing is said of them.

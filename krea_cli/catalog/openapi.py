@@ -127,15 +127,23 @@ def _with_url_formats(schema: dict[str, Any]) -> dict[str, Any]:
     """
     if "properties" not in schema:
         return schema
-    fields = dict(schema["properties"])
-    for name, field in fields.items():
-        if not _FILE_NAME.search(name):
-            continue
-        if _is_any_text(field):
-            fields[name] = {**field, "format": "uri"}
-        elif field.get("type") == "array" and _is_any_text(field.get("items", {})):
-            fields[name] = {**field, "items": {**field["items"], "format": "uri"}}
+    fields = {
+        name: _as_url(field) if _FILE_NAME.search(name) else field
+        for name, field in schema["properties"].items()
+    }
     return {**schema, "properties": fields}
+
+
+def _as_url(schema: dict[str, Any]) -> dict[str, Any]:
+    if _is_any_text(schema):
+        return {**schema, "format": "uri"}
+    changed = dict(schema)
+    if "items" in schema:
+        changed["items"] = _as_url(schema["items"])
+    for keyword in ("anyOf", "oneOf"):
+        if keyword in schema:
+            changed[keyword] = [_as_url(each) for each in schema[keyword]]
+    return changed
 
 
 def _is_any_text(schema: Mapping[str, Any]) -> bool:

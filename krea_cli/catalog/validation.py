@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 @dataclass(frozen=True, slots=True)
 class Violation:
     """
-    One thing that is wrong with a body.
+    A violation of the schema by a body.
 
     *field* is a place such as "style_images[0].strength", empty for the body itself;
     *message* is one line that also says what is allowed.

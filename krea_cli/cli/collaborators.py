@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from krea_cli.jobs.schedule import Guess
     from krea_cli.operations.collect import CollectContext
     from krea_cli.operations.github_step import GithubStep
+    from krea_cli.operations.renew_catalog import CatalogRenewal
     from krea_cli.operations.resolve_unconfirmed import UnconfirmedResolver
     from krea_cli.operations.save import ResultSaver
     from krea_cli.operations.sidecars import SidecarWriter
@@ -40,6 +41,21 @@ def deadline(
     """
     began = ctx.clock.now() if since is None else since
     return began + wait_seconds(timeout, ctx.settings.timeout, kinds)
+
+
+def catalog_renewal(ctx: CliContext) -> CatalogRenewal:
+    from krea_cli.operations.renew_catalog import CatalogRenewal
+
+    folders = ctx.folders
+    return CatalogRenewal(
+        catalog=ctx.catalog,
+        fetch=lambda: ctx.connection.api_with(None).openapi(),
+        folder=folders.cache if folders.has_cache else None,
+        origin=ctx.service.origin,
+        now=ctx.clock.wall,
+        note=ctx.console.note,
+        is_final=ctx.service.is_sandbox,
+    )
 
 
 def output_planner(ctx: CliContext, output: OutputOptions) -> OutputPlanner:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -127,7 +127,7 @@ def _main(
         typer.Option("--install-completion", help="Let your shell complete krea."),
     ] = False,
     show_completion: Annotated[
-        Literal["bash", "zsh", "fish", "powershell"] | None,
+        str | None,
         typer.Option(
             "--show-completion", metavar="SHELL", help="Print the script for that."
         ),

@@ -166,12 +166,12 @@ class Connection:
         Raises:
             UsageError: a fault is not known.
         """
-        from krea_cli.config.paths import private_folder
+        from krea_cli.config.paths import make_private_folder
         from krea_cli.sandbox.concurrency import JobLimits
         from krea_cli.sandbox.server import Sandbox
 
         if self._folders.has_state:
-            folder = private_folder(self._folders.state) / "sandbox"
+            folder = make_private_folder(self._folders.state) / "sandbox"
         else:
             folder = self._temporary_sandbox_folder()
         sandbox = Sandbox(

@@ -89,9 +89,9 @@ class CliContext:
 
     @cached_property
     def folders(self) -> Folders:
-        from krea_cli.config.paths import folders
+        from krea_cli.config.paths import find_folders
 
-        return folders(self.env)
+        return find_folders(self.env)
 
     @cached_property
     def resolved_settings(self) -> ResolvedSettings:
@@ -159,7 +159,7 @@ class CliContext:
 
         def warn(corrupt: CorruptRecord) -> None:
             command = self.next_steps.forget(corrupt.record)
-            self.console.warn(f"{corrupt.said} See to it: {command}")
+            self.console.warn(f"{corrupt.message} See to it: {command}")
 
         return JournalQueries(
             self.database, self.service.name, now=self.clock.wall, damaged=warn

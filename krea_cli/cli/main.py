@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
@@ -18,7 +17,7 @@ from krea_cli.cli.invocation import Flags, Invocation, RunOptions
 from krea_cli.cli.run_command import run_command
 from krea_cli.cli.signal_exit import exit_by_signal
 from krea_cli.errors import KreaError, UsageError
-from krea_cli.runtime import signals
+from krea_cli.runtime import shell_words, signals
 
 # What a shell adds to the number of the signal that ended a program.
 SIGNALLED = 128
@@ -110,7 +109,7 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     if strange and (found := grammar.named(strange[1])):
         hint = "\n".join(f"There is: krea {words}" for words in found)
     elif " " in first:  # as in no command, but in a prompt
-        hint = f"Run: {shlex.join(['krea', 'generate', first])}"
+        hint = f"Run: {shell_words.join(['krea', 'generate', first])}"
     elif called == "krea generate" and message.startswith("Got unexpected extra arg"):
         hint = 'A prompt of several words stands in quotes: krea generate "an owl"'
     return UsageError(message, hint=hint)

@@ -5,13 +5,13 @@ The commands that hints name.  No other module spells them.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from krea_cli.downloads.output_options import MOST_BYTES, OutputOptions
 from krea_cli.errors import Action, Hint, KreaError, Step
+from krea_cli.runtime import shell_words
 
 # A record is named by the beginning of its id.
 RECORD_CHARACTERS = 8
@@ -104,7 +104,7 @@ class NextSteps:
 
     def show(self, file: str) -> str:
         words = ["--", file] if file.startswith("-") else [file]
-        return shlex.join(["krea", "show", *self.flags, *words])
+        return shell_words.join(["krea", "show", *self.flags, *words])
 
     def show_fields(self, model: str) -> str:
         return self._command("models", "show", model)
@@ -116,16 +116,18 @@ class NextSteps:
         return self._command("models", "list")
 
     def show_config_path(self) -> str:
-        return shlex.join(["krea", "config", "path"])
+        return shell_words.join(["krea", "config", "path"])
 
     def unset(self, key: str) -> str:
-        return shlex.join(["krea", "config", "unset", key])
+        return shell_words.join(["krea", "config", "unset", key])
 
     def check_token_command(self) -> str:
-        return shlex.join(["krea", "config", "get", "token_command"])
+        return shell_words.join(["krea", "config", "get", "token_command"])
 
     def set_token_command(self) -> str:
-        return shlex.join(["krea", "config", "set", "token_command", "pass show krea"])
+        return shell_words.join(
+            ["krea", "config", "set", "token_command", "pass show krea"]
+        )
 
     def explain(self, error: KreaError) -> KreaError:
         """
@@ -190,7 +192,7 @@ class NextSteps:
         return words
 
     def _command(self, *words: str) -> str:
-        return shlex.join(["krea", *words, *self.service, *self.flags])
+        return shell_words.join(["krea", *words, *self.service, *self.flags])
 
 
 def _numbered(output: str) -> str:

@@ -6,6 +6,7 @@ needed before anything else is loaded.
 from __future__ import annotations
 
 import os
+import sys
 
 
 def exit_by_signal(number: int) -> None:
@@ -16,7 +17,7 @@ def exit_by_signal(number: int) -> None:
     """
     import signal
 
-    if os.name != "nt":
+    if sys.platform != "win32":
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
     # Windows has no such end, and process 1 of a container survives its own signals.

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from krea_cli.cli.context import CliContext
-from krea_cli.config import config_file as file
 from krea_cli.config import settings
 from krea_cli.config.settings import GivenValue, Layer
 from krea_cli.errors import ConfigError, UnknownModelError
@@ -54,9 +53,10 @@ def set_value(ctx: CliContext, key: Key, value: Value) -> None:
     Example:
       krea config set timeout 20m
     """
-    path = ctx.folders.config_file
+    from krea_cli.config import config_edit
 
-    file.set_key(path, key, value)
+    path = ctx.folders.config_file
+    config_edit.set_key(path, key, value)
 
     _report(ctx, key, {key: GivenValue(value, str(path))})
     if key == "model":
@@ -71,9 +71,10 @@ def unset(ctx: CliContext, key: Key) -> None:
     Example:
       krea config unset timeout
     """
-    path = ctx.folders.config_file
+    from krea_cli.config import config_edit
 
-    if not file.unset_key(path, key):
+    path = ctx.folders.config_file
+    if not config_edit.unset_key(path, key):
         ctx.console.note(f"{key} was not set in {path}.")
 
     if key in settings.KEYS:  # one that is not was a mistake in the file
@@ -96,12 +97,12 @@ def _report(ctx: CliContext, key: str, stored: Layer) -> None:
     """
     Report the value that counts from the next command on.
     """
-    found = settings.find(key, [settings.from_env(ctx.env), stored])
+    found = settings.resolve_setting(key, [settings.from_env(ctx.env), stored])
     written = None
     if key in stored and found.source == stored[key].source:
         written = str(stored[key].value).strip()
     ctx.console.result([Setting(key, found.value, found.source, written)])
-    if found.source == settings.variable(key):
+    if found.source == settings.variable_name(key):
         ctx.console.warn(f"{found.source} is set and wins over the file.")
 
 

@@ -156,7 +156,7 @@ def forget(
     now = ctx.clock.wall()
     end = delete_records.parse_past_time(older_than, "--older-than", now=now)
     corrupt = delete_records.find_corrupt(
-        partial(corrupt_record.find, ctx.database, ctx.service.name),
+        partial(corrupt_record.find_corrupt_record, ctx.database, ctx.service.name),
         jobs or (),
         force=force,
     )
@@ -171,7 +171,7 @@ def forget(
         )
 
     ids = [each.record for each in records]
-    count = ctx.history.forget(ids, unread=[*corrupt.values()])
+    count = ctx.history.delete(ids, unread=[*corrupt.values()])
 
     _report_forgotten(ctx, count)
     if end is not None:
@@ -222,7 +222,7 @@ def recover(
     if forget:
         # The claim comes first, so that nobody submits it again while it is closed.
         ctx.history.claim(one)
-        _report_forgotten(ctx, ctx.history.forget([one.record]))
+        _report_forgotten(ctx, ctx.history.delete([one.record]))
         return
     if adopt is not None:
         job_id = list_records.find_candidate(ctx.recovery, ctx.resolve_jobs, one, adopt)

@@ -12,7 +12,7 @@ from krea_cli.cli.context import CliContext
 from krea_cli.journal import costs
 from krea_cli.operations import list_records
 from krea_cli.operations.resolve_unconfirmed import warn_unconfirmed
-from krea_cli.output.human.model_text import dollars
+from krea_cli.output.human.format_text import dollars
 from krea_cli.output.results.costs import CostRow
 
 

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -15,6 +14,7 @@ from krea_cli.catalog import cache as cached
 from krea_cli.catalog import example, openapi, schema_text
 from krea_cli.catalog import refresh as changes
 from krea_cli.catalog.catalog import Catalog
+from krea_cli.cli import collaborators
 from krea_cli.cli.context import CliContext
 from krea_cli.errors import UsageError
 from krea_cli.output.results.models import (
@@ -24,8 +24,9 @@ from krea_cli.output.results.models import (
     ModelRow,
 )
 from krea_cli.requests import defaults
+from krea_cli.runtime import shell_words
 
-Kind = Literal["image", "video", "enhance", "3d", "audio"]
+Kind = Literal["image", "video", "enhance", "3d", "audio", "other"]
 
 
 def list_models(
@@ -52,7 +53,7 @@ def list_models(
         model
         for model in ctx.catalog.models
         if word.lower() in f"{model.id}\n{model.name}".lower()
-        and kind in (None, model.kind)
+        and kind in (None, model.kind if model.kind in get_args(Kind) else "other")
         and (not takes_image or model.takes_image)
     ]
     ctx.console.result([ModelRow(model) for model in found])
@@ -71,7 +72,7 @@ def show(
     Example:
       krea models show nano-banana-pro
     """
-    found = ctx.catalog.find(model)
+    found = collaborators.catalog_renewal(ctx).find(model)
     automatic = defaults.automatic_fields(found)
     fields = tuple(
         FieldDetails(
@@ -83,7 +84,7 @@ def show(
         )
         for name, schema in found.fields.items()
     )
-    command = shlex.join(example.command(found, automatic))
+    command = shell_words.join(example.command(found, automatic))
     ctx.console.result([ModelDetails(model=found, fields=fields, example=command)])
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from krea_cli.cli import collaborators
@@ -119,6 +118,9 @@ class _Inputs:
 def _preparation(
     ctx: CliContext, inputs: _Inputs, options: GenerateOptions
 ) -> prepare.Preparation:
+    def renew() -> Catalog | None:
+        return collaborators.catalog_renewal(ctx).renew()
+
     # A dry run sends nothing, and the sandbox has the models that krea came with.
     may_renew = not (options.dry_run or ctx.service.is_sandbox)
     return prepare.Preparation(
@@ -127,34 +129,8 @@ def _preparation(
         read_input=inputs.read,
         prompter=ctx.prompter,
         messages=ctx.console,
-        renew=partial(_renew_catalog, ctx) if may_renew else None,
-        is_fresh=partial(_is_fresh, ctx),
-    )
-
-
-def _is_fresh(ctx: CliContext, catalog: Catalog) -> bool:
-    from krea_cli.catalog import renewal
-
-    age = renewal.age_in_days(catalog, ctx.clock.wall())
-    return ctx.service.is_sandbox or age < renewal.FRESH_DAYS
-
-
-def _renew_catalog(ctx: CliContext) -> Catalog | None:
-    """
-    Fetch the newest list of models if the one at hand is older than a day.
-    """
-    from krea_cli.catalog import cache, renewal
-
-    def store(text: str) -> None:
-        if ctx.folders.has_cache:
-            cache.store(ctx.folders.cache, ctx.service.origin, text)
-
-    return renewal.renew_if_outdated(
-        ctx.catalog,
-        fetch=lambda: renewal.fetch_in_time(ctx.connection.api_with(None).openapi),
-        store=store,
-        now=ctx.clock.wall(),
-        note=ctx.console.note,
+        renew=renew if may_renew else None,
+        is_fresh=lambda each: collaborators.catalog_renewal(ctx).is_fresh(each),
     )
 
 

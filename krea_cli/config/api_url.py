@@ -1,5 +1,5 @@
 """
-What an API URL may be, and which origin it belongs to (hazards C16 and N11).
+Check API URLs, and tell which origin they belong to.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 
 def normalise(url: str) -> str:
     """
-    The base URL as it is used: lower case where case means nothing, no default port,
-    no slash at the end.
+    Return the base URL in its usual form: lower case where case means nothing, no
+    default port, no slash at the end.
 
     Raises:
         ValueError: it is no https URL (http on loopback) of only host, port and path;
@@ -29,8 +29,8 @@ def normalise(url: str) -> str:
 
 def origin(url: str) -> str:
     """
-    `scheme://host[:port]` in lower case without the default port: equal for two URLs
-    exactly when they lead to the same server.
+    Return `scheme://host[:port]` in lower case without the default port: equal for two
+    URLs exactly when they lead to the same server.
 
     Raises:
         ValueError: as `normalise`.
@@ -40,7 +40,7 @@ def origin(url: str) -> str:
 
 def is_loopback(url: str) -> bool:
     """
-    Whether the URL leads to this machine itself.
+    Tell whether the URL leads to this machine.
 
     Raises:
         ValueError: as `normalise`.
@@ -76,7 +76,7 @@ def _origin(parts: SplitResult) -> str:
 
 def _host(parts: SplitResult) -> str:
     """
-    The host as a name in lower case or as an IP address in its shortest form.
+    Return the host as a lower-case name, or as an IP address in its shortest form.
     """
     host = parts.hostname or ""
     if ":" in host:

@@ -1,5 +1,5 @@
 """
-How long something takes, and when something was, as people write it.
+Parse durations and times as people write them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _SECONDS = {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 def parse_duration(text: str) -> float:
     """
-    Seconds from `90`, `90s`, `10m`, `1h`, `1.5h` or `7d`.
+    Return the seconds of `90`, `90s`, `10m`, `1h`, `1.5h` or `7d`.
 
     Raises:
         ValueError: it is none of these, or not above 0.
@@ -29,13 +29,13 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
-def parse_moment(text: str, *, now: float) -> float:
+def parse_time(text: str, *, now: float) -> float:
     """
-    Seconds since the epoch: `12h` or `7d` before *now*, the local midnight that
-    `2026-11-20` begins with, or any time of ISO 8601, which is local unless it says
-    otherwise.
+    Return seconds since the epoch: of `12h` or `7d` before *now*, of the local midnight
+    that begins `2026-11-20`, or of any ISO 8601 time, which is local unless it names an
+    offset.
 
-    A number alone is neither: whoever writes 30 may mean days.
+    A number alone is rejected: whoever writes 30 may mean days.
 
     Raises:
         ValueError: it is none of these.

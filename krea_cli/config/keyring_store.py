@@ -1,13 +1,14 @@
 """
-The token in the keyring of the operating system.  The only module that imports keyring.
+Store the token in the operating system's keyring. The only module that imports keyring.
 
-One item for each API origin, never plain text, and no call that can hang (hazards C1
-to C8).  No message holds what a backend said while it had a token in hand.
+Each API origin has an item of its own. Tokens are never plain text, and no call can
+hang. No message quotes a backend that had a token in hand.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -37,7 +38,8 @@ except Exception as exc:
     ) from exc
 
 SERVICE = "krea-cli"
-LIMIT = 3.0
+# After an update of Python the Keychain of macOS asks a person before it answers.
+LIMIT = 60.0 if sys.platform == "darwin" else 3.0
 _SET = "Set KREA_API_KEY to the token instead."
 _WAY_OUT = (_SET, PROGRAM_HINT)
 _MOST_DELETIONS = 5
@@ -73,13 +75,13 @@ class KeyringStore:
 
     def check(self) -> None:
         """
-        Find out whether a token could be kept, before somebody is asked for one.
+        Check that a token could be stored, before the user is asked for one.
         """
         self._call(lambda _: None)
 
     def find(self) -> Token | None:
         """
-        The stored token, with one read.
+        Return the stored token, with one read.
 
         Raises:
             NoTokenError: what is stored cannot be a token.
@@ -110,7 +112,7 @@ class KeyringStore:
 
     def remove(self) -> bool:
         """
-        Remove the token from every part of the keyring; False when there was none.
+        Remove the token from every part of the keyring; return False if there was none.
         """
 
         def remove(backend: KeyringBackend) -> bool:
@@ -157,7 +159,7 @@ class KeyringStore:
             config_file = config_root() / "keyringrc.cfg"
         except Exception as exc:
             raise errors.KeyringError(
-                f"The keyring cannot be opened: {_told(exc)}.",
+                f"The keyring cannot be opened: {_reason(exc)}.",
                 hint=_WAY_OUT,
             ) from exc
         self.backend = _name(backend)
@@ -204,7 +206,7 @@ def _load() -> KeyringBackend:
 
 def _is_safe(backend: KeyringBackend) -> bool:
     """
-    Whether it keeps what it is given, and not in plain text (hazards C3 and C4).
+    Tell whether the backend stores tokens, and not as plain text.
     """
     if type(backend).__module__.startswith("keyrings.alt"):
         return False
@@ -217,7 +219,7 @@ def _parts(backend: KeyringBackend) -> list[KeyringBackend]:
     return backend.backends if isinstance(backend, ChainerBackend) else [backend]
 
 
-def _told(exc: Exception) -> str:
+def _reason(exc: Exception) -> str:
     return " ".join(f"{type(exc).__name__}: {exc}".split())
 
 

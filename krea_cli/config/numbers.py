@@ -1,6 +1,6 @@
 """
-How much something is, as people write it: in the digits 0 to 9.  Python also reads 1_0,
-and the digits of every script.
+Parse sizes, amounts of money and counts as people write them, in the digits 0 to 9.
+Python would also read 1_0, and the digits of every script.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ _USD = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 
 def parse_size(text: str) -> int:
     """
-    Bytes from `1000000`, `500MB` (of 1,000 kB of 1,000 bytes) or `2GiB` (of 1,024 MiB).
+    Return the bytes of `1000000`, `500MB` (of 1,000 kB of 1,000 bytes) or `2GiB` (of
+    1,024 MiB).
 
     Raises:
         ValueError: it is none of these, or below 1.
@@ -35,7 +36,7 @@ def parse_size(text: str) -> int:
 
 def parse_usd(text: str) -> float:
     """
-    An amount of money from `2`, `0.50`, `.5` or `1e-3`.
+    Return the amount of money of `2`, `0.50`, `.5` or `1e-3`.
 
     Raises:
         ValueError: it is none of these, or below 0.
@@ -48,7 +49,7 @@ def parse_usd(text: str) -> float:
 
 def parse_whole(text: str, *, least: int, most: int) -> int:
     """
-    A whole number within these limits.
+    Return a whole number within these limits.
 
     Raises:
         ValueError: it is none.

@@ -1,5 +1,5 @@
 """
-Where krea keeps its files.  The only module that imports platformdirs.
+Find the folders where krea keeps its files. The only module that imports platformdirs.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class Folders:
         return self.paths[variable]
 
 
-def folders(env: Mapping[str, str]) -> Folders:
+def find_folders(env: Mapping[str, str]) -> Folders:
     """
-    The folders of this user, each of which a variable moves elsewhere.
+    Return the folders of this user; a variable moves each.
 
     Raises:
         ConfigError: variables hold relative paths; names them all.
@@ -100,29 +100,28 @@ def _given(variable: str, value: str) -> Path:
         raise ConfigError(f"{variable}: {exc.message}", hint=exc.advice) from exc
 
 
-def private_folder(path: Path) -> Path:
+def make_private_folder(path: Path) -> Path:
     """
-    Make the folder, and its missing parents, for this user only (hazards C18 and J5).
-    One that exists stays as it is.
+    Create the folder and its missing parents for this user only. One that exists stays
+    as it is.
 
     Raises:
         StorageError: it cannot be made, or a file stands there.
     """
+    from krea_cli.files.private_dir import make_private_dir
+
     try:
-        # parents=True would make the parents with the usual mode.
-        for folder in (*reversed(path.parents), path):
-            folder.mkdir(mode=0o700, exist_ok=True)
+        return make_private_dir(path)
     except OSError as exc:
         raise StorageError(
             f"The folder {path} cannot be made: {exc.strerror or exc}.",
             hint="KREA_CONFIG_DIR, KREA_STATE_DIR and KREA_CACHE_DIR name other ones.",
         ) from exc
-    return path
 
 
 def _usual(default: Callable[[], Path]) -> Path | None:
     """
-    None when there is no home.
+    Return None if there is no home folder.
     """
     try:
         path = default()

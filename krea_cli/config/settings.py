@@ -1,7 +1,7 @@
 """
-The settings in force: flag, then environment, then file, then default.
+Resolve the settings: flag, then environment, then file, then default.
 
-Each value is told with its source, so that an error can say where to correct it.
+Each value comes with its source, so that an error can say where to correct it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Settings:
 
 class GivenValue(NamedTuple):
     """
-    A value as somebody wrote it, and where.
+    A value as somebody wrote it, and its source.
     """
 
     value: Any
@@ -70,8 +70,8 @@ def _text(value: object) -> str:
 
 def _output(value: object) -> str:
     """
-    As --output, but a plain name without an extension is a folder: a setting is for
-    many results, and one file takes only the first of them.
+    Read the setting as --output, but take a plain name without an extension for a
+    folder: a setting is for many results, and a file holds only the first of them.
     """
     text = _text(value)
     if text == "-" or "{" in text or text.endswith(("/", os.sep)):
@@ -134,16 +134,16 @@ FILE_ONLY = frozenset({"token_command"})
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}
 
 
-def variable(key: str) -> str:
+def variable_name(key: str) -> str:
     """
-    The environment variable of a setting that is not one of `FILE_ONLY`.
+    Return the environment variable of a setting that is not in `FILE_ONLY`.
     """
     return f"KREA_{key.upper()}"
 
 
 def from_flags(**flags: object) -> Layer:
     """
-    The layer of the command line; None stands for a flag that was not given.
+    Build the layer of the command line; None stands for a flag that was not given.
     """
     return {
         key: GivenValue(value, "flag")
@@ -154,12 +154,12 @@ def from_flags(**flags: object) -> Layer:
 
 def from_env(env: Mapping[str, str]) -> Layer:
     """
-    The layer of the environment; an empty variable counts as unset.
+    Build the layer of the environment; an empty variable counts as unset.
     """
     return {
-        key: GivenValue(env[variable(key)], variable(key))
+        key: GivenValue(env[variable_name(key)], variable_name(key))
         for key in KEYS
-        if key not in FILE_ONLY and env.get(variable(key))
+        if key not in FILE_ONLY and env.get(variable_name(key))
     }
 
 
@@ -171,16 +171,16 @@ def resolve(layers: Iterable[Layer]) -> ResolvedSettings:
         ConfigError: a value cannot be used; names setting, source and what is allowed.
     """
     layers = list(layers)
-    found = {key: find(key, layers) for key in KEYS}
+    found = {key: resolve_setting(key, layers) for key in KEYS}
     return ResolvedSettings(
         Settings(**{key: given.value for key, given in found.items()}),
         {key: given.source for key, given in found.items()},
     )
 
 
-def find(key: str, layers: Iterable[Layer]) -> GivenValue:
+def resolve_setting(key: str, layers: Iterable[Layer]) -> GivenValue:
     """
-    One setting, converted and with its source.
+    Resolve one setting: convert its value, and name its source.
 
     Raises:
         ConfigError: as `resolve`.
@@ -197,16 +197,18 @@ def find(key: str, layers: Iterable[Layer]) -> GivenValue:
 
 def check_key(key: str) -> None:
     """
+    Check that a setting exists.
+
     Raises:
         UsageError: there is no such setting; names the nearest.
     """
     if key not in KEYS:
-        raise UsageError(f"There is no setting {key!r}.", hint=suggestion(key))
+        raise UsageError(f"There is no setting {key!r}.", hint=suggest_key(key))
 
 
-def suggestion(key: str) -> str:
+def suggest_key(key: str) -> str:
     """
-    What somebody may have meant who wrote *key*.
+    Suggest the setting that is most like *key*.
     """
     import difflib
 

@@ -1,8 +1,8 @@
 """
-The API token: where it comes from and what it may look like.
+Find the API token, and check what it looks like.
 
-Knows nothing of the keyring's library, which is loaded only when no variable has a
-token.  No message of this module holds any part of a token (hazard C11).
+The keyring's library is loaded only when no variable has a token. No message of this
+module contains any part of a token.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SHORTEST, _LONGEST = 8, 4096
 
 class Readable(Protocol):
     """
-    What a token can be read from.
+    A stream that a token can be read from.
     """
 
     def read(self, most: int, /) -> str: ...
@@ -32,7 +32,7 @@ class Readable(Protocol):
 
 class NoKeyringError(KeyringError):
     """
-    There is no keyring that could have a token.
+    Raised when there is no keyring that could have a token.
     """
 
 
@@ -49,7 +49,7 @@ class Token:
 
     def reveal(self) -> str:
         """
-        The token itself, for the Authorization header and for the keyring alone.
+        Return the token, only for the Authorization header and the keyring.
         """
         return self._text
 
@@ -63,8 +63,8 @@ class Token:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSources:
     """
-    Every place that has a token, the one in use first, and that *token*; *keyring* is
-    None when its library does not load.
+    All sources that have a token, the one in use first, and that *token*. *keyring* is
+    None if its library cannot be loaded.
 
     *problem* is trouble with the keyring, *error* the reason why no token can be used.
     """
@@ -78,7 +78,7 @@ class TokenSources:
 
 def read_token(text: str, source: str) -> Token:
     """
-    The token in *text*, without line breaks at its end.
+    Return the token in *text*, without line breaks at its end.
 
     Raises:
         NoTokenError: it cannot be a token; names the source and the kind of fault.
@@ -99,7 +99,7 @@ def read_token(text: str, source: str) -> Token:
 
 def read_stream(stream: Readable, source: str = "standard input") -> Token:
     """
-    The token that is all there is to read, as `read_token`.
+    Read a token from a stream, as `read_token` does.
     """
     try:
         text = stream.read(_LONGEST + 3)
@@ -111,7 +111,7 @@ def read_stream(stream: Readable, source: str = "standard input") -> Token:
 
 def find_in_env(env: Mapping[str, str]) -> Token | None:
     """
-    The token of the first variable that is not empty.
+    Return the token of the first variable that is not empty.
 
     Raises:
         NoTokenError: as `read_token`.
@@ -128,8 +128,8 @@ def find_token(
     run_command: Callable[[], Token] | None = None,
 ) -> Token:
     """
-    The token to send to *origin*.  *run_command*, if there is a token_command, is
-    called only when no variable has a token, and *credentials* only when there is no
+    Return the token to send to *origin*. *run_command*, if there is a token_command, is
+    called only if no variable has a token, and *credentials* only if there is no
     command either.
 
     Raises:
@@ -157,8 +157,8 @@ def find_all_tokens(
     run_command: Callable[[], Token] | None = None,
 ) -> TokenSources:
     """
-    What `find_token` finds, and what that hides; reads the keyring in any case, once,
-    and runs the command only where its token is the one to use.
+    Return what `find_token` returns, and the sources that it hides. The keyring is read
+    once in any case; the command runs only if its token is the one to use.
     """
     sources = overriding_sources(env, has_command=run_command is not None)
     keyring = token = problem = error = None
@@ -186,21 +186,21 @@ def find_all_tokens(
 
 def set_variables(env: Mapping[str, str]) -> list[str]:
     """
-    The variables that hold a token, the one in use first; an empty one is unset.
+    Return the variables that hold a token, the one in use first; an empty one is unset.
     """
     return [name for name in VARIABLES if env.get(name)]
 
 
 def overriding_sources(env: Mapping[str, str], *, has_command: bool) -> list[str]:
     """
-    Every source of a token that is used instead of the keyring, the one in use first.
+    Return every source that is used instead of the keyring, the one in use first.
     """
     return set_variables(env) + [TOKEN_COMMAND] * has_command
 
 
 def possible_secrets(env: Mapping[str, str]) -> list[str]:
     """
-    Whatever in the variables may be a token, also where more than that was put there.
+    Return everything in the variables that may be a token, even beside other text.
     """
     words = " ".join(env[name] for name in set_variables(env)).split()
     for word in list(words):
@@ -220,7 +220,7 @@ def _none(origin: str) -> NoTokenError:
 
 def _unasked(trouble: NoTokenError, origin: str) -> NoTokenError:
     """
-    That there is no token, where the last place to look for one is in trouble.
+    Build the error for a missing token when the last place to look for one fails.
     """
     # Where there is no keyring, there is nothing that could have been found.
     kind = NoTokenError if isinstance(trouble, NoKeyringError) else type(trouble)

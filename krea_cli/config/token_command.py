@@ -1,8 +1,8 @@
 """
-The token that a program of the user's choice prints, such as a password manager.
+Get the token from a program that the user chose, such as a password manager.
 
-The command comes from the user's own config.toml alone.  It runs without a shell, in
-the folder of that file, and its program is looked up on PATH without relative folders:
+The command comes from the user's own config.toml alone. It runs without a shell, in the
+folder of that file, and its program is looked up on PATH without relative folders:
 nothing in the current folder can take its place.
 """
 
@@ -13,6 +13,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -45,7 +46,7 @@ def run(
         NoTokenError: it cannot be run, fails, takes longer than *seconds*, or prints
             something that cannot be a token.
     """
-    program, *arguments = shlex.split(command)
+    program, *arguments = _words(command)
     child_env = {name: value for name, value in env.items() if name not in VARIABLES}
     try:
         process = subprocess.Popen(  # noqa: S603  (the user chose it)
@@ -57,7 +58,7 @@ def run(
             env=child_env,
             # In a group of its own, what it starts can be ended with it; but only the
             # group of krea may ask on the terminal.
-            start_new_session=os.name == "posix" and not uses_terminal,
+            start_new_session=sys.platform != "win32" and not uses_terminal,
         )
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
@@ -69,7 +70,7 @@ def run(
     finally:
         _kill(process, whole_group=not uses_terminal)
     if process.returncode and len(output) < _MOST_OUTPUT:
-        raise _failure(_said(process.returncode, output, errors))
+        raise _failure(_describe_failure(process.returncode, output, errors))
     return read_stream(_Text(output), TOKEN_COMMAND)
 
 
@@ -87,7 +88,7 @@ class _Text:
 
 def _find(program: str, folder: Path, env: Mapping[str, str]) -> str:
     """
-    The path of the program.
+    Return the path of the program.
 
     Raises:
         FileNotFoundError: the program is not on PATH.
@@ -104,8 +105,8 @@ def _find(program: str, folder: Path, env: Mapping[str, str]) -> str:
 
 def _outcome(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
     """
-    The beginnings of what the program prints and of its errors, when it has ended or
-    has printed too much.
+    Return the beginnings of the program's output and of its errors, when it has ended
+    or has printed too much.
 
     Raises:
         TimeoutError: it has not ended by the *deadline*.
@@ -145,23 +146,34 @@ def _reading(
     return thread
 
 
+def _words(command: str) -> list[str]:
+    """
+    The command as words; on Windows a backslash is part of a path.
+    """
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    lexer.escape = "" if sys.platform == "win32" else lexer.escape
+    return list(lexer)
+
+
 def _kill(process: subprocess.Popen[bytes], *, whole_group: bool) -> None:
     """
-    End the program if it still runs, and in its own group all that it started.
+    End the program if it is still running, with everything it started in its group.
     """
     if process.poll() is not None:
         return
-    if whole_group and os.name == "posix":
+    if sys.platform != "win32" and whole_group:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.wait()
 
 
-def _said(code: int, output: bytes, errors: bytes) -> str:
+def _describe_failure(code: int, output: bytes, errors: bytes) -> str:
     """
-    How the program failed, with the beginning of its errors; what it printed before may
-    be a token, so none of that is repeated.
+    Describe how the program failed, with the beginning of its errors. Its output may be
+    a token, so none of it is repeated.
     """
     words = " ".join(errors.decode(errors="replace").split())
     for printed in output.decode(errors="replace").split():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from krea_cli.catalog.catalog import Catalog
     from krea_cli.journal.readonly import ReadOnlyJournal
 
-OLD_DAYS = 90
+OLD_DAYS = 30
 
 
 def check_models(
@@ -29,15 +29,15 @@ def check_models(
     """
     today = datetime.fromtimestamp(now, UTC).date()
     days = (today - date.fromisoformat(catalog.date)).days
-    said = f"{len(catalog.models)} models as of {catalog.date}"
+    summary = f"{len(catalog.models)} models as of {catalog.date}"
     if days > OLD_DAYS and may_be_refreshed:
         yield warning(
             "models",
-            f"{said}, {days} days ago: there may be others, at other prices",
+            f"{summary}, {days} days ago: there may be others, at other prices",
             Step(Action.REFRESH_MODELS),
         )
     else:
-        yield ok("models", said)
+        yield ok("models", summary)
 
 
 def check_journal(folder: Path, journal: ReadOnlyJournal) -> Iterator[CheckResult]:
@@ -64,8 +64,8 @@ def check_unconfirmed(journal: ReadOnlyJournal, service: str) -> Iterator[CheckR
     """
     Report requests whose response was lost: the service may have accepted them.
     """
-    found = journal.in_doubt(service)
-    others = ", ".join(journal.others_in_doubt(service))
+    found = journal.unconfirmed(service)
+    others = ", ".join(journal.unconfirmed_elsewhere(service))
     if not found and others:
         yield warning(
             "doubt",

@@ -42,7 +42,7 @@ def decoded(chunks: Iterator[bytes], applied: list[str]) -> Iterator[bytes]:
     The bytes before the codings in *applied*, all of DECODED.
 
     Raises:
-        LostAnswerError: they are damaged, or end too early; while they are read.
+        ResponseLostError: they are damaged, or end too early; while they are read.
     """
     for coding in reversed(applied):
         chunks = _inflated(chunks, is_gzip=coding != "deflate")

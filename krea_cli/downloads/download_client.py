@@ -2,7 +2,7 @@
 The bytes behind a URL of foreign origin: a result of a job, a picture given as input.
 
 Such a URL is not to be trusted: no credential goes with it, and each redirect is looked
-at as if it were the first (hazards C15, N12, N16).
+at as if it were the first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from krea_cli.errors import (
 from krea_cli.runtime.clock import Clock
 
 REDIRECTS = 5
-# Slower than this over half a minute is given up (hazard N1).
+# Slower than this over half a minute is given up.
 SLOWEST_BYTES, SLOWEST_SECONDS = 30_000, 30.0
 _STRONG_ETAG = re.compile(r'"[!#-~]*"')
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
@@ -71,8 +71,8 @@ class DownloadClient:
         file and the server can go on, else the whole: `DownloadBody.start` says which.
 
         Raises:
-            UrlGoneError, DownloadError: the URL is refused or gives no good answer.
-            NotContinuedError: the answer does not fit the *part* (hazard F12).
+            UrlExpiredError, DownloadError: the URL is refused or gives no good answer.
+            ResumeRejectedError: the answer does not fit the *part*.
             ServiceError: the host cannot be reached, or the connection broke; also
                 while the chunks are read.
         """
@@ -135,7 +135,7 @@ def _decoded_body(
 
     Raises:
         DownloadError: it cannot be decoded here.
-        NotContinuedError: it is a part of the compressed bytes.
+        ResumeRejectedError: it is a part of the compressed bytes.
     """
     if is_part:
         raise ResumeRejectedError(f"{shown(url)} answered a compressed part.")
@@ -153,7 +153,7 @@ def _continued_length(headers: Mapping[str, str], part: ResumePoint, url: str) -
     How long the whole file is, by a 206 that goes on exactly where the *part* ends.
 
     Raises:
-        NotContinuedError: it is another piece, or one of another file.
+        ResumeRejectedError: it is another piece, or one of another file.
     """
     match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
     first, last, length = map(int, match.groups()) if match else (0, 0, 0)

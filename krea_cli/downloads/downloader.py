@@ -11,13 +11,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from krea_cli.api.models import MOST_RESULTS, Job, SavedFile
 from krea_cli.api.retry import retry
 from krea_cli.downloads.download_client import DownloadClient, UrlExpiredError
 from krea_cli.downloads.output_options import MOST_BYTES
 from krea_cli.downloads.output_target import FilenameFields, OutputTarget
+from krea_cli.downloads.parallel import (
+    MOST_AT_ONCE,
+    AdaptiveLimit,
+    results_in_order,
+)
 from krea_cli.downloads.partial_download import DownloadedFile, PartialDownload
 from krea_cli.downloads.publish import Publisher, described
 from krea_cli.downloads.result_urls import ResultUrls
@@ -34,8 +39,18 @@ from krea_cli.files.atomic_file import AtomicFile, has_content, write_error
 from krea_cli.files.temporary import TemporaryFolder
 from krea_cli.media import PNG, MediaType, of_type
 from krea_cli.runtime.clock import Clock
+from krea_cli.runtime.worker_pool import WorkerPool
 
 _PASSING = (ConnectionFailedError, ResponseLostError, ServerError)
+
+
+class _Fetched(NamedTuple):
+    """
+    A whole result in a temporary file.
+    """
+
+    new: AtomicFile
+    result: DownloadedFile
 
 
 class ResultDownloader:
@@ -44,7 +59,7 @@ class ResultDownloader:
     it is now; *send* writes a file to standard output; *max_bytes* is what one result
     may have, 2 GiB if it is not said.
 
-    Several threads may save at once: no two results get the same name (hazard F17).
+    Several threads may save at once: no two results get the same name.
     """
 
     def __init__(
@@ -67,6 +82,7 @@ class ResultDownloader:
         self._max_bytes = max_bytes or MOST_BYTES
         self._names: set[str] = set()
         self._naming = threading.Lock()
+        self._limit = AdaptiveLimit(MOST_AT_ONCE, clock)
 
     def save(
         self,
@@ -76,36 +92,49 @@ class ResultDownloader:
         first: int,
         several: bool,
         received: Callable[[int, int | None], object] = lambda _size, _length: None,
+        pool: WorkerPool | None = None,
     ) -> Iterator[Job]:
         """
-        The job with the files that its results became so far, after each of them: of
-        the first MOST_RESULTS.
-        *first* is the index of its first result; *several* says that there are results
-        beside this job's; *received* is told of each result how many bytes are here,
-        and of how many.
+        Save the results of a job, MOST_RESULTS at most.  Yield the job with the files
+        saved so far after each of them.
+
+        *first* is the index of the first result; *several* says that there are results
+        beside this job's; `received` is called with the bytes of a result that are
+        here, and its length.  Threads of *pool* fetch results ahead; the files get
+        their names in order, so that the files of a job are always its first ones.
 
         A result that an earlier run saved, by the files of *job*, and that is still
-        there as it was, is not fetched again.
+        there unchanged, is not fetched again.
 
         Raises:
-            ConversionError: the last of the files is not what its name was to say.
-            StorageError: a result is not on disk.
+            ConversionError: the last of the files could not be converted.
+            StorageError: a result could not be saved.
         """
         self._check(job)
         several = several or len(job.urls) > 1
         urls = ResultUrls(job, self._look, self._clock)
+        if self._target.template is None:
+            if job.urls:
+                file = self._save_to_stdout(urls, received)
+                yield replace(job, urls=urls.all, files=(file,))
+            return
+        paths = [
+            partial(self._path, naming, job.job_id, first + at, several)
+            for at in range(min(len(job.urls), MOST_RESULTS))
+        ]
+        works = (
+            partial(self._fetch, job, urls, at, path, received)
+            for at, path in enumerate(paths)
+        )
         files = list[SavedFile]()
-        for at in range(min(len(job.urls), MOST_RESULTS)):
-            path = partial(self._path, naming, job.job_id, first + at, several)
-            known = self._known(job, at, path)
-            if known:
-                self._take(Path(known.path))
-            try:
-                files.append(known or self._save(urls, at, path, received))
-            except ConversionError as exc:
-                yield replace(job, urls=urls.all, files=(*files, exc.kept))
-                raise
-            yield replace(job, urls=urls.all, files=tuple(files))
+        with results_in_order(works, pool, discard=_discard) as results:
+            for at, fetched in enumerate(results):
+                try:
+                    files.append(self._place(fetched, paths[at], urls.all[at]))
+                except ConversionError as exc:
+                    yield replace(job, urls=urls.all, files=(*files, exc.kept))
+                    raise
+                yield replace(job, urls=urls.all, files=tuple(files))
 
     def _check(self, job: Job) -> None:
         if self._target.template is None and len(job.urls) > 1:
@@ -150,36 +179,51 @@ class ResultDownloader:
                 return replace(known, path=str(found), url=job.urls[at])
         return None
 
-    def _save(
+    def _fetch(
         self,
+        job: Job,
         urls: ResultUrls,
         at: int,
         path: Callable[[MediaType], Path],
         received: Callable[[int, int | None], object],
+    ) -> SavedFile | _Fetched:
+        """
+        Return the file of an earlier run, or fetch the result into a temporary file.
+        """
+        if known := self._known(job, at, path):
+            return known
+        new = AtomicFile(_nearest(path(PNG)))
+        try:
+            return _Fetched(new, self._receive(urls, at, new, received))
+        except BaseException:
+            new.close()
+            raise
+
+    def _place(
+        self,
+        fetched: SavedFile | _Fetched,
+        path: Callable[[MediaType], Path],
+        url: str,
     ) -> SavedFile:
         """
-        One result, to standard output or under the name that *path* has for its kind.
+        Give a result the name that *path* has for its kind.
         """
-        if self._target.template is None:
-            return self._save_to_stdout(urls, at, received)
-        with AtomicFile(_nearest(path(PNG))) as new:
-            result = self._receive(urls, at, new, received)
-            url = urls.all[at]
-            target = path(result.media)
+        if isinstance(fetched, SavedFile):
+            self._take(Path(fetched.path))
+            return fetched
+        with fetched.new as new:
+            target = path(fetched.result.media)
             self._take(target)
             if self._target.makes_folders:
                 _make(target.parent)
-            return self._placing.place(new, result, target, url=url)
+            return self._placing.place(new, fetched.result, target, url=url)
 
     def _save_to_stdout(
-        self,
-        urls: ResultUrls,
-        at: int,
-        received: Callable[[int, int | None], object],
+        self, urls: ResultUrls, received: Callable[[int, int | None], object]
     ) -> SavedFile:
         with TemporaryFolder() as folder, AtomicFile(folder.path, mode=0o600) as new:
-            result = self._receive(urls, at, new, received)
-            file = described(new, result, Path("-"), url=urls.all[at])
+            result = self._receive(urls, 0, new, received)
+            file = described(new, result, Path("-"), url=urls.all[0])
             self._send(new.file)
             return file
 
@@ -218,7 +262,8 @@ class ResultDownloader:
         def attempt() -> DownloadedFile:
             while True:
                 try:
-                    return download.attempt(urls.all[at])
+                    with self._limit.slot():
+                        return download.attempt(urls.all[at])
                 except UrlExpiredError as gone:
                     urls.renew(at, gone)
 
@@ -231,6 +276,11 @@ class ResultDownloader:
                 exc.message,
                 hint=exc.advice,
             ) from exc
+
+
+def _discard(fetched: SavedFile | _Fetched) -> None:
+    if isinstance(fetched, _Fetched):
+        fetched.new.close()
 
 
 def _nearest(path: Path) -> Path:

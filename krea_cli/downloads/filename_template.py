@@ -77,8 +77,8 @@ def _fields(part: str) -> list[str]:
 
 def component(part: str, values: Mapping[str, str | int], *, spare: int = 0) -> str:
     """
-    One part of a path with its fields filled in, and nothing a system trips over
-    (hazards F3, F18, F21).  One without fields is the user's own and stays as it is.
+    Fill in the fields of one part of a path, and leave out characters and names that
+    systems cannot use.  A part without fields stays as the user wrote it.
 
     What is too long, with *spare* bytes for an ending, is cut before its index and
     extension.

@@ -1,7 +1,7 @@
 """
 Where results go and what they are called, as `-o` says.
 
-Names never come from the server (hazard F1): they are the user's words, and fields that
+Names never come from the server: they are the user's words, and fields that
 are cleaned before they become part of a path.
 """
 
@@ -88,13 +88,11 @@ class OutputTarget:
             return cls(template=f"{template}{DEFAULT}", makes_folders=True)
         has_fields = bool(fields_of(template))
         # A name that is taken, such as that of a link, means what has it.
-        is_bare = (
-            not has_fields and not Path(template).suffix and not os.path.lexists(place)
-        )
+        is_bare = not Path(template).suffix
         return cls(
             template=template,
             makes_folders=has_fields,
-            adds_extension=is_bare,
+            adds_extension=is_bare and (has_fields or not os.path.lexists(place)),
         )
 
     @property
@@ -125,7 +123,7 @@ class OutputTarget:
         self, *, count: int, force: bool, naming: FilenameFields | None = None
     ) -> None:
         """
-        Find out now what would keep a result from being saved (hazard B13), as far as
+        Find out now what would keep a result from being saved, as far as
         the names are known by *naming*.
 
         Raises:

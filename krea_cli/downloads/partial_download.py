@@ -41,7 +41,7 @@ class PartialDownload:
 
     What an attempt leaves behind the next one goes on with, however little it is: by
     Range and If-Range, and only where the server named the version by a strong entity
-    tag.  In every other case it begins anew (hazard F12).
+    tag.  In every other case it begins anew.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class PartialDownload:
     def attempt(self, url: str) -> DownloadedFile:
         """
         Raises:
-            LostAnswerError: the result was cut, or broken on its way.
-            UrlGoneError: the URL may have expired.
+            ResponseLostError: the result was cut, or broken on its way.
+            UrlExpiredError: the URL may have expired.
             DownloadError: this is no result, or too large a one.
             ServiceError, StorageError: as `DownloadClient.open` and `AtomicFile`.
         """

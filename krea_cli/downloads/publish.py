@@ -107,7 +107,7 @@ def described(
 ) -> SavedFile:
     """
     Raises:
-        DownloadError: the picture claims to be larger than any can be (hazard F16).
+        DownloadError: the picture claims to be larger than any can be.
     """
     media = received.media
     size = _checked_size(new.path) if media.kind == "image" else None

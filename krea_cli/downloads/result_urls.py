@@ -35,7 +35,7 @@ class ResultUrls:
     def renew(self, at: int, gone: UrlExpiredError) -> None:
         """
         Ask where the results are now, as the one at this place is *gone*: three times
-        at most for each (hazard F13).
+        at most for each.
 
         Raises:
             DownloadError: it was asked for often enough, or the service does not say.

@@ -2,7 +2,7 @@
 Where a URL of foreign origin may lead.
 
 It comes from an answer, or from the user's words to a service that gave it: it may not
-point into the user's own network, nor at this machine (hazard N16).
+point into the user's own network, nor at this machine.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class UrlPolicy:
 
 def shown(url: str) -> str:
     """
-    The URL without its query, which may be a signature (hazard C12), cut when long.
+    The URL without its query, which may be a signature, cut when long.
     """
     try:
         parts = urlsplit(url)
@@ -164,8 +164,9 @@ def _address(host: str) -> Address | None:
         return None
     if isinstance(address, ipaddress.IPv6Address) and address in _NAT64:
         return ipaddress.IPv4Address(address.packed[-4:])
-    mapped = address.ipv4_mapped if address.version == 6 else None
-    return mapped or address
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.ipv4_mapped or address
+    return address
 
 
 def _resolve(host: str, port: int | None) -> list[Address]:

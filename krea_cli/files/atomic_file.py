@@ -3,7 +3,7 @@ Files that are whole or not there, and that never take the place of another.
 
 The bytes go to a temporary file in the folder of the target, which gets its name only
 when it is finished: flushed to the disk, then linked, which fails when the name is
-taken (hazards F4 to F11, F19).
+taken.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import hashlib
 import os
 import re
 import secrets
-import shlex
 import stat
+import sys
 import time
 from contextlib import suppress
 from io import BufferedRandom
@@ -24,6 +24,8 @@ from typing import Self
 from krea_cli.errors import StorageError, TargetError, TargetExistsError
 from krea_cli.files.rename_noreplace import rename_new
 from krea_cli.files.temporary import STALE_SECONDS, try_lock
+from krea_cli.files.windows_paths import check_windows_path
+from krea_cli.runtime import shell_words
 
 _PREFIX, _SUFFIX = ".krea-", ".part"
 _PART = re.compile(r"\.krea-[0-9a-f]{12}\.part")
@@ -31,6 +33,7 @@ _PART = re.compile(r"\.krea-[0-9a-f]{12}\.part")
 _DESCRIPTORS = re.compile(r"/proc/(self|thread-self|\d+)(/task/\d+)?/fd|/dev/fd")
 _MOST_LINKS = 40
 _FRESH_BYTES = 8 * 2**20
+_OPEN_ELSEWHERE_SECONDS = (0.05, 0.1, 0.2, 0.4) if sys.platform == "win32" else ()
 # About what a small result has.
 _ROOM_BYTES = 2**20
 
@@ -62,6 +65,12 @@ class AtomicFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """
+        Close the file, and remove it unless it was published.
+        """
         # A full disk may tell so only when the file is closed.
         with suppress(OSError):
             self.file.close()
@@ -88,7 +97,7 @@ class AtomicFile:
         Have what was written on its way to the disk, where the system can be told so:
         the end, which waits for all of it, comes sooner.
         """
-        if hasattr(os, "posix_fadvise"):
+        if sys.platform == "linux":
             with suppress(OSError):
                 os.posix_fadvise(self.file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
@@ -107,8 +116,8 @@ class AtomicFile:
 
     def publish(self, target: Path, *, force: bool = False) -> None:
         """
-        Give the file its name.  Its mode is by the umask (hazard F8).  *force* replaces
-        what has the name: a link itself, never what it points to (hazard F5).  A device
+        Give the file its name.  Its mode is by the umask.  *force* replaces
+        what has the name: a link itself, never what it points to.  A device
         or the like, also at the end of a link, is never replaced.
 
         Raises:
@@ -118,11 +127,31 @@ class AtomicFile:
         check_replaceable(target)
         try:
             self.file.flush()
-            os.fsync(self.file.fileno())
+            _sync(self.file.fileno())
             self.file.close()
             _name(self.path, target, force=force)
         except OSError as exc:
             raise write_error(target, exc) from exc
+
+
+def replace_file(target: Path, data: bytes) -> None:
+    """
+    Write a file for this user alone, which is whole at every moment.  An older one is
+    replaced; a link is followed.
+
+    Raises:
+        OSError: it cannot be written; an older one is as it was.
+    """
+    target = Path(os.path.realpath(target))
+    part = target.with_name(f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}")
+    try:
+        with _open_new(part, 0o600) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def has_content(path: Path, *, size: int, sha256: str) -> bool:
@@ -156,7 +185,7 @@ def write_error(place: Path, exc: OSError) -> TargetError:
 def check_folder(folder: Path) -> None:
     """
     Find out now, and not after something was paid for, whether files can be made here,
-    and whether there is room for any (hazard F11).
+    and whether there is room for any.
 
     Raises:
         StorageError: the folder is missing, is none, or cannot be written to.
@@ -170,8 +199,9 @@ def check_folder(folder: Path) -> None:
             raise
         raise TargetError(
             f"The folder {folder} does not exist.",
-            hint=f"Make it: mkdir -p {shlex.quote(str(folder))}\n"
-            f"Or let krea make it, and name the file: -o {shlex.quote(f'{folder}/')}",
+            hint=f"Make it: {shell_words.make_folder(str(folder))}\n"
+            "Or let krea make it, and name the file: -o "
+            f"{shell_words.quote(f'{folder}/')}",
         ) from exc
 
 
@@ -179,8 +209,10 @@ def check_replaceable(target: Path) -> None:
     """
     Raises:
         StorageError: what has the name is a device, a FIFO, a socket or an open
-            descriptor, or a link that ends at one of these.
+            descriptor, or a link that ends at one of these; or Windows has no such
+            name.
     """
+    check_windows_path(target)
     try:
         found = target.lstat().st_mode
         if stat.S_ISLNK(found):
@@ -224,7 +256,7 @@ def _leads_to_descriptor(link: Path) -> bool:
 
 def _sweep(folder: Path) -> None:
     """
-    Take away what killed runs left here a day ago or earlier (hazard F9).
+    Take away what killed runs left here a day ago or earlier.
     """
     with suppress(OSError):
         for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
@@ -241,11 +273,24 @@ def _remove_if_stale(part: Path) -> None:
     descriptor = os.open(part, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
         # Windows has no such locks, and removes no file that is open.
-        is_free = try_lock(descriptor) or os.name == "nt"
+        is_free = try_lock(descriptor) or sys.platform == "win32"
     finally:
         os.close(descriptor)
     if is_free:
         part.unlink()
+
+
+def _sync(descriptor: int) -> None:
+    """
+    Wait until the bytes are on the disk; on macOS `fsync` only hands them to it.
+    """
+    if sys.platform == "darwin":
+        import fcntl
+
+        with suppress(OSError):  # a network drive may not know this
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
 
 
 def _open_new(path: Path, mode: int) -> BufferedRandom:
@@ -256,7 +301,7 @@ def _open_new(path: Path, mode: int) -> BufferedRandom:
 
 def _name(path: Path, target: Path, *, force: bool) -> None:
     if force:
-        path.replace(target)
+        _replace(path, target)
         return
     try:
         os.link(path, target)
@@ -264,6 +309,21 @@ def _name(path: Path, target: Path, *, force: bool) -> None:
         raise target_exists_error(target) from None
     except OSError:
         _name_without_links(path, target)
+
+
+def _replace(path: Path, target: Path) -> None:
+    """
+    On Windows a file that somebody has open, such as a virus scanner, is not replaced;
+    that takes a moment as a rule.
+    """
+    for seconds in _OPEN_ELSEWHERE_SECONDS:
+        try:
+            path.replace(target)
+        except PermissionError:
+            time.sleep(seconds)
+        else:
+            return
+    path.replace(target)
 
 
 def _name_without_links(path: Path, target: Path) -> None:
@@ -285,7 +345,7 @@ def _name_in_two_steps(path: Path, target: Path) -> None:
     except FileExistsError:
         raise target_exists_error(target) from None
     try:
-        path.replace(target)
+        _replace(path, target)
     except BaseException:
         target.unlink()
         raise

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -21,10 +22,8 @@ from typing import Self
 
 from krea_cli.errors import StorageError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 MARKER = "krea-cli.lock"
 STALE_SECONDS = 24 * 3600
@@ -51,7 +50,7 @@ class TemporaryFolder:
         self.close()
 
     def close(self) -> None:
-        if fcntl is not None:  # Windows removes no file that is open
+        if sys.platform != "win32":  # which removes no file that is open
             shutil.rmtree(self.path, ignore_errors=True)
         if self._marker >= 0:
             os.close(self._marker)
@@ -84,7 +83,7 @@ def remove_stale(parent: Path) -> None:
     """
     Remove the folders in *parent* that killed runs left there a day ago or earlier.
     """
-    if fcntl is None:
+    if sys.platform == "win32":
         return
     with suppress(OSError):
         for folder in parent.iterdir():
@@ -97,13 +96,11 @@ def try_lock(descriptor: int) -> bool:
     Take the lock of a file that is open, unless somebody holds it; also False where
     there are no locks.
     """
-    if fcntl is None:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    if sys.platform != "win32":
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False
 
 
 def _remove_if_stale(folder: Path) -> None:
@@ -112,7 +109,7 @@ def _remove_if_stale(folder: Path) -> None:
     is_ours = stat.S_ISDIR(folder.lstat().st_mode) and stat.S_ISREG(found.st_mode)
     if not is_ours or time.time() - found.st_mtime <= STALE_SECONDS:
         return
-    descriptor = os.open(marker, os.O_RDWR | os.O_NOFOLLOW)
+    descriptor = os.open(marker, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
         if try_lock(descriptor):
             shutil.rmtree(folder)

@@ -1,5 +1,5 @@
 """
-Whether a file can be sent at all, found out before anything is.
+Check that a file can be sent before anything is sent.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ def check_file(
     stdin_word: str = "-i -",
 ) -> LocalFile:
     """
-    The file as an image to send; *stdin_word* is what names standard input in its
-    place.
+    Return the file as an input to send.  *stdin_word* is the option that reads standard
+    input instead.
 
     Raises:
-        InputError: it is missing, no regular file, unreadable, empty, longer than
-            *most* bytes, no kind of file that the service takes (hazard N17), or cut:
-            the service would bill the job all the same.
+        InputError: it is missing, not a regular file, unreadable, empty, longer than
+            *most* bytes, of a kind that the service does not take, or cut: the service
+            would bill the job all the same.
     """
     name = name or str(path)
+    if "\0" in str(path):
+        raise InputError(f"{name} cannot be read: its name has a NUL character.")
     try:
         # Opening a FIFO would wait for somebody to write to it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))

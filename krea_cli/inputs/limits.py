@@ -1,5 +1,5 @@
 """
-What the service takes at most.
+Check inputs against the limits of the service.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from krea_cli.media.formats import dimensions
 
 MOST_BYTES = 75 * 10**6
 MOST_SIDE = 16_384
-# What is scaled down may be as large as the most pixels that are, uncompressed.
+# An image to be scaled down may be as large as the most pixels are, uncompressed.
 MOST_SCALED = 2**29
-# What --fit can scale down.
+# The file types that --fit can scale down.
 SCALED = frozenset({JPEG, PNG, WEBP})
 
 _TOO_LARGE_HERE = "Scale it down with another program."
@@ -21,6 +21,8 @@ _TOO_LARGE_HERE = "Scale it down with another program."
 
 def check(image: LocalFile) -> None:
     """
+    Check the size of a file in bytes and in pixels.
+
     Raises:
         InputError: the service would refuse it.
     """
@@ -39,7 +41,7 @@ def too_many_bytes(
     name: str, size: int, media: MediaType | None, *, is_all: bool = True
 ) -> InputError:
     """
-    The error of *size* bytes, which are what was read so far unless they are all.
+    Return the error for a file of *size* bytes; unless *is_all*, more were not read.
     """
     more = "" if is_all else "more than "
     return InputError(
@@ -58,7 +60,7 @@ def _hint(media: MediaType | None) -> str:
 
 def _sides(image: LocalFile) -> tuple[int, int] | None:
     """
-    Width and height in pixels, of a picture whose header can be read.
+    Return width and height in pixels of a picture whose header can be read.
     """
     with image.open() as file:
         return dimensions(file, image.media)

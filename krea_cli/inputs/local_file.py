@@ -1,5 +1,5 @@
 """
-Images as they stand in a request, before they become URLs.
+Hold the inputs of a request before they become URLs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ State = tuple[int, int, int]
 
 def state(file: IO[bytes]) -> State:
     """
-    What is another as soon as the file is.
+    Return a value that changes as soon as the file does.
     """
     found = os.fstat(file.fileno())
     return found.st_ino, found.st_size, found.st_mtime_ns
@@ -33,7 +33,7 @@ def state(file: IO[bytes]) -> State:
 @dataclass(slots=True, eq=False)
 class Digest:
     """
-    The sha256 of a file; empty until all of it was read for the first time.
+    The sha256 of a file, empty until the whole file has been read once.
     """
 
     sha256: str = ""
@@ -57,7 +57,7 @@ class LocalFile:
     @property
     def sha256(self) -> str:
         """
-        Of the whole file, which is read for it unless it was read before.
+        Return the sha256 of the whole file, which is read for it at most once.
 
         Raises:
             InputError: as `chunks`.
@@ -70,8 +70,10 @@ class LocalFile:
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """
+        Open the file for reading.
+
         Raises:
-            InputError: it went away since it was checked.
+            InputError: it is gone since it was checked.
         """
         try:
             file = self.path.open("rb")
@@ -83,13 +85,13 @@ class LocalFile:
     @property
     def data_uri_bytes(self) -> int:
         """
-        How long the data URI is.
+        Return the length of the data URI.
         """
         return len(self._data_uri_head) + -(-self.size_bytes // 3) * 4
 
     def data_uri(self) -> Iterator[bytes]:
         """
-        The file as a data URI, as `chunks`.
+        Yield the file as a data URI, under the conditions of `chunks`.
         """
         yield self._data_uri_head
         for chunk in self.chunks():
@@ -97,11 +99,11 @@ class LocalFile:
 
     def chunks(self) -> Iterator[bytes]:
         """
-        The file in pieces, no more of it than there was when it was checked.
+        Yield the file in pieces, no more of it than there was when it was checked.
 
         Raises:
-            InputError: at the end, if it was something else when it was checked, or
-                when it was read before; earlier, if it cannot be read.
+            InputError: the file cannot be read, or, at the end, it has changed since it
+                was checked or read.
         """
         import hashlib  # it takes some milliseconds to load
 
@@ -163,15 +165,15 @@ Image = LocalFile | RemoteFile
 
 def inline(url_of: Callable[[Image], str]) -> Callable[[Image], str | LocalFile]:
     """
-    What stands for an image in a request that has local ones in itself, and others by
-    their URL.
+    Return a function that leaves local files in the request, to be sent inline, and
+    replaces others by their URL.
     """
     return lambda image: url_of(image) if isinstance(image, RemoteFile) else image
 
 
 def placeholder_url(image: Image, *, inline: bool) -> str:
     """
-    What stands for an image in a request that is only shown.
+    Return a text that stands for an image in a request that is only shown.
     """
     if isinstance(image, RemoteFile):
         return image.url

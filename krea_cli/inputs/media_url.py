@@ -1,5 +1,5 @@
 """
-What the value of a media field names: a web address, a data URI, or "@FILE".
+Read the value of a media field: a web address, a data URI, or "@FILE".
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ def is_address(text: str) -> bool:
 
 def is_media(text: str) -> bool:
     """
-    Whether it is a data URI that says to be media.
+    Return whether the text is a data URI with a media type.
     """
     return _MEDIA_DATA_URI.match(text) is not None
 
 
 def image_at(text: str, read: Callable[[str], Image]) -> str | Image:
     """
-    The image at an address, by *read* unless it is on the web; the text itself where
-    only the service may know it.
+    Return the image at an address, read by *read* unless it is on the web, or the text
+    itself if only the service can know its meaning.
     """
     if text.startswith("@"):
         return read(text[1:])
-    if is_file_uri(text):  # nobody but krea can read it
+    if is_file_uri(text):  # the service cannot read it
         return read(text)
     if _DATA_URI.match(text):
         return read(text.strip())

@@ -1,5 +1,5 @@
 """
-Files of our own for images that are not sent as they lie on disk.
+Prepare temporary copies of inputs that are not sent as they are on disk.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from krea_cli.media.file_pieces import copy
 from krea_cli.media.formats import strip_metadata
 from krea_cli.media.reader import DamagedError
 
-# Writes an image that is beyond the limits to a file, scaled down to be within.
+# Writes a scaled-down image that is within the limits to a file.
 Fit = Callable[[LocalFile, IO[bytes]], None]
 
 
 class PreparedFiles:
     """
-    Files in a temporary folder that is the user's alone, until `close`.
+    Files in a temporary folder that only the user can read, until `close`.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class PreparedFiles:
 
     def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> Path:
         """
-        A new file in the temporary folder, with what *fill* writes.
+        Create a temporary file, let *fill* write its content, and return its path.
 
         Raises:
             InputError: it cannot be written, or what is written cannot be read.
@@ -64,10 +64,10 @@ class PreparedFiles:
 
     def without_metadata(self, image: LocalFile) -> LocalFile:
         """
-        The image itself when it has none, else a copy without.
+        Return a copy without metadata, or the image itself if it has none.
 
         Raises:
-            InputError: it cannot be told from the pixels.
+            InputError: the metadata cannot be removed.
         """
         with image.open() as file:
             try:
@@ -89,7 +89,7 @@ class PreparedFiles:
 
     def fitted(self, image: LocalFile, fit: Fit) -> LocalFile:
         """
-        A copy that is scaled down to be within the limits.
+        Return a copy that is scaled down to be within the limits.
 
         Raises:
             InputError: it cannot be scaled down.

@@ -1,8 +1,8 @@
 """
-Pictures (and clips) that go in: found, checked, and made into something to send.
+Read the inputs of a request: find them, check them, and prepare them for sending.
 
-Everything local is checked before anything is sent, and freed of its metadata; then a
-file is uploaded once, however often it is named, and its URL stands in the request.
+Local files are checked before anything is sent, and their metadata is removed.  A file
+is uploaded once, however often it is named.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from krea_cli.runtime.user_paths import local_path
 
 class InputResolver:
     """
-    Reads image arguments.  What has no file of its own (standard input, data URIs,
-    fetched URLs) and what is not sent as it is (without its metadata, scaled down) is
-    kept in a temporary folder until `close`.
+    Reads image arguments.
 
-    With *keeps_metadata* a file is sent to the letter; without *fit* none is scaled
-    down.
+    Inputs without a file of their own (standard input, data URIs, fetched URLs) and
+    changed copies (without metadata, scaled down) lie in a temporary folder until
+    `close`.  With *keeps_metadata* files are sent unchanged; without *fit* none is
+    scaled down.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class InputResolver:
 
     def read(self, argument: str, *, stdin_word: str = "-i -") -> Image:
         """
-        The image that *argument* names: a path, a file URI, a URL, a data URI, or "-";
-        a local one as it is to be sent.  *stdin_word* is how the command line asks for
-        standard input here.
+        Return the image that *argument* names: a path, a file URI, a URL, a data URI,
+        or "-".  A local image is ready to be sent.  *stdin_word* is the option that
+        reads standard input here.
 
         Raises:
-            InputError: it cannot be used; nothing was sent.
+            InputError: the image cannot be used.
         """
         if not argument:
             raise InputError("The name of an image is empty.")
@@ -73,11 +73,11 @@ class InputResolver:
 
     def keep(self, name: str, chunks: Iterator[bytes]) -> LocalFile:
         """
-        The bytes, to the letter unless they are scaled down, as a checked file in the
-        temporary folder.
+        Return the bytes as a checked file in the temporary folder, unchanged unless
+        they have to be scaled down.
 
         Raises:
-            InputError: they are no image, or too many.
+            InputError: the bytes are not an image, or too many.
         """
         path = self._write(name, chunks)
         return self._within_limits(check_file(path, name, most=self._most))

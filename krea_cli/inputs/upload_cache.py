@@ -1,5 +1,5 @@
 """
-What was uploaded lately, so that it is not uploaded again.
+Remember recent uploads, so that a file is not uploaded again.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from collections.abc import Callable
 from krea_cli.journal.database import Database
 from krea_cli.journal.redaction import without_secrets
 
-# How long the service keeps a file is not documented.
+# The service does not document how long it keeps a file.
 KEPT_SECONDS = 24 * 3600
 
 
 class UploadCache:
     """
-    The files that one *service* has, by their sha256, for a day.  *now* is the wall
-    clock.
+    The files that one *service* has received, by their sha256, for a day.  *now*
+    returns the wall-clock time.
 
-    Every method raises JournalError when the journal cannot be used.
+    Every method raises JournalError if the journal cannot be used.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class UploadCache:
 
     def url(self, sha256: str) -> str | None:
         """
-        The URL of the file that was uploaded last within the day.
+        Return the URL of the file if it was uploaded within the last day.
         """
         rows = self._database.rows(
             "SELECT url FROM uploads WHERE service = ? AND sha256 = ?"
@@ -44,7 +44,7 @@ class UploadCache:
 
     def keep(self, sha256: str, url: str) -> None:
         """
-        A URL that may be signed is not kept (hazard J11).
+        Remember an upload, unless its URL may be signed.
         """
         if url != without_secrets(url):
             return

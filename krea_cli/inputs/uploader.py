@@ -1,5 +1,5 @@
 """
-Images into URLs that the service takes.
+Turn images into URLs that the service accepts.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 class Uploader:
     """
-    Uploads each file once: within a run by its content, whichever threads want it, and
-    within a day by what is remembered on disk.
+    Uploads each file once in a run, whichever threads want it, and once in a day by the
+    upload cache.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Uploader:
 
     def url_of(self, image: Image) -> str:
         """
-        The URL to send: a remote image's own, unless the service refused it in this
-        run, a local one's after it was uploaded.
+        Return the URL to send: a remote image's own, unless the service refused it in
+        this run, or the URL of a local image's upload.
         """
         if isinstance(image, RemoteFile):
             return self._urls.get(image.url, image.url)
@@ -55,8 +55,8 @@ class Uploader:
 
     def fresh_url_of(self, image: Image) -> str:
         """
-        A URL on the service itself, uploaded in this run: for images that the service
-        refused under the URL it was given.
+        Return a URL of an upload of this run, for images that the service refused under
+        the URL it was given.
 
         Raises:
             InputError: a remote image cannot be fetched.
@@ -70,17 +70,17 @@ class Uploader:
 
     def upload(self, image: LocalFile) -> Asset:
         """
-        The asset that a new upload made; its URL is what `url_of` gives from now on.
+        Upload the file and return its asset, whose URL `url_of` returns from now on.
 
         Raises:
-            InputError: the file is not what it was when it was checked.
+            InputError: the file has changed since it was checked.
         """
-        # The name is neutral: that of a file may say more than its owner wants (N15).
+        # The name is neutral: a file name may say more than its owner wants.
         name = f"image-{len(self._urls) + 1}.{image.media.extension}"
         file = RequestBody(size_bytes=image.size_bytes, chunks=image.chunks)
         asset = self._client.upload(file, name, image.media.media_type)
         self._urls[image.sha256] = asset.url
-        # That it is there counts for more than that it is remembered.
+        # The upload is of use even if it cannot be remembered.
         with suppress(JournalError):
             self._memory.keep(image.sha256, asset.url)
         return asset

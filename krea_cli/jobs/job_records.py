@@ -43,13 +43,13 @@ class JobRecords:
         Return the job with its model, seed, price and saved files, where the journal
         has them.
         """
-        return self._journal().described(job) if self._exists() else job
+        return self._journal().with_journal_data(job) if self._exists() else job
 
     def request_body(self, job_id: str) -> Mapping[str, Any]:
         """
         Return the body of the request that made the job; empty if it is not known.
         """
-        return self._journal().body(job_id) if self._exists() else {}
+        return self._journal().request_body(job_id) if self._exists() else {}
 
     def record_outcome(self, job: Job, *, files: Sequence[SavedFile] = ()) -> None:
         """
@@ -66,7 +66,7 @@ class JobRecords:
         Raises:
             JournalError: the journal cannot be read.
         """
-        return self._queries().of_job(job_id) if self._exists() else None
+        return self._queries().record_of_job(job_id) if self._exists() else None
 
     def find_if_readable(self, job_id: str) -> Record | None:
         """

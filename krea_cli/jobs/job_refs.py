@@ -46,8 +46,8 @@ def resolve_job_refs(
 
 def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
     if argument == LAST:
-        last = journal().last()
-        if not last and journal().is_last_open():
+        last = journal().last_run_jobs()
+        if not last and journal().is_last_unconfirmed():
             raise LastSubmissionUnconfirmedError(
                 "The last request has no job: its answer did not come.",
                 hint=Step(Action.SETTLE),
@@ -64,7 +64,7 @@ def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
         return [argument]
     if len(argument) < SHORTEST:
         raise UsageError(f"{argument} is too short: give {SHORTEST} characters.")
-    known = journal().matching(argument)
+    known = journal().jobs_with_prefix(argument)
     if len(known) > 1:
         raise UsageError(f"{argument} is the beginning of {len(known)} jobs.")
     # An id that the journal does not know may still be complete.
@@ -72,6 +72,6 @@ def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
 
 
 def _elsewhere(journal: Journal) -> str | None:
-    if not journal.has_others():
+    if not journal.has_other_services():
         return None
     return f"It has jobs of another one: {ELSEWHERE}"

@@ -62,7 +62,7 @@ class PollTiming:
         """
         models = {job.model for job in self._jobs.values() if job.model}
         with suppress(JournalError):
-            known = [self._history().usual(model) for model in models]
+            known = [self._history().usual_seconds(model) for model in models]
             return max((each for each in known if each is not None), default=None)
         return None
 

@@ -98,7 +98,7 @@ class Recovery:
                 break
         found = {job.job_id: scan.listed.get(job.job_id, job) for job in kept.jobs}
         found |= {job.job_id: job for job in scan.possible()}
-        taken = self.history.knows(found)
+        taken = self.history.known_jobs(found)
         jobs = [job for job_id, job in found.items() if job_id not in taken]
         if keeps and not {job.job_id for job in jobs} <= {
             job.job_id for job in kept.jobs
@@ -169,7 +169,7 @@ class Recovery:
         self.history.adopt(record.record, job.job_id)
         if job.is_final:
             self.journal.ended(job)
-        return self.journal.described(job)
+        return self.journal.with_journal_data(job)
 
     def resubmit(self, record: Record, *, deadline: float) -> Job:
         """
@@ -213,9 +213,9 @@ class Recovery:
             claim,
             deadline=deadline,
             # The first request stays unconfirmed, whatever becomes of the second.
-            refused=self.journal.unknown,
+            refused=self.journal.unconfirmed,
         )
-        return self.journal.described(job)
+        return self.journal.with_journal_data(job)
 
     def _check_free(self, claimed: Record) -> None:
         """
@@ -228,10 +228,10 @@ class Recovery:
         try:
             found = self.candidates(claimed)
         except KreaError:
-            self.journal.unknown(claimed.record)
+            self.journal.unconfirmed(claimed.record)
             raise
         if found:
-            self.journal.unknown(claimed.record)
+            self.journal.unconfirmed(claimed.record)
             raise UsageError(
                 f"Nothing was sent: {len(found)} of the service's jobs may be the one.",
                 hint="Take one with --adopt JOB; if none is yours, close the request "

@@ -90,6 +90,8 @@ class RequestSubmitter:
             return self._submit(request, self.url_of, run, deadline, begin)
         except RequestRejectedError as exc:
             if not _is_url_refused(exc):
+                if self.manner["inline"] and request.is_long_inline:
+                    raise exc.but("Try again without --inline.") from exc.__cause__
                 raise
             fresh = {image: self.fresh_url_of(image) for image in request.images}
             if not any(isinstance(url, str) for url in fresh.values()):

@@ -127,7 +127,7 @@ class Submitter:
                 self.on_unconfirmed(record)
                 # The record is on disk already, and says that the request was sent.
                 with suppress(JournalError):
-                    self.journal.unknown(record.record)
+                    self.journal.unconfirmed(record.record)
                 raise _unconfirmed(record, submitted, exc) from exc
             except KreaError:
                 with suppress(JournalError):

@@ -1,8 +1,8 @@
 """
-Records of the journal that cannot be read: another program wrote to them, or the disk.
+Find records of the journal that cannot be read: another program or the disk damaged
+them.
 
-What became of their requests nobody can tell, so they stay until the user has said that
-each may go.
+Nobody can tell what became of their requests, so each stays until the user deletes it.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from krea_cli.journal.database import Database
-from krea_cli.journal.record import COLUMNS, FIELDS, Record, lives
+from krea_cli.journal.record import COLUMNS, FIELDS, Record, is_process_alive
 from krea_cli.journal.rows import STATES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorruptRecord:
     """
-    *said* is a sentence: which record it is, and why it cannot be read.
-    *is_being_sent* is whether the process that sends it may still be at it.
+    A record that cannot be read. *message* says which record it is, and why.
+    *is_in_flight* says that its process may still be submitting the request.
     """
 
     record: str
-    said: str
-    is_being_sent: bool
+    message: str
+    is_in_flight: bool
 
     @classmethod
     def of(cls, row: Sequence[Any], reason: Exception) -> CorruptRecord:
@@ -36,16 +36,18 @@ class CorruptRecord:
         has_landed = values["state"] in STATES and values["state"] != "intended"
         return cls(
             record=record,
-            said=f"Record {record}{job} in the journal cannot be read: {reason}.",
-            is_being_sent=not has_landed
+            message=f"Record {record}{job} in the journal cannot be read: {reason}.",
+            is_in_flight=not has_landed
             and isinstance(holder, str)
-            and lives(holder) is True,
+            and is_process_alive(holder) is True,
         )
 
 
-def find(database: Database, service: str, name: str) -> CorruptRecord | None:
+def find_corrupt_record(
+    database: Database, service: str, name: str
+) -> CorruptRecord | None:
     """
-    The record with that id, or with the job of that id, when it cannot be read.
+    Return the record with this id, or whose job has it, if it cannot be read.
 
     Raises:
         JournalError: the journal cannot be used.

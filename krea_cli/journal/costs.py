@@ -1,5 +1,5 @@
 """
-What the jobs of the journal cost by their estimates, in groups.
+Add up what the jobs of the journal cost by their estimates.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ Grouping = Literal["day", "model", "status"]
 
 class JournalCost(NamedTuple):
     """
-    What one record says about money: *state* is that of the record, or "unknown" when
-    its process ended without an outcome.
+    The cost of one record. *state* is that of the record, or "unknown" for an
+    unconfirmed request.
     """
 
     state: str
@@ -69,7 +69,7 @@ class CostGroup:
 
 def total(costs: Iterable[JournalCost]) -> CostGroup:
     """
-    Everything in one group.
+    Put all costs into one group.
     """
     group = CostGroup(None)
     for cost in costs:
@@ -79,7 +79,7 @@ def total(costs: Iterable[JournalCost]) -> CostGroup:
 
 def grouped(costs: Iterable[JournalCost], by: Grouping) -> list[CostGroup]:
     """
-    A group for each local day, model or status that occurs, sorted by name.
+    Group the costs by local day, model or status, sorted by name.
     """
     groups: dict[str, CostGroup] = {}
     for cost in costs:

@@ -1,9 +1,8 @@
 """
-The file that the journal is kept in.  The only module that imports sqlite3.
+Open and create the journal's file. The only module that imports sqlite3.
 
-It is the user's alone (hazard J5), durable to the last commit (J1), shared by any
-number of processes and threads (S9), and never begun anew while there is one that
-cannot be read (J3).
+The file is private to the user, durable to the last commit, and shared by any number of
+processes and threads. Nothing replaces a journal that cannot be read.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from krea_cli.errors import Action, JournalError, Step
+from krea_cli.files.private_dir import make_private_dir
 from krea_cli.journal.locks import has_locks
 from krea_cli.journal.sql_schema import (
     INDEXES,
@@ -54,10 +54,10 @@ _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
 class Database:
     """
-    The journal in *folder*, opened on first use; what only reads does not create it.
-    Without a folder it is in memory, and gone with the program.  *read_only* changes
-    no file, makes none, and fails at once when another program holds the lock.  *now*
-    is the wall clock.
+    The journal in *folder*, opened on first use; reading does not create it. Without a
+    folder it is in memory, and gone with the program. *read_only* changes no file,
+    creates none, and fails at once when another program holds the lock. *now* is the
+    wall clock.
 
     Raises:
         JournalError: from every method but `close`, when the file cannot be used.
@@ -80,7 +80,7 @@ class Database:
 
     def check(self) -> None:
         """
-        Find out before anything is sent whether a record could be kept (hazard J4).
+        Check that a record could be stored, before anything is sent.
         """
         with self.writing() as db:
             db.execute("UPDATE records SET state = state WHERE 0")
@@ -90,15 +90,15 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """
-        All that is done with the connection is committed at the end, or nothing.
+        Commit everything that is done with the connection at the end, or nothing.
         """
         with self._reporting():
             db = self._db()
-            self._check_place()
+            self._check_not_moved()
             try:
-                self._patiently(lambda: db.execute("BEGIN IMMEDIATE"))
+                self._retry_while_busy(lambda: db.execute("BEGIN IMMEDIATE"))
                 yield db
-                self._patiently(lambda: db.execute("COMMIT"))
+                self._retry_while_busy(lambda: db.execute("COMMIT"))
             except BaseException:
                 # A full disk has already rolled it back.
                 if db.in_transaction:
@@ -108,27 +108,27 @@ class Database:
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """
-        What the query finds; nothing when there is no journal yet.
+        Return the rows of a query; there are none before the journal exists.
         """
         with self._reporting():
             if self._opened is None and self._is_missing():
                 return []
             db = self._db()
-            return self._patiently(lambda: db.execute(query, values).fetchall())
+            return self._retry_while_busy(lambda: db.execute(query, values).fetchall())
 
     def erase(self) -> None:
         """
-        Leave nothing of what was deleted in the bytes of the file or of its log.
+        Remove what was deleted from the bytes of the file and of its log.
         """
         with self._reporting():
             db = self._db()
             # secure_delete misses the copies that SQLite leaves where it moves rows.
-            self._patiently(lambda: db.execute("VACUUM"))
-            self._patiently(lambda: _empty_log(db))
+            self._retry_while_busy(lambda: db.execute("VACUUM"))
+            self._retry_while_busy(lambda: _empty_log(db))
 
-    def broken(self, reason: str) -> JournalError:
+    def corrupt_error(self, reason: str) -> JournalError:
         """
-        The error for a journal that holds what krea did not write.
+        Build the error for a journal with content that krea did not write.
         """
         there = {"": Path(f"{self._path}").exists(), LOG: self._has_log()}
         moves = [
@@ -153,10 +153,10 @@ class Database:
                 self._opened = None
             self._lock.release()
 
-    def _patiently(self, step: Callable[[], T]) -> T:
+    def _retry_while_busy(self, step: Callable[[], T]) -> T:
         if self._is_read_only:
             return step()
-        return _patiently(step, self._path.parent if self._path else None)
+        return _retry_while_busy(step, self._path.parent if self._path else None)
 
     def _db(self) -> sqlite3.Connection:
         if self._opened is None:
@@ -171,16 +171,16 @@ class Database:
         # SQLite would make a new one of an empty file, and drop its log; what is
         # missing of the last page it would take for zeros.
         if size == 0 or size % PAGE_BYTES:
-            raise self.broken(f"it was cut off after {size} bytes")
+            raise self.corrupt_error(f"it was cut off after {size} bytes")
         db = self._connect()
         try:
             if self._path is None:
                 db.executescript(SCHEMA)
             if self._is_read_only and _version(db) in OLD_VERSIONS:
                 # Only a copy can be brought up to date.
-                db = _copied(db)
-            self._check_kind(db)
-            self._patiently(lambda: db.executescript(SETTINGS))
+                db = _copy_to_memory(db)
+            self._check_version(db)
+            self._retry_while_busy(lambda: db.executescript(SETTINGS))
         except BaseException:
             db.close()
             raise
@@ -191,9 +191,9 @@ class Database:
             return _connect_read_only(self._path)
         return _connect(self._path or ":memory:")
 
-    def _check_place(self) -> None:
+    def _check_not_moved(self) -> None:
         """
-        What is written to a file that was moved or deleted meanwhile is lost.
+        Reject a file that was moved or deleted: what is written to it would be lost.
         """
         if self._path and _identity(self._path) != self._identity:
             raise JournalError(
@@ -207,7 +207,7 @@ class Database:
             return False
         if has_log:
             # It would be applied to a new journal, or be lost.
-            raise self.broken("only its log is there")
+            raise self.corrupt_error("only its log is there")
         return True
 
     def _has_log(self) -> bool:
@@ -216,24 +216,23 @@ class Database:
             return Path(f"{self._path}{LOG}").stat().st_size > 0
         return False
 
-    def _check_kind(self, db: sqlite3.Connection) -> None:
+    def _check_version(self, db: sqlite3.Connection) -> None:
         """
-        Another program's file stays as it is; krea's own older layouts are brought up
-        to date.
+        Reject a file of another program, and bring krea's own older layouts up to date.
         """
-        version = self._patiently(lambda: _version(db))
+        version = self._retry_while_busy(lambda: _version(db))
         if version > VERSION:
             raise JournalError(
                 f"The journal {self._path} is of a newer krea (version {version}).",
                 hint="Use that krea, or name another folder: KREA_STATE_DIR=DIR",
             )
         if version in OLD_VERSIONS:
-            version = _upgraded(db)
+            version = _upgrade(db)
         query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-        names = self._patiently(lambda: db.execute(query).fetchall())
+        names = self._retry_while_busy(lambda: db.execute(query).fetchall())
         tables = {name for (name,) in names}
         if version != VERSION or not tables >= TABLES:
-            raise self.broken("it is no journal of krea")
+            raise self.corrupt_error("it is no journal of krea")
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -259,7 +258,7 @@ class Database:
             )
         # What is no UTF-8 is a damaged text, also within SQLite's own message.
         if kind in _BROKEN or isinstance(exc, UnicodeDecodeError):
-            return self.broken(str(exc))
+            return self.corrupt_error(str(exc))
         reason = exc.strerror or exc if isinstance(exc, OSError) else exc
         return JournalError(
             f"The journal {self._path} cannot be used: {reason}.",
@@ -268,11 +267,11 @@ class Database:
         )
 
 
-def _upgraded(db: sqlite3.Connection) -> int:
+def _upgrade(db: sqlite3.Connection) -> int:
     """
-    Bring an older layout of krea's own up to date; the version that there is now.
+    Bring an older layout up to date, and return its version now.
     """
-    _patiently(lambda: db.execute("BEGIN IMMEDIATE"))
+    _retry_while_busy(lambda: db.execute("BEGIN IMMEDIATE"))
     try:
         # Another process may have been first, and other programs have versions, too.
         version = _version(db)
@@ -286,7 +285,7 @@ def _upgraded(db: sqlite3.Connection) -> int:
         for statement in upgrade.split(";"):
             db.execute(statement)
         version = _version(db)
-        _patiently(lambda: db.execute("COMMIT"))
+        _retry_while_busy(lambda: db.execute("COMMIT"))
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
@@ -305,15 +304,15 @@ class _BusyError(sqlite3.OperationalError):
 
 def _kind(exc: Exception) -> int:
     """
-    The lower byte of SQLite's own code; errors of Python's part have none.
+    Return the lower byte of SQLite's own code; 0 for an error of Python's part.
     """
     return int(getattr(exc, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _patiently(step: Callable[[], T], folder: Path | None = None) -> T:
+def _retry_while_busy(step: Callable[[], T], folder: Path | None = None) -> T:
     """
-    The result of the step once no other process is in its way.  Where the file system
-    of *folder* has no locks, that would never come.
+    Run the step until no other process is in its way. Where the file system of *folder*
+    has no locks, that would never happen.
     """
     until = time.monotonic() + BUSY_SECONDS
     is_checked = folder is None
@@ -363,7 +362,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
     return _connect(f"{path.as_uri()}?{mode}", is_uri=True)
 
 
-def _copied(db: sqlite3.Connection) -> sqlite3.Connection:
+def _copy_to_memory(db: sqlite3.Connection) -> sqlite3.Connection:
     """
     Close the connection, and return one to a copy in memory.
     """
@@ -379,7 +378,7 @@ def _copied(db: sqlite3.Connection) -> sqlite3.Connection:
 
 def _check_free(status: int, *_: int) -> None:
     """
-    It would be waited for without an end.
+    Stop a copy that would wait for a lock without end.
     """
     if status & 0xFF == sqlite3.SQLITE_BUSY:
         raise _BusyError("database is locked")
@@ -387,11 +386,10 @@ def _check_free(status: int, *_: int) -> None:
 
 def _create(path: Path) -> None:
     """
-    The journal is whole from its first moment; so an empty one has lost something.
+    Create the journal complete from its first moment, so that an empty file is known to
+    have lost something.
     """
-    # parents=True would make the parents with the usual mode.
-    for folder in reversed(path.parents):
-        folder.mkdir(mode=0o700, exist_ok=True)
+    make_private_dir(path.parent)
     fresh = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
@@ -400,7 +398,7 @@ def _create(path: Path) -> None:
             # One that ends half made is thrown away; so nothing need undo it.
             db.execute("PRAGMA journal_mode = MEMORY")
             db.executescript(SCHEMA)
-            # Where that is refused it is a rollback journal (hazard J2).
+            # Where that is refused it is a rollback journal.
             db.execute("PRAGMA journal_mode = WAL")
         _publish(fresh, path)
     finally:

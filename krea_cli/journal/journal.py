@@ -1,8 +1,8 @@
 """
-What was paid for, on disk: one record for each paid request.
+Record each paid request on disk.
 
-A record is committed before its request leaves, and its job id right after the answer,
-so that no crash loses a job that costs money (hazard B2).
+A record is committed before its request is sent, and its job id right after the
+response, so that no crash loses a job that costs money.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from krea_cli.journal.record import (
     LAST_CHARACTER,
     PLACES,
     Record,
-    files_as_text,
-    files_from_text,
+    dump_files,
+    load_files,
 )
-from krea_cli.journal.rows import check
+from krea_cli.journal.rows import check_columns
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -53,7 +53,8 @@ class Journal:
     """
     The records of one *service*: an origin, or the sandbox.
 
-    Every method raises JournalError when the journal cannot be used, except `described`
+    Every method raises JournalError when the journal cannot be used, except
+    `with_journal_data`
     and `ended`.
     """
 
@@ -63,14 +64,14 @@ class Journal:
 
     def check(self) -> None:
         """
-        Find out before anything is sent whether a record could be kept (hazard J4).
+        Check that a record could be stored, before anything is sent.
         """
         self._database.check()
 
     def begin(self, record: Record) -> None:
         """
-        Commit that the request is about to leave.  Of the records before the newest
-        100,000, those that are finished are pruned (hazard J9).
+        Commit the record of a request that is about to be sent. Finished records before
+        the newest 100,000 are pruned.
         """
         row = record.as_row()
         with self._database.writing() as db:
@@ -79,14 +80,14 @@ class Journal:
 
     def accepted(self, record: str, job_id: str) -> None:
         """
-        Commit the id of its job.
+        Commit the job id of the request.
 
         Raises:
             JobTakenError: the job is another record's; this one is in doubt now.
             JournalError: the record is gone, or has another job.
         """
         if self._is_of_another(job_id, record):
-            self.unknown(record)
+            self.unconfirmed(record)
             raise DuplicateJobIdError(
                 f"The service gave this request job {job_id}, which another has: it is "
                 "unknown whether there is one more job, and it may be billed."
@@ -113,16 +114,16 @@ class Journal:
 
     def refused(self, record: str) -> None:
         """
-        Nothing was paid for, so nothing is kept.
+        Delete the record of a request that was rejected: nothing was paid for.
         """
         with self._database.writing() as db:
             db.execute(
                 "DELETE FROM records WHERE record = ? AND job_id IS NULL", (record,)
             )
 
-    def unknown(self, record: str) -> None:
+    def unconfirmed(self, record: str) -> None:
         """
-        The request left and its answer did not come: the record stays as a warning.
+        Mark a request whose response was lost; its record stays as a warning.
         """
         with self._database.writing() as db:
             db.execute(
@@ -133,11 +134,11 @@ class Journal:
 
     def ended(self, job: Job, *, files: Sequence[SavedFile] = ()) -> None:
         """
-        Keep how a job ended, and the *files* that it became just now, if there are any.
-        A job without a record is passed over; an unusable journal keeps nothing: the
-        result counts for more.
+        Record how a job has ended, and the *files* that were saved. A job without a
+        record is passed over. An unusable journal is no error: the result counts for
+        more.
         """
-        kept = files_as_text(files)
+        kept = dump_files(files)
         with suppress(JournalError), self._database.writing() as db:
             db.execute(
                 "UPDATE records SET state = ?, seconds = coalesce(?, seconds),"
@@ -146,10 +147,10 @@ class Journal:
                 (job.status, job.took, kept, kept, self._service, job.job_id),
             )
 
-    def described(self, job: Job) -> Job:
+    def with_journal_data(self, job: Job) -> Job:
         """
-        The job with what only the journal knows: model, seed, price and saved files.
-        An unusable journal adds nothing: to look at a job must always be possible.
+        Add what only the journal knows to the job: model, seed, price and saved files.
+        An unusable journal adds nothing, so that a job can always be shown.
         """
         try:
             rows = self._database.rows(
@@ -161,16 +162,16 @@ class Journal:
             if not rows:
                 return job
             known = dict(zip(_KNOWN, rows[0], strict=True))
-            check(known)
+            check_columns(known)
         except (JournalError, ValueError):
             return job
-        known["files"] = job.files or files_from_text(known["files"])
+        known["files"] = job.files or load_files(known["files"])
         return replace(job, **known)
 
-    def body(self, job_id: str) -> Mapping[str, Any]:
+    def request_body(self, job_id: str) -> Mapping[str, Any]:
         """
-        What the request asked for that made the job, as far as it was kept; empty when
-        nothing is known of it.
+        Return the body of the job's request as far as it was stored; empty if it is
+        unknown.
         """
         with suppress(JournalError, ValueError, TypeError, KeyError):
             rows = self._database.rows(
@@ -182,10 +183,10 @@ class Journal:
                 return dict(json.loads(request)["body"])
         return {}
 
-    def last(self) -> list[str]:
+    def last_run_jobs(self) -> list[str]:
         """
-        The jobs of the last run, in the order of submission; none when it has only
-        requests whose answer did not come.
+        Return the jobs of the last run in the order of submission; there are none if
+        all its requests are unconfirmed.
         """
         return self._jobs(
             "SELECT job_id FROM records WHERE job_id IS NOT NULL AND run ="
@@ -194,19 +195,19 @@ class Journal:
             self._service,
         )
 
-    def places(self, run: str) -> list[str | None]:
+    def run_jobs(self, run: str) -> list[str | None]:
         """
-        The jobs of a run, in the order of their records, which is that of `last`; None
-        for a request that has none so far.
+        Return the jobs of a run in the order of `last_run_jobs`, with None for a
+        request without a job.
         """
         rows = self._database.rows(
             "SELECT job_id FROM records WHERE run = ? ORDER BY number", run
         )
         return [job_id for (job_id,) in rows]
 
-    def is_last_open(self) -> bool:
+    def is_last_unconfirmed(self) -> bool:
         """
-        Whether the last request has no answer yet.
+        Tell whether the last request has no response yet.
         """
         found = self._database.rows(
             "SELECT state FROM records WHERE service = ? ORDER BY number DESC LIMIT 1",
@@ -214,9 +215,9 @@ class Journal:
         )
         return bool(found) and found[0][0] in ("intended", "unknown")
 
-    def has_others(self) -> bool:
+    def has_other_services(self) -> bool:
         """
-        Whether there are jobs of another service.
+        Tell whether the journal has jobs of another service.
         """
         return bool(
             self._jobs(
@@ -226,9 +227,9 @@ class Journal:
             )
         )
 
-    def matching(self, beginning: str) -> list[str]:
+    def jobs_with_prefix(self, beginning: str) -> list[str]:
         """
-        The job ids that start so.
+        Return the job ids that begin with a text.
         """
         return self._jobs(
             "SELECT job_id FROM records WHERE service = ?"
@@ -251,11 +252,11 @@ def _prune(db: Connection, *, now: float) -> None:
     found = db.execute(_PRUNABLE, (KEPT_RECORDS, PRUNED_AT_ONCE)).fetchall()
     for number, service, job_id, key, files in found:
         try:
-            check({"job_id": job_id, "files": files})
+            check_columns({"job_id": job_id, "files": files})
         except ValueError:
             # A record that cannot be read stays until the user deletes it.
             continue
-        hashes = json.dumps([file.sha256 for file in files_from_text(files)])
+        hashes = json.dumps([file.sha256 for file in load_files(files)])
         db.execute(
             "INSERT OR IGNORE INTO pruned (service, job_id, key, file_sha256s)"
             " VALUES (?, ?, ?, ?)",

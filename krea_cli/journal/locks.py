@@ -1,10 +1,11 @@
 """
-Whether files can be locked in a folder.
+Tell whether files can be locked in a folder.
 """
 
 from __future__ import annotations
 
 import errno
+import sys
 import tempfile
 from pathlib import Path
 
@@ -24,10 +25,10 @@ def has_locks(folder: Path) -> bool:
     Another file is tried than the one in question: closing a file gives up every lock
     that this process has on it.
     """
-    try:
-        import fcntl
-    except ImportError:
+    if sys.platform == "win32":
         return True
+    import fcntl  # which Windows does not have
+
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

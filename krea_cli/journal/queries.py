@@ -1,5 +1,5 @@
 """
-Looking back at what was paid for, and settling what is in doubt.
+Query the journal, and resolve unconfirmed requests.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from krea_cli.journal.corrupt_record import CorruptRecord
 from krea_cli.journal.costs import JournalCost
 from krea_cli.journal.database import Database
 from krea_cli.journal.record import COLUMNS, LAST_CHARACTER, Record, this_process
-from krea_cli.journal.rows import check
+from krea_cli.journal.rows import check_columns
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
 _SELECT = f"SELECT {COLUMNS} FROM records WHERE service = ? AND "  # noqa: S608  (names)
-# Both may be in doubt; which of them are, only their processes tell.
+# Both may be unconfirmed: it depends on whether their process is alive.
 _OPEN = "state IN ('intended', 'unknown')"
 
-# The newest tell how a model is; what it was long ago does not.
+# Only the newest jobs show how fast a model is now.
 DURATIONS, USUAL_OF, USUAL_FROM = 200, 20, 3
 
 
 class JournalQueries:
     """
-    The records of one *service*: an origin, or the sandbox.  *now* is the wall clock.
-    *damaged* is told, once, of each record that cannot be read and is left out.
+    The records of one *service*: an origin, or the sandbox. *now* is the wall clock.
+    *damaged* is called once for each record that cannot be read and is left out.
 
     Every method raises JournalError when the journal cannot be used.
     """
@@ -44,7 +44,7 @@ class JournalQueries:
         damaged: Callable[[CorruptRecord], object],
     ) -> None:
         self._damaged = damaged
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._database = database
         self._service = service
         self._now = now
@@ -53,7 +53,8 @@ class JournalQueries:
         self, *, limit: int, state: str | None = None, since: float | None = None
     ) -> list[Record]:
         """
-        At most *limit* records, the newest first: of one state, made since then.
+        Return at most *limit* records, the newest first, optionally of one state or
+        created since a time.
         """
         condition = "service = ?"
         if since is not None:
@@ -70,9 +71,9 @@ class JournalQueries:
 
     def costs(self, *, since: float | None) -> list[JournalCost]:
         """
-        What each record says about money, of those made since then.
+        Return the cost of each record, optionally of those created since a time.
         """
-        unconfirmed = {record.record for record in self.in_doubt()}
+        unconfirmed = {record.record for record in self.unconfirmed()}
         rows = self._database.rows(
             "SELECT record, state, created_at, model, cost_usd FROM records"
             " WHERE service = ? AND created_at >= ? ORDER BY number",
@@ -82,7 +83,7 @@ class JournalQueries:
         for record, *values in rows:
             cost = JournalCost(*values)
             try:
-                check(cost._asdict())
+                check_columns(cost._asdict())
             except ValueError:
                 self._find("record = ?", record)  # reports that it cannot be read
                 continue
@@ -90,9 +91,9 @@ class JournalQueries:
             found.append(cost._replace(state=state))
         return found
 
-    def find(self, beginning: str) -> list[Record]:
+    def records_with_prefix(self, beginning: str) -> list[Record]:
         """
-        The records whose own id, or whose job's, starts so.
+        Return the records whose own id or job id begins with a text.
         """
         if not beginning.isascii():
             return []
@@ -104,40 +105,43 @@ class JournalQueries:
             *(*ends, self._service, *ends),
         )
 
-    def of_job(self, job_id: str) -> Record | None:
+    def record_of_job(self, job_id: str) -> Record | None:
         """
-        The record whose job it is.
+        Return the record of a job.
         """
         return next(iter(self._find("job_id = ?", job_id)), None)
 
-    def in_doubt(self) -> list[Record]:
+    def unconfirmed(self) -> list[Record]:
         """
-        The requests of which nobody knows whether the service took them, oldest first.
+        Return the unconfirmed requests, the oldest first: the service may have accepted
+        them.
         """
         now = self._now()
         # The plus keeps SQLite from walking all records in order, instead of sorting
         # the few that an index finds.
         found = self._find(f"{_OPEN} ORDER BY +number")
-        return [record for record in found if record.is_in_doubt(now)]
+        return [record for record in found if record.is_unconfirmed(now)]
 
-    def others_in_doubt(self) -> list[str]:
+    def unconfirmed_elsewhere(self) -> list[str]:
         """
-        The other services of whose requests one is in doubt.
+        Return the other services that have unconfirmed requests.
         """
         rows = self._database.rows(
             f"SELECT service FROM records WHERE {_OPEN}"  # noqa: S608  (names)
         )
         others = {str(service) for (service,) in rows} - {self._service}
-        return [service for service in sorted(others) if self._of(service).in_doubt()]
+        return [
+            service for service in sorted(others) if self._of(service).unconfirmed()
+        ]
 
     def _of(self, service: str) -> JournalQueries:
         return JournalQueries(
             self._database, service, now=self._now, damaged=lambda _: None
         )
 
-    def knows(self, job_ids: Iterable[str]) -> set[str]:
+    def known_jobs(self, job_ids: Iterable[str]) -> set[str]:
         """
-        Those of the jobs that have a record, or had one before it was pruned.
+        Return the jobs that have a record, or had one before it was pruned.
         """
         query = (
             "SELECT 1 FROM records WHERE service = ? AND job_id = ?"
@@ -152,9 +156,8 @@ class JournalQueries:
 
     def claim(self, record: Record) -> Record:
         """
-        Take a record in doubt to send its request once more; of several processes only
-        one gets it (hazards S9, J10).  *record* is as it was when its candidates were
-        looked at.
+        Claim an unconfirmed record to submit its request again. Only one of several
+        processes gets it. *record* is as it was when its candidates were fetched.
 
         Raises:
             UsageError: it is not in doubt, or not any more, or was sent since then.
@@ -182,7 +185,7 @@ class JournalQueries:
 
     def adopt(self, record: str, job_id: str) -> None:
         """
-        Tie the job to a record in doubt.
+        Assign the job to an unconfirmed record.
 
         Raises:
             UsageError: it is not in doubt, or not any more, or the job is another's.
@@ -201,10 +204,10 @@ class JournalQueries:
                 (job_id, record),
             )
 
-    def forget(self, records: Sequence[str], *, unread: Sequence[str] = ()) -> int:
+    def delete(self, records: Sequence[str], *, unread: Sequence[str] = ()) -> int:
         """
-        Delete the records, and leave nothing of their prompts in the file; those that
-        are *unread* whatever is in them.  How many there were.
+        Delete the records, and leave nothing of their prompts in the file. *unread* are
+        deleted whatever is in them. Return how many there were.
 
         Raises:
             UsageError: another process is sending one of them just now; all stay.
@@ -225,14 +228,14 @@ class JournalQueries:
 
     def older_than(self, time: float) -> list[Record]:
         """
-        The records made before then that have a job, the oldest first.
+        Return the records with a job that were created before a time, the oldest first.
         """
         return self._find(f"NOT {_OPEN} AND created_at < ? ORDER BY number", time)
 
     def durations(self, model: str) -> list[float]:
         """
-        The seconds that the last 200 completed jobs of the model took, the newest
-        first, of those for which the service said it.
+        Return the seconds that the last 200 completed jobs of the model took, the
+        newest first, as far as the service reported them.
         """
         rows = self._database.rows(
             "SELECT seconds FROM records WHERE service = ? AND model = ?"
@@ -242,17 +245,17 @@ class JournalQueries:
         )
         return [float(seconds) for (seconds,) in rows]
 
-    def usual(self, model: str) -> float | None:
+    def usual_seconds(self, model: str) -> float | None:
         """
-        The seconds that half of the jobs of the model take less than, of late; None
-        where fewer than three are known.
+        Return the median of the model's last jobs in seconds; None with fewer than
+        three.
         """
         newest = sorted(self.durations(model)[:USUAL_OF])
         return newest[len(newest) // 2] if len(newest) >= USUAL_FROM else None
 
     def sent_at(self, job_id: str) -> float | None:
         """
-        When the request of the job was about to be sent, by the local clock.
+        Return when the job's request was about to be sent, by the local clock.
         """
         found = self._database.rows(
             "SELECT coalesce(resent_at, created_at) FROM records"
@@ -269,8 +272,8 @@ class JournalQueries:
                 found.append(Record.from_row(row))
             except ValueError as exc:
                 damaged = CorruptRecord.of(row, exc)
-                if damaged.said not in self._told:
-                    self._told.add(damaged.said)
+                if damaged.message not in self._reported:
+                    self._reported.add(damaged.message)
                     self._damaged(damaged)
         return found
 
@@ -279,14 +282,14 @@ class JournalQueries:
         try:
             return Record.from_row(row) if row else None
         except ValueError as exc:
-            raise JournalError(CorruptRecord.of(row, exc).said) from exc
+            raise JournalError(CorruptRecord.of(row, exc).message) from exc
 
     def _doubtful(self, db: Connection, record: str) -> Record:
         found = self._record(db, record)
         if found is None:
             raise UsageError(f"The journal has no record {record}.")
         self._check_landed(found)
-        if not found.is_in_doubt(self._now()):
+        if not found.is_unconfirmed(self._now()):
             job = f" as job {found.job_id}" if found.job_id else ""
             raise UsageError(f"Record {record} is not in doubt: {found.state}{job}.")
         return found

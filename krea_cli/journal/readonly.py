@@ -1,5 +1,5 @@
 """
-The journal as it is, looked at without a change to any file.
+Read the journal without changing any file.
 """
 
 from __future__ import annotations
@@ -31,33 +31,35 @@ class ReadOnlyJournal:
 
     def count(self) -> int | None:
         """
-        How many records there are, after a look at all of the file; None without one.
+        Check all of the file, and return the number of records; None without a journal.
         """
 
         def count(database: Database) -> int | None:
             found = database.rows("SELECT count(*) FROM records")
             damage = database.rows("PRAGMA quick_check(1)") if found else []
             if damage and damage != [("ok",)]:
-                raise database.broken(str(damage[0][0]))
+                raise database.corrupt_error(str(damage[0][0]))
             return int(found[0][0]) if found else None
 
         return self._look(count)
 
-    def in_doubt(self, service: str) -> list[Record]:
+    def unconfirmed(self, service: str) -> list[Record]:
         """
-        As `JournalQueries.in_doubt`.
-        """
-        return self._look(lambda database: self._history(database, service).in_doubt())
-
-    def others_in_doubt(self, service: str) -> list[str]:
-        """
-        As `JournalQueries.others_in_doubt`.
+        Return unconfirmed requests as `JournalQueries.unconfirmed` does.
         """
         return self._look(
-            lambda database: self._history(database, service).others_in_doubt()
+            lambda database: self._queries(database, service).unconfirmed()
         )
 
-    def _history(self, database: Database, service: str) -> JournalQueries:
+    def unconfirmed_elsewhere(self, service: str) -> list[str]:
+        """
+        Return services as `JournalQueries.unconfirmed_elsewhere` does.
+        """
+        return self._look(
+            lambda database: self._queries(database, service).unconfirmed_elsewhere()
+        )
+
+    def _queries(self, database: Database, service: str) -> JournalQueries:
         return JournalQueries(database, service, now=self._now, damaged=_refuse)
 
     def _look(self, work: Callable[[Database], T]) -> T:
@@ -75,5 +77,5 @@ class ReadOnlyJournal:
 
 def _refuse(damaged: CorruptRecord) -> None:
     raise JournalError(
-        damaged.said, hint=Step(Action.FORGET_DAMAGED, (damaged.record,))
+        damaged.message, hint=Step(Action.FORGET_DAMAGED, (damaged.record,))
     )

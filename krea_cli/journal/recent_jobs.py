@@ -1,5 +1,5 @@
 """
-A look at the journal that takes no time and leaves no trace, for completion.
+List recent jobs for completion: fast, and without a trace.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST = 50
+MAX_JOBS = 50
 _WAIT_SECONDS = 0.05
 _QUERY = """
 SELECT job_id, state, model, CAST(created_at AS REAL),
@@ -22,7 +22,7 @@ WHERE service = ? AND job_id IS NOT NULL ORDER BY number DESC LIMIT ?
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentJob:
     """
-    A job as its record tells it at a glance; *created_at* in seconds since the epoch.
+    A job as its record shows it; *created_at* is in seconds since the epoch.
     """
 
     job_id: str
@@ -32,10 +32,10 @@ class RecentJob:
     prompt: str
 
 
-def jobs(folder: Path, service: str) -> list[RecentJob]:
+def find_recent_jobs(folder: Path, service: str) -> list[RecentJob]:
     """
-    The service's newest jobs, the newest first; none from a journal that is missing,
-    locked, or cannot be read.
+    Return the service's newest jobs, the newest first; none if the journal is missing,
+    locked or cannot be read.
     """
     path = folder / "journal.db"
     try:
@@ -44,7 +44,7 @@ def jobs(folder: Path, service: str) -> list[RecentJob]:
         mode = "ro" if log.exists() else "ro&immutable=1"
         url = f"{path.as_uri()}?mode={mode}"
         with closing(sqlite3.connect(url, uri=True, timeout=_WAIT_SECONDS)) as db:
-            rows = db.execute(_QUERY, (service, MOST)).fetchall()
+            rows = db.execute(_QUERY, (service, MAX_JOBS)).fetchall()
         return [
             RecentJob(
                 job_id=str(job),

@@ -1,5 +1,5 @@
 """
-What is kept of a paid request: values, and what must not be kept of it.
+Build the record of a paid request, without anything that must not be stored.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from krea_cli.api.http_types import RequestBody
 from krea_cli.api.models import SavedFile
 from krea_cli.api.request_body import content
 from krea_cli.journal.redaction import redacted, redacted_places, without_secrets
-from krea_cli.journal.rows import check
+from krea_cli.journal.rows import check_columns
+from krea_cli.runtime import processes
 
-# No request is on its way for longer, where nobody can tell whether its process lives
-# (hazard J10).
+# How long a request may be on its way if nobody can tell whether its process lives.
 FLIGHT_SECONDS = 600.0
 
 
@@ -75,9 +75,9 @@ class Record:
         token_digest: str | None = None,
     ) -> Record:
         """
-        The record of a request that this process is about to send, with *body* as
-        `content` takes it.  *images* says as "inputs" where the images came from (see
-        `origins`), and how they are sent.
+        Build the record of a request that this process is about to submit, with *body*
+        as `content` takes it. *images* says as "inputs" where its files come from, and
+        how they are sent.
 
         Raises:
             InputError: a file in *body* is not what it was when it was checked.
@@ -105,30 +105,32 @@ class Record:
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Record:
         """
+        Build the record of a row.
+
         Raises:
             ValueError: the row is not one that `as_row` made.
         """
         values = dict(zip(FIELDS, row, strict=True))
-        check(values)
+        check_columns(values)
         values["request"] = json.loads(values["request"])
-        values["files"] = files_from_text(values["files"])
+        values["files"] = load_files(values["files"])
         return cls(**values)
 
     def as_row(self) -> tuple[Any, ...]:
         """
-        The values of COLUMNS.
+        Return the values of COLUMNS.
         """
         kept = {
             "request": json.dumps(self.request),
-            "files": files_as_text(self.files),
+            "files": dump_files(self.files),
         }
         return tuple(kept.get(name, getattr(self, name)) for name in FIELDS)
 
     @property
     def is_whole(self) -> bool:
         """
-        Whether the kept request is the one that was sent, so that it can be sent again
-        byte by byte (hazard B5).
+        Tell whether the stored request is the one that was sent, so that it can be
+        submitted again byte by byte.
         """
         kept = _sha256(content(self.request["body"]), self.request["webhook"])
         return kept == self.request_sha256
@@ -141,8 +143,8 @@ class Record:
     @property
     def source(self) -> str | None:
         """
-        The first image, by the name that it had in the run that sent it, a URL without
-        what is not kept of it; None when there is none.
+        Return the first input by the name that it had in its run, without the secrets
+        of a URL; None without an input.
         """
         for origin in self.request.get("inputs", ()):
             path = origin["path"] or self._stays(origin["at"])
@@ -151,7 +153,7 @@ class Record:
 
     def _stays(self, place: Sequence[str | int]) -> str:
         """
-        What is kept of the text that stood there in the body.
+        Return what is stored of the text at this place of the body.
         """
         found: Any = self.request["body"]
         with suppress(LookupError, TypeError):
@@ -162,22 +164,22 @@ class Record:
     @property
     def sent_at(self) -> float:
         """
-        When the request was about to be sent, the last time.
+        Return when the request was about to be sent, the last time.
         """
         return self.created_at if self.resent_at is None else self.resent_at
 
     def is_in_flight(self, now: float) -> bool:
         """
-        Whether its process may still be sending it.
+        Tell whether its process may still be submitting it.
         """
         if self.state != "intended":
             return False
-        alive = lives(self.holder)
+        alive = is_process_alive(self.holder)
         return abs(now - self.sent_at) < FLIGHT_SECONDS if alive is None else alive
 
-    def is_in_doubt(self, now: float) -> bool:
+    def is_unconfirmed(self, now: float) -> bool:
         """
-        Whether nobody knows if the service took it (hazard J10).
+        Tell whether nobody knows if the service accepted it.
         """
         is_open = self.state in ("unknown", "intended")
         return is_open and not self.is_in_flight(now)
@@ -190,12 +192,13 @@ COLUMNS, PLACES = ", ".join(FIELDS), ", ".join("?" * len(FIELDS))
 
 
 def this_process() -> str:
-    return f"{_host()}:{os.getpid()}:{_started('self')}"
+    return f"{_host()}:{os.getpid()}:{_started(os.getpid())}"
 
 
-def files_as_text(files: Iterable[SavedFile]) -> str:
+def dump_files(files: Iterable[SavedFile]) -> str:
     """
-    With absolute paths, as seen from the current folder: another run may have another.
+    Write saved files as JSON with absolute paths: another run may have another current
+    folder.
     """
     kept = [
         replace(file, path=_absolute(file.path), url=without_secrets(file.url))
@@ -204,7 +207,7 @@ def files_as_text(files: Iterable[SavedFile]) -> str:
     return json.dumps([asdict(file) for file in kept])
 
 
-def files_from_text(text: str) -> tuple[SavedFile, ...]:
+def load_files(text: str) -> tuple[SavedFile, ...]:
     names = {field.name for field in fields(SavedFile)}
     return tuple(
         SavedFile(**{name: file[name] for name in names & file.keys()})
@@ -225,27 +228,22 @@ def _sha256(body: RequestBody, webhook: str | None) -> str:
     return digest.hexdigest()
 
 
-def lives(holder: str) -> bool | None:
+def is_process_alive(holder: str) -> bool | None:
     """
-    Whether that very process still runs; None where this machine cannot tell.
+    Tell whether the process is still running; None if this machine cannot tell.
     """
     host, pid, started = [*holder.rsplit(":", 2), "", ""][:3]
-    # Elsewhere than on POSIX, to ask so would be to end it.
-    if os.name != "posix" or host != _host() or not pid.isdecimal():
+    if host != _host() or not pid.isdecimal():
         return None
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return None
+    if not (running := processes.is_running(int(pid))):
+        return running
     # The number may be another's by now.
-    return started == _started(pid) if started else None
+    return started == _started(int(pid)) if started else None
 
 
 def _host() -> str:
     """
-    This machine; of containers that share its name, this one.
+    Return the name of this machine, made unique among containers that share it.
     """
     try:
         return f"{platform.node()}/{Path('/proc/self/ns/pid').readlink()}"
@@ -253,11 +251,8 @@ def _host() -> str:
         return platform.node()
 
 
-def _started(pid: str) -> str:
+def _started(pid: int) -> str:
     """
-    When the process began, as Linux counts it; empty where that is not told.
+    Return when the process began; empty where the system does not say.
     """
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
+    return processes.started(pid)

@@ -1,8 +1,8 @@
 """
-What the columns of a record hold when krea wrote them.
+Check what the columns of a record hold.
 
-The file is the user's: whatever else writes to it, or damages it, one record must not
-make the others unreadable.
+The file belongs to the user: whatever else writes to it or damages it, one record must
+not make the others unreadable.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _END_OF_TIME = 253_402_300_799.0
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def check(values: Mapping[str, Any]) -> None:
+def check_columns(values: Mapping[str, Any]) -> None:
     """
-    Look at some or all columns of a record by their names.
+    Check some or all columns of a record by their names.
 
     Raises:
         ValueError: one holds what krea does not write there; it says which.
@@ -78,7 +78,8 @@ def _parsed(value: object) -> object:
 
 def _are_like(items: object, shape: Mapping[str, Callable[[object], bool]]) -> bool:
     """
-    Whether it is a list of objects with these keys; a newer krea may have added some.
+    Tell whether it is a list of objects with these keys; a newer krea may have added
+    some.
     """
     return isinstance(items, list) and all(
         isinstance(item, dict)

@@ -1,10 +1,10 @@
 """
-The tables of the journal, and how SQLite is to keep them.
+Define the tables of the journal, and how SQLite stores them.
 """
 
 from __future__ import annotations
 
-# A journal of a higher one is left alone (hazard J8).
+# A journal of a higher one is left alone.
 VERSION = 3
 PAGE_BYTES = 4096
 TABLES = {"records", "uploads", "pruned"}

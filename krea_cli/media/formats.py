@@ -8,10 +8,10 @@ Each format has a module of its own, which walks its container.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import IO
+from functools import partial
+from importlib import import_module
+from typing import IO, Any
 
 from krea_cli.media import (
     AVIF,
@@ -25,28 +25,37 @@ from krea_cli.media import (
     MP4,
     PNG,
     TIFF,
+    UPLOADED,
     WAV,
     WEBM,
     WEBP,
     MediaType,
-    bmp,
-    boxes,
-    gif,
-    glb,
-    heic,
-    jpeg,
-    mp3,
-    mp4,
-    png,
-    riff,
     sniff,
-    tiff,
-    wav,
-    webm,
-    webp,
 )
 from krea_cli.media.file_pieces import ByteRange, copy, joined
 from krea_cli.media.reader import DamagedError, FileReader, TooManyPartsError
+
+# The module of each format, which has `find_end`, and `strip` for files that are sent.
+_MODULES = {
+    PNG: "png",
+    JPEG: "jpeg",
+    WEBP: "webp",
+    GIF: "gif",
+    TIFF: "tiff",
+    BMP: "bmp",
+    AVIF: "boxes",
+    HEIC: "heic",
+    MP4: "mp4",
+    MOV: "mp4",
+    WEBM: "webm",
+    GLB: "glb",
+    WAV: "wav",
+    MP3: "mp3",
+}
+# Their modules have `dimensions`.
+_MEASURED = {PNG, JPEG, WEBP, HEIC}
+# In these, padding may be a part that was cut.
+_UNPADDED = {AVIF, HEIC, MP4, MOV, WEBM}
 
 
 class Completeness(Enum):
@@ -65,22 +74,9 @@ class Completeness(Enum):
     CROWDED = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """
-    The functions of a format: `find_end` returns None for a cut file, `dimensions` for
-    an unreadable header. `may_be_padded` is False where padding may be a part that was
-    cut.
-    """
-
-    find_end: Callable[[FileReader], int | None]
-    dimensions: Callable[[FileReader], tuple[int, int] | None] | None = None
-    strip: Callable[[FileReader], Iterator[ByteRange]] | None = None
-    may_be_padded: bool = True
-
-
-def _strip_scene(reader: FileReader) -> Iterator[ByteRange]:
-    return glb.strip(reader, _stripped_picture)
+def _module(media: MediaType) -> Any:
+    # Few formats are needed in a run, and some take milliseconds to import.
+    return import_module(f"krea_cli.media.{_MODULES[media]}")
 
 
 def _stripped_picture(content: bytes) -> bytes | None:
@@ -99,30 +95,6 @@ def _stripped_picture(content: bytes) -> bytes | None:
     return target.getvalue()
 
 
-_FILM = Format(find_end=boxes.find_end, strip=mp4.strip, may_be_padded=False)
-_FORMATS = {
-    PNG: Format(find_end=png.find_end, dimensions=png.dimensions, strip=png.strip),
-    JPEG: Format(find_end=jpeg.find_end, dimensions=jpeg.dimensions, strip=jpeg.strip),
-    WEBP: Format(find_end=riff.find_end, dimensions=webp.dimensions, strip=webp.strip),
-    GIF: Format(find_end=gif.find_end),
-    TIFF: Format(find_end=tiff.find_end),
-    BMP: Format(find_end=bmp.find_end),
-    AVIF: Format(find_end=boxes.find_end, may_be_padded=False),
-    HEIC: Format(
-        find_end=boxes.find_end,
-        dimensions=heic.dimensions,
-        strip=heic.strip,
-        may_be_padded=False,
-    ),
-    MP4: _FILM,
-    MOV: _FILM,
-    WEBM: Format(find_end=webm.find_end, strip=webm.strip, may_be_padded=False),
-    GLB: Format(find_end=glb.find_end, strip=_strip_scene),
-    WAV: Format(find_end=riff.find_end, strip=wav.strip),
-    MP3: Format(find_end=mp3.find_end, strip=mp3.strip),
-}
-
-
 def completeness(file: IO[bytes], media: MediaType, *, is_all: bool) -> Completeness:
     """
     Return whether `file`, which can seek, is complete by the structure of its format.
@@ -132,9 +104,9 @@ def completeness(file: IO[bytes], media: MediaType, *, is_all: bool) -> Complete
     that end in any case; anything else only where `is_all` says that the file has as
     many bytes as were announced: then it is saved as it was made.
     """
-    form, reader = _FORMATS[media], FileReader(file)
+    form, reader = _module(media), FileReader(file)
     try:
-        if media == WAV and wav.is_streamed(reader):
+        if media == WAV and form.is_streamed(reader):
             return Completeness.COMPLETE if is_all else Completeness.OPEN_ENDED
         end = form.find_end(reader)
     except DamagedError:
@@ -143,7 +115,7 @@ def completeness(file: IO[bytes], media: MediaType, *, is_all: bool) -> Complete
         return Completeness.CROWDED
     if end is None or end > reader.size:
         return Completeness.CUT
-    is_padded = form.may_be_padded and reader.is_padding(end)
+    is_padded = media not in _UNPADDED and reader.is_padding(end)
     is_end = is_all or end == reader.size or is_padded
     return Completeness.COMPLETE if is_end else Completeness.FOLLOWED
 
@@ -154,14 +126,23 @@ def dimensions(file: IO[bytes], media: MediaType | None) -> tuple[int, int] | No
 
     None for a damaged header, and for formats other than JPEG, PNG, WebP and HEIC.
     """
-    form = _FORMATS.get(media) if media else None
-    if form is None or form.dimensions is None:
+    if media is None or media not in _MEASURED:
         return None
     try:
-        size = form.dimensions(FileReader(file))
+        size: tuple[int, int] | None = _module(media).dimensions(FileReader(file))
     except (DamagedError, TooManyPartsError):
         return None
     return size if size and all(size) else None
+
+
+def is_on_its_side(file: IO[bytes]) -> bool:
+    """
+    Return whether a HEIC, which can seek, is turned by a quarter to be shown.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    return bool(_module(HEIC).is_on_its_side(FileReader(file)))
 
 
 def strip_metadata(file: IO[bytes], media: MediaType) -> list[ByteRange] | None:
@@ -176,10 +157,11 @@ def strip_metadata(file: IO[bytes], media: MediaType) -> list[ByteRange] | None:
         DamagedError: the file cannot be followed to its end, so nobody knows what is in
             it.
     """
-    strip = _FORMATS[media].strip
-    if strip is None:
+    if media not in UPLOADED:
         return None
-    reader = FileReader(file)
+    strip, reader = _module(media).strip, FileReader(file)
+    if media == GLB:
+        strip = partial(strip, strip_picture=_stripped_picture)
     try:
         pieces = joined(reader, strip(reader))
     except TooManyPartsError as exc:

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from krea_cli.media import mp4
+from krea_cli.media import boxes, mp4
 from krea_cli.media.boxes import Box, whole_file
 from krea_cli.media.file_pieces import (
     ByteRange,
@@ -23,6 +23,8 @@ from krea_cli.media.file_pieces import (
 )
 from krea_cli.media.reader import DamagedError, FileReader
 from krea_cli.media.sample_tables import SampleChunk
+
+find_end = boxes.find_end
 
 # The offset of what follows, and a directory without entries.
 _EXIF = b"\0\0\0\x06Exif\0\0MM\0*" + struct.pack(">IHI", 8, 0, 0)

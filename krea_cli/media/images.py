@@ -35,11 +35,10 @@ from krea_cli.media import (
     TIFF,
     WEBP,
     MediaType,
-    heic,
     png,
     sniff,
 )
-from krea_cli.media.formats import dimensions
+from krea_cli.media.formats import dimensions, is_on_its_side
 from krea_cli.media.reader import FileReader
 
 FORMATS = {
@@ -157,7 +156,7 @@ def _is_on_its_side(path: Path) -> bool:
         with path.open("rb") as file:
             kind = sniff(file.read(HEAD_BYTES))
             if kind == HEIC:
-                return heic.is_on_its_side(FileReader(file))
+                return is_on_its_side(file)
         if kind in (WEBP, AVIF) and path.stat().st_size > _HEADER_BYTES:
             return False
         with _READERS[kind](path) as picture:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from krea_cli.media import boxes
 from krea_cli.media.boxes import Box, whole_file
 from krea_cli.media.file_pieces import (
     ByteRange,
@@ -22,6 +23,8 @@ from krea_cli.media.file_pieces import (
 )
 from krea_cli.media.reader import DamagedError, FileReader
 from krea_cli.media.sample_tables import SampleChunk, chunks, fragment_chunks, ranges
+
+find_end = boxes.find_end
 
 
 def _kinds(words: str) -> frozenset[bytes]:

@@ -12,6 +12,8 @@ from krea_cli.media.chunks import HEAD_BYTES, PLACEHOLDER, Chunk, walk
 from krea_cli.media.file_pieces import ByteRange
 from krea_cli.media.reader import DamagedError, FileReader
 
+find_end = riff.find_end
+
 _SOUND = b"data"
 _KEPT = {b"fmt ", b"fact", _SOUND}
 

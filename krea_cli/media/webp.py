@@ -13,6 +13,8 @@ from krea_cli.media.exif import MOST_EXIF, orientation_only_exif
 from krea_cli.media.file_pieces import ByteRange, joined
 from krea_cli.media.reader import DamagedError, FileReader
 
+find_end = riff.find_end
+
 _HEADER, _LOSSY, _LOSSLESS = b"VP8X", b"VP8 ", b"VP8L"
 _FRAME, _FRAME_HEAD = b"ANMF", 16
 _PIXELS = {_LOSSY, _LOSSLESS, b"ALPH"}

@@ -193,7 +193,7 @@ class BatchSubmission:
         is_closed = not (self.is_open or self._unconfirmed)
         order = list[str | None]()
         with suppress(JournalError):
-            order = self._journal.places(self._run)
+            order = self._journal.run_jobs(self._run)
         found = [self._jobs.get(job_id or "") for job_id in order]
         if not is_closed:
             return found
@@ -207,7 +207,7 @@ class BatchSubmission:
         request is on its way any more.
         """
         with suppress(JournalError):
-            order = self._journal.places(self._run)
+            order = self._journal.run_jobs(self._run)
             self._tracker.set_order(each for each in order if each)
         summary = self._tracker.summary()
         apart = (UnconfirmedSubmissionError, _TooLateError)

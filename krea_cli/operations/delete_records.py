@@ -49,14 +49,14 @@ def find_corrupt(
         record = find(name)
         if record is None:
             continue
-        if record.is_being_sent:
+        if record.is_in_flight:
             raise UsageError(
-                f"{record.said} Its process still runs, and may be sending it.",
+                f"{record.message} Its process still runs, and may be sending it.",
                 hint="Wait until that has ended.",
             )
         if not force:
             raise UsageError(
-                f"{record.said} It may be in doubt: there may be a job, and a bill.",
+                f"{record.message} It may be in doubt: there may be a job, and a bill.",
                 hint=(Step(Action.LOOK_FOR_JOB), Step(Action.FORGET_ANYWAY, (name,))),
             )
         found[name] = record.record
@@ -96,7 +96,7 @@ def check_deletable(
                 f"The request of record {record.record} is being sent just now.",
                 hint="Wait until it has a job.",
             )
-        if record.is_in_doubt(now):
+        if record.is_unconfirmed(now):
             raise UsageError(
                 f"Record {record.record} is in doubt: there may be a job, and a bill.",
                 hint=Step(Action.SETTLE_FIRST, (record.record,)),

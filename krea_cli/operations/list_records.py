@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from krea_cli.api.models import FINAL, RUNNING
-from krea_cli.config.durations import parse_moment
+from krea_cli.config import durations
 from krea_cli.errors import Action, Step, UnknownJobError, UsageError
 from krea_cli.jobs.job_refs import LAST, SHORTEST, WHOLE
 from krea_cli.journal.rows import STATES
@@ -37,7 +37,7 @@ def display_state(record: Record, *, now: float) -> str:
     Return the state of the record: "unknown" when it is unconfirmed. *now* is the wall
     clock.
     """
-    return "unknown" if record.is_in_doubt(now) else record.state
+    return "unknown" if record.is_unconfirmed(now) else record.state
 
 
 def parse_time(text: str | None, option: str, *, now: float) -> float | None:
@@ -50,7 +50,7 @@ def parse_time(text: str | None, option: str, *, now: float) -> float | None:
     if text is None:
         return None
     try:
-        return parse_moment(text, now=now)
+        return durations.parse_time(text, now=now)
     except ValueError as exc:
         raise UsageError(f"{option}: {exc}.") from exc
 
@@ -72,7 +72,7 @@ def list_recorded(
     """
     _check("state of a record", state, STATES)
     if state == "unknown":
-        unconfirmed = reversed(history.in_doubt())
+        unconfirmed = reversed(history.unconfirmed())
         return [r for r in unconfirmed if r.created_at >= (since or 0.0)][:limit]
     # Some records that the journal calls intended are unconfirmed by now.
     most = max(limit, _MANY) if state == "intended" else limit
@@ -134,7 +134,7 @@ def find_records(
 
 
 def _find_record(history: JournalQueries, reference: str) -> Record:
-    found = history.find(reference)
+    found = history.records_with_prefix(reference)
     whole = [record for record in found if reference in (record.record, record.job_id)]
     if whole:
         return whole[0]
@@ -161,7 +161,7 @@ def find_unconfirmed(history: JournalQueries, beginning: str | None) -> list[Rec
     Raises:
         UsageError: there is no such record, or there are several.
     """
-    records = history.in_doubt()
+    records = history.unconfirmed()
     if beginning is None:
         return records
     found = [record for record in records if record.record.startswith(beginning)]

@@ -4,7 +4,6 @@ Decide where results go, before anything is sent.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from krea_cli.errors import StorageError, UsageError
 from krea_cli.output.github_actions import contains_command
+from krea_cli.runtime import shell_words
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
@@ -100,7 +100,7 @@ class OutputPlanner:
         if target.adds_extension:
             self.console.note(
                 f"{output} has no extension, so the result's own is added. "
-                f"For a folder: -o {shlex.quote(f'{output}/')}"
+                f"For a folder: -o {shell_words.quote(f'{output}/')}"
             )
         return target
 

@@ -43,7 +43,7 @@ def warn_unconfirmed(
     """
     Warn about earlier submissions that are still unconfirmed.
     """
-    records = history.in_doubt()
+    records = history.unconfirmed()
     if records:
         count = f"{len(records)} earlier request" + "s" * (len(records) > 1)
         console.warn(
@@ -56,7 +56,7 @@ def warn_unconfirmed_elsewhere(history: JournalQueries, console: Console) -> Non
     """
     Warn about unconfirmed submissions to other services.
     """
-    if others := history.others_in_doubt():
+    if others := history.unconfirmed_elsewhere():
         console.warn(
             f"Of another service there are some in doubt ({', '.join(others)}): "
             f"{ELSEWHERE}"

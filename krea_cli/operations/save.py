@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from krea_cli.downloads.parallel import MOST_AT_ONCE
 from krea_cli.errors import KreaError
 from krea_cli.runtime.worker_pool import WorkerPool
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from krea_cli.operations.result_names import ResultNames
     from krea_cli.operations.sidecars import SidecarWriter
     from krea_cli.output.progress import Progress
-
-# Hosts of results, and disks, gain nothing from more at once.
-MOST_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +109,7 @@ class ResultSaver:
                 first=first_index,
                 several=is_batch,
                 received=received,
+                pool=self.pool,
             ):
                 self._records.record_outcome(saved, files=saved.files)
         except KreaError as exc:

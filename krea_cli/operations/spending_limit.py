@@ -61,7 +61,7 @@ class SpendingLimit:
                 hint=f"Add --allow-unknown-cost, {way_out}",
             )
         if cost_usd > self.usd + _ROUNDING_USD:
-            from krea_cli.output.human.model_text import dollars
+            from krea_cli.output.human.format_text import dollars
 
             where = "" if self.source == OPTION else f" (max_cost from {self.source})"
             raise CostError(

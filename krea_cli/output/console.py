@@ -1,5 +1,5 @@
 """
-Which form a run speaks in: by its flags, its streams and its environment.
+Choose how a run writes its output: by its flags, its streams and its environment.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class Console(NamedTuple):
     """
-    All that a command needs to tell something.
+    Everything that a command needs to write output.
     """
 
     results: writers.ResultWriter
@@ -32,38 +32,38 @@ class Console(NamedTuple):
 
     def result(self, results: Sequence[Result]) -> None:
         """
-        What the command has to tell, on standard output.
+        Write results to standard output.
         """
         self.results.result(results)
 
     def note(self, text: str) -> None:
         """
-        What a person may want to know beside it.
+        Tell the user something beside the results.
         """
         self.talk.note(text)
 
     def delayed(self, text: str) -> None:
         """
-        Why requests have to wait, which may be told again and again: once as `note`,
-        then where a spinner has room for it, or every thirty seconds.
+        Say why requests have to wait. It may be called often: the first text is a note,
+        later ones appear in the spinner, or every thirty seconds.
         """
         self.talk.delayed(text)
 
     def log(self, text: str) -> None:
         """
-        What was asked for with --verbose.
+        Write what --verbose asks for.
         """
         self.talk.log(text)
 
     def warn(self, text: str) -> None:
         """
-        What the user should change, though the work goes on.
+        Warn of something that the user should change, though the work goes on.
         """
         self.talk.warn(text)
 
     def error(self, error: KreaError) -> None:
         """
-        What did not work, and what to do next.
+        Show an error, and what to do next.
         """
         if not self.annotates or isinstance(self.talk, writers.JsonMessages):
             self.talk.error(error)
@@ -72,26 +72,26 @@ class Console(NamedTuple):
 
     def progress(self) -> Progress:
         """
-        Where jobs are while they are waited for; a context manager.
+        Show the progress of jobs; a context manager.
         """
         return self.talk.progress()
 
     def ask(self, question: str) -> None:
         """
-        What a person is to answer on the same line.
+        Ask a question that is answered on the same line.
         """
         self.talk.ask(question)
 
     def hide(self, secret: str) -> None:
         """
-        From now on the secret is shown as ***, whoever says it.
+        Replace the secret by *** in all further output.
         """
         self.stdout.hide(secret)
         self.stderr.hide(secret)
 
     def holds_secret(self, text: str) -> bool:
         """
-        Whether something in it would be shown as ***.
+        Tell whether some of the text would be shown as ***.
         """
         return self.stderr.without_secrets(text) != text
 
@@ -106,8 +106,8 @@ def build_console(
     color: str = "auto",
 ) -> Console:
     """
-    *color* is auto, always or never.  Colour and animation are two decisions: a log
-    may have the first, never the second (hazard T6).
+    Build the console. *color* is auto, always or never. Colour and animation are two
+    decisions: a log may have the first, never the second.
     """
     stdout, stderr = streams
     colour = {"always": True, "never": False}.get(color)

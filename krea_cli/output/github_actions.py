@@ -1,8 +1,8 @@
 """
-What is said to GitHub Actions: in the log of a step, its outputs, its summary.
+Write for GitHub Actions: the log of a step, its outputs, its summary.
 
 The runner obeys a line of a log that begins with `::`, and `##[` anywhere in a line.
-Only `annotation` makes one that is meant so (hazard T5).  Knows nothing of files.
+Only `annotation` writes one on purpose.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from krea_cli.output.escape import collapse_whitespace, single_line
-from krea_cli.output.human.model_text import dollars
+from krea_cli.output.human.format_text import dollars
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
@@ -34,8 +34,8 @@ _DELIMITER = "krea-"
 
 def neutralize_commands(text: str, *, begins_line: bool) -> str:
     """
-    The text with `| ` before each line that is a command, and a blank in each old one;
-    *begins_line* says whether its first line is a whole one.
+    Put `| ` before each line that is a command, and a blank into each old one.
+    *begins_line* says whether the text begins a line.
     """
     before = "\n" if begins_line else "-"
     return _COMMAND.sub("| ", before + _BRACKET.sub(r"\1 [", text))[1:]
@@ -43,28 +43,29 @@ def neutralize_commands(text: str, *, begins_line: bool) -> str:
 
 def harmless_json(text: str) -> str:
     """
-    The same JSON, written without a command.
+    Write the same JSON without a command.
     """
     return _BRACKET.sub(r"\1\\u005b", text)
 
 
 def harmless_path(path: str) -> str:
     """
-    A path of the same file, which does not begin as a command does.
+    Return a path of the same file that does not begin as a command does.
     """
     return f"./{path}" if re.match(_BEGIN, path) else path
 
 
 def contains_command(path: str) -> bool:
     """
-    Whether the path has a command in it, so that no log can have it as it is.
+    Tell whether the path contains a command, so that no log can have it as it is.
     """
     return _BRACKET.search(path) is not None
 
 
 def annotation(error: KreaError) -> str:
     """
-    The error as a command that shows it beside the run, with all that is told of it.
+    Format the error, with its details and hints, as a command that shows it beside the
+    run.
     """
     hints = [f"hint: {hint}" for hint in error.hints]
     lines = [single_line(line) for line in (error.message, *error.details, *hints)]
@@ -117,7 +118,7 @@ def outputs(
 
 def _added(earlier: Mapping[str, str], name: str, new: Sequence[str]) -> str:
     """
-    The lines of an output with new ones, none of which it has already.
+    Add new lines to an output, each only once.
     """
     lines = earlier.get(name, "").split("\n") if earlier.get(name) else []
     return "\n".join([*lines, *(line for line in new if line not in lines)])

@@ -1,7 +1,5 @@
 """
-Where jobs are while they are waited for, in words: for a log, or for nobody.
-
-What turns on a terminal is drawn by `spinner`.
+Report the progress of jobs as lines of a log, or not at all.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ _BAD_ENDS = ("failed", "cancelled")
 
 class Progress:
     """
-    Told all of it, it tells nobody; a context manager.
+    Receives all events, and shows nothing; a context manager.
     """
 
     def __enter__(self) -> Self:
@@ -37,32 +35,33 @@ class Progress:
 
     def awaited(self, count: int) -> None:
         """
-        So many jobs there are, or will be.
+        Set how many jobs there are, or will be.
         """
 
     def unsent(self, count: int) -> None:
         """
-        So many of them are still to be sent.
+        Set how many requests are still to be submitted.
         """
 
     def seen(self, job: Job) -> None:
         """
-        A job was looked at.
+        Report a job as it is now.
         """
 
     def missed(self, job: Job, error: KreaError) -> None:
         """
-        A job could not be seen, and is looked at again; *job* is as it was before.
+        Report that a job could not be polled, and will be polled again; *job* is as it
+        was before.
         """
 
     def usually(self, seconds: float | None) -> None:
         """
-        So long jobs like these take, if that is known.
+        Set how long such jobs usually take, if that is known.
         """
 
     def doing(self, text: str) -> None:
         """
-        Something else is under way: an upload, a download.
+        Report other work: an upload, a download.
         """
 
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
@@ -73,15 +72,13 @@ class Progress:
 
     def saved(self, job: Job) -> None:
         """
-        No more is received of the job; from any thread.
+        Report that no more is received of the job; from any thread.
         """
 
 
 class LineProgress(Progress):
     """
-    A line at each change, and one every 30 s, so that no log falls silent (hazard L12).
-    Of more than ten jobs each line says how many have which status, and the changes
-    that count are those to a bad end, with the id.
+    Writes a line at each change, and one every 30 s, so that no log falls silent.
     """
 
     def __init__(self, say: Callable[[str], None], now: Callable[[], float]) -> None:
@@ -102,23 +99,23 @@ class LineProgress(Progress):
     def seen(self, job: Job) -> None:
         is_news = self._board.update(job)
         if not self._are_many:
-            self._tell(_status(job), is_news=is_news)
+            self._write_line(_status(job), is_news=is_news)
         elif is_news and job.status in _BAD_ENDS:
-            self._tell(f"{_status(job)}; {self._board.summary}", is_news=True)
+            self._write_line(f"{_status(job)}; {self._board.summary}", is_news=True)
         else:
-            self._tell(self._board.summary, is_news=False)
+            self._write_line(self._board.summary, is_news=False)
 
     def missed(self, job: Job, error: KreaError) -> None:
         words = self._board.summary if self._are_many else _status(job)
         reason = collapse_whitespace(error.message, 200).rstrip(".")
-        self._tell(f"{words}, but: {reason}", is_news=False)
+        self._write_line(f"{words}, but: {reason}", is_news=False)
 
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
         total = f" of {length / 1e6:.1f}" if length else ""
         words = f"{_status(job)}, {size_bytes / 1e6:.1f}{total} MB received"
-        self._tell(words, is_news=False)
+        self._write_line(words, is_news=False)
 
-    def _tell(self, words: str, *, is_news: bool) -> None:
+    def _write_line(self, words: str, *, is_news: bool) -> None:
         with self._lock:
             now = self._now()
             if is_news or now - self._said_at >= HEARTBEAT_SECONDS:
@@ -141,7 +138,7 @@ class StatusCounts:
 
     def update(self, job: Job) -> bool:
         """
-        Whether this is news.
+        Store the job's status, and tell whether it is new.
         """
         before = self._statuses.get(job.job_id)
         self._statuses[job.job_id] = job.status
@@ -150,18 +147,18 @@ class StatusCounts:
     @property
     def summary(self) -> str:
         """
-        The status of one job, or how many jobs have which.
+        Return the status of one job, or the number of jobs with each status.
         """
         counts = Counter(self._statuses.values())
         if len(self._statuses) == 1 and not self.unsent:
             return collapse_whitespace(next(iter(counts)), 40)
-        told = [f"{n} {collapse_whitespace(s, 40)}" for s, n in counts.most_common()]
-        return ", ".join(told + [f"{self.unsent} to be sent"] * bool(self.unsent))
+        parts = [f"{n} {collapse_whitespace(s, 40)}" for s, n in counts.most_common()]
+        return ", ".join(parts + [f"{self.unsent} to be sent"] * bool(self.unsent))
 
     @property
     def meaning(self) -> str:
         """
-        What their status means, if they all have the same; empty if not.
+        Explain the status that all jobs have; empty if they differ.
         """
         statuses = set(self._statuses.values())
         return meaning(statuses.pop()) if len(statuses) == 1 else ""

@@ -1,24 +1,26 @@
 """
-Standard output and standard error as they really are: closed, full, broken, narrow.
+Write to standard output and standard error as they really are: closed, full, broken,
+narrow.
 
-Everything that the program says goes through here, so this is also where the token is
-taken out of it, whatever it came in with (hazard C13), and where no words of others
-become commands of the log that they stand in (hazard T5).
+Secrets are replaced in everything that is written, and where no text may act as a
+command of GitHub Actions none does.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import select
 import shutil
 import sys
 from contextlib import suppress
-from typing import IO, TextIO
+from typing import IO, Any, TextIO
 
 from krea_cli.errors import StorageError
 from krea_cli.output.github_actions import neutralize_commands
 from krea_cli.runtime.redaction import HIDDEN, forms
+from krea_cli.runtime.windows import enable_escape_codes
 
 
 class Stream:
@@ -26,7 +28,7 @@ class Stream:
     A text stream to write lines to.
 
     A reader that went away (a broken pipe) is no error: what is said after it is lost,
-    and the work goes on (hazard S5).  With *may_fail* nothing that is lost is an error:
+    and the work goes on.  With *may_fail* nothing that is lost is an error:
     a paid job is not given up because standard error is closed or full.
 
     To rich and Typer it is a text file.
@@ -44,8 +46,8 @@ class Stream:
 
     def shield(self) -> None:
         """
-        From now on nothing that is written is a command of GitHub Actions, but for what
-        `write_command` writes.  The bytes of `send` are what they are.
+        Neutralize commands of GitHub Actions in everything that is written, except by
+        `write_command` and `send`.
         """
         self._is_shielded = True
 
@@ -69,6 +71,15 @@ class Stream:
     def isatty(self) -> bool:
         return self.is_terminal
 
+    def fileno(self) -> int:
+        """
+        Raises:
+            OSError: there is no descriptor behind it.
+        """
+        if self.file is None:
+            raise io.UnsupportedOperation("fileno")
+        return self.file.fileno()
+
     @property
     def encoding(self) -> str:
         return getattr(self.file, "encoding", None) or "utf-8"
@@ -76,7 +87,7 @@ class Stream:
     def write(self, text: str) -> None:
         """
         Raises:
-            StorageError: the stream is closed or its disk is full (hazard S6).
+            StorageError: the stream is closed or its disk is full.
         """
         if text == "":  # Typer tries what kind of file this is
             return
@@ -86,7 +97,7 @@ class Stream:
 
     def write_command(self, line: str) -> None:
         """
-        Write a line that GitHub Actions is to obey.
+        Write a line that GitHub Actions obeys.
         """
         self._write(f"{line}\n" if self._begins_line else f"\n{line}\n")
 
@@ -110,15 +121,14 @@ class Stream:
 
     def leave(self) -> None:
         """
-        A signal ends the run: what nobody reads just now is not waited for, neither
-        here nor at Python's exit.
+        Stop waiting for readers, here and at Python's exit: a signal ends the run.
         """
         if self.file is not None and _is_stuck(self.file):
             _abandon(self.file)
 
     def flush(self) -> None:
         """
-        Nothing is ever held back.
+        Do nothing: no output is held back.
         """
 
     def write_line(self, text: str) -> None:
@@ -155,8 +165,8 @@ def _is_stuck(file: TextIO) -> bool:
 
 def _abandon(file: TextIO) -> None:
     """
-    Send what is still buffered, and all that follows, nowhere: otherwise Python would
-    meet the same error again at its exit.
+    Discard what is buffered, and everything that follows: otherwise Python would meet
+    the same error again at its exit.
     """
     with suppress(OSError, ValueError):  # what was closed has no descriptor any more
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -164,14 +174,23 @@ def _abandon(file: TextIO) -> None:
         os.close(nowhere)
 
 
+def _prepare_on_windows(file: Any) -> None:
+    if file.isatty():
+        enable_escape_codes(file.fileno())
+    elif not os.environ.get("PYTHONIOENCODING"):
+        file.reconfigure(encoding="utf-8")
+
+
 def standard() -> tuple[Stream, Stream]:
     """
-    Standard output and standard error; a character that they cannot encode is escaped
-    (hazard T7).
+    Return standard output and standard error, which escape characters that they cannot
+    encode.
     """
     for file in (sys.stdout, sys.stderr):
         if file is not None and hasattr(file, "reconfigure"):
             file.reconfigure(errors="backslashreplace")
+            if sys.platform == "win32":
+                _prepare_on_windows(file)
     return (
         Stream(sys.stdout, "Standard output"),
         Stream(sys.stderr, "Standard error", may_fail=True),

@@ -1,9 +1,9 @@
 """
-The forms in which results and all else are told.
+Write results and messages in the form that suits their reader.
 
-A command says what happened; only this package knows in which form.  Results go to
-standard output, everything else to standard error, and each by what reads it: a person
-at a terminal, a pipe or a log, a program that reads JSON.
+Commands say what happened; only this package knows the form. Results go to standard
+output, everything else to standard error: for a person at a terminal, for a pipe or a
+log, or for a program that reads JSON.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 class ResultWriter(Protocol):
     """
-    How results are told.
+    Writes results.
     """
 
     def result(self, results: Sequence[Result]) -> None: ...
@@ -37,7 +37,7 @@ class ResultWriter(Protocol):
 
 class PlainResultWriter:
     """
-    One line for each path, id or row.
+    Writes one line for each path, id or row.
     """
 
     def __init__(self, stdout: Stream) -> None:
@@ -51,7 +51,7 @@ class PlainResultWriter:
 
 class JsonResultWriter:
     """
-    One JSON object a line, in ASCII (hazard T4).
+    Writes one JSON object a line, in ASCII.
     """
 
     def __init__(self, stdout: Stream) -> None:
@@ -64,7 +64,7 @@ class JsonResultWriter:
 
 class HumanResultWriter:
     """
-    A table or a summary, drawn by rich.
+    Writes a table or a summary, drawn by rich.
     """
 
     def __init__(self, stdout: Stream, *, colour: bool | None) -> None:
@@ -80,7 +80,7 @@ class HumanResultWriter:
 
 class MessageWriter:
     """
-    How everything else is told: here in plain lines that suit a log.
+    Writes messages as plain lines that suit a log.
     """
 
     def __init__(self, stderr: Stream, now: Callable[[], float]) -> None:
@@ -119,7 +119,7 @@ class MessageWriter:
 
 class QuietMessages(MessageWriter):
     """
-    Warnings and errors alone.
+    Writes only warnings and errors.
     """
 
     def note(self, text: str) -> None:
@@ -131,7 +131,7 @@ class QuietMessages(MessageWriter):
 
 class JsonMessages(QuietMessages):
     """
-    Warnings and errors, one JSON object a line.
+    Writes warnings and errors, one JSON object a line.
     """
 
     def log(self, text: str) -> None:
@@ -173,7 +173,7 @@ def _dumped(data: Mapping[str, Any]) -> str:
 
 class TerminalMessages(MessageWriter):
     """
-    In colour, and where it *animates* with a spinner while something is waited for.
+    Writes in colour and, if it *animates*, with a spinner while it waits.
     """
 
     def __init__(

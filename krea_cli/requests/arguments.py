@@ -61,7 +61,7 @@ def read_prompt(prompter: StdinSource, arguments: RequestArguments) -> str | Non
     """
     Return the prompt, read from standard input or from a file if the user said so.
 
-    Final line breaks of such a text are removed.
+    Final line breaks are removed.
     """
     prompt, file = arguments.prompt, arguments.prompt_file
     if prompt is not None and file is not None:
@@ -75,11 +75,19 @@ def read_prompt(prompter: StdinSource, arguments: RequestArguments) -> str | Non
         prompt = _read(file, lambda: _read_file(file))
     if prompt is None:
         return None
-    if prompt is not arguments.prompt:
-        prompt = prompt.rstrip("\r\n")
+    prompt = normalize_text(prompt).rstrip("\n")
     if not prompt.strip():
         raise UsageError("The prompt is empty.")
     return prompt
+
+
+def normalize_text(text: str) -> str:
+    """
+    Return the text as if it came from a file: without a byte order mark, and with the
+    line breaks of this system.
+    """
+    text = text.removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_params(prompter: StdinSource, file: str) -> dict[str, Any]:
@@ -130,7 +138,10 @@ def _read_text(prompter: StdinSource, file: str, user: str) -> str:
 def _read_file(file: str) -> str:
     if not file:  # Path("") would be the current folder
         raise InputError("The name of a file is empty.")
-    with Path(local_path(file)).open("rb") as opened:
+    path = local_path(file)
+    if "\0" in path:
+        raise InputError(f"{file} cannot be read: its name has a NUL character.")
+    with Path(path).open("rb") as opened:
         return _decode(opened)
 
 

@@ -103,9 +103,11 @@ def _side(
     name: str, other: str, model: Model, fields: Mapping[str, Any], size: Size
 ) -> AutomaticValue:
     """
-    A side of the picture: by the image's ratio when the *other* side is given, else as
-    long as the image's, twice as long for an enhancer, both scaled together into the
-    range that the model allows.  *size* has this side first.
+    Return the length of one side of the result; *size* has this side first.
+
+    If the *other* side is given, the image's ratio is kept.  Otherwise both sides are
+    those of the image, or twice as long for an enhancer, scaled together into the range
+    that the model allows.
     """
     ranges = [_range(model.fields.get(side, {})) for side in (name, other)]
     given = fields.get(other)
@@ -131,7 +133,7 @@ def _range(schema: Mapping[str, Any]) -> tuple[int, float]:
 
 def _distance(option: str, ratio: float) -> float:
     """
-    How far an allowed ratio is from the wanted one, in factors; words are farthest.
+    Return the distance of an allowed ratio from the wanted one; words are farthest.
     """
     width, _, height = option.partition(":")
     try:
@@ -142,7 +144,7 @@ def _distance(option: str, ratio: float) -> float:
 
 def _pixels(resolution: str) -> float:
     """
-    What orders resolutions: "1K" before "2K", "480p" before "720p", words last.
+    Return a number that orders resolutions: 480p, 720p, 1K, 2K, and words last.
     """
     digits = resolution.rstrip("kKpP")
     try:

@@ -131,7 +131,7 @@ class FieldValues:
             return "takes no image"
         name = shlex.quote(image.name)
         params = " or ".join(f"-p {each.name}=@{name}" for each in fields)
-        return f"has several fields for that; name one: {params}"
+        return f"takes such files by name: {params}"
 
     def add_options(self, options: Mapping[str, str | None]) -> None:
         """

@@ -1,5 +1,5 @@
 """
-One field as the command line gives it.
+Parse a field of the command line: KEY=VALUE or KEY:=JSON.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from krea_cli.api.http_types import parse_strict_json
 from krea_cli.catalog.schema_text import preview_json
 from krea_cli.errors import UsageError
 
@@ -15,8 +16,8 @@ from krea_cli.errors import UsageError
 @dataclass(frozen=True, slots=True)
 class Param:
     """
-    One field as it was given: text to convert, or JSON as it is; *source* is how it was
-    given, such as "-p seed".
+    A field as it was given: text to convert, or JSON as it is.  *source* is the option
+    that gave it, such as "-p seed".
     """
 
     name: str
@@ -27,10 +28,10 @@ class Param:
     @classmethod
     def parse(cls, argument: str) -> Param:
         """
-        KEY=VALUE, or KEY:=JSON.
+        Parse KEY=VALUE or KEY:=JSON.
 
         Raises:
-            UsageError: it is neither, or an object of it has a key twice.
+            UsageError: it is neither, or an object in it has a key twice.
         """
         name, equals, value = argument.partition("=")
         if not equals or not name.strip(" :"):
@@ -55,18 +56,18 @@ class Param:
     @staticmethod
     def name_of(argument: str) -> str:
         """
-        The field that is meant, even where `parse` fails.
+        Return the name of the field, even where `parse` fails.
         """
         return argument.partition("=")[0].strip(" :")
 
 
 def parse_json(text: str, source: str) -> Any:
     """
-    The value of JSON that was given by *source*, such as "--params fields.json".
+    Return the value of JSON that *source* gave, such as "--params fields.json".
 
     Raises:
-        UsageError: an object in it has a key twice, and which is meant is not guessed.
-        ValueError, RecursionError: it is no JSON.
+        UsageError: an object in it has a key twice.
+        ValueError, RecursionError: it is not JSON.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -77,8 +78,4 @@ def parse_json(text: str, source: str) -> Any:
             value[key] = each
         return value
 
-    return json.loads(text, parse_constant=_no_number, object_pairs_hook=unique)
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    return parse_strict_json(text, object_pairs_hook=unique)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -31,6 +31,7 @@ from krea_cli.requests import defaults
 from krea_cli.requests.arguments import (
     RequestArguments,
     StdinSource,
+    normalize_text,
     read_params,
     read_prompt,
 )
@@ -150,6 +151,10 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
         choices = defaults.choose_defaults(model, fields.values, input_size(request))
         fields.values.update({choice.field: choice.value for choice in choices})
         _check(request, fields, models, using.messages)
+        for name in fields.values.keys() - model.fields.keys():
+            using.messages.warn(
+                f"{model.id} describes no field {name}; it is sent unchecked."
+            )
     elif fields.dropped:
         _raise_single_error(fields.dropped, fields)
         raise InvalidRequestError(
@@ -330,7 +335,7 @@ def _collect_fields(
         fields.add([Param("prompt", prompt, is_json=False, source="PROMPT")])
     for param in arguments.params:
         with fields.collect_errors(Param.name_of(param)):
-            fields.add([Param.parse(param)])
+            fields.add([_normalized(Param.parse(param))])
     media, images = model.input_field, list[Image]()
     for at, image in enumerate(arguments.images):
         is_one = media is None or len(arguments.images) == 1
@@ -341,6 +346,12 @@ def _collect_fields(
     fields.add_options(arguments.options)
     fields.restore()
     return fields
+
+
+def _normalized(param: Param) -> Param:
+    if param.is_json:
+        return param
+    return replace(param, value=normalize_text(param.value))
 
 
 def input_size(request: Request) -> tuple[int, int] | None:
@@ -358,10 +369,17 @@ def input_size(request: Request) -> tuple[int, int] | None:
 
 def _check_text(request: Request) -> None:
     """
+    Check that every text of the request can be sent.
+
     Raises:
-        UsageError: a field holds bytes that are not UTF-8, which Python reads from a
-            command line as halves of characters, or such a half itself.
+        UsageError: a field has a NUL character, or bytes that are not UTF-8, which
+            Python reads from a command line as halves of characters.
     """
+    if field := request.field_with_nul:
+        raise UsageError(
+            f"{field} has a NUL character.",
+            hint="Remove it. A file with NUL characters may be UTF-16 or not text.",
+        )
     if field := request.undecodable_field:
         name = field.encode(errors="backslashreplace").decode()
         raise UsageError(
@@ -443,10 +461,11 @@ def _raise_single_error(violations: Sequence[Violation], fields: FieldValues) ->
         return
     if len(errors) == 1:
         raise errors[0]
-    raise InputError(
-        f"{len(errors)} inputs cannot be used:",
-        details=[str(violation) for violation in violations],
-    )
+    if all(isinstance(error, InputError) for error in errors):
+        raise InputError(
+            f"{len(errors)} inputs cannot be used:",
+            details=[str(violation) for violation in violations],
+        )
 
 
 def _root(field: str) -> str:

@@ -1,6 +1,6 @@
 """
-Where the images of a request came from, as it may be kept: no bytes of them, and no URL
-with what may be a key or a signature (hazard J11).
+Describe where the inputs of a request came from, in a form that may be stored: without
+their bytes, and without URLs that may hold a key or a signature.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from krea_cli.runtime.json_tree import Place
 
 def describe_inputs(images: Iterable[tuple[Place, Image]]) -> list[dict[str, Any]]:
     """
-    An object for each image: "at" is where it stands in the body; "path" is the file
-    as an absolute path, "-" for standard input, "data:" for a data URI, a URL, or None
-    for a URL that must not be kept; "sha256" is that of the file as it was given, None
-    for a URL.
+    Return an object for each input.
+
+    "at" is its place in the body.  "path" is the absolute path of the file, "-" for
+    standard input, "data:" for a data URI, a URL, or None for a URL that must not be
+    stored.  "sha256" is the hash of the file as it was given, None for a URL.
     """
     return [{"at": list(place), **_origin(image)} for place, image in images]
 

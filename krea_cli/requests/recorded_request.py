@@ -1,7 +1,7 @@
 """
-An earlier request, read from its sidecar, with what it takes to send it again.
+Read an earlier request from its sidecar, so that it can be sent again.
 
-A sidecar may come from anybody: no file is read for it but one whose sha256 it knows.
+A sidecar may come from anybody: it can name only files whose sha256 it knows.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from krea_cli.inputs.local_file import Image, LocalFile
 from krea_cli.runtime.json_tree import mapped
 
 _MODEL = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)+", re.ASCII)
-# What a file of words has at most.
+# Texts from files have at most as many characters.
 MOST_CHARACTERS = 10**6
-# How images are sent, which counts when they are sent again.
+# How inputs were sent, to be repeated when they are sent again.
 MANNER = ("inline", "fit", "keep_metadata")
 _NO_FILE = {"-": "standard input", "data:": "a data URI"}
 
@@ -27,8 +27,8 @@ _NO_FILE = {"-": "standard input", "data:": "a data URI"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayRequest:
     """
-    *fields* is the body with a Former for each text in it that was an image, or that
-    was not kept.
+    An earlier request.  *fields* is its body, with a RecordedInput for each text that
+    was an input or that was not stored.
     """
 
     model: str
@@ -41,8 +41,8 @@ class ReplayRequest:
 @dataclass(frozen=True, slots=True)
 class RecordedInput:
     """
-    What stood in a *field*: an image by its path and sha256 as `origins.inputs` says,
-    without a path a text that was not kept.
+    The former content of a *field*: an input by its path and sha256 as in `provenance`,
+    or, without a path, a text that was not stored.
     """
 
     field: str
@@ -51,10 +51,10 @@ class RecordedInput:
 
     def image(self, read: Callable[[str], Image]) -> Image:
         """
-        The same image, as *read* gives that of a path or a URL.
+        Return the same image, read by *read* from its path or URL.
 
         Raises:
-            InputError: it cannot be had, or is not the same any more.
+            InputError: it cannot be read, or has changed.
         """
         try:
             return self._image(read)
@@ -86,17 +86,17 @@ class RecordedInput:
 
 def place_of(path: str | None, sha256: str | None) -> Path | None:
     """
-    The file that an image came from; None for one that did not.
+    Return the file that an input came from, or None if it was not a file.
     """
     return None if path is None or sha256 is None or path in _NO_FILE else Path(path)
 
 
 def parse_sidecar(data: Mapping[str, Any], folder: Path) -> ReplayRequest:
     """
-    The request of a sidecar that lies in *folder*.
+    Return the request of a sidecar in *folder*.
 
     Raises:
-        ValueError, TypeError, LookupError: it is none.
+        ValueError, TypeError, LookupError: the data is not that of a sidecar.
     """
     model, body = data["path"], data["body"]
     if not isinstance(data["krea"], str) or not isinstance(body, dict):
@@ -121,7 +121,7 @@ def parse_sidecar(data: Mapping[str, Any], folder: Path) -> ReplayRequest:
 
 def restore_inputs(value: Any, read: Callable[[str], Image]) -> Any:
     """
-    The value with the image itself for each Former in it.
+    Return the value with the image itself for each RecordedInput in it.
 
     Raises:
         InputError: as `RecordedInput.image`.

@@ -1,23 +1,25 @@
 """
-What is asked of a model: the fields of a request, with images still as images.
+Hold a request to a model, with its images still as images.
 
-An image stands in the fields as itself until the request is sent; only then does it
-become a URL, so that nothing is uploaded for a request that is not sent.
+Images become URLs only when the request is sent, so that nothing is uploaded for a
+request that is not sent.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from krea_cli.catalog.json_schema import Schema, fields_of, forms, items_of
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.pricing import PriceRange, estimate
 from krea_cli.catalog.validation import Violation, find_violations
 from krea_cli.inputs.local_file import Image, LocalFile, RemoteFile
 from krea_cli.runtime.json_tree import Place, leaves, mapped
 
-# What stands for the URL of a file that is not uploaded yet.
+# Stands for the URL of a file that is not uploaded yet.
 UPLOAD = "https://krea.ai/upload"
 
 
@@ -33,7 +35,7 @@ class Request:
 
     def body(self, url_of: Callable[[Image], str | LocalFile]) -> dict[str, Any]:
         """
-        The body, each image given as *url_of* says.
+        Return the body, with the result of *url_of* for each image.
         """
         body: dict[str, Any] = mapped(
             dict(self.fields),
@@ -44,7 +46,7 @@ class Request:
     @property
     def violations(self) -> list[Violation]:
         """
-        What the model's schema has against it.
+        Return the violations of the model's schema.
         """
         return find_violations(self.model.schema, self.body(_placeholder))
 
@@ -66,7 +68,7 @@ class Request:
     @property
     def images(self) -> tuple[Image, ...]:
         """
-        What the model works on, then what is beside it, such as a mask or a style.
+        Return the images that the model works on, then others, such as a mask.
         """
         field = self.model.input_field
         main = field.name if field else None
@@ -76,7 +78,7 @@ class Request:
     @property
     def placed_images(self) -> Iterator[tuple[Place, Image]]:
         """
-        Each image with the keys and indexes that lead to it in the body.
+        Yield each image with the keys and indexes that lead to it in the body.
         """
         return (
             (place, value)
@@ -87,13 +89,34 @@ class Request:
     @property
     def undecodable_field(self) -> str | None:
         """
-        The first field with text that UTF-8, and so JSON, cannot express.
+        Return the first field with text that UTF-8, and so JSON, cannot express.
         """
         for place, value in leaves(self.fields):
             text = value.url if isinstance(value, RemoteFile) else value
             if not all(_is_utf8(each) for each in (*place, text)):
                 return str(place[0])
         return None
+
+    @property
+    def field_with_nul(self) -> str | None:
+        """
+        Return the first field with a NUL character, which no service takes in a text.
+        """
+        for place, value in leaves(self.fields):
+            if isinstance(value, str) and "\0" in value:
+                return str(place[0])
+        return None
+
+    @property
+    def is_long_inline(self) -> bool:
+        """
+        Tell if a local file, as a data URI, is longer than its field allows.
+        """
+        return any(
+            isinstance(image, LocalFile)
+            and image.data_uri_bytes > _most_characters(self.model.schema, place)
+            for place, image in self.placed_images
+        )
 
     @property
     def prompt(self) -> str | None:
@@ -103,17 +126,28 @@ class Request:
     @property
     def source(self) -> str | None:
         """
-        The first image, as the user named it.
+        Return the name of the first image, as the user gave it.
         """
         return next((image.name for image in self.images), None)
 
     @property
     def seed(self) -> int | None:
         """
-        None when there is none, or it is none that anything could use.
+        Return the seed, or None if there is none that a service could use.
         """
         seed = self.fields.get("seed")
         return seed if isinstance(seed, int) and abs(seed) < 2**63 else None
+
+
+def _most_characters(schema: Schema, place: Place) -> float:
+    """
+    Return the length that the schema allows for the text at a place of the body.
+    """
+    for key in place:
+        inner = items_of(schema) if isinstance(key, int) else fields_of(schema).get(key)
+        schema = inner or {}
+    limits = [form["maxLength"] for form in forms(schema) if "maxLength" in form]
+    return max(limits, default=math.inf)
 
 
 def _placeholder(image: Image) -> str:

@@ -1,8 +1,8 @@
 """
-The file beside a result that says how it was made, so that it can be made again.
+Write the file beside a result that says how it was made, so that it can be made again.
 
-It has what the journal keeps of the request: no token, no URL with what may be a key or
-a signature, and the sha256 in place of the bytes of a data URI (hazard J11).
+It holds the request as the journal stores it: without a token, without URLs that may
+hold a key or a signature, and with the sha256 in place of the bytes of a data URI.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from krea_cli.requests.recorded_request import MANNER, MOST_CHARACTERS, place_of
 
 def write(record: Record, job: Job, file: SavedFile, *, force: bool) -> None:
     """
-    Write the sidecar of a result that is in place; one of the same result may be there
-    already, and stays.
+    Write the sidecar of a saved result.  A sidecar of the same result that is already
+    there stays.
 
     Raises:
-        TargetExistsError: something else has its name.
+        TargetExistsError: another file has its name.
         StorageError: it cannot be written.
     """
     target = sidecar_path(Path(file.path))
     text = json.dumps(_content(record, job, file), indent=2, ensure_ascii=False)
-    # A file name may have bytes that are no text; JSON writes these as it comes out.
+    # A file name may have bytes that are not text; they are escaped.
     content = f"{text}\n".encode(errors="backslashreplace")
     with AtomicFile(target.parent) as new:
         new.write(content)
@@ -47,7 +47,7 @@ def write(record: Record, job: Job, file: SavedFile, *, force: bool) -> None:
 
 def is_sidecar_of(path: Path, job: Job, file: SavedFile) -> bool:
     """
-    Whether this is a sidecar of that result: of another day, or of another version.
+    Return whether the file is a sidecar of that result, of any day or version.
     """
     if not path.is_file():
         return False
@@ -84,8 +84,8 @@ def _content(record: Record, job: Job, file: SavedFile) -> dict[str, Any]:
 
 def _input(origin: Mapping[str, Any], result: Path) -> dict[str, Any]:
     """
-    With the path as it is seen from the folder of the result, for a file in there: so
-    that the folder can move.
+    Return the origin with its path relative to the folder of the result if it lies in
+    there, so that the folder can be moved.
     """
     place = place_of(origin["path"], origin["sha256"])
     folder = result.absolute().parent

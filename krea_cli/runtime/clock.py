@@ -4,6 +4,7 @@ Time as the rest of the program sees it, and work that must not take longer than
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +28,7 @@ def sleep(seconds: float) -> None:
 
 class Clock(NamedTuple):
     """
-    *now* is monotonic and in seconds: limits are kept with it alone (hazard L6).
+    *now* is monotonic and in seconds: limits are kept with it alone.
     *wall* is seconds since the epoch, for what people and servers call the time.
     """
 
@@ -42,7 +43,7 @@ def run_with_timeout(seconds: float, work: Callable[[], T]) -> T:
 
     The work runs in a daemon thread: a call that never returns (a keyring, a name
     server, a peer that sends a byte a minute) holds up neither Ctrl-C nor the end of
-    the program (hazards C1, N1, S1).
+    the program.
 
     A signal that is held back leaves it 0.4 s more.
 
@@ -71,8 +72,10 @@ def run_with_timeout(seconds: float, work: Callable[[], T]) -> T:
 
 def _join(thread: threading.Thread, seconds: float) -> None:
     until = time.monotonic() + seconds
-    # A signal that is held back, or one to another thread, does not end the waiting.
+    # A signal that is held back, or one to another thread, does not end the waiting;
+    # on Windows none does.
     glances = signals.is_held() or signals.interrupts_enabled()
+    glances = glances or sys.platform == "win32"
     while thread.is_alive():
         signals.raise_if_interrupted()
         left = min(until - time.monotonic(), signals.seconds_left_for_cleanup())

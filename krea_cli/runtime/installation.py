@@ -8,11 +8,12 @@ Installed by uv or pipx it has an environment of its own, which other commands t
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from krea_cli.runtime import shell_words
 
 _PACKAGE = "krea-cli"
 # What each tool leaves in an environment that it made.
@@ -43,7 +44,7 @@ class Installation:
             words = ["pipx", "inject", _PACKAGE, name]
         else:
             words = [sys.executable, "-m", "pip", "install", name]
-        return shlex.join(words)
+        return shell_words.join(words)
 
     @property
     def extend_path(self) -> str | None:

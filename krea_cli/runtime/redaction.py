@@ -177,7 +177,7 @@ def _parts(secret: str) -> tuple[_Parts, _Parts, _Parts]:
 def erased(secret: str, content: bytes) -> bytes:
     """
     An answer without the secret, also where its JSON escapes characters of it or holds
-    JSON in a text: whoever decodes and cuts it must find no part (hazard C13).
+    JSON in a text: whoever decodes and cuts it must find no part.
     """
     import json
 

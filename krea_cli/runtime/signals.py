@@ -58,7 +58,7 @@ def catch() -> None:
     """
     for name in SIGNALS:
         number = getattr(signal, name, None)
-        # A shell starts background jobs with SIGINT ignored; so it stays (hazard S4).
+        # A shell starts background jobs with SIGINT ignored; so it stays.
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
 

@@ -9,6 +9,7 @@ is dragged into a terminal may arrive as `file:///home/me/a%20b.jpg`.
 from __future__ import annotations
 
 import os
+import sys
 
 from krea_cli.errors import InputError
 
@@ -67,4 +68,4 @@ def path_of_uri(uri: str) -> str:
         rest = slash + path
     path = os.fsdecode(unquote_to_bytes(rest))
     # file:///C:/x is C:/x
-    return path[1:] if os.name == "nt" and path[2:3] == ":" else path
+    return path[1:] if sys.platform == "win32" and path[2:3] == ":" else path

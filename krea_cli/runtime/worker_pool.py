@@ -35,6 +35,7 @@ class WorkerPool:
         self._waiting = queue.SimpleQueue[Work | None]()
         self._threads: list[threading.Thread] = []
         self._failures: list[BaseException] = []
+        self._starting = threading.Lock()
         self._started = 0
         self._ended: list[None] = []
 
@@ -43,17 +44,21 @@ class WorkerPool:
         return self._started > len(self._ended)
 
     def start(self, work: Work) -> None:
-        if len(self._threads) < self._most:
-            thread = threading.Thread(target=self._work, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:
-                # The system gives no more: the threads that there are do the work.
-                if not self._threads:
-                    raise
-            else:
-                self._threads.append(thread)
-        self._started += 1
+        """
+        Do the work as soon as a thread is free.  Work may start more work.
+        """
+        with self._starting:
+            if len(self._threads) < self._most:
+                thread = threading.Thread(target=self._work, daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    # The system gives no more: the threads that exist do the work.
+                    if not self._threads:
+                        raise
+                else:
+                    self._threads.append(thread)
+            self._started += 1
         self._waiting.put(work)
 
     def rest(self, seconds: float = math.inf) -> None:

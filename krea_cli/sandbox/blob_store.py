@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from krea_cli.files.private_dir import make_private_dir
 from krea_cli.media import HEAD_BYTES, UPLOADED, sniff
 from krea_cli.media.formats import dimensions
 
@@ -51,7 +52,7 @@ def create_private_folder(folder: Path) -> None:
     """
     Create a folder for this user only, and delete day-old files of killed processes.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_dir(folder)
     for part in folder.glob(f"{_PREFIX}*"):
         with suppress(OSError):
             if time.time() - part.stat().st_mtime > _STALE_SECONDS:

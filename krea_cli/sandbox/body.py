@@ -4,7 +4,6 @@ Read the body of a request from the connection.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from email.message import Message
 from functools import cached_property
@@ -12,6 +11,7 @@ from http import HTTPStatus
 from io import BufferedIOBase
 from typing import Any
 
+from krea_cli.api.http_types import parse_strict_json
 from krea_cli.sandbox.api_error import ApiError
 
 JSON_LIMIT = 32 * 2**20
@@ -70,7 +70,7 @@ class BodyReader:
             ApiError: 400, the body is not a JSON object.
         """
         try:
-            data = json.loads(self.content, parse_constant=_refuse)
+            data = parse_strict_json(self.content)
         except (ValueError, RecursionError) as exc:
             raise ApiError(HTTPStatus.BAD_REQUEST, "Invalid JSON") from exc
         if not isinstance(data, dict):
@@ -85,7 +85,3 @@ def _length(headers: Message) -> int | None:
     ):
         return None
     return int(declared[:18])
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)

@@ -19,9 +19,26 @@ from krea_cli.sandbox.faults import Fault
 
 _HANG_SECONDS, _SLOW_SECONDS, _TRICKLE_SECONDS = 120.0, 1.0, 1.0
 _CHUNK = 1 << 16
-_PAGE = b"<!DOCTYPE html><title>Log in</title><p>Log in to use this network."
-_BROKEN_JSON = b'{"job_id": "'
-_EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message>"
+# Status, media type and body of the faults that replace a response by a fixed one.
+_FIXED_RESPONSES: dict[str, tuple[int, str, bytes]] = {
+    "html": (
+        HTTPStatus.OK,
+        "text/html; charset=utf-8",
+        b"<!DOCTYPE html><title>Log in</title><p>Log in to use this network.",
+    ),
+    "empty": (HTTPStatus.OK, "application/json", b""),
+    "junk": (HTTPStatus.OK, "application/json", b'{"job_id": "'),
+    "missing": (
+        HTTPStatus.NOT_FOUND,
+        "application/json",
+        b'{"error": "Job not found"}',
+    ),
+    "expired": (
+        HTTPStatus.FORBIDDEN,
+        "application/xml",
+        b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message>",
+    ),
+}
 _ERROR_BODIES: dict[int, dict[str, str]] = {
     401: {"message": "Unauthorized"},
     402: {"error": "You have run out of credits."},
@@ -111,36 +128,16 @@ def _phrase(status: int) -> str:
     return f"Status {status}"
 
 
-def _html(handler: BaseHandler, fault: Fault) -> None:
-    status = int(fault.value or HTTPStatus.OK)
-    handler.send_bytes(_PAGE, "text/html; charset=utf-8", status)
-
-
-def _empty(handler: BaseHandler, _: Fault) -> None:
-    handler.send_bytes(b"", "application/json")
-
-
-def _junk(handler: BaseHandler, _: Fault) -> None:
-    handler.send_bytes(_BROKEN_JSON, "application/json")
-
-
-def _missing(handler: BaseHandler, _: Fault) -> None:
-    handler.send_json({"error": "Job not found"}, HTTPStatus.NOT_FOUND)
-
-
-def _expired(handler: BaseHandler, _: Fault) -> None:
-    handler.send_bytes(_EXPIRED, "application/xml", HTTPStatus.FORBIDDEN)
+def _send_fixed(handler: BaseHandler, fault: Fault) -> None:
+    status, media_type, body = _FIXED_RESPONSES[fault.name]
+    handler.send_bytes(body, media_type, int(fault.value or status))
 
 
 _REPLACEMENTS: dict[str, Callable[[BaseHandler, Fault], None]] = {
     "reset": _reset,
     "close": _close,
     "hang": _hang,
-    "html": _html,
-    "empty": _empty,
-    "junk": _junk,
-    "missing": _missing,
-    "expired": _expired,
+    **dict.fromkeys(_FIXED_RESPONSES, _send_fixed),
 }
 
 

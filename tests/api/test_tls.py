@@ -212,6 +212,7 @@ def empty_store(monkeypatch):
     monkeypatch.setattr("truststore._openssl._CA_FILE_CANDIDATES", [])
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="no list is read there")
 @pytest.mark.usefixtures("empty_store")
 def test_a_system_without_certificates_is_told(wire, krea, connect, authority):

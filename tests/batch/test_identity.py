@@ -169,6 +169,16 @@ def test_key_leaves_out_what_is_added_to_images_in_objects(plan, catalog):
     assert "0.5" in json.dumps(other.identity.request)
 
 
+def test_key_does_not_depend_on_line_breaks(plan, expand):
+    expand.write("rows.jsonl", '{"prompt": "an owl\\r\\nby night"}')
+    text = "[[pictures]]\noutput = 'owl.png'\n"
+
+    [first] = plan(text + "each = 'rows.jsonl'\n")
+    [other] = plan(text + 'prompt = "an owl\\nby night"\n')
+
+    assert first.key == other.key
+
+
 def test_key_of_a_chain_is_known_before_its_input_is(plan):
     first, second = plan(
         PROMPT + '[[pictures]]\nimage = "owl.png"\nprompt = "older"\noutput = "o.png"\n'
@@ -248,6 +258,8 @@ def test_plan_unusable_inputs_drop_their_items_and_what_needs_them(plan):
     ("line", "expected"),
     [
         ("model = 'nano-bananna-pro'", "line 1: Unknown model 'nano-bananna-pro'"),
+        ("params = { prompt = 'again' }", "prompt: is given twice"),
+        ("negative_prompt = 'a\\u0000'", "negative_prompt: "),
         ("seed = 7", "seed: google/nano-banana-pro has no such field"),
         ("aspect_ratio = '7:9'", "aspect_ratio: must be"),
         ("params = { colour = 1 }", "colour: "),

@@ -1,7 +1,7 @@
 """
 What a journal of 1,000,000 records costs beside a journal of one: whole processes, in
-wall time, and for `krea doctor` also in memory. Run it with:
-python tests/benchmarks/journal.py [RECORDS]
+wall time and in CPU time, and for `krea doctor` also in memory. The least of several
+runs counts. Run it with: python tests/benchmarks/journal.py [RECORDS]
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import argparse
 import os
 import resource
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import NamedTuple
 
 from krea_cli.journal.database import Database
 
-RUNS = 3
+RUNS = 7
 RECORDS = 1_000_000
 # At most this many times as long as with one record.
 BUDGET = 1.3
@@ -64,6 +63,19 @@ CASES = (
 )
 
 
+class Times(NamedTuple):
+    """
+    Seconds on the wall, and of the CPU.
+    """
+
+    wall: float
+    cpu: float
+
+
+def least(times: list[Times]) -> Times:
+    return Times(*map(min, zip(*times, strict=True)))
+
+
 class Journal:
     """
     A state folder whose journal has *records* records of the sandbox.
@@ -78,9 +90,9 @@ class Journal:
             db.execute(FABRICATE, (records, records))
             db.commit()
 
-    def run(self, *arguments: str) -> float:
+    def run(self, *arguments: str) -> Times:
         """
-        Return how many seconds krea takes with these arguments.
+        Return the seconds that krea takes with these arguments.
         """
         env = {
             "PATH": os.environ["PATH"],
@@ -89,9 +101,14 @@ class Journal:
             "KREA_SANDBOX": "1",
         }
         command = [sys.executable, "-m", "krea_cli", *arguments]
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), _cpu_of_children()
         subprocess.run(command, check=True, env=env, capture_output=True)
-        return time.perf_counter() - began
+        return Times(time.perf_counter() - began, _cpu_of_children() - cpu)
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def report(large: Journal, small: Journal) -> bool:
@@ -100,15 +117,17 @@ def report(large: Journal, small: Journal) -> bool:
     """
     is_good = True
     for case in CASES:
-        times = {large: list[float](), small: list[float]()}
+        times = {large: list[Times](), small: list[Times]()}
         for journal in [large, small] * RUNS:
             arguments = [each.format(job=journal.newest) for each in case.arguments]
             times[journal].append(journal.run(*arguments))
-        slow, fast = (statistics.median(times[each]) for each in (large, small))
-        is_good &= slow / fast <= BUDGET
+        slow, fast = (least(times[each]) for each in (large, small))
+        ratio = slow.wall / fast.wall
+        is_good &= ratio <= BUDGET
         print(
-            f"{case.name:<20} {slow * 1000:5.0f} ms, with one record "
-            f"{fast * 1000:4.0f} ms: {slow / fast:.2f} (at most {BUDGET})"
+            f"{case.name:<20} {slow.wall * 1000:5.0f} ms, with one record "
+            f"{fast.wall * 1000:4.0f} ms: {ratio:.2f} (at most {BUDGET}); "
+            f"CPU {slow.cpu / fast.cpu:.2f}"
         )
     return is_good
 
@@ -117,15 +136,16 @@ def report_doctor(large: Journal, small: Journal) -> bool:
     """
     Print what `krea doctor` takes. Return whether it keeps to its budget.
     """
-    slow = statistics.median(large.run("doctor") for _ in range(3))
+    slow = least([large.run("doctor") for _ in range(RUNS)])
     mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    fast = statistics.median(small.run("doctor") for _ in range(3))
+    fast = least([small.run("doctor") for _ in range(RUNS)])
     print(
-        f"{'doctor':<20} {slow * 1000:5.0f} ms, with one record "
-        f"{fast * 1000:4.0f} ms (at most {DOCTOR_SECONDS * 1000:.0f} ms)"
+        f"{'doctor':<20} {slow.wall * 1000:5.0f} ms, with one record "
+        f"{fast.wall * 1000:4.0f} ms (at most {DOCTOR_SECONDS * 1000:.0f} ms); "
+        f"CPU {slow.cpu * 1000:.0f} ms"
     )
     print(f"{'largest process':<20} {mib:5.0f} MiB (at most {DOCTOR_MIB} MiB)")
-    return slow <= DOCTOR_SECONDS and mib <= DOCTOR_MIB
+    return slow.wall <= DOCTOR_SECONDS and mib <= DOCTOR_MIB
 
 
 def main() -> int:

@@ -9,6 +9,11 @@ and encodes what it sends inline; curl does none of this, and its inline request
 ready on disk.  What the start of either program takes is told apart: a throughput is
 the bytes that a large run has beyond a small one, by the seconds that it takes beyond
 it, and so is the memory.
+
+Then many results are saved: 100 over a link where each new connection takes 0.16 s to
+answer, 300 that are each 0.2 s late, one job with 100 such results, and 300 of 1.5 MB,
+for the processor time that each takes beyond one result.  Alone, these are run with:
+python tests/benchmarks/transfer.py many [KREA]...  Several programs are run in turn.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -36,6 +42,16 @@ JOBS = {
     "large": "00000000-0000-4000-8000-000000000001",
     "small": "00000000-0000-4000-8000-000000000002",
 }
+# How many jobs with how many results each, of which kind of result.
+MANY = {
+    "link": (100, 1, "100 results, 0.16 s for each connection"),
+    "late": (300, 1, "300 results, each 0.2 s late"),
+    "one": (1, 100, "one job with 100 results, each 0.2 s late"),
+    "plain": (300, 1, "300 results of 1.5 MB"),
+    "single": (1, 1, "one result of 1.5 MB"),
+}
+MANY_RUNS = 3
+CONNECTION_SECONDS, LATE_SECONDS, PLAIN_BYTES = 0.16, 0.2, 1_500_000
 WAYS = {
     "download": (SIZE, "saved: 200 MB"),
     "upload": (SIZE, f"uploaded: 200 MB in {FILES} files"),
@@ -45,11 +61,12 @@ WAYS = {
 
 class Taken(NamedTuple):
     """
-    Seconds, and the most memory in bytes.
+    Seconds, the most memory in bytes, and the seconds of processor time.
     """
 
     seconds: float
     memory: float
+    processor: float
 
 
 def sound(path: Path, size: int) -> None:
@@ -82,6 +99,8 @@ def prepare(folder: Path) -> None:
         sound(folder / kind, size)
         for number in range(FILES):
             sound(folder / f"{kind}-{number}", size // FILES)
+    for kind, size in {"link": 200_000, "late": SMALL, "plain": PLAIN_BYTES}.items():
+        sound(folder / f"many-{kind}", size)
     for kind, size in {"large": INLINE, "small": SMALL}.items():
         image = folder / f"{kind}.png"
         picture(image, size)
@@ -99,17 +118,23 @@ def serve(folder: str) -> None:
     what takes files and requests.  It sends as fast as the system can, and forgets what
     it receives.
     """
-    server = socket.create_server(("127.0.0.1", 0))
+    server = socket.create_server(("127.0.0.1", 0), backlog=100)
     port = server.getsockname()[1]
     print(port, flush=True)
+    connections = [0]
     while True:
         connection, _ = server.accept()
+        connections[0] += 1
         threading.Thread(
-            target=answer, args=(connection, folder, port), daemon=True
+            target=answer, args=(connection, folder, port, connections), daemon=True
         ).start()
 
 
-def answer(connection: socket.socket, folder: str, port: int) -> None:
+def answer(
+    connection: socket.socket, folder: str, port: int, connections: list[int]
+) -> None:
+    is_new = True
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection, connection.makefile("rb") as requests:
         while line := requests.readline():
             length = 0
@@ -118,13 +143,26 @@ def answer(connection: socket.socket, folder: str, port: int) -> None:
                     length = int(field.partition(b":")[2])
             skip(requests, length)
             method, path, _ = line.decode().split()
-            name = path.rpartition("/")[2]
+            if path == "/connections":
+                body = str(connections[0] - 1).encode()
+                connections[0] = 0
+                connection.sendall(head(len(body)) + body)
+                continue
+            if is_new and "/link" in path:
+                time.sleep(CONNECTION_SECONDS)
+            is_new = False
+            if "/many-late" in path:
+                time.sleep(LATE_SECONDS)
+            name = path.partition("?")[0].rpartition("/")[2]
             if (Path(folder) / name).is_file():
                 with (Path(folder) / name).open("rb") as file:
                     connection.sendall(head(os.fstat(file.fileno()).st_size))
                     connection.sendfile(file)
                 continue
-            body = json.dumps(told(method, name, f"http://127.0.0.1:{port}")).encode()
+            url = f"http://127.0.0.1:{port}"
+            is_many = path.split("/")[1] in MANY
+            data = listed(path, url) if is_many else told(method, name, url)
+            body = json.dumps(data).encode()
             connection.sendall(head(len(body)) + body)
 
 
@@ -152,6 +190,42 @@ def told(method: str, name: str, url: str) -> dict[str, object]:
     return job
 
 
+def many_ids(kind: str) -> list[str]:
+    at = list(MANY).index(kind) + 1
+    return [f"{at:08x}-0000-4000-8000-{n:012x}" for n in range(MANY[kind][0])]
+
+
+def listed(path: str, url: str) -> dict[str, object]:
+    """
+    A page of the list of jobs, or one job, of a kind that the path begins with.
+    """
+    kind = path.split("/")[1]
+    file = {"one": "late", "single": "plain"}.get(kind, kind)
+    prefix = "link/" if kind == "link" else ""
+    jobs = [
+        {
+            "job_id": job_id,
+            "status": "completed",
+            "created_at": "2026-01-01T00:00:00Z",
+            "result": {
+                "urls": [
+                    f"{url}/{prefix}{n}-{at}/many-{file}" for at in range(MANY[kind][1])
+                ]
+            },
+        }
+        for n, job_id in enumerate(many_ids(kind))
+    ]
+    place, _, query = path.partition("?")
+    for job in jobs:
+        if place.endswith(str(job["job_id"])):
+            return job
+    asked = dict(word.split("=") for word in query.split("&") if word)
+    start, limit = int(asked.get("cursor", 0)), int(asked.get("limit", 100))
+    end = start + limit
+    cursor = str(end) if end < len(jobs) else None
+    return {"items": jobs[start:end], "next_cursor": cursor}
+
+
 def head(length: int) -> bytes:
     return f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n".encode()
 
@@ -165,7 +239,8 @@ def measure(command: list[str], target: Path, env: dict[str, str]) -> Taken:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command} ended with {process.returncode}.")
-    return Taken(took, usage.ru_maxrss * 1024)
+    processor = usage.ru_utime + usage.ru_stime
+    return Taken(took, usage.ru_maxrss * 1024, processor)
 
 
 def commands(folder: Path, url: str) -> Iterator[tuple[str, str, str, list[str]]]:
@@ -193,19 +268,64 @@ def commands(folder: Path, url: str) -> Iterator[tuple[str, str, str, list[str]]
         yield "inline", "krea", kind, [krea, "generate", "a cat", "-i", image, *inline]
 
 
-def compare(folder: Path, port: int) -> dict[tuple[str, str, str], Taken]:
-    """
-    Medians by way, program and kind, run in turn so that the machine's moods hit all
-    alike.
-    """
-    url = f"http://127.0.0.1:{port}"
-    env = os.environ | {
+def environment(folder: Path, url: str) -> dict[str, str]:
+    return os.environ | {
         "KREA_API_URL": url,
         "KREA_API_KEY": "not-a-real-token",
         "KREA_CONFIG_DIR": str(folder),
         "KREA_STATE_DIR": str(folder),
         "KREA_CACHE_DIR": str(folder),
     }
+
+
+def compare_many(folder: Path, port: int, programs: list[str]) -> None:
+    """
+    Save many results with each of the programs in turn, and print the least of each.
+    """
+    url = f"http://127.0.0.1:{port}"
+    taken: dict[tuple[str, str], list[Taken]] = {}
+    opened: dict[tuple[str, str], int] = {}
+    for _ in range(MANY_RUNS):
+        for kind in MANY:
+            for program in programs:
+                out = folder / "out"
+                shutil.rmtree(out, ignore_errors=True)
+                command = [program, "download", "-q", *many_ids(kind), "-o", f"{out}/"]
+                with urllib.request.urlopen(f"{url}/connections"):
+                    pass
+                result = measure(
+                    command, out / "x", environment(folder, f"{url}/{kind}")
+                )
+                with urllib.request.urlopen(f"{url}/connections") as told_:
+                    opened[kind, program] = int(told_.read())
+                count = MANY[kind][0] * MANY[kind][1]
+                if len(list(out.iterdir())) != count:
+                    raise SystemExit(f"{command[:3]} saved less than {count} files.")
+                taken.setdefault((kind, program), []).append(result)
+    print(f"\nmany results, the least of {MANY_RUNS} runs")
+    for program in programs:
+        print(f"\n{program}")
+        least = {
+            kind: Taken(*map(min, zip(*taken[kind, program], strict=True)))
+            for kind in MANY
+        }
+        for kind, (_, _, title) in MANY.items():
+            print(
+                f"{title:44}{least[kind].seconds:7.2f} s"
+                f"{opened[kind, program]:5} connections"
+                f"{least[kind].processor * 1000:8.0f} ms of processor time"
+            )
+        more = least["plain"].processor - least["single"].processor
+        print(f"each result of 1.5 MB: {more / (MANY['plain'][0] - 1) * 1000:.2f} ms")
+
+
+def compare(folder: Path, port: int) -> dict[tuple[str, str, str], Taken]:
+    """
+    Medians by way, program and kind, run in turn so that the machine's moods hit all
+    alike.
+    """
+    url = f"http://127.0.0.1:{port}"
+    env = environment(folder, url)
     taken: dict[tuple[str, str, str], list[Taken]] = {}
     for run in range(RUNS + 1):
         for way, name, kind, command in commands(folder, url):
@@ -238,6 +358,8 @@ def tell(results: dict[tuple[str, str, str], Taken]) -> None:
 def main() -> None:
     if sys.argv[1:2] == ["serve"]:
         serve(sys.argv[2])
+    is_many = sys.argv[1:2] == ["many"]
+    krea = str(Path(sys.executable).with_name("krea"))
     if shutil.which("curl") is None:
         raise SystemExit("There is no curl to compare with.")
     with tempfile.TemporaryDirectory() as name:
@@ -246,12 +368,15 @@ def main() -> None:
             [sys.executable, __file__, "serve", name], stdout=subprocess.PIPE, text=True
         )
         try:
-            results = compare(Path(name), int(server.stdout.readline()))
+            port = int(server.stdout.readline())
+            compare_many(Path(name), port, sys.argv[2:] or [krea])
+            results = {} if is_many else compare(Path(name), port)
         finally:
             server.kill()
             server.wait()
             server.stdout.close()
-    tell(results)
+    if results:
+        tell(results)
 
 
 if __name__ == "__main__":

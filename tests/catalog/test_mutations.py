@@ -11,9 +11,9 @@ import pytest
 import specs
 from jsonschema import Draft202012Validator
 
-from krea_cli.catalog import refresh
+from krea_cli.catalog import example, refresh
 from krea_cli.catalog.catalog import Catalog
-from krea_cli.catalog.json_schema import UNCHECKED, forms
+from krea_cli.catalog.json_schema import UNCHECKED, is_closed
 from krea_cli.catalog.openapi import build_catalog, read_models
 from krea_cli.catalog.schema_text import describe_schema
 from krea_cli.catalog.validation import find_violations
@@ -58,41 +58,6 @@ def reference(spec, path):
     )
 
 
-def a_value(rng, schema, depth=4):
-    """
-    A value near what the schema allows.
-    """
-    if not depth or rng.random() < 0.05:
-        return rng.choice([None, True, 0, 7.5, "", "1K", "x" * 99, [], {}, ["a", "a"]])
-    choices = [
-        form for form in forms(schema) if form.keys() & {"type", "enum", "const"}
-    ]
-    schema = rng.choice(choices or [{}])
-    if "enum" in schema or "const" in schema:
-        return rng.choice([*schema.get("enum", [schema.get("const")]), "99K"])
-    types = schema.get("type", "string")
-    kind = rng.choice(types) if isinstance(types, list) else types
-    if kind in ("number", "integer"):
-        limits = [schema[k] for k in schema if "imum" in k.lower()] or [0]
-        return rng.choice(limits) + rng.choice([-1, 0, 0, 1, 0.5, 5])
-    if kind == "array":
-        items = [
-            a_value(rng, schema.get("items", {}), depth - 1)
-            for _ in range(rng.randint(0, schema.get("maxItems", 3) + 1) % 20)
-        ]
-        return items + items[:1] if rng.random() < 0.1 else items
-    if kind == "object":
-        required = schema.get("required", ())
-        body = {
-            name: a_value(rng, field, depth - 1)
-            for name, field in schema.get("properties", {}).items()
-            if rng.random() < (0.9 if name in required else 0.4)
-        }
-        return body | ({"other": 1} if rng.random() < 0.1 else {})
-    text = rng.choice(["a", "2K", "1K", "https://app-uploads.krea.ai/a.png", "an owl"])
-    return {"string": text, "boolean": rng.random() < 0.5}.get(kind)
-
-
 def compare(spec, count, seed):
     """
     Count the bodies that krea accepts, all of which jsonschema has to accept.
@@ -103,7 +68,7 @@ def compare(spec, count, seed):
     models = [(model, reference(spec, model.path)) for model in catalog.models]
     for number in range(count):
         model, validator = models[-1 - number % len(models)]
-        body = a_value(rng, model.schema)
+        body = specs.a_value(rng, model.schema)
         if isinstance(body, dict) and not find_violations(model.schema, body):
             accepted += 1
             assert validator.is_valid(body), json.dumps([model.path, body])
@@ -239,6 +204,15 @@ def test_build_of_aliases_as_an_object_reads_them():
     assert "input_images" == model.input_field.name
 
 
+def test_input_field_with_an_alias_is_the_renamed_one():
+    spec = specs.renamed_field()
+    schema = spec["paths"][f"/generate/{specs.PRO}"]["post"]["requestBody"]
+    fields = schema["content"]["application/json"]["schema"]["properties"]
+    fields["backdrop_image"] = specs.URL
+
+    assert "input_images" == read(spec)[specs.PRO].input_field.name
+
+
 def test_read_of_600_models_and_6_mb_reads_all():
     spec = specs.huge()
     assert len(json.dumps(spec)) > 6_000_000
@@ -275,3 +249,21 @@ def test_input_field_of_new_fields_is_found(fields, expected):
     field = read(spec)["image/acme/new"].input_field
 
     assert expected == (field and (field.name, field.media, field.is_list))
+
+
+def test_example_of_variants_is_one_of_them():
+    text = {"mode": {"const": "text"}, "prompt": {"type": "string"}}
+    image = {"mode": {"const": "image"}, "image_url": specs.URL}
+    variants = [specs.closed(each, *each) for each in (text, image)]
+    spec = specs.with_model("image/acme/two", {"oneOf": variants})
+    model = read(spec)["image/acme/two"]
+
+    assert is_closed(model.schema)
+    assert "-p mode=image" in " ".join(example.command(model, ()))
+
+
+def test_closed_is_said_of_every_part():
+    assert is_closed(specs.KREA_3)
+    assert is_closed({"allOf": [{}, specs.KREA_3]})
+    assert not is_closed({"anyOf": [{}, specs.KREA_3]})
+    assert not is_closed({"type": "object"})

@@ -75,7 +75,8 @@ def spec():
 def test_model_keeps_what_is_checked_and_drops_prose(spec):
     """
     Of a schema the checked keywords stay, at every depth; descriptions and extensions
-    go, and a pattern that is not evaluated is named.  Field names are never taken for
+    go, a pattern that is not evaluated is named, and a text that is named as a file is
+    a URL.  Field names are never taken for
     keywords.
     """
     schema = build_catalog(spec, DAY)["models"]["image/acme/cat-1"]["schema"]
@@ -90,7 +91,9 @@ def test_model_keeps_what_is_checked_and_drops_prose(spec):
                 "items": {"type": "string", "format": "uri"},
                 "maxItems": 2,
             },
-            "start_image": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            "start_image": {
+                "anyOf": [{"type": "string", "format": "uri"}, {"type": "null"}]
+            },
             "tag": {"type": "string", "pattern": "^[a-z]+$"},
             "word": {
                 "type": "string",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import png
 from faults.user import commands
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from service import file, job
 from typer.main import get_command
@@ -44,6 +44,8 @@ def test_the_options_of_a_run_come_back(wait_command):
     Whatever they are: with quotes, spaces and braces, for the shell and for Typer.
     """
 
+    # The machine may be busy.
+    @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(DELIVERIES)
     def check(asked):
         said = NextSteps(service=["--sandbox"], output=asked).wait(["12345678"])
@@ -59,6 +61,7 @@ def test_the_options_of_a_run_come_back(wait_command):
     check()
 
 
+@pytest.mark.posix  # for the quotes of its shells
 @pytest.mark.parametrize(
     ("output", "place"),
     [
@@ -110,6 +113,7 @@ def test_a_sidecar_needs_a_record():
     assert steps.wait(["j1"]) == "krea wait j1 -o ."
 
 
+@pytest.mark.posix  # for the quotes of its shells
 @pytest.mark.parametrize(
     ("output", "name"),
     [

@@ -262,6 +262,7 @@ def test_login_asks_for_nothing_that_it_could_not_keep(context):
     assert [] == run.calls
 
 
+@pytest.mark.posix  # for the quotes of its shells
 def test_login_without_a_keyring_names_both_ways_out(context):
     """
     A variable, or a program that prints the token; each on a line of its own.

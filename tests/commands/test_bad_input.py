@@ -88,6 +88,7 @@ IMAGES = {
 }
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(("name", "says"), IMAGES.values(), ids=IMAGES)
 def test_an_image_that_cannot_be_used(logged_in, service, made, name, says):
     """

@@ -82,7 +82,7 @@ def test_set_tells_the_variable_that_wins(context):
 @pytest.mark.parametrize(
     ("model", "rest", "warns"),
     [
-        ("nano-bananna", "", 'Unknown model "nano-bananna". Nearest: google/nano'),
+        ("nano-bananna", "", "Unknown model 'nano-bananna'. Nearest: google/nano"),
         ("nano-banana-pro", "", ""),
         ("nano-bananna", "timeout = 'soon'\n", ""),
     ],

@@ -116,6 +116,7 @@ def test_what_says_nowhere_how_long_it_is_cannot_be_whole(logged_in, service):
     assert 1 == len(service.requests(RESULT))
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     "become",
     [

@@ -173,6 +173,7 @@ def test_show_says_what_krea_fills_in_and_what_is_not_known(krea):
     assert ["deprecated", "true"] in lines(krea("models", "show", "imagen-4-fast"))
 
 
+@pytest.mark.posix  # for the quotes of its shells
 def test_show_as_json_has_it_all(krea):
     """
     One object with the schema of each field, every price point and the example.
@@ -190,6 +191,7 @@ def test_show_as_json_has_it_all(krea):
         "inputs",
         "fields",
         "aliases",
+        "unchecked",
         "price_usd",
         "example",
     ] == list(found)

@@ -100,6 +100,28 @@ def test_generate_with_a_new_option_and_piped_prompt_reads_stdin_once(
     assert {"prompt": "an owl", "priority": "high"} == body_of(service)
 
 
+def test_generate_with_a_new_field_and_piped_image_reads_stdin_once(
+    later, service, serve, photo
+):
+    serve(specs.new_price_dimension())
+    later.stdin = photo.read_bytes()
+
+    result = later(*OWL, "-i", "-", "-p", "priority=high")
+
+    assert 0 == result.code, result.err
+    assert 1 == len(body_of(service)["image_urls"])
+
+
+def test_generate_with_a_new_model_and_a_typo_updates_once(later, service, serve):
+    serve(specs.new_model())
+
+    result = later(*OWL, "-m", "krea-3", "-p", "promt=x")
+
+    assert 2 == result.code
+    assert "promt: no such field" in result.err
+    assert 1 == len(service.requests(SPEC))
+
+
 def test_generate_with_a_typo_says_so_after_an_update(later, service, serve):
     serve(specs.new_model())
 
@@ -150,6 +172,27 @@ def test_generate_that_sends_nothing_does_not_update(later, service, serve, word
 def test_generate_with_a_list_of_today_does_not_update(logged_in, service):
     assert 2 == logged_in(*OWL, "-m", "krea-3").code
     assert [] == service.requests(SPEC)
+
+
+def test_show_of_a_new_model_updates_the_list(later, service, serve):
+    serve(specs.new_model())
+
+    result = later("models", "show", "krea-3")
+
+    assert 0 == result.code, result.err
+    assert "thinking_mode" in result.out
+    assert 2 == later("models", "show", "krea-33").code
+    assert 1 == len(service.requests(SPEC))
+
+
+def test_show_without_an_update_says_how_old_the_list_is(later, service):
+    service.faults[SPEC] = [html(404)] * 9
+
+    result = later("models", "show", "krea-3")
+
+    assert 2 == result.code
+    assert "The list of models is from 2026-10-09." in result.err
+    assert "krea models refresh" in result.err
 
 
 def test_no_validate_with_a_short_name_finds_the_route(later, service, serve):
@@ -205,7 +248,6 @@ def test_refresh_to_a_mutated_spec_keeps_every_command_working(
     }.get(mutation, specs.PRO)
     shown = later("models", "show", path)
     assert 0 == shown.code, shown.err
-    assert 0 == later("models", "list").code
     words = ["-p", "resolution=2K"] if mutation == "chains" else []
     words = ["-p", "resolution=1k"] if mutation == "new_model" else words
     words = ["-p", "purpose=draft"] if mutation == "new_required_field" else words
@@ -250,7 +292,22 @@ def test_dry_run_of_a_new_kind_accepts_any_name(later, serve, photo):
     result = later("generate", "an island", *words)
 
     assert 0 == result.code, result.err
-    assert "acme/earth" in later("models", "list", "earth").out
+    assert "acme/earth" in later("models", "list", "--kind", "other").out
+
+
+def test_field_that_an_open_model_does_not_describe_is_sent_with_a_warning(
+    later, service, serve
+):
+    schema = {"type": "object", "properties": {"prompt": {"type": "string"}}}
+    serve(specs.with_model("image/acme/open", schema))
+    later("models", "refresh")
+
+    result = later(*OWL, "-m", "acme/open", "-p", "mood:=7")
+
+    assert 0 == result.code, result.err
+    assert "describes no field mood; it is sent unchecked." in result.err
+    assert {"prompt": "an owl", "mood": 7} == body_of(service)
+    assert "unchecked\tother fields" in later("models", "show", "acme/open").out
 
 
 def test_image_option_with_several_new_fields_names_them(later, serve, photo):

@@ -108,6 +108,7 @@ def test_a_name_that_will_get_its_extension_may_be_taken(logged_in, service):
     assert [] == service.requests(POST)
 
 
+@pytest.mark.posix  # for the quotes of its shells
 def test_a_missing_folder_at_home_is_named_whole(logged_in, home):
     """
     A hint to make a folder named ~ would be followed.
@@ -141,6 +142,7 @@ def test_every_file_of_a_request_may_be_at_home(logged_in, service, home, photo)
     assert not Path("~").exists()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("words", "hint"),
     [

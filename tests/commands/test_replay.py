@@ -361,6 +361,7 @@ def test_force_overwrites(logged_in):
     assert "job_id" in json.loads(SIDECAR.read_text())
 
 
+@pytest.mark.posix
 def test_a_sidecar_that_cannot_be_written_loses_nothing(logged_in, service):
     """
     The result stays and is told; a command is named that writes it later, for nothing.

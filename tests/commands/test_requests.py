@@ -615,3 +615,53 @@ def test_two_bad_inputs_are_each_named_with_their_place(krea):
     assert "2 inputs cannot be used:" in result.err
     assert "image_urls[0]: no.png does not exist." in result.err
     assert "image_urls[1]: nor.png does not exist." in result.err
+
+
+@pytest.mark.parametrize("text", ["\ufeffan owl\r\n", "an owl\n", "an owl\r"])
+def test_prompt_as_an_argument_is_read_like_a_prompt_file(krea, text):
+    made, _ = dry_run(krea, text)
+
+    assert "an owl" == made["body"]["prompt"]
+
+
+def test_param_as_text_is_read_like_a_file(krea):
+    made, _ = dry_run(krea, "-p", "prompt=\ufeffan owl\r\nat night")
+
+    assert "an owl\nat night" == made["body"]["prompt"]
+
+
+@pytest.mark.parametrize("words", [("-",), ("-p", 'prompt:="an \\u0000 owl"')])
+def test_nul_in_a_field_is_refused(krea, words):
+    krea.stdin = b"an \0 owl"
+    result = krea("generate", *words, "--dry-run")
+
+    assert 2 == result.code
+    assert "prompt has a NUL character." in result.err
+
+
+@pytest.mark.parametrize("option", ["-i", "--prompt-file", "--params"])
+def test_file_name_with_nul_is_refused_in_plain_words(krea, option):
+    words = ("an owl",) if option != "--prompt-file" else ()
+    result = krea("generate", *words, option, "file:///a%00b.jpg", "--dry-run")
+
+    assert 2 == result.code
+    assert "cannot be read: its name has a NUL character." in result.err
+
+
+def test_prompt_file_as_a_file_uri_is_read(krea, tmp_path):
+    (tmp_path / "a prompt.txt").write_text("an owl\n")
+    uri = (tmp_path / "a prompt.txt").as_uri()
+
+    made, _ = dry_run(krea, "--prompt-file", uri)
+
+    assert "an owl" == made["body"]["prompt"]
+
+
+@pytest.mark.parametrize("words", [(), ("--inline",)])
+def test_refused_inline_image_says_to_upload_it(logged_in, service, photo, words):
+    service.faults["POST /generate"] = [answer(400, {"error": "image_urls too long"})]
+
+    result = logged_in("generate", "an owl", "-i", str(photo), "--no-wait", *words)
+
+    assert 2 == result.code
+    assert ("Try again without --inline." in result.err) == bool(words)

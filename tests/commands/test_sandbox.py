@@ -205,6 +205,7 @@ def test_the_help_has_every_fault(krea):
     assert not [word for word in (*ROUTES, *NAMES, str(PORT)) if word not in said]
 
 
+@pytest.mark.posix
 def test_a_process_serves_krea_until_it_is_terminated(shell, krea):
     """
     krea takes its URL with any token; SIGTERM ends it within a second, quietly.

@@ -29,6 +29,7 @@ def shows(krea, monkeypatch):
     return krea
 
 
+@pytest.mark.posix
 def test_a_picture_is_shown(shows):
     """
     By half blocks where there is nothing better, without being asked for them, and
@@ -155,6 +156,7 @@ def test_a_name_does_not_act_on_the_terminal(shows):
     assert result.out.startswith("a\\x1b[31m.png\n")
 
 
+@pytest.mark.posix
 def test_a_real_terminal_shows_sixel(shell, tmp_path):
     """
     The whole way, in a process: asked, answered, drawn in the middle of nothing else.

@@ -15,7 +15,7 @@ from krea_cli.catalog.catalog import Catalog
 from krea_cli.cli.completion import build, candidates, grammar, scripts
 from krea_cli.cli.completion.candidates import Candidate
 from krea_cli.cli.completion.main import complete
-from krea_cli.cli.help import topics
+from krea_cli.cli.help import man_page, topics
 
 COMPLETIONS = Path(__file__).parents[2] / "completions"
 MODELS = Catalog.bundled().models
@@ -306,11 +306,14 @@ def test_the_grammar_is_that_of_the_commands():
     assert build.document() == grammar.FILE.read_text("utf-8")
 
 
-def test_the_scripts_are_those_of_the_package():
+def test_scripts_and_man_page_are_those_of_the_package():
     """
     If not: python -m krea_cli.cli.completion.build completions
     """
-    assert {name: scripts.text(shell) for shell, name in scripts.NAMES.items()} == {
+    expected = {name: scripts.text(shell) for shell, name in scripts.NAMES.items()}
+    expected[build.MAN_PAGE] = man_page.text()
+
+    assert expected == {
         path.name: path.read_text("utf-8") for path in COMPLETIONS.iterdir()
     }
 

@@ -4,6 +4,7 @@ The script for bash in bash, without a person; how scripts are installed.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -160,8 +161,47 @@ def test_where_it_cannot_be_installed_it_is_said_how(krea):
     blocked = krea("--install-completion", env={"SHELL": "/bin/bash"})
 
     assert (2, 7) == (other.code, blocked.code)
+    assert "Completion is not supported for tcsh." in other.err
     assert "--show-completion powershell" in other.err
     assert "--show-completion bash" in blocked.err
     for shell in scripts.NAMES:
         shown = krea("--show-completion", shell)
         assert (0, scripts.text(shell)) == (shown.code, shown.out)
+
+
+def test_powershell_has_two_names(krea):
+    """
+    The newer one calls itself pwsh.
+    """
+    shown = krea("--show-completion", "pwsh")
+    installed = krea("--install-completion", env={"SHELL": "/usr/bin/pwsh"})
+
+    assert (0, scripts.text("powershell")) == (shown.code, shown.out)
+    assert 2 == installed.code
+    assert "Put this line into $PROFILE: krea --show-completion" in installed.err
+
+
+@pytest.mark.parametrize("name", ["nu", "ksh", "elvish"])
+def test_a_shell_without_a_script_is_named(krea, name):
+    """
+    As unsupported, with those that are.
+    """
+    shown = krea("--show-completion", name)
+    installed = krea("--install-completion", env={"SHELL": f"/usr/bin/{name}"})
+
+    for result in (shown, installed):
+        assert (2, "") == (result.code, result.out)
+        assert f"Completion is not supported for {name}." in result.err
+        assert "Supported shells: bash, zsh, fish and PowerShell." in result.err
+
+
+def test_the_script_for_bash_has_nothing_that_bash_3_2_lacks():
+    """
+    That is the bash of macOS; what it may lack is asked for with care.
+    """
+    lines = scripts.text("bash").splitlines()
+    code = [line.strip() for line in lines if not line.startswith("#")]
+    newer = r"mapfile|readarray|(declare|local) -[An]|\$\{\w+[,^@]|&>>|\|&|coproc"
+
+    assert not [line for line in code if re.search(newer, line)]
+    assert all(line.endswith("2>/dev/null") for line in code if "compopt" in line)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krea_cli.config import config_file
+from krea_cli.config import config_edit, config_file
 from krea_cli.errors import Action, ConfigError, Step, StorageError, UsageError
 
 WRITTEN = """\
@@ -89,18 +89,23 @@ def test_broken_file_is_an_error_that_names_it(path, content, said):
     assert where in caught.value.advice or "setting" in said
 
 
-@pytest.mark.parametrize("content", ["[extra]\na = 1\n", "extra = [1]\n"])
-def test_what_krea_cannot_take_out_is_for_an_editor(path, content):
+@pytest.mark.parametrize(
+    "content",
+    ["[extra] # table\na = 1\n", "extra = [1]\n", "[[extra]]\nb = 1\n[[extra]]\n"],
+)
+def test_unset_key_takes_out_tables_and_lists(path, content):
     """
-    The hint does not name `config unset` for a table or a list, which that refuses.
+    So the hint for a key that is not a setting names `config unset`.
     """
     path.parent.mkdir()
-    path.write_text(content)
+    path.write_text(f'# mine\nmodel = "a/b"\n{content}')
 
     with pytest.raises(ConfigError, match="no setting 'extra'") as caught:
         config_file.read(path)
+    assert (Step(Action.UNSET, ("extra",)),) == caught.value.advice
+    config_edit.unset_key(path, "extra")
 
-    assert f"Take it out of {path} with an editor." == caught.value.hint
+    assert '# mine\nmodel = "a/b"\n' == path.read_text()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
@@ -131,7 +136,7 @@ def test_set_makes_file_and_folder_for_this_user_only(path):
     """
     before = os.umask(0)
     try:
-        config_file.set_key(path, "timeout", " 10m ")
+        config_edit.set_key(path, "timeout", " 10m ")
     finally:
         os.umask(before)
 
@@ -144,7 +149,7 @@ def test_set_changes_one_line_and_keeps_comments(written):
     """
     The other lines, and the comment beside the value, stay to the byte.
     """
-    config_file.set_key(written, "model", "c/d")
+    config_edit.set_key(written, "model", "c/d")
 
     assert WRITTEN.replace('"a/b"', '"c/d"') == written.read_text()
 
@@ -153,7 +158,7 @@ def test_set_adds_a_line_at_the_end(written):
     """
     A setting that the file lacks comes last, on a line of its own.
     """
-    config_file.set_key(written, "sandbox", "yes")
+    config_edit.set_key(written, "sandbox", "yes")
 
     assert f"{WRITTEN}\nsandbox = true\n" == written.read_text()
 
@@ -162,9 +167,9 @@ def test_unset_keeps_the_comment_beside_the_value(written):
     """
     The key goes, the user's words stay.
     """
-    assert config_file.unset_key(written, "model")
-    assert config_file.unset_key(written, "timeout")
-    assert config_file.unset_key(written, "color")
+    assert config_edit.unset_key(written, "model")
+    assert config_edit.unset_key(written, "timeout")
+    assert config_edit.unset_key(written, "color")
 
     assert '# mine\n# the "good" one = best\n\n# end' == written.read_text()
 
@@ -173,7 +178,7 @@ def test_unset_of_what_is_not_there_changes_nothing(path):
     """
     It says so, and makes no file.
     """
-    assert not config_file.unset_key(path, "model")
+    assert not config_edit.unset_key(path, "model")
 
     assert not path.parent.exists()
 
@@ -185,31 +190,42 @@ def test_windows_line_ends_stay(path):
     path.parent.mkdir()
     path.write_bytes(b'model = "a/b" # x\r\ncolor = "auto"\r\n')
 
-    config_file.set_key(path, "model", "c/d")
-    config_file.unset_key(path, "color")
+    config_edit.set_key(path, "model", "c/d")
+    config_edit.unset_key(path, "color")
 
     assert b'model = "c/d" # x\r\n' == path.read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("content", "key"),
+    ("content", "after"),
     [
-        ('model = """\na/b"""\n', "model"),
-        ('output = """\nmodel = "x"\n"""\n', "model"),
-        ("[other]\nx = 1\n", "model"),
+        ('model = """\na/b"""  # long\n', 'model = "c/d"  # long\n'),
+        (
+            'output = """\nmodel = "x"\n"""\n',
+            'output = """\nmodel = "x"\n"""\nmodel = "c/d"\n',
+        ),
+        ("[other]\nx = 1\n", 'model = "c/d"\n\n[other]\nx = 1\n'),
     ],
 )
-def test_what_one_line_cannot_change_is_left_to_an_editor(path, content, key):
-    """
-    When other values would change with it, the file stays as it is.
-    """
+def test_set_key_beside_other_kinds_of_values_keeps_them(path, content, after):
     path.parent.mkdir()
     path.write_text(content)
 
-    with pytest.raises(ConfigError, match="cannot be changed"):
-        config_file.set_key(path, key, "c/d")
+    config_edit.set_key(path, "model", "c/d")
 
-    assert content == path.read_text()
+    assert after == path.read_text()
+
+
+def test_set_key_that_would_change_other_values_leaves_the_file(written, monkeypatch):
+    """
+    Whatever the TOML library writes, the file is replaced only by what was meant.
+    """
+    monkeypatch.setattr("tomlkit.TOMLDocument.as_string", lambda _: 'model = "c/d"')
+
+    with pytest.raises(ConfigError, match="cannot be changed"):
+        config_edit.set_key(written, "model", "c/d")
+
+    assert WRITTEN == written.read_text()
 
 
 @pytest.mark.parametrize(
@@ -227,7 +243,7 @@ def test_value_is_checked_before_anything_is_written(written, key, value):
     What the next command would refuse does not get into the file.
     """
     with pytest.raises(UsageError):
-        config_file.set_key(written, key, value)
+        config_edit.set_key(written, key, value)
 
     assert WRITTEN == written.read_text()
 
@@ -240,9 +256,9 @@ def test_broken_file_is_not_touched(path):
     path.write_text("model = ")
 
     with pytest.raises(ConfigError, match="not valid TOML"):
-        config_file.set_key(path, "model", "c/d")
+        config_edit.set_key(path, "model", "c/d")
     with pytest.raises(ConfigError, match="not valid TOML"):
-        config_file.unset_key(path, "model")
+        config_edit.unset_key(path, "model")
 
     assert "model = " == path.read_text()
 
@@ -254,9 +270,9 @@ def test_mistake_in_the_file_can_be_taken_out(path):
     path.parent.mkdir()
     path.write_text('timout = "5m"\n')
 
-    assert config_file.unset_key(path, "timout")
+    assert config_edit.unset_key(path, "timout")
     with pytest.raises(UsageError, match="no setting 'timout'"):
-        config_file.unset_key(path, "timout")
+        config_edit.unset_key(path, "timout")
 
     assert "" == path.read_text()
 
@@ -269,7 +285,7 @@ def test_link_stays_a_link(written, tmp_path):
     written.rename(kept)
     written.symlink_to(kept)
 
-    config_file.set_key(written, "model", "c/d")
+    config_edit.set_key(written, "model", "c/d")
 
     assert written.is_symlink()
     assert "c/d" == tomllib.loads(kept.read_text())["model"]
@@ -286,7 +302,7 @@ def test_failure_leaves_no_part_behind(written, monkeypatch):
     monkeypatch.setattr(os, "fsync", refuse)
 
     with pytest.raises(StorageError, match="No space left"):
-        config_file.set_key(written, "model", "c/d")
+        config_edit.set_key(written, "model", "c/d")
 
     assert [written] == list(written.parent.iterdir())
     assert WRITTEN == written.read_text()
@@ -304,8 +320,8 @@ def test_any_text_comes_back_as_it_was(tmp_path_factory, value):
     path = tmp_path_factory.mktemp("config") / "config.toml"
     path.write_text(WRITTEN)
 
-    config_file.set_key(path, "output", value)
-    config_file.set_key(path, "output", value)
+    config_edit.set_key(path, "output", value)
+    config_edit.set_key(path, "output", value)
 
     assert value == config_file.read(path)["output"].value
     assert path.read_text("utf-8").startswith(WRITTEN)

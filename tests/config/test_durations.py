@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from krea_cli.config.durations import parse_moment
+from krea_cli.config.durations import parse_time
 
 NOW = 1_790_000_000.0
 
@@ -32,7 +32,7 @@ def test_a_duration_is_so_long_ago(text, seconds):
     """
     Counted back from now.
     """
-    assert NOW - seconds == parse_moment(text, now=NOW)
+    assert NOW - seconds == parse_time(text, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_date_or_time_is_local_unless_it_says_otherwise(text, utc):
     """
     A date alone is the midnight that it begins with.
     """
-    assert datetime.fromisoformat(utc).timestamp() == parse_moment(text, now=NOW)
+    assert datetime.fromisoformat(utc).timestamp() == parse_time(text, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -60,4 +60,4 @@ def test_no_time_is_refused_with_what_is_allowed(text):
     A number alone, too: what is deleted must not hang on whether it means days.
     """
     with pytest.raises(ValueError, match="no time; allowed are 90m, 12h, 7d"):
-        parse_moment(text, now=NOW)
+        parse_time(text, now=NOW)

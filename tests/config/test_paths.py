@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from krea_cli.config.paths import folders, private_folder
+from krea_cli.config.paths import find_folders, make_private_folder
 from krea_cli.errors import ConfigError, StorageError
 
 
@@ -16,7 +16,7 @@ def test_variables_move_the_folders(tmp_path):
     """
     Each folder has a variable of its own.
     """
-    found = folders(
+    found = find_folders(
         {
             "KREA_CONFIG_DIR": str(tmp_path / "a"),
             "KREA_STATE_DIR": str(tmp_path / "b"),
@@ -37,9 +37,11 @@ def test_empty_variable_counts_as_unset():
     """
     KREA_STATE_DIR= leaves the folder of the platform.
     """
-    assert folders({}) == folders({"KREA_STATE_DIR": "", "KREA_CACHE_DIR": ""})
-    assert folders({}).state.is_absolute()
-    assert "krea-cli" in folders({}).state.parts
+    assert find_folders({}) == find_folders(
+        {"KREA_STATE_DIR": "", "KREA_CACHE_DIR": ""}
+    )
+    assert find_folders({}).state.is_absolute()
+    assert "krea-cli" in find_folders({}).state.parts
 
 
 def test_relative_folder_is_refused():
@@ -47,7 +49,7 @@ def test_relative_folder_is_refused():
     Where the jobs are kept must not depend on where krea is started.
     """
     with pytest.raises(ConfigError, match="KREA_STATE_DIR must be an absolute path"):
-        folders({"KREA_STATE_DIR": "state"})
+        find_folders({"KREA_STATE_DIR": "state"})
 
 
 def test_all_relative_folders_are_told_at_once():
@@ -57,7 +59,7 @@ def test_all_relative_folders_are_told_at_once():
     given = {"KREA_STATE_DIR": "a", "KREA_CACHE_DIR": "b", "KREA_CONFIG_DIR": "/c"}
 
     with pytest.raises(ConfigError) as caught:
-        folders(given)
+        find_folders(given)
 
     told = "KREA_STATE_DIR and KREA_CACHE_DIR must be an absolute path, not 'a' and 'b'"
     assert f"{told}." == caught.value.message
@@ -73,9 +75,9 @@ def test_no_home_is_one_clear_error():
 import os, pwd, sys
 def nobody(uid): raise KeyError(uid)
 pwd.getpwuid = nobody
-from krea_cli.config.paths import folders
+from krea_cli.config.paths import find_folders
 from krea_cli.errors import ConfigError
-found = folders(os.environ)
+found = find_folders(os.environ)
 print(found.has_config, found.has_state, found.has_cache)
 try:
     found.state
@@ -102,14 +104,14 @@ def test_private_folder_is_for_this_user_only(tmp_path):
     """
     before = os.umask(0)
     try:
-        made = private_folder(tmp_path / "a" / "b")
+        made = make_private_folder(tmp_path / "a" / "b")
     finally:
         os.umask(before)
 
     assert tmp_path / "a" / "b" == made
     assert 0o700 == stat.S_IMODE(made.stat().st_mode)
     assert 0o700 == stat.S_IMODE(made.parent.stat().st_mode)
-    assert made == private_folder(made)
+    assert made == make_private_folder(made)
 
 
 def test_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
@@ -119,6 +121,6 @@ def test_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
     (tmp_path / "a").touch()
 
     with pytest.raises(StorageError, match=f"{tmp_path / 'a'} cannot be made"):
-        private_folder(tmp_path / "a")
+        make_private_folder(tmp_path / "a")
     with pytest.raises(StorageError, match="cannot be made"):
-        private_folder(Path(tmp_path / "a" / "b"))
+        make_private_folder(Path(tmp_path / "a" / "b"))

@@ -7,11 +7,11 @@ from krea_cli.config.settings import (
     GivenValue,
     Settings,
     check_key,
-    find,
     from_env,
     from_flags,
     parse_duration,
     resolve,
+    resolve_setting,
 )
 from krea_cli.errors import ConfigError, UsageError
 
@@ -117,7 +117,10 @@ def test_boolean_forms(given, expected):
     """
     The usual words, numbers and TOML's own booleans.
     """
-    assert expected is find("sandbox", [{"sandbox": GivenValue(given, "x")}]).value
+    assert (
+        expected
+        is resolve_setting("sandbox", [{"sandbox": GivenValue(given, "x")}]).value
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from krea_cli.errors import ConfigError, NoTokenError
 CANARY = "5c1f2b7e:canary-T0ken-9d8c"
 ORIGIN = "https://api.krea.ai"
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+pytestmark = pytest.mark.posix  # needs a shell
 
 
 @pytest.fixture
@@ -139,6 +139,7 @@ def test_why_the_program_failed_is_told(run, script, said):
     assert refused(run, script).endswith(said)
 
 
+@pytest.mark.posix
 def test_a_program_that_hangs_is_given_up(run, tmp_path):
     """
     It is ended with all that it started.

@@ -27,8 +27,8 @@ class StubJournal:
 
     def __init__(self, *, count=None, unconfirmed=(), elsewhere=()):
         self.count = lambda: count
-        self.in_doubt = lambda _: list(unconfirmed)
-        self.others_in_doubt = lambda _: list(elsewhere)
+        self.unconfirmed = lambda _: list(unconfirmed)
+        self.unconfirmed_elsewhere = lambda _: list(elsewhere)
 
 
 def asked(refusal=None, ahead=None, *, has_token=True):
@@ -123,7 +123,7 @@ def test_check_keyring_problem_hints_only_without_a_token():
 
 @pytest.mark.parametrize(
     ("days", "may_be_refreshed", "state"),
-    [(90, True, "ok"), (91, True, "warning"), (91, False, "ok")],
+    [(30, True, "ok"), (31, True, "warning"), (31, False, "ok")],
 )
 def test_check_models_old_list_is_a_warning(days, may_be_refreshed, state):
     catalogue = SimpleNamespace(date="1970-01-01", models=[])

@@ -46,7 +46,7 @@ def named(output, *, naming=NAMING, job_id="job-1", index=1, several=False):
         ("owl", "owl.png"),
         ("a{{b}}", "a{b}.png"),
         ("new/", "new/job-1.png"),
-        ("{job_id}", "job-1"),
+        ("{job_id}", "job-1.png"),
         ("{slug}.{ext}", "a-cat-on-the-moon.png"),
         ("{stem}-{seed}.{ext}", "Tom-s-cat-7.png"),
         ("{model}/{date}/{time}.{ext}", "nano-banana-pro/2026-11-22/090503.png"),
@@ -54,7 +54,7 @@ def named(output, *, naming=NAMING, job_id="job-1", index=1, several=False):
         ("a{{b}}-{index}.png", "a{b}-1.png"),
         ("{date}/{{x}}/", "2026-11-22/{x}/job-1.png"),
         ("e\u0301-{index}.png", "\u00e9-1.png"),
-        ("{slug}. .", "a-cat-on-the-moon"),
+        ("{slug}. .", "a-cat-on-the-moon.png"),
     ],
 )
 def test_a_target_names_its_file(output, path):
@@ -197,7 +197,8 @@ def test_a_stem_is_no_query(source, stem):
     """
     The signature of a URL does not become part of a name.
     """
-    assert Path(stem) == named("{stem}", naming=FilenameFields(time=NOW, source=source))
+    name = named("{stem}.{ext}", naming=FilenameFields(time=NOW, source=source))
+    assert Path(f"{stem}.png") == name
 
 
 HOSTILE = st.text() | st.sampled_from(
@@ -370,7 +371,7 @@ def test_a_signature_in_a_prompt_is_in_no_name():
     """
     prompt = "like https://a.test/cat.png?X-Amz-Signature=s3cret"
 
-    assert Path("like-https-a.test-cat.png") == named(
+    assert Path("like-https-a.test-cat.png.png") == named(
         "{slug}", naming=FilenameFields(time=NOW, prompt=prompt)
     )
 

@@ -40,6 +40,7 @@ from krea_cli.errors import (
     UnknownJobError,
 )
 from krea_cli.media import conversion, decoding
+from krea_cli.runtime.worker_pool import WorkerPool
 
 PICTURE = encoded("PNG")
 NAMING = FilenameFields(time=datetime(2026, 11, 22).astimezone(), prompt="A cat")
@@ -832,6 +833,7 @@ def test_standard_output_takes_no_two_results(save):
     assert [] == save.fetcher.asked
 
 
+@pytest.mark.posix
 def test_a_folder_that_went_away_is_told(folder, time):
     """
     During the download; the job is kept.
@@ -876,3 +878,49 @@ def test_a_full_disk_is_told_and_leaves_nothing_half(folder, tmp_path, output):
     assert result.stdout.startswith("7 ")
     assert "File too large" in result.stdout
     assert ([] if output == "out.png" else ["out.png"]) == left(folder)
+
+
+class Meeting(Fetcher):
+    """
+    Answers only when all of *count* results are asked for at the same time.
+    """
+
+    def __init__(self, count, **planned):
+        super().__init__(**planned)
+        self._barrier = threading.Barrier(count)
+
+    @contextmanager
+    def open(self, url, *, part):
+        self._barrier.wait(5)
+        with super().open(url, part=part) as body:
+            yield body
+
+
+def test_downloader_with_a_pool_fetches_the_results_of_a_job_at_once(time, folder):
+    fetcher = Meeting(4, a=[PICTURE], b=[PICTURE], c=[PICTURE], d=[PICTURE])
+    job = Job(job_id="job-1", status="completed", urls=("a", "b", "c", "d"))
+    saving = results(fetcher, time, "out.png")
+
+    with WorkerPool(3) as pool:
+        seen = [
+            len(found.files)
+            for found in saving.save(job, NAMING, first=1, several=False, pool=pool)
+        ]
+
+    assert [1, 2, 3, 4] == seen
+    names = sorted(path.name for path in folder.iterdir())
+    assert ["out-1.png", "out-2.png", "out-3.png", "out-4.png"] == names
+
+
+def test_downloader_with_a_pool_saves_nothing_behind_a_failed_result(time, folder):
+    fetcher = Meeting(3, a=[PICTURE], b=[DownloadError("no")], c=[PICTURE])
+    job = Job(job_id="job-1", status="completed", urls=("a", "b", "c"))
+    saving = results(fetcher, time, "out.png")
+
+    with WorkerPool(3) as pool:
+        saved = saving.save(job, NAMING, first=1, several=False, pool=pool)
+        assert 1 == len(next(saved).files)
+        with pytest.raises(DownloadError, match="no"):
+            next(saved)
+
+    assert ["out-1.png"] == [path.name for path in folder.iterdir()]

@@ -49,6 +49,7 @@ SUBMIT = {
     "503-after": 11,
     "504": 11,
     "fails": 3,
+    "takes=1": 0,
 }
 # The job is there and goes on, whatever a look at it says.
 JOB = {

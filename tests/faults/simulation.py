@@ -189,7 +189,7 @@ class Service:
         is_taken, answer = FATES[self.fates.pop(0) if self.fates else "taken"]
         job = self.take(json.loads(body)["prompt"]) if is_taken else None
         if answer == "job":
-            return self._answer(200, job.as_response(self.now()))
+            return self._answer(200, job.answer(self.now()))
         return self._go_wrong(answer)
 
     def get(self, path, params):
@@ -203,7 +203,7 @@ class Service:
             return self._answer(404, {"error": "Job not found"})
         # An old answer is that of the moment when it was made.
         now = job.created_at if trouble == "old" else self.now()
-        return self._answer(200, job.as_response(now))
+        return self._answer(200, job.answer(now))
 
     def delete(self, path):
         trouble = self.troubles.pop(0) if self.troubles else None
@@ -237,7 +237,7 @@ class Service:
         ]
         page = found[: int(params["limit"])]
         cursor = iso(page[-1].created_at) if len(found) > len(page) else None
-        return {"items": [job.as_response(now) for job in page], "next_cursor": cursor}
+        return {"items": [job.answer(now) for job in page], "next_cursor": cursor}
 
     def _go_wrong(self, how):
         if how == "lost":

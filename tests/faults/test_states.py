@@ -454,6 +454,7 @@ def happen(monkeypatch, sequences):
     def machine():
         computer = Computer()
         monkeypatch.setattr("krea_cli.journal.record.os", computer)
+        monkeypatch.setattr("krea_cli.runtime.processes.os", computer)
         monkeypatch.setattr("krea_cli.journal.record._started", computer.started)
         return Paying(computer)
 

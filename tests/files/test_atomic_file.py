@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import fcntl
+import errno
 import hashlib
 import os
 import socket
@@ -10,12 +10,19 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from krea_cli.errors import StorageError, TargetExistsError
 from krea_cli.files import atomic_file
-from krea_cli.files.atomic_file import AtomicFile, check_folder, has_content
+from krea_cli.files.atomic_file import (
+    AtomicFile,
+    check_folder,
+    has_content,
+    replace_file,
+)
+from krea_cli.files.private_dir import make_private_dir
 from krea_cli.files.rename_noreplace import rename_new
 
 WRITE = """
@@ -332,6 +339,7 @@ def test_without_hard_links_a_name_is_never_that_of_an_empty_file(
     assert b"new" == (tmp_path / "out.png").read_bytes()
 
 
+@pytest.mark.posix
 def test_a_system_without_such_a_rename_says_so(tmp_path, monkeypatch):
     """
     And then there is another way.
@@ -444,7 +452,7 @@ def test_what_killed_runs_left_is_swept_after_a_day(tmp_path):
     os.utime(tmp_path / folder, (0, 0))
 
     with (tmp_path / held).open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        atomic_file.try_lock(file.fileno())
         check_folder(tmp_path)
 
     assert {new, held, folder, *others} == {path.name for path in tmp_path.iterdir()}
@@ -490,3 +498,76 @@ def test_what_is_not_kept_is_gone(tmp_path):
         new.publish(target)
 
     assert b"abcxy" == target.read_bytes()
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("knows_it", [True, False])
+def test_on_macos_the_bytes_are_on_the_disk(tmp_path, monkeypatch, knows_it):
+    """
+    Where `fsync` alone leaves them in the memory of the drive; a network drive may know
+    nothing else.
+    """
+    asked = []
+
+    def control(descriptor, operation):
+        asked.append(operation)
+        if not knows_it:
+            raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr(atomic_file, "sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr("fcntl.F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr("fcntl.fcntl", control)
+    monkeypatch.setattr(os, "fsync", lambda _: asked.append("fsync"))
+
+    with AtomicFile(tmp_path) as new:
+        new.write(b"owl")
+        new.publish(tmp_path / "owl.png")
+
+    assert asked == ([51] if knows_it else [51, "fsync"])
+    assert b"owl" == (tmp_path / "owl.png").read_bytes()
+
+
+def test_replace_file_writes_for_this_user_alone_and_leaves_no_part(tmp_path):
+    target = tmp_path / "a.json"
+    target.write_bytes(b"old")
+    target.chmod(0o644)
+
+    replace_file(target, b"new")
+
+    assert b"new" == target.read_bytes()
+    assert 0o600 == target.stat().st_mode & 0o777
+    assert [target] == list(tmp_path.iterdir())
+
+
+def test_replace_file_behind_a_link_keeps_the_link(tmp_path):
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+
+    replace_file(tmp_path / "link", b"new")
+
+    assert (tmp_path / "link").is_symlink()
+    assert b"new" == (tmp_path / "real").read_bytes()
+
+
+def test_replace_file_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
+    target = tmp_path / "a.json"
+    target.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", raise_full)
+
+    with pytest.raises(OSError, match="full"):
+        replace_file(target, b"new")
+
+    assert b"old" == target.read_bytes()
+    assert [target] == list(tmp_path.iterdir())
+
+
+def raise_full(_descriptor):
+    raise OSError(errno.ENOSPC, "full")
+
+
+def test_make_private_dir_makes_parents_with_mode_0700(tmp_path):
+    tmp_path.chmod(0o755)
+    made = make_private_dir(tmp_path / "a" / "b")
+
+    modes = [path.stat().st_mode & 0o777 for path in (tmp_path, made.parent, made)]
+    assert [0o755, 0o700, 0o700] == modes

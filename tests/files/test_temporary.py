@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import tempfile
@@ -40,6 +39,7 @@ def left_by_a_killed_run(parent, name="run-old", *, is_old=True):
     return folder
 
 
+@pytest.mark.posix
 def test_a_folder_is_private_and_leaves_nothing(place, parent):
     """
     Also when another run still has one beside it.
@@ -57,6 +57,7 @@ def test_a_folder_is_private_and_leaves_nothing(place, parent):
     assert [] == list(place.iterdir())
 
 
+@pytest.mark.posix
 def test_a_killed_run_is_cleaned_up_after_a_day(parent):
     """
     By the next run that needs a folder.
@@ -84,7 +85,7 @@ def test_nothing_else_is_removed(parent):
     before = set(parent.iterdir())
 
     with held.open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        temporary.try_lock(file.fileno())
         TemporaryFolder().close()
 
     assert before == set(parent.iterdir())
@@ -102,6 +103,7 @@ def test_a_run_holds_its_own_folder(parent):
         assert first.path.exists()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("kind", ["link", "file", "another's"])
 def test_a_place_of_somebody_else_is_not_used(parent, tmp_path, monkeypatch, kind):
     """
@@ -124,6 +126,7 @@ def test_a_place_of_somebody_else_is_not_used(parent, tmp_path, monkeypatch, kin
     assert kind != "link" or [] == list((tmp_path / "theirs").iterdir())
 
 
+@pytest.mark.posix
 def test_a_place_that_others_can_enter_is_closed(parent):
     """
     It is the user's own, made with another mode.
@@ -137,6 +140,7 @@ def test_a_place_that_others_can_enter_is_closed(parent):
     assert 0o700 == stat.S_IMODE(parent.stat().st_mode)
 
 
+@pytest.mark.posix
 def test_a_place_without_locks_is_used_all_the_same(parent, monkeypatch):
     """
     And nothing there is taken for stale.

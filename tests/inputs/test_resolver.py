@@ -204,6 +204,7 @@ def test_a_folder_is_told(make, folder):
     assert f"{folder} is a folder, not an image." == refused(make(), folder)
 
 
+@pytest.mark.posix
 def test_a_fifo_is_refused_without_waiting(make, folder):
     """
     Nobody may ever write to it (hazard N17).

@@ -81,7 +81,7 @@ def lose(journal, **fields):
     """
     made = record(**fields)
     journal.begin(made)
-    journal.unknown(made.record)
+    journal.unconfirmed(made.record)
     return made
 
 
@@ -159,7 +159,7 @@ def test_a_job_known_only_after_the_request_bounds_nothing(recovery, listing, jo
     for each in (early, lost):
         journal.begin(each)
     journal.accepted(early.record, "early")
-    journal.unknown(lost.record)
+    journal.unconfirmed(lost.record)
     listing.make("mine", NOW)
     listing.make("early", NOW + 5)
 

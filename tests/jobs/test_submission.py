@@ -356,7 +356,7 @@ def test_an_id_that_cannot_be_kept_is_told(submission, request_of):
 @pytest.mark.parametrize(
     ("method", "error", "kind"),
     [
-        ("unknown", ResponseLostError("x"), UnconfirmedSubmissionError),
+        ("unconfirmed", ResponseLostError("x"), UnconfirmedSubmissionError),
         ("refused", BalanceError("x"), BalanceError),
     ],
 )

@@ -171,7 +171,7 @@ def test_without_a_folder_it_is_in_memory(open_database, tmp_path, monkeypatch):
     journal.check()
     keep(journal, "job-1")
 
-    assert ["job-1"] == journal.last()
+    assert ["job-1"] == journal.last_run_jobs()
     assert [] == list(tmp_path.iterdir())
 
 
@@ -248,7 +248,7 @@ def test_a_log_may_go_at_any_moment(open_database, folder):
     assert not any(looks)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="there, a process has no such signals")
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("how", "ended"),
     [("free", "nothing Interrupted"), ("held", "JournalError Interrupted")],
@@ -314,7 +314,7 @@ def test_a_broken_journal_is_refused_and_left_alone(open_database, folder, kind)
     before = path.read_bytes()
     journal = Journal(open_database(), "service")
 
-    for use in (journal.check, journal.last, lambda: journal.begin(record())):
+    for use in (journal.check, journal.last_run_jobs, lambda: journal.begin(record())):
         with pytest.raises(JournalError, match="broken") as caught:
             use()
     move, look = NextSteps().lines(caught.value.advice)
@@ -337,7 +337,7 @@ def test_a_log_without_its_journal_is_refused(open_database, folder, lose):
     before = (folder / "journal.db-wal").read_bytes()
     journal = Journal(open_database(), "service")
 
-    for use in (journal.check, journal.last):
+    for use in (journal.check, journal.last_run_jobs):
         with pytest.raises(JournalError, match="broken") as caught:
             use()
         assert f"{folder}/journal.db-wal {folder}/journal.db.broken-wal" in (
@@ -427,7 +427,7 @@ def test_where_there_is_no_write_ahead_log_it_does_without(
     forgotten = record({"prompt": "forgotten"})
     journal.begin(forgotten)
     keep(journal, "job-1")
-    JournalQueries(database, "service", now=lambda: 0, damaged=pytest.fail).forget(
+    JournalQueries(database, "service", now=lambda: 0, damaged=pytest.fail).delete(
         [forgotten.record]
     )
 
@@ -465,7 +465,7 @@ def test_the_first_layout_is_brought_up_to_date(open_database, folder):
             open_database(), "s", now=lambda: 3.0, damaged=pytest.fail
         )
         assert ["r2", "r1"] == [each.record for each in history.newest(limit=9)]
-        [doubtful] = history.in_doubt()
+        [doubtful] = history.unconfirmed()
         assert ("r2", False) == (doubtful.record, doubtful.is_whole)
 
 
@@ -498,7 +498,7 @@ def test_the_second_layout_is_brought_up_to_date(open_database, folder):
     before = (folder / "journal.db").read_bytes()
 
     looked = ReadOnlyJournal(folder, now=lambda: 3.0)
-    assert (2, 1) == (looked.count(), len(looked.in_doubt("service")))
+    assert (2, 1) == (looked.count(), len(looked.unconfirmed("service")))
     assert before == (folder / "journal.db").read_bytes()
     for n in range(2):
         database = open_database()
@@ -508,7 +508,8 @@ def test_the_second_layout_is_brought_up_to_date(open_database, folder):
         assert 0 == len(database.rows("SELECT * FROM pruned"))
 
 
-@pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX")
+@pytest.mark.posix
+@pytest.mark.posix
 @pytest.mark.parametrize("is_new", [True, False])
 def test_a_file_system_without_locks_is_named(
     open_database, folder, monkeypatch, is_new

@@ -85,7 +85,7 @@ def test_a_lost_answer_stays_as_a_warning(journal, folder):
     """
     made = record()
     journal.begin(made)
-    journal.unknown(made.record)
+    journal.unconfirmed(made.record)
 
     assert [("unknown", None)] == rows(folder)
 
@@ -111,7 +111,7 @@ def test_what_another_process_has_settled_stays_so(journal, folder):
 
     with pytest.raises(JournalError):
         journal.accepted(made.record, "job-2")
-    journal.unknown(made.record)
+    journal.unconfirmed(made.record)
     journal.refused(made.record)
 
     assert [("submitted", "job-1")] == rows(folder)
@@ -182,7 +182,7 @@ def test_prune_keeps_what_identifies_jobs_and_files(
     [(service, job_id, key, hashes)] = rows(folder, query)
     assert ("service", "job-1", "k1") == (service, job_id, key)
     assert ["a" * 64, "b" * 64] == json.loads(hashes)
-    assert {"job-1", "job-2"} == history.knows(["job-1", "job-2", "job-3"])
+    assert {"job-1", "job-2"} == history.known_jobs(["job-1", "job-2", "job-3"])
 
 
 @pytest.mark.parametrize("years", [-56, 12])
@@ -262,7 +262,7 @@ def test_how_a_job_ended_is_kept(journal, folder):
 
     [(state, seconds)] = rows(folder, "SELECT state, seconds FROM records")
     assert ("completed", 12.5) == (state, seconds)
-    assert (saved(),) == journal.described(completed()).files
+    assert (saved(),) == journal.with_journal_data(completed()).files
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_files_stay_when_a_job_is_looked_at_again(journal):
     journal.ended(completed(), files=[saved()])
     journal.ended(completed(files=(saved(path="a.png"),)))
 
-    assert (saved(),) == journal.described(completed()).files
+    assert (saved(),) == journal.with_journal_data(completed()).files
 
 
 def test_a_job_of_another_place_is_passed_over(journal, folder):
@@ -326,7 +326,7 @@ def test_a_job_is_described_by_its_record(journal):
 
     assert completed(
         model="google/x", seed=7, cost_usd=0.15, files=(saved(),)
-    ) == journal.described(completed())
+    ) == journal.with_journal_data(completed())
 
 
 def test_looking_at_a_job_is_always_possible(open_journal, folder, tmp_path):
@@ -347,7 +347,7 @@ def test_looking_at_a_job_is_always_possible(open_journal, folder, tmp_path):
         open_journal(folder=tmp_path / ("x" * 300)),
         open_journal(folder=tmp_path / "none"),
     ):
-        assert completed() == journal.described(completed())
+        assert completed() == journal.with_journal_data(completed())
 
 
 def test_last_is_the_last_run_in_the_order_of_submission(journal):
@@ -359,7 +359,7 @@ def test_last_is_the_last_run_in_the_order_of_submission(journal):
         keep(journal, job_id, run=run, created_at=NOW + at * DAY)
     journal.begin(record(run="two", state="unknown"))
 
-    assert ["c", "b"] == journal.last()
+    assert ["c", "b"] == journal.last_run_jobs()
 
 
 def test_a_last_run_without_an_answer_is_no_earlier_one(journal):
@@ -369,7 +369,7 @@ def test_a_last_run_without_an_answer_is_no_earlier_one(journal):
     keep(journal, "a", run="one")
     journal.begin(record(run="two", state="unknown"))
 
-    assert ([], True) == (journal.last(), journal.is_last_open())
+    assert ([], True) == (journal.last_run_jobs(), journal.is_last_unconfirmed())
 
 
 def test_each_service_has_its_own_last(open_journal):
@@ -380,9 +380,9 @@ def test_each_service_has_its_own_last(open_journal):
     keep(paid, "paid", run="one", service="https://api.krea.ai")
     keep(free, "free", run="two", service="sandbox")
 
-    assert (["paid"], ["free"]) == (paid.last(), free.last())
-    assert [] == open_journal("https://other.test").last()
-    assert open_journal("https://other.test").has_others()
+    assert (["paid"], ["free"]) == (paid.last_run_jobs(), free.last_run_jobs())
+    assert [] == open_journal("https://other.test").last_run_jobs()
+    assert open_journal("https://other.test").has_other_services()
 
 
 def test_a_beginning_finds_the_jobs_that_start_so(journal):
@@ -393,8 +393,8 @@ def test_a_beginning_finds_the_jobs_that_start_so(journal):
         keep(journal, job_id)
     keep(journal, "job_1d", service="other")
 
-    assert ["job_1a", "job_1b"] == journal.matching("job_1")
-    assert [] == journal.matching("%")
+    assert ["job_1a", "job_1b"] == journal.jobs_with_prefix("job_1")
+    assert [] == journal.jobs_with_prefix("%")
 
 
 def test_before_the_first_request_nothing_is_known(journal, folder):
@@ -402,9 +402,9 @@ def test_before_the_first_request_nothing_is_known(journal, folder):
     And nothing is made to find that out.
     """
     assert ([], [], False) == (
-        journal.last(),
-        journal.matching("x"),
-        journal.has_others(),
+        journal.last_run_jobs(),
+        journal.jobs_with_prefix("x"),
+        journal.has_other_services(),
     )
     assert not folder.exists()
 
@@ -428,4 +428,4 @@ def test_no_secret_is_on_disk(journal, database, folder):
 
     assert b"an owl as in" in while_open
     assert b"canary" not in while_open + bytes_of(folder)
-    assert URL == journal.described(completed()).files[0].url
+    assert URL == journal.with_journal_data(completed()).files[0].url

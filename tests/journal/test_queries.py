@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import sqlite3
@@ -111,11 +110,11 @@ def test_a_record_is_found_by_either_beginning(history, begun):
     first, second = begun(job_id=JOB.format(1)), begun(job_id=JOB.format(2))
     begun(job_id=JOB.format(3), service="other")
 
-    assert [first] == history.find(first.record[:8])
-    assert [second] == history.find(JOB.format(2)[:8])
-    assert [first, second] == history.find("0000000")
+    assert [first] == history.records_with_prefix(first.record[:8])
+    assert [second] == history.records_with_prefix(JOB.format(2)[:8])
+    assert [first, second] == history.records_with_prefix("0000000")
     for nothing in ("%", "_" * 36, "x", "é", "\udcff"):
-        assert [] == history.find(nothing)
+        assert [] == history.records_with_prefix(nothing)
 
 
 def test_what_is_in_doubt_is_told_oldest_first(history, begun):
@@ -129,10 +128,10 @@ def test_what_is_in_doubt_is_told_oldest_first(history, begun):
     begun(state="submitted", job_id="a", created_at=NOW - DAY)
     begun(state="unknown", service="other")
 
-    assert [unknown, late] == history.in_doubt()
+    assert [unknown, late] == history.unconfirmed()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="elsewhere that cannot be asked")
+@pytest.mark.posix
 def test_what_a_killed_process_was_sending_is_in_doubt(history, folder):
     """
     For the next run, at once (hazards B2, J10).
@@ -142,7 +141,7 @@ def test_what_a_killed_process_was_sending_is_in_doubt(history, folder):
     )
 
     assert -signal.SIGKILL == killed.returncode
-    assert ["intended"] == [each.state for each in history.in_doubt()]
+    assert ["intended"] == [each.state for each in history.unconfirmed()]
 
 
 def test_jobs_of_the_journal_are_known(history, journal):
@@ -152,7 +151,7 @@ def test_jobs_of_the_journal_are_known(history, journal):
     keep(journal, "job-1")
     keep(journal, "job-2", service="other")
 
-    assert {"job-1"} == history.knows(["job-1", "job-2", "job-3"])
+    assert {"job-1"} == history.known_jobs(["job-1", "job-2", "job-3"])
 
 
 @pytest.mark.parametrize("state", ["unknown", "intended"])
@@ -171,7 +170,7 @@ def test_a_claimed_record_is_on_its_way_again(history, begun, folder, state, tim
     )
     assert record().holder == claimed.holder
     assert [claimed] == history.newest(limit=9)
-    assert [] == history.in_doubt()
+    assert [] == history.unconfirmed()
     with pytest.raises(UsageError, match="being sent"):
         history.claim(made)
 
@@ -189,7 +188,7 @@ def test_one_of_many_gets_a_record(open_database, begun):
             history = JournalQueries(
                 database, "service", now=lambda: NOW, damaged=pytest.fail
             )
-            history.in_doubt()
+            history.unconfirmed()
             ready.wait()
             try:
                 got.append(history.claim(made))
@@ -214,7 +213,7 @@ def test_a_job_is_tied_to_a_record_in_doubt(history, begun, folder):
     history.adopt(made.record, "job-1")
 
     assert [("submitted", "job-1")] == rows(folder)
-    assert [] == history.in_doubt()
+    assert [] == history.unconfirmed()
 
 
 def test_a_job_belongs_to_one_record(history, journal, begun):
@@ -227,7 +226,7 @@ def test_a_job_belongs_to_one_record(history, journal, begun):
     with pytest.raises(UsageError, match="already"):
         history.adopt(made.record, "job-1")
 
-    assert [made] == history.in_doubt()
+    assert [made] == history.unconfirmed()
 
 
 @pytest.mark.parametrize(
@@ -263,7 +262,7 @@ def test_forgotten_records_are_gone(history, begun, database):
     first, second = begun(state="unknown"), begun(state="completed", job_id="a")
     other = begun(state="completed", job_id="b", service="other")
 
-    history.forget([first.record, other.record])
+    history.delete([first.record, other.record])
 
     assert [second] == history.newest(limit=9)
     assert [other] == JournalQueries(
@@ -289,7 +288,7 @@ def test_nothing_of_a_forgotten_prompt_is_left(history, journal, open_database, 
     other.rows("SELECT count(*) FROM records")
     gone = chance.sample(made, 300)
 
-    history.forget([each for _, each in gone])
+    history.delete([each for _, each in gone])
 
     left = bytes_of(folder)
     assert [] == [n for n, _ in gone if f"canary{n:04}".encode() in left]
@@ -303,7 +302,7 @@ def test_what_another_process_is_sending_is_not_forgotten(history, begun):
     made = [begun(state="unknown"), begun(holder=ELSEWHERE)]
 
     with pytest.raises(UsageError, match="being sent"):
-        history.forget([each.record for each in made])
+        history.delete([each.record for each in made])
 
     assert made[::-1] == history.newest(limit=9)
 
@@ -314,7 +313,7 @@ def test_what_was_sent_since_it_was_looked_at_is_not_claimed(history, begun, jou
     """
     made = begun(state="unknown")
     sent = history.claim(made)
-    journal.unknown(made.record)
+    journal.unconfirmed(made.record)
 
     with pytest.raises(UsageError, match="meanwhile"):
         history.claim(made)
@@ -329,7 +328,7 @@ def test_what_this_process_has_claimed_can_be_forgotten(history, begun):
     made = begun(state="unknown")
     history.claim(made)
 
-    history.forget([made.record])
+    history.delete([made.record])
 
     assert [] == history.newest(limit=9)
 
@@ -353,13 +352,13 @@ def test_before_the_first_request_there_is_no_history(history, folder):
     """
     And nothing is made to find that out.
     """
-    history.forget([])
+    history.delete([])
 
     assert ([], [], [], set()) == (
         history.newest(limit=9),
-        history.in_doubt(),
-        history.find("x"),
-        history.knows(["x"]),
+        history.unconfirmed(),
+        history.records_with_prefix("x"),
+        history.known_jobs(["x"]),
     )
     assert not folder.exists()
 
@@ -407,12 +406,14 @@ def test_a_damaged_record_hides_no_other(
 
     assert [[other], [other]] == found
     [told] = damaged
-    assert told.said.startswith(f"Record {odd.record} of job ")
-    assert told.said.endswith(f"cannot be read: its {column} is none that krea writes.")
-    for settle in (lambda: history.forget([odd.record]), lambda: history.claim(odd)):
+    assert told.message.startswith(f"Record {odd.record} of job ")
+    assert told.message.endswith(
+        f"cannot be read: its {column} is none that krea writes."
+    )
+    for settle in (lambda: history.delete([odd.record]), lambda: history.claim(odd)):
         with pytest.raises(JournalError, match=f"its {column} is none"):
             settle()
-    described = journal.described(Job(job_id="job-1", status="failed"))
+    described = journal.with_journal_data(Job(job_id="job-1", status="failed"))
     assert json.dumps(described.as_json())
     assert [] == history.durations("google/x")
     assert history.sent_at("job-1") in (NOW, None)
@@ -432,8 +433,8 @@ def test_durations_are_those_of_completed_jobs_of_the_model(history, begun):
     begun(state="completed", seconds=9.0, service="sandbox")
 
     assert [4.0, 3.0, 2.0, 1.0] == history.durations("google/x")
-    assert 3.0 == history.usual("google/x")
-    assert ([], None) == (history.durations("m"), history.usual("google/y"))
+    assert 3.0 == history.usual_seconds("google/x")
+    assert ([], None) == (history.durations("m"), history.usual_seconds("google/y"))
 
 
 def test_durations_are_found_by_an_index(history, begun, database, folder):
@@ -463,22 +464,22 @@ QUERIES = {
     "newest_of_state_since": lambda _, history: history.newest(
         limit=2, state="failed", since=NOW - 1
     ),
-    "find_job": lambda _, history: history.find("0000000a"),
-    "of_job": lambda _, history: history.of_job(JOB.format(3)),
-    "in_doubt": lambda _, history: history.in_doubt(),
-    "others_in_doubt": lambda _, history: history.others_in_doubt(),
+    "find_job": lambda _, history: history.records_with_prefix("0000000a"),
+    "of_job": lambda _, history: history.record_of_job(JOB.format(3)),
+    "in_doubt": lambda _, history: history.unconfirmed(),
+    "others_in_doubt": lambda _, history: history.unconfirmed_elsewhere(),
     "durations": lambda _, history: history.durations("google/y"),
     "sent_at": lambda _, history: history.sent_at(JOB.format(3)),
-    "knows": lambda _, history: history.knows([JOB.format(3)]),
+    "knows": lambda _, history: history.known_jobs([JOB.format(3)]),
     "older_than": lambda _, history: history.older_than(NOW - DAY),
-    "matching": lambda journal, _: journal.matching("0000000a"),
-    "last": lambda journal, _: journal.last(),
-    "is_last_open": lambda journal, _: journal.is_last_open(),
-    "has_others": lambda journal, _: journal.has_others(),
-    "described": lambda journal, _: journal.described(
+    "matching": lambda journal, _: journal.jobs_with_prefix("0000000a"),
+    "last": lambda journal, _: journal.last_run_jobs(),
+    "is_last_open": lambda journal, _: journal.is_last_unconfirmed(),
+    "has_others": lambda journal, _: journal.has_other_services(),
+    "described": lambda journal, _: journal.with_journal_data(
         Job(job_id=JOB.format(3), status="queued")
     ),
-    "body": lambda journal, _: journal.body(JOB.format(3)),
+    "body": lambda journal, _: journal.request_body(JOB.format(3)),
     "accepted": lambda journal, _: journal.accepted("open", JOB.format(9)),
     "ended": lambda journal, _: journal.ended(
         Job(job_id=JOB.format(3), status="completed")

@@ -39,7 +39,7 @@ def test_without_a_journal_there_are_no_records(inspection, folder):
     And none is made.
     """
     assert inspection.count() is None
-    assert [] == inspection.in_doubt("service")
+    assert [] == inspection.unconfirmed("service")
     assert not folder.exists()
 
 
@@ -50,13 +50,13 @@ def test_what_only_the_log_has_is_seen(inspection, journal, folder):
     keep(journal, JOB.format(1))
     lost = record()
     journal.begin(lost)
-    journal.unknown(lost.record)
+    journal.unconfirmed(lost.record)
     before = files(folder)
 
     assert before["journal.db-wal"]
     assert 2 == inspection.count()
-    assert [lost.record] == [each.record for each in inspection.in_doubt("service")]
-    assert [] == inspection.in_doubt("another")
+    assert [lost.record] == [each.record for each in inspection.unconfirmed("service")]
+    assert [] == inspection.unconfirmed("another")
     assert before == files(folder)
 
 

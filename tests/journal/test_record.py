@@ -229,10 +229,10 @@ def test_a_request_is_in_flight_while_its_process_may_live(fields, age, in_fligh
     made = record(**fields)
 
     assert in_flight == made.is_in_flight(NOW + age)
-    assert in_flight != made.is_in_doubt(NOW + age)
+    assert in_flight != made.is_unconfirmed(NOW + age)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="elsewhere that cannot be asked")
+@pytest.mark.posix
 def test_a_request_of_a_dead_process_is_in_doubt(dead):
     """
     At once: nobody will say any more what became of it.  Of another machine's process
@@ -240,7 +240,7 @@ def test_a_request_of_a_dead_process_is_in_doubt(dead):
     """
     elsewhere = dead.replace(HERE, "elsewhere")
 
-    assert record(holder=dead).is_in_doubt(NOW)
+    assert record(holder=dead).is_unconfirmed(NOW)
     assert not record(holder=dead).is_in_flight(NOW)
     assert record(holder=elsewhere).is_in_flight(NOW)
 
@@ -253,14 +253,14 @@ def test_what_has_a_job_is_not_in_doubt(state):
     made = record(state=state, job_id="j")
 
     assert not made.is_in_flight(NOW)
-    assert not made.is_in_doubt(NOW + 86400)
+    assert not made.is_unconfirmed(NOW + 86400)
 
 
 def test_an_unknown_request_is_in_doubt_from_the_first_moment():
     """
     Its process said so itself.
     """
-    assert record(state="unknown").is_in_doubt(NOW)
+    assert record(state="unknown").is_unconfirmed(NOW)
 
 
 def test_what_is_kept_is_json():

@@ -268,6 +268,9 @@ def test_a_live_webm_has_more_than_its_heads():
     A segment with nothing in it is no film.
     """
     assert not complete(webm(is_live=True)[:38], media.WEBM)
+    heads = element(b"\x1a\x45\xdf\xa3", b"") + b"\x18\x53\x80\x67\xff"
+    assert not complete(heads, media.WEBM)
+    assert complete(heads + element(b"\xec", b""), media.WEBM)
 
 
 def test_a_picture_has_pixels():

@@ -207,6 +207,7 @@ def test_a_full_summary_is_left_as_it_is(step, tmp_path):
     assert 2**20 - 100 == (tmp_path / "summary").stat().st_size
 
 
+@pytest.mark.posix  # Windows has no such names
 def test_names_that_would_be_commands(step, service):
     """
     One that begins as a command is told as another path of the same file; one with an

@@ -38,6 +38,7 @@ def generate(krea, *words, env=None):
     return krea("generate", "an owl", "-o", "owl.png", *words, env=env)
 
 
+@pytest.mark.posix
 def test_a_picture_is_shown_after_it_was_saved(seen):
     """
     Where a graphics protocol is spoken: the picture itself, below what is told of it.
@@ -60,6 +61,7 @@ def test_half_blocks_are_for_those_who_ask(seen):
     assert "" == not_asked
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("words", [("download",), ("wait",)])
 def test_other_commands_that_save_show_as_well(seen, time, words):
     """
@@ -97,6 +99,7 @@ def test_there_are_many_ways_not_to_be_shown_one(seen, words, variables):
     assert "▀" not in result.out
 
 
+@pytest.mark.posix
 def test_an_empty_variable_counts_as_unset(seen):
     """
     As everywhere.
@@ -140,6 +143,7 @@ def test_a_narrow_terminal_shows_the_result_alone(seen, photo, monkeypatch):
     assert {TEAL} == {colour for _, colour in terminals.blocks(narrow).getcolors()}
 
 
+@pytest.mark.posix
 def test_several_pictures_have_their_names(seen):
     """
     So that each is known.
@@ -181,6 +185,7 @@ def test_a_preview_that_fails_fails_alone(seen, service):
     assert "shown" not in unasked.err
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(("words", "is_shown"), [((), False), (("--preview",), True)])
 def test_a_picture_that_takes_much_memory_is_shown_on_demand(
     seen, service, monkeypatch, words, is_shown

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sys
-import termios
 
 import pytest
 import terminals
@@ -11,6 +10,7 @@ from krea_cli.output.graphics.capabilities import Protocol, look
 from krea_cli.output.streams import Stream
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("variables", "protocol"),
     [
@@ -63,6 +63,7 @@ def looked(env, *, code=LOOK, **terminal):
     return terminals.run([sys.executable, "-c", code], env=env, **terminal)
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("answer", "cell", "told"),
     [
@@ -108,6 +109,7 @@ def test_a_silent_terminal_is_given_up(env):
     After a second, and it is as it was before.
     """
     shown = looked(env, answer=b"")
+    termios = pytest.importorskip("termios")
     echoing = termios.ICANON | termios.ECHO
 
     assert b"protocol=None" in shown.output

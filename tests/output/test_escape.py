@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from krea_cli.output.escape import (
     collapse_whitespace,
     escape_control_chars,
+    safe_json,
     single_line,
 )
 
@@ -23,12 +26,16 @@ TEXT = st.text(
 
 def acts(character):
     """
-    Whether a terminal or its bidirectional algorithm would obey it.
+    Whether a terminal or its bidirectional algorithm would obey it, or hide it.
     """
     return (
         unicodedata.category(character) in ("Cc", "Cs")
         or unicodedata.bidirectional(character) in BIDI
         or character in "\u061c\u200e\u200f"
+        or character in "\xad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2028\u2029"
+        or character in "\u3164\ufeff\uffa0"
+        or "\u2060" <= character <= "\u206f"
+        or "\U000e0001" <= character <= "\U000e007f"
     )
 
 
@@ -99,3 +106,21 @@ def test_what_is_unsafe_is_shown():
     Nothing is dropped: an escape says what stood there.
     """
     assert r"a\x1b[31mb\x9b\x202e" == escape_control_chars("a\x1b[31mb\x9b\u202e")
+
+
+INVISIBLE = "\xad\u200b\u2060\u2063\u3164\ufeff\U000e0041"
+
+
+@pytest.mark.parametrize("character", INVISIBLE)
+def test_escape_of_an_invisible_character_shows_it(character):
+    escaped = escape_control_chars(f"kr{character}ea")
+
+    assert f"kr\\x{ord(character):02x}ea" == escaped
+    text = json.dumps(f"kr{character}ea", ensure_ascii=False)
+    assert safe_json(text).isascii()
+    assert f"kr{character}ea" == json.loads(safe_json(text))
+
+
+def test_escape_keeps_joined_emoji_and_persian_words():
+    for text in ("\U0001f469\u200d\U0001f680", "\u0645\u06cc\u200c\u062e"):
+        assert text == escape_control_chars(text)

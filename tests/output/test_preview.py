@@ -56,6 +56,7 @@ def test_several_pictures_share_the_terminal(window, drawn, rows):
     assert (100, 2 * rows) == screen.box(1, drawn=drawn)
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("columns", [40, 80, 200])
 @pytest.mark.parametrize("size", [(1600, 900), (40, 3000)])
 def test_a_picture_fits_the_terminal(window, columns, size):
@@ -84,6 +85,7 @@ def test_a_low_terminal_shows_all_of_it(window):
     assert (20, 20) == terminals.blocks(draw((500, 500))).size
 
 
+@pytest.mark.posix
 def test_a_small_picture_stays_small(window):
     """
     A pixel is never more than one.
@@ -94,6 +96,7 @@ def test_a_small_picture_stays_small(window):
     assert ("2", "2", (20, 40)) == (keys["c"], keys["r"], shown.size)
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("variables", [TRUE, KITTY], ids=["blocks", "kitty"])
 def test_two_pictures_stand_side_by_side(window, variables):
     """
@@ -135,6 +138,7 @@ def test_without_true_colours_there_are_256(window, monkeypatch):
     assert "38;2" not in written
 
 
+@pytest.mark.posix
 def test_half_blocks_are_drawn_only_when_allowed(window):
     """
     And only where standard output can encode them.
@@ -148,6 +152,7 @@ def test_half_blocks_are_drawn_only_when_allowed(window):
     assert Preview(streams[0], KITTY, blocks=False).is_possible
 
 
+@pytest.mark.posix
 def test_a_large_picture_is_sent_smaller(window):
     """
     A million pixels go over the line; the terminal makes them as large as planned.
@@ -172,6 +177,7 @@ class Torn(Terminal):
         return super().write(text)
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("variables", "end"),
     [

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from krea_cli.api import tls
-from krea_cli.config.paths import folders
+from krea_cli.config.paths import find_folders
 from krea_cli.downloads.output_target import OutputTarget
 from krea_cli.errors import ConfigError, InputError
 from krea_cli.inputs.resolver import InputResolver
@@ -64,7 +64,7 @@ def test_a_home_that_is_not_known_is_told(monkeypatch):
 
         assert "HOME" in caught.value.hint
     with pytest.raises(ConfigError, match="KREA_CONFIG_DIR"):
-        folders({"KREA_CONFIG_DIR": "~/x"})
+        find_folders({"KREA_CONFIG_DIR": "~/x"})
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_variables_may_name_folders_at_home(home, monkeypatch):
     env = {f"KREA_{kind}_DIR": f"~/{kind}" for kind in ("CONFIG", "STATE", "CACHE")}
     monkeypatch.setenv("SSL_CERT_FILE", "~/none.pem")
 
-    found = folders(env)
+    found = find_folders(env)
 
     assert [home / "CONFIG", home / "STATE", home / "CACHE"] == [
         found.config,

@@ -1,8 +1,8 @@
 """
 Write what completion needs of the command tree to a file, and the scripts of the
-shells to FOLDER: `python -m krea_cli.cli.completion.build FOLDER`.
+shells and the man page to FOLDER: `python -m krea_cli.cli.completion.build FOLDER`.
 
-To load Typer and the commands takes longer than a completion may.
+Loading Typer and the commands would take longer than a completion may.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from typer.main import get_command
 from krea_cli.cli.command_tree import COMMANDS, build
 from krea_cli.cli.completion import scripts
 from krea_cli.cli.completion.grammar import FILE
+from krea_cli.cli.help import man_page
+
+MAN_PAGE = "krea.1"
 
 # Typer adds it when it runs.
 _HELP = {
@@ -32,12 +35,13 @@ def main() -> None:
     folder = Path(sys.argv[1])
     for shell, name in scripts.NAMES.items():
         (folder / name).write_text(scripts.text(shell), "utf-8")
+    (folder / MAN_PAGE).write_text(man_page.text(), "utf-8")
 
 
 def document() -> str:
     """
-    The grammar as its file has it: for each group and command, by its words, what it
-    says of itself, its options and its arguments.
+    Build the grammar: the help text, the options and the arguments of each group and
+    command.
     """
     found = {"": _described(get_command(build([])))}
     for name in COMMANDS:
@@ -76,8 +80,15 @@ def _option(option: Any) -> dict[str, Any]:
         "names": [*option.opts, *(option.secondary_opts or ())],
         "help": option.help,
         "takes": None if option.is_flag else option.metavar or "",
-        "choices": _choices(option),
+        "choices": _shells(option) or _choices(option),
     }
+
+
+def _shells(option: Any) -> list[str]:
+    """
+    The shells that --show-completion takes; it has its own error for others.
+    """
+    return list(scripts.NAMES) if "--show-completion" in option.opts else []
 
 
 def _choices(param: Any) -> list[str]:

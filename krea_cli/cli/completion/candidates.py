@@ -1,5 +1,5 @@
 """
-What the word that is being typed may become.
+Find what the word that is being typed may become.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Candidate(NamedTuple):
 
 def find(line: Line, context: CliContext) -> list[Candidate] | None:
     """
-    The candidates, those alone that the word begins; None when any file is meant,
-    which the shell knows best.
+    Return the candidates that the word begins; None where any file is meant, which the
+    shell completes best.
 
     Raises:
         KreaError: the settings cannot be read.
@@ -63,7 +63,7 @@ def _names(line: Line) -> Iterator[tuple[str, str]]:
 
 def _flag(key: str) -> Option | None:
     """
-    The option that stands for a setting.
+    Return the option that stands for a setting.
     """
     command, _ = grammar.find(["generate"])
     return command.option(f"--{key.replace('_', '-')}")
@@ -106,7 +106,7 @@ def _images(line: Line, context: CliContext) -> Iterator[tuple[str, str]]:
 def _jobs(context: CliContext) -> Iterator[tuple[str, str]]:
     from krea_cli.journal import recent_jobs
 
-    jobs = recent_jobs.jobs(context.folders.state, context.service.name)
+    jobs = recent_jobs.find_recent_jobs(context.folders.state, context.service.name)
     if jobs:
         yield "@last", "the jobs of the last call"
     now = context.clock.wall()
@@ -118,7 +118,7 @@ def _jobs(context: CliContext) -> Iterator[tuple[str, str]]:
 
 def _age(seconds: float) -> str:
     """
-    As --since takes it, in the largest unit that it has one of.
+    Format an age as --since takes it, in the largest unit that fits.
     """
     for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
         if seconds >= length:
@@ -128,7 +128,7 @@ def _age(seconds: float) -> str:
 
 def _keys() -> Iterable[tuple[str, str]]:
     return [
-        (key, "" if key in settings.FILE_ONLY else settings.variable(key))
+        (key, "" if key in settings.FILE_ONLY else settings.variable_name(key))
         for key in settings.KEYS
     ]
 

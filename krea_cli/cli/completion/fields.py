@@ -1,5 +1,5 @@
 """
-The fields of the chosen model as candidates, and their values.
+Complete the fields of the chosen model, and their values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from krea_cli.errors import UnknownModelError
 
 def model(line: Line, context: CliContext) -> Model | None:
     """
-    The model of the line, else the one of the settings; None if there is no such.
+    Return the model of the line, else the one of the settings; None if it is unknown.
     """
     name = [context.settings.model, *line.given.get("--model", ())][-1]
     with suppress(UnknownModelError):
@@ -30,7 +30,7 @@ def model(line: Line, context: CliContext) -> Model | None:
 
 def input_media(line: Line, context: CliContext) -> str:
     """
-    What -i gives the model: "image", "video" or "audio".
+    Return what -i gives the model: "image", "video" or "audio".
     """
     found = model(line, context)
     return found.input_field.media if found and found.input_field else "image"
@@ -38,7 +38,7 @@ def input_media(line: Line, context: CliContext) -> str:
 
 def params(word: str, model: Model | None) -> Iterator[tuple[str, str]]:
     """
-    What -p may be given: fields with an equals sign, and after it their values.
+    Complete -p: fields with an equals sign, and after it their values.
     """
     if model is None:
         return
@@ -57,7 +57,7 @@ def params(word: str, model: Model | None) -> Iterator[tuple[str, str]]:
 
 def values_of_option(line: Line, context: CliContext) -> Iterable[tuple[str, str]]:
     """
-    What the model takes for an option that stands for a field of it.
+    Return the values that the model accepts for an option that stands for a field.
     """
     found = model(line, context)
     if line.command.words != ("generate",) or found is None:
@@ -70,7 +70,7 @@ def values_of_option(line: Line, context: CliContext) -> Iterable[tuple[str, str
 
 def _allowed(schema: Mapping[str, Any]) -> Iterator[str]:
     """
-    The values that the schema names, as they are typed.
+    Return the values that the schema names, as they are typed.
     """
     for form in ("anyOf", "oneOf"):
         for each in schema.get(form, ()):

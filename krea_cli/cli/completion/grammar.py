@@ -1,5 +1,5 @@
 """
-The command tree, read from a file that `build` made of it.
+Read the command tree from the file that `build` wrote.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FILE = Path(__file__).with_name("grammar.json")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """
-    *takes* names what its value is, such as "MODEL"; None: it is a flag.
+    *takes* names its value, such as "MODEL"; None stands for a flag.
     """
 
     names: tuple[str, ...]
@@ -32,7 +32,7 @@ class Option:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Argument:
     """
-    *takes* as with an option, such as "JOB"; *repeats* if there may be several.
+    *takes* names its value, such as "JOB"; *repeats* if there may be several.
     """
 
     takes: str
@@ -43,7 +43,7 @@ class Argument:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandGrammar:
     """
-    A command or a group; *members* are the commands of a group with what they do.
+    A command or a group; *members* are the commands of a group with their help.
     """
 
     words: tuple[str, ...]
@@ -57,8 +57,8 @@ class CommandGrammar:
 
 def find(words: Sequence[str]) -> tuple[CommandGrammar, list[str]]:
     """
-    The command that a line begins with, and the words after its name; options before it
-    are passed over.
+    Return the command that a line begins with, and the words after its name; options
+    before it are skipped.
     """
     tree: dict[str, Any] = json.loads(FILE.read_bytes())
     name, rest = "", list(words)
@@ -73,7 +73,7 @@ def find(words: Sequence[str]) -> tuple[CommandGrammar, list[str]]:
 
 def named(name: str) -> list[str]:
     """
-    The commands of groups that are called so, by all their words.
+    Return the commands of groups with this name, by all their words.
     """
     tree = json.loads(FILE.read_bytes())
     return [words for words in tree if words.endswith(f" {name}")]

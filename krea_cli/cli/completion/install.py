@@ -1,5 +1,5 @@
 """
-Completion for the shell of this user, without a hand.
+Install completion for the shell of this user.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from contextlib import suppress
 from pathlib import Path
 
 from krea_cli.cli.completion import scripts
-from krea_cli.errors import StorageError, UsageError
+from krea_cli.errors import StorageError
 
 
 def install(env: Mapping[str, str]) -> list[Path]:
     """
-    Write the script for the login shell, and where that does not look for it by itself,
-    one line into its start-up file; done again, it changes nothing more.  The files.
+    Write the script for the login shell and, if the shell needs it, one line into its
+    start-up file; doing it again changes nothing. Return the files.
 
     Raises:
-        UsageError: for this shell it must be done by hand; says how.
+        UsageError: the shell is not supported, or it must be done by hand.
         StorageError: a file cannot be written.
     """
-    shell = Path(env.get("SHELL", "")).name
+    shell = Path(env.get("SHELL", "")).name.removesuffix(".exe")
     home = Path(env.get("HOME") or Path.home())
     config = Path(env.get("XDG_CONFIG_HOME") or home / ".config")
     data = Path(env.get("XDG_DATA_HOME") or home / ".local/share") / "krea-cli"
@@ -38,18 +38,13 @@ def install(env: Mapping[str, str]) -> list[Path]:
             f"{exc.filename} cannot be written: {exc.strerror}.",
             hint=f"By hand: krea --show-completion {shell}",
         ) from exc
-    raise UsageError(
-        f"Completion cannot be installed for {shell or 'this shell'}.",
-        hint="PowerShell: put into $PROFILE: "
-        "krea --show-completion powershell | Out-String | Invoke-Expression",
-    )
+    raise scripts.unsupported(shell)
 
 
 def profile_without(env: Mapping[str, str]) -> Path | None:
     """
-    The file that a login shell reads instead of what was written; None if it comes to
-    that in the end.  Of bash alone: the first profile there is, which ought to name
-    ~/.bashrc.
+    Return the profile that a login bash reads instead of ~/.bashrc, and that should
+    load it; None if it does.
     """
     if Path(env.get("SHELL", "")).name != "bash":
         return None

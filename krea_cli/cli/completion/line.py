@@ -1,5 +1,5 @@
 """
-A command line that is being typed, up to the cursor.
+Parse a command line that is being typed, up to the cursor.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Line:
 
 def parse(text: str, shell: str) -> Line:
     """
-    The line as *shell* reads it, up to an open quote.
+    Parse the line as *shell* reads it, up to an open quote.
     """
     words, word, is_quoted = _split(text, shell)
     command, rest = find(words[1:])
@@ -75,7 +75,7 @@ def parse(text: str, shell: str) -> Line:
 
 def read_word(text: str, shell: str) -> str | None:
     """
-    One word as *shell* reads it, without its quotes and backslashes; None if a quote
+    Read one word as *shell* does, without its quotes and backslashes; None if a quote
     is open.
     """
     _, word, is_quoted = _split(text, shell)
@@ -102,7 +102,7 @@ def _option(
     command: CommandGrammar, text: str, given: dict[str, list[str]]
 ) -> Option | None:
     """
-    The option whose value comes with the next word.
+    Return the option whose value is the next word.
     """
     if text.startswith("--"):
         name, equals, value = text.partition("=")
@@ -122,7 +122,7 @@ def _option(
 
 def _joined(command: CommandGrammar, word: str) -> Option | None:
     """
-    The option whose value is in the word itself, as in --model=VALUE.
+    Return the option whose value is in the word itself, as in --model=VALUE.
     """
     name, equals, _ = word.partition("=")
     option = command.option(name) if equals and name.startswith("--") else None

@@ -1,9 +1,9 @@
 """
-A completion: what a shell asks for when somebody presses TAB.
+Answer a shell when somebody presses TAB.
 
-The scripts give the line up to the cursor in a variable.  The answer is a line that
-says what kind of candidates follow, and a line for each, its description after a tab.
-Whatever is wrong, the answer is empty and quick: there is nobody to be told.
+The scripts give the line up to the cursor in a variable. The answer is a line that says
+what kind of candidates follow, and a line for each, its description after a tab. On any
+error the answer is empty and quick: no message could be read.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CONTROL = re.compile(f"[{_ACTING}]")
 
 def run() -> None:
     """
-    Answer; the program ends well in any case.
+    Write the answer; the program succeeds in any case.
     """
     try:
         answer = complete(os.environ)
@@ -49,7 +49,7 @@ def run() -> None:
 
 def complete(env: Mapping[str, str]) -> Sequence[str]:
     """
-    The lines of the answer.  Nothing in them acts on a shell or a terminal.
+    Return the lines of the answer. Nothing in them acts on a shell or a terminal.
     """
     shell = env[SHELL]
     line = parse(env.get(LINE, ""), shell)
@@ -81,9 +81,9 @@ def _described(candidate: Candidate, line: Line) -> str:
 
 def _for_bash(found: Sequence[Candidate], line: Line, typed: str) -> Iterator[str]:
     """
-    What bash puts in place of *typed*, which is the word, or the end of it after the
-    last "=", ":" or "@" or an open quote; nothing when it is neither, for then it
-    would be lost.
+    Return what bash puts in place of *typed*: the word, or its end after the last "=",
+    ":" or "@" or an open quote. Return nothing if *typed* is neither, as it would be
+    lost.
     """
     whole = f"{line.before}{line.word}"
     replaced = _replaced(whole, typed, is_quoted=line.is_quoted)
@@ -99,7 +99,7 @@ def _for_bash(found: Sequence[Candidate], line: Line, typed: str) -> Iterator[st
 
 def _replaced(whole: str, typed: str, *, is_quoted: bool) -> str | None:
     """
-    The end of the *whole* word that *typed* stands for.
+    Return the end of the *whole* word that *typed* stands for.
     """
     if not is_quoted:
         word = read_word(typed, "bash")

@@ -1,5 +1,5 @@
 """
-Files of this machine as candidates.
+Complete files of this machine.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ _MOST = 2000
 
 def files(word: str, kind: str) -> Iterator[str]:
     """
-    The folders, which end in a slash, and the files of a kind, such as "image", beside
-    the one that *word* begins.
+    Return the folders, which end in a slash, and the files of a kind, such as "image",
+    that complete *word*.
     """
     folder, name = os.path.split(word)
     start = word[: len(word) - len(name)]

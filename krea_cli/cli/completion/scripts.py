@@ -1,10 +1,12 @@
 """
-The scripts that tell a shell to ask krea for candidates.
+Return the shell scripts that ask krea for candidates.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+
+from krea_cli.errors import UsageError
 
 # For each shell the usual name of such a script.
 NAMES = {
@@ -13,10 +15,35 @@ NAMES = {
     "fish": "krea.fish",
     "powershell": "krea.ps1",
 }
+# What PowerShell calls itself, depending on its version.
+_POWERSHELL = ("pwsh", "powershell")
+PROFILE_LINE = "krea --show-completion powershell | Out-String | Invoke-Expression"
 
 
 def text(shell: str) -> str:
     """
-    The script for a shell of NAMES.
+    Return the script for a shell.
+
+    Raises:
+        UsageError: completion does not support that shell.
     """
-    return Path(__file__).with_name(f"script.{shell}").read_text("utf-8")
+    name = "powershell" if shell in _POWERSHELL else shell
+    if name not in NAMES:
+        raise unsupported(shell)
+    return Path(__file__).with_name(f"script.{name}").read_text("utf-8")
+
+
+def unsupported(shell: str) -> UsageError:
+    """
+    Build the error for a shell without a script.
+    """
+    if shell in _POWERSHELL:
+        return UsageError(
+            "Completion cannot be installed for PowerShell.",
+            hint=f"Put this line into $PROFILE: {PROFILE_LINE}",
+        )
+    return UsageError(
+        f"Completion is not supported for {shell or 'this shell'}.",
+        hint="Supported shells: bash, zsh, fish and PowerShell.\n"
+        f"For PowerShell, put this line into $PROFILE: {PROFILE_LINE}",
+    )

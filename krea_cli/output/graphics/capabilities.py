@@ -1,9 +1,9 @@
 """
-What a terminal can show: its size, and the graphics protocol that it speaks.
+Find out what a terminal can show: its size, and its graphics protocol.
 
-Some terminals say in the environment what they are, and that is enough.  Others are
-asked, as all of them answer what they are (primary device attributes), and Sixel is
-part of the answer.  What was typed ahead stays for whoever reads next.
+Some terminals name themselves in the environment, and that is enough. Others are asked:
+all answer with their primary device attributes, and Sixel is part of the answer. Typed
+input stays for whoever reads next.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from enum import Enum, auto
 from select import select
 from typing import TYPE_CHECKING
 
-if sys.platform != "win32":
+with suppress(ImportError):  # Windows has neither
     import fcntl
     import termios
 
@@ -60,13 +60,13 @@ class TerminalSize:
 
 def look(stream: Stream, env: Mapping[str, str]) -> TerminalSize:
     """
-    The terminal behind *stream*, after at most a second.
+    Examine the terminal behind *stream*; it takes at most a second.
     """
     descriptor = _descriptor(stream)
     columns, rows = size(stream)
     cell, protocol = _cell(descriptor), _named(env)
     is_asked = protocol is None and not _is_inside_another(env)
-    # In CI nobody is there to answer (hazard S8).
+    # In CI nobody is there to answer.
     if is_asked and descriptor is not None and not env.get("CI"):
         answer = _answer(descriptor)
         if attributes := re.search(_ATTRIBUTES, answer):
@@ -81,8 +81,9 @@ def look(stream: Stream, env: Mapping[str, str]) -> TerminalSize:
 
 def _named(env: Mapping[str, str]) -> Protocol | None:
     """
-    What the environment says.  TERM and LC_TERMINAL come along over SSH, TERM_PROGRAM
-    does not; on Windows no protocol passes through the console reliably.
+    Return the protocol that the environment names. TERM and LC_TERMINAL come along over
+    SSH, TERM_PROGRAM does not; on Windows no protocol passes through the console
+    reliably.
     """
     if _is_inside_another(env) or sys.platform == "win32":
         return None
@@ -96,8 +97,8 @@ def _named(env: Mapping[str, str]) -> Protocol | None:
 
 def _is_inside_another(env: Mapping[str, str]) -> bool:
     """
-    In tmux and the like: what they say of themselves is not what the terminal around
-    them can show, and the environment may be that of another one by now.
+    Tell whether tmux or the like is in between: what it says of itself is not what the
+    terminal around it can show, and the environment may be outdated.
     """
     term = env.get("TERM", "")
     inside = any(env.get(name) for name in ("TMUX", "STY", "ZELLIJ"))
@@ -115,7 +116,7 @@ def _descriptor(stream: Stream) -> int | None:
 
 def size(stream: Stream) -> tuple[int, int]:
     """
-    Columns and rows of the terminal behind *stream*; one may say that it has none.
+    Return columns and rows of the terminal behind *stream*; both may be 0.
     """
     descriptor = _descriptor(stream)
     found = shutil.get_terminal_size(_USUAL_WINDOW)
@@ -127,9 +128,11 @@ def size(stream: Stream) -> tuple[int, int]:
 
 def _cell(descriptor: int | None) -> tuple[int, int] | None:
     """
-    Width and height of a cell in pixels, if the system knows the size of the window.
+    Return width and height of a cell in pixels, if the system knows them.
     """
-    if descriptor is None or sys.platform == "win32":
+    if sys.platform == "win32":
+        return None
+    if descriptor is None:
         return None
     try:
         raw = fcntl.ioctl(descriptor, termios.TIOCGWINSZ, bytes(8))
@@ -141,7 +144,7 @@ def _cell(descriptor: int | None) -> tuple[int, int] | None:
 
 def _answer(descriptor: int) -> bytes:
     """
-    What the terminal answers; empty when it cannot be asked.
+    Return the terminal's answer; empty if it cannot be asked.
     """
     if sys.platform == "win32":
         return b""
@@ -162,10 +165,12 @@ def _answer(descriptor: int) -> bytes:
 
 def _ask(terminal: int) -> bytes:
     """
-    Ask without an echo and without waiting for the end of a line.  When something was
-    typed ahead, nothing is asked: it belongs to whoever reads next, and the answer
-    would stand behind it.
+    Ask without an echo and without waiting for the end of a line. If something was
+    already typed, do not ask: it belongs to whoever reads next, and the answer would
+    stand behind it.
     """
+    if sys.platform == "win32":
+        return b""
     before, silent = termios.tcgetattr(terminal), termios.tcgetattr(terminal)
     if not before[3] & termios.ICANON:
         # Somebody else is reading key by key.

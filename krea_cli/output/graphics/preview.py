@@ -1,8 +1,5 @@
 """
-Pictures drawn on a terminal, one or several side by side.
-
-One of the homes of rich and Pillow.  Pictures come in as pixels: where they are from
-and whether they can be read is not known here.
+Draw pictures on a terminal, one or several side by side. Pictures come in as pixels.
 """
 
 from __future__ import annotations
@@ -61,8 +58,8 @@ class Preview:
 
     def box(self, count: int, *, drawn: int = 1) -> tuple[int, int]:
         """
-        Width and height in pixels for each of *count* pictures side by side, if so is
-        *drawn* several times, one below the other.
+        Return width and height in pixels for each of *count* pictures side by side, if
+        *drawn* such rows are drawn below each other.
         """
         rows = min(MOST_ROWS, self._window.rows - _KEPT_ROWS)
         rows = max(
@@ -75,7 +72,7 @@ class Preview:
 
     def draw(self, pictures: Sequence[Image.Image], *, name: str | None = None) -> None:
         """
-        RGBA pictures that fit into their boxes, side by side, below their *name*.
+        Draw RGBA pictures that fit into their boxes, side by side, below their *name*.
 
         Raises:
             StorageError: standard output does not take them.
@@ -113,7 +110,7 @@ class Preview:
 
     def _canvas(self, pictures: Sequence[Image.Image]) -> Image.Image:
         """
-        All on one picture of whole cells, so that nothing is distorted to fit them.
+        Put all on one picture of whole cells, so that none is distorted to fit them.
         """
         width, height = self._cell
         places, columns = list[int](), 0
@@ -129,7 +126,7 @@ class Preview:
 
 class HalfBlocks:
     """
-    Two pixels a cell, one above the other; what is transparent is left as it was.
+    Two pixels a cell, one above the other; transparent pixels leave the cell as it was.
     """
 
     def __init__(self, picture: Image.Image) -> None:

@@ -1,8 +1,8 @@
 """
-Pictures as the escape sequences of the graphics protocols.  One of the homes of Pillow.
+Encode pictures as escape sequences of the graphics protocols.
 
-Written here because no library does it for every Python and Pillow that krea runs with
-and leaves alone what the user types: they ask the terminal when they are imported.
+No library does it for every Python and Pillow that krea supports and leaves typed input
+alone: they ask the terminal when they are imported.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _palette(indexed: Image.Image) -> Iterator[bytes]:
 
 def _bands(indexed: Image.Image) -> Iterator[bytes]:
     """
-    Six rows of pixels at a time, one colour after the other.
+    Encode six rows of pixels at a time, one colour after the other.
     """
     width, data = indexed.width, indexed.tobytes()
     lines = [data[at : at + width] for at in range(0, len(data), width)]

@@ -1,8 +1,24 @@
 """
-Times and states in words.
+Put times, states, amounts and prices into words.
 """
 
 from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from krea_cli.output.escape import collapse_whitespace
+
+if TYPE_CHECKING:
+    from krea_cli.catalog.model import MediaField, Model, PricePoint
+
+UNKNOWN = "price unknown"
+
+_TIERS = {
+    "text-to-image": "text only",
+    "srefs": "with style references",
+    "moodboards": "with moodboards",
+}
 
 _MINUTE, _HOUR = 60, 3600
 _MEANINGS = {
@@ -17,7 +33,7 @@ _MEANINGS = {
 
 def duration(seconds: float) -> str:
     """
-    To the second, such as 7 s, 2 min 5 s or 1 h 0 min.
+    Format seconds as 7 s, 2 min 5 s or 1 h 0 min.
     """
     whole = round(seconds)
     if whole < _MINUTE:
@@ -29,6 +45,79 @@ def duration(seconds: float) -> str:
 
 def meaning(status: str) -> str:
     """
-    What a status of a job that runs means; empty for any other.
+    Explain the status of a running job; empty for any other.
     """
     return _MEANINGS.get(status, "")
+
+
+def amount(field: MediaField) -> str:
+    """
+    Say how many files a field takes: "1 image", "up to 10 images" or "any number of
+    videos".
+    """
+    least = field.minimum if field.required else 0
+    media: str = "audio file" if field.media == "audio" else field.media
+    if field.maximum is None:
+        return f"{least} or more {media}s" if least else f"any number of {media}s"
+    if least == field.maximum == 1:
+        return f"1 {media}"
+    most = field.maximum
+    media = media if most == 1 else f"{media}s"
+    if least == 0:
+        return f"up to {most} {media}"
+    return f"{most} {media}" if least == most else f"{least} to {most} {media}"
+
+
+def price(model: Model) -> str:
+    """
+    Return the lowest and the highest known price, with "+" if there are others.
+    """
+    if not model.prices:
+        return UNKNOWN
+    amounts = [point.amount for point in model.prices]
+    known = dollar_range(min(amounts), max(amounts))
+    known += "+" if model.prices_incomplete else ""
+    return f"{known} per second" if model.price_unit == "second" else known
+
+
+def dollar_range(low: float, high: float) -> str:
+    """
+    Return one amount of USD, such as "$0.15", or two with a dash between them.
+    """
+    if dollars(low) == dollars(high):
+        return dollars(low)
+    return f"{dollars(low)}\N{EN DASH}{dollars(high).removeprefix('$')}"
+
+
+def dollars(amount: float) -> str:
+    """
+    Return an amount of USD with at least two decimals.
+    """
+    whole, _, cents = f"{amount:.6f}".rstrip("0").partition(".")
+    return f"${whole}.{cents:0<2}"
+
+
+def dimensions(point: PricePoint) -> str:
+    """
+    Return the condition of a price, such as "resolution 1K, quality low".
+    """
+    return ", ".join(
+        collapse_whitespace(_dimension(name, value))
+        for name, value in point.dimensions.items()
+    )
+
+
+def _dimension(name: str, value: object) -> str:
+    if name == "k2BillingTier":
+        return _TIERS.get(str(value), str(value))
+    words = re.sub("(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
+    words = words.replace(" refs", " references")
+    if isinstance(value, bool):
+        words = words.removeprefix("has ").removeprefix("generate ")
+        return f"{'with' if value else 'without'} {words}"
+    if words.endswith(" count"):
+        things = words.removesuffix(" count")
+        return f"{value} {things}" if value == 1 else f"{value} {things}s"
+    if words in ("duration", "billable seconds"):
+        return f"{value} s"
+    return f"{words} {value}"

@@ -1,5 +1,5 @@
 """
-How the records of the journal look to a person: parts for `views`.
+Draw jobs and the records of the journal.
 """
 
 from __future__ import annotations
@@ -7,14 +7,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions
+from rich.filesize import decimal
+from rich.table import Column
 from rich.text import Text
 
-from krea_cli.api.models import Job
-from krea_cli.output.escape import collapse_whitespace
-from krea_cli.output.human.layout import GAP, Parts, WrappedLine, words
-from krea_cli.output.human.model_text import dollars
-from krea_cli.output.human.responsive_table import FirstThatFits, ResponsiveTable
-from krea_cli.output.results.records import RecordInDoubt, RecordRow, RecordsForgotten
+from krea_cli.api.models import Job, SavedFile
+from krea_cli.output.escape import (
+    collapse_whitespace,
+    escape_control_chars,
+    single_line,
+)
+from krea_cli.output.human.format_text import dollars, duration
+from krea_cli.output.human.layout import (
+    GAP,
+    FirstThatFits,
+    HintLine,
+    Panel,
+    Parts,
+    ResponsiveTable,
+    WrappedLine,
+    table,
+    words,
+)
+from krea_cli.output.results.costs import CostRow
+from krea_cli.output.results.jobs import JobSaved, JobStatus, JobSubmitted
+from krea_cli.output.results.records import (
+    RecordDetails,
+    RecordInDoubt,
+    RecordRow,
+    RecordsForgotten,
+)
 
 _STYLES = {
     "completed": "green",
@@ -32,14 +56,14 @@ _MOST_CANDIDATES = 20
 
 def status(word: str) -> Text:
     """
-    A status in its colour.
+    Show a status in its colour.
     """
     return Text(collapse_whitespace(word, 40), _STYLES.get(word, "cyan"))
 
 
 def minute(time: str | None, *, clock: str = "%H:%M") -> Text:
     """
-    A time of the service in the user's own time zone; what is none stays as it is.
+    Show a time of the service in the user's time zone; an invalid time stays as it is.
     """
     try:
         local = datetime.fromisoformat(time or "").astimezone()
@@ -50,15 +74,15 @@ def minute(time: str | None, *, clock: str = "%H:%M") -> Text:
 
 def second(time: str | None) -> str:
     """
-    As `minute`, for what is to be compared.
+    Show a time to the second, to compare it with others.
     """
     return minute(time, clock="%H:%M:%S").plain
 
 
 def rows(_: RecordRow, results: Sequence[RecordRow]) -> Parts:
     """
-    A row for each record: when it was and what was asked for count for more than what
-    made it, and for that the ids are shortened where there is no room.
+    Draw a row for each record. Time and prompt matter more than the model; ids are
+    shortened where there is no room.
     """
     whole = _sheet([_name(result) for result in results], results)
     short = [_name(result, letters=_ID_LETTERS) for result in results]
@@ -82,7 +106,7 @@ def _sheet(names: Sequence[Text], results: Sequence[RecordRow]) -> ResponsiveTab
     return ResponsiveTable(
         ("JOB", "STATUS", "CREATED", "MODEL", "PRICE", "PROMPT"),
         cells,
-        gives_way=("MODEL", "PRICE"),
+        optional=("MODEL", "PRICE"),
         cut="PROMPT",
         least=_LEAST_PROMPT,
         right="PRICE",
@@ -91,7 +115,7 @@ def _sheet(names: Sequence[Text], results: Sequence[RecordRow]) -> ResponsiveTab
 
 def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
     """
-    Each request in doubt, with the jobs that may be its own.
+    Draw each unconfirmed request with its candidate jobs.
     """
     for result in results:
         record = result.record
@@ -118,7 +142,7 @@ def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
 
 def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts:
     """
-    How many.
+    Say how many records were deleted.
     """
     for result in results:
         yield Text(f"{result.count} record{'s' * (result.count != 1)} forgotten")
@@ -126,7 +150,7 @@ def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts
 
 def _name(result: RecordRow, *, letters: int | None = None) -> Text:
     """
-    The job, or where there is none, what stands for it in other commands.
+    Show the job id, or the record that stands for it in other commands.
     """
     if result.record.job_id:
         return Text(collapse_whitespace(result.record.job_id)[:letters])
@@ -149,3 +173,185 @@ def _candidate(job: Job) -> WrappedLine:
         Text(created),
     ]
     return WrappedLine(parts, indent=GAP, hanging=2 * GAP)
+
+
+def statuses(_: JobStatus, results: Sequence[JobStatus]) -> Parts:
+    jobs = [result.job for result in results]
+    rows = [
+        (
+            Text(collapse_whitespace(job.job_id)),
+            status(job.status),
+            Text(collapse_whitespace(job.model or ""), "dim"),
+            minute(job.created_at),
+        )
+        for job in jobs
+    ]
+    titles = ("JOB", "STATUS", "MODEL", "CREATED")
+    yield ResponsiveTable(titles, rows, optional=("MODEL", "CREATED"))
+    for job in jobs:
+        if job.error:
+            reason = collapse_whitespace(job.error.message, 200)
+            yield words(
+                f"{collapse_whitespace(job.job_id)}: {reason}", "red", hanging=GAP
+            )
+
+
+def submitted(_: JobSubmitted, results: Sequence[JobSubmitted]) -> Parts:
+    for result in results:
+        job = result.job
+        yield WrappedLine(
+            [status(job.status), Text(collapse_whitespace(job.job_id))], hanging=GAP
+        )
+        collect = f"collect it with: {single_line(result.collect)}"
+        yield HintLine(collect, "dim", indent=GAP)
+
+
+def details(_: RecordDetails, results: Sequence[RecordDetails]) -> Parts:
+    """
+    Draw all of each record: its status, its request, its files.
+    """
+    for number, result in enumerate(results):
+        if number:
+            yield Text()
+        record = result.record
+        job_id = Text(collapse_whitespace(record.job_id or "no job id"))
+        yield WrappedLine([status(result.status), job_id], hanging=GAP)
+        for label, value in _facts(result).items():
+            yield _fact(label, Text(collapse_whitespace(value)))
+        if result.fields:
+            yield Text()
+            yield _RecordFields(result)
+        for file in record.files:
+            yield Text()
+            yield from _file(file)
+
+
+def _fact(label: str, *values: Text) -> WrappedLine:
+    return WrappedLine([Text(f"{label:<8}", "dim"), *values], hanging=GAP)
+
+
+def _facts(result: RecordDetails) -> dict[str, str]:
+    record = result.record
+    facts = {"MODEL": record.model, "CREATED": minute(result.created_at).plain}
+    if record.seconds is not None:
+        facts["TOOK"] = duration(record.seconds)
+    if result.billed is False:
+        facts["PRICE"] = "not billed"
+        if record.cost_usd is not None:
+            facts["PRICE"] += f" (the estimate was {dollars(record.cost_usd)})"
+    elif record.cost_usd is not None:
+        facts["PRICE"] = f"{dollars(record.cost_usd)}, an estimate"
+    facts |= {"SERVICE": record.service, "RECORD": record.record}
+    if record.request.get("webhook"):
+        facts["WEBHOOK"] = record.request["webhook"]
+    return facts
+
+
+class _RecordFields:
+    """
+    The fields in columns, or below each other if a word in them, such as a URL, is too
+    long.
+    """
+
+    def __init__(self, result: RecordDetails) -> None:
+        self._fields = [
+            (collapse_whitespace(name), escape_control_chars(v))
+            for name, v in result.fields
+        ]
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
+        names = max(len("FIELD"), *(cell_len(name) for name, _ in self._fields))
+        room = options.max_width - names - GAP
+        longest = max(
+            cell_len(w) for _, value in self._fields for w in ["", *value.split()]
+        )
+        if longest > room:
+            yield from self._stacked()
+            return
+        sheet = table(Column("FIELD", no_wrap=True), "VALUE")
+        for name, value in self._fields:
+            sheet.add_row(Text(name), Text(value))
+        yield sheet
+
+    def _stacked(self) -> Parts:
+        for name, value in self._fields:
+            yield Text(name, "dim")
+            for line in value.splitlines():
+                yield words(line, indent=GAP)
+
+
+def _file(file: SavedFile) -> Parts:
+    facts = Text(", ".join(file_facts(file)), "dim")
+    yield _fact("FILE", Text(single_line(file.path), "bold"), facts)
+    yield _fact("SHA256", Text(collapse_whitespace(file.sha256)))
+
+
+def saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:
+    """
+    Draw one panel for all: each path on a line of its own, and its facts below.
+    """
+    lines = list[WrappedLine]()
+    for job in (result.job for result in results):
+        for file in job.files:
+            is_last = file is job.files[-1]
+            facts = file_facts(file) + (_job_facts(job) if is_last else [])
+            lines.append(WrappedLine([Text(single_line(file.path), "bold")], hanging=0))
+            lines.append(WrappedLine([Text(fact, "dim") for fact in facts], hanging=0))
+    count = len(lines) // 2
+    title = "saved" if count == 1 else f"saved {count} files"
+    return [Panel(Text(title, "bold green"), lines)] if lines else []
+
+
+def file_facts(file: SavedFile) -> list[str]:
+    """
+    List pixels, if there are any, type and size.
+    """
+    kind = collapse_whitespace(file.media_type.partition("/")[2].upper())
+    facts = [kind, decimal(file.size_bytes)]
+    if file.width and file.height:
+        facts.insert(0, f"{file.width} x {file.height}")
+    return facts
+
+
+def _job_facts(job: Job) -> list[str]:
+    facts = [] if job.took is None else [duration(job.took)]
+    facts += [collapse_whitespace(job.model)] if job.model else []
+    if job.cost_usd is not None:
+        facts.append(f"estimated {dollars(job.cost_usd)}")
+    return facts
+
+
+def costs(first: CostRow, results: Sequence[CostRow]) -> Parts:
+    """
+    Draw a row for each group; a column without jobs is left out.
+    """
+    rows = [
+        (
+            Text(
+                "total"
+                if row.group.name is None
+                else collapse_whitespace(row.group.name)
+            ),
+            Text(str(row.group.jobs)),
+            Text(dollars(row.group.estimated_usd)),
+            _count(row.group.unfinished, row.group.unfinished_usd),
+            Text(str(row.group.unbilled) if row.group.unbilled else "", "dim"),
+            _count(row.group.unconfirmed, row.group.unconfirmed_usd),
+            Text(str(row.group.unpriced) if row.group.unpriced else "", "yellow"),
+        )
+        for row in results
+    ]
+    titles = (
+        (first.by or "group").upper(),
+        "JOBS",
+        "ESTIMATE",
+        "UNFINISHED",
+        "NOT BILLED",
+        "UNCONFIRMED",
+        "NO PRICE",
+    )
+    yield ResponsiveTable(titles, rows, optional=titles[3:], right="ESTIMATE")
+
+
+def _count(count: int, usd: float) -> Text:
+    return Text(f"{count} ({dollars(usd)})" if count else "", "yellow")

@@ -1,14 +1,14 @@
 """
-Words and tables that fit the width of a terminal, and leave whole what is copied.
+Fit text and tables into the width of a terminal, and leave whole what users copy.
 
-One of the homes of rich.  What is longer than a line, an id, a path or a command, runs
-over its end: there the terminal wraps it, and knows that it is one.
+An id, a path or a command that is longer than a line runs over its end: the terminal
+wraps it, and knows that it is one line. Rich would cut or break it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -17,7 +17,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 GAP = 2
-# What is to be pasted is the end of what it is told with.
+# A hint ends with the command that is to be pasted.
 _COMMAND = re.compile("(.*?: )?((?:krea|mv|mkdir|export|-o) .*)")
 
 Parts = Iterable[RenderableType]
@@ -25,8 +25,8 @@ Parts = Iterable[RenderableType]
 
 class WrappedLine:
     """
-    The *parts* side by side, *gap* blanks between them, as many in a line as there is
-    room for: the first line is indented by *indent*, the others by *hanging*.
+    The *parts* side by side with *gap* blanks between them, as many on a line as have
+    room. The first line is indented by *indent*, the others by *hanging*.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class WrappedLine:
 
     def lines(self, width: int) -> list[Text]:
         """
-        Its lines on a terminal of that width.
+        Return its lines on a terminal of this width.
         """
         line, lines, is_begun = _whole(self._indent), list[Text](), False
         for part in self._parts:
@@ -64,8 +64,8 @@ def words(
     hanging: int | None = None,
 ) -> WrappedLine:
     """
-    A sentence behind its *label*, which has a style of its own; it goes on below where
-    it began, unless *hanging* says where.
+    Wrap a sentence behind its *label*, a text and its style. It continues below its
+    beginning, unless *hanging* says where.
     """
     first, *rest = text.split(" ")
     parts = [Text.assemble(label, (first, style)), *(Text(w, style) for w in rest)]
@@ -75,9 +75,9 @@ def words(
 
 class HintLine:
     """
-    A sentence, or a command, or a sentence that ends in a command, which has a line of
-    its own where there is no room for both.  Only the sentence is in *style*.  What has
-    no *label* goes on indented.
+    A sentence, a command, or a sentence that ends in a command, which gets a line of
+    its own where there is no room for both. Only the sentence is in *style*. A text
+    without *label* continues indented.
     """
 
     def __init__(
@@ -113,8 +113,8 @@ class HintLine:
 
 class Panel:
     """
-    Lines between two rules, of which the first has the *title*; nothing stands beside
-    them, so that they can be copied.
+    Lines between two rules, the first with the *title*. Nothing stands beside the
+    lines, so that they can be copied.
     """
 
     def __init__(self, title: Text, parts: Sequence[WrappedLine]) -> None:
@@ -135,7 +135,7 @@ class Panel:
 
 class InAscii:
     """
-    What is cut ends as it can be shown where there are no more than ASCII characters.
+    Replaces the ellipsis of shortened text where only ASCII can be shown.
     """
 
     def __init__(self, part: RenderableType) -> None:
@@ -150,9 +150,106 @@ class InAscii:
             )
 
 
+class ResponsiveTable:
+    """
+    A table whose cells do not wrap: where they have no room, columns go.
+
+    Columns without any text are left out, and then the *optional* ones that have no
+    room, the most important of which comes first. The column *cut* is shortened, to no
+    less than *least* cells. Where even the others have no room, the cells of a row
+    stand side by side in as many lines as they need. The column *right* is aligned
+    there.
+    """
+
+    def __init__(
+        self,
+        titles: Sequence[str],
+        rows: Sequence[Sequence[Text]],
+        *,
+        optional: Sequence[str] = (),
+        cut: str = "",
+        least: int = 0,
+        right: str = "",
+    ) -> None:
+        self._rows = [dict(zip(titles, row, strict=True)) for row in rows]
+        self._titles = [title for title in titles if any(r[title] for r in self._rows)]
+        self._optional = [title for title in optional if title in self._titles]
+        self._widths = {
+            title: max(cell_len(title), *(row[title].cell_len for row in self._rows))
+            for title in self._titles
+        }
+        self._least = {cut: min(self._widths.get(cut, 0), least)}
+        self._cut, self._right = cut, right
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
+        if fitting := self.fitting(options.max_width):
+            yield fitting
+            return
+        for row in self._rows:
+            yield from self._stacked(row, options.max_width)
+
+    def fitting(self, room: int) -> Table | None:
+        """
+        Return the table with as many columns as have room; None if there is too little.
+        """
+        needed = self._widths | self._least
+        shown = [title for title in self._titles if title not in self._optional]
+        if _total(needed[title] for title in shown) > room:
+            return None
+        for title in self._optional:
+            more = [each for each in self._titles if each in shown or each == title]
+            if _total(needed[each] for each in more) <= room:
+                shown = more
+        widths = {title: self._widths[title] for title in shown}
+        if (missing := _total(widths.values()) - room) > 0:
+            widths[self._cut] -= missing
+        grid = table(*(self._column(title, width) for title, width in widths.items()))
+        grid.width = _total(widths.values())
+        for row in self._rows:
+            grid.add_row(*(row[title] for title in shown))
+        return grid
+
+    def _column(self, title: str, width: int) -> Column:
+        return Column(
+            title,
+            width=width,
+            no_wrap=True,
+            overflow="ellipsis",
+            justify="right" if title == self._right else "left",
+        )
+
+    def _stacked(self, row: Mapping[str, Text], width: int) -> Parts:
+        cells = [cell for title, cell in row.items() if cell and title != self._cut]
+        yield WrappedLine(cells, hanging=GAP)
+        if last := row.get(self._cut):
+            last.truncate(max(width - GAP, 1), overflow="ellipsis")
+            yield WrappedLine([last], indent=GAP, hanging=GAP)
+
+
+class FirstThatFits:
+    """
+    The first of the tables that has room; where none has, the last one.
+    """
+
+    def __init__(self, *tables: ResponsiveTable) -> None:
+        self._tables = tables
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
+        found = (each.fitting(options.max_width) for each in self._tables)
+        yield next((each for each in found if each), self._tables[-1])
+
+
+def _total(widths: Iterable[int]) -> int:
+    """
+    Return how many cells columns of these widths take.
+    """
+    found = list(widths)
+    return sum(found) + GAP * (len(found) - 1)
+
+
 def table(*columns: Column | str) -> Table:
     """
-    A table without lines.
+    Build a table without rules.
     """
     return Table(
         *columns, box=None, pad_edge=False, header_style="dim", padding=(0, GAP, 0, 0)
@@ -161,6 +258,6 @@ def table(*columns: Column | str) -> Table:
 
 def _whole(indent: int) -> Text:
     """
-    A line that is neither cut nor broken.
+    Begin a line that is neither cut nor broken.
     """
     return Text(" " * indent, no_wrap=True, overflow="ignore")

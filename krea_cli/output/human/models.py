@@ -1,5 +1,5 @@
 """
-How models look to a person: parts for `views`.
+Draw models.
 """
 
 from __future__ import annotations
@@ -12,9 +12,16 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from krea_cli.output.escape import collapse_whitespace, single_line
-from krea_cli.output.human.layout import GAP, Parts, WrappedLine, table, words
-from krea_cli.output.human.model_text import amount
-from krea_cli.output.human.responsive_table import FirstThatFits, ResponsiveTable
+from krea_cli.output.human.format_text import amount
+from krea_cli.output.human.layout import (
+    GAP,
+    FirstThatFits,
+    Parts,
+    ResponsiveTable,
+    WrappedLine,
+    table,
+    words,
+)
 from krea_cli.output.results.models import (
     FieldDetails,
     ModelChange,
@@ -29,7 +36,7 @@ _STYLES = {"added": "green", "removed": "red", "deprecated": "yellow"}
 
 def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
     """
-    A row for each model, and how to read its price.
+    Draw a row for each model, and explain the prices.
     """
     cells = [
         [Text(cell, "dim" if row.model.deprecated else "") for cell in row.cells]
@@ -39,7 +46,7 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
         ResponsiveTable(
             ("ID", "NAME", "INPUTS", "PRICE"),
             cells,
-            gives_way=("INPUTS",),
+            optional=("INPUTS",),
             cut="NAME",
             least=_LEAST_NAME,
         ),
@@ -49,7 +56,7 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
                 [_marked(row, model_id), *others]
                 for row, (model_id, _, *others) in zip(results, cells, strict=True)
             ],
-            gives_way=("INPUTS",),
+            optional=("INPUTS",),
         ),
     )
     others = any(row.model.prices_incomplete for row in results)
@@ -60,14 +67,14 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
 
 def _marked(row: ModelRow, model_id: Text) -> Text:
     """
-    What the name tells where it is shown.
+    Mark a deprecated model where its name is not shown.
     """
     return model_id + Text(" (deprecated)" if row.model.deprecated else "", "dim")
 
 
 def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
     """
-    All of a model, its fields first.
+    Draw all of a model, its fields first.
     """
     for result in results:
         model = result.model
@@ -83,6 +90,9 @@ def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
         if any(field.is_automatic for field in result.fields):
             automatic = "automatic: with -i by the image; a resolution: the smallest"
             yield words(automatic, "dim", hanging=GAP)
+        if result.unchecked:
+            rules = f"not checked: {', '.join(result.unchecked)}"
+            yield words(collapse_whitespace(rules), "dim", hanging=GAP)
         yield Text()
         yield _prices(result)
         yield Text()
@@ -92,23 +102,22 @@ def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
 
 def changes(_: ModelChange, results: Sequence[ModelChange]) -> Parts:
     """
-    A row for each change.
+    Draw a row for each change.
     """
     rows = []
     for result in results:
         what = result.change.what
-        model, told = (
+        model, details = (
             collapse_whitespace(result.change.model.id),
             collapse_whitespace(result.details),
         )
-        rows.append((Text(what, _STYLES.get(what, "cyan")), Text(model), Text(told)))
+        rows.append((Text(what, _STYLES.get(what, "cyan")), Text(model), Text(details)))
     return (ResponsiveTable(("CHANGE", "MODEL", ""), rows),)
 
 
 class _Fields:
     """
-    The fields in columns, or where their names leave no room for that, one below the
-    other.
+    The fields in columns, or below each other if their names leave too little room.
     """
 
     def __init__(self, result: ModelDetails) -> None:
@@ -141,7 +150,7 @@ class _Fields:
 
     def _allowed(self, field: FieldDetails) -> str:
         """
-        For a field that takes files these, as nobody types their URLs.
+        Say what a field takes; nobody types the URLs of files.
         """
         model = self._result.model
         media = {media.name: media for media in model.media_fields}.get(field.name)

@@ -1,8 +1,7 @@
 """
-Drawing on a terminal: results, lines with a coloured label, a spinner.
+Draw on a terminal: results, lines with a coloured label, a spinner.
 
-One of the homes of rich.  Nothing is markup: what is said is printed as it is (hazard
-T2).
+Nothing is markup: text is printed as it is.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _USUAL_COLUMNS = 80
 
 class RichConsole:
     """
-    A *stream* that is drawn on.  *colour* None leaves it to what the terminal can.
+    A *stream* to draw on. *colour* None means what the terminal supports.
     """
 
     def __init__(self, stream: Stream, *, colour: bool | None) -> None:
@@ -50,7 +49,7 @@ class RichConsole:
 
     def draw(self, results: Sequence[Result]) -> None:
         """
-        The results, which are of one kind, by the view of their kind.
+        Draw results of one kind.
         """
         for part in view(results[0], results):
             # Lines are left whole, so that paths and commands in them can be copied.
@@ -64,20 +63,20 @@ class RichConsole:
 
     def say(self, label: str, text: str, style: str) -> None:
         """
-        A line with its *label*, or all of it, in *style*.
+        Write a line with its *label*, or all of it, in *style*.
         """
-        told = single_line(text)
+        shown = single_line(text)
         style_of_words = "" if label else style
         if self._wraps:
-            advice = HintLine(told, style_of_words, label=(label, style))
+            advice = HintLine(shown, style_of_words, label=(label, style))
             self._console.print(advice, crop=False)
             return
-        line = Text.assemble((label, style), (told, style_of_words))
+        line = Text.assemble((label, style), (shown, style_of_words))
         self._console.print(line, soft_wrap=True)
 
     def ask(self, question: str) -> None:
         """
-        A question; what is typed stands behind it.
+        Write a question; the answer is typed behind it.
         """
         lines = words(single_line(question), hanging=0).lines(self._console.width)
         self._console.print(Text("\n").join(lines), end="", soft_wrap=True)

@@ -1,7 +1,5 @@
 """
-What turns on a terminal while something is waited for, and the bars of what arrives.
-
-One of the homes of rich.
+Show a spinner while jobs run, and bars while results arrive.
 """
 
 from __future__ import annotations
@@ -66,19 +64,19 @@ class Spinner(Progress):
 
     def seen(self, job: Job) -> None:
         self._board.update(job)
-        self._line.tell(self._board.summary, self._board.meaning)
+        self._line.show(self._board.summary, self._board.meaning)
 
     def missed(self, job: Job, error: KreaError) -> None:
         self._board.update(job)
         reason = collapse_whitespace(error.message, 100)
-        self._line.tell(self._board.summary, f"but: {reason}")
+        self._line.show(self._board.summary, f"but: {reason}")
 
     def unsent(self, count: int) -> None:
         self._board.unsent = count
 
     def delayed(self, text: str) -> None:
         """
-        Why requests have to wait; from any thread.
+        Say why requests have to wait; from any thread.
         """
         self._line.add(collapse_whitespace(text))
 
@@ -86,7 +84,7 @@ class Spinner(Progress):
         self._line.usual = seconds
 
     def doing(self, text: str) -> None:
-        self._line.tell(collapse_whitespace(text), "")
+        self._line.show(collapse_whitespace(text), "")
 
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
         self._bars.received(job, size_bytes, length)
@@ -97,21 +95,21 @@ class Spinner(Progress):
 
 class _Line:
     """
-    One line, whose end is cut where there is no room; what matters most comes first.
+    One line whose end is cut where there is no room; the most important comes first.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.usual: float | None = None
         self._now = now
         self._began = now()
-        self._told = ("", "")
+        self._shown = ("", "")
         self._frames: Frames | None = None
 
-    def tell(self, what: str, more: str) -> None:
-        self._told = (what, more)
+    def show(self, what: str, more: str) -> None:
+        self._shown = (what, more)
 
     def add(self, more: str) -> None:
-        self._told = (self._told[0], more)
+        self._shown = (self._shown[0], more)
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
@@ -119,7 +117,7 @@ class _Line:
         if self._frames is None:
             name = "line" if options.ascii_only else "dots"
             self._frames = Frames(name, style="green")
-        what, more = self._told
+        what, more = self._shown
         times = f"  {duration(self._now() - self._began)}"
         times += "" if self.usual is None else f", usually {duration(self.usual)}"
         frame = self._frames.render(console.get_time())
@@ -132,7 +130,7 @@ class _Line:
 
 class Bars:
     """
-    A bar for each job that something is received of; may be told by several threads.
+    A bar for each job whose results arrive; for any thread.
     """
 
     def __init__(self, console: Console) -> None:

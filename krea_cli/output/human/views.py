@@ -1,7 +1,7 @@
 """
-How results look to a person, part by part.  One of the homes of rich.
+Choose how results are drawn, and draw everything but jobs and models.
 
-Text of foreign origin comes in as `Text`, never as markup (hazard T2).
+Text from other sources comes in as `Text`, never as markup.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions
+from rich.table import Table
 from rich.text import Text
 
 from krea_cli.output.escape import (
@@ -17,22 +20,18 @@ from krea_cli.output.escape import (
     escape_control_chars,
     single_line,
 )
-from krea_cli.output.human import checks, models, sandbox
-from krea_cli.output.human import costs as views_costs
-from krea_cli.output.human import details as views_details
-from krea_cli.output.human import jobs as views_jobs
-from krea_cli.output.human import saved as views_saved
-from krea_cli.output.human import topics as views_topics
-from krea_cli.output.human.jobs import minute, status
-from krea_cli.output.human.layout import GAP, HintLine, Parts, WrappedLine, words
-from krea_cli.output.human.responsive_table import ResponsiveTable
-from krea_cli.output.results.jobs import (
-    DryRun,
-    JobStatus,
-    JobSubmitted,
-    JobUrls,
-    Uploaded,
+from krea_cli.output.human import jobs, models
+from krea_cli.output.human.layout import (
+    GAP,
+    HintLine,
+    Parts,
+    ResponsiveTable,
+    WrappedLine,
+    words,
 )
+from krea_cli.output.results.checks import CheckResult
+from krea_cli.output.results.jobs import DryRun, JobUrls, Topic, Uploaded
+from krea_cli.output.results.sandbox import SandboxReset, SandboxStarted
 from krea_cli.output.results.settings import (
     ConfigPath,
     Setting,
@@ -44,42 +43,9 @@ from krea_cli.output.results.settings import (
 @singledispatch
 def view(first: Any, results: Sequence[Any]) -> Parts:
     """
-    What to draw for results of one kind, part by part; *first* is the first of them.
+    Draw results of one kind, part by part; *first* is the first of them.
     """
     raise NotImplementedError(f"no view for {type(first).__name__}")
-
-
-@view.register
-def _statuses(_: JobStatus, results: Sequence[JobStatus]) -> Parts:
-    jobs = [result.job for result in results]
-    rows = [
-        (
-            Text(collapse_whitespace(job.job_id)),
-            status(job.status),
-            Text(collapse_whitespace(job.model or ""), "dim"),
-            minute(job.created_at),
-        )
-        for job in jobs
-    ]
-    titles = ("JOB", "STATUS", "MODEL", "CREATED")
-    yield ResponsiveTable(titles, rows, gives_way=("MODEL", "CREATED"))
-    for job in jobs:
-        if job.error:
-            reason = collapse_whitespace(job.error.message, 200)
-            yield words(
-                f"{collapse_whitespace(job.job_id)}: {reason}", "red", hanging=GAP
-            )
-
-
-@view.register
-def _accepted(_: JobSubmitted, results: Sequence[JobSubmitted]) -> Parts:
-    for result in results:
-        job = result.job
-        yield WrappedLine(
-            [status(job.status), Text(collapse_whitespace(job.job_id))], hanging=GAP
-        )
-        collect = f"collect it with: {single_line(result.collect)}"
-        yield HintLine(collect, "dim", indent=GAP)
 
 
 @view.register
@@ -148,16 +114,97 @@ def _dry_run(_: DryRun, results: Sequence[DryRun]) -> Parts:
     )
 
 
-view.register(views_saved.saved)
-view.register(models.rows)
-view.register(models.details)
-view.register(models.changes)
-view.register(views_jobs.rows)
-view.register(views_details.details)
-view.register(views_costs.costs)
-view.register(views_jobs.in_doubt)
-view.register(views_jobs.forgotten)
-view.register(checks.findings)
-view.register(sandbox.serving)
-view.register(sandbox.emptied)
-view.register(views_topics.topics)
+_CHECK_STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red"}
+_MARKS = {"ok": "✓", "warning": "!", "fault": "✗"}
+# The longest state with its mark, and the longest check.
+_STATE, _CHECK = 9, 12
+# With less room the words get a line of their own.
+_LEAST_WORDS = 39
+
+
+@view.register
+def _findings(_: CheckResult, results: Sequence[CheckResult]) -> Parts:
+    """
+    Draw a line for each check, and below it the hints, whole so that they can be
+    copied.
+    """
+    for result in results:
+        yield _CheckLine(result)
+        for hint in (result.hint or "").splitlines():
+            yield HintLine(single_line(hint), label=("hint: ", "cyan"), indent=GAP)
+
+
+class _CheckLine:
+    """
+    State, check and message, below each other where there is no room side by side.
+    """
+
+    def __init__(self, finding: CheckResult) -> None:
+        self._finding = finding
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Parts:
+        finding = self._finding
+        is_utf = console.encoding.startswith("utf")
+        mark = f"{_MARKS[finding.state]} " if is_utf else ""
+        state = Text(f"{mark}{finding.state}", _CHECK_STYLES[finding.state])
+        message = collapse_whitespace(finding.message)
+        room = options.max_width - _STATE - _CHECK - 2 * GAP
+        longest = max(cell_len(word) for word in message.split(" "))
+        if room < max(_LEAST_WORDS, longest):
+            yield WrappedLine([state, Text(finding.check)], hanging=GAP)
+            yield words(message, indent=GAP)
+            return
+        table = Table.grid(padding=(0, GAP, 0, 0))
+        table.add_column(width=_STATE, no_wrap=True)
+        table.add_column(width=_CHECK, no_wrap=True)
+        table.add_column()
+        table.add_row(state, finding.check, Text(message))
+        yield table
+
+
+@view.register
+def _serving(_: SandboxStarted, results: Sequence[SandboxStarted]) -> Parts:
+    """
+    Show the address, and a command for each use of it.
+    """
+    for result in results:
+        yield Text.assemble(
+            "The sandbox listens on ",
+            (result.url, "bold"),
+            " until Ctrl-C. Any token will do.",
+        )
+        for purpose, command in result.uses:
+            yield Text.assemble((f"  {purpose:<14}", "dim"), command)
+
+
+@view.register
+def _emptied(_: SandboxReset, results: Sequence[SandboxReset]) -> Parts:
+    """
+    Say what was deleted.
+    """
+    for result in results:
+        jobs = "1 job" if result.jobs == 1 else f"{result.jobs} jobs"
+        yield Text(f"The sandbox forgot {jobs}, and all uploads and results.")
+
+
+@view.register
+def _topics(_: Topic, results: Sequence[Topic]) -> Parts:
+    from krea_cli.output.human.topic_text import markdown
+
+    return (markdown(result.text) for result in results)
+
+
+for draw in (
+    jobs.rows,
+    jobs.statuses,
+    jobs.submitted,
+    jobs.details,
+    jobs.saved,
+    jobs.costs,
+    jobs.in_doubt,
+    jobs.forgotten,
+    models.rows,
+    models.details,
+    models.changes,
+):
+    view.register(draw)

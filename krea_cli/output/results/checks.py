@@ -1,5 +1,5 @@
 """
-What `krea doctor` has to tell.
+Results of `krea doctor`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ State = Literal["ok", "warning", "fault"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """
-    What is so, as one *check* found it, and for a warning or a fault what to do; a
-    fault has its *error*.
+    What a *check* found, and for a warning or a fault what to do; a fault has its
+    *error*.
     """
 
     check: str

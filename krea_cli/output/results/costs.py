@@ -1,5 +1,5 @@
 """
-What `jobs cost` has to tell.
+Results of `jobs cost`.
 """
 
 from __future__ import annotations

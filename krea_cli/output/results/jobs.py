@@ -1,7 +1,5 @@
 """
-What commands have to tell: values that know their JSON and their plain lines.
-
-How they look to a person is drawn by `views`, one view for each class.
+Results about jobs: values that know their JSON and their plain lines.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from krea_cli.output.escape import collapse_whitespace, safe_json
 from krea_cli.output.github_actions import harmless_path
-from krea_cli.output.human.model_text import UNKNOWN, dollar_range
+from krea_cli.output.human.format_text import UNKNOWN, dollar_range
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Asset, Job
@@ -160,7 +158,7 @@ class Uploaded:
 @dataclass(frozen=True, slots=True)
 class Topic:
     """
-    What krea explains: `help TOPIC`.
+    A help topic, as Markdown: `help TOPIC`.
     """
 
     topic: str

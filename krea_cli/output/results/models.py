@@ -1,5 +1,5 @@
 """
-What the commands about models have to tell.
+Results of the commands about models.
 """
 
 from __future__ import annotations
@@ -9,8 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from krea_cli.catalog.json_schema import UNCHECKED, is_closed
 from krea_cli.output.escape import collapse_whitespace, single_line
-from krea_cli.output.human.model_text import UNKNOWN, amount, dimensions, dollars, price
+from krea_cli.output.human.format_text import (
+    UNKNOWN,
+    amount,
+    dimensions,
+    dollars,
+    price,
+)
 from krea_cli.output.results.model_json import (
     flag,
     identity,
@@ -96,6 +103,15 @@ class ModelDetails:
     example: str
 
     @property
+    def unchecked(self) -> list[str]:
+        """
+        Return the rules for the whole request that krea does not check.
+        """
+        schema = self.model.schema
+        others = [] if is_closed(schema) else ["other fields"]
+        return [*schema.get(UNCHECKED, ()), *others]
+
+    @property
     def prices(self) -> list[tuple[str, str]]:
         """
         Amounts, each with the dimensions that it is for.
@@ -114,6 +130,9 @@ class ModelDetails:
             for key, value in identity(model).items()
         ]
         lines += ["deprecated\ttrue"] if model.deprecated else []
+        if self.unchecked:
+            rules = collapse_whitespace(", ".join(self.unchecked))
+            lines.append(f"unchecked\t{rules}")
         lines += [
             f"input\t{collapse_whitespace(field.name)}\t{amount(field)}"
             f"\t{flag(field, model)}"
@@ -146,6 +165,7 @@ class ModelDetails:
                 for field in self.fields
             ],
             "aliases": self.model.aliases,
+            "unchecked": self.unchecked,
             "price_usd": price_points(self.model),
             "example": self.example,
         }

@@ -1,5 +1,5 @@
 """
-What the commands about the journal have to tell.
+Results of the commands about the journal.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class RecordRow:
     @property
     def created_at(self) -> str:
         """
-        When it was about to be sent, in UTC.
+        Return when the request was about to be sent, in UTC.
         """
         time = datetime.fromtimestamp(self.record.created_at, UTC)
         return time.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -38,7 +38,7 @@ class RecordRow:
     @property
     def billed(self) -> bool | None:
         """
-        Whether Krea bills it; None while that is open.
+        Tell whether Krea bills it; None while that is open.
         """
         if self.status in UNBILLED:
             return False

@@ -1,5 +1,5 @@
 """
-What the commands about the sandbox have to tell.
+Results of the commands about the sandbox.
 """
 
 from __future__ import annotations

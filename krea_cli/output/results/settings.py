@@ -1,5 +1,5 @@
 """
-What `krea config` and `krea auth` have to tell.
+Results of `krea config` and `krea auth`.
 """
 
 from __future__ import annotations

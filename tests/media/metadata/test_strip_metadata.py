@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -460,3 +461,43 @@ def test_a_malformed_file_never_crashes(each, changes, end):
         return
 
     assert len(once) <= len(content) + 1
+
+
+def fragment(samples, rest):
+    """
+    A fragment of a film: its index, and media data of which it uses the first part.
+    """
+    head = box(b"tfhd", struct.pack(">II", 0x20000, 1))
+
+    def moof(offset):
+        run = struct.pack(">IIiI", 0x201, 1, offset, len(samples))
+        return box(b"moof", box(b"traf", head + box(b"trun", run)))
+
+    return moof(len(moof(0)) + 8) + box(b"mdat", samples + rest)
+
+
+@pytest.mark.long
+def test_strip_many_fragments_takes_linear_time():
+    """
+    Each is looked up once: thousands took seconds when each was compared with all.
+    """
+    film = MP4_AT_THE_END + fragment(b"samples!", WORD) * 6_000
+    start = time.process_time()
+
+    after = removed(film, media.MP4)
+
+    assert time.process_time() - start < 3
+    assert (6_000, 0) == (after.count(b"samples!"), after.count(WORD))
+
+
+def test_strip_webm_voids_the_checksum_of_a_changed_segment():
+    """
+    It would be wrong; that of a segment in which nothing changes stays.
+    """
+    head = element(b"\x1a\x45\xdf\xa3", b"")
+    sum_, tags = element(b"\xbf", b"crc!"), element(b"\x12\x54\xc3\x67", WORD)
+    changed = head + element(b"\x18\x53\x80\x67", sum_ + tags)
+    same = head + element(b"\x18\x53\x80\x67", sum_)
+
+    assert b"crc!" not in removed(changed, media.WEBM)
+    assert same == removed(same, media.WEBM)

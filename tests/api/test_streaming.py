@@ -8,7 +8,9 @@ import pytest
 from api.wire import answer, closing, resetting, trickling
 
 from krea_cli.api import http
-from krea_cli.errors import ResponseLostError
+from krea_cli.errors import KreaError, ResponseLostError
+from krea_cli.runtime import signals
+from krea_cli.runtime.signals import Interrupted
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -180,14 +182,89 @@ def test_what_is_not_wanted_is_not_waited_for(wire, connect):
     assert before + 2 >= threading.active_count()
 
 
-def test_a_connection_is_used_again_when_it_can_be(wire, connect):
+def test_stream_after_a_whole_body_uses_the_connection_again(wire, connect):
     """
-    After a small body, and a body in chunks.
+    Small, large, and in chunks.
     """
-    server = wire(answer(b"one"), CHUNKED + chunks(b"two", 1), answer(b"three"))
+    server = wire(
+        answer(b"one"), CHUNKED + chunks(b"two", 1), answer(CONTENT), answer(b"four")
+    )
     connected = connect(server.url())
 
-    got = [read(connected, server.url()) for _ in range(3)]
+    got = [read(connected, server.url()) for _ in range(4)]
 
-    assert [b"one", b"two", b"three"] == got
+    assert [b"one", b"two", CONTENT, b"four"] == got
     assert 1 == server.connections
+
+
+def in_worker(work):
+    """
+    Do the work in a thread that looks for signals, and give what it returns or raises.
+    """
+    found = []
+
+    def run():
+        signals.enable_interrupts()
+        try:
+            found.append(work())
+        except (KreaError, Interrupted) as exc:
+            found.append(exc)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, found
+
+
+def test_stream_in_a_worker_starts_no_thread_on_a_kept_connection(wire, connect):
+    server = wire(answer(CONTENT))
+    connected = connect(server.url())
+
+    def work():
+        got = read(connected, server.url())
+        before = threading.active_count()
+        with connected.stream(server.url(), {}) as stream:
+            counts = {threading.active_count() for _ in stream.chunks}
+        return got, counts - {before}
+
+    thread, found = in_worker(work)
+    thread.join(5)
+
+    assert [(CONTENT, set())] == found
+    assert 1 == server.connections
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        trickling(CHUNKED + b"5;", every=0.02, byte=b"a"),
+        trickling(HEAD + b"Content-Length: 99\r\n\r\n", every=0.02, byte=b""),
+        closing(HEAD + b"Content-Length: 9\r\n\r\nbegin"),
+    ],
+    ids=["trickling head of a chunk", "silent", "cut"],
+)
+def test_stream_in_a_worker_that_breaks_is_a_lost_response(
+    wire, connect, monkeypatch, script
+):
+    monkeypatch.setattr(http, "SILENCE_SECONDS", 0.2)
+    server = wire(script)
+    thread, found = in_worker(lambda: read(connect(server.url()), server.url()))
+    thread.join(2)
+
+    assert [ResponseLostError] == [type(exc) for exc in found]
+
+
+@pytest.mark.parametrize(
+    "head", [b"", HEAD + b"Content-Length: 99\r\n\r\nbegin"], ids=["headers", "body"]
+)
+def test_stream_in_a_worker_ends_soon_after_a_signal(wire, connect, monkeypatch, head):
+    """
+    It waits for bytes that never come, in the thread of no reader.
+    """
+    server = wire(trickling(head, every=0.02, byte=b""))
+    thread, found = in_worker(lambda: read(connect(server.url()), server.url()))
+    while not server.heard:
+        time.sleep(0.01)
+    monkeypatch.setattr(signals._State, "signum", 2)
+    thread.join(0.6)
+
+    assert [Interrupted] == [type(exc) for exc in found]

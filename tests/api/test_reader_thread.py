@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import threading
 import time
 
 import pytest
 
-from krea_cli.api import prefetch
-from krea_cli.api.prefetch import PrefetchReader
+from krea_cli.api import streaming
+from krea_cli.api.streaming import ReaderThread
 
 
 def test_chunks_come_in_order_and_end():
@@ -15,14 +14,14 @@ def test_chunks_come_in_order_and_end():
     """
     chunks = [bytes([n % 256]) * 1000 for n in range(10_000)]
 
-    assert chunks == list(PrefetchReader(iter(chunks), silence=5))
+    assert chunks == list(ReaderThread(iter(chunks)))
 
 
 def test_an_empty_body_has_no_chunks():
     """
     Its end is its beginning.
     """
-    assert [] == list(PrefetchReader(iter([]), silence=5))
+    assert [] == list(ReaderThread(iter([])))
 
 
 def test_what_the_source_raises_comes_after_what_it_gave():
@@ -35,31 +34,11 @@ def test_what_the_source_raises_comes_after_what_it_gave():
         yield b"b"
         raise ConnectionResetError("reset")
 
-    body = iter(PrefetchReader(broken(), silence=5))
+    body = iter(ReaderThread(broken()))
 
     assert [b"a", b"b"] == [next(body), next(body)]
     with pytest.raises(ConnectionResetError, match="reset"):
         next(body)
-
-
-def test_a_source_that_gives_nothing_is_given_up():
-    """
-    By the clock, whatever the source itself waits for (hazard N1).
-    """
-    never = threading.Event()
-
-    def silent():
-        yield b"a"
-        never.wait(10)
-
-    body = iter(PrefetchReader(silent(), silence=0.1))
-    assert b"a" == next(body)
-    started = time.monotonic()
-    with pytest.raises(TimeoutError):
-        next(body)
-
-    assert time.monotonic() - started < 1
-    never.set()
 
 
 def test_nothing_is_read_before_it_is_wanted():
@@ -67,7 +46,7 @@ def test_nothing_is_read_before_it_is_wanted():
     The body of a redirect costs nothing.
     """
     taken = []
-    body = PrefetchReader((taken.append(n) or b"x" for n in range(3)), silence=5)
+    body = ReaderThread(taken.append(n) or b"x" for n in range(3))
     chunks = iter(body)
 
     assert ([], False) == (taken, body.is_reading)
@@ -78,7 +57,7 @@ def test_a_fast_source_waits_for_a_slow_reader(monkeypatch):
     """
     No more is kept in memory than the limit and a chunk (hazard P6).
     """
-    monkeypatch.setattr(prefetch, "AHEAD_BYTES", 10_000)
+    monkeypatch.setattr(streaming, "AHEAD_BYTES", 10_000)
     taken = []
 
     def source():
@@ -86,7 +65,7 @@ def test_a_fast_source_waits_for_a_slow_reader(monkeypatch):
             taken.append(1)
             yield bytes(1000)
 
-    body = iter(PrefetchReader(source(), silence=5))
+    body = iter(ReaderThread(source()))
     next(body)
     until = time.monotonic() + 0.2
     while time.monotonic() < until and len(taken) < 100:
@@ -105,7 +84,7 @@ def test_a_stopped_reading_ends():
         while True:
             yield bytes(2**20)
 
-    body = PrefetchReader(source(), silence=5)
+    body = ReaderThread(source())
     next(iter(body))
     body.stop()
     body.join(5)

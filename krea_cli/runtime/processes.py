@@ -1,0 +1,78 @@
+"""
+Other processes of this machine: do they still run, and since when.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+# Of Windows.
+_QUERY_LIMITED_INFORMATION = 0x1000
+_NO_SUCH_PROCESS = 87
+_STILL_ACTIVE = 259
+_MOST_PID = 2**32 - 1
+
+
+def is_running(pid: int) -> bool | None:
+    """
+    Tell if there is a process with that number; None where the system does not say.
+    """
+    if sys.platform == "win32":
+        began = _began(pid)
+        return None if began is None else bool(began)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return None
+    return True
+
+
+def started(pid: int) -> str:
+    """
+    Tell when a process began, in the system's own units; empty where that is not known.
+    """
+    if sys.platform == "win32":
+        return _began(pid) or ""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _began(pid: int) -> str | None:
+    """
+    When a process of Windows began; empty if it has ended, None if it may not be asked.
+    A signal cannot ask there: `os.kill` ends the process.
+    """
+    if sys.platform == "win32" and pid <= _MOST_PID:
+        import ctypes
+
+        kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel32.OpenProcess.restype = ctypes.c_void_p
+        handle = kernel32.OpenProcess(_QUERY_LIMITED_INFORMATION, 0, pid)
+        if not handle:
+            return "" if ctypes.get_last_error() == _NO_SUCH_PROCESS else None
+        try:
+            return _began_of_handle(kernel32, ctypes.c_void_p(handle))
+        finally:
+            kernel32.CloseHandle(ctypes.c_void_p(handle))
+    return None
+
+
+def _began_of_handle(kernel32: Any, handle: Any) -> str | None:
+    import ctypes
+
+    code = ctypes.c_ulong()
+    if not kernel32.GetExitCodeProcess(handle, ctypes.byref(code)):
+        return None
+    if code.value != _STILL_ACTIVE:
+        return ""
+    times = [ctypes.c_ulonglong() for _ in range(4)]
+    if not kernel32.GetProcessTimes(handle, *map(ctypes.byref, times)):
+        return None
+    return str(times[0].value)

@@ -1,0 +1,49 @@
+"""
+Settings of Windows that krea has to know or to change.
+"""
+
+from __future__ import annotations
+
+import sys
+
+# The longest path, without the NUL at its end, unless long ones are allowed.
+MOST_PATH_CHARACTERS = 259
+_ENABLE_PROCESSED_OUTPUT, _ENABLE_VIRTUAL_TERMINAL_PROCESSING = 1, 4
+
+
+def enable_escape_codes(descriptor: int) -> bool:
+    """
+    Have the console behind *descriptor* act on escape codes, as it does not by default
+    outside Windows Terminal; False if it cannot, or is no console.
+    """
+    if sys.platform == "win32":
+        import ctypes
+        import msvcrt
+
+        kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+        try:
+            handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+        except OSError:
+            return False
+        mode = ctypes.c_ulong()
+        if not kernel32.GetConsoleMode(handle, ctypes.byref(mode)):
+            return False
+        needed = _ENABLE_PROCESSED_OUTPUT | _ENABLE_VIRTUAL_TERMINAL_PROCESSING
+        return bool(kernel32.SetConsoleMode(handle, mode.value | needed))
+    return False
+
+
+def has_long_paths() -> bool:
+    """
+    Tell if this computer allows paths of more than MOST_PATH_CHARACTERS.
+    """
+    if sys.platform == "win32":
+        import winreg
+
+        place = r"SYSTEM\CurrentControlSet\Control\FileSystem"
+        try:
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, place) as key:
+                return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+        except OSError:
+            return False
+    return True
