@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from krea_cli.errors import JournalError
 from krea_cli.journal.corrupt_record import CorruptRecord
 from krea_cli.journal.database import Database
+from krea_cli.journal.journal import prune
 from krea_cli.journal.record import COLUMNS, PLACES, Record
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class JournalKeys:
             for holder in self._holders(db, key):
                 if not holder.ids & set(known):
                     return holder
+            prune(db, now=self._database.now())
             db.execute(
                 f"INSERT INTO records ({COLUMNS}, key) VALUES ({PLACES}, ?)",  # noqa: S608  (names)
                 (*record.as_row(), key),
@@ -118,7 +120,7 @@ def _of_record(row: Any) -> KeyHolder:
         record = Record.from_row(row)
     except ValueError as exc:
         # It was paid for, and nobody can say what came of it.
-        raise JournalError(CorruptRecord.of(row, exc).said) from exc
+        raise JournalError(CorruptRecord.of(row, exc).message) from exc
     hashes = tuple(file.sha256 for file in record.files)
     return KeyHolder(record=record, job_id=record.job_id, file_sha256s=hashes)
 

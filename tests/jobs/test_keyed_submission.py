@@ -115,7 +115,7 @@ def test_submit_rejected_request_leaves_the_key_free(submit):
 def test_submit_unconfirmed_key_is_never_sent_again(submit, keys, journal):
     lost = record()
     keys.claim(lost, "k1")
-    journal.unknown(lost.record)
+    journal.unconfirmed(lost.record)
 
     with pytest.raises(UnconfirmedSubmissionError) as caught:
         submit()

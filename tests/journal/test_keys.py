@@ -130,8 +130,8 @@ def test_pruned_record_still_has_its_key(keys, journal, monkeypatch, folder):
     keys.claim(first, "k1")
     journal.accepted(first.record, "job-1")
     journal.ended(Job(job_id="job-1", status="completed"), files=[FILE])
-    for _ in range(3):
-        journal.begin(record(created_at=NOW + DAY))
+    for number in range(3):
+        keys.claim(record(created_at=NOW + DAY), f"other {number}")
     assert first.record not in dict(rows(folder, "SELECT record, 1 FROM records"))
 
     [holder] = keys.holders(["k1"])["k1"]
