@@ -254,6 +254,18 @@ def test_run_single_lost_response_does_not_stop_it(stub):
     assert ("unconfirmed", None, 1) == service.kept["3.png"]
 
 
+def test_run_lost_responses_between_others_do_not_stop_it(stub):
+    service = stub()
+    lost = UnconfirmedSubmissionError("Lost.", record="r")
+    service.rejects = {f"{number}.png": lost for number in (0, 30, 60, 90)}
+
+    run = service.run(service.plan(items(120)))
+
+    states = list(service.states(run).values())
+    assert run.ended_by is None
+    assert (4, 116) == (states.count("unconfirmed"), states.count("made"))
+
+
 def test_run_job_that_is_accepted_and_not_recorded_is_in_the_lock(stub):
     service = stub()
     service.rejects["0.png"] = JournalError("Disk full.", job_id="job-lost")
