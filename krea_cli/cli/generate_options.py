@@ -55,6 +55,12 @@ class GenerateOptions:
             help="So many jobs of the request: 10,000 at most.",
         ),
     ] = 1
+    once: Annotated[
+        bool,
+        options.money_option(
+            "--once", help="Pay once: a request made before is only collected."
+        ),
+    ] = False
     timeout: options.Timeout = None
     wait: Annotated[
         bool,
@@ -108,5 +114,12 @@ class GenerateOptions:
         """
         if self.no_download and self.delivery.output is not None:
             raise UsageError("--no-download saves nothing, so there is nothing for -o.")
+        if self.once and self.count > 1:
+            raise UsageError(
+                "--once makes one job.",
+                hint="Leave out -n, or make several with krea batch.",
+            )
+        if self.once and self.no_journal:
+            raise UsageError("--once needs the journal: leave out --no-journal.")
         if self.no_download and self.delivery.sidecar:
             raise UsageError("--no-download saves nothing, so there is no --sidecar.")

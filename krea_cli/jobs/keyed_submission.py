@@ -109,6 +109,43 @@ class KeyedSubmitter:
         raise unconfirmed(record)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnceSubmitter:
+    """
+    Submits the request of one *key* once. *known* are earlier records of the key that
+    do not count, because the user closed them.
+    """
+
+    submitter: RequestSubmitter
+    keyed: KeyedSubmitter
+    key: str
+    known: Collection[str] = ()
+
+    def submit(
+        self,
+        request: Request,
+        run: str,
+        *,
+        deadline: float,
+        gate: Callable[[], object] = lambda: None,
+    ) -> Job:
+        """
+        Return the job of the request, whichever process submitted it.
+
+        Raises:
+            KreaError: as `KeyedSubmitter.submit`.
+        """
+        return self.keyed.submit(
+            self.submitter,
+            request,
+            self.key,
+            run=run,
+            deadline=deadline,
+            known=self.known,
+            gate=gate,
+        ).job
+
+
 def unconfirmed(record: Record) -> KreaError:
     """
     Return the error for a request that was submitted earlier, and whose response was
