@@ -25,6 +25,7 @@ from krea_cli.output.escape import escape_control_chars
 # In the order of `krea --help`.  A test compares each line with the command itself.
 COMMANDS = {
     "generate": "Generate or edit, wait, and save the result.",
+    "batch": "Make many results from one file, each paid for once.",
     "status": "Show where jobs are.",
     "wait": "Wait until jobs are final; with -o, save their results.",
     "download": "Save the results of completed jobs.",
@@ -40,7 +41,7 @@ COMMANDS = {
     "sandbox": "Serve the sandbox to other programs, and empty it.",
     "help": "Explain a topic or a command.",
 }
-MAIN = ("generate", "status", "wait", "download")
+MAIN = ("generate", "batch", "status", "wait", "download")
 
 
 def build(argv: Sequence[str]) -> typer.Typer:

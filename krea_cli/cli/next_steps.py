@@ -71,6 +71,12 @@ class NextSteps:
         """
         return self._command("download", job_id)
 
+    def batch(self, source: str, *options: str) -> str:
+        """
+        Continue with a batch.
+        """
+        return self._command("batch", source, *options)
+
     def status(self, job_id: str, *, urls: bool = False) -> str:
         return self._command("status", job_id, *["--json"] * urls)
 

@@ -98,7 +98,7 @@ Fit = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryOptions(OutputOptions):
+class SavingOptions(OutputOptions):
     """
     The options of every command that saves results.
     """
@@ -151,6 +151,22 @@ class DeliveryOptions(OutputOptions):
             show_default=False,
         ),
     ] = None
+    github: Annotated[
+        bool,
+        output_option(
+            "--github",
+            help="Set path, job_id (one a line) and cost_usd for a GitHub Actions "
+            "step.",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryOptions(SavingOptions):
+    """
+    The options of every command that saves results and shows them.
+    """
+
     preview: Annotated[
         bool | None,
         output_option(
@@ -160,14 +176,6 @@ class DeliveryOptions(OutputOptions):
             show_default=False,
         ),
     ] = None
-    github: Annotated[
-        bool,
-        output_option(
-            "--github",
-            help="Set path, job_id (one a line) and cost_usd for a GitHub Actions "
-            "step.",
-        ),
-    ] = False
 
 
 _EVERYWHERE = {
