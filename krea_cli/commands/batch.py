@@ -88,7 +88,6 @@ def batch(
 
     \b
     Examples:
-      krea batch pictures.toml --dry-run
       krea batch photos/ "a watercolor" -o 'out/{stem}.png' --max-cost 5
       krea batch prompts.csv -o 'out/{name}.png'
     """
