@@ -36,7 +36,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 from pathlib import Path
-from signal import Signals
+from signal import SIGINT, Signals
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
@@ -386,8 +386,8 @@ class ConversionError(StorageError):
 
     def __init__(self, reason: str, *, kept: SavedFile) -> None:
         super().__init__(
-            f"{reason} It is there as it came: {kept.path}",
-            hint="Nothing is paid again to save it under another name.",
+            f"{reason} Saved unconverted: {kept.path}",
+            hint="You can download it again under another name; that is free.",
         )
         self.kept = kept
 
@@ -514,7 +514,9 @@ class CombinedError(KreaError):
 
     def __init__(self, errors: Sequence[KreaError], *, succeeded: int) -> None:
         count = len(errors) + succeeded
-        super().__init__(f"{len(errors)} of {count} jobs did not end as asked for.")
+        failed = all(isinstance(error, JobFailedError) for error in errors)
+        outcome = "failed." if failed else "have errors, shown above."
+        super().__init__(f"{len(errors)} of {count} jobs {outcome}")
         self.errors = errors
         self.exit_code = _together([error.exit_code for error in errors], succeeded)
 
@@ -550,7 +552,11 @@ class SignalError(KreaError):
     code = "interrupted"
 
     def __init__(self, signum: int) -> None:
-        super().__init__(f"Interrupted by {Signals(signum).name}.")
+        super().__init__(
+            "Interrupted."
+            if signum == SIGINT
+            else f"Interrupted by {Signals(signum).name}."
+        )
         self.exit_code = ExitCode(128 + signum)
 
 

@@ -39,7 +39,7 @@ def test_a_command_of_a_group_is_found_by_its_name(krea):
     Who leaves the group out is told of it.
     """
     assert "krea auth login" in krea("login").err
-    there = ("There is: krea jobs list\n", "There is: krea models list\n")
+    there = ("Did you mean: krea jobs list\n", "Did you mean: krea models list\n")
     assert [] == [line for line in there if line not in krea("list").err]
 
 
@@ -59,7 +59,7 @@ def test_an_option_before_the_command_is_shown_its_place(krea):
     """
     A common slip, of which the hint says more than of others; only where it is one.
     """
-    hint = "hint: Options stand behind the command. Run: krea --help\n"
+    hint = "hint: Put options after the command.\nhint: Show the options: krea --help\n"
     others = [("status", "--frob"), ("-V",), ("--show-completion", "tcsh")]
 
     for before in (("--sandbox", "status"), ("-m", "x", "generate", "an owl")):
@@ -72,8 +72,8 @@ def test_an_option_before_the_command_is_shown_its_place(krea):
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (("generate", "an", "owl"), 'in quotes: krea generate "an owl"'),
-        (("an owl", "-o", "x.png"), "Run: krea generate 'an owl'"),
+        (("generate", "an", "owl"), 'several words: krea generate "an owl"'),
+        (("an owl", "-o", "x.png"), "Did you mean: krea generate 'an owl'"),
     ],
 )
 def test_a_prompt_in_the_wrong_place_is_shown_its_own(krea, words, hint):
@@ -101,7 +101,7 @@ def test_an_option_with_a_value_too_few_or_many_names_its_command(krea, words, c
     result = krea(*words)
 
     assert 2 == result.code
-    assert result.err.endswith(f"Run: {command} --help\n")
+    assert result.err.endswith(f"Show the options: {command} --help\n")
 
 
 def test_version(krea):
@@ -127,7 +127,7 @@ def test_help_fits(krea, monkeypatch, words):
 
     assert (0, "") == (result.code, result.err)
     assert usage.startswith(" ".join(("Usage: krea", *words)))
-    assert len(summary.strip()) <= (60 if words else 70)
+    assert len(summary.strip()) <= (60 if words else 72)
     assert summary.endswith(".")
     assert max(map(len, lines)) <= 100
     if words and words not in [(group,) for group in GROUPS]:
@@ -266,7 +266,7 @@ def test_a_bug_is_exit_1_and_shows_no_token(logged_in, layer, words, flag):
         assert "bug" == json.loads(said)["error"]["code"]
     elif flag == "--quiet":
         assert len(said.splitlines()) <= 5
-        assert "This is a bug in krea: RuntimeError: no ***" in said
+        assert "Bug in krea: RuntimeError: no ***" in said
         assert "Traceback" not in said
     else:
         assert "Traceback" in said

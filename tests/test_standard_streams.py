@@ -157,4 +157,4 @@ def test_what_an_encoding_lacks_is_escaped(remote, encoding):
 
     assert (0, 2) == (result.code, refused.code)
     assert r'"a fox \u2603"' in result.out
-    assert r"'\u2603' is no job id" in refused.err
+    assert r"'\u2603' is not a job id" in refused.err

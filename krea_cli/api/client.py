@@ -20,6 +20,7 @@ from krea_cli.errors import (
     ConnectionFailedError,
     InvalidResponseError,
     KreaError,
+    RateLimitError,
     RequestRejectedError,
     Step,
     TokenRejectedError,
@@ -170,14 +171,17 @@ class ApiClient:
 
     def upload(self, file: RequestBody, name: str, media_type: str) -> Asset:
         """
-        POST /assets.  It is free, so it is repeated when nothing was sent.
+        POST /assets.  It is free, so it is repeated when nothing was sent or the
+        service took no more files for now.
         """
 
         def send() -> dict[str, Any]:
             answer = self._transport.post_file("/assets", name, file, media_type)
             return self._read(answer)
 
-        data = retry(send, clock=self._clock, passing=(ConnectionFailedError,))
+        data = retry(
+            send, clock=self._clock, passing=(ConnectionFailedError, RateLimitError)
+        )
         try:
             return Asset.from_json(data, self._transport.redacted)
         except ValueError as exc:

@@ -115,17 +115,15 @@ def result_saver(
 def poll_timing(ctx: CliContext) -> PollTiming:
     from krea_cli.jobs.deadline import kinds_of
     from krea_cli.jobs.poll_timing import PollTiming
-    from krea_cli.jobs.schedule import GUESSES, UNKNOWN
+    from krea_cli.jobs.schedule import GUESSES, guess_for
 
     def guess(job: Job) -> Guess:
         if ctx.service.is_sandbox:
             return GUESSES["sandbox"]
-        if not job.model:
-            return UNKNOWN
-        kinds = kinds_of([job], ctx.catalog.models)
-        return GUESSES.get(next(iter(kinds), ""), UNKNOWN)
+        kinds = kinds_of([job], ctx.catalog.models) if job.model else set()
+        return guess_for(job.model, next(iter(kinds), None))
 
-    return PollTiming(lambda: ctx.history, ctx.clock, guess=guess)
+    return PollTiming(lambda: ctx.history, ctx.clock, guess=guess, log=ctx.log)
 
 
 def collect_context(ctx: CliContext, planner: OutputPlanner) -> CollectContext:

@@ -60,7 +60,7 @@ def report_interruption(signum: int, context: CliContext) -> ExitCode:
         if cancelled:
             message += f" Cancelled: {', '.join(cancelled)}."
         if rest := context.tracker.summary().pending:
-            message += " Not everything could be cancelled, or had ended before."
+            message += " Some jobs could not be cancelled, or had finished before."
             hints.append(Step(Action.CANCEL_REST, tuple(rest)))
     return report(SignalError(signum).but(*hints, message=message), context)
 
@@ -76,14 +76,14 @@ def with_jobs(error: KreaError, summary: RunSummary) -> KreaError:
     if jobs := summary.pending or summary.unreported:
         job_id = jobs[0]
         if summary.unreported:
-            message += f" Saved already: {_named(summary.unreported)}."
+            message += f" Saved: {_named(summary.unreported)}."
         if summary.pending:
-            message += f" Not collected yet: {_named(summary.pending)}."
+            message += f" Not saved yet: {_named(summary.pending)}."
         hints.append(_collect_step(jobs, error))
     if count := summary.not_submitted:
-        were = "was" if count == 1 else "were"
-        message += f" {count} more of the requests {were} not sent."
-        hints.append(f"Send those: the same command again with -n {count}")
+        requests = "1 request was" if count == 1 else f"{count} requests were"
+        message += f" {requests} not submitted."
+        hints.append(f"To submit them, run the same command with -n {count}.")
     return error.but(*hints, message=message, job_id=job_id)
 
 
@@ -101,8 +101,8 @@ def with_unconfirmed(
         is_signal = isinstance(error, SignalError)
         error = error.but(
             Step(Action.FIND_LOST, (record.record,)),
-            message=f"{error.message} It is unknown whether the service took the job "
-            "of a request, and it may be billed.",
+            message=f"{error.message} One request is unconfirmed: if Krea accepted it, "
+            "it will be billed.",
             record=record.record if keeps_journal else error.record,
             exit_code=error.exit_code if is_signal else ExitCode.UNKNOWN,
         )

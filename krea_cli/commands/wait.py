@@ -23,13 +23,13 @@ def wait(
     first: Annotated[
         bool,
         options.waiting_option(
-            "--any", help="Only until one is; tell and save that one."
+            "--any", help="Stop when the first job finishes; save only that."
         ),
     ] = False,
     cancel_on_interrupt: options.CancelOnInterrupt = False,  # noqa: ARG001  (RunOptions)
 ) -> None:
     """
-    Wait until jobs are final; with -o, save their results.
+    Wait for jobs to finish; with -o, save their results.
 
     \b
     Examples:
@@ -43,7 +43,9 @@ def wait(
     planner = collaborators.output_planner(ctx, delivery)
     planner.check_expectations(saves=saves)
     if delivery.sidecar and not saves:
-        raise UsageError("--sidecar is for saved results: name their place with -o.")
+        raise UsageError(
+            "--sidecar needs saved results.", hint="Add -o, for example -o results/"
+        )
     collaborators.sidecar_writer(ctx, delivery).check(job_ids)
     target = planner.plan(count=len(job_ids), force=True) if saves else None
     ctx.tracker.submitted(*job_ids)

@@ -20,6 +20,7 @@ from krea_cli.downloads.filename_template import (
     clean,
     component,
     fields_of,
+    parts_of,
 )
 from krea_cli.downloads.sidecar_path import ENDING, sidecar_path
 from krea_cli.errors import TargetError, UsageError
@@ -30,6 +31,7 @@ from krea_cli.files.atomic_file import (
     write_error,
 )
 from krea_cli.files.temporary import TemporaryFolder
+from krea_cli.files.windows_paths import check_windows_path
 from krea_cli.journal.redaction import without_secrets
 from krea_cli.media import RESULTS, WRITTEN, MediaType, of_extension
 from krea_cli.runtime.user_paths import expand_home, is_file_uri, path_of_uri
@@ -112,9 +114,9 @@ class OutputTarget:
             at = len(template) - len(Path(template).suffix)
             template = template[:at] + "-{index}" + template[at:]
         spare = len(ENDING) if self.has_sidecar else 0
-        path = Path()
-        for part in Path(template).parts:
-            path /= component(part, values, spare=spare)
+        spare += len(f".{values['ext']}") if self.adds_extension else 0
+        parts = (component(part, values, spare=spare) for part in parts_of(template))
+        path = Path(*parts)
         if self.adds_extension:
             return path.with_name(f"{path.name}.{values['ext']}")
         return path
@@ -150,16 +152,14 @@ class OutputTarget:
             )
         if self.media and self.media.kind == "image":
             _check_encoder(self.media)
-        folders = set[Path]()
+        folders = dict[Path, bool]()
+        is_folder_by_kind = "ext" in fields_of(str(Path(self.template).parent))
         for index in range(1, count + 1):
             for path in self._candidates(naming, index, several=count > 1):
-                self._check_folder(path, folders)
-                if self.adds_extension:  # out may be a link to /dev/stdout
-                    check_replaceable(path.with_suffix(""))
-                places = [path, sidecar_path(path)] if self.has_sidecar else [path]
-                for place in places:
-                    if _is_taken(place) and not force:
-                        raise target_exists_error(place)
+                is_there = self._check_folder(path, folders)
+                self._check_name(path, is_there=is_there, force=force)
+                if not (is_there or is_folder_by_kind):
+                    break
 
     def _candidates(
         self, naming: FilenameFields | None, index: int, *, several: bool
@@ -180,19 +180,39 @@ class OutputTarget:
         for extension in sorted(extensions):
             yield self.path({**values, "ext": extension}, several=several)
 
-    def _check_folder(self, path: Path, known: set[Path]) -> None:
+    def _check_name(self, path: Path, *, is_there: bool, force: bool) -> None:
         """
-        Look at the folder that *path* will be in, unless it is one of those *known*.
+        Raise an error if the name is taken or cannot be used. *is_there* is false for a
+        folder that does not exist, in which no name is taken.
+        """
+        if not is_there:
+            check_windows_path(path)
+            return
+        if self.adds_extension:  # out may be a link to /dev/stdout
+            check_replaceable(path.with_suffix(""))
+        places = [path, sidecar_path(path)] if self.has_sidecar else [path]
+        for place in places:
+            if _is_taken(place) and not force:
+                raise target_exists_error(place)
+
+    def _check_folder(self, path: Path, known: dict[Path, bool]) -> bool:
+        """
+        Check the folder that *path* will be in, unless it is one of those *known*, and
+        tell whether it exists.
         """
         folder = path.parent
-        try:
-            while self.makes_folders and not folder.exists():
-                folder = folder.parent
-        except OSError as exc:
-            raise write_error(path, exc) from exc
         if folder not in known:
-            check_folder(folder)
-            known.add(folder)
+            existing = folder
+            try:
+                while self.makes_folders and not existing.exists():
+                    existing = existing.parent
+            except OSError as exc:
+                raise write_error(path, exc) from exc
+            if not known.get(existing):
+                check_folder(existing)
+            known[existing] = True
+            known[folder] = folder == existing
+        return known[folder]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,11 +270,13 @@ def _is_taken(path: Path) -> bool:
         StorageError: no file can be made there at all.
     """
     check_replaceable(path)
+    if not os.path.lexists(path):
+        return False
     if path.is_dir() and not path.is_symlink():
         raise TargetError(
             f"{path} is a folder, not a file.", hint="Choose another name with -o."
         )
-    return os.path.lexists(path)
+    return True
 
 
 def _with_home(template: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -30,6 +31,7 @@ class PreparedFiles:
 
     def __init__(self) -> None:
         self._folder: TemporaryFolder | None = None
+        self._making = threading.Lock()
 
     def close(self) -> None:
         if self._folder is not None:
@@ -53,14 +55,15 @@ class PreparedFiles:
         return Path(path)
 
     def _place(self, name: str) -> Path:
-        if self._folder is None:
-            try:
-                self._folder = TemporaryFolder()
-            except StorageError as exc:
-                raise InputError(
-                    f"{name} cannot be read or kept: {exc.message}", hint=exc.hint
-                ) from exc
-        return self._folder.path
+        with self._making:
+            if self._folder is None:
+                try:
+                    self._folder = TemporaryFolder()
+                except StorageError as exc:
+                    raise InputError(
+                        f"{name} cannot be read or kept: {exc.message}", hint=exc.hint
+                    ) from exc
+            return self._folder.path
 
     def without_metadata(self, image: LocalFile) -> LocalFile:
         """

@@ -34,7 +34,7 @@ SEARCH_SECONDS = 30.0
 LEAST_SECONDS = 3.0
 # More candidates than this are not shown.
 MOST_SHOWN = 10
-_LEFT_OPEN = "It is left open whether the service took the job, and it may be billed."
+_LEFT_OPEN = "The request is still unconfirmed. If Krea accepted it, it will be billed."
 
 
 def warn_unconfirmed(
@@ -45,9 +45,10 @@ def warn_unconfirmed(
     """
     records = history.unconfirmed()
     if records:
-        count = f"{len(records)} earlier request" + "s" * (len(records) > 1)
+        count = len(records)
+        are, them = ("requests are", "them") if count > 1 else ("request is", "it")
         console.warn(
-            f"It is still unknown whether the service took {count}: "
+            f"{count} earlier {are} unconfirmed and may be billed. Check {them}: "
             f"{next_steps.recover()}"
         )
 
@@ -58,7 +59,7 @@ def warn_unconfirmed_elsewhere(history: JournalQueries, console: Console) -> Non
     """
     if others := history.unconfirmed_elsewhere():
         console.warn(
-            f"Of another service there are some in doubt ({', '.join(others)}): "
+            f"Another service has unconfirmed requests ({', '.join(others)}): "
             f"{ELSEWHERE}"
         )
 
@@ -94,7 +95,7 @@ class UnconfirmedResolver:
         """
         try:
             with self.console.progress() as progress:
-                progress.doing("submitting")
+                progress.doing("Submitting")
                 return submit()
         except UnconfirmedSubmissionError as exc:
             return self.resolve(exc, deadline)
@@ -111,14 +112,13 @@ class UnconfirmedResolver:
         found: list[Job] | None = None
         if isinstance(reason := error.__cause__, KreaError):
             self.console.note(
-                f"The answer to the request was lost: {reason.message} Looking for its "
-                "job in the service's list."
+                f"The response was lost: {reason.message} Checking Krea's job list."
             )
         try:
             found = self._search(record, deadline, error.submitted)
             details = describe_candidates(found)
         except KreaError as exc:
-            details = [f"The service's list of jobs cannot be seen: {exc.message}"]
+            details = [f"Cannot get Krea's job list: {exc.message}"]
         error = error.but(
             details=details,
             advice=self.ways_out(record, found),
@@ -187,7 +187,7 @@ class UnconfirmedResolver:
         now = self.clock.now()
         until = min(now + SEARCH_SECONDS, max(deadline, now + LEAST_SECONDS))
         with self.console.progress() as progress:
-            progress.doing("looking up to 30 s for the job in the service's list")
+            progress.doing("Checking Krea's job list (up to 30 s)")
             return self.recovery.search(record, until=until, submitted=submitted)
 
     def _may_resubmit(self, record: Record) -> bool:
@@ -215,12 +215,12 @@ class UnconfirmedResolver:
         for number, line in enumerate(error.details, start=1):
             self.console.note(f"{number}. {line}" if candidates else line)
         if not candidates:
-            question = "Send it once more, which may be billed again?"
+            question = "Submit it again? It may be billed twice."
             if not self._choose(question, ["yes"]):
                 return None
             return self.recovery.resubmit(record, deadline=deadline)
         shown = min(len(candidates), MOST_SHOWN)
-        answer = self._choose("Which is yours?", [str(n + 1) for n in range(shown)])
+        answer = self._choose("Which job is yours?", [str(n + 1) for n in range(shown)])
         if not answer:
             return None
         return self.recovery.adopt(record, candidates[int(answer) - 1].job_id)
@@ -231,7 +231,8 @@ class UnconfirmedResolver:
         """
         for _ in range(3):
             answer = self.prompter.ask(
-                f"{question} Type {' or '.join(allowed)}, or Enter to leave it open: "
+                f"{question} Type {' or '.join(allowed)}, or press Enter to decide "
+                "later: "
             )
             if answer in ("", *allowed):
                 return answer
@@ -243,8 +244,10 @@ def describe_candidates(candidates: Sequence[Job]) -> list[str]:
     Return a line for each of the likeliest candidates, or one that says there is none.
     """
     if not candidates:
-        return ["The service's list has no job since then: probably not accepted."]
+        none = "Krea's job list shows no job since then."
+        return [f"{none} The request was probably not accepted."]
     return [
-        f"It may be {job.job_id} ({job.status}, created {job.created_at or 'unknown'})."
+        f"Possible match: {job.job_id} ({job.status}, created "
+        f"{job.created_at or 'at an unknown time'})"
         for job in candidates[:MOST_SHOWN]
     ]

@@ -79,7 +79,7 @@ class ResultSaver:
         *is_batch* says that the run is about several jobs, so that names get an index.
         """
         self._progress = progress
-        progress.doing("saving")
+        progress.doing("Saving")
         for job in jobs[self._next_slot :]:
             if is_batch:
                 self._start(job)

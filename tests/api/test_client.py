@@ -297,6 +297,19 @@ def test_an_upload_gives_the_url_to_send(serve):
     assert b"\r\n\r\npicture\r\n" in server.heard[0].body
 
 
+def test_upload_refused_for_now_is_sent_again(serve):
+    """
+    Several at once may be more than the service takes.
+    """
+    busy = says({"error": "Too many"}, status="429 Too Many Requests")
+    client, server = serve(busy, says({"id": "a1", "image_url": "https://k.test/a1"}))
+    file = RequestBody(size_bytes=3, chunks=lambda: iter([b"pic"]))
+
+    client.upload(file, "image-1.png", "image/png")
+
+    assert 2 == len(server.heard)
+
+
 def test_an_upload_without_a_url_is_no_upload(serve):
     """
     There is nothing that could be sent.

@@ -103,7 +103,7 @@ def test_each_status_is_its_error(status, kind, exit_code):
     ("source", "hint"),
     [
         ("KREA_API_TOKEN", "Put a valid token into KREA_API_TOKEN."),
-        ("keyring", "Run: krea auth login"),
+        ("keyring", "Log in: krea auth login"),
     ],
 )
 def test_a_rejected_token_is_told_with_its_place(source, hint):

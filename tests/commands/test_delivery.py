@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 import shlex
 import subprocess
 import sys
@@ -16,12 +15,11 @@ from pathlib import Path
 import pytest
 import terminals
 from conftest import png
-from media.samples import encoded, picture
+from media.samples import encoded, picture, sound
 from PIL import Image
 from service import cut, file, html, job
 
 from krea_cli.sandbox.http_handler import SandboxHandler
-from krea_cli.sandbox.renderer import audio
 
 RESULT = "GET /results/"
 LIMITED = """
@@ -78,7 +76,7 @@ def as_file_for_its_folder(target):
     target.parent.write_bytes(b"theirs")
 
 
-STREAMED = audio.wav(random.Random(7))
+STREAMED = sound()
 STREAMED = STREAMED[:4] + b"\xff" * 4 + STREAMED[8:]
 
 

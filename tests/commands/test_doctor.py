@@ -259,7 +259,7 @@ def test_without_a_token_the_service_is_asked(krea, service, doctor):
 
     assert 4 == code
     assert "KREA_API_KEY is set but empty" in found["token"]["message"]
-    assert found["token"]["hint"].startswith("Run: krea auth login\n")
+    assert found["token"]["hint"].startswith("Log in: krea auth login\n")
     assert "ok" == found["service"]["state"]
     assert "access" not in found
     assert not service.seen[0].headers.get("Authorization")
@@ -365,7 +365,7 @@ def test_a_list_of_models_that_is_old(logged_in, doctor, time):
 
     assert 0 == code
     assert "warning" == found["models"]["state"]
-    assert "Run: krea models refresh" == found["models"]["hint"]
+    assert "Update the list: krea models refresh" == found["models"]["hint"]
 
 
 @pytest.mark.parametrize("home", ["", "nowhere", "file"])

@@ -197,7 +197,7 @@ def test_a_running_job_is_exit_8(logged_in, service):
     result = logged_in("download", job_id, "-o", "owl.png")
 
     assert (8, "") == (result.code, result.out)
-    assert f"hint: Collect it with: krea wait {job_id} -o owl.png\n" in result.err
+    assert f"hint: Keep waiting: krea wait {job_id} -o owl.png\n" in result.err
     assert [] == service.requests(RESULT)
 
 
@@ -307,9 +307,7 @@ def test_a_result_above_the_limit_is_not_saved(logged_in, finished):
 
     assert [7, 7, 7] == [run.code for run in (refused, waited, made)]
     assert f"more than {size - 1} bytes" in refused.err
-    assert (
-        "hint: Allow more with --max-size.\nhint: Collect it with: krea" in refused.err
-    )
+    assert "hint: Allow more with --max-size.\nhint: Save it: krea" in refused.err
     assert (0, "a.png\n") == (just.code, just.out)
 
 
@@ -394,7 +392,7 @@ def test_a_result_that_cannot_be_fetched_is_exit_7(logged_in, finished, service,
     result = logged_in("download", job_id, "-o", "owl.png")
 
     assert (7, "") == (result.code, result.out)
-    assert f"Collect it with: krea download {job_id} -o owl.png" in result.err
+    assert f"Save it: krea download {job_id} -o owl.png" in result.err
     assert [] == list(Path().iterdir())
     service.faults.clear()
     assert 0 == logged_in("download", job_id, "-o", "owl.png").code
@@ -453,7 +451,7 @@ def test_one_that_cannot_be_fetched_stops_no_other(logged_in, finished, service)
     assert (7, ["owl-1.png", "owl-3.png"]) == (result.code, result.out.split())
     first, second = (result.err.index(f"{jobs[at]}-image.png") for at in (1, 3))
     assert first < second
-    assert 2 == result.err.count("hint: Collect it with: krea download")
+    assert 2 == result.err.count("hint: Save it: krea download")
 
 
 def test_a_terminal_shows_a_bar_for_what_is_on_its_way(logged_in, finished, service):

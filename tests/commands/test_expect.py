@@ -70,8 +70,8 @@ def test_what_is_not_as_expected_is_exit_7(logged_in, service, command):
     assert ["min-side=99", "not-blank"] == [
         detail.partition(" ")[0] for detail in error["details"]
     ]
-    assert error["hint"].startswith("Kept: a.jpg.")
-    assert "not paid again" in error["hint"]
+    assert error["hint"].startswith("The file was saved: a.jpg")
+    assert "The file was saved" in error["hint"]
     [told] = json.loads(result.out)["files"]
     assert ("a.jpg", "image/png") == (told["path"], told["converted_from"])
     assert Path("a.jpg").exists()
@@ -170,7 +170,7 @@ def test_a_picture_that_cannot_be_converted_is_kept(logged_in, service):
     assert (7, "a.png\n") == (result.code, result.out)
     assert f"{Path('a.png').absolute()}\n" == logged_in("download").out
     assert 1 == len(service.requests(RESULT))
-    assert "It is there as it came: a.png\n" in result.err
+    assert "Saved unconverted: a.png\n" in result.err
     assert "Collect it with" not in result.err
     assert broken == Path("a.png").read_bytes()
     assert (0, 1) == (logged_in("download", "-o", "a.webp").code, service.bills)

@@ -386,7 +386,7 @@ def test_a_request_with_the_token_in_it_is_not_sent(logged_in, service, words, w
 
     kept = Path(logged_in.env["KREA_STATE_DIR"]).rglob("*")
     assert (2, 0) == (result.code, service.bills)
-    assert "The request holds the API token" in result.err
+    assert "The request contains your API token" in result.err
     assert not [path for path in kept if path.is_file() and held(path)]
 
 
@@ -493,7 +493,7 @@ def test_nothing_is_submitted_after_the_time_is_up(logged_in, service, time):
     # The first alone, then four at once.
     assert 2 <= service.bills <= 5
     assert 8 == result.code
-    assert f"{service.bills} of 20 jobs were submitted" in result.err
+    assert f"submitting {service.bills} of 20 jobs" in result.err
 
 
 def test_a_device_is_not_replaced_by_a_file(logged_in, service):
@@ -530,7 +530,7 @@ def test_a_service_that_is_silent_is_given_up_soon(logged_in):
     [
         ("taken.png", "taken.png exists"),
         ("none/owl.png", "folder none does not exist"),
-        ("owl.mp4", "cannot become owl.mp4"),
+        ("owl.mp4", "cannot be saved as owl.mp4"),
         ("new.png", ""),
     ],
 )
@@ -544,6 +544,6 @@ def test_dry_run_tells_what_is_wrong_with_the_name(krea, output, says):
     result = krea("generate", "an owl", "--dry-run", "-o", output)
 
     assert (0, plain.out) == (result.code, result.out)
-    assert bool(says) == ("warning: It would not be sent: " in result.err)
+    assert bool(says) == ("warning: Without --dry-run this would fail: " in result.err)
     assert says in result.err
     assert ["taken.png"] == [path.name for path in Path().iterdir()]

@@ -96,7 +96,7 @@ def test_nothing_found_is_said_and_no_error(krea):
     """
     result = krea("models", "list", "zebra")
 
-    assert (0, "", "No model is like that.\n") == (result.code, result.out, result.err)
+    assert (0, "", "No matching models.\n") == (result.code, result.out, result.err)
 
 
 def test_unknown_kind_is_refused_with_the_known(krea):

@@ -243,5 +243,5 @@ def test_refresh_of_the_sandbox_is_refused(krea):
     result = krea("models", "refresh", "--sandbox")
 
     assert (2, "") == (result.code, result.out)
-    assert "The sandbox has the models that krea came with." in result.err
+    assert "The sandbox uses the built-in list of models." in result.err
     assert not Path(krea.env["KREA_CACHE_DIR"]).exists()

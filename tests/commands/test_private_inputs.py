@@ -162,7 +162,7 @@ def test_fit_scales_down_and_says_so(logged_in, received, tmp_path, words):
         assert ("JPEG", (16_384, 81)) == (made.format, made.size)
         assert {0x0112: 8} == dict(made.getexif())
     assert 0 == result.code
-    assert f"{path} is sent scaled down: 16384 x 81 pixels, " in result.err
+    assert f"{path} is scaled down to 16384x81, " in result.err
     assert WORD not in content
 
 

@@ -315,7 +315,7 @@ def test_the_sidecar_of_what_was_overwritten_is_told(logged_in):
     result = logged_in("generate", "a fox", "-o", "out.png", "--force")
 
     assert (0, 0, "") == (result.code, same.code, same.err)
-    assert "out.png.json was there before, and is of another result" in result.err
+    assert "out.png.json belongs to an earlier result, not to this one" in result.err
 
 
 def test_a_file_is_sent_only_to_who_knows_it(logged_in, owl, service):
@@ -378,7 +378,7 @@ def test_a_sidecar_that_cannot_be_written_loses_nothing(logged_in, service):
     later = logged_in("download", job.job_id, "--sidecar")
 
     assert (7, "out.png\n") == (result.code, result.out)
-    assert "out.png is saved, without sidecar: out.png.json exists" in result.err
+    assert "Saved out.png, but not its sidecar: out.png.json exists" in result.err
     again = f"krea download {job.job_id} -o '{{job_id}}.png' --sidecar"
     assert again in result.err
     out = Path("out.png").absolute()
@@ -423,8 +423,8 @@ def test_a_job_without_a_record_has_none(logged_in, service, time):
     nowhere = logged_in("wait", made.out.strip(), "--sidecar")
 
     assert (2, 2, 2) == (download.code, wait.code, nowhere.code)
-    assert f"was sent for job {made.out.strip()}" in download.err
-    assert "with -o" in nowhere.err
+    assert f"has no request for job {made.out.strip()}" in download.err
+    assert "Add -o" in nowhere.err
     assert [] == service.requests("GET ")
 
 

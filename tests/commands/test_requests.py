@@ -80,7 +80,7 @@ def test_a_person_sees_one_fault_a_line(krea):
     assert error.startswith("error: google/nano-banana-pro would refuse")
     assert 2 == len(details)
     assert "resolution" in result.err
-    assert hint == "hint: All its fields: krea models show google/nano-banana-pro"
+    assert hint == "hint: Show its fields: krea models show google/nano-banana-pro"
 
 
 def test_options_go_to_the_fields_of_the_model(dry):

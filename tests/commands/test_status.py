@@ -167,7 +167,7 @@ def test_a_beginning_of_several_is_refused(logged_in, submitted, env):
     result = logged_in("status", "abcdefgh")
 
     assert 2 == result.code
-    assert "the beginning of 2 jobs" in result.err
+    assert "matches 2 jobs" in result.err
 
 
 def test_an_id_that_nobody_knows_is_exit_2(logged_in):
@@ -269,4 +269,4 @@ def test_a_last_job_elsewhere_is_hinted_at(logged_in, krea):
     result = logged_in("status")
 
     assert 2 == result.code
-    assert "see to --sandbox" in result.err
+    assert "check --sandbox" in result.err

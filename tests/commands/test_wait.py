@@ -112,7 +112,7 @@ def test_the_time_limit_is_exit_8(logged_in, submitted, service, time):
     assert (8, 90.0) == (result.code, time.elapsed)
     assert "sampling" == json.loads(result.out)["status"]
     assert ("still_running", job_id) == (error["code"], error["job_id"])
-    assert f"Collect it with: krea wait {job_id} -o ." == error["hint"]
+    assert f"Keep waiting: krea wait {job_id} -o ." == error["hint"]
 
 
 def test_the_setting_limits_the_time(logged_in, submitted, service, time):
@@ -163,7 +163,7 @@ def test_some_of_several_are_saved(logged_in, submitted, service):
 
     assert (9, "owl-1.png\n") == (result.code, result.out)
     assert f"Job {failed} failed" in result.err
-    assert "1 of 2 jobs did not end as asked for" in result.err
+    assert "1 of 2 jobs" in result.err
     assert done not in result.err.splitlines()[-1]
 
 
@@ -305,7 +305,7 @@ def test_a_job_that_goes_while_it_is_waited_for_stops_no_other(
     result = logged_in("wait", "-o", "owl.png")
 
     assert (9, "owl-1.png\n") == (result.code, result.out)
-    assert f"The service took job {gone}, and knows it no more" in result.err
+    assert f"Job {gone} no longer exists at Krea" in result.err
     assert done not in result.err.splitlines()[-1]
 
 
@@ -362,7 +362,7 @@ def test_any_ends_with_the_first(logged_in, submitted, service, time):
     result = logged_in("wait", slow, first, second, "--any")
 
     assert (0, f"{first}\tcompleted\n{second}\tcompleted\n") == told(result)
-    assert result.err.endswith(f"Not final yet: {slow}\n")
+    assert result.err.endswith(f"Still running: {slow}\n")
     assert time.elapsed < 4
 
 
@@ -425,7 +425,7 @@ def test_any_without_an_end_is_exit_8(logged_in, submitted, service, time):
         error["code"],
         pytest.approx(time.elapsed, abs=0.3),
     )
-    assert f"Go on with: krea wait --any {' '.join(job_ids)} -o ." == error["hint"]
+    assert f"Keep waiting: krea wait --any {' '.join(job_ids)} -o ." == error["hint"]
 
 
 def test_the_time_counts_from_the_start(logged_in, submitted, service, time):
@@ -514,7 +514,7 @@ def test_a_video_is_waited_for_longer(logged_in, service, time):
     """
 
     def passing(handler):
-        time.elapsed += 20
+        time.elapsed += 100
         job(status="queued")(handler)
 
     words = ("-m", "veo-3", "-o", "a.mp4")
@@ -528,8 +528,8 @@ def test_a_video_is_waited_for_longer(logged_in, service, time):
     between = time.elapsed
     assert 8 == logged_in("wait", video.job_id).code
 
-    assert 600 == pytest.approx(between - started, abs=25)
-    assert 1800 == pytest.approx(time.elapsed - between, abs=25)
+    assert 600 == pytest.approx(between - started, abs=105)
+    assert 1800 == pytest.approx(time.elapsed - between, abs=105)
 
 
 def test_what_a_model_took_before_is_remembered(logged_in, time, service):
@@ -581,4 +581,4 @@ def test_what_was_saved_before_it_ends_is_told(logged_in, submitted, service, ti
     result = logged_in("wait", "-o", "owl.png")
 
     assert (4, "owl-1.png\nowl-2.png\n") == told(result)
-    assert f"Not collected yet: {third}." in result.err
+    assert f"Not saved yet: {third}." in result.err

@@ -426,3 +426,31 @@ def test_a_brace_that_is_no_field_does_not_count_as_index(tmp_path, monkeypatch)
     }
 
     assert 2 == len(paths)
+
+
+def test_check_of_many_names_in_a_missing_folder_looks_once(folder, monkeypatch):
+    """
+    No name is taken in a folder that does not exist, whatever its extension.
+    """
+    looked = []
+    lexists = os.path.lexists
+    monkeypatch.setattr(
+        os.path, "lexists", lambda path: looked.append(path) or lexists(path)
+    )
+    target = OutputTarget.parse(f"{folder}/new/")
+
+    target.check(count=50, force=False)
+
+    assert len(looked) < 10
+
+
+def test_check_of_a_name_in_a_folder_beside_missing_ones_finds_it(folder):
+    """
+    The extension is part of the folder: one of them exists, and has the name.
+    """
+    (folder / "webp").mkdir()
+    (folder / "webp" / "1.png").touch()
+    target = OutputTarget.parse(f"{folder}/{{ext}}/{{index}}.png")
+
+    with pytest.raises(TargetExistsError):
+        target.check(count=1, force=False)

@@ -670,7 +670,7 @@ def test_what_cannot_become_that_is_kept_as_it_came(save, folder, name, sample):
     with pytest.raises(ConversionError, match="cannot become") as caught:
         save(name, a=[content])
 
-    assert caught.value.message.endswith(f"as it came: out.{sample}")
+    assert caught.value.message.endswith(f"Saved unconverted: out.{sample}")
     assert [caught.value.kept] == list(save.saved.files)
     assert [f"out.{sample}"] == left(folder)
     assert content == Path(f"out.{sample}").read_bytes()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from krea_cli.api.models import FINAL, RUNNING, Job
 from krea_cli.errors import (
     ConnectionFailedError,
+    InvalidResponseError,
     JobDeletedError,
     RateLimitError,
     ServerError,
@@ -454,3 +455,89 @@ def _jumping(time, *, at, by):
     A clock whose wall jumps once.
     """
     return time.clock._replace(wall=lambda: time.wall() + by * (time.elapsed >= at))
+
+
+class ManyLooks:
+    """
+    A list of the service: at each look the jobs of *statuses*, or an error.
+    """
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.asked = []
+
+    def __call__(self, job_ids):
+        self.asked.append(len(job_ids))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return {job_id: seen(job_id, answer) for job_id in job_ids}
+
+
+def many(time, count=11):
+    return Service(time, **{f"j{n}": ["completed"] for n in range(count)})
+
+
+def test_poller_many_jobs_are_fetched_together(time):
+    service, together = many(time), ManyLooks("queued", "processing", "completed")
+
+    looks = run(service, time, fetch_many=together)
+
+    assert ([11, 11, 11], []) == (together.asked, service.looks)
+    assert 11 == told(looks).count("completed")
+
+
+def test_poller_few_jobs_are_fetched_one_by_one(time):
+    service, together = many(time, 10), ManyLooks("completed")
+
+    run(service, time, fetch_many=together)
+
+    assert ([], 10) == (together.asked, len(service.looks))
+
+
+def test_poller_last_poll_is_of_all_jobs_together(time):
+    service, together = many(time, 2), ManyLooks("completed")
+
+    looks = run(service, time, fetch_many=together, deadline=1.0)
+
+    assert ([2], []) == (together.asked, service.looks)
+    assert ["completed", "completed"] == told(looks)
+
+
+def test_poller_many_jobs_stay_together_when_few_are_left(time):
+    """
+    The list costs one request, however many there are.
+    """
+    service, together = many(time), ManyLooks("processing")
+    service.statuses = {each: ["processing"] for each in service.statuses}
+
+    def most_are_done(job_ids):
+        found = together(job_ids)
+        done = [each for each in job_ids if each not in ("j0", "j1")]
+        return found | {each: seen(each, "completed") for each in done}
+
+    run(service, time, fetch_many=most_are_done, deadline=20)
+
+    assert 11 == together.asked[0]
+    assert {2} == set(together.asked[1:])
+    assert [] == service.looks
+
+
+@pytest.mark.parametrize("error", [InvalidResponseError("x"), UsageError("x")])
+def test_poller_list_that_cannot_be_read_is_not_asked_again(time, error):
+    service, together = many(time), ManyLooks(error)
+    service.statuses["j0"] = ["processing", "completed"]
+
+    looks = run(service, time, fetch_many=together)
+
+    assert ([11], 12) == (together.asked, len(service.looks))
+    assert [] == given_up(looks)
+
+
+def test_poller_list_that_is_down_is_told_of_each_job_and_asked_again(time):
+    service, together = many(time), ManyLooks(ServerError("down"), "completed")
+
+    looks = run(service, time, fetch_many=together)
+
+    assert ["down"] * 11 + ["completed"] * 11 == told(looks)
+    assert [] == service.looks

@@ -350,7 +350,7 @@ def test_an_id_that_cannot_be_kept_is_told(submission, request_of):
         ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
     assert "job-1" == caught.value.job_id
-    assert "Job job-1 was accepted" in caught.value.message
+    assert "Job job-1 was submitted" in caught.value.message
 
 
 @pytest.mark.parametrize(

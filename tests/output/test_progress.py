@@ -119,6 +119,27 @@ def test_a_long_download_has_its_lines():
     ] == telling.err.splitlines()
 
 
+def test_lines_during_long_uploads_count_files_and_bytes():
+    telling = Telling()
+    with telling.output.progress() as progress:
+        for seconds, done, files in ((1, 0, 1), (31, 0, 1), (40, 1, 3), (65, 2, 3)):
+            telling.seconds = seconds
+            progress.uploading(done, files, seconds * 1_000_000, 80_000_000)
+
+    assert [
+        "uploading 31.0 of 80.0 MB (31 s)",
+        "uploading 2 of 3 files, 65.0 of 80.0 MB (65 s)",
+    ] == telling.err.splitlines()
+
+
+def test_spinner_during_uploads_counts_files():
+    telling = Telling(err=Terminal())
+    with telling.output.progress() as progress:
+        progress.uploading(2, 3, 1_000_000, 1_500_000)
+
+    assert "uploading 2 of 3 files, 1.0 of 1.5 MB" in telling.err
+
+
 def test_quiet_and_json_have_no_progress():
     """
     Nothing on either stream, terminal or not.

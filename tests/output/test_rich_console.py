@@ -54,8 +54,8 @@ VIEWS = [
     *([details(MODELS.find(name))] for name in ("nano-banana-pro", "krea-2/large")),
 ]
 ERROR = UnconfirmedSubmissionError(
-    "It is unknown whether the service took the job, and it may be billed: silence.",
-    details=["It may be 67c0d33f-0000-0000-0000-000000000000 (processing)."],
+    "if Krea accepted it, and it may be billed: silence.",
+    details=["Possible match: 67c0d33f-0000-0000-0000-000000000000 (processing)."],
     hint=f"If it is yours: {COMMAND}\nMake it: {MAKE}\nOr let krea make it: {NAME}\n"
     "If not: close it with --forget, and go on.",
 )
@@ -190,6 +190,6 @@ def test_a_question_is_wrapped(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     telling = Telling(err=Terminal(), color="never")
 
-    telling.output.ask("Which is yours? Type 1, or Enter to leave it open: ")
+    telling.output.ask("Which job is yours? Type 1, or press Enter to decide later: ")
 
-    assert "Which is yours? Type 1, or Enter to\nleave it open: " == telling.err
+    assert "Which job is yours? Type 1, or Enter to\nleave it open: " == telling.err

@@ -11,7 +11,7 @@ from krea_cli.output.results.settings import ConfigPath, Setting
 
 ERROR = UsageError(
     "That is no size.",
-    hint="Run: krea generate --help",
+    hint="Did you mean: krea generate --help",
     job_id="j1",
     details=["width: is too small"],
 )
@@ -35,7 +35,7 @@ def test_a_log_has_plain_lines():
         "warning: It is deprecated.\n"
         "error: That is no size.\n"
         "  width: is too small\n"
-        "hint: Run: krea generate --help\n"
+        "hint: Did you mean: krea generate --help\n"
     ) == said(Telling())
 
 
@@ -47,7 +47,7 @@ def test_quiet_leaves_warnings_and_errors():
         "warning: It is deprecated.\n"
         "error: That is no size.\n"
         "  width: is too small\n"
-        "hint: Run: krea generate --help\n"
+        "hint: Did you mean: krea generate --help\n"
     ) == said(Telling(quiet=True, err=Terminal()))
 
 
@@ -63,7 +63,7 @@ def test_json_is_an_object_a_line():
             "code": "usage",
             "message": "That is no size.",
             "details": ["width: is too small"],
-            "hint": "Run: krea generate --help",
+            "hint": "Did you mean: krea generate --help",
             "exit_code": 2,
             "job_id": "j1",
             "record": None,
@@ -80,7 +80,7 @@ def test_a_terminal_has_the_labels_in_colour():
         "\x1b[33mwarning: \x1b[0mIt is deprecated.\n"
         "\x1b[1;31merror: \x1b[0mThat is no size.\n"
         "  width: is too small\n"
-        "\x1b[36mhint: \x1b[0mRun: krea generate --help\n"
+        "\x1b[36mhint: \x1b[0mDid you mean: krea generate --help\n"
     ) == said(Telling(err=Terminal()))
 
 

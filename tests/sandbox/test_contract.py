@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
+from media.samples import sound
 from sandbox.asking import Client, picture
 
 from krea_cli.sandbox.concurrency import JobLimits
-from krea_cli.sandbox.renderer.audio import wav
 from krea_cli.sandbox.server import Sandbox
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "data/openapi.json").read_bytes())
@@ -307,7 +307,7 @@ def test_query_of_the_list_is_accepted_exactly_if_the_document_allows_it(
     [
         (picture(), {}),
         (picture(form="JPEG"), {"description": "a description"}),
-        (wav(random.Random(1)), {}),
+        (sound(), {}),
     ],
     ids=["png", "jpeg", "wav"],
 )
