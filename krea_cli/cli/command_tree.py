@@ -71,7 +71,8 @@ def as_typer_has_it(argv: Sequence[str]) -> list[str]:
     the command `help`.
     """
     is_help, named = argv[:1] == ["help"], argv[1:]
-    if is_help and (not named or named[0] in COMMANDS):
+    is_topic = bool(named) and named[0] in topics.NAMES
+    if is_help and not is_topic and (not named or named[0] in COMMANDS):
         return [*named, "--help"]
     return list(argv)
 
