@@ -111,6 +111,8 @@ class Action(Enum):
     REPLAY = auto()
     SHOW_FIELDS = auto()
     LIST_MODELS = auto()
+    LIST_STYLES = auto()
+    LIST_ASSETS = auto()
     SHOW_CONFIG_PATH = auto()
     REFRESH_MODELS = auto()
     UNSET = auto()
@@ -227,6 +229,10 @@ class InputError(UsageError):
 
 class UnknownJobError(UsageError):
     code = "unknown_job"
+
+
+class NotFoundError(UsageError):
+    code = "not_found"
 
 
 class LastSubmissionUnconfirmedError(UnknownJobError):

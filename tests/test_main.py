@@ -150,7 +150,7 @@ USAGE = {
     "unknown option of krea": (("--versoin",), "--version"),
     "no argument": (("config", "get"), "KEY"),
     "too many arguments": (("config", "path", "x"), "x"),
-    "no duration": (("wait", "--timeout", "abc"), "'abc' is no duration"),
+    "no duration": (("wait", "--timeout", "abc"), "'abc' is not a duration"),
     "no number": (("generate", "x", "-n", "two"), "'two'"),
     "out of range": (("generate", "x", "-n", "0"), "0"),
     "unknown colour": (("status", "--color", "purple"), "purple"),
@@ -192,7 +192,7 @@ MISPLACED = [
 def test_a_token_in_the_wrong_place_is_not_repeated(krea, words, value):
     """
     What a variable has as the token is hidden before any word is understood, though
-    nothing is sent (hazard C9).
+    nothing is sent.
     """
     env = {"KREA_API_TOKEN": value}
 
@@ -245,7 +245,7 @@ REACHED = [
 def test_a_bug_is_exit_1_and_shows_no_token(logged_in, layer, words, flag):
     """
     A few lines that ask for a report; the traceback only with -v; the token and raw
-    control characters never, though the error has them (hazards C10, C11, S10).
+    control characters never, though the error has them.
     """
     out, err = Pipe(), Pipe()
     streams = Stream(out, "Standard output"), Stream(err, "Standard error")

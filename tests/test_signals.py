@@ -138,7 +138,7 @@ def test_a_shell_shows_the_number_of_the_signal(remote, submitted, service):
 
 def test_a_signal_is_told_as_json_too(remote, submitted, service):
     """
-    One object on standard error, with the job and its exit code (hazard T9).
+    One object on standard error, with the job and its exit code.
     """
     process = remote.start("wait", submitted, "--json")
     while not service.requests("GET /jobs/"):
@@ -285,7 +285,7 @@ def test_ctrl_c_while_several_are_downloaded(remote, service, time):
 
 def test_an_ignored_signal_stays_ignored(remote, submitted, service):
     """
-    A shell starts what runs in the background so (hazard S4).
+    A shell starts what runs in the background so.
     """
     asked, answers = threading.Event(), threading.Event()
 
@@ -319,7 +319,7 @@ def connecting(port):
 @pytest.mark.parametrize("stage", ["connect", "headers", "body"])
 def test_ctrl_c_while_the_service_is_silent(remote, stage):
     """
-    Whatever is waited for, Ctrl-C ends it within a second (hazard S1).
+    Whatever is waited for, Ctrl-C ends it within a second.
     """
     if stage == "connect" and not Path("/proc/net/tcp").exists():
         pytest.skip("only Linux tells which connections are being made")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from krea_cli.downloads.output_options import OutputOptions
     from krea_cli.downloads.output_target import FilenameFields, OutputTarget
     from krea_cli.errors import StorageError
+    from krea_cli.inputs.upload_cache import UploadCache
     from krea_cli.jobs.poll_timing import PollTiming
     from krea_cli.jobs.schedule import Guess
     from krea_cli.operations.collect import CollectContext
@@ -56,6 +57,12 @@ def catalog_renewal(ctx: CliContext) -> CatalogRenewal:
         note=ctx.console.note,
         is_final=ctx.service.is_sandbox,
     )
+
+
+def upload_cache(ctx: CliContext) -> UploadCache:
+    from krea_cli.inputs.upload_cache import UploadCache
+
+    return UploadCache(ctx.database, ctx.service.name, now=ctx.clock.wall)
 
 
 def output_planner(ctx: CliContext, output: OutputOptions) -> OutputPlanner:

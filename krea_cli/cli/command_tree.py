@@ -35,6 +35,8 @@ COMMANDS = {
     "models": "List models, fields and prices; update the list.",
     "show": "Show images in the terminal.",
     "upload": "Upload files and print their URLs (free).",
+    "assets": "List and delete uploaded files.",
+    "styles": "List, show and train styles.",
     "auth": "Log in, log out, and see which token is used.",
     "config": "Show and change settings.",
     "doctor": "Check your setup and suggest fixes.",

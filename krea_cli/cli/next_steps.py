@@ -121,6 +121,12 @@ class NextSteps:
     def list_models(self) -> str:
         return self._command("models", "list")
 
+    def list_styles(self) -> str:
+        return self._command("styles", "list", "--mine")
+
+    def list_assets(self) -> str:
+        return self._command("assets", "list")
+
     def show_config_path(self) -> str:
         return shell_words.join(["krea", "config", "path"])
 
@@ -319,6 +325,8 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
     ),
     Action.REFRESH_MODELS: ("Update the list", lambda s: s.refresh_models()),
     Action.LIST_MODELS: ("List all models", lambda s: s.list_models()),
+    Action.LIST_STYLES: ("List your styles", lambda s: s.list_styles()),
+    Action.LIST_ASSETS: ("List your files", lambda s: s.list_assets()),
     Action.SHOW_CONFIG_PATH: ("Show its path", lambda s: s.show_config_path()),
     Action.CHECK_TOKEN_COMMAND: (
         "Check the command",

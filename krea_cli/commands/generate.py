@@ -108,6 +108,14 @@ def generate(
     strength: Strength = None,
     quality: Quality = None,
     negative_prompt: NegativePrompt = None,
+    style: Annotated[
+        list[str] | None,
+        options.request_option(
+            "--style",
+            metavar="ID[:STRENGTH]",
+            help="A trained style; repeatable [strength: 1].",
+        ),
+    ] = None,
 ) -> None:
     """
     Generate or edit, wait for the result and save it.
@@ -134,6 +142,7 @@ def generate(
             "quality": quality,
             "negative_prompt": negative_prompt,
         },
+        styles=style or (),
         webhook=given.webhook,
         validates=not given.no_validate,
     )

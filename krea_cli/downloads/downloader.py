@@ -138,9 +138,9 @@ class ResultDownloader:
     def _check(self, job: Job) -> None:
         if self._target.template is None and len(job.urls) > 1:
             raise TargetError(
-                f"Job {job.job_id} has {len(job.urls)} results, and standard output "
-                "takes one.",
-                hint="Save them to files.",
+                f"-o - works for one result only, and job {job.job_id} has "
+                f"{len(job.urls)}.",
+                hint="Save to a folder: -o results/",
                 job_id=job.job_id,
             )
 
@@ -236,8 +236,8 @@ class ResultDownloader:
         with self._naming:
             if name in self._names:
                 raise TargetError(
-                    f"Another of the results is {path}, and nothing is overwritten.",
-                    hint="Name them by {index} or {job_id}.",
+                    f"Two results would get the same name: {path}",
+                    hint="Add {index} or {job_id} to the name in -o.",
                 )
             self._names.add(name)
 

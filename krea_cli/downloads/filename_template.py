@@ -45,11 +45,11 @@ def check_fields(template: str) -> None:
         if not unknown:
             template.format(**dict.fromkeys(FIELDS, "x") | {"index": 1})
             return
-        fault = f"has no field {{{unknown[0]}}}"
+        fault = f"unknown field {{{unknown[0]}}}"
     except ValueError as exc:
-        fault = f"cannot be read: {exc}"
+        fault = str(exc)
     raise UsageError(
-        f"The name {template} {fault}.",
+        f"Invalid name {template}: {fault}.",
         hint="Fields: " + " ".join(f"{{{field}}}" for field in FIELDS),
     )
 
@@ -85,7 +85,9 @@ def _fields(part: str) -> tuple[str, ...]:
         if name is not None:
             found.append(name)
             if conversion or not re.fullmatch("[0-9]{0,2}", form or ""):
-                raise ValueError(f"{{{name}}} takes nothing but a width")
+                raise ValueError(
+                    f"{{{name}}} allows only a width, such as {{index:03}}"
+                )
     return tuple(found)
 
 

@@ -1,5 +1,5 @@
 """
-Where results go and what they are called, as `-o` says.
+Turn `-o` into the paths of results.
 
 Names never come from the server: they are the user's words, and fields that
 are cleaned before they become part of a path.
@@ -78,7 +78,7 @@ class OutputTarget:
         if output == "-":
             return cls(template=None)
         if not output.strip() or "\0" in output:
-            raise UsageError("-o needs the name of a file or a folder.")
+            raise UsageError("-o must be a file or a folder.")
         if is_file_uri(output):
             output = path_of_uri(output)
         place = expand_home(output)
@@ -136,8 +136,8 @@ class OutputTarget:
         if self.template is None:
             if count > 1:
                 raise UsageError(
-                    "Standard output takes one result, and several are asked for.",
-                    hint="Ask for one, or name a folder: -o results/",
+                    "-o - works for one result only.",
+                    hint="Save to a folder: -o results/",
                 )
             with TemporaryFolder() as folder:
                 check_folder(folder.path)
@@ -145,10 +145,9 @@ class OutputTarget:
         suffix = Path(self.template).suffix
         if suffix and "{" not in suffix and self.media not in WRITTEN:
             raise UsageError(
-                f"krea cannot write {suffix} files.",
-                hint="Name it *.png, *.jpg, *.webp, *.avif, *.tiff, *.gif, *.mp4, "
-                "*.wav or *.glb, as fits the model, or leave the ending to krea: "
-                "{slug}.{ext}",
+                f"Cannot write {suffix} files.",
+                hint="Use .png, .jpg, .webp, .avif, .tiff, .gif, .mp4, .wav or .glb "
+                "to match the model, or {ext} for the result's own type.",
             )
         if self.media and self.media.kind == "image":
             _check_encoder(self.media)
@@ -218,9 +217,9 @@ class OutputTarget:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilenameFields:
     """
-    What names are made of besides the job: *prompt* gives the slug, *source* (the first
-    image, as the user named it) the stem; *time* is when the job was asked
-    for, as the clock on the wall has it.
+    The sources of file names besides the job: *prompt* gives the slug, *source* (the
+    first image, as the user named it) the stem; *time* is the wall-clock time of the
+    request.
     """
 
     time: datetime
@@ -303,6 +302,7 @@ def _is_folder(path: Path) -> bool:
 
 def _without_query(source: str) -> str:
     """
-    What a file name may be made of: the query of a URL can be a signature.
+    Remove the query of a URL, which can be a signature, before it becomes part of a
+    file name.
     """
     return urlsplit(source).path if "://" in source else source

@@ -83,7 +83,7 @@ class LocalFile:
         try:
             file = self.path.open("rb")
         except OSError as exc:
-            raise InputError(f"{self.name} cannot be read: {exc.strerror}.") from exc
+            raise InputError(f"Cannot read {self.name}: {exc.strerror}.") from exc
         with file:
             yield file
 
@@ -136,8 +136,8 @@ class LocalFile:
                 self.digest.sha256 = digest.hexdigest()
         if digest.hexdigest() != self.digest.sha256:
             raise InputError(
-                f"{self.name} was changed while it was read.",
-                hint="Run it again when nothing writes to it.",
+                f"{self.name} changed while it was being read.",
+                hint="Try again when no other program writes to it.",
             )
 
     @property
@@ -148,7 +148,7 @@ class LocalFile:
         try:
             return file.read(size)
         except OSError as exc:
-            raise InputError(f"{self.name} cannot be read: {exc.strerror}.") from exc
+            raise InputError(f"Cannot read {self.name}: {exc.strerror}.") from exc
 
 
 @dataclass(frozen=True, slots=True)

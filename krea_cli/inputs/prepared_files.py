@@ -51,7 +51,9 @@ class PreparedFiles:
                 fill(file)
         except OSError as exc:
             reason = exc.strerror or exc
-            raise InputError(f"{name} cannot be read or kept: {reason}.") from exc
+            raise InputError(
+                f"Cannot copy {name} to the temporary folder: {reason}."
+            ) from exc
         return Path(path)
 
     def _place(self, name: str) -> Path:
@@ -61,7 +63,7 @@ class PreparedFiles:
                     self._folder = TemporaryFolder()
                 except StorageError as exc:
                     raise InputError(
-                        f"{name} cannot be read or kept: {exc.message}", hint=exc.hint
+                        f"Cannot copy {name}: {exc.message}", hint=exc.hint
                     ) from exc
             return self._folder.path
 
@@ -80,13 +82,14 @@ class PreparedFiles:
                 path = self.write(image.name, lambda target: copy(file, pieces, target))
             except DamagedError as exc:
                 raise InputError(
-                    f"Cannot remove the metadata of {image.name}: {exc}.",
+                    f"Cannot remove the metadata of {image.name}: the file is damaged "
+                    f"({exc}).",
                     hint="Save it again, or send it unchanged with --keep-metadata.",
                 ) from exc
             if state(file) != image.state:
                 raise InputError(
-                    f"{image.name} was changed while it was read.",
-                    hint="Run it again when nothing writes to it.",
+                    f"{image.name} changed while it was being read.",
+                    hint="Try again when no other program writes to it.",
                 )
         return check_file(path, image.name, most=limits.MOST_SCALED)
 
@@ -101,7 +104,7 @@ class PreparedFiles:
             path = self.write(image.name, lambda target: fit(image, target))
         except (DownloadError, StorageError) as exc:
             raise InputError(
-                f"{image.name} cannot be scaled down: {exc.message}",
-                hint="Scale it down with another program.",
+                f"Cannot scale down {image.name}: {exc.message}",
+                hint="Resize it in another program.",
             ) from exc
         return check_file(path, image.name)

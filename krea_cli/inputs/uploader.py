@@ -180,9 +180,9 @@ class Uploader:
                 return self._images.keep(shown(image.url), body.chunks)
         except (DownloadError, ServiceError) as exc:
             raise InputError(
-                f"The service does not take {shown(image.url)}, and here it cannot be "
-                f"fetched: {exc.message}",
-                hint="Save the image to a file, and give that with -i.",
+                f"Krea rejected {shown(image.url)}, and it cannot be downloaded here: "
+                f"{exc.message}",
+                hint="Save the image to a file, then use -i FILE.",
             ) from exc
 
 

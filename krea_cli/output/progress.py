@@ -74,8 +74,8 @@ class Progress:
 
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
         """
-        So much of a result of the job is here, of *length* bytes if that is known; from
-        any thread.
+        Report the bytes received of a result, of *length* bytes if known; from any
+        thread.
         """
 
     def saved(self, job: Job) -> None:
@@ -116,7 +116,7 @@ class LineProgress(Progress):
     def missed(self, job: Job, error: KreaError) -> None:
         words = self._board.summary if self._are_many else _status(job)
         reason = collapse_whitespace(error.message, 200).rstrip(".")
-        self._write_line(f"{words}, but: {reason}", is_news=False)
+        self._write_line(f"{words}; cannot check: {reason}", is_news=False)
 
     def uploading(
         self, done: int, files: int, sent_bytes: int, size_bytes: int
@@ -126,7 +126,7 @@ class LineProgress(Progress):
 
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
         total = f" of {length / 1e6:.1f}" if length else ""
-        words = f"{_status(job)}, {size_bytes / 1e6:.1f}{total} MB received"
+        words = f"{_status(job)}, downloaded {size_bytes / 1e6:.1f}{total} MB"
         self._write_line(words, is_news=False)
 
     def _write_line(self, words: str, *, is_news: bool) -> None:

@@ -49,7 +49,7 @@ def test_standard_input_is_claimed_once(krea):
 
 def test_in_ci_nobody_is_asked():
     """
-    Though a terminal is there: CI counts as nobody (hazard S8).
+    Though a terminal is there: CI counts as nobody.
     """
     assert context().prompter.is_interactive
     assert not context(env={"CI": "true"}).prompter.is_interactive

@@ -110,7 +110,7 @@ def test_what_says_nowhere_how_long_it_is_cannot_be_whole(logged_in, service):
     result = logged_in("generate", "a cat")
 
     assert 7 == result.code
-    assert "does not say how long it is, and the server did not either" in result.err
+    assert "Cannot verify that" in result.err
     assert 1 == len(service.requests(RESULT))
 
 
@@ -127,7 +127,7 @@ def test_what_says_nowhere_how_long_it_is_cannot_be_whole(logged_in, service):
 def test_a_target_that_is_taken_meanwhile_costs_nothing(logged_in, service, become):
     """
     Found out after the job was paid for: exit 7, nothing of others is touched, nothing
-    half is left, and the result is had for no second bill (hazards F4, F5, F7).
+    half is left, and the result is had for no second bill.
     """
     target = Path("sub/out.png")
     target.parent.mkdir()
@@ -178,7 +178,7 @@ def limited(krea, size, *words):
 def test_a_disk_that_gets_full_costs_nothing(on_time, output):
     """
     Exit 7, nothing half is left, and the result is had for no second bill once there is
-    room (hazard F11).
+    room.
     """
     krea, service = on_time
     service.picture = encoded("PNG", picture((900, 700)))
@@ -231,7 +231,7 @@ def test_of_many_processes_one_gets_the_name(on_time):
     content = (krea.cwd / "out.png").read_bytes()
     assert [0, *[7] * 19] == sorted(codes)
     assert told["sha256"] == hashlib.sha256(content).hexdigest()
-    assert 19 == sum(b"exists, and nothing is overwritten" in err for _, err in said)
+    assert 19 == sum(b"already exists" in err for _, err in said)
     assert ["out.png"] == [path.name for path in krea.cwd.iterdir()]
 
 

@@ -234,7 +234,7 @@ def test_a_target_that_exists_is_exit_7(logged_in, finished):
     forced = logged_in("download", "--force")
 
     assert (7, "") == (again.code, again.out)
-    assert "nothing is overwritten" in again.err
+    assert "already exists" in again.err
     assert (0, f"{job_id}.png\n") == (forced.code, forced.out)
     assert png() == Path(f"{job_id}.png").read_bytes()
 
@@ -278,7 +278,7 @@ def test_what_was_generated_is_there(logged_in, service):
 
 def test_an_expired_url_is_asked_for_anew(logged_in, finished, service):
     """
-    One more look at the job, and nothing is paid again (hazard F13).
+    One more look at the job, and nothing is paid again.
     """
     [job_id] = finished()
     service.faults[RESULT] = [answer(403)]
@@ -306,8 +306,8 @@ def test_a_result_above_the_limit_is_not_saved(logged_in, finished):
     just = logged_in("download", job_id, "-o", "a.png", "--max-size", size)
 
     assert [7, 7, 7] == [run.code for run in (refused, waited, made)]
-    assert f"more than {size - 1} bytes" in refused.err
-    assert "hint: Allow more with --max-size.\nhint: Save it: krea" in refused.err
+    assert f"larger than {size - 1} bytes" in refused.err
+    assert "hint: Raise the limit with --max-size.\nhint: Save it: krea" in refused.err
     assert (0, "a.png\n") == (just.code, just.out)
 
 
@@ -331,8 +331,8 @@ def test_a_result_of_another_kind_is_told(logged_in, finished, service):
 
     assert (0, f"{job_id}.mp4\n") == (result.code, result.out)
     assert (
-        "warning: The model google/nano-banana-pro makes images, but job "
-        f"{job_id} gave MP4: {job_id}.mp4\n"
+        "warning: Model google/nano-banana-pro makes images, but job "
+        f"{job_id} returned MP4: {job_id}.mp4\n"
     ) == result.err
 
 
@@ -366,7 +366,7 @@ def test_completed_without_a_result_is_exit_3(logged_in, finished, service):
 
 def test_a_result_that_comes_late_is_saved(logged_in, finished, service, time):
     """
-    The job was completed a moment before (hazard L10); a running one is not waited for.
+    The job was completed a moment before; a running one is not waited for.
     """
     late, running = finished(2)
     lacking = job(status="completed", result={"urls": []})

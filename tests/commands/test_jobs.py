@@ -354,7 +354,7 @@ def test_a_cancelled_job_is_shown_as_not_billed(logged_in, spent):
     assert (0.15, False) == (row["cost_usd"], row["billed"])
     assert ["0"] == [row[4] for row in listed if row[0] == spent]
     shown = logged_in("jobs", "show", spent, "--color", "never").out
-    assert "PRICE     not billed (the estimate was $0.15)" in shown
+    assert "PRICE     not billed (estimate was $0.15)" in shown
     table = logged_in("jobs", "cost", "--by", "status", "--color", "never").out
     assert ["cancelled", "1", "$0.00", "1"] in [x.split() for x in table.splitlines()]
 
@@ -493,8 +493,8 @@ def test_a_damaged_record_is_told_and_the_others_are_shown(
     assert other in result.out
     assert odd not in result.out
     if "list" in words:
-        assert 1 == result.err.count("its created_at is none that krea writes")
-        assert f"of job {odd} in the journal cannot be read" in result.err
+        assert 1 == result.err.count("invalid created_at")
+        assert f"(job {odd}) is damaged" in result.err
         assert "Delete it: krea jobs forget" in result.err
 
 
@@ -514,7 +514,7 @@ def test_a_damaged_record_is_forgotten_only_by_force(logged_in, lost, submitted,
     kept = b"".join(f.read_bytes() for f in path.parent.glob("*db*"))
 
     assert (2, "") == (refused.code, refused.out)
-    assert "its seed is none that krea writes. It may be unconfirmed" in refused.err
+    assert "invalid seed. It may be unconfirmed" in refused.err
     assert "job list: krea jobs list --remote\n" in refused.err
     assert (0, "1\n") == (forced.code, forced.out)
     assert b"Zebedee" not in kept
@@ -793,6 +793,6 @@ def test_a_person_sees_the_block_with_the_command(logged_in, lost, service):
     result = logged_in("jobs", "recover", "--color", "never")
     lines = result.out.splitlines()
 
-    assert f"unknown  record {record}" == lines[0]
-    assert f"  candidate  {job_id}  processing" in lines
+    assert f"unknown  request {record}" == lines[0]
+    assert f"  possible match  {job_id}  processing" in lines
     assert f"--adopt {job_id}" in result.err

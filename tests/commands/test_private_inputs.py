@@ -140,7 +140,7 @@ def test_too_large_is_refused_before_anything_is_sent(
 
     error = json.loads(result.err)["error"]
     assert (2, []) == (result.code, service.seen)
-    assert "20000 x 100 pixels" in error["message"]
+    assert "20000x100" in error["message"]
     assert "--fit" in error["hint"]
 
 

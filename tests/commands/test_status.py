@@ -177,7 +177,7 @@ def test_an_id_that_nobody_knows_is_exit_2(logged_in):
     result = logged_in("status", UNKNOWN)
 
     assert (2, "") == (result.code, result.out)
-    assert f"error: The service knows no job {UNKNOWN}.\n" in result.err
+    assert f"error: Job {UNKNOWN} not found.\n" in result.err
 
 
 def test_a_well_formed_id_needs_no_journal(logged_in, submitted, env):

@@ -230,7 +230,7 @@ def test_a_list_that_cannot_be_seen_is_told(logged_in, service):
 @pytest.mark.parametrize("fault", [answer(500), answer(408), html(), answer(200, {})])
 def test_every_answer_that_is_none_is_in_doubt(logged_in, service, fault):
     """
-    There may be a job behind it (hazard B7).
+    There may be a job behind it.
     """
     service.faults[POST] = [fault]
 
@@ -380,14 +380,14 @@ def test_a_busy_service_that_does_not_say_when(logged_in, service, time):
 
 def test_a_busy_service_beyond_the_deadline(logged_in, service, time):
     """
-    It ends at once, with the time at which it would be of use again (hazard N7).
+    It ends at once, with the time at which it would be of use again.
     """
     service.faults[POST] = [answer(429, {}, {"Retry-After": "99"})]
 
     result = logged_in("generate", "an owl", "--timeout", "60")
 
     assert (6, []) == (result.code, time.slept)
-    assert "come back in 99 s" in result.err
+    assert "Try again in 99 s" in result.err
 
 
 def test_without_a_journal(logged_in, service):
@@ -478,7 +478,7 @@ def test_an_answer_without_a_job_is_told_with_its_words(logged_in, service):
     result = logged_in("generate", "an owl")
 
     assert 11 == result.code
-    assert ", and said: You have run out of" in result.err.splitlines()[0]
+    assert "(You have run out of" in result.err.splitlines()[0]
     assert "\x1b" not in result.err
 
 
@@ -648,7 +648,7 @@ def test_a_request_in_doubt_of_another_service_is_told_of(lost, logged_in):
     assert "http://127.0.0.1" in recovered.err
     assert where not in here.err
     assert "warning" == found["doubt"]["state"]
-    assert "of another service: http://127.0.0.1" in found["doubt"]["message"]
+    assert "another service has some: http://127.0.0.1" in found["doubt"]["message"]
     assert where in found["doubt"]["hint"]
 
 

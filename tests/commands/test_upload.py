@@ -56,7 +56,7 @@ def test_a_file_from_standard_input(logged_in, photo):
 
 def test_an_answer_without_a_web_address_is_none(logged_in, service, photo):
     """
-    What the service calls a URL is used and printed only if it is one (hazard T5).
+    What the service calls a URL is used and printed only if it is one.
     """
     service.faults["POST /assets"] = [
         answer(200, {"id": "a", "image_url": "::error::x"})
@@ -69,7 +69,7 @@ def test_an_answer_without_a_web_address_is_none(logged_in, service, photo):
 
 def test_a_file_that_changes_meanwhile_is_not_uploaded(logged_in, service, photo):
     """
-    Otherwise another picture would be sent under its name for a day (hazard N17): all
+    Otherwise another picture would be sent under its name for a day: all
     of it goes out but its end, so that the service has none.
     """
     content = photo.read_bytes()
@@ -91,7 +91,7 @@ def test_a_file_that_changes_meanwhile_is_not_uploaded(logged_in, service, photo
     assert 2 == result.code
     assert 11 == len(result.out.splitlines())
     assert 11 == len(list(service.store.folder.joinpath("uploads").glob("*.json")))
-    assert "was changed while it was read" in result.err
+    assert "changed while it was being read" in result.err
 
 
 def with_number(jpeg, number):

@@ -90,7 +90,7 @@ def photo(tmp_path):
 
 def test_a_file_is_uploaded_under_a_neutral_name(uploads, photo):
     """
-    With the type that its bytes have (hazard N15).
+    With the type that its bytes have.
     """
     run = uploads()
 

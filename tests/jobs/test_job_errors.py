@@ -53,7 +53,7 @@ def test_a_completed_job_is_no_failure():
 )
 def test_completed_without_a_result_is_a_failure(result):
     """
-    In whatever form the service says so; with the likely cause (hazard L10).
+    In whatever form the service says so; with the likely cause.
     """
     data = {"job_id": "j1", "status": "completed", "result": result}
 
@@ -87,7 +87,7 @@ def test_each_ending_has_its_exit_code(status, exit_code):
 
 def test_the_reason_of_a_failure_is_told():
     """
-    In the service's words, with its code (hazard L13).
+    In the service's words, with its code.
     """
     error = failure(status="failed", error=JobError(code="nsfw", message="Not allowed"))
 

@@ -53,7 +53,7 @@ def test_arguments_mean_jobs(journal, arguments, jobs):
 
 def test_a_whole_id_needs_no_journal():
     """
-    Possible match: another machine's, or there may be none that can be read.
+    It may be another machine's, or there may be none that can be read.
     """
     assert [FIRST] == resolve_job_refs([FIRST], nobody)
 

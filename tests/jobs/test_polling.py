@@ -131,7 +131,7 @@ def test_a_final_job_is_not_looked_at(time, status):
 )
 def test_a_final_status_stays(statuses):
     """
-    Whatever the service says afterwards (hazard L9).
+    Whatever the service says afterwards.
     """
     time = FakeTime()
     looks = run(Service(time, a=statuses), time, deadline=60)
@@ -177,7 +177,7 @@ def test_a_deadline_that_has_passed_allows_one_look(time):
 @pytest.mark.parametrize("status", ["aborted", "", "intermediate-complete", "😴"])
 def test_a_status_that_is_not_final_is_waited_on(time, status):
     """
-    Until the deadline, and not for ever (hazard L1).
+    Until the deadline, and not for ever.
     """
     looks = run(Service(time, a=[status]), time, deadline=60)
 
@@ -187,7 +187,7 @@ def test_a_status_that_is_not_final_is_waited_on(time, status):
 
 def test_results_may_come_late(time):
     """
-    A job that is completed without one is looked at again (hazard L10).
+    A job that is completed without one is looked at again.
     """
     service = Service(time, a=[EMPTY, EMPTY, "completed"])
 
@@ -213,7 +213,7 @@ def test_results_that_do_not_come_are_looked_for_three_times(time):
 
 def test_a_look_that_fails_is_made_again(time):
     """
-    Twenty scattered faults are no failure (hazard L2), and each is told.
+    Twenty scattered faults are no failure, and each is told.
     """
     looks = run(Service(time, a=[fault(), "processing"] * 20 + ["completed"]), time)
 
@@ -268,7 +268,7 @@ def test_faults_at_the_deadline_are_no_failure(time):
 
 def test_another_error_ends_it_at_once(time):
     """
-    A rejected token is not tried again (hazard L4).
+    A rejected token is not tried again.
     """
     service = Service(time, a=["queued", TokenRejectedError("x")])
 
@@ -369,7 +369,7 @@ def test_one_without_its_result_is_not_enough_yet(time):
 def test_the_wall_clock_may_jump(time):
     """
     Only the monotonic one counts: a jump back is nothing, one ahead is a look that
-    comes sooner (hazard L6).
+    comes sooner.
     """
     still, ahead = [2.0, 4.0, 6.0, 8.0, 10.0], [2.0, 3.0, 5.0, 7.0, 9.0, 10.0]
     for jump, expected in ((0, still), (-86_400, still), (86_400, ahead)):
@@ -382,7 +382,7 @@ def test_the_wall_clock_may_jump(time):
 
 def test_a_machine_that_slept_looks_at_once(time):
     """
-    The monotonic clock stood still meanwhile (hazard L7): not the rest of the pause,
+    The monotonic clock stood still meanwhile: not the rest of the pause,
     but one second at most goes by until the next look.
     """
     service = Service(time, a=["processing"] * 10 + ["completed"])
@@ -394,7 +394,7 @@ def test_a_machine_that_slept_looks_at_once(time):
 def test_a_job_that_is_given_up_keeps_no_other_waiting(time):
     """
     Five minutes of faults, a refusal, or that it is gone, end the looks at that job
-    alone (hazard J6).
+    alone.
     """
     service = Service(
         time,
@@ -412,7 +412,7 @@ def test_a_job_that_is_given_up_keeps_no_other_waiting(time):
 
 def test_a_service_that_asks_for_too_much_time_is_given_up_at_once(time):
     """
-    What it asks for lies beyond the deadline (hazard N7).
+    What it asks for lies beyond the deadline.
     """
     busy = RateLimitError("busy")
     busy.retry_after = 1e9

@@ -234,7 +234,7 @@ def test_names_that_would_be_commands(step, service):
 def test_foreign_words_are_no_commands(step, service, flags, is_terminal):
     """
     Neither what the service says, as a status, a reason or a refusal, nor a prompt from
-    elsewhere is obeyed by the runner, wherever it is told (hazard T5).
+    elsewhere is obeyed by the runner, wherever it is told.
     """
     step.is_terminal = is_terminal
     said = []
@@ -266,7 +266,7 @@ def test_foreign_words_are_no_commands(step, service, flags, is_terminal):
 def test_ci_is_no_terminal_though_it_is_one(remote, logged_in, time):
     """
     On a real one nothing moves the cursor, nothing is asked, and what is forced is
-    colour alone (hazards S8, T6).
+    colour alone.
     """
     job_id = logged_in("generate", "an owl", "--no-wait").out.strip()
     time.elapsed += 60

@@ -186,7 +186,7 @@ def test_a_preview_that_fails_fails_alone(seen, service):
     )
 
     assert (0, "") == (asked.code, after(asked))
-    assert "Cannot show owl.png. The picture cannot be decoded: " in asked.err
+    assert "Cannot show owl.png. Cannot read the image: " in asked.err
     assert (0, "") == (unasked.code, after(unasked))
     assert "shown" not in unasked.err
 

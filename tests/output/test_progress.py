@@ -15,7 +15,7 @@ def look(telling, progress, status, *, at, job_id=ID):
 
 def test_a_line_at_each_change_and_each_thirty_seconds():
     """
-    A log shows what is new, and that the program is alive (hazards L12, T6).
+    A log shows what is new, and that the program is alive.
     """
     telling = Telling()
     with telling.output.progress() as progress:
@@ -74,7 +74,7 @@ def test_many_jobs_are_counted():
     assert [
         f"{ID} failed; 10 processing, 1 failed (4 s)",
         "8 processing, 2 completed, 1 failed (34 s)",
-        "8 processing, 2 completed, 1 failed, but: no answer (64 s)",
+        "8 processing, 2 completed, 1 failed; cannot check: no answer (64 s)",
     ] == telling.err.splitlines()
 
 
@@ -93,8 +93,8 @@ def test_a_job_that_cannot_be_seen_has_its_lines_too():
 
     assert [
         f"{ID} queued (0 s)",
-        f"{ID} queued, but: no answer\\x1b[2J (30 s)",
-        f"{ID} queued, but: no answer\\x1b[2J (61 s)",
+        f"{ID} queued; cannot check: no answer\\x1b[2J (30 s)",
+        f"{ID} queued; cannot check: no answer\\x1b[2J (61 s)",
     ] == telling.err.splitlines()
 
 
@@ -114,8 +114,8 @@ def test_a_long_download_has_its_lines():
             progress.received(DONE, 1_000_000 * seconds, length)
 
     assert [
-        f"{ID} completed, 31.0 of 80.0 MB received (31 s)",
-        f"{ID} completed, 65.0 MB received (65 s)",
+        f"{ID} completed, downloaded 31.0 of 80.0 MB (31 s)",
+        f"{ID} completed, downloaded 65.0 MB (65 s)",
     ] == telling.err.splitlines()
 
 
@@ -223,7 +223,7 @@ def test_a_service_that_is_full_has_one_line():
 
 def test_a_narrow_encoding_has_a_spinner_it_can_show():
     """
-    Outside Unicode it turns in ASCII (hazard T7).
+    Outside Unicode it turns in ASCII.
     """
     file = Terminal()
     file.encoding = "cp1252"
