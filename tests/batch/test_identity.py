@@ -258,9 +258,9 @@ def test_plan_unusable_inputs_drop_their_items_and_what_needs_them(plan):
     ("line", "expected"),
     [
         ("model = 'nano-bananna-pro'", "line 1: Unknown model 'nano-bananna-pro'"),
-        ("params = { prompt = 'again' }", "prompt: is given twice"),
+        ("params = { prompt = 'again' }", "prompt: is set twice"),
         ("negative_prompt = 'a\\u0000'", "negative_prompt: "),
-        ("seed = 7", "seed: google/nano-banana-pro has no such field"),
+        ("seed = 7", "seed: is not a field of google/nano-banana-pro"),
         ("aspect_ratio = '7:9'", "aspect_ratio: must be"),
         ("params = { colour = 1 }", "colour: "),
         ("image = 'b.mp4'", "takes image files, and b.mp4 is not one."),

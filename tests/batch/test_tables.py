@@ -227,7 +227,7 @@ def test_table_without_header_is_recognized(expand):
     [
         ("{'name': 1}", "rows.jsonl, line 2: The line is not JSON"),
         ("[1]", "rows.jsonl, line 2: The line is not a JSON object."),
-        ('{"name": "a", "name": "b"}', "name is given twice"),
+        ('{"name": "a", "name": "b"}', "name appears twice"),
         ('{"name": "a", "seed": NaN}', "The line is not JSON"),
         ('{"name": "a", "seed": true}', "seed must be a whole number"),
         ('{"name": "a", "image": [1]}', "image must be text in quotes, or a list"),
