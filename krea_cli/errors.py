@@ -4,7 +4,8 @@ Every failure a user can act on, and the exit code it ends the program with.
 * KreaError
   x UsageError
     - ConfigError, UnknownModelError, InvalidRequestError, InputError,
-      UnknownJobError, LastSubmissionUnconfirmedError, RequestRejectedError
+      UnknownJobError, LastSubmissionUnconfirmedError, NotFoundError,
+      RequestRejectedError
   x JobFailedError
     - EmptyResultError, JobDeletedError, JobAlreadyFinishedError
   x NoTokenError

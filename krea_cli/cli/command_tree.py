@@ -52,7 +52,7 @@ def build(argv: Sequence[str]) -> typer.Typer:
     """
     app = _tree(
         "Generate and edit images, video, audio and 3D models with the Krea API.",
-        epilog=f"krea help TOPIC explains: {', '.join(topics.NAMES)}.",
+        epilog=f"Help topics (krea help TOPIC): {', '.join(topics.NAMES)}.",
     )
     app.callback(invoke_without_command=True)(_main)
     called = next((word for word in argv if not word.startswith("-")), None)
@@ -159,13 +159,13 @@ def _install_completion(console: Console, env: Mapping[str, str]) -> None:
     paths = install(env)
     for path in paths:
         console.stdout.write_line(escape_control_chars(path))
-    console.note("The next shell that you start completes krea.")
+    console.note("Completion works in the next shell that you start.")
     if profile := profile_without(env):
         line = '[ -z "$BASH_VERSION" ] || . ~/.bashrc'
         console.note(
             f"For login shells, add to {escape_control_chars(profile)}: {line}"
         )
-    console.note(f"To undo it, delete {escape_control_chars(paths[0])}")
+    console.note(f"To remove it, delete {escape_control_chars(paths[0])}")
 
 
 def _not_loaded() -> None:

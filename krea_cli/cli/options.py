@@ -95,7 +95,7 @@ KeepMetadata = Annotated[
     ),
 ]
 Fit = Annotated[
-    bool, input_option("--fit", help="Scale down images that exceed Krea's limits..")
+    bool, input_option("--fit", help="Scale down images that exceed Krea's limits.")
 ]
 
 
