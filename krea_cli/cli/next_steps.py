@@ -71,12 +71,6 @@ class NextSteps:
         """
         return self._command("download", job_id)
 
-    def batch(self, source: str, *options: str) -> str:
-        """
-        Continue with a batch.
-        """
-        return self._command("batch", source, *options)
-
     def status(self, job_id: str, *, urls: bool = False) -> str:
         return self._command("status", job_id, *["--json"] * urls)
 
@@ -345,3 +339,11 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.LIST_CANDIDATES: ("List all of them", lambda s: s.recover()),
     Action.UNSET: ("Remove the setting", lambda s, key: s.unset(key)),
 }
+
+
+def batch(steps: NextSteps, source: str) -> str:
+    """
+    Continue with a batch.
+    """
+    named = ["--", source] if source.startswith("-") else [source]
+    return shell_words.join(["krea", "batch", *steps.service, *steps.flags, *named])

@@ -18,7 +18,7 @@ from krea_cli.batch.lock import Lock
 from krea_cli.batch.plan import Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.batch.sources import Kind
-from krea_cli.cli import collaborators
+from krea_cli.cli import collaborators, next_steps
 from krea_cli.cli.context import CliContext
 from krea_cli.commands.plan_batch import BatchGiven, BatchPlanning
 from krea_cli.config.numbers import parse_size
@@ -181,7 +181,7 @@ def _interrupted(
 
 def _again(ctx: CliContext, given: BatchGiven, planning: BatchPlanning) -> str:
     if planning.source.kind == Kind.MANIFEST:
-        return f"Continue: {ctx.next_steps.batch(given.source)}"
+        return f"Continue: {next_steps.batch(ctx.next_steps, given.source)}"
     return "Continue with the same command: nothing is paid for twice."
 
 

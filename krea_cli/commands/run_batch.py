@@ -7,7 +7,7 @@ from __future__ import annotations
 from krea_cli.batch.plan import Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.batch.sources import Kind
-from krea_cli.cli import collaborators
+from krea_cli.cli import collaborators, next_steps
 from krea_cli.cli.context import CliContext
 from krea_cli.commands.plan_batch import (
     BatchGiven,
@@ -129,7 +129,7 @@ def _check(
 
 def _how_to_make(ctx: CliContext, given: BatchGiven, planning: BatchPlanning) -> str:
     if planning.source.kind == Kind.MANIFEST:
-        return f"Make what is missing: {ctx.next_steps.batch(given.source)}"
+        return f"Make what is missing: {next_steps.batch(ctx.next_steps, given.source)}"
     return "Make what is missing: the same command without --check"
 
 

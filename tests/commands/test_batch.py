@@ -337,3 +337,46 @@ def test_batch_names_only_the_error_that_ends_the_run(logged_in, service, manife
     result = logged_in("batch", manifest)
 
     assert (5, 0) == (result.code, service.bills)
+
+
+def test_batch_again_of_a_completed_item_pays_once_more(logged_in, service, manifest):
+    logged_in("batch", manifest)
+
+    asked = logged_in("batch", manifest, "--again", "out/owl.png")
+    after = logged_in("batch", manifest)
+
+    assert ("out/owl.png\n", 0, "", 3) == (
+        asked.out,
+        after.code,
+        after.out,
+        service.bills,
+    )
+
+
+def test_batch_sure_stops_before_jobs_that_may_be_its_own(
+    logged_in, service, manifest, time, tmp_path
+):
+    logged_in("batch", manifest, "--only", "out/owl.png")
+    time.elapsed += 60
+    other = {"KREA_STATE_DIR": str(tmp_path / "other")}
+    logged_in("generate", "a cat", "--no-wait", env=other)
+
+    sure = logged_in("batch", manifest, "--sure")
+    bills = service.bills
+    warned = logged_in("batch", manifest)
+
+    assert (11, 2) == (sure.code, bills)
+    assert (0, 3) == (warned.code, service.bills)
+    assert "newer than the lock" in warned.err
+
+
+def test_batch_of_a_sandbox_run_is_replaced_by_the_real_one(
+    logged_in, service, manifest
+):
+    made = logged_in("batch", manifest, "--sandbox", env={"KREA_API_URL": ""})
+    before = Path("out/owl.png").read_bytes()
+
+    real = logged_in("batch", manifest)
+
+    assert (0, 0, 2) == (made.code, real.code, service.bills)
+    assert before != Path("out/owl.png").read_bytes()

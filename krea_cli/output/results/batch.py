@@ -41,7 +41,7 @@ class PlannedItem:
         price = ""
         if self.sign in "+~" and not self.error:
             price = UNKNOWN if self.cost_usd is None else dollars(self.cost_usd)
-        words = [self.sign, self.action, harmless_path(self.output), price]
+        words = [self.sign, *map(harmless_path, (self.action, self.output)), price]
         words += [escape_control_chars(self.error)] if self.error else []
         return "  ".join(filter(None, words))
 
