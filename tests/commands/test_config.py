@@ -76,7 +76,7 @@ def test_set_tells_the_variable_that_wins(context):
     set_value(run, "output", "file/")
 
     assert [{"key": "output", "value": "env/", "source": "KREA_OUTPUT"}] == told(run)
-    assert ["KREA_OUTPUT is set and wins over the file."] == run.console.warnings
+    assert ["KREA_OUTPUT is set and overrides this setting."] == run.console.warnings
 
 
 @pytest.mark.parametrize(
