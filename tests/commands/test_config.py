@@ -151,7 +151,7 @@ def test_bad_file_is_mended_as_its_error_says(tmp_path):
     after = krea.run("config", "list")
 
     assert 2 == before.code
-    assert "hint: Run: krea config unset timout" in before.stderr
+    assert "Remove the setting: krea config unset timout" in before.stderr
     assert (0, 0) == (mended.code, after.code), mended.said
     assert 'model = "a/b"\n' == file.read_text()
 
