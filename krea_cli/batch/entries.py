@@ -1,5 +1,6 @@
 """
-What a group of pictures is repeated for: the files of a glob, or the rows of a table.
+List the entries that a group is repeated for: the files of a glob, or the rows of a
+table.
 """
 
 from __future__ import annotations

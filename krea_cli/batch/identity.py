@@ -1,5 +1,5 @@
 """
-What a request asks for, as a value that is the same on every machine.
+Identify a request by a value that is the same on every machine.
 
 Two requests are the same if their models, fields, copy numbers and input files are.
 Output names, prices, URLs of uploads and the values that krea fills in by itself are no
@@ -42,9 +42,9 @@ class Input:
 
     def is_same(self, other: Input, keys: Collection[str] = ()) -> bool:
         """
-        Whether both are the same input; *keys* are further keys of the item that makes
-        it.  Of a file either hash is enough: to edit its metadata changes nothing that
-        is sent, and another krea may remove more of it.
+        Tell whether both are the same input. *keys* are further keys of the item that
+        makes it. For a file, one equal hash is enough: editing its metadata changes
+        nothing that is sent, and another version may remove more of it.
         """
         if self.field != other.field:
             return False
@@ -121,8 +121,8 @@ class Identity:
         self, other: Identity, keys: Mapping[str, Collection[str]] | None = None
     ) -> bool:
         """
-        Whether both ask for the same.  *keys* gives further keys of the items that make
-        inputs, by their own.
+        Tell whether both ask for the same. *keys* has, by their own key, further keys
+        of the items that make inputs.
         """
         return (
             self.shape == other.shape

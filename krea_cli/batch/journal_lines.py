@@ -1,5 +1,5 @@
 """
-What the journal of this machine knows of a request, as lines of a lock.
+Read the records of this machine's journal as lines of a lock.
 """
 
 from __future__ import annotations

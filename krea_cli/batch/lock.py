@@ -93,14 +93,14 @@ class LockLine:
     @property
     def payment(self) -> tuple[str, str]:
         """
-        What is on the bill once, however many outputs it has.
+        Return the key of the payment: one, however many outputs share it.
         """
         return (self.service, self.job or f"record {self.record}")
 
     @property
     def counts(self) -> bool:
         """
-        Whether there is or may be a job.
+        Tell whether there is or may be a job.
         """
         return self.state != "closed"
 
@@ -326,7 +326,7 @@ class Lock:
 
     def spent_usd(self) -> float:
         """
-        What the lock records as paid or about to be paid, each job once.
+        Return the USD that the lock records as paid or about to be paid, each job once.
         """
         amounts: dict[tuple[str, str], float] = {}
         for line in self.lines:
@@ -383,6 +383,6 @@ class LockSyntaxError(ValueError):
 
 def _is_conflict(line: str) -> bool:
     """
-    Whether git left the line where it could not merge.
+    Tell whether git left the line as a conflict marker.
     """
     return line.startswith(("<<<<<<<", "=======", ">>>>>>>", "|||||||"))

@@ -148,7 +148,7 @@ class LockFile:
 
 def _is_at(file: int, path: Path) -> bool:
     """
-    Whether the open file still has the name: it may have been replaced meanwhile.
+    Tell whether the open file still has the name: it may have been replaced meanwhile.
     """
     opened = os.fstat(file)
     try:

@@ -75,7 +75,7 @@ def fault_of_output(output: str, fixed: str) -> str | None:
 
 def _leaves(output: str, fixed: str) -> bool:
     """
-    Whether a path ends up outside of the folder that its template names.
+    Tell whether a path ends up outside of the folder that its template names.
     """
     path = os.path.normpath(output)
     below = os.path.normpath(fixed) if fixed else "."

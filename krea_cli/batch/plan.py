@@ -1,5 +1,5 @@
 """
-What a run is going to do with each item, and what that costs.
+Plan what a run does with each item, and what that costs.
 
 Nothing here sends or writes anything: the same lock, journal and files give the same
 plan.
@@ -84,7 +84,7 @@ class PlanStep:
     @property
     def is_paid(self) -> bool:
         """
-        Whether a job is to be submitted for it.
+        Tell whether a job has to be submitted for it.
         """
         return (
             self.sign in PAID
@@ -269,7 +269,7 @@ class Planner:
 
     def _is_ours(self, output: str) -> bool:
         """
-        Whether the file is as krea saved it, for whatever request.
+        Tell whether the file is as krea saved it, for whatever request.
         """
         files = [
             file

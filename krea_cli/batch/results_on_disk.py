@@ -39,20 +39,20 @@ class ResultsOnDisk:
 
     def is_one_of(self, name: str, files: Iterable[LockedFile]) -> bool:
         """
-        Whether the file is one of these, byte by byte.
+        Tell whether the file is one of these, byte by byte.
         """
         hashes = {file.sha256 for file in files}
         return bool(hashes) and self.sha256(name) in hashes
 
     def is_unchanged(self, file: LockedFile) -> bool:
         """
-        Whether a file is as it was when it was saved.
+        Tell whether a file is as it was when it was saved.
         """
         return self.has_size(file) and self.sha256(file.path) == file.sha256
 
     def has_size(self, file: LockedFile) -> bool:
         """
-        Whether a file has the size that it was saved with, which is quick to see.
+        Tell whether a file has the size that it was saved with, which is quick to see.
         """
         try:
             found = self.path(file.path).stat()

@@ -1,5 +1,5 @@
 """
-What a contact sheet shows: a cell for each result, in rows and columns.
+The content of a contact sheet: a cell for each result, in rows and columns.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Sheet:
     @property
     def is_grid(self) -> bool:
         """
-        Whether columns mean something; without a matrix the cells just follow.
+        Tell whether columns mean something; without a matrix the cells just follow.
         """
         return len(self.columns) > 1
 

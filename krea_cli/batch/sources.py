@@ -1,5 +1,5 @@
 """
-What `krea batch` is given: a manifest, a table, a folder or a glob, and the lock that
+Find the source of a batch: a manifest, a table, a folder or a glob, and the lock that
 belongs to it.
 """
 

@@ -203,8 +203,8 @@ def _unified(cell: str) -> str:
 
 def _separator(text: str, name: str, problems: Problems) -> str | None:
     """
-    What separates the cells: tabs in TSV; in CSV what the header says, as spreadsheets
-    write semicolons in many countries.
+    Return the separator of the cells: a tab in TSV; in CSV the one that the header
+    uses, because spreadsheets write semicolons in many countries.
     """
     if Path(name).suffix.lower() == ".tsv":
         return "\t"
@@ -249,7 +249,7 @@ def _width(text: str, separator: str) -> int:
 
 def _is_even(text: str, separator: str) -> bool:
     """
-    Whether all rows have as many cells as the header.
+    Tell whether all rows have as many cells as the header.
     """
     try:
         reader = csv.reader(

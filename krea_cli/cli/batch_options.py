@@ -28,7 +28,7 @@ _CONTRADICTIONS = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOptions:
     """
-    What a run over a batch does, and with which of its items.
+    Options of a batch run: what it does, and with which items.
     """
 
     dry_run: Annotated[

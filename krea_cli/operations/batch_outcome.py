@@ -1,5 +1,5 @@
 """
-What a run over a batch works with, and what it has to say of each item.
+The collaborators of a batch run, and its outcome for each item.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class BatchLimits:
 @dataclass(frozen=True, kw_only=True)
 class ItemOutcome:
     """
-    What became of one item in this run.
+    The outcome of one item in this run.
 
     *state* is made, fetched, unchanged, submitted, running, unsubmitted, failed,
     cancelled, unsaved, unconfirmed, blocked, conflict or unusable. *is_paid* says that

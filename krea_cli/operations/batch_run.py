@@ -86,7 +86,7 @@ class _Work:
 @dataclass(frozen=True, slots=True)
 class _News:
     """
-    What a thread has to report about a step.
+    A report of a thread about a step.
     """
 
     step: PlanStep
