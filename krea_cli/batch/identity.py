@@ -151,8 +151,8 @@ def identity_of(
     path_of: Mapping[str, str] | None = None,
 ) -> Identity:
     """
-    The identity of a request of these *fields*, which hold images as values; those that
-    are *automatic* are left out.
+    Identify a request by its *fields*, which hold images as values.  Fields that are
+    *automatic* are left out.
 
     *made* has the path and the key of each input that another item makes, by the URL
     that stands for it.  *path_of* gives the path to keep of an input file, by the one

@@ -58,7 +58,8 @@ class RequestBuilder:
     Makes requests of items, whose paths are relative to *folder*.
 
     *find_model* gives the model of a name, or the one that is used without; *read* the
-    image of an argument; *warn* is told what is sent otherwise than asked for.
+    image of an argument. krea calls *warn* when it sends something other than what
+    was asked for.
     """
 
     folder: Path
@@ -248,7 +249,7 @@ class _Building:
 
 def by_need(items: Sequence[Item]) -> Iterator[int]:
     """
-    The places of the items, each after those that it needs.
+    Yield the positions of the items, each after the items that it needs.
     """
     places = {item.output: index for index, item in enumerate(items)}
     done = set[int]()
