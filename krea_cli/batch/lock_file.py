@@ -8,8 +8,9 @@ file's `flock`, which the kernel releases when a process dies.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from krea_cli.batch.lock import (
@@ -23,10 +24,8 @@ from krea_cli.batch.problems import Position
 from krea_cli.errors import StorageError, UsageError
 from krea_cli.files.atomic_file import AtomicFile, write_error
 
-try:
+if sys.platform != "win32":  # where the journal keeps two runs at once apart
     import fcntl
-except ImportError:  # Windows, where two runs at once are kept apart by the journal
-    fcntl = None  # type: ignore[assignment]
 
 
 class LockFile:
@@ -135,8 +134,9 @@ class LockFile:
             while True:
                 file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
                 try:
-                    if fcntl is not None:
-                        fcntl.flock(file, fcntl.LOCK_EX)
+                    if sys.platform != "win32":
+                        with suppress(OSError):  # a file system without locks
+                            fcntl.flock(file, fcntl.LOCK_EX)
                     if _is_at(file, self.path):
                         yield file
                         return

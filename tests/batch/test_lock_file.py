@@ -4,6 +4,7 @@ The file of a lock, written by several processes, cut off, and merged by git.
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 
@@ -84,6 +85,17 @@ def test_append_reopens_a_file_that_was_replaced_meanwhile(lock, monkeypatch):
     lock.append([numbered(3)])
 
     assert [numbered(1), numbered(2), numbered(3)] == lock.read()
+
+
+def test_append_on_a_file_system_without_locks(lock, monkeypatch):
+    def no_locks(_file, _kind):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock_file.fcntl, "flock", no_locks)
+
+    lock.append([numbered(1)])
+
+    assert [numbered(1)] == lock.read()
 
 
 def test_append_after_a_torn_line_leaves_it_out(lock):
