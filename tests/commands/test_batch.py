@@ -380,3 +380,18 @@ def test_batch_of_a_sandbox_run_is_replaced_by_the_real_one(
 
     assert (0, 0, 2) == (made.code, real.code, service.bills)
     assert before != Path("out/owl.png").read_bytes()
+
+
+def test_batch_sends_webhook_and_unlisted_models_if_asked(logged_in, service, table):
+    options = ("-m", "image/krea/krea-9", "-p", "size=1", "-p", "size=2")
+
+    refused = logged_in("batch", table, *TABLE, *options)
+    shown = logged_in("batch", table, *TABLE, *options, "--no-validate", "--dry-run")
+    logged_in("batch", table, *TABLE, "--webhook", "https://x.test/hook")
+
+    posts = [seen for seen in service.seen if seen.method == "POST"]
+    assert (2, 0) == (refused.code, shown.code)
+    assert ["https://x.test/hook"] * 3 == [
+        seen.headers["X-Webhook-URL"] for seen in posts
+    ]
+    assert 2 == logged_in("batch", table, *TABLE, "--webhook", "nowhere").code
