@@ -79,7 +79,6 @@ def batch(
     keep_metadata: options.KeepMetadata = False,
     fit: options.Fit = False,
     webhook: options.Webhook = None,
-    no_journal: options.NoJournal = False,
     schema: Annotated[
         bool,
         options.output_option(

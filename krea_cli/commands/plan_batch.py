@@ -20,6 +20,7 @@ from krea_cli.batch.lock_file import LockFile
 from krea_cli.batch.plan import Plan, Planner, check_cost, check_free
 from krea_cli.batch.problems import Problems
 from krea_cli.batch.results_on_disk import ResultsOnDisk
+from krea_cli.batch.sidecar_match import SidecarMatcher
 from krea_cli.cli.batch_options import BatchOptions
 from krea_cli.cli.context import CliContext
 from krea_cli.errors import UnknownModelError, UsageError
@@ -100,6 +101,9 @@ class BatchPlanning:
             again=given.options.again or (),
             force=given.force,
             sandbox_files={line.output: line.files for line in sandbox},
+            in_sidecar=SidecarMatcher(
+                disk=disk, source=self.source.name, service=self.service
+            ),
         )
         return planner.plan(self.planned)
 

@@ -213,6 +213,8 @@ class BatchRun:
         elif step.sign == Sign.SAME and step.copy_of is not None:
             self._start(self._saving, step, lambda: self._copied(step))
         elif step.sign in (Sign.SAME, Sign.EDITED):
+            if step.found is not None:
+                self._tools.record([step.found])
             yield self._finish(step, "unchanged")
             self._start_dependents(step)
         elif step.sign in (Sign.WAIT, Sign.FETCH):

@@ -298,7 +298,9 @@ def test_request_of_a_chain_takes_the_input_that_was_made(plan, expand, catalog)
 
 
 STYLE = "a816d79d-55c9-43ee-81c3-8330ffe79e6c"
-STYLED = f'[[pictures]]\nmodel = "flux-1-dev"\nprompt = "an owl"\nstyle = "{STYLE}:0.8"\n'
+STYLED = (
+    f'[[pictures]]\nmodel = "flux-1-dev"\nprompt = "an owl"\nstyle = "{STYLE}:0.8"\n'
+)
 
 
 def test_style_of_a_manifest_becomes_the_field_that_the_option_sets(plan):

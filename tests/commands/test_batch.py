@@ -395,3 +395,17 @@ def test_batch_sends_webhook_and_unlisted_models_if_asked(logged_in, service, ta
         seen.headers["X-Webhook-URL"] for seen in posts
     ]
     assert 2 == logged_in("batch", table, *TABLE, "--webhook", "nowhere").code
+
+
+def test_batch_accepts_files_with_a_fitting_sidecar_instead_of_a_line(
+    logged_in, service, manifest, tmp_path
+):
+    logged_in("batch", manifest, "--sidecar")
+    Path("pictures.toml.lock").unlink()
+    other = {"KREA_STATE_DIR": str(tmp_path / "other")}
+
+    result = logged_in("batch", manifest, env=other)
+    Path("out/owl.png.json").unlink()
+    check = logged_in("batch", manifest, "--check", env=other)
+
+    assert (0, 0, 2) == (result.code, check.code, service.bills)
