@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from krea_cli.api.models import Job
 from krea_cli.batch.journal_lines import time_text
 from krea_cli.batch.lock import Lock
-from krea_cli.batch.plan import Plan, PlanStep, Sign
+from krea_cli.batch.plan import UP_TO_DATE, Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.batch.sources import Kind
 from krea_cli.cli import collaborators, next_steps
 from krea_cli.cli.context import CliContext
+from krea_cli.commands.describe_batch import line_of, plan_summary, run_summary
 from krea_cli.commands.plan_batch import BatchGiven, BatchPlanning
 from krea_cli.config.numbers import parse_size
 from krea_cli.downloads.downloader import ResultDownloader
@@ -46,7 +46,7 @@ from krea_cli.operations.batch_run import BatchRun
 from krea_cli.operations.plan_output import unmet_expectations
 from krea_cli.operations.result_names import ResultNames
 from krea_cli.operations.wait import MOST_POLL_SECONDS
-from krea_cli.output.human.format_text import dollars
+from krea_cli.output.batch_progress import BatchProgress, BatchWork
 from krea_cli.output.results.batch import BatchItem
 from krea_cli.runtime import signals
 from krea_cli.runtime.signals import Interrupted
@@ -57,10 +57,6 @@ if TYPE_CHECKING:
     from krea_cli.jobs.poll_timing import PollTiming
     from krea_cli.jobs.submission import RequestSubmitter
     from krea_cli.operations.github_step import GithubStep
-    from krea_cli.output.progress import Progress
-
-# Below so many jobs a log has a line for each change of each job.
-_MANY = 11
 
 
 def carry_out(
@@ -99,9 +95,10 @@ def carry_out(
         ),
     )
     report = _Report(ctx, plan, work.files)
+    if any(step.is_paid for step in plan.steps):
+        ctx.console.note(plan_summary(plan))
     try:
-        with ctx.console.progress() as progress:
-            progress.awaited(max(len(plan.steps), _MANY))
+        with ctx.console.batch_progress(_work_of(plan, work.timing)) as progress:
             for event in run.events():
                 report.event(event, progress)
     except Interrupted as exc:
@@ -117,6 +114,21 @@ def carry_out(
             f"In .gitattributes: {name} merge=union"
         )
     report.finish(run, github, work.unmet)
+
+
+def _work_of(plan: Plan, timing: PollTiming) -> BatchWork:
+    """
+    Return the items that the run has work with.
+    """
+    return BatchWork(
+        models={
+            step.output: step.planned.request.model.id if step.planned.request else None
+            for step in plan.steps
+            if step.sign not in UP_TO_DATE or step.copy_of or step.error
+        },
+        estimate_usd=plan.cost_usd,
+        usual_seconds=timing.usual_seconds_of,
+    )
 
 
 def _warn_unusable(ctx: CliContext, plan: Plan) -> None:
@@ -352,35 +364,35 @@ class _Report:
         self.there = 0
 
     def event(
-        self, event: ItemSubmitted | ItemSeen | ItemOutcome, progress: Progress
+        self, event: ItemSubmitted | ItemSeen | ItemOutcome, progress: BatchProgress
     ) -> None:
         if isinstance(event, ItemOutcome):
-            self._ended(event)
+            self._ended(event, progress)
             return
+        output, job = event.step.output, event.job
         if isinstance(event, ItemSeen) and event.error is not None:
-            progress.missed(event.job, event.error)
+            progress.missed(output, event.error)
             return
-        progress.seen(event.job)
+        is_new = isinstance(event, ItemSubmitted) and event.is_new
+        progress.seen(output, job, is_paid=is_new)
         if isinstance(event, ItemSubmitted):
-            self._ctx.tracker.submitted(event.job.job_id)
-        if event.job.is_final and event.job.job_id not in self._recorded:
-            self._recorded.add(event.job.job_id)
-            self._ctx.jobs.record_outcome(event.job)
+            self._ctx.tracker.submitted(job.job_id)
+        if job.is_final and job.job_id not in self._recorded:
+            self._recorded.add(job.job_id)
+            self._ctx.jobs.record_outcome(job)
 
-    def _ended(self, outcome: ItemOutcome) -> None:
+    def _ended(self, outcome: ItemOutcome, progress: BatchProgress) -> None:
         ctx, step, job = self._ctx, outcome.step, outcome.job
         self.there += outcome.is_there
         if job is not None and outcome.state not in ("running", "submitted"):
             ctx.tracker.ended_without_result(job.job_id)
-        ctx.console.result([self._result(outcome)])
-        if outcome.state == "unchanged":
-            if step.sign == Sign.EDITED:
-                ctx.console.note(f"{step.output} was edited and is left alone.")
-            return
-        price = job.cost_usd if job is not None and outcome.is_paid else None
-        paid = f" ({dollars(price)})" if price is not None else ""
-        if not ctx.console.stderr.is_terminal:
-            ctx.console.note(f"{step.output}: {outcome.state}{paid}")
+        line = line_of(outcome)
+        # One line is enough where both streams are the same terminal.
+        is_shown = line and progress.shows_lines and ctx.console.is_one_terminal
+        if not is_shown:
+            ctx.console.result([self._result(outcome)])
+        if line:
+            progress.ended(step.output, line, job, is_paid=outcome.is_paid)
 
     def _result(self, outcome: ItemOutcome) -> BatchItem:
         step, line = outcome.step, outcome.step.line
@@ -416,7 +428,7 @@ class _Report:
             KreaError: not every item is there.
         """
         ctx, outcomes = self._ctx, list(run.outcomes.values())
-        self._summarize(outcomes)
+        ctx.console.note(run_summary(outcomes, is_sandbox=ctx.service.is_sandbox))
         not_handed_on = self._hand_on(github, outcomes) if github else None
         ctx.tracker.reported()
         errors = [] if run.ended_by is None else [run.ended_by]
@@ -436,16 +448,6 @@ class _Report:
         if errors:
             raise CombinedError(errors, succeeded=good)
 
-    def _summarize(self, outcomes: Sequence[ItemOutcome]) -> None:
-        counts = Counter(outcome.state for outcome in outcomes)
-        words = ", ".join(f"{count} {state}" for state, count in counts.items())
-        cost = sum(
-            outcome.job.cost_usd or 0.0
-            for outcome in outcomes
-            if outcome.is_paid and outcome.job is not None and not _is_free(outcome)
-        )
-        self._ctx.console.note(f"{words or 'No items'}. This run: {dollars(cost)}.")
-
     def _hand_on(
         self, github: GithubStep, outcomes: Sequence[ItemOutcome]
     ) -> KreaError | None:
@@ -456,10 +458,6 @@ class _Report:
                 (paid if outcome.is_paid else fetched).append(job)
         error = github.report(fetched, is_paid=False) if fetched else None
         return github.report(paid, is_paid=True) or error if paid else error
-
-
-def _is_free(outcome: ItemOutcome) -> bool:
-    return outcome.state in ("failed", "cancelled")
 
 
 def _named(error: KreaError, step: PlanStep) -> KreaError:

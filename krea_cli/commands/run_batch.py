@@ -9,6 +9,7 @@ from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.batch.sources import Kind
 from krea_cli.cli import collaborators, next_steps
 from krea_cli.cli.context import CliContext
+from krea_cli.commands.describe_batch import action_of, plan_summary
 from krea_cli.commands.plan_batch import (
     BatchGiven,
     BatchPlanning,
@@ -16,20 +17,7 @@ from krea_cli.commands.plan_batch import (
     selected,
 )
 from krea_cli.errors import OutOfDateError
-from krea_cli.output.human.format_text import UNKNOWN, dollars
 from krea_cli.output.results.batch import PlannedItem
-
-_ACTIONS = {
-    Sign.MAKE: "make",
-    Sign.CHANGE: "change",
-    Sign.WAIT: "wait",
-    Sign.FETCH: "fetch",
-    Sign.SAME: "up to date",
-    Sign.EDITED: "edited",
-    Sign.ENDED: "failed",
-    Sign.UNCONFIRMED: "unconfirmed",
-    Sign.UNUSABLE: "unusable",
-}
 
 
 def run_batch(ctx: CliContext, given: BatchGiven, timeout: float | None) -> None:
@@ -79,11 +67,8 @@ def _show(ctx: CliContext, plan: Plan) -> None:
         ]
     )
     for line in plan.orphans:
-        ctx.console.note(f"-  orphan  {line.output}")
-    jobs = sum(step.is_paid for step in plan.steps)
-    cost = plan.cost_usd
-    price = UNKNOWN if cost is None else dollars(cost)
-    ctx.console.note(f"Items: {len(plan.steps)}. Jobs to submit: {jobs}, for {price}.")
+        ctx.console.note(f"-  unused  {line.output}")
+    ctx.console.note(plan_summary(plan))
 
 
 def _check_affordable(
@@ -119,7 +104,7 @@ def _check(
     count = len(open_) + len(plan.orphans)
     are = "item is" if count == 1 else "items are"
     details = [each.line for each in open_]
-    details += [f"-  orphan  {line.output}" for line in plan.orphans]
+    details += [f"-  unused  {line.output}" for line in plan.orphans]
     raise OutOfDateError(
         f"{count} {are} not up to date.",
         details=details,
@@ -135,21 +120,12 @@ def _how_to_make(ctx: CliContext, given: BatchGiven, planning: BatchPlanning) ->
 
 def _planned(number: int, step: PlanStep, *, is_bare: bool) -> PlannedItem:
     line, request = step.line, step.planned.request
-    action = _ACTIONS[step.sign]
-    if step.sign == Sign.ENDED and line is not None:
-        action = line.state
-    if step.sign == Sign.SAME and step.copy_of is not None:
-        action = f"copy of {step.copy_of}"
-    if step.same_as is not None:
-        action = f"shares the job of {step.same_as}"
-    if step.blocked_by is not None:
-        action = f"blocked by {step.blocked_by}"
     return PlannedItem(
         item=number,
         output=step.output,
         key=step.planned.key,
         sign=str(step.sign),
-        action=action,
+        action=action_of(step),
         model=request.model.id if request else None,
         cost_usd=step.usd,
         job_id=line.job if line else None,

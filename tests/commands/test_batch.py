@@ -73,7 +73,7 @@ def test_batch_of_a_folder_reports_unusable_photos_and_makes_the_others(
     result = logged_in("batch", "photos", "a watercolour", "-o", "out/{stem}.png")
 
     assert 9 == result.code
-    assert result.err.index("broken.png") < result.err.index("one.png: made")
+    assert result.err.index("broken.png") < result.err.index("saved out/one.png")
     assert {"out/one.png", "out/zwei äö.png"} == set(result.out.splitlines())
 
 
