@@ -39,10 +39,17 @@ if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES:
 # It needs modules that Windows lacks before any of its tests can be left out.
 collect_ignore = ["test_signals.py"] if sys.platform == "win32" else []
 
-# A shell lets a command that it starts with & ignore Ctrl-C, and so would every process
-# that a test starts.
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Every process that a test starts inherits the signals that are ignored here: a shell
+# ignores Ctrl-C for a command started with &, and nohup ignores SIGHUP.
+for name, handler in {
+    "SIGINT": signal.default_int_handler,
+    "SIGHUP": signal.SIG_DFL,
+    "SIGQUIT": signal.SIG_DFL,
+    "SIGTERM": signal.SIG_DFL,
+}.items():
+    number = getattr(signal, name, None)
+    if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
 
 SYSTEM = ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "PYTHONPATH")
 
