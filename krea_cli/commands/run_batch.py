@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from krea_cli.batch.plan import Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
-from krea_cli.batch.sources import Kind
 from krea_cli.cli import collaborators, next_steps
 from krea_cli.cli.context import CliContext
 from krea_cli.commands.describe_batch import action_of, plan_summary
@@ -105,17 +104,12 @@ def _check(
     are = "item is" if count == 1 else "items are"
     details = [each.line for each in open_]
     details += [f"-  unused  {line.output}" for line in plan.orphans]
+    make = next_steps.same_command(ctx.invocation.argv, without=["--check", "--github"])
     raise OutOfDateError(
         f"{count} {are} not up to date.",
         details=details,
-        hint=_how_to_make(ctx, given, planning),
+        hint=f"Make them: {make}",
     )
-
-
-def _how_to_make(ctx: CliContext, given: BatchGiven, planning: BatchPlanning) -> str:
-    if planning.source.kind == Kind.MANIFEST:
-        return f"Make what is missing: {next_steps.batch(ctx.next_steps, given.source)}"
-    return "Make what is missing: the same command without --check"
 
 
 def _planned(number: int, step: PlanStep, *, is_bare: bool) -> PlannedItem:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
@@ -119,6 +119,7 @@ class BatchRun:
         self._is_stopped = False
         self._works: dict[str, _Work] = {}
         self._by_job: dict[str, list[_Work]] = defaultdict(list)
+        self._accepted: dict[str, list[tuple[PlanStep, KeyedJob]]] = defaultdict(list)
         self._begun = set[str]()
         self._sharing: dict[str, list[PlanStep]] = defaultdict(list)
         self._dependents: dict[str, list[PlanStep]] = defaultdict(list)
@@ -145,6 +146,35 @@ class BatchRun:
             self._is_stopped = True
         yield from self._drain(poller)
         yield from self._close()
+
+    def open_jobs(self) -> tuple[list[str], list[str]]:
+        """
+        Return the jobs that run, as far as is known, and those that have completed but
+        are not saved.
+        """
+        running, completed = list[str](), list[str]()
+        for job_id, works in list(self._by_job.items()):
+            steps = [step.output for work in works for step in work.steps]
+            if all(output in self.outcomes for output in steps):
+                continue
+            is_done = any(work.job.status == "completed" for work in works)
+            (completed if is_done else running).append(job_id)
+        return running, completed
+
+    def note_cancelled(self, job_ids: Collection[str]) -> None:
+        """
+        Record that jobs of the run were cancelled after its end.
+        """
+        for job_id in job_ids:
+            # The news of the last jobs may not have been read any more.
+            for step, found in self._accepted.get(job_id, ()):
+                self._append(
+                    *(step, *self._sharing[step.output]),
+                    state="cancelled",
+                    record=found.record,
+                    job_id=job_id,
+                    usd=found.job.cost_usd,
+                )
 
     def _run(self, poller: BatchPoller) -> Iterator[BatchEvent]:
         polled_at = self._tools.clock.now()
@@ -266,6 +296,7 @@ class BatchRun:
             return self._not_submitted(step, exc)
         with self._lock:
             self._unconfirmed_in_a_row = 0
+            self._accepted[found.job.job_id].append((step, found))
         self._append(
             *(step, *self._sharing[step.output]),
             state="submitted",
@@ -374,6 +405,8 @@ class BatchRun:
         job = found.job
         steps = [step, *self._sharing[step.output]]
         work = _Work(steps, job, found.record, found.is_new)
+        if not found.is_new:
+            self._accepted[job.job_id].append((step, found))
         # Two outputs may have had the same job in an earlier run.
         self._by_job[job.job_id].append(work)
         for each in steps:

@@ -106,7 +106,12 @@ class Stub:
         with self._lock:
             self.lines += lines
 
-    def run(self, plan, *, deadline=float("inf"), waits=True):
+    def run(self, plan, **options):
+        run = self.make_run(plan, **options)
+        self.events = list(run.events())
+        return run
+
+    def make_run(self, plan, *, deadline=float("inf"), waits=True):
         clock = self.time.clock
 
         def poller(sleep):
@@ -118,7 +123,7 @@ class Stub:
                 fetch_many=self.fetch_many,
             )
 
-        run = BatchRun(
+        return BatchRun(
             plan.steps,
             BatchTools(
                 submit=self.submit,
@@ -135,8 +140,6 @@ class Stub:
                 source="pictures.toml", service=SERVICE, deadline=deadline, waits=waits
             ),
         )
-        self.events = list(run.events())
-        return run
 
     def states(self, run):
         return {output: each.state for output, each in run.outcomes.items()}
@@ -545,3 +548,20 @@ def test_run_bug_in_a_thread_ends_the_run(stub):
 
     with pytest.raises(ZeroDivisionError):
         service.run(service.plan(items(1)))
+
+
+def test_run_that_is_interrupted_knows_its_open_jobs_and_notes_cancelled_ones(stub):
+    service = stub()
+    service.seconds = 5.0
+    run = service.make_run(service.plan(items(2)))
+    events = run.events()
+    while len(run.open_jobs()[0]) < 2:
+        next(events)
+    running, completed = run.open_jobs()
+    run.note_cancelled(running[:1])
+    events.close()
+
+    assert ({"new-0", "new-1"}, []) == (set(running), completed)
+    assert ["cancelled", "submitted"] == sorted(
+        state for state, _, _ in service.kept.values()
+    )

@@ -1,0 +1,234 @@
+"""
+Report what becomes of the items of a batch: each as it ends, then all of them, or what
+a signal left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from krea_cli.api.models import Job
+from krea_cli.batch.plan import Plan, PlanStep
+from krea_cli.cli import next_steps
+from krea_cli.cli.context import CliContext
+from krea_cli.commands.describe_batch import line_of, run_summary
+from krea_cli.commands.plan_batch import BatchGiven
+from krea_cli.errors import (
+    CombinedError,
+    Hint,
+    KreaError,
+    SignalError,
+    WaitTimeoutError,
+)
+from krea_cli.operations.batch_files import BatchFiles
+from krea_cli.operations.batch_outcome import ItemOutcome, ItemSeen, ItemSubmitted
+from krea_cli.output.batch_progress import BatchProgress
+from krea_cli.output.results.batch import BatchItem
+from krea_cli.runtime import signals
+
+if TYPE_CHECKING:
+    from krea_cli.operations.batch_run import BatchRun
+    from krea_cli.operations.github_step import GithubStep
+
+CANCEL_SECONDS = 3.0
+# Options that pay again if the command is repeated.
+_ONLY_ONCE = ("--again", "--limit")
+
+
+class BatchReport:
+    """
+    Tells what becomes of the items: each as it ends, then all of them.
+    """
+
+    def __init__(
+        self, ctx: CliContext, given: BatchGiven, plan: Plan, files: BatchFiles
+    ) -> None:
+        self._ctx = ctx
+        self._given = given
+        self._files = files
+        self._numbers = {
+            step.output: number for number, step in enumerate(plan.steps, start=1)
+        }
+        self._recorded = set[str]()
+        self._there = 0
+        self._submitted = 0
+        self._total = len(plan.steps)
+
+    def event(
+        self, event: ItemSubmitted | ItemSeen | ItemOutcome, progress: BatchProgress
+    ) -> None:
+        if isinstance(event, ItemOutcome):
+            self._ended(event, progress)
+            return
+        output, job = event.step.output, event.job
+        if isinstance(event, ItemSeen) and event.error is not None:
+            progress.missed(output, event.error)
+            return
+        is_new = isinstance(event, ItemSubmitted) and event.is_new
+        progress.seen(output, job, is_paid=is_new)
+        if isinstance(event, ItemSubmitted):
+            self._submitted += event.is_new
+            self._ctx.tracker.submitted(job.job_id)
+        if job.is_final and job.job_id not in self._recorded:
+            self._recorded.add(job.job_id)
+            self._ctx.jobs.record_outcome(job)
+
+    def _ended(self, outcome: ItemOutcome, progress: BatchProgress) -> None:
+        ctx, step, job = self._ctx, outcome.step, outcome.job
+        self._there += outcome.is_there
+        if job is not None and outcome.state not in ("running", "submitted"):
+            ctx.tracker.ended_without_result(job.job_id)
+        line = line_of(outcome)
+        # One line is enough where both streams are the same terminal.
+        is_shown = line and progress.shows_lines and ctx.console.is_one_terminal
+        if not is_shown:
+            ctx.console.result([self._result(outcome)])
+        if line:
+            progress.ended(step.output, line, job, is_paid=outcome.is_paid)
+
+    def _result(self, outcome: ItemOutcome) -> BatchItem:
+        step, line = outcome.step, outcome.step.line
+        job = self._files.saved.get(step.output) or outcome.job
+        job_id = line.job if line else None
+        if job is None:
+            state = line.state if line else outcome.state
+            job = Job(job_id=job_id or "", status=state, cost_usd=step.usd)
+        data = job.as_json()
+        data["job_id"] = data["job_id"] or None
+        paths: tuple[str, ...] = ()
+        if outcome.state in ("made", "fetched"):
+            folder = self._files.folder
+            paths = tuple(_shown(folder / file.path) for file in outcome.files)
+        elif outcome.state == "submitted":
+            paths = (job.job_id,)
+        return BatchItem(
+            item=self._numbers[step.output],
+            output=step.output,
+            key=step.planned.key,
+            state=outcome.state,
+            data=data,
+            paths=paths,
+        )
+
+    def interrupted(self, signum: int, run: BatchRun) -> KreaError:
+        """
+        Return the error that says what is saved, what keeps running, and how to go on;
+        after cancelling the jobs if that was asked for.
+        """
+        ctx = self._ctx
+        signals.ignore()
+        for stream in ctx.invocation.streams:
+            stream.leave()
+        running, completed = run.open_jobs()
+        # A job that came in the last moment is known to the tracker alone.
+        known = {*running, *completed}
+        running += [job for job in ctx.tracker.summary().pending if job not in known]
+        ctx.tracker.reported()
+        words = [SignalError(signum).message]
+        if running or completed or self._there:
+            words.append(f"Saved {self._there} of {self._total}.")
+        cancelled = list[str]()
+        if ctx.invocation.run.cancel_on_interrupt and running:
+            cancelled = ctx.jobs.cancel_all(running, seconds=CANCEL_SECONDS)
+            run.note_cancelled(cancelled)
+            running = [job_id for job_id in running if job_id not in cancelled]
+            if cancelled:
+                words.append(f"Cancelled {_jobs(len(cancelled))}.")
+        hints = list[Hint]([self._continue(again=bool(cancelled))])
+        if running:
+            keep = "keeps" if len(running) == 1 else "keep"
+            words.append(f"{_jobs(len(running))} {keep} running and will be billed.")
+            hints.append(f"Stop them: {ctx.next_steps.cancel([])}")
+        if completed:
+            are = "job is" if len(completed) == 1 else "jobs are"
+            words.append(f"{len(completed)} completed {are} not saved yet.")
+        return SignalError(signum).but(*hints, message=" ".join(words))
+
+    def _continue(self, *, again: bool) -> str:
+        """
+        Return the line with the command that continues, and pays for nothing twice;
+        *again* has it make cancelled items again.
+        """
+        options, argv = self._given.options, self._ctx.invocation.argv
+        if self._given.source == "-":
+            return "Continue with the same command and the same input."
+        more = list[str]()
+        if options.limit is not None:
+            left = options.limit - self._submitted
+            more = ["--limit", str(left)] if left > 0 else ["--collect"]
+        if again and more != ["--collect"]:
+            more += ["--again", "cancelled"]
+        unfit = ["--sure", "--no-wait"] if more == ["--collect"] else []
+        command = next_steps.same_command(
+            argv, without=unfit, without_value=_ONLY_ONCE, more=more
+        )
+        return f"Continue: {command}"
+
+    def finish(
+        self, run: BatchRun, github: GithubStep | None, unmet: dict[str, KreaError]
+    ) -> None:
+        """
+        Tell the sum of all, and hand it on to the next step of a workflow.
+
+        Raises:
+            KreaError: not every item is there.
+        """
+        ctx, outcomes = self._ctx, list(run.outcomes.values())
+        ctx.console.note(run_summary(outcomes, is_sandbox=ctx.service.is_sandbox))
+        not_handed_on = self._hand_on(github, outcomes) if github else None
+        ctx.tracker.reported()
+        errors = [] if run.ended_by is None else [run.ended_by]
+        for outcome in outcomes:
+            error = outcome.error or unmet.get(outcome.step.output)
+            if error is not None and error is not run.ended_by:
+                errors.append(_named(error, outcome.step))
+        if not_handed_on is not None:
+            errors.append(not_handed_on)
+        good = sum(
+            (outcome.is_there and outcome.step.output not in unmet)
+            or outcome.state == "submitted"
+            for outcome in outcomes
+        )
+        if len(errors) == 1 and not good:
+            raise errors[0]
+        if errors:
+            raise CombinedError(errors, succeeded=good)
+
+    def _hand_on(
+        self, github: GithubStep, outcomes: Sequence[ItemOutcome]
+    ) -> KreaError | None:
+        paid, fetched = list[Job](), list[Job]()
+        for outcome in outcomes:
+            job = self._files.saved.get(outcome.step.output) or outcome.job
+            if job is not None:
+                (paid if outcome.is_paid else fetched).append(job)
+        error = github.report(fetched, is_paid=False) if fetched else None
+        return github.report(paid, is_paid=True) or error if paid else error
+
+
+def _named(error: KreaError, step: PlanStep) -> KreaError:
+    """
+    The error with the name of its item.
+    """
+    if isinstance(error, WaitTimeoutError):
+        # The run itself goes on with the job, and saves it under its name.
+        error = error.but(advice=())
+    if step.output in error.message:
+        return error
+    return error.but(message=f"{step.output}: {error.message}")
+
+
+def _shown(path: Path) -> str:
+    """
+    A path as seen from the current folder, where it is below that.
+    """
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
