@@ -5,36 +5,42 @@ a signal left behind.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from krea_cli.api.models import Job
-from krea_cli.batch.plan import Plan, PlanStep
+from krea_cli.api.models import Job, SavedFile
+from krea_cli.batch.plan import Plan, PlanStep, Sign
 from krea_cli.cli import next_steps
 from krea_cli.cli.context import CliContext
 from krea_cli.commands.describe_batch import line_of, run_summary
 from krea_cli.commands.plan_batch import BatchGiven
 from krea_cli.errors import (
+    Action,
     CombinedError,
     Hint,
+    JobCancelledError,
+    JobFailedError,
     KreaError,
     SignalError,
+    Step,
+    UnconfirmedSubmissionError,
     WaitTimeoutError,
 )
 from krea_cli.operations.batch_files import BatchFiles
 from krea_cli.operations.batch_outcome import ItemOutcome, ItemSeen, ItemSubmitted
+from krea_cli.operations.batch_run import MOST_UNCONFIRMED, BatchRun
 from krea_cli.output.batch_progress import BatchProgress
 from krea_cli.output.results.batch import BatchItem
 from krea_cli.runtime import signals
 
 if TYPE_CHECKING:
-    from krea_cli.operations.batch_run import BatchRun
     from krea_cli.operations.github_step import GithubStep
 
 CANCEL_SECONDS = 3.0
 # Options that pay again if the command is repeated.
 _ONLY_ONCE = ("--again", "--limit")
+_VERBS = {"failed": "failed", "cancelled": "was cancelled"}
 
 
 class BatchReport:
@@ -89,20 +95,18 @@ class BatchReport:
             progress.ended(step.output, line, job, is_paid=outcome.is_paid)
 
     def _result(self, outcome: ItemOutcome) -> BatchItem:
-        step, line = outcome.step, outcome.step.line
+        step = outcome.step
         job = self._files.saved.get(step.output) or outcome.job
-        job_id = line.job if line else None
-        if job is None:
-            state = line.state if line else outcome.state
-            job = Job(job_id=job_id or "", status=state, cost_usd=step.usd)
-        data = job.as_json()
+        data = (job or _job_of(step, outcome.state)).as_json()
         data["job_id"] = data["job_id"] or None
+        for file in data["files"]:
+            file["path"] = _shown(self._files.folder / file["path"])
         paths: tuple[str, ...] = ()
         if outcome.state in ("made", "fetched"):
             folder = self._files.folder
             paths = tuple(_shown(folder / file.path) for file in outcome.files)
         elif outcome.state == "submitted":
-            paths = (job.job_id,)
+            paths = (str(data["job_id"]),)
         return BatchItem(
             item=self._numbers[step.output],
             output=step.output,
@@ -179,22 +183,73 @@ class BatchReport:
         ctx.console.note(run_summary(outcomes, is_sandbox=ctx.service.is_sandbox))
         not_handed_on = self._hand_on(github, outcomes) if github else None
         ctx.tracker.reported()
-        errors = [] if run.ended_by is None else [run.ended_by]
-        for outcome in outcomes:
-            error = outcome.error or unmet.get(outcome.step.output)
-            if error is not None and error is not run.ended_by:
-                errors.append(_named(error, outcome.step))
+        errors = self._errors(run, unmet)
         if not_handed_on is not None:
             errors.append(not_handed_on)
+        if not errors:
+            return
         good = sum(
             (outcome.is_there and outcome.step.output not in unmet)
             or outcome.state == "submitted"
             for outcome in outcomes
         )
+        hints = self._ways_out(outcomes)
         if len(errors) == 1 and not good:
-            raise errors[0]
-        if errors:
-            raise CombinedError(errors, succeeded=good)
+            raise errors[0].but(*hints)
+        bad = len(outcomes) - good
+        have = "has an error" if bad == 1 else "have errors"
+        message = f"{bad} of {len(outcomes)} items {have}, shown above."
+        raise CombinedError(errors, succeeded=good).but(*hints, message=message)
+
+    def _errors(self, run: BatchRun, unmet: Mapping[str, KreaError]) -> list[KreaError]:
+        """
+        Return what is wrong, each item with its name; what many items have in common,
+        once.
+        """
+        outcomes = list(run.outcomes.values())
+        errors = list[KreaError]()
+        running = [each for each in outcomes if each.state == "running"]
+        for outcome in outcomes:
+            error = outcome.error or unmet.get(outcome.step.output)
+            if error is not None and not (len(running) > 1 and outcome in running):
+                errors.append(_named(error, outcome.step))
+        if len(running) > 1:
+            errors.append(
+                WaitTimeoutError(
+                    f"{len(running)} jobs are still running and will be billed.",
+                    job_id=running[0].job.job_id if running[0].job else None,
+                )
+            )
+        left = sum(each.state == "unsubmitted" for each in outcomes)
+        if run.ended_by is not None:
+            errors.append(_with_unsubmitted(run.ended_by, left))
+        elif left:
+            errors.append(
+                WaitTimeoutError(f"Timed out before {_items(left)} submitted.")
+            )
+        return errors
+
+    def _ways_out(self, outcomes: Sequence[ItemOutcome]) -> list[Hint]:
+        """
+        Return the commands that continue from here, each of them once.
+        """
+        states = {_end_of(outcome) for outcome in outcomes}
+        hints = list[Hint]()
+        if "unconfirmed" in states:
+            hints.append(Step(Action.SETTLE))
+        argv, source = self._ctx.invocation.argv, self._given.source
+        for state in ("failed", "cancelled"):
+            if state in states and source != "-":
+                again = next_steps.same_command(
+                    argv,
+                    without=["--collect"],
+                    without_value=_ONLY_ONCE,
+                    more=["--again", state],
+                )
+                hints.append(f"Pay again for what {_VERBS[state]}: {again}")
+        if states & {"running", "unsubmitted", "unsaved"}:
+            hints.append(self._continue(again=False))
+        return hints
 
     def _hand_on(
         self, github: GithubStep, outcomes: Sequence[ItemOutcome]
@@ -208,16 +263,79 @@ class BatchReport:
         return github.report(paid, is_paid=True) or error if paid else error
 
 
+def _job_of(step: PlanStep, state: str) -> Job:
+    """
+    Return the job of an item that this run has nothing to do with, as the lock has it.
+    """
+    line, request = step.line or step.found, step.planned.request
+    files = line.files if line else ()
+    return Job(
+        job_id=(line.job if line else None) or "",
+        status=line.state if line else state,
+        model=request.model.id if request else None,
+        cost_usd=line.usd if line else step.usd,
+        files=tuple(
+            SavedFile(
+                path=file.path,
+                url="",
+                media_type=file.media_type,
+                size_bytes=file.size_bytes,
+                sha256=file.sha256,
+                width=file.width,
+                height=file.height,
+            )
+            for file in files
+        ),
+    )
+
+
 def _named(error: KreaError, step: PlanStep) -> KreaError:
     """
-    The error with the name of its item.
+    Return the error with the name of its item.
     """
-    if isinstance(error, WaitTimeoutError):
-        # The run itself goes on with the job, and saves it under its name.
-        error = error.but(advice=())
-    if step.output in error.message:
+    message = error.message
+    job = f"Job {error.job_id} "
+    if message.startswith(job):
+        message = f"{step.output} {message.removeprefix(job)}"
+    elif step.output not in message:
+        message = f"{step.output}: {message}"
+    if isinstance(error, WaitTimeoutError | UnconfirmedSubmissionError):
+        # The batch itself goes on with the job, and saves it under its name.
+        return error.but(message=message, advice=())
+    if isinstance(error, JobFailedError | JobCancelledError):
+        kind = "Failed" if isinstance(error, JobFailedError) else "Cancelled"
+        is_known = error.job_id is not None and f"{kind.lower()} earlier" not in message
+        words = f" {kind} jobs are not billed." if is_known else ""
+        return error.but(message=f"{message}{words}", advice=())
+    return error.but(message=message)
+
+
+def _end_of(outcome: ItemOutcome) -> str:
+    """
+    Return how an item ended, as far as that decides about what to do next: a rejected
+    request was no job, and blocked items follow those that they need.
+    """
+    if outcome.state in ("failed", "cancelled"):
+        has_job = outcome.job is not None or outcome.step.sign == Sign.ENDED
+        return outcome.state if has_job else "unsubmitted"
+    return outcome.state
+
+
+def _with_unsubmitted(error: KreaError, left: int) -> KreaError:
+    """
+    Return the error that ended all submission, with how many items it kept back.
+    """
+    if isinstance(error, UnconfirmedSubmissionError):
+        error = UnconfirmedSubmissionError(
+            f"Stopped submitting: {MOST_UNCONFIRMED} requests in a row are unconfirmed."
+        )
+    if not left:
         return error
-    return error.but(message=f"{step.output}: {error.message}")
+    return error.but(message=f"{error.message} {_items(left)} not submitted.")
+
+
+def _items(count: int) -> str:
+    return "1 item was" if count == 1 else f"{count} items were"
 
 
 def _shown(path: Path) -> str:

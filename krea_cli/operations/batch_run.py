@@ -12,7 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
@@ -47,6 +47,7 @@ from krea_cli.operations.batch_outcome import (
     ended_state,
     state_of,
 )
+from krea_cli.runtime import signals
 from krea_cli.runtime.worker_pool import WorkerPool
 
 # The rate limits of the service decide how many requests are on their way at once.
@@ -116,6 +117,8 @@ class BatchRun:
         self._news = SimpleQueue[_News]()
         self._lock = threading.Lock()
         self._unconfirmed_in_a_row = 0
+        self._has_answered = False
+        self._alone = threading.Lock()
         self._is_stopped = False
         self._works: dict[str, _Work] = {}
         self._by_job: dict[str, list[_Work]] = defaultdict(list)
@@ -287,6 +290,10 @@ class BatchRun:
     # --- in threads ----------------------------------------------------------------
 
     def _submitted(self, step: PlanStep) -> _News:
+        with self._turn():
+            return self._tried(step)
+
+    def _tried(self, step: PlanStep) -> _News:
         try:
             self._gate()
             found = self._tools.submit(step, self._gate)
@@ -295,6 +302,7 @@ class BatchRun:
         except KreaError as exc:
             return self._not_submitted(step, exc)
         with self._lock:
+            self._has_answered = True
             self._unconfirmed_in_a_row = 0
             self._accepted[found.job.job_id].append((step, found))
         self._append(
@@ -305,6 +313,27 @@ class BatchRun:
             usd=found.job.cost_usd,
         )
         return _News(step, submitted=found)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """
+        Let one request alone go first, and one at a time after a lost response: what is
+        wrong with the service concerns as few requests as possible.
+        """
+        while self._is_delicate:
+            signals.raise_if_interrupted()
+            if self._alone.acquire(timeout=_GLANCE_SECONDS):
+                try:
+                    if self._is_delicate:
+                        yield
+                        return
+                finally:
+                    self._alone.release()
+        yield
+
+    @property
+    def _is_delicate(self) -> bool:
+        return not self._has_answered or self._unconfirmed_in_a_row > 0
 
     def _not_submitted(self, step: PlanStep, exc: KreaError) -> _News:
         if isinstance(exc, UnconfirmedSubmissionError):
@@ -320,6 +349,8 @@ class BatchRun:
                 self._append(step, state="submitted", job_id=exc.job_id)
             self._stop(exc)
             return _News(step, is_stopped=True)
+        else:
+            self._has_answered = True
         return _News(step, error=exc)
 
     def _gate(self) -> None:
@@ -489,7 +520,12 @@ class BatchRun:
         self._start_dependents(step)
 
     def _failed(
-        self, step: PlanStep, error: KreaError, *, job: Job | None = None
+        self,
+        step: PlanStep,
+        error: KreaError,
+        *,
+        job: Job | None = None,
+        state: str | None = None,
     ) -> Iterator[BatchEvent]:
         """
         End an item, those that share its job, and those that need its result.
@@ -501,7 +537,7 @@ class BatchRun:
                 continue
             yield self._finish(
                 each,
-                state_of(error),
+                state or state_of(error),
                 job=job or (work.job if work else None),
                 error=error,
                 is_paid=bool(work and work.is_new and each is step),
@@ -509,7 +545,7 @@ class BatchRun:
             for dependent in self._dependents[each.output]:
                 if dependent.output not in self.outcomes and dependent.sign in PAID:
                     missing = blocked(dependent, each.output, error)
-                    yield from self._failed(dependent, missing)
+                    yield from self._failed(dependent, missing, state="blocked")
 
     # --- the end -------------------------------------------------------------------
 
