@@ -44,6 +44,8 @@ _STATES = {
 }
 _ORDER = (
     "made",
+    "shared",
+    "copied",
     "fetched",
     "unchanged",
     "submitted",
@@ -81,14 +83,33 @@ def plan_summary(plan: Plan) -> str:
     """
     counts = Counter[str]()
     for step in plan.steps:
-        counts["blocked" if step.blocked_by else _COUNTED[step.sign]] += 1
-    order = [*_COUNTED.values(), "blocked"]
+        counts[_word_of(step)] += 1
+    order = [
+        "to make",
+        "changed",
+        "shared",
+        "to copy",
+        *_COUNTED.values(),
+        "blocked",
+        "in the way",
+    ]
+    order = list(dict.fromkeys(order))
     parts = [f"{counts[word]} {word}" for word in order if counts[word]]
     if plan.orphans:
         parts.append(f"{len(plan.orphans)} unused")
     cost = plan.cost_usd
     price = UNKNOWN if cost is None else dollars(cost)
     return f"{', '.join(parts)}. Estimate: {price}"
+
+
+def _word_of(step: PlanStep) -> str:
+    if step.blocked_by is not None:
+        return "blocked"
+    if step.error is not None:
+        return "in the way" if step.sign != Sign.UNUSABLE else "unusable"
+    if step.same_as is not None:
+        return "shared"
+    return "to copy" if step.copy_of is not None else _COUNTED[step.sign]
 
 
 def line_of(outcome: ItemOutcome) -> str:
@@ -112,11 +133,18 @@ def line_of(outcome: ItemOutcome) -> str:
     return f"{_STATES.get(state, state)}: {step.output}"
 
 
+def _end_of(outcome: ItemOutcome) -> str:
+    if outcome.state == "fetched":
+        step = outcome.step
+        return "shared" if step.same_as else "copied" if step.copy_of else "fetched"
+    return outcome.state
+
+
 def run_summary(outcomes: Sequence[ItemOutcome], *, is_sandbox: bool) -> str:
     """
     Return how many items ended in each way, and what this run cost.
     """
-    counts = Counter(outcome.state for outcome in outcomes)
+    counts = Counter(map(_end_of, outcomes))
     parts = [f"{_STATES.get(s, s)} {counts[s]}" for s in _ORDER if counts[s]]
     words = ", ".join(parts) or "no items"
     cost = sum(

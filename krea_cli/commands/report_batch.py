@@ -6,6 +6,7 @@ a signal left behind.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,6 @@ class BatchReport:
         progress.seen(output, job, is_paid=is_new)
         if isinstance(event, ItemSubmitted):
             self._submitted += event.is_new
-            self._ctx.tracker.submitted(job.job_id)
         if job.is_final and job.job_id not in self._recorded:
             self._recorded.add(job.job_id)
             self._ctx.jobs.record_outcome(job)
@@ -97,16 +97,15 @@ class BatchReport:
     def _result(self, outcome: ItemOutcome) -> BatchItem:
         step = outcome.step
         job = self._files.saved.get(step.output) or outcome.job
-        data = (job or _job_of(step, outcome.state)).as_json()
+        job = self._with_paths(job or _job_of(step, outcome.state))
+        data = job.as_json()
         data["job_id"] = data["job_id"] or None
-        for file in data["files"]:
-            file["path"] = _shown(self._files.folder / file["path"])
         paths: tuple[str, ...] = ()
         if outcome.state in ("made", "fetched"):
             folder = self._files.folder
             paths = tuple(_shown(folder / file.path) for file in outcome.files)
         elif outcome.state == "submitted":
-            paths = (str(data["job_id"]),)
+            paths = (job.job_id,)
         return BatchItem(
             item=self._numbers[step.output],
             output=step.output,
@@ -164,11 +163,20 @@ class BatchReport:
             more = ["--limit", str(left)] if left > 0 else ["--collect"]
         if again and more != ["--collect"]:
             more += ["--again", "cancelled"]
-        unfit = ["--sure", "--no-wait"] if more == ["--collect"] else []
+        unfit = ["--github"]
+        unfit += ["--sure", "--no-wait"] if more == ["--collect"] else []
         command = next_steps.same_command(
             argv, without=unfit, without_value=_ONLY_ONCE, more=more
         )
         return f"Continue: {command}"
+
+    def _with_paths(self, job: Job) -> Job:
+        """
+        Return the job with the paths of its files as seen from the current folder.
+        """
+        folder = self._files.folder
+        files = [replace(file, path=_shown(folder / file.path)) for file in job.files]
+        return replace(job, files=tuple(files))
 
     def finish(
         self, run: BatchRun, github: GithubStep | None, unmet: dict[str, KreaError]
@@ -242,7 +250,7 @@ class BatchReport:
             if state in states and source != "-":
                 again = next_steps.same_command(
                     argv,
-                    without=["--collect"],
+                    without=["--collect", "--github"],
                     without_value=_ONLY_ONCE,
                     more=["--again", state],
                 )
@@ -258,6 +266,7 @@ class BatchReport:
         for outcome in outcomes:
             job = self._files.saved.get(outcome.step.output) or outcome.job
             if job is not None:
+                job = self._with_paths(job)
                 (paid if outcome.is_paid else fetched).append(job)
         error = github.report(fetched, is_paid=False) if fetched else None
         return github.report(paid, is_paid=True) or error if paid else error

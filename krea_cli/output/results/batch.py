@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from krea_cli.output.escape import escape_control_chars
+from krea_cli.output.escape import collapse_whitespace
 from krea_cli.output.github_actions import harmless_path
 from krea_cli.output.human.format_text import UNKNOWN, dollars
 
@@ -15,11 +15,11 @@ from krea_cli.output.human.format_text import UNKNOWN, dollars
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedItem:
     """
-    An item of a plan, with its *sign*; *item* counts from 1. *is_bare* leaves only its
-    output in plain text.
+    An item of a plan, with its *sign*; *item* counts from 1, and is None for a result
+    that no item wants any more. *is_bare* leaves only its output in plain text.
     """
 
-    item: int
+    item: int | None
     output: str
     key: str
     sign: str
@@ -33,17 +33,18 @@ class PlannedItem:
     @property
     def plain(self) -> list[str]:
         if self.is_bare:
-            return [harmless_path(self.output)]
-        return [self.line]
+            return [harmless_path(self.output)] if self.item is not None else []
+        cells = (self.sign, self.output, self.error or self.action, self.price)
+        return ["\t".join(map(collapse_whitespace, cells)).rstrip("\t")]
 
     @property
-    def line(self) -> str:
-        price = ""
-        if self.sign in "+~" and not self.error:
-            price = UNKNOWN if self.cost_usd is None else dollars(self.cost_usd)
-        words = [self.sign, *map(harmless_path, (self.action, self.output)), price]
-        words += [escape_control_chars(self.error)] if self.error else []
-        return "  ".join(filter(None, words))
+    def price(self) -> str:
+        """
+        Return the estimate; empty for what costs nothing.
+        """
+        if self.sign not in ("+", "~") or self.error or self.cost_usd == 0:
+            return ""
+        return UNKNOWN if self.cost_usd is None else dollars(self.cost_usd)
 
     def as_json(self) -> dict[str, Any]:
         values = asdict(self)
