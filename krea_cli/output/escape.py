@@ -32,7 +32,7 @@ def safe_json(text: str) -> str:
     """
     Escape the same characters in JSON text, as JSON escapes.
 
-    Lone surrogates are an exception: other programs do not accept their escapes.
+    Lone surrogates are replaced instead: many programs reject their escapes.
     """
     text = re.sub("[\ud800-\udfff]", "\ufffd", text)
     return re.sub(_UNSAFE, _json_escape, text)

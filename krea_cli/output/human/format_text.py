@@ -70,7 +70,8 @@ def amount(field: MediaField) -> str:
 
 def price(model: Model) -> str:
     """
-    Format the lowest and the highest known price, with "+" if some are unknown.
+    Format the lowest and the highest known price, with "+" if the service has more
+    prices.
     """
     if not model.prices:
         return UNKNOWN
