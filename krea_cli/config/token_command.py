@@ -23,7 +23,7 @@ from typing import IO
 
 from krea_cli.config.token import TOKEN_COMMAND, VARIABLES, Token, read_stream
 from krea_cli.errors import Action, NoTokenError, Step
-from krea_cli.runtime.redaction import SHORTEST_PART, without_parts
+from krea_cli.runtime.redaction import SHORTEST_PART, redact_parts
 
 SECONDS = 10.0
 _MOST_OUTPUT, _MOST_ERRORS, _MOST_SHOWN = 8192, 4096, 300
@@ -190,7 +190,7 @@ def _describe_failure(code: int, output: bytes, errors: bytes) -> str:
     words = " ".join(errors.decode(errors="replace").split())
     for printed in output.decode(errors="replace").split():
         if len(printed) >= SHORTEST_PART:
-            words = without_parts(printed, words)
+            words = redact_parts(printed, words)
     if len(words) > _MOST_SHOWN:
         words = f"{words[: _MOST_SHOWN - 1]}…"
     how = f"was stopped by signal {-code}" if code < 0 else f"failed (exit code {code})"
