@@ -135,10 +135,9 @@ class Journal:
 
     def ended(self, job: Job, *, files: Sequence[SavedFile] = ()) -> None:
         """
-        Record how a job ended, and the `files` that were saved.
-
-        Jobs without a record are ignored. An unusable journal is not an error here: the
-        result is more important.
+        Record how a job has ended, and the *files* that were saved. A job without a
+        record is passed over. An unusable journal is no error: the result counts for
+        more.
         """
         kept = dump_files(files)
         with suppress(JournalError), self._database.writing() as db:

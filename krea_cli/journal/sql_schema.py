@@ -4,7 +4,7 @@ Define the tables of the journal, and how SQLite stores them.
 
 from __future__ import annotations
 
-# Journals with a higher version are left alone.
+# A journal of a higher one is left alone.
 VERSION = 3
 PAGE_BYTES = 4096
 TABLES = {"records", "uploads", "pruned"}
@@ -32,9 +32,10 @@ DROP INDEX IF EXISTS records_by_state;
 DROP INDEX IF EXISTS records_by_job;
 DROP INDEX IF EXISTS records_by_time;
 """
-# `key` identifies repeated requests. `known_by` is the highest record number at the
-# time the job id was committed: the job is older than the requests of all records with
-# higher numbers. `ahead` and `seen` belong to unconfirmed requests: see `sightings`.
+# `key` is what a repeated request is recognized by.  `known_by` is the highest number
+# of all records when the job id was committed: the job is older than the request of
+# every record with a higher number.  `ahead` and `seen` belong to unconfirmed requests:
+# see `sightings`.
 _RECORDS = """
 CREATE TABLE records (
   number INTEGER PRIMARY KEY,

@@ -70,7 +70,7 @@ def submit_batch(
     because the next request would fail as well. Jobs submitted until then are kept.
     When the context ends, each request has become a job or an error.
 
-    `deadline` is when the jobs must have finished, on the monotonic clock.
+    *deadline* is when the jobs must have finished, on the monotonic clock.
     """
     run = str(uuid.uuid4())
 

@@ -105,10 +105,8 @@ def cancel_jobs(
     service: JobService, job_ids: Sequence[str], *, console: Console
 ) -> tuple[list[Job], list[KreaError]]:
     """
-    Cancel each job.
-
-    Return the resulting jobs, and an error for each one that was not cancelled. Stop if
-    no token is usable.
+    Cancel each job; return the jobs as they are then, and an error for each that is not
+    cancelled. Without a usable token the rest is left alone.
     """
     jobs: list[Job] = []
     errors: list[KreaError] = []

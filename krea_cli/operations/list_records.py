@@ -119,9 +119,8 @@ def find_records(
     history: JournalQueries, resolve: Resolve, references: Sequence[str] | None
 ) -> list[Record]:
     """
-    Return the records with the given job ids, record ids or prefixes, each once.
-
-    The default reference is @last.
+    Return the records with these job ids, record ids or beginnings of either, or of
+    @last (the default); each once.
 
     Raises:
         UnknownJobError: the journal has no such record.

@@ -38,11 +38,11 @@ class SaveContext:
 
 class ResultSaver:
     """
-    Saves the results of jobs, numbered from 1.
+    Saves the results of jobs, with indexes that count from 1.
 
-    By job id, `saved` has the jobs with their files, `failed` the error that prevented
-    saving a file, and `without_sidecar` the error that prevented writing a sidecar. An
-    error with one job does not stop the others.
+    By job id, *saved* has the jobs with the files that are there, *failed* the error
+    that kept a file from being saved, and *without_sidecar* the error that left files
+    without one. An error with one job does not stop the others.
     """
 
     def __init__(self, context: SaveContext) -> None:
@@ -86,8 +86,8 @@ class ResultSaver:
             if is_batch:
                 self._start(job)
             elif _has_results(job):
-                # Save in this thread: signals reach it even while writing to a pipe
-                # blocks.
+                # In this thread a signal arrives even while a pipe that nobody reads
+                # blocks the write.
                 self._save(job, self._next_index, is_batch=False)
         self.pool.rest()
 
