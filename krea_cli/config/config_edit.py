@@ -116,5 +116,5 @@ def _replace(path: Path, text: str, *, expected: Mapping[str, Any]) -> None:
 def _unchangeable(path: Path) -> ConfigError:
     return ConfigError(
         f"Cannot change {path} without damaging other lines.",
-        hint="Edit it yourself.",
+        hint="Edit it in a text editor.",
     )

@@ -164,7 +164,7 @@ class FieldValues:
             self.has_unknown = True
             self._drop("--style", f"{self.model.id} takes no trained styles")
         elif before not in (None, "--style"):
-            self._drop(STYLES, f"is given twice: by {before} and --style")
+            self._drop(STYLES, f"is set twice, by {before} and --style")
         else:
             kept = self.values[STYLES] if before else []
             self.values[STYLES] = [*kept, style]

@@ -46,7 +46,7 @@ def handle_admin_request(
 def _add(faults: FaultQueue, data: dict[str, Any]) -> None:
     given = data.get("faults", [data.get("fault")])
     if not isinstance(given, list) or not all(isinstance(text, str) for text in given):
-        wanted = 'The body is {"fault": "..."} or {"faults": ["...", "..."]}'
+        wanted = 'The body must be {"fault": "..."} or {"faults": ["...", "..."]}'
         raise ApiError(HTTPStatus.BAD_REQUEST, wanted)
     try:
         faults.add(given)

@@ -67,7 +67,7 @@ class SandboxHandler(RouterHandler):
         failure, seconds = None, None
         if fault := self.pop_job_fault("fails", path):
             code = fault.value or "sandbox_fault"
-            failure = JobFailure(code=code, message="The sandbox was told to fail it")
+            failure = JobFailure(code=code, message="The sandbox injected this failure")
         if fault := self.pop_job_fault("takes", path):
             shortest, _, longest = (fault.value or "60").partition("-")
             # Seed by the body, so that equal requests take equally long.
