@@ -151,7 +151,7 @@ def _nearness(wanted: str, path: str) -> float:
     """
     Return how similar `wanted` is to the most similar part of the path, from 0 to 1.
 
-    It is 1 if the path contains the name: "image/krea/krea-2/large" contains "krea-2".
+    It is 1 if the path contains the name, as "image/krea/krea-2/large" does "krea-2".
     """
     from difflib import SequenceMatcher
 
