@@ -1,5 +1,5 @@
 """
-Results of `krea batch`: the steps of a plan, and what became of items.
+Results of `krea batch`: planned items and processed items.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from krea_cli.output.human.format_text import UNKNOWN, dollars
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedItem:
     """
-    An item of a plan, with its *sign*; *item* counts from 1, and is None for a result
-    that no item wants any more. *is_bare* leaves only its output in plain text.
+    An item of a plan, with its `sign`. `item` counts from 1; it is None for a result
+    that no item wants any more.
+
+    With `is_bare`, its plain form is only the output.
     """
 
     item: int | None
@@ -55,7 +57,7 @@ class PlannedItem:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchItem:
     """
-    An item of a run, and what became of it: *data* is the job object.
+    An item of a run with its outcome. `data` is the JSON job object.
     """
 
     item: int
