@@ -5,6 +5,7 @@ A run over a plan, against a service of a few lines that counts its bills.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 
@@ -565,3 +566,27 @@ def test_run_that_is_interrupted_knows_its_open_jobs_and_notes_cancelled_ones(st
     assert ["cancelled", "submitted"] == sorted(
         state for state, _, _ in service.kept.values()
     )
+
+
+def test_run_with_lost_responses_only_stops_after_three_requests(stub):
+    service = stub()
+    lost = UnconfirmedSubmissionError("Lost.", record="r")
+    service.rejects = {f"{number}.png": lost for number in range(40)}
+
+    run = service.run(service.plan(items(40)))
+
+    states = Counter(service.states(run).values())
+    assert {"unconfirmed": 3, "unsubmitted": 37} == states
+
+
+def test_run_tries_one_request_alone_first(stub):
+    service = stub()
+    service.rejects = {f"{n}.png": NoTokenError("No token.") for n in range(40)}
+    tried = []
+    submit = service.submit
+    service.submit = lambda step, gate: (tried.append(step), submit(step, gate))[1]
+
+    run = service.run(service.plan(items(40)))
+
+    assert 1 == len(tried)
+    assert {"unsubmitted"} == set(service.states(run).values())
