@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from help.test_scripting import SECTIONS, difference, shape
 from service import named, reset_after
 
 POST = "POST /generate/"
@@ -285,6 +286,23 @@ def test_batch_json_has_the_job_and_the_item(logged_in, service, manifest):
     assert {1, 2} == {first["item"], second["item"]}
     assert "completed" == first["status"]
     assert first["key"] != second["key"]
+
+
+def test_batch_prints_the_keys_that_help_scripting_names(logged_in, service, manifest):
+    service.add_faults("submit:fails@cat")
+    plan = items(logged_in("batch", manifest, "--dry-run", "--json"))
+    check = items(logged_in("batch", manifest, "--check", "--json"))
+    made = items(logged_in("batch", manifest, "--json"))
+    again = items(logged_in("batch", manifest, "--json"))
+
+    for heading, found in (
+        ("batch --dry-run", plan),
+        ("batch --check", check),
+        ("batch", made),
+        ("batch", again),
+    ):
+        assert 2 == len(found)
+        assert [] == [*difference(shape(SECTIONS[heading]), found)]
 
 
 def test_batch_prune_deletes_only_what_no_item_wants(logged_in, service, manifest):
