@@ -67,7 +67,7 @@ def run(
         reason = getattr(exc, "strerror", None) or exc
         raise _failure(f"cannot run {program}: {reason}") from None
     try:
-        output, errors = _outcome(process, time.monotonic() + seconds)
+        output, errors = _wait_for_output(process, time.monotonic() + seconds)
     except TimeoutError:
         raise _failure(f"did not finish within {seconds:g} s") from None
     finally:
@@ -113,7 +113,9 @@ def _find(program: str, folder: Path, env: Mapping[str, str]) -> str:
     return found
 
 
-def _outcome(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
+def _wait_for_output(
+    process: subprocess.Popen[bytes], deadline: float
+) -> tuple[bytes, bytes]:
     """
     Return the beginnings of the program's output and error output.
 
@@ -124,8 +126,8 @@ def _outcome(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, 
     """
     output, errors = bytearray(), bytearray()
     readers = [
-        _reading(process.stdout, output, _MOST_OUTPUT),
-        _reading(process.stderr, errors, _MOST_ERRORS, drains=True),
+        _read_in_thread(process.stdout, output, _MOST_OUTPUT),
+        _read_in_thread(process.stderr, errors, _MOST_ERRORS, drains=True),
     ]
     readers[0].join(max(0.0, deadline - time.monotonic()))
     if readers[0].is_alive():
@@ -140,7 +142,7 @@ def _outcome(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, 
     return bytes(output), bytes(errors)
 
 
-def _reading(
+def _read_in_thread(
     pipe: IO[bytes] | None, content: bytearray, most: int, *, drains: bool = False
 ) -> threading.Thread:
     def read() -> None:

@@ -18,7 +18,7 @@ from krea_cli.media.boxes import Box, whole_file
 from krea_cli.media.file_pieces import (
     ByteRange,
     Overwrite,
-    gaps,
+    zero_gaps,
 )
 from krea_cli.media.reader import DamagedError, FileReader
 from krea_cli.media.sample_tables import SampleChunk
@@ -113,7 +113,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
     Raises:
         DamagedError: the boxes are inconsistent, or the main image has an unknown type.
     """
-    yield from mp4.stripped(reader, _PICTURE)
+    yield from mp4.strip_with_rules(reader, _PICTURE)
 
 
 def _description(meta: Box, index: mp4.MediaIndex) -> Iterator[Overwrite]:
@@ -155,7 +155,7 @@ def _item_changes(
             index.blanked += written
             kept_small += written
     if small:
-        yield from gaps(kept_small, small.body, small.end)
+        yield from zero_gaps(kept_small, small.body, small.end)
 
 
 def _emptied(

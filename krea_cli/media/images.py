@@ -75,7 +75,7 @@ def open_png(
         _check_profiles(source)
         source.seek(0)
     picture = read(source)
-    _shorten_transparency(picture)
+    _reduce_transparency_to_8_bit(picture)
     return picture
 
 
@@ -86,7 +86,7 @@ def _check_profiles(file: IO[bytes]) -> None:
         raise ValueError("it has several color profiles")
 
 
-def _shorten_transparency(picture: Image.Image) -> None:
+def _reduce_transparency_to_8_bit(picture: Image.Image) -> None:
     # Pillow keeps the upper 8 of 16 bits for pixels, but not for the color that marks
     # transparency.
     color = picture.info.get("transparency")
@@ -138,7 +138,7 @@ def size(path: Path) -> tuple[int, int] | None:
             # many.
             with _READERS[kind](path) as picture:
                 return picture.size
-        with opened(path) as picture:
+        with open_image(path) as picture:
             return picture.size
     except Exception:  # noqa: BLE001  (whatever a decoder may raise)
         return None
@@ -188,8 +188,8 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
         is_decoded = False
     if not is_decoded:
         raise DownloadError("Not a known image type.")
-    with opened(path, _open_to_look) as picture:
-        shown = smooth(eight_bits(picture))
+    with open_image(path, _open_for_thumbnail) as picture:
+        shown = to_scalable_mode(to_8_bit(picture))
         # Scale first: rotating makes a copy, which for a large image needs much memory.
         shown.thumbnail((max(box), max(box)), reducing_gap=2.0)
         ImageOps.exif_transpose(shown, in_place=True)
@@ -204,7 +204,7 @@ def is_heavy(path: Path) -> bool:
     """
     width, height = size(path) or (0, 0)
     try:
-        with opened(path, _open_to_look) as picture:
+        with open_image(path, _open_for_thumbnail) as picture:
             kinds = (
                 kind for kind, name in _READ_FORMATS.items() if name == picture.format
             )
@@ -216,7 +216,7 @@ def is_heavy(path: Path) -> bool:
     return width * height * cost > _LIGHT_BYTES
 
 
-def eight_bits(picture: Image.Image) -> Image.Image:
+def to_8_bit(picture: Image.Image) -> Image.Image:
     """
     Reduce a 16-bit gray image to the upper 8 bits.
 
@@ -252,9 +252,9 @@ def is_blank(path: Path) -> bool:
     Raises:
         DownloadError: the image cannot be decoded, or has too many pixels.
     """
-    with opened(path, _open_to_look) as picture:
+    with open_image(path, _open_for_thumbnail) as picture:
         picture.load()
-        shown = smooth(eight_bits(picture))
+        shown = to_scalable_mode(to_8_bit(picture))
     if shown.mode == "RGBA":
         # Premultiply alpha: the colors of transparent pixels do not count.
         shown = shown.convert("RGBa")
@@ -277,12 +277,12 @@ def check_pixels(size: tuple[int, int]) -> None:
         )
 
 
-def smooth(picture: Image.Image) -> Image.Image:
+def to_scalable_mode(picture: Image.Image) -> Image.Image:
     """
     Convert the image from a palette to a mode that can be scaled.
     """
     if picture.has_transparency_data:
-        picture = eight_bits(picture)
+        picture = to_8_bit(picture)
     mode = {"1": "L", "P": "RGB"}.get(picture.mode, picture.mode)
     if picture.has_transparency_data:
         mode = "RGBA"
@@ -300,7 +300,7 @@ def _open(path: Path) -> Image.Image:
     return Image.open(path, formats=list(_READ_FORMATS.values()))
 
 
-def _open_to_look(path: Path) -> Image.Image:
+def _open_for_thumbnail(path: Path) -> Image.Image:
     """
     Open an image for a thumbnail.
 
@@ -321,7 +321,7 @@ def _open_to_look(path: Path) -> Image.Image:
 
 
 @contextmanager
-def opened(
+def open_image(
     path: Path, open_picture: Callable[[Path], Image.Image] = _open
 ) -> Iterator[Image.Image]:
     """

@@ -18,8 +18,8 @@ from krea_cli.media.boxes import Box, whole_file
 from krea_cli.media.file_pieces import (
     ByteRange,
     Overwrite,
-    gaps,
-    overwritten,
+    apply_overwrites,
+    zero_gaps,
 )
 from krea_cli.media.reader import DamagedError, FileReader
 from krea_cli.media.sample_tables import SampleChunk, chunks, fragment_chunks, ranges
@@ -112,10 +112,10 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
     Raises:
         DamagedError: the boxes are inconsistent, or a required part is not supported.
     """
-    yield from stripped(reader, FILM)
+    yield from strip_with_rules(reader, FILM)
 
 
-def stripped(reader: FileReader, rules: Rules) -> Iterator[ByteRange]:
+def strip_with_rules(reader: FileReader, rules: Rules) -> Iterator[ByteRange]:
     """
     Yield the pieces of a file of boxes that `rules` keep.
 
@@ -127,7 +127,7 @@ def stripped(reader: FileReader, rules: Rules) -> Iterator[ByteRange]:
     index = MediaIndex()
     top = list(whole_file(reader).children())
     found = list(changes(top, index, rules))
-    yield from overwritten(
+    yield from apply_overwrites(
         range(reader.size), [*found, *index.changes(top, reader.size)]
     )
 
@@ -173,7 +173,7 @@ class MediaIndex:
         stops = [0, *(box.end for box in media)]
         outside = (range(*each) for each in zip(stops, starts, strict=True))
         kept = [*ranges(self.kept, self.starts), *self.blanked, *outside]
-        yield from gaps(kept, 0, size)
+        yield from zero_gaps(kept, 0, size)
 
 
 Edit = Callable[[Box, MediaIndex], Iterable[Overwrite]]

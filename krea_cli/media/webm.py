@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from krea_cli.media.file_pieces import ByteRange, Overwrite, overwritten
+from krea_cli.media.file_pieces import ByteRange, Overwrite, apply_overwrites
 from krea_cli.media.reader import DamagedError, FileReader, count_parts
 
 _FILE, _EBML, _SEGMENT, _CLUSTER = 0, 0x1A45DFA3, 0x18538067, 0x1F43B675
@@ -156,7 +156,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
     Raises:
         DamagedError: the elements are inconsistent.
     """
-    yield from overwritten(range(reader.size), _Film(reader).changes())
+    yield from apply_overwrites(range(reader.size), _Film(reader).changes())
 
 
 @dataclass

@@ -43,14 +43,14 @@ def neutralize_commands(text: str, *, begins_line: bool) -> str:
     return _COMMAND.sub("| ", before + _BRACKET.sub(r"\1 [", text))[1:]
 
 
-def harmless_json(text: str) -> str:
+def neutralize_json(text: str) -> str:
     """
     Return equivalent JSON that contains no command.
     """
     return _BRACKET.sub(r"\1\\u005b", text)
 
 
-def harmless_path(path: str) -> str:
+def neutralize_path(path: str) -> str:
     """
     Return a path of the same file that does not begin like a command.
     """

@@ -35,9 +35,9 @@ from krea_cli.output.results.costs import CostRow
 from krea_cli.output.results.jobs import JobSaved, JobStatus, JobSubmitted
 from krea_cli.output.results.records import (
     RecordDetails,
-    RecordInDoubt,
     RecordRow,
-    RecordsForgotten,
+    RecordsDeleted,
+    UnconfirmedRecord,
 )
 
 _STYLES = {
@@ -115,7 +115,7 @@ def _sheet(names: Sequence[Text], results: Sequence[RecordRow]) -> ResponsiveTab
     )
 
 
-def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
+def in_doubt(_: UnconfirmedRecord, results: Sequence[UnconfirmedRecord]) -> Parts:
     """
     Draw each unconfirmed request with its candidate jobs.
     """
@@ -142,7 +142,7 @@ def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
             yield words(rest, "dim", indent=GAP)
 
 
-def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts:
+def forgotten(_: RecordsDeleted, results: Sequence[RecordsDeleted]) -> Parts:
     """
     Report the number of deleted records.
     """
