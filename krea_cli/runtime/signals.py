@@ -169,7 +169,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     """
     if _State.signum is not None and seconds_since() <= REPEAT_SECONDS:
         return
-    _State.signum, _ProcessState.at = number, time.monotonic()
+    _State.signum, _State.at = number, time.monotonic()
     if not _thread.is_held:
         raise Interrupted(number)
 
