@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from krea_cli.catalog.json_schema import UNCHECKED, Schema, equal, fields_of, types
 
 # References can expand a small document to an infinite schema.
-_MOST_PARTS = 5_000
+_MAX_PARTS = 5_000
 _DEEPEST = 32
 
 _SCHEMA_KEYWORDS = {"items", "not", "if", "then", "else"}
@@ -33,7 +33,7 @@ class SchemaResolver:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
-        self._left = _MOST_PARTS
+        self._left = _MAX_PARTS
 
     def follow(self, value: Any) -> Any:
         """

@@ -43,7 +43,7 @@ SERVICE = "krea-cli"
 LIMIT = 60.0 if sys.platform == "darwin" else 3.0
 _SET = "Set KREA_API_KEY to the token."
 _SET_KEY_HINT = (_SET, PROGRAM_HINT)
-_MOST_DELETIONS = 5
+_MAX_DELETIONS = 5
 _WINDOWS_TOO_LONG = 1783
 
 # Do not log tracebacks of plugins that fail to load: they do not concern users.
@@ -124,7 +124,7 @@ class KeyringStore:
 
     def _remove_from(self, backend: KeyringBackend) -> bool:
         is_removed = False
-        for _ in range(_MOST_DELETIONS):
+        for _ in range(_MAX_DELETIONS):
             try:
                 backend.delete_password(SERVICE, self._origin)
                 is_removed = True

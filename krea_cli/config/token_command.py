@@ -26,7 +26,7 @@ from krea_cli.errors import Action, NoTokenError, Step
 from krea_cli.runtime.redaction import SHORTEST_PART, redact_parts
 
 SECONDS = 10.0
-_MOST_OUTPUT, _MOST_ERRORS, _MOST_SHOWN = 8192, 4096, 300
+_MAX_OUTPUT, _MAX_ERRORS, _MAX_SHOWN = 8192, 4096, 300
 _HINT = Step(Action.CHECK_TOKEN_COMMAND)
 # Characters with a meaning only in shells.
 _SHELL_SYNTAX = set("|$<>;&`")
@@ -72,7 +72,7 @@ def run(
         raise _failure(f"did not finish within {seconds:g} s") from None
     finally:
         _kill(process, whole_group=not uses_terminal)
-    if process.returncode and len(output) < _MOST_OUTPUT:
+    if process.returncode and len(output) < _MAX_OUTPUT:
         raise _failure(_describe_failure(process.returncode, output, errors))
     try:
         return read_stream(_Text(output), TOKEN_COMMAND)
@@ -126,13 +126,13 @@ def _wait_for_output(
     """
     output, errors = bytearray(), bytearray()
     readers = [
-        _read_in_thread(process.stdout, output, _MOST_OUTPUT),
-        _read_in_thread(process.stderr, errors, _MOST_ERRORS, drains=True),
+        _read_in_thread(process.stdout, output, _MAX_OUTPUT),
+        _read_in_thread(process.stderr, errors, _MAX_ERRORS, drains=True),
     ]
     readers[0].join(max(0.0, deadline - time.monotonic()))
     if readers[0].is_alive():
         raise TimeoutError
-    if len(output) < _MOST_OUTPUT:
+    if len(output) < _MAX_OUTPUT:
         try:
             process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -193,8 +193,8 @@ def _describe_failure(code: int, output: bytes, errors: bytes) -> str:
     for printed in output.decode(errors="replace").split():
         if len(printed) >= SHORTEST_PART:
             words = redact_parts(printed, words)
-    if len(words) > _MOST_SHOWN:
-        words = f"{words[: _MOST_SHOWN - 1]}…"
+    if len(words) > _MAX_SHOWN:
+        words = f"{words[: _MAX_SHOWN - 1]}…"
     how = f"was stopped by signal {-code}" if code < 0 else f"failed (exit code {code})"
     return f"{how}: {words.rstrip('.')}" if words else how
 

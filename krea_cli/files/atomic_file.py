@@ -31,7 +31,7 @@ _PREFIX, _SUFFIX = ".krea-", ".part"
 _PART = re.compile(r"\.krea-[0-9a-f]{12}\.part")
 # Links to open descriptors are in these folders.
 _DESCRIPTORS = re.compile(r"/proc/(self|thread-self|\d+)(/task/\d+)?/fd|/dev/fd")
-_MOST_LINKS = 40
+_MAX_LINKS = 40
 _FRESH_BYTES = 8 * 2**20
 _OPEN_ELSEWHERE_SECONDS = (0.05, 0.1, 0.2, 0.4) if sys.platform == "win32" else ()
 # Roughly the size of a small result.
@@ -258,7 +258,7 @@ def _leads_to_descriptor(link: Path) -> bool:
     It does not matter what the descriptor is connected to.
     """
     try:
-        for _ in range(_MOST_LINKS):
+        for _ in range(_MAX_LINKS):
             folder = os.path.realpath(link.parent)
             if _DESCRIPTORS.fullmatch(folder):
                 return True

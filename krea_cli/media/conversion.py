@@ -34,7 +34,7 @@ _MODES = {
     GIF: {"L", "RGB", "RGBA"},
 }
 _SPACES = {b"RGB ": "RGB", b"GRAY": "LI", b"CMYK": "CMYK"}
-_FITTED_QUALITY, _MOST_TRIES = 95, 6
+_FITTED_QUALITY, _MAX_TRIES = 95, 6
 _USUAL_QUALITY = 90
 _SLOW_PIXELS = 2**22
 
@@ -145,14 +145,14 @@ def fit(
     target: IO[bytes],
     media: MediaType,
     *,
-    most_side: int,
-    most_bytes: int,
+    max_side: int,
+    max_bytes: int,
 ) -> tuple[int, int]:
     """
     Scale the image at `source` down to the limits, and write it to `target`.
 
-    It keeps its type `media`, color profile and EXIF. `most_side` limits both sides in
-    pixels, `most_bytes` the file size. Return the new width and height.
+    It keeps its type `media`, color profile and EXIF. `max_side` limits both sides in
+    pixels, `max_bytes` the file size. Return the new width and height.
 
     Raises:
         DownloadError: `source` cannot be decoded or scaled.
@@ -167,14 +167,14 @@ def fit(
         picture.load()
         whole = to_scalable_mode(picture)
         kept = {key: picture.info.get(key) or b"" for key in ("icc_profile", "exif")}
-    scale = min(1.0, most_side / max(width, height))
-    for _ in range(_MOST_TRIES):
+    scale = min(1.0, max_side / max(width, height))
+    for _ in range(_MAX_TRIES):
         size = max(1, int(width * scale)), max(1, int(height * scale))
         encoded = _encoded(whole, size, media, kept)
-        if len(encoded) <= most_bytes:
+        if len(encoded) <= max_bytes:
             target.write(encoded)
             return size
-        scale *= 0.95 * math.sqrt(most_bytes / len(encoded))
+        scale *= 0.95 * math.sqrt(max_bytes / len(encoded))
         # Each of these may use as much memory as is acceptable.
         del encoded
     raise DownloadError("it would still be too large.")

@@ -19,7 +19,7 @@ from krea_cli.media.reader import DamagedError, FileReader
 
 _LAYOUT = Layout("<I4s")
 _JSON, _BINARY = b"JSON", b"BIN\0"
-_MOST_JSON = 1 << 26
+_MAX_JSON = 1 << 26
 _FIRST = 12
 # Fields of `asset` that the scene needs.
 _ASSET = {"version", "minVersion"}
@@ -52,7 +52,7 @@ def strip(reader: FileReader, strip_picture: StripPicture) -> Iterator[ByteRange
     """
     chunks = walk(reader, _LAYOUT, _FIRST, end=reader.size - HEAD_BYTES + 1)
     first = next(chunks, None)
-    if not first or first.kind != _JSON or first.length > _MOST_JSON:
+    if not first or first.kind != _JSON or first.length > _MAX_JSON:
         raise DamagedError("it does not start with a scene")
     text = reader.read(first.body, first.length)
     # Chunks after the binary one, or of another type, are dropped.

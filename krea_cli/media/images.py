@@ -104,7 +104,7 @@ _READERS: dict[MediaType | None, Callable[[Path], Image.Image]] = {
 }
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
 # 8192 x 8192 pixels need an acceptable amount of memory.
-MOST_PIXELS = 2**26
+MAX_PIXELS = 2**26
 # Colors look the same if red, green and blue each differ by less than this (of 255).
 _SAME_COLOR = 4
 # Bytes per pixel that decoding needs before the image can be scaled down. A JPEG is
@@ -114,7 +114,7 @@ _ROUNDS_PIXEL_BYTES = 4
 # Memory limit for an image that the user did not ask to see.
 _LIGHT_BYTES = 2**27
 # More than any model produces, upscalers included.
-MOST_CLAIMED_PIXELS = 2**29
+MAX_CLAIMED_PIXELS = 2**29
 # Pillow loads a whole WebP or AVIF before it knows its size.
 _HEADER_BYTES = 32 * 2**20
 
@@ -212,7 +212,7 @@ def is_heavy(path: Path) -> bool:
             if picture.info.get("progressive"):
                 cost = _ROUNDS_PIXEL_BYTES
     except DownloadError:
-        return width * height > MOST_PIXELS
+        return width * height > MAX_PIXELS
     return width * height * cost > _LIGHT_BYTES
 
 
@@ -268,10 +268,10 @@ def check_pixels(size: tuple[int, int]) -> None:
     Reject an image size with too many pixels.
 
     Raises:
-        DownloadError: there are more than MOST_PIXELS.
+        DownloadError: there are more than MAX_PIXELS.
     """
     width, height = size
-    if width * height > MOST_PIXELS:
+    if width * height > MAX_PIXELS:
         raise DownloadError(
             f"Cannot read the image: {width}x{height} is too many pixels."
         )
@@ -308,7 +308,7 @@ def _open_for_thumbnail(path: Path) -> Image.Image:
     needs little memory, unless it is progressive: then it is rejected.
     """
     found = size(path)
-    if not found or found[0] * found[1] <= MOST_PIXELS:
+    if not found or found[0] * found[1] <= MAX_PIXELS:
         return _open(path)
     if _kind(path) != JPEG:
         check_pixels(found)

@@ -102,7 +102,7 @@ _SPHERICAL_HEAD = (
     b' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
     b' xmlns:GSpherical="http://ns.google.com/videos/1.0/spherical/">'
 )
-_MOST_SPHERICAL = 1 << 16
+_MAX_SPHERICAL = 1 << 16
 
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
@@ -324,7 +324,7 @@ def _spherical(box: Box, _index: MediaIndex) -> Iterable[Overwrite]:
     room = box.length - len(_SPHERICAL)
     if room < 0 or box.read(0, len(_SPHERICAL)) != _SPHERICAL:
         return box.blank()
-    text = box.read(len(_SPHERICAL), min(room, _MOST_SPHERICAL))
+    text = box.read(len(_SPHERICAL), min(room, _MAX_SPHERICAL))
     fields = b"".join(
         b"<GSpherical:%b>%b</GSpherical:%b>" % (name, value, name)
         for name, value in _SPHERICAL_FIELD.findall(text)

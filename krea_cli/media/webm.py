@@ -24,7 +24,7 @@ _MUXER, _WRITER = 0x4D80, 0x5741
 _CHECKSUM, _VOID = 0xBF, 0xEC
 _PICTURES, _SOUND = 1, 2
 # Hours of audio have about half as many.
-_MOST_ELEMENTS = 1 << 20
+_MAX_ELEMENTS = 1 << 20
 
 # Elements to keep, by parent element.
 _KEPT = {
@@ -167,7 +167,7 @@ class _Film:
 
     reader: FileReader
     removed_tracks: set[int] = field(default_factory=set)
-    counter: Iterator[int] = field(default_factory=lambda: count_parts(_MOST_ELEMENTS))
+    counter: Iterator[int] = field(default_factory=lambda: count_parts(_MAX_ELEMENTS))
 
     def changes(self) -> Iterator[Overwrite]:
         """

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from krea_cli.media import riff
 from krea_cli.media.chunks import Chunk, walk
-from krea_cli.media.exif import MOST_EXIF, orientation_only_exif
+from krea_cli.media.exif import MAX_EXIF, orientation_only_exif
 from krea_cli.media.file_pieces import ByteRange, join_pieces
 from krea_cli.media.reader import DamagedError, FileReader
 
@@ -102,7 +102,7 @@ def _exif(reader: FileReader, chunks: Iterable[Chunk]) -> bytes:
     """
     for chunk in chunks:
         if chunk.kind == b"EXIF":
-            content = reader.read(chunk.body, min(chunk.length, MOST_EXIF))
+            content = reader.read(chunk.body, min(chunk.length, MAX_EXIF))
             exif = orientation_only_exif(content)
             return b"EXIF" + struct.pack("<I", len(exif)) + exif if exif else b""
     return b""

@@ -50,7 +50,7 @@ _PATH = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){2,}", re.ASCII)
 _NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 _WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
 # Proxies reject longer headers, sometimes without saying so.
-MOST_WEBHOOK = 2048
+MAX_WEBHOOK = 2048
 _SIZE = {"width", "height"}
 _SHAPE = {"aspect_ratio", "resolution"}
 
@@ -138,9 +138,9 @@ def check_webhook(webhook: str | None) -> None:
             f"Invalid --webhook URL: {webhook}",
             hint="Example: --webhook https://example.com/hook",
         )
-    if len(webhook or "") > MOST_WEBHOOK:
+    if len(webhook or "") > MAX_WEBHOOK:
         raise UsageError(
-            f"The --webhook URL is too long (at most {MOST_WEBHOOK} characters)."
+            f"The --webhook URL is too long (at most {MAX_WEBHOOK} characters)."
         )
 
 
