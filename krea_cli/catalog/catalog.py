@@ -138,7 +138,7 @@ def _hint(wanted: str, models: Sequence[Model]) -> list[Hint]:
     """
     Suggest up to three models with similar names.
     """
-    nearness = {model.id: _similarity(wanted, model.path) for model in models}
+    nearness = {model.id: _nearness(wanted, model.path) for model in models}
     near = sorted(nearness, key=lambda name: -nearness[name])[:3]
     named = [name for name in near if nearness[name] >= _NEAR]
     listed = Step(Action.LIST_MODELS)
@@ -147,7 +147,7 @@ def _hint(wanted: str, models: Sequence[Model]) -> list[Hint]:
     return [f"Did you mean {listed_words(named)}?", listed]
 
 
-def _similarity(wanted: str, path: str) -> float:
+def _nearness(wanted: str, path: str) -> float:
     """
     Return how similar `wanted` is to the most similar part of the path, from 0 to 1.
 

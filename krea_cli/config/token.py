@@ -232,8 +232,7 @@ _GET_ONE = (
 
 def _missing_token_error(origin: str, env: Mapping[str, str]) -> NoTokenError:
     return NoTokenError(
-        f"No API token found: {_describe_missing(env)}, and the keyring has none for "
-        f"{origin}.",
+        f"No API token found: {_unset(env)}, and the keyring has none for {origin}.",
         hint=_GET_ONE,
     )
 
@@ -247,12 +246,12 @@ def _unavailable_source_error(
     # Without a keyring there was no other place to look.
     kind = NoTokenError if isinstance(trouble, NoKeyringError) else type(trouble)
     return kind(
-        f"No API token found. {_describe_missing(env)}. {trouble.message}",
+        f"No API token found. {_unset(env)}. {trouble.message}",
         hint=(*trouble.advice, _MADE),
     )
 
 
-def _describe_missing(env: Mapping[str, str]) -> str:
+def _unset(env: Mapping[str, str]) -> str:
     """
     Report that no variable has a token. An empty one may be a missing CI secret.
     """
