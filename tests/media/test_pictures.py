@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -305,7 +307,7 @@ def test_a_picture_that_is_too_large_for_the_kind_is_told(kept):
     """
     wide = kept(encoded("PNG", Image.new("1", (17_000, 1))))
 
-    with pytest.raises(StorageError, match="Cannot write the image as WEBP"):
+    with pytest.raises(StorageError, match="WEBP"):
         conversion.convert(wide, io.BytesIO(), media.WEBP)
 
 
@@ -321,7 +323,8 @@ def test_a_full_disk_is_not_the_picture(kept):
     ):
         conversion.convert(source, full, media.PNG)
 
-    assert "Cannot write the image as PNG: No space left" in caught.value.message
+    assert "PNG" in caught.value.message
+    assert os.strerror(errno.ENOSPC) in caught.value.message
 
 
 @pytest.mark.parametrize("sample", PICTURES, ids=lambda sample: sample.name)
@@ -651,7 +654,7 @@ def test_the_size_of_a_heic_is_known(kept, orientation, size):
 
     assert (64, 48) == images.size(path)
     assert size == images.shown_size(path)
-    with pytest.raises(DownloadError, match="Not a known image type"):
+    with pytest.raises(DownloadError, match="type"):
         images.thumbnail(path, (8, 8))
 
 
