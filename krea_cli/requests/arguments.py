@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Protocol, TextIO
 from krea_cli.errors import Action, InputError, Step, UsageError
 from krea_cli.requests.param import parse_json
 from krea_cli.requests.recorded_request import (
-    MAX_CHARACTERS,
+    MOST_CHARACTERS,
     ReplayRequest,
     parse_sidecar,
 )
@@ -152,7 +152,7 @@ def _read_file(file: str) -> str:
 def _read_stream(stream: TextIO) -> str:
     # The stream's own decoder depends on the locale, and keeps byte order marks and \r.
     binary = getattr(stream, "buffer", None)
-    return _decode(binary) if binary else stream.read(MAX_CHARACTERS + 1)
+    return _decode(binary) if binary else stream.read(MOST_CHARACTERS + 1)
 
 
 def _decode(binary: BinaryIO) -> str:
@@ -162,7 +162,7 @@ def _decode(binary: BinaryIO) -> str:
     """
     text = io.TextIOWrapper(binary, encoding="utf-8-sig")
     try:
-        return text.read(MAX_CHARACTERS + 1)
+        return text.read(MOST_CHARACTERS + 1)
     finally:
         text.detach()  # otherwise the wrapper closes the file
 
@@ -173,6 +173,8 @@ def _read(name: str, read: Callable[[], str]) -> str:
     except (OSError, UnicodeDecodeError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or "not UTF-8 text"
         raise InputError(f"Cannot read {name}: {reason}.") from exc
-    if len(text) > MAX_CHARACTERS:
-        raise InputError(f"Cannot use {name}: more than {MAX_CHARACTERS:,} characters.")
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(
+            f"Cannot use {name}: more than {MOST_CHARACTERS:,} characters."
+        )
     return text

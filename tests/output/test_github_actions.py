@@ -185,7 +185,7 @@ def test_calls_of_one_step_add_up():
 
     first = foreign + github_actions.outputs([job], paid={ID}, before=foreign)
     second = first + github_actions.outputs([job, other], paid={OTHER}, before=first)
-    lost = second + github_actions.outputs([], paid=(), in_doubt=True, before=second)
+    lost = second + github_actions.outputs([], paid=(), unconfirmed=True, before=second)
     last = lost + github_actions.outputs([other], paid={OTHER}, before=lost)
 
     both = {"path": "owl.png", "job_id": f"{ID}\n{OTHER}"}

@@ -115,7 +115,7 @@ def _sheet(names: Sequence[Text], results: Sequence[RecordRow]) -> ResponsiveTab
     )
 
 
-def in_doubt(_: UnconfirmedRecord, results: Sequence[UnconfirmedRecord]) -> Parts:
+def unconfirmed(_: UnconfirmedRecord, results: Sequence[UnconfirmedRecord]) -> Parts:
     """
     Draw each unconfirmed request with its candidate jobs.
     """
@@ -142,7 +142,7 @@ def in_doubt(_: UnconfirmedRecord, results: Sequence[UnconfirmedRecord]) -> Part
             yield words(rest, "dim", indent=GAP)
 
 
-def forgotten(_: RecordsDeleted, results: Sequence[RecordsDeleted]) -> Parts:
+def deleted(_: RecordsDeleted, results: Sequence[RecordsDeleted]) -> Parts:
     """
     Report the number of deleted records.
     """
