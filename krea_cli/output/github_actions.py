@@ -94,8 +94,8 @@ def outputs(
 
     `path` has a line for each file, `job_id` a line for each job. `cost_usd` is the
     estimate for everything that was submitted and is billed. It is empty if a price is
-    unknown or a request is `unconfirmed`. `paid` has the ids of the jobs
-    that this command submitted: saving other jobs costs nothing.
+    unknown or a request is `unconfirmed`. `paid` has the ids of the jobs that this
+    command submitted: saving other jobs costs nothing.
 
     The runner keeps only the last value of an output, so each command in a step repeats
     the values that krea wrote `before` and adds its own.
@@ -181,8 +181,8 @@ def summary(
     """
     Build a Markdown table with a row for each file, and for each job without files.
 
-    `unconfirmed` adds a row for each command that searches for the job of an unconfirmed
-    request. `paid` is as in `outputs`. `before` is the existing summary: if it ends
+    `unconfirmed` has commands that search for the jobs of unconfirmed requests; each
+    gets a row. `paid` is as in `outputs`. `before` is the existing summary: if it ends
     with such a table, the table is continued.
     """
     rows = "".join(
