@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from krea_cli.output.escape import escape_control_chars
-from krea_cli.output.github_actions import harmless_path
+from krea_cli.output.github_actions import neutralize_path
 from krea_cli.output.human.format_text import UNKNOWN, dollars
 
 
@@ -34,7 +34,7 @@ class PlannedItem:
     @property
     def plain(self) -> list[str]:
         if self.is_bare:
-            return [harmless_path(self.output)]
+            return [neutralize_path(self.output)]
         return [self.line]
 
     @property
@@ -42,7 +42,7 @@ class PlannedItem:
         price = ""
         if self.sign in "+~" and not self.error:
             price = UNKNOWN if self.cost_usd is None else dollars(self.cost_usd)
-        words = [self.sign, *map(harmless_path, (self.action, self.output)), price]
+        words = [self.sign, *map(neutralize_path, (self.action, self.output)), price]
         words += [escape_control_chars(self.error)] if self.error else []
         return "  ".join(filter(None, words))
 
@@ -67,7 +67,7 @@ class BatchItem:
 
     @property
     def plain(self) -> list[str]:
-        return [harmless_path(path) for path in self.paths]
+        return [neutralize_path(path) for path in self.paths]
 
     def as_json(self) -> dict[str, Any]:
         return {
