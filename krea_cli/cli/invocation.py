@@ -87,7 +87,7 @@ class Invocation:
     def __post_init__(self) -> None:
         for stream in self.streams:
             if self.env.get("GITHUB_ACTIONS"):
-                stream.shield()
+                stream.neutralize_commands()
             # A command line that is not understood may hold one of them.
             for secret in possible_secrets(self.env):
                 stream.hide(secret)

@@ -97,7 +97,7 @@ class PartialDownload:
             self._size, self._head = 0, b""
             self._sha256 = hashlib.sha256()
             self._is_announced = body.length is not None or body.checks_end
-        self._new.keep_only(self._size)
+        self._new.truncate(self._size)
 
     def _receive(self, body: DownloadBody) -> None:
         if (body.length or 0) > self._max_bytes:

@@ -31,7 +31,7 @@ from krea_cli.media import (
     MediaType,
     sniff,
 )
-from krea_cli.media.file_pieces import ByteRange, copy, joined
+from krea_cli.media.file_pieces import ByteRange, copy, join_pieces
 from krea_cli.media.reader import DamagedError, FileReader, TooManyPartsError
 
 # Module of each format. It has `find_end`, and for types that are uploaded `strip`.
@@ -164,7 +164,7 @@ def strip_metadata(file: IO[bytes], media: MediaType) -> list[ByteRange] | None:
     if media == GLB:
         strip = partial(strip, strip_picture=_stripped_picture)
     try:
-        pieces = joined(reader, strip(reader))
+        pieces = join_pieces(reader, strip(reader))
     except TooManyPartsError as exc:
         raise DamagedError(str(exc)) from exc
     return None if pieces == [range(reader.size)] else pieces

@@ -102,7 +102,7 @@ class GithubStep:
                 text = github_actions.outputs(
                     jobs,
                     paid=paid,
-                    in_doubt=is_open,
+                    unconfirmed=is_open,
                     before=before.decode("utf-8", "replace"),
                 )
                 file.write(text.encode("utf-8", "backslashreplace"))
@@ -119,7 +119,9 @@ class GithubStep:
             raise _cannot_write(SUMMARY, exc) from exc
         steps = self.next_steps()
         commands = [steps.find_lost(record.record) for record in unconfirmed]
-        rows = github_actions.summary(jobs, paid=paid, in_doubt=commands, before=before)
+        rows = github_actions.summary(
+            jobs, paid=paid, unconfirmed=commands, before=before
+        )
         if len((before + rows).encode()) > MOST_SUMMARY_BYTES:
             self.warn(f"{SUMMARY} is full; the rest was left out.")
             return

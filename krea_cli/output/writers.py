@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from krea_cli.output.escape import escape_control_chars, single_line
-from krea_cli.output.github_actions import harmless_json
+from krea_cli.output.github_actions import neutralize_json
 from krea_cli.output.progress import HEARTBEAT_SECONDS, LineProgress, Progress
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _dumped(data: Mapping[str, Any]) -> str:
         # not UTF-8.
         whole = _LONE_SURROGATE.sub("\ufffd", json.dumps(data, ensure_ascii=False))
         text = json.dumps(json.loads(whole))
-    return harmless_json(text)
+    return neutralize_json(text)
 
 
 class TerminalMessages(MessageWriter):

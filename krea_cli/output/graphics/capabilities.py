@@ -35,7 +35,7 @@ _SIXEL = b"4"
 PATIENCE_SECONDS = 1.0
 # Cell size of the terminals that Sixel was made for, and of exact emulators.
 _USUAL_CELL = (10, 20)
-_MOST_CELL = 200
+_MAX_CELL = 200
 _USUAL_WINDOW = (80, 24)
 
 
@@ -76,7 +76,7 @@ def look(stream: Stream, env: Mapping[str, str]) -> TerminalSize:
             protocol = Protocol.SIXEL if is_sixel else None
         if found := re.search(_CELL, answer):
             cell = cell or (int(found[2]), int(found[1]))
-    if cell is None or min(cell) < 1 or max(cell) > _MOST_CELL:
+    if cell is None or min(cell) < 1 or max(cell) > _MAX_CELL:
         cell = _USUAL_CELL
     return TerminalSize(columns=columns, rows=rows, cell=cell, protocol=protocol)
 

@@ -29,8 +29,8 @@ from krea_cli.output.results.models import (
     ModelRow,
 )
 
-_LEAST_NAME = 18
-_LEAST_VALUE = 20
+_MIN_NAME = 18
+_MIN_VALUE = 20
 _STYLES = {"added": "green", "removed": "red", "deprecated": "yellow"}
 
 
@@ -48,7 +48,7 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
             cells,
             optional=("INPUT",),
             cut="NAME",
-            least=_LEAST_NAME,
+            least=_MIN_NAME,
         ),
         ResponsiveTable(
             ("MODEL", "INPUT", "PRICE"),
@@ -134,7 +134,7 @@ class _Fields:
             column.no_wrap = True
             longest = max(row[index].cell_len for row in cells)
             room -= max(longest, len(str(column.header))) + 2
-        if room < _LEAST_VALUE:
+        if room < _MIN_VALUE:
             yield from _stacked(cells)
             return
         for row in cells:

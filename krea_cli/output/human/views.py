@@ -65,7 +65,7 @@ def _plan(_: PlannedItem, results: Sequence[PlannedItem]) -> Parts:
         )
         for result in results
     ]
-    yield ResponsiveTable(("", "FILE", "TO DO", "PRICE"), rows, right="PRICE")
+    yield ResponsiveTable((" ", "FILE", "TO DO", "PRICE"), rows, right="PRICE")
     for result in results:
         if result.error:
             yield words(collapse_whitespace(result.error), "red", hanging=GAP)
@@ -150,7 +150,7 @@ _LABELS = {"doubt": "unconfirmed"}
 # Widths of the longest status with its mark, and of the longest check.
 _STATE, _CHECK = 9, 12
 # If the message has less room, it gets its own line.
-_LEAST_WORDS = 39
+_MIN_WORDS = 39
 
 
 @view.register
@@ -181,7 +181,7 @@ class _CheckLine:
         message = collapse_whitespace(finding.message)
         room = options.max_width - _STATE - _CHECK - 2 * GAP
         longest = max(cell_len(word) for word in message.split(" "))
-        if room < max(_LEAST_WORDS, longest):
+        if room < max(_MIN_WORDS, longest):
             yield WrappedLine([state, Text(label)], hanging=GAP)
             yield words(message, indent=GAP)
             return
@@ -237,8 +237,8 @@ for draw in (
     jobs.details,
     jobs.saved,
     jobs.costs,
-    jobs.in_doubt,
-    jobs.forgotten,
+    jobs.unconfirmed,
+    jobs.deleted,
     models.rows,
     models.details,
     models.changes,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from krea_cli.output.escape import collapse_whitespace
-from krea_cli.output.github_actions import harmless_path
+from krea_cli.output.github_actions import neutralize_path
 from krea_cli.output.human.format_text import UNKNOWN, dollars
 
 
@@ -35,9 +35,10 @@ class PlannedItem:
     @property
     def plain(self) -> list[str]:
         if self.is_bare:
-            return [harmless_path(self.output)] if self.item is not None else []
-        cells = (self.sign, self.output, self.error or self.action, self.price)
-        return ["\t".join(map(collapse_whitespace, cells)).rstrip("\t")]
+            return [neutralize_path(self.output)] if self.item is not None else []
+        situation = collapse_whitespace(self.error or self.action)
+        cells = (self.sign, self.output, situation, self.price)
+        return ["\t".join(cells).rstrip("\t")]
 
     @property
     def price(self) -> str:
@@ -69,7 +70,7 @@ class BatchItem:
 
     @property
     def plain(self) -> list[str]:
-        return [harmless_path(path) for path in self.paths]
+        return [neutralize_path(path) for path in self.paths]
 
     def as_json(self) -> dict[str, Any]:
         return {

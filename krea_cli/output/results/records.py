@@ -149,7 +149,7 @@ class RecordDetails(RecordRow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordInDoubt(RecordRow):
+class UnconfirmedRecord(RecordRow):
     """
     An unconfirmed request and its candidate jobs: `jobs recover`.
 
@@ -178,7 +178,7 @@ class RecordInDoubt(RecordRow):
 
 
 @dataclass(frozen=True, slots=True)
-class RecordsForgotten:
+class RecordsDeleted:
     """
     The number of deleted records: `jobs forget`.
     """
