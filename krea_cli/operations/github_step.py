@@ -26,6 +26,7 @@ if sys.platform != "win32":
 OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
 # GitHub does not show larger summaries.
 MOST_SUMMARY_BYTES = 2**20
+MOST_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,17 @@ class GithubStep:
         except StorageError as exc:
             return exc.but("The jobs themselves are not affected.")
         return None
+
+    def list_items(self, rows: Sequence[Sequence[str]]) -> None:
+        """
+        Add a table of items of a batch to the summary, each with its file, what to do
+        and the estimate.
+
+        Raises:
+            StorageError: the summary cannot be written.
+        """
+        if rows and self.env.get(SUMMARY):
+            self._append(SUMMARY, github_actions.item_table(rows[:MOST_ROWS]))
 
     def _write_outputs(
         self, jobs: Sequence[Job], paid: Container[str], *, is_open: bool

@@ -196,6 +196,14 @@ def summary(
     return f"{gap}{_HEADER}{rows}"
 
 
+def item_table(rows: Sequence[Sequence[str]]) -> str:
+    """
+    Return a table in Markdown of items of a batch: the file, what to do, the estimate.
+    """
+    head = "\n\n| File | To do | Estimate |\n|---|---|---:|\n"
+    return head + "".join(_row(*row) for row in rows)
+
+
 def _rows(job: Job, *, is_paid: bool) -> list[str]:
     cost = "" if job.cost_usd is None else dollars(job.cost_usd)
     if job.status in _UNBILLED:

@@ -234,8 +234,9 @@ class _ModelLookup:
             return self._catalog.find(name)
         except UnknownModelError as error:
             path = name.strip("/").removeprefix("generate/")
-            if not arguments.validates and _PATH.fullmatch(path):
-                return Model.unknown(path)
+            unlisted = None if arguments.validates else unlisted_model(name)
+            if unlisted is not None:
+                return unlisted
             if self.renew():
                 return self.find(arguments)
             hints = self.hints()
@@ -269,6 +270,14 @@ class _ModelLookup:
             yield f"Use the full path: {' or '.join(paths)}"
         else:
             yield "Use the full path, such as -m image/krea/krea-3"
+
+
+def unlisted_model(name: str) -> Model | None:
+    """
+    Return a model that no list has, by its whole path; None if *name* is not one.
+    """
+    path = name.strip("/").removeprefix("generate/")
+    return Model.unknown(path) if _PATH.fullmatch(path) else None
 
 
 class _CachedInputs:

@@ -40,6 +40,8 @@ from krea_cli.output.results.settings import (
     TokenStatus,
 )
 
+_SIGN_STYLES = {"+": "green", "~": "yellow", "!": "red", "?": "yellow", "x": "red"}
+
 
 @singledispatch
 def view(first: Any, results: Sequence[Any]) -> Parts:
@@ -49,9 +51,28 @@ def view(first: Any, results: Sequence[Any]) -> Parts:
     raise NotImplementedError(f"no view for {type(first).__name__}")
 
 
+@view.register
+def _plan(_: PlannedItem, results: Sequence[PlannedItem]) -> Parts:
+    if results[0].is_bare:
+        yield from _lines(_, results)
+        return
+    rows = [
+        (
+            Text(result.sign, _SIGN_STYLES.get(result.sign, "")),
+            Text(collapse_whitespace(result.output)),
+            Text(collapse_whitespace(result.action), "dim"),
+            Text(result.price),
+        )
+        for result in results
+    ]
+    yield ResponsiveTable((" ", "FILE", "TO DO", "PRICE"), rows, right="PRICE")
+    for result in results:
+        if result.error:
+            yield words(collapse_whitespace(result.error), "red", hanging=GAP)
+
+
 @view.register(BatchItem)
 @view.register(ManifestSchema)
-@view.register(PlannedItem)
 def _lines(_: Any, results: Sequence[Any]) -> Parts:
     return (Text(line) for result in results for line in result.plain)
 
