@@ -81,7 +81,7 @@ def test_a_signal_while_waiting(remote, service, numbers, code):
     name = numbers[0].name
     assert code == process.returncode
     assert f"error: Interrupted by {name}. Not collected yet: {made.job_id}." in said
-    assert f"hint: Run: krea wait {made.job_id} -o .\n" in said
+    assert f"hint: Run: krea wait {made.job_id}\n" in said
     assert 2 == len(said.splitlines())
     assert [] == [*Path(remote.env["TMPDIR"]).iterdir(), *remote.cwd.iterdir()]
     assert [] == service.requests("DELETE")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from krea_cli.api.models import Job
 from krea_cli.api.request_body import content
@@ -30,7 +31,7 @@ class RequestSubmitter:
     does the same with a new upload, for when the service rejected the first URL.
     *manner* is recorded with the request: how input files were sent. *is_secret* tells
     whether a text contains the token, and *digest_token* returns the digest by which
-    the token can be recognized.
+    the token can be recognized. *output* is recorded, too: how the results are saved.
     """
 
     submitter: Submitter
@@ -40,6 +41,7 @@ class RequestSubmitter:
     manner: Mapping[str, bool]
     is_secret: Callable[[str], bool]
     digest_token: Callable[[], str | None] = lambda: None
+    output: Mapping[str, Any] | None = None
 
     def prepare(self, request: Request) -> None:
         """
@@ -112,6 +114,7 @@ class RequestSubmitter:
             cost_usd=request.cost_usd,
             now=self.submitter.clock.wall(),
             token_digest=self.digest_token(),
+            output=self.output,
         )
 
         def begin() -> Record:

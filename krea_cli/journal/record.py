@@ -39,6 +39,8 @@ class Record:
     about to be sent, *resent_at* when it was so once more.  *seconds* is how long the
     service says that the job took, *holder* the process that sends it, as
     "host:pid:start"; *token_digest* tells which token sent it (see `token_digest`).
+    *output* says how the run saves its results, None where it does not; *first_index*
+    is the `{index}` of the first of them, once they are saved.
     """
 
     record: str
@@ -57,6 +59,8 @@ class Record:
     holder: str = ""
     resent_at: float | None = None
     token_digest: str | None = None
+    output: Mapping[str, Any] | None = None
+    first_index: int | None = None
 
     @classmethod
     def of(
@@ -73,6 +77,7 @@ class Record:
         now: float,
         images: Mapping[str, Any] | None = None,
         token_digest: str | None = None,
+        output: Mapping[str, Any] | None = None,
     ) -> Record:
         """
         Build the record of a request that this process is about to submit, with *body*
@@ -100,6 +105,7 @@ class Record:
             cost_usd=cost_usd,
             holder=this_process(),
             token_digest=token_digest,
+            output=output,
         )
 
     @classmethod
@@ -114,6 +120,8 @@ class Record:
         check_columns(values)
         values["request"] = json.loads(values["request"])
         values["files"] = load_files(values["files"])
+        if values["output"] is not None:
+            values["output"] = json.loads(values["output"])
         return cls(**values)
 
     def as_row(self) -> tuple[Any, ...]:
@@ -123,6 +131,7 @@ class Record:
         kept = {
             "request": json.dumps(self.request),
             "files": dump_files(self.files),
+            "output": None if self.output is None else json.dumps(self.output),
         }
         return tuple(kept.get(name, getattr(self, name)) for name in FIELDS)
 

@@ -47,6 +47,7 @@ def submit_batch(
     tracker: RunTracker,
     console: Console,
     clock: Clock,
+    is_remembered: bool = False,
 ) -> Iterator[BatchSubmission]:
     """
     Submit the request *count* times: once first, because an error with that one is an
@@ -56,7 +57,8 @@ def submit_batch(
     until then are kept. Within the context the others are on their way; at its end each
     of them has become a job or an error.
 
-    *deadline* is when the jobs must have finished, on the monotonic clock.
+    *deadline* is when the jobs must have finished, on the monotonic clock;
+    *is_remembered* says that the journal gets how the results are saved.
     """
     run = str(uuid.uuid4())
 
@@ -64,6 +66,7 @@ def submit_batch(
         return submitter.submit(request, run, deadline=deadline, gate=gate)
 
     tracker.expect(count)
+    tracker.named(run, is_remembered=is_remembered)
     batch = BatchSubmission(
         submit,
         run=run,

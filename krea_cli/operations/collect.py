@@ -30,9 +30,8 @@ from krea_cli.output.results.jobs import JobSaved, Result
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
-    from krea_cli.jobs.run_tracker import RunTracker
     from krea_cli.operations.batch_submit import BatchSubmission
-    from krea_cli.operations.save import ResultSaver
+    from krea_cli.operations.save import Saver
 
 # Time for the polls for results that come late.
 LATE_RESULT_SECONDS = 30.0
@@ -48,7 +47,6 @@ class CollectContext(WaitContext):
     the command that collects jobs, and *report_error* shows an error with its hints.
     """
 
-    tracker: RunTracker
     review: Callable[[Job], Sequence[str]]
     unmet: Callable[[Job], Sequence[str]]
     wait_command: Callable[[Sequence[str]], str]
@@ -85,7 +83,7 @@ class JobCollection:
         self,
         *,
         deadline: float,
-        saver: ResultSaver | None = None,
+        saver: Saver | None = None,
         is_one_enough: bool = False,
     ) -> None:
         """
@@ -109,7 +107,7 @@ class JobCollection:
             raise
 
     def _wait_and_save(
-        self, deadline: float, saver: ResultSaver | None, *, is_one_enough: bool
+        self, deadline: float, saver: Saver | None, *, is_one_enough: bool
     ) -> None:
         wait, submission = self._wait, self._submission
         early = None if is_one_enough else saver
@@ -126,7 +124,7 @@ class JobCollection:
             if saver:
                 self._finish(saver)
 
-    def save(self, saver: ResultSaver) -> None:
+    def save(self, saver: Saver) -> None:
         """
         Save the results of the completed jobs. Jobs whose results are not there yet
         are polled again for up to half a minute.
@@ -136,7 +134,7 @@ class JobCollection:
         with saver.pool:
             self._finish(saver)
 
-    def _finish(self, saver: ResultSaver) -> None:
+    def _finish(self, saver: Saver) -> None:
         jobs = self.jobs
         with self._console.progress() as progress:
             saver.finish(jobs, progress, is_batch=self._wait.count > 1)
@@ -145,7 +143,7 @@ class JobCollection:
                 self._wait.update(saved)
                 self._review(saved, saver)
 
-    def _review(self, saved: Job, saver: ResultSaver) -> None:
+    def _review(self, saved: Job, saver: Saver) -> None:
         if exc := saver.failed.get(saved.job_id):
             self.errors.append(_with_way_out(exc, saved))
             return

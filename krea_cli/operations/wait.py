@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from krea_cli.errors import KreaError
     from krea_cli.jobs.job_service import JobService
     from krea_cli.jobs.poll_timing import PollTiming
+    from krea_cli.jobs.run_tracker import RunTracker
     from krea_cli.operations.batch_submit import BatchSubmission
     from krea_cli.output.console import Console
     from krea_cli.output.progress import Progress
@@ -47,6 +48,7 @@ class WaitContext:
     timing: PollTiming
     console: Console
     clock: Clock
+    tracker: RunTracker
 
 
 class JobWait:
@@ -67,6 +69,7 @@ class JobWait:
         self._timing = context.timing
         self._console = context.console
         self._clock = context.clock
+        self._tracker = context.tracker
         self._errors = errors
         self._given = list(jobs)
         self._submission = submission
@@ -98,6 +101,8 @@ class JobWait:
         Replace a job by a newer state of it, and record how it ended.
         """
         self._latest[job.job_id] = job
+        if job.status == "completed":
+            self._tracker.completed(job.job_id)
         if job.is_final and job.job_id not in self._recorded:
             self._recorded.add(job.job_id)
             self._service.record_outcome(job)
