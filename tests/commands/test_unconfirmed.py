@@ -517,8 +517,8 @@ def test_the_job_of_a_run_before_is_none_of_this_run(logged_in, service, count, 
 
 def test_the_rest_of_several_keeps_its_names(logged_in, service):
     """
-    The second of three cannot be had: the command names all of them, as names hang on
-    their order; what is there is not fetched again.
+    The second of three cannot be had: the command that is named saves it under its own
+    name.
     """
 
     def lacks_the_second(handler):
@@ -532,10 +532,10 @@ def test_the_rest_of_several_keeps_its_names(logged_in, service):
     first = logged_in("generate", "an owl", *words)
     service.faults["GET /results/"] = []
     before = len(service.requests("GET /results/"))
-    again = paste(logged_in, first.err, "owl-{index}.png")
+    again = paste(logged_in, first.err, "download")
 
     assert (7, 0) == (first.code, again.code)
-    assert ["owl-1.png", "owl-2.png", "owl-3.png"] == again.out.split()
+    assert ["owl-2.png"] == again.out.split()
     assert 2 >= len(service.requests("GET /results/")) - before
     assert 3 == service.bills
 

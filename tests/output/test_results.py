@@ -65,7 +65,7 @@ CASES = [
     ),
     (
         [JobSubmitted(DONE, "krea wait x")],
-        f"completed  {ID}\n  collect it with: krea wait x\n",
+        f"completed  {ID}\n  Save it: krea wait x\n",
         f"{ID}\n",
     ),
     (
