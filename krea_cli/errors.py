@@ -71,8 +71,10 @@ class Action(Enum):
 
     KEEP_WAITING = auto()
     WAIT_FOR_FIRST = auto()
-    WAIT = auto()
-    THEN_WAIT = auto()
+    SAVE_LATER = auto()
+    SAVE_ALL_LATER = auto()
+    STOP = auto()
+    STOP_ALL = auto()
     COLLECT = auto()
     GET_FIRST = auto()
     COLLECT_UNRECORDED = auto()
@@ -539,7 +541,8 @@ class SignalError(KreaError):
     code = "interrupted"
 
     def __init__(self, signum: int) -> None:
-        super().__init__(f"Interrupted by {Signals(signum).name}.")
+        name = Signals(signum).name
+        super().__init__("Interrupted." if name == "SIGINT" else f"Stopped by {name}.")
         self.exit_code = ExitCode(128 + signum)
 
 

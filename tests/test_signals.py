@@ -79,10 +79,12 @@ def test_a_signal_while_waiting(remote, service, numbers, code):
         said = process.stderr.read().decode()
 
     name = numbers[0].name
+    ended = "Interrupted" if name == "SIGINT" else f"Stopped by {name}"
     assert code == process.returncode
-    assert f"error: Interrupted by {name}. Not collected yet: {made.job_id}." in said
-    assert f"hint: Run: krea wait {made.job_id}\n" in said
-    assert 2 == len(said.splitlines())
+    assert f"error: {ended}. Job {made.job_id} keeps running.\n" in said
+    ways = [f"krea wait {made.job_id}", f"krea cancel {made.job_id}"]
+    assert ways == re.findall("krea .*", said)
+    assert 3 == len(said.splitlines())
     assert [] == [*Path(remote.env["TMPDIR"]).iterdir(), *remote.cwd.iterdir()]
     assert [] == service.requests("DELETE")
 
@@ -113,7 +115,7 @@ def test_ctrl_c_stops_a_loop_of_a_shell(remote, service, name):
     out, err = process.communicate(timeout=10)
 
     assert b"" == out
-    assert b"error: Interrupted by SIGINT." in err
+    assert b"error: Interrupted." in err
     assert 1 == len(service.store.jobs())
 
 
@@ -279,10 +281,10 @@ def test_ctrl_c_while_several_are_downloaded(remote, service, time):
 
     over.set()
     assert -signal.SIGINT == process.returncode
-    assert (
-        f"Saved already: {made[0]}. Not collected yet: {', '.join(made[1:])}." in said
-    )
-    assert f"krea wait {' '.join(made[1:])} -o .\n" in said
+    assert "Saved 1 of 5." in said
+    assert "4 completed jobs are not saved yet." in said
+    assert re.search(r": krea wait @[0-9a-f]{8} -o .\n", said)
+    assert not set(made) & set(re.findall(r"[0-9a-f-]{36}", said))
     assert [f"{made[0]}-1.png"] == [path.name for path in remote.cwd.iterdir()]
 
 
@@ -350,7 +352,7 @@ def test_ctrl_c_while_the_service_is_silent(remote, stage):
         for each in crowd:
             each.close()
 
-    assert (-signal.SIGINT, b"error: Interrupted by SIGINT.\n") == (
+    assert (-signal.SIGINT, b"error: Interrupted.\n") == (
         process.returncode,
         said,
     )
@@ -403,7 +405,7 @@ def test_ctrl_c_at_a_terminal_gives_the_cursor_back(remote, service):
 
     assert -signal.SIGINT == process.returncode
     assert b"\x1b[?25h" in seen
-    assert b"Interrupted by SIGINT" in seen
+    assert b"Interrupted." in seen
 
 
 def is_decoding(process):
@@ -511,13 +513,12 @@ def test_ctrl_c_while_several_paid_requests_are_on_their_way(remote, service):
         said = process.stderr.read().decode()
     over.set()
 
-    [made] = service.store.jobs()
     assert -signal.SIGINT == process.returncode
-    assert 4 == said.count("it may be billed")
-    assert 4 == len(set(re.findall("krea jobs recover [0-9a-f]{8}", said)))
-    assert f"Not collected yet: {made.job_id}." in said
-    assert "4 more of the requests were not sent." in said
-    assert "the same command again with -n 4\n" in said
+    assert "4 requests are unconfirmed" in said
+    assert "1 job keeps running and will be billed." in said
+    assert "4 requests were not submitted." in said
+    assert ["wait", "cancel", "jobs"] == re.findall("krea ([a-z]+)", said)
+    assert 4 == len(said.splitlines())
     assert 5 == len(service.requests("POST /generate/"))
 
 
@@ -550,8 +551,8 @@ def test_an_answer_that_follows_ctrl_c_is_not_lost(remote, service):
     [made] = service.store.jobs()
 
     assert -signal.SIGINT == process.returncode
-    assert f"Not collected yet: {made.job_id}" in said
-    assert "it may be billed" not in said
+    assert f"Job {made.job_id} keeps running" in said
+    assert "unconfirmed" not in said
     assert made.job_id in remote("jobs", "list").out
 
 
@@ -590,8 +591,8 @@ def test_ctrl_c_can_cancel(remote, service, words):
     [made] = service.store.jobs()
     assert -signal.SIGINT == process.returncode
     assert "cancelled" == made.status(service.store.now())
-    assert f"Cancelled: {made.job_id}." in said
-    assert "Not collected" not in said
+    assert "Cancelled 1 job." in said
+    assert "running" not in said
     assert f"{made.job_id}\tcancelled" in remote("jobs", "list").out
 
 
@@ -608,6 +609,62 @@ def test_a_cancel_that_is_refused_is_told(remote, service):
 
     [made] = service.store.jobs()
     assert -signal.SIGINT == process.returncode
-    assert "Not everything could be cancelled" in said
+    assert "1 job was not cancelled." in said
     assert f"krea cancel {made.job_id}\n" in said
-    assert f"krea wait {made.job_id} -o .\n" in said
+    assert f"krea wait {made.job_id}\n" in said
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("words", [(), ("-o", "owl.png", "--sidecar")])
+def test_what_ctrl_c_left_is_saved_under_the_same_names(remote, service, time, words):
+    """
+    In four lines, without an id of a job; from another folder, while another run has
+    begun since.
+    """
+    service.picture = None  # each job has another one
+    service.faults["POST /generate/"] = [None, None, None]
+    process = remote.start("generate", "an owl", "-n", 3, *words)
+    while len(service.store.jobs()) < 3:
+        real_time.sleep(0.02)
+    with ending(process, signal.SIGINT):
+        said = process.stderr.read().decode()
+    remote("generate", "a cat", "--no-wait")
+    time.elapsed += 60
+    report = said[said.find("error: ") :]
+    [run] = set(re.findall("@[0-9a-f]{8}", report))
+    begun, elsewhere = remote.cwd, remote.cwd.with_name("elsewhere")
+    elsewhere.mkdir()
+    remote.cwd = elsewhere
+
+    result = remote("wait", run)
+
+    assert 4 >= len(report.splitlines())
+    assert "Saved 0 of 3. 3 jobs keep running and will be billed." in report
+    assert [f"krea wait {run}", f"krea cancel {run}"] == re.findall("krea .*", report)
+    assert not re.search("[0-9a-f]{8}-", report)
+    assert 0 == result.code
+    named = [f"owl-{n}.png" for n in (1, 2, 3)] if words else []
+    saved = [Path(line) for line in result.out.splitlines()]
+    assert [begun] * 3 == [path.parent for path in saved]
+    assert named == [path.name for path in saved if words]
+    assert 3 * (1 + bool(words)) == len(list(begun.iterdir()))
+
+
+@pytest.mark.long
+def test_cancel_after_ctrl_c_leaves_out_what_has_finished(remote, service, time):
+    made = remote("generate", "an owl", "--no-wait").out.strip()
+    time.elapsed += 60
+    process = remote.start("generate", "an owl", "-n", 2)
+    while len(service.store.jobs()) < 3:
+        real_time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=10)[1].decode()
+    [run] = set(re.findall("krea cancel (@[0-9a-f]{8})", said))
+    first = next(j.job_id for j in service.store.jobs() if j.job_id != made)
+    status = json.loads(remote("status", first, "--json").out) | {"status": "completed"}
+    service.faults[f"GET /jobs/{first}"] = [answer(200, status)] * 9
+
+    result = remote("cancel", run)
+
+    assert (0, 1) == (result.code, result.out.count("cancelled"))
+    assert f"krea download {first}" in result.err

@@ -262,8 +262,10 @@ Spell = Callable[..., str | None]
 _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.KEEP_WAITING: ("Go on with", lambda s, *ids: s.wait(ids)),
     Action.WAIT_FOR_FIRST: ("Go on with", lambda s, *ids: s.wait_for_first(ids)),
-    Action.WAIT: ("Run", lambda s, *ids: s.wait(ids)),
-    Action.THEN_WAIT: ("Then", lambda s, *ids: s.wait(ids)),
+    Action.SAVE_LATER: ("Save it later", lambda s, *ids: s.wait(ids)),
+    Action.SAVE_ALL_LATER: ("Save them later", lambda s, *ids: s.wait(ids)),
+    Action.STOP: ("Stop it", lambda s, *ids: s.cancel(ids)),
+    Action.STOP_ALL: ("Stop them", lambda s, *ids: s.cancel(ids)),
     Action.COLLECT: ("Collect it with", lambda s, *ids: s.wait(ids)),
     Action.GET_FIRST: ("Or get what it makes", lambda s, *ids: s.wait(ids)),
     Action.COLLECT_UNRECORDED: (

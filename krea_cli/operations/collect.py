@@ -74,6 +74,9 @@ class JobCollection:
         self._submission = submission
         self._wait = JobWait(context, jobs, self.errors, submission=submission)
         context.tracker.expect(self._wait.count)
+        for job in jobs:
+            if job.status == "completed":
+                context.tracker.completed(job.job_id)
 
     @property
     def jobs(self) -> list[Job]:

@@ -276,7 +276,7 @@ def test_ctrl_c_at_the_question_has_its_own_line(logged_in, service):
     result = logged_in("generate", "an owl", "--color", "never")
 
     assert 130 == result.code
-    assert "to leave it open: \nerror: Interrupted by SIGINT. It is unk" in result.err
+    assert "to leave it open: \nerror: Interrupted. One request is unconf" in result.err
     assert "krea jobs recover" in result.err
 
 
@@ -565,7 +565,7 @@ def test_nothing_hides_what_is_in_doubt(logged_in, service):
 
     assert (11, 11) == (result.code, error["exit_code"])
     assert error["record"][:8] in error["hint"]
-    assert "it may be billed" in error["message"]
+    assert "it will be billed" in error["message"]
 
 
 @pytest.mark.parametrize(

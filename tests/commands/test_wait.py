@@ -586,4 +586,5 @@ def test_what_was_saved_before_it_ends_is_told(logged_in, submitted, service, ti
     result = logged_in("wait", "-o", "owl.png")
 
     assert (4, "owl-1.png\nowl-2.png\n") == told(result)
-    assert f"Not collected yet: {third}." in result.err
+    assert "Saved 2 of 3. 1 job keeps running" in result.err
+    assert third not in result.err.partition("error:")[2].partition("hint:")[0]
