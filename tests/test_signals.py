@@ -397,7 +397,7 @@ def test_ctrl_c_at_a_terminal_gives_the_cursor_back(remote, service):
     service.faults["POST /generate/"] = [None, *[busy] * 9]
     with terminal() as (person, program):
         process = at_terminal(remote, program, "generate", "an owl", "-n", "3")
-        read_until(person, b"1 queued, 2 to be sent")
+        read_until(person, b"0/3 saved \xc2\xb7 3 waiting")
         os.write(person, b"\x03")
         with ending(process):
             seen = read_until(person, b"hint: ")

@@ -26,6 +26,7 @@ from krea_cli.errors import (
 )
 from krea_cli.jobs import job_errors
 from krea_cli.operations.wait import JobWait, WaitContext
+from krea_cli.output.progress import StatusCounts
 from krea_cli.output.results.jobs import JobSaved, Result
 
 if TYPE_CHECKING:
@@ -114,18 +115,24 @@ class JobCollection:
     ) -> None:
         wait, submission = self._wait, self._submission
         early = None if is_one_enough else saver
+        counts = StatusCounts(wait.count, saves=saver is not None)
         with saver.pool if saver else nullcontext():
-            wait.poll(deadline=deadline, saver=early, is_one_enough=is_one_enough)
+            wait.poll(
+                deadline=deadline,
+                counts=counts,
+                saver=early,
+                is_one_enough=is_one_enough,
+            )
             while submission and submission.has_unconfirmed:
                 submission.resolve()
-                wait.poll(deadline=deadline, saver=early)
+                wait.poll(deadline=deadline, counts=counts, saver=early)
             if is_one_enough:
                 self._keep_finished()
             for job in self.jobs:
                 if job.is_final and job.status != "completed":
                     self._tracker.ended_without_result(job.job_id)
             if saver:
-                self._finish(saver)
+                self._finish(saver, counts)
 
     def save(self, saver: Saver) -> None:
         """
@@ -133,13 +140,18 @@ class JobCollection:
         are polled again for up to half a minute.
         """
         deadline = self._context.clock.now() + LATE_RESULT_SECONDS
-        self._wait.poll(deadline=deadline, lacks_result=True)
+        counts = StatusCounts(self._wait.count, saves=True)
+        self._wait.poll(deadline=deadline, counts=counts, lacks_result=True)
         with saver.pool:
-            self._finish(saver)
+            self._finish(saver, counts)
 
-    def _finish(self, saver: Saver) -> None:
+    def _finish(self, saver: Saver, counts: StatusCounts) -> None:
         jobs = self.jobs
         with self._console.progress() as progress:
+            counts.expect(self._wait.count)
+            progress.counts(counts)
+            for job in jobs:
+                counts.update(job)
             saver.finish(jobs, progress, is_batch=self._wait.count > 1)
         for job in jobs:
             if saved := saver.saved.get(job.job_id):

@@ -104,7 +104,8 @@ class ResultSaver:
         *is_batch* says that the run is about several jobs, so that names get an index.
         """
         self._progress = progress
-        progress.doing("saving")
+        if not is_batch:
+            progress.doing("saving")
         for job in jobs[self._next_slot :]:
             if is_batch:
                 self._start(job)
@@ -147,7 +148,7 @@ class ResultSaver:
         finally:
             self.saved[job.job_id] = saved
             if self._progress:
-                self._progress.saved(job)
+                self._progress.saved(saved)
         try:
             self._sidecars.write(saved)
         except KreaError as exc:
