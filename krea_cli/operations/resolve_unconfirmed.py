@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from krea_cli.errors import (
@@ -212,15 +213,24 @@ class UnconfirmedResolver:
         Return the job that a person chooses; None leaves the record unconfirmed.
         """
         self.console.warn(error.message)
-        for number, line in enumerate(error.details, start=1):
-            self.console.note(f"{number}. {line}" if candidates else line)
+        later = "Enter: decide later. The request stays unconfirmed."
         if not candidates:
-            question = "Send it once more, which may be billed again?"
+            self.console.note(error.details[0])
+            again = "yes: submit the request again. If Krea accepted the first one, "
+            self.console.note(f"{again}both will be billed.")
+            self.console.note(later)
+            question = "Submit it again? It may be billed twice."
             if not self._choose(question, ["yes"]):
                 return None
             return self.recovery.resubmit(record, deadline=deadline)
+        for number, line in enumerate(
+            describe_candidates(candidates, is_local=True), start=1
+        ):
+            self.console.note(f"{number}: adopt it, without paying again. {line}")
+        self.console.note(later)
         shown = min(len(candidates), MOST_SHOWN)
-        answer = self._choose("Which is yours?", [str(n + 1) for n in range(shown)])
+        numbers = [str(n + 1) for n in range(shown)]
+        answer = self._choose("Which job is yours?", numbers)
         if not answer:
             return None
         return self.recovery.adopt(record, candidates[int(answer) - 1].job_id)
@@ -231,20 +241,33 @@ class UnconfirmedResolver:
         """
         for _ in range(3):
             answer = self.prompter.ask(
-                f"{question} Type {' or '.join(allowed)}, or Enter to leave it open: "
+                f"{question} Type {' or '.join(allowed)}, or press Enter to decide "
+                "later: "
             )
             if answer in ("", *allowed):
                 return answer
+            self.console.note(f"{answer!r} is not one of {', '.join(allowed)}.")
         return ""
 
 
-def describe_candidates(candidates: Sequence[Job]) -> list[str]:
+def describe_candidates(
+    candidates: Sequence[Job], *, is_local: bool = False
+) -> list[str]:
     """
-    Return a line for each of the likeliest candidates, or one that says there is none.
+    Return a line for each of the likeliest candidates, or one that says there is none;
+    with times as the service has them, or *is_local*.
     """
     if not candidates:
         return ["The service's list has no job since then: probably not accepted."]
     return [
-        f"It may be {job.job_id} ({job.status}, created {job.created_at or 'unknown'})."
+        f"It may be {job.job_id} ({job.status}, created "
+        f"{_time(job, is_local=is_local)})."
         for job in candidates[:MOST_SHOWN]
     ]
+
+
+def _time(job: Job, *, is_local: bool) -> str:
+    if is_local and job.created is not None:
+        local = datetime.fromtimestamp(job.created).astimezone()
+        return f"{local:%Y-%m-%d %H:%M:%S}"
+    return job.created_at or "unknown"

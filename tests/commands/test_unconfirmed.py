@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import time as real_time
+from datetime import datetime, timedelta, timezone
 from email.utils import formatdate
 from pathlib import Path
 
@@ -259,10 +261,13 @@ def test_a_person_picks_their_job(logged_in, service):
     service.faults[POST] = [reset_after]
     logged_in.typed = "1\n"
 
-    result = logged_in("generate", "an owl", "-o", "owl.png")
+    result = logged_in("generate", "an owl", "-o", "owl.png", "--color", "never")
 
     assert (0, True) == (result.code, Path("owl.png").exists())
-    assert "Which is yours? Type 1, or Enter to leave it open:" in result.err
+    words = " ".join(result.err.split())
+    assert "Type 1, or press Enter to decide later:" in words
+    assert "1: adopt it, without paying again." in words
+    assert "Enter: decide later." in words
     assert 1 == service.bills
 
 
@@ -276,8 +281,31 @@ def test_ctrl_c_at_the_question_has_its_own_line(logged_in, service):
     result = logged_in("generate", "an owl", "--color", "never")
 
     assert 130 == result.code
-    assert "to leave it open: \nerror: Interrupted. One request is unconf" in result.err
+    assert "decide later: \nerror: Interrupted. One request is unconf" in result.err
     assert "krea jobs recover" in result.err
+
+
+@pytest.mark.posix  # for time.tzset
+def test_a_wrong_answer_is_explained_and_asked_again(logged_in, service, monkeypatch):
+    """
+    With the time of the job as clocks have it here.
+    """
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    real_time.tzset()
+    service.faults[POST] = [reset_after]
+    logged_in.typed = "x\n1\n"
+
+    result = logged_in("generate", "an owl", "-o", "owl.png", "--color", "never")
+    monkeypatch.undo()
+    real_time.tzset()
+
+    words = " ".join(result.err.split())
+    [made] = service.store.jobs()
+    tokyo = datetime.fromtimestamp(made.created_at, timezone(timedelta(hours=9)))
+    assert (0, 1) == (result.code, service.bills)
+    assert "'x' is not one of 1." in words
+    assert 2 == words.count("Which job is yours?")
+    assert f"{tokyo:%Y-%m-%d %H:%M:%S}" in words
 
 
 def test_a_person_has_it_sent_again(logged_in, service):
