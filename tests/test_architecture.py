@@ -74,6 +74,7 @@ LATE = {
     "requests.prepare": "Pillow is not needed before an image is measured",
     "operations.spending_limit": "amounts are formatted only for an error",
     "operations.preview": "Pillow is not needed where nothing is shown",
+    "output.human.views": "only help topics are Markdown",
     "output.writers": "rich is not needed for a pipe",
     "downloads.output_target": "Pillow is for names that ask for a kind of picture",
     "doctor.program": "Pillow is not needed for the help of doctor",

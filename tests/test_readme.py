@@ -1,6 +1,6 @@
 """
-README is what happens: every shell line in it is run, in the order of its block, in a
-folder that has what it names, against the sandbox; one that cannot be run fails.
+README and the help topics tell the truth: every shell line in them is run, in the order
+of its block, in a folder that has the files it names, against the sandbox.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ import pytest
 import terminals
 from service import TOKEN, Service
 
+from krea_cli.cli.help import topics
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+# The help topics are part of it.
+TEXT = "\n\n".join([README, *map(topics.text, topics.NAMES), ""])
 ASTRONAUT = ROOT / "tests" / "data" / "astronaut.jpg"
 PICTURES = ("photo.jpg", "house.jpg", "small.jpg", "beach.jpg")
 PROMPTS = "owl\tan owl\nfox\ta fox in the snow\n"
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 CONSOLES = [text for language, text in BLOCKS if language == "console"]
 SCRIPTS = [text for language, text in BLOCKS if language == "bash"]
 # Run elsewhere: the lines of Try it on a clean clone, the others by test_recipes.
-ELSEWHERE = {"sh": 1, "yaml": 2, "make": 1}
+ELSEWHERE = {"sh": 1, "yaml": 2, "make": 1, "text": 1}
 # Puts krea where the tests have it already.
 INSTALLS = "pipx install ."
 # After each command: the code that it ended with, between characters nobody writes.
@@ -70,7 +74,7 @@ def in_the_prose():
     The words of every command in the text and its tables, without the marks for what
     may be left out; of several members of a group, the first.
     """
-    prose = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
+    prose = re.sub(r"^```.*?^```$", "", TEXT, flags=re.DOTALL | re.MULTILINE)
     for code in re.findall(r"`krea ([^`]+)`", prose.replace("\n", " ")):
         words = re.sub(r"\[|\]|\.\.\.", " ", code.partition(" \\|")[0]).split()
         if words != ["COMMAND", "--help"]:

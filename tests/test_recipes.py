@@ -1,5 +1,5 @@
 """
-The recipes of README for CI and make, run as they stand, against the sandbox.
+The recipes of `krea help ci`, run as they stand, against the sandbox.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from pathlib import Path
 import pytest
 import steps
 
+from krea_cli.cli.help import topics
+
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+RECIPES = topics.text("ci") + "\n"
 ASTRONAUT = ROOT / "tests" / "data" / "astronaut.jpg"
 
 
 def block(language, word):
     """
-    The only block of README in that language that has the word in it.
+    The only block of the topic in that language that has the word in it.
     """
-    blocks = re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(
+        rf"^```{language}\n(.*?)^```", RECIPES, re.DOTALL | re.MULTILINE
+    )
     [found] = [each for each in blocks if word in each]
     return found
 
@@ -86,7 +90,7 @@ def test_the_github_workflow(folder, tmp_path):
     """
     lines = shell_lines(block("yaml", "actions/checkout"), "run")
     step = {
-        "PROMPT": "a watercolour",
+        "PROMPT": "a watercolor",
         "GITHUB_ACTIONS": "true",
         "GITHUB_OUTPUT": str(tmp_path / "outputs"),
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
@@ -111,9 +115,7 @@ def test_the_gitlab_job(folder, tmp_path):
     """
     lines = "mkdir -p out\n" + shell_lines(block("yaml", "before_script"), "-")
 
-    ended = [
-        folder("bash", "-e", "-c", lines, PROMPT="a watercolour") for _ in range(2)
-    ]
+    ended = [folder("bash", "-e", "-c", lines, PROMPT="a watercolor") for _ in range(2)]
 
     assert [0, 0] == [each.returncode for each in ended], ended[0].stderr
     assert ["one.png", "two-two.png"] == sorted(

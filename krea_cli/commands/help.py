@@ -21,7 +21,7 @@ def help(  # noqa: A001  (the name of the command)
     topic: Annotated[
         str,
         typer.Argument(
-            metavar="TOPIC", help="exit-codes, scripting, environment, or a command."
+            metavar="TOPIC", help=f"{', '.join(topics.NAMES)}, or a command."
         ),
     ],
 ) -> None:
@@ -37,9 +37,9 @@ def help(  # noqa: A001  (the name of the command)
         known = (*topics.NAMES, *command_tree.COMMANDS)
         near = get_close_matches(topic.lower(), known, n=1)
         raise UsageError(
-            f"There is no topic {topic!r}.",
+            f"Unknown topic {topic!r}.",
             hint=f"Did you mean: krea help {near[0]}"
             if near
-            else f"There are: {', '.join(topics.NAMES)}; commands: krea --help",
+            else f"Topics: {', '.join(topics.NAMES)}.",
         )
     ctx.console.result([Topic(topic, topics.text(topic))])

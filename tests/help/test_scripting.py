@@ -25,7 +25,7 @@ def sections():
     """
     For each command of the text, in its words, the shape of its object.
     """
-    text = topics.text("scripting").partition("With --json")[2]
+    text = topics.text("scripting").partition("```text\n")[2].partition("```")[0]
     found, names = {}, []
     for line in text.splitlines():
         if shape := re.match(r"  ([A-Z]+)  +(.+)", line):

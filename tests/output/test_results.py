@@ -57,7 +57,7 @@ REQUEST = DryRun(method="POST", url="https://a.example/x", body={"seed": 1}, cou
 
 # Of each kind of result: some, what a person sees, what a pipe gets.
 CASES = [
-    ([Topic("wit", "Brevity\n  is it.")], "Brevity\n  is it.\n", "Brevity\n  is it.\n"),
+    ([Topic("wit", "Brevity\nis it.")], "Brevity is it.\n", "Brevity\nis it.\n"),
     (
         [JobStatus(DONE), JobStatus(FAILED)],
         TABLE,

@@ -1,16 +1,16 @@
 """
-The topics of `krea help`, each a text of its own beside this module.
+The topics of `krea help`: Markdown files beside this module.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-NAMES = ("exit-codes", "scripting", "environment")
+NAMES = ("ci", "exit-codes", "troubleshooting", "environment", "scripting")
 
 
 def text(name: str) -> str:
     """
-    What krea explains under one of NAMES.
+    Return the Markdown text of one of NAMES.
     """
-    return Path(__file__).with_name(f"{name}.txt").read_text("utf-8").rstrip("\n")
+    return Path(__file__).with_name(f"{name}.md").read_text("utf-8").rstrip("\n")

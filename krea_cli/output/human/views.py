@@ -6,15 +6,13 @@ Text from other sources comes in as `Text`, never as markup.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import singledispatch
-from itertools import groupby
 from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from krea_cli.output.escape import (
@@ -189,86 +187,11 @@ def _emptied(_: SandboxReset, results: Sequence[SandboxReset]) -> Parts:
         yield Text(f"The sandbox forgot {jobs}, and all uploads and results.")
 
 
-_CELL = re.compile(r"\S+(?: \S+)*")
-# Narrower than this a column is harder to read than cells below each other.
-_LEAST_CELL = 16
-
-
 @view.register
 def _topics(_: Topic, results: Sequence[Topic]) -> Parts:
-    return [_TopicText(result.text.splitlines()) for result in results]
+    from krea_cli.output.human.topic_text import markdown
 
-
-class _TopicText:
-    """
-    A topic of `krea help`: as it is, or wrapped anew where it has no room. Lines that
-    begin with blanks are rows of a table.
-    """
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        self._lines = lines
-
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
-        width = options.max_width
-        if max(map(len, self._lines)) <= width:
-            yield _whole_lines(self._lines)
-            return
-        for kind, group in groupby(
-            self._lines, key=lambda line: "text" if line[:1].strip() else line[:1]
-        ):
-            if kind == "text":
-                yield words(" ".join(group), hanging=0)
-            elif kind:
-                yield from _topic_table(list(group), width)
-            else:
-                yield _whole_lines([*group])
-
-
-def _whole_lines(lines: Sequence[str]) -> Text:
-    return Text("\n".join(lines), no_wrap=True, overflow="ignore")
-
-
-def _topic_table(lines: Sequence[str], width: int) -> Parts:
-    """
-    Lay the rows out in columns, or below each other where columns would be too narrow.
-    A table of one column is there to be copied, and stays.
-    """
-    rows = _topic_rows(lines)
-    _, *others = sorted({GAP}.union(*rows))
-    if not others:
-        yield _whole_lines(lines)
-        return
-    first = max((len(row.get(GAP, "")) for row in rows if len(row) > 1), default=0)
-    room = width - GAP - first - GAP * len(others)
-    for row in rows:
-        if room < _LEAST_CELL * 2 ** (len(others) - 1) or row.keys() == {GAP}:
-            for start, cell in row.items():
-                yield words(cell, indent=GAP if start == GAP else 2 * GAP)
-            continue
-        last = room * 2 // 5
-        widths = [room] if len(others) == 1 else [room - last, last]
-        columns = (Column(width=width) for width in (GAP + first, *widths))
-        grid = Table.grid(*columns, padding=(0, GAP, 0, 0))
-        cells = (Text(row.get(start, "")) for start in others)
-        grid.add_row(Text(" " * GAP + row.get(GAP, "")), *cells)
-        yield grid
-
-
-def _topic_rows(lines: Sequence[str]) -> list[dict[int, str]]:
-    """
-    Split each line into cells by where they begin. A line that is further indented
-    continues the row before; where that has only its first cell, it is a row of its
-    own.
-    """
-    rows = list[dict[int, str]]()
-    for line in lines:
-        cells = {found.start(): found[0] for found in _CELL.finditer(line)}
-        if GAP in cells or rows[-1].keys() == {GAP}:
-            rows.append(cells)
-        else:
-            for start, cell in cells.items():
-                rows[-1][start] = f"{rows[-1].get(start, '')} {cell}".lstrip()
-    return rows
+    return (markdown(result.text) for result in results)
 
 
 for draw in (

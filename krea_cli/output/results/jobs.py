@@ -158,7 +158,7 @@ class Uploaded:
 @dataclass(frozen=True, slots=True)
 class Topic:
     """
-    What krea explains: `help TOPIC`.
+    A help topic, as Markdown: `help TOPIC`.
     """
 
     topic: str
