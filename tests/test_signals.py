@@ -275,6 +275,8 @@ def test_ctrl_c_while_several_are_downloaded(remote, service, time):
     process = remote.start("download", *made)
     for _ in made[1:]:
         assert begun.acquire(timeout=10)
+    while f"{made[0]}-1.png" not in remote("jobs", "show", made[0]).out:
+        real_time.sleep(0.02)
 
     with ending(process, signal.SIGINT):
         said = process.stderr.read().decode()

@@ -25,7 +25,7 @@ from rich.text import Text
 
 from krea_cli.api.models import Job
 from krea_cli.errors import KreaError
-from krea_cli.output.escape import collapse_whitespace, single_line
+from krea_cli.output.escape import collapse_whitespace
 from krea_cli.output.human.format_text import duration
 from krea_cli.output.human.layout import InAscii
 from krea_cli.output.progress import Progress, StatusCounts
@@ -42,12 +42,17 @@ class Spinner(Progress):
     """
     A spinner with the status of the jobs, the time since it began by *now*, the usual
     one, and what the status means; below it a bar for each result that is on its way:
-    size, speed, time left.
+    size, speed, time left. *note* writes a line above it.
     """
 
-    def __init__(self, console: Console, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        console: Console,
+        now: Callable[[], float],
+        note: Callable[[str], object],
+    ) -> None:
         self._line = _Line(now)
-        self._now = now
+        self._note = note
         self._bars = Bars(console)
         self._live = Live(
             Group(self._line, self._bars.progress),
@@ -103,8 +108,7 @@ class Spinner(Progress):
         if self._board.are_many:
             self._show("")
             for file in job.files:
-                line = Text(f"saved {single_line(file.path)}", "dim")
-                self._live.console.print(line, soft_wrap=True)
+                self._note(f"saved {file.path}")
 
 
 class _Line:
