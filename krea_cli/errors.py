@@ -111,6 +111,8 @@ class Action(Enum):
     REPLAY = auto()
     SHOW_FIELDS = auto()
     LIST_MODELS = auto()
+    LIST_STYLES = auto()
+    LIST_ASSETS = auto()
     SHOW_CONFIG_PATH = auto()
     REFRESH_MODELS = auto()
     UNSET = auto()
@@ -227,6 +229,10 @@ class InputError(UsageError):
 
 class UnknownJobError(UsageError):
     code = "unknown_job"
+
+
+class NotFoundError(UsageError):
+    code = "not_found"
 
 
 class LastSubmissionUnconfirmedError(UnknownJobError):
@@ -386,8 +392,8 @@ class ConversionError(StorageError):
 
     def __init__(self, reason: str, *, kept: SavedFile) -> None:
         super().__init__(
-            f"{reason} It is there as it came: {kept.path}",
-            hint="Nothing is paid again to save it under another name.",
+            f"{reason} Saved unconverted: {kept.path}",
+            hint="You can download it again under another name; that is free.",
         )
         self.kept = kept
 
@@ -505,7 +511,9 @@ class CombinedError(KreaError):
 
     def __init__(self, errors: Sequence[KreaError], *, succeeded: int) -> None:
         count = len(errors) + succeeded
-        super().__init__(f"{len(errors)} of {count} jobs did not end as asked for.")
+        failed = all(isinstance(error, JobFailedError) for error in errors)
+        outcome = "failed." if failed else "have errors, shown above."
+        super().__init__(f"{len(errors)} of {count} jobs {outcome}")
         self.errors = errors
         self.exit_code = _together([error.exit_code for error in errors], succeeded)
 

@@ -12,14 +12,19 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 
 import pytest
+import typer.main
 from PIL import Image, ImageDraw
 from service import TOKEN, Service
 
 from krea_cli.catalog.catalog import Catalog
+from krea_cli.cli import main as main_module
+from krea_cli.cli.command_tree import COMMANDS, build
 from krea_cli.cli.invocation import Invocation
 from krea_cli.cli.main import main
+from krea_cli.jobs import poll_timing, schedule
 from krea_cli.journal.database import Database
 from krea_cli.output.streams import Stream
 from krea_cli.runtime.clock import Clock
@@ -168,6 +173,33 @@ def png(size=(64, 48)):
     file = io.BytesIO()
     Image.new("RGB", size, "teal").save(file, "PNG")
     return file.getvalue()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_once():
+    """
+    Build each part of the command tree, and each schedule of polls, once for all
+    in-process runs: every run would build the same again, for longer than most take.
+    """
+    trees, ages = {}, cache(schedule.poll_ages)
+
+    def build_once(argv):
+        called = next((word for word in argv if not word.startswith("-")), None)
+        # All that the tree depends on.
+        part = (called, argv[:1] == [called]) if called in COMMANDS else None
+        if part not in trees:
+            trees[part] = build(argv)
+        return trees[part]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(main_module, "build", build_once)
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        patch.setattr(
+            poll_timing,
+            "poll_ages",
+            lambda durations, guess: ages(tuple(durations), guess),
+        )
+        yield
 
 
 @pytest.fixture

@@ -203,7 +203,7 @@ def test_late_imports_are_the_exception():
 
 def test_nobody_prints_or_exits_but_who_should():
     """
-    Words go through `output`, where they are made safe (hazard T3); exit codes through
+    Words go through `output`, where they are made safe; exit codes through
     `main`.
     """
     found = {

@@ -1,6 +1,6 @@
 """
 Text of foreign origin never acts: on every path from the service, the disk and the
-command line to the terminal (hazards T1 to T4).
+command line to the terminal.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 With --json a script meets one language, however the program ends: objects on standard
 output, one a line, or nothing; objects on standard error, the last of them the error
-when there is one (hazards T9, T11).
+when there is one.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def test_sandbox_edits_a_photograph_without_a_token(shell):
     """
     One command, and the edited picture is on disk; its path is all that a pipe gets.
     """
-    words = ("a watercolour", "-i", ASTRONAUT, "-o", "out.png", "--sandbox")
+    words = ("a watercolor", "-i", ASTRONAUT, "-o", "out.png", "--sandbox")
 
     result = shell("generate", *words)
 

@@ -141,7 +141,7 @@ def test_a_shell_shows_the_number_of_the_signal(remote, submitted, service):
 
 def test_a_signal_is_told_as_json_too(remote, submitted, service):
     """
-    One object on standard error, with the job and its exit code (hazard T9).
+    One object on standard error, with the job and its exit code.
     """
     process = remote.start("wait", submitted, "--json")
     while not service.requests("GET /jobs/"):
@@ -182,7 +182,7 @@ def test_a_signal_while_nobody_reads(shell, numbers, code, shared):
     os.close(read)
     assert code == process.returncode
     if not shared:
-        assert numbers[0].name in json.loads(said)["error"]["message"]
+        assert json.loads(said)["error"]["message"].startswith("Interrupted")
 
 
 # Sends the signal in the middle of what is loaded first.
@@ -292,7 +292,7 @@ def test_ctrl_c_while_several_are_downloaded(remote, service, time):
 
 def test_an_ignored_signal_stays_ignored(remote, submitted, service):
     """
-    A shell starts what runs in the background so (hazard S4).
+    A shell starts what runs in the background so.
     """
     asked, answers = threading.Event(), threading.Event()
 
@@ -326,7 +326,7 @@ def connecting(port):
 @pytest.mark.parametrize("stage", ["connect", "headers", "body"])
 def test_ctrl_c_while_the_service_is_silent(remote, stage):
     """
-    Whatever is waited for, Ctrl-C ends it within a second (hazard S1).
+    Whatever is waited for, Ctrl-C ends it within a second.
     """
     if stage == "connect" and not Path("/proc/net/tcp").exists():
         pytest.skip("only Linux tells which connections are being made")
@@ -486,7 +486,7 @@ def test_ctrl_c_while_the_paid_request_is_on_its_way(remote, service, is_taken):
     found = remote("jobs", "recover", "--json")
 
     assert -signal.SIGINT == process.returncode
-    assert "it may be billed" in said
+    assert "it will be billed" in said
     assert f"krea jobs recover {json.loads(found.out)['record'][:8]}" in said
     assert [job.job_id for job in service.store.jobs()] == [
         job["job_id"] for job in json.loads(found.out)["candidates"]

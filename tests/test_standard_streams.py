@@ -42,7 +42,7 @@ def finished(logged_in, time):
 )
 def test_lost_output_is_exit_7(remote, finished, redirection, words):
     """
-    One line says so; nothing pretends to have been told (hazard S6).
+    One line says so; nothing pretends to have been told.
     """
     result = redirected(remote, redirection, *words.split())
 
@@ -116,8 +116,7 @@ def test_nothing_is_given_up_for_want_of_standard_error(remote, finished, redire
 
 def test_a_reader_that_went_away_changes_nothing(remote, finished):
     """
-    `| head -1`: the file is saved, exit 0; a job that failed is still exit 3 (hazard
-    S5).
+    `| head -1`: the file is saved, exit 0; a job that failed is still exit 3.
     """
     read, write = os.pipe()
     os.close(read)
@@ -148,7 +147,7 @@ def test_bytes_that_nobody_reads_are_no_success(remote, finished):
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_what_an_encoding_lacks_is_escaped(remote, encoding):
     """
-    Not even where errors are to be strict is it a crash (hazard T7).
+    Not even where errors are to be strict is it a crash.
     """
     remote.env["PYTHONIOENCODING"] = f"{encoding}:strict"
 
@@ -157,4 +156,4 @@ def test_what_an_encoding_lacks_is_escaped(remote, encoding):
 
     assert (0, 2) == (result.code, refused.code)
     assert r'"a fox \u2603"' in result.out
-    assert r"'\u2603' is no job id" in refused.err
+    assert r"'\u2603' is not a job id" in refused.err

@@ -1,6 +1,6 @@
 """
 Whatever the program finds around itself: it does its work or says in one clear line why
-it cannot, with the right code, and never breaks (hazards S6, T7, N9, N10).
+it cannot, with the right code, and never breaks.
 """
 
 from __future__ import annotations

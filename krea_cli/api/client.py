@@ -13,13 +13,23 @@ from krea_cli.api import responses
 from krea_cli.api.http import ANSWER_SECONDS, HttpTransport
 from krea_cli.api.http_dates import seconds_of
 from krea_cli.api.http_types import RequestBody, Response
-from krea_cli.api.models import Asset, Job, JobPage
+from krea_cli.api.models import (
+    TRAINING,
+    UPLOADED_BY_KREA,
+    Asset,
+    Job,
+    JobPage,
+    Page,
+    Style,
+)
 from krea_cli.api.retry import retry
 from krea_cli.errors import (
     Action,
     ConnectionFailedError,
     InvalidResponseError,
     KreaError,
+    NotFoundError,
+    RateLimitError,
     RequestRejectedError,
     Step,
     TokenRejectedError,
@@ -29,12 +39,15 @@ from krea_cli.runtime.clock import Clock
 
 # What a request gets at least, however near its deadline is.
 LEAST_SECONDS = 3.0
+# The most entries of a page that the service gives.
+PAGE_ITEMS = 1000
 
 
 class HealthCheck(NamedTuple):
     """
-    What an answer said: why the service refused, and how many seconds its clock is
-    ahead of ours; None where it did not.
+    The result of a health check: why the service rejected the request (None if it did
+    not), and by how many seconds its clock is ahead of ours (None without a Date
+    header).
     """
 
     refusal: KreaError | None
@@ -60,7 +73,7 @@ class ApiClient:
         key: str | None = None,
     ) -> Job:
         """
-        POST /generate/{model}: the job.  This costs money.
+        POST /generate/{model}, or /styles/train: the job.  This costs money.
 
         *key* goes out as Idempotency-Key.  No document of the service mentions it, so
         nothing may rely on it.
@@ -73,7 +86,8 @@ class ApiClient:
         """
         headers = {"X-Webhook-URL": webhook, "Idempotency-Key": key}
         given = {name: value for name, value in headers.items() if value}
-        answer = self._transport.post_json(f"/generate/{model}", body, given)
+        path = f"/{model}" if model == TRAINING else f"/generate/{model}"
+        answer = self._transport.post_json(path, body, given)
         return self._job(self._read(answer))
 
     def job(
@@ -94,7 +108,8 @@ class ApiClient:
         job = self._job(data)
         if job.job_id != job_id:
             raise InvalidResponseError(
-                f"{self._transport.host} answered another job than {job_id}."
+                f"Unexpected response from {self._transport.host}: "
+                f"asked for job {job_id}, got another job."
             )
         return job
 
@@ -164,25 +179,109 @@ class ApiClient:
         except TokenRejectedError as exc:
             # None was sent, so there is none to change.
             raise InvalidResponseError(
-                f"{self._transport.host} does not show its list of models.",
-                hint="Check the API URL, and whether a proxy is between.",
+                f"{self._transport.host} denied access to its list of models.",
+                hint="Check the API URL and your proxy.",
             ) from exc
 
     def upload(self, file: RequestBody, name: str, media_type: str) -> Asset:
         """
-        POST /assets.  It is free, so it is repeated when nothing was sent.
+        POST /assets.  It is free, so it is repeated when nothing was sent or the
+        service took no more files for now.
         """
 
         def send() -> dict[str, Any]:
-            answer = self._transport.post_file("/assets", name, file, media_type)
+            answer = self._transport.post_file(
+                "/assets", name, file, media_type, description=UPLOADED_BY_KREA
+            )
             return self._read(answer)
 
-        data = retry(send, clock=self._clock, passing=(ConnectionFailedError,))
+        data = retry(
+            send, clock=self._clock, passing=(ConnectionFailedError, RateLimitError)
+        )
         try:
             return Asset.from_json(data, self._transport.redacted)
         except ValueError as exc:
             raise InvalidResponseError(
-                "The service took the file, but gave no URL."
+                "Krea accepted the upload but returned no URL.",
+                hint="Uploads are free: run the command again.",
+            ) from exc
+
+    def assets(self, *, cursor: str | None = None) -> Page[Asset]:
+        """
+        GET /assets: uploaded files, from *cursor* of the page before.
+        """
+        _, data = self._get("/assets", _query(limit=PAGE_ITEMS, cursor=cursor))
+        redact = self._transport.redacted
+        return Page.from_json(data, lambda item: Asset.from_json(item, redact))
+
+    def asset(self, asset_id: str) -> Asset:
+        """
+        GET /assets/{id}.
+
+        Raises:
+            NotFoundError: there is none, or it is another account's.
+        """
+        with _not_found(f"Asset {asset_id}", Action.LIST_ASSETS):
+            _, data = self._get(f"/assets/{asset_id}")
+        try:
+            return Asset.from_json(data, self._transport.redacted)
+        except ValueError as exc:
+            raise InvalidResponseError(
+                f"Unexpected response from {self._transport.host}: an asset without "
+                "a URL."
+            ) from exc
+
+    def delete_asset(self, asset_id: str) -> None:
+        """
+        DELETE /assets/{id}.  It is repeated while a failure may pass.
+
+        Raises:
+            NotFoundError: there is none, or none any more.
+        """
+
+        def ask() -> dict[str, Any]:
+            return self._read(self._transport.delete(f"/assets/{asset_id}"))
+
+        with _not_found(f"Asset {asset_id}", Action.LIST_ASSETS):
+            data = retry(ask, clock=self._clock)
+        if data.get("success") is False:
+            words = self._transport.redacted(responses.said(data)) or "no reason given"
+            raise InvalidResponseError(
+                f"Krea did not delete asset {asset_id} ({words}).",
+                hint="The file is still there. Run the command again later.",
+            )
+
+    def styles(
+        self,
+        *,
+        filter_by: str = "all",
+        model: str | None = None,
+        cursor: str | None = None,
+    ) -> Page[Style]:
+        """
+        GET /styles: styles that *filter_by* and *model* let through, from *cursor* of
+        the page before.
+        """
+        query = _query(limit=PAGE_ITEMS, filter=filter_by, model=model, cursor=cursor)
+        _, data = self._get("/styles", query)
+        redact = self._transport.redacted
+        return Page.from_json(data, lambda item: Style.from_json(item, redact))
+
+    def style(self, style_id: str) -> Style:
+        """
+        GET /styles/{id}.
+
+        Raises:
+            NotFoundError: there is none, or it is private and of another user.
+        """
+        with _not_found(f"Style {style_id}", Action.LIST_STYLES):
+            _, data = self._get(f"/styles/{style_id}")
+        try:
+            return Style.from_json(data, self._transport.redacted)
+        except ValueError as exc:
+            raise InvalidResponseError(
+                f"Unexpected response from {self._transport.host}: a style without "
+                "an id."
             ) from exc
 
     def _get(
@@ -217,8 +316,8 @@ class ApiClient:
         except ValueError as exc:
             words = self._transport.redacted(responses.said(data))
             raise InvalidResponseError(
-                f"{self._transport.host} answered a job without a usable {exc}"
-                + (f", and said: {words}." if words else ".")
+                f"Unexpected response from {self._transport.host}: "
+                f"a job without a valid {exc}" + (f" ({words})." if words else ".")
             ) from exc
 
 
@@ -233,15 +332,30 @@ def _unknown(job_id: str) -> Iterator[None]:
         if exc.status != HTTPStatus.NOT_FOUND:
             raise
         raise UnknownJobError(
-            f"The service knows no job {job_id}.",
+            f"Job {job_id} not found.",
             hint=Step(Action.LIST_ACCOUNT),
             job_id=job_id,
         ) from exc
 
 
+@contextmanager
+def _not_found(what: str, action: Action) -> Iterator[None]:
+    try:
+        yield
+    except RequestRejectedError as exc:
+        if exc.status != HTTPStatus.NOT_FOUND:
+            raise
+        raise NotFoundError(f"{what} not found.", hint=Step(action)) from exc
+
+
+def _query(**values: str | int | None) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
 def _ahead(date: str | None, wall: float) -> float | None:
     """
-    How far the clock that wrote the Date header is ahead of *wall*; None without one.
+    Return by how many seconds the clock behind the Date header is ahead of *wall*; None
+    without a header.
     """
     told = seconds_of(date)
     return None if told is None else told - wall

@@ -134,12 +134,18 @@ class HttpTransport:
         return self._post("paid", path, seconds, body, headers)
 
     def post_file(
-        self, path: str, name: str, file: RequestBody, media_type: str
+        self,
+        path: str,
+        name: str,
+        file: RequestBody,
+        media_type: str,
+        *,
+        description: str = "",
     ) -> Response:
         """
         One multipart POST, streamed from *file* in the same way.
         """
-        content_type, body = form(name, file, media_type)
+        content_type, body = form(name, file, media_type, description=description)
         headers = {"Content-Type": content_type}
         return self._post("api", path, UPLOAD_SECONDS, body, headers)
 
@@ -227,7 +233,8 @@ class HttpTransport:
                 if len(content) > most:
                     size = f"{most // 2**20} MiB"
                     raise InvalidResponseError(
-                        f"{self.host} answered more than {size}."
+                        f"The response from {self.host} is too large "
+                        f"(more than {size})."
                     )
             clean = bytes(content)
             if self._token:
@@ -245,7 +252,7 @@ class HttpTransport:
         finally:
             target = request.url.copy_with(query=None, userinfo=None, fragment=None)
             milliseconds = (time.monotonic() - started) * 1000
-            said = outcome[0] if outcome else "no answer"
+            said = outcome[0] if outcome else "no response"
             self._log(f"{request.method} {target} {said} ({milliseconds:.0f} ms)")
 
     def _proxy(self, url: str) -> Proxy | None:
@@ -253,7 +260,8 @@ class HttpTransport:
 
     def _client(self, use: Use, url: str) -> httpx.Client:
         """
-        The one for that use of *url*, made once, whichever thread needs it first.
+        Return the client for this use of *url*. It is made once, by the first thread
+        that needs it.
         """
         key = (use, self._proxy(url))
         with self._making:
@@ -315,12 +323,10 @@ class HttpTransport:
                 is_silent=is_silent,
             ) from exc
         except (TimeoutError, httpx.TimeoutException) as exc:
-            raise ResponseLostError(f"{host} did not answer in time.") from exc
+            raise ResponseLostError(f"{host} did not respond in time.") from exc
         except (httpx.InvalidURL, UnicodeError) as exc:
             reason = self.redacted(_short(exc))
-            raise InvalidResponseError(
-                f"{host} is no address that can be used: {reason}"
-            ) from exc
+            raise InvalidResponseError(f"Invalid address {host}: {reason}") from exc
         except (httpx.HTTPError, httpx.StreamError) as exc:
             raise _lost(host, self._reason(exc)) from exc
         except (RuntimeError, OSError, MemoryError) as exc:
@@ -338,8 +344,8 @@ class HttpTransport:
 
 def _no_tls() -> ssl.SSLContext:
     """
-    For http on this machine, where no certificate is met: a context that trusts nobody
-    is made at once, while reading those that can be trusted takes long.
+    Return a context for http on this computer, where there are no certificates. It
+    trusts nobody, and is ready at once: loading trusted certificates takes long.
     """
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -351,36 +357,37 @@ def _unusable(proxy: Proxy, exc: Exception) -> ConfigError:
 
         command = installation().add_package("socksio")
         return ConfigError(
-            f"{name} names a SOCKS proxy, which needs the package socksio.",
+            f"The SOCKS proxy in {name} needs the package socksio.",
             hint=f"Unset {name}, or install the package: {command}",
         )
     if scheme not in ("http", "https", *SOCKS):
         return ConfigError(
-            f"{name} cannot be used: {scheme}:// is not a known kind of proxy.",
-            hint=f"Let {name} begin with http://, https:// or socks5://, or unset it.",
+            f"Invalid proxy in {name}: {scheme}:// is not supported.",
+            hint=f"Start {name} with http://, https:// or socks5://, or unset it.",
         )
     # A proxy may be named with who uses it, which may be a secret by itself.
     reason = re.sub(r"[^\s/'\"]*@", "***@", str(exc)).rstrip(".")
     return ConfigError(
-        f"{name} cannot be used: {reason}.",
-        hint=f"Correct {name}, or unset it.",
+        f"Invalid proxy in {name}: {reason}.",
+        hint=f"Fix {name}, or unset it.",
     )
 
 
 def _unreachable(
     host: str, proxy: str | None, reason: str, *, is_silent: bool
 ) -> ConnectionFailedError:
-    way = f" through the proxy of {proxy}" if proxy else ""
+    way = f" through the proxy in {proxy}" if proxy else ""
     return ConnectionFailedError(
-        f"{host} cannot be reached{way}: {reason}.",
-        hint=f"Check the network, {proxy or 'the proxy settings'} and the API URL.",
+        f"Cannot connect to {host}{way}: {reason}.",
+        hint=f"Check your network, {proxy or 'proxy settings'} and the API URL.",
         retry_after=math.inf if is_silent else None,
     )
 
 
 def _certificate_fault(exc: BaseException | None) -> str:
     """
-    What is wrong with the certificate, if that is what happened.
+    Describe the problem with the certificate; empty if the certificate is not the
+    cause.
     """
     while exc is not None:
         if isinstance(exc, ssl.SSLCertVerificationError):
@@ -395,21 +402,21 @@ def _untrusted(host: str, fault: str) -> ConnectionFailedError:
     if missing := tls.missing():
         return missing
     return ConnectionFailedError(
-        f"{host} cannot be trusted, so nothing was sent: {fault}.",
-        hint="Check the clock. If a proxy of your company is between, have its "
-        "certificate installed in the system, or named by SSL_CERT_FILE.",
+        f"Cannot verify the certificate of {host}: {fault}. Nothing was sent.",
+        hint="Check the system clock. Behind a company proxy, set SSL_CERT_FILE "
+        "to its certificate.",
         # It will be the same certificate next time.
         retry_after=math.inf,
     )
 
 
 def _lost(host: str, reason: str) -> ResponseLostError:
-    return ResponseLostError(f"The connection to {host} broke: {reason}.")
+    return ResponseLostError(f"The connection to {host} was lost: {reason}.")
 
 
 def _short(text: object) -> str:
     """
-    Of foreign origin, so it may have any length.
+    Cut a text from elsewhere, which may have any length.
     """
     words = str(text)
     return words if len(words) <= SHOWN else f"{words[: SHOWN - 1]}…"

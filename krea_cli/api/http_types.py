@@ -1,5 +1,5 @@
 """
-What goes over the wire as bytes, and what comes back as values.
+Requests as bytes, and responses as values.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class StreamedResponse:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumePoint:
     """
-    What is here already of a file: its first *size* bytes, in the version that the
-    strong entity tag *etag* names.  *length* is that of the whole file, None when the
+    The part of a file that is on disk: its first *size* bytes, in the version with the
+    strong entity tag *etag*. *length* is the length of the whole file, None if the
     server did not say.
     """
 
@@ -79,13 +79,21 @@ class RequestBody:
     chunks: Callable[[], Iterator[bytes]]
 
 
-def form(name: str, file: RequestBody, media_type: str) -> tuple[str, RequestBody]:
+def form(
+    name: str, file: RequestBody, media_type: str, *, description: str = ""
+) -> tuple[str, RequestBody]:
     """
-    A form with *file* as its field "file", under a *name* of plain letters: the
-    Content-Type of the form, and the form.
+    A form with *file* as its field "file", under a *name* of plain letters, and with
+    the *description*, if there is one: the Content-Type of the form, and the form.
     """
     boundary = uuid.uuid4().hex
+    described = (
+        f"--{boundary}\r\n"
+        'Content-Disposition: form-data; name="description"\r\n\r\n'
+        f"{description}\r\n"
+    )
     head = (
+        f"{described if description else ''}"
         f"--{boundary}\r\n"
         f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'
         f"Content-Type: {media_type}\r\n\r\n"
@@ -113,7 +121,7 @@ def parse_strict_json(content: str | bytes, **options: Any) -> Any:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def encode(
@@ -135,6 +143,6 @@ def encode(
         )
         return text.encode()
     except UnicodeEncodeError as exc:
-        raise UsageError("The request has text that is no valid UTF-8.") from exc
+        raise UsageError("The request contains text that is not valid UTF-8.") from exc
     except (ValueError, RecursionError) as exc:
-        raise UsageError(f"The request cannot be written as JSON: {exc}.") from exc
+        raise UsageError(f"Cannot encode the request as JSON: {exc}.") from exc

@@ -1,5 +1,5 @@
 """
-What the API says, as values.  No I/O, nothing but the standard library.
+The values of the API.
 
 Reading is tolerant, as the service's documents and its answers differ: a field may be
 missing or null, a status may be newer than this client, a result has three shapes.
@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
+T = TypeVar("T")
+
+# The description of every upload, by which krea knows its own in the list of assets.
+UPLOADED_BY_KREA = "Uploaded by krea-cli"
 # What the service says is shown and kept up to these many characters.
 MOST_STATUS, MOST_CODE, MOST_MESSAGE, MOST_DETAIL = 60, 100, 2000, 100
 _JOB_ID = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
+# The path of a training, which stands where other jobs have the path of their model.
+TRAINING = "styles/train"
 FINAL = frozenset({"completed", "failed", "cancelled"})
 # So many of one job's results are saved: more are a mistake of the service.
 MOST_RESULTS = 1000
@@ -66,7 +73,8 @@ class Job:
     A job as every command tells it: the fields and their order are the JSON contract.
 
     *status* is the service's word in lower case, also one that this version does not
-    know; times are ISO 8601 as sent; *cost_usd* is an estimate.
+    know; times are ISO 8601 as sent; *cost_usd* is an estimate; *style_id* is what a
+    training made.
     """
 
     job_id: str
@@ -79,6 +87,7 @@ class Job:
     cost_usd: float | None = None
     seed: int | None = None
     error: JobError | None = None
+    style_id: str | None = None
 
     @classmethod
     def from_json(
@@ -106,6 +115,7 @@ class Job:
             urls=_urls(result.get("urls")),
             error=_error(data.get("error"), redact)
             or _error(result.get("error"), redact),
+            style_id=_id(result.get("style_id")),
         )
 
     @property
@@ -119,21 +129,21 @@ class Job:
     @property
     def lacks_result(self) -> bool:
         """
-        Whether it is completed, and nothing came of it that could be fetched.
+        Tell whether the job completed with neither a result URL nor a style.
         """
-        return self.status == "completed" and not self.urls
+        return self.status == "completed" and not (self.urls or self.style_id)
 
     @property
     def created(self) -> float | None:
         """
-        When it was made, in seconds since the epoch, if it says so.
+        Return the creation time in seconds since the epoch, if the job states it.
         """
         return _seconds(self.created_at)
 
     @property
     def took(self) -> float | None:
         """
-        How many seconds it took, if its times make sense.
+        Return the duration of the job in seconds, if its times make sense.
         """
         began, ended = self.created, _seconds(self.completed_at)
         if began is None or ended is None or ended < began:
@@ -188,6 +198,8 @@ class JobPage:
 class Asset:
     """
     A file that the service keeps as input; None is what it does not say.
+
+    *uploaded_by_krea* says that krea uploaded it.
     """
 
     id: str
@@ -197,6 +209,7 @@ class Asset:
     width: int | None = None
     height: int | None = None
     uploaded_at: str | None = None
+    uploaded_by_krea: bool = False
 
     @classmethod
     def from_json(
@@ -217,12 +230,85 @@ class Asset:
             width=_count(data.get("width")),
             height=_count(data.get("height")),
             uploaded_at=_words(data.get("uploaded_at"), redact),
+            uploaded_by_krea=data.get("description") == UPLOADED_BY_KREA,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """
+    A trained style; None is what the service does not say. Only a style that the
+    service itself offers has no *owner*.
+    """
+
+    id: str
+    title: str | None = None
+    models: tuple[str, ...] = ()
+    public: bool | None = None
+    owner: str | None = None
+    prompt: str | None = None
+    cover_url: str | None = None
+    like_count: int | None = None
+    created_at: str | None = None
+
+    @classmethod
+    def from_json(
+        cls, data: Mapping[str, Any], redact: Callable[[str], str] = str
+    ) -> Style:
+        """
+        Raises:
+            ValueError: there is no usable id in it.
+        """
+        style_id = _id(data.get("id"))
+        if style_id is None:
+            raise ValueError("id")
+        models, owner, public = (
+            data.get("models"),
+            data.get("owner"),
+            data.get("public"),
+        )
+        found = map(_text, models if isinstance(models, list) else ())
+        prompt = _text(data.get("prompt"))
+        return cls(
+            id=style_id,
+            title=_words(data.get("title"), redact),
+            models=tuple(redact(cut(name, MOST_DETAIL)) for name in found if name),
+            public=public if isinstance(public, bool) else None,
+            owner=_words(owner.get("name"), redact)
+            if isinstance(owner, dict)
+            else None,
+            prompt=redact(cut(prompt, MOST_MESSAGE)) if prompt else None,
+            cover_url=_text(data.get("cover_url")),
+            like_count=_count(data.get("like_count")),
+            created_at=_words(data.get("created_at"), redact),
+        )
+
+
+class Page(NamedTuple, Generic[T]):
+    """
+    A part of a list; *cursor* leads to the next part, None at the end. Entries that
+    cannot be read are left out.
+    """
+
+    items: tuple[T, ...]
+    cursor: str | None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], read: Callable[[Any], T]) -> Page[T]:
+        """
+        *read* makes an entry of its JSON, and raises ValueError or AttributeError for
+        one that it cannot read.
+        """
+        items, found = data.get("items"), []
+        for item in items if isinstance(items, list) else []:
+            with suppress(ValueError, AttributeError):
+                found.append(read(item))
+        return cls(tuple(found), _text(data.get("next_cursor")) or None)
 
 
 def is_job_id(text: str) -> bool:
     """
-    Whether the text may stand in a path of the API and in a file name as it is.
+    Tell whether the text is safe in a path of the API and in a file name.
     """
     return _JOB_ID.fullmatch(text) is not None
 
@@ -232,6 +318,10 @@ def cut(text: str, most: int) -> str:
     The text, or the beginning of one that has more than *most* characters.
     """
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _id(value: object) -> str | None:
+    return value if isinstance(value, str) and is_job_id(value) else None
 
 
 def _count(value: object) -> int | None:

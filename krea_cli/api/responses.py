@@ -1,5 +1,5 @@
 """
-What an answer means: its JSON, or the error that it stands for.
+Read a response: return its JSON, or raise the error that it stands for.
 
 The service's documents and its answers differ (bodies with "error", "message" or
 "detail", HTML for unknown paths), so everything is read with care and quoted short.
@@ -31,7 +31,9 @@ QUOTED = 500
 REFUSED = (400, 404, 405, 409, 410, 413, 414, 415, 417, 422, 431, 451)
 # Too many, and too early: neither is begun.
 _LATER = (429, 425)
-_BETWEEN = "Check the API URL, and whether a proxy or a login page is between."
+_BETWEEN = (
+    "Check the API URL, and whether a proxy or login page intercepts the connection."
+)
 _LISTS = ("detail", "details", "errors", "issues", "validationErrors")
 
 
@@ -59,7 +61,7 @@ def read(
     data = _json(answer.content)
     if not isinstance(data, dict):
         raise InvalidResponseError(
-            f"{host} answered {_kind(answer)} where JSON was expected.",
+            f"Expected JSON from {host}, got {_kind(answer)}.",
             hint=_BETWEEN,
         )
     return data
@@ -74,43 +76,47 @@ def _error(
     if status == HTTPStatus.PAYMENT_REQUIRED:
         return BalanceError(
             f"The API balance is empty ({status}: {reason}).",
-            hint="Top up the API balance; it is apart from the app's compute units.",
+            hint="Top up your API balance. It is separate from the app's compute "
+            "units.",
         )
     if status in REFUSED:
         return RequestRejectedError(
-            f"The service refused the request ({status}): {reason}", status=status
+            f"Krea rejected the request ({status}): {reason}", status=status
         )
     # A date in an answer is by the clock that its Date is of, which may be wrong.
     now = seconds_of(answer.headers.get("Date"))
     pause = retry_after(answer.headers.get("Retry-After"), wall if now is None else now)
-    later = None if pause is None else f"It asks to come back in {pause:.0f} s."
+    later = None if pause is None else f"Try again in {pause:.0f} s."
     if status in _LATER:
         return RateLimitError(
-            f"{host} takes no more requests for now ({status}: {reason}).",
-            hint=later or "The request was not accepted; run it again later.",
+            f"Krea is busy ({status}: {reason}).",
+            hint=later or "The request was not accepted. Run the command again later.",
             retry_after=pause,
         )
     if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
         return ServerError(
-            f"{host} has a fault ({status}: {reason}).", hint=later, retry_after=pause
+            f"Server error at {host} ({status}: {reason}).",
+            hint=later,
+            retry_after=pause,
         )
-    what, hint = f"answered {status} ({reason}), which is unknown", later
+    message = f"Unexpected response from {host}: {status} ({reason})."
+    hint = later
     if status < 400 and status != HTTPStatus.SEE_OTHER:
-        what = f"redirects ({status}), which is not followed"
+        message = f"{host} sent a redirect ({status}). Redirects are not followed."
         hint = later or _BETWEEN
-    return InvalidResponseError(f"{host} {what}.", hint=hint, retry_after=pause)
+    return InvalidResponseError(message, hint=hint, retry_after=pause)
 
 
 def _rejected(said: str, source: str) -> TokenRejectedError:
-    made = "Tokens are made at https://www.krea.ai/app/api/tokens"
+    create = "Create a token: https://www.krea.ai/app/api/tokens"
     if source.startswith("KREA_"):
-        hint: tuple[Hint, ...] = (f"Put a valid token into {source}. {made}",)
+        hint: tuple[Hint, ...] = (f"Set {source} to a valid token.", create)
     elif source == "token_command":
-        hint = (made, Step(Action.CHECK_TOKEN_COMMAND))
+        hint = (create, Step(Action.CHECK_TOKEN_COMMAND))
     else:
-        hint = (made, Step(Action.LOG_IN))
+        hint = (create, Step(Action.LOG_IN))
     origin = f" from {source}" if source else ""
-    return TokenRejectedError(f"The token{origin} was rejected {said}.", hint=hint)
+    return TokenRejectedError(f"Krea rejected the API token{origin} {said}.", hint=hint)
 
 
 def _reason(answer: Response) -> str:
@@ -122,7 +128,8 @@ def _reason(answer: Response) -> str:
 
 def said(data: Mapping[str, Any]) -> str:
     """
-    What the service says of a fault, without the last stop; empty if it says nothing.
+    Return the reason in an error response, without its final period; empty if there is
+    none.
     """
     words = [_text(data.get(key)) for key in ("error", "message", "reason")]
     for key in _LISTS:
@@ -166,7 +173,7 @@ def _json(content: bytes) -> Any:
 def _kind(answer: Response) -> str:
     content = answer.content.lstrip()[:200].lower()
     if not content:
-        return "an empty page"
+        return "an empty response"
     if content.startswith(b"<") or "html" in answer.headers.get("Content-Type", ""):
         return "an HTML page"
-    return "something that is not JSON"
+    return "unreadable data"

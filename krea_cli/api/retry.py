@@ -1,5 +1,5 @@
 """
-When a request that may be repeated is repeated.
+Repeat requests that are safe to repeat.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ _IN_FOLDER = re.compile(r"[0-9a-f]{8}\.\d+", re.IGNORECASE)
 
 def context() -> ssl.SSLContext:
     """
-    What a connection is checked with: authority, host name and dates.
+    Return the TLS context, which checks authority, host name and dates.
 
     Raises:
         ConfigError: a variable names what cannot be used.
@@ -50,7 +50,7 @@ def context() -> ssl.SSLContext:
 
 def trusted() -> str:
     """
-    Where those who are trusted are listed, in words.
+    Describe the source of the trusted certificates.
 
     Raises:
         ConfigError: as `context`.
@@ -81,15 +81,16 @@ def missing() -> ConnectionFailedError | None:
         return None
     if named:
         return ConnectionFailedError(
-            f"{FOLDER} names {folder}, which has no certificates under the names that "
-            "OpenSSL looks for, so no server can be trusted.",
-            hint=f"Name them so: {shell_words.join(['openssl', 'rehash', *folders])}",
+            f"Cannot use {FOLDER}={folder}: its certificates do not have the names "
+            "that OpenSSL needs.",
+            hint="Create those names: "
+            f"{shell_words.join(['openssl', 'rehash', *folders])}",
             retry_after=math.inf,
         )
     return ConnectionFailedError(
-        "No CA certificates are installed, so no server can be trusted.",
-        hint="Install the package ca-certificates, or set SSL_CERT_FILE to a file "
-        "of certificates in PEM form.",
+        "No CA certificates are installed, so no server can be verified.",
+        hint="Install the package ca-certificates, or set SSL_CERT_FILE to a "
+        "file of PEM certificates.",
         retry_after=math.inf,
     )
 
@@ -105,13 +106,13 @@ def _named() -> dict[str, str]:
 def _load(own: ssl.SSLContext, file: str) -> None:
     try:
         if not stat.S_ISREG(Path(file).stat().st_mode):  # a pipe is waited for
-            raise _unusable(FILE, file, "is no regular file")
+            raise _unusable(FILE, file, "not a regular file")
         own.load_verify_locations(cafile=file)
     except ssl.SSLError as exc:
-        raise _unusable(FILE, file, "has no certificates that can be read") from exc
+        raise _unusable(FILE, file, "no valid certificates in it") from exc
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
-        raise _unusable(FILE, file, f"cannot be read: {reason}") from exc
+        raise _unusable(FILE, file, f"{reason}") from exc
 
 
 def _check_folder(folder: str) -> None:
@@ -119,7 +120,7 @@ def _check_folder(folder: str) -> None:
     OpenSSL says nothing of a folder that is not there, and then trusts nobody.
     """
     if not any(_may_enter(part) for part in folder.split(os.pathsep)):
-        raise _unusable(FOLDER, folder, "is no folder that can be entered")
+        raise _unusable(FOLDER, folder, "not an accessible folder")
 
 
 def _has_certificates(folder: str) -> bool:
@@ -139,7 +140,7 @@ def _may_enter(folder: str) -> bool:
 
 def _unusable(variable: str, value: str, fault: str) -> ConfigError:
     return ConfigError(
-        f"{variable} names {value}, which {fault}.",
-        hint=f"Let {variable} name certificates in PEM form, or unset it to trust "
-        "whom the operating system trusts.",
+        f"Cannot use {variable}={value}: {fault}.",
+        hint=f"Set {variable} to PEM certificates, or unset it to use the system's "
+        "certificates.",
     )

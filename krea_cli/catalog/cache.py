@@ -43,8 +43,8 @@ def store(folder: Path, origin: str, text: str) -> None:
         replace_file(target, text.encode("ascii"))
     except OSError as exc:
         raise StorageError(
-            f"The models cannot be kept in {folder}: {exc.strerror or exc}.",
-            hint="KREA_CACHE_DIR names another folder for them.",
+            f"Cannot save the list of models in {folder}: {exc.strerror or exc}.",
+            hint="Set KREA_CACHE_DIR to another folder.",
         ) from exc
 
 

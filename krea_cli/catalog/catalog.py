@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from krea_cli.catalog.model import Model
+from krea_cli.catalog.schema_text import listed_words
 from krea_cli.errors import Action, Hint, Step, UnknownModelError
 
 FORMAT = 1
@@ -98,14 +99,14 @@ class Catalog:
             return found[0]
         if found:
             raise UnknownModelError(
-                f'Several models are called "{name}".',
-                hint=f"Say which: {', '.join(model.path for model in found)}",
+                f"'{name}' matches several models.",
+                hint=f"Use one of: {', '.join(model.path for model in found)}",
             )
         for path, successor in _SUCCESSORS.items():
             if _ends(path, wanted):
                 raise UnknownModelError(
-                    f'Krea no longer has the model "{name}".',
-                    hint=f"Its successor: -m {successor}",
+                    f"Model '{name}' is no longer available.",
+                    hint=f"Use its successor: -m {successor}",
                 )
         raise UnknownModelError(
             f"Unknown model '{name}'.", hint=_hint(wanted, self.models)
@@ -136,9 +137,11 @@ def _hint(wanted: str, models: Sequence[Model]) -> list[Hint]:
     """
     nearness = {model.id: _nearness(wanted, model.path) for model in models}
     near = sorted(nearness, key=lambda name: -nearness[name])[:3]
-    named = ", ".join(name for name in near if nearness[name] >= _NEAR)
+    named = [name for name in near if nearness[name] >= _NEAR]
     listed = Step(Action.LIST_MODELS)
-    return [f"Nearest: {named}.", listed] if named else [listed]
+    if not named:
+        return [listed]
+    return [f"Did you mean {listed_words(named)}?", listed]
 
 
 def _nearness(wanted: str, path: str) -> float:

@@ -27,7 +27,7 @@ _MADE = {
     "audio": "rain on a tin roof",
     "3d": "a garden chair",
 }
-_EDITED = {**_MADE, "image": "a watercolour", "video": "it begins to snow"}
+_EDITED = {**_MADE, "image": "a watercolor", "video": "it begins to snow"}
 _USUAL = {"width": 1024, "height": 1024}
 
 

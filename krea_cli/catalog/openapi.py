@@ -84,9 +84,9 @@ def read_models(spec: Mapping[str, Any], day: str) -> ReadModels:
         except ValueError as error:
             unreadable[path] = str(error).removeprefix(f"{path} ")
         except (AttributeError, KeyError, TypeError, RecursionError, OverflowError):
-            unreadable[path] = "is described in another form"
+            unreadable[path] = "has an unexpected format"
     if not (models or unreadable):
-        raise ValueError("the OpenAPI document has no POST /generate/... operation")
+        raise ValueError("the list contains no models")
     return ReadModels(models, unreadable)
 
 
@@ -108,7 +108,7 @@ def _read_model(
     body = _mapping(resolver.follow(operation.get("requestBody")), "content")
     content = [each for kind, each in body.items() if _JSON.match(kind)]
     if not content:
-        raise ValueError("takes no JSON")
+        raise ValueError("does not accept JSON")
     schema = _with_url_formats(resolver.resolve(content[0]["schema"]))
     model = {
         "name": str(operation.get("summary") or path),

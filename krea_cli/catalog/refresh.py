@@ -14,7 +14,7 @@ from krea_cli.catalog.model import Model
 from krea_cli.catalog.openapi import catalog_document, read_models
 from krea_cli.errors import InvalidResponseError
 
-_STAYS = "The models known so far stay in force."
+_STAYS = "Your current list is unchanged."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +72,7 @@ def build_replacement(
     paths = {model.path for model in known.models}
     left = len(paths & models.keys())
     if 2 * left < len(paths):
-        raise InvalidResponseError(
-            f"The service's list of models has only {left} of the {len(paths)} known.",
-            hint=_STAYS,
-        )
+        raise _unusable(f"it has only {left} of the {len(paths)} known models")
     return Replacement(
         document=catalog_document(spec, models, day),
         kept=tuple(kept),
@@ -85,7 +82,7 @@ def build_replacement(
 
 def _unusable(reason: str) -> InvalidResponseError:
     return InvalidResponseError(
-        f"The service's list of models cannot be used: {reason}.", hint=_STAYS
+        f"Cannot use Krea's list of models: {reason}.", hint=_STAYS
     )
 
 

@@ -34,7 +34,7 @@ def fetch_in_time(fetch: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         return run_with_timeout(_MOST_SECONDS, fetch)
     except TimeoutError:
         raise ConnectionFailedError(
-            f"The list did not arrive within {_MOST_SECONDS:.0f} s."
+            f"The list of models did not arrive within {_MOST_SECONDS:.0f} s."
         ) from None
 
 
@@ -64,7 +64,7 @@ def renew_if_outdated(
     """
     if age_in_days(catalog, now) < FRESH_DAYS:
         return None
-    note(f"Updating the list of models, which is from {catalog.date}.")
+    note(f"Updating the list of models (from {catalog.date}).")
     replacement = build_replacement(fetch(), catalog, today=_day(now).isoformat())
     # This run can use the list even if later ones have to fetch it again.
     with suppress(StorageError):

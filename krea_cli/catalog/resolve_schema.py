@@ -46,7 +46,7 @@ class SchemaResolver:
             if not (isinstance(value, Mapping) and isinstance(value.get("$ref"), str)):
                 return value
             value = self._target(value["$ref"])
-        raise ValueError("has references in a circle")
+        raise ValueError("has circular references")
 
     def resolve(
         self, schema: Any, depth: int = _DEEPEST, within: tuple[str, ...] = ()
@@ -86,16 +86,14 @@ class SchemaResolver:
 
     def _target(self, reference: str) -> Any:
         if not reference.startswith("#"):
-            raise ValueError(f"has a reference that is not local: {reference}")
+            raise ValueError(f"has an external reference: {reference}")
         found: Any = self._document
         for part in filter(None, unquote(reference[1:]).split("/")):
             key = part.replace("~1", "/").replace("~0", "~")
             try:
                 found = found[int(key)] if isinstance(found, list) else found[key]
             except (LookupError, TypeError, ValueError) as exc:
-                raise ValueError(
-                    f"has a reference that leads nowhere: {reference}"
-                ) from exc
+                raise ValueError(f"has a broken reference: {reference}") from exc
         return found
 
 

@@ -34,10 +34,10 @@ def sanitize_model(path: str, data: Mapping[str, Any]) -> dict[str, Any]:
     schema = _schema(data["schema"], _DEEPEST)
     fields = fields_of(schema)
     if not fields or "object" not in (types(schema) or ("object",)):
-        raise ValueError(f"{path} describes no fields for its request")
+        raise ValueError(f"{path} has no usable request schema")
     is_closed = schema.get("additionalProperties") is False
     if is_closed and not fields.keys() >= set(required_of(schema)):
-        raise ValueError(f"{path} requires a field that it does not have")
+        raise ValueError(f"{path} requires a field that it does not define")
     prices = data.get("prices", {})
     texts = [data["name"], prices.get("date", ""), *data.get("aliases", {}).values()]
     if not (_are_texts(texts) and all(map(_is_point, prices.get("points", ())))):

@@ -27,11 +27,13 @@ def describe_allowed(schema: Schema) -> str:
     """
     for form in ("anyOf", "oneOf"):
         if form in schema:
-            return _listed(list(dict.fromkeys(map(describe_allowed, schema[form]))))
+            return listed_words(
+                list(dict.fromkeys(map(describe_allowed, schema[form])))
+            )
     if "const" in schema or "enum" in schema:
         allowed = schema.get("enum", [schema.get("const")])
-        return _listed([preview_json(value) for value in allowed])
-    words = _listed([_typed(name, schema) for name in types(schema)])
+        return listed_words([preview_json(value) for value in allowed])
+    words = listed_words([_typed(name, schema) for name in types(schema)])
     if not words and "allOf" in schema:
         return describe_allowed(schema["allOf"][0])
     return words or "a value"
@@ -52,7 +54,7 @@ def _described(schema: Schema) -> str:
         if form in schema:
             # A schema that only combines others names what is unchecked in them.
             bare = [{**each, UNCHECKED: []} for each in schema[form]]
-            return _listed(list(dict.fromkeys(map(_described, bare))))
+            return listed_words(list(dict.fromkeys(map(_described, bare))))
     if fields := schema.get("properties"):
         required = schema.get("required", ())
         described = (
@@ -63,8 +65,8 @@ def _described(schema: Schema) -> str:
     words = describe_allowed(schema)
     if "items" in schema:
         words += f", each {describe_schema(schema['items'])}"
-        words += ", none twice" if schema.get("uniqueItems") else ""
-    return f"{words} like {schema['pattern']}" if "pattern" in schema else words
+        words += ", no duplicates" if schema.get("uniqueItems") else ""
+    return f"{words} matching {schema['pattern']}" if "pattern" in schema else words
 
 
 def describe_count(schema: Schema) -> str:
@@ -103,9 +105,9 @@ def describe_unknown_field(name: str, fields: Collection[str]) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name.lower(), fields, n=2)
-    return (
-        f"no such field; {'nearest' if near else 'known'}: {', '.join(near or fields)}"
-    )
+    if near:
+        return f"unknown field; did you mean {listed_words(near)}?"
+    return f"unknown field; known fields: {', '.join(fields)}"
 
 
 def _typed(name: str, schema: Schema) -> str:
@@ -148,5 +150,5 @@ def _range(least: float | None, most: float | None, unit: str = "") -> str:
     return f" {'from' if None not in (least, most) else 'of'} {words}"
 
 
-def _listed(words: Sequence[str]) -> str:
+def listed_words(words: Sequence[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)

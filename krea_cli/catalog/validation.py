@@ -72,8 +72,8 @@ def convert(schema: Schema, text: str) -> Any:
         return [text]
     wanted = schema_text.describe_allowed(schema)
     if {"array", "object"} & allowed.keys():
-        raise ValueError(f"expects {wanted} as JSON: KEY:=JSON instead of KEY=VALUE")
-    raise ValueError(f"expects {wanted}, not {schema_text.preview_json(text)}")
+        raise ValueError(f"must be {wanted}: use KEY:=JSON instead of KEY=VALUE")
+    raise ValueError(f"must be {wanted}, not {schema_text.preview_json(text)}")
 
 
 def _spelled(schema: Schema, text: str) -> str:
@@ -136,7 +136,7 @@ def _is_valid(schema: Schema, value: Any) -> bool:
 def _refusal(schema: Schema, value: Any) -> str:
     found = schema_text.preview_json(value)
     if not schema:
-        return f"nothing is allowed here, not {found}"
+        return f"no value is allowed here, not {found}"
     return f"must not be {schema_text.describe_allowed(schema)}, not {found}"
 
 
@@ -210,7 +210,7 @@ def _array(schema: Schema, items: list[Any], at: str) -> Iterator[Violation]:
     if not schema.get("minItems", 0) <= len(items) <= schema.get("maxItems", math.inf):
         yield _wrong(at, schema, str(len(items)))
     if schema.get("uniqueItems") and _repeated(items):
-        yield Violation(at, "must not have the same item twice")
+        yield Violation(at, "must not contain duplicates")
     for index, item in enumerate(items):
         yield from _violations(schema.get("items", {}), item, f"{at}[{index}]")
 

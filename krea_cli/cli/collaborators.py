@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from krea_cli.downloads.output_target import FilenameFields, OutputTarget
     from krea_cli.errors import StorageError
     from krea_cli.files.file_identity import FileIdentity
+    from krea_cli.inputs.upload_cache import UploadCache
     from krea_cli.jobs.poll_timing import PollTiming
     from krea_cli.jobs.schedule import Guess
     from krea_cli.operations.collect import CollectContext
@@ -64,6 +65,12 @@ def catalog_renewal(ctx: CliContext) -> CatalogRenewal:
         note=ctx.console.note,
         is_final=ctx.service.is_sandbox,
     )
+
+
+def upload_cache(ctx: CliContext) -> UploadCache:
+    from krea_cli.inputs.upload_cache import UploadCache
+
+    return UploadCache(ctx.database, ctx.service.name, now=ctx.clock.wall)
 
 
 def output_planner(ctx: CliContext, output: OutputOptions) -> OutputPlanner:
@@ -242,17 +249,15 @@ def _run_saver(
 def poll_timing(ctx: CliContext) -> PollTiming:
     from krea_cli.jobs.deadline import kinds_of
     from krea_cli.jobs.poll_timing import PollTiming
-    from krea_cli.jobs.schedule import GUESSES, UNKNOWN
+    from krea_cli.jobs.schedule import GUESSES, guess_for
 
     def guess(job: Job) -> Guess:
         if ctx.service.is_sandbox:
             return GUESSES["sandbox"]
-        if not job.model:
-            return UNKNOWN
-        kinds = kinds_of([job], ctx.catalog.models)
-        return GUESSES.get(next(iter(kinds), ""), UNKNOWN)
+        kinds = kinds_of([job], ctx.catalog.models) if job.model else set()
+        return guess_for(job.model, next(iter(kinds), None))
 
-    return PollTiming(lambda: ctx.history, ctx.clock, guess=guess)
+    return PollTiming(lambda: ctx.history, ctx.clock, guess=guess, log=ctx.log)
 
 
 def collect_context(

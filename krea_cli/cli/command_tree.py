@@ -24,21 +24,23 @@ from krea_cli.output.escape import escape_control_chars
 
 # In the order of `krea --help`.  A test compares each line with the command itself.
 COMMANDS = {
-    "generate": "Generate or edit, wait, and save the result.",
-    "status": "Show where jobs are.",
-    "wait": "Wait until jobs are final; with -o, save their results.",
+    "generate": "Generate or edit, wait for the result and save it.",
+    "status": "Show the status of jobs.",
+    "wait": "Wait for jobs to finish; with -o, save their results.",
     "download": "Save the results of completed jobs.",
-    "replay": "Send the request of a sidecar again; options win over it.",
-    "cancel": "Cancel jobs that have not ended; those are not billed.",
-    "jobs": "Look at what was paid for, and settle what is in doubt.",
-    "models": "Look at the models, and fetch the newest list.",
-    "show": "Show pictures in the terminal.",
-    "upload": "Upload files and tell their URLs; it costs nothing.",
-    "auth": "Log in to the Krea API, and out.",
-    "config": "Look at the settings, and change them.",
-    "doctor": "Check everything that krea needs, and say how to mend it.",
-    "sandbox": "Serve the sandbox to other programs, and empty it.",
-    "help": "Explain a topic or a command.",
+    "replay": "Repeat the request in a sidecar; options override it.",
+    "cancel": "Cancel running jobs. Cancelled jobs are not billed.",
+    "jobs": "Show past jobs and resolve unconfirmed requests.",
+    "models": "List models, fields and prices; update the list.",
+    "show": "Show images in the terminal.",
+    "upload": "Upload files and print their URLs (free).",
+    "assets": "List and delete uploaded files.",
+    "styles": "List, show and train styles.",
+    "auth": "Log in, log out, and see which token is used.",
+    "config": "Show and change settings.",
+    "doctor": "Check your setup and suggest fixes.",
+    "sandbox": "Run the sandbox as a server, or empty it.",
+    "help": "Show help for a topic or a command.",
 }
 MAIN = ("generate", "status", "wait", "download")
 
@@ -48,7 +50,7 @@ def build(argv: Sequence[str]) -> typer.Typer:
     Build the part of the tree that one command line needs.
     """
     app = _tree(
-        "Generate and edit pictures, video, audio and 3D with the Krea API.",
+        "Generate and edit images, video, audio and 3D models with the Krea API.",
         epilog=f"krea help TOPIC explains: {', '.join(topics.NAMES)}.",
     )
     app.callback(invoke_without_command=True)(_main)
@@ -124,12 +126,12 @@ def _main(
     ] = False,
     install_completion: Annotated[
         bool,
-        typer.Option("--install-completion", help="Let your shell complete krea."),
+        typer.Option("--install-completion", help="Install shell completion."),
     ] = False,
     show_completion: Annotated[
         str | None,
         typer.Option(
-            "--show-completion", metavar="SHELL", help="Print the script for that."
+            "--show-completion", metavar="SHELL", help="Print the completion script."
         ),
     ] = None,
 ) -> None:

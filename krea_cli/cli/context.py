@@ -159,7 +159,7 @@ class CliContext:
 
         def warn(corrupt: CorruptRecord) -> None:
             command = self.next_steps.forget(corrupt.record)
-            self.console.warn(f"{corrupt.message} See to it: {command}")
+            self.console.warn(f"{corrupt.message} Delete it: {command}")
 
         return JournalQueries(
             self.database, self.service.name, now=self.clock.wall, damaged=warn
@@ -271,6 +271,7 @@ class CliContext:
             manner={"inline": inline, "fit": fit, "keep_metadata": keep_metadata},
             is_secret=self.console.holds_secret,
             digest_token=lambda: digest(self._token_text()),
+            upload=None if inline else uploader.prepare,
             output=output,
         )
 
@@ -305,7 +306,7 @@ class CliContext:
             on_submitted=self.tracker.submitted,
             on_unconfirmed=self.tracker.unconfirmed,
             on_delayed=lambda exc, seconds: self.console.delayed(
-                f"{exc.message} Sending it again in {seconds:.0f} s."
+                f"{exc.message} Retrying in {seconds:.0f} s."
             ),
         )
 

@@ -26,7 +26,7 @@ class GenerateOptions:
             "--image",
             "-i",
             metavar="IMAGE",
-            help="A file, an https URL, a data URI, or -; repeatable.",
+            help="Input image: file, https URL, data URI or -. Repeatable.",
         ),
     ] = None
     delivery: options.DeliveryOptions
@@ -36,13 +36,13 @@ class GenerateOptions:
             "--param",
             "-p",
             metavar="KEY=VALUE",
-            help="A field of the model, or KEY:=JSON; repeatable.",
+            help="Set a field: KEY=TEXT, KEY=@FILE or KEY:=JSON. Repeatable.",
         ),
     ] = None
     no_validate: Annotated[
         bool,
         options.request_option(
-            "--no-validate", help="Send as it is, also to unknown models."
+            "--no-validate", help="Skip validation; allows models not in the list."
         ),
     ] = False
     count: Annotated[
@@ -52,45 +52,49 @@ class GenerateOptions:
             "-n",
             metavar="N",
             parser=options.whole(1, MOST_JOBS),
-            help="So many jobs of the request: 10,000 at most.",
+            help="Number of results to make (at most 10,000).",
         ),
     ] = 1
     timeout: options.Timeout = None
     wait: Annotated[
         bool,
         options.waiting_option(
-            "--wait/--no-wait", help="Wait for the result, or do not."
+            "--wait/--no-wait", help="Wait for the result, or exit after submitting."
         ),
     ] = True
     no_download: Annotated[
         bool,
         options.output_option(
-            "--no-download", help="Tell the result URLs; save nothing."
+            "--no-download", help="Print the result URLs instead of saving files."
         ),
     ] = False
     dry_run: Annotated[
         bool,
-        options.money_option("--dry-run", help="Show request and price; send nothing."),
+        options.money_option(
+            "--dry-run", help="Show the request and estimate; submit nothing."
+        ),
     ] = False
     max_cost: options.MaxCost = None
     allow_unknown_cost: options.AllowUnknownCost = False
     inline: Annotated[
         bool,
-        options.input_option("--inline", help="Send images in the request itself."),
+        options.input_option(
+            "--inline", help="Embed images in the request instead of uploading."
+        ),
     ] = False
     keep_metadata: options.KeepMetadata = False
     fit: options.Fit = False
     webhook: Annotated[
         str | None,
         options.waiting_option(
-            "--webhook", metavar="URL", help="Told when a job is final."
+            "--webhook", metavar="URL", help="URL that Krea calls when a job finishes."
         ),
     ] = None
     cancel_on_interrupt: options.CancelOnInterrupt = False
     no_journal: Annotated[
         bool,
         options.money_option(
-            "--no-journal", help="Keep no record; a lost job stays lost."
+            "--no-journal", help="Do not record the request; a lost job stays lost."
         ),
     ] = False
 
@@ -115,6 +119,6 @@ class GenerateOptions:
             UsageError: the options contradict each other.
         """
         if self.no_download and self.delivery.output is not None:
-            raise UsageError("--no-download saves nothing, so there is nothing for -o.")
+            raise UsageError("Use either --no-download or -o, not both.")
         if self.no_download and self.delivery.sidecar:
-            raise UsageError("--no-download saves nothing, so there is no --sidecar.")
+            raise UsageError("Use either --no-download or --sidecar, not both.")

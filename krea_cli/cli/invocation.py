@@ -34,7 +34,7 @@ class Flags(NamedTuple):
             UsageError: two flags contradict each other.
         """
         if self.sandbox and self.api_url:
-            raise UsageError("--sandbox and --api-url are two different services.")
+            raise UsageError("Use either --sandbox or --api-url, not both.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,22 +98,23 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     context = getattr(exc, "ctx", None)
     # Errors about the value of an option come without a context.
     called = " ".join(("krea", *grammar.find(argv)[0].words))
-    hint = f"Run: {context.command_path if context else called} --help"
+    hint = f"Show the options: {context.command_path if context else called} --help"
     if _is_option_of_later(argv):
-        hint = f"Options stand behind the command. {hint}"
+        hint = f"Put options after the command.\n{hint}"
     message = " ".join(say().split())
     first = next((word for word in argv if not word.startswith("-")), "")
     if called == "krea auth login" and "argument" in message:
         # Most likely the argument is the token, so it is not repeated.
         return UsageError(
-            "krea auth login takes no token on the command line, where others see it.",
-            hint="Give it on standard input: krea auth login < FILE",
+            "Do not pass the token as an argument: others on this computer could see "
+            "it.",
+            hint="Pass it on standard input: krea auth login < FILE",
         )
     strange = _STRANGE.fullmatch(message)
     if strange and (found := grammar.named(strange[1])):
-        hint = "\n".join(f"There is: krea {words}" for words in found)
+        hint = "\n".join(f"Did you mean: krea {words}" for words in found)
     elif " " in first:  # as in no command, but in a prompt
-        hint = f"Run: {shell_words.join(['krea', 'generate', first])}"
+        hint = f"Did you mean: {shell_words.join(['krea', 'generate', first])}"
     elif called == "krea generate" and message.startswith("Got unexpected extra arg"):
         hint = _hint_for_extra_words(argv, message)
     return UsageError(message, hint=hint)

@@ -130,6 +130,12 @@ class NextSteps:
     def list_models(self) -> str:
         return self._command("models", "list")
 
+    def list_styles(self) -> str:
+        return self._command("styles", "list", "--mine")
+
+    def list_assets(self) -> str:
+        return self._command("assets", "list")
+
     def show_config_path(self) -> str:
         return shell_words.join(["krea", "config", "path"])
 
@@ -260,97 +266,102 @@ def without_repeats(errors: Sequence[KreaError]) -> list[KreaError]:
 Spell = Callable[..., str | None]
 
 _LINES: Mapping[Action, tuple[str, Spell]] = {
-    Action.KEEP_WAITING: ("Go on with", lambda s, *ids: s.wait(ids)),
-    Action.WAIT_FOR_FIRST: ("Go on with", lambda s, *ids: s.wait_for_first(ids)),
+    Action.KEEP_WAITING: ("Keep waiting", lambda s, *ids: s.wait(ids)),
+    Action.WAIT_FOR_FIRST: ("Keep waiting", lambda s, *ids: s.wait_for_first(ids)),
     Action.SAVE_LATER: ("Save it later", lambda s, *ids: s.wait(ids)),
     Action.SAVE_ALL_LATER: ("Save them later", lambda s, *ids: s.wait(ids)),
     Action.STOP: ("Stop it", lambda s, *ids: s.cancel(ids)),
     Action.STOP_ALL: ("Stop them", lambda s, *ids: s.cancel(ids)),
-    Action.COLLECT: ("Collect it with", lambda s, *ids: s.wait(ids)),
-    Action.GET_FIRST: ("Or get what it makes", lambda s, *ids: s.wait(ids)),
+    Action.COLLECT: ("Keep waiting", lambda s, *ids: s.wait(ids)),
+    Action.GET_FIRST: ("Save it first", lambda s, *ids: s.wait(ids)),
     Action.COLLECT_UNRECORDED: (
-        "Collect it with",
+        "Save it",
         lambda s, *ids: replace(s, has_journal=False).wait(ids),
     ),
     Action.COLLECT_ELSEWHERE: (
-        "Collect it with",
+        "Save it",
         lambda s, *ids: s.wait(ids, elsewhere=True),
     ),
-    Action.DOWNLOAD: ("Collect it with", lambda s, *ids: s.download(ids)),
+    Action.DOWNLOAD: ("Save it", lambda s, *ids: s.download(ids)),
     Action.DOWNLOAD_ELSEWHERE: (
-        "Collect it with",
+        "Save it",
         lambda s, *ids: s.download(ids, elsewhere=True),
     ),
     Action.DOWNLOAD_LARGER: (
-        "Collect it with",
+        "Save it",
         lambda s, job, size="": s.download_larger(job, int(size) if size else None),
     ),
     Action.DOWNLOAD_COMPLETED: (
-        "Save what it made",
+        "Save it",
         lambda s, job: s.download_foreign(job),
     ),
     Action.DOWNLOAD_FOREIGN: (
-        "To collect a job that krea did not submit",
+        "Save it anyway",
         lambda s, job: s.download_foreign(job),
     ),
     Action.SHOW_URLS: (
-        "Its URL, to fetch it otherwise",
+        "Print its URL, to download it yourself",
         lambda s, job: s.status(job, urls=True),
     ),
-    Action.ASK_SERVICE: ("Ask the service for it", lambda s, job: s.status(job)),
-    Action.CHECK_AGAIN: ("Look again with", lambda s, job: s.status(job)),
-    Action.CANCEL: ("Go on with", lambda s, *ids: s.cancel(ids)),
+    Action.ASK_SERVICE: ("Ask Krea", lambda s, job: s.status(job)),
+    Action.CHECK_AGAIN: ("Check again", lambda s, job: s.status(job)),
+    Action.CANCEL: ("Try again", lambda s, *ids: s.cancel(ids)),
     Action.CANCEL_REST: ("Try again", lambda s, *ids: s.cancel(ids)),
-    Action.LIST_REMOTE: ("What the service has", lambda s: s.list_remote()),
+    Action.LIST_REMOTE: ("List the jobs of your account", lambda s: s.list_remote()),
     Action.LIST_ACCOUNT: (
-        "Check the id; all jobs of the account",
+        "List the jobs of your account",
         lambda s: s.list_remote(),
     ),
-    Action.LOG_IN: ("Run", lambda s: s.login()),
-    Action.PIPE_TOKEN: ("Give it on standard input", lambda s: s.login(piped=True)),
-    Action.SETTLE: ("See to it", lambda s: s.recover()),
-    Action.FIND_LOST: ("Look for it", lambda s, record="": s.find_lost(record)),
-    Action.LIST_LOST: ("Look at the service's list", lambda s: s.list_remote()),
-    Action.LOOK_AGAIN: ("Look again", lambda s: s.recover()),
-    Action.LIST_UNCONFIRMED: ("They are listed by", lambda s: s.recover()),
-    Action.SETTLE_FIRST: ("Settle it first", lambda s, record: s.recover(record)),
+    Action.LOG_IN: ("Log in", lambda s: s.login()),
+    Action.PIPE_TOKEN: ("Pass it on standard input", lambda s: s.login(piped=True)),
+    Action.SETTLE: ("Check it", lambda s: s.recover()),
+    Action.FIND_LOST: ("Check it", lambda s, record="": s.find_lost(record)),
+    Action.LIST_LOST: ("Check Krea's job list", lambda s: s.list_remote()),
+    Action.LOOK_AGAIN: ("Check again", lambda s: s.recover()),
+    Action.LIST_UNCONFIRMED: ("List them", lambda s: s.recover()),
+    Action.SETTLE_FIRST: ("Check it first", lambda s, record: s.recover(record)),
     Action.ADOPT: (
-        "If it is yours",
+        "If it is yours, adopt it",
         lambda s, record, job: s.recover(record, "--adopt", job),
     ),
     Action.ADOPT_ONE: (
-        "If one is yours",
+        "If one is yours, adopt it",
         lambda s, record: s.recover(record, "--adopt", "JOB"),
     ),
     Action.RESUBMIT: (
-        "Send it once more, which may be billed again",
+        "Submit it again (may be billed twice)",
         lambda s, record: s.recover(record, "--resubmit"),
     ),
-    Action.CLOSE: ("Close it", lambda s, record: s.recover(record, "--forget")),
+    Action.CLOSE: (
+        "Delete the record",
+        lambda s, record: s.recover(record, "--forget"),
+    ),
     Action.CLOSE_IF_NOT_YOURS: (
-        "If not",
+        "If not, delete the record",
         lambda s, record: s.recover(record, "--forget"),
     ),
     Action.CLOSE_IF_NONE_IS_YOURS: (
-        "If none is",
+        "If none is, delete the record",
         lambda s, record: s.recover(record, "--forget"),
     ),
-    Action.FORGET_DAMAGED: ("See to it", lambda s, record: s.forget(record)),
+    Action.FORGET_DAMAGED: ("Delete it", lambda s, record: s.forget(record)),
     Action.FORGET_ANYWAY: (
         "Delete the record",
         lambda s, record: s.forget(record, force=True),
     ),
-    Action.LOOK_FOR_JOB: ("Look for the job", lambda s: s.list_remote()),
-    Action.REPLAY: ("Run", lambda s, sidecar: s.replay(sidecar)),
+    Action.LOOK_FOR_JOB: ("Check Krea's job list", lambda s: s.list_remote()),
+    Action.REPLAY: ("Replay its sidecar", lambda s, sidecar: s.replay(sidecar)),
     Action.SHOW_FIELDS: (
-        "All its fields",
+        "Show its fields",
         lambda s, model: s.show_fields(model),
     ),
-    Action.REFRESH_MODELS: ("Run", lambda s: s.refresh_models()),
-    Action.LIST_MODELS: ("All models", lambda s: s.list_models()),
-    Action.SHOW_CONFIG_PATH: ("Where it is", lambda s: s.show_config_path()),
+    Action.REFRESH_MODELS: ("Update the list", lambda s: s.refresh_models()),
+    Action.LIST_MODELS: ("List all models", lambda s: s.list_models()),
+    Action.LIST_STYLES: ("List your styles", lambda s: s.list_styles()),
+    Action.LIST_ASSETS: ("List your files", lambda s: s.list_assets()),
+    Action.SHOW_CONFIG_PATH: ("Show its path", lambda s: s.show_config_path()),
     Action.CHECK_TOKEN_COMMAND: (
-        "Check where yours is from",
+        "Check the command",
         lambda s: s.check_token_command(),
     ),
     Action.SET_TOKEN_COMMAND: (
@@ -358,9 +369,9 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         lambda s: s.set_token_command(),
     ),
     Action.LIST_URLS: (
-        "List the URLs of all",
+        "List all URLs",
         lambda s, job: s.status(job, urls=True),
     ),
     Action.LIST_CANDIDATES: ("List all of them", lambda s: s.recover()),
-    Action.UNSET: ("Run", lambda s, key: s.unset(key)),
+    Action.UNSET: ("Remove the setting", lambda s, key: s.unset(key)),
 }

@@ -56,13 +56,13 @@ Jobs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[JOB]...",
-        help="Job ids, beginnings of them, or @last (the default).",
+        help="Job ids, prefixes of at least 8 characters, or @last (default).",
         show_default=False,
     ),
 ]
 CancelOnInterrupt = Annotated[
     bool,
-    waiting_option("--cancel-on-interrupt", help="Ctrl-C also cancels the jobs."),
+    waiting_option("--cancel-on-interrupt", help="Cancel the jobs on Ctrl-C."),
 ]
 Timeout = Annotated[
     float | None,
@@ -70,7 +70,7 @@ Timeout = Annotated[
         "--timeout",
         metavar="TIME",
         parser=_parser(parse_duration),
-        help="Wait at most so long: 90, 90s, 10m, 1h.",
+        help="Maximum time to wait: 90, 90s, 10m, 1h.",
         show_default=False,
     ),
 ]
@@ -86,14 +86,16 @@ MaxCost = Annotated[
 ]
 AllowUnknownCost = Annotated[
     bool,
-    money_option("--allow-unknown-cost", help="With --max-cost: also if unknown."),
+    money_option("--allow-unknown-cost", help="With --max-cost, allow unknown prices."),
 ]
 KeepMetadata = Annotated[
     bool,
-    input_option("--keep-metadata", help="Send images with place, time and camera."),
+    input_option(
+        "--keep-metadata", help="Keep image metadata (location, time, camera)."
+    ),
 ]
 Fit = Annotated[
-    bool, input_option("--fit", help="Scale down images that are too large to send.")
+    bool, input_option("--fit", help="Scale down images that exceed Krea's limits..")
 ]
 
 
@@ -109,18 +111,16 @@ class DeliveryOptions(OutputOptions):
             "--output",
             "-o",
             metavar="OUTPUT",
-            help="A file, a folder, a template such as {slug}-{index}.{ext}, or -.",
+            help="File, folder, template ({slug}-{index}.{ext}) or -.",
             show_default=False,
         ),
     ] = None
     force: Annotated[
-        bool, output_option("--force", "-f", help="Overwrite what has the name.")
+        bool, output_option("--force", "-f", help="Overwrite existing files.")
     ] = False
     sidecar: Annotated[
         bool,
-        output_option(
-            "--sidecar", help="Write NAME.json beside each result, for krea replay."
-        ),
+        output_option("--sidecar", help="Also write NAME.json, for krea replay."),
     ] = False
     max_size: Annotated[
         int | None,
@@ -128,7 +128,7 @@ class DeliveryOptions(OutputOptions):
             "--max-size",
             metavar="SIZE",
             parser=_parser(parse_size),
-            help="Save no result that is larger: 500MB, 2GiB (the default).",
+            help="Maximum size of a result, such as 500MB (default 2GiB).",
             show_default=False,
         ),
     ] = None
@@ -138,7 +138,7 @@ class DeliveryOptions(OutputOptions):
             "--quality-out",
             metavar="N",
             parser=whole(1, 100),
-            help="Of a picture converted to JPEG, WebP or AVIF: 1 to 100.",
+            help="Quality for converted JPEG, WebP or AVIF, 1 to 100.",
             show_default=False,
         ),
     ] = None
@@ -147,7 +147,7 @@ class DeliveryOptions(OutputOptions):
         output_option(
             "--expect",
             metavar="WHAT",
-            help="aspect=16:9, min-side=1024, format=png, not-blank; repeatable.",
+            help="Check it: aspect=16:9, min-side=1024, format=png, not-blank.",
             show_default=False,
         ),
     ] = None
@@ -155,8 +155,7 @@ class DeliveryOptions(OutputOptions):
         bool | None,
         output_option(
             "--preview/--no-preview",
-            help="Show pictures in the terminal, or do not; by default if it is able "
-            "to.",
+            help="Show results in the terminal (default: if supported).",
             show_default=False,
         ),
     ] = None
@@ -164,35 +163,38 @@ class DeliveryOptions(OutputOptions):
         bool,
         output_option(
             "--github",
-            help="Set path, job_id (one a line) and cost_usd for a GitHub Actions "
-            "step.",
+            help="Write path, job_id and cost_usd as GitHub Actions outputs.",
         ),
     ] = False
 
 
 _EVERYWHERE = {
-    "json": Annotated[bool, output_option("--json", help="One JSON object a line.")],
+    "json": Annotated[
+        bool, output_option("--json", help="Print one JSON object per line.")
+    ],
     "quiet": Annotated[
         bool,
-        output_option("--quiet", "-q", help="Only paths, ids, warnings and errors."),
+        output_option(
+            "--quiet", "-q", help="Print only paths, ids, warnings and errors."
+        ),
     ],
     "verbose": Annotated[
-        bool, output_option("--verbose", "-v", help="Tell each request.")
+        bool, output_option("--verbose", "-v", help="Log each request.")
     ],
     "color": Annotated[
         Literal["auto", "always", "never"] | None,
-        output_option("--color", metavar="WHEN", help="auto, always or never."),
+        output_option(
+            "--color", metavar="WHEN", help="Use color: auto, always or never."
+        ),
     ],
     "api_url": Annotated[
         str | None,
-        connection_option(
-            "--api-url", metavar="URL", help="Another address of the API."
-        ),
+        connection_option("--api-url", metavar="URL", help="Use another API address."),
     ],
     "sandbox": Annotated[
         bool,
         connection_option(
-            "--sandbox", help="Use the built-in sandbox: no token, no cost."
+            "--sandbox", help="Use the built-in sandbox (no token, no cost)."
         ),
     ],
 }

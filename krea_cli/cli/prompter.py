@@ -52,7 +52,8 @@ class Prompter:
         """
         if self._claimed_for is not None:
             raise UsageError(
-                f"Standard input cannot be both {self._claimed_for} and {purpose}."
+                f"Standard input cannot be used for both {self._claimed_for} and "
+                f"{purpose}."
             )
         self._claimed_for = purpose
         return self.stdin

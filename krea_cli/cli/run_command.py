@@ -55,7 +55,7 @@ def _report_unexpected(exc: Exception, context: CliContext) -> ExitCode:
     if limit := exhausted(exc):
         return _report(limit, context)
     error = BugError(
-        "This is a bug in krea", exc, hint="Report it, with what --verbose shows."
+        "Bug in krea", exc, hint="Report it, with the output of --verbose."
     )
     if context.invocation.flags.verbose:
         from traceback import format_exception

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 def login(
     ctx: CliContext,
     no_verify: Annotated[
-        bool, typer.Option("--no-verify", help="Store it without asking the service.")
+        bool, typer.Option("--no-verify", help="Store the token without checking it.")
     ] = False,
 ) -> None:
     """
     Store an API token in the keyring.
 
-    Asks for it without echo, or reads it from standard input when that is no terminal.
-    The token is tried with one free request before it is stored.
+    Asks for the token without showing it, or reads it from standard input. Checks it
+    with one free request before storing it.
 
     \b
     Examples:
@@ -53,7 +53,7 @@ def login(
     _report(ctx, [*others, KEYRING], ctx.connection.keyring)
     ctx.console.note(f"Token stored for {ctx.service.origin} in the {KEYRING}.")
     for name in others:
-        ctx.console.warn(f"{name} is set and is used instead of it.")
+        ctx.console.warn(f"{name} is set and overrides the stored token.")
 
 
 def logout(ctx: CliContext) -> None:
@@ -70,15 +70,18 @@ def logout(ctx: CliContext) -> None:
 
     others = _overriding(ctx)
     _report(ctx, others, ctx.connection.keyring)
-    done = "Token removed" if is_removed else "There was no token"
-    ctx.console.note(f"{done} for {ctx.service.origin} in the {KEYRING}.")
+    origin = ctx.service.origin
+    if is_removed:
+        ctx.console.note(f"Token for {origin} removed from the {KEYRING}.")
+    else:
+        ctx.console.note(f"No token was stored for {origin}.")
     for name in others:
-        ctx.console.warn(f"{name} is still set and is used.")
+        ctx.console.warn(f"{name} is still set, so commands keep using that token.")
 
 
 def status(ctx: CliContext) -> None:
     """
-    Show where the API token comes from, never the token.
+    Show where the API token comes from, never the token itself.
 
     \b
     Example:
@@ -86,7 +89,7 @@ def status(ctx: CliContext) -> None:
     """
     if ctx.settings.sandbox:
         _report(ctx, ["sandbox"])
-        ctx.console.note("The sandbox needs no token.")
+        ctx.console.note("The sandbox does not need a token.")
         return
 
     state = ctx.connection.token_sources
@@ -104,8 +107,8 @@ def _overriding(ctx: CliContext) -> list[str]:
 def _refuse_sandbox(ctx: CliContext) -> None:
     if ctx.settings.sandbox:
         raise UsageError(
-            "The sandbox needs no token.",
-            hint="For the service, run it without --sandbox and KREA_SANDBOX.",
+            "The sandbox does not need a token.",
+            hint="To use Krea, remove --sandbox, KREA_SANDBOX and the sandbox setting.",
         )
 
 
@@ -114,7 +117,7 @@ def _take_token(ctx: CliContext) -> Token:
         return read_token(ctx.prompter.ask_secret("Krea API token: "), "the prompt")
     if ctx.prompter.stdin.isatty():  # typing there would show it
         raise UsageError(
-            "The token cannot be asked for here.",
+            "Cannot ask for the token here.",
             hint=Step(Action.PIPE_TOKEN),
         )
     return read_stream(ctx.prompter.stdin)

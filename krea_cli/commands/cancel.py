@@ -14,7 +14,7 @@ from krea_cli.output.results.jobs import JobStatus
 
 def cancel(ctx: CliContext, jobs: options.Jobs = None) -> None:
     """
-    Cancel jobs that have not ended; those are not billed.
+    Cancel running jobs. Cancelled jobs are not billed.
 
     \b
     Example:

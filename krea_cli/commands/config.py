@@ -14,8 +14,10 @@ from krea_cli.config.settings import GivenValue, Layer
 from krea_cli.errors import ConfigError, UnknownModelError
 from krea_cli.output.results.settings import ConfigPath, Setting, SettingValue
 
-Key = Annotated[str, typer.Argument(metavar="KEY", help="Name of the setting.")]
-Value = Annotated[str, typer.Argument(metavar="VALUE", help="What it is to be.")]
+Key = Annotated[
+    str, typer.Argument(metavar="KEY", help="Setting (krea config list shows all).")
+]
+Value = Annotated[str, typer.Argument(metavar="VALUE", help="New value.")]
 
 
 def list_settings(ctx: CliContext) -> None:
@@ -47,7 +49,7 @@ def get(ctx: CliContext, key: Key) -> None:
 
 def set_value(ctx: CliContext, key: Key, value: Value) -> None:
     """
-    Keep a setting in config.toml.
+    Save a setting in config.toml.
 
     \b
     Example:
@@ -65,7 +67,7 @@ def set_value(ctx: CliContext, key: Key, value: Value) -> None:
 
 def unset(ctx: CliContext, key: Key) -> None:
     """
-    Take a setting out of config.toml.
+    Remove a setting from config.toml.
 
     \b
     Example:

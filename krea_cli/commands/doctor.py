@@ -18,10 +18,10 @@ from krea_cli.output.results.checks import CheckResult
 
 def doctor(ctx: CliContext) -> None:
     """
-    Check everything that krea needs, and say how to mend it.
+    Check your setup and suggest fixes.
 
-    It changes nothing, and sends one request, which is free. With a fault it ends with
-    the exit code of the first one.
+    Changes nothing and sends one free request. Exits with the code of the first
+    problem.
 
     \b
     Example:

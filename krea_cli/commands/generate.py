@@ -17,42 +17,52 @@ from krea_cli.requests.arguments import RequestArguments
 Field = str | None
 AspectRatio = Annotated[
     Field,
-    options.request_option("--aspect-ratio", metavar="RATIO", help="Such as 16:9."),
+    options.request_option(
+        "--aspect-ratio", metavar="RATIO", help="Aspect ratio, such as 16:9."
+    ),
 ]
 Resolution = Annotated[
     Field,
-    options.request_option("--resolution", metavar="SIZE", help="Such as 1K, 2K, 4K."),
+    options.request_option(
+        "--resolution", metavar="SIZE", help="Resolution, such as 1K, 2K or 4K."
+    ),
 ]
 Width = Annotated[
     Field,
-    options.request_option("--width", metavar="PIXELS", help="Width of the result."),
+    options.request_option(
+        "--width", metavar="PIXELS", help="Width of the result in pixels."
+    ),
 ]
 Height = Annotated[
     Field,
-    options.request_option("--height", metavar="PIXELS", help="Height of the result."),
+    options.request_option(
+        "--height", metavar="PIXELS", help="Height of the result in pixels."
+    ),
 ]
 Seed = Annotated[
     Field,
     options.request_option(
-        "--seed", metavar="NUMBER", help="For the same result again."
+        "--seed", metavar="NUMBER", help="Number that makes a result repeatable."
     ),
 ]
 Strength = Annotated[
     Field,
     options.request_option(
-        "--strength", metavar="NUMBER", help="How strong the edit is."
+        "--strength",
+        metavar="NUMBER",
+        help="Strength of the edit (the model sets the range).",
     ),
 ]
 Quality = Annotated[
     Field,
     options.request_option(
-        "--quality", metavar="WORD", help="Such as low, medium, high."
+        "--quality", metavar="WORD", help="Quality, such as low, medium or high."
     ),
 ]
 NegativePrompt = Annotated[
     Field,
     options.request_option(
-        "--negative-prompt", metavar="TEXT", help="What not to make."
+        "--negative-prompt", metavar="TEXT", help="What to avoid in the result."
     ),
 ]
 
@@ -63,22 +73,31 @@ def generate(
     given: GenerateOptions,
     prompt: Annotated[
         str | None,
-        typer.Argument(metavar="PROMPT", help="What to make; - is standard input."),
+        typer.Argument(
+            metavar="PROMPT", help="What to generate; - reads standard input."
+        ),
     ] = None,
     model: Annotated[
         str | None,
         options.request_option(
-            "--model", "-m", metavar="MODEL", help="Such as google/nano-banana-pro."
+            "--model",
+            "-m",
+            metavar="MODEL",
+            help="Model, such as google/nano-banana-pro.",
         ),
     ] = None,
     prompt_file: Annotated[
         str | None,
-        options.input_option("--prompt-file", metavar="FILE", help="Prompt in a file."),
+        options.input_option(
+            "--prompt-file", metavar="FILE", help="Read the prompt from a file."
+        ),
     ] = None,
     params: Annotated[
         str | None,
         options.request_option(
-            "--params", metavar="FILE", help="A JSON object of such fields."
+            "--params",
+            metavar="FILE",
+            help="Read fields from a JSON file; - reads standard input.",
         ),
     ] = None,
     aspect_ratio: AspectRatio = None,
@@ -89,9 +108,17 @@ def generate(
     strength: Strength = None,
     quality: Quality = None,
     negative_prompt: NegativePrompt = None,
+    style: Annotated[
+        list[str] | None,
+        options.request_option(
+            "--style",
+            metavar="ID[:STRENGTH]",
+            help="A trained style; repeatable [strength: 1].",
+        ),
+    ] = None,
 ) -> None:
     """
-    Generate or edit, wait, and save the result.
+    Generate or edit, wait for the result and save it.
 
     \b
     Examples:
@@ -115,6 +142,7 @@ def generate(
             "quality": quality,
             "negative_prompt": negative_prompt,
         },
+        styles=style or (),
         webhook=given.webhook,
         validates=not given.no_validate,
     )

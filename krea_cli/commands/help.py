@@ -26,7 +26,7 @@ def help(  # noqa: A001  (the name of the command)
     ],
 ) -> None:
     """
-    Explain a topic or a command.
+    Show help for a topic or a command.
 
     \b
     Examples:

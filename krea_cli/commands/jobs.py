@@ -42,26 +42,29 @@ def list_jobs(
             "--limit",
             metavar="N",
             parser=options.whole(1),
-            help="So many at most; 20 if it is not said.",
+            help="Maximum number of jobs (default 20).",
             show_default=False,
         ),
     ] = None,
     status: Annotated[
         str | None,
-        typer.Option("--status", metavar="WORD", help="Those with this status alone."),
+        typer.Option("--status", metavar="WORD", help="Only jobs with this status."),
     ] = None,
     since: Annotated[
         str | None,
         typer.Option(
-            "--since", metavar="TIME", help="Those since then: 12h, 7d or 2026-11-20."
+            "--since",
+            metavar="TIME",
+            help="Only jobs since then: 12h, 7d or 2026-11-20.",
         ),
     ] = None,
     remote: Annotated[
-        bool, typer.Option("--remote", help="Ask the service for its own list.")
+        bool,
+        typer.Option("--remote", help="List the jobs at Krea instead of your journal."),
     ] = False,
 ) -> None:
     """
-    Show the jobs that the journal knows, the newest first.
+    List the jobs in your journal, newest first.
 
     \b
     Examples:
@@ -91,16 +94,16 @@ def list_jobs(
         ]
     )
     if len(found) > most and limit is None:
-        ctx.console.note(f"These are the newest {most}; for more: --limit N.")
+        ctx.console.note(f"Showing the newest {most} (more: --limit N).")
     if not found:
-        such = "such job" if status or since else "job yet"
-        ctx.console.note(f"The journal knows no {such} of this service.")
+        is_filtered = bool(status or since)
+        ctx.console.note("No matching jobs." if is_filtered else "No jobs yet.")
     warn_unconfirmed(ctx.history, ctx.console, ctx.next_steps)
 
 
 def show(ctx: CliContext, jobs: options.Jobs = None) -> None:
     """
-    Show all that the journal knows of jobs.
+    Show everything recorded about jobs.
 
     \b
     Example:
@@ -124,35 +127,39 @@ def forget(
         list[str] | None,
         typer.Argument(
             metavar="[JOB]...",
-            help="Job ids, beginnings of them, or @last.",
+            help="Job ids, prefixes of at least 8 characters, or @last.",
             show_default=False,
         ),
     ] = None,
     older_than: Annotated[
         str | None,
         typer.Option(
-            "--older-than", metavar="TIME", help="All from before: 30d or 2026-11-20."
+            "--older-than",
+            metavar="TIME",
+            help="All records older than 30d or 2026-11-20.",
         ),
     ] = None,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", "-f", help="Also of jobs that may run, or that cannot be read."
+            "--force",
+            "-f",
+            help="Also delete records of running jobs and damaged ones.",
         ),
     ] = False,
 ) -> None:
     """
-    Delete records of the journal, with the prompts in them.
+    Delete records and their prompts from your journal.
 
-    Records of jobs that krea has not seen end stay, and so do those in doubt, and those
-    that cannot be read.
+    Records of jobs that may still be running, unconfirmed requests and damaged records
+    are kept.
 
     \b
     Example:
       krea jobs forget --older-than 30d
     """
     if bool(jobs) == (older_than is not None):
-        raise UsageError("Name jobs, or give --older-than TIME.")
+        raise UsageError("Specify jobs or --older-than TIME.")
     now = ctx.clock.wall()
     end = delete_records.parse_past_time(older_than, "--older-than", now=now)
     corrupt = delete_records.find_corrupt(
@@ -185,32 +192,37 @@ def recover(
         str | None,
         typer.Argument(
             metavar="[RECORD]",
-            help="The record, if several are in doubt: the beginning of its id.",
+            help="Id of an unconfirmed request, if there are several.",
             show_default=False,
         ),
     ] = None,
     adopt: Annotated[
         str | None,
-        typer.Option("--adopt", metavar="JOB", help="It became this job."),
+        typer.Option(
+            "--adopt", metavar="JOB", help="The job that Krea made for the request."
+        ),
     ] = None,
     resubmit: Annotated[
-        bool, typer.Option("--resubmit", help="Send it once more; it may cost again.")
+        bool,
+        typer.Option(
+            "--resubmit", help="Submit the request again (may be billed twice)."
+        ),
     ] = False,
     forget: Annotated[
-        bool, typer.Option("--forget", help="Close it; nothing is sent.")
+        bool, typer.Option("--forget", help="Delete the record; submit nothing.")
     ] = False,
     max_cost: options.MaxCost = None,
     allow_unknown_cost: options.AllowUnknownCost = False,
 ) -> None:
     """
-    Settle requests that may have been taken, and billed.
+    Resolve unconfirmed requests, which may be billed.
 
     \b
     Example:
       krea jobs recover
     """
     if (adopt is not None) + resubmit + forget > 1:
-        raise UsageError("--adopt, --resubmit and --forget are three ways out: one.")
+        raise UsageError("Use only one of --adopt, --resubmit and --forget.")
     if max_cost is not None and not resubmit:
         raise UsageError(
             "--max-cost limits what is submitted, and only --resubmit submits."
@@ -248,7 +260,7 @@ def _list_unconfirmed(ctx: CliContext, beginning: str | None) -> None:
     failure: KreaError | None = None
     records = list_records.find_unconfirmed(ctx.history, beginning)
     if not records:
-        ctx.console.note("No record is in doubt.")
+        ctx.console.note("No unconfirmed requests.")
     warn_unconfirmed_elsewhere(ctx.history, ctx.console)
     for record in records:
         candidates = None
@@ -272,7 +284,7 @@ def _list_unconfirmed(ctx: CliContext, beginning: str | None) -> None:
 
 def _report_forgotten(ctx: CliContext, count: int) -> None:
     ctx.console.result([RecordsForgotten(count)])
-    ctx.console.note("Files on disk and jobs at the service are as they were.")
+    ctx.console.note("Saved files and jobs at Krea are unchanged.")
 
 
 COMMANDS = {

@@ -32,17 +32,18 @@ Kind = Literal["image", "video", "enhance", "3d", "audio", "other"]
 def list_models(
     ctx: CliContext,
     word: Annotated[
-        str, typer.Argument(metavar="[WORD]", help="Part of an id or a name.")
+        str, typer.Argument(metavar="[WORD]", help="Part of a model id or name.")
     ] = "",
     kind: Annotated[
-        Kind | None, typer.Option("--kind", help="Models of this kind alone.")
+        Kind | None, typer.Option("--kind", help="Only models of this kind.")
     ] = None,
     takes_image: Annotated[
-        bool, typer.Option("--takes-image", help="Models that -i gives an image to.")
+        bool,
+        typer.Option("--takes-image", help="Only models that accept an image (-i)."),
     ] = False,
 ) -> None:
     """
-    Show the models, with what they take and what they cost.
+    List models with their inputs and prices.
 
     \b
     Examples:
@@ -58,7 +59,7 @@ def list_models(
     ]
     ctx.console.result([ModelRow(model) for model in found])
     if not found:
-        ctx.console.note("No model is like that.")
+        ctx.console.note("No matching models.")
 
 
 def show(
@@ -66,7 +67,7 @@ def show(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
 ) -> None:
     """
-    Show a model: its fields, its price, and an example.
+    Show the fields, prices and an example of a model.
 
     \b
     Example:
@@ -90,7 +91,7 @@ def show(
 
 def refresh(ctx: CliContext) -> None:
     """
-    Fetch the list of models from the service; needs no token.
+    Update the list of models (no token needed).
 
     \b
     Example:
@@ -98,12 +99,13 @@ def refresh(ctx: CliContext) -> None:
     """
     if ctx.settings.sandbox:
         raise UsageError(
-            "The sandbox has the models that krea came with.",
-            hint="For those of the service, run it without --sandbox and KREA_SANDBOX.",
+            "The sandbox uses the built-in list of models.",
+            hint="To update Krea's list, remove --sandbox, KREA_SANDBOX and the "
+            "sandbox setting.",
         )
     known, folder = ctx.catalog, ctx.folders.cache
     with ctx.console.progress() as progress:
-        progress.doing("fetching the models")
+        progress.doing("Updating the list of models")
         spec = ctx.connection.api_with(None).openapi()
     today = datetime.fromtimestamp(ctx.clock.wall(), UTC).date().isoformat()
     replacement = changes.build_replacement(spec, known, today=today)

@@ -23,12 +23,12 @@ def replay(
     file: Annotated[
         str,
         typer.Argument(
-            metavar="SIDECAR", help="What --sidecar wrote; - is standard input."
+            metavar="SIDECAR", help="File written by --sidecar; - reads standard input."
         ),
     ],
 ) -> None:
     """
-    Send the request of a sidecar again; options win over it.
+    Repeat the request in a sidecar; options override it.
 
     \b
     Example:

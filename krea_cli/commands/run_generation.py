@@ -159,8 +159,8 @@ def _submit(
         output=remembered.as_json() if remembered else None,
     )
     with ctx.console.progress() as progress:
-        progress.doing("preparing")
-        submitter.prepare(request)
+        progress.doing("Preparing")
+        submitter.prepare(request, progress.uploading)
     warn_unconfirmed(ctx.history, ctx.console, ctx.next_steps)
     return submit_batch(
         request,
@@ -233,7 +233,7 @@ def _show_dry_run(
         try:
             _plan(prepared, planner, options, ctx)
         except KreaError as exc:
-            ctx.console.warn(f"It would not be sent: {exc.message}")
+            ctx.console.warn(f"Without --dry-run this would fail: {exc.message}")
             for hint in exc.hints:
                 ctx.console.note(hint)
     # The sandbox is not started for this, so it has no port yet.

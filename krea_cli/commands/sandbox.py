@@ -21,7 +21,7 @@ def serve(
     port: Annotated[
         int,
         typer.Option(
-            "--port", metavar="PORT", min=0, max=65535, help="0: any that is free."
+            "--port", metavar="PORT", min=0, max=65535, help="Port (0: any free port)."
         ),
     ] = PORT,
     faults: Annotated[
@@ -29,7 +29,7 @@ def serve(
         typer.Option(
             "--fault",
             metavar="FAULT",
-            help="What goes wrong, as written above; repeatable.",
+            help="Fault to inject: ROUTE:FAULT[=VALUE][*TIMES]. Repeatable.",
         ),
     ] = None,
     job_seconds: Annotated[
@@ -39,52 +39,56 @@ def serve(
             metavar="SECONDS",
             min=0,
             max=86400,
-            help="What a job takes.",
+            help="Duration of a job.",
         ),
     ] = JOB_SECONDS,
     parallel_jobs: Annotated[
         int | None,
         typer.Option(
-            "--parallel-jobs", metavar="N", min=1, help="So many jobs run at once."
+            "--parallel-jobs",
+            metavar="N",
+            min=1,
+            help="Maximum number of jobs at a time.",
         ),
     ] = None,
     over_limit: Annotated[
         Literal["backlog", "refuse"],
         typer.Option(
-            "--over-limit", metavar="WHAT", help="backlog, or refuse with 429."
+            "--over-limit",
+            metavar="WHAT",
+            help="Above that: backlog, or refuse with 429.",
         ),
     ] = "backlog",
 ) -> None:
     """
-    Serve the sandbox to other programs, until a signal.
+    Run the sandbox as a server until Ctrl-C.
 
-    It answers as the Krea API does, to any token, and keeps its jobs where --sandbox
-    does. The URL goes to standard output, a line for each request to standard error;
-    Ctrl-C or SIGTERM ends it, with exit code 130 or 143 and no error.
+    Works like the Krea API, accepts any token and shares its jobs with --sandbox. The
+    URL goes to standard output, a line for each request to standard error. Ctrl-C or
+    SIGTERM ends it, with exit code 130 or 143 and no error.
 
     A fault is ROUTE:FAULT[=VALUE][*TIMES][+SKIP][@TEXT]: for the next request to the
-    route, or so many, or with * alone for all; with +SKIP after so many that go well;
-    with @TEXT only for jobs whose prompt contains the text.
+    route or the next TIMES requests, with * alone for all requests; with +SKIP after
+    SKIP requests that succeed; with @TEXT only for jobs whose prompt contains the text.
 
     \b
     ROUTE   submit, jobs (the list), job, cancel, upload, result, any
-    FAULT   reset close hang[=SECONDS]    no answer: RST, FIN, silence
+    FAULT   reset close hang[=SECONDS]    no response: RST, FIN, silence
             400..599                      that status; 429 and 503 take =RETRY-AFTER
-            html[=STATUS] empty junk      an answer that is no JSON
-            slow[=SECONDS] trickle        begins late; a byte a second
+            html[=STATUS] empty junk      a response that is not JSON
+            slow[=SECONDS] trickle        starts late; one byte per second
             fails[=CODE]                  submit: the job will fail
-            takes=SECONDS[-SECONDS]       submit: the job takes so long
+            takes=SECONDS[-SECONDS]       submit: the duration of the job
             missing no-urls               job: 404; completed without a result
-            expired cut[=BYTES]           result: 403; breaks off in the middle
+            expired cut[=BYTES]           result: 403; ends in the middle
     -after  reset close hang html empty junk 408 500..599: with it, as in
-            reset-after, the request is acted on, and then it goes wrong
+            reset-after, the request is processed, then the response fails
 
-    With --parallel-jobs a job above that number waits as "backlogged"; with
-    --over-limit refuse it is answered 429 with Retry-After: 1. Both are what the
-    service is said to do.
+    With --parallel-jobs, a job above that number waits as "backlogged"; with
+    --over-limit refuse, it gets 429 with Retry-After: 1. Krea may do either.
 
     While it runs, at its URL: GET, POST {"fault": "..."} and DELETE /sandbox/faults;
-    GET /sandbox/ledger tells what the jobs would have cost.
+    GET /sandbox/ledger shows what the jobs would have cost.
 
     \b
     Example:
@@ -108,9 +112,9 @@ def serve(
 
 def reset(ctx: CliContext) -> None:
     """
-    Forget all jobs, uploads and results of the sandbox.
+    Delete all jobs, uploads and results of the sandbox.
 
-    A sandbox that is running goes on. What `krea jobs` knows of its jobs stays.
+    A running sandbox keeps running; your journal is unchanged.
 
     \b
     Example:

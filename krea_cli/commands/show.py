@@ -15,11 +15,11 @@ from krea_cli.operations import preview
 def show(
     ctx: CliContext,
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Pictures on this machine.")
+        list[str], typer.Argument(metavar="FILE...", help="Images to show.")
     ],
 ) -> None:
     """
-    Show pictures in the terminal.
+    Show images in the terminal.
 
     \b
     Example:

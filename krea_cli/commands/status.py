@@ -20,14 +20,16 @@ def status(
     jobs: options.Jobs = None,
     exit_status: Annotated[
         bool,
-        typer.Option("--exit-status", help="Exit as wait would: 3 failed, 8 running."),
+        typer.Option(
+            "--exit-status", help="Exit like wait: 3 failed, 8 running, 10 cancelled."
+        ),
     ] = False,
 ) -> None:
     """
-    Show where jobs are.
+    Show the status of jobs.
 
-    Any status is a success, unless --exit-status asks for the codes of `krea wait`:
-    3 failed, 8 still running, 10 cancelled, 9 some of several completed.
+    Exits with 0 for any status; with --exit-status like `krea wait`: 3 failed, 8 still
+    running, 10 cancelled, 9 only some completed.
 
     \b
     Examples:

@@ -12,6 +12,7 @@ from krea_cli.cli import options
 from krea_cli.cli.context import CliContext
 from krea_cli.errors import InputError
 from krea_cli.inputs.local_file import Image, LocalFile
+from krea_cli.output.progress import Progress
 from krea_cli.output.results.jobs import Uploaded
 
 
@@ -19,13 +20,15 @@ def upload(
     ctx: CliContext,
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="What to upload; - works, too."),
+        typer.Argument(
+            metavar="FILE...", help="Files to upload; - reads standard input."
+        ),
     ],
     keep_metadata: options.KeepMetadata = False,
     fit: options.Fit = False,
 ) -> None:
     """
-    Upload files and tell their URLs; it costs nothing.
+    Upload files and print their URLs (free).
 
     \b
     Example:
@@ -34,15 +37,27 @@ def upload(
     resolver = ctx.input_resolver(keep_metadata=keep_metadata, fit=fit)
     images = [_local(resolver.read(file, stdin_word="krea upload -")) for file in files]
 
-    uploader = ctx.uploader(resolver)
-    for image in images:
+    current: list[Progress] = []
+
+    def report(*counts: int) -> None:
+        current[-1].uploading(*counts)
+
+    uploads = ctx.uploader(resolver).upload_all(images, report)
+    while True:
+        # A result is shown where no progress is.
         with ctx.console.progress() as progress:
-            progress.doing(f"uploading {image.name}")
-            asset = uploader.upload(image)
+            current.append(progress)
+            uploaded = next(uploads, None)
+        if uploaded is None:
+            return
+        image, asset = uploaded
         ctx.console.result([Uploaded(image.name, asset)])
 
 
 def _local(image: Image) -> LocalFile:
     if isinstance(image, LocalFile):
         return image
-    raise InputError(f"{image.name} is no file.", hint="Use the URL itself.")
+    raise InputError(
+        f"{image.name} is a URL, not a file.",
+        hint="Use this URL as it is, for example with -i.",
+    )

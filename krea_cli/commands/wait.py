@@ -28,7 +28,7 @@ def wait(
     first: Annotated[
         bool,
         options.waiting_option(
-            "--any", help="Only until one is; tell and save that one."
+            "--any", help="Stop when the first job finishes; save only that."
         ),
     ] = False,
     no_download: Annotated[

@@ -14,7 +14,7 @@ _PORTS = {"https": 443, "http": 80}
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 
 
-def normalise(url: str) -> str:
+def normalize(url: str) -> str:
     """
     Return the base URL in its usual form: lower case where case means nothing, no
     default port, no slash at the end.
@@ -33,7 +33,7 @@ def origin(url: str) -> str:
     URLs exactly when they lead to the same server.
 
     Raises:
-        ValueError: as `normalise`.
+        ValueError: as `normalize`.
     """
     return _origin(_split(url))
 
@@ -43,7 +43,7 @@ def is_loopback(url: str) -> bool:
     Tell whether the URL leads to this machine.
 
     Raises:
-        ValueError: as `normalise`.
+        ValueError: as `normalize`.
     """
     return loopback.is_loopback(_host(_split(url)))
 
@@ -51,17 +51,19 @@ def is_loopback(url: str) -> bool:
 def _split(url: str) -> SplitResult:
     # urlsplit silently drops line breaks and keeps backslashes: refuse them before.
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        raise ValueError("it must be a URL of plain ASCII characters")
+        raise ValueError("must be an ASCII URL")
     parts = urlsplit(url)
     if parts.scheme not in _PORTS:
-        raise ValueError("it must begin with https://")
+        raise ValueError("must start with https://")
     if "@" in parts.netloc:
-        raise ValueError("it must hold no user name and no password")
+        raise ValueError("must not contain a user name or password")
     if "?" in url or "#" in url:
-        raise ValueError("it must hold no ? and no #")
+        raise ValueError("must not contain ? or #")
     host = _host(parts)
     if parts.scheme == "http" and not loopback.is_loopback(host):
-        raise ValueError("it must begin with https:// (http:// is for loopback only)")
+        raise ValueError(
+            "must start with https:// (http:// works for this computer only)"
+        )
     return parts
 
 
@@ -82,7 +84,7 @@ def _host(parts: SplitResult) -> str:
     if ":" in host:
         return _ipv6(host)
     if not _NAME.fullmatch(host):
-        raise ValueError("it must name a host")
+        raise ValueError("must contain a host name")
     return host
 
 
@@ -90,11 +92,11 @@ def _ipv6(host: str) -> str:
     try:
         return ip_address(host).compressed
     except ValueError:
-        raise ValueError("its host must be an IP address within [ ]") from None
+        raise ValueError("IPv6 addresses need [ ]") from None
 
 
 def _port(parts: SplitResult) -> int | None:
     try:
         return parts.port
     except ValueError:
-        raise ValueError("its port must be a number up to 65535") from None
+        raise ValueError("port must be a number up to 65535") from None

@@ -36,7 +36,7 @@ def set_key(path: Path, key: str, text: str) -> None:
     """
     settings.check_key(key)
     if not _is_writable(text):
-        raise UsageError(f"{key} from the command line: {text!r} is not valid text.")
+        raise UsageError(f"Invalid {key}: {text!r} is not valid UTF-8.")
     value = settings.resolve_setting(
         key, [{key: GivenValue(text, "the command line")}]
     ).value
@@ -109,12 +109,12 @@ def _replace(path: Path, text: str, *, expected: Mapping[str, Any]) -> None:
             file.write(text.encode())
             file.publish(target, force=True)
     except StorageError as exc:
-        hint = "KREA_CONFIG_DIR names another folder for it."
+        hint = "Set KREA_CONFIG_DIR to another folder."
         raise StorageError(exc.message, hint=hint) from exc
 
 
 def _unchangeable(path: Path) -> ConfigError:
     return ConfigError(
-        f"{path} cannot be changed by krea without harm to other lines of it.",
-        hint="Change it with an editor.",
+        f"Cannot change {path} without damaging other lines.",
+        hint="Edit it yourself.",
     )

@@ -12,7 +12,7 @@ from krea_cli.config import settings
 from krea_cli.config.settings import GivenValue, Layer
 from krea_cli.errors import Action, ConfigError, Step
 
-_MEND = ("Mend it with an editor.", Step(Action.SHOW_CONFIG_PATH))
+_MEND = ("Fix it in an editor.", Step(Action.SHOW_CONFIG_PATH))
 
 
 def read(path: Path) -> Layer:
@@ -26,8 +26,8 @@ def read(path: Path) -> Layer:
     for key in values:
         if key not in settings.KEYS:
             raise ConfigError(
-                f"{path}: there is no setting {key!r}. {settings.suggest_key(key)}",
-                hint=Step(Action.UNSET, (key,)),
+                f"Unknown setting {key!r} in {path}.",
+                hint=(settings.suggest_key(key), Step(Action.UNSET, (key,))),
             )
     return {key: GivenValue(value, str(path)) for key, value in values.items()}
 
@@ -48,8 +48,8 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"{path} is not UTF-8 text.", hint=_MEND) from exc
     except OSError as exc:
         raise ConfigError(
-            f"{path} cannot be read: {exc.strerror or exc}.",
-            hint="KREA_CONFIG_DIR names another folder for it.",
+            f"Cannot read {path}: {exc.strerror or exc}.",
+            hint="Set KREA_CONFIG_DIR to another folder.",
         ) from exc
 
 
@@ -60,8 +60,8 @@ def _check_regular(path: Path) -> None:
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise ConfigError(
-            f"{path} is no regular file.",
-            hint="KREA_CONFIG_DIR names another folder for it.",
+            f"{path} is not a regular file.",
+            hint="Set KREA_CONFIG_DIR to another folder.",
         )
 
 

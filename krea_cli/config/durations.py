@@ -22,10 +22,7 @@ def parse_duration(text: str) -> float:
     match = re.fullmatch(_DURATION, text.strip())
     seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
     if not 0 < seconds < math.inf:
-        raise ValueError(
-            f"{text!r} is no duration; allowed are seconds as 90 or 90s, minutes as "
-            "10m, hours as 1h, days as 7d"
-        )
+        raise ValueError(f"{text!r} is not a duration. Examples: 90, 90s, 10m, 1h, 7d")
     return seconds
 
 
@@ -49,6 +46,5 @@ def parse_time(text: str, *, now: float) -> float:
     except (ValueError, OverflowError, OSError):
         pass  # told below, by what is allowed
     raise ValueError(
-        f"{text!r} is no time; allowed are 90m, 12h, 7d (so long ago), a date as "
-        "2026-11-20, and times as 2026-11-20T15:00"
+        f"{text!r} is not a time. Examples: 12h, 7d, 2026-11-20, 2026-11-20T15:00"
     )

@@ -30,9 +30,9 @@ try:
     from keyring.util.platform_ import config_root
 except Exception as exc:
     raise errors.KeyringError(
-        f"The keyring library cannot be loaded: {type(exc).__name__}.",
+        f"Cannot load the keyring library: {type(exc).__name__}.",
         hint=(
-            "Set KREA_API_KEY to the token, or install krea-cli anew.",
+            "Set KREA_API_KEY, or reinstall krea-cli.",
             PROGRAM_HINT,
         ),
     ) from exc
@@ -40,7 +40,7 @@ except Exception as exc:
 SERVICE = "krea-cli"
 # After an update of Python the Keychain of macOS asks a person before it answers.
 LIMIT = 60.0 if sys.platform == "darwin" else 3.0
-_SET = "Set KREA_API_KEY to the token instead."
+_SET = "Set KREA_API_KEY instead."
 _WAY_OUT = (_SET, PROGRAM_HINT)
 _MOST_DELETIONS = 5
 _WINDOWS_TOO_LONG = 1783
@@ -106,7 +106,7 @@ class KeyringStore:
 
         if self._call(store) != token.reveal():
             raise errors.KeyringError(
-                f"The keyring ({self.backend}) took the token but lost it.",
+                f"The keyring ({self.backend}) did not store the token.",
                 hint=_WAY_OUT,
             )
 
@@ -132,8 +132,8 @@ class KeyringStore:
             if backend.get_password(SERVICE, self._origin) is None:
                 return is_removed
         raise errors.KeyringError(
-            f"The keyring ({_name(backend)}) does not remove the token.",
-            hint=f"Remove the item {SERVICE!r} with the keyring's own program.",
+            f"Cannot remove the token from the keyring ({_name(backend)}).",
+            hint=f"Delete the item {SERVICE!r} in your system's keyring app.",
         )
 
     def _call(self, work: Callable[[KeyringBackend], T]) -> T:
@@ -159,14 +159,14 @@ class KeyringStore:
             config_file = config_root() / "keyringrc.cfg"
         except Exception as exc:
             raise errors.KeyringError(
-                f"The keyring cannot be opened: {_reason(exc)}.",
+                f"Cannot open the keyring: {_reason(exc)}.",
                 hint=_WAY_OUT,
             ) from exc
         self.backend = _name(backend)
         self.config_file = str(config_file) if config_file.exists() else None
         if not _is_safe(backend):
             raise NoKeyringError(
-                f"There is no keyring that keeps a token safely ({self.backend}).",
+                f"This system has no secure keyring ({self.backend}).",
                 hint=_WAY_OUT,
             )
         return backend
@@ -174,9 +174,10 @@ class KeyringStore:
     def _explain(self, failure: BaseException) -> errors.KeyringError:
         if isinstance(failure, TimeoutError):
             return errors.KeyringError(
-                f"The keyring did not answer within {self._limit:g} s.",
+                f"The keyring did not respond within {self._limit:g} s.",
                 hint=(
-                    f"Unlock it, if it asks for that in a window. {_SET}",
+                    "Unlock it if it asks you to, then try again.",
+                    _SET,
                     PROGRAM_HINT,
                 ),
             )
@@ -185,12 +186,12 @@ class KeyringStore:
         if is_locked or "-25308" in str(failure):
             return errors.KeyringError(
                 f"The keyring ({self.backend}) is locked or not set up.",
-                hint=(f"Unlock it and run the command again. {_SET}", PROGRAM_HINT),
+                hint=("Unlock it, then try again.", _SET, PROGRAM_HINT),
             )
         if getattr(failure, "winerror", None) == _WINDOWS_TOO_LONG:
             return errors.KeyringError(
-                "The token is too long for the Windows Credential Manager, which takes "
-                "1280 characters.",
+                "The token is too long for Windows Credential Manager (at most 1280 "
+                "characters).",
                 hint=_WAY_OUT,
             )
         return errors.KeyringError(

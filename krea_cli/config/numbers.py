@@ -27,10 +27,7 @@ def parse_size(text: str) -> int:
         base = 1024 if match[3] else 1000
         size = int(float(match[1]) * base ** _POWERS.get(match[2], 0))
     if size < 1:
-        raise ValueError(
-            f"{text!r} is no size; allowed are bytes as 1000000, kB, MB and GB as "
-            "500MB, KiB, MiB and GiB as 2GiB"
-        )
+        raise ValueError(f"{text!r} is not a size. Examples: 1000000, 500MB, 2GiB")
     return size
 
 
@@ -43,7 +40,7 @@ def parse_usd(text: str) -> float:
     """
     usd = float(text) if re.fullmatch(_USD, text.strip()) else math.inf
     if not math.isfinite(usd):
-        raise ValueError(f"{text!r} is no number of USD; allowed are such as 0.50")
+        raise ValueError(f"{text!r} is not an amount in USD. Example: 0.50")
     return usd
 
 
@@ -57,5 +54,6 @@ def parse_whole(text: str, *, least: int, most: int) -> int:
     digits = text.strip()
     is_number = re.fullmatch("[0-9]{1,18}", digits) is not None
     if not (is_number and least <= int(digits) <= most):
-        raise ValueError(f"{text!r} is no whole number from {least} to {most}")
+        allowed = f"from {least} to {most}" if most < 10**6 else f"of at least {least}"
+        raise ValueError(f"{text!r} is not a whole number {allowed}")
     return int(digits)

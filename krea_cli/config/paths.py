@@ -63,7 +63,7 @@ class Folders:
             names = (_CONFIG, _STATE, _CACHE)
             missing = _listed([name for name in names if name not in self.paths])
             raise ConfigError(
-                "There is no home folder to keep files in.",
+                "No home folder found.",
                 hint=f"Set HOME, or {missing}, to an absolute path.",
             )
         return self.paths[variable]
@@ -114,8 +114,9 @@ def make_private_folder(path: Path) -> Path:
         return make_private_dir(path)
     except OSError as exc:
         raise StorageError(
-            f"The folder {path} cannot be made: {exc.strerror or exc}.",
-            hint="KREA_CONFIG_DIR, KREA_STATE_DIR and KREA_CACHE_DIR name other ones.",
+            f"Cannot create folder {path}: {exc.strerror or exc}.",
+            hint="Set KREA_CONFIG_DIR, KREA_STATE_DIR or KREA_CACHE_DIR to other "
+            "folders.",
         ) from exc
 
 

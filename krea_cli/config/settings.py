@@ -50,7 +50,7 @@ Layer = Mapping[str, GivenValue]
 
 class ResolvedSettings(NamedTuple):
     """
-    *sources* names for each setting "flag", the variable, the file or "default".
+    *sources* names for each setting "option", the variable, the file or "default".
     """
 
     settings: Settings
@@ -64,7 +64,7 @@ _COLORS = ("auto", "always", "never")
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("it must be a text that is not empty")
+        raise ValueError("must not be empty")
     return value
 
 
@@ -82,7 +82,7 @@ def _output(value: object) -> str:
 
 
 def _url(value: object) -> str:
-    return url.normalise(_text(value))
+    return url.normalize(_text(value))
 
 
 def _duration(value: object) -> float:
@@ -114,7 +114,7 @@ def _command(value: object) -> str:
     try:
         shlex.split(text)
     except ValueError as exc:
-        raise ValueError(f"it is not a command: {exc}") from None
+        raise ValueError(f"not a command: {exc}") from None
     return text
 
 
@@ -143,10 +143,10 @@ def variable_name(key: str) -> str:
 
 def from_flags(**flags: object) -> Layer:
     """
-    Build the layer of the command line; None stands for a flag that was not given.
+    Build the layer of the command line; None stands for an option that was not given.
     """
     return {
-        key: GivenValue(value, "flag")
+        key: GivenValue(value, "option")
         for key, value in flags.items()
         if value is not None
     }
@@ -191,7 +191,9 @@ def resolve_setting(key: str, layers: Iterable[Layer]) -> GivenValue:
             try:
                 return GivenValue(_READERS[key](value), source)
             except ValueError as exc:
-                raise ConfigError(f"{key} from {source}: {exc}.") from exc
+                # A list of examples ends without a period, so that it can be copied.
+                end = "" if "Example" in str(exc) else "."
+                raise ConfigError(f"Invalid {key} (from {source}): {exc}{end}") from exc
     return GivenValue(_DEFAULTS[key], "default")
 
 
@@ -203,7 +205,7 @@ def check_key(key: str) -> None:
         UsageError: there is no such setting; names the nearest.
     """
     if key not in KEYS:
-        raise UsageError(f"There is no setting {key!r}.", hint=suggest_key(key))
+        raise UsageError(f"Unknown setting {key!r}.", hint=suggest_key(key))
 
 
 def suggest_key(key: str) -> str:
@@ -213,4 +215,4 @@ def suggest_key(key: str) -> str:
     import difflib
 
     near = difflib.get_close_matches(key.lower(), KEYS, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(KEYS)}."
+    return f"Did you mean {near[0]}?" if near else f"Settings: {', '.join(KEYS)}"

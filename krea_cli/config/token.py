@@ -87,13 +87,13 @@ def read_token(text: str, source: str) -> Token:
     if fault := _fault(text):
         hint: Hint | Sequence[Hint] = _GET_ONE
         if source.startswith("KREA_"):
-            hint = f"Put a whole token into {source}. {_MADE}"
+            hint = (f"Set {source} to the complete token.", _MADE)
         elif source == TOKEN_COMMAND:
             hint = (
-                "The program must print the token alone.",
+                "The program must print only the token.",
                 Step(Action.CHECK_TOKEN_COMMAND),
             )
-        raise NoTokenError(f"The API token from {source} {fault}.", hint=hint)
+        raise NoTokenError(f"Invalid API token from {source}: it {fault}.", hint=hint)
     return Token(text, source)
 
 
@@ -144,9 +144,9 @@ def find_token(
     try:
         token = credentials().find()
     except KeyringError as exc:
-        raise _with_empty_variables(_unasked(exc, origin), env) from None
+        raise _unasked(exc, env) from None
     if token is None:
-        raise _with_empty_variables(_none(origin), env)
+        raise _none(origin, env)
     return token
 
 
@@ -171,8 +171,7 @@ def find_all_tokens(
     try:
         token = find_in_env(env) or (run_command() if run_command else token)
         if not token:
-            missing = _unasked(problem, origin) if problem else _none(origin)
-            raise _with_empty_variables(missing, env)
+            raise _unasked(problem, env) if problem else _none(origin, env)
     except NoTokenError as exc:
         error = exc
     return TokenSources(
@@ -210,31 +209,42 @@ def possible_secrets(env: Mapping[str, str]) -> list[str]:
 
 
 PROGRAM_HINT = Step(Action.SET_TOKEN_COMMAND)
-_MADE = "Tokens are made at https://www.krea.ai/app/api/tokens"
-_GET_ONE = (Step(Action.LOG_IN), f"Or set KREA_API_KEY. {_MADE}")
+_MADE = "Create a token: https://www.krea.ai/app/api/tokens"
+_GET_ONE = (
+    Step(Action.LOG_IN),
+    f"Or set KREA_API_KEY. {_MADE}",
+    "Or try krea without a token: add --sandbox",
+)
 
 
-def _none(origin: str) -> NoTokenError:
-    return NoTokenError(f"There is no API token for {origin}.", hint=_GET_ONE)
+def _none(origin: str, env: Mapping[str, str]) -> NoTokenError:
+    return NoTokenError(
+        f"No API token found: {_unset(env)}, and the keyring has none for {origin}.",
+        hint=_GET_ONE,
+    )
 
 
-def _unasked(trouble: NoTokenError, origin: str) -> NoTokenError:
+def _unasked(trouble: NoTokenError, env: Mapping[str, str]) -> NoTokenError:
     """
     Build the error for a missing token when the last place to look for one fails.
     """
     # Where there is no keyring, there is nothing that could have been found.
     kind = NoTokenError if isinstance(trouble, NoKeyringError) else type(trouble)
     return kind(
-        f"There is no API token for {origin}: no variable has one. {trouble.message}",
+        f"No API token found. {_unset(env)}. {trouble.message}",
         hint=(*trouble.advice, _MADE),
     )
 
 
-def _with_empty_variables(error: NoTokenError, env: Mapping[str, str]) -> NoTokenError:
-    empty = " and ".join(name for name in VARIABLES if env.get(name) == "")
+def _unset(env: Mapping[str, str]) -> str:
+    """
+    Say that no variable has a token. An empty one may be a missing secret of CI.
+    """
+    empty = [name for name in VARIABLES if env.get(name) == ""]
     if not empty:
-        return error
-    return type(error)(f"{error.message} {empty} is set but empty.", hint=error.advice)
+        return "KREA_API_KEY is not set"
+    verb = "is" if len(empty) == 1 else "are"
+    return f"{' and '.join(empty)} {verb} set but empty"
 
 
 _QUOTES = "\"'"
@@ -247,16 +257,16 @@ def _is_assignment(text: str) -> bool:
 def _fault(text: str) -> str | None:
     faults = {
         "is empty": not text,
-        f"begins with {text.partition('=')[0]}=, which is no part of it": (
+        f"begins with {text.partition('=')[0]}=, which is not part of the token": (
             _is_assignment(text)
         ),
-        "is in quotation marks, which are no part of it": (
+        "is in quotation marks, which are not part of the token": (
             text[:1] in _QUOTES or text[-1:] in _QUOTES
         ),
-        "contains white space": any(char.isspace() for char in text),
-        "contains a character that is not ASCII": not text.isascii(),
+        "contains spaces or line breaks": any(char.isspace() for char in text),
+        "contains a non-ASCII character": not text.isascii(),
         "contains a control character": not text.isprintable(),
-        f"is too short: fewer than {_SHORTEST} characters": len(text) < _SHORTEST,
-        f"is too long: more than {_LONGEST} characters": len(text) > _LONGEST,
+        f"is too short (at least {_SHORTEST} characters)": len(text) < _SHORTEST,
+        f"is too long (at most {_LONGEST} characters)": len(text) > _LONGEST,
     }
     return next((fault for fault, is_so in faults.items() if is_so), None)

@@ -181,7 +181,7 @@ def _describe_failure(code: int, output: bytes, errors: bytes) -> str:
             words = without_parts(printed, words)
     if len(words) > _MOST_SHOWN:
         words = f"{words[: _MOST_SHOWN - 1]}…"
-    how = f"was ended by signal {-code}" if code < 0 else f"failed (exit code {code})"
+    how = f"was stopped by signal {-code}" if code < 0 else f"failed (exit code {code})"
     return f"{how}: {words.rstrip('.')}" if words else how
 
 

@@ -19,13 +19,13 @@ def check_token(sources: TokenSources | None) -> Iterator[CheckResult]:
     Only the service can say whether the token is accepted.
     """
     if sources is None:
-        yield ok("token", "the sandbox needs none")
+        yield ok("token", "not needed in the sandbox")
         return
     if sources.error:
         yield fault("token", sources.error)
         return
     source, *shadows = sources.sources
-    hidden = f", which hides {' and '.join(shadows)}" if shadows else ""
+    hidden = f", overrides {' and '.join(shadows)}" if shadows else ""
     yield ok("token", f"from {source}{hidden}")
 
 
@@ -34,16 +34,16 @@ def check_keyring(sources: TokenSources | None) -> Iterator[CheckResult]:
     Report the keyring's backend, or why it cannot be used; None stands for the sandbox.
     """
     if sources is None:
-        yield ok("keyring", "not asked for the sandbox")
+        yield ok("keyring", "not used in the sandbox")
         return
     problem, missing = sources.problem, sources.error
     if problem and missing and problem.message in missing.message:
-        yield warning("keyring", "cannot be used, for the reason above")
+        yield warning("keyring", "not usable (see above)")
     elif problem:
         # The hints are for users without a token.
         advice = problem.advice if missing else ()
         yield warning("keyring", problem.message, *advice)
     elif sources.keyring:
         file = sources.keyring.config_file
-        chosen = f", chosen by {file}" if file else ""
+        chosen = f", set in {file}" if file else ""
         yield ok("keyring", f"{sources.keyring.backend}{chosen}")

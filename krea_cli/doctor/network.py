@@ -33,7 +33,7 @@ def check_service(
     try:
         health = probe()
     except ResponseLostError as exc:
-        hint = "See whether a proxy or a firewall is between, and try again."
+        hint = "Check your proxy and firewall, then try again."
         raise exc.but(hint) from exc.__cause__
     took = (now() - began) * 1000
     refusal = health.refusal
@@ -41,25 +41,24 @@ def check_service(
     if refusal and not is_rejected:
         yield fault("service", refusal)
     else:
-        yield ok("service", f"{service_name} answers, in {took:.0f} ms")
+        yield ok("service", f"{service_name} responds in {took:.0f} ms")
     if has_token and refusal and is_rejected:
         yield fault("access", refusal)
     elif has_token and not refusal:
-        yield ok("access", "the token is accepted")
+        yield ok("access", "token accepted")
     if health.ahead is not None:
         yield _check_clock(health.ahead)
 
 
 def _check_clock(ahead: float) -> CheckResult:
     if abs(ahead) <= MOST_AHEAD_SECONDS:
-        return ok("clock", "as the service's")
-    direction = "behind" if ahead > 0 else "ahead of"
+        return ok("clock", "correct")
+    direction = "behind" if ahead > 0 else "ahead"
     return warning(
         "clock",
-        f"the clock of this machine is {_duration(abs(ahead))} {direction} the "
-        "service's",
-        "Set it, or have it set by the network: certificates and the times of jobs "
-        "hang on it.",
+        f"this computer's clock is {_duration(abs(ahead))} {direction}",
+        "Set the clock, or turn on automatic time. A wrong clock breaks certificates "
+        "and job times.",
     )
 
 

@@ -40,20 +40,19 @@ def check_path(folders: str) -> Iterator[CheckResult]:
     if len(found) > 1 and others:
         yield warning(
             "path",
-            f"there are several programs called {NAME}: {named}; {found[0]} comes "
-            "first",
-            f"Say krea-cli instead of {NAME}: it is always this one.",
+            f"several programs are called {NAME}: {named}; the first one runs",
+            "Use the name krea-cli for this one.",
         )
     elif others:
         yield warning(
             "path",
-            f"{named} is another program or another installation",
-            f"This one is {_shown_folder() / 'krea-cli'}",
+            f"{NAME} on PATH is another program: {named}",
+            f"Run this one: {_shown_folder() / 'krea-cli'}",
         )
     elif not found:
         yield warning(
             "path",
-            f"there is no {NAME} on PATH",
+            f"{NAME} is not on PATH",
             _extend_path(),
         )
     else:
@@ -108,5 +107,5 @@ def _script() -> Path:
 
 def _extend_path() -> str:
     if command := installation().extend_path:
-        return f"Put it there: {command}"
-    return f"Put its folder there: {_shown_folder()}"
+        return f"Add it to PATH: {command}"
+    return f"Add this folder to PATH: {_shown_folder()}"

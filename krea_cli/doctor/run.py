@@ -27,12 +27,12 @@ def run_checks(checks: Mapping[str, Check]) -> Iterator[CheckResult]:
             yield from check()
         except KreaError as exc:
             if exc.message in reported:
-                yield warning(name, "not checked, for the reason above")
+                yield warning(name, "not checked (see above)")
             else:
                 yield fault(name, exc)
             reported.add(exc.message)
         except OSError as exc:
-            yield fault(name, StorageError(f"It cannot be checked: {exc}."))
+            yield fault(name, StorageError(f"Cannot check: {exc}."))
         except Exception as exc:  # noqa: BLE001  (the others must go on)
-            hint = "This is a bug in krea: report it, with this line."
-            yield fault(name, BugError("The check broke", exc, hint=hint))
+            hint = "This is a bug in krea. Report it with this line."
+            yield fault(name, BugError("This check crashed", exc, hint=hint))

@@ -32,10 +32,10 @@ def check_settings(
     values, sources = resolved
     if folders.has_config:
         file = folders.config_file
-        absent = "" if file.exists() else " (none yet)"
+        absent = "" if file.exists() else " (not created yet)"
         yield ok("settings", f"file: {file}{absent}")
     else:
-        yield ok("settings", "no file: there is no home folder")
+        yield ok("settings", "no file: no home folder found")
     for key in KEYS:
         setting = Setting(key, getattr(values, key), sources[key])
         text = setting.text or "not set"
@@ -53,10 +53,10 @@ def check_proxy(
     """
     found = _proxies(env)
     if not found:
-        yield ok("proxy", "no variable names one")
+        yield ok("proxy", "not set")
     for name, value in found.items():
         unused = _unused(name, found)
-        note = " (not for a service on this machine)" if is_local() else unused
+        note = " (not used for this computer)" if is_local() else unused
         if name.upper() == "NO_PROXY":
             yield ok("proxy", f"{name}={value}")
         elif unused or _scheme(value) in ("http", "https"):
@@ -66,8 +66,8 @@ def check_proxy(
         else:
             yield warning(
                 "proxy",
-                f"{name}={_without_user(value)} is no proxy that krea can use",
-                f"Let {name} begin with http://, https:// or socks5://, or unset it.",
+                f"{name}={_without_user(value)} is not a supported proxy",
+                f"Start {name} with http://, https:// or socks5://, or unset it.",
             )
 
 
@@ -80,14 +80,14 @@ def check_certificates(
     if missing:
         yield fault("certificates", missing)
         return
-    yield ok("certificates", f"trusted are those of {trusted}")
+    yield ok("certificates", f"from {trusted}")
     set_ = [name for name in _BUNDLES if env.get(name)]
     if set_ and "SSL_CERT" not in trusted:
         name = set_[0]
         yield warning(
             "certificates",
-            f"{name} is set, which krea does not read",
-            f'If the service is not trusted: export SSL_CERT_FILE="${name}"',
+            f"{name} is set but not used",
+            f'If certificates are rejected: export SSL_CERT_FILE="${name}"',
         )
 
 
@@ -108,10 +108,10 @@ def _unused(name: str, found: Mapping[str, str]) -> str:
     Say why no request uses the proxy; empty if one may.
     """
     if name.upper() == "HTTP_PROXY":
-        return " (not used: requests are https)"
+        return " (not used: requests use https)"
     first = next(iter(found))
     if name.upper() == "ALL_PROXY" and first.upper() == "HTTPS_PROXY":
-        return f" (not used: {first} comes first)"
+        return f" (not used: {first} overrides it)"
     return ""
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krea_cli.errors import Action, JournalError, Step
-from krea_cli.jobs.job_refs import ELSEWHERE
 from krea_cli.output.results.checks import CheckResult, fault, ok, warning
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def check_models(
     if days > OLD_DAYS and may_be_refreshed:
         yield warning(
             "models",
-            f"{summary}, {days} days ago: there may be others, at other prices",
+            f"{summary} ({days} days old; models and prices may have changed)",
             Step(Action.REFRESH_MODELS),
         )
     else:
@@ -49,15 +48,14 @@ def check_journal(folder: Path, journal: ReadOnlyJournal) -> Iterator[CheckResul
         yield fault(
             "journal",
             JournalError(
-                f"The journal cannot be written in {folder}: {trouble}.",
-                hint="Nothing is paid for without it. Name another folder: "
-                "KREA_STATE_DIR=DIR",
+                f"Cannot write the journal in {folder}: {trouble}.",
+                hint="Paid requests need it. Set KREA_STATE_DIR to another folder.",
             ),
         )
     elif count is None:
-        yield ok("journal", f"none yet; it will be in {folder}")
+        yield ok("journal", f"not created yet, will be in {folder}")
     else:
-        yield ok("journal", f"whole, {count} records, in {folder}")
+        yield ok("journal", f"intact, {_counted(count, 'record')} in {folder}")
 
 
 def check_unconfirmed(journal: ReadOnlyJournal, service: str) -> Iterator[CheckResult]:
@@ -69,19 +67,22 @@ def check_unconfirmed(journal: ReadOnlyJournal, service: str) -> Iterator[CheckR
     if not found and others:
         yield warning(
             "doubt",
-            f"no request is in doubt here, but of another service: {others}",
-            f"For that one {ELSEWHERE}",
+            f"none here, but another service has some: {others}",
+            "For the other one, check --sandbox, KREA_SANDBOX and --api-url.",
         )
         return
     if not found:
-        yield ok("doubt", "no request is in doubt")
+        yield ok("doubt", "none")
         return
-    requests = "1 request is" if len(found) == 1 else f"{len(found)} requests are"
     yield warning(
         "doubt",
-        f"{requests} in doubt: a job may have been made, and billed",
+        f"{_counted(len(found), 'unconfirmed request')}, which may be billed",
         Step(Action.FIND_LOST),
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _unwritable(folder: Path) -> str:
@@ -90,11 +91,11 @@ def _unwritable(folder: Path) -> str:
     """
     there = next(each for each in (folder, *folder.parents) if _exists(each))
     if not there.is_dir():
-        return f"{there} is no folder"
+        return f"{there} is not a folder"
     kept = folder / "journal.db"
     for path, needed in ((there, os.W_OK | os.X_OK), (kept, os.W_OK)):
         if path.exists() and not os.access(path, needed):
-            return f"{path} may not be written"
+            return f"{path} is not writable"
     return ""
 
 

@@ -15,23 +15,24 @@ _NAMES = {Protocol.KITTY: "Kitty", Protocol.ITERM2: "iTerm2", Protocol.SIXEL: "S
 
 def check_terminal(stdout: Stream, env: Mapping[str, str]) -> Iterator[CheckResult]:
     """
-    Report size, colour and graphics of the terminal, if standard output is one.
+    Report size, color and graphics of the terminal, if standard output is one.
     """
     if not stdout.is_terminal:
-        yield ok("terminal", "standard output is none")
+        yield ok("terminal", "standard output is not a terminal")
         return
     window = look(stdout, env)
-    graphics = _NAMES[window.protocol] if window.protocol else "no"
+    graphics = (
+        f"{_NAMES[window.protocol]} images" if window.protocol else "no image protocol"
+    )
     is_plain = env.get("NO_COLOR") or env.get("TERM") in ("dumb", "unknown")
-    colour = "no colour" if is_plain else "colour"
+    color = "no color" if is_plain else "color"
     yield ok(
         "terminal",
-        f"{window.columns} x {window.rows}, {colour}, {graphics} graphics, "
-        f"{stdout.encoding}",
+        f"{window.columns}x{window.rows}, {color}, {graphics}, {stdout.encoding}",
     )
     if not stdout.encoding.lower().startswith("utf"):
         yield warning(
             "terminal",
-            f"with {stdout.encoding} some characters are shown as \\uXXXX",
-            "Set the locale to one of UTF-8: export LC_ALL=C.UTF-8",
+            f"{stdout.encoding} cannot show all characters",
+            "Use a UTF-8 locale: export LC_ALL=C.UTF-8",
         )

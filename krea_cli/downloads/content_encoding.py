@@ -88,7 +88,7 @@ def _decompressed(chunks: Iterator[bytes], *, is_gzip: bool) -> Iterator[bytes]:
     except zlib.error as exc:
         raise ResponseLostError(f"The compressed result is damaged: {exc}.") from exc
     if decoder is not None or not members:
-        raise ResponseLostError("The compressed result ended too early.")
+        raise ResponseLostError("The compressed result is incomplete.")
 
 
 def _new_decoder(head: bytes, *, is_gzip: bool) -> Decoder:

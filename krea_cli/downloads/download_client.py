@@ -87,7 +87,9 @@ class DownloadClient:
                     continue
                 yield self._body(stream, url, part)
                 return
-        raise DownloadError(f"{shown(url)} redirects more than {REDIRECTS} times.")
+        raise DownloadError(
+            f"{shown(url)} redirects too often (more than {REDIRECTS} times)."
+        )
 
     def _body(
         self, stream: StreamedResponse, url: str, part: ResumePoint | None
@@ -98,13 +100,13 @@ class DownloadClient:
         """
         status, headers = stream.status, stream.headers
         if status in (401, 403, 404, 410):
-            raise UrlExpiredError(f"{shown(url)} answered {status}.")
+            raise UrlExpiredError(f"{shown(url)} returned HTTP {status}.")
         if status >= 500 or status == 429:
-            raise ServerError(f"{shown(url)} answered {status}.")
+            raise ServerError(f"{shown(url)} returned HTTP {status}.")
         if part and status == 416:
-            raise ResumeRejectedError(f"{shown(url)} answered 416.")
+            raise ResumeRejectedError(f"{shown(url)} returned HTTP 416.")
         if status != 200 and not (part and status == 206):
-            raise DownloadError(f"{shown(url)} answered {status}.")
+            raise DownloadError(f"{shown(url)} returned HTTP {status}.")
         chunks = self._paced(stream.chunks, url)
         if applied := codings(headers.get("Content-Encoding", "")):
             return _decoded_body(chunks, applied, url, is_part=status == 206)
@@ -122,7 +124,7 @@ class DownloadClient:
             seen += len(chunk)
             if self._clock.now() - since >= SLOWEST_SECONDS:
                 if seen < SLOWEST_BYTES:
-                    raise DownloadError(f"{shown(url)} sends too slowly; given up.")
+                    raise DownloadError(f"{shown(url)} is too slow; download stopped.")
                 since, seen = self._clock.now(), 0
 
 
@@ -138,19 +140,20 @@ def _decoded_body(
         ResumeRejectedError: it is a part of the compressed bytes.
     """
     if is_part:
-        raise ResumeRejectedError(f"{shown(url)} answered a compressed part.")
+        raise ResumeRejectedError(f"{shown(url)} returned a compressed part.")
     if len(applied) > MOST_CODINGS or not DECODED.issuperset(applied):
         raise UnsupportedResultError(
-            f"{shown(url)} answered compressed ({', '.join(applied)[:SHOWN]}), which "
-            "cannot be decoded here.",
-            hint=f"Fetch it with a browser: {url}",
+            f"{shown(url)} returned data in an unsupported encoding "
+            f"({', '.join(applied)[:SHOWN]}).",
+            hint=f"Download it with a browser: {url}",
         )
     return DownloadBody(chunks=decoded(chunks, applied), checks_end=True)
 
 
 def _continued_length(headers: Mapping[str, str], part: ResumePoint, url: str) -> int:
     """
-    How long the whole file is, by a 206 that goes on exactly where the *part* ends.
+    Return the length of the whole file, from a 206 response that continues exactly at
+    the end of *part*.
 
     Raises:
         ResumeRejectedError: it is another piece, or one of another file.
@@ -163,7 +166,7 @@ def _continued_length(headers: Mapping[str, str], part: ResumePoint, url: str) -
         or _length(headers) not in (None, length - first)
         or headers.get("ETag", part.etag) != part.etag
     ):
-        raise ResumeRejectedError(f"{shown(url)} answered another part than asked for.")
+        raise ResumeRejectedError(f"{shown(url)} returned the wrong part of the file.")
     return length
 
 
@@ -172,7 +175,7 @@ def _joined(url: str, target: str) -> str:
         return urljoin(url, target)
     except ValueError as exc:
         raise DownloadError(
-            f"{shown(url)} redirects to no URL.", is_lasting=True
+            f"{shown(url)} redirects to an invalid URL.", is_lasting=True
         ) from exc
 
 

@@ -18,11 +18,7 @@ from krea_cli.api.retry import retry
 from krea_cli.downloads.download_client import DownloadClient, UrlExpiredError
 from krea_cli.downloads.output_options import MOST_BYTES
 from krea_cli.downloads.output_target import FilenameFields, OutputTarget
-from krea_cli.downloads.parallel import (
-    MOST_AT_ONCE,
-    AdaptiveLimit,
-    results_in_order,
-)
+from krea_cli.downloads.parallel import MOST_AT_ONCE, AdaptiveLimit
 from krea_cli.downloads.partial_download import DownloadedFile, PartialDownload
 from krea_cli.downloads.publish import Publisher, described
 from krea_cli.downloads.result_urls import ResultUrls
@@ -39,6 +35,7 @@ from krea_cli.files.atomic_file import AtomicFile, has_content, write_error
 from krea_cli.files.temporary import TemporaryFolder
 from krea_cli.media import PNG, MediaType, of_type
 from krea_cli.runtime.clock import Clock
+from krea_cli.runtime.parallel import results_in_order
 from krea_cli.runtime.worker_pool import WorkerPool
 
 _PASSING = (ConnectionFailedError, ResponseLostError, ServerError)
@@ -127,7 +124,9 @@ class ResultDownloader:
             for at, path in enumerate(paths)
         )
         files = list[SavedFile]()
-        with results_in_order(works, pool, discard=_discard) as results:
+        with results_in_order(
+            works, pool, ahead=MOST_AT_ONCE, discard=_discard
+        ) as results:
             for at, fetched in enumerate(results):
                 try:
                     files.append(self._place(fetched, paths[at], urls.all[at]))
@@ -139,9 +138,9 @@ class ResultDownloader:
     def _check(self, job: Job) -> None:
         if self._target.template is None and len(job.urls) > 1:
             raise TargetError(
-                f"Job {job.job_id} has {len(job.urls)} results, and standard output "
-                "takes one.",
-                hint="Save them to files.",
+                f"-o - works for one result only, and job {job.job_id} has "
+                f"{len(job.urls)}.",
+                hint="Save to a folder: -o results/",
                 job_id=job.job_id,
             )
 
@@ -237,8 +236,8 @@ class ResultDownloader:
         with self._naming:
             if name in self._names:
                 raise TargetError(
-                    f"Another of the results is {path}, and nothing is overwritten.",
-                    hint="Name them by {index} or {job_id}.",
+                    f"Two results would get the same name: {path}",
+                    hint="Add {index} or {job_id} to the name in -o.",
                 )
             self._names.add(name)
 

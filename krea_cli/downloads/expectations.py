@@ -1,5 +1,5 @@
 """
-What a result must be, in the words of --expect.
+Check results against --expect.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NUMBER = re.compile("[0-9]{1,6}")
 class Expectation:
     """
     *text* is what the user wrote; one of the others is what it means, and *is_blank*
-    tells of a picture whether it has one colour alone.
+    tells of a picture whether it has one color alone.
     """
 
     text: str
@@ -47,34 +47,34 @@ class Expectation:
         if name == "format" and (media := of_extension(value)) in WRITTEN:
             return cls(text=text, media=media)
         raise UsageError(
-            f"--expect {text} is nothing that can be expected.",
-            hint=f"There are: {_WORDS}.",
+            f"Unknown --expect value '{text}'.",
+            hint=f"Examples: {_WORDS}",
         )
 
     def found_instead(self, file: SavedFile) -> str | None:
         """
-        What a file is that does not meet it, None when it does.
+        Describe how a file differs from this expectation; None if it does not.
         """
         if self.media:
             found = of_type(file.media_type)
-            return found.extension if found and found != self.media else None
+            return f"is {found.extension}" if found and found != self.media else None
         if not file.media_type.startswith("image/"):
-            return "no picture"
+            return "is not an image"
         if self.is_blank:
             try:
-                return "one colour alone" if self.is_blank(Path(file.path)) else None
+                return "is a single color" if self.is_blank(Path(file.path)) else None
             except DownloadError as exc:
-                return f"not to be looked at: {exc.message.rstrip('.')}"
+                return f"cannot be checked: {exc.message.rstrip('.')}"
         return self._size_instead(file.width, file.height)
 
     def _size_instead(self, width: int | None, height: int | None) -> str | None:
         if not (width and height):
-            return "of a size that cannot be told"
+            return "has an unknown size"
         is_small = self.min_side and min(width, height) < self.min_side
         is_off = self.aspect and abs(width / height / self.aspect - 1) > TOLERANCE
         if is_off:
-            return f"{width} x {height} pixels, {width / height:.2f} to 1"
-        return f"{width} x {height} pixels" if is_small else None
+            return f"is {width}x{height} (ratio {width / height:.2f}:1)"
+        return f"is {width}x{height}" if is_small else None
 
 
 def check(
@@ -89,12 +89,13 @@ def check(
     for each in expectations:
         if each.media and media and media != each.media:
             raise UsageError(
-                f"--expect {each.text} cannot be met by a file of the kind "
-                f"{media.extension}."
+                f"--expect {each.text} does not fit a {media.extension} file."
             )
         media = each.media or media
         if kind and kind != (each.media.kind if each.media else "image"):
-            raise UsageError(f"--expect {each.text} cannot be met by a file of {kind}.")
+            raise UsageError(
+                f"--expect {each.text} does not fit a result of type {kind}."
+            )
 
 
 def unmet(file: SavedFile, expectations: Sequence[Expectation]) -> list[str]:
@@ -102,7 +103,7 @@ def unmet(file: SavedFile, expectations: Sequence[Expectation]) -> list[str]:
     A sentence for each expectation that the file does not meet.
     """
     return [
-        f"{each.text} was expected, and {file.path} is {found}."
+        f"--expect {each.text}: {file.path} {found}."
         for each in expectations
         if (found := each.found_instead(file))
     ]

@@ -8,6 +8,8 @@ import re
 import string
 import unicodedata
 from collections.abc import Mapping
+from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 from krea_cli.errors import UsageError
@@ -23,6 +25,7 @@ FIELDS = (
     "stem",
     "seed",
 )
+_BRACES = re.compile("[{}]")
 _COMPONENT_BYTES = 200
 # Short enough for a slug, a stem, a model and a job id beside each other.
 _VALUE_BYTES = 50
@@ -42,23 +45,34 @@ def check_fields(template: str) -> None:
         if not unknown:
             template.format(**dict.fromkeys(FIELDS, "x") | {"index": 1})
             return
-        fault = f"has no field {{{unknown[0]}}}"
+        fault = f"unknown field {{{unknown[0]}}}"
     except ValueError as exc:
-        fault = f"cannot be read: {exc}"
+        fault = str(exc)
     raise UsageError(
-        f"The name {template} {fault}.",
+        f"Invalid name {template}: {fault}.",
         hint="Fields: " + " ".join(f"{{{field}}}" for field in FIELDS),
     )
 
 
-def fields_of(template: str) -> list[str]:
+def fields_of(template: str) -> tuple[str, ...]:
     """
     The names of the fields in a template that was checked.
     """
-    return [name for part in Path(template).parts for name in _fields(part)]
+    return tuple(name for part in parts_of(template) for name in _fields(part))
 
 
-def _fields(part: str) -> list[str]:
+@cache
+def parts_of(template: str) -> tuple[str, ...]:
+    """
+    Return the parts of the template. Those at its start that have no fields are one.
+    """
+    parts = Path(template).parts
+    fixed = list(takewhile(lambda part: not _BRACES.search(part), parts))
+    return (*([str(Path(*fixed))] if fixed else []), *parts[len(fixed) :])
+
+
+@cache
+def _fields(part: str) -> tuple[str, ...]:
     """
     The names of the fields in one part of a path.
 
@@ -66,13 +80,15 @@ def _fields(part: str) -> list[str]:
         ValueError: it is not of the form that `str.format` reads, or has a field whose
             format is more than a width, such as {index:03}.
     """
-    found = []
+    found = list[str]()
     for _, name, form, conversion in string.Formatter().parse(part):
         if name is not None:
             found.append(name)
             if conversion or not re.fullmatch("[0-9]{0,2}", form or ""):
-                raise ValueError(f"{{{name}}} takes nothing but a width")
-    return found
+                raise ValueError(
+                    f"{{{name}}} allows only a width, such as {{index:03}}"
+                )
+    return tuple(found)
 
 
 def component(part: str, values: Mapping[str, str | int], *, spare: int = 0) -> str:
@@ -83,7 +99,7 @@ def component(part: str, values: Mapping[str, str | int], *, spare: int = 0) -> 
     What is too long, with *spare* bytes for an ending, is cut before its index and
     extension.
     """
-    if not re.search("[{}]", part):
+    if not _BRACES.search(part):
         return part
     name = part.format(**values)
     fields = _fields(part)

@@ -1,5 +1,5 @@
 """
-How the user wants results to be delivered.
+The options for delivering results.
 """
 
 from __future__ import annotations

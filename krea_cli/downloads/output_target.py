@@ -1,5 +1,5 @@
 """
-Where results go and what they are called, as `-o` says.
+Turn `-o` into the paths of results.
 
 Names never come from the server: they are the user's words, and fields that
 are cleaned before they become part of a path.
@@ -20,6 +20,7 @@ from krea_cli.downloads.filename_template import (
     clean,
     component,
     fields_of,
+    parts_of,
 )
 from krea_cli.downloads.sidecar_path import ENDING, sidecar_path
 from krea_cli.errors import TargetError, UsageError
@@ -31,6 +32,7 @@ from krea_cli.files.atomic_file import (
 )
 from krea_cli.files.file_identity import FileIdentity
 from krea_cli.files.temporary import TemporaryFolder
+from krea_cli.files.windows_paths import check_windows_path
 from krea_cli.journal.redaction import without_secrets
 from krea_cli.media import RESULTS, WRITTEN, MediaType, of_extension
 from krea_cli.runtime.user_paths import expand_home, is_file_uri, path_of_uri
@@ -77,7 +79,7 @@ class OutputTarget:
         if output == "-":
             return cls(template=None)
         if not output.strip() or "\0" in output:
-            raise UsageError("-o needs the name of a file or a folder.")
+            raise UsageError("-o must be a file or a folder.")
         if is_file_uri(output):
             output = path_of_uri(output)
         place = expand_home(output)
@@ -113,9 +115,9 @@ class OutputTarget:
             at = len(template) - len(Path(template).suffix)
             template = template[:at] + "-{index}" + template[at:]
         spare = len(ENDING) if self.has_sidecar else 0
-        path = Path()
-        for part in Path(template).parts:
-            path /= component(part, values, spare=spare)
+        spare += len(f".{values['ext']}") if self.adds_extension else 0
+        parts = (component(part, values, spare=spare) for part in parts_of(template))
+        path = Path(*parts)
         if self.adds_extension:
             return path.with_name(f"{path.name}.{values['ext']}")
         return path
@@ -163,8 +165,8 @@ class OutputTarget:
         if self.template is None:
             if count > 1:
                 raise UsageError(
-                    "Standard output takes one result, and several are asked for.",
-                    hint="Ask for one, or name a folder: -o results/",
+                    "-o - works for one result only.",
+                    hint="Save to a folder: -o results/",
                 )
             with TemporaryFolder() as folder:
                 check_folder(folder.path)
@@ -172,22 +174,22 @@ class OutputTarget:
         suffix = Path(self.template).suffix
         if suffix and "{" not in suffix and self.media not in WRITTEN:
             raise UsageError(
-                f"krea cannot write {suffix} files.",
-                hint="Name it *.png, *.jpg, *.webp, *.avif, *.tiff, *.gif, *.mp4, "
-                "*.wav or *.glb, as fits the model, or leave the ending to krea: "
-                "{slug}.{ext}",
+                f"Cannot write {suffix} files.",
+                hint="Use .png, .jpg, .webp, .avif, .tiff, .gif, .mp4, .wav or .glb "
+                "to match the model, or {ext} for the result's own type.",
             )
         if self.media and self.media.kind == "image":
             _check_encoder(self.media)
-        folders = set[Path]()
+        folders = dict[Path, bool]()
+        is_folder_by_kind = "ext" in fields_of(str(Path(self.template).parent))
         for index in range(1, count + 1):
             for path in self._candidates(naming, index, several=count > 1):
-                self._check_folder(path, folders)
-                if self.adds_extension:  # out may be a link to /dev/stdout
-                    check_replaceable(path.with_suffix(""))
-                for place in filter(_is_taken, self._with_sidecar(path)):
-                    if not force and FileIdentity.of(place) not in replaces:
-                        raise target_exists_error(place)
+                is_there = self._check_folder(path, folders)
+                self._check_name(
+                    path, is_there=is_there, force=force, replaces=replaces
+                )
+                if not (is_there or is_folder_by_kind):
+                    break
 
     def _candidates(
         self, naming: FilenameFields | None, index: int, *, several: bool
@@ -208,30 +210,56 @@ class OutputTarget:
         for extension in sorted(extensions):
             yield self.path({**values, "ext": extension}, several=several)
 
+    def _check_name(
+        self,
+        path: Path,
+        *,
+        is_there: bool,
+        force: bool,
+        replaces: Sequence[FileIdentity],
+    ) -> None:
+        """
+        Raise an error if the name is taken or cannot be used. *is_there* is false for a
+        folder that does not exist, in which no name is taken.
+        """
+        if not is_there:
+            check_windows_path(path)
+            return
+        if self.adds_extension:  # out may be a link to /dev/stdout
+            check_replaceable(path.with_suffix(""))
+        for place in filter(_is_taken, self._with_sidecar(path)):
+            if not force and FileIdentity.of(place) not in replaces:
+                raise target_exists_error(place)
+
     def _with_sidecar(self, path: Path) -> list[Path]:
         return [path, sidecar_path(path)] if self.has_sidecar else [path]
 
-    def _check_folder(self, path: Path, known: set[Path]) -> None:
+    def _check_folder(self, path: Path, known: dict[Path, bool]) -> bool:
         """
-        Look at the folder that *path* will be in, unless it is one of those *known*.
+        Check the folder that *path* will be in, unless it is one of those *known*, and
+        tell whether it exists.
         """
         folder = path.parent
-        try:
-            while self.makes_folders and not folder.exists():
-                folder = folder.parent
-        except OSError as exc:
-            raise write_error(path, exc) from exc
         if folder not in known:
-            check_folder(folder)
-            known.add(folder)
+            existing = folder
+            try:
+                while self.makes_folders and not existing.exists():
+                    existing = existing.parent
+            except OSError as exc:
+                raise write_error(path, exc) from exc
+            if not known.get(existing):
+                check_folder(existing)
+            known[existing] = True
+            known[folder] = folder == existing
+        return known[folder]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilenameFields:
     """
-    What names are made of besides the job: *prompt* gives the slug, *source* (the first
-    image, as the user named it) the stem; *time* is when the job was asked
-    for, as the clock on the wall has it.
+    The sources of file names besides the job: *prompt* gives the slug, *source* (the
+    first image, as the user named it) the stem; *time* is the wall-clock time of the
+    request.
     """
 
     time: datetime
@@ -297,11 +325,13 @@ def _is_taken(path: Path) -> bool:
         StorageError: no file can be made there at all.
     """
     check_replaceable(path)
+    if not os.path.lexists(path):
+        return False
     if path.is_dir() and not path.is_symlink():
         raise TargetError(
             f"{path} is a folder, not a file.", hint="Choose another name with -o."
         )
-    return os.path.lexists(path)
+    return True
 
 
 def _with_home(template: str) -> str:
@@ -328,6 +358,7 @@ def _is_folder(path: Path) -> bool:
 
 def _without_query(source: str) -> str:
     """
-    What a file name may be made of: the query of a URL can be a signature.
+    Remove the query of a URL, which can be a signature, before it becomes part of a
+    file name.
     """
     return urlsplit(source).path if "://" in source else source

@@ -25,7 +25,7 @@ from krea_cli.media.formats import Completeness, completeness
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadedFile:
     """
-    What the bytes of a whole result are.
+    The type, size and digest of a complete result.
     """
 
     media: MediaType
@@ -118,27 +118,27 @@ class PartialDownload:
     def _verified(self) -> DownloadedFile:
         media = _kind(self._head, self._url)
         if self._length not in (None, self._size):
-            raise self._not_whole("The result ended too early.")
+            raise self._not_whole("The download is incomplete.")
         found = completeness(self._new.file, media, is_all=self._is_announced)
         if found == Completeness.OPEN_ENDED:
             raise _cannot_be_told(media, self._url)
         if found == Completeness.FOLLOWED:
-            raise self._not_whole("The result goes on with something else.")
+            raise self._not_whole("The result has extra data at the end.")
         if found == Completeness.CROWDED:
             raise DownloadError(
-                f"The result is {media.extension.upper()} made of more parts than any "
-                "real file; it is not saved.",
+                f"The {media.extension.upper()} result is damaged (too many parts) and "
+                "was not saved.",
                 is_lasting=True,
             )
         if found == Completeness.CUT and self._is_announced and self._is_one_piece:
             # Every byte that was announced is here: another try would bring the same.
             raise DownloadError(
-                "The result is incomplete on the server: all its bytes arrived, but "
-                f"the {media.extension.upper()} in them ends early. It is not saved.",
+                f"The {media.extension.upper()} result is incomplete on the server and "
+                "was not saved.",
                 is_lasting=True,
             )
         if found == Completeness.CUT:
-            raise self._not_whole("The result ended too early.")
+            raise self._not_whole("The download is incomplete.")
         return DownloadedFile(
             media=media, size_bytes=self._size, sha256=self._sha256.hexdigest()
         )
@@ -153,22 +153,22 @@ class PartialDownload:
 
     def _too_large(self, size_bytes: int | None) -> DownloadError:
         return TooLargeError(
-            f"The result has more than {self._max_bytes:,} bytes; it is not saved.",
+            f"The result is larger than {self._max_bytes:,} bytes and was not saved.",
             size_bytes=size_bytes,
-            hint="Allow more with --max-size.",
+            hint="Raise the limit with --max-size.",
         )
 
 
 def _cannot_be_told(media: MediaType, url: str) -> DownloadError:
     return UnsupportedResultError(
-        f"The result is {media.extension.upper()} that does not say how long it is, "
-        "and the server did not either: whether it is whole cannot be told.",
+        f"Cannot verify that the {media.extension.upper()} result is complete, so it "
+        "was not saved.",
         hint=_fetch_it(url),
     )
 
 
 def _fetch_it(url: str) -> str:
-    return f"Fetch it with a browser: {url}"
+    return f"Download it with a browser: {url}"
 
 
 def _kind(head: bytes, url: str) -> MediaType:
@@ -184,15 +184,18 @@ def _kind(head: bytes, url: str) -> MediaType:
     is_drawing = is_page and b"<svg" in head.lower()
     is_text = is_page or all(chr(each) in string.printable for each in head)
     if not head:
-        raise DownloadError("The result is empty; it is not saved.")
+        raise DownloadError("The result is empty and was not saved.")
     if is_text and not is_drawing:
         # Something between krea and the server may have answered in its place.
-        said = "a page of HTML or XML" if is_page else "a text"
+        said = "an HTML or XML page" if is_page else "plain text"
         raise DownloadError(
-            f"The result is {said}, no picture; it is not saved.",
-            hint=("Check whether a proxy or a login page is between.", _fetch_it(url)),
+            f"The result is {said} and was not saved.",
+            hint=(
+                "Check whether a proxy or login page intercepts the connection.",
+                _fetch_it(url),
+            ),
         )
     raise UnsupportedResultError(
-        "The result is of a kind that is not known; it is not saved.",
+        "The result is an unknown file type and was not saved.",
         hint=_fetch_it(url),
     )

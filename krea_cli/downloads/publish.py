@@ -28,9 +28,9 @@ from krea_cli.media.decoding import decode_with_timeout
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publisher:
     """
-    How results get their names: *force* replaces what has the name, *quality* (1 to
-    100) is for pictures that are converted, *warn* is told what they lose. Without
-    *force*, only files that are as in *replaces* are replaced.
+    Give results their names. *force* replaces existing files; without it, only files
+    that are as in *replaces* are replaced. *quality* (1 to 100) is for converted
+    images, and *warn* is called when a conversion loses something.
     """
 
     force: bool
@@ -80,16 +80,15 @@ class Publisher:
         wanted = of_extension(target.suffix)
         if media.kind != "image" or wanted is None or not conversion.can_write(wanted):
             raise StorageError(
-                f"The result is {media.extension.upper()}, which cannot become "
-                f"{target.name}."
+                f"Cannot convert {media.extension.upper()} to {target.name}."
             )
         convert = partial(
             conversion.convert, new.path, converted.file, wanted, quality=self.quality
         )
         if decode_with_timeout(convert):
             self.warn(
-                f"The result is an animation, and {target} is its first picture alone; "
-                f"named *.{media.extension} it is all there."
+                f"{target} has only the first frame of an animation. "
+                f"Use *.{media.extension} to save all of it."
             )
 
 
@@ -135,8 +134,8 @@ def _checked_size(path: Path) -> tuple[int, int] | None:
     size = images.shown_size(path)
     if size and size[0] * size[1] > images.MOST_CLAIMED_PIXELS:
         raise DownloadError(
-            f"The result claims to be a picture of {size[0]} x {size[1]} pixels, more "
-            "than any model makes; it is not saved.",
+            f"The result claims {size[0]}x{size[1]} pixels, which no model makes. "
+            "It was not saved.",
             is_lasting=True,
         )
     return size

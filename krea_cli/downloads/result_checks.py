@@ -1,5 +1,5 @@
 """
-How what a job gave differs from what was to be expected of it.
+Compare the results of a job with its request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 # What a picture may differ by from what was asked for; services round to whole blocks.
 TOLERANCE = 0.02
 
-_MAKES = {"image": "images", "video": "videos", "audio": "sounds", "3d": "3D models"}
+_MAKES = {
+    "image": "images",
+    "video": "videos",
+    "audio": "audio files",
+    "3d": "3D models",
+}
 _RATIO = re.compile(r"(\d{1,5}(?:\.\d{1,5})?):(\d{1,5}(?:\.\d{1,5})?)", re.ASCII)
 _RESOLUTION = re.compile("([1-9])k", re.IGNORECASE)
 
@@ -31,7 +36,7 @@ def unexpected(job: Job, models: Iterable[Model]) -> list[str]:
     made = {model.result_kind for model in found if model.result_kind}
     makes = " and ".join(sorted(_MAKES.get(kind, kind) for kind in made))
     return [
-        f"The model {job.model} makes {makes}, but job {job.job_id} gave "
+        f"Model {job.model} makes {makes}, but job {job.job_id} returned "
         f"{media.extension.upper()}: {file.path}"
         for file in job.files
         if (media := of_type(file.media_type)) and made and media.kind not in made
@@ -65,7 +70,7 @@ def differences(
         "image_scaling_factor"
     )
     return [
-        f"{_name(file)} has {file.width} x {file.height} pixels; asked for was {asked}."
+        f"{_name(file)} is {file.width}x{file.height}, but {asked} was requested."
         for file in files
         if is_certain and file.width and file.height
         for asked in (
@@ -93,22 +98,25 @@ def _other_sides(
         for name, asked in sides.items()
     )
     if is_other and not is_shrunk:
-        yield " and ".join(f"a {name} of {side:g}" for name, side in sides.items())
+        if len(sides) > 1:
+            yield f"{sides['width']:g}x{sides['height']:g}"
+        else:
+            yield "".join(f"{name} {side:g}" for name, side in sides.items())
 
 
 def _other_shape(width: int, height: int, shape: Mapping[str, Any]) -> Iterator[str]:
     ratio = ratio_of(shape["aspect_ratio"])
     if ratio and abs(width / height / ratio - 1) > TOLERANCE:
-        yield f"the ratio {shape['aspect_ratio']}"
+        yield f"aspect ratio {shape['aspect_ratio']}"
     if _is_other_resolution(width, height, str(shape["resolution"])):
-        yield f"the resolution {shape['resolution']}"
+        yield f"resolution {shape['resolution']}"
 
 
 def _is_other_resolution(width: int, height: int, resolution: str) -> bool:
     """
-    Whether it is so by every meaning of such a word: 2K is 2048 pixels of the longer
-    side, of the shorter one, or as many pixels as a square of them has, and in films 2K
-    is 1920 x 1080 and 4K 3840 x 2160.
+    Tell whether the size contradicts a resolution such as 2K in every common meaning:
+    2048 pixels on the longer side, on the shorter side, or the pixel count of such a
+    square; in film, 2K is 1920x1080 and 4K 3840x2160.
     """
     found = _RESOLUTION.fullmatch(resolution)
     if not found:

@@ -1,5 +1,5 @@
 """
-Where the results of a job are, asked for anew when that has expired.
+Keep the result URLs of a job, and ask for new ones when they expire.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ResultUrls:
             job = self._look(self._job.job_id)
         except KreaError as exc:
             raise DownloadError(
-                f"{gone.message} The service was asked for another URL: {exc.message}",
+                f"{gone.message} Asked Krea for a new URL: {exc.message}",
                 hint=exc.advice,
             ) from exc
         if job.status != "completed" or len(job.urls) != len(self._job.urls):

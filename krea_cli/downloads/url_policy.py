@@ -1,8 +1,8 @@
 """
-Where a URL of foreign origin may lead.
+Decide which URLs may be fetched.
 
-It comes from an answer, or from the user's words to a service that gave it: it may not
-point into the user's own network, nor at this machine.
+A URL comes from a response, or from the user's input to the service that returned it:
+it must not lead into the user's own network or to this computer.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ class UrlPolicy:
         except ValueError:
             host = ""
         if not host or parts.username is not None:
-            raise DownloadError(
-                f"{shown(url)} is no URL that can be fetched.", is_lasting=True
-            )
+            raise DownloadError(f"Invalid URL: {shown(url)}", is_lasting=True)
         literal = _address(host)
         if literal is not None:
             addresses = [literal]
@@ -84,7 +82,7 @@ class UrlPolicy:
             return
         if parts.scheme != "https":
             raise DownloadError(
-                f"{shown(url)} is not https, so it is not fetched.", is_lasting=True
+                f"{shown(url)} was not downloaded: it is not https.", is_lasting=True
             )
         if not all(map(_is_public, addresses)):
             raise _private(url)
@@ -124,7 +122,7 @@ def shown(url: str) -> str:
 
 def _private(url: str) -> DownloadError:
     return DownloadError(
-        f"{shown(url)} leads to a private address, so it is not fetched.",
+        f"{shown(url)} was not downloaded: it leads to a private address.",
         is_lasting=True,
     )
 

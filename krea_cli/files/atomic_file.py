@@ -156,7 +156,7 @@ def replace_file(target: Path, data: bytes) -> None:
 
 def has_content(path: Path, *, size: int, sha256: str) -> bool:
     """
-    Whether there is a file, no link, with exactly this content.
+    Tell whether the path is a regular file (no link) with exactly this content.
     """
     try:
         found = path.lstat()
@@ -169,15 +169,17 @@ def has_content(path: Path, *, size: int, sha256: str) -> bool:
 
 
 def target_exists_error(target: Path) -> TargetExistsError:
-    hint = "Choose another name with -o, or allow it with --force."
-    if target.is_dir():  # which is not replaced in any case
-        hint = "Choose another name with -o."
-    return TargetExistsError(f"{target} exists, and nothing is overwritten.", hint=hint)
+    if target.is_dir():  # --force does not replace folders
+        return TargetExistsError(
+            f"{target} already exists and is a folder.",
+            hint="Choose another name with -o.",
+        )
+    return TargetExistsError(f"{target} already exists (use --force to overwrite).")
 
 
 def write_error(place: Path, exc: OSError) -> TargetError:
     return TargetError(
-        f"{place} cannot be written: {exc.strerror or exc}.",
+        f"Cannot write {place}: {exc.strerror or exc}.",
         hint="Choose another place with -o.",
     )
 
@@ -198,9 +200,9 @@ def check_folder(folder: Path) -> None:
         if not isinstance(exc.__cause__, FileNotFoundError):
             raise
         raise TargetError(
-            f"The folder {folder} does not exist.",
-            hint=f"Make it: {shell_words.make_folder(str(folder))}\n"
-            "Or let krea make it, and name the file: -o "
+            f"Folder {folder} does not exist.",
+            hint=f"Create it: {shell_words.make_folder(str(folder))}\n"
+            "Or save under the default name: -o "
             f"{shell_words.quote(f'{folder}/')}",
         ) from exc
 
@@ -233,14 +235,14 @@ def check_replaceable(target: Path) -> None:
 
 def _no_file(target: Path, fault: str) -> TargetError:
     return TargetError(
-        f"{target} {fault}, not a file, and is not replaced.",
-        hint="Write the result to standard output: -o -",
+        f"{target} {fault}, not a regular file.",
+        hint="Write to standard output instead: -o -",
     )
 
 
 def _leads_to_descriptor(link: Path) -> bool:
     """
-    Whether a link ends at an open descriptor, such as /dev/stdout, whatever that is
+    Tell whether a link ends at an open descriptor, such as /dev/stdout, whatever it is
     connected to.
     """
     try:

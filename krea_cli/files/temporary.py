@@ -74,8 +74,8 @@ class TemporaryFolder:
             else:
                 return path
         raise StorageError(
-            f"Cannot make a temporary folder in {tempfile.gettempdir()}.",
-            hint="Name a folder that can be written to: TMPDIR=FOLDER",
+            f"Cannot create a temporary folder in {tempfile.gettempdir()}.",
+            hint="Set TMPDIR to a writable folder.",
         )
 
 
@@ -119,8 +119,8 @@ def _remove_if_stale(folder: Path) -> None:
 
 def _new_locked(marker: Path) -> int:
     """
-    Where there are no locks the folder works all the same, and is never removed as
-    stale.
+    Create a folder and lock it. On a file system without locks it works all the same,
+    and is never removed as stale.
     """
     descriptor = os.open(marker, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try_lock(descriptor)
@@ -138,8 +138,8 @@ def _private_parent() -> Path:
         place = Path(tempfile.gettempdir())
     except FileNotFoundError as exc:
         raise StorageError(
-            "There is no folder for temporary files.",
-            hint="Name one that can be written to: TMPDIR=FOLDER",
+            "No writable folder for temporary files.",
+            hint="Set TMPDIR to a writable folder.",
         ) from exc
     uid = os.getuid() if hasattr(os, "getuid") else None
     parent = place / ("krea-cli" if uid is None else f"krea-cli-{uid}")
@@ -150,9 +150,8 @@ def _private_parent() -> Path:
         is_own = uid in (None, found.st_uid)
         if not stat.S_ISDIR(found.st_mode) or not is_own:
             raise StorageError(
-                f"{parent} is not a folder of yours, so temporary files are not put "
-                "there.",
-                hint="Name a folder of your own for temporary files: TMPDIR=FOLDER",
+                f"Cannot use {parent} for temporary files: it is not your folder.",
+                hint="Set TMPDIR to a folder of your own.",
             )
         if uid is not None and stat.S_IMODE(found.st_mode) != 0o700:
             parent.chmod(0o700)
@@ -164,5 +163,5 @@ def _private_parent() -> Path:
 def _unusable(parent: Path, exc: OSError) -> StorageError:
     return StorageError(
         f"Cannot write to {parent}: {exc.strerror or exc}.",
-        hint="Name another folder for temporary files: TMPDIR=FOLDER",
+        hint="Set TMPDIR to another folder.",
     )

@@ -28,11 +28,11 @@ def check_windows_path(target: Path) -> None:
         return
     for part in target.parts:
         if part != target.anchor and (bad := _FORBIDDEN.search(part)):
-            raise _refused(target, f"a name cannot have {bad[0]!r} in it")
+            raise _refused(target, f"a name cannot contain {bad[0]!r}")
         if _DEVICE.fullmatch(part):
-            raise _refused(target, f"{part} is a device")
+            raise _refused(target, f"{part} is a device name")
         if part != target.anchor and part.strip(".") and part.endswith((".", " ")):
-            raise _refused(target, "a name cannot end with a dot or a space")
+            raise _refused(target, "a name cannot end with a dot or space")
     length = len(str(target.absolute()).replace(_JOB_ID, "x" * _JOB_ID_CHARACTERS))
     if length > MOST_PATH_CHARACTERS and not has_long_paths():
         raise _refused(
@@ -42,6 +42,6 @@ def check_windows_path(target: Path) -> None:
 
 def _refused(target: Path, why: str) -> TargetError:
     return TargetError(
-        f"{target} cannot be written on Windows: {why}.",
+        f"Cannot write {target} on Windows: {why}.",
         hint="Choose another name with -o.",
     )

@@ -34,7 +34,7 @@ def check_file(
     """
     name = name or str(path)
     if "\0" in str(path):
-        raise InputError(f"{name} cannot be read: its name has a NUL character.")
+        raise InputError(f"Cannot read {name}: its name has a NUL character.")
     try:
         # Opening a FIFO would wait for somebody to write to it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -53,7 +53,7 @@ def check_file(
         raise InputError(f"{name} does not exist.") from None
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
-        raise InputError(f"{name} cannot be read: {reason}.") from exc
+        raise InputError(f"Cannot read {name}: {reason}.") from exc
     return LocalFile(name, path, media, seen, found.st_size)
 
 
@@ -61,8 +61,8 @@ def _no_regular_file(name: str, mode: int, stdin_word: str) -> InputError:
     if stat.S_ISDIR(mode):
         return InputError(f"{name} is a folder, not an image.")
     return InputError(
-        f"{name} is no regular file, but a pipe or a device.",
-        hint=f"Pipe it to standard input instead: {stdin_word}",
+        f"{name} is a pipe or device, not a regular file.",
+        hint=f"Pass it on standard input: {stdin_word}",
     )
 
 
@@ -73,12 +73,12 @@ def _check_end(file: IO[bytes], media: MediaType, name: str) -> None:
         return
     kind = media.extension.upper()
     if found == Completeness.CROWDED:
-        problem = f"is {kind} made of more parts than any real file"
+        problem = f"is damaged: the {kind} has too many parts"
     else:
-        problem = f"is incomplete or damaged: the {kind} in it ends early"
+        problem = f"is incomplete or damaged: the {kind} ends early"
     raise InputError(
         f"{name} {problem}.",
-        hint="Open it and save it again, or use another copy of it.",
+        hint="Open it and save it again, or use another copy.",
     )
 
 
@@ -88,12 +88,11 @@ def _media(head: bytes, name: str) -> MediaType:
     media = sniff(head)
     if media is None:
         raise InputError(
-            f"{name} is no image that is known: its first bytes are of no known kind.",
-            hint="The service takes JPEG, PNG, WebP and HEIC.",
+            f"{name} is not a JPEG, PNG, WebP or HEIC image.",
         )
     if media not in UPLOADED:
         raise InputError(
-            f"{name} is {media.extension.upper()}, which the service does not take.",
+            f"{name} is {media.extension.upper()}, which Krea does not accept.",
             hint="Convert it to PNG or JPEG first.",
         )
     return media

@@ -16,7 +16,7 @@ MOST_SCALED = 2**29
 # The file types that --fit can scale down.
 SCALED = frozenset({JPEG, PNG, WEBP})
 
-_TOO_LARGE_HERE = "Scale it down with another program."
+_TOO_LARGE_HERE = "Resize it in another program."
 
 
 def check(image: LocalFile) -> None:
@@ -31,8 +31,8 @@ def check(image: LocalFile) -> None:
     width, height = _sides(image) or (0, 0)
     if max(width, height) > MOST_SIDE:
         raise InputError(
-            f"{image.name} has {width} x {height} pixels; the service takes at most "
-            f"{MOST_SIDE:,} on a side.",
+            f"{image.name} is {width}x{height}; "
+            f"Krea accepts up to {MOST_SIDE:,} pixels per side.",
             hint=_hint(image.media),
         )
 
@@ -45,17 +45,17 @@ def too_many_bytes(
     """
     more = "" if is_all else "more than "
     return InputError(
-        f"{name} has {more}{size / 1e6:.1f} MB; the service takes at most 75 MB.",
+        f"{name} is {more}{size / 1e6:.1f} MB; Krea accepts up to 75 MB.",
         hint=_hint(media) if size <= MOST_SCALED else _TOO_LARGE_HERE,
     )
 
 
 def _hint(media: MediaType | None) -> str:
     if media in SCALED:
-        return "Scale it down with --fit."
+        return "Add --fit to scale it down."
     if media == HEIC:
-        return "Save it as JPEG or PNG first; --fit scales these down."
-    return "Shorten it, or save it with more compression."
+        return "Convert it to JPEG or PNG, then add --fit."
+    return "Shorten it, or compress it more."
 
 
 def _sides(image: LocalFile) -> tuple[int, int] | None:

@@ -18,6 +18,9 @@ from krea_cli.media import MediaType
 # Three bytes are four letters, so that only the last piece is padded.
 _CHUNK = 3 * 2**18
 
+# A file up to this size is kept as its data URI once it was read for one.
+_KEPT_BYTES = 4 * 2**20
+
 # Which file it is, its size, and when it was written to last.
 State = tuple[int, int, int]
 
@@ -33,10 +36,12 @@ def state(file: IO[bytes]) -> State:
 @dataclass(slots=True, eq=False)
 class Digest:
     """
-    The sha256 of a file, empty until the whole file has been read once.
+    The sha256 of a file, empty until the whole file has been read once, and its data
+    URI, empty unless it is kept.
     """
 
     sha256: str = ""
+    data_uri: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class LocalFile:
         try:
             file = self.path.open("rb")
         except OSError as exc:
-            raise InputError(f"{self.name} cannot be read: {exc.strerror}.") from exc
+            raise InputError(f"Cannot read {self.name}: {exc.strerror}.") from exc
         with file:
             yield file
 
@@ -89,10 +94,24 @@ class LocalFile:
         """
         return len(self._data_uri_head) + -(-self.size_bytes // 3) * 4
 
+    def keep_data_uri(self) -> None:
+        """
+        Read, hash and encode a small file, once for all the times that it is sent. A
+        large one is not held in memory, but read each time.
+
+        Raises:
+            InputError: as `chunks`.
+        """
+        if self.size_bytes <= _KEPT_BYTES and not self.digest.data_uri:
+            self.digest.data_uri = b"".join(self.data_uri())
+
     def data_uri(self) -> Iterator[bytes]:
         """
         Yield the file as a data URI, under the conditions of `chunks`.
         """
+        if self.digest.data_uri:
+            yield self.digest.data_uri
+            return
         yield self._data_uri_head
         for chunk in self.chunks():
             yield b2a_base64(chunk, newline=False)
@@ -117,8 +136,8 @@ class LocalFile:
                 self.digest.sha256 = digest.hexdigest()
         if digest.hexdigest() != self.digest.sha256:
             raise InputError(
-                f"{self.name} was changed while it was read.",
-                hint="Run it again when nothing writes to it.",
+                f"{self.name} changed while it was being read.",
+                hint="Try again when no other program writes to it.",
             )
 
     @property
@@ -129,7 +148,7 @@ class LocalFile:
         try:
             return file.read(size)
         except OSError as exc:
-            raise InputError(f"{self.name} cannot be read: {exc.strerror}.") from exc
+            raise InputError(f"Cannot read {self.name}: {exc.strerror}.") from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +185,16 @@ Image = LocalFile | RemoteFile
 def inline(url_of: Callable[[Image], str]) -> Callable[[Image], str | LocalFile]:
     """
     Return a function that leaves local files in the request, to be sent inline, and
-    replaces others by their URL.
+    replaces others by their URL. Small files are read when it is called with them.
     """
-    return lambda image: url_of(image) if isinstance(image, RemoteFile) else image
+
+    def leave(image: Image) -> str | LocalFile:
+        if isinstance(image, RemoteFile):
+            return url_of(image)
+        image.keep_data_uri()
+        return image
+
+    return leave
 
 
 def placeholder_url(image: Image, *, inline: bool) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -30,6 +31,7 @@ class PreparedFiles:
 
     def __init__(self) -> None:
         self._folder: TemporaryFolder | None = None
+        self._making = threading.Lock()
 
     def close(self) -> None:
         if self._folder is not None:
@@ -49,18 +51,21 @@ class PreparedFiles:
                 fill(file)
         except OSError as exc:
             reason = exc.strerror or exc
-            raise InputError(f"{name} cannot be read or kept: {reason}.") from exc
+            raise InputError(
+                f"Cannot copy {name} to the temporary folder: {reason}."
+            ) from exc
         return Path(path)
 
     def _place(self, name: str) -> Path:
-        if self._folder is None:
-            try:
-                self._folder = TemporaryFolder()
-            except StorageError as exc:
-                raise InputError(
-                    f"{name} cannot be read or kept: {exc.message}", hint=exc.hint
-                ) from exc
-        return self._folder.path
+        with self._making:
+            if self._folder is None:
+                try:
+                    self._folder = TemporaryFolder()
+                except StorageError as exc:
+                    raise InputError(
+                        f"Cannot copy {name}: {exc.message}", hint=exc.hint
+                    ) from exc
+            return self._folder.path
 
     def without_metadata(self, image: LocalFile) -> LocalFile:
         """
@@ -77,13 +82,14 @@ class PreparedFiles:
                 path = self.write(image.name, lambda target: copy(file, pieces, target))
             except DamagedError as exc:
                 raise InputError(
-                    f"Cannot remove the metadata of {image.name}: {exc}.",
+                    f"Cannot remove the metadata of {image.name}: the file is damaged "
+                    f"({exc}).",
                     hint="Save it again, or send it unchanged with --keep-metadata.",
                 ) from exc
             if state(file) != image.state:
                 raise InputError(
-                    f"{image.name} was changed while it was read.",
-                    hint="Run it again when nothing writes to it.",
+                    f"{image.name} changed while it was being read.",
+                    hint="Try again when no other program writes to it.",
                 )
         return check_file(path, image.name, most=limits.MOST_SCALED)
 
@@ -98,7 +104,7 @@ class PreparedFiles:
             path = self.write(image.name, lambda target: fit(image, target))
         except (DownloadError, StorageError) as exc:
             raise InputError(
-                f"{image.name} cannot be scaled down: {exc.message}",
-                hint="Scale it down with another program.",
+                f"Cannot scale down {image.name}: {exc.message}",
+                hint="Resize it in another program.",
             ) from exc
         return check_file(path, image.name)

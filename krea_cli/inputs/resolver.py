@@ -59,7 +59,7 @@ class InputResolver:
             InputError: the image cannot be used.
         """
         if not argument:
-            raise InputError("The name of an image is empty.")
+            raise InputError("The file name is empty.")
         if argument == "-":
             return self._taken("standard input", "-", iter_chunks(self._stdin()))
         scheme = argument.partition(":")[0].lower()
@@ -121,11 +121,11 @@ class InputResolver:
         except ValueError:
             host = ""
         if not host:
-            raise InputError(f"{url} is no URL of an image.")
+            raise InputError(f"Invalid image URL: {url}")
         is_local = self._allows_loopback and is_loopback(host)
         if parts.scheme.lower() != "https" and not is_local:
             raise InputError(
-                f"{url} is not https.", hint="Save it to a file first, and give that."
+                f"{url} is not https.", hint="Download it, then pass the file."
             )
         return RemoteFile(url)
 
@@ -141,7 +141,7 @@ def _decode(uri: str) -> bytes:
         raw = unquote_to_bytes(data)
         return base64.b64decode(raw, validate=True) if _is_base64(head) else raw
     except ValueError as exc:
-        raise InputError(f"The data URI cannot be decoded: {exc}.") from exc
+        raise InputError(f"Cannot decode the data URI: {exc}.") from exc
 
 
 def _is_base64(head: str) -> bool:

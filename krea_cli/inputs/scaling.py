@@ -33,7 +33,4 @@ def scale_down(
         )
     )
     megabytes = target.tell() / 1e6
-    note(
-        f"{image.name} is sent scaled down: {width} x {height} pixels, "
-        f"{megabytes:.1f} MB."
-    )
+    note(f"{image.name} is scaled down to {width}x{height}, {megabytes:.1f} MB.")

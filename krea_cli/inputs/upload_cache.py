@@ -5,6 +5,7 @@ Remember recent uploads, so that a file is not uploaded again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from krea_cli.journal.database import Database
 from krea_cli.journal.redaction import without_secrets
@@ -41,6 +42,22 @@ class UploadCache:
         )
         url = rows[0][0] if rows else None
         return url if isinstance(url, str) and url.isascii() else None
+
+    def forget(self, url: str) -> None:
+        """
+        Forget the upload that has this URL, at whatever host and port: the sandbox has
+        another port in each run.
+        """
+        path = urlsplit(url).path
+        known = self._database.rows(
+            "SELECT url FROM uploads WHERE service = ?", self._service
+        )
+        gone = [each for (each,) in known if urlsplit(each).path == path]
+        with self._database.writing() as db:
+            db.executemany(
+                "DELETE FROM uploads WHERE service = ? AND url = ?",
+                [(self._service, each) for each in gone],
+            )
 
     def keep(self, sha256: str, url: str) -> None:
         """

@@ -5,20 +5,68 @@ Turn images into URLs that the service accepts.
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, TypeVar
 
 from krea_cli.api.http_types import RequestBody
 from krea_cli.api.models import Asset
 from krea_cli.downloads.url_policy import shown
-from krea_cli.errors import DownloadError, InputError, JournalError, ServiceError
+from krea_cli.errors import (
+    DownloadError,
+    InputError,
+    JournalError,
+    KreaError,
+    ServiceError,
+)
 from krea_cli.inputs.local_file import Image, LocalFile, RemoteFile
 from krea_cli.inputs.resolver import InputResolver
+from krea_cli.inputs.upload_report import Report, ignore_report
+from krea_cli.runtime.parallel import SharedWork, results_in_order
+from krea_cli.runtime.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     from krea_cli.api.client import ApiClient
     from krea_cli.downloads.download_client import DownloadClient
     from krea_cli.inputs.upload_cache import UploadCache
+
+T = TypeVar("T")
+# As many as curl is usually given; the service may refuse more.
+MOST_AT_ONCE = 8
+
+
+class _Counts:
+    """
+    Count what is sent of several files, and report it.
+    """
+
+    def __init__(self, files: Sequence[LocalFile], report: Report) -> None:
+        self._files = len(files)
+        self._size_bytes = sum(file.size_bytes for file in files)
+        self._report = report
+        self._lock = threading.Lock()
+        self._sent: dict[LocalFile, int] = {}
+        self._sent_bytes = self._done = 0
+
+    def sent(self, file: LocalFile, size_bytes: int) -> None:
+        """
+        Set how much of the file is sent; less than before when it is sent again.
+        """
+        with self._lock:
+            self._sent_bytes += size_bytes - self._sent.get(file, 0)
+            self._sent[file] = size_bytes
+            counts = self._done, self._files, self._sent_bytes, self._size_bytes
+        self._report(*counts)
+
+    def done(self, file: LocalFile) -> None:
+        """
+        Count the file as done, also when it was not sent because it is known.
+        """
+        with self._lock:
+            self._done += 1
+        self.sent(file, file.size_bytes)
 
 
 class Uploader:
@@ -39,8 +87,9 @@ class Uploader:
         self._images = images
         self._memory = memory
         # By the sha256 of what was uploaded, and by the URL that it came from.
-        self._urls: dict[str, str] = {}
-        self._lock = threading.RLock()
+        self._uploads = SharedWork[Asset]()
+        self._replaced = SharedWork[str]()
+        self._numbers = count(1)
 
     def url_of(self, image: Image) -> str:
         """
@@ -48,10 +97,8 @@ class Uploader:
         this run, or the URL of a local image's upload.
         """
         if isinstance(image, RemoteFile):
-            return self._urls.get(image.url, image.url)
-        with self._lock:
-            known = self._urls.get(image.sha256) or self._memory.url(image.sha256)
-            return known or self.upload(image).url
+            return self._replaced.known(image.url) or image.url
+        return self._known_url(image) or self._upload(image).url
 
     def fresh_url_of(self, image: Image) -> str:
         """
@@ -61,28 +108,70 @@ class Uploader:
         Raises:
             InputError: a remote image cannot be fetched.
         """
-        with self._lock:
-            local = self._fetched(image) if isinstance(image, RemoteFile) else image
-            url = self._urls.get(local.sha256) or self.upload(local).url
-            if isinstance(image, RemoteFile):
-                self._urls[image.url] = url
-            return url
+        if isinstance(image, RemoteFile):
+            return self._replaced.result(
+                image.url, lambda: self._upload(self._fetched(image)).url
+            )
+        return self._upload(image).url
 
-    def upload(self, image: LocalFile) -> Asset:
+    def prepare(self, images: Iterable[Image], report: Report = ignore_report) -> None:
         """
-        Upload the file and return its asset, whose URL `url_of` returns from now on.
+        Upload the local files of which no URL is known, several at once. `url_of` then
+        returns their URLs without waiting.
+
+        Raises:
+            KreaError: the first error. No upload begins after it.
+        """
+
+        def send(file: LocalFile, counts: _Counts) -> str:
+            return self._known_url(file) or self._upload(file, counts).url
+
+        files = dict.fromkeys(each for each in images if isinstance(each, LocalFile))
+        for _ in _in_parallel(list(files), send, report):
+            pass
+
+    def upload_all(
+        self, files: Sequence[LocalFile], report: Report = ignore_report
+    ) -> Iterator[tuple[LocalFile, Asset]]:
+        """
+        Upload the files, several at once and files of the same content once. Yield each
+        file with its asset, in the given order, as soon as the ones before are there.
+
+        Raises:
+            KreaError: the first error, after all files that were uploaded. No upload
+                begins after it.
+        """
+        return _in_parallel(files, self._upload, report)
+
+    def _known_url(self, file: LocalFile) -> str | None:
+        asset = self._uploads.known(file.sha256)
+        return asset.url if asset else self._memory.url(file.sha256)
+
+    def _upload(self, file: LocalFile, counts: _Counts | None = None) -> Asset:
+        """
+        Return the asset of the file, uploaded now or before in this run.
 
         Raises:
             InputError: the file has changed since it was checked.
         """
+        return self._uploads.result(file.sha256, lambda: self._send(file, counts))
+
+    def _send(self, file: LocalFile, counts: _Counts | None) -> Asset:
+        def chunks() -> Iterator[bytes]:
+            size = 0
+            for chunk in file.chunks():
+                yield chunk
+                size += len(chunk)
+                if counts:
+                    counts.sent(file, size)
+
         # The name is neutral: a file name may say more than its owner wants.
-        name = f"image-{len(self._urls) + 1}.{image.media.extension}"
-        file = RequestBody(size_bytes=image.size_bytes, chunks=image.chunks)
-        asset = self._client.upload(file, name, image.media.media_type)
-        self._urls[image.sha256] = asset.url
+        name = f"image-{next(self._numbers)}.{file.media.extension}"
+        body = RequestBody(size_bytes=file.size_bytes, chunks=chunks)
+        asset = self._client.upload(body, name, file.media.media_type)
         # The upload is of use even if it cannot be remembered.
         with suppress(JournalError):
-            self._memory.keep(image.sha256, asset.url)
+            self._memory.keep(file.sha256, asset.url)
         return asset
 
     def _fetched(self, image: RemoteFile) -> LocalFile:
@@ -91,7 +180,43 @@ class Uploader:
                 return self._images.keep(shown(image.url), body.chunks)
         except (DownloadError, ServiceError) as exc:
             raise InputError(
-                f"The service does not take {shown(image.url)}, and here it cannot be "
-                f"fetched: {exc.message}",
-                hint="Save the image to a file, and give that with -i.",
+                f"Krea rejected {shown(image.url)}, and it cannot be downloaded here: "
+                f"{exc.message}",
+                hint="Save the image to a file, then use -i FILE.",
             ) from exc
+
+
+def _in_parallel(
+    files: Sequence[LocalFile],
+    send: Callable[[LocalFile, _Counts], T],
+    report: Report,
+) -> Iterator[tuple[LocalFile, T]]:
+    """
+    Yield each file with what *send* returned for it, in order. Raise the first error
+    when the others have ended.
+    """
+    counts = _Counts(files, report)
+    errors = list[KreaError]()
+
+    def attempt(file: LocalFile) -> T | None:
+        if errors:
+            return None
+        try:
+            sent = send(file, counts)
+        except KreaError as exc:
+            errors.append(exc)
+            return None
+        counts.done(file)
+        return sent
+
+    works = [partial(attempt, file) for file in files]
+    threads = min(MOST_AT_ONCE, len(files))
+    with (
+        WorkerPool(threads) if threads > 1 else nullcontext() as pool,
+        results_in_order(works, pool, ahead=len(files), helps=False) as results,
+    ):
+        for file, sent in zip(files, results, strict=True):
+            if sent is not None:
+                yield file, sent
+    if errors:
+        raise errors[0]

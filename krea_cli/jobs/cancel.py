@@ -43,7 +43,7 @@ def cancel(
     try:
         seen = _settled(job, client, clock, turn)
     except ServiceError as exc:
-        message = f"Job {job_id} was to be cancelled. {exc.message}"
+        message = f"Cannot confirm that job {job_id} was cancelled: {exc.message}"
         raise exc.but(message=message) from exc.__cause__
     if failure and not seen.is_final:
         raise failure

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from krea_cli.catalog.model import Model
 
 DEFAULT_SECONDS = 600.0
-SECONDS_OF_KIND = {"video": 1800.0, "3d": 1800.0}
+SECONDS_OF_KIND = {"video": 1800.0, "3d": 1800.0, "styles": 1800.0}
 
 
 def wait_seconds(
@@ -28,7 +28,11 @@ def wait_seconds(
 
 def kinds_of(jobs: Iterable[Job], models: Iterable[Model]) -> set[str]:
     """
-    Return the kinds of the jobs' models, as far as the models are known.
+    Return the kinds of the jobs' models, as far as the models are known; "styles" for
+    trainings.
     """
     wanted = {job.model for job in jobs if job.model}
-    return {model.kind for model in models if model.id in wanted} if wanted else set()
+    if not wanted:
+        return set()
+    kinds = {model.kind for model in models if model.id in wanted}
+    return kinds | ({"styles"} if "styles/train" in wanted else set())

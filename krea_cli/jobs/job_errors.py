@@ -29,9 +29,9 @@ def failure(job: Job) -> KreaError | None:
     job_id = job.job_id
     if job.lacks_result:
         return EmptyResultError(
-            f"Job {job_id} is completed without a result: most likely the content "
-            "filter withheld it.",
-            hint="Change the prompt or the image, and generate anew.",
+            f"Job {job_id} completed without a result, probably because of the content "
+            "filter.",
+            hint="Change the prompt or image and generate again.",
             job_id=job_id,
         )
     if job.status == "completed":
@@ -39,13 +39,13 @@ def failure(job: Job) -> KreaError | None:
     if job.status == "failed":
         return JobFailedError(
             f"Job {job_id} failed: {_reason(job)}.",
-            hint="A failed job is not billed.",
+            hint="Failed jobs are not billed.",
             job_id=job_id,
         )
     if job.status == "cancelled":
         return JobCancelledError(
             f"Job {job_id} was cancelled.",
-            hint="A cancelled job is not billed.",
+            hint="Cancelled jobs are not billed.",
             job_id=job_id,
         )
     return WaitTimeoutError(
@@ -62,8 +62,8 @@ def unexpected(job: Job, unmet: Sequence[str]) -> KreaError:
     """
     paths = ", ".join(file.path for file in job.files)
     return ExpectationFailedError(
-        f"The result of job {job.job_id} is not what was expected.",
-        hint=f"Kept: {paths}. To look at it costs nothing; it is not paid again.",
+        f"The result of job {job.job_id} does not meet --expect:",
+        hint=f"The file was saved: {paths}",
         job_id=job.job_id,
         details=unmet,
     )
@@ -94,18 +94,18 @@ def uncancelled(job: Job) -> KreaError | None:
         return None
     if job.status == "completed":
         return JobAlreadyFinishedError(
-            f"Job {job_id} is completed, so it was not cancelled.",
+            f"Job {job_id} had already completed, so it was not cancelled.",
             hint=Step(Action.DOWNLOAD_COMPLETED, (job_id,)),
             job_id=job_id,
         )
     if job.status == "failed":
         return JobAlreadyFinishedError(
-            f"Job {job_id} failed, so it was not cancelled: {_reason(job)}.",
-            hint="A failed job is not billed.",
+            f"Job {job_id} had already failed: {_reason(job)}.",
+            hint="Failed jobs are not billed.",
             job_id=job_id,
         )
     return WaitTimeoutError(
-        f"Job {job_id} was asked to be cancelled, and is still {_status(job)}.",
+        f"Cancellation of job {job_id} was requested, but it is still {_status(job)}.",
         hint=Step(Action.CHECK_AGAIN, (job_id,)),
         job_id=job_id,
     )
@@ -115,13 +115,13 @@ def _reason(job: Job) -> str:
     """
     Return the reason that the service gives.
     """
-    reason = job.error.message if job.error else "the service gives no reason"
+    reason = job.error.message if job.error else "Krea gives no reason"
     code = f" ({job.error.code})" if job.error and job.error.code else ""
     return f"{reason[:500]}{code}"
 
 
 def _status(job: Job) -> str:
-    strange = "" if job.is_known else ", a status that this version does not know"
+    strange = "" if job.is_known else " (a status unknown to this version)"
     return f"{job.status!r}{strange}"
 
 

@@ -23,7 +23,7 @@ LAST = "@last"
 # The id of a run follows it.
 RUN = "@"
 SHORTEST = 8
-ELSEWHERE = "see to --sandbox, KREA_SANDBOX and --api-url."
+ELSEWHERE = "check --sandbox, KREA_SANDBOX and --api-url."
 WHOLE = 36  # the length of a UUID, which needs no journal to be understood
 
 
@@ -51,26 +51,33 @@ def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
         last = journal().last_run_jobs()
         if not last and journal().is_last_unconfirmed():
             raise LastSubmissionUnconfirmedError(
-                "The last request has no job: its answer did not come.",
+                "The last request is unconfirmed, so @last is unknown.",
                 hint=Step(Action.SETTLE),
             )
         if not last:
             raise UnknownJobError(
-                "There is no last job: the journal has none for this service.",
-                hint=_elsewhere(journal()) or "Name a job by its id.",
+                "No jobs yet.", hint=_elsewhere(journal()) or "Specify a job id."
             )
         return last
     if is_run(argument):
         return _select_run(argument, journal)
     if not is_job_id(argument):
-        raise UsageError(f"{argument!r} is no job id.", hint="Ids or @last.")
+        raise UsageError(
+            f"{argument!r} is not a job id.",
+            hint="Use a job id, its first 8 characters, or @last.",
+        )
     if len(argument) >= WHOLE:
         return [argument]
     if len(argument) < SHORTEST:
-        raise UsageError(f"{argument} is too short: give {SHORTEST} characters.")
+        raise UsageError(
+            f"Job id prefix {argument!r} is too short (at least {SHORTEST} characters)."
+        )
     known = journal().jobs_with_prefix(argument)
     if len(known) > 1:
-        raise UsageError(f"{argument} is the beginning of {len(known)} jobs.")
+        raise UsageError(
+            f"{argument!r} matches {len(known)} jobs.",
+            hint="Give more characters of the id.",
+        )
     # An id that the journal does not know may still be complete.
     return known or [argument]
 
@@ -119,4 +126,4 @@ def _select_run(argument: str, get_journal: Callable[[], Journal]) -> list[str]:
 def _elsewhere(journal: Journal) -> str | None:
     if not journal.has_other_services():
         return None
-    return f"It has jobs of another one: {ELSEWHERE}"
+    return f"The journal has jobs for another service: {ELSEWHERE}"

@@ -31,10 +31,10 @@ def explain_missing(
     # A clock that was set meanwhile must not make a job new for hours.
     if abs(now - record.sent_at) < NEW_SECONDS:
         raise JobNotVisibleYetError(
-            f"The service took job {job_id}, and does not show it yet.", job_id=job_id
+            f"Job {job_id} was submitted but is not visible yet.", job_id=job_id
         ) from unknown
     raise JobDeletedError(
-        f"The service took job {job_id}, and knows it no more.",
-        hint="It may have been deleted. Look again later, or on krea.ai.",
+        f"Job {job_id} no longer exists at Krea.",
+        hint="It may have been deleted. Check again later, or on krea.ai.",
         job_id=job_id,
     ) from unknown

@@ -23,6 +23,7 @@ class PollTiming:
 
     *history* is called when a job names its model, and *guess* about a job whose model
     has few known durations. A journal that cannot be read only makes the times worse.
+    *log* is called once for each model, with what its times come from.
     """
 
     def __init__(
@@ -31,10 +32,12 @@ class PollTiming:
         clock: Clock,
         *,
         guess: Callable[[Job], Guess],
+        log: Callable[[str], object],
     ) -> None:
         self._history = history
         self._clock = clock
         self._guess = guess
+        self._log = log
         self._jobs: dict[str, Job] = {}
         self._began: dict[str, float] = {}
         self._ages: dict[str | None, list[float]] = {}
@@ -71,7 +74,13 @@ class PollTiming:
         if job.model:
             with suppress(JournalError):
                 durations = self._history().durations(job.model)
-        return poll_ages(durations, self._guess(job))
+        guess = self._guess(job)
+        source = guess.source
+        if durations:
+            jobs = "1 job" if len(durations) == 1 else f"{len(durations)} jobs"
+            source = f"{jobs} in the journal, and {source}"
+        self._log(f"Polling {job.model or 'a model without a name'} by {source}.")
+        return poll_ages(durations, guess)
 
     def _age(self, job: Job) -> float:
         """

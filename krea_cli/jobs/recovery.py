@@ -161,8 +161,8 @@ class Recovery:
         found = {job.job_id: job for job in self.candidates(record)}
         if job_id not in found:
             raise UsageError(
-                f"Job {job_id} cannot be the one: the service has none of that id that "
-                "was made since the request was sent and that no other record has.",
+                f"Job {job_id} cannot belong to this request: it is unknown to Krea, "
+                "older, or in another record.",
                 hint=Step(Action.DOWNLOAD_FOREIGN, (job_id,)),
             )
         job = found[job_id]
@@ -190,9 +190,10 @@ class Recovery:
             )
         if not record.is_whole:
             raise UsageError(
-                "The journal does not have the whole request: files sent inline and "
-                "signed URLs are not kept.",
-                hint="Close it with --forget, and run the first command again.",
+                "Cannot submit this request again: inline files and signed URLs are "
+                "not stored in the journal.",
+                hint="Delete the record with --forget, then run the original "
+                "command again.",
             )
         age = max(0.0, self.clock.wall() - record.sent_at)
         self.clock.sleep(max(0.0, APPEARING_SECONDS - age))
@@ -233,9 +234,10 @@ class Recovery:
         if found:
             self.journal.unconfirmed(claimed.record)
             raise UsageError(
-                f"Nothing was sent: {len(found)} of the service's jobs may be the one.",
-                hint="Take one with --adopt JOB; if none is yours, close the request "
-                "with --forget, and run the first command again.",
+                f"Nothing was submitted: {len(found)} jobs may already belong to this "
+                "request.",
+                hint="Adopt one with --adopt JOB. If none is yours, use --forget and "
+                "run the original command again.",
                 details=[job.job_id for job in found[:MOST_TOLD]],
             )
 
@@ -252,9 +254,7 @@ class Recovery:
         for _ in range(MOST_PAGES):
             page = self.client.jobs(limit=PAGE, cursor=cursor, deadline=deadline)
             if not page.is_whole:
-                raise InvalidResponseError(
-                    "A part of the service's list cannot be read."
-                )
+                raise InvalidResponseError("Cannot read part of Krea's job list.")
             yield page
             cursor = page.cursor
             if not cursor:
@@ -262,7 +262,7 @@ class Recovery:
             if cursor in cursors or (deadline and self.clock.now() > deadline):
                 break
             cursors.add(cursor)
-        raise InvalidResponseError("The service's list has no end that can be reached.")
+        raise InvalidResponseError("Cannot read Krea's job list to its end.")
 
 
 @dataclass(slots=True, kw_only=True)

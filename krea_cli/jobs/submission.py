@@ -4,7 +4,7 @@ From a request to its job: upload the input files, then submit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from krea_cli.api.models import Job
 from krea_cli.api.request_body import content
 from krea_cli.errors import RequestRejectedError, UsageError
 from krea_cli.inputs.local_file import Image, LocalFile
+from krea_cli.inputs.upload_report import Report, ignore_report
 from krea_cli.jobs.submitter import SubmitPayload, Submitter
 from krea_cli.journal.record import Record
 from krea_cli.requests.provenance import describe_inputs
@@ -29,6 +30,7 @@ class RequestSubmitter:
     *service* is the name that records are kept under. *url_of* returns the URL of an
     input file, or the file itself, which is then sent as a data URI; *fresh_url_of*
     does the same with a new upload, for when the service rejected the first URL.
+    *upload* uploads several files at once, so that *url_of* need not wait for them.
     *manner* is recorded with the request: how input files were sent. *is_secret* tells
     whether a text contains the token, and *digest_token* returns the digest by which
     the token can be recognized. *output* is recorded, too: how the results are saved.
@@ -41,9 +43,10 @@ class RequestSubmitter:
     manner: Mapping[str, bool]
     is_secret: Callable[[str], bool]
     digest_token: Callable[[], str | None] = lambda: None
+    upload: Callable[[Sequence[Image], Report], object] | None = None
     output: Mapping[str, Any] | None = None
 
-    def prepare(self, request: Request) -> None:
+    def prepare(self, request: Request, report: Report = ignore_report) -> None:
         """
         Do everything that is free before anything is paid for: check that the journal
         can be written, and get the URL of every input file.
@@ -52,15 +55,34 @@ class RequestSubmitter:
             UsageError: the request cannot be sent as it is.
             KreaError: the service cannot be used; nothing was paid for.
         """
+        self.prepare_all([request], report)
+
+    def prepare_all(
+        self, requests: Sequence[Request], report: Report = ignore_report
+    ) -> None:
+        """
+        Prepare several requests as `prepare` does one. Their files are uploaded
+        together, several at once, and *report* is called while they are.
+
+        Raises:
+            KreaError: as `prepare`, for the first request that fails.
+        """
+        for request in requests:
+            self._check_secrets(request)
+        self.submitter.journal.check()
+        if self.upload:
+            images = [image for request in requests for image in request.images]
+            self.upload(images, report)
+        for request in requests:
+            content(request.body(self.url_of))
+
+    def _check_secrets(self, request: Request) -> None:
         texts = [text for _, text in leaves(request.fields) if isinstance(text, str)]
         if any(map(self.is_secret, (*texts, request.webhook or ""))):
             raise UsageError(
-                "The request holds the API token, so nothing was sent.",
-                hint="Take it out: what is sent is kept by the service, and in the "
-                "journal here.",
+                "The request contains your API token. Nothing was submitted.",
+                hint="Remove it: requests are stored by Krea and in your journal.",
             )
-        self.submitter.journal.check()
-        content(request.body(self.url_of))
 
     def submit(
         self,

@@ -147,7 +147,8 @@ class Submitter:
         except JournalError as exc:
             # The job is paid for, and its id is known nowhere but here.
             raise JournalError(
-                f"{exc.message} Job {job.job_id} was accepted, and goes on.",
+                f"{exc.message} Job {job.job_id} was submitted, but its id could not "
+                "be recorded.",
                 hint=Step(Action.COLLECT_UNRECORDED, (job.job_id,)),
                 job_id=job.job_id,
             ) from exc
@@ -157,7 +158,7 @@ def _unconfirmed(
     record: Record, submitted: float, exc: KreaError
 ) -> UnconfirmedSubmissionError:
     return UnconfirmedSubmissionError(
-        "It is unknown whether the service took the job, and it may be billed: "
+        "Krea may have accepted this request. If it did, it will be billed. "
         f"{exc.message}",
         record=record.record,
         submitted=submitted,

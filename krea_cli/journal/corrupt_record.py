@@ -30,13 +30,13 @@ class CorruptRecord:
     @classmethod
     def of(cls, row: Sequence[Any], reason: Exception) -> CorruptRecord:
         values = dict(zip(FIELDS, row, strict=True))
-        job = f" of job {values['job_id']}" if values["job_id"] else ""
+        job = f" (job {values['job_id']})" if values["job_id"] else ""
         record, holder = str(values["record"]), values["holder"]
         # Of the states that krea writes one alone is that of a request on its way.
         has_landed = values["state"] in STATES and values["state"] != "intended"
         return cls(
             record=record,
-            message=f"Record {record}{job} in the journal cannot be read: {reason}.",
+            message=f"Record {record}{job} is damaged: {reason}.",
             is_in_flight=not has_landed
             and isinstance(holder, str)
             and is_process_alive(holder) is True,

@@ -138,11 +138,11 @@ class Database:
             if there[end]
         ]
         mend = (
-            "It has what you paid for, so no new one is begun. Repair it, or move it "
-            f"away: {' && '.join(moves)}"
+            "It records what you paid for. Repair it, or start a new one: "
+            f"{' && '.join(moves)}"
         )
         return JournalError(
-            f"The journal {self._path} is broken: {reason}.",
+            f"The journal file {self._path} is damaged: {reason}.",
             hint=(mend, Step(Action.LIST_REMOTE)),
         )
 
@@ -172,7 +172,7 @@ class Database:
         # SQLite would make a new one of an empty file, and drop its log; what is
         # missing of the last page it would take for zeros.
         if size == 0 or size % PAGE_BYTES:
-            raise self.corrupt_error(f"it was cut off after {size} bytes")
+            raise self.corrupt_error(f"it ends after {size} bytes")
         db = self._connect()
         try:
             if self._path is None:
@@ -198,8 +198,8 @@ class Database:
         """
         if self._path and _identity(self._path) != self._identity:
             raise JournalError(
-                f"The journal {self._path} was moved or deleted while krea runs.",
-                hint="Put it back, and run krea again.",
+                f"The journal file {self._path} was moved or deleted during this run.",
+                hint="Put it back, then try again.",
             )
 
     def _is_missing(self) -> bool:
@@ -208,7 +208,7 @@ class Database:
             return False
         if has_log:
             # It would be applied to a new journal, or be lost.
-            raise self.corrupt_error("only its log is there")
+            raise self.corrupt_error("the main file is missing")
         return True
 
     def _has_log(self) -> bool:
@@ -224,8 +224,9 @@ class Database:
         version = self._retry_while_busy(lambda: _version(db))
         if version > VERSION:
             raise JournalError(
-                f"The journal {self._path} is of a newer krea (version {version}).",
-                hint="Use that krea, or name another folder: KREA_STATE_DIR=DIR",
+                f"The journal file {self._path} was written by a newer version "
+                f"(format {version}).",
+                hint="Upgrade krea-cli, or set KREA_STATE_DIR to another folder.",
             )
         if version in OLD_VERSIONS:
             version = _upgrade(db)
@@ -233,7 +234,7 @@ class Database:
         names = self._retry_while_busy(lambda: db.execute(query).fetchall())
         tables = {name for (name,) in names}
         if version != VERSION or not tables >= TABLES:
-            raise self.corrupt_error("it is no journal of krea")
+            raise self.corrupt_error("it is not a krea journal")
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -248,23 +249,23 @@ class Database:
         folder = self._path.parent if self._path else None
         if kind in _UNLOCKED and folder and not has_locks(folder):
             return JournalError(
-                f"The file system of {folder} has no file locks, so the journal cannot "
-                "be kept there.",
-                hint="Use a folder on a local disk: KREA_STATE_DIR=DIR",
+                f"Cannot keep the journal in {folder}: its file system has no file "
+                "locks.",
+                hint="Set KREA_STATE_DIR to a folder on a local disk.",
             )
         if kind in _BUSY:
             return JournalError(
-                f"The journal {self._path} is locked by another program.",
-                hint="Try again when that has ended.",
+                f"Another program is using the journal file {self._path}.",
+                hint="Try again when it has finished.",
             )
         # What is no UTF-8 is a damaged text, also within SQLite's own message.
         if kind in _BROKEN or isinstance(exc, UnicodeDecodeError):
             return self.corrupt_error(str(exc))
         reason = exc.strerror or exc if isinstance(exc, OSError) else exc
         return JournalError(
-            f"The journal {self._path} cannot be used: {reason}.",
-            hint="Name another folder: KREA_STATE_DIR=DIR, or go without a record of "
-            "what is paid for: generate --no-journal",
+            f"Cannot use the journal file {self._path}: {reason}.",
+            hint="Set KREA_STATE_DIR to another folder, or run without a journal: "
+            "add --no-journal",
         )
 
 
@@ -326,7 +327,7 @@ def _retry_while_busy(step: Callable[[], T], folder: Path | None = None) -> T:
             if _kind(exc) not in _BUSY or time.monotonic() > until:
                 raise
             if seconds_since() > HASTE_SECONDS:
-                raise JournalError("The journal was locked by then.") from exc
+                raise JournalError("The journal file was in use.") from exc
             if not is_checked and folder is not None and not has_locks(folder):
                 raise
             is_checked = True

@@ -111,8 +111,8 @@ class Journal:
         if self._is_of_another(job_id, record):
             self.unconfirmed(record)
             raise DuplicateJobIdError(
-                f"The service gave this request job {job_id}, which another has: it is "
-                "unknown whether there is one more job, and it may be billed."
+                f"Krea answered this request with job {job_id}, which belongs to "
+                "another request. There may be a second job; if so, it will be billed."
             )
         with self._database.writing() as db:
             changed = db.execute(
@@ -122,7 +122,7 @@ class Journal:
                 (job_id, record),
             )
             if changed.rowcount == 0:
-                raise JournalError(f"The journal has no open record {record}.")
+                raise JournalError(f"Record {record} is missing from the journal.")
 
     def _is_of_another(self, job_id: str, record: str) -> bool:
         return bool(

@@ -166,8 +166,7 @@ class JournalQueries:
             found = self._doubtful(db, record.record)
             if found.resent_at != record.resent_at:
                 raise UsageError(
-                    f"The request of record {record.record} was sent by another "
-                    "process meanwhile.",
+                    f"Another process has submitted request {record.record} again.",
                     hint=Step(Action.LOOK_AGAIN),
                 )
             claimed = replace(
@@ -194,7 +193,7 @@ class JournalQueries:
             self._doubtful(db, record)
             known = "SELECT record FROM records WHERE service = ? AND job_id = ?"
             if other := db.execute(known, (self._service, job_id)).fetchone():
-                raise UsageError(f"Job {job_id} is that of record {other[0]} already.")
+                raise UsageError(f"Job {job_id} already belongs to record {other[0]}.")
             pruned = "SELECT 1 FROM pruned WHERE service = ? AND job_id = ?"
             if db.execute(pruned, (self._service, job_id)).fetchone():
                 raise UsageError(f"Job {job_id} belongs to an earlier request.")
@@ -287,16 +286,18 @@ class JournalQueries:
     def _doubtful(self, db: Connection, record: str) -> Record:
         found = self._record(db, record)
         if found is None:
-            raise UsageError(f"The journal has no record {record}.")
+            raise UsageError(f"Record {record} not found.")
         self._check_landed(found)
         if not found.is_unconfirmed(self._now()):
-            job = f" as job {found.job_id}" if found.job_id else ""
-            raise UsageError(f"Record {record} is not in doubt: {found.state}{job}.")
+            job = f" (job {found.job_id})" if found.job_id else ""
+            raise UsageError(
+                f"Request {record} is not unconfirmed: {found.state}{job}."
+            )
         return found
 
     def _check_landed(self, record: Record) -> None:
         if record.is_in_flight(self._now()):
             raise UsageError(
-                f"The request of record {record.record} is being sent just now.",
-                hint="Wait until it has a job.",
+                f"Request {record.record} is being submitted right now.",
+                hint="Wait until that is done, then try again.",
             )

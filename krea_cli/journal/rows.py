@@ -30,7 +30,7 @@ def check_columns(values: Mapping[str, Any]) -> None:
     """
     for name, value in values.items():
         if not _FITS[name](value):
-            raise ValueError(f"its {name} is none that krea writes")
+            raise ValueError(f"invalid {name}")
 
 
 def _is_text(value: object) -> bool:

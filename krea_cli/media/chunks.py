@@ -19,9 +19,8 @@ PLACEHOLDER = 0x7FFFF000
 @dataclass(frozen=True, slots=True)
 class Layout:
     """
-    How chunks are laid out: the `struct` format of their kind and length in either
-    order, the bytes behind their content, and the multiple that their size is padded
-    to.
+    The layout of chunks: the `struct` formats of type and length in either order, the
+    number of bytes after the content, and the multiple that the size is padded to.
     """
 
     head: str

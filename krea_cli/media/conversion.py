@@ -48,8 +48,8 @@ def convert(
     an animation, of which only the first picture is written.
 
     `quality` is 1 to 100, for the LOSSY types. Transparent parts become white where the
-    type has no transparency. The colour profile stays, unless the type cannot hold the
-    colours as they are.
+    type has no transparency. The color profile stays, unless the type cannot hold the
+    colors as they are.
 
     Raises:
         DownloadError: `source` cannot be decoded, or has too many pixels.
@@ -67,7 +67,7 @@ def convert(
         shown, profile = _writable(_upright(shown), media)
     if not can_encode(media):
         raise StorageError(
-            f"The picture cannot be written as {media.extension.upper()}: {PILLOW} is "
+            f"Cannot write the image as {media.extension.upper()}: {PILLOW} is "
             "installed without the codec."
         )
     options = {"quality": quality or _USUAL_QUALITY} if media in LOSSY else {}
@@ -81,9 +81,9 @@ def convert(
         target.write(encoded.getbuffer())
         target.flush()
     except Exception as exc:  # whatever an encoder may raise
-        reason = getattr(exc, "strerror", None) or str(exc) or "too little memory"
+        reason = getattr(exc, "strerror", None) or str(exc) or "out of memory"
         raise StorageError(
-            f"The picture cannot be written as {media.extension.upper()}: {reason}."
+            f"Cannot write the image as {media.extension.upper()}: {reason}."
         ) from exc
     return is_animated
 
@@ -99,7 +99,7 @@ def _writable(
     picture: Image.Image, media: MediaType
 ) -> tuple[Image.Image, bytes | None]:
     """
-    Return the picture in a mode that the type can hold, with its colour profile.
+    Return the picture in a mode that the type can hold, with its color profile.
     """
     profile, modes = picture.info.get("icc_profile"), _MODES[media]
     if picture.mode == "CMYK" and picture.mode not in modes:
@@ -144,7 +144,7 @@ def fit(
     Write the picture at `source` to `target`, of the same type `media`, scaled down
     until neither a side nor the file is too large. Return its new width and height.
 
-    Colour profile and EXIF stay.
+    Color profile and EXIF stay.
 
     Raises:
         DownloadError: `source` cannot be decoded, or scaled.
@@ -155,7 +155,7 @@ def fit(
         check_pixels(picture.size)
         # A JPEG may hold other pictures, which are not an animation.
         if media != JPEG and getattr(picture, "is_animated", False):
-            raise DownloadError("It is an animation.")
+            raise DownloadError("it is an animation.")
         picture.load()
         whole = smooth(picture)
         kept = {key: picture.info.get(key) or b"" for key in ("icc_profile", "exif")}
@@ -169,7 +169,7 @@ def fit(
         scale *= 0.95 * math.sqrt(most_bytes / len(encoded))
         # Each of these may take as much memory as is bearable.
         del encoded
-    raise DownloadError("It stays too large.")
+    raise DownloadError("it would still be too large.")
 
 
 def _encoded(
@@ -185,5 +185,5 @@ def _encoded(
     try:
         shown.save(encoded, FORMATS[media], quality=_FITTED_QUALITY, **kept)
     except (OSError, ValueError) as exc:
-        raise StorageError(f"It cannot be written: {exc}.") from exc
+        raise StorageError(f"Cannot write the image: {exc}.") from exc
     return encoded.getbuffer()

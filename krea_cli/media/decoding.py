@@ -25,4 +25,4 @@ def decode_with_timeout(work: Callable[[], T]) -> T:
     try:
         return run_with_timeout(MOST_SECONDS, work)
     except TimeoutError as exc:
-        raise DownloadError("The picture cannot be decoded or made in time.") from exc
+        raise DownloadError("Processing the image took too long.") from exc

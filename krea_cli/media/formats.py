@@ -60,7 +60,9 @@ _UNPADDED = {AVIF, HEIC, MP4, MOV, WEBM}
 
 class Completeness(Enum):
     """
-    How complete a file is.
+    The completeness of a file. An OPEN_ENDED file does not state its length, and a
+    FOLLOWED one has more than padding after its end; both occur only if nobody else
+    knows the length. A CROWDED file has more parts than are followed.
 
     An OPEN_ENDED file does not say how long it is, and a FOLLOWED one has more than
     padding behind its end; both only where nobody else knows the length. A CROWDED file
@@ -150,7 +152,7 @@ def strip_metadata(file: IO[bytes], media: MediaType) -> list[ByteRange] | None:
     Return the pieces of `file`, which can seek, without place, time, camera, author,
     comments and previews; None when that is all of it.
 
-    Pixels are never compressed anew, and colours and the way up stay as they are. Every
+    Pixels are never compressed anew, and colors and the way up stay as they are. Every
     format lists the parts that stay.
 
     Raises:

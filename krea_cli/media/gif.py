@@ -41,7 +41,7 @@ def _parts(reader: FileReader) -> Iterator[tuple[bytes, int]]:
 
 def _colors(reader: FileReader, at: int) -> int:
     """
-    Return the bytes of the colour table that the flags at position `at` announce.
+    Return the bytes of the color table that the flags at position `at` announce.
     """
     [flags] = reader.read(at, 1)
     return 6 << (flags & 7) if flags & 0x80 else 0

@@ -54,7 +54,7 @@ def strip(reader: FileReader, strip_picture: StripPicture) -> Iterator[ByteRange
     chunks = walk(reader, _LAYOUT, _FIRST, end=reader.size - HEAD_BYTES + 1)
     first = next(chunks, None)
     if not first or first.kind != _JSON or first.length > _MOST_JSON:
-        raise DamagedError("it does not begin with a scene")
+        raise DamagedError("it does not start with a scene")
     text = reader.read(first.body, first.length)
     # Chunks behind the binary one, or in its place, are left out.
     second = next(chunks, None)
@@ -71,7 +71,7 @@ def strip(reader: FileReader, strip_picture: StripPicture) -> Iterator[ByteRange
     except DamagedError:
         raise
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as exc:
-        raise DamagedError("its scene is not built as it must be") from exc
+        raise DamagedError("its scene is invalid") from exc
     rest = HEAD_BYTES + len(binary) if has_binary else 0
     total = _FIRST + HEAD_BYTES + len(text) + rest
     yield b"glTF" + struct.pack("<II", 2, total)
@@ -138,13 +138,13 @@ def _pictures(
         start = binary.start + view.get("byteOffset", 0)
         place = range(start, start + view["byteLength"])
         if not binary.start <= place.start <= place.stop <= binary.stop:
-            raise DamagedError("a picture in it has no place")
+            raise DamagedError("an image in it has no position")
         content = strip(reader.read(place.start, len(place)))
         if content is not None and len(content) <= len(place):
             view["byteLength"] = len(content)
             yield Overwrite(place.start, place.stop, content)
         elif content is not None:
-            raise DamagedError("a picture in it would not fit")
+            raise DamagedError("an image in it would not fit")
 
 
 def _strip_address(image: dict[str, Any], strip: StripPicture) -> None:

@@ -65,8 +65,8 @@ class _Item(NamedTuple):
 
 class _Place(NamedTuple):
     """
-    Where the parts of an item lie: by `method` in the file, in the box for small items,
-    or elsewhere.
+    The location of the parts of an item: by `method` in the file, in the box for small
+    items, or elsewhere.
     """
 
     item: int
@@ -126,7 +126,7 @@ def _description(meta: Box, index: mp4.MediaIndex) -> Iterator[Overwrite]:
     if b"pitm" in inside:
         main = _main_item(inside[b"pitm"])
         if {item.kind for item in items if item.number == main}.isdisjoint(_PICTURES):
-            raise DamagedError("its main picture is of an unknown kind")
+            raise DamagedError("the main image has an unknown type")
     if b"iloc" in inside:
         kinds = {item.number: item.kind for item in items}
         yield from _item_changes(inside, kinds, index)
@@ -207,7 +207,7 @@ def _table(box: Box) -> Callable[[int], int]:
     def number(width: int) -> int:
         data = content.read(width)
         if len(data) != width:
-            raise DamagedError("a table of items is cut")
+            raise DamagedError("the item table is incomplete")
         return int.from_bytes(data)
 
     return number

@@ -51,7 +51,7 @@ FORMATS = {
 }
 # BMP can be read, but is not written.
 _READ_FORMATS = {**FORMATS, BMP: "BMP"}
-# Pillow refuses a picture whose colour profile is larger than this, which is 1 MiB by
+# Pillow refuses a picture whose color profile is larger than this, which is 1 MiB by
 # itself; those of printers and scanners may have some more.
 PngImagePlugin.MAX_TEXT_CHUNK = 2**24
 _SIXTEEN_BITS = "RGB;16B"
@@ -65,7 +65,7 @@ def open_png(
     Open a PNG with `read`, without decoding it.
 
     Raises:
-        ValueError: there are several colour profiles.
+        ValueError: there are several color profiles.
         Exception: whatever else Pillow raises.
     """
     if isinstance(source, Path):
@@ -87,7 +87,7 @@ def _check_profiles(file: IO[bytes]) -> None:
 
 
 def _shorten_transparency(picture: Image.Image) -> None:
-    # Of sixteen bits of a colour Pillow reads the upper eight, but not of the colour
+    # Of sixteen bits of a color Pillow reads the upper eight, but not of the color
     # that stands for what is transparent.
     color = picture.info.get("transparency")
     tiles = getattr(picture, "tile", ())
@@ -105,8 +105,8 @@ _READERS: dict[MediaType | None, Callable[[Path], Image.Image]] = {
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
 # 8192 x 8192 pixels take a bearable amount of memory.
 MOST_PIXELS = 2**26
-# Colours that differ by less in each of red, green and blue, of 255, look the same.
-_SAME_COLOUR = 4
+# Colors that differ by less in each of red, green and blue, of 255, look the same.
+_SAME_COLOR = 4
 # Bytes that decoding takes for a pixel before the picture can be made smaller. A JPEG
 # is decoded smaller at once, unless it is progressive.
 _PIXEL_BYTES = {JPEG: 0, PNG: 4, GIF: 4, TIFF: 4, BMP: 4, AVIF: 16, WEBP: 16}
@@ -183,7 +183,7 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
     except OSError:
         is_decoded = False
     if not is_decoded:
-        raise DownloadError("It is no picture that is known here.")
+        raise DownloadError("Not a known image type.")
     with opened(path, _open_to_look) as picture:
         shown = smooth(eight_bits(picture))
         # Made smaller before it is turned, as a large one is turned into a second one.
@@ -242,7 +242,7 @@ def _with_alpha(picture: Image.Image, key: int) -> Image.Image:
 
 def is_blank(path: Path) -> bool:
     """
-    Return whether the picture, as it is seen, has a single colour, or nearly so.
+    Return whether the picture, as it is seen, has a single color, or nearly so.
 
     Raises:
         DownloadError: it cannot be decoded, or has too many pixels.
@@ -251,11 +251,11 @@ def is_blank(path: Path) -> bool:
         picture.load()
         shown = smooth(eight_bits(picture))
     if shown.mode == "RGBA":
-        # Where it is transparent, its colours do not count.
+        # Where it is transparent, its colors do not count.
         shown = shown.convert("RGBa")
     bands = [shown.getchannel(band).getextrema() for band in shown.getbands()]
     spans = cast("list[tuple[int, int]]", bands)
-    return all(most - least <= _SAME_COLOUR for least, most in spans)
+    return all(most - least <= _SAME_COLOR for least, most in spans)
 
 
 def check_pixels(size: tuple[int, int]) -> None:
@@ -268,13 +268,13 @@ def check_pixels(size: tuple[int, int]) -> None:
     width, height = size
     if width * height > MOST_PIXELS:
         raise DownloadError(
-            f"The picture has {width} x {height} pixels, too many to be decoded here."
+            f"Cannot read the image: {width}x{height} is too many pixels."
         )
 
 
 def smooth(picture: Image.Image) -> Image.Image:
     """
-    Return the picture in a mode with continuous colours, in which it can be scaled.
+    Return the picture in a mode with continuous colors, in which it can be scaled.
     """
     if picture.has_transparency_data:
         picture = eight_bits(picture)
@@ -328,12 +328,10 @@ def opened(
     except DownloadError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        raise DownloadError(
-            "The picture cannot be decoded: it has too many pixels."
-        ) from exc
+        raise DownloadError("Cannot read the image: too many pixels.") from exc
     except UnidentifiedImageError as exc:
         # Pillow's own message names a temporary file.
-        raise DownloadError("The picture cannot be decoded: it is damaged.") from exc
+        raise DownloadError("Cannot read the image: damaged file.") from exc
     except Exception as exc:  # whatever a decoder may raise
         reason = str(exc).rstrip(".")
-        raise DownloadError(f"The picture cannot be decoded: {reason}.") from exc
+        raise DownloadError(f"Cannot read the image: {reason}.") from exc

@@ -59,7 +59,7 @@ def segments(reader: FileReader) -> Iterator[Segment]:
             return
         mark, marker = reader.read(at, 2)
         if mark != 0xFF:
-            raise DamagedError(f"there is no marker at byte {at}")
+            raise DamagedError(f"no marker at byte {at}")
         if marker == _FILL:
             at += 1
             continue
@@ -120,7 +120,7 @@ def dimensions(reader: FileReader) -> tuple[int, int] | None:
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
     """
-    Yield what decoders need to show the same pixels in the same colours.
+    Yield what decoders need to show the same pixels in the same colors.
 
     Everything behind the end of the image goes: a preview, a film, another picture.
 
@@ -133,7 +133,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
     for segment in segments(reader):
         marker = segment.marker
         if marker in (0x00, _START):
-            raise DamagedError(f"there is no marker at byte {segment.start}")
+            raise DamagedError(f"no marker at byte {segment.start}")
         yield from _stripped(reader, segment)
         if marker == _END:
             return
@@ -144,7 +144,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
 def _stripped(reader: FileReader, segment: Segment) -> Iterator[ByteRange]:
     marker = segment.marker
     if marker in _OTHER_PIXELS:
-        raise DamagedError("its pixels are in the format of JPEG-LS")
+        raise DamagedError("JPEG-LS is not supported")
     if marker in _NEEDED:
         yield range(segment.start, segment.end)
     elif marker in (_JFIF, _EXIF, _PROFILE, _ADOBE):

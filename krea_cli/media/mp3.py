@@ -134,4 +134,4 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
         found = range(start, min(start + head.length, reader.size))
         yield found
     if found is None:
-        raise DamagedError("no frame of sound is found")
+        raise DamagedError("no audio frame found")

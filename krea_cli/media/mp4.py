@@ -166,7 +166,7 @@ class MediaIndex:
         """
         media = [box for box in top if box.kind == b"mdat" and box.length]
         if media and not self.kept:
-            raise DamagedError("no track with pictures or sound is found")
+            raise DamagedError("no video or audio track found")
         # What lies outside the media data is looked through box by box.
         starts = [*(box.body for box in media), size]
         stops = [0, *(box.end for box in media)]
@@ -281,7 +281,7 @@ def _brands(box: Box, _index: MediaIndex) -> Iterator[Overwrite]:
 def _data_references(box: Box, _index: MediaIndex) -> Iterator[Overwrite]:
     for entry in box.children():
         if not entry.number(0, 4) & 1:
-            raise DamagedError("its pictures or sound are in another file")
+            raise DamagedError("its video or audio is in another file")
         yield entry.zeros(4, entry.length - 4)
 
 

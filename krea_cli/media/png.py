@@ -20,7 +20,7 @@ _FIRST = 8
 _LAYOUT = Layout(">I4s", tail_bytes=4)
 _PIXELS, _END, _COLOR_PROFILE = b"IDAT", b"IEND", b"iCCP"
 # Chunks that decoders need, with the most bytes that each may have: pixels,
-# transparency, colours, density, and animation.
+# transparency, colors, density, and animation.
 _ANY = 1 << 31
 _KEPT = {
     b"IHDR": 13,
@@ -46,7 +46,7 @@ _KEPT = {
 }
 # Pixels that only Apple's programs understand.
 _APPLE = b"CgBI"
-# Neutral names of colour profiles; others may be those of a person's screen.
+# Neutral names of color profiles; others may be those of a person's screen.
 _PROFILE_NAME = b"ICC Profile"
 _NEUTRAL_NAMES = (_PROFILE_NAME, b"icc", b"ICC profile", b"sRGB")
 _MOST_NAME = 79
@@ -79,7 +79,7 @@ def find_end(reader: FileReader) -> int | None:
 
 def count_profiles(reader: FileReader) -> int:
     """
-    Return the number of colour profiles before the pixels.
+    Return the number of color profiles before the pixels.
     """
     count = 0
     try:
@@ -103,7 +103,7 @@ def dimensions(reader: FileReader) -> tuple[int, int] | None:
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
     """
-    Yield what decoders need to show the same pixels in the same colours.
+    Yield what decoders need to show the same pixels in the same colors.
 
     Raises:
         DamagedError: the file cannot be followed to its end, or its pixels are stored
@@ -112,7 +112,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
     yield range(_FIRST)
     for chunk in chunks(reader):
         if chunk.kind == _APPLE:
-            raise DamagedError("its pixels are in a format of Apple's own")
+            raise DamagedError("Apple's own PNG format is not supported")
         if chunk.kind == b"eXIf":
             content = reader.read(chunk.body, min(chunk.length, MOST_EXIF))
             exif = orientation_only_exif(content)
@@ -127,7 +127,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
 
 def _renamed_profile(reader: FileReader, chunk: Chunk) -> Iterator[ByteRange]:
     """
-    Yield the colour profile under a neutral name.
+    Yield the color profile under a neutral name.
     """
     head = reader.read(chunk.body, min(chunk.length, _MOST_NAME + 1))
     name, found, _ = head.partition(b"\0")

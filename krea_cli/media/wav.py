@@ -46,7 +46,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
     chunks = list(_chunks(reader))
     kept = [chunk for chunk in chunks if chunk.kind in _KEPT]
     if all(chunk.kind != _SOUND for chunk in kept):
-        raise DamagedError("it has no sound")
+        raise DamagedError("it has no audio data")
     if kept == chunks and kept[-1].end == reader.size:
         # Its own length may be wrong, which does no harm.
         yield range(reader.size)

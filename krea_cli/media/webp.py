@@ -43,7 +43,7 @@ def dimensions(reader: FileReader) -> tuple[int, int] | None:
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
     """
-    Yield what decoders need to show the same pixels in the same colours.
+    Yield what decoders need to show the same pixels in the same colors.
 
     Raises:
         DamagedError: the file cannot be followed to its end.

@@ -174,7 +174,7 @@ class BatchSubmission:
         Wait until every request has become a job or an error.
         """
         with self._console.progress() as progress:
-            progress.doing("submitting")
+            progress.doing("Submitting")
             self.pool.rest()
         self.resolve()
 
@@ -229,18 +229,17 @@ class BatchSubmission:
         """
         count = self._tracker.summary().not_submitted
         self._tracker.not_submitted(0)
-        rejected = "refused or " if self._rejected else ""
+        rejected = "rejected or " if self._rejected else ""
         for error in self.errors[:1] if count else ():
             if isinstance(error, _TooLateError):
                 message = (
-                    f"The time was up when {self.count - count} of {self.count} jobs "
-                    "were submitted; the rest was not sent."
+                    f"Timed out after submitting {self.count - count} of {self.count} "
+                    "jobs. The others were not submitted."
                 )
             else:
-                were = "was" if count == 1 else "were"
+                were = "request was" if count == 1 else "requests were"
                 message = (
-                    f"{error.message} {count} more of the requests {were} {rejected}"
-                    "not sent."
+                    f"{error.message} {count} more {were} {rejected}not submitted."
                 )
             self.errors[0] = error.but(message=message)
 
@@ -266,8 +265,8 @@ class BatchSubmission:
             raise _StoppedError
         if self._clock.now() >= self.deadline:
             raise _TooLateError(
-                "The time was up before all jobs were submitted.",
-                hint="Give more with --timeout, or submit them with --no-wait.",
+                "Timed out before all jobs were submitted.",
+                hint="Raise --timeout, or submit without waiting (--no-wait).",
             )
 
     def _add(self, job: Job) -> None:

@@ -186,7 +186,7 @@ class JobCollection:
         running = [j for j in self.jobs if j not in finished and j.job_id not in failed]
         if finished and running:
             ids = " ".join(job.job_id for job in running)
-            self._console.note(f"Not final yet: {ids}")
+            self._console.note(f"Still running: {ids}")
         elif running:
             self.errors.append(_none_finished(running))
         self._wait.keep_only(finished)
@@ -212,7 +212,10 @@ class JobCollection:
         collect = self._context.wait_command
         if self._submission:
             self.errors[:0] = self._submission.errors
-        results = [result(job, collect([job.job_id])) for job in self.jobs]
+        # A command may name all jobs of the run, and only those without files need one.
+        results = [
+            result(job, "" if job.files else collect([job.job_id])) for job in self.jobs
+        ]
         lost = self._show(self.jobs, results)
         failed = {error.job_id for error in self.errors}
         for job in self.jobs if waits else ():
@@ -248,7 +251,7 @@ class JobCollection:
             pending = self._tracker.summary().pending
             saved = [job for job in jobs if job.files and job.job_id not in pending]
             where = [
-                f" Job {job.job_id} is saved: {', '.join(f.path for f in job.files)}."
+                f" Job {job.job_id} was saved: {', '.join(f.path for f in job.files)}."
                 for job in saved
             ]
             job_id = saved[0].job_id if saved and not pending else exc.job_id
@@ -271,7 +274,7 @@ def _none_finished(jobs: Sequence[Job]) -> KreaError:
     where = ", ".join(f"{job.job_id} is {job.status!r}" for job in jobs)
     ids = [job.job_id for job in jobs]
     return WaitTimeoutError(
-        f"No job was final in time: {where}.",
+        f"Timed out: no job has finished ({where}).",
         hint=Step(Action.WAIT_FOR_FIRST, tuple(ids)),
         job_id=ids[0] if len(ids) == 1 else None,
     )

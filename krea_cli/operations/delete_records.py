@@ -27,8 +27,8 @@ def parse_past_time(text: str | None, option: str, *, now: float) -> float | Non
     found = parse_time(text, option, now=now)
     if found is not None and found > now:
         raise UsageError(
-            f"{option}: {text} is in the future.",
-            hint="Give how long ago, as 30d, or a date that is past.",
+            f"{option} {text} is in the future.",
+            hint="Use an age, such as 30d, or a past date.",
         )
     return found
 
@@ -51,12 +51,14 @@ def find_corrupt(
             continue
         if record.is_in_flight:
             raise UsageError(
-                f"{record.message} Its process still runs, and may be sending it.",
-                hint="Wait until that has ended.",
+                f"{record.message} Its process is still running and may be submitting "
+                "it.",
+                hint="Wait until that is done, then try again.",
             )
         if not force:
             raise UsageError(
-                f"{record.message} It may be in doubt: there may be a job, and a bill.",
+                f"{record.message} It may be unconfirmed; if Krea accepted it, it will "
+                "be billed.",
                 hint=(Step(Action.LOOK_FOR_JOB), Step(Action.FORGET_ANYWAY, (name,))),
             )
         found[name] = record.record
@@ -74,8 +76,8 @@ def records_before(
     ended = [r for r in found if with_unfinished or r.state != "submitted"]
     if stay := len(found) - len(ended):
         console.note(
-            f"{stay} of the records stay, of jobs that krea has not seen end; --force "
-            "deletes these, too."
+            f"{stay} records were kept because their jobs may still be running "
+            "(--force deletes them too)."
         )
     return ended
 
@@ -93,20 +95,21 @@ def check_deletable(
     for record in records:
         if record.is_in_flight(now):
             raise UsageError(
-                f"The request of record {record.record} is being sent just now.",
-                hint="Wait until it has a job.",
+                f"Request {record.record} is being submitted right now.",
+                hint="Wait until that is done, then try again.",
             )
         if record.is_unconfirmed(now):
             raise UsageError(
-                f"Record {record.record} is in doubt: there may be a job, and a bill.",
+                f"Request {record.record} is unconfirmed; if Krea accepted it, it will "
+                "be billed.",
                 hint=Step(Action.SETTLE_FIRST, (record.record,)),
             )
         if record.state == "submitted" and not allows_unfinished:
             raise UsageError(
-                f"Job {record.job_id} is paid for, and krea has not seen it end.",
+                f"Job {record.job_id} may still be running, and it is paid for.",
                 hint=(
-                    "Delete its record all the same with --force.",
                     Step(Action.GET_FIRST, (str(record.job_id),)),
+                    "To delete the record anyway, add --force.",
                 ),
                 job_id=record.job_id,
             )

@@ -53,7 +53,7 @@ def fetch_jobs(
             jobs.append(listed[job_id])
             continue
         if jobs and deadline is not None and clock.now() >= deadline:
-            late = WaitTimeoutError(f"Job {job_id} was not looked at in time.")
+            late = WaitTimeoutError(f"Timed out before job {job_id} was checked.")
             errors.append(with_wait_command(late, job_id))
             continue
         try:
@@ -116,7 +116,7 @@ def cancel_jobs(
     for job_id in job_ids:
         try:
             with console.progress() as progress:
-                progress.doing("cancelling")
+                progress.doing("Cancelling")
                 job = service.cancel(job_id)
         except KreaError as exc:
             errors.append(_with_step(exc, job_id, Action.CANCEL))

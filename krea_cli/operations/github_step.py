@@ -50,8 +50,8 @@ class GithubStep:
         """
         if not self.env.get(OUTPUT):
             raise UsageError(
-                f"--github needs a step of GitHub Actions: {OUTPUT} is not set.",
-                hint="Run it in a workflow, or leave out --github.",
+                f"--github works only in a GitHub Actions step ({OUTPUT} is not set).",
+                hint="Run it in a workflow step, or remove --github.",
             )
         for name in (OUTPUT, SUMMARY):
             if self.env.get(name):
@@ -74,7 +74,7 @@ class GithubStep:
             if self.env.get("GITHUB_STEP_SUMMARY"):
                 self._summarise(jobs, paid, summary.unconfirmed)
         except StorageError as exc:
-            return exc.but("What is told here of the jobs is so all the same.")
+            return exc.but("The jobs themselves are not affected.")
         return None
 
     def _write_outputs(
@@ -107,7 +107,7 @@ class GithubStep:
         commands = [steps.find_lost(record.record) for record in unconfirmed]
         rows = github_actions.summary(jobs, paid=paid, in_doubt=commands, before=before)
         if len((before + rows).encode()) > MOST_SUMMARY_BYTES:
-            self.warn(f"{SUMMARY} is full: nothing more is written to it.")
+            self.warn(f"{SUMMARY} is full; the rest was left out.")
             return
         self._append(SUMMARY, rows)
 
@@ -133,4 +133,4 @@ def _locked(file: IO[bytes]) -> Iterator[None]:
 
 def _cannot_write(name: str, exc: Exception) -> StorageError:
     reason = getattr(exc, "strerror", None) or exc
-    return StorageError(f"{name} cannot be written to: {reason}.")
+    return StorageError(f"Cannot write to {name}: {reason}.")

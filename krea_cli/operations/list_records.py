@@ -70,7 +70,7 @@ def list_recorded(
         UsageError: there is no such state.
         JournalError: the journal cannot be read.
     """
-    _check("state of a record", state, STATES)
+    _check("status", state, STATES)
     if state == "unknown":
         unconfirmed = reversed(history.unconfirmed())
         return [r for r in unconfirmed if r.created_at >= (since or 0.0)][:limit]
@@ -95,9 +95,9 @@ def list_remote(
         UsageError: the service has no such status, or the limit is above its own.
         KreaError: the service cannot be asked.
     """
-    _check("status of a job", state, sorted(FINAL | RUNNING))
+    _check("status", state, sorted(FINAL | RUNNING))
     if limit > MOST_OF_SERVICE:
-        raise UsageError(f"The service lists {MOST_OF_SERVICE} jobs at most.")
+        raise UsageError(f"--limit can be at most {MOST_OF_SERVICE} with --remote.")
     jobs: list[Job] = []
     cursor = None
     # An empty page with a cursor is not the end of the list.
@@ -140,16 +140,20 @@ def _find_record(history: JournalQueries, reference: str) -> Record:
         return whole[0]
     if len(reference) < SHORTEST:
         raise UsageError(
-            f"{reference!r} is too short: give {SHORTEST} characters of an id."
+            f"Job id prefix {reference!r} is too short (at least {SHORTEST} "
+            "characters)."
         )
     if not found:
         is_whole = len(reference) >= WHOLE
         raise UnknownJobError(
-            f"The journal knows no job {reference}.",
+            f"Job {reference} is not in the journal.",
             hint=Step(Action.ASK_SERVICE, (reference,)) if is_whole else None,
         )
     if len(found) > 1:
-        raise UsageError(f"{reference} is the beginning of {len(found)} records.")
+        raise UsageError(
+            f"{reference!r} matches {len(found)} records.",
+            hint="Give more characters of the id.",
+        )
     return found[0]
 
 
@@ -168,8 +172,8 @@ def find_unconfirmed(history: JournalQueries, beginning: str | None) -> list[Rec
     if len(found) == 1 and len(beginning) >= SHORTEST_RECORD:
         return found
     raise UsageError(
-        f"{beginning!r} does not name a record in doubt: give the beginning of its id, "
-        f"{SHORTEST_RECORD} characters or more.",
+        f"{beginning!r} does not match exactly one unconfirmed request (at least "
+        f"{SHORTEST_RECORD} characters of its id).",
         hint=Step(Action.LIST_UNCONFIRMED),
     )
 
@@ -183,10 +187,10 @@ def single_unconfirmed(history: JournalQueries, beginning: str | None) -> Record
     """
     found = find_unconfirmed(history, beginning)
     if not found:
-        raise UsageError("No record is in doubt: there is nothing to recover.")
+        raise UsageError("No unconfirmed requests.")
     if len(found) > 1:
         raise UsageError(
-            f"{len(found)} records are in doubt: name the one that is meant.",
+            f"{len(found)} requests are unconfirmed. Specify one:",
             hint=Step(Action.LIST_UNCONFIRMED),
             details=[f"{r.record}  {r.model}  {(r.prompt or '')[:60]}" for r in found],
         )
@@ -210,12 +214,14 @@ def find_candidate(
             return found[0]
     jobs = resolve([reference])
     if len(jobs) > 1:
-        raise UsageError(f"{reference} is {len(jobs)} jobs: name one of them.")
+        raise UsageError(
+            f"{reference} stands for {len(jobs)} jobs. Specify one of them."
+        )
     return jobs[0]
 
 
 def _check(what: str, word: str | None, allowed: Sequence[str]) -> None:
     if word is not None and word not in allowed:
         raise UsageError(
-            f"{word!r} is no {what}.", hint=f"Allowed are: {', '.join(allowed)}."
+            f"Unknown {what} {word!r}.", hint=f"Use one of: {', '.join(allowed)}"
         )

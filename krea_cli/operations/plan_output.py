@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from krea_cli.output.console import Console
 
 _RESULT_OF_KIND = {
-    "image": "a picture",
+    "image": "an image",
     "video": "a video",
-    "audio": "a sound",
+    "audio": "an audio file",
     "3d": "a 3D model",
 }
+
+
+_TO_A_FOLDER = "Save to a file or folder, for example -o results/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +51,9 @@ class OutputPlanner:
         """
         if self.expectations() and not saves:
             raise UsageError(
-                "--expect looks at what is saved, and nothing is.",
-                hint="Leave it out; or save the result: without --no-wait and "
-                "--no-download, and with -o if it is krea wait.",
+                "--expect needs a saved file.",
+                hint="Remove --expect, or save the result: drop --no-wait and "
+                "--no-download (with krea wait, add -o).",
             )
 
     def plan(
@@ -79,18 +82,18 @@ class OutputPlanner:
             self._check_stdout()
         elif self.env.get("GITHUB_ACTIONS") and contains_command(target.template):
             raise UsageError(
-                "GitHub Actions takes ##[ in a name as a command.",
+                "GitHub Actions would run ##[ in a file name as a command.",
                 hint="Choose another name with -o.",
             )
         if kind and target.media and target.media.kind != kind:
             result = _RESULT_OF_KIND.get(kind, "a file")
             raise UsageError(
-                f"The result is {result}, which cannot become {output}.",
-                hint="Name it otherwise, or leave out -o.",
+                f"This model makes {result}, which cannot be saved as {output}.",
+                hint="Change the extension, or remove -o.",
             )
         if quality and target.media and target.media not in LOSSY:
             raise UsageError(
-                f"--quality-out is for .jpg, .webp and .avif, and {output} is none."
+                f"--quality-out works for .jpg, .webp and .avif only, not {output}."
             )
         if expected := self.expectations():
             from krea_cli.downloads import expectations
@@ -99,7 +102,7 @@ class OutputPlanner:
         target.check(count=count, force=force, naming=names)
         if target.adds_extension:
             self.console.note(
-                f"{output} has no extension, so the result's own is added. "
+                f"{output} has no extension; the result's own is added. "
                 f"For a folder: -o {shell_words.quote(f'{output}/')}"
             )
         return target
@@ -131,23 +134,24 @@ class OutputPlanner:
         """
         if self.for_github:
             raise UsageError(
-                "--github tells where the result is, and -o - puts it nowhere.",
-                hint="Name a file or a folder: -o results/",
+                "Use either --github or -o -, not both.", hint=_TO_A_FOLDER
             )
         if self.options.sidecar:
             raise UsageError(
-                "--sidecar writes a file beside the result, and -o - makes none."
+                "Use either --sidecar or -o -, not both.", hint=_TO_A_FOLDER
             )
         if self.options.expect:
-            raise UsageError("--expect looks at a file, and -o - leaves none.")
+            raise UsageError(
+                "Use either --expect or -o -, not both.", hint=_TO_A_FOLDER
+            )
         if self.writes_json:
-            raise UsageError("--json and -o - both need standard output.")
+            raise UsageError("Use either --json or -o -, not both.", hint=_TO_A_FOLDER)
         if self.console.stdout.file is None:
             raise StorageError("Standard output is closed.")
         if self.console.stdout.is_terminal:
             raise UsageError(
-                "A terminal cannot show the bytes of a file.",
-                hint="Send standard output to a file or a pipe, or name one with -o.",
+                "-o - would print binary data to the terminal.",
+                hint="Redirect standard output, or use -o FILE.",
             )
 
 

@@ -72,8 +72,7 @@ def _is_light(file: str, console: Console, show_command: Callable[[str], str]) -
         return True
     name = single_line(file)
     console.note(
-        f"{name} takes much memory to be shown, so it is not unless you ask: "
-        f"{show_command(file)}"
+        f"{name} is too large to be shown automatically. Show it: {show_command(file)}"
     )
     return False
 
@@ -98,7 +97,7 @@ def show(
 
     screen = Preview(console.stdout, env, blocks=True)
     if not screen.is_possible:
-        raise UsageError("Standard output cannot show pictures: it is not UTF-8.")
+        raise UsageError("Standard output cannot show images: it is not UTF-8.")
     errors = []
     for file in files:
         try:
@@ -113,20 +112,20 @@ def _cannot_be_shown(file: str, reason: str) -> InputError:
         Path(file).stat()
     except (OSError, ValueError) as exc:
         why = getattr(exc, "strerror", None) or exc
-        return InputError(f"{file} cannot be read: {why}.")
-    return InputError(f"{file} cannot be shown. {reason}")
+        return InputError(f"Cannot read {file}: {why}.")
+    return InputError(f"Cannot show {file}. {reason}")
 
 
 def _check(console: Console, env: Mapping[str, str], *, writes_json: bool) -> None:
     if writes_json:
-        raise UsageError("A picture cannot be shown as JSON.", hint="Leave out --json.")
+        raise UsageError("Cannot show an image as JSON.", hint="Remove --json.")
     if not console.stdout.is_terminal:
         raise UsageError(
-            "Standard output is no terminal, so a picture cannot be shown there.",
-            hint="Run krea show in a terminal, without a pipe or a redirection.",
+            "Cannot show images: standard output is not a terminal.",
+            hint="Run krea show in a terminal, without a pipe or redirection.",
         )
     if env.get("TERM") == "dumb":
-        raise UsageError("This terminal cannot show pictures (TERM is dumb).")
+        raise UsageError("This terminal cannot show images (TERM is dumb).")
 
 
 def _draw(

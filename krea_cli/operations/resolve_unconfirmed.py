@@ -35,7 +35,7 @@ SEARCH_SECONDS = 30.0
 LEAST_SECONDS = 3.0
 # More candidates than this are not shown.
 MOST_SHOWN = 10
-_LEFT_OPEN = "It is left open whether the service took the job, and it may be billed."
+_LEFT_OPEN = "The request is still unconfirmed. If Krea accepted it, it will be billed."
 
 
 def warn_unconfirmed(
@@ -46,9 +46,10 @@ def warn_unconfirmed(
     """
     records = history.unconfirmed()
     if records:
-        count = f"{len(records)} earlier request" + "s" * (len(records) > 1)
+        count = len(records)
+        are, them = ("requests are", "them") if count > 1 else ("request is", "it")
         console.warn(
-            f"It is still unknown whether the service took {count}: "
+            f"{count} earlier {are} unconfirmed and may be billed. Check {them}: "
             f"{next_steps.recover()}"
         )
 
@@ -59,7 +60,7 @@ def warn_unconfirmed_elsewhere(history: JournalQueries, console: Console) -> Non
     """
     if others := history.unconfirmed_elsewhere():
         console.warn(
-            f"Of another service there are some in doubt ({', '.join(others)}): "
+            f"Another service has unconfirmed requests ({', '.join(others)}): "
             f"{ELSEWHERE}"
         )
 
@@ -95,7 +96,7 @@ class UnconfirmedResolver:
         """
         try:
             with self.console.progress() as progress:
-                progress.doing("submitting")
+                progress.doing("Submitting")
                 return submit()
         except UnconfirmedSubmissionError as exc:
             return self.resolve(exc, deadline)
@@ -112,14 +113,13 @@ class UnconfirmedResolver:
         found: list[Job] | None = None
         if isinstance(reason := error.__cause__, KreaError):
             self.console.note(
-                f"The answer to the request was lost: {reason.message} Looking for its "
-                "job in the service's list."
+                f"The response was lost: {reason.message} Checking Krea's job list."
             )
         try:
             found = self._search(record, deadline, error.submitted)
             details = describe_candidates(found)
         except KreaError as exc:
-            details = [f"The service's list of jobs cannot be seen: {exc.message}"]
+            details = [f"Cannot get Krea's job list: {exc.message}"]
         error = error.but(
             details=details,
             advice=self.ways_out(record, found),
@@ -188,7 +188,7 @@ class UnconfirmedResolver:
         now = self.clock.now()
         until = min(now + SEARCH_SECONDS, max(deadline, now + LEAST_SECONDS))
         with self.console.progress() as progress:
-            progress.doing("looking up to 30 s for the job in the service's list")
+            progress.doing("Checking Krea's job list (up to 30 s)")
             return self.recovery.search(record, until=until, submitted=submitted)
 
     def _may_resubmit(self, record: Record) -> bool:
@@ -258,10 +258,11 @@ def describe_candidates(
     with times as the service has them, or *is_local*.
     """
     if not candidates:
-        return ["The service's list has no job since then: probably not accepted."]
+        none = "Krea's job list shows no job since then."
+        return [f"{none} The request was probably not accepted."]
     return [
-        f"It may be {job.job_id} ({job.status}, created "
-        f"{_time(job, is_local=is_local)})."
+        f"Possible match: {job.job_id} ({job.status}, created "
+        f"{_time(job, is_local=is_local)})"
         for job in candidates[:MOST_SHOWN]
     ]
 

@@ -105,7 +105,7 @@ class ResultSaver:
         """
         self._progress = progress
         if not is_batch:
-            progress.doing("saving")
+            progress.doing("Saving")
         for job in jobs[self._next_slot :]:
             if is_batch:
                 self._start(job)

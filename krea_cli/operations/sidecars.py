@@ -48,9 +48,9 @@ class SidecarWriter:
         for job_id in job_ids if self._options.sidecar else ():
             if self._request(job_id) is None:
                 raise UsageError(
-                    f"The journal does not know what was sent for job {job_id}, so "
-                    "there can be no sidecar.",
-                    hint="Leave out --sidecar.",
+                    "Cannot write a sidecar: the journal has no request for job "
+                    f"{job_id}.",
+                    hint="Remove --sidecar.",
                 )
 
     def write(self, job: Job) -> None:
@@ -67,7 +67,7 @@ class SidecarWriter:
             try:
                 self._write(job, file)
             except StorageError as exc:
-                message = f"{file.path} is saved, without sidecar: {exc.message}"
+                message = f"Saved {file.path}, but not its sidecar: {exc.message}"
                 raise exc.but(message=message) from exc.__cause__
 
     def _write(self, job: Job, file: SavedFile) -> None:
@@ -75,7 +75,7 @@ class SidecarWriter:
 
         record = self._request(job.job_id)
         if record is None:
-            raise StorageError("The journal has lost what was sent.")
+            raise StorageError("The journal no longer has the request.")
         seen = FileIdentity.of(sidecar_path(Path(file.path)))
         force = self._options.force or seen in self._replaces
         sidecar.write(record, job, file, force=force)
@@ -90,7 +90,7 @@ class SidecarWriter:
 
         path = sidecar_path(Path(file.path))
         if path.is_file() and not sidecar.is_sidecar_of(path, job, file):
-            self._warn(f"{path} was there before, and is of another result.")
+            self._warn(f"{path} belongs to an earlier result, not to this one.")
 
     def _request(self, job_id: str) -> Record | None:
         """

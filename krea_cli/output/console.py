@@ -106,15 +106,15 @@ def build_console(
     color: str = "auto",
 ) -> Console:
     """
-    Build the console. *color* is auto, always or never. Colour and animation are two
+    Build the console. *color* is auto, always or never. Color and animation are two
     decisions: a log may have the first, never the second.
     """
     stdout, stderr = streams
-    colour = {"always": True, "never": False}.get(color)
-    if colour is None and env.get("NO_COLOR"):
-        colour = False
-    elif colour is None and env.get("FORCE_COLOR"):
-        colour = True
+    is_colored = {"always": True, "never": False}.get(color)
+    if is_colored is None and env.get("NO_COLOR"):
+        is_colored = False
+    elif is_colored is None and env.get("FORCE_COLOR"):
+        is_colored = True
     is_dumb = env.get("TERM") == "dumb"
     is_plain = bool(env.get("CI")) or is_dumb
     is_watched = stderr.is_terminal and not env.get("CI")
@@ -127,15 +127,15 @@ def build_console(
         talk = writers.JsonMessages(stderr, now)
     else:
         results = (
-            writers.HumanResultWriter(stdout, colour=colour)
+            writers.HumanResultWriter(stdout, color=is_colored)
             if shows
             else writers.PlainResultWriter(stdout)
         )
         if quiet:
             talk = writers.QuietMessages(stderr, now)
-        elif is_watched or colour:
+        elif is_watched or is_colored:
             talk = writers.TerminalMessages(
-                stderr, now, colour=colour, animates=animates
+                stderr, now, color=is_colored, animates=animates
             )
         else:
             talk = writers.MessageWriter(stderr, now)

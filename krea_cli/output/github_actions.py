@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from krea_cli.api.models import Job
     from krea_cli.errors import KreaError
 
-# Blanks before it do not matter to the runner, nor colours to whoever takes them out.
+# Blanks before it do not matter to the runner, nor colors to whoever takes them out.
 _BEGIN = r"(?:[^\S\r\n]|\x1b\[[\d;]*m)*::"
 _COMMAND = re.compile(rf"(?<=[\r\n])(?={_BEGIN})")
 # Of other systems, too: ##vso[, ##teamcity[.
@@ -89,10 +89,10 @@ def outputs(
     before: str = "",
 ) -> str:
     """
-    What the next steps can use: `path`, of each file, and `job_id`, of each job, one a
-    line; `cost_usd`, the estimate for what was submitted and is billed, empty if it is
-    not known, as it is with a request *in_doubt*.  *paid* has the ids of the jobs that
-    this call submitted: to collect others costs nothing.
+    Build the outputs for later steps: `path`, of each file, and `job_id`, of each job,
+    one per line; `cost_usd`, the estimate for what was submitted and is billed. It is
+    empty if the price is unknown, as with a request *in_doubt*. *paid* has the ids of
+    the jobs that this call submitted: saving others costs nothing.
 
     The runner keeps only the last value of an output, so each call of a step repeats
     those that krea wrote *before*, and adds its own.
@@ -180,7 +180,7 @@ def summary(
         row for job in jobs for row in _rows(job, is_paid=job.job_id in paid)
     )
     for command in in_doubt:
-        rows += _row(f"may be billed: {command}", "", "", "", "")
+        rows += _row(f"unconfirmed, may be billed: {command}", "", "", "", "")
     if before.rpartition("\n\n")[2].startswith(_HEADER) and before.endswith("\n"):
         return rows
     gap = "\n\n" if before else ""
@@ -200,7 +200,7 @@ def _rows(job: Job, *, is_paid: bool) -> list[str]:
     return [
         _row(
             file.path,
-            f"{file.width} x {file.height}" if file.width and file.height else "",
+            f"{file.width}x{file.height}" if file.width and file.height else "",
             *about,
         )
         for file in job.files

@@ -62,10 +62,18 @@ class Progress:
         Report other work: an upload, a download.
         """
 
+    def uploading(
+        self, done: int, files: int, sent_bytes: int, size_bytes: int
+    ) -> None:
+        """
+        Set how many of the files are uploaded, and how many of their bytes; from any
+        thread.
+        """
+
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
         """
-        So much of a result of the job is here, of *length* bytes if that is known; from
-        any thread.
+        Report the bytes received of a result, of *length* bytes if known; from any
+        thread.
         """
 
     def saved(self, job: Job) -> None:
@@ -117,11 +125,17 @@ class LineProgress(Progress):
     def missed(self, job: Job, error: KreaError) -> None:
         words = self._of_all if self._are_many else _status(job)
         reason = collapse_whitespace(error.message, 200).rstrip(".")
-        self._write_line(f"{words}, but: {reason}", is_news=False)
+        self._write_line(f"{words}; cannot check: {reason}", is_news=False)
+
+    def uploading(
+        self, done: int, files: int, sent_bytes: int, size_bytes: int
+    ) -> None:
+        words = upload_counts(done, files, sent_bytes, size_bytes)
+        self._write_line(words, is_news=False)
 
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
         total = f" of {length / 1e6:.1f}" if length else ""
-        words = f"{_status(job)}, {size_bytes / 1e6:.1f}{total} MB received"
+        words = f"{_status(job)}, downloaded {size_bytes / 1e6:.1f}{total} MB"
         self._write_line(words, is_news=False)
 
     def _write_line(self, words: str, *, is_news: bool) -> None:
@@ -130,6 +144,15 @@ class LineProgress(Progress):
             if is_news or now - self._said_at >= HEARTBEAT_SECONDS:
                 self._said_at = now
                 self._say(f"{words} ({now - self._start:.0f} s)")
+
+
+def upload_counts(done: int, files: int, sent_bytes: int, size_bytes: int) -> str:
+    """
+    Tell how far uploads are.
+    """
+    parts = [f"{done} of {files} files"] * (files > 1)
+    size = f"{sent_bytes / 1e6:.1f} of {size_bytes / 1e6:.1f} MB"
+    return " ".join(["uploading", ", ".join([*parts, size])])
 
 
 def _status(job: Job) -> str:

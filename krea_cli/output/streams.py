@@ -107,7 +107,7 @@ class Stream:
         if self.file is None:
             if self._may_fail:
                 return
-            raise StorageError(f"{self._name} is closed; what it was to say is lost.")
+            raise StorageError(f"{self._name} is closed; output was lost.")
         try:
             self.file.write(text)
             self.file.flush()
@@ -153,7 +153,9 @@ class Stream:
 
     def _lost(self, exc: Exception) -> StorageError:
         reason = getattr(exc, "strerror", None) or exc
-        return StorageError(f"{self._name} cannot be written to: {reason}.")
+        return StorageError(
+            f"Cannot write to {self._name[0].lower()}{self._name[1:]}: {reason}."
+        )
 
 
 def _is_stuck(file: TextIO) -> bool:

@@ -67,15 +67,15 @@ class HumanResultWriter:
     Writes a table or a summary, drawn by rich.
     """
 
-    def __init__(self, stdout: Stream, *, colour: bool | None) -> None:
+    def __init__(self, stdout: Stream, *, color: bool | None) -> None:
         self._stdout = stdout
-        self._colour = colour
+        self._color = color
 
     def result(self, results: Sequence[Result]) -> None:
         from krea_cli.output.human.rich_console import RichConsole
 
         if results:
-            RichConsole(self._stdout, colour=self._colour).draw(results)
+            RichConsole(self._stdout, color=self._color).draw(results)
 
 
 class MessageWriter:
@@ -173,7 +173,7 @@ def _dumped(data: Mapping[str, Any]) -> str:
 
 class TerminalMessages(MessageWriter):
     """
-    Writes in colour and, if it *animates*, with a spinner while it waits.
+    Writes in color and, if it *animates*, with a spinner while it waits.
     """
 
     def __init__(
@@ -181,11 +181,11 @@ class TerminalMessages(MessageWriter):
         stderr: Stream,
         now: Callable[[], float],
         *,
-        colour: bool | None,
+        color: bool | None,
         animates: bool,
     ) -> None:
         super().__init__(stderr, now)
-        self._colour = colour
+        self._color = color
         self._animates = animates
         self._spinner: Spinner | None = None
 
@@ -194,7 +194,7 @@ class TerminalMessages(MessageWriter):
         from krea_cli.output.human.rich_console import RichConsole
 
         # One for all that is said, so that it knows of the spinner that is turning.
-        return RichConsole(self._stderr, colour=self._colour)
+        return RichConsole(self._stderr, color=self._color)
 
     def note(self, text: str) -> None:
         self._screen.say("", text, "dim")

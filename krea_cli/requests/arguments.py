@@ -41,7 +41,8 @@ class RequestArguments:
     """
     A request as the command line gives it.
 
-    *options* are the options for a single field, such as --seed.  *former* holds the
+    *options* are the options for a single field, such as --seed, and *styles* those of
+    --style.  *former* holds the
     fields of an earlier request; everything else overrides them.
     """
 
@@ -52,6 +53,7 @@ class RequestArguments:
     params: Sequence[str]
     params_file: str | None = None
     options: Mapping[str, str | None] = field(default_factory=dict)
+    styles: Sequence[str] = ()
     webhook: str | None
     validates: bool
     former: Mapping[str, Any] = field(default_factory=dict)
@@ -65,7 +67,7 @@ def read_prompt(prompter: StdinSource, arguments: RequestArguments) -> str | Non
     """
     prompt, file = arguments.prompt, arguments.prompt_file
     if prompt is not None and file is not None:
-        raise UsageError("PROMPT and --prompt-file are both given.")
+        raise UsageError("Use either PROMPT or --prompt-file, not both.")
     if prompt == "-":
         prompt = _read(
             "the prompt",
@@ -98,9 +100,9 @@ def read_params(prompter: StdinSource, file: str) -> dict[str, Any]:
     try:
         params = parse_json(text, f"--params {file}")
     except (ValueError, RecursionError) as exc:
-        raise InputError(f"--params {file} is no JSON: {exc}.") from exc
+        raise InputError(f"--params {file} is not valid JSON: {exc}.") from exc
     if not isinstance(params, dict):
-        raise InputError(f"--params {file} is no JSON object of fields.")
+        raise InputError(f"--params {file} must be a JSON object.")
     return params
 
 
@@ -116,7 +118,7 @@ def read_sidecar(prompter: StdinSource, file: str) -> ReplayRequest:
     sidecar = Path(f"{file}.json")
     if file != "-" and not file.endswith(".json") and sidecar.is_file():
         raise InputError(
-            f"{file} is a result, and its sidecar is beside it.",
+            f"{file} is a result, not a sidecar.",
             hint=Step(Action.REPLAY, (str(sidecar),)),
         )
     text = _read_text(prompter, file, "the sidecar")
@@ -124,8 +126,8 @@ def read_sidecar(prompter: StdinSource, file: str) -> ReplayRequest:
         return parse_sidecar(json.loads(text), Path(file).parent)
     except (ValueError, TypeError, LookupError, RecursionError) as exc:
         raise InputError(
-            f"{file} is no sidecar of krea.",
-            hint="Give what --sidecar wrote beside a result, such as out.png.json.",
+            f"{file} is not a krea sidecar.",
+            hint="Use the .json file that --sidecar wrote, such as out.png.json.",
         ) from exc
 
 
@@ -137,10 +139,10 @@ def _read_text(prompter: StdinSource, file: str, user: str) -> str:
 
 def _read_file(file: str) -> str:
     if not file:  # Path("") would be the current folder
-        raise InputError("The name of a file is empty.")
+        raise InputError("The file name is empty.")
     path = local_path(file)
     if "\0" in path:
-        raise InputError(f"{file} cannot be read: its name has a NUL character.")
+        raise InputError(f"Cannot read {file}: its name has a NUL character.")
     with Path(path).open("rb") as opened:
         return _decode(opened)
 
@@ -168,8 +170,10 @@ def _read(name: str, read: Callable[[], str]) -> str:
     try:
         text = read()
     except (OSError, UnicodeDecodeError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or "it is no UTF-8 text"
-        raise InputError(f"{name} cannot be read: {reason}.") from exc
+        reason = getattr(exc, "strerror", None) or "not UTF-8 text"
+        raise InputError(f"Cannot read {name}: {reason}.") from exc
     if len(text) > MOST_CHARACTERS:
-        raise InputError(f"{name} has more than {MOST_CHARACTERS} characters.")
+        raise InputError(
+            f"Cannot use {name}: more than {MOST_CHARACTERS:,} characters."
+        )
     return text

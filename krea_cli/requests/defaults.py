@@ -44,7 +44,7 @@ def choose_defaults(
     chosen = [_chosen(name, model, fields, size) for name in missing]
     is_edit = model.path.startswith("image/krea/krea-2/") and fields.get("image_url")
     if is_edit and "strength" in model.fields.keys() - fields.keys():
-        reason = "the service's own default hardly looks at the image"
+        reason = "Krea's default of 0.99 almost ignores the image"
         chosen.append(AutomaticValue("strength", KREA_2_STRENGTH, reason))
     chosen.append(_input_mode(model, fields))
     return [
@@ -62,7 +62,7 @@ def _input_mode(model: Model, fields: Mapping[str, Any]) -> AutomaticValue | Non
     given = next((each for each in model.media_fields if fields.get(each.name)), None)
     mode, reason = "text", "only a prompt is given"
     if given is not None:
-        mode, reason = given.media, f"{given.name} is given"
+        mode, reason = given.media, f"{given.name} is set"
     is_needed = schema.get("default") != mode and mode in schema.get("enum", ())
     if _MODE in fields or not is_needed or not (given or fields.get("prompt")):
         return None
@@ -83,15 +83,13 @@ def _chosen(
     options = [str(option) for option in model.fields[name].get("enum", ())]
     if name == "resolution" and options:
         smallest = min(options, key=_pixels)
-        return AutomaticValue(name, smallest, "the smallest, as the model needs one")
+        return AutomaticValue(name, smallest, "the smallest; this model requires one")
     if size is None:
         return None
     width, height = size
     if name == "aspect_ratio" and options:
         ratio = min(options, key=lambda option: _distance(option, width / height))
-        return AutomaticValue(
-            name, ratio, f"the nearest to the image's {width} x {height}"
-        )
+        return AutomaticValue(name, ratio, f"closest to the image, {width}x{height}")
     if name == "width":
         return _side(name, "height", model, fields, (width, height))
     if name == "height":
@@ -112,15 +110,15 @@ def _side(
     ranges = [_range(model.fields.get(side, {})) for side in (name, other)]
     given = fields.get(other)
     if isinstance(given, int | float) and 0 < given < math.inf:
-        factor, reason = given / size[1], f"the image's ratio to the {other} given"
+        factor, reason = given / size[1], "keeps the image's aspect ratio"
     else:
         factor = wanted = 2.0 if model.kind == "enhance" else 1.0
         pairs = list(zip(ranges, size, strict=True))
         factor = min(factor, *(most / side for (_, most), side in pairs))
         factor = max(factor, *(least / side for (least, _), side in pairs))
-        reason = "twice the image's" if model.kind == "enhance" else "the image's own"
+        reason = "twice the image's" if model.kind == "enhance" else "same as the image"
         if factor != wanted:
-            reason += ", scaled to what the model allows"
+            reason += ", limited to the model's range"
     least, most = ranges[0]
     return AutomaticValue(
         name, int(min(max(round(size[0] * factor), least), most)), reason

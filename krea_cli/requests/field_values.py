@@ -22,6 +22,7 @@ from krea_cli.inputs.local_file import Image, LocalFile
 from krea_cli.inputs.media_url import image_at, is_address, is_media
 from krea_cli.requests.param import Param
 from krea_cli.requests.recorded_request import restore_inputs
+from krea_cli.requests.style import FIELD as STYLES
 from krea_cli.runtime.user_paths import is_file_uri
 
 # The fields that an option stands for, the most usual name first.
@@ -34,7 +35,7 @@ _NUMBERS = {"width", "height", "seed", "strength"}
 A_FILE = {
     "image": "an image",
     "video": "a video",
-    "audio": "a sound",
+    "audio": "an audio file",
     "3d": "a 3D model",
 }
 
@@ -95,7 +96,7 @@ class FieldValues:
             elif type(before) is type(value) is list and not param.is_json:
                 self.values[name] = [*before, *value]
             else:
-                self._drop(name, f"is given twice: by {source} and {param.source}")
+                self._drop(name, f"is set twice, by {source} and {param.source}")
             self._sources[name] = param.source
 
     def add_images(self, images: Sequence[Image]) -> None:
@@ -110,9 +111,9 @@ class FieldValues:
             self._drop("-i", f"{self.model.id} {self._other_inputs(images[0])}")
         elif media.name in self._sources:
             before = self._sources[media.name]
-            self._drop(media.name, f"is given twice: by {before} and -i")
+            self._drop(media.name, f"is set twice, by {before} and -i")
         elif not media.is_list and len(images) > 1:
-            self._drop(media.name, f"takes one image, and {len(images)} are given")
+            self._drop(media.name, f"takes one image, not {len(images)}")
         else:
             items = [
                 self._item(media, image, at) for at, image in enumerate(images, start=1)
@@ -124,14 +125,14 @@ class FieldValues:
         Say why -i has no field, and name the fields that take such a file.
         """
         if not self.model.fields:
-            return "has no field that krea knows"
+            return "has no known fields"
         kind = image.media.kind if isinstance(image, LocalFile) else "image"
         fields = [each for each in self.model.media_fields if each.media == kind]
         if not fields:
-            return "takes no image"
+            return "does not take an image"
         name = shlex.quote(image.name)
         params = " or ".join(f"-p {each.name}=@{name}" for each in fields)
-        return f"takes such files by name: {params}"
+        return f"takes this file with {params}"
 
     def add_options(self, options: Mapping[str, str | None]) -> None:
         """
@@ -151,6 +152,22 @@ class FieldValues:
             else:
                 value = self._unknown(option, source, text)
                 self.add([Param(option, value, is_json=True, source=source)])
+
+    def add_style(self, style: Mapping[str, Any]) -> None:
+        """
+        Add a trained style to the field of the model that takes styles. The first one
+        overrides the styles of a file or of an earlier request.
+        """
+        before = self._sources.get(STYLES)
+        if STYLES not in self.model.fields:
+            self.has_unknown = True
+            self._drop("--style", f"{self.model.id} takes no trained styles")
+        elif before not in (None, "--style"):
+            self._drop(STYLES, f"is given twice: by {before} and --style")
+        else:
+            kept = self.values[STYLES] if before else []
+            self.values[STYLES] = [*kept, style]
+            self._sources[STYLES] = "--style"
 
     def restore(self) -> None:
         """
@@ -177,9 +194,9 @@ class FieldValues:
         self.has_unknown = True
         media = self.model.media_fields
         if option == "strength" and any("strength" in each.extra for each in media):
-            self._report(source, "is that of an image, and none is given")
+            self._report(source, "needs an image (-i)")
         else:
-            self._report(source, f"{self.model.id} has no such field")
+            self._report(source, f"is not a field of {self.model.id}")
         with suppress(ValueError):
             return convert({"type": "number"} if option in _NUMBERS else {}, text)
         return text
@@ -203,9 +220,7 @@ class FieldValues:
         today = self.model.aliases.get(name) or (snake if snake in fields else None)
         if today is None:
             return name
-        self.warnings.append(
-            f"{name} is the old name of the field {today}; sent as {today}."
-        )
+        self.warnings.append(f"{name} is now called {today}; submitting it as {today}.")
         return today
 
     def _value(self, name: str, param: Param, at: int) -> Any:
@@ -240,7 +255,7 @@ class FieldValues:
             return image_at(text, self.read)
         except UsageError as exc:
             given = shlex.quote(f"{name}:={json.dumps(text)}")
-            way = f"To send this text as it is: -p {given}"
+            way = f"To send this text unchanged: -p {given}"
             self.input_errors.append(exc.but(way))
             self._drop(name, f"{exc.message} {way}")
         return text
@@ -265,9 +280,7 @@ class FieldValues:
             if not is_url(schema):
                 return text
             if not (is_address(text) and (reads_files or text[0] != "@")):
-                self._report(
-                    at, f"must be a URL, or @FILE by -p, not {preview_json(text)}"
-                )
+                self._report(at, f"must be a URL or @FILE, not {preview_json(text)}")
                 return text
             image = self._image(at, text)
             if media:
@@ -287,7 +300,7 @@ class FieldValues:
     def _check_kind(self, image: str | Image, media: MediaField) -> None:
         if isinstance(image, LocalFile) and image.media.kind != media.media:
             wanted, found = A_FILE[media.media], A_FILE[image.media.kind]
-            self._report(media.name, f"takes {wanted}, and {image.name} is {found}")
+            self._report(media.name, f"needs {wanted}, but {image.name} is {found}")
 
     def _item(self, media: MediaField, image: str | Image, at: int) -> Any:
         """

@@ -36,8 +36,8 @@ class Param:
         name, equals, value = argument.partition("=")
         if not equals or not name.strip(" :"):
             raise UsageError(
-                f"-p {argument} is not of the form KEY=VALUE.",
-                hint="Text: -p style=oil   Any JSON: -p 'seed:=7'",
+                f"-p {argument} is not KEY=VALUE or KEY:=JSON.",
+                hint="Examples: -p style=oil, -p 'seed:=7'",
             )
         if not name.endswith(":"):
             return cls(name.strip(), value, is_json=False, source=f"-p {name}")
@@ -47,10 +47,11 @@ class Param:
             return cls(name, parsed, is_json=True, source=f"-p {name}")
         except (ValueError, RecursionError) as exc:
             pos = exc.pos if isinstance(exc, json.JSONDecodeError) else 0
-            at = f" (see character {pos + 1})" if pos else ""
+            at = f" (at character {pos + 1})" if pos else ""
             raise UsageError(
-                f"-p {name}:= takes JSON, and {preview_json(value)} is none{at}.",
-                hint=f"Text is given with = alone: -p {name}=TEXT",
+                f"-p {name}:= needs JSON, but {preview_json(value)} is not valid JSON"
+                f"{at}.",
+                hint=f"For text, use one equals sign: -p {name}=TEXT",
             ) from exc
 
     @staticmethod
@@ -74,7 +75,7 @@ def parse_json(text: str, source: str) -> Any:
         value: dict[str, Any] = {}
         for key, each in pairs:
             if key in value:
-                raise UsageError(f"{key} is given twice in {source}.")
+                raise UsageError(f"{key} appears twice in {source}.")
             value[key] = each
         return value
 

@@ -38,6 +38,7 @@ from krea_cli.requests.arguments import (
 from krea_cli.requests.field_values import A_FILE, FieldValues
 from krea_cli.requests.param import Param
 from krea_cli.requests.request import Request
+from krea_cli.requests.style import parse_style
 
 if TYPE_CHECKING:
     from krea_cli.catalog.catalog import Catalog
@@ -118,18 +119,27 @@ def prepare_request(arguments: RequestArguments, using: Preparation) -> Prepared
         InvalidRequestError: the model would refuse it; names every violation.
         UsageError: something else in the arguments cannot be used.
     """
-    webhook = arguments.webhook
-    if webhook is not None and not _WEBHOOK.fullmatch(webhook):
-        raise UsageError(
-            f"The webhook {webhook} is no URL of plain ASCII characters.",
-            hint="Such as --webhook https://example.com/hook",
-        )
-    if len(webhook or "") > MOST_WEBHOOK:
-        raise UsageError(f"The webhook is longer than {MOST_WEBHOOK} characters.")
+    check_webhook(arguments.webhook)
     try:
         return _prepare(arguments, using)
     except RecursionError:
-        raise UsageError("A field is nested too deep to be sent.") from None
+        raise UsageError("A field is nested too deeply.") from None
+
+
+def check_webhook(webhook: str | None) -> None:
+    """
+    Raises:
+        UsageError: it is not a URL that can be sent in a header.
+    """
+    if webhook is not None and not _WEBHOOK.fullmatch(webhook):
+        raise UsageError(
+            f"Invalid --webhook URL: {webhook}",
+            hint="Example: --webhook https://example.com/hook",
+        )
+    if len(webhook or "") > MOST_WEBHOOK:
+        raise UsageError(
+            f"The --webhook URL is too long (at most {MOST_WEBHOOK} characters)."
+        )
 
 
 def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest:
@@ -143,9 +153,9 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
     for warning in fields.warnings:
         using.messages.warn(warning)
     if model.deprecated:
-        using.messages.warn(f"The model {model.id} is deprecated and may be gone.")
+        using.messages.warn(f"{model.id} is deprecated and may stop working.")
     request = Request(model=model, fields=fields.values, webhook=arguments.webhook)
-    _check_text(request)
+    check_text(request)
     choices: list[defaults.AutomaticValue] = []
     if arguments.validates:
         choices = defaults.choose_defaults(model, fields.values, _input_size(request))
@@ -153,17 +163,17 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
         _check(request, fields, models, using.messages)
         for name in fields.values.keys() - model.fields.keys():
             using.messages.warn(
-                f"{model.id} describes no field {name}; it is sent unchecked."
+                f"{name} is not a known field of {model.id}; submitting it unchecked."
             )
     elif fields.dropped:
         _raise_single_error(fields.dropped, fields)
         raise InvalidRequestError(
-            f"Not all of this can be sent to {model.id}.",
-            hint="A field that krea does not know takes the URL of krea upload FILE.",
+            f"Some inputs cannot be sent to {model.id}:",
+            hint="For an unknown field, pass the URL printed by: krea upload FILE",
             details=[str(violation) for violation in fields.dropped],
         )
     for choice in choices:
-        using.messages.note(f"{choice.field} is {choice.value}: {choice.reason}.")
+        using.messages.note(f"Using {choice.field} {choice.value} ({choice.reason}).")
     return PreparedRequest(request=request, choices=choices)
 
 
@@ -236,7 +246,7 @@ class _ModelLookup:
         """
         if self._using.is_fresh(self._catalog):
             return []
-        failure = f" It cannot be updated: {self._failure}" if self._failure else ""
+        failure = f" Updating it failed: {self._failure}" if self._failure else ""
         return [
             f"The list of models is from {self._catalog.date}.{failure}",
             Step(Action.REFRESH_MODELS),
@@ -252,9 +262,9 @@ class _ModelLookup:
         kinds = Counter(each.kind for each in models if slash)
         if kinds:
             paths = [f"-m {kind}/{path}" for kind, _ in kinds.most_common(2)]
-            yield f"Give the whole path: {' or '.join(paths)}"
+            yield f"Use the full path: {' or '.join(paths)}"
         else:
-            yield "Give the whole path, such as -m image/krea/krea-3"
+            yield "Use the full path, such as -m image/krea/krea-3"
 
 
 class _GivenInputs:
@@ -343,6 +353,9 @@ def _collect_fields(
         with fields.collect_errors(name if is_one else f"{name}[{at}]"):
             images.append(given.read(image, "-i -"))
     fields.add_images(images)
+    for style in arguments.styles:
+        with fields.collect_errors("--style"):
+            fields.add_style(parse_style(style))
     fields.add_options(arguments.options)
     fields.restore()
     return fields
@@ -367,7 +380,7 @@ def _input_size(request: Request) -> tuple[int, int] | None:
     return pictures.shown_size(first.path)
 
 
-def _check_text(request: Request) -> None:
+def check_text(request: Request) -> None:
     """
     Check that every text of the request can be sent.
 
@@ -377,7 +390,7 @@ def _check_text(request: Request) -> None:
     """
     if field := request.field_with_nul:
         raise UsageError(
-            f"{field} has a NUL character.",
+            f"{field} contains a NUL character.",
             hint="Remove it. A file with NUL characters may be UTF-16 or not text.",
         )
     if field := request.undecodable_field:
@@ -406,7 +419,7 @@ def _check(
     if violations:
         _raise_single_error(violations, fields)
         raise InvalidRequestError(
-            f"{request.model.id} would refuse this request.",
+            f"Invalid request for {request.model.id}:",
             hint=[
                 Step(Action.SHOW_FIELDS, (request.model.id,)),
                 *(models.hints() if fields.has_unknown else ()),
@@ -415,7 +428,7 @@ def _check(
         )
     if _SIZE & request.fields.keys() and _SHAPE & request.fields.keys():
         messages.warn(
-            "Both a size in pixels and a ratio or resolution are given; the service "
+            "Width or height is set together with an aspect ratio or resolution. Krea "
             "may ignore one of them."
         )
 

@@ -61,26 +61,29 @@ class RecordedInput:
         except InputError as exc:
             given = "VALUE" if self.path is None else "@FILE"
             images = "" if self.path is None else "-i IMAGE for each image, or "
-            hint = f"Give it anew: {images}-p {self.field}={given}"
+            hint = f"Pass it again: {images}-p {self.field}={given}"
             raise exc.but(hint) from exc.__cause__
 
     def _image(self, read: Callable[[str], Image]) -> Image:
         if self.path is None:
             raise InputError(
-                f"{self.field} had a URL with a query or a password, or the bytes of "
-                "a file, and these are not kept."
+                f"The sidecar does not contain {self.field}: signed URLs and inline "
+                "files are not stored."
             )
         if self.sha256 is None:
             return read(self.path)
         if self.path in _NO_FILE:
             raise InputError(
-                f"The image in {self.field} came as {_NO_FILE[self.path]}, which is "
-                "not kept."
+                f"The image in {self.field} came from {_NO_FILE[self.path]}, which is "
+                "not stored."
             )
         image = read(self.path)
         original = image.original if isinstance(image, LocalFile) else None
         if original is None or original.sha256 != self.sha256:
-            raise InputError(f"{self.path} is not the same file any more (sha256).")
+            raise InputError(
+                f"{self.path} has changed since the sidecar was written "
+                "(sha256 differs)."
+            )
         return image
 
 

@@ -8,9 +8,9 @@ import errno
 
 from krea_cli.errors import ExhaustedError
 
-_THREADS = "Cannot start another thread: the limit of processes is reached (ulimit -u)"
-_FILES = "Cannot open another file: the limit of open files is reached (ulimit -n)"
-_SYSTEM_FILES = "Cannot open another file: the limit of the whole system is reached"
+_THREADS = "Cannot start another thread: the process limit is reached (ulimit -u)"
+_FILES = "Cannot open another file: the open-file limit is reached (ulimit -n)"
+_SYSTEM_FILES = "Cannot open another file: the system-wide limit is reached"
 _MEMORY = "Out of memory"
 _BY_ERRNO = {
     errno.EMFILE: _FILES,
@@ -31,7 +31,7 @@ def exhausted(exc: BaseException) -> ExhaustedError | None:
         if limit := _limit(cause):
             return ExhaustedError(
                 f"{limit}.",
-                hint="Raise the limit, or end other programs.",
+                hint="Raise the limit, or close other programs.",
             )
         cause = cause.__cause__ or cause.__context__
     return None

@@ -1,5 +1,5 @@
 """
-How this program was installed, for hints that change the installation.
+Find out how this program was installed, for hints that change the installation.
 
 Installed by uv or pipx it has an environment of its own, which other commands than
 `pip install` change, and whose programs are linked to from a folder for all of them.
@@ -58,7 +58,7 @@ class Installation:
 
 def installation() -> Installation:
     """
-    The one that runs.
+    Return the installation of the running program.
     """
     tools = (tool for mark, tool in _MARKS.items() if Path(sys.prefix, mark).exists())
     return Installation(tool=next(tools, None), source=_source())
@@ -66,7 +66,7 @@ def installation() -> Installation:
 
 def has_package(name: str) -> bool:
     """
-    Whether a package can be imported; it is not.
+    Tell whether a package can be imported, without importing it.
     """
     from importlib.util import find_spec
 

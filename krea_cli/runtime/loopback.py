@@ -1,5 +1,5 @@
 """
-What of a URL says that it leads to this machine itself.
+Recognize URLs of this computer.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from ipaddress import ip_address
 
 def is_loopback(host: str) -> bool:
     """
-    By the name or the address alone: no name is resolved for it.
+    Tell whether a host is this computer, by its name or address alone; no name is
+    resolved.
     """
     try:
         address = ip_address(host)

@@ -46,8 +46,8 @@ def started(pid: int) -> str:
 
 def _began(pid: int) -> str | None:
     """
-    When a process of Windows began; empty if it has ended, None if it may not be asked.
-    A signal cannot ask there: `os.kill` ends the process.
+    Return the start time of a Windows process: empty if it has ended, None if access is
+    denied.
     """
     if sys.platform == "win32" and pid <= _MOST_PID:
         import ctypes

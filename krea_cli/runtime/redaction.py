@@ -1,5 +1,6 @@
 """
-What a token looks like where others repeat it, to be taken out of their words.
+Remove the API token from text of other programs, in every form in which they may repeat
+it.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def forms(secret: str) -> list[str]:
 
 def _base64_within(raw: bytes) -> Iterator[bytes]:
     """
-    What base64 makes of *raw* wherever it begins in a longer text: the characters that
-    depend on nothing else, for each of the three places in a group of three bytes.
+    Return the parts of the base64 of *raw* that do not depend on the text around it,
+    for each of the three offsets within a group of three bytes.
     """
     for before in range(3):
         encoded = b2a_base64(bytes(before) + raw, newline=False)
@@ -163,7 +164,7 @@ def _pieces(looks: list[bytes], length: int, step: int) -> set[bytes]:
 @cache
 def _parts(secret: str) -> tuple[_Parts, _Parts, _Parts]:
     """
-    As it is and in hex, both in small letters, and in base64.
+    Return the text itself and its hex, both in lower case, and its base64.
     """
     raw = secret.encode(errors="surrogatepass")
     # Of eight bytes in a row, base64 has ten characters that hang on nothing else.

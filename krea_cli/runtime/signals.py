@@ -42,7 +42,7 @@ class _State:
 
 class _Here(threading.local):
     """
-    What holds for one thread.
+    The signal state of one thread.
     """
 
     is_held = False
@@ -54,7 +54,7 @@ _here = _Here()
 
 def catch() -> None:
     """
-    From now on a signal raises Interrupted in the main thread.
+    Let signals raise Interrupted in the main thread from now on.
     """
     for name in SIGNALS:
         number = getattr(signal, name, None)
@@ -76,35 +76,36 @@ def ignore() -> None:
 
 def arrived() -> bool:
     """
-    Whether a signal came, also when Python lost the exception, as it does in callbacks.
+    Tell whether a signal arrived, even if Python lost its exception, as it
+    does in callbacks.
     """
     return _State.signum is not None
 
 
 def seconds_since() -> float:
     """
-    How long ago the last signal came; 0.0 without any.
+    Return the seconds since the last signal; 0.0 if there was none.
     """
     return time.monotonic() - _State.at if arrived() else 0.0
 
 
 def is_held() -> bool:
     """
-    Whether this thread holds signals back.
+    Tell whether this thread defers signals.
     """
     return _here.is_held
 
 
 def enable_interrupts() -> None:
     """
-    From now on `check` raises in this thread, which is not the main one.
+    Let `check` raise in this thread, which is not the main one, from now on.
     """
     _here.obeys = True
 
 
 def interrupts_enabled() -> bool:
     """
-    Whether this thread has to `check` while it waits.
+    Tell whether this thread has to `check` while it waits.
     """
     return _here.obeys
 
@@ -152,8 +153,9 @@ def _raise_arrived() -> None:
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     """
-    One that follows at once must not cut short what the first one began; one that comes
-    later may be needed, as Python loses an exception that is raised in a callback.
+    Raise for a signal, unless it closely follows another: that one must not cut short
+    the cleanup of the first. A later one may be needed, as Python loses an exception
+    that is raised in a callback.
     """
     if _State.signum is not None and seconds_since() <= ONE_SECONDS:
         return

@@ -39,7 +39,7 @@ def expand_home(text: str) -> str:
     if expanded == text and text[1:2] in ("", os.sep, "/"):
         raise InputError(
             f"Cannot find the home folder for {text}.",
-            hint="Set HOME, or write the whole path.",
+            hint="Set HOME, or use the full path.",
         )
     return expanded
 
@@ -63,7 +63,7 @@ def path_of_uri(uri: str) -> str:
         if host.lower() not in ("", "localhost"):
             raise InputError(
                 f"{uri} is a file on another computer ({host}).",
-                hint="Copy it to this computer, and give its path.",
+                hint="Copy it to this computer, then pass its path.",
             )
         rest = slash + path
     path = os.fsdecode(unquote_to_bytes(rest))

@@ -1,5 +1,5 @@
 """
-How many jobs of the sandbox run at once, and what happens to one more.
+Limit the number of sandbox jobs that run at once.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ RETRY_AFTER_SECONDS = 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobLimits:
     """
-    How long a job takes, and how many run at once; None for any number. One more waits
-    in the backlog until others have finished, or is refused with 429: the service is
-    said to do either.
+    The duration of a job, and the number that may run at once; None for any number.
+    Above that, a job waits in the backlog, or is rejected with 429: Krea may do either.
     """
 
     job_seconds: float = JOB_SECONDS

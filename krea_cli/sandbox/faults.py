@@ -17,7 +17,17 @@ from typing import NamedTuple
 from krea_cli.errors import UsageError
 
 ANY = "any"
-ROUTES = ("submit", "jobs", "job", "cancel", "upload", "result", ANY)
+ROUTES = (
+    "submit",
+    "jobs",
+    "job",
+    "cancel",
+    "upload",
+    "assets",
+    "styles",
+    "result",
+    ANY,
+)
 # Routes whose requests are about a job, and so about a prompt.
 JOB_ROUTES = ("submit", "job", "cancel", "result")
 
@@ -95,8 +105,10 @@ class Fault:
         if not match:
             raise UsageError(
                 f"{text!r} is not a fault.",
-                hint="Write ROUTE:FAULT[=VALUE][*TIMES][+SKIP][@TEXT], as in "
-                "submit:reset-after*2.",
+                hint=(
+                    "Format: ROUTE:FAULT[=VALUE][*TIMES][+SKIP][@TEXT]",
+                    "Example: submit:reset-after*2",
+                ),
             )
         fault = cls(
             route=match["route"],
@@ -121,7 +133,7 @@ class Fault:
     @property
     def changes_job(self) -> bool:
         """
-        Whether the fault is in the job and not in the response.
+        Tell whether the fault is in the job and not in the response.
         """
         kind = _kind(self.name)
         return kind is not None and kind.changes_job
@@ -129,28 +141,26 @@ class Fault:
     def _check(self, *, has_value: bool) -> None:
         if self.route not in ROUTES:
             hint = f"Routes: {', '.join(ROUTES)}."
-            raise UsageError(
-                f"{self.route!r} is not a route of the sandbox.", hint=hint
-            )
+            raise UsageError(f"Unknown route {self.route!r}.", hint=hint)
         kind = _kind(self.name)
         if kind is None:
             hint = f"Faults: {', '.join(NAMES)}; some also with -after."
-            raise UsageError(f"{self.name!r} is not a fault of the sandbox.", hint=hint)
+            raise UsageError(f"Unknown fault {self.name!r}.", hint=hint)
         if kind.route not in (ANY, self.route):
-            raise UsageError(f"{self.name} is a fault of {kind.route} alone.")
+            raise UsageError(f"{self.name} works on route {kind.route} only.")
         if self.is_after and not kind.may_follow:
             found = [name for name in _KINDS if _KINDS[name].may_follow]
             raise UsageError(
-                f"{self.name} cannot come after the request was acted on.",
-                hint=f"With -after: {', '.join(found)}, 408, 500..599.",
+                f"{self.name} does not work with -after.",
+                hint=f"Faults that do: {', '.join(found)}, 408, 500..599.",
             )
         if self.text and self.route not in JOB_ROUTES:
             hint = f"Routes with a prompt: {', '.join(JOB_ROUTES)}."
-            raise UsageError(f"@TEXT does not go with {self.route}.", hint=hint)
+            raise UsageError(f"@TEXT does not work with route {self.route}.", hint=hint)
         if has_value and not kind.value:
             raise UsageError(f"{self.name} takes no value.")
         if has_value and not re.fullmatch(_VALUES[kind.value], self.value, re.ASCII):
-            raise UsageError(f"{self.value!r} is not the {kind.value} of {self.name}.")
+            raise UsageError(f"Invalid {kind.value} for {self.name}: {self.value}")
 
 
 def _kind(name: str) -> _Kind | None:

@@ -5,10 +5,15 @@ The routes of the API, as the sandbox responds to them.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Any
 
-from krea_cli.api.models import FINAL, RUNNING
+from krea_cli.api.models import FINAL, RUNNING, TRAINING
+from krea_cli.catalog.model import Model
+from krea_cli.catalog.training import training_model
+from krea_cli.sandbox import styles
 from krea_cli.sandbox.api_error import ApiError
 from krea_cli.sandbox.blob_store import StoredBlob, TooLongError, UnknownMediaError
 from krea_cli.sandbox.job import JobFailure, SandboxJob, iso
@@ -46,17 +51,19 @@ class SandboxHandler(RouterHandler):
             Route("GET", rf"/jobs/{_ID}", self._show_job, "job"),
             Route("DELETE", rf"/jobs/{_ID}", self._cancel_job, "cancel"),
             Route("POST", r"/assets", self._add_asset, "upload"),
-            Route("GET", rf"/assets/{_ID}", self._show_asset),
+            Route("GET", r"/assets", self._list_assets, "assets"),
+            Route("GET", rf"/assets/{_ID}", self._show_asset, "assets"),
+            Route("DELETE", rf"/assets/{_ID}", self._delete_asset, "assets"),
+            Route("POST", rf"/({TRAINING})", self._submit, "submit"),
+            Route("GET", r"/styles", self._list_styles, "styles"),
+            Route("GET", rf"/styles/{_ID}", self._show_style, "styles"),
             Route("GET", rf"/uploads/{_ID}", self._send_upload),
             Route("GET", result, self._send_result, "result"),
         )
 
     def _submit(self, path: str) -> None:
         body = self.body.read_json()
-        try:
-            model = self.server.catalog[path]
-        except KeyError:
-            raise ApiError(HTTPStatus.NOT_FOUND, f"Unknown model: {path}") from None
+        model = self._model(path, body)
         failure, seconds = None, None
         if fault := self.pop_job_fault("fails", path):
             code = fault.value or "sandbox_fault"
@@ -68,6 +75,14 @@ class SandboxHandler(RouterHandler):
             seconds = chance.uniform(float(shortest), float(longest or shortest))
         store = self.server.store
         self._send_job(create_job(store, model, body, failure=failure, seconds=seconds))
+
+    def _model(self, path: str, body: Mapping[str, Any]) -> Model:
+        if path == TRAINING:
+            return training_model(body.get("model"))
+        try:
+            return self.server.catalog[path]
+        except KeyError:
+            raise ApiError(HTTPStatus.NOT_FOUND, f"Unknown model: {path}") from None
 
     def _list_jobs(self) -> None:
         """
@@ -107,6 +122,62 @@ class SandboxHandler(RouterHandler):
         if upload is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "Asset not found")
         self.send_json(upload.as_response(self.base_url))
+
+    def _list_assets(self) -> None:
+        """
+        List uploads, newest first. The cursor is a time, as in the list of jobs.
+        """
+        limit, before = self._limit(), self._cursor()
+        found = [
+            upload
+            for upload in self.server.store.uploads()
+            if before is None or upload.uploaded_at < before
+        ]
+        page = found[:limit]
+        # Uploads of one moment stay together, so that none is left out.
+        page += [
+            each for each in found[limit:] if page[-1].uploaded_at == each.uploaded_at
+        ]
+        cursor = page[-1].uploaded_at if len(found) > len(page) else None
+        items = [upload.as_response(self.base_url) for upload in page]
+        self.send_json({"items": items, "next_cursor": cursor})
+
+    def _delete_asset(self, upload_id: str) -> None:
+        if self.server.store.upload(upload_id) is None:
+            raise ApiError(HTTPStatus.NOT_FOUND, "Asset not found")
+        self.server.store.delete_upload(upload_id)
+        self.send_json({"success": True, "message": "Asset deleted"})
+
+    def _list_styles(self) -> None:
+        """
+        List the styles that were trained here, newest first, then the public ones. The
+        cursor is the number of styles before the page.
+        """
+        limit, asked = self._limit(), self.query.get("filter", "all")
+        cursor = self.query.get("cursor", "0")
+        if asked not in styles.FILTERS:
+            raise ApiError(HTTPStatus.BAD_REQUEST, "filter is not one of a style")
+        start = int(cursor[:9]) if cursor.isascii() and cursor.isdigit() else 0
+        ids, model = self.query.get("ids"), self.query.get("model")
+        found = [
+            style
+            for style in styles.find_styles(self.server.store, asked)
+            if (model is None or model in style["models"])
+            and (ids is None or style["id"] in ids.split(","))
+        ]
+        end = start + limit
+        self.send_json(
+            {
+                "items": found[start:end],
+                "next_cursor": str(end) if len(found) > end else None,
+            }
+        )
+
+    def _show_style(self, style_id: str) -> None:
+        style = styles.find_style(self.server.store, style_id)
+        if style is None:
+            raise ApiError(HTTPStatus.NOT_FOUND, "Style not found")
+        self.send_json(style)
 
     def _send_upload(self, upload_id: str) -> None:
         upload = self.server.store.upload(upload_id)

@@ -21,7 +21,7 @@ JOB_SECONDS = 2.0
 # The part of its duration in which a job is queued.
 QUEUED_PART = 0.25
 
-Medium = Literal["image", "video", "3d", "audio"]
+Medium = Literal["image", "video", "3d", "audio", "style"]
 
 # The results of a job: names in their URLs, and suffixes; None for the image format.
 PARTS: dict[str, tuple[tuple[str, str | None], ...]] = {
@@ -29,6 +29,7 @@ PARTS: dict[str, tuple[tuple[str, str | None], ...]] = {
     "video": (("video", "mp4"),),
     "3d": (("model", "glb"), ("preview", "png")),
     "audio": (("audio", "wav"),),
+    "style": (),
 }
 # What a model works on, not what it takes a style or a character from.
 _MAIN_FIELD = re.compile(r"(image_urls?|start_image|init_image_url)\b")
@@ -37,6 +38,8 @@ _TYPES = {
     "video": "externalVideo",
     "3d": "external3d",
     "audio": "externalAudio",
+    # The name of this type is not documented.
+    "style": "loraTraining",
 }
 
 
@@ -118,7 +121,7 @@ class SandboxJob:
     @property
     def enlarges(self) -> bool:
         """
-        Whether the model makes its input picture larger and changes nothing else.
+        Tell whether the model only enlarges its input image.
         """
         return self.model.startswith("enhance/")
 
@@ -139,6 +142,13 @@ class SandboxJob:
             f"{self.job_id}-{part}.{suffix or self.image_format}"
             for part, suffix in PARTS[self.medium]
         )
+
+    @property
+    def style_id(self) -> str:
+        """
+        The id of the style that a training makes.
+        """
+        return str(uuid.uuid5(uuid.UUID(self.job_id), "style"))
 
     @property
     def ends_at(self) -> float:
@@ -182,6 +192,8 @@ class SandboxJob:
         return data
 
     def _result(self, base_url: str) -> dict[str, Any]:
+        if self.medium == "style":
+            return {"style_id": self.style_id}
         urls: list[Any] = [f"{base_url}/results/{name}" for name in self.files]
         if self.medium == "3d":
             parts = [part for part, _ in PARTS["3d"]]

@@ -88,8 +88,8 @@ class Sandbox:
             )
         except OSError as exc:
             raise UsageError(
-                f"The sandbox cannot listen on port {self._port}: {exc.strerror}.",
-                hint="Choose another port, or 0 for any that is free.",
+                f"Cannot start the sandbox on port {self._port}: {exc.strerror}.",
+                hint="Use another port, or --port 0 for any free one.",
             ) from exc
         self._server = server
         threading.Thread(
@@ -114,7 +114,8 @@ class Sandbox:
     @property
     def url(self) -> str:
         """
-        Where it listens, without a slash at the end; only between start and stop.
+        Return the address of the server, without a slash at the end; only between start
+        and stop.
         """
         if self._server is None:
             raise RuntimeError("the sandbox is not running")
@@ -130,7 +131,7 @@ class Sandbox:
 
 class SandboxServer(ThreadingHTTPServer):
     """
-    What the handlers of all connections share.
+    The state that the handlers of all connections share.
     """
 
     daemon_threads = True

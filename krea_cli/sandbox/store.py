@@ -187,6 +187,27 @@ class SandboxStore:
             return upload if self.input_path(upload.sha256).is_file() else None
         return None
 
+    def uploads(self) -> list[Upload]:
+        """
+        Return all uploads, newest first.
+        """
+        paths = (self.folder / "uploads").glob("*.json")
+        found = filter(None, (self.upload(path.stem) for path in paths))
+        return sorted(found, key=lambda upload: upload.uploaded_at, reverse=True)
+
+    def delete_upload(self, upload_id: str) -> None:
+        """
+        Delete the upload. Its content stays if another upload or a job has the same.
+        """
+        upload = self.upload(upload_id)
+        if upload is None:
+            return
+        (self.folder / "uploads" / f"{upload.id}.json").unlink(missing_ok=True)
+        used = {each.sha256 for each in self.uploads()}
+        used |= {each.sha256 or "" for job in self.jobs() for each in job.inputs}
+        if upload.sha256 not in used:
+            self.input_path(upload.sha256).unlink(missing_ok=True)
+
     def result_path(self, job: SandboxJob, name: str) -> Path:
         """
         Return the file of a result, one of `job.files`, and render it first if needed.
@@ -227,8 +248,8 @@ class SandboxStore:
             yield
         except OSError as exc:
             raise StorageError(
-                f"The sandbox cannot use {self.folder}: {exc.strerror or exc}.",
-                hint="KREA_STATE_DIR names another folder.",
+                f"Cannot use {self.folder} for the sandbox: {exc.strerror or exc}.",
+                hint="Set KREA_STATE_DIR to another folder.",
             ) from exc
 
     def _write_job(self, job: SandboxJob) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
+from krea_cli.api.models import TRAINING
 from krea_cli.catalog.json_schema import Schema, is_url, map_texts
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.pricing import estimate
@@ -16,6 +17,7 @@ from krea_cli.sandbox import inputs
 from krea_cli.sandbox.api_error import ApiError
 from krea_cli.sandbox.job import JobFailure, JobInput, Medium, SandboxJob
 from krea_cli.sandbox.store import SandboxStore
+from krea_cli.sandbox.styles import find_style
 
 
 def create_job(
@@ -32,11 +34,24 @@ def create_job(
 
     Raises:
         ApiError: 422, the body violates the model's schema (all violations are listed),
-            or names a URL that the service would not fetch.
+            names a URL that the service would not fetch, or a style that nobody has.
+            400 for a training whose body violates the schema.
     """
     if found := find_violations(model.schema, body):
         issues = [(fault.field, fault.message) for fault in found]
-        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request body", issues)
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        if model.path == TRAINING:
+            status = HTTPStatus.BAD_REQUEST
+        raise ApiError(status, "Invalid request body", issues)
+    # How the service refuses an unknown style is not documented.
+    for at, style in enumerate(body.get("styles") or ()):
+        if not find_style(store, style["id"]):
+            field = f"styles.{at}.id"
+            raise ApiError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "Style not found",
+                [(field, "Style not found")],
+            )
     given: list[JobInput] = []
 
     def take(field: str, schema: Schema | None, text: str) -> str:
@@ -45,11 +60,21 @@ def create_job(
         given.append(inputs.fetch_input(store, field, text))
         return f"sha256:{given[-1].sha256}"
 
-    fields = map_texts(model.schema, body, "", take)
+    try:
+        fields = map_texts(model.schema, body, "", take)
+    except ApiError as exc:
+        # The document has no 422 for trainings.
+        if model.path == TRAINING:
+            raise ApiError(
+                HTTPStatus.BAD_REQUEST,
+                exc.body["error"],
+                [(each["path"], each["message"]) for each in exc.body["issues"]],
+            ) from exc
+        raise
     failures = (failure, *(inputs.input_failure(store, each) for each in given))
     return store.add_job(
         model=model.path,
-        medium=cast(Medium, model.result_kind),
+        medium="style" if model.path == TRAINING else cast(Medium, model.result_kind),
         image_format=_image_format(model, body),
         fields=fields,
         inputs=tuple(given),

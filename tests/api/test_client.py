@@ -85,7 +85,7 @@ def test_a_submission_is_one_post_of_the_body_as_it_is(serve):
 )
 def test_a_submission_is_sent_once(serve, time, script, kind):
     """
-    Whatever comes back or does not: to repeat it could mean to pay twice (hazard B1).
+    Whatever comes back or does not: to repeat it could mean to pay twice.
     """
     client, server = serve(script)
 
@@ -177,7 +177,7 @@ def test_another_refusal_of_a_look_is_itself(serve):
 
 def test_each_attempt_of_a_look_waits_for_its_turn(serve, time):
     """
-    So that faults do not make it faster than it may be (hazard L8).
+    So that faults do not make it faster than it may be.
     """
     client, server = serve(says({}, "502 Bad"), says({}, "502 Bad"), says(JOB))
     turns = []
@@ -297,13 +297,26 @@ def test_an_upload_gives_the_url_to_send(serve):
     assert b"\r\n\r\npicture\r\n" in server.heard[0].body
 
 
+def test_upload_refused_for_now_is_sent_again(serve):
+    """
+    Several at once may be more than the service takes.
+    """
+    busy = says({"error": "Too many"}, status="429 Too Many Requests")
+    client, server = serve(busy, says({"id": "a1", "image_url": "https://k.test/a1"}))
+    file = RequestBody(size_bytes=3, chunks=lambda: iter([b"pic"]))
+
+    client.upload(file, "image-1.png", "image/png")
+
+    assert 2 == len(server.heard)
+
+
 def test_an_upload_without_a_url_is_no_upload(serve):
     """
     There is nothing that could be sent.
     """
     client, _ = serve(says({"id": "a1", "image_url": ""}))
 
-    with pytest.raises(InvalidResponseError, match="gave no URL"):
+    with pytest.raises(InvalidResponseError, match="returned no URL"):
         client.upload(content({}), "image-1.png", "image/png")
 
 

@@ -110,7 +110,7 @@ def test_a_public_url_is_fetched(time):
 @pytest.mark.parametrize("url", HOSTILE)
 def test_another_url_is_never_asked_for(time, url):
     """
-    Only https to a public address (hazard N16): for all else no connection is made.
+    Only https to a public address: for all else no connection is made.
     """
     answers = Answers({})
 
@@ -239,7 +239,7 @@ def test_behind_a_proxy_no_spelling_leads_into_the_own_network(time, monkeypatch
     answers = Answers({})
     answers.uses_environment = True
 
-    with pytest.raises(DownloadError, match=r"private address|no URL"):
+    with pytest.raises(DownloadError, match=r"private address|Invalid URL"):
         fetch(answers, time, f"https://{host}/a.png")
 
     assert [] == answers.asked
@@ -279,7 +279,7 @@ def test_five_redirects_are_followed(time):
 
 def test_the_sixth_redirect_is_not_followed(time):
     """
-    A loop ends (hazard N12).
+    A loop ends.
     """
     answers, urls = chain(6)
 
@@ -394,13 +394,13 @@ def test_a_compressed_body_that_ends_too_early_is_cut(time, encoding):
     """
     url, sent = f"{PUBLIC}/a.png", CODED[encoding].rstrip(b"\0")[:-9]
 
-    with pytest.raises(ResponseLostError, match="too early"):
+    with pytest.raises(ResponseLostError, match="incomplete"):
         fetch(Answers({url: good(sent, Content_Encoding=encoding)}), time, url)
 
 
 def test_little_that_becomes_much_comes_in_pieces(time):
     """
-    So that a reader can stop at any size (hazard N13).
+    So that a reader can stop at any size.
     """
     url = f"{PUBLIC}/a.png"
     bomb = good(gzip.compress(bytes(2**24)), Content_Encoding="gzip")
@@ -417,7 +417,7 @@ def test_a_body_that_cannot_be_decoded_is_left_to_a_browser(time, encoding):
     """
     url = f"{PUBLIC}/a.png?X-Amz-Signature=secret"
 
-    with pytest.raises(DownloadError, match="compressed") as caught:
+    with pytest.raises(DownloadError, match="unsupported encoding") as caught:
         fetch(Answers({url: good(b"x", Content_Encoding=encoding)}), time, url)
 
     assert caught.value.is_lasting
@@ -454,7 +454,7 @@ def test_a_part_of_a_compressed_body_is_not_gone_on_with(time):
 )
 def test_no_message_has_the_query(time, answered):
     """
-    It may be a signature (hazard C12); the rest of the URL is told.
+    It may be a signature; the rest of the URL is told.
     """
     url = f"{PUBLIC}/a.png?X-Amz-Signature=secret"
 
@@ -555,7 +555,7 @@ def test_a_server_may_begin_anew(time):
 )
 def test_another_part_than_asked_for_is_no_rest(time, answered):
     """
-    Put together they would be a file that never was (hazard F12).
+    Put together they would be a file that never was.
     """
     with pytest.raises(ResumeRejectedError):
         go_on(Answers({f"{PUBLIC}/a.png": answered}), time)
@@ -635,12 +635,12 @@ def trickle(time, *, every, size):
 
 def test_a_body_that_trickles_is_given_up(time):
     """
-    Less than 30 kB in half a minute is no download (hazard N1).
+    Less than 30 kB in half a minute is no download.
     """
     url = f"{PUBLIC}/a.png"
     answers = Answers({url: (200, {}, trickle(time, every=1, size=900))})
 
-    with pytest.raises(DownloadError, match="too slowly"):
+    with pytest.raises(DownloadError, match="too slow"):
         fetch(answers, time, url)
 
     assert 30 == time.elapsed

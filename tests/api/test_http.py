@@ -74,7 +74,7 @@ def test_without_a_token_nothing_is_authorised(wire, connect):
 
 def test_a_netrc_file_is_not_read(wire, connect, monkeypatch, tmp_path):
     """
-    A default entry of ~/.netrc would send a password to every host (hazard C17).
+    A default entry of ~/.netrc would send a password to every host.
     """
     netrc = tmp_path / ".netrc"
     netrc.write_text("default login somebody password secret\n")
@@ -90,7 +90,7 @@ def test_a_netrc_file_is_not_read(wire, connect, monkeypatch, tmp_path):
 def test_each_paid_request_has_a_connection_of_its_own(wire, connect):
     """
     A kept connection may be closing, and then nobody knows whether the request was
-    heard (hazard N14); what only reads shares one.
+    heard; what only reads shares one.
     """
     server = wire(answer())
     connected = connect(server.url())
@@ -198,12 +198,12 @@ def test_nobody_listening_is_unreachable(wire, connect):
 
 def test_a_body_longer_than_was_said_is_a_lost_answer(wire, connect):
     """
-    What the library below raises for it is none of httpx's own errors (hazard N4).
+    What the library below raises for it is none of httpx's own errors.
     """
     server = wire(answer(b"{}"))
     longer = RequestBody(size_bytes=98, chunks=lambda: iter([b"a" * 99]))
 
-    with pytest.raises(ResponseLostError, match="broke"):
+    with pytest.raises(ResponseLostError, match="was lost"):
         connect(server.url()).post_file("/assets", "a", longer, "image/png")
 
 
@@ -231,12 +231,12 @@ def test_a_body_that_cannot_be_made_whole_is_not_sent_whole(wire, connect):
 def test_an_answer_that_trickles_is_given_up(wire, connect, head):
     """
     A byte now and then keeps no connection alive for ever, be it a status, a header or
-    the body (hazard N1).
+    the body.
     """
     server = wire(trickling(head, every=0.02, byte=b"H"))
     started = time.monotonic()
 
-    with pytest.raises(ResponseLostError, match="did not answer in time"):
+    with pytest.raises(ResponseLostError, match="did not respond in time"):
         connect(server.url()).get("/jobs", seconds=0.3)
 
     assert time.monotonic() - started < 1
@@ -257,7 +257,7 @@ def test_every_kind_of_request_has_a_limit(wire, connect, monkeypatch):
         lambda: connected.delete("/jobs/1"),
         lambda: read(connected, server.url()),
     ):
-        with pytest.raises(ResponseLostError, match="did not answer in time"):
+        with pytest.raises(ResponseLostError, match="did not respond in time"):
             ask()
 
 
@@ -272,7 +272,7 @@ def test_a_large_paid_request_has_the_time_that_a_slow_line_needs(
     server = wire(trickling(b"", every=0.02, byte=b"H"))
     started = time.monotonic()
 
-    with pytest.raises(ResponseLostError, match="did not answer in time"):
+    with pytest.raises(ResponseLostError, match="did not respond in time"):
         connect(server.url()).post_json("/x", content({"prompt": "x" * 300}), {})
 
     assert 0.4 <= time.monotonic() - started < 1
@@ -285,7 +285,7 @@ def test_a_stream_that_falls_silent_is_a_lost_answer(wire, connect, monkeypatch)
     monkeypatch.setattr(http, "SILENCE_SECONDS", 0.1)
     server = wire(answer(b"begin", Content_Length="99"))
 
-    with pytest.raises(ResponseLostError, match="did not answer in time"):
+    with pytest.raises(ResponseLostError, match="did not respond in time"):
         read(connect(server.url()), server.url())
 
 
@@ -314,7 +314,7 @@ def test_chunks_come_as_they_arrive(wire, connect):
 def test_a_redirect_is_never_followed(wire, connect, status):
     """
     It is an answer like any other: nothing, least of all the token, goes to where it
-    points; a POST is sent once (hazards C15, N12).
+    points; a POST is sent once.
     """
     target = wire(answer())
     redirect = answer(status=f"{status} Moved", Location=target.url("localhost"))
@@ -331,7 +331,7 @@ def test_a_redirect_is_never_followed(wire, connect, status):
 
 def test_compression_is_neither_asked_for_nor_undone(wire, connect):
     """
-    A small answer cannot become a large one (hazard N13).
+    A small answer cannot become a large one.
     """
     bomb = gzip.compress(bytes(50 * 2**20))
     server = wire(answer(bomb, Content_Encoding="gzip"))
@@ -355,7 +355,7 @@ def test_compression_is_neither_asked_for_nor_undone(wire, connect):
 )
 def test_a_bad_variable_is_named(wire, connect, monkeypatch, variable, value):
     """
-    Whatever httpx makes of it, the user is told where to look (hazards N9, N10), also
+    Whatever httpx makes of it, the user is told where to look, also
     beside others that are right; a service on this machine is not bothered.
     """
     for name in {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"} - {variable}:
@@ -366,7 +366,7 @@ def test_a_bad_variable_is_named(wire, connect, monkeypatch, variable, value):
     with pytest.raises(ConfigError) as caught:
         connect("https://api.invalid", uses_environment=True).get("/jobs")
 
-    assert caught.value.message.startswith(f"{variable} ")
+    assert variable in caught.value.message
     assert variable in caught.value.hint
     assert b"{}" == connect(server.url()).get("/jobs").content
 
@@ -390,7 +390,7 @@ def test_a_variable_that_does_not_apply_is_in_nobody_s_way(
     monkeypatch.setenv("HTTPS_PROXY", server.url())
     monkeypatch.setenv(variable, value)
 
-    with pytest.raises(ConnectionFailedError, match="the proxy of HTTPS_PROXY"):
+    with pytest.raises(ConnectionFailedError, match="the proxy in HTTPS_PROXY"):
         connect("https://api.invalid", uses_environment=True).get("/jobs")
 
     assert ["CONNECT api.invalid:443 HTTP/1.1"] == [one.line for one in server.heard]
@@ -435,7 +435,7 @@ def test_what_a_socks_proxy_needs_is_installed_as_krea_was(
     monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
 
-    with pytest.raises(ConfigError, match="ALL_PROXY names a SOCKS proxy") as caught:
+    with pytest.raises(ConfigError, match="SOCKS proxy in ALL_PROXY") as caught:
         connect("https://api.invalid", uses_environment=True).get("/jobs")
 
     assert caught.value.hint.endswith(f": {command}")
@@ -456,9 +456,7 @@ def test_an_address_that_cannot_be_used_is_no_bug(connect, url):
     """
     What a hostile answer gives as a URL ends in one of our errors, however long it is.
     """
-    with pytest.raises(
-        InvalidResponseError, match="no address that can be used"
-    ) as caught:
+    with pytest.raises(InvalidResponseError, match="Invalid address") as caught:
         read(connect("http://127.0.0.1"), url)
 
     assert len(caught.value.message) < 700
@@ -483,7 +481,7 @@ def test_the_log_tells_each_request_and_no_secret(wire, connect, log):
         f"GET {server.url()}/jobs 200",
         f"POST {server.url()}/generate/x 200",
         f"GET {server.url()}/a.png 200",
-        f"GET {server.url()}/lost no answer",
+        f"GET {server.url()}/lost no response",
     ] == [line.rpartition(" (")[0] for line in log]
     assert "secret" not in "".join(log)
     assert TOKEN not in "".join(log)

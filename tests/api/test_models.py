@@ -114,7 +114,7 @@ def test_urls_have_three_shapes(urls, expected):
 @pytest.mark.parametrize("result", [None, {}, [], "done", {"urls": None}])
 def test_no_result_is_no_urls(result):
     """
-    Missing, null and empty are one (hazard L10).
+    Missing, null and empty are one.
     """
     assert () == job(result=result).urls
 
@@ -190,7 +190,7 @@ def test_ids_as_the_service_makes_them():
 @given(st.dictionaries(FIELDS, VALUES), VALUES)
 def test_any_body_is_a_job_or_one_error(changed, urls):
     """
-    Whatever is in the fields (hazard N6): a job that can be told, or ValueError.
+    Whatever is in the fields: a job that can be told, or ValueError.
     """
     body = {"job_id": "j1", "status": "completed", "result": {"urls": urls}, **changed}
     try:

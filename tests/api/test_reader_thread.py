@@ -55,7 +55,7 @@ def test_nothing_is_read_before_it_is_wanted():
 
 def test_a_fast_source_waits_for_a_slow_reader(monkeypatch):
     """
-    No more is kept in memory than the limit and a chunk (hazard P6).
+    No more is kept in memory than the limit and a chunk.
     """
     monkeypatch.setattr(streaming, "AHEAD_BYTES", 10_000)
     taken = []

@@ -105,7 +105,7 @@ def test_a_file_that_changed_is_not_sent_whole(image, change, is_hashed):
     assert not is_hashed or picture.sha256
     change(picture.path)
 
-    with pytest.raises(InputError, match=r"a\.jpg (was changed|cannot be read)"):
+    with pytest.raises(InputError, match=r"a\.jpg( changed|: No such file)"):
         taken.extend(made.chunks())
 
     assert not b"".join(taken).endswith(b"}")
@@ -113,7 +113,7 @@ def test_a_file_that_changed_is_not_sent_whole(image, change, is_hashed):
 
 def test_what_is_kept_of_it_is_the_hash_of_the_file(image):
     """
-    No bytes of it, and yet the request is hashed as it is sent (hazard J11).
+    No bytes of it, and yet the request is hashed as it is sent.
     """
     picture = image()
     body = {"urls": [picture], "prompt": "x"}

@@ -98,7 +98,7 @@ def test_who_calls_says_what_passes(time):
 
 def test_pauses_differ_from_run_to_run(time):
     """
-    Clients that failed together do not come back together (hazard N8).
+    Clients that failed together do not come back together.
     """
     for _ in range(20):
         retry(Work(ServerError("x")), clock=time.clock)
@@ -117,7 +117,7 @@ def test_what_the_service_asks_for_is_obeyed(time):
 
 def test_a_pause_beyond_the_deadline_is_not_begun(time):
     """
-    It is given up at once, not after waiting in vain (hazard N7).
+    It is given up at once, not after waiting in vain.
     """
     work = Work(limited(10.1))
 

@@ -107,7 +107,7 @@ def test_what_follows_the_declared_length_is_not_of_the_body(wire, connect):
 )
 def test_a_body_that_is_not_whole_is_a_lost_answer(wire, connect, script):
     """
-    What the length or the chunks promise has to come (hazard N3).
+    What the length or the chunks promise has to come.
     """
     server = wire(script)
 
@@ -147,13 +147,13 @@ def test_silence_is_what_gives_no_byte_of_the_body(
     wire, connect, monkeypatch, head, byte
 ):
     """
-    The head of a chunk may come for ever, byte by byte (hazard N1).
+    The head of a chunk may come for ever, byte by byte.
     """
     monkeypatch.setattr(http, "SILENCE_SECONDS", 0.2)
     server = wire(trickling(head, every=0.02, byte=byte))
     started = time.monotonic()
 
-    with pytest.raises(ResponseLostError, match="did not answer in time"):
+    with pytest.raises(ResponseLostError, match="did not respond in time"):
         read(connect(server.url()), server.url())
 
     assert time.monotonic() - started < 2

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 @dataclass
 class Heard:
     """
-    A request as it came: *connection* counts the connections from 0.
+    A request Saved unconverted: *connection* counts the connections from 0.
     """
 
     connection: int

@@ -12,7 +12,9 @@ it, and so is the memory.
 
 Then many results are saved: 100 over a link where each new connection takes 0.16 s to
 answer, 300 that are each 0.2 s late, one job with 100 such results, and 300 of 1.5 MB,
-for the processor time that each takes beyond one result.  Alone, these are run with:
+for the processor time that each takes beyond one result.  Last, 300 files of 100 kB are
+uploaded that the service takes 0.2 s for each, beside curl with eight at once.  Alone,
+these are run with:
 python tests/benchmarks/transfer.py many [KREA]...  Several programs are run in turn.
 """
 
@@ -51,6 +53,13 @@ MANY = {
     "single": (1, 1, "one result of 1.5 MB"),
 }
 MANY_RUNS = 3
+# What these may take: seconds by kind, connections, and milliseconds of processor time
+# for each result of 1.5 MB.
+MOST_SECONDS = {"link": 1.5, "late": 7.0, "one": 3.5}
+MOST_CONNECTIONS, MOST_MILLISECONDS = 12, 2.5
+UPLOADS, UPLOAD_BYTES, UPLOAD_SECONDS, CURL_AT_ONCE = 300, 100_000, 0.2, 8
+# How many times the seconds of curl.
+MOST_UPLOAD = 1.3
 CONNECTION_SECONDS, LATE_SECONDS, PLAIN_BYTES = 0.16, 0.2, 1_500_000
 WAYS = {
     "download": (SIZE, "saved: 200 MB"),
@@ -101,6 +110,9 @@ def prepare(folder: Path) -> None:
             sound(folder / f"{kind}-{number}", size // FILES)
     for kind, size in {"link": 200_000, "late": SMALL, "plain": PLAIN_BYTES}.items():
         sound(folder / f"many-{kind}", size)
+    (folder / "files").mkdir()
+    for number in range(UPLOADS):
+        sound(folder / "files" / f"{number}.wav", UPLOAD_BYTES)
     for kind, size in {"large": INLINE, "small": SMALL}.items():
         image = folder / f"{kind}.png"
         picture(image, size)
@@ -153,6 +165,8 @@ def answer(
             is_new = False
             if "/many-late" in path:
                 time.sleep(LATE_SECONDS)
+            if path.startswith("/slow/") and method == "POST":
+                time.sleep(UPLOAD_SECONDS)
             name = path.partition("?")[0].rpartition("/")[2]
             if (Path(folder) / name).is_file():
                 with (Path(folder) / name).open("rb") as file:
@@ -312,11 +326,49 @@ def compare_many(folder: Path, port: int, programs: list[str]) -> None:
         for kind, (_, _, title) in MANY.items():
             print(
                 f"{title:44}{least[kind].seconds:7.2f} s"
+                f"{most(MOST_SECONDS.get(kind))}"
                 f"{opened[kind, program]:5} connections"
                 f"{least[kind].processor * 1000:8.0f} ms of processor time"
             )
         more = least["plain"].processor - least["single"].processor
-        print(f"each result of 1.5 MB: {more / (MANY['plain'][0] - 1) * 1000:.2f} ms")
+        each = more / (MANY["plain"][0] - 1) * 1000
+        print(f"each result of 1.5 MB: {each:.2f} ms{most(MOST_MILLISECONDS)}")
+        print(f"connections: at most {MOST_CONNECTIONS}")
+
+
+def most(limit: float | None) -> str:
+    return f" (at most {limit})" if limit else " " * 14
+
+
+def compare_uploads(folder: Path, port: int, programs: list[str]) -> None:
+    """
+    Upload many files with curl and each of the programs in turn, and print the least of
+    each.
+    """
+    url = f"http://127.0.0.1:{port}/slow"
+    files = [str(folder / "files" / f"{number}.wav") for number in range(UPLOADS)]
+    lines = [f'next\nurl = "{url}/assets"\nform = "file=@{file}"' for file in files]
+    config = folder / "curl.config"
+    config.write_text("\n".join(lines).removeprefix("next\n"))
+    parallel = ["curl", "-sf", "-Z", "--parallel-max", str(CURL_AT_ONCE)]
+    words = {"curl": [*parallel, "-K", str(config)]} | {
+        program: [program, "upload", "-q", *files] for program in programs
+    }
+    taken: dict[str, list[Taken]] = {}
+    for _ in range(MANY_RUNS):
+        for name, command in words.items():
+            # What is known from the run before would not be uploaded again.
+            (folder / "journal.db").unlink(missing_ok=True)
+            result = measure(command, folder / "x", environment(folder, url))
+            taken.setdefault(name, []).append(result)
+    print(f"\n{UPLOADS} uploads of 100 kB, {UPLOAD_SECONDS} s each")
+    curl = min(result.seconds for result in taken["curl"])
+    for name, results in taken.items():
+        least = Taken(*map(min, zip(*results, strict=True)))
+        print(
+            f"{name:44}{least.seconds:7.2f} s{least.processor * 1000:8.0f} ms of"
+            f" processor time, {least.seconds / curl:.2f} of curl{most(MOST_UPLOAD)}"
+        )
 
 
 def compare(folder: Path, port: int) -> dict[tuple[str, str, str], Taken]:
@@ -370,6 +422,7 @@ def main() -> None:
         try:
             port = int(server.stdout.readline())
             compare_many(Path(name), port, sys.argv[2:] or [krea])
+            compare_uploads(Path(name), port, sys.argv[2:] or [krea])
             results = {} if is_many else compare(Path(name), port)
         finally:
             server.kill()

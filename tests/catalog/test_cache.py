@@ -153,7 +153,7 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
     folder = tmp_path / "cache"
     folder.write_text("")
 
-    with pytest.raises(StorageError, match="cannot be kept") as caught:
+    with pytest.raises(StorageError, match="Cannot save") as caught:
         cache.store(folder, LIVE, dumps(small()))
 
     assert "KREA_CACHE_DIR" in caught.value.hint

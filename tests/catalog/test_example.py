@@ -102,7 +102,7 @@ def test_example_is_named_by_what_it_makes():
 
 COMMANDS = {
     "nano-banana-pro": """
-        'a watercolour' -m google/nano-banana-pro -i photo.jpg -o out.png""",
+        'a watercolor' -m google/nano-banana-pro -i photo.jpg -o out.png""",
     "krea/enhance": "-m krea/enhance -i photo.jpg -o out.png",
     "standard-enhance": """
         -m topaz/standard-enhance -i photo.jpg -p 'model=Standard V2' -o out.png""",

@@ -162,5 +162,5 @@ def test_other_documents_are_refused(document):
     """
     What is no list of models takes the place of none.
     """
-    with pytest.raises(InvalidResponseError, match="no POST /generate"):
+    with pytest.raises(InvalidResponseError, match="no models"):
         refresh.build_replacement(document, BUNDLED, today="2026-11-22")

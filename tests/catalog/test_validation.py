@@ -55,9 +55,9 @@ def test_all_faults_are_told_at_once():
 
     assert [
         "prompt: is required: text of at least 3 characters",
-        "imageUrls: no such field; nearest: image_urls",
-        "aspect-ratio: no such field; nearest: aspect_ratio",
-        f"cat: no such field; known: {', '.join(CATALOG[PRO].fields)}",
+        "imageUrls: unknown field; did you mean image_urls?",
+        "aspect-ratio: unknown field; did you mean aspect_ratio?",
+        f"cat: unknown field; known fields: {', '.join(CATALOG[PRO].fields)}",
         "image_urls[0]: must be a URL of at most 1024 characters, not 1025",
         "image_urls[1]: must be a URL of at most 1024 characters, not 3",
         'resolution: must be "1K", "2K" or "4K", not "8K"',
@@ -209,7 +209,7 @@ def test_one_of_takes_no_value_of_two_forms():
 @pytest.mark.parametrize("type_", ["number", "integer"])
 def test_number_that_json_lacks_is_a_fault(type_, number, name):
     """
-    NaN and infinity cannot be sent, whatever the limits are (hazard N6).
+    NaN and infinity cannot be sent, whatever the limits are.
     """
     (fault,) = find_violations({"type": type_}, float(number))
 
@@ -242,7 +242,7 @@ def test_data_uri_may_be_longer_than_declared():
 
 def test_foreign_text_cannot_act_on_a_terminal():
     """
-    Values and names in a message are ASCII and short, whatever was given (hazard T1).
+    Values and names in a message are ASCII and short, whatever was given.
     """
     body = {"prompt": ["\x1b[2J\u202e" * 100], "\x1b]0;x\x07": 1, "resolution": "\x9b"}
     texts = found(PRO, body)
@@ -293,34 +293,34 @@ def test_text_becomes_what_the_schema_names(path, field, text, value):
 @pytest.mark.parametrize(
     ("path", "field", "text", "message"),
     [
-        (PRO, "width", "wide", 'expects a number, not "wide"'),
-        (PRO, "width", "nan", 'expects a number, not "nan"'),
-        (PRO, "width", "1_000", 'expects a number, not "1_000"'),
-        (PRO, "width", " 1", 'expects a number, not " 1"'),
-        (PRO, "width", "1e999", 'expects a number, not "1e999"'),
-        (PRO, "width", "9" * 5000, f'expects a number, not "{"9" * 59}...'),
-        (PRO, "width", "٣", 'expects a number, not "\\u0663"'),
-        (PRO, "width", "", 'expects a number, not ""'),
-        (PRO, "width", "null", 'expects a number, not "null"'),
-        (PRO, "width", "true", 'expects a number, not "true"'),
-        (KREA_2, "seed", "x", 'expects a number or null, not "x"'),
+        (PRO, "width", "wide", 'must be a number, not "wide"'),
+        (PRO, "width", "nan", 'must be a number, not "nan"'),
+        (PRO, "width", "1_000", 'must be a number, not "1_000"'),
+        (PRO, "width", " 1", 'must be a number, not " 1"'),
+        (PRO, "width", "1e999", 'must be a number, not "1e999"'),
+        (PRO, "width", "9" * 5000, f'must be a number, not "{"9" * 59}...'),
+        (PRO, "width", "٣", 'must be a number, not "\\u0663"'),
+        (PRO, "width", "", 'must be a number, not ""'),
+        (PRO, "width", "null", 'must be a number, not "null"'),
+        (PRO, "width", "true", 'must be a number, not "true"'),
+        (KREA_2, "seed", "x", 'must be a number or null, not "x"'),
         (
             KREA_2,
             "intensity",
             "2.5",
-            'expects a whole number from -100 to 100, not "2.5"',
+            'must be a whole number from -100 to 100, not "2.5"',
         ),
         (
             "video/kling/kling-2.6",
             "generate_audio",
             "yes",
-            'expects true or false, not "yes"',
+            'must be true or false, not "yes"',
         ),
         (
             KREA_2,
             "styles",
             "x",
-            "expects a list as JSON: KEY:=JSON instead of KEY=VALUE",
+            "must be a list: use KEY:=JSON instead of KEY=VALUE",
         ),
     ],
 )
@@ -328,7 +328,7 @@ def test_text_that_does_not_fit_says_what_would(path, field, text, message):
     """
     The message names what the field expects.
     """
-    with pytest.raises(ValueError, match=r"^expects ") as caught:
+    with pytest.raises(ValueError, match=r"^must be ") as caught:
         convert(CATALOG[path].fields[field], text)
 
     assert message == str(caught.value)
@@ -338,5 +338,5 @@ def test_object_field_asks_for_json():
     """
     A field of alternatives that are objects needs JSON, too.
     """
-    with pytest.raises(ValueError, match="as JSON: KEY:=JSON"):
+    with pytest.raises(ValueError, match="use KEY:=JSON"):
         convert(CATALOG[KLING].fields["camera_control"], "simple")

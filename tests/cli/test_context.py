@@ -42,12 +42,14 @@ def test_standard_input_is_claimed_once(krea):
     result = krea("generate", "-", "-i", "-")
 
     assert 2 == result.code
-    assert "Standard input cannot be both the prompt and an image" in result.err
+    assert (
+        "Standard input cannot be used for both the prompt and an image" in result.err
+    )
 
 
 def test_in_ci_nobody_is_asked():
     """
-    Though a terminal is there: CI counts as nobody (hazard S8).
+    Though a terminal is there: CI counts as nobody.
     """
     assert context().prompter.is_interactive
     assert not context(env={"CI": "true"}).prompter.is_interactive

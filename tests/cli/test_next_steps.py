@@ -12,7 +12,7 @@ from conftest import png
 from faults.user import commands
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from service import file, job
+from service import answer, file, job
 from typer.main import get_command
 
 from krea_cli.cli.command_tree import build
@@ -190,7 +190,13 @@ def test_those_that_are_saved_keep_their_indexes(logged_in, service):
     """
     A job that was late takes the index behind them, and no name of theirs.
     """
-    service.picture = None  # each job has another one
+    pictures = {}
+
+    def result(handler):
+        content = pictures.setdefault(handler.path, png((64, 49 + len(pictures))))
+        answer(200, content=content, media="image/png")(handler)
+
+    service.faults["GET /results/"] = Always([result])
     late(service, [0], status="processing")
 
     first = logged_in("generate", "an owl", "-n", 3, "-o", "owl.png", "--timeout", "9")

@@ -72,7 +72,7 @@ def test_login_never_reads_a_terminal_that_would_echo(context):
     terminal = Stdin(CANARY)
     terminal.is_terminal = True
 
-    with pytest.raises(UsageError, match="cannot be asked"):
+    with pytest.raises(UsageError, match="Cannot ask"):
         login(context(stdin=terminal))
 
 
@@ -121,7 +121,9 @@ def test_login_tells_the_variable_that_hides_the_stored_token(context):
 
     login(run)
 
-    assert ["KREA_API_KEY is set and is used instead of it."] == run.console.warnings
+    assert [
+        "KREA_API_KEY is set and overrides the stored token."
+    ] == run.console.warnings
     assert ("KREA_API_KEY", ("keyring",)) == (
         told(run)["source"],
         told(run)["shadows"],
@@ -130,11 +132,11 @@ def test_login_tells_the_variable_that_hides_the_stored_token(context):
 
 def test_login_fails_when_the_keyring_forgets(context):
     """
-    A login that did not last is no success (hazard C4).
+    A login that did not last is no success.
     """
     run = context(stdin=Stdin(CANARY), backend=Forgetful())
 
-    with pytest.raises(KeyringError, match="lost it"):
+    with pytest.raises(KeyringError, match="did not store"):
         login(run)
 
     assert [] == run.console.results
@@ -152,7 +154,7 @@ def test_logout_removes_the_token(context):
     assert {} == run.backend.items
     assert told(run)["source"] is None
     assert [
-        "Token removed for https://api.krea.ai in the keyring."
+        "Token for https://api.krea.ai removed from the keyring."
     ] == run.console.notes
 
 
@@ -165,15 +167,15 @@ def test_logout_without_a_token_is_no_error(context):
     logout(run)
 
     assert "KREA_API_TOKEN" == told(run)["source"]
-    assert ["There was no token for https://api.krea.ai in the keyring."] == (
-        run.console.notes
-    )
-    assert ["KREA_API_TOKEN is still set and is used."] == run.console.warnings
+    assert ["No token was stored for https://api.krea.ai."] == (run.console.notes)
+    assert [
+        "KREA_API_TOKEN is still set, so commands keep using that token."
+    ] == run.console.warnings
 
 
 def test_status_names_source_shadows_and_backend(context):
     """
-    Where the token comes from, what that hides, and which class keeps it (hazard C5).
+    Where the token comes from, what that hides, and which class keeps it.
     """
     env = {"KREA_API_KEY": CANARY, "KREA_API_TOKEN": CANARY}
     run = context(env=env)
@@ -233,7 +235,7 @@ def test_status_in_the_sandbox_needs_no_token(context):
     status(run)
 
     assert ("sandbox", None) == (told(run)["source"], told(run)["backend"])
-    assert ["The sandbox needs no token."] == run.console.notes
+    assert ["The sandbox does not need a token."] == run.console.notes
 
 
 @pytest.mark.parametrize("command", [login, logout])
@@ -243,7 +245,7 @@ def test_sandbox_keeps_no_token(context, command):
     """
     run = context(env={"KREA_SANDBOX": "1"}, backend=Memory())
 
-    with pytest.raises(UsageError, match="sandbox needs no token"):
+    with pytest.raises(UsageError, match="sandbox does not need a token"):
         command(run)
 
     assert [] == run.backend.calls
@@ -273,7 +275,7 @@ def test_login_without_a_keyring_names_both_ways_out(context):
         login(run)
 
     assert [
-        "Set KREA_API_KEY to the token instead.",
+        "Set KREA_API_KEY instead.",
         "Or let a program print it: krea config set token_command 'pass show krea'",
     ] == NextSteps().explain(caught.value).hints
 
@@ -304,8 +306,8 @@ def test_status_names_the_command(with_command):
 @pytest.mark.parametrize(
     ("command", "warning"),
     [
-        (login, "token_command is set and is used instead of it."),
-        (logout, "token_command is still set and is used."),
+        (login, "token_command is set and overrides the stored token."),
+        (logout, "token_command is still set, so commands keep using that token."),
     ],
 )
 def test_a_command_overrides_the_keyring(with_command, command, warning):

@@ -71,7 +71,7 @@ def test_the_journal_keeps_it(logged_in, submitted, cancel, service):
 
 @pytest.mark.parametrize(
     ("status", "hint"),
-    [("completed", "Save what it made: krea download {}"), ("failed", "not billed")],
+    [("completed", "Save it: krea download {}"), ("failed", "not billed")],
 )
 def test_what_has_ended_is_left_alone(submitted, cancel, service, status, hint):
     """
@@ -125,7 +125,7 @@ def test_a_job_that_goes_on_is_exit_8(submitted, cancel, service, time):
     code, statuses, [error] = cancel(job_id)
 
     assert (8, {job_id: "sampling"}, 5.0) == (code, statuses, time.elapsed)
-    assert "was asked to be cancelled" in error["message"]
+    assert "was requested" in error["message"]
     assert f"krea status {job_id}" in error["hint"]
 
 
@@ -156,7 +156,7 @@ def test_a_delete_that_never_gets_through_is_exit_6(submitted, cancel, service):
     code, statuses, [error] = cancel(job_id)
 
     assert (6, {}) == (code, statuses)
-    assert f"Go on with: krea cancel {job_id}" == error["hint"]
+    assert f"Try again: krea cancel {job_id}" == error["hint"]
 
 
 def test_a_delete_that_is_refused_is_exit_2(submitted, cancel, service):

@@ -82,7 +82,7 @@ def test_set_tells_the_variable_that_wins(context):
 @pytest.mark.parametrize(
     ("model", "rest", "warns"),
     [
-        ("nano-bananna", "", "Unknown model 'nano-bananna'. Nearest: google/nano"),
+        ("nano-bananna", "", "Unknown model 'nano-bananna'. Did you mean google/nano"),
         ("nano-banana-pro", "", ""),
         ("nano-bananna", "timeout = 'soon'\n", ""),
     ],
@@ -158,7 +158,7 @@ def test_bad_file_is_mended_as_its_error_says(tmp_path):
 
 def test_nothing_is_read_from_the_current_folder(tmp_path):
     """
-    Files in a cloned repository do not choose where the token goes (hazard C20).
+    Files in a cloned repository do not choose where the token goes.
     """
     for name in (".env", "config.toml", "krea.toml", ".krea.toml", ".netrc"):
         (tmp_path / name).write_text(

@@ -197,7 +197,7 @@ def test_a_running_job_is_exit_8(logged_in, service):
     result = logged_in("download", job_id, "-o", "owl.png")
 
     assert (8, "") == (result.code, result.out)
-    assert f"hint: Collect it with: krea wait {job_id} -o owl.png\n" in result.err
+    assert f"hint: Keep waiting: krea wait {job_id} -o owl.png\n" in result.err
     assert [] == service.requests(RESULT)
 
 
@@ -234,7 +234,7 @@ def test_a_target_that_exists_is_exit_7(logged_in, finished):
     forced = logged_in("download", "--force")
 
     assert (7, "") == (again.code, again.out)
-    assert "nothing is overwritten" in again.err
+    assert "already exists" in again.err
     assert (0, f"{job_id}.png\n") == (forced.code, forced.out)
     assert png() == Path(f"{job_id}.png").read_bytes()
 
@@ -278,7 +278,7 @@ def test_what_was_generated_is_there(logged_in, service):
 
 def test_an_expired_url_is_asked_for_anew(logged_in, finished, service):
     """
-    One more look at the job, and nothing is paid again (hazard F13).
+    One more look at the job, and nothing is paid again.
     """
     [job_id] = finished()
     service.faults[RESULT] = [answer(403)]
@@ -306,10 +306,8 @@ def test_a_result_above_the_limit_is_not_saved(logged_in, finished):
     just = logged_in("download", job_id, "-o", "a.png", "--max-size", size)
 
     assert [7, 7, 7] == [run.code for run in (refused, waited, made)]
-    assert f"more than {size - 1} bytes" in refused.err
-    assert (
-        "hint: Allow more with --max-size.\nhint: Collect it with: krea" in refused.err
-    )
+    assert f"larger than {size - 1} bytes" in refused.err
+    assert "hint: Raise the limit with --max-size.\nhint: Save it: krea" in refused.err
     assert (0, "a.png\n") == (just.code, just.out)
 
 
@@ -333,8 +331,8 @@ def test_a_result_of_another_kind_is_told(logged_in, finished, service):
 
     assert (0, f"{job_id}.mp4\n") == (result.code, result.out)
     assert (
-        "warning: The model google/nano-banana-pro makes images, but job "
-        f"{job_id} gave MP4: {job_id}.mp4\n"
+        "warning: Model google/nano-banana-pro makes images, but job "
+        f"{job_id} returned MP4: {job_id}.mp4\n"
     ) == result.err
 
 
@@ -368,7 +366,7 @@ def test_completed_without_a_result_is_exit_3(logged_in, finished, service):
 
 def test_a_result_that_comes_late_is_saved(logged_in, finished, service, time):
     """
-    The job was completed a moment before (hazard L10); a running one is not waited for.
+    The job was completed a moment before; a running one is not waited for.
     """
     late, running = finished(2)
     lacking = job(status="completed", result={"urls": []})
@@ -394,7 +392,7 @@ def test_a_result_that_cannot_be_fetched_is_exit_7(logged_in, finished, service,
     result = logged_in("download", job_id, "-o", "owl.png")
 
     assert (7, "") == (result.code, result.out)
-    assert f"Collect it with: krea download {job_id} -o owl.png" in result.err
+    assert f"Save it: krea download {job_id} -o owl.png" in result.err
     assert [] == list(Path().iterdir())
     service.faults.clear()
     assert 0 == logged_in("download", job_id, "-o", "owl.png").code
@@ -453,7 +451,7 @@ def test_one_that_cannot_be_fetched_stops_no_other(logged_in, finished, service)
     assert (7, ["owl-1.png", "owl-3.png"]) == (result.code, result.out.split())
     first, second = (result.err.index(f"{jobs[at]}-image.png") for at in (1, 3))
     assert first < second
-    assert 2 == result.err.count("hint: Collect it with: krea download")
+    assert 2 == result.err.count("hint: Save it: krea download")
 
 
 def test_a_terminal_shows_a_bar_for_what_is_on_its_way(logged_in, finished, service):

@@ -89,7 +89,7 @@ def check(shell, words, *, is_there):
 @pytest.mark.parametrize("moment", range(14))
 def test_a_download_that_is_killed_while_it_comes(shell, live, words, moment):
     """
-    Whenever kill -9 hits it (hazard F6), from the head of the answer to its last byte.
+    Whenever kill -9 hits it, from the head of the answer to its last byte.
     """
     slow = Slow((len(PICTURE) - 1) * moment // 13)
     live.faults["GET /results/"] = [slow, file(PICTURE)]

@@ -122,7 +122,7 @@ def test_a_list_that_is_not_all_says_so(logged_in):
 
     assert (3, "") == (len(some.out.splitlines()), some.err)
     assert 20 == len(usual.out.splitlines())
-    assert "These are the newest 20" in usual.err
+    assert "Showing the newest 20" in usual.err
     assert "" == logged_in("jobs", "list", "--limit", "21").err
 
 
@@ -174,7 +174,7 @@ def test_nothing_to_list_is_said(logged_in, env):
     result = logged_in("jobs", "list")
 
     assert (0, "") == (result.code, result.out)
-    assert "no job yet" in result.err
+    assert "No jobs yet" in result.err
     assert not Path(env["KREA_STATE_DIR"]).exists()
 
 
@@ -228,7 +228,7 @@ def test_remote_refuses_what_the_service_has_not(logged_in, service):
     state = logged_in("jobs", "list", "--remote", "--status", "submitted")
 
     assert (2, 2, "", "") == (many.code, state.code, many.out, state.out)
-    assert "1000 jobs at most" in many.err
+    assert "--limit can be at most 1000" in many.err
     assert "sampling" in state.err
     assert [] == service.seen
 
@@ -354,7 +354,7 @@ def test_a_cancelled_job_is_shown_as_not_billed(logged_in, spent):
     assert (0.15, False) == (row["cost_usd"], row["billed"])
     assert ["0"] == [row[4] for row in listed if row[0] == spent]
     shown = logged_in("jobs", "show", spent, "--color", "never").out
-    assert "PRICE     not billed (the estimate was $0.15)" in shown
+    assert "PRICE     not billed (estimate was $0.15)" in shown
     table = logged_in("jobs", "cost", "--by", "status", "--color", "never").out
     assert ["cancelled", "1", "$0.00", "1"] in [x.split() for x in table.splitlines()]
 
@@ -370,7 +370,7 @@ def test_a_job_that_the_journal_does_not_know_is_exit_2(logged_in, submitted, co
     others = [logged_in("jobs", command, "@last", name) for name in (job_id[:7], "")]
 
     assert (2, "") == (unknown.code, unknown.out)
-    assert f"The journal knows no job {UNKNOWN}.\n" in unknown.err
+    assert f"Job {UNKNOWN} is not in the journal.\n" in unknown.err
     for result in others:
         assert (2, "") == (result.code, result.out)
         assert "too short" in result.err
@@ -393,7 +393,7 @@ def test_the_beginning_of_several_is_refused(logged_in, journal, time, service):
     assert "job_id\tabcdefgh\n" in several.out
     assert (0, "1\n") == (whole.code, whole.out)
     assert 2 == now_several.code
-    assert "the beginning of 2 records" in now_several.err
+    assert "matches 2 records" in now_several.err
 
 
 def test_forget_deletes_the_record_and_its_prompt_alone(
@@ -412,7 +412,7 @@ def test_forget_deletes_the_record_and_its_prompt_alone(
     kept = b"".join(f.read_bytes() for f in Path(env["KREA_STATE_DIR"]).glob("*db*"))
 
     assert (0, "1\n") == (result.code, result.out)
-    assert "jobs at the service are as they were" in result.err
+    assert "jobs at Krea are unchanged" in result.err
     assert [other] == [row["job_id"] for row in rows(logged_in)]
     assert b"Zebedee" not in kept
     assert Path("owl.png").exists()
@@ -467,10 +467,10 @@ def test_forget_keeps_what_is_not_known_to_have_ended(logged_in, submitted, time
     all_forced = logged_in("jobs", "forget", "--older-than", "30d", "-f")
 
     assert (2, "") == (named.code, named.out)
-    assert f"Job {first} is paid for, and krea has not seen it end.\n" in named.err
+    assert f"Job {first} may still be running, and it is paid for.\n" in named.err
     assert f"krea wait {first} -o .\n" in named.err
     assert (0, "0\n") == (by_age.code, by_age.out)
-    assert "2 of the records stay" in by_age.err
+    assert "2 records were kept" in by_age.err
     assert [second, first] == [row["job_id"] for row in kept]
     assert ("1\n", "1\n", []) == (forced.out, all_forced.out, rows(logged_in))
 
@@ -493,15 +493,15 @@ def test_a_damaged_record_is_told_and_the_others_are_shown(
     assert other in result.out
     assert odd not in result.out
     if "list" in words:
-        assert 1 == result.err.count("its created_at is none that krea writes")
-        assert f"of job {odd} in the journal cannot be read" in result.err
-        assert "See to it: krea jobs forget" in result.err
+        assert 1 == result.err.count("invalid created_at")
+        assert f"(job {odd}) is damaged" in result.err
+        assert "Delete it: krea jobs forget" in result.err
 
 
 def test_a_damaged_record_is_forgotten_only_by_force(logged_in, lost, submitted, env):
     """
-    It may be in doubt, so the command that the warning names says so first, and how to
-    look for the job; then nothing is left of it, and it is warned of no more.
+    Possible match: unconfirmed, so the command that the warning names says so first, and how
+    to look for the job; then nothing is left of it, and it is warned of no more.
     """
     other, record = submitted(), lost("an owl named Zebedee")
     path = Path(env["KREA_STATE_DIR"], "journal.db")
@@ -514,8 +514,8 @@ def test_a_damaged_record_is_forgotten_only_by_force(logged_in, lost, submitted,
     kept = b"".join(f.read_bytes() for f in path.parent.glob("*db*"))
 
     assert (2, "") == (refused.code, refused.out)
-    assert "its seed is none that krea writes. It may be in doubt" in refused.err
-    assert "Look for the job: krea jobs list --remote\n" in refused.err
+    assert "invalid seed. Possible match: unconfirmed" in refused.err
+    assert "job list: krea jobs list --remote\n" in refused.err
     assert (0, "1\n") == (forced.code, forced.out)
     assert b"Zebedee" not in kept
     left = logged_in("jobs", "list")
@@ -538,7 +538,7 @@ def test_a_damaged_record_of_a_living_process_stays(
     result = logged_in("jobs", "forget", made.record, "--force")
 
     assert (2, "") == (result.code, result.out)
-    assert "Its process still runs" in result.err
+    assert "Its process is still running" in result.err
     assert 0 == logged_in("jobs", "list").code
     with closing(sqlite3.connect(path)) as db:
         assert [(1,)] == db.execute("SELECT count(*) FROM records").fetchall()
@@ -554,7 +554,7 @@ def test_forget_refuses_a_request_on_its_way(logged_in, journal, time, service):
     result = logged_in("jobs", "forget", made.record)
 
     assert 2 == result.code
-    assert "being sent just now" in result.err
+    assert "being submitted right now" in result.err
     assert 1 == len(rows(logged_in))
 
 
@@ -578,7 +578,7 @@ def test_forget_refuses_a_time_to_come(logged_in, submitted):
     result = logged_in("jobs", "forget", "--force", "--older-than", "2099-01-01")
 
     assert (2, "") == (result.code, result.out)
-    assert "error: --older-than: 2099-01-01 is in the future.\n" in result.err
+    assert "error: --older-than 2099-01-01 is in the future.\n" in result.err
     assert 1 == len(rows(logged_in))
 
 
@@ -591,7 +591,11 @@ def test_recover_without_doubt_is_a_note(logged_in, submitted, service):
 
     result = logged_in("jobs", "recover")
 
-    assert (0, "", "No record is in doubt.\n") == (result.code, result.out, result.err)
+    assert (0, "", "No unconfirmed requests.\n") == (
+        result.code,
+        result.out,
+        result.err,
+    )
     assert 2 == logged_in("jobs", "recover", "--forget").code
     assert asked == len(service.seen)
 
@@ -647,7 +651,7 @@ def test_adopt_ties_the_job_and_pays_nothing(logged_in, lost, service):
     assert (0, f"{job_id}\n", "") == (result.code, result.out, result.err)
     assert (0, "owl.png") == (waited.code, Path(waited.out.strip()).name)
     assert 1 == service.bills
-    assert "No record is in doubt.\n" == logged_in("jobs", "recover").err
+    assert "No unconfirmed requests.\n" == logged_in("jobs", "recover").err
 
 
 def test_adopt_of_what_is_no_free_job_changes_nothing(logged_in, submitted, lost):
@@ -663,7 +667,7 @@ def test_adopt_of_what_is_no_free_job_changes_nothing(logged_in, submitted, lost
 
         assert (2, "") == (result.code, result.out)
         said += result.err
-    assert "no candidate" in said or "cannot be the one" in said
+    assert "no candidate" in said or "cannot belong to this request" in said
     assert [record] == [row["record"] for row in rows(logged_in, "--status", "unknown")]
 
 
@@ -789,6 +793,6 @@ def test_a_person_sees_the_block_with_the_command(logged_in, lost, service):
     result = logged_in("jobs", "recover", "--color", "never")
     lines = result.out.splitlines()
 
-    assert f"unknown  record {record}" == lines[0]
-    assert f"  candidate  {job_id}  processing" in lines
+    assert f"unknown  request {record}" == lines[0]
+    assert f"  possible match  {job_id}  processing" in lines
     assert f"--adopt {job_id}" in result.err

@@ -96,7 +96,7 @@ def test_nothing_found_is_said_and_no_error(krea):
     """
     result = krea("models", "list", "zebra")
 
-    assert (0, "", "No model is like that.\n") == (result.code, result.out, result.err)
+    assert (0, "", "No matching models.\n") == (result.code, result.out, result.err)
 
 
 def test_unknown_kind_is_refused_with_the_known(krea):
@@ -254,7 +254,7 @@ def test_person_gets_lines_that_fit(krea, monkeypatch, width, words):
     if words == ("list",):
         firsts = {line.split()[0] for line in shown}
         assert {model.id for model in CATALOG.models} <= firsts
-        assert "119 models, USD for one request" in result.out
+        assert "119 models" in result.out
     elif words[1] == "hyperion":
         assert "frame_interpolation_duplicate_sensitivity " in result.out
         assert '"prores-422-proxy",' in result.out

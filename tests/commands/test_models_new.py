@@ -69,7 +69,7 @@ def test_generate_with_a_new_model_updates_the_list_once(later, service, serve):
     result = later(*OWL, "-m", "krea-3", "--resolution", "1K")
 
     assert 0 == result.code, result.err
-    assert "Updating the list of models, which is from 2026-10-09." in result.err
+    assert "Updating the list of models" in result.err
     assert {"prompt": "an owl", "resolution": "1k"} == body_of(service)
     assert ["/generate/image/krea/krea-3"] == [
         each.path for each in service.requests(POST)
@@ -118,7 +118,7 @@ def test_generate_with_a_new_model_and_a_typo_updates_once(later, service, serve
     result = later(*OWL, "-m", "krea-3", "-p", "promt=x")
 
     assert 2 == result.code
-    assert "promt: no such field" in result.err
+    assert "promt: unknown field" in result.err
     assert 1 == len(service.requests(SPEC))
 
 
@@ -153,7 +153,7 @@ def test_generate_gives_up_on_a_silent_service(later, service, monkeypatch):
     released.set()
 
     assert 2 == result.code
-    assert "It cannot be updated: The list did not arrive" in result.err
+    assert "did not arrive" in result.err
 
 
 @pytest.mark.parametrize("words", [("--dry-run",), ("--sandbox",)])
@@ -208,7 +208,7 @@ def test_no_validate_with_an_unknown_short_name_says_which_path(logged_in):
     result = logged_in(*OWL, "-m", "krea/krea-3", "--no-validate")
 
     assert 2 == result.code
-    assert "Give the whole path: -m image/krea/krea-3" in result.err
+    assert "Use the full path: -m image/krea/krea-3" in result.err
 
 
 @pytest.mark.parametrize("given", ["@{}", "file://{}"])
@@ -229,7 +229,7 @@ def test_no_validate_refuses_an_unknown_field_with_a_missing_file(logged_in, ser
     result = logged_in(*OWL, "-m", "image/acme/new", "--no-validate", "-p", "by=@krea")
 
     assert (2, []) == (result.code, service.requests(POST))
-    assert """To send this text as it is: -p 'by:="@krea"'""" in result.err
+    assert """To send this text unchanged: -p 'by:="@krea"'""" in result.err
 
 
 @pytest.mark.parametrize("mutation", specs.MUTATED)
@@ -305,7 +305,7 @@ def test_field_that_an_open_model_does_not_describe_is_sent_with_a_warning(
     result = later(*OWL, "-m", "acme/open", "-p", "mood:=7")
 
     assert 0 == result.code, result.err
-    assert "describes no field mood; it is sent unchecked." in result.err
+    assert "mood is not a known field" in result.err
     assert {"prompt": "an owl", "mood": 7} == body_of(service)
     assert "unchecked\tother fields" in later("models", "show", "acme/open").out
 
@@ -329,4 +329,4 @@ def test_image_option_with_a_mesh_field_refuses_a_photo(later, serve, photo):
     result = later("generate", "-m", "acme/paint", "-i", str(photo), "--dry-run")
 
     assert 2 == result.code
-    assert "takes a 3D model" in result.err
+    assert "needs a 3D model" in result.err

@@ -179,14 +179,14 @@ def test_what_was_fetched_is_in_force(online, refresh, news):
 @pytest.mark.parametrize(
     ("fault", "code", "said"),
     [
-        (html(), 6, "an HTML page where JSON was expected"),
-        (html(404), 2, "refused the request (404)"),
-        (answer(200, content=b'{"paths": {'), 6, "something that is not JSON"),
-        (answer(200, {}), 6, "no POST /generate"),
+        (html(), 6, "got an HTML page"),
+        (html(404), 2, "rejected the request (404)"),
+        (answer(200, content=b'{"paths": {'), 6, "unreadable data"),
+        (answer(200, {}), 6, "no models"),
         (answer(200, {"paths": {"/generate/image/a/b": {"post": {"x": 1}}}}), 6, "a/b"),
-        (answer(401, {"message": "Unauthorized"}), 6, "does not show its list"),
+        (answer(401, {"message": "Unauthorized"}), 6, "denied access to its list"),
         (answer(200, content=b" " * (9 * 2**20)), 6, "more than 8 MiB"),
-        (reset, 6, "broke"),
+        (reset, 6, "was lost"),
     ],
     ids=["page", "404", "cut", "empty", "form", "401", "huge", "reset"],
 )
@@ -223,7 +223,7 @@ def test_half_a_list_leaves_the_good_one(online, refresh, spec):
 
 def test_foreign_text_is_no_markup_and_moves_no_cursor(online, refresh, spec):
     """
-    What a list of models says is shown as it is, never obeyed (hazards T1, T2).
+    What a list of models says is shown as it is, never obeyed.
     """
     spec["paths"][f"/generate/{PRO}"]["post"]["summary"] = "[red]Cat\x1b[2J\u202e\n"
     refresh(spec)
@@ -243,5 +243,5 @@ def test_refresh_of_the_sandbox_is_refused(krea):
     result = krea("models", "refresh", "--sandbox")
 
     assert (2, "") == (result.code, result.out)
-    assert "The sandbox has the models that krea came with." in result.err
+    assert "The sandbox uses the built-in list of models." in result.err
     assert not Path(krea.env["KREA_CACHE_DIR"]).exists()

@@ -140,7 +140,7 @@ def test_too_large_is_refused_before_anything_is_sent(
 
     error = json.loads(result.err)["error"]
     assert (2, []) == (result.code, service.seen)
-    assert "20000 x 100 pixels" in error["message"]
+    assert "20000x100" in error["message"]
     assert "--fit" in error["hint"]
 
 
@@ -162,7 +162,7 @@ def test_fit_scales_down_and_says_so(logged_in, received, tmp_path, words):
         assert ("JPEG", (16_384, 81)) == (made.format, made.size)
         assert {0x0112: 8} == dict(made.getexif())
     assert 0 == result.code
-    assert f"{path} is sent scaled down: 16384 x 81 pixels, " in result.err
+    assert f"{path} is scaled down to 16384x81, " in result.err
     assert WORD not in content
 
 

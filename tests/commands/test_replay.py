@@ -145,11 +145,11 @@ def test_a_dry_replay_sends_nothing(logged_in, owl, service):
 @pytest.mark.parametrize(
     ("words", "change", "reason"),
     [
-        (("-i", "owl.png"), lambda: Path("owl.png").write_bytes(png((9, 9))), "same"),
+        (("-i", "owl.png"), lambda: Path("owl.png").write_bytes(png((9, 9))), "sha256"),
         (("-i", "owl.png"), lambda: Path("owl.png").unlink(), "does not exist"),
         (("-i", "-"), lambda: None, "standard input"),
         (("-i", "DATA"), lambda: None, "data URI"),
-        (("-i", "https://s.krea.ai/x.png?key=canary"), lambda: None, "not kept"),
+        (("-i", "https://s.krea.ai/x.png?key=canary"), lambda: None, "not stored"),
     ],
     ids=["changed", "gone", "stdin", "data", "signed"],
 )
@@ -285,7 +285,7 @@ def test_what_is_no_sidecar_is_refused(logged_in, service, name):
     result = logged_in("replay", SIDECAR)
 
     assert (2, "", []) == (result.code, result.out, service.seen)
-    assert "error: out.png.json is no sidecar of krea." == result.err.splitlines()[0]
+    assert "error: out.png.json is not a krea sidecar." == result.err.splitlines()[0]
 
 
 def test_a_huge_file_is_not_read(logged_in):
@@ -300,9 +300,9 @@ def test_a_huge_file_is_not_read(logged_in):
         logged_in("replay", path) for path in (SIDECAR, "out.png", "other.png")
     )
 
-    assert "has more than 1000000 characters" in huge.err
+    assert "more than 1,000,000 characters" in huge.err
     assert "krea replay out.png.json" in picture.err
-    assert "is no UTF-8 text" in other.err
+    assert "not UTF-8 text" in other.err
     assert {2} == {huge.code, picture.code, other.code}
 
 
@@ -316,7 +316,7 @@ def test_the_sidecar_of_what_was_overwritten_is_told(logged_in):
     result = logged_in("generate", "a fox", "-o", "out.png", "--force")
 
     assert (0, 0, "") == (result.code, same.code, same.err)
-    assert "out.png.json was there before, and is of another result" in result.err
+    assert "out.png.json belongs to an earlier result, not to this one" in result.err
 
 
 def test_a_file_is_sent_only_to_who_knows_it(logged_in, owl, service):
@@ -348,7 +348,7 @@ def test_a_sidecar_that_cannot_be_is_known_beforehand(logged_in, service, words,
     result = logged_in("generate", "Two Owls!", "--sidecar", *words)
 
     assert (code, "mine") == (result.code, SIDECAR.read_text())
-    assert "sidecar" in result.err or "out.png.json exists" in result.err
+    assert "sidecar" in result.err or "out.png.json already exists" in result.err
     assert [] == service.seen
 
 
@@ -379,7 +379,9 @@ def test_a_sidecar_that_cannot_be_written_loses_nothing(logged_in, service):
     later = logged_in("download", job.job_id, "--sidecar")
 
     assert (7, "out.png\n") == (result.code, result.out)
-    assert "out.png is saved, without sidecar: out.png.json exists" in result.err
+    assert (
+        "Saved out.png, but not its sidecar: out.png.json already exists" in result.err
+    )
     again = f"krea download {job.job_id} -o '{{job_id}}.png' --sidecar"
     assert again in result.err
     assert (0, "out.png\n", 1) == (later.code, later.out, service.bills)
@@ -423,7 +425,7 @@ def test_a_job_without_a_record_has_none(logged_in, service, time):
     nowhere = logged_in("wait", made.out.strip(), "--sidecar")
 
     assert (2, 2, 2) == (download.code, wait.code, nowhere.code)
-    assert f"was sent for job {made.out.strip()}" in download.err
+    assert f"has no request for job {made.out.strip()}" in download.err
     assert "-o" in nowhere.err
     assert [] == service.requests("GET ")
 
@@ -438,7 +440,7 @@ def test_without_a_journal_there_is_one_nevertheless(logged_in):
 
 def test_the_name_has_room_for_its_ending(logged_in):
     """
-    Of both names none is over 200 bytes (hazard F18).
+    Of both names none is over 200 bytes.
     """
     words = ("-o", "{slug}{slug}{slug}{slug}{slug}.{ext}", "--sidecar")
 

@@ -62,8 +62,8 @@ def test_one_that_cannot_be_shown_does_not_stop_the_others(shows):
 
     assert 2 == result.code
     told = " ".join(result.err.split())
-    assert "not there cannot be read: No such file or directory." in told
-    assert f"{__file__} cannot be shown. It is no picture" in told
+    assert "Cannot read not there: No such file or directory." in told
+    assert f"Cannot show {__file__}. Not a known image" in told
     assert ["a.png", "b.webp"] == [
         line for line in result.out.splitlines() if "▀" not in line
     ]
@@ -82,18 +82,18 @@ def half():
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda x: x.write_bytes(bomb()), "has 50000 x 50000 pixels, too many"),
-        (lambda x: x.write_bytes(half()), "The picture cannot be decoded"),
-        (lambda x: x.write_bytes(b""), "It is no picture"),
-        (lambda x: x.mkdir(), "It is no picture"),
-        (os.mkfifo, "It is no picture"),
+        (lambda x: x.write_bytes(bomb()), "50000x50000 is too many"),
+        (lambda x: x.write_bytes(half()), "Cannot read the image"),
+        (lambda x: x.write_bytes(b""), "Not a known image"),
+        (lambda x: x.mkdir(), "Not a known image"),
+        (os.mkfifo, "Not a known image"),
         (lambda x: x.symlink_to(x), "Too many levels of symbolic links"),
-        (lambda x: x.symlink_to("/dev/zero"), "It is no picture"),
+        (lambda x: x.symlink_to("/dev/zero"), "Not a known image"),
     ],
 )
 def test_what_is_dangerous_is_not_opened(shows, make, reason):
     """
-    At once, and with the reason (hazards F16, N17).
+    At once, and with the reason.
     """
     make(Path("x"))
 
@@ -115,7 +115,7 @@ def test_a_decoder_that_takes_too_long_is_left_behind(shows, monkeypatch):
 
     enough.set()
     assert 2 == result.code
-    assert "cannot be decoded or made in time" in " ".join(result.err.split())
+    assert "took too long" in " ".join(result.err.split())
 
 
 def test_a_pipe_is_refused(shows):
@@ -127,7 +127,7 @@ def test_a_pipe_is_refused(shows):
     result = shows("show", "a.png", env=TRUE)
 
     assert (2, "") == (result.code, result.out)
-    assert "is no terminal" in result.err
+    assert "is not a terminal" in result.err
     assert "hint: " in result.err
 
 
@@ -147,7 +147,7 @@ def test_what_cannot_show_is_refused(shows, words, variables):
 
 def test_a_name_does_not_act_on_the_terminal(shows):
     """
-    Control characters are made visible (hazard T1).
+    Control characters are made visible.
     """
     Path("a.png").rename("a\x1b[31m.png")
 

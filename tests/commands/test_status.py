@@ -167,7 +167,7 @@ def test_a_beginning_of_several_is_refused(logged_in, submitted, env):
     result = logged_in("status", "abcdefgh")
 
     assert 2 == result.code
-    assert "the beginning of 2 jobs" in result.err
+    assert "matches 2 jobs" in result.err
 
 
 def test_an_id_that_nobody_knows_is_exit_2(logged_in):
@@ -177,7 +177,7 @@ def test_an_id_that_nobody_knows_is_exit_2(logged_in):
     result = logged_in("status", UNKNOWN)
 
     assert (2, "") == (result.code, result.out)
-    assert f"error: The service knows no job {UNKNOWN}.\n" in result.err
+    assert f"error: Job {UNKNOWN} not found.\n" in result.err
 
 
 def test_a_well_formed_id_needs_no_journal(logged_in, submitted, env):
@@ -269,4 +269,4 @@ def test_a_last_job_elsewhere_is_hinted_at(logged_in, krea):
     result = logged_in("status")
 
     assert 2 == result.code
-    assert "see to --sandbox" in result.err
+    assert "check --sandbox" in result.err

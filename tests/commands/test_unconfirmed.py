@@ -49,10 +49,10 @@ def test_a_lost_answer_names_the_job_that_it_may_be(lost, service):
     [made] = service.store.jobs()
 
     assert (11, "") == (lost.code, lost.out)
-    assert f"It may be {made.job_id} (processing, created 20" in lost.err
+    assert f"Possible match: {made.job_id} (processing, created 20" in lost.err
     assert 1 == len(service.requests(POST))
-    assert lost.err.startswith("The answer to the request was lost: ")
-    assert "Looking for its job in the service's list.\n" in lost.err
+    assert lost.err.startswith("The response was lost: ")
+    assert "Checking Krea's job list.\n" in lost.err
 
 
 def test_the_command_it_names_adopts_the_job(lost, logged_in, service):
@@ -65,7 +65,7 @@ def test_the_command_it_names_adopts_the_job(lost, logged_in, service):
     [made] = service.store.jobs()
     assert (0, f"{made.job_id}\n") == (adopted.code, adopted.out)
     assert (0, True) == (saved.code, Path("owl.png").exists())
-    assert "in doubt" in logged_in("jobs", "recover").err.lower()
+    assert "unconfirmed" in logged_in("jobs", "recover").err.lower()
     assert 1 == service.bills
 
 
@@ -172,7 +172,7 @@ def test_the_service_may_have_another_time(logged_in, service, time, hours):
 
     lost = logged_in("generate", "an owl")
 
-    assert f"It may be {service.store.jobs()[0].job_id}" in lost.err
+    assert f"Possible match: {service.store.jobs()[0].job_id}" in lost.err
 
 
 def test_a_clock_that_was_slow_hides_no_job(logged_in, service, time):
@@ -226,13 +226,13 @@ def test_a_list_that_cannot_be_seen_is_told(logged_in, service):
     lost = logged_in("generate", "an owl")
 
     assert 11 == lost.code
-    assert "list of jobs cannot be seen" in lost.err
+    assert "Cannot get Krea's job list" in lost.err
 
 
 @pytest.mark.parametrize("fault", [answer(500), answer(408), html(), answer(200, {})])
 def test_every_answer_that_is_none_is_in_doubt(logged_in, service, fault):
     """
-    There may be a job behind it (hazard B7).
+    There may be a job behind it.
     """
     service.faults[POST] = [fault]
 
@@ -333,8 +333,8 @@ def test_any_other_answer_leaves_it_in_doubt(logged_in, service, fault, typed):
     result = logged_in("generate", "an owl")
 
     assert (11, 1) == (result.code, len(service.requests(POST)))
-    assert 1 == result.err.count("It is unknown whether the service took the job")
-    assert "It is left open whether" in result.err
+    assert 2 == result.err.count("it will be billed")
+    assert "still unconfirmed" in result.err
     assert "krea jobs recover" in result.err
 
 
@@ -374,9 +374,7 @@ def test_the_next_one_is_reminded(lost, logged_in, service):
     result = logged_in("generate", "a cat", "--no-wait")
 
     assert 0 == result.code
-    assert "warning: It is still unknown whether the service took 1 earlier" in (
-        result.err
-    )
+    assert "warning: 1 earlier request is unconfirmed" in (result.err)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +390,7 @@ def test_a_busy_service_says_when(logged_in, service, time, headers, slept):
 
     assert (0, 1) == (result.code, service.bills)
     assert [slept, slept] == time.slept
-    assert f"Sending it again in {slept} s." in result.err
+    assert f"Retrying in {slept} s." in result.err
 
 
 def test_a_busy_service_that_does_not_say_when(logged_in, service, time):
@@ -410,14 +408,14 @@ def test_a_busy_service_that_does_not_say_when(logged_in, service, time):
 
 def test_a_busy_service_beyond_the_deadline(logged_in, service, time):
     """
-    It ends at once, with the time at which it would be of use again (hazard N7).
+    It ends at once, with the time at which it would be of use again.
     """
     service.faults[POST] = [answer(429, {}, {"Retry-After": "99"})]
 
     result = logged_in("generate", "an owl", "--timeout", "60")
 
     assert (6, []) == (result.code, time.slept)
-    assert "come back in 99 s" in result.err
+    assert "Try again in 99 s" in result.err
 
 
 def test_without_a_journal(logged_in, service):
@@ -439,7 +437,7 @@ def test_without_a_journal(logged_in, service):
 
 
 @pytest.mark.parametrize(
-    ("count", "rest"), [(1, ""), (2, "1 more of the requests was not sent.")]
+    ("count", "rest"), [(1, ""), (2, "1 more request was not submitted.")]
 )
 def test_an_id_that_cannot_be_kept_is_told(
     logged_in, service, monkeypatch, count, rest
@@ -460,9 +458,7 @@ def test_an_id_that_cannot_be_kept_is_told(
     [made] = service.store.jobs()
 
     assert 7 == result.code
-    assert (
-        f"goes on. {rest}".strip() == result.err.splitlines()[0].partition(", and ")[2]
-    )
+    assert f"{rest}" == result.err.splitlines()[0].partition("be recorded.")[2].strip()
     assert f"krea wait {made.job_id} -o .\n" in result.err
 
 
@@ -495,7 +491,7 @@ def test_what_was_not_sent_is_told(logged_in, service, fault, code):
 
     came = len(result.out.splitlines())
     assert code == result.code
-    assert f"{40 - came - 1} more of the requests were not sent." in result.err
+    assert f"{40 - came - 1} more requests were not submitted." in result.err
     assert 1 <= came == service.bills <= MOST
 
 
@@ -510,7 +506,7 @@ def test_an_answer_without_a_job_is_told_with_its_words(logged_in, service):
     result = logged_in("generate", "an owl")
 
     assert 11 == result.code
-    assert ", and said: You have run out of" in result.err.splitlines()[0]
+    assert "(You have run out of" in result.err.splitlines()[0]
     assert "\x1b" not in result.err
 
 
@@ -528,7 +524,9 @@ def test_what_ended_while_one_was_looked_for_is_saved(logged_in, service):
     assert 2 <= service.bills == len(result.out.splitlines())
 
 
-@pytest.mark.parametrize(("count", "rest"), [(1, ""), (3, " 2 more of the requests")])
+@pytest.mark.parametrize(
+    ("count", "rest"), [(1, ""), (3, " 2 more requests were not submitted.")]
+)
 def test_the_job_of_a_run_before_is_none_of_this_run(logged_in, service, count, rest):
     """
     The service answers with the job of an earlier request: one request is in doubt,
@@ -539,7 +537,7 @@ def test_the_job_of_a_run_before_is_none_of_this_run(logged_in, service, count, 
 
     result = logged_in("generate", "a fox", "-n", count)
 
-    told = result.err.splitlines()[0].partition(", and it may be billed.")[2]
+    told = result.err.splitlines()[0].partition("it will be billed.")[2]
     assert (11, rest) == (result.code, told.partition(" were not sent.")[0])
 
 
@@ -610,7 +608,7 @@ def test_a_list_that_cannot_be_read_is_no_empty_list(logged_in, service, said):
     again = logged_in("jobs", "recover", "--resubmit")
 
     assert (11, 6) == (lost.code, again.code)
-    assert "cannot be seen" in lost.err
+    assert "Cannot get Krea's job list" in lost.err
     assert "--resubmit" not in lost.err
     assert 1 == service.bills
 
@@ -661,7 +659,7 @@ def test_the_time_of_an_answer_may_be_wrong(logged_in, service, ahead, monkeypat
 
     lost = logged_in("generate", "an owl")
 
-    assert f"It may be {service.store.jobs()[0].job_id}" in lost.err
+    assert f"Possible match: {service.store.jobs()[0].job_id}" in lost.err
 
 
 def test_a_request_in_doubt_of_another_service_is_told_of(lost, logged_in):
@@ -673,12 +671,12 @@ def test_a_request_in_doubt_of_another_service_is_told_of(lost, logged_in):
     here = logged_in("jobs", "recover")
 
     found = {row["check"]: row for row in map(json.loads, checked.out.splitlines())}
-    where = "see to --sandbox, KREA_SANDBOX and --api-url."
+    where = "check --sandbox, KREA_SANDBOX and --api-url."
     assert (0, 1) == (recovered.code, recovered.err.count(where))
     assert "http://127.0.0.1" in recovered.err
     assert where not in here.err
     assert "warning" == found["doubt"]["state"]
-    assert "of another service: http://127.0.0.1" in found["doubt"]["message"]
+    assert "another service has some: http://127.0.0.1" in found["doubt"]["message"]
     assert where in found["doubt"]["hint"]
 
 
@@ -729,7 +727,7 @@ def test_an_empty_page_of_the_list_is_not_its_end(logged_in, service):
     listed = logged_in("jobs", "list", "--remote", "--json")
 
     [mine] = service.store.jobs()
-    assert f"It may be {mine.job_id}" in lost.err
+    assert f"Possible match: {mine.job_id}" in lost.err
     assert (2, 1) == (again.code, service.bills)
     assert mine.job_id == json.loads(listed.out)["job_id"]
 
@@ -764,5 +762,5 @@ def test_many_candidates_are_not_all_told(logged_in, service):
         service.store.add_job(**FOREIGN)
     lost = logged_in("generate", "an owl")
 
-    assert 10 == lost.err.count("It may be ")
+    assert 10 == lost.err.count("Possible match: ")
     assert "List all of them: krea jobs recover\n" in lost.err

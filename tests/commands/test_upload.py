@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
+import threading
 
-from service import answer
+from service import SandboxHandler, answer
 
 
 def test_upload_tells_the_url_of_each_file(logged_in, service, photo):
@@ -55,7 +56,7 @@ def test_a_file_from_standard_input(logged_in, photo):
 
 def test_an_answer_without_a_web_address_is_none(logged_in, service, photo):
     """
-    What the service calls a URL is used and printed only if it is one (hazard T5).
+    What the service calls a URL is used and printed only if it is one.
     """
     service.faults["POST /assets"] = [
         answer(200, {"id": "a", "image_url": "::error::x"})
@@ -68,26 +69,87 @@ def test_an_answer_without_a_web_address_is_none(logged_in, service, photo):
 
 def test_a_file_that_changes_meanwhile_is_not_uploaded(logged_in, service, photo):
     """
-    Otherwise another picture would be sent under its name for a day (hazard N17): all
+    Otherwise another picture would be sent under its name for a day: all
     of it goes out but its end, so that the service has none.
     """
-    second = photo.with_name("second.jpg")
-    second.write_bytes(photo.read_bytes())
+    content = photo.read_bytes()
+    files = [photo.with_name(f"{number}.jpg") for number in range(12)]
+    for number, file in enumerate(files):
+        file.write_bytes(with_number(content, number))
+    last, lock = files[-1], threading.Lock()
 
     def changing(handler):
-        content = bytearray(second.read_bytes())
-        content[len(content) // 2] ^= 1
-        second.write_bytes(content)
-        del service.faults["POST /assets"]
-        handler.handle_route("POST", "/assets")
+        with lock:
+            last.write_bytes(with_number(content, 99))
+        SandboxHandler.handle_route(handler, "POST", "/assets")
 
-    service.faults["POST /assets"] = [changing]
+    # The last upload begins when others have ended.
+    service.faults["POST /assets"] = [changing] * 12
 
-    result = logged_in("upload", photo, second)
+    result = logged_in("upload", *files)
 
-    assert (2, 1) == (
-        result.code,
-        result.out.count("https://") + result.out.count("http://"),
+    assert 2 == result.code
+    assert 11 == len(result.out.splitlines())
+    assert 11 == len(list(service.store.folder.joinpath("uploads").glob("*.json")))
+    assert "changed while it was being read" in result.err
+
+
+def with_number(jpeg, number):
+    """
+    A JPEG with other bytes, of the same length, somewhere in its picture.
+    """
+    content = bytearray(jpeg)
+    content[len(content) // 2] ^= number
+    return bytes(content)
+
+
+def test_upload_of_several_files_runs_at_once(logged_in, service, photo):
+    """
+    Each of four uploads waits for the other three; a file that is named twice is
+    uploaded once.
+    """
+    files = [photo.with_name(f"{number}.jpg") for number in range(4)]
+    for number, file in enumerate(files):
+        file.write_bytes(with_number(photo.read_bytes(), number))
+    meeting = threading.Barrier(4)
+
+    def wait(handler):
+        meeting.wait(5)
+        SandboxHandler.handle_route(handler, "POST", "/assets")
+
+    service.faults["POST /assets"] = [wait] * 4
+
+    result = logged_in("upload", *files, files[0])
+    urls = [line.split("\t")[0] for line in result.out.splitlines()]
+
+    assert 0 == result.code
+    assert (5, 4) == (len(urls), len(set(urls)))
+    assert urls[0] == urls[-1]
+    assert 4 == len(service.requests("POST /assets"))
+
+
+def test_generate_uploads_its_inputs_at_once(logged_in, service, photo):
+    """
+    All of them before the request is sent.
+    """
+    files = [photo.with_name(f"{number}.jpg") for number in range(4)]
+    for number, file in enumerate(files):
+        file.write_bytes(with_number(photo.read_bytes(), number))
+    meeting = threading.Barrier(4)
+
+    def wait(handler):
+        meeting.wait(5)
+        SandboxHandler.handle_route(handler, "POST", "/assets")
+
+    service.faults["POST /assets"] = [wait] * 4
+    inputs = [word for file in files for word in ("-i", file)]
+
+    result = logged_in(
+        "generate", "a cat", "-m", "google/nano-banana-pro", *inputs, "--no-wait"
     )
-    assert 1 == len(list(service.store.folder.joinpath("uploads").glob("*.json")))
-    assert "was changed while it was read" in result.err
+
+    assert (0, 4, 1) == (
+        result.code,
+        len(service.requests("POST /assets")),
+        service.bills,
+    )

@@ -26,7 +26,9 @@ def submitted(logged_in):
     """
 
     def submit(count=1):
-        result = logged_in("generate", "an owl", "--no-wait", "-n", count)
+        # A model without published times.
+        model = ("-m", "google/imagen-4")
+        result = logged_in("generate", "an owl", "--no-wait", "-n", count, *model)
         return result.out.split()
 
     return submit
@@ -115,7 +117,7 @@ def test_the_time_limit_is_exit_8(logged_in, submitted, service, time):
     assert (8, 90.0) == (result.code, time.elapsed)
     assert "sampling" == json.loads(result.out)["status"]
     assert ("still_running", job_id) == (error["code"], error["job_id"])
-    assert f"Collect it with: krea wait {job_id} -o ." == error["hint"]
+    assert f"Keep waiting: krea wait {job_id} -o ." == error["hint"]
 
 
 def test_the_setting_limits_the_time(logged_in, submitted, service, time):
@@ -166,13 +168,13 @@ def test_some_of_several_are_saved(logged_in, submitted, service):
 
     assert (9, "owl-1.png\n") == (result.code, result.out)
     assert f"Job {failed} failed" in result.err
-    assert "1 of 2 jobs did not end as asked for" in result.err
+    assert "1 of 2 jobs" in result.err
     assert done not in result.err.splitlines()[-1]
 
 
 def test_passing_trouble_is_looked_past(logged_in, submitted, service):
     """
-    A burst of bad answers neither ends the wait nor changes its result (hazard L2).
+    A burst of bad answers neither ends the wait nor changes its result.
     """
     [job_id] = submitted()
     service.faults["GET /jobs/"] = [None, *[answer(502)] * 12]
@@ -184,7 +186,7 @@ def test_passing_trouble_is_looked_past(logged_in, submitted, service):
 
 def test_trouble_is_told_while_it_lasts(logged_in, submitted, service):
     """
-    A log does not fall silent because the service does (hazard L12).
+    A log does not fall silent because the service does.
     """
     [job_id] = submitted()
     service.faults["GET /jobs/"] = [None, *[answer(502)] * 999]
@@ -194,7 +196,7 @@ def test_trouble_is_told_while_it_lasts(logged_in, submitted, service):
 
     assert 8 == result.code
     assert 4 <= len(lines) <= 6
-    assert all(" queued, but: 127.0.0.1" in line for line in lines[1:])
+    assert all(" queued; cannot check: " in line for line in lines[1:])
 
 
 def test_a_service_that_asks_for_time_gets_it(logged_in, submitted, service):
@@ -208,13 +210,13 @@ def test_a_service_that_asks_for_time_gets_it(logged_in, submitted, service):
     result = logged_in("wait", job_id)
 
     assert (0, f"{job_id}\tcompleted\n") == told(result)
-    assert f"{job_id} queued, but: 127.0.0.1" in result.err
+    assert f"{job_id} queued; cannot check: " in result.err
     assert 3 == len(service.requests("GET /jobs/"))
 
 
 def test_a_rejected_token_ends_it_and_keeps_the_jobs(logged_in, submitted, service):
     """
-    At once, with exit 4 and the command that goes on after the login (hazard L4).
+    At once, with exit 4 and the command that goes on after the login.
     """
     job_ids = submitted(2)
     service.faults["GET /jobs/"] = [None, None, answer(401), None]
@@ -231,7 +233,7 @@ def test_a_rejected_token_ends_it_and_keeps_the_jobs(logged_in, submitted, servi
 def test_many_jobs_are_no_flood(logged_in, submitted, service, time):
     """
     No request is nearer to another than a fifth of a second, also when each look is
-    answered with a fault at first (hazard L8).
+    answered with a fault at first.
     """
     times = []
 
@@ -251,7 +253,7 @@ def test_many_jobs_are_no_flood(logged_in, submitted, service, time):
 @pytest.mark.parametrize("command", ["wait", "status", "download"])
 def test_a_new_job_may_have_to_appear(logged_in, submitted, service, time, command):
     """
-    That the service does not show it for a moment is no end (hazard L5).
+    That the service does not show it for a moment is no end.
     """
     [job_id] = submitted()
     service.faults["GET /jobs/"] = [answer(404)] * 3
@@ -309,7 +311,7 @@ def test_a_job_that_goes_while_it_is_waited_for_stops_no_other(
     result = logged_in("wait", "-o", "owl.png")
 
     assert (9, "owl-1.png\n") == (result.code, result.out)
-    assert f"The service took job {gone}, and knows it no more" in result.err
+    assert f"Job {gone} no longer exists at Krea" in result.err
     assert done not in result.err.splitlines()[-1]
 
 
@@ -348,7 +350,7 @@ def test_completed_without_a_result_is_exit_3(logged_in, submitted, service, wor
 
 def test_a_result_that_comes_late_is_saved(logged_in, submitted, service):
     """
-    The job was completed a moment before (hazard L10).
+    The job was completed a moment before.
     """
     submitted()
     service.faults["GET /jobs/"] = [job(status="completed", result={"urls": []})] * 3
@@ -366,7 +368,7 @@ def test_any_ends_with_the_first(logged_in, submitted, service, time):
     result = logged_in("wait", slow, first, second, "--any")
 
     assert (0, f"{first}\tcompleted\n{second}\tcompleted\n") == told(result)
-    assert f"Not final yet: {slow}\n" in result.err
+    assert f"Still running: {slow}\n" in result.err
     assert time.elapsed < 4
 
 
@@ -451,7 +453,7 @@ def test_an_unknown_job_is_exit_2(logged_in):
     result = logged_in("wait", UNKNOWN)
 
     assert (2, "") == (result.code, result.out)
-    assert "knows no job" in result.err
+    assert "not found" in result.err
 
 
 def test_a_target_that_exists_is_exit_7_before_it_is_waited(
@@ -503,7 +505,7 @@ def test_a_silent_service_does_not_hold_it_up(logged_in):
 
 def test_an_unknown_job_does_not_stop_the_others(logged_in, service):
     """
-    What can be waited for is; the code says that not all was found (hazard J6).
+    What can be waited for is; the code says that not all was found.
     """
     logged_in("generate", "a cat", "--no-wait")
     [job] = service.store.jobs()
@@ -519,7 +521,7 @@ def test_a_video_is_waited_for_longer(logged_in, service, time):
     """
 
     def passing(handler):
-        time.elapsed += 20
+        time.elapsed += 100
         job(status="queued")(handler)
 
     words = ("-m", "veo-3", "-o", "a.mp4")
@@ -533,8 +535,8 @@ def test_a_video_is_waited_for_longer(logged_in, service, time):
     between = time.elapsed
     assert 8 == logged_in("wait", video.job_id).code
 
-    assert 600 == pytest.approx(between - started, abs=25)
-    assert 1800 == pytest.approx(time.elapsed - between, abs=25)
+    assert 600 == pytest.approx(between - started, abs=105)
+    assert 1800 == pytest.approx(time.elapsed - between, abs=105)
 
 
 def test_what_a_model_took_before_is_remembered(logged_in, time, service):
@@ -544,7 +546,7 @@ def test_what_a_model_took_before_is_remembered(logged_in, time, service):
     sooner for that.
     """
     took = []
-    for model in ("veo-3",) * 4 + ("nano-banana-pro",):
+    for model in ("veo-3",) * 4 + ("google/imagen-4",):
         began = time.elapsed
         result = logged_in("generate", "waves", "-m", model, "--no-download")
         took.append(time.elapsed - began)
@@ -557,7 +559,7 @@ def test_what_a_model_took_before_is_remembered(logged_in, time, service):
 
 def test_a_job_that_ran_before_is_known_to_be_older(logged_in, service, time):
     """
-    By the service's clock if that can be true, else by ours (hazard L6): it is looked
+    By the service's clock if that can be true, else by ours: it is looked
     at as one of its age.
     """
     for model in ("veo-3",) * 4:

@@ -69,8 +69,8 @@ def test_byte_order_mark_is_no_error(path):
         (b"timeout = " + b"9" * 5000, "not valid TOML"),
         (b"a = " + b"[" * 100_000, "not valid TOML"),
         (b'model = "\xff"', "not UTF-8"),
-        (b'timout = "5m"\n', "no setting 'timout'. Did you mean timeout?"),
-        (b"[model]\nname = 1\n[krea]\n", "no setting 'krea'"),
+        (b'timout = "5m"\n', "Unknown setting 'timout'"),
+        (b"[model]\nname = 1\n[krea]\n", "Unknown setting 'krea'"),
     ],
 )
 def test_broken_file_is_an_error_that_names_it(path, content, said):
@@ -100,9 +100,9 @@ def test_unset_key_takes_out_tables_and_lists(path, content):
     path.parent.mkdir()
     path.write_text(f'# mine\nmodel = "a/b"\n{content}')
 
-    with pytest.raises(ConfigError, match="no setting 'extra'") as caught:
+    with pytest.raises(ConfigError, match="Unknown setting 'extra'") as caught:
         config_file.read(path)
-    assert (Step(Action.UNSET, ("extra",)),) == caught.value.advice
+    assert Step(Action.UNSET, ("extra",)) in caught.value.advice
     config_edit.unset_key(path, "extra")
 
     assert '# mine\nmodel = "a/b"\n' == path.read_text()
@@ -116,7 +116,7 @@ def test_a_pipe_is_not_waited_for(path):
     path.parent.mkdir()
     os.mkfifo(path)
 
-    with pytest.raises(ConfigError, match="is no regular file"):
+    with pytest.raises(ConfigError, match="not a regular file"):
         config_file.read(path)
 
 
@@ -126,7 +126,7 @@ def test_unreadable_file_is_an_error(path):
     """
     path.mkdir(parents=True)
 
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="Cannot read"):
         config_file.read(path)
 
 
@@ -222,7 +222,7 @@ def test_set_key_that_would_change_other_values_leaves_the_file(written, monkeyp
     """
     monkeypatch.setattr("tomlkit.TOMLDocument.as_string", lambda _: 'model = "c/d"')
 
-    with pytest.raises(ConfigError, match="cannot be changed"):
+    with pytest.raises(ConfigError, match="Cannot change"):
         config_edit.set_key(written, "model", "c/d")
 
     assert WRITTEN == written.read_text()
@@ -271,7 +271,7 @@ def test_mistake_in_the_file_can_be_taken_out(path):
     path.write_text('timout = "5m"\n')
 
     assert config_edit.unset_key(path, "timout")
-    with pytest.raises(UsageError, match="no setting 'timout'"):
+    with pytest.raises(UsageError, match="Unknown setting 'timout'"):
         config_edit.unset_key(path, "timout")
 
     assert "" == path.read_text()

@@ -138,7 +138,7 @@ def test_locked_keyring_is_told(desktop, tmp_path):
 
 def test_service_that_stopped_answering_is_given_up(desktop, tmp_path):
     """
-    The bus takes the call, no answer ever comes: exit 4 after 3 s (hazard C1).
+    The bus takes the call, no answer ever comes: exit 4 after 3 s.
     """
     stopped = desktop("--unlock")
     os.kill(stopped.daemon, signal.SIGSTOP)
@@ -148,4 +148,4 @@ def test_service_that_stopped_answering_is_given_up(desktop, tmp_path):
 
     assert 4 == ran.code, ran.said
     assert 3 <= ran.seconds <= 4.5
-    assert "did not answer within 3 s" in ran.stderr
+    assert "did not respond within 3 s" in ran.stderr

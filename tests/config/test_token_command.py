@@ -108,10 +108,10 @@ def test_the_program_has_no_token_and_nothing_to_read(run):
     ("script", "fault"),
     [
         ("true", "is empty"),
-        (f"echo {CANARY}; echo {CANARY}", "white space"),
+        (f"echo {CANARY}; echo {CANARY}", "spaces"),
         (f"echo \\'{CANARY}\\'", "quotation marks"),
         (f"echo KREA_API_KEY={CANARY}", "begins with KREA_API_KEY="),
-        (f"printf '{CANARY}\\377'", "not ASCII"),
+        (f"printf '{CANARY}\\377'", "non-ASCII"),
         (f"while :; do printf {CANARY}; done", "too long"),
     ],
 )
@@ -129,7 +129,7 @@ def test_what_is_no_token_is_refused(run, script, fault):
         ("echo vault is locked. >&2; exit 1", "(exit code 1): vault is locked."),
         (f"echo {CANARY}; echo no {CANARY[:-2]} >&2; exit 1", "1): no ***."),
         ("yes 'not found' | head -c 200000 >&2; exit 1", "…."),
-        ("kill -9 $$", "was ended by signal 9."),
+        ("kill -9 $$", "was stopped by signal 9."),
     ],
 )
 def test_why_the_program_failed_is_told(run, script, said):
@@ -262,7 +262,7 @@ def test_every_command_uses_it(with_command, service):
     assert service.requests("GET /jobs")
     assert "token_command" == json.loads(status.out)["source"]
     assert "from token_command" in doctor.out
-    assert "the token is accepted" in doctor.out
+    assert "token accepted" in doctor.out
     assert TOKEN not in f"{listed}{status}{doctor}"
 
 

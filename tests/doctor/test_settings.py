@@ -43,9 +43,9 @@ def test_a_proxy_is_told_without_what_opens_it(krea, value, shown):
 @pytest.mark.parametrize(
     ("variable", "value", "state", "said"),
     [
-        ("ALL_PROXY", "socks://127.0.0.1:9", "ok", "HTTPS_PROXY comes first"),
-        ("HTTP_PROXY", "garbage://x", "ok", "requests are https"),
-        ("HTTPS_PROXY", "socks://127.0.0.1:9", "warning", "no proxy that krea can use"),
+        ("ALL_PROXY", "socks://127.0.0.1:9", "ok", "HTTPS_PROXY overrides it"),
+        ("HTTP_PROXY", "garbage://x", "ok", "requests use https"),
+        ("HTTPS_PROXY", "socks://127.0.0.1:9", "warning", "not a supported proxy"),
         ("HTTPS_PROXY", "socks5://127.0.0.1:9", "warning", "needs the package socksio"),
     ],
 )
@@ -74,4 +74,4 @@ def test_settings_are_told_with_their_source(krea):
     result = krea("doctor", "--sandbox", env={"KREA_TIMEOUT": "90"})
 
     assert "settings\tok\ttimeout: 90.0 (KREA_TIMEOUT)\t" in result.out.splitlines()
-    assert "settings\tok\tsandbox: true (flag)\t" in result.out.splitlines()
+    assert "settings\tok\tsandbox: true (option)\t" in result.out.splitlines()

@@ -109,7 +109,7 @@ def test_a_result_without_a_length_is_gone_on_with_too(save):
 @pytest.mark.parametrize("declares", [True, False])
 def test_a_rest_that_does_not_fit_is_not_taken(save, answer, declares):
     """
-    The result is fetched from its start (hazard F12).
+    The result is fetched from its start.
     """
     server = Server(PICTURE, cuts=[1000], answers=[answer], declares=declares)
     with server:
@@ -158,7 +158,7 @@ def test_four_attempts_are_all(save, tmp_path, time):
     """
     with (
         Server(PICTURE, cuts=[1000] * 5) as server,
-        pytest.raises(DownloadError, match="broke"),
+        pytest.raises(DownloadError, match="was lost"),
     ):
         save(server)
 
@@ -217,7 +217,7 @@ def test_a_result_of_too_many_parts_is_fetched_once(save, monkeypatch):
     crowd = PICTURE[:33] + (bytes(4) + b"teSt" + bytes(4)) * 100 + PICTURE[33:]
     with (
         Server(crowd, declares=False) as server,
-        pytest.raises(DownloadError, match="PNG made of more parts than any real"),
+        pytest.raises(DownloadError, match="too many parts"),
     ):
         save(server)
 
@@ -247,7 +247,7 @@ def test_a_wrong_length_makes_no_wrong_file(save, monkeypatch, wrong):
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_a_cut_body_is_never_accepted(fetcher, tmp_path, sample, declares):
     """
-    At twenty places, with its length and without (hazards N2, N3).
+    At twenty places, with its length and without.
     """
     size = len(sample.content)
     # None of them is where a frame of an MP3 or a block of a live WebM ends.

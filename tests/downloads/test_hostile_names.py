@@ -95,8 +95,7 @@ def save(target, names, folder):
 def test_nothing_is_placed_elsewhere_or_in_the_place_of_another(parts, ending, names):
     """
     Every file that is told is there, whole and inside the folder that was asked for;
-    nothing else is new, and what was there before is as it was (hazards F1, F4, F17,
-    F18, F21).
+    nothing else is new, and what was there before is as it was.
     """
     with TemporaryDirectory() as name:
         base = Path(name)

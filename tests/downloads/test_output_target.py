@@ -119,7 +119,7 @@ def test_no_name_at_all_is_refused(output):
     """
     Nothing could be made of it.
     """
-    with pytest.raises(UsageError, match="needs the name"):
+    with pytest.raises(UsageError, match="must be a file or a folder"):
         OutputTarget.parse(output)
 
 
@@ -241,8 +241,8 @@ DEVICES = {"con", "prn", "aux", "nul", "com1", "lpt1", "lpt¹", "com²"}
 )
 def test_no_field_leads_out_of_the_folder(prompt, source, model, output, several):
     """
-    Whatever is in the prompt, in names of files and in the answer (hazards F1, F3, F18,
-    F21): one name inside the folder, that no system and no program trips over.
+    Whatever is in the prompt, in names of files and in the answer: one name inside the
+    folder, that no system and no program trips over.
     """
     naming = FilenameFields(time=NOW, prompt=prompt, source=source, model=model)
 
@@ -320,7 +320,7 @@ def test_a_dangling_link_is_a_name_that_is_taken(folder):
 def test_a_place_that_takes_no_file_is_found_before_anything_is_sent(folder, output):
     """
     A missing folder, a file for a folder, names too long, a file system that takes
-    none: each would be found out after paying otherwise (hazard B13).
+    none: each would be found out after paying otherwise.
     """
     (folder / "file").write_bytes(b"")
 
@@ -350,7 +350,7 @@ def test_standard_output_needs_a_place_for_what_is_not_whole_yet(monkeypatch):
 
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_get_default_tempdir", Path("/none").stat)
-    with pytest.raises(StorageError, match="no folder for temporary files"):
+    with pytest.raises(StorageError, match="No writable folder for temporary files"):
         OutputTarget.parse("-").check(count=1, force=False)
 
 
@@ -382,7 +382,7 @@ def test_a_kind_that_cannot_be_written_is_refused():
     """
     OutputTarget.parse("out.tiff").check(count=1, force=False)
 
-    with pytest.raises(UsageError, match=r"cannot write \.heic"):
+    with pytest.raises(UsageError, match=r"Cannot write \.heic"):
         OutputTarget.parse("out.heic").check(count=1, force=False)
 
 
@@ -426,3 +426,31 @@ def test_a_brace_that_is_no_field_does_not_count_as_index(tmp_path, monkeypatch)
     }
 
     assert 2 == len(paths)
+
+
+def test_check_of_many_names_in_a_missing_folder_looks_once(folder, monkeypatch):
+    """
+    No name is taken in a folder that does not exist, whatever its extension.
+    """
+    looked = []
+    lexists = os.path.lexists
+    monkeypatch.setattr(
+        os.path, "lexists", lambda path: looked.append(path) or lexists(path)
+    )
+    target = OutputTarget.parse(f"{folder}/new/")
+
+    target.check(count=50, force=False)
+
+    assert len(looked) < 10
+
+
+def test_check_of_a_name_in_a_folder_beside_missing_ones_finds_it(folder):
+    """
+    The extension is part of the folder: one of them exists, and has the name.
+    """
+    (folder / "webp").mkdir()
+    (folder / "webp" / "1.png").touch()
+    target = OutputTarget.parse(f"{folder}/{{ext}}/{{index}}.png")
+
+    with pytest.raises(TargetExistsError):
+        target.check(count=1, force=False)

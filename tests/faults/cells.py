@@ -156,6 +156,20 @@ UPLOAD = {
     "503": 6,
 }
 
+# A training is paid for like a job of a model. Its result is the id of a style.
+TRAIN = {
+    "reset": 11,
+    "reset-after": 11,
+    "junk-after": 11,
+    "500-after": 11,
+    "400": 2,
+    "401": 4,
+    "402": 5,
+    "429": 0,
+    "429=99": 6,
+    "fails": 3,
+}
+
 
 @dataclass(frozen=True)
 class Route:

@@ -20,7 +20,8 @@ from faults.user import User, service
 MOMENTS, AT_ONCE = 20, 2
 # Each part of the run takes so long that some moments fall into it; in all, more than
 # the last of them.
-FAULTS = ("upload:slow=0.3", "submit:slow=0.8", "result:slow=3")
+IMAGES = 5
+FAULTS = (*["upload:slow=0.3"] * IMAGES, "submit:slow=0.8", "result:slow=3")
 LAST_SECONDS = 4.8
 
 
@@ -54,8 +55,11 @@ def interrupted(folder, moment):
     with service(place / "service") as live:
         live.add_faults(*FAULTS)
         user = User(place / "user", live.url)
-        (user.cwd / "in.png").write_bytes(png())
-        process = user.start("generate", "an owl", "-i", "in.png", "-o", PICTURE_OUT)
+        inputs = list[str]()
+        for number in range(IMAGES):
+            (user.cwd / f"{number}.png").write_bytes(png((8 + number, 8)))
+            inputs += ["-i", f"{number}.png"]
+        process = user.start("generate", "an owl", *inputs, "-o", PICTURE_OUT)
         until = begun(process) + moment
         real_time.sleep(max(0.0, until - real_time.monotonic()))
         process.send_signal(signal.SIGINT)
@@ -114,3 +118,34 @@ def test_ctrl_c_at_any_moment(tmp_path):
     assert all([each] in stages for each in ("submitted", "completed"))
     assert [] in stages
     assert ["intended"] in stages or ["unknown"] in stages
+
+
+@pytest.mark.long
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_signal_during_parallel_uploads_ends_them(tmp_path, number):
+    """
+    Within a second, with nothing left behind and nothing billed; the same command then
+    uploads all files.
+    """
+    with service(tmp_path / "service") as live:
+        user = User(tmp_path / "user", live.url)
+        files = [f"{each}.png" for each in range(12)]
+        for each, name in enumerate(files):
+            (user.cwd / name).write_bytes(png((8 + each, 8)))
+        live.add_faults(*["upload:slow=5"] * len(files))
+        process = user.start("upload", *files)
+        begun(process)
+        real_time.sleep(1.5)
+        process.send_signal(number)
+        sent = real_time.monotonic()
+        process.communicate(timeout=50)
+        took = real_time.monotonic() - sent
+        rest = [] if number == signal.SIGKILL else user.rest
+        live._faults.clear()
+        again = user.start("upload", *files)
+        out, _ = again.communicate(timeout=50)
+
+    assert (-number, []) == (process.returncode, rest)
+    assert took < 1.5
+    assert (0, 12) == (again.returncode, len(out.splitlines()))

@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 from conftest import png
-from faults.cells import CELLS, PICTURE_IN, ROUTES, SHARP
+from faults.cells import CELLS, PICTURE_IN, ROUTES, SHARP, TRAIN
 from faults.user import User, service
 
 from krea_cli.sandbox import faults
@@ -101,6 +101,32 @@ def test_no_fault_costs_twice_in_short(tmp_path):
     The same of the sharpest of them.
     """
     assert [] == all_met(tmp_path, SHARP)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("fault", "code"), TRAIN.items())
+def test_no_fault_of_a_training_costs_twice(tmp_path, fault, code):
+    """
+    What is said where the training is in doubt leads to its style.
+    """
+    with service(tmp_path / "service") as live:
+        user = User(tmp_path / "user", live.url)
+        (user.cwd / PICTURE_IN).write_bytes(png())
+        live.add_faults(f"submit:{fault}")
+        result = user("styles", "train", "ink", PICTURE_IN, "--model", "k2", "-v")
+        live._faults.clear()
+        jobs = live.store.jobs()
+
+        assert code == result.code, result.err
+        assert 1 == len(live.requests("POST /styles/train")) - (fault == "429")
+        if code == 11:
+            user.follow(result.err)
+            jobs = live.store.jobs()
+            waited = user("wait")
+            assert jobs[0].style_id in waited.out
+        assert (code in (0, 3, 11)) == len(jobs)
+        assert (code == 0) == any(job.style_id in result.out for job in jobs)
+        assert [] == user.leaks(live)
 
 
 def test_the_matrix_has_every_fault():

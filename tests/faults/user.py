@@ -177,7 +177,7 @@ def choose(said):
     """
     named = [words for words in commands(said) if "JOB" not in words]
     # Nobody sends again what they could not look for.
-    is_blind = "cannot be seen" in said
+    is_blind = "Cannot get Krea's job list" in said
     for word in ("recover",) if is_blind else _CHOICE:
         for words in named:
             if word in words:

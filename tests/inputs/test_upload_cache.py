@@ -43,7 +43,7 @@ def test_a_later_upload_replaces_the_first(memory):
 @pytest.mark.parametrize("part", ["?X-Amz-Signature=canary", "#canary"])
 def test_a_url_that_may_be_signed_is_not_remembered(memory, folder, part):
     """
-    Nothing of it is on disk (hazard J11).
+    Nothing of it is on disk.
     """
     memory.keep("b" * 64, URL)
     memory.keep(SHA256, URL + part)

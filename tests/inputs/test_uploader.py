@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from conftest import png
@@ -16,6 +18,7 @@ from krea_cli.inputs.resolver import InputResolver
 from krea_cli.inputs.upload_cache import UploadCache
 from krea_cli.inputs.uploader import Uploader
 from krea_cli.journal.database import Database
+from krea_cli.runtime.worker_pool import WorkerPool
 
 PICTURE = png()
 REMOTE = RemoteFile("https://a.test/x.jpg")
@@ -87,7 +90,7 @@ def photo(tmp_path):
 
 def test_a_file_is_uploaded_under_a_neutral_name(uploads, photo):
     """
-    With the type that its bytes have (hazard N15).
+    With the type that its bytes have.
     """
     run = uploads()
 
@@ -169,6 +172,129 @@ def test_a_remote_image_that_is_none_is_refused(uploads):
         run.fresh_url_of(REMOTE)
 
     assert [] == run._client.uploaded
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """
+    Twelve files of different content.
+    """
+    paths = [tmp_path / f"{number}.png" for number in range(12)]
+    for number, path in enumerate(paths):
+        path.write_bytes(png((8 + number, 8)))
+    return [check_file(path) for path in paths]
+
+
+class MeetingClient(Client):
+    """
+    Lets uploads end only when as many as *size* are under way; *most* is the number
+    that was.
+    """
+
+    def __init__(self, size):
+        super().__init__()
+        self._meeting = threading.Barrier(size)
+        self._lock, self._now, self.most = threading.Lock(), 0, 0
+
+    def upload(self, file, name, media_type):
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        self._meeting.wait(5)
+        with self._lock:
+            asset = super().upload(file, name, media_type)
+            self._now -= 1
+        return asset
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_uploads_run_at_once_up_to_eight(uploads, photos, size):
+    run = uploads()
+    run._client = MeetingClient(size)
+
+    run.prepare(photos)
+
+    assert 12 == len(run._client.uploaded)
+    assert 12 == len({name for name, _, _ in run._client.uploaded})
+    assert size <= run._client.most <= 8
+
+
+def test_uploads_of_different_files_do_not_wait_for_each_other(uploads, photos):
+    """
+    Also where several threads ask for one URL each.
+    """
+    run = uploads()
+    run._client = MeetingClient(4)
+
+    with WorkerPool(4) as pool:
+        for file in photos[:4]:
+            pool.start(partial(run.url_of, file))
+
+    assert 4 == run._client.most
+
+
+def test_uploads_of_one_content_happen_once_at_the_same_time(uploads, photo, tmp_path):
+    """
+    Under two names, in two threads and again.
+    """
+    again = tmp_path / "again.png"
+    again.write_bytes(PICTURE)
+    files = [photo, check_file(again), photo]
+    run = uploads()
+
+    assets = [asset.url for _, asset in run.upload_all(files)]
+    run.prepare(files)
+
+    assert ["https://k.test/1"] * 3 == assets
+    assert 1 == len(run._client.uploaded)
+
+
+def test_uploads_are_yielded_in_order_and_counted(uploads, photos):
+    run, reports = uploads(), []
+
+    found = [
+        file.name
+        for file, _ in run.upload_all(photos, lambda *counts: reports.append(counts))
+    ]
+    size = sum(file.size_bytes for file in photos)
+
+    assert [file.name for file in photos] == found
+    assert (12, 12, size, size) == max(reports)
+
+
+def test_uploads_of_known_files_are_left_out(uploads, photos):
+    """
+    The upload cache has their URLs.
+    """
+    uploads().prepare(photos[:6])
+    run = uploads()
+
+    run.prepare(photos)
+
+    assert 6 == len(run._client.uploaded)
+
+
+def test_uploads_end_with_the_first_error_and_keep_the_others(uploads, photos):
+    """
+    Files that are uploaded are yielded; nothing begins after the error.
+    """
+    run = uploads()
+    refuse, began = run._client.upload, []
+
+    def upload(file, name, media_type):
+        began.append(name)
+        if len(began) == 3:
+            raise ConnectionFailedError("Nobody.")
+        return refuse(file, name, media_type)
+
+    run._client.upload = upload
+    found = []
+    with pytest.raises(ConnectionFailedError):
+        found.extend(run.upload_all(photos))
+    found = len(found)
+
+    assert len(run._client.uploaded) == len(began) - 1
+    assert len(began) <= 3 + 8
 
 
 def ask(logged_in, url, *words):

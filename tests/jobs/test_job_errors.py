@@ -4,7 +4,14 @@ import pytest
 
 from krea_cli.api.models import Job, JobError
 from krea_cli.cli.next_steps import NextSteps
-from krea_cli.errors import CombinedError, ExitCode, JobFailedError, WaitTimeoutError
+from krea_cli.errors import (
+    Action,
+    CombinedError,
+    ExitCode,
+    JobFailedError,
+    Step,
+    WaitTimeoutError,
+)
 from krea_cli.jobs import job_errors
 
 
@@ -46,7 +53,7 @@ def test_a_completed_job_is_no_failure():
 )
 def test_completed_without_a_result_is_a_failure(result):
     """
-    In whatever form the service says so; with the likely cause (hazard L10).
+    In whatever form the service says so; with the likely cause.
     """
     data = {"job_id": "j1", "status": "completed", "result": result}
 
@@ -80,7 +87,7 @@ def test_each_ending_has_its_exit_code(status, exit_code):
 
 def test_the_reason_of_a_failure_is_told():
     """
-    In the service's words, with its code (hazard L13).
+    In the service's words, with its code.
     """
     error = failure(status="failed", error=JobError(code="nsfw", message="Not allowed"))
 
@@ -108,7 +115,7 @@ def test_a_running_job_has_the_command_that_goes_on():
     An unknown status is quoted.
     """
     assert "krea wait j1" in failure(status="queued").hint
-    assert "'dreaming', a status that this version does not know" in (
+    assert "'dreaming' (a status unknown to this version)" in (
         failure(status="dreaming").message
     )
 
@@ -172,3 +179,16 @@ def test_several_are_one_error(errors, succeeded, exit_code):
         job_errors.check(errors, succeeded=succeeded)
 
     assert (exit_code, errors) == (caught.value.exit_code, caught.value.errors)
+
+
+def test_unsaved_results_lead_to_their_urls():
+    urls = tuple(
+        f"https://k.test/{at}.png" for at in range(job_errors.MOST_RESULTS + 1)
+    )
+    whole, over = (
+        Job(job_id="j1", status="completed", urls=each) for each in (urls[1:], urls)
+    )
+
+    assert job_errors.unsaved(whole) is None
+    error = job_errors.unsaved(over)
+    assert ("j1", (Step(Action.LIST_URLS, ("j1",)),)) == (error.job_id, error.advice)

@@ -62,7 +62,7 @@ def test_a_beginning_of_several_is_refused(journal):
     """
     Which one is meant is not guessed.
     """
-    with pytest.raises(UsageError, match="beginning of 2 jobs"):
+    with pytest.raises(UsageError, match="matches 2 jobs"):
         resolve_job_refs([SECOND[:10]], lambda: journal)
 
 
@@ -81,7 +81,7 @@ def test_without_a_last_job_that_is_said(tmp_path):
     """
     folder = tmp_path / "state"
 
-    with pytest.raises(UnknownJobError, match="no last job"):
+    with pytest.raises(UnknownJobError, match="No jobs yet"):
         resolve_job_refs([], lambda: Journal(Database(folder), "service"))
 
     assert not folder.exists()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from krea_cli.api.models import FINAL, RUNNING, Job
 from krea_cli.errors import (
     ConnectionFailedError,
+    InvalidResponseError,
     JobDeletedError,
     RateLimitError,
     ServerError,
@@ -130,7 +131,7 @@ def test_a_final_job_is_not_looked_at(time, status):
 )
 def test_a_final_status_stays(statuses):
     """
-    Whatever the service says afterwards (hazard L9).
+    Whatever the service says afterwards.
     """
     time = FakeTime()
     looks = run(Service(time, a=statuses), time, deadline=60)
@@ -176,7 +177,7 @@ def test_a_deadline_that_has_passed_allows_one_look(time):
 @pytest.mark.parametrize("status", ["aborted", "", "intermediate-complete", "😴"])
 def test_a_status_that_is_not_final_is_waited_on(time, status):
     """
-    Until the deadline, and not for ever (hazard L1).
+    Until the deadline, and not for ever.
     """
     looks = run(Service(time, a=[status]), time, deadline=60)
 
@@ -186,7 +187,7 @@ def test_a_status_that_is_not_final_is_waited_on(time, status):
 
 def test_results_may_come_late(time):
     """
-    A job that is completed without one is looked at again (hazard L10).
+    A job that is completed without one is looked at again.
     """
     service = Service(time, a=[EMPTY, EMPTY, "completed"])
 
@@ -212,7 +213,7 @@ def test_results_that_do_not_come_are_looked_for_three_times(time):
 
 def test_a_look_that_fails_is_made_again(time):
     """
-    Twenty scattered faults are no failure (hazard L2), and each is told.
+    Twenty scattered faults are no failure, and each is told.
     """
     looks = run(Service(time, a=[fault(), "processing"] * 20 + ["completed"]), time)
 
@@ -267,7 +268,7 @@ def test_faults_at_the_deadline_are_no_failure(time):
 
 def test_another_error_ends_it_at_once(time):
     """
-    A rejected token is not tried again (hazard L4).
+    A rejected token is not tried again.
     """
     service = Service(time, a=["queued", TokenRejectedError("x")])
 
@@ -368,7 +369,7 @@ def test_one_without_its_result_is_not_enough_yet(time):
 def test_the_wall_clock_may_jump(time):
     """
     Only the monotonic one counts: a jump back is nothing, one ahead is a look that
-    comes sooner (hazard L6).
+    comes sooner.
     """
     still, ahead = [2.0, 4.0, 6.0, 8.0, 10.0], [2.0, 3.0, 5.0, 7.0, 9.0, 10.0]
     for jump, expected in ((0, still), (-86_400, still), (86_400, ahead)):
@@ -381,7 +382,7 @@ def test_the_wall_clock_may_jump(time):
 
 def test_a_machine_that_slept_looks_at_once(time):
     """
-    The monotonic clock stood still meanwhile (hazard L7): not the rest of the pause,
+    The monotonic clock stood still meanwhile: not the rest of the pause,
     but one second at most goes by until the next look.
     """
     service = Service(time, a=["processing"] * 10 + ["completed"])
@@ -393,7 +394,7 @@ def test_a_machine_that_slept_looks_at_once(time):
 def test_a_job_that_is_given_up_keeps_no_other_waiting(time):
     """
     Five minutes of faults, a refusal, or that it is gone, end the looks at that job
-    alone (hazard J6).
+    alone.
     """
     service = Service(
         time,
@@ -411,7 +412,7 @@ def test_a_job_that_is_given_up_keeps_no_other_waiting(time):
 
 def test_a_service_that_asks_for_too_much_time_is_given_up_at_once(time):
     """
-    What it asks for lies beyond the deadline (hazard N7).
+    What it asks for lies beyond the deadline.
     """
     busy = RateLimitError("busy")
     busy.retry_after = 1e9
@@ -454,3 +455,89 @@ def _jumping(time, *, at, by):
     A clock whose wall jumps once.
     """
     return time.clock._replace(wall=lambda: time.wall() + by * (time.elapsed >= at))
+
+
+class ManyLooks:
+    """
+    A list of the service: at each look the jobs of *statuses*, or an error.
+    """
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.asked = []
+
+    def __call__(self, job_ids):
+        self.asked.append(len(job_ids))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return {job_id: seen(job_id, answer) for job_id in job_ids}
+
+
+def many(time, count=11):
+    return Service(time, **{f"j{n}": ["completed"] for n in range(count)})
+
+
+def test_poller_many_jobs_are_fetched_together(time):
+    service, together = many(time), ManyLooks("queued", "processing", "completed")
+
+    looks = run(service, time, fetch_many=together)
+
+    assert ([11, 11, 11], []) == (together.asked, service.looks)
+    assert 11 == told(looks).count("completed")
+
+
+def test_poller_few_jobs_are_fetched_one_by_one(time):
+    service, together = many(time, 10), ManyLooks("completed")
+
+    run(service, time, fetch_many=together)
+
+    assert ([], 10) == (together.asked, len(service.looks))
+
+
+def test_poller_last_poll_is_of_all_jobs_together(time):
+    service, together = many(time, 2), ManyLooks("completed")
+
+    looks = run(service, time, fetch_many=together, deadline=1.0)
+
+    assert ([2], []) == (together.asked, service.looks)
+    assert ["completed", "completed"] == told(looks)
+
+
+def test_poller_many_jobs_stay_together_when_few_are_left(time):
+    """
+    The list costs one request, however many there are.
+    """
+    service, together = many(time), ManyLooks("processing")
+    service.statuses = {each: ["processing"] for each in service.statuses}
+
+    def most_are_done(job_ids):
+        found = together(job_ids)
+        done = [each for each in job_ids if each not in ("j0", "j1")]
+        return found | {each: seen(each, "completed") for each in done}
+
+    run(service, time, fetch_many=most_are_done, deadline=20)
+
+    assert 11 == together.asked[0]
+    assert {2} == set(together.asked[1:])
+    assert [] == service.looks
+
+
+@pytest.mark.parametrize("error", [InvalidResponseError("x"), UsageError("x")])
+def test_poller_list_that_cannot_be_read_is_not_asked_again(time, error):
+    service, together = many(time), ManyLooks(error)
+    service.statuses["j0"] = ["processing", "completed"]
+
+    looks = run(service, time, fetch_many=together)
+
+    assert ([11], 12) == (together.asked, len(service.looks))
+    assert [] == given_up(looks)
+
+
+def test_poller_list_that_is_down_is_told_of_each_job_and_asked_again(time):
+    service, together = many(time), ManyLooks(ServerError("down"), "completed")
+
+    looks = run(service, time, fetch_many=together)
+
+    assert ["down"] * 11 + ["completed"] * 11 == told(looks)
+    assert [] == service.looks

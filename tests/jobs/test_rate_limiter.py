@@ -18,7 +18,7 @@ def test_the_first_turn_is_at_once(time):
 
 def test_turns_are_a_fifth_of_a_second_apart(time):
     """
-    Five looks a second, and never two at once (hazard L8).
+    Five looks a second, and never two at once.
     """
     pace, turns = RateLimiter(time.clock), []
     for _ in range(301):

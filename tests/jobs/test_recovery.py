@@ -103,7 +103,7 @@ def test_candidates_of_a_wrong_clock_stay_when_it_is_corrected(
     listing.make("mine", NOW + 0.5)
 
     assert ["mine"] == ids(recovery().candidates(lost))
-    with pytest.raises(UsageError, match="Nothing was sent"):
+    with pytest.raises(UsageError, match="Nothing was submitted"):
         recovery().resubmit(lost, deadline=99.0)
 
 

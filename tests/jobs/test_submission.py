@@ -160,7 +160,7 @@ def test_a_lost_answer_is_unknown_and_never_sent_again(
     submission, request_of, folder, time, error
 ):
     """
-    There may be a job, and a bill (hazard B7): exit 11, and a record that warns.
+    There may be a job, and a bill: exit 11, and a record that warns.
     """
     ordered = submission(error)
 
@@ -329,7 +329,7 @@ def sabotaged(submission, method, *outcomes):
 @pytest.mark.parametrize("method", ["check", "begin"])
 def test_without_a_record_nothing_is_sent(submission, request_of, method):
     """
-    A job that nobody remembers would be lost (hazard J4).
+    A job that nobody remembers would be lost.
     """
     ordered = sabotaged(submission, method, JOB)
 
@@ -350,7 +350,7 @@ def test_an_id_that_cannot_be_kept_is_told(submission, request_of):
         ordered.submit(request_of(prompt="x"), "run", deadline=600)
 
     assert "job-1" == caught.value.job_id
-    assert "Job job-1 was accepted" in caught.value.message
+    assert "Job job-1 was submitted" in caught.value.message
 
 
 @pytest.mark.parametrize(

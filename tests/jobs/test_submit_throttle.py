@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import signal
 import threading
+from contextlib import ExitStack
 
 import pytest
 
 from krea_cli.errors import RateLimitError
+from krea_cli.jobs import submit_throttle
 from krea_cli.jobs.submit_throttle import FIRST, MOST, SubmitThrottle
+from krea_cli.runtime.signals import Interrupted
 
 
 @pytest.fixture
@@ -57,6 +61,22 @@ def test_four_at_first_and_half_of_them_after_a_refusal(throttle, time):
     counts.append(at_once(throttle, MOST + 2))
 
     assert [FIRST, FIRST // 2, MOST] == counts
+
+
+def test_turn_past_the_first_four_waits_and_ends_by_a_signal(throttle, monkeypatch):
+    def interrupt():
+        raise Interrupted(signal.SIGINT)
+
+    monkeypatch.setattr(submit_throttle, "_GLANCE_SECONDS", 0.01)
+    monkeypatch.setattr(submit_throttle.signals, "raise_if_interrupted", interrupt)
+
+    with ExitStack() as turns:
+        for _ in range(FIRST):
+            turns.enter_context(throttle.turn())
+        with pytest.raises(Interrupted), throttle.turn():
+            pass
+    with throttle.turn():
+        pass
 
 
 def test_nobody_sends_before_the_time_that_was_asked_for(throttle, time):

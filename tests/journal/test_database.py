@@ -123,7 +123,7 @@ def locked(folder, database):
 
 def test_a_commit_survives_a_power_cut(database):
     """
-    The write-ahead log is flushed at each commit (hazard J1).
+    The write-ahead log is flushed at each commit.
     """
     database.check()
 
@@ -135,7 +135,7 @@ def test_a_commit_survives_a_power_cut(database):
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_nobody_else_can_read_it(open_database, tmp_path, umask):
     """
-    Folders and files are the user's alone, whatever the umask (hazard J5).
+    Folders and files are the user's alone, whatever the umask.
     """
     folder = tmp_path / "new" / "state"
     before = os.umask(umask)
@@ -181,7 +181,7 @@ def test_without_a_folder_it_is_in_memory(open_database, tmp_path, monkeypatch):
 def test_processes_write_at_once(folder, tmp_path, many, count):
     """
     Also the first time, when there is no file yet: no record is lost, and nobody is
-    told of a lock (hazard S9).
+    told of a lock.
     """
     start = tmp_path / "start"
     processes = [
@@ -225,7 +225,7 @@ def test_a_lock_that_stays_is_told(locked, journal, folder, monkeypatch):
     """
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
 
-    with pytest.raises(JournalError, match="locked by another program"):
+    with pytest.raises(JournalError, match="Another program is using"):
         journal.begin(record())
 
     assert [] == rows(folder)
@@ -270,7 +270,7 @@ def test_a_signal_gets_through_a_lock(locked, folder, how, ended):
 
 def test_a_newer_journal_is_refused_and_left_alone(open_database, folder):
     """
-    An older krea would not know what it breaks (hazard J8).
+    An older krea would not know what it breaks.
     """
     first = open_database()
     keep(Journal(first, "service"), "job-1")
@@ -279,7 +279,7 @@ def test_a_newer_journal_is_refused_and_left_alone(open_database, folder):
         db.execute("PRAGMA user_version = 99")
     before = (folder / "journal.db").read_bytes()
 
-    with pytest.raises(JournalError, match="newer krea") as caught:
+    with pytest.raises(JournalError, match="newer version") as caught:
         Journal(open_database(), "service").begin(record())
 
     assert ExitCode.STORAGE == caught.value.exit_code
@@ -303,7 +303,7 @@ def test_a_newer_journal_is_refused_and_left_alone(open_database, folder):
 )
 def test_a_broken_journal_is_refused_and_left_alone(open_database, folder, kind):
     """
-    To begin a new one would be to forget what was paid for (hazard J3); the command
+    To begin a new one would be to forget what was paid for; the command
     that the hint names opens the way to one, and loses nothing.
     """
     first = open_database()
@@ -315,7 +315,7 @@ def test_a_broken_journal_is_refused_and_left_alone(open_database, folder, kind)
     journal = Journal(open_database(), "service")
 
     for use in (journal.check, journal.last_run_jobs, lambda: journal.begin(record())):
-        with pytest.raises(JournalError, match="broken") as caught:
+        with pytest.raises(JournalError, match="damaged") as caught:
             use()
     move, look = NextSteps().lines(caught.value.advice)
 
@@ -338,7 +338,7 @@ def test_a_log_without_its_journal_is_refused(open_database, folder, lose):
     journal = Journal(open_database(), "service")
 
     for use in (journal.check, journal.last_run_jobs):
-        with pytest.raises(JournalError, match="broken") as caught:
+        with pytest.raises(JournalError, match="damaged") as caught:
             use()
         assert f"{folder}/journal.db-wal {folder}/journal.db.broken-wal" in (
             caught.value.hint
@@ -351,7 +351,7 @@ def test_a_log_without_its_journal_is_refused(open_database, folder, lose):
 def test_a_folder_that_cannot_be_is_told(open_database, tmp_path, place):
     """
     Before anything is paid for, with the variable that names another, and the flag that
-    does without (hazard J4).
+    does without.
     """
     (tmp_path / "file").write_bytes(b"")
 
@@ -409,7 +409,7 @@ def test_where_there_is_no_write_ahead_log_it_does_without(
     open_database, folder, monkeypatch
 ):
     """
-    As on a network's file system, where there are no links either (hazard J2).
+    As on a network's file system, where there are no links either.
     """
 
     class Elsewhere(sqlite3.Connection):
@@ -570,4 +570,4 @@ def test_a_file_system_without_locks_is_named(
 
     assert real_time.monotonic() - began < 1
     assert str(folder) in caught.value.message
-    assert "KREA_STATE_DIR=DIR" in caught.value.hint
+    assert "KREA_STATE_DIR" in caught.value.hint

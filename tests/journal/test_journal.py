@@ -49,8 +49,7 @@ def completed(job_id="job-1", **fields):
 
 def test_an_intention_is_on_disk_before_its_request_leaves(journal, folder):
     """
-    Another process sees it at once: no crash can hide that something was paid for
-    (hazard B2).
+    Another process sees it at once: no crash can hide that something was paid for.
     """
     journal.begin(record())
 
@@ -92,7 +91,7 @@ def test_a_lost_answer_stays_as_a_warning(journal, folder):
 
 def test_one_intent_has_one_record(journal, folder):
     """
-    A second one is refused before anything is sent (hazard B3).
+    A second one is refused before anything is sent.
     """
     made = record()
     journal.begin(made)
@@ -144,7 +143,7 @@ def test_prune_keeps_the_newest_records_and_all_unfinished_ones(
     journal, folder, monkeypatch
 ):
     """
-    With the next request (hazard J9).
+    With the next request.
     """
     monkeypatch.setattr(journal_module, "KEPT_RECORDS", 5)
     for run in ("old", "young"):
@@ -232,7 +231,7 @@ def test_prune_leaves_a_damaged_record(journal, folder, database, monkeypatch):
 @pytest.mark.parametrize("kept", [100_000, 1_000])
 def test_many_records_slow_nothing_down(open_database, monkeypatch, kept):
     """
-    With 100,000 of them, a request can be sent within 200 ms (hazard J9), also when
+    With 100,000 of them, a request can be sent within 200 ms, also when
     they are to go.  What other programs take meanwhile does not count.
     """
     monkeypatch.setattr(journal_module, "KEPT_RECORDS", kept)
@@ -353,7 +352,7 @@ def test_looking_at_a_job_is_always_possible(open_journal, folder, tmp_path):
 def test_last_is_the_last_run_in_the_order_of_submission(journal):
     """
     All its jobs; not those of the run before, nor requests without a job.  The order is
-    that of submission, though the clock went back (hazard L6).
+    that of submission, though the clock went back.
     """
     for at, run, job_id in ((0, "one", "a"), (-1, "two", "c"), (-2, "two", "b")):
         keep(journal, job_id, run=run, created_at=NOW + at * DAY)
@@ -411,7 +410,7 @@ def test_before_the_first_request_nothing_is_known(journal, folder):
 
 def test_no_secret_is_on_disk(journal, database, folder):
     """
-    No signature, no key of a webhook, no picture sent inline (hazard J11): neither
+    No signature, no key of a webhook, no picture sent inline: neither
     while the journal is open, nor after.
     """
     secret = {

@@ -182,7 +182,7 @@ def huge():
 @pytest.mark.long
 def test_a_bomb_is_refused(shell, live, bomb, output):
     """
-    Neither unpacked nor decoded, and not saved (hazards F16, N13).
+    Neither unpacked nor decoded, and not saved.
     """
     done = job(status="completed", result={"urls": [f"{live.url}/results/x.png"]})
     live.faults["GET /jobs/"] = [done] * 2

@@ -56,7 +56,7 @@ def dead():
 
 def test_every_intent_is_its_own():
     """
-    Also of equal requests (hazard B3).
+    Also of equal requests.
     """
     assert 1000 == len({record().record for _ in range(1000)})
 
@@ -90,7 +90,7 @@ def test_every_intent_is_its_own():
 )
 def test_no_secret_is_kept(text, kept):
     """
-    What may be a signature or a key, and what is a file of the user's (hazard J11);
+    What may be a signature or a key, and what is a file of the user's;
     other text is kept as it is.
     """
     made = record({"prompt": "x", "a": [{"b": text}]}, webhook=text)
@@ -115,7 +115,7 @@ def test_a_long_text_takes_no_longer_than_its_length(text):
 def test_what_is_kept_whole_is_the_bytes_that_were_sent(body):
     """
     A request can be sent again exactly when nothing was left out of it, and then byte
-    by byte (hazard B5), also after it was on disk.
+    by byte, also after it was on disk.
     """
     made = Record.from_row(record(body).as_row())
 
@@ -223,8 +223,8 @@ def test_the_holder_is_this_process():
 )
 def test_a_request_is_in_flight_while_its_process_may_live(fields, age, in_flight):
     """
-    Of a process that nobody can tell of, for ten minutes at most; then it is in doubt
-    (hazard J10).  Its number may be another's by now.
+    Of a process that nobody can tell of, for ten minutes at most; then it is in doubt.
+    Its number may be another's by now.
     """
     made = record(**fields)
 

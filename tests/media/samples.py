@@ -8,6 +8,7 @@ import hashlib
 import io
 import random
 import struct
+import wave
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from PIL import Image, ImageDraw
 from krea_cli import media
 from krea_cli.inputs.local_file import Digest, LocalFile
 from krea_cli.media import MediaType
-from krea_cli.sandbox.renderer import audio
 from krea_cli.sandbox.renderer import glb as mesh
 from krea_cli.sandbox.renderer import mp4 as movie
 
@@ -42,6 +42,17 @@ def picture(size=(64, 48), seed=7):
 def encoded(kind, drawn=None, **options):
     file = io.BytesIO()
     (drawn or picture()).save(file, kind, **options)
+    return file.getvalue()
+
+
+def sound():
+    """
+    Half a second of noise.
+    """
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setparams((1, 2, 8000, 0, "NONE", ""))
+        out.writeframes(random.Random(7).randbytes(8000))
     return file.getvalue()
 
 
@@ -155,7 +166,7 @@ SAMPLES = [
     Sample("mp4", media.MP4, MP4_AT_THE_END),
     Sample("mp4 with its index first", media.MP4, MP4_AT_THE_START),
     Sample("mov", media.MOV, box(b"ftyp", b"qt  " * 4) + MP4_AT_THE_END[24:]),
-    Sample("wav", media.WAV, audio.wav(random.Random(7))),
+    Sample("wav", media.WAV, sound()),
     Sample("glb", media.GLB, mesh.glb(encoded("PNG"))),
     Sample("webm", media.WEBM, webm()),
     Sample("live webm", media.WEBM, webm(is_live=True)),

@@ -68,7 +68,7 @@ def test_a_picture_of_too_many_pixels_is_not_decoded(kept):
     bomb = kept(header(50_000, 50_000))
 
     assert (50_000, 50_000) == images.size(bomb) == images.shown_size(bomb)
-    with pytest.raises(DownloadError, match="cannot be decoded"):
+    with pytest.raises(DownloadError, match="Cannot read"):
         conversion.convert(bomb, io.BytesIO(), media.JPEG)
 
 
@@ -264,7 +264,7 @@ def test_a_jpeg_of_any_size_is_looked_at(kept, monkeypatch):
     assert not images.is_blank(path)
     assert (32, 24) == images.thumbnail(path, (40, 40)).size
     for content in (encoded("PNG", drawn), encoded("JPEG", drawn, progressive=True)):
-        with pytest.raises(DownloadError, match="256 x 192 pixels, too many"):
+        with pytest.raises(DownloadError, match="256x192 is too many"):
             images.is_blank(kept(content))
         assert images.is_heavy(kept(content))
 
@@ -295,7 +295,7 @@ def test_a_broken_picture_is_told(kept):
     """
     Its header alone is no picture.
     """
-    with pytest.raises(DownloadError, match="cannot be decoded"):
+    with pytest.raises(DownloadError, match="Cannot read"):
         conversion.convert(kept(encoded("PNG")[:200]), io.BytesIO(), media.JPEG)
 
 
@@ -305,7 +305,7 @@ def test_a_picture_that_is_too_large_for_the_kind_is_told(kept):
     """
     wide = kept(encoded("PNG", Image.new("1", (17_000, 1))))
 
-    with pytest.raises(StorageError, match="cannot be written as WEBP"):
+    with pytest.raises(StorageError, match="Cannot write the image as WEBP"):
         conversion.convert(wide, io.BytesIO(), media.WEBP)
 
 
@@ -321,7 +321,7 @@ def test_a_full_disk_is_not_the_picture(kept):
     ):
         conversion.convert(source, full, media.PNG)
 
-    assert "cannot be written as PNG: No space left" in caught.value.message
+    assert "Cannot write the image as PNG: No space left" in caught.value.message
 
 
 @pytest.mark.parametrize("sample", PICTURES, ids=lambda sample: sample.name)
@@ -483,11 +483,11 @@ def test_what_cannot_be_scaled_is_told(fit):
     """
     frames = {"save_all": True, "append_images": [picture(seed=8)]}
     for content, kind, said in [
-        (header(60_000, 1200), media.PNG, "60000 x 1200 pixels, too many"),
-        (header(50_000, 50_000), media.PNG, "cannot be decoded"),
+        (header(60_000, 1200), media.PNG, "60000x1200 is too many"),
+        (header(50_000, 50_000), media.PNG, "Cannot read the image"),
         (encoded("PNG", **frames), media.PNG, "an animation"),
         (encoded("WEBP", **frames), media.WEBP, "an animation"),
-        (encoded("PNG")[:200], media.PNG, "cannot be decoded"),
+        (encoded("PNG")[:200], media.PNG, "Cannot read the image"),
     ]:
         with pytest.raises(DownloadError, match=said):
             fit(content, kind)
@@ -651,7 +651,7 @@ def test_the_size_of_a_heic_is_known(kept, orientation, size):
 
     assert (64, 48) == images.size(path)
     assert size == images.shown_size(path)
-    with pytest.raises(DownloadError, match="no picture that is known here"):
+    with pytest.raises(DownloadError, match="Not a known image type"):
         images.thumbnail(path, (8, 8))
 
 

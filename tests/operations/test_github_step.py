@@ -128,7 +128,7 @@ def test_a_failure_is_an_annotation_and_names_its_job(step, service, written):
 
         assert 3 == result.code
         assert ("error", {"title": "krea: job_failed"}) == (name, properties)
-        assert data.endswith("\nhint: A failed job is not billed.")
+        assert data.endswith("\nhint: Failed jobs are not billed.")
         assert [command] == [x for x in result.err.splitlines() if "::error t" in x]
         assert ["job_failed"] * lines == [
             json.loads(each)["error"]["code"] for each in objects
@@ -152,7 +152,7 @@ def test_without_a_step_nothing_is_sent(step, service):
     assert "GITHUB_OUTPUT is not set" in no_step.err
     assert (7, 7) == (no_file.code, no_summary.code)
     [(_, _, data)] = steps.commands(no_file.err)
-    assert data == "GITHUB_OUTPUT cannot be written to: No such file or directory."
+    assert data == "Cannot write to GITHUB_OUTPUT: No such file or directory."
     assert [] == service.seen
 
 
@@ -190,7 +190,7 @@ def test_a_result_that_cannot_be_handed_on_is_told(step, tmp_path, service):
     neither = step("generate", "an owl", "-o", "b.png", "--github", env=at)
 
     assert (7, "a.png\n") == (saved.code, saved.out)
-    assert "GITHUB_OUTPUT cannot be written to" in steps.commands(saved.err)[0][2]
+    assert "Cannot write to GITHUB_OUTPUT" in steps.commands(saved.err)[0][2]
     assert (3, 2) == (neither.code, len(steps.commands(neither.err)))
 
 
@@ -234,7 +234,7 @@ def test_names_that_would_be_commands(step, service):
 def test_foreign_words_are_no_commands(step, service, flags, is_terminal):
     """
     Neither what the service says, as a status, a reason or a refusal, nor a prompt from
-    elsewhere is obeyed by the runner, wherever it is told (hazard T5).
+    elsewhere is obeyed by the runner, wherever it is told.
     """
     step.is_terminal = is_terminal
     said = []
@@ -266,7 +266,7 @@ def test_foreign_words_are_no_commands(step, service, flags, is_terminal):
 def test_ci_is_no_terminal_though_it_is_one(remote, logged_in, time):
     """
     On a real one nothing moves the cursor, nothing is asked, and what is forced is
-    colour alone (hazards S8, T6).
+    colour alone.
     """
     job_id = logged_in("generate", "an owl", "--no-wait").out.strip()
     time.elapsed += 60

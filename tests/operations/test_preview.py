@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import terminals
 from conftest import png
+from media.samples import MP4_AT_THE_START
 from PIL import Image
+from service import answer
 
 KITTY = {"TERM": "xterm-kitty"}
 TRUE = {"COLORTERM": "truecolor"}
@@ -159,11 +161,15 @@ def test_what_is_no_picture_has_no_preview(seen, service):
     """
     A film is saved, and that is all.
     """
+    film = answer(200, content=MP4_AT_THE_START, media="video/mp4")
+    service.faults["GET /results/"] = [film]
+
     result = seen(
         "generate", "waves", "-m", "veo-3.1", "-o", "w.mp4", "--preview", env=KITTY
     )
 
     assert 0 == result.code
+    assert Path("w.mp4").read_bytes() == MP4_AT_THE_START
     assert "\x1b_G" not in result.out
 
 
@@ -180,7 +186,7 @@ def test_a_preview_that_fails_fails_alone(seen, service):
     )
 
     assert (0, "") == (asked.code, after(asked))
-    assert "owl.png cannot be shown. The picture cannot be decoded: " in asked.err
+    assert "Cannot show owl.png. Cannot read the image: " in asked.err
     assert (0, "") == (unasked.code, after(unasked))
     assert "shown" not in unasked.err
 

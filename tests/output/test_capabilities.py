@@ -137,7 +137,7 @@ def test_who_may_not_ask_does_not(env, before):
 
 def test_in_ci_nothing_is_asked(env):
     """
-    There is nobody who would answer (hazard S8).
+    There is nobody who would answer.
     """
     shown = looked(env | {"CI": "true"}, answer=terminals.WITH_SIXEL)
 

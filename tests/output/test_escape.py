@@ -43,7 +43,7 @@ def acts(character):
 def test_safe_text_does_not_act(text):
     """
     No control character but newline and tab, no bidirectional control, no lone
-    surrogate is left (hazard T1, P4).
+    surrogate is left.
     """
     assert not [c for c in escape_control_chars(text) if acts(c) and c not in "\n\t"]
 

@@ -29,7 +29,7 @@ FOREIGN = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 def test_nothing_that_is_written_is_a_command(lines):
     """
     Whatever lines come, one after the other or several at once, the runner obeys none
-    of them (hazard T5), and no other system of its kind obeys an old one.
+    of them, and no other system of its kind obeys an old one.
     """
     file = io.StringIO(newline="")
     stream = Stream(file, "Standard error")
@@ -250,4 +250,4 @@ def test_a_table_goes_on_where_it_is_the_last():
     assert f"\n\n{first}" == github_actions.summary(
         [job], paid=(), before=f"{first}more"
     )
-    assert "1024 x 768" in first
+    assert "1024x768" in first

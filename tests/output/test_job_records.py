@@ -21,7 +21,7 @@ from krea_cli.output.results.records import (
 
 JOB = "f81d4fa1-7dec-41d0-a765-00a0c91e6bf6"
 RECORD = "9f3c2a11-4f5e-4c0e-9a71-5d1e3b2c4a6f"
-PROMPT = "a watercolour of the harbour at dawn, with many small boats"
+PROMPT = "a watercolor of the harbour at dawn, with many small boats"
 HOSTILE = "\x1b[31m [red]x[/]\t\u202e\n::error::"
 
 
@@ -68,7 +68,7 @@ completed  {JOB}
 MODEL     google/nano-banana-pro
 CREATED   2026-09-21 14:13
 TOOK      23 s
-PRICE     $0.15, an estimate
+PRICE     $0.15 (estimated)
 SERVICE   https://api.krea.ai
 RECORD    {RECORD}
 
@@ -77,7 +77,7 @@ prompt      {PROMPT}
 seed        7
 image_urls  ["https://a.example"]
 
-FILE      owl.png  1024 x 768, PNG, 1.3 MB
+FILE      owl.png  1024x768, PNG, 1.3 MB
 SHA256    {FILE.sha256}
 """
 DETAILS_PLAIN = f"""\
@@ -100,11 +100,11 @@ field\timage_urls\t["https://a.example"]
 file\towl.png\t{FILE.sha256}
 """
 DOUBT = f"""\
-unknown  record {RECORD}
+unknown  request {RECORD}
   2026-09-21 14:13:20  google/nano-banana-pro  $0.15
   {PROMPT}
-  candidate  {DONE.job_id}  completed  created 2026-11-22 08:31:07
-  candidate  {FAILED.job_id}  failed  created at an unknown time
+  possible match  {DONE.job_id}  completed  created 2026-11-22 08:31:07
+  possible match  {FAILED.job_id}  failed  created at an unknown time
 """
 LOST_LINE = f"\tunknown\t2026-09-21T14:13:20Z\tgoogle/nano-banana-pro\t0.15\t{RECORD}\n"
 DOUBT_PLAIN = f"""\
@@ -127,8 +127,8 @@ DOUBT_PLAIN = f"""\
             DOUBT,
             DOUBT_PLAIN,
         ),
-        ([RecordsForgotten(1)], "1 record forgotten\n", "1\n"),
-        ([RecordsForgotten(0)], "0 records forgotten\n", "0\n"),
+        ([RecordsForgotten(1)], "1 record deleted\n", "1\n"),
+        ([RecordsForgotten(0)], "0 records deleted\n", "0\n"),
     ],
     ids=["details", "doubt", "forgotten one", "forgotten none"],
 )
@@ -157,7 +157,7 @@ def test_a_person_sees_the_likeliest_of_many_candidates():
     pipe.output.result(found)
 
     assert (True, False) == ("job-19" in person.out, "job-20" in person.out)
-    assert "3 more, all with --json" in person.out
+    assert "3 more (show all: --json)" in person.out
     assert 24 == len(pipe.out.splitlines())
 
 
@@ -197,7 +197,7 @@ def test_what_has_no_room_is_left_out_or_cut(monkeypatch, columns, header):
 
     assert header == " ".join(lines[0].split())
     assert f"{JOB}  completed" in lines[1]
-    assert f"record {RECORD[:8]}" in lines[2]
+    assert f"request {RECORD[:8]}" in lines[2]
     assert max(map(len, lines)) <= columns
     assert ("…" in lines[1]) == (80 <= columns <= 120)
 
@@ -214,7 +214,7 @@ def test_what_tells_jobs_apart_has_room(monkeypatch, columns, seen):
     telling.output.result(ROWS[:2])
 
     assert max(map(len, telling.out.splitlines())) <= max(columns, len(JOB))
-    for word in (seen, f"record {RECORD[:8]}", "completed", "2026-", "a waterco"):
+    for word in (seen, f"request {RECORD[:8]}", "completed", "2026-", "a waterco"):
         assert word in telling.out
     assert (JOB in telling.out) == (seen == JOB)
 
@@ -245,7 +245,7 @@ def test_columns_without_anything_are_no_trouble():
 def test_foreign_words_stay_words(kind):
     """
     Nothing in a prompt, a model or a field acts on a terminal, is markup, or makes a
-    line or a column (hazards T1, T2, T5).
+    line or a column.
     """
     request = {
         "path": HOSTILE,

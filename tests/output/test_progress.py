@@ -17,7 +17,7 @@ def look(telling, progress, status, *, at, job_id=ID):
 
 def test_a_line_at_each_change_and_each_thirty_seconds():
     """
-    A log shows what is new, and that the program is alive (hazards L12, T6).
+    A log shows what is new, and that the program is alive.
     """
     telling = Telling()
     with telling.output.progress() as progress:
@@ -95,8 +95,8 @@ def test_a_job_that_cannot_be_seen_has_its_lines_too():
 
     assert [
         f"{ID} queued (0 s)",
-        f"{ID} queued, but: no answer\\x1b[2J (30 s)",
-        f"{ID} queued, but: no answer\\x1b[2J (61 s)",
+        f"{ID} queued; cannot check: no answer\\x1b[2J (30 s)",
+        f"{ID} queued; cannot check: no answer\\x1b[2J (61 s)",
     ] == telling.err.splitlines()
 
 
@@ -116,9 +116,30 @@ def test_a_long_download_has_its_lines():
             progress.received(DONE, 1_000_000 * seconds, length)
 
     assert [
-        f"{ID} completed, 31.0 of 80.0 MB received (31 s)",
-        f"{ID} completed, 65.0 MB received (65 s)",
+        f"{ID} completed, downloaded 31.0 of 80.0 MB (31 s)",
+        f"{ID} completed, downloaded 65.0 MB (65 s)",
     ] == telling.err.splitlines()
+
+
+def test_lines_during_long_uploads_count_files_and_bytes():
+    telling = Telling()
+    with telling.output.progress() as progress:
+        for seconds, done, files in ((1, 0, 1), (31, 0, 1), (40, 1, 3), (65, 2, 3)):
+            telling.seconds = seconds
+            progress.uploading(done, files, seconds * 1_000_000, 80_000_000)
+
+    assert [
+        "uploading 31.0 of 80.0 MB (31 s)",
+        "uploading 2 of 3 files, 65.0 of 80.0 MB (65 s)",
+    ] == telling.err.splitlines()
+
+
+def test_spinner_during_uploads_counts_files():
+    telling = Telling(err=Terminal())
+    with telling.output.progress() as progress:
+        progress.uploading(2, 3, 1_000_000, 1_500_000)
+
+    assert "uploading 2 of 3 files, 1.0 of 1.5 MB" in telling.err
 
 
 def test_quiet_and_json_have_no_progress():
@@ -242,7 +263,7 @@ def test_a_service_that_is_full_has_one_line():
 
 def test_a_narrow_encoding_has_a_spinner_it_can_show():
     """
-    Outside Unicode it turns in ASCII (hazard T7).
+    Outside Unicode it turns in ASCII.
     """
     file = Terminal()
     file.encoding = "cp1252"

@@ -35,15 +35,15 @@ JOB                                   STATUS     MODEL                   CREATED
 {OTHER}: The prompt was refused
 """
 SAVED = f"""\
-── saved {"─" * 38}
+── saved {"─" * 36}
 owl.png
-1024 x 768  PNG  1.3 MB  google/nano-banana-pro
-{"─" * 47}
+1024x768  PNG  1.3 MB  google/nano-banana-pro
+{"─" * 45}
 """
 SOURCES = """\
-TOKEN FROM     FOR                  KEYRING
-KREA_API_KEY   https://api.krea.ai  some.Keyring
-hides keyring
+SOURCE             API                  KEYRING
+KREA_API_KEY       https://api.krea.ai  some.Keyring
+overrides keyring
 """
 TOKEN = TokenStatus(
     source="KREA_API_KEY",
@@ -79,12 +79,16 @@ CASES = [
         "https://files.example/owl\n",
     ),
     (
-        [Setting("sandbox", True, "flag"), Setting("timeout", None, "default")],
-        "SETTING  VALUE  FROM\nsandbox  true   flag\ntimeout         default\n",
-        "sandbox\ttrue\tflag\ntimeout\t\tdefault\n",
+        [Setting("sandbox", True, "option"), Setting("timeout", None, "default")],
+        "SETTING  VALUE  SOURCE\nsandbox  true   option\ntimeout         default\n",
+        "sandbox\ttrue\toption\ntimeout\t\tdefault\n",
     ),
     ([SettingValue("color", "auto", "default")], "auto\n", "auto\n"),
-    ([ConfigPath("/a/b.toml", exists=False)], "/a/b.toml  (none yet)\n", "/a/b.toml\n"),
+    (
+        [ConfigPath("/a/b.toml", exists=False)],
+        "/a/b.toml  (not created yet)\n",
+        "/a/b.toml\n",
+    ),
     (
         [TOKEN],
         SOURCES,
@@ -191,7 +195,7 @@ def test_the_bytes_on_standard_output_have_no_name():
 
 def test_json_is_ascii():
     """
-    No control character gets out raw, whatever the service said (hazard T4).
+    No control character gets out raw, whatever the service said.
     """
     telling = Telling(json=True)
 
@@ -245,5 +249,5 @@ def test_the_summary_names_time_and_price_when_they_are_known():
     title, *lines = telling.out.splitlines()
 
     assert title.startswith("── saved 2 files ──")
-    assert ["owl.png", "1024 x 768  PNG  1.3 MB"] == lines[:2]
+    assert ["owl.png", "1024x768  PNG  1.3 MB"] == lines[:2]
     assert lines[3].endswith("  1 min 23 s  google/nano-banana-pro  estimated $0.15")

@@ -54,8 +54,8 @@ VIEWS = [
     *([details(MODELS.find(name))] for name in ("nano-banana-pro", "krea-2/large")),
 ]
 ERROR = UnconfirmedSubmissionError(
-    "It is unknown whether the service took the job, and it may be billed: silence.",
-    details=["It may be 67c0d33f-0000-0000-0000-000000000000 (processing)."],
+    "Krea may have accepted this request. If it did, it will be billed.",
+    details=["Possible match: 67c0d33f-0000-0000-0000-000000000000 (processing)."],
     hint=f"If it is yours: {COMMAND}\nMake it: {MAKE}\nOr let krea make it: {NAME}\n"
     "If not: close it with --forget, and go on.",
 )
@@ -116,7 +116,7 @@ def test_only_colours_that_can_be_read(monkeypatch):
 
 def test_without_colour_nothing_is_styled(monkeypatch):
     """
-    Nor bold nor dim, by NO_COLOR (hazard T8).
+    Nor bold nor dim, by NO_COLOR.
     """
     shown = drawn(monkeypatch, columns=80, env={"NO_COLOR": "1"})
 
@@ -127,7 +127,7 @@ def test_without_colour_nothing_is_styled(monkeypatch):
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_what_cannot_be_encoded_is_not_drawn(monkeypatch, columns, encoding):
     """
-    Rules, marks and the ends of what is cut have other forms there (hazard T7).
+    Rules, marks and the ends of what is cut have other forms there.
     """
     shown = drawn(monkeypatch, columns=columns, encoding=encoding, color="never")
 
@@ -180,7 +180,7 @@ def test_a_dumb_terminal_has_a_width_too(monkeypatch):
 
     assert "\x1b" not in shown
     assert "── saved ──" in shown
-    assert "error: It is unknown whether the service\n       took the job" in shown
+    assert "error: Krea may have accepted this\n       request." in shown
 
 
 def test_a_question_is_wrapped(monkeypatch):
@@ -190,6 +190,8 @@ def test_a_question_is_wrapped(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     telling = Telling(err=Terminal(), color="never")
 
-    telling.output.ask("Which is yours? Type 1, or Enter to leave it open: ")
+    telling.output.ask("Which job is yours? Type 1, or press Enter to decide later: ")
 
-    assert "Which is yours? Type 1, or Enter to\nleave it open: " == telling.err
+    assert (
+        "Which job is yours? Type 1, or press\nEnter to decide later: " == telling.err
+    )

@@ -10,8 +10,8 @@ from krea_cli.output.results.jobs import JobStatus
 from krea_cli.output.results.settings import ConfigPath, Setting
 
 ERROR = UsageError(
-    "That is no size.",
-    hint="Run: krea generate --help",
+    "That is not a size.",
+    hint="Did you mean: krea generate --help",
     job_id="j1",
     details=["width: is too small"],
 )
@@ -33,9 +33,9 @@ def test_a_log_has_plain_lines():
     assert (
         "GET /jobs 200\n"
         "warning: It is deprecated.\n"
-        "error: That is no size.\n"
+        "error: That is not a size.\n"
         "  width: is too small\n"
-        "hint: Run: krea generate --help\n"
+        "hint: Did you mean: krea generate --help\n"
     ) == said(Telling())
 
 
@@ -45,9 +45,9 @@ def test_quiet_leaves_warnings_and_errors():
     """
     assert (
         "warning: It is deprecated.\n"
-        "error: That is no size.\n"
+        "error: That is not a size.\n"
         "  width: is too small\n"
-        "hint: Run: krea generate --help\n"
+        "hint: Did you mean: krea generate --help\n"
     ) == said(Telling(quiet=True, err=Terminal()))
 
 
@@ -61,9 +61,9 @@ def test_json_is_an_object_a_line():
     assert {
         "error": {
             "code": "usage",
-            "message": "That is no size.",
+            "message": "That is not a size.",
             "details": ["width: is too small"],
-            "hint": "Run: krea generate --help",
+            "hint": "Did you mean: krea generate --help",
             "exit_code": 2,
             "job_id": "j1",
             "record": None,
@@ -78,9 +78,9 @@ def test_a_terminal_has_the_labels_in_colour():
     assert (
         "\x1b[2mGET /jobs 200\x1b[0m\n"
         "\x1b[33mwarning: \x1b[0mIt is deprecated.\n"
-        "\x1b[1;31merror: \x1b[0mThat is no size.\n"
+        "\x1b[1;31merror: \x1b[0mThat is not a size.\n"
         "  width: is too small\n"
-        "\x1b[36mhint: \x1b[0mRun: krea generate --help\n"
+        "\x1b[36mhint: \x1b[0mDid you mean: krea generate --help\n"
     ) == said(Telling(err=Terminal()))
 
 
@@ -119,7 +119,7 @@ def test_words_are_not_broken(monkeypatch):
 def test_foreign_words_do_not_begin_a_line(file):
     """
     A message with line breaks is one line, and each line of a hint has its label, so
-    that no CI obeys what a service says (hazard T5); the blanks of a path stay.
+    that no CI obeys what a service says; the blanks of a path stay.
     """
     telling = Telling(err=file, color="never")
 
@@ -142,7 +142,7 @@ SHOWN = MARKUP.replace("\x1b", r"\x1b").replace("\x07", r"\x07")
 
 def test_foreign_words_are_no_markup():
     """
-    What rich would obey is printed as it is, and makes no link (hazard T2).
+    What rich would obey is printed as it is, and makes no link.
     """
     telling = Telling(out=Terminal(), err=Terminal(), color="never")
     job = DONE.__class__(
@@ -199,8 +199,7 @@ def test_colour_and_animation_are_two_decisions(
 ):
     """
     NO_COLOR and then FORCE_COLOR count when they are not empty, --color wins over
-    both; in CI and on a dumb terminal nothing moves the cursor, whatever is forced
-    (hazards T6, T8).
+    both; in CI and on a dumb terminal nothing moves the cursor, whatever is forced.
     """
     for name, value in env.items():
         monkeypatch.setenv(name, value)
@@ -268,7 +267,7 @@ def test_a_terminal_of_one_column_is_no_bug(monkeypatch):
 
 def test_the_token_is_hidden_in_every_form():
     """
-    On both streams, drawn by rich or not, in the spinner, too (hazard C13).
+    On both streams, drawn by rich or not, in the spinner, too.
     """
     token = "canary-T0ken:9d8c"
     for flags in ({"out": Terminal(), "err": Terminal()}, {}, {"json": True}):

@@ -215,15 +215,15 @@ def test_krea_2_keeps_something_of_the_image(model, fields, strength):
 @pytest.mark.parametrize(
     ("model", "size", "reason"),
     [
-        ("seedream-4", (1200, 800), "the image's own"),
-        ("seedream-4", (9000, 800), "the image's own, scaled to what the model allows"),
+        ("seedream-4", (1200, 800), "same as the image"),
+        ("seedream-4", (9000, 800), "same as the image, limited to the model's range"),
         ("topaz/bloom-enhance", (1200, 800), "twice the image's"),
         (
             "topaz/bloom-enhance",
             (9000, 800),
-            "twice the image's, scaled to what the model allows",
+            "twice the image's, limited to the model's range",
         ),
-        ("krea-2/large", (1200, 800), "the nearest to the image's 1200 x 800"),
+        ("krea-2/large", (1200, 800), "closest to the image, 1200x800"),
     ],
 )
 def test_each_choice_has_its_reason(model, size, reason):

@@ -81,7 +81,7 @@ def test_a_parameter_is_text_or_json(argument, name, value, is_json):
 )
 def test_a_parameter_that_is_neither_is_refused(argument):
     """
-    Also numbers that JSON does not have, and what no parser takes (hazard N4).
+    Also numbers that JSON does not have, and what no parser takes.
     """
     with pytest.raises(UsageError, match="-p "):
         Param.parse(argument)
@@ -103,7 +103,7 @@ def test_a_value_of_another_type_is_a_fault(fields_of):
     """
     [fault] = told(fields_of(BANANA, "width=wide"))
 
-    assert fault.startswith("width: expects ")
+    assert fault.startswith("width: must be ")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_name_of_the_old_api_is_renamed_and_told(fields_of, old, new):
     fields = fields_of(BANANA, f'{old}:="x"')
 
     assert [new] == list(fields.values)
-    assert [f"{old} is the old name of the field {new}; sent as {new}."] == (
+    assert [f"{old} is now called {new}; submitting it as {new}."] == (
         fields_of.warnings
     )
 
@@ -148,7 +148,7 @@ def test_a_field_given_twice_is_a_fault(fields_of, params):
     """
     [fault] = told(fields_of(BANANA, *params))
 
-    assert "is given twice: by -p " in fault
+    assert "is set twice, by -p " in fault
 
 
 def test_images_stand_in_the_field_that_the_model_takes(fields_of):
@@ -229,7 +229,7 @@ def test_what_is_no_address_is_a_fault_where_a_url_is_wanted(fields_of, text):
     fields.fill({"style_images": [{"url": text, "strength": 1}]})
 
     assert [
-        f"style_images[0].url: must be a URL, or @FILE by -p, not {json.dumps(text)}"
+        f"style_images[0].url: must be a URL or @FILE, not {json.dumps(text)}"
     ] == told(fields)
 
 
@@ -247,13 +247,13 @@ def test_strength_is_that_of_every_image_given_without_one(fields_of):
 @pytest.mark.parametrize(
     ("model", "images", "strength", "fault"),
     [
-        (SEEDREAM, [PHOTO], "much", 'expects a number, not "much"'),
-        (SEEDREAM, [], "0.3", "is that of an image, and none is given"),
+        (SEEDREAM, [PHOTO], "much", 'must be a number, not "much"'),
+        (SEEDREAM, [], "0.3", "needs an image (-i)"),
         (
             "image/runway/gen-4-image",
             [PHOTO],
             "0.3",
-            "runway/gen-4-image has no such field",
+            "is not a field of runway/gen-4-image",
         ),
     ],
 )
@@ -313,8 +313,8 @@ def test_a_file_of_another_medium_is_a_fault(fields_of):
     photo = fields_of("enhance/topaz/astra", images=[PHOTO])
     clip = fields_of(BANANA, images=[CLIP])
 
-    assert ["video_url: takes a video, and photo.jpg is an image"] == told(photo)
-    assert ["image_urls: takes an image, and clip.mp4 is a video"] == told(clip)
+    assert ["video_url: needs a video, but photo.jpg is an image"] == told(photo)
+    assert ["image_urls: needs an image, but clip.mp4 is a video"] == told(clip)
 
 
 def test_an_image_given_in_two_ways_is_a_fault(fields_of):
@@ -323,7 +323,7 @@ def test_an_image_given_in_two_ways_is_a_fault(fields_of):
     """
     fields = fields_of(BANANA, 'image_urls:=["https://a.test"]', images=[PHOTO])
 
-    assert ["image_urls: is given twice: by -p image_urls and -i"] == told(fields)
+    assert ["image_urls: is set twice, by -p image_urls and -i"] == told(fields)
 
 
 def test_more_images_than_one_are_a_fault_where_one_is_taken(fields_of):
@@ -332,7 +332,7 @@ def test_more_images_than_one_are_a_fault_where_one_is_taken(fields_of):
     """
     fields = fields_of("image/bfl/flux-1-kontext-dev", images=[PHOTO, SECOND])
 
-    assert ["image_url: takes one image, and 2 are given"] == told(fields)
+    assert ["image_url: takes one image, not 2"] == told(fields)
 
 
 def test_a_model_that_takes_no_image_says_so(fields_of, catalog):
@@ -344,7 +344,7 @@ def test_a_model_that_takes_no_image_says_so(fields_of, catalog):
     [fault] = told(fields_of(path, images=[PHOTO]))
 
     assert fault.startswith("-i: ")
-    assert fault.endswith("takes no image")
+    assert fault.endswith("does not take an image")
 
 
 def test_addresses_in_media_fields_are_images(fields_of):
@@ -395,4 +395,4 @@ def test_a_data_uri_is_of_the_kind_that_its_field_takes(fields_of):
     """
     fields = fields_of("enhance/topaz/video-upscale", "video_url=data:image/png,AA")
 
-    assert ["video_url: takes a video, and photo.jpg is an image"] == told(fields)
+    assert ["video_url: needs a video, but photo.jpg is an image"] == told(fields)

@@ -51,9 +51,9 @@ def no_memory(monkeypatch):
 @pytest.mark.parametrize(
     ("exhaust", "limit"),
     [
-        (no_threads, "the limit of processes is reached (ulimit -u)"),
-        (no_files, "the limit of open files is reached (ulimit -n)"),
-        (no_files_for_the_client, "the limit of the whole system is reached"),
+        (no_threads, "the process limit is reached (ulimit -u)"),
+        (no_files, "the open-file limit is reached (ulimit -n)"),
+        (no_files_for_the_client, "the system-wide limit is reached"),
         (no_memory, "Out of memory"),
     ],
 )

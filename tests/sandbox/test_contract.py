@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
+from media.samples import sound
 from sandbox.asking import Client, picture
 
 from krea_cli.sandbox.concurrency import JobLimits
-from krea_cli.sandbox.renderer.audio import wav
 from krea_cli.sandbox.server import Sandbox
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "data/openapi.json").read_bytes())
@@ -307,7 +307,7 @@ def test_query_of_the_list_is_accepted_exactly_if_the_document_allows_it(
     [
         (picture(), {}),
         (picture(form="JPEG"), {"description": "a description"}),
-        (wav(random.Random(1)), {}),
+        (sound(), {}),
     ],
     ids=["png", "jpeg", "wav"],
 )
@@ -318,6 +318,90 @@ def test_upload_fits_the_document(client, content, parts):
     assert matches(uploaded, "post", "/assets")
     assert matches(shown, "get", "/assets/{id}")
     assert parts.items() <= uploaded.json.items()
+
+
+def test_lists_of_assets_and_deletions_fit_the_document(client):
+    ids = [client.upload(picture((size, 40))).json["id"] for size in (40, 50, 60)]
+    whole = client("GET", "/assets")
+    deleted = client("DELETE", f"/assets/{ids[0]}")
+    again = client("DELETE", f"/assets/{ids[0]}")
+
+    assert matches(whole, "get", "/assets")
+    assert set(ids) == {each["id"] for each in whole.json["items"]}
+    assert matches(deleted, "delete", "/assets/{id}")
+    assert (200, True) == (deleted.status, deleted.json["success"])
+    assert matches(again, "delete", "/assets/{id}")
+    assert 404 == again.status
+    left = client("GET", "/assets").json["items"]
+    assert set(ids[1:]) == {each["id"] for each in left}
+
+
+def test_pages_of_assets_have_every_asset_once(client, time):
+    ids = []
+    for size in (40, 50, 60, 70, 80):
+        ids.append(client.upload(picture((size, 40))).json["id"])
+        time.sleep(1)
+    found, cursor = [], ""
+    for _ in range(3):
+        page = client("GET", f"/assets?limit=2{cursor}")
+        assert matches(page, "get", "/assets")
+        found += [each["id"] for each in page.json["items"]]
+        cursor = f"&cursor={page.json['next_cursor']}"
+
+    assert ids[::-1] == found
+    assert page.json["next_cursor"] is None
+
+
+def test_training_and_its_style_fit_the_document(client, time):
+    body = {"model": "k2", "name": "ink", "urls": [PICTURE_URL]}
+    submitted = client("POST", "/styles/train", body)
+    time.sleep(3)
+    job = client("GET", f"/jobs/{submitted.json['job_id']}")
+    styles = client("GET", "/styles")
+    style = client("GET", f"/styles/{job.json['result']['style_id']}")
+
+    assert matches(submitted, "post", "/styles/train")
+    assert matches(job, "get", "/jobs/{id}")
+    assert matches(styles, "get", "/styles")
+    assert matches(style, "get", "/styles/{id}")
+    assert "ink" == style.json["title"]
+    missing = client("GET", "/styles/nope")
+    assert matches(missing, "get", "/styles/{id}")
+    assert 404 == missing.status
+
+
+def test_trainings_are_accepted_exactly_if_the_document_allows_them(client):
+    schema = request_schema("/styles/train")
+    validator = Draft202012Validator(schema)
+    generator, counts = Generator(5), {True: 0, False: 0}
+    for number in range(60):
+        body = generator.object_(schema["oneOf"][number % 2])
+        is_valid = validator.is_valid(body)
+        counts[is_valid] += 1
+        answer = client("POST", "/styles/train", body)
+        assert matches(answer, "post", "/styles/train")
+        # A URL that is not fetched is a text that the schema allows.
+        is_refused = answer.status == 400 and answer.json["error"] == INVALID
+        assert is_refused is not is_valid, body
+
+    assert min(counts.values()) > 7
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["all", "user", "public", "gallery", "mine", ""],
+)
+def test_filter_of_styles_is_accepted_exactly_if_the_document_allows_it(client, value):
+    [schema] = [
+        each["schema"]
+        for each in PATHS["/styles"]["get"]["parameters"]
+        if each["name"] == "filter"
+    ]
+    answer = client("GET", f"/styles?filter={value}")
+
+    is_valid = Draft202012Validator(schema).is_valid(value)
+    assert (200 if is_valid else 400) == answer.status
+    assert matches(answer, "get", "/styles")
 
 
 def test_errors_fit_the_document(client, sandbox):

@@ -46,7 +46,7 @@ def edit(tmp_path):
             model=model,
             medium="image",
             image_format=image_format,
-            fields={"prompt": "make it a watercolour", **fields},
+            fields={"prompt": "make it a watercolor", **fields},
             inputs=tuple(inputs),
         )
         return render(job, part, lambda sha256: tmp_path / sha256)
@@ -77,7 +77,7 @@ def test_same_request_gives_the_same_bytes(edit):
     assert first != edit(photo(), **fields, seed=7)
 
 
-@pytest.mark.parametrize("prompt", ["a watercolour", "make it night", "in the snow"])
+@pytest.mark.parametrize("prompt", ["a watercolor", "make it night", "in the snow"])
 def test_edit_keeps_what_is_in_the_picture(edit, prompt):
     """
     The disc stands out against what is around it, and the picture is no copy.
@@ -351,6 +351,6 @@ def test_the_result_of_a_heic_says_that_it_is_none_of_it(edit, monkeypatch):
     edit(photo(), **size)
 
     assert [
-        "(HEIC input: not decoded) make it a watercolour",
-        "make it a watercolour",
+        "(HEIC input: not decoded) make it a watercolor",
+        "make it a watercolor",
     ] == captions

@@ -43,9 +43,9 @@ class Preview:
 
     def __init__(self, stream: Stream, env: Mapping[str, str], *, blocks: bool) -> None:
         self._stream = stream
-        # Every terminal of today knows 256 colours, even one that is called xterm.
+        # Every terminal of today knows 256 colors, even one that is called xterm.
         is_true = env.get("COLORTERM") in ("truecolor", "24bit")
-        self._colours: Literal["truecolor", "256"] = "truecolor" if is_true else "256"
+        self._colors: Literal["truecolor", "256"] = "truecolor" if is_true else "256"
         self._window = look(stream, env)
         self._protocol = self._window.protocol
         self._cell = self._window.cell if self._protocol else _HALF_BLOCK
@@ -93,8 +93,8 @@ class Preview:
             console = Console(
                 file=self._stream,  # type: ignore[arg-type]  # as in `screen`
                 force_terminal=True,
-                color_system=self._colours,
-                no_color=False,  # a picture without its colours is none
+                color_system=self._colors,
+                no_color=False,  # a picture without its colors is none
                 width=canvas.width,
             )
             console.print(HalfBlocks(canvas), end="", crop=False)
@@ -135,14 +135,14 @@ class HalfBlocks:
     def __rich_console__(self, _: Console, __: ConsoleOptions) -> Iterator[Segment]:
         width, height = self._picture.size
         data = self._picture.tobytes()
-        colours = [_colour(*data[at : at + 4]) for at in range(0, len(data), 4)]
+        colors = [_color(*data[at : at + 4]) for at in range(0, len(data), 4)]
         for top in range(0, height * width, 2 * width):
             for at in range(top, top + width):
-                yield _half_block(colours[at], colours[at + width])
+                yield _half_block(colors[at], colors[at + width])
             yield Segment.line()
 
 
-def _colour(red: int, green: int, blue: int, alpha: int) -> Color | None:
+def _color(red: int, green: int, blue: int, alpha: int) -> Color | None:
     return Color.from_rgb(red, green, blue) if alpha >= _OPAQUE else None
 
 

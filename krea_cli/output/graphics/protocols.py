@@ -21,7 +21,7 @@ _OPAQUE = 128
 _RUN = re.compile(rb"(.)\1{3,}")
 # Sixels are six bits, written from the question mark on.
 _WRITTEN = bytes(63 + bits if bits < 64 else 0 for bits in range(256))
-_ONLY = [bytes(i == colour for i in range(256)) for colour in range(_CLEAR)]
+_ONLY = [bytes(i == color for i in range(256)) for color in range(_CLEAR)]
 
 
 def kitty(picture: Image.Image, columns: int, rows: int) -> str:
@@ -50,7 +50,7 @@ def iterm2(picture: Image.Image, columns: int, rows: int) -> str:
 
 def sixel(picture: Image.Image) -> str:
     """
-    Shown pixel by pixel, in 255 colours; what is transparent is left as it was.
+    Shown pixel by pixel, in 255 colors; what is transparent is left as it was.
     """
     indexed = picture.convert("RGB").quantize(
         _CLEAR, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
@@ -64,29 +64,29 @@ def sixel(picture: Image.Image) -> str:
 
 def _palette(indexed: Image.Image) -> Iterator[bytes]:
     values = [round(value * 100 / 255) for value in indexed.getpalette() or ()]
-    for colour in sorted({*indexed.tobytes()} - {_CLEAR}):
-        yield b"#%d;2;%d;%d;%d" % (colour, *values[3 * colour : 3 * colour + 3])
+    for color in sorted({*indexed.tobytes()} - {_CLEAR}):
+        yield b"#%d;2;%d;%d;%d" % (color, *values[3 * color : 3 * color + 3])
 
 
 def _bands(indexed: Image.Image) -> Iterator[bytes]:
     """
-    Encode six rows of pixels at a time, one colour after the other.
+    Encode six rows of pixels at a time, one color after the other.
     """
     width, data = indexed.width, indexed.tobytes()
     lines = [data[at : at + width] for at in range(0, len(data), width)]
     for top in range(0, len(lines), _BAND):
         band = lines[top : top + _BAND]
-        colours = sorted({*b"".join(band)} - {_CLEAR})
-        yield b"$".join(_line(band, colour, width) for colour in colours)
+        colors = sorted({*b"".join(band)} - {_CLEAR})
+        yield b"$".join(_line(band, color, width) for color in colors)
 
 
-def _line(band: Sequence[bytes], colour: int, width: int) -> bytes:
+def _line(band: Sequence[bytes], color: int, width: int) -> bytes:
     bits = 0
     for row, line in enumerate(band):
-        if colour in line:
-            bits |= int.from_bytes(line.translate(_ONLY[colour])) << row
+        if color in line:
+            bits |= int.from_bytes(line.translate(_ONLY[color])) << row
     sixels = bits.to_bytes(width).translate(_WRITTEN).rstrip(b"?")
-    return b"#%d%b" % (colour, _RUN.sub(_repeated, sixels))
+    return b"#%d%b" % (color, _RUN.sub(_repeated, sixels))
 
 
 def _repeated(run: re.Match[bytes]) -> bytes:

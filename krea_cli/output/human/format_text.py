@@ -22,12 +22,12 @@ _TIERS = {
 
 _MINUTE, _HOUR = 60, 3600
 _MEANINGS = {
-    "backlogged": "behind your other jobs, as many run as may at once",
+    "backlogged": "waiting for your other jobs",
     "queued": "waiting for its turn",
-    "scheduled": "about to begin",
-    "processing": "under way",
-    "sampling": "under way",
-    "intermediate-complete": "a first version is there, the final one is not",
+    "scheduled": "starting",
+    "processing": "running",
+    "sampling": "running",
+    "intermediate-complete": "preview done, final result pending",
 }
 
 

@@ -56,7 +56,7 @@ _MOST_CANDIDATES = 20
 
 def status(word: str) -> Text:
     """
-    Show a status in its colour.
+    Show a status in its color.
     """
     return Text(collapse_whitespace(word, 40), _STYLES.get(word, "cyan"))
 
@@ -119,7 +119,7 @@ def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
     """
     for result in results:
         record = result.record
-        title = status(result.status).append("  record", "none")
+        title = status(result.status).append("  request", "none")
         yield WrappedLine([title, Text(record.record)], gap=1, hanging=GAP)
         facts = [second(result.created_at), collapse_whitespace(record.model)]
         facts += [dollars(record.cost_usd)] if record.cost_usd is not None else []
@@ -128,15 +128,15 @@ def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
         if record.prompt is not None:
             yield words(collapse_whitespace(record.prompt, _MOST_PROMPT), indent=GAP)
         if result.candidates is None:
-            asked = "the service could not be asked for its jobs"
+            asked = "could not get Krea's job list"
             yield words(asked, "dim", indent=GAP)
         elif not result.candidates:
-            none = "no job made since then is in the service's list"
+            none = "no job since then in Krea's job list"
             yield words(none, "dim", indent=GAP)
         candidates = result.candidates or ()
         yield from map(_candidate, candidates[:_MOST_CANDIDATES])
         if len(candidates) > _MOST_CANDIDATES:
-            rest = f"{len(candidates) - _MOST_CANDIDATES} more, all with --json"
+            rest = f"{len(candidates) - _MOST_CANDIDATES} more (show all: --json)"
             yield words(rest, "dim", indent=GAP)
 
 
@@ -145,7 +145,7 @@ def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts
     Say how many records were deleted.
     """
     for result in results:
-        yield Text(f"{result.count} record{'s' * (result.count != 1)} forgotten")
+        yield Text(f"{result.count} record{'s' * (result.count != 1)} deleted")
 
 
 def _name(result: RecordRow, *, letters: int | None = None) -> Text:
@@ -154,7 +154,7 @@ def _name(result: RecordRow, *, letters: int | None = None) -> Text:
     """
     if result.record.job_id:
         return Text(collapse_whitespace(result.record.job_id)[:letters])
-    return Text(f"record {result.record.record[:_ID_LETTERS]}", "dim")
+    return Text(f"request {result.record.record[:_ID_LETTERS]}", "dim")
 
 
 def _price(result: RecordRow) -> Text:
@@ -167,7 +167,7 @@ def _price(result: RecordRow) -> Text:
 def _candidate(job: Job) -> WrappedLine:
     created = f"created {second(job.created_at) or 'at an unknown time'}"
     parts = [
-        Text("candidate"),
+        Text("possible match"),
         Text(collapse_whitespace(job.job_id)),
         status(job.status),
         Text(created),
@@ -189,6 +189,10 @@ def statuses(_: JobStatus, results: Sequence[JobStatus]) -> Parts:
     titles = ("JOB", "STATUS", "MODEL", "CREATED")
     yield ResponsiveTable(titles, rows, optional=("MODEL", "CREATED"))
     for job in jobs:
+        if job.style_id:
+            yield words(
+                f"{collapse_whitespace(job.job_id)}: style {job.style_id}", hanging=GAP
+            )
         if job.error:
             reason = collapse_whitespace(job.error.message, 200)
             yield words(
@@ -244,9 +248,9 @@ def _facts(result: RecordDetails) -> dict[str, str]:
     if result.billed is False:
         facts["PRICE"] = "not billed"
         if record.cost_usd is not None:
-            facts["PRICE"] += f" (the estimate was {dollars(record.cost_usd)})"
+            facts["PRICE"] += f" (estimate was {dollars(record.cost_usd)})"
     elif record.cost_usd is not None:
-        facts["PRICE"] = f"{dollars(record.cost_usd)}, an estimate"
+        facts["PRICE"] = f"{dollars(record.cost_usd)} (estimated)"
     facts |= {"SERVICE": record.service, "RECORD": record.record}
     if record.request.get("webhook"):
         facts["WEBHOOK"] = record.request["webhook"]
@@ -303,6 +307,10 @@ def saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:
             facts = file_facts(file) + (_job_facts(job) if is_last else [])
             lines.append(WrappedLine([Text(single_line(file.path), "bold")], hanging=0))
             lines.append(WrappedLine([Text(fact, "dim") for fact in facts], hanging=0))
+        if job.style_id and not job.files:
+            lines.append(WrappedLine([Text(job.style_id, "bold")], hanging=0))
+            facts = ["style", *_job_facts(job)]
+            lines.append(WrappedLine([Text(fact, "dim") for fact in facts], hanging=0))
     count = len(lines) // 2
     title = "saved" if count == 1 else f"saved {count} files"
     return [Panel(Text(title, "bold green"), lines)] if lines else []
@@ -315,7 +323,7 @@ def file_facts(file: SavedFile) -> list[str]:
     kind = collapse_whitespace(file.media_type.partition("/")[2].upper())
     facts = [kind, decimal(file.size_bytes)]
     if file.width and file.height:
-        facts.insert(0, f"{file.width} x {file.height}")
+        facts.insert(0, f"{file.width}x{file.height}")
     return facts
 
 

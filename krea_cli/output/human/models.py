@@ -44,24 +44,25 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
     ]
     yield FirstThatFits(
         ResponsiveTable(
-            ("ID", "NAME", "INPUTS", "PRICE"),
+            ("MODEL", "NAME", "INPUT", "PRICE"),
             cells,
-            optional=("INPUTS",),
+            optional=("INPUT",),
             cut="NAME",
             least=_LEAST_NAME,
         ),
         ResponsiveTable(
-            ("ID", "INPUTS", "PRICE"),
+            ("MODEL", "INPUT", "PRICE"),
             [
                 [_marked(row, model_id), *others]
                 for row, (model_id, _, *others) in zip(results, cells, strict=True)
             ],
-            optional=("INPUTS",),
+            optional=("INPUT",),
         ),
     )
+    models = f"{len(results)} model{'s' * (len(results) != 1)}"
     others = any(row.model.prices_incomplete for row in results)
-    legend = "  +: not every price is known" if others else ""
-    legend = f"{len(results)} models, USD for one request{legend}"
+    legend = " + means other settings may cost more." if others else ""
+    legend = f"{models}. Price per request in USD.{legend}"
     yield words(legend, "dim", hanging=0)
 
 
@@ -83,12 +84,12 @@ def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
             Text(collapse_whitespace(model.id)),
         ]
         if model.deprecated:
-            title.append(Text("deprecated, may be gone", "yellow"))
+            title.append(Text("deprecated", "yellow"))
         yield WrappedLine(title, hanging=GAP)
         yield Text()
         yield _Fields(result)
         if any(field.is_automatic for field in result.fields):
-            automatic = "automatic: with -i by the image; a resolution: the smallest"
+            automatic = "automatic: taken from the image (-i); resolution: the smallest"
             yield words(automatic, "dim", hanging=GAP)
         if result.unchecked:
             rules = f"not checked: {', '.join(result.unchecked)}"
@@ -126,7 +127,7 @@ class _Fields:
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> Parts:
         cells = [self._cells(field) for field in self._fields]
-        sheet = _table("FIELD", "VALUE", "UNLESS GIVEN")
+        sheet = _table("FIELD", "VALUE", "DEFAULT")
         room = options.max_width
         for index in (0, 2):
             column = sheet.columns[index]
@@ -157,7 +158,7 @@ class _Fields:
         if media is None:
             return field.allowed
         how = "-i" if media == model.input_field else f"-p {media.name}=@FILE"
-        words = f"{amount(media)} by {how}"
+        words = f"{amount(media)}, with {how}"
         return words if media.item == "url" else f"{words}: {field.allowed}"
 
 
@@ -169,7 +170,7 @@ def _stacked(cells: Iterable[tuple[Text, Text, Text]]) -> Parts:
 
 def _prices(result: ModelDetails) -> Table:
     date = collapse_whitespace(result.model.price_date or "")
-    sheet = _table("PRICE", f"USD for one request, {date}" if date else "")
+    sheet = _table("PRICE", f"per request, as of {date}" if date else "")
     for usd, when in result.prices:
         sheet.add_row(Text(usd), Text(when))
     return sheet

@@ -1,5 +1,5 @@
 """
-Draw on a terminal: results, lines with a coloured label, a spinner.
+Draw on a terminal: results, lines with a colored label, a spinner.
 
 Nothing is markup: text is printed as it is.
 """
@@ -24,18 +24,18 @@ _USUAL_COLUMNS = 80
 
 class RichConsole:
     """
-    A *stream* to draw on. *colour* None means what the terminal supports.
+    A *stream* to draw on. *color* None means what the terminal supports.
     """
 
-    def __init__(self, stream: Stream, *, colour: bool | None) -> None:
+    def __init__(self, stream: Stream, *, color: bool | None) -> None:
         # Only a terminal has a width; the lines of a log are left as they are.
         self._wraps = stream.is_terminal
         self._console = Console(
             file=stream,  # type: ignore[arg-type]  # rich asks no more of a file
-            force_terminal=colour or None,
-            # The colours of views are those of the oldest terminals.
-            color_system={None: "auto", True: "standard", False: None}[colour],
-            no_color=False if colour else None,
+            force_terminal=color or None,
+            # The colors of views are those of the oldest terminals.
+            color_system={None: "auto", True: "standard", False: None}[color],
+            no_color=False if color else None,
             highlight=False,
             markup=False,
             emoji=False,

@@ -28,7 +28,7 @@ from krea_cli.errors import KreaError
 from krea_cli.output.escape import collapse_whitespace
 from krea_cli.output.human.format_text import duration
 from krea_cli.output.human.layout import InAscii
-from krea_cli.output.progress import Progress, StatusCounts
+from krea_cli.output.progress import Progress, StatusCounts, upload_counts
 
 _DRAWN_A_SECOND = 10
 # What of a job's id tells it from the others.
@@ -96,6 +96,11 @@ class Spinner(Progress):
 
     def doing(self, text: str) -> None:
         self._line.show(collapse_whitespace(text), "")
+
+    def uploading(
+        self, done: int, files: int, sent_bytes: int, size_bytes: int
+    ) -> None:
+        self._line.show(upload_counts(done, files, sent_bytes, size_bytes), "")
 
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
         self._bars.received(job, size_bytes, length)

@@ -20,7 +20,7 @@ from krea_cli.output.escape import (
     escape_control_chars,
     single_line,
 )
-from krea_cli.output.human import jobs, models
+from krea_cli.output.human import account, jobs, models
 from krea_cli.output.human.layout import (
     GAP,
     HintLine,
@@ -65,7 +65,7 @@ def _settings(_: Setting, results: Sequence[Setting]) -> Parts:
         )
         for setting in results
     ]
-    return (ResponsiveTable(("SETTING", "VALUE", "FROM"), rows),)
+    return (ResponsiveTable(("SETTING", "VALUE", "SOURCE"), rows),)
 
 
 @view.register
@@ -76,7 +76,7 @@ def _value(_: SettingValue, results: Sequence[SettingValue]) -> Parts:
 @view.register
 def _config_path(_: ConfigPath, results: Sequence[ConfigPath]) -> Parts:
     for place in results:
-        absent = "" if place.exists else "  (none yet)"
+        absent = "" if place.exists else "  (not created yet)"
         yield Text.assemble(single_line(place.path), (absent, "dim"))
 
 
@@ -84,13 +84,13 @@ def _config_path(_: ConfigPath, results: Sequence[ConfigPath]) -> Parts:
 def _token(_: TokenStatus, results: Sequence[TokenStatus]) -> Parts:
     rows = list[tuple[Text, Text, Text]]()
     for token in results:
-        source = Text(token.source or "nowhere", "green" if token.source else "red")
+        source = Text(token.source or "none", "green" if token.source else "red")
         backend = Text(collapse_whitespace(token.backend or ""), "dim")
         rows.append((source, Text(collapse_whitespace(token.origin)), backend))
         for shadowed in token.shadows:
-            hidden = Text(f"hides {collapse_whitespace(shadowed)}", "dim")
+            hidden = Text(f"overrides {collapse_whitespace(shadowed)}", "dim")
             rows.append((hidden, Text(), Text()))
-    return (ResponsiveTable(("TOKEN FROM", "FOR", "KEYRING"), rows),)
+    return (ResponsiveTable(("SOURCE", "API", "KEYRING"), rows),)
 
 
 @view.register
@@ -116,6 +116,8 @@ def _dry_run(_: DryRun, results: Sequence[DryRun]) -> Parts:
 
 _CHECK_STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 _MARKS = {"ok": "✓", "warning": "!", "fault": "✗"}
+# The value in JSON is older than the word.
+_LABELS = {"doubt": "unconfirmed"}
 # The longest state with its mark, and the longest check.
 _STATE, _CHECK = 9, 12
 # With less room the words get a line of their own.
@@ -147,18 +149,19 @@ class _CheckLine:
         is_utf = console.encoding.startswith("utf")
         mark = f"{_MARKS[finding.state]} " if is_utf else ""
         state = Text(f"{mark}{finding.state}", _CHECK_STYLES[finding.state])
+        label = _LABELS.get(finding.check, finding.check)
         message = collapse_whitespace(finding.message)
         room = options.max_width - _STATE - _CHECK - 2 * GAP
         longest = max(cell_len(word) for word in message.split(" "))
         if room < max(_LEAST_WORDS, longest):
-            yield WrappedLine([state, Text(finding.check)], hanging=GAP)
+            yield WrappedLine([state, Text(label)], hanging=GAP)
             yield words(message, indent=GAP)
             return
         table = Table.grid(padding=(0, GAP, 0, 0))
         table.add_column(width=_STATE, no_wrap=True)
         table.add_column(width=_CHECK, no_wrap=True)
         table.add_column()
-        table.add_row(state, finding.check, Text(message))
+        table.add_row(state, label, Text(message))
         yield table
 
 
@@ -169,9 +172,9 @@ def _serving(_: SandboxStarted, results: Sequence[SandboxStarted]) -> Parts:
     """
     for result in results:
         yield Text.assemble(
-            "The sandbox listens on ",
+            "Sandbox running at ",
             (result.url, "bold"),
-            " until Ctrl-C. Any token will do.",
+            ". Any token works. Stop it with Ctrl-C.",
         )
         for purpose, command in result.uses:
             yield Text.assemble((f"  {purpose:<14}", "dim"), command)
@@ -184,7 +187,7 @@ def _emptied(_: SandboxReset, results: Sequence[SandboxReset]) -> Parts:
     """
     for result in results:
         jobs = "1 job" if result.jobs == 1 else f"{result.jobs} jobs"
-        yield Text(f"The sandbox forgot {jobs}, and all uploads and results.")
+        yield Text(f"Deleted {jobs} and all uploads and results of the sandbox.")
 
 
 @view.register
@@ -195,6 +198,11 @@ def _topics(_: Topic, results: Sequence[Topic]) -> Parts:
 
 
 for draw in (
+    account.styles,
+    account.style_details,
+    account.trained,
+    account.assets,
+    account.deleted,
     jobs.rows,
     jobs.statuses,
     jobs.submitted,

@@ -17,7 +17,7 @@ State = Literal["ok", "warning", "fault"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """
-    What a *check* found, and for a warning or a fault what to do; a fault has its
+    The result of a *check*, with advice for a warning or a fault; a fault has its
     *error*.
     """
 

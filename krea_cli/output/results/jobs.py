@@ -44,12 +44,14 @@ class _JobResult:
 
 class JobStatus(_JobResult):
     """
-    Where a job is: `status`, `wait`.
+    The status of a job, and the style that a training made: `status`, `wait`.
     """
 
     @property
     def plain(self) -> list[str]:
-        return [f"{self.job.job_id}\t{collapse_whitespace(self.job.status, 40)}"]
+        cells = [self.job.job_id, collapse_whitespace(self.job.status, 40)]
+        cells += [self.job.style_id] if self.job.style_id else []
+        return ["\t".join(cells)]
 
 
 class JobSubmitted(_JobResult):
@@ -69,6 +71,8 @@ class JobSaved(_JobResult):
 
     @property
     def plain(self) -> list[str]:
+        if self.job.style_id and not self.job.files:
+            return [self.job.style_id]
         paths = [file.path for file in self.job.files if file.path != "-"]
         return [harmless_path(path) for path in paths]
 
@@ -127,10 +131,10 @@ class DryRun:
 
     @property
     def _estimate(self) -> str:
-        times = f" for {self.count} jobs" if self.count > 1 else ""
+        times = f" for {self.count} results" if self.count > 1 else ""
         if self.cost_usd is None:
             return f"estimate{times}: {UNKNOWN}"
-        date = f", prices of {self.price_date}" if self.price_date else ""
+        date = f" (prices as of {self.price_date})" if self.price_date else ""
         low = self.cost_usd if self.cost_min_usd is None else self.cost_min_usd
         return f"estimate{times}: {dollar_range(low, self.cost_usd)}{date}"
 

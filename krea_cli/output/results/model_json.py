@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def identity(model: Model) -> dict[str, Any]:
     """
-    What a model is called.
+    Return the names of a model.
     """
     return {
         "id": model.id,

@@ -83,7 +83,7 @@ class FieldDetails:
     @property
     def unless_given(self) -> str:
         """
-        What is so when the user does not give it.
+        Return the value if the user gives none.
         """
         if self.is_automatic:
             return "automatic"
@@ -174,7 +174,7 @@ class ModelDetails:
 @dataclass(frozen=True, slots=True)
 class ModelChange:
     """
-    What a refresh changed about a model: `models refresh`.
+    A change of a model by `models refresh`.
     """
 
     change: Change

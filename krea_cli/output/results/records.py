@@ -176,7 +176,7 @@ class RecordInDoubt(RecordRow):
 @dataclass(frozen=True, slots=True)
 class RecordsForgotten:
     """
-    How many records are gone: `jobs forget`.
+    The number of deleted records: `jobs forget`.
     """
 
     count: int

@@ -19,7 +19,7 @@ class SandboxStarted:
     @property
     def uses(self) -> tuple[tuple[str, str], ...]:
         """
-        What can be done with it, and the command for that.
+        Return the uses of a running sandbox, each with its command.
         """
         faults, fault = f"{self.url}/sandbox/faults", '{"fault": "submit:503*2"}'
         return (
@@ -27,7 +27,7 @@ class SandboxStarted:
                 "try it",
                 f'KREA_API_KEY=anything krea generate "an owl" --api-url {self.url}',
             ),
-            ("set a fault", f"curl -d '{fault}' {faults}"),
+            ("inject a fault", f"curl -d '{fault}' {faults}"),
             ("see the bill", f"curl {self.url}/sandbox/ledger"),
         )
 

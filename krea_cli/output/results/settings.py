@@ -53,7 +53,7 @@ class SettingValue(Setting):
 @dataclass(frozen=True, slots=True)
 class ConfigPath:
     """
-    Where the settings file is, or would be.
+    The path of the settings file, which may not exist.
     """
 
     path: str
@@ -70,7 +70,7 @@ class ConfigPath:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenStatus:
     """
-    Where the API token comes from; never the token.
+    The source of the API token; never the token itself.
 
     *source* is a variable, "keyring", "sandbox" or None; *shadows* are the other places
     that have one; *backend* is the keyring's class, None when it was not asked;

@@ -1,5 +1,5 @@
 """
-From a job to the bytes of its result.
+Render the result of a job.
 
 The same model, fields, seed and input files give the same bytes; nothing else goes in.
 """
@@ -23,7 +23,7 @@ from krea_cli.sandbox.renderer.caption import add_caption
 from krea_cli.sandbox.renderer.glb import glb
 from krea_cli.sandbox.renderer.landscape import choose_palette, landscape
 from krea_cli.sandbox.renderer.mp4 import mp4
-from krea_cli.sandbox.renderer.watercolour import watercolour
+from krea_cli.sandbox.renderer.watercolor import watercolor
 from krea_cli.sandbox.sizes import Size
 
 _FRAMES_PER_SECOND, _LONGEST_FRAME = 12, 1920
@@ -81,7 +81,7 @@ class Composition:
             image = self._opened(pictures[0], working).filter(sharpen)
         else:
             photo = self._opened(pictures[0], working)
-            image = watercolour(photo, palette, self._rng)
+            image = watercolor(photo, palette, self._rng)
         side = min(working) // 6
         for index, picture in enumerate(pictures[1:6], start=1):
             left = working[0] - index * (side + side // 8)

@@ -1,5 +1,5 @@
 """
-The picture for a prompt without an input: misty ridges in the colours of the prompt.
+The picture for a prompt without an input: misty ridges in the colors of the prompt.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from PIL.Image import Resampling
 
 from krea_cli.sandbox.sizes import Size
 
-Colour = tuple[int, ...]
-Palette = tuple[Colour, ...]
+Color = tuple[int, ...]
+Palette = tuple[Color, ...]
 
 # Each palette follows the words that ask for it, and runs from the dark foreground to
 # the light above the horizon.
@@ -32,22 +32,22 @@ _PALETTES = (
 
 def choose_palette(prompt: str, rng: random.Random) -> Palette:
     """
-    Choose the colours that the prompt names, or any, with a touch of others.
+    Choose the colors that the prompt names, or any, with a touch of others.
     """
     # Nobody wants a dark picture by chance.
-    chosen, others = rng.choices([colours for _, colours in _PALETTES[1:]], k=2)
-    for words, colours in _PALETTES:
+    chosen, others = rng.choices([colors for _, colors in _PALETTES[1:]], k=2)
+    for words, colors in _PALETTES:
         if re.search(rf"\b({words})\b", prompt, re.IGNORECASE):
-            chosen = colours
+            chosen = colors
     touch = rng.uniform(0, 0.25)
     pairs = zip(chosen.split(), others.split(), strict=True)
-    colour = ImageColor.getrgb
-    return tuple(mix(colour(one), colour(other), touch) for one, other in pairs)
+    color = ImageColor.getrgb
+    return tuple(mix(color(one), color(other), touch) for one, other in pairs)
 
 
-def mix(first: Colour, second: Colour, part: float) -> Colour:
+def mix(first: Color, second: Color, part: float) -> Color:
     """
-    Return the colour at `part`, at most 1, of the way from the first to the second.
+    Return the color at `part`, at most 1, of the way from the first to the second.
     """
     part = min(1.0, part)
     return tuple(round(a + (b - a) * part) for a, b in zip(first, second, strict=True))
@@ -74,18 +74,18 @@ def landscape(size: Size, palette: Palette, rng: random.Random) -> Image.Image:
     return ImageChops.multiply(image, shade.convert("RGB"))
 
 
-def _gradient(size: Size, colours: Palette, top: float, bottom: float) -> Image.Image:
-    stops = Image.new("RGB", (1, len(colours)))
-    for y, colour in enumerate(colours):
-        stops.putpixel((0, y), colour)
-    column = Image.new("RGB", (1, size[1]), colours[-1])
-    column.paste(colours[0], (0, 0, 1, round(top)))
+def _gradient(size: Size, colors: Palette, top: float, bottom: float) -> Image.Image:
+    stops = Image.new("RGB", (1, len(colors)))
+    for y, color in enumerate(colors):
+        stops.putpixel((0, y), color)
+    column = Image.new("RGB", (1, size[1]), colors[-1])
+    column.paste(colors[0], (0, 0, 1, round(top)))
     length = max(1, round(bottom - top))
     column.paste(stops.resize((1, length), Resampling.BICUBIC), (0, round(top)))
     return column.resize(size, Resampling.NEAREST)
 
 
-def _add_sun(image: Image.Image, colour: Colour, rng: random.Random) -> None:
+def _add_sun(image: Image.Image, color: Color, rng: random.Random) -> None:
     x, y = image.width * rng.uniform(0.2, 0.8), image.height * rng.uniform(0.2, 0.42)
     radius = max(1, round(min(image.size) * rng.uniform(0.05, 0.11)))
     # Pillow's gradient is 181 at the middle of each edge, and 255 in the corners.
@@ -93,7 +93,7 @@ def _add_sun(image: Image.Image, colour: Colour, rng: random.Random) -> None:
     disc = [min(255, max(0, (180 - v) * radius)) for v in range(256)]
     for half, table in ((radius * 5, halo), (radius, disc)):
         mask = Image.radial_gradient("L").resize((half * 2, half * 2)).point(table)
-        light = Image.new("RGB", mask.size, colour)
+        light = Image.new("RGB", mask.size, color)
         image.paste(light, (round(x) - half, round(y) - half), mask)
 
 

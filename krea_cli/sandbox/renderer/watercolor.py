@@ -1,5 +1,5 @@
 """
-The edit of an input picture: a watercolour in the colours of the prompt.
+The edit of an input picture: a watercolor in the colors of the prompt.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from krea_cli.sandbox.sizes import Size
 _WASH_SIDE = 280
 
 
-def watercolour(
+def watercolor(
     picture: Image.Image, palette: Palette, rng: random.Random
 ) -> Image.Image:
     """

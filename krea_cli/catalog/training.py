@@ -1,0 +1,76 @@
+"""
+Describe the request that trains a style.
+
+It is a request like those to models, and has a schema and an unknown price like some of
+them.  The list of models does not have it, as its path is not one of a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from krea_cli.api.models import TRAINING
+from krea_cli.catalog.model import Model
+
+# The first is the service's own default.
+_FIRST_MODELS = ("flux_dev", "flux_schnell", "wan", "wan22")
+_LATER_MODELS = ("qwen", "z-image", "k2", "k2-large")
+MODELS = (*_LATER_MODELS, *_FIRST_MODELS)
+TYPES = ("Style", "Object", "Character", "Default")
+
+_FIELDS: dict[str, Any] = {
+    "name": {"type": "string"},
+    "urls": {"type": "array", "items": {"type": "string", "format": "uri"}},
+    "trigger_word": {"type": "string"},
+    "max_train_steps": {"type": "integer", "minimum": 1, "maximum": 2000},
+}
+_FIRST = {
+    "type": "object",
+    "properties": {
+        **_FIELDS,
+        "model": {"type": "string", "enum": list(_FIRST_MODELS)},
+        "type": {"type": "string", "enum": list(TYPES)},
+        "learning_rate": {"type": "number"},
+        "batch_size": {"type": "integer", "minimum": 1},
+    },
+    "required": ["name", "urls"],
+}
+_LATER = {
+    "type": "object",
+    "properties": {
+        **_FIELDS,
+        "model": {"type": "string", "enum": list(_LATER_MODELS)},
+        "type": {"type": "string", "enum": list(TYPES[:3])},
+    },
+    "required": ["model", "name", "urls"],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingModel(Model):
+    """
+    The target of a training request. Its id is its whole path.
+    """
+
+    @property
+    def id(self) -> str:
+        return self.path
+
+
+def training_model(base_model: object) -> Model:
+    """
+    Return the target of a request that trains a style for `base_model`, whose schema
+    depends on it.
+    """
+    return TrainingModel(
+        path=TRAINING,
+        name="Train a style",
+        schema=_LATER if base_model in _LATER_MODELS else _FIRST,
+        aliases={},
+        prices=(),
+        price_date=None,
+        prices_incomplete=False,
+        price_unit="request",
+        deprecated=False,
+    )

@@ -1,0 +1,76 @@
+"""
+Build the request that trains a style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from krea_cli.catalog.training import MODELS, training_model
+from krea_cli.errors import InputError, InvalidRequestError, UsageError
+from krea_cli.inputs.local_file import Image, LocalFile
+from krea_cli.requests.prepare import check_text, check_webhook
+from krea_cli.requests.request import Request
+
+# Krea is said to refuse fewer. The documents name no limit.
+USUAL_IMAGES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """
+    A training as the command line gives it; *model* is the name of the base model, as
+    the service has it for trainings. The service chooses what is None.
+    """
+
+    name: str
+    images: Sequence[Image]
+    model: str
+    type: str | None = None
+    trigger: str | None = None
+    steps: int | None = None
+    webhook: str | None = None
+
+    def request(self) -> Request:
+        """
+        Build the request and check it.
+
+        Raises:
+            InvalidRequestError: the service would refuse it; names every violation.
+            UsageError: something else in the arguments cannot be used.
+        """
+        check_webhook(self.webhook)
+        if self.model not in MODELS:
+            raise UsageError(
+                f"Unknown base model '{self.model}'.",
+                hint=f"Styles can be trained for {', '.join(MODELS)}.",
+            )
+        if not self.name.strip():
+            raise UsageError("The name of the style is empty.")
+        for image in self.images:
+            if isinstance(image, LocalFile) and image.media.kind != "image":
+                raise InputError(f"{image.name} is not an image.")
+        request = Request(
+            model=training_model(self.model), fields=self._fields, webhook=self.webhook
+        )
+        check_text(request)
+        if violations := request.violations:
+            raise InvalidRequestError(
+                f"Invalid request for a training of {self.model}:",
+                details=[str(each) for each in violations],
+            )
+        return request
+
+    @property
+    def _fields(self) -> dict[str, Any]:
+        given = {
+            "model": self.model,
+            "type": self.type,
+            "name": self.name,
+            "urls": list(self.images),
+            "trigger_word": self.trigger,
+            "max_train_steps": self.steps,
+        }
+        return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,182 @@
+"""
+Several pieces of work at once, whose results are taken in order or shared.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Generic, TypeVar
+
+from krea_cli.runtime import signals
+from krea_cli.runtime.worker_pool import WorkerPool
+
+T = TypeVar("T")
+_GLANCE_SECONDS = 0.05
+
+
+class Task(Generic[T]):
+    """
+    Work that a thread of a pool may begin, and that whoever needs it begins otherwise:
+    so threads that wait for each other's work never wait for ever.
+    """
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._claim, self._ending = threading.Lock(), threading.Lock()
+        self._outcome = queue.SimpleQueue[tuple[T | None, BaseException | None]]()
+        self._discard: Callable[[T], object] | None = None
+
+    def run(self) -> None:
+        """
+        Do the work, unless another thread has begun it.
+        """
+        if not self._claim.acquire(blocking=False):
+            return
+        try:
+            result = self._work()
+        except BaseException as exc:
+            self._outcome.put((None, exc))
+            if isinstance(exc, signals.Interrupted):
+                raise
+            return
+        with self._ending:
+            self._outcome.put((result, None))
+            if self._discard:
+                self._discard(result)
+
+    def result(self, *, helps: bool = True) -> T:
+        """
+        Return the result, from this thread or another.  Raise the error of the work.
+        Without *helps*, another thread is sure to do it.
+        """
+        if helps:
+            self.run()
+        while True:
+            signals.raise_if_interrupted()
+            try:
+                result, error = self._outcome.get(timeout=_GLANCE_SECONDS)
+            except queue.Empty:
+                continue
+            if error is not None:
+                raise error
+            return result  # type: ignore[return-value]
+
+    def cancel(self, discard: Callable[[T], object]) -> None:
+        """
+        Never begin the work.  Discard its result if it has begun.
+        """
+        if self._claim.acquire(blocking=False):
+            return
+        with self._ending:
+            self._discard = discard
+            if not self._outcome.empty():
+                result, error = self._outcome.get()
+                if error is None:
+                    discard(result)  # type: ignore[arg-type]
+
+
+@contextmanager
+def results_in_order(
+    works: Iterable[Callable[[], T]],
+    pool: WorkerPool | None,
+    *,
+    ahead: int,
+    helps: bool = True,
+    discard: Callable[[T], object] = lambda _result: None,
+) -> Iterator[Iterator[T]]:
+    """
+    Yield the results of the works in order, while *pool* does the next ones, as far as
+    *ahead* of the first that is still missing. Without a pool, each is done when it is
+    asked for. Without *helps*, the pool does all, and has no other work.
+
+    Results that nobody took are discarded at the end.
+    """
+    left = iter(works)
+    tasks = deque[Task[T]]()
+
+    def begin_next() -> None:
+        for work in islice(left, (ahead if pool else 1) - len(tasks)):
+            tasks.append(Task(work))
+            # The first is done by whoever waits for it.
+            if pool and (len(tasks) > 1 or not helps):
+                pool.start(tasks[-1].run)
+
+    def results() -> Iterator[T]:
+        begin_next()
+        while tasks:
+            result = tasks[0].result(helps=helps or pool is None)
+            tasks.popleft()
+            begin_next()
+            yield result
+
+    try:
+        yield results()
+    finally:
+        for task in tasks:
+            task.cancel(discard)
+
+
+class _Claim(Generic[T]):
+    """
+    Work that one thread does and others may wait for.
+    """
+
+    def __init__(self) -> None:
+        self.under_way = threading.Lock()
+        self.under_way.acquire()
+        self.outcome: tuple[T | None, BaseException | None] | None = None
+
+    def wait(self) -> T:
+        while self.outcome is None:
+            signals.raise_if_interrupted()
+            if self.under_way.acquire(timeout=_GLANCE_SECONDS):
+                self.under_way.release()
+        result, error = self.outcome
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]
+
+
+class SharedWork(Generic[T]):
+    """
+    Do the work for each key once, whichever threads ask for it: the first does it, and
+    the others wait for its result. After a failure the next that asks does it again.
+
+    No lock is held while the work is done.
+    """
+
+    def __init__(self) -> None:
+        self._claims: dict[str, _Claim[T]] = {}
+
+    def known(self, key: str) -> T | None:
+        """
+        Return the result for the key; None as long as there is none.
+        """
+        claim = self._claims.get(key)
+        return claim.outcome[0] if claim and claim.outcome else None
+
+    def result(self, key: str, work: Callable[[], T]) -> T:
+        """
+        Return the result of the work for the key, done here or in another thread. Raise
+        its error in each of them.
+        """
+        mine = _Claim[T]()
+        claim = self._claims.setdefault(key, mine)
+        if claim is not mine:
+            return claim.wait()
+        try:
+            result = work()
+        except BaseException as exc:
+            del self._claims[key]
+            claim.outcome = (None, exc)
+            raise
+        else:
+            claim.outcome = (result, None)
+            return result
+        finally:
+            claim.under_way.release()

@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import signal
+from types import SimpleNamespace
+
+import pytest
+from journal.recorded import record
+
+from krea_cli.cli.error_report import (
+    report,
+    report_interruption,
+    with_jobs,
+    with_unconfirmed,
+)
+from krea_cli.errors import (
+    Action,
+    BalanceError,
+    CombinedError,
+    ExitCode,
+    JobFailedError,
+    ServiceError,
+    SignalError,
+    Step,
+    TargetError,
+    UnconfirmedSubmissionError,
+    UsageError,
+)
+from krea_cli.jobs.run_tracker import RunSummary, RunTracker
+
+LOST = record(record="r-lost")
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+class Context:
+    """
+    What a report needs of a run; *cancellable* has the jobs that can be cancelled.
+    """
+
+    def __init__(self, *, cancels=False, cancellable=(), no_journal=False):
+        self.tracker = RunTracker()
+        self.shown, self.asked = [], []
+        self.console = SimpleNamespace(error=self.shown.append)
+        self.next_steps = SimpleNamespace(explain=lambda error: error)
+        self.invocation = SimpleNamespace(
+            run=SimpleNamespace(no_journal=no_journal, cancel_on_interrupt=cancels)
+        )
+        self.jobs = SimpleNamespace(cancel_all=self.cancel_all)
+        self._cancellable = cancellable
+
+    def cancel_all(self, job_ids, *, seconds):
+        self.asked.append((tuple(job_ids), seconds))
+        return [each for each in job_ids if each in self._cancellable]
+
+
+def test_with_jobs_error_about_a_job_stays_as_it_is():
+    error = JobFailedError("It failed.", job_id="j1")
+
+    assert error is with_jobs(error, RunSummary(pending=["j2"], not_submitted=3))
+
+
+def test_with_jobs_of_a_run_without_jobs_adds_nothing():
+    error = with_jobs(UsageError("Wrong."), RunSummary())
+
+    assert ("Wrong.", (), None) == (error.message, error.advice, error.job_id)
+
+
+def test_with_jobs_names_what_is_not_collected():
+    error = with_jobs(BalanceError("No money."), RunSummary(pending=["j1", "j2"]))
+
+    assert "No money. Not saved yet: j1, j2." == error.message
+    assert (Step(Action.WAIT, ("j1", "j2")),) == error.advice
+    assert "j1" == error.job_id
+
+
+def test_with_jobs_names_what_is_saved_and_nobody_knows_of():
+    error = with_jobs(
+        ServiceError("Down."), RunSummary(pending=["j2"], unreported=["j1"])
+    )
+
+    assert "Down. Saved: j1. Not saved yet: j2." == error.message
+    assert (Step(Action.WAIT, ("j2",)),) == error.advice
+
+
+def test_with_jobs_all_saved_are_collected_once_more():
+    """
+    That costs nothing, and says where they are.
+    """
+    error = with_jobs(ServiceError("Down."), RunSummary(unreported=["j1"]))
+
+    assert ("Down. Saved: j1.", "j1") == (error.message, error.job_id)
+    assert (Step(Action.WAIT, ("j1",)),) == error.advice
+
+
+def test_with_jobs_follows_the_hint_of_the_error():
+    error = with_jobs(UsageError("Wrong.", hint="Mend it."), RunSummary(pending=["j1"]))
+
+    assert ("Mend it.", Step(Action.THEN_WAIT, ("j1",))) == error.advice
+
+
+def test_with_jobs_of_a_taken_place_collects_elsewhere():
+    error = with_jobs(
+        TargetError("It is there.", hint="Use --force."), RunSummary(pending=["j1"])
+    )
+
+    assert Step(Action.COLLECT_ELSEWHERE, ("j1",)) == error.advice[-1]
+
+
+@pytest.mark.parametrize(("count", "words"), [(10, "j9."), (11, "11 jobs.")])
+def test_with_jobs_names_ten_at_most(count, words):
+    jobs = [f"j{at}" for at in range(count)]
+
+    error = with_jobs(ServiceError("Down."), RunSummary(pending=jobs))
+
+    assert error.message.endswith(words)
+    assert (Step(Action.WAIT, tuple(jobs)),) == error.advice
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(1, "1 request was"), (2, "2 requests were")],
+)
+def test_with_jobs_counts_what_was_not_sent(count, words):
+    error = with_jobs(BalanceError("No money."), RunSummary(not_submitted=count))
+
+    assert f"No money. {words} not submitted." == error.message
+    assert (f"To submit them, run the same command with -n {count}.",) == error.advice
+    assert error.job_id is None
+
+
+@pytest.mark.parametrize("keeps_journal", [True, False])
+def test_with_unconfirmed_decides_the_exit_code(keeps_journal):
+    error = with_unconfirmed(
+        BalanceError("No money."),
+        RunSummary(unconfirmed=[LOST]),
+        keeps_journal=keeps_journal,
+    )
+
+    assert (
+        "No money. One request is unconfirmed: if Krea accepted it, it will be billed."
+    ) == error.message
+    assert (Step(Action.FIND_LOST, ("r-lost",)),) == error.advice
+    assert ExitCode.UNKNOWN == error.exit_code
+    assert ("r-lost" if keeps_journal else None) == error.record
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_with_unconfirmed_after_a_signal_keeps_its_exit_code(number):
+    error = with_unconfirmed(
+        SignalError(number), RunSummary(unconfirmed=[LOST]), keeps_journal=True
+    )
+
+    assert (128 + number, "r-lost") == (error.exit_code, error.record)
+    assert "unconfirmed" in error.message
+
+
+@pytest.mark.parametrize("is_one_of_several", [True, False])
+def test_with_unconfirmed_says_it_once(is_one_of_several):
+    error = UnconfirmedSubmissionError("It is unknown.")
+    if is_one_of_several:
+        error = CombinedError([BalanceError("No money."), error], succeeded=1)
+
+    assert error is with_unconfirmed(
+        error, RunSummary(unconfirmed=[LOST]), keeps_journal=True
+    )
+
+
+def test_report_shows_an_error_and_returns_its_code():
+    context = Context()
+    context.tracker.submitted("j1")
+    context.tracker.unconfirmed(LOST)
+
+    assert ExitCode.UNKNOWN == report(BalanceError("No money."), context)
+
+    [shown] = context.shown
+    assert "Not saved yet: j1. One request is unconfirmed" in shown.message
+    assert "r-lost" == shown.record
+
+
+def test_report_shows_each_of_several_errors_before_their_sum():
+    context = Context()
+    errors = [JobFailedError("One.", job_id="j1"), BalanceError("Two.")]
+
+    code = report(CombinedError(errors, succeeded=1), context)
+
+    assert ExitCode.BALANCE == code
+    assert ["One.", "Two.", "2 of 3 jobs have errors, shown above."] == [
+        error.message for error in context.shown
+    ]
+
+
+def test_report_without_a_journal_names_no_record():
+    context = Context(no_journal=True)
+    context.tracker.unconfirmed(LOST)
+
+    report(BalanceError("No money."), context)
+
+    assert context.shown[0].record is None
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("state", ["none", "pending", "saved", "unsent", "all"])
+def test_report_interruption_tells_what_the_run_leaves(number, state):
+    """
+    After each signal, at each moment of a run.
+    """
+    context = Context()
+    if state in ("pending", "all"):
+        context.tracker.submitted("j1")
+    if state in ("saved", "all"):
+        context.tracker.submitted("j2")
+        context.tracker.saved("j2")
+    if state in ("unsent", "all"):
+        context.tracker.not_submitted(2)
+
+    assert 128 + number == report_interruption(number, context)
+
+    [shown] = context.shown
+    assert shown.message.startswith("Interrupted")
+    assert (state in ("pending", "all")) == ("Not saved yet: j1." in shown.message)
+    assert (state in ("saved", "all")) == ("Saved: j2." in shown.message)
+    assert (state in ("unsent", "all")) == ("-n 2" in (shown.hint or ""))
+    assert [] == context.asked
+
+
+def test_report_interruption_cancels_the_jobs_if_that_was_asked_for():
+    context = Context(cancels=True, cancellable=["j1", "j2"])
+    context.tracker.submitted("j1", "j2")
+
+    assert ExitCode.INTERRUPTED == report_interruption(signal.SIGINT, context)
+
+    [shown] = context.shown
+    assert "Interrupted. Cancelled: j1, j2." == shown.message
+    assert ((), None) == (shown.advice, shown.job_id)
+    assert [(("j1", "j2"), 3.0)] == context.asked
+
+
+def test_report_interruption_names_what_could_not_be_cancelled():
+    context = Context(cancels=True, cancellable=["j1"])
+    context.tracker.submitted("j1", "j2")
+
+    report_interruption(signal.SIGTERM, context)
+
+    [shown] = context.shown
+    assert (
+        "Interrupted by SIGTERM. Cancelled: j1. Some jobs could not be cancelled, or "
+        "had finished before. Not saved yet: j2."
+    ) == shown.message
+    assert (
+        Step(Action.CANCEL_REST, ("j2",)),
+        Step(Action.THEN_WAIT, ("j2",)),
+    ) == shown.advice
+
+
+def test_report_interruption_that_cancels_nothing_says_so():
+    context = Context(cancels=True)
+    context.tracker.submitted("j1")
+
+    report_interruption(signal.SIGINT, context)
+
+    assert "Cancelled:" not in context.shown[0].message
+    assert "Some jobs could not be cancelled" in context.shown[0].message
