@@ -4,7 +4,8 @@ Every failure a user can act on, and the exit code it ends the program with.
 * KreaError
   x UsageError
     - ConfigError, UnknownModelError, InvalidRequestError, InputError,
-      UnknownJobError, LastSubmissionUnconfirmedError, RequestRejectedError
+      UnknownJobError, LastSubmissionUnconfirmedError, NotFoundError,
+      RequestRejectedError
   x JobFailedError
     - EmptyResultError, JobDeletedError, JobAlreadyFinishedError
   x NoTokenError
@@ -24,6 +25,7 @@ Every failure a user can act on, and the exit code it ends the program with.
   x JobCancelledError
   x UnconfirmedSubmissionError
     - DuplicateJobIdError
+  x OutOfDateError
   x CombinedError
   x SignalError
   x BugError
@@ -59,6 +61,7 @@ class ExitCode(IntEnum):
     PARTIAL = 9
     CANCELLED = 10
     UNKNOWN = 11
+    OUT_OF_DATE = 12
     HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -499,6 +502,15 @@ class DuplicateJobIdError(UnconfirmedSubmissionError):
     def __init__(self, message: str, *, taken_id: str = "", **facts: Any) -> None:
         super().__init__(message, **facts)
         self.taken_id = taken_id
+
+
+class OutOfDateError(KreaError):
+    """
+    `krea batch --check` found work to do.
+    """
+
+    code = "out_of_date"
+    exit_code = ExitCode.OUT_OF_DATE
 
 
 class CombinedError(KreaError):

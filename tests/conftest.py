@@ -39,6 +39,11 @@ if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES:
 # It needs modules that Windows lacks before any of its tests can be left out.
 collect_ignore = ["test_signals.py"] if sys.platform == "win32" else []
 
+# A shell lets a command that it starts with & ignore Ctrl-C, and so would every process
+# that a test starts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 SYSTEM = ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "PYTHONPATH")
 
 

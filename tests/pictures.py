@@ -48,10 +48,10 @@ def main() -> None:
 
 def generated(folder: Path) -> list[str]:
     """
-    A photograph becomes a watercolour; runs in the empty *folder*.
+    A photograph becomes a watercolor; runs in the empty *folder*.
     """
     (folder / "photo.jpg").write_bytes((HERE / "data" / "astronaut.jpg").read_bytes())
-    command = 'krea generate "a watercolour" -i photo.jpg -o out.png --preview'
+    command = 'krea generate "a watercolor" -i photo.jpg -o out.png --preview'
     return shown(command, folder, {"KREA_SANDBOX": "1"})
 
 
@@ -105,7 +105,7 @@ def shown(command: str, folder: Path, env: dict[str, str]) -> list[str]:
         argv,
         env=world(folder) | env,
         size=SIZE,
-        replies={b"leave it open: ": b"\n"},
+        replies={b"decide later: ": b"\n"},
     )
     lines = screen(result.output.decode("utf-8"))
     return [f"\x1b[2m$\x1b[0m \x1b[1m{command}\x1b[0m", *lines]

@@ -38,6 +38,7 @@ HOMES = {
         "commands",
     },
     "PIL": {
+        "batch.sheet_png",
         "media.codecs",
         "media.conversion",
         "media.images",
@@ -71,6 +72,9 @@ LATE = {
     "cli.entry": "a signal must find somebody before the program is loaded",
     "commands.doctor": "the help needs no certificates",
     "commands.run_generation": "a dry run sends nothing",
+    "commands.earlier_request": "only --once needs keys",
+    "commands.batch": "only --schema needs the schema",
+    "commands.run_batch": "a plan sends nothing and draws nothing",
     "requests.prepare": "Pillow is not needed before an image is measured",
     "operations.spending_limit": "amounts are formatted only for an error",
     "operations.preview": "Pillow is not needed where nothing is shown",

@@ -29,12 +29,11 @@ README = (ROOT / "README.md").read_text("utf-8")
 TEXT = "\n\n".join([README, *map(topics.text, topics.NAMES), ""])
 ASTRONAUT = ROOT / "tests" / "data" / "astronaut.jpg"
 PICTURES = ("photo.jpg", "house.jpg", "small.jpg", "beach.jpg")
-PROMPTS = "owl\tan owl\nfox\ta fox in the snow\n"
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 CONSOLES = [text for language, text in BLOCKS if language == "console"]
 SCRIPTS = [text for language, text in BLOCKS if language == "bash"]
 # Run elsewhere: the lines of Try it on a clean clone, the others by test_recipes.
-ELSEWHERE = {"sh": 1, "yaml": 2, "make": 1, "text": 1}
+ELSEWHERE = {"sh": 1, "yaml": 2, "make": 1, "text": 3, "toml": 1}
 # Puts krea where the tests have it already.
 INSTALLS = "pipx install ."
 # After each command: the code that it ended with, between characters nobody writes.
@@ -115,7 +114,11 @@ def folder(tmp_path):
     folder.mkdir()
     for name in PICTURES:
         shutil.copy(ASTRONAUT, folder / name)
-    (folder / "prompts.tsv").write_text(PROMPTS)
+    (folder / "photos").mkdir()
+    shutil.copy(ASTRONAUT, folder / "photos" / "one.jpg")
+    (folder / "prompts.csv").write_text("name,prompt\nowl,an owl\nfox,a fox\n")
+    item = '[[pictures]]\nprompt = "an owl"\noutput = "owls/first.png"\n'
+    (folder / "pictures.toml").write_text(item)
     return folder
 
 

@@ -56,8 +56,8 @@ class HealthCheck(NamedTuple):
 
 class ApiClient:
     """
-    Every method raises KreaError; those that only read are repeated while a failure
-    may pass, those that pay or change something are sent once.
+    Every method raises KreaError. Reads are retried while the failure may be temporary;
+    requests that pay or change something are sent once.
     """
 
     def __init__(self, transport: HttpTransport, clock: Clock) -> None:
@@ -101,7 +101,7 @@ class ApiClient:
         GET /jobs/{id}.  *turn* is called before each attempt, to wait for its turn.
 
         Raises:
-            UnknownJobError: there is none, or it is another account's.
+            UnknownJobError: the job does not exist, or belongs to another account.
         """
         with _unknown(job_id):
             _, data = self._get(f"/jobs/{job_id}", deadline=deadline, turn=turn)
@@ -115,11 +115,11 @@ class ApiClient:
 
     def cancel(self, job_id: str) -> None:
         """
-        DELETE /jobs/{id}: the job is to end.  It may be repeated: a job that has ended
-        or that is gone stays so.
+        DELETE /jobs/{id}: cancel the job.  Repeating it is safe: a job that has ended
+        or was deleted stays as it is.
 
         Raises:
-            UnknownJobError: there is none, or none any more.
+            UnknownJobError: the job does not exist, or was deleted already.
         """
 
         def ask() -> None:
@@ -219,7 +219,7 @@ class ApiClient:
         GET /assets/{id}.
 
         Raises:
-            NotFoundError: there is none, or it is another account's.
+            NotFoundError: the asset does not exist, or belongs to another account.
         """
         with _not_found(f"Asset {asset_id}", Action.LIST_ASSETS):
             _, data = self._get(f"/assets/{asset_id}")
@@ -236,7 +236,7 @@ class ApiClient:
         DELETE /assets/{id}.  It is repeated while a failure may pass.
 
         Raises:
-            NotFoundError: there is none, or none any more.
+            NotFoundError: the asset does not exist, or was deleted already.
         """
 
         def ask() -> dict[str, Any]:
@@ -272,7 +272,7 @@ class ApiClient:
         GET /styles/{id}.
 
         Raises:
-            NotFoundError: there is none, or it is private and of another user.
+            NotFoundError: the style does not exist, or is private to another user.
         """
         with _not_found(f"Style {style_id}", Action.LIST_STYLES):
             _, data = self._get(f"/styles/{style_id}")

@@ -31,7 +31,7 @@ _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
     """
-    Give up reading in this thread after so many seconds, however often bytes arrive.
+    Stop reading in this thread after *seconds*, however often bytes arrive.
     """
     token = _deadline.set(min(time.monotonic() + seconds, _deadline.get()))
     try:

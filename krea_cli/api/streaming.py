@@ -113,7 +113,7 @@ class ReaderThread:
 
     def join(self, seconds: float) -> None:
         """
-        Wait until the thread has ended, for so many seconds at most.
+        Wait at most *seconds* for the thread to end.
         """
         if self._thread is not None:
             self._thread.join(seconds)

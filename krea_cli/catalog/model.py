@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from krea_cli.catalog.json_schema import (
@@ -66,7 +67,7 @@ class PricePoint:
     dimensions: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, for cached properties
 class Model:
     """
     One model: *path* is "image/google/nano-banana-pro", *schema* the JSON Schema of its
@@ -155,18 +156,18 @@ class Model:
         """
         return self.path.partition("/")[2]
 
-    @property
+    @cached_property
     def fields(self) -> Mapping[str, Any]:
         """
         Return the JSON Schema of each field by its name.
         """
         return fields_of(self.schema)
 
-    @property
+    @cached_property
     def required(self) -> tuple[str, ...]:
         return required_of(self.schema)
 
-    @property
+    @cached_property
     def media_fields(self) -> tuple[MediaField, ...]:
         """
         Return the fields that take files, in the order of the schema.
@@ -178,7 +179,7 @@ class Model:
         )
         return tuple(media for media in found if media)
 
-    @property
+    @cached_property
     def input_field(self) -> MediaField | None:
         """
         Return the field for `-i`.

@@ -25,6 +25,7 @@ from krea_cli.output.escape import escape_control_chars
 # In the order of `krea --help`.  A test compares each line with the command itself.
 COMMANDS = {
     "generate": "Generate or edit, wait for the result and save it.",
+    "batch": "Make many results from one file, each paid for once.",
     "status": "Show the status of jobs.",
     "wait": "Wait for jobs to finish; with -o, save their results.",
     "download": "Save the results of completed jobs.",
@@ -42,7 +43,7 @@ COMMANDS = {
     "sandbox": "Run the sandbox as a server, or empty it.",
     "help": "Show help for a topic or a command.",
 }
-MAIN = ("generate", "status", "wait", "download")
+MAIN = ("generate", "batch", "status", "wait", "download")
 
 
 def build(argv: Sequence[str]) -> typer.Typer:
@@ -51,7 +52,7 @@ def build(argv: Sequence[str]) -> typer.Typer:
     """
     app = _tree(
         "Generate and edit images, video, audio and 3D models with the Krea API.",
-        epilog=f"krea help TOPIC explains: {', '.join(topics.NAMES)}.",
+        epilog=f"Help topics (krea help TOPIC): {', '.join(topics.NAMES)}.",
     )
     app.callback(invoke_without_command=True)(_main)
     called = next((word for word in argv if not word.startswith("-")), None)
@@ -72,7 +73,8 @@ def as_typer_has_it(argv: Sequence[str]) -> list[str]:
     the command `help`.
     """
     is_help, named = argv[:1] == ["help"], argv[1:]
-    if is_help and (not named or named[0] in COMMANDS):
+    is_topic = bool(named) and named[0] in topics.NAMES
+    if is_help and not is_topic and (not named or named[0] in COMMANDS):
         return [*named, "--help"]
     return list(argv)
 
@@ -157,13 +159,13 @@ def _install_completion(console: Console, env: Mapping[str, str]) -> None:
     paths = install(env)
     for path in paths:
         console.stdout.write_line(escape_control_chars(path))
-    console.note("The next shell that you start completes krea.")
+    console.note("Completion works in the next shell that you start.")
     if profile := profile_without(env):
         line = '[ -z "$BASH_VERSION" ] || . ~/.bashrc'
         console.note(
             f"For login shells, add to {escape_control_chars(profile)}: {line}"
         )
-    console.note(f"To undo it, delete {escape_control_chars(paths[0])}")
+    console.note(f"To remove it, delete {escape_control_chars(paths[0])}")
 
 
 def _not_loaded() -> None:

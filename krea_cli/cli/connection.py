@@ -130,8 +130,8 @@ class Connection:
 
     def check_health(self, token: Token | None, *, seconds: float) -> HealthCheck:
         """
-        Make one free request, within so many seconds. In place of the sandbox of this
-        machine one is asked that leaves nothing behind.
+        Make one free request, within *seconds*. In place of the sandbox of this
+        machine, ask a temporary one that leaves nothing behind.
         """
         if not self._service.is_sandbox:
             return self.api_with(token).probe(seconds=seconds)

@@ -55,6 +55,12 @@ class GenerateOptions:
             help="Number of results to make (at most 10,000).",
         ),
     ] = 1
+    once: Annotated[
+        bool,
+        options.money_option(
+            "--once", help="Pay once: a request made before is only collected."
+        ),
+    ] = False
     timeout: options.Timeout = None
     wait: Annotated[
         bool,
@@ -120,5 +126,12 @@ class GenerateOptions:
         """
         if self.no_download and self.delivery.output is not None:
             raise UsageError("Use either --no-download or -o, not both.")
+        if self.once and self.count > 1:
+            raise UsageError(
+                "--once makes one job.",
+                hint="Leave out -n, or make several with krea batch.",
+            )
+        if self.once and self.no_journal:
+            raise UsageError("--once needs the journal: leave out --no-journal.")
         if self.no_download and self.delivery.sidecar:
             raise UsageError("Use either --no-download or --sidecar, not both.")

@@ -142,13 +142,15 @@ class NextSteps:
     def unset(self, key: str) -> str:
         return shell_words.join(["krea", "config", "unset", key])
 
-    def check_token_command(self) -> str:
+    def token_command(self, *, is_set: bool) -> str:
+        """
+        Show the setting `token_command`, or set it where there is none.
+        """
+        if not is_set:
+            return shell_words.join(
+                ["krea", "config", "set", "token_command", "pass show krea"]
+            )
         return shell_words.join(["krea", "config", "get", "token_command"])
-
-    def set_token_command(self) -> str:
-        return shell_words.join(
-            ["krea", "config", "set", "token_command", "pass show krea"]
-        )
 
     def explain(self, error: KreaError) -> KreaError:
         """
@@ -359,14 +361,14 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.LIST_MODELS: ("List all models", lambda s: s.list_models()),
     Action.LIST_STYLES: ("List your styles", lambda s: s.list_styles()),
     Action.LIST_ASSETS: ("List your files", lambda s: s.list_assets()),
-    Action.SHOW_CONFIG_PATH: ("Show its path", lambda s: s.show_config_path()),
+    Action.SHOW_CONFIG_PATH: ("Show where it is", lambda s: s.show_config_path()),
     Action.CHECK_TOKEN_COMMAND: (
         "Check the command",
-        lambda s: s.check_token_command(),
+        lambda s: s.token_command(is_set=True),
     ),
     Action.SET_TOKEN_COMMAND: (
         "Or let a program print it",
-        lambda s: s.set_token_command(),
+        lambda s: s.token_command(is_set=False),
     ),
     Action.LIST_URLS: (
         "List all URLs",
@@ -375,3 +377,11 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.LIST_CANDIDATES: ("List all of them", lambda s: s.recover()),
     Action.UNSET: ("Remove the setting", lambda s, key: s.unset(key)),
 }
+
+
+def batch(steps: NextSteps, source: str) -> str:
+    """
+    Continue with a batch.
+    """
+    named = ["--", source] if source.startswith("-") else [source]
+    return shell_words.join(["krea", "batch", *steps.service, *steps.flags, *named])

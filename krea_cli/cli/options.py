@@ -95,12 +95,12 @@ KeepMetadata = Annotated[
     ),
 ]
 Fit = Annotated[
-    bool, input_option("--fit", help="Scale down images that exceed Krea's limits..")
+    bool, input_option("--fit", help="Scale down images that exceed Krea's limits.")
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryOptions(OutputOptions):
+class SavingOptions(OutputOptions):
     """
     The options of every command that saves results.
     """
@@ -151,6 +151,21 @@ class DeliveryOptions(OutputOptions):
             show_default=False,
         ),
     ] = None
+    github: Annotated[
+        bool,
+        output_option(
+            "--github",
+            help="Write path, job_id and cost_usd as GitHub Actions outputs.",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryOptions(SavingOptions):
+    """
+    The options of every command that saves results and shows them.
+    """
+
     preview: Annotated[
         bool | None,
         output_option(
@@ -159,13 +174,6 @@ class DeliveryOptions(OutputOptions):
             show_default=False,
         ),
     ] = None
-    github: Annotated[
-        bool,
-        output_option(
-            "--github",
-            help="Write path, job_id and cost_usd as GitHub Actions outputs.",
-        ),
-    ] = False
 
 
 _EVERYWHERE = {

@@ -105,7 +105,7 @@ def _report(ctx: CliContext, key: str, stored: Layer) -> None:
         written = str(stored[key].value).strip()
     ctx.console.result([Setting(key, found.value, found.source, written)])
     if found.source == settings.variable_name(key):
-        ctx.console.warn(f"{found.source} is set and wins over the file.")
+        ctx.console.warn(f"{found.source} is set and overrides this setting.")
 
 
 def _warn_if_unknown(ctx: CliContext, model: str) -> None:

@@ -37,7 +37,7 @@ def help(  # noqa: A001  (the name of the command)
         known = (*topics.NAMES, *command_tree.COMMANDS)
         near = get_close_matches(topic.lower(), known, n=1)
         raise UsageError(
-            f"Unknown topic {topic!r}.",
+            f"Unknown help topic {topic!r}.",
             hint=f"Did you mean: krea help {near[0]}"
             if near
             else f"Topics: {', '.join(topics.NAMES)}.",

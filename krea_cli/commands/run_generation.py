@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from krea_cli.cli import collaborators
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.generate_options import GenerateOptions
+from krea_cli.commands.earlier_request import EarlierRequest
 from krea_cli.errors import KreaError
 from krea_cli.operations.spending_limit import SpendingLimit
 from krea_cli.output.results.jobs import JobSaved, JobSubmitted, JobUrls
@@ -20,6 +21,7 @@ from krea_cli.requests.arguments import RequestArguments
 
 if TYPE_CHECKING:
     from krea_cli.catalog.catalog import Catalog
+    from krea_cli.downloads.output_options import OutputOptions
     from krea_cli.downloads.output_target import OutputTarget
     from krea_cli.inputs.local_file import Image
     from krea_cli.inputs.resolver import InputResolver
@@ -50,6 +52,10 @@ def run_generation(
     if options.dry_run:
         _show_dry_run(ctx, prepared, planner, options)
     request = prepared.request
+    earlier = EarlierRequest.of(ctx, prepared) if options.once else None
+    if earlier and earlier.job_id and not options.dry_run:
+        _collect_earlier(ctx, earlier.job_id, planner, output, options)
+        return
     limit = SpendingLimit.of(
         options.max_cost,
         ctx.resolved_settings,
@@ -66,7 +72,7 @@ def run_generation(
     target = _plan(prepared, planner, options, ctx) if options.saves else None
     remembered = _remembered(prepared, planner, options, ctx, target)
     saver = None
-    with _submit(ctx, prepared, inputs, options, remembered) as submission:
+    with _submit(ctx, prepared, inputs, options, remembered, earlier) as submission:
         collection = JobCollection(
             collaborators.collect_context(ctx, planner), submission=submission
         )
@@ -92,6 +98,41 @@ def run_generation(
         waits=options.wait,
         preview=preview if target else None,
         hand_on=collaborators.hand_on(step, is_paid=True),
+    )
+
+
+def _collect_earlier(
+    ctx: CliContext,
+    job_id: str,
+    planner: OutputPlanner,
+    output: OutputOptions,
+    options: GenerateOptions,
+) -> None:
+    """
+    Wait for the job of the same request, save its result, and report it.
+    """
+    from krea_cli.operations.collect import JobCollection
+    from krea_cli.operations.fetch_jobs import fetch_jobs
+
+    step = collaborators.github_step(ctx)
+    ctx.console.note(f"The same request was made before, as job {job_id}.")
+    # A name that is taken may be taken by the very result.
+    target = planner.plan(count=1, force=True) if options.saves else None
+    ctx.tracker.submitted(job_id)
+    found, errors = fetch_jobs(ctx.jobs, [job_id], clock=ctx.clock)
+    collection = JobCollection(
+        collaborators.collect_context(ctx, planner), found, errors
+    )
+    if options.wait:
+        collection.wait(
+            deadline=collaborators.deadline(ctx, options.timeout),
+            saver=collaborators.result_saver(ctx, target, output) if target else None,
+        )
+    result = JobSaved if target else JobUrls if options.wait else JobSubmitted
+    collection.report(
+        result,
+        waits=options.wait,
+        hand_on=collaborators.hand_on(step, is_paid=False),
     )
 
 
@@ -143,6 +184,7 @@ def _submit(
     inputs: _Inputs,
     options: GenerateOptions,
     remembered: RememberedOutput | None,
+    earlier: EarlierRequest | None,
 ) -> AbstractContextManager[BatchSubmission]:
     """
     Upload the input files, and return the submission of the jobs.
@@ -165,7 +207,7 @@ def _submit(
     return submit_batch(
         request,
         options.count,
-        submitter,
+        earlier.once(ctx, submitter) if earlier else submitter,
         deadline=collaborators.deadline(
             ctx, options.timeout, kinds=[request.model.kind]
         ),

@@ -72,7 +72,7 @@ def serve(
     SKIP requests that succeed; with @TEXT only for jobs whose prompt contains the text.
 
     \b
-    ROUTE   submit, jobs (the list), job, cancel, upload, result, any
+    ROUTE   submit, jobs (the list), job, cancel, upload, assets, styles, result, any
     FAULT   reset close hang[=SECONDS]    no response: RST, FIN, silence
             400..599                      that status; 429 and 503 take =RETRY-AFTER
             html[=STATUS] empty junk      a response that is not JSON

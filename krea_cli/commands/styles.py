@@ -163,7 +163,7 @@ def train(
     ],
 ) -> None:
     """
-    Train a style from images; costs money, at a price not known before.
+    Train a style from images (paid; the price is unknown).
 
     \b
     Example:

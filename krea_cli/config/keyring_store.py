@@ -40,7 +40,7 @@ except Exception as exc:
 SERVICE = "krea-cli"
 # After an update of Python the Keychain of macOS asks a person before it answers.
 LIMIT = 60.0 if sys.platform == "darwin" else 3.0
-_SET = "Set KREA_API_KEY instead."
+_SET = "Set KREA_API_KEY to the token."
 _WAY_OUT = (_SET, PROGRAM_HINT)
 _MOST_DELETIONS = 5
 _WINDOWS_TOO_LONG = 1783

@@ -90,7 +90,8 @@ def _duration(value: object) -> float:
 
 
 def _usd(value: object) -> float:
-    return parse_usd(str(value))
+    # TOML writes it so.
+    return parse_usd(str(value).lower() if isinstance(value, bool) else str(value))
 
 
 def _boolean(value: object) -> bool:
@@ -214,5 +215,5 @@ def suggest_key(key: str) -> str:
     """
     import difflib
 
-    near = difflib.get_close_matches(key.lower(), KEYS, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(key.lower(), KEYS, n=1, cutoff=0.6)
     return f"Did you mean {near[0]}?" if near else f"Settings: {', '.join(KEYS)}"

@@ -133,7 +133,7 @@ def find_token(
     command either.
 
     Raises:
-        NoTokenError: there is none, or it cannot be a token.
+        NoTokenError: no token is set, or its value cannot be a token.
         KeyringError: no variable has one, and there is a keyring that may have one,
             but it cannot be asked.
     """

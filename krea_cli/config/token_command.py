@@ -28,6 +28,8 @@ from krea_cli.runtime.redaction import SHORTEST_PART, without_parts
 SECONDS = 10.0
 _MOST_OUTPUT, _MOST_ERRORS, _MOST_SHOWN = 8192, 4096, 300
 _HINT = Step(Action.CHECK_TOKEN_COMMAND)
+# Only a shell gives these a meaning.
+_SHELL_SYNTAX = set("|$<>;&`")
 
 
 def run(
@@ -71,7 +73,14 @@ def run(
         _kill(process, whole_group=not uses_terminal)
     if process.returncode and len(output) < _MOST_OUTPUT:
         raise _failure(_describe_failure(process.returncode, output, errors))
-    return read_stream(_Text(output), TOKEN_COMMAND)
+    try:
+        return read_stream(_Text(output), TOKEN_COMMAND)
+    except NoTokenError as exc:
+        if not _SHELL_SYNTAX & set(command):
+            raise
+        raise exc.but(
+            "The command runs without a shell: pipes and variables do not work in it."
+        ) from None
 
 
 class _Text:

@@ -92,7 +92,7 @@ class JobService:
 
     def cancel_all(self, job_ids: Sequence[str], *, seconds: float) -> list[str]:
         """
-        Cancel jobs within so many seconds; return the ids of those that are cancelled.
+        Cancel jobs within *seconds*; return the ids of the cancelled jobs.
         """
         until = self._clock.now() + seconds
         cancelled = []

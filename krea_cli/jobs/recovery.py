@@ -185,8 +185,8 @@ class Recovery:
             raise UsageError(
                 f"Record {record.record} was submitted with another API token, which "
                 "may belong to another account. Nothing was submitted.",
-                hint="Set KREA_API_KEY to that token, or close the record with "
-                "--forget.",
+                hint="Set KREA_API_KEY to that token, or delete the record "
+                "with --forget.",
             )
         if not record.is_whole:
             raise UsageError(

@@ -91,16 +91,27 @@ class RequestSubmitter:
         *,
         deadline: float,
         gate: Callable[[], object] = lambda: None,
+        keep_record: Callable[[Record], object] | None = None,
     ) -> Job:
         """
         Submit the request, and return its job. *run* identifies the jobs of one call.
-        *gate* is called before each try; an exception from it keeps the request here.
+        *gate* is called before each try; an exception from it keeps the request here,
+        and so does one from *keep_record*, which commits the record of each try; the
+        journal does that without it.
 
         Raises:
             KreaError: as `Submitter.submit`.
         """
+        keep = keep_record or self.submitter.journal.begin
+
+        def begin(intent: Record) -> Record:
+            gate()
+            record = replace(intent, created_at=self.submitter.clock.wall())
+            keep(record)
+            return record
+
         try:
-            return self._submit(request, self.url_of, run, deadline, gate)
+            return self._submit(request, self.url_of, run, deadline, begin)
         except RequestRejectedError as exc:
             if not _is_url_refused(exc):
                 if self.manner["inline"] and request.is_long_inline:
@@ -110,7 +121,7 @@ class RequestSubmitter:
             if not any(isinstance(url, str) for url in fresh.values()):
                 raise
             # The first try was rejected, so nothing is paid twice.
-            return self._submit(request, fresh.__getitem__, run, deadline, gate)
+            return self._submit(request, fresh.__getitem__, run, deadline, begin)
 
     def _submit(
         self,
@@ -118,7 +129,7 @@ class RequestSubmitter:
         url_of: Callable[[Image], str | LocalFile],
         run: str,
         deadline: float,
-        gate: Callable[[], object],
+        begin: Callable[[Record], Record],
     ) -> Job:
         body = request.body(url_of)
         post = SubmitPayload(
@@ -139,14 +150,11 @@ class RequestSubmitter:
             output=self.output,
         )
 
-        def begin() -> Record:
-            gate()
-            record = replace(intent, created_at=self.submitter.clock.wall())
-            self.submitter.journal.begin(record)
-            return record
-
         job = self.submitter.submit(
-            post, begin, deadline=deadline, refused=self.submitter.journal.refused
+            post,
+            lambda: begin(intent),
+            deadline=deadline,
+            refused=self.submitter.journal.refused,
         )
         return replace(
             job, model=intent.model, seed=intent.seed, cost_usd=intent.cost_usd

@@ -97,7 +97,7 @@ class Journal:
         """
         row = record.as_row()
         with self._database.writing() as db:
-            _prune(db, now=self._database.now())
+            prune(db, now=self._database.now())
             db.execute(_INSERT, row)
 
     def accepted(self, record: str, job_id: str) -> None:
@@ -316,7 +316,7 @@ class Journal:
         return [job for (job,) in rows if isinstance(job, str) and is_job_id(job)]
 
 
-def _prune(db: Connection, *, now: float) -> None:
+def prune(db: Connection, *, now: float) -> None:
     """
     Delete old finished records; what identifies their jobs and files stays for good.
     """

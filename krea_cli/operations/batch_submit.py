@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from krea_cli.errors import (
     DuplicateJobIdError,
@@ -22,7 +22,6 @@ from krea_cli.runtime.worker_pool import WorkerPool
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
     from krea_cli.jobs.run_tracker import RunTracker
-    from krea_cli.jobs.submission import RequestSubmitter
     from krea_cli.journal.journal import Journal
     from krea_cli.operations.resolve_unconfirmed import UnconfirmedResolver
     from krea_cli.output.console import Console
@@ -35,11 +34,26 @@ MOST_AT_ONCE = 16
 Gate = Callable[[], object]
 
 
+class Submits(Protocol):
+    """
+    Submits a request, as `jobs.submission.RequestSubmitter`.
+    """
+
+    def submit(
+        self,
+        request: Request,
+        run: str,
+        *,
+        deadline: float,
+        gate: Gate = ...,
+    ) -> Job: ...
+
+
 @contextmanager
 def submit_batch(
     request: Request,
     count: int,
-    submitter: RequestSubmitter,
+    submitter: Submits,
     *,
     deadline: float,
     journal: Journal,

@@ -67,6 +67,7 @@ class SpendingLimit:
             raise CostError(
                 f"Nothing was submitted: the estimate of {dollars(cost_usd)} is above "
                 f"the limit of {dollars(self.usd)}{where}.",
-                hint="Raise --max-cost, or request fewer results or a lower "
-                "resolution.",
+                hint="Raise --max-cost, or request fewer results or a lower resolution."
+                if self.source == OPTION
+                else "Allow more for this command with --max-cost, or change max_cost.",
             )

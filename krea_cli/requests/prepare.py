@@ -158,7 +158,7 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
     check_text(request)
     choices: list[defaults.AutomaticValue] = []
     if arguments.validates:
-        choices = defaults.choose_defaults(model, fields.values, _input_size(request))
+        choices = defaults.choose_defaults(model, fields.values, input_size(request))
         fields.values.update({choice.field: choice.value for choice in choices})
         _check(request, fields, models, using.messages)
         for name in fields.values.keys() - model.fields.keys():
@@ -367,7 +367,7 @@ def _normalized(param: Param) -> Param:
     return replace(param, value=normalize_text(param.value))
 
 
-def _input_size(request: Request) -> tuple[int, int] | None:
+def input_size(request: Request) -> tuple[int, int] | None:
     """
     Return the size of the first image, read only if a missing field depends on it.
     """
@@ -401,6 +401,20 @@ def check_text(request: Request) -> None:
         )
 
 
+def violations_of(request: Request, fields: FieldValues) -> list[Violation]:
+    """
+    Return everything that is wrong with the fields as given, or with the request.
+    """
+    violations = [*fields.dropped, *fields.violations]
+    violations = violations or [*_missing_content(request)]
+    told = {_meant(violation.field) for violation in violations}
+    return violations + [
+        violation
+        for violation in request.violations
+        if _root(violation.field) not in told
+    ]
+
+
 def _check(
     request: Request, fields: FieldValues, models: _ModelLookup, messages: Messages
 ) -> None:
@@ -408,14 +422,7 @@ def _check(
     Raises:
         InvalidRequestError: the fields as given, or the request, have a violation.
     """
-    violations = [*fields.dropped, *fields.violations]
-    violations = violations or [*_missing_content(request)]
-    told = {_meant(violation.field) for violation in violations}
-    violations += [
-        violation
-        for violation in request.violations
-        if _root(violation.field) not in told
-    ]
+    violations = violations_of(request, fields)
     if violations:
         _raise_single_error(violations, fields)
         raise InvalidRequestError(

@@ -275,7 +275,7 @@ def test_login_without_a_keyring_names_both_ways_out(context):
         login(run)
 
     assert [
-        "Set KREA_API_KEY instead.",
+        "Set KREA_API_KEY to the token.",
         "Or let a program print it: krea config set token_command 'pass show krea'",
     ] == NextSteps().explain(caught.value).hints
 

@@ -76,7 +76,7 @@ def test_set_tells_the_variable_that_wins(context):
     set_value(run, "output", "file/")
 
     assert [{"key": "output", "value": "env/", "source": "KREA_OUTPUT"}] == told(run)
-    assert ["KREA_OUTPUT is set and wins over the file."] == run.console.warnings
+    assert ["KREA_OUTPUT is set and overrides this setting."] == run.console.warnings
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_bad_file_is_mended_as_its_error_says(tmp_path):
     after = krea.run("config", "list")
 
     assert 2 == before.code
-    assert "hint: Run: krea config unset timout" in before.stderr
+    assert "Remove the setting: krea config unset timout" in before.stderr
     assert (0, 0) == (mended.code, after.code), mended.said
     assert 'model = "a/b"\n' == file.read_text()
 

@@ -281,7 +281,7 @@ def test_no_bytes_go_to_a_terminal(remote, service):
     shown = terminals.run(command, env=remote.env)
 
     assert 2 == shown.code
-    assert b"name one with -o" in shown.output
+    assert b"use -o FILE" in shown.output
     assert [] == service.seen
 
 

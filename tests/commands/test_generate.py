@@ -66,6 +66,7 @@ def test_json_is_the_whole_job(logged_in, photo):
         "cost_usd",
         "seed",
         "error",
+        "style_id",
     ] == list(told)
     assert ("completed", "google/nano-banana-pro") == (told["status"], told["model"])
     assert ("out.png", "image/png") == (file["path"], file["media_type"])

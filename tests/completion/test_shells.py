@@ -123,7 +123,7 @@ def test_it_is_installed_once(krea, name):
     paths = [str(home / path) for path in (script, startup) if path]
     assert (0, paths) == (first.code, first.out.splitlines())
     assert first == again
-    assert f"To undo it, delete {home / script}\n" in first.err
+    assert f"To remove it, delete {home / script}\n" in first.err
     assert scripts.text(name) == (home / script).read_text()
     if startup:
         assert f"alias k=krea\n[ ! -r {home / script} ] || . {home / script}\n" == lines

@@ -88,10 +88,10 @@ def test_interrupt_does_not_wait_for_the_keyring(krea, items):
     [
         ("keyring.backends.null.Keyring", "keyring.backends.null.Keyring"),
         ("keyring.backends.fail.Keyring", "keyring.backends.fail.Keyring"),
-        ("keyring.backends.chainer.ChainerBackend", "no keyring that keeps"),
+        ("keyring.backends.chainer.ChainerBackend", "no secure keyring"),
         ("keyrings.alt.file.PlaintextKeyring", "keyrings.alt.file.PlaintextKeyring"),
         ("config.backends.PlainText", "config.backends.PlainText"),
-        ("config.backends.Forgetful", "lost it"),
+        ("config.backends.Forgetful", "did not store"),
         ("config.backends.Failing", "failed: OSError"),
         ("config.backends.Locked", "is locked"),
         ("no.such.Backend", "No module named 'no'"),
@@ -113,11 +113,11 @@ def test_login_into_a_bad_keyring_is_one_clear_error(krea, tmp_path, backend, sa
     ran = run("auth", "login", "--no-verify", stdin=CANARY)
 
     assert 4 == ran.code, ran.said
-    error, hint, other = ran.stderr.splitlines()
+    error, *hints = ran.stderr.splitlines()
     assert error.startswith("error: ")
     assert said in error
-    assert "KREA_API_KEY" in hint
-    assert "krea config set token_command" in other
+    assert "KREA_API_KEY" in " ".join(hints)
+    assert "krea config set token_command" in hints[-1]
     assert "" == ran.stdout
     for file in tmp_path.rglob("*"):
         assert not (file.is_file() and tells_canary(file.read_text("latin-1")))
@@ -270,7 +270,7 @@ def test_stored_token_is_not_sent_to_another_origin(krea, service, tmp_path):
     ran = one.run("status", JOB, KREA_API_URL=service.url)
 
     assert 4 == ran.code, ran.said
-    assert f"No API token found {service.url}" in ran.stderr
+    assert f"none for {service.url}" in ran.stderr
 
 
 def test_token_cannot_be_given_on_the_command_line(krea):

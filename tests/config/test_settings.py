@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from krea_cli.config.settings import (
@@ -209,3 +211,11 @@ def test_an_output_without_extension_is_a_folder(given, read):
     A setting is for many results.
     """
     assert read == resolve([from_env({"KREA_OUTPUT": given})]).settings.output
+
+
+def test_a_boolean_is_named_as_toml_writes_it(krea):
+    file = Path(krea.env["KREA_CONFIG_DIR"], "config.toml")
+    file.parent.mkdir()
+    file.write_text("max_cost = true\n")
+
+    assert "'true' is not an amount" in krea("config", "list").err

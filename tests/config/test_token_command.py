@@ -307,3 +307,10 @@ def test_a_line_ending_of_windows_is_no_part_of_the_token(krea, service):
     krea.env |= {"KREA_API_URL": service.url, "KREA_API_KEY": f"{TOKEN}\r"}
 
     assert 0 == krea("jobs", "list", "--remote").code
+
+
+def test_shell_syntax_without_a_shell_is_explained(tmp_path):
+    with pytest.raises(NoTokenError) as caught:
+        token_command.run("echo $HOME | cat", folder=tmp_path, env={"PATH": os.defpath})
+
+    assert "without a shell" in caught.value.hint

@@ -127,4 +127,4 @@ def go_on(user):
         known = user("jobs", "list").out.split("\t")[0]
         words = ("wait", known, "-o", PICTURE_OUT) if known else WORDS
         assert 0 == user(*words).code
-    assert "No record is in doubt" in user("jobs", "recover").err
+    assert "No unconfirmed requests" in user("jobs", "recover").err

@@ -53,6 +53,10 @@ def test_the_examples_work_as_they_are(logged_in, photo, words):
     shown = examples(text)
     for name in ("photo.jpg", "frame.png", "out.png"):
         Path(name).write_bytes(photo.read_bytes())
+    if words == ["batch"]:
+        Path("photos").mkdir()
+        Path("photos/one.jpg").write_bytes(photo.read_bytes())
+        Path("prompts.csv").write_text("name,prompt\nowl,an owl\n")
     if "JOB]..." in text:
         wait = "--no-wait" if words == ["cancel"] else "--wait"
         assert 0 == logged_in("generate", "an owl", wait).code

@@ -197,6 +197,9 @@ def test_every_section_is_compared(reader, service):
     # These tell what `auth status` tells, and need a keyring.
     unseen = {"auth login", "auth logout"}
     unseen |= {"error", "warning", "log"}
+    # The tests of these commands look at their objects.
+    own = ("assets", "batch", "styles")
+    unseen |= {each for each in SECTIONS if each.startswith(own)}
     assert unseen == {
         heading
         for heading in SECTIONS

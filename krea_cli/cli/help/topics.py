@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-NAMES = ("ci", "exit-codes", "troubleshooting", "environment", "scripting")
+NAMES = ("batch", "ci", "exit-codes", "troubleshooting", "environment", "scripting")
 
 
 def text(name: str) -> str:

@@ -29,6 +29,7 @@ from krea_cli.output.human.layout import (
     WrappedLine,
     words,
 )
+from krea_cli.output.results.batch import BatchItem, ManifestSchema, PlannedItem
 from krea_cli.output.results.checks import CheckResult
 from krea_cli.output.results.jobs import DryRun, JobUrls, Topic, Uploaded
 from krea_cli.output.results.sandbox import SandboxReset, SandboxStarted
@@ -46,6 +47,13 @@ def view(first: Any, results: Sequence[Any]) -> Parts:
     Draw results of one kind, part by part; *first* is the first of them.
     """
     raise NotImplementedError(f"no view for {type(first).__name__}")
+
+
+@view.register(BatchItem)
+@view.register(ManifestSchema)
+@view.register(PlannedItem)
+def _lines(_: Any, results: Sequence[Any]) -> Parts:
+    return (Text(line) for result in results for line in result.plain)
 
 
 @view.register

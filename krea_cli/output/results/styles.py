@@ -39,7 +39,7 @@ class StyleDetails(StyleRow):
     @property
     def facts(self) -> list[tuple[str, str]]:
         """
-        What the service says of the style, by labels.
+        Return the facts about the style, each with its label.
         """
         style = self.style
         public = {None: None, True: "yes", False: "no"}[style.public]

@@ -1,0 +1,184 @@
+"""
+List the entries that a group is repeated for: the files of a glob, or the rows of a
+table.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+from krea_cli.batch import tables
+from krea_cli.batch.problems import Position, Problems
+from krea_cli.media import of_extension
+from krea_cli.runtime.user_paths import local_path
+
+FILE_WORDS = ("stem", "name", "ext", "path")
+_IN_GLOB = "*?["
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """
+    One file, or one row: *words* for the texts, *cells* as the table has them.
+
+    *image* is the path of a file; a row has none.
+    """
+
+    position: Position | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
+    cells: Mapping[str, Any] = field(default_factory=dict)
+    image: str | None = None
+
+    @property
+    def label(self) -> str:
+        """
+        A few words that say which one it is.
+        """
+        if self.image is not None:
+            return self.words["name"]
+        return next(iter(self.words.values()), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entries:
+    """
+    *columns* are those of a table, None for files.
+    """
+
+    entries: Sequence[Entry]
+    columns: Sequence[str] | None = None
+    header: Position | None = None
+
+
+ONE = Entries(entries=(Entry(),))
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(most + 1)
+
+
+def entries_of(
+    each: str, folder: Path, position: Position, problems: Problems
+) -> Entries:
+    """
+    The files or rows that *each* names, as seen from *folder*.
+    """
+    place = folder / local_path(each)
+    if tables.is_table(each):
+        return table_entries(place, each, position, problems)
+    found = matching_files(each, folder)
+    if not found:
+        hint = ""
+        if not any(character in each for character in _IN_GLOB):
+            hint = f"All files of a folder: {each.rstrip('/')}/*"
+        problems.add(position, f"No file matches '{each}'.", hint)
+    return Entries(entries=file_entries(found, problems))
+
+
+def table_entries(
+    path: Path, name: str, position: Position, problems: Problems
+) -> Entries:
+    """
+    The rows of a table on disk.
+    """
+    try:
+        data = read_file(path, tables.MOST_BYTES)
+    except OSError as exc:
+        problems.add(position, f"Cannot read {name}: {exc.strerror or exc}.")
+        return Entries(entries=())
+    return rows_of(data, name, problems)
+
+
+def rows_of(data: bytes, name: str, problems: Problems) -> Entries:
+    """
+    The rows of a table, "-" for JSON lines from standard input.
+    """
+    if len(data) > tables.MOST_BYTES:
+        problems.add(Position(name), "The table is larger than 64 MiB.")
+        return Entries(entries=())
+    table = tables.read_table(data, name, problems)
+    if table is None:
+        return Entries(entries=())
+    return Entries(
+        entries=[_row_entry(row, table.columns) for row in table.rows],
+        columns=table.columns,
+        header=table.header,
+    )
+
+
+def matching_files(pattern: str, folder: Path) -> list[str]:
+    """
+    The files that a glob matches, in an order that is the same everywhere; hidden ones
+    only if it says so.
+    """
+    pattern = local_path(pattern)
+    if (folder / pattern).is_file():
+        return [pattern]
+    # Unlike `Path.glob` it takes absolute patterns, and leaves out hidden files.
+    found = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207
+    return sorted(
+        (path for path in found if (folder / path).is_file()),
+        key=lambda path: unicodedata.normalize("NFC", path),
+    )
+
+
+def folder_files(folder: Path, kind: str) -> list[str]:
+    """
+    The names of the files in a folder whose extension is of this kind of media.
+    """
+    names = [
+        each.name
+        for each in folder.iterdir()
+        if not each.name.startswith(".")
+        and (media := of_extension(each.suffix))
+        and media.kind == kind
+        and each.is_file()
+    ]
+    return sorted(names, key=lambda name: unicodedata.normalize("NFC", name))
+
+
+def file_entries(paths: Iterable[str], problems: Problems) -> list[Entry]:
+    found = []
+    for path in paths:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(path).decode(errors="backslashreplace")
+            problems.add(Position(shown), "The file name is not UTF-8 text.")
+            continue
+        plain = unicodedata.normalize("NFC", PurePath(path).as_posix())
+        name = PurePath(plain)
+        words = {
+            "stem": name.stem,
+            "name": name.name,
+            "ext": name.suffix.removeprefix(".").lower(),
+            "path": plain,
+        }
+        found.append(Entry(words=words, image=path))
+    return found
+
+
+def _row_entry(row: tables.TableRow, columns: Sequence[str]) -> Entry:
+    words = {column: text_of(row.cells.get(column)) for column in columns}
+    return Entry(position=row.position, words=words, cells=row.cells)
+
+
+def text_of(value: Any) -> str:
+    """
+    A cell as it stands in a text: of a number or true, as JSON has it.
+    """
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

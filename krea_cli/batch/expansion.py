@@ -1,0 +1,382 @@
+"""
+From a group of a manifest to its items.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from krea_cli.batch import output_names
+from krea_cli.batch.entries import FILE_WORDS, Entries, Entry, text_of
+from krea_cli.batch.filling import ExtensionOf, Filler
+from krea_cli.batch.item import Item
+from krea_cli.batch.manifest import Manifest, PictureGroup
+from krea_cli.batch.manifest_keys import FIELDS, ITEM, MOST_ITEMS, converted, fault_of
+from krea_cli.batch.problems import Position, Problems, suggest
+from krea_cli.batch.templates import Template, names_in
+from krea_cli.runtime.json_tree import leaves
+
+# Known only when a job runs.
+_LATE_WORDS = ("job_id", "date", "time")
+
+
+class Expansion:
+    """
+    The items of one group.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        group: PictureGroup,
+        entries: Entries,
+        model_fields: frozenset[str],
+        extension_of: ExtensionOf,
+        problems: Problems,
+    ) -> None:
+        self._manifest = manifest
+        self._group = group
+        self._entries = entries
+        self._problems = problems
+        self._model_fields = model_fields
+        self._extension_of = extension_of
+        defaults, own = manifest.defaults, group.values
+        params = {**defaults.get("params", {}), **own.get("params", {})}
+        self._values = {**defaults, **own, "params": params}
+        self._position = group.position_of("")
+        # A misspelled word makes its column look as if nothing used it.
+        has_words = self._check_words()
+        self._cell_fields = self._find_cell_fields() if has_words else {}
+        self._is_sound = has_words and self._check_output()
+
+    def items(self, most: int) -> Iterator[Item]:
+        if not self._is_sound:
+            return
+        matrix = self._group.matrix
+        index = itertools.count(1)
+        for entry in self._entries.entries:
+            cells = self._cells(entry)
+            if cells is None:
+                continue
+            for combination in itertools.product(*matrix.values()):
+                chosen = dict(zip(matrix, combination, strict=True))
+                values = _merged(self._values, cells, chosen)
+                count = values.get("count", 1)
+                for copy in range(1, count + 1):
+                    number = next(index)
+                    if number > most:
+                        self._problems.add(
+                            self._position, f"There are more than {MOST_ITEMS:,} items."
+                        )
+                        return
+                    item = self._item(entry, values, chosen, number, copy)
+                    if item is not None:
+                        yield item
+
+    def leave_out(self, outputs: Collection[str]) -> bool:
+        """
+        Leave out the files that are among these outputs; whether there were any.
+        """
+        before = self._entries.entries
+        entries = [
+            entry
+            for entry in before
+            if entry.image is None or output_names.folded(entry.image) not in outputs
+        ]
+        self._entries = replace(self._entries, entries=entries)
+        return len(entries) < len(before)
+
+    def _find_cell_fields(self) -> Mapping[str, str]:
+        """
+        The columns that set a field, with the key of that field.
+        """
+        found = {}
+        unknown = []
+        words = set(self._used_words())
+        for column in self._entries.columns or ():
+            key = self._key_of(column)
+            if key is None:
+                if column not in words:
+                    unknown.append(column)
+                continue
+            if key in {**self._group.values, **self._group.matrix}:
+                if column not in words:
+                    self._problems.add(
+                        self._entries.header or self._position,
+                        f"The column '{column}' and the manifest both set {key}.",
+                        f"Use {{{column}}} in the manifest, or remove one of them.",
+                    )
+                continue
+            default = self._manifest.defaults.get(key)
+            if isinstance(default, str) and column in names_in(default):
+                continue  # the default is a text around the cell
+            found[column] = key
+        if unknown:
+            self._report_columns(unknown)
+        return found
+
+    def _key_of(self, column: str) -> str | None:
+        if column in ITEM and column != "params":
+            return column
+        name = column.removeprefix("params.")
+        if name != column or name in self._model_fields:
+            return f"params.{name}"
+        return None
+
+    def _report_columns(self, unknown: Sequence[str]) -> None:
+        header = self._entries.header or self._position
+        if len(unknown) == len(self._entries.columns or ()):
+            self._problems.add(
+                header,
+                "The table seems to have no header row.",
+                "Its first row names the columns, such as name,prompt",
+            )
+            return
+        for column in unknown:
+            self._report_column(header, column)
+
+    def _report_column(self, header: Position, column: str) -> None:
+        hint = suggest(column, [*ITEM, *self._used_words(), *self._model_fields])
+        self._problems.add(
+            header,
+            f"The column '{column}' is neither a field nor a {{word}} in a text.",
+            hint or "Remove it, or use it in the prompt or the output name.",
+        )
+
+    def _texts(self) -> Iterator[tuple[str, str]]:
+        """
+        Each text of the group that may have words in braces, with its key.
+        """
+        for name, value in (*self._values.items(), *self._group.matrix.items()):
+            for _, text in leaves(value):
+                if isinstance(text, str):
+                    yield name, text
+
+    def _used_words(self) -> Iterator[str]:
+        for _, text in self._texts():
+            yield from names_in(text)
+
+    def _known_words(self) -> set[str]:
+        columns = self._entries.columns
+        own = set(columns) if columns is not None else set[str]()
+        if columns is None and self._group.each is not None:
+            own = set(FILE_WORDS)
+        fields = {
+            name.removeprefix("params.")
+            for name in (*self._values, *self._group.matrix, *self._values["params"])
+        }
+        plain = fields - {"params", "image", "output", "expect", "count"}
+        return own | plain | {"index", "slug", "model", "ext"}
+
+    def _check_words(self) -> bool:
+        known = self._known_words()
+        is_sound = True
+        for name, text in self._texts():
+            position = self._at(name)
+            try:
+                words = Template.parse(text).names
+            except ValueError as exc:
+                self._problems.add(position, f"{name}: {exc}")
+                is_sound = False
+                continue
+            for word in words:
+                if word in known:
+                    continue
+                is_sound = False
+                if word in _LATE_WORDS:
+                    message = f"{{{word}}} is not known before the job runs."
+                    hint = "Use {index}, {slug} or a word of your own."
+                else:
+                    message = f"{name}: {{{word}}} names nothing."
+                    hint = suggest(word, known) or self._hint_of_word()
+                self._problems.add(position, message, hint)
+        return is_sound
+
+    def _hint_of_word(self) -> str:
+        columns = self._entries.columns
+        if columns is None:
+            return "Write {{ for a literal brace."
+        named = ", ".join(f"'{column}'" for column in columns[:8])
+        return f"The header row of the table has {named}."
+
+    def _check_output(self) -> bool:
+        output = self._values.get("output")
+        if output is None:
+            if "output" in self._cell_fields.values():
+                return True
+            self._problems.add(
+                self._position,
+                "An output name is needed.",
+                f"Example: {self._example()}",
+            )
+            return False
+        if not output.strip() or output == "-" or output.endswith("/"):
+            self._problems.add(
+                self._at("output"),
+                f"'{output}' is not the name of a file.",
+                f"Example: {self._example()}",
+            )
+            return False
+        return True
+
+    def _example(self) -> str:
+        columns = self._entries.columns
+        word = "{stem}" if self._group.each and columns is None else "{index}"
+        if columns:
+            plain = [each for each in columns if each not in ITEM]
+            word = f"{{{plain[0]}}}" if plain else "{index}"
+        option = "" if self._manifest.name.endswith(".toml") else "-o "
+        return f"{option}'out/{word}.png'" if option else f'output = "out/{word}.png"'
+
+    def _at(self, name: str) -> Position:
+        if name in self._group.values:
+            return self._group.position_of(name)
+        if name in self._group.matrix:
+            return self._group.position_of(f"matrix.{name}")
+        if name in self._manifest.defaults:
+            return self._manifest.position_of(name)
+        return self._position
+
+    def _cells(self, entry: Entry) -> dict[str, Any] | None:
+        """
+        The values that a row sets; None if one of them cannot be used.
+        """
+        found: dict[str, Any] = {}
+        if entry.image is not None and "image" not in self._group.values:
+            found["image"] = entry.image
+        is_sound = True
+        for column, key in self._cell_fields.items():
+            if column not in entry.cells:
+                continue
+            value = entry.cells[column]
+            if key in ITEM:
+                try:
+                    value = _cell_value(key, value)
+                except ValueError as exc:
+                    self._problems.add(
+                        entry.position or self._position, f"{column} {exc}."
+                    )
+                    is_sound = False
+            found[key] = value
+        return found if is_sound else None
+
+    def _item(
+        self,
+        entry: Entry,
+        values: Mapping[str, Any],
+        chosen: Mapping[str, Any],
+        number: int,
+        copy: int,
+    ) -> Item | None:
+        position = entry.position or self._position
+        raw = set(self._cell_fields.values())
+        filler = Filler(entry, values, raw, number, self._extension_of)
+        try:
+            output = self._output(filler, values, entry, copy)
+            filled = {
+                name: filler.value(name)
+                for name in ("model", "prompt", *FIELDS)
+                if name in values
+            }
+            images = filler.texts("image")
+            params = {
+                name: filler.filled(f"params.{name}", value)
+                for name, value in values["params"].items()
+            }
+        except ValueError as exc:
+            self._problems.add(position, str(exc))
+            return None
+        return Item(
+            position=position,
+            output=output,
+            model=filled.pop("model", None),
+            prompt=filled.pop("prompt", None),
+            images=images,
+            fields=filled,
+            params=params,
+            styles=filler.texts("style"),
+            copy=copy,
+            expect=filler.texts("expect"),
+            sidecar=values.get("sidecar", False),
+            quality_out=values.get("quality_out"),
+            max_size=values.get("max_size"),
+            fit=values.get("fit", False),
+            inline=values.get("inline", False),
+            row=entry.label,
+            column=", ".join(_short(name, value) for name, value in chosen.items()),
+            foreign_paths=tuple(self._foreign_paths(images, params, values)),
+        )
+
+    def _output(
+        self, filler: Filler, values: Mapping[str, Any], entry: Entry, copy: int
+    ) -> str:
+        if "output" in self._cell_fields.values() and "output" in values:
+            template, output = "", output_names.safe_path(str(values["output"]))
+        else:
+            template = values["output"]
+            output = filler.output(template, is_file=entry.image is not None)
+        if values.get("count", 1) > 1 and "index" not in names_in(template):
+            output = output_names.with_copy(output, copy)
+        fixed = output_names.fixed_folder(template)
+        if fault := output_names.fault_of_output(output, fixed):
+            raise ValueError(f"output: {fault}.")
+        return output
+
+    def _foreign_paths(
+        self,
+        images: Sequence[str],
+        params: Mapping[str, Any],
+        values: Mapping[str, Any],
+    ) -> Iterator[str]:
+        if self._entries.columns is None:
+            return
+        cell_keys = set(self._cell_fields.values())
+
+        def is_foreign(name: str, value: Any) -> bool:
+            # Any word may stand for a cell, also by way of another text.
+            texts = [text for _, text in leaves(value) if isinstance(text, str)]
+            return name in cell_keys or any(names_in(text) for text in texts)
+
+        if "image" in values and is_foreign("image", values["image"]):
+            yield from images
+        for name, value in params.items():
+            if is_foreign(f"params.{name}", values["params"][name]):
+                for _, text in leaves(value):
+                    if isinstance(text, str) and text.startswith("@"):
+                        yield text[1:]
+                    elif isinstance(text, str) and text[:5].lower() == "file:":
+                        yield text
+
+
+def _cell_value(key: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return converted(key, value)
+    if fault := fault_of(ITEM[key], value):
+        raise ValueError(fault)
+    return value
+
+
+def _merged(
+    values: Mapping[str, Any], cells: Mapping[str, Any], chosen: Mapping[str, Any]
+) -> dict[str, Any]:
+    """
+    Values of a group with those of a row and of a combination, which are nearer.
+    """
+    merged = dict(values)
+    params = dict(values["params"])
+    for name, value in (*cells.items(), *chosen.items()):
+        if name.startswith("params."):
+            params[name.removeprefix("params.")] = value
+        else:
+            merged[name] = value
+    merged["params"] = params
+    return merged
+
+
+def _short(name: str, value: Any) -> str:
+    if name == "model":
+        return str(value).rpartition("/")[2]
+    return f"{name.removeprefix('params.')} {text_of(value)}"

@@ -1,0 +1,128 @@
+"""
+The texts of an item with their words filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from krea_cli.batch import output_names
+from krea_cli.batch.entries import Entry, text_of
+from krea_cli.batch.templates import Template
+from krea_cli.downloads.filename_template import clean
+from krea_cli.runtime.json_tree import mapped
+
+# Gives the extension of a model's results, None if it is not known beforehand.
+ExtensionOf = Callable[[str | None], str | None]
+
+
+class Filler:
+    """
+    Fills in the words of one item.  *raw* are the keys whose values come from a cell:
+    they are never read as a template.
+    """
+
+    def __init__(
+        self,
+        entry: Entry,
+        values: Mapping[str, Any],
+        raw: set[str],
+        number: int,
+        extension_of: ExtensionOf,
+    ) -> None:
+        self._extension_of = extension_of
+        self._entry = entry
+        self._values = values
+        self._raw = raw
+        self._number = number
+        self._open: list[str] = []
+
+    def value(self, name: str) -> Any:
+        return self.filled(name, self._values[name])
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self._values.get(name, ())
+        items = [value] if isinstance(value, str) else value
+        return tuple(str(self.filled(name, item)) for item in items)
+
+    def filled(self, name: str, value: Any) -> Any:
+        """
+        The value with its words filled in.
+
+        Raises:
+            ValueError: a word refers to itself.
+        """
+        is_cell = name in self._raw
+        if name == "image" and self._entry.image is not None:
+            is_cell = is_cell or value == self._entry.image
+        if is_cell:
+            return value
+        return mapped(
+            value,
+            lambda each: self._fill(each) if isinstance(each, str) else each,
+        )
+
+    def output(self, template: str, *, is_file: bool) -> str:
+        """
+        The name of the result, each word made safe.
+
+        Raises:
+            ValueError: a word is empty.
+        """
+
+        def safe(word: str) -> str:
+            text = self.word(word)
+            if word == "path" and is_file:
+                return output_names.safe_path(text)
+            part = output_names.safe_part(text)
+            if not part:
+                raise ValueError(f"'{word}' is empty, and the output name needs it.")
+            return part
+
+        return Template.parse(template).fill(_Lookup(safe))
+
+    def word(self, name: str) -> str:
+        if name in self._entry.words:
+            return self._entry.words[name]
+        if name == "index":
+            return str(self._number)
+        if name == "slug":
+            return clean(str(self._field("prompt") or "").lower()) or "result"
+        if name == "model":
+            return str(self._field("model") or "").rpartition("/")[2]
+        if name == "ext":
+            return self._extension()
+        return text_of(self._field(name))
+
+    def _extension(self) -> str:
+        model = self._field("model")
+        extension = self._extension_of(model if isinstance(model, str) else None)
+        if extension is None:
+            raise ValueError("output: {ext} is not known beforehand for this model.")
+        return extension
+
+    def _field(self, name: str) -> Any:
+        if name in self._open:
+            raise ValueError(f"{{{name}}} refers to itself.")
+        self._open.append(name)
+        try:
+            if name in self._values:
+                return self.value(name)
+            return self.filled(f"params.{name}", self._values["params"].get(name))
+        finally:
+            self._open.pop()
+
+    def _fill(self, text: str) -> str:
+        if "{" not in text and "}" not in text:
+            return text
+        return Template.parse(text).fill(_Lookup(self.word))
+
+
+class _Lookup(dict[str, str]):
+    def __init__(self, find: Callable[[str], str]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, name: str) -> str:
+        return self._find(name)

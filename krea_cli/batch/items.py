@@ -1,0 +1,147 @@
+"""
+From a manifest to its items, and what is wrong between them: outputs with one name,
+circles, files that a table must not name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from krea_cli.batch import output_names
+from krea_cli.batch.entries import ONE, Entries
+from krea_cli.batch.expansion import Expansion
+from krea_cli.batch.filling import ExtensionOf
+from krea_cli.batch.item import Item, local_input
+from krea_cli.batch.manifest import Manifest
+from krea_cli.batch.manifest_keys import MOST_ITEMS
+from krea_cli.batch.problems import Position, Problems
+from krea_cli.runtime.json_tree import leaves
+
+# Gives the files or rows that a group is repeated for.
+ReadEntries = Callable[[str, Position], Entries]
+
+
+def items_of(
+    manifest: Manifest,
+    read_entries: ReadEntries,
+    folder: Path,
+    problems: Problems,
+    *,
+    model_fields: Iterable[str] = (),
+    extension_of: ExtensionOf = lambda _: None,
+) -> list[Item]:
+    """
+    The items of a manifest in its order.  *model_fields* are names that a column may
+    have because some model has such a field; *extension_of* gives the extension of a
+    model's results where it is known beforehand.
+    """
+    known = frozenset(model_fields)
+    items: list[Item] = []
+    for group in manifest.groups:
+        entries = ONE
+        if group.each is not None:
+            entries = read_entries(group.each, group.position_of("each"))
+        items += _expanded(
+            Expansion(manifest, group, entries, known, extension_of, problems),
+            MOST_ITEMS - len(items),
+        )
+    _check_outputs(items, problems)
+    _check_foreign_paths(items, folder, problems)
+    return _linked(items, folder, problems)
+
+
+def _expanded(expansion: Expansion, most: int) -> list[Item]:
+    """
+    The items of a group.  A file that the same glob makes is left out: results may lie
+    beside what they are made from, and are not inputs of the next run.
+    """
+    items = list(expansion.items(most))
+    made = {output_names.folded(item.output) for item in items}
+    if not expansion.leave_out(made):
+        return items
+    return list(expansion.items(most))
+
+
+def _check_outputs(items: Sequence[Item], problems: Problems) -> None:
+    first: dict[str, Item] = {}
+    for item in items:
+        other = first.setdefault(output_names.folded(item.output), item)
+        if other is item:
+            continue
+        kind = (
+            "the output" if other.output == item.output else "but for case the output"
+        )
+        problems.add(
+            item.position,
+            f"'{item.output}' is {kind} of {other.position}, too.",
+            "Tell them apart with a word, such as {index} or {seed}.",
+        )
+
+
+def _check_foreign_paths(
+    items: Sequence[Item], folder: Path, problems: Problems
+) -> None:
+    """
+    A table may come from a stranger: it names no file outside of the folder.
+    """
+    root = folder.resolve()
+    for item in items:
+        for text in item.foreign_paths:
+            path = local_input(text, folder)
+            if path is not None and not path.resolve().is_relative_to(root):
+                problems.add(
+                    item.position,
+                    f"'{text}' is outside of the folder of the manifest.",
+                    "A table can name only files below it.",
+                )
+
+
+def _linked(items: list[Item], folder: Path, problems: Problems) -> list[Item]:
+    """
+    The items with the items that they need; a circle of them is a problem.
+    """
+    made = {os.path.normpath(folder / item.output): item.output for item in items}
+    linked = []
+    for item in items:
+        needs = {}
+        for text in _input_texts(item):
+            path = local_input(text, folder)
+            if path is not None and str(path) in made:
+                needs[text] = made[str(path)]
+        linked.append(replace(item, needs=needs) if needs else item)
+    _check_circles(linked, problems)
+    return linked
+
+
+def _input_texts(item: Item) -> Iterator[str]:
+    yield from item.images
+    for _, text in leaves(dict(item.params)):
+        if isinstance(text, str) and text.startswith("@"):
+            yield text[1:]
+
+
+def _check_circles(items: Sequence[Item], problems: Problems) -> None:
+    needs = {item.output: tuple(item.needs.values()) for item in items}
+    done = set[str]()
+    for start, first in needs.items():
+        way = [start]
+        stack = [iter(first)]
+        while stack:
+            following = next(stack[-1], None)
+            if following is None:
+                stack.pop()
+                done.add(way.pop())
+            elif following in way:
+                names = " -> ".join([*way[way.index(following) :], following])
+                problems.add(
+                    next(item.position for item in items if item.output == way[-1]),
+                    f"The items need each other: {names}.",
+                    "Give one of them another input.",
+                )
+                return
+            elif following not in done:
+                way.append(following)
+                stack.append(iter(needs[following]))

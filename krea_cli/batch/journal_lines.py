@@ -1,0 +1,104 @@
+"""
+Read the records of this machine's journal as lines of a lock.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from krea_cli.batch.identity import Identity
+from krea_cli.batch.lock import LockedFile, LockLine
+from krea_cli.journal.keys import KeyHolder
+from krea_cli.journal.record import Record
+
+
+def lines_of(
+    holders: Iterable[KeyHolder],
+    known: Sequence[LockLine],
+    *,
+    key: str,
+    identity: Identity,
+    source: str,
+    output: str,
+    service: str,
+    folder: Path,
+    now: float,
+) -> list[LockLine]:
+    """
+    A line for each holder of a key of which the *known* lines of the lock know less
+    than the journal.
+    """
+    attempts = [(line.at, line.attempt) for line in known]
+    by_payment = {line.job: line for line in known if line.job}
+    by_record = {line.record: line for line in known if line.record}
+    found = []
+    for holder in sorted(holders, key=_sent_at):
+        at = time_text(_sent_at(holder))
+        record = holder.record.record if holder.record else ""
+        line = by_payment.get(holder.job_id or "") or by_record.get(record)
+        # Whoever paid for a key that had a job already did so on purpose.
+        earlier = [attempt for before, attempt in attempts if before < at]
+        attempt = line.attempt if line else 1 + max(earlier, default=0)
+        attempts.append((at, attempt))
+        found.append(
+            LockLine(
+                source=source,
+                output=output,
+                key=line.key if line else key,
+                attempt=attempt,
+                state=_state(holder, now),
+                record=record,
+                job=holder.job_id,
+                service=service,
+                usd=holder.record.cost_usd if holder.record else None,
+                at=at,
+                identity=identity,
+                files=_files(holder.record, folder),
+            )
+        )
+    return found
+
+
+def time_text(seconds: float) -> str:
+    """
+    A time as the lock has it.
+    """
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _sent_at(holder: KeyHolder) -> float:
+    return holder.record.sent_at if holder.record else 0.0
+
+
+def _state(holder: KeyHolder, now: float) -> str:
+    record = holder.record
+    if record is None:
+        # How a pruned job ended is not kept; the service knows it.
+        return "completed" if holder.file_sha256s else "submitted"
+    if record.is_in_flight(now):
+        return "submitted"
+    if record.state in ("intended", "unknown"):
+        return "unconfirmed"
+    return record.state
+
+
+def _files(record: Record | None, folder: Path) -> tuple[LockedFile, ...]:
+    if record is None:
+        return ()
+    return tuple(
+        LockedFile(
+            path=os.path.relpath(file.path, folder).replace(os.sep, "/"),
+            sha256=file.sha256,
+            # What was received of a converted file is not kept there.
+            received_sha256=None if file.converted_from else file.sha256,
+            size_bytes=file.size_bytes,
+            media_type=file.media_type,
+            width=file.width,
+            height=file.height,
+        )
+        for file in record.files
+        if file.path != "-"
+    )

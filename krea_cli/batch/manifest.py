@@ -1,0 +1,318 @@
+"""
+The manifest of a batch: a TOML file with defaults, a budget, and groups of pictures.
+
+Everything that is wrong in it is collected with its line; nothing ends at the first.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from krea_cli.batch.manifest_keys import COMMAND_LINE, ITEM, Key, fault_of
+from krea_cli.batch.problems import Position, Problems, suggest
+from krea_cli.batch.toml_lines import KeyLines, KeyPath
+
+# A manifest is written by hand, or by a small program.
+MOST_BYTES = 8 * 2**20
+GROUPS = "pictures"
+TABLES = ("defaults", "budget", "lock", GROUPS)
+_ERROR_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)")
+# A result of one of these combinations has a value for each of its fields.
+MATRIX = {name: key for name, key in ITEM.items() if name not in ("output", "count")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureGroup:
+    """
+    One `[[pictures]]`: *values* by their keys, *each* the files or the table that it is
+    repeated for, *matrix* the values of each field that are combined.
+
+    *position_of* gives the line of a key.
+    """
+
+    values: Mapping[str, Any]
+    each: str | None = None
+    matrix: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    position_of: Callable[[str], Position]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """
+    *name* is the file as the user calls it; *also* are the paths of other locks, and
+    *keeps_prompts* says whether the lock has prompts or only their hashes.
+    """
+
+    name: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    groups: tuple[PictureGroup, ...]
+    budget_usd: float | None = None
+    keeps_prompts: bool = True
+    also: tuple[str, ...] = ()
+    position_of: Callable[[str], Position] = lambda _: Position("the command line")
+
+
+def parse_manifest(data: bytes, name: str, problems: Problems) -> Manifest | None:
+    """
+    Read a manifest.  What is wrong with it goes to *problems*; None if nothing of it
+    can be used.
+    """
+    text = _decode(data, name, problems)
+    document = None if text is None else _load(text, name, problems)
+    if text is None or document is None:
+        return None
+    return _Reader(name, KeyLines(text), problems).manifest(document)
+
+
+def _decode(data: bytes, name: str, problems: Problems) -> str | None:
+    try:
+        # The lines of TOML end with either; a lone \r is an error of its own.
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as exc:
+        line = data.count(b"\n", 0, exc.start) + 1
+        problems.add(Position(name, line), "The manifest is not UTF-8 text.")
+        return None
+
+
+def _load(text: str, name: str, problems: Problems) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as exc:
+        found = _ERROR_PLACE.fullmatch(str(exc))
+        reason = found[1] if found else str(exc)
+        last = text.count("\n") + 1
+        line = int(found[2] or last) if found else 0
+        hint = ""
+        if "Invalid value" in reason:
+            hint = 'Text needs quotes, such as model = "krea-2/large".'
+        problems.add(
+            Position(name, line), f"The line is not valid TOML: {reason}.", hint
+        )
+        return None
+
+
+class _Reader:
+    def __init__(self, name: str, lines: KeyLines, problems: Problems) -> None:
+        self._name = name
+        self._lines = lines
+        self._problems = problems
+
+    def manifest(self, document: Mapping[str, Any]) -> Manifest:
+        for key in document:
+            if key not in TABLES:
+                self._report_table(key)
+        defaults = self._table(document, "defaults")
+        lock = self._table(document, "lock")
+        return Manifest(
+            name=self._name,
+            defaults=self._values(defaults, ("defaults",)),
+            groups=tuple(self._groups(document)),
+            budget_usd=self._budget(self._table(document, "budget")),
+            keeps_prompts=self._option(
+                lock, ("lock", "prompts"), Key("bool", ""), default=True
+            ),
+            also=self._also(lock),
+            position_of=lambda key: self._at(("defaults", key)),
+        )
+
+    def _report_table(self, key: str) -> None:
+        position = self._at((key,))
+        if key in ITEM:
+            self._problems.add(
+                position,
+                f"'{key}' is outside of a table.",
+                f"Put it below [defaults] or [[{GROUPS}]].",
+            )
+        elif key in COMMAND_LINE:
+            self._report_command_line(position, key)
+        else:
+            self._problems.add(
+                position,
+                f"Unknown key '{key}'.",
+                suggest(key, TABLES) or f"Use {_listed(TABLES)}.",
+            )
+
+    def _report_command_line(self, position: Position, key: str) -> None:
+        self._problems.add(
+            position,
+            f"'{key}' cannot be set in a manifest.",
+            f"Give it on the command line: {COMMAND_LINE[key]}",
+        )
+
+    def _at(self, path: KeyPath) -> Position:
+        return Position(self._name, self._lines[path])
+
+    def _table(self, document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        value = document.get(name, {})
+        if isinstance(value, dict):
+            return value
+        self._problems.add(
+            self._at((name,)), f"'{name}' must be a table.", f"Write [{name}]."
+        )
+        return {}
+
+    def _groups(self, document: Mapping[str, Any]) -> Iterator[PictureGroup]:
+        groups = document.get(GROUPS, [])
+        if not isinstance(groups, list) or not all(
+            isinstance(each, dict) for each in groups
+        ):
+            self._problems.add(
+                self._at((GROUPS,)),
+                f"'{GROUPS}' must be a list of tables.",
+                f"Write [[{GROUPS}]], with two brackets.",
+            )
+            return
+        if not groups:
+            self._problems.add(
+                Position(self._name),
+                "The manifest has no pictures.",
+                f"Add a table that starts with [[{GROUPS}]].",
+            )
+        for index, values in enumerate(groups):
+            yield self._group(values, (GROUPS, index))
+
+    def _group(self, table: Mapping[str, Any], path: KeyPath) -> PictureGroup:
+        own = {
+            key: each for key, each in table.items() if key not in ("each", "matrix")
+        }
+        return PictureGroup(
+            values=self._values(own, path, known=(*ITEM, "each", "matrix")),
+            each=self._option(table, (*path, "each"), Key("text", ""), default=None),
+            matrix=self._matrix(table.get("matrix", {}), (*path, "matrix")),
+            position_of=lambda key: self._at((*path, *key.split("."))),
+        )
+
+    def _values(
+        self, table: Mapping[str, Any], path: KeyPath, known: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """
+        The values of an item that can be used; the others are problems.
+        """
+        found = {}
+        for name, value in table.items():
+            position = self._at((*path, name))
+            if name in COMMAND_LINE:
+                self._report_command_line(position, name)
+            elif name not in ITEM:
+                hint = suggest(name, known or ITEM)
+                hint = hint or f"A field of the model: params = {{ {name} = ... }}"
+                self._problems.add(position, f"Unknown key '{name}'.", hint)
+            elif fault := fault_of(ITEM[name], value) or _unsendable(value):
+                self._problems.add(position, f"{name} {fault}.")
+            else:
+                found[name] = value
+        return found
+
+    def _matrix(self, matrix: Any, path: KeyPath) -> dict[str, Sequence[Any]]:
+        if not isinstance(matrix, dict):
+            self._problems.add(
+                self._at(path), "matrix must be a table.", "Write [pictures.matrix]."
+            )
+            return {}
+        found: dict[str, Sequence[Any]] = {}
+        for name, values in matrix.items():
+            if name == "params" and isinstance(values, dict):
+                for param, each in values.items():
+                    key = f"params.{param}"
+                    self._combine(found, key, each, (*path, name, param))
+            elif name in MATRIX and name != "params":
+                self._combine(found, name, values, (*path, name), MATRIX[name])
+            else:
+                hint = suggest(name, MATRIX)
+                hint = hint or f"A field of the model: params.{name} = [...]"
+                self._problems.add(
+                    self._at((*path, name)), f"Unknown field '{name}' in matrix.", hint
+                )
+        return found
+
+    def _combine(
+        self,
+        found: dict[str, Sequence[Any]],
+        name: str,
+        values: Any,
+        path: KeyPath,
+        key: Key | None = None,
+    ) -> None:
+        if not isinstance(values, list) or not values:
+            self._problems.add(
+                self._at(path),
+                f"{name} in matrix must be a list of values.",
+                f"Example: {name} = [...]",
+            )
+            return
+        for index, value in enumerate(values):
+            fault = (key and fault_of(key, value)) or _unsendable(value)
+            if not fault and value in values[:index]:
+                fault = "has the same value twice"
+            if fault:
+                self._problems.add(
+                    self._at((*path, index)), f"{name} in matrix {fault}."
+                )
+                return
+        found[name] = values
+
+    def _budget(self, table: Mapping[str, Any]) -> float | None:
+        self._check_keys(table, "budget", ["usd"])
+        usd = table.get("usd")
+        if usd is None:
+            return None
+        is_number = isinstance(usd, int | float) and not isinstance(usd, bool)
+        if not is_number or not 0 <= usd < math.inf:
+            self._problems.add(
+                self._at(("budget", "usd")),
+                "usd must be a number of US dollars.",
+                "Example: usd = 5.00",
+            )
+            return None
+        return float(usd)
+
+    def _also(self, table: Mapping[str, Any]) -> tuple[str, ...]:
+        self._check_keys(table, "lock", ["prompts", "also"])
+        paths = self._option(table, ("lock", "also"), Key("texts", ""), default=[])
+        return (paths,) if isinstance(paths, str) else tuple(paths)
+
+    def _check_keys(
+        self, table: Mapping[str, Any], name: str, known: Sequence[str]
+    ) -> None:
+        for key in table:
+            if key not in known:
+                self._problems.add(
+                    self._at((name, key)),
+                    f"Unknown key '{key}' in [{name}].",
+                    suggest(key, known) or f"Use {_listed(known)}.",
+                )
+
+    def _option(
+        self, table: Mapping[str, Any], path: KeyPath, key: Key, *, default: Any
+    ) -> Any:
+        name = str(path[-1])
+        if name not in table:
+            return default
+        if fault := fault_of(key, table[name]):
+            self._problems.add(self._at(path), f"{name} {fault}.")
+            return default
+        return table[name]
+
+
+def _unsendable(value: Any) -> str | None:
+    """
+    Say which value of TOML has no form in JSON; None if all have one.
+    """
+    if isinstance(value, dict):
+        return next(filter(None, map(_unsendable, value.values())), None)
+    if isinstance(value, list):
+        return next(filter(None, map(_unsendable, value)), None)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "must be a finite number"
+    if value is None or isinstance(value, str | int | float):
+        return None
+    return "has a date or a time, which needs quotes"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

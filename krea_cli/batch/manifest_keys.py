@@ -1,0 +1,156 @@
+"""
+The keys that a picture may have in a manifest, in a table and by an option.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from krea_cli.config.numbers import parse_size
+
+MOST_ITEMS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """
+    One key: the *kind* of its value, and what it means in one line.
+    """
+
+    kind: str
+    help: str
+    least: int = 0
+    most: int = 10**9
+
+
+# Fields of the request that generate has an option for.
+FIELDS = {
+    "aspect_ratio": Key("text", "Aspect ratio, such as 16:9."),
+    "resolution": Key("text", "Resolution, such as 1K, 2K or 4K."),
+    "width": Key("whole", "Width of the result in pixels.", 1),
+    "height": Key("whole", "Height of the result in pixels.", 1),
+    "seed": Key("whole", "Seed, to get the same result again."),
+    "strength": Key("number", "How strong an edit is."),
+    "quality": Key("text", "Quality, such as low, medium or high."),
+    "negative_prompt": Key("text", "What not to make."),
+}
+REQUEST = {
+    "model": Key("text", "Model, such as google/nano-banana-pro."),
+    "prompt": Key("text", "What to make; {words} in braces are filled in."),
+    "image": Key("texts", "Input file, URL, or the output of another item."),
+    **FIELDS,
+    "params": Key("table", "Other fields of the model; '@FILE' names a file."),
+    "style": Key("texts", "Trained style, as ID or ID:STRENGTH."),
+    "count": Key("whole", "How many results of the same request.", 1, MOST_ITEMS),
+    "fit": Key("bool", "Scale down images that are too large to send."),
+    "inline": Key("bool", "Send images in the request itself."),
+}
+DELIVERY = {
+    "output": Key("text", "File name of the result, such as out/{stem}.png."),
+    "expect": Key("texts", "What the result must be, such as aspect=16:9."),
+    "sidecar": Key("bool", "Write NAME.json beside each result."),
+    "quality_out": Key("whole", "Quality of a converted picture, 1 to 100.", 1, 100),
+    "max_size": Key("size", "Largest result to save, such as 500MB."),
+}
+ITEM = {**REQUEST, **DELIVERY}
+# What belongs to a run, and not into a file that others run, too.
+COMMAND_LINE = {
+    name: f"--{name.replace('_', '-')}"
+    for name in (
+        "force",
+        "keep_metadata",
+        "webhook",
+        "allow_unknown_cost",
+        "no_validate",
+        "no_journal",
+        "api_url",
+        "max_cost",
+    )
+}
+# Read from a cell as they are, and not by the schema of the model.
+_CONVERTED = {"whole", "bool", "size"}
+_BRACES = re.compile(r"\{")
+
+
+def fault_of(key: Key, value: Any) -> str | None:
+    """
+    Say why a value is not one of the key's kind; None if it is.
+    """
+    if key.kind in ("whole", "number") and isinstance(value, str):
+        if _BRACES.search(value):
+            return None  # known once it is filled in
+        return f"must be {_described(key)}, not text in quotes"
+    check = _CHECKS[key.kind]
+    return None if check(value, key) else f"must be {_described(key)}"
+
+
+def converted(name: str, text: str) -> Any:
+    """
+    The value that the text of a cell stands for, where it is not a field of the model.
+
+    Raises:
+        ValueError: it is not one; the message says what is expected.
+    """
+    key = ITEM[name]
+    if name in FIELDS or key.kind not in _CONVERTED:
+        return [text] if key.kind == "texts" else text
+    value: Any = text
+    if key.kind == "bool":
+        value = {"true": True, "false": False}.get(text.strip().lower())
+    elif key.kind == "whole" and re.fullmatch("[0-9]{1,9}", text.strip()):
+        value = int(text)
+    fault = fault_of(key, value)
+    if fault or (key.kind == "whole" and not isinstance(value, int)):
+        raise ValueError(f"must be {_described(key)}")
+    return value
+
+
+def _described(key: Key) -> str:
+    if key.kind == "whole":
+        limits = f" of at least {key.least}" if key.least else ""
+        if key.most < 10**9:
+            limits = f" from {key.least} to {key.most:,}"
+        return f"a whole number{limits}"
+    return {
+        "text": "text in quotes",
+        "texts": "text in quotes, or a list of texts",
+        "number": "a number",
+        "table": 'a table, such as { creativity = "raw" }',
+        "bool": "true or false",
+        "size": 'a size, such as "500MB"',
+    }[key.kind]
+
+
+def _is_whole(value: Any, key: Key) -> bool:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return is_number and key.least <= value <= key.most
+
+
+def _is_size(value: Any, _: Key) -> bool:
+    try:
+        return isinstance(value, str) and parse_size(value) > 0
+    except ValueError:
+        return False
+
+
+def _is_number(value: Any, _: Key) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_texts(value: Any, _: Key) -> bool:
+    items = value if isinstance(value, list) else [value]
+    return bool(items) and all(isinstance(item, str) for item in items)
+
+
+_CHECKS: Mapping[str, Any] = {
+    "text": lambda value, _: isinstance(value, str),
+    "texts": _is_texts,
+    "whole": _is_whole,
+    "number": _is_number,
+    "table": lambda value, _: isinstance(value, dict),
+    "bool": lambda value, _: isinstance(value, bool),
+    "size": _is_size,
+}

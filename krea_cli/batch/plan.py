@@ -1,0 +1,463 @@
+"""
+Plan what a run does with each item, and what that costs.
+
+Nothing here sends or writes anything: the same lock, journal and files give the same
+plan.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from krea_cli.batch.identity import Identity
+from krea_cli.batch.item_requests import Planned, by_need
+from krea_cli.batch.lock import Lock, LockedFile, LockLine
+from krea_cli.batch.output_names import folded
+from krea_cli.batch.problems import suggest
+from krea_cli.batch.results_on_disk import ResultsOnDisk
+from krea_cli.errors import (
+    CostError,
+    KreaError,
+    TargetExistsError,
+    UsageError,
+)
+from krea_cli.output.human.format_text import dollars
+
+# Sums of prices are not exact in binary.
+_ROUNDING_USD = 1e-9
+FINISHED = ("failed", "cancelled")
+RUNNING = ("submitted", "unconfirmed")
+
+
+class Sign(StrEnum):
+    MAKE = "+"
+    CHANGE = "~"
+    WAIT = ">"
+    FETCH = "v"
+    SAME = "="
+    EDITED = "e"
+    ENDED = "!"
+    UNCONFIRMED = "?"
+    UNUSABLE = "x"
+
+
+# What a run has nothing to do for.
+UP_TO_DATE = frozenset({Sign.SAME, Sign.EDITED})
+PAID = frozenset({Sign.MAKE, Sign.CHANGE})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanStep:
+    """
+    One item of the plan.
+
+    *line* is the one that counts for its request, *attempt* the one that a new job has;
+    *known* are the records and jobs of the key that the new job may stand beside.
+    *same_as* is the output of an earlier item with the same request, whose job this one
+    shares; *copy_of* a file on disk with the same result.  *replaces* says that the
+    file with the name of the output may be replaced, *keeps* names files that were
+    edited by hand.  *error* ends the item before anything is sent for it.
+    """
+
+    planned: Planned
+    sign: Sign
+    line: LockLine | None = None
+    attempt: int = 1
+    known: frozenset[str] = frozenset()
+    usd: float | None = 0.0
+    same_as: str | None = None
+    copy_of: str | None = None
+    replaces: bool = False
+    keeps: frozenset[str] = frozenset()
+    blocked_by: str | None = None
+    error: KreaError | None = None
+
+    @property
+    def output(self) -> str:
+        return self.planned.item.output
+
+    @property
+    def is_paid(self) -> bool:
+        """
+        Tell whether a job has to be submitted for it.
+        """
+        return (
+            self.sign in PAID
+            and self.same_as is None
+            and self.error is None
+            and self.blocked_by is None
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """
+    *steps* in the order of the file; *orphans* are lines of this source whose outputs
+    no item wants any more.
+    """
+
+    steps: tuple[PlanStep, ...]
+    orphans: tuple[LockLine, ...] = ()
+    spent_usd: float = 0.0
+
+    @property
+    def cost_usd(self) -> float | None:
+        """
+        The estimate for all jobs of the plan; None if a price is unknown.
+        """
+        amounts = [step.usd for step in self.steps if step.is_paid]
+        known = [amount for amount in amounts if amount is not None]
+        return sum(known) if len(known) == len(amounts) else None
+
+    @property
+    def unknown_prices(self) -> list[str]:
+        """
+        The models of which no price is known.
+        """
+        models = [
+            step.planned.request.model.id
+            for step in self.steps
+            if step.is_paid and step.usd is None and step.planned.request
+        ]
+        return list(dict.fromkeys(models))
+
+    @property
+    def is_up_to_date(self) -> bool:
+        return not self.orphans and all(
+            step.sign in UP_TO_DATE and step.error is None for step in self.steps
+        )
+
+
+# The lines of the journal for an item: given its identity and the lock's lines.
+JournalLines = Callable[[Planned, Sequence[LockLine]], Sequence[LockLine]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planner:
+    """
+    *source* is what the lock calls the source of the items.  *again* are outputs, as
+    globs, or "failed" and "cancelled": what to pay for again.  *sandbox_files* are the
+    results of the sandbox, which a real run may replace.  *is_in_sidecar* says whether
+    the file of an output is of the same request by its sidecar.
+    """
+
+    lock: Lock
+    disk: ResultsOnDisk
+    source: str
+    journal_lines: JournalLines = lambda _, __: ()
+    again: Sequence[str] = ()
+    force: bool = False
+    sandbox_files: Mapping[str, Iterable[LockedFile]] = field(default_factory=dict)
+    is_in_sidecar: Callable[[Planned], bool] = lambda _: False
+
+    def plan(self, planned: Sequence[Planned]) -> Plan:
+        """
+        Plan all items.
+
+        Raises:
+            UsageError: what is to be made again is not there.
+        """
+        self._check_again(planned)
+        steps: dict[str, PlanStep] = {}
+        aliases: dict[str, set[str]] = defaultdict(set)
+        first: dict[str, str] = {}
+        items = [each.item for each in planned]
+        for index in by_need(items):
+            each = planned[index]
+            step = self._step(each, aliases)
+            if step.line is not None:
+                aliases[each.key].add(step.line.key)
+            needed = [steps[output] for output in each.item.needs.values()]
+            steps[each.item.output] = _blocked(step, needed)
+        ordered = [_shared(steps[item.output], first) for item in items]
+        return Plan(
+            steps=tuple(ordered),
+            orphans=tuple(self._orphans(planned)),
+            spent_usd=self.lock.spent_usd(),
+        )
+
+    def _check_again(self, planned: Sequence[Planned]) -> None:
+        outputs = [each.item.output for each in planned]
+        for word in self.again:
+            if word not in FINISHED and not matching(outputs, [word]):
+                raise UsageError(
+                    f"--again {word}: no output has this name.",
+                    hint=suggest(word, [*outputs, *FINISHED])
+                    or "Name outputs, failed or cancelled.",
+                )
+
+    def _step(self, planned: Planned, aliases: Mapping[str, set[str]]) -> PlanStep:
+        if planned.unusable or planned.identity is None:
+            return PlanStep(planned=planned, sign=Sign.UNUSABLE, error=planned.unusable)
+        lines = self._lines(planned, planned.identity, aliases)
+        line = next((each for each in lines if each.counts), None)
+        step = PlanStep(planned=planned, sign=Sign.MAKE, line=line)
+        if line is None:
+            return self._made(step, lines)
+        if self._is_again(planned.item.output, line):
+            return self._made(step, lines)
+        if line.state == "completed":
+            return self._completed(step, lines)
+        sign = {
+            "submitted": Sign.WAIT,
+            "unconfirmed": Sign.UNCONFIRMED,
+            "failed": Sign.ENDED,
+            "cancelled": Sign.ENDED,
+        }[line.state]
+        return replace(step, sign=sign, replaces=self._is_ours(planned.item.output))
+
+    def _lines(
+        self,
+        planned: Planned,
+        identity: Identity,
+        aliases: Mapping[str, set[str]],
+    ) -> list[LockLine]:
+        """
+        All that is known of the request, what counts first.
+        """
+        locked = self.lock.history(identity, aliases)
+        own = self.journal_lines(planned, locked)
+        if not own:
+            return locked
+        # The journal is the authority on this machine's own requests.
+        both = Lock.of([*locked, *own], own[0].service)
+        return both.history(identity, aliases)
+
+    def _is_again(self, output: str, line: LockLine) -> bool:
+        if line.state in RUNNING:
+            return False
+        words = [word for word in self.again if word not in FINISHED]
+        return line.state in self.again or bool(matching([output], words))
+
+    def _made(self, step: PlanStep, lines: Sequence[LockLine]) -> PlanStep:
+        """
+        A step for which a new job is to be paid.
+        """
+        output = step.output
+        step = replace(
+            step,
+            usd=step.planned.cost_usd,
+            attempt=1 + max((line.attempt for line in lines), default=0),
+            known=frozenset(
+                each for line in lines for each in (line.record, line.job) if each
+            ),
+        )
+        if not self.disk.exists(output):
+            return step
+        if self.force or self._is_ours(output):
+            return replace(step, sign=Sign.CHANGE, replaces=True)
+        if self.disk.is_one_of(output, self.sandbox_files.get(output, ())):
+            return replace(step, replaces=True)
+        if self.lock.of_output(output):
+            error = TargetExistsError(
+                f"{output} was changed since it was saved, and is not replaced.",
+                hint="Move it away, or replace it with --force.",
+            )
+            return replace(step, sign=Sign.CHANGE, usd=0.0, error=error)
+        if not lines and self.is_in_sidecar(step.planned):
+            return replace(step, sign=Sign.SAME, usd=0.0)
+        error = TargetExistsError(
+            f"{output} exists, and the lock does not list it.",
+            hint="Move it away, or replace it with --force.",
+        )
+        return replace(step, usd=0.0, error=error)
+
+    def _is_ours(self, output: str) -> bool:
+        """
+        Tell whether the file is as krea saved it, for whatever request.
+        """
+        files = [
+            file
+            for line in self.lock.of_output(output)
+            for file in line.files
+            if file.path == output
+        ]
+        return self.disk.is_one_of(output, files)
+
+    def _completed(self, step: PlanStep, lines: Sequence[LockLine]) -> PlanStep:
+        """
+        A step whose result was paid for already.
+        """
+        output, line = step.output, step.line
+        assert line is not None  # noqa: S101  (as the caller knows)
+        of_job = [each for each in lines if each.job == line.job]
+        mine = next(
+            (each for each in of_job if each.output == output and each.files), None
+        )
+        if mine is not None:
+            return self._saved(replace(step, line=mine))
+        files = [file for each in of_job for file in each.files]
+        if self.disk.is_one_of(output, files):
+            return replace(step, sign=Sign.SAME)
+        if self.disk.exists(output) and self.lock.of_output(output):
+            return self._in_place_of_another(step)
+        if not self.disk.exists(output):
+            copy_of = self._copy(output, of_job)
+            if copy_of is not None:
+                return replace(step, sign=Sign.SAME, copy_of=copy_of)
+        return replace(step, sign=Sign.FETCH, replaces=self.force)
+
+    def _saved(self, step: PlanStep) -> PlanStep:
+        """
+        A step whose files the lock lists under its own output.
+        """
+        assert step.line is not None  # noqa: S101  (as the caller knows)
+        files = step.line.files
+        missing = [file for file in files if not self.disk.exists(file.path)]
+        changed = [
+            file
+            for file in files
+            if file not in missing and not self.disk.is_unchanged(file)
+        ]
+        # Of an earlier request, and unchanged: replaced by what is asked for now.
+        stale = [file for file in changed if self._is_ours(file.path)]
+        edited = frozenset(file.path for file in changed if file not in stale)
+        if missing or stale or (edited and self.force):
+            return replace(
+                step,
+                sign=Sign.FETCH,
+                replaces=bool(stale) or self.force,
+                keeps=frozenset() if self.force else edited,
+            )
+        return replace(step, sign=Sign.EDITED if edited else Sign.SAME)
+
+    def _in_place_of_another(self, step: PlanStep) -> PlanStep:
+        """
+        A result that is paid for, while the file has that of another request.
+        """
+        if self.force or self._is_ours(step.output):
+            return replace(step, sign=Sign.FETCH, replaces=True)
+        error = TargetExistsError(
+            f"{step.output} was changed since it was saved, and is not replaced.",
+            hint="Move it away, or replace it with --force.",
+        )
+        return replace(step, sign=Sign.CHANGE, error=error)
+
+    def _copy(self, output: str, lines: Sequence[LockLine]) -> str | None:
+        """
+        A file on disk with the same result and of the same kind.
+        """
+        suffix = PurePosixPath(output).suffix.lower()
+        for line in lines:
+            if len(line.files) != 1:
+                continue
+            [file] = line.files
+            is_alike = PurePosixPath(file.path).suffix.lower() == suffix
+            if (
+                is_alike
+                and self.disk.exists(file.path)
+                and self.disk.is_unchanged(file)
+            ):
+                return file.path
+        return None
+
+    def _orphans(self, planned: Sequence[Planned]) -> list[LockLine]:
+        wanted = {folded(each.item.output) for each in planned}
+        return [
+            line
+            for line in self.lock.lines
+            if line.source == self.source
+            and (line.files or line.state in RUNNING)
+            and folded(line.output) not in wanted
+        ]
+
+
+def _blocked(step: PlanStep, needed: Sequence[PlanStep]) -> PlanStep:
+    """
+    The step, or one that ends like a step that it needs.
+    """
+    if step.sign not in PAID or step.error:
+        return step
+    for each in needed:
+        is_stuck = each.sign in (Sign.ENDED, Sign.UNCONFIRMED)
+        if is_stuck or each.error or each.blocked_by:
+            return replace(
+                step,
+                sign=each.sign,
+                usd=0.0,
+                error=each.error,
+                blocked_by=each.output,
+            )
+    return step
+
+
+def _shared(step: PlanStep, first: dict[str, str]) -> PlanStep:
+    """
+    The step, or one that shares the job of an earlier step with the same request.
+    """
+    if step.sign not in PAID or step.error or step.blocked_by:
+        return step
+    other = first.setdefault(step.planned.key, step.output)
+    return step if other == step.output else replace(step, same_as=other, usd=0.0)
+
+
+def matching(outputs: Iterable[str], patterns: Sequence[str]) -> list[str]:
+    """
+    The outputs that one of the patterns names or matches.
+    """
+    return [
+        output
+        for output in outputs
+        if any(output == each or fnmatchcase(output, each) for each in patterns)
+    ]
+
+
+def check_free(plan: Plan) -> None:
+    """
+    Raises:
+        TargetExistsError: files are in the way that the lock does not know.
+    """
+    in_the_way = [
+        step.error
+        for step in plan.steps
+        if step.sign == Sign.MAKE and isinstance(step.error, TargetExistsError)
+    ]
+    if len(in_the_way) == 1:
+        raise in_the_way[0]
+    if in_the_way:
+        raise TargetExistsError(
+            f"Nothing was submitted: {len(in_the_way)} files exist, and the lock does "
+            "not list them.",
+            hint="Move them away, or replace them with --force.",
+            details=[error.message for error in in_the_way],
+        )
+
+
+def check_cost(
+    plan: Plan,
+    *,
+    max_cost: float | None,
+    budget: float | None,
+    allows_unknown: bool = False,
+) -> None:
+    """
+    Raises:
+        CostError: the plan costs more than is allowed, or nobody knows what.
+    """
+    cost = plan.cost_usd
+    if cost is None and (max_cost is not None or budget is not None):
+        if allows_unknown:
+            return
+        models = ", ".join(plan.unknown_prices)
+        raise CostError(
+            f"Nothing was submitted: the price of {models} is unknown.",
+            hint="Allow it with --allow-unknown-cost, or remove the limit.",
+        )
+    cost = cost or 0.0
+    if max_cost is not None and cost > max_cost + _ROUNDING_USD:
+        raise CostError(
+            f"Nothing was submitted: the estimate of {dollars(cost)} is above the "
+            f"limit of {dollars(max_cost)}.",
+            hint="Raise --max-cost, or make fewer at a time with --limit.",
+        )
+    if budget is not None and plan.spent_usd + cost > budget + _ROUNDING_USD:
+        raise CostError(
+            f"Nothing was submitted: {dollars(plan.spent_usd)} are spent, and the "
+            f"estimate of {dollars(cost)} goes beyond the budget of {dollars(budget)}.",
+            hint="Raise usd in [budget], or make fewer with --limit.",
+        )

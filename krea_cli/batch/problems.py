@@ -1,0 +1,112 @@
+"""
+Problems in a manifest and its tables, collected so that all are reported at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from krea_cli.errors import UsageError
+
+# The first ones say what is wrong; nobody reads a thousand lines.
+MOST_SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """
+    A place in a file: a line, or a row of a table.  Number 0 is the file as a whole.
+    """
+
+    file: str
+    number: int = 0
+    unit: str = "line"
+
+    def __str__(self) -> str:
+        return f"{self.file}, {self.unit} {self.number}" if self.number else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """
+    One thing to correct: where, what, and how.
+    """
+
+    position: Position
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [f"{self.position}: {self.message}", self.hint]))
+
+
+class ManifestError(UsageError):
+    """
+    A manifest or a table has problems; *details* has a line for each.
+    """
+
+    code = "manifest"
+
+
+@dataclass(slots=True)
+class Problems:
+    """
+    Collects problems; the same one is kept once, with how many more places it has.
+    """
+
+    found: list[Problem] = field(default_factory=list)
+    _repeated: dict[tuple[str, str, str], int] = field(default_factory=dict)
+
+    def add(self, position: Position, message: str, hint: str = "") -> None:
+        same = (position.file, message, hint)
+        if same in self._repeated:
+            self._repeated[same] += 1
+            return
+        self._repeated[same] = 0
+        self.found.append(Problem(position, message, hint))
+
+    def __bool__(self) -> bool:
+        return bool(self.found)
+
+    def raise_if_any(self) -> None:
+        """
+        Raises:
+            ManifestError: at least one problem was added.
+        """
+        if not self.found:
+            return
+        lines = [self._line(problem) for problem in sorted(self.found, key=_order)]
+        if len(lines) == 1:
+            problem = self.found[0]
+            message = lines[0].removesuffix(f" {problem.hint}")
+            raise ManifestError(message, hint=problem.hint or None)
+        files = list(dict.fromkeys(problem.position.file for problem in self.found))
+        more = len(lines) - MOST_SHOWN
+        shown = lines[:MOST_SHOWN] + ([f"... and {more} more"] if more > 0 else [])
+        raise ManifestError(
+            f"Nothing was submitted: {len(lines)} problems in {' and '.join(files)}.",
+            details=shown,
+        )
+
+    def _line(self, problem: Problem) -> str:
+        position = problem.position
+        count = self._repeated[(position.file, problem.message, problem.hint)]
+        more = f" (and {count} more)" if count else ""
+        text = f"{position}{more}: {problem.message}"
+        return f"{text} {problem.hint}" if problem.hint else text
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """
+    Ask whether the known name nearest to *name* was meant; empty if none is near.
+    """
+    from difflib import get_close_matches
+
+    folded = {each.lower().replace("-", "_"): each for each in known}
+    near = get_close_matches(name.lower().replace("-", "_"), folded, n=1, cutoff=0.6)
+    return f"Did you mean '{folded[near[0]]}'?" if near else ""
+
+
+def _order(problem: Problem) -> tuple[str, int]:
+    return problem.position.file, problem.position.number

@@ -1,0 +1,150 @@
+"""
+Deleting the results that no item wants any more.
+
+Nothing is deleted but regular files below the folder of the manifest that are as they
+were saved, and no link is followed to them.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from krea_cli.batch.lock import LockedFile, LockLine
+from krea_cli.batch.output_names import folded
+
+_DIRECTORY = getattr(os, "O_DIRECTORY", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+# How opening a folder fails that is a link.
+_LINKED = {errno.ELOOP, errno.ENOTDIR}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prunable:
+    """
+    A file of an orphan; *fault* says why it stays, None if it can be deleted.
+    """
+
+    file: LockedFile
+    fault: str | None = None
+
+
+class _KeptError(Exception):
+    """
+    The file must stay; the message says why.
+    """
+
+
+def prunable_files(
+    orphans: Iterable[LockLine], folder: Path, *, wanted: Collection[str]
+) -> list[Prunable]:
+    """
+    The files of orphans that are there.  *wanted* are files of other lines, which stay.
+    """
+    kept = {folded(path) for path in wanted}
+    found: dict[str, Prunable] = {}
+    for line in orphans:
+        for file in line.files:
+            if not os.path.lexists(folder / file.path):
+                continue
+            fault = "another item has it" if folded(file.path) in kept else None
+            if fault is None:
+                try:
+                    with _checked(file, folder):
+                        pass
+                except _KeptError as exc:
+                    fault = str(exc)
+            other = found.get(file.path)
+            # A later line may know the file that an earlier one does not.
+            if other is None or other.fault is not None:
+                found[file.path] = Prunable(file=file, fault=fault)
+    return [found[path] for path in sorted(found)]
+
+
+def delete(file: LockedFile, folder: Path) -> str | None:
+    """
+    Delete a file after another look at it; say why not if it has to stay.
+    """
+    try:
+        with _checked(file, folder) as (parent, name):
+            if parent is None:
+                (folder / file.path).unlink()
+            else:
+                os.unlink(name, dir_fd=parent)
+    except _KeptError as exc:
+        return str(exc)
+    except OSError as exc:
+        return exc.strerror or str(exc)
+    return None
+
+
+def without_files(line: LockLine, at: str) -> LockLine:
+    """
+    The line of an orphan whose files are gone: what was paid for stays in the lock.
+    """
+    return replace(line, files=(), at=max(line.at, at))
+
+
+@contextmanager
+def _checked(file: LockedFile, folder: Path) -> Iterator[tuple[int | None, str]]:
+    """
+    The open folder of a file that may be deleted, and its name there.
+    """
+    path = PurePosixPath(file.path)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise _KeptError("it is outside of the folder")
+    if os.open not in os.supports_dir_fd:  # Windows
+        _check_plainly(file, folder, path)
+        yield None, path.name
+        return
+    opened: list[int] = []
+    try:
+        opened.append(os.open(folder, os.O_RDONLY | _DIRECTORY))
+        for part in path.parts[:-1]:
+            flags = os.O_RDONLY | _DIRECTORY | _NOFOLLOW
+            opened.append(os.open(part, flags, dir_fd=opened[-1]))
+        found = os.stat(path.name, dir_fd=opened[-1], follow_symlinks=False)
+        _check_regular(found.st_mode)
+        flags = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0)
+        content = os.open(path.name, flags, dir_fd=opened[-1])
+        opened.append(content)
+        _check_content(content, file)
+        yield opened[-2], path.name
+    except OSError as exc:
+        raise _KeptError(
+            "a link leads to it" if exc.errno in _LINKED else exc.strerror or str(exc)
+        ) from exc
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def _check_plainly(file: LockedFile, folder: Path, path: PurePosixPath) -> None:
+    place = folder
+    for part in path.parts:
+        place /= part
+        if place.is_symlink():
+            raise _KeptError("a link leads to it")
+    _check_regular(place.lstat().st_mode)
+    with place.open("rb") as opened:
+        _check_content(opened.fileno(), file)
+
+
+def _check_regular(mode: int) -> None:
+    if stat.S_ISLNK(mode):
+        raise _KeptError("it is a link")
+    if not stat.S_ISREG(mode):
+        raise _KeptError("it is not a regular file")
+
+
+def _check_content(descriptor: int, file: LockedFile) -> None:
+    with os.fdopen(os.dup(descriptor), "rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if found != file.sha256:
+        raise _KeptError("it was changed since it was saved")

@@ -1,0 +1,168 @@
+"""
+Which steps of a plan a run takes: named ones, a few, a shard.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from krea_cli.batch.item_requests import Planned
+from krea_cli.batch.plan import PAID, UP_TO_DATE, Plan, PlanStep, Sign, matching
+from krea_cli.batch.problems import suggest
+from krea_cli.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """
+    Number *index* of *count* shards, from 1.
+    """
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """
+        Raises:
+            ValueError: it is not of the form I/N, with I from 1 to N.
+        """
+        found = re.fullmatch("([0-9]{1,6})/([0-9]{1,6})", text.strip())
+        if found and 1 <= int(found[1]) <= int(found[2]):
+            return cls(int(found[1]), int(found[2]))
+        raise ValueError(f"'{text}' is not a shard. Examples: 1/5, 5/5")
+
+    def has(self, group: str) -> bool:
+        number = int(hashlib.sha256(group.encode()).hexdigest()[:15], 16)
+        return number % self.count == self.index - 1
+
+
+def shard_groups(planned: Sequence[Planned]) -> list[str]:
+    """
+    For each item what it must not be parted from: the smallest key of all items that it
+    is tied to by equal requests, or as one takes the output of another.
+    """
+    places = {each.item.output: index for index, each in enumerate(planned)}
+    root = list(range(len(planned)))
+
+    def find(index: int) -> int:
+        while root[index] != index:
+            root[index] = root[root[index]]
+            index = root[index]
+        return index
+
+    first: dict[str, int] = {}
+    for index, each in enumerate(planned):
+        ties = [places[output] for output in each.item.needs.values()]
+        if each.key:
+            ties.append(first.setdefault(each.key, index))
+        for other in ties:
+            root[find(index)] = find(other)
+    # An item without a key cannot be made; its output says where it is reported.
+    names = [each.key or each.item.output for each in planned]
+    smallest: dict[int, str] = {}
+    for index, name in enumerate(names):
+        at = find(index)
+        smallest[at] = min(smallest.get(at, name), name)
+    return [smallest[find(index)] for index in range(len(planned))]
+
+
+def in_shard(plan: Plan, shard: Shard) -> Plan:
+    """
+    The steps of one shard.
+    """
+    groups = shard_groups([step.planned for step in plan.steps])
+    return replace(
+        plan,
+        steps=tuple(
+            step
+            for step, group in zip(plan.steps, groups, strict=True)
+            if shard.has(group)
+        ),
+    )
+
+
+def only(plan: Plan, names: Sequence[str]) -> Plan:
+    """
+    The steps of these outputs, and those that they need first.
+
+    Raises:
+        UsageError: a name is that of no output.
+    """
+    outputs = [step.output for step in plan.steps]
+    plain = [name.removeprefix("./") for name in names]
+    for name in plain:
+        if not matching(outputs, [name]):
+            raise UsageError(
+                f"--only {name}: no output has this name.",
+                hint=suggest(name, outputs) or None,
+            )
+    steps = {step.output: step for step in plan.steps}
+    waiting = matching(outputs, plain)
+    taken = set[str]()
+    while waiting:
+        output = waiting.pop()
+        if output in taken:
+            continue
+        taken.add(output)
+        if steps[output].sign not in UP_TO_DATE:
+            waiting += steps[output].planned.item.needs.values()
+    kept = [step for step in plan.steps if step.output in taken]
+    return replace(plan, steps=tuple(_alone(kept)))
+
+
+def _alone(steps: Sequence[PlanStep]) -> list[PlanStep]:
+    """
+    The steps with a job of their own where they shared one that is left out.
+    """
+    outputs = {step.output for step in steps}
+    first: dict[str, str] = {}
+    found = []
+    for step in steps:
+        if step.same_as is None or step.same_as in outputs:
+            found.append(step)
+            continue
+        other = first.setdefault(step.planned.key, step.output)
+        shares = None if other == step.output else other
+        usd = step.planned.cost_usd if shares is None else 0.0
+        found.append(replace(step, same_as=shares, usd=usd))
+    return found
+
+
+def limited(plan: Plan, most: int) -> Plan:
+    """
+    The plan with at most so many paid jobs, the first ones.
+    """
+    left = most
+    dropped = set[str]()
+    for step in plan.steps:
+        if step.is_paid:
+            left -= 1
+            if left < 0:
+                dropped.add(step.output)
+    steps = {step.output: step for step in plan.steps}
+    # What needs or shares a job that is left out is left out, too.
+    while True:
+        more = {
+            step.output
+            for step in plan.steps
+            if step.output not in dropped
+            and step.sign in PAID
+            and dropped & {step.same_as, *step.planned.item.needs.values()}
+        }
+        if not more:
+            break
+        dropped |= more
+    kept = tuple(step for output, step in steps.items() if output not in dropped)
+    return replace(plan, steps=kept)
+
+
+def collecting(plan: Plan) -> Plan:
+    """
+    The steps of jobs that were submitted already.
+    """
+    signs = (Sign.WAIT, Sign.FETCH, Sign.SAME)
+    return replace(plan, steps=tuple(step for step in plan.steps if step.sign in signs))

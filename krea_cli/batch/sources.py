@@ -1,0 +1,220 @@
+"""
+Find the source of a batch: a manifest, a table, a folder or a glob, and the lock that
+belongs to it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any
+
+from krea_cli.batch import entries, manifest, output_names, tables
+from krea_cli.batch.items import ReadEntries
+from krea_cli.batch.problems import Position, Problems, suggest
+from krea_cli.errors import InputError, UsageError
+from krea_cli.media import of_extension
+from krea_cli.runtime.user_paths import local_path
+
+COMMAND_LINE = Position("The command line")
+_SHEETS = {".xlsx", ".xls", ".ods", ".numbers"}
+_KINDS = "a .toml manifest, a .csv, .tsv or .jsonl table, a folder or a quoted glob"
+
+
+class Kind(Enum):
+    MANIFEST = auto()
+    TABLE = auto()
+    STDIN = auto()
+    FOLDER = auto()
+    GLOB = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """
+    *name* is what the lock calls it.  Paths are relative to *folder*: that of the
+    manifest or table, the one around a folder of inputs, or the current one.
+    """
+
+    kind: Kind
+    name: str
+    path: Path
+    folder: Path
+
+
+def locate(text: str, cwd: Path) -> Source:
+    """
+    Find out which kind of source is meant.
+
+    Raises:
+        UsageError: it is missing, or of no kind that can be read.
+    """
+    if text == "-":
+        return Source(kind=Kind.STDIN, name="-", path=cwd, folder=cwd)
+    path = Path(os.path.normpath(cwd / local_path(text)))
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return Source(kind=Kind.FOLDER, name=path.name, path=path, folder=path.parent)
+    if path.exists():
+        if suffix == ".toml" or tables.is_table(path.name):
+            kind = Kind.MANIFEST if suffix == ".toml" else Kind.TABLE
+            return Source(kind=kind, name=path.name, path=path, folder=path.parent)
+        raise _unreadable(text, suffix)
+    if any(character in text for character in "*?["):
+        return Source(kind=Kind.GLOB, name=text, path=Path(text), folder=cwd)
+    near = suggest(path.name, _names_in(path.parent))
+    raise InputError(f"{text} not found.", hint=near or f"Name {_KINDS}.")
+
+
+def _unreadable(text: str, suffix: str) -> UsageError:
+    media = of_extension(suffix)
+    if suffix in _SHEETS:
+        return UsageError(
+            f"Cannot read {suffix} files.", hint="Save the table as 'CSV UTF-8' first."
+        )
+    if media is not None:
+        return UsageError(
+            f"{text} is one file, not several.",
+            hint=f"Edit one file: krea generate PROMPT -i {text}",
+        )
+    return UsageError(f"Cannot read {text} as a batch.", hint=f"Name {_KINDS}.")
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return [each.name for each in folder.iterdir()]
+    except OSError:
+        return []
+
+
+def lock_path(
+    source: Source, option: str | None, output: str | None, *, cwd: Path, sandbox: bool
+) -> Path:
+    """
+    The lock of a source: the one of `--lock`, or one beside the source or, for a
+    folder, beside the outputs.
+
+    Raises:
+        UsageError: `--lock` is needed, and missing.
+    """
+    ending = ".sandbox.lock" if sandbox else ".lock"
+    if option is not None:
+        path = Path(os.path.normpath(cwd / local_path(option)))
+        # A run in the sandbox must not mix with what was paid for.
+        is_plain = sandbox and not path.name.endswith(ending)
+        return (
+            path.with_name(path.name.removesuffix(".lock") + ending)
+            if is_plain
+            else path
+        )
+    if source.kind in (Kind.MANIFEST, Kind.TABLE):
+        return source.path.with_name(source.path.name + ending)
+    if source.kind == Kind.FOLDER:
+        fixed = output_names.fixed_folder(output or "")
+        return source.folder / fixed / (source.name + ending)
+    raise UsageError(
+        "--lock is needed here, as there is no file for the lock to lie beside.",
+        hint="Example: --lock out/pictures.lock",
+    )
+
+
+def load(
+    source: Source,
+    defaults: Mapping[str, Any],
+    problems: Problems,
+    *,
+    stdin: Callable[[], bytes],
+    input_kind: str = "image",
+    made: Collection[str] = (),
+) -> tuple[manifest.Manifest | None, ReadEntries]:
+    """
+    The manifest of a source, and what reads the files and tables that it names.
+
+    *defaults* are the values of the command line.  Of a folder the files of one
+    *input_kind* are taken, without those that the lock lists as *made* from them.
+    """
+
+    def read_entries(each: str, position: Position) -> entries.Entries:
+        return entries.entries_of(each, source.folder, position, problems)
+
+    if source.kind == Kind.MANIFEST:
+        return _manifest(source, defaults, problems), read_entries
+
+    def read_source(each: str, position: Position) -> entries.Entries:
+        if source.kind == Kind.STDIN:
+            return entries.rows_of(stdin(), "-", problems)
+        if source.kind == Kind.FOLDER:
+            return _folder_entries(source, input_kind, made, problems)
+        return read_entries(each, position)
+
+    # A prompt around a column of the same name belongs to each row, and is no default.
+    only = manifest.PictureGroup(
+        values={}, each=source.name, position_of=lambda _: COMMAND_LINE
+    )
+    name = "standard input" if source.kind == Kind.STDIN else source.name
+    return (
+        manifest.Manifest(
+            name=name,
+            defaults=defaults,
+            groups=(only,),
+            position_of=lambda _: COMMAND_LINE,
+        ),
+        read_source,
+    )
+
+
+def _manifest(
+    source: Source, defaults: Mapping[str, Any], problems: Problems
+) -> manifest.Manifest | None:
+    try:
+        data = entries.read_file(source.path, manifest.MOST_BYTES)
+    except OSError as exc:
+        raise InputError(f"Cannot read {source.name}: {exc.strerror or exc}.") from exc
+    if len(data) > manifest.MOST_BYTES:
+        raise InputError(f"{source.name} is larger than 8 MiB.")
+    found = manifest.parse_manifest(data, source.name, problems)
+    if found is None or not defaults:
+        return found
+    in_file = found.position_of
+    params = {**found.defaults.get("params", {}), **defaults.get("params", {})}
+    merged = {**found.defaults, **defaults}
+    return replace(
+        found,
+        defaults={**merged, "params": params} if params else merged,
+        position_of=lambda key: COMMAND_LINE if key in defaults else in_file(key),
+    )
+
+
+def _folder_entries(
+    source: Source, input_kind: str, made: Collection[str], problems: Problems
+) -> entries.Entries:
+    try:
+        names = entries.folder_files(source.path, input_kind)
+    except OSError as exc:
+        problems.add(COMMAND_LINE, f"Cannot read {source.name}: {exc.strerror}.")
+        return entries.Entries(entries=())
+    known = {output_names.folded(output) for output in made}
+    paths = [f"{source.path.name}/{name}" for name in names]
+    paths = [path for path in paths if output_names.folded(path) not in known]
+    if not paths:
+        problems.add(
+            COMMAND_LINE,
+            f"The folder {source.name} has no {input_kind} files.",
+            "Name a folder with files such as *.jpg or *.png.",
+        )
+    return entries.Entries(entries=entries.file_entries(paths, problems))
+
+
+def from_cwd(template: str, source: Source, cwd: Path) -> str:
+    """
+    A path of the command line, as seen from the folder of the source.
+    """
+    place = local_path(template)
+    if Path(place).is_absolute() or source.folder == cwd:
+        return place
+    ending = "/" if place.endswith("/") else ""
+    seen = os.path.relpath(cwd / place, source.folder)
+    return seen.replace(os.sep, "/") + ending

@@ -1,0 +1,165 @@
+"""
+The options of `krea batch` that no other command has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Annotated
+
+from krea_cli.batch.selection import Shard
+from krea_cli.cli import options
+from krea_cli.errors import UsageError
+
+SHEETS = (".html", ".png")
+# What a run does instead of submitting; two of them are two runs.
+_MODES = ("check", "dry_run", "collect", "prune")
+_FOR_SUBMITTING = ("again", "limit", "no_wait", "sure")
+_CONTRADICTIONS = (
+    *combinations(_MODES, 2),
+    *product(_MODES, _FOR_SUBMITTING),
+    *product(["prune"], ["only", "shard", "sheet"]),
+    ("dry_run", "sheet"),
+    ("sure", "shard"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOptions:
+    """
+    Options of a batch run: what it does, and with which items.
+    """
+
+    dry_run: Annotated[
+        bool,
+        options.money_option(
+            "--dry-run", help="Show the plan and its price; send nothing."
+        ),
+    ] = False
+    check: Annotated[
+        bool,
+        options.money_option(
+            "--check", help="Make nothing; exit 12 if there is work to do."
+        ),
+    ] = False
+    only: Annotated[
+        list[str] | None,
+        options.request_option(
+            "--only", metavar="NAME", help="Only these outputs (globs); repeatable."
+        ),
+    ] = None
+    again: Annotated[
+        list[str] | None,
+        options.money_option(
+            "--again",
+            metavar="WHICH",
+            help="Pay again for failed, cancelled or named outputs.",
+        ),
+    ] = None
+    sure: Annotated[
+        bool,
+        options.money_option(
+            "--sure", help="Exit 11 if there are jobs that may be yours."
+        ),
+    ] = False
+    limit: Annotated[
+        int | None,
+        options.money_option(
+            "--limit",
+            metavar="N",
+            parser=options.whole(1),
+            help="Submit at most N jobs.",
+            show_default=False,
+        ),
+    ] = None
+    shard: Annotated[
+        str | None,
+        options.request_option(
+            "--shard", metavar="I/N", help="Only the items of shard I of N."
+        ),
+    ] = None
+    no_wait: Annotated[
+        bool, options.waiting_option("--no-wait", help="Submit, and do not wait.")
+    ] = False
+    collect: Annotated[
+        bool,
+        options.waiting_option(
+            "--collect", help="Wait for submitted jobs; submit nothing."
+        ),
+    ] = False
+    sheet: Annotated[
+        str | None,
+        options.output_option(
+            "--sheet",
+            metavar="FILE",
+            help="Write a contact sheet of all results: .html or .png.",
+            show_default=False,
+        ),
+    ] = None
+    prune: Annotated[
+        bool,
+        options.output_option(
+            "--prune", help="Delete results that no item wants any more."
+        ),
+    ] = False
+    yes: Annotated[
+        bool,
+        options.output_option("--yes", help="With --prune: delete without asking."),
+    ] = False
+    lock: Annotated[
+        str | None,
+        options.output_option(
+            "--lock",
+            metavar="FILE",
+            help="Path of the lock [SOURCE.lock].",
+            show_default=False,
+        ),
+    ] = None
+
+    @property
+    def submits(self) -> bool:
+        """
+        Tell whether jobs may be submitted.
+        """
+        return not any(getattr(self, mode) for mode in _MODES)
+
+    @property
+    def looks_for_lost_jobs(self) -> bool:
+        """
+        Tell whether to look at the service's list of jobs before submitting: a job may
+        be there whose lock was lost with its machine.
+        """
+        return self.submits and self.shard is None
+
+    def check_combinations(self) -> None:
+        """
+        Raises:
+            UsageError: the options contradict each other.
+        """
+        for first, second in _CONTRADICTIONS:
+            if getattr(self, first) and getattr(self, second):
+                one, other = (f"--{name.replace('_', '-')}" for name in (first, second))
+                raise UsageError(f"Use either {one} or {other}, not both.")
+        self.parsed_shard()
+        if self.yes and not self.prune:
+            raise UsageError("--yes needs --prune.")
+        if self.sheet is not None and not self.sheet.lower().endswith(SHEETS):
+            raise UsageError(
+                f"Cannot write {self.sheet} as a contact sheet.",
+                hint="Name it *.html or *.png.",
+            )
+
+    def parsed_shard(self) -> Shard | None:
+        """
+        Return the shard of this run, None without one.
+
+        Raises:
+            UsageError: it is not of the form I/N.
+        """
+        if self.shard is None:
+            return None
+        try:
+            return Shard.parse(self.shard)
+        except ValueError as exc:
+            raise UsageError(f"--shard: {exc}") from exc

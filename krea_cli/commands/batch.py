@@ -1,0 +1,145 @@
+"""
+`krea batch`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from krea_cli.cli import options
+from krea_cli.cli.batch_options import BatchOptions
+from krea_cli.cli.context import CliContext
+from krea_cli.commands import generate as request
+from krea_cli.commands.plan_batch import BatchGiven
+from krea_cli.commands.run_batch import run_batch
+from krea_cli.errors import UsageError
+from krea_cli.output.results.batch import ManifestSchema
+from krea_cli.requests.param import Param
+
+
+def batch(
+    ctx: CliContext,
+    own: BatchOptions,
+    delivery: options.SavingOptions,
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A .toml manifest, a .csv, .tsv or .jsonl table, a folder, a quoted "
+            "glob, or - for JSONL.",
+            show_default=False,
+        ),
+    ] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Argument(metavar="PROMPT", help="What to make, with {words} of a row."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        options.request_option(
+            "--model", "-m", metavar="MODEL", help="Such as google/nano-banana-pro."
+        ),
+    ] = None,
+    image: Annotated[
+        list[str] | None,
+        options.input_option(
+            "--image", "-i", metavar="IMAGE", help="Input of each item; repeatable."
+        ),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        options.request_option(
+            "--param",
+            "-p",
+            metavar="KEY=VALUE",
+            help="A field of the model, or KEY:=JSON; repeatable.",
+        ),
+    ] = None,
+    aspect_ratio: request.AspectRatio = None,
+    resolution: request.Resolution = None,
+    width: request.Width = None,
+    height: request.Height = None,
+    seed: request.Seed = None,
+    strength: request.Strength = None,
+    quality: request.Quality = None,
+    negative_prompt: request.NegativePrompt = None,
+    timeout: options.Timeout = None,
+    max_cost: options.MaxCost = None,
+    allow_unknown_cost: options.AllowUnknownCost = False,
+    inline: Annotated[
+        bool,
+        options.input_option("--inline", help="Send images in the request itself."),
+    ] = False,
+    keep_metadata: options.KeepMetadata = False,
+    fit: options.Fit = False,
+    schema: Annotated[
+        bool,
+        options.output_option(
+            "--schema", help="Print the JSON Schema of a manifest, for editors."
+        ),
+    ] = False,
+) -> None:
+    """
+    Make many results from one file, each paid for once.
+
+    \b
+    Examples:
+      krea batch photos/ "a watercolor" -o 'out/{stem}.png' --max-cost 5
+      krea batch prompts.csv -o 'out/{name}.png'
+    """
+    if schema:
+        _show_schema(ctx)
+        return
+    if source is None:
+        raise UsageError(
+            "A SOURCE is missing.",
+            hint="Name a manifest, a table, a folder, a quoted glob, or - for JSONL.",
+        )
+    own.check_combinations()
+    values: dict[str, Any] = {
+        "model": model,
+        "prompt": prompt,
+        "image": image,
+        "output": delivery.output,
+        "aspect_ratio": aspect_ratio,
+        "resolution": resolution,
+        "width": width,
+        "height": height,
+        "seed": seed,
+        "strength": strength,
+        "quality": quality,
+        "negative_prompt": negative_prompt,
+        "params": _params(param or ()),
+        "expect": delivery.expect,
+        "sidecar": delivery.sidecar or None,
+        "quality_out": delivery.quality_out,
+        "max_size": None if delivery.max_size is None else str(delivery.max_size),
+        "fit": fit or None,
+        "inline": inline or None,
+    }
+    given = BatchGiven(
+        source=source,
+        defaults={name: each for name, each in values.items() if each},
+        options=own,
+        max_cost=max_cost,
+        allows_unknown_cost=allow_unknown_cost,
+        force=delivery.force,
+        keeps_metadata=keep_metadata,
+    )
+    run_batch(ctx, given, timeout)
+
+
+def _params(arguments: Sequence[str]) -> Mapping[str, Any]:
+    return {each.name: each.value for each in map(Param.parse, arguments)}
+
+
+def _show_schema(ctx: CliContext) -> None:
+    from krea_cli.batch.manifest_schema import manifest_schema
+
+    found = manifest_schema()
+    text = json.dumps(found, indent=2)
+    ctx.console.result([ManifestSchema(text, found)])

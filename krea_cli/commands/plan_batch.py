@@ -1,0 +1,299 @@
+"""
+Plan a batch: read its source, its lock and the journal, and decide what each item
+needs. Nothing is sent.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from krea_cli.batch import selection, sources
+from krea_cli.batch.item_requests import Planned, RequestBuilder
+from krea_cli.batch.items import items_of
+from krea_cli.batch.journal_lines import lines_of
+from krea_cli.batch.lock import Lock, LockLine, rebased
+from krea_cli.batch.lock_file import LockFile
+from krea_cli.batch.plan import Plan, Planner, check_cost, check_free
+from krea_cli.batch.problems import Problems
+from krea_cli.batch.results_on_disk import ResultsOnDisk
+from krea_cli.cli.batch_options import BatchOptions
+from krea_cli.cli.context import CliContext
+from krea_cli.errors import UsageError
+from krea_cli.journal.keys import JournalKeys
+from krea_cli.runtime.user_paths import local_path
+
+if TYPE_CHECKING:
+    from krea_cli.batch.manifest import Manifest
+    from krea_cli.catalog.model import Model
+    from krea_cli.inputs.resolver import InputResolver
+
+# The extension of results whose kind is known.
+_EXTENSIONS = {"image": "png", "video": "mp4", "3d": "glb"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchGiven:
+    """
+    A source as the user names it, the *defaults* of the command line for its items, and
+    how the run goes about them.
+    """
+
+    source: str
+    defaults: Mapping[str, Any]
+    options: BatchOptions
+    max_cost: float | None = None
+    allows_unknown_cost: bool = False
+    force: bool = False
+    keeps_metadata: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPlanning:
+    """
+    Everything that a plan is made of, so that it can be made again after the run.
+    """
+
+    source: sources.Source
+    manifest: Manifest
+    lock_file: LockFile
+    planned: Sequence[Planned]
+    builder: RequestBuilder
+    images: InputResolver
+    fits: bool
+    keys: JournalKeys
+    service: str
+    sandbox_lock: LockFile | None
+    now: float
+
+    def lock(self) -> Lock:
+        """
+        Read the lock, and those that it uses as a cache.
+        """
+        others: list[LockLine] = []
+        for name in self.manifest.also:
+            path = Path(os.path.normpath(self.source.folder / local_path(name)))
+            prefix = os.path.relpath(path.parent, self.source.folder)
+            prefix = prefix.replace(os.sep, "/")
+            others += [rebased(line, prefix) for line in LockFile(path).read()]
+        return Lock.of(self.lock_file.read(), self.service, others=others)
+
+    def plan(self, given: BatchGiven, lock: Lock, disk: ResultsOnDisk) -> Plan:
+        """
+        Plan all items.
+
+        Raises:
+            UsageError: --again names an output that is not there.
+        """
+        sandbox = self.sandbox_lock.read() if self.sandbox_lock else []
+        planner = Planner(
+            lock=lock,
+            disk=disk,
+            source=self.source.name,
+            journal_lines=self._journal_lines(lock),
+            again=given.options.again or (),
+            force=given.force,
+            sandbox_files={line.output: line.files for line in sandbox},
+        )
+        return planner.plan(self.planned)
+
+    def _journal_lines(self, lock: Lock) -> _JournalLines:
+        keys = {each.key for each in self.planned if each.key}
+        keys |= {line.key for line in (*lock.lines, *lock.others)}
+        return _JournalLines(self, self.keys.holders(sorted(keys)))
+
+
+class _JournalLines:
+    """
+    Gives the planner what the journal knows of a request, and the lock does not.
+    """
+
+    def __init__(self, planning: BatchPlanning, holders: Mapping[str, Any]) -> None:
+        self._planning = planning
+        self._holders = holders
+
+    def __call__(
+        self, planned: Planned, known: Sequence[LockLine]
+    ) -> Sequence[LockLine]:
+        settled = {line.job for line in known if line.state == "completed"}
+        keys = dict.fromkeys([planned.key, *(line.key for line in known)])
+        holders = [
+            each
+            for key in keys
+            for each in self._holders.get(key, ())
+            if each.job_id is None or each.job_id not in settled
+        ]
+        if not holders or planned.identity is None:
+            return ()
+        lines = lines_of(
+            holders,
+            known,
+            key=planned.key,
+            identity=planned.identity,
+            source=self._planning.source.name,
+            output=planned.item.output,
+            service=self._planning.service,
+            folder=self._planning.source.folder,
+            now=self._planning.now,
+        )
+        return [_of_its_file(line) for line in lines]
+
+
+def _of_its_file(line: LockLine) -> LockLine:
+    """
+    The line under the name of the file that it has, which may be that of another item.
+    """
+    names = [file.path for file in line.files]
+    if not names or line.output in names:
+        return line
+    return replace(line, output=names[0])
+
+
+def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
+    """
+    Read the source, and build and check the request of each item.
+
+    Raises:
+        UsageError: something in it cannot be used; names every problem.
+    """
+    cwd = Path.cwd()
+    source = sources.locate(given.source, cwd)
+    defaults = _from_source(given.defaults, source, cwd)
+    output = defaults.get("output")
+    is_sandbox = ctx.service.is_sandbox
+    path = sources.lock_path(
+        source, given.options.lock, output, cwd=cwd, sandbox=is_sandbox
+    )
+    problems = Problems()
+    catalog = ctx.catalog
+
+    def find(name: str | None) -> Model:
+        return catalog.find(ctx.settings.model if name is None else name)
+
+    def extension_of(name: str | None) -> str | None:
+        try:
+            return _EXTENSIONS.get(find(name).result_kind or "")
+        except UsageError:
+            return None
+
+    def stdin() -> bytes:
+        return ctx.prompter.claim_stdin("a table").buffer.read()
+
+    made = [file.path for line in LockFile(path).read() for file in line.files]
+    manifest, read_entries = sources.load(
+        source,
+        defaults,
+        problems,
+        stdin=stdin,
+        made=made,
+    )
+    if manifest is None:
+        problems.raise_if_any()
+        raise UsageError(f"Cannot read {given.source}.")
+    items = items_of(
+        manifest,
+        read_entries,
+        source.folder,
+        problems,
+        model_fields={name for model in catalog.models for name in model.fields},
+        extension_of=extension_of,
+    )
+    for item in items:
+        if item.styles:
+            problems.add(
+                item.position, "style is not supported yet.", "Use params instead."
+            )
+    fits = any(item.fit for item in items)
+    images = ctx.input_resolver(keep_metadata=given.keeps_metadata, fit=fits)
+    builder = RequestBuilder(
+        folder=source.folder,
+        find_model=find,
+        read=lambda argument: images.read(argument, stdin_word="\0"),
+        warn=ctx.console.warn,
+    )
+    planned = builder.plan(items, problems) if not problems else []
+    problems.raise_if_any()
+    if not planned:
+        raise UsageError(
+            f"{given.source} has no items.", hint="Add a [[pictures]] or a row."
+        )
+    sandbox_path = sources.lock_path(
+        source, given.options.lock, output, cwd=cwd, sandbox=True
+    )
+    return BatchPlanning(
+        source=source,
+        manifest=manifest,
+        lock_file=LockFile(path, keeps_prompts=manifest.keeps_prompts),
+        planned=planned,
+        builder=builder,
+        images=images,
+        fits=fits,
+        keys=JournalKeys(ctx.database, ctx.service.name),
+        service=ctx.service.name,
+        sandbox_lock=None if is_sandbox else LockFile(sandbox_path),
+        now=ctx.clock.wall(),
+    )
+
+
+def selected(
+    ctx: CliContext, given: BatchGiven, plan: Plan, budget: float | None
+) -> Plan:
+    """
+    Return the part of the plan that this run carries out, after checking that it may.
+
+    Raises:
+        UsageError: --only names an output that is not there.
+        TargetExistsError: files are in the way.
+        CostError: it is too expensive.
+    """
+    options = given.options
+    if options.only:
+        plan = selection.only(plan, options.only)
+    if options.limit is not None:
+        plan = selection.limited(plan, options.limit)
+    if options.collect:
+        return _of_shard(selection.collecting(plan), options)
+    if options.submits:
+        check_free(plan)
+        limit = given.max_cost
+        check_cost(
+            plan,
+            max_cost=ctx.settings.max_cost if limit is None else limit,
+            budget=budget,
+            allows_unknown=given.allows_unknown_cost,
+        )
+    return _of_shard(plan, options)
+
+
+def _of_shard(plan: Plan, options: BatchOptions) -> Plan:
+    shard = options.parsed_shard()
+    return plan if shard is None else selection.in_shard(plan, shard)
+
+
+def _from_source(
+    defaults: Mapping[str, Any], source: sources.Source, cwd: Path
+) -> dict[str, Any]:
+    """
+    The defaults of the command line, with paths as seen from the folder of the source.
+    """
+
+    def moved(text: str) -> str:
+        is_file = ":" not in text and text != "-"
+        return sources.from_cwd(text, source, cwd) if is_file else text
+
+    found = dict(defaults)
+    if "output" in found:
+        found["output"] = sources.from_cwd(found["output"], source, cwd)
+    if "image" in found:
+        found["image"] = [moved(each) for each in found["image"]]
+    if "params" in found:
+        found["params"] = {
+            name: f"@{moved(value[1:])}"
+            if isinstance(value, str) and value.startswith("@")
+            else value
+            for name, value in found["params"].items()
+        }
+    return found

@@ -1,0 +1,130 @@
+"""
+The key of a paid request: the hash of what was asked for, so that a request that is
+repeated is recognized, by this process and by all others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from krea_cli.errors import JournalError
+from krea_cli.journal.corrupt_record import CorruptRecord
+from krea_cli.journal.database import Database
+from krea_cli.journal.journal import prune
+from krea_cli.journal.record import COLUMNS, PLACES, Record
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+# Only makes looks quick, so a journal without it is no other layout.
+_INDEX = """
+CREATE INDEX IF NOT EXISTS records_by_key ON records (service, key)
+WHERE key IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyHolder:
+    """
+    A request that has a key: its *record*, or the *job_id* and the hashes of the files
+    that stay of one that was pruned.
+    """
+
+    record: Record | None = None
+    job_id: str | None = None
+    file_sha256s: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> set[str]:
+        """
+        The ids by which a caller can say that it knows of it.
+        """
+        record = self.record.record if self.record else None
+        return {each for each in (record, self.job_id) if each}
+
+
+class JournalKeys:
+    """
+    The keys of the requests to one *service*.
+
+    Every method raises JournalError when the journal cannot be used.
+    """
+
+    def __init__(self, database: Database, service: str) -> None:
+        self._database = database
+        self._service = service
+
+    def claim(
+        self, record: Record, key: str, *, known: Collection[str] = ()
+    ) -> KeyHolder | None:
+        """
+        Commit that the request of *record* is about to leave, unless another one has
+        the key: then return that one, and keep nothing.
+
+        *known* are the records and jobs that may have the key all the same: those that
+        the user asks to pay for again.
+        """
+        with self._database.writing() as db:
+            db.execute(_INDEX)
+            for holder in self._holders(db, key):
+                if not holder.ids & set(known):
+                    return holder
+            prune(db, now=self._database.now())
+            db.execute(
+                f"INSERT INTO records ({COLUMNS}, key) VALUES ({PLACES}, ?)",  # noqa: S608  (names)
+                (*record.as_row(), key),
+            )
+        return None
+
+    def holders(self, keys: Iterable[str]) -> Mapping[str, list[KeyHolder]]:
+        """
+        The requests that have one of the keys, by their keys, the newest first.
+        """
+        found = defaultdict[str, list[KeyHolder]](list)
+        wanted = json.dumps(list(keys))
+        for key, *row in self._database.rows(
+            f"SELECT key, {COLUMNS} FROM records"  # noqa: S608  (names)
+            " WHERE service = ? AND key IN (SELECT value FROM json_each(?))"
+            " ORDER BY number DESC",
+            *(self._service, wanted),
+        ):
+            found[key].append(_of_record(row))
+        for key, *row in self._database.rows(
+            "SELECT key, job_id, file_sha256s FROM pruned"
+            " WHERE service = ? AND key IN (SELECT value FROM json_each(?))",
+            *(self._service, wanted),
+        ):
+            found[key].append(_of_pruned(row))
+        return dict(found)
+
+    def _holders(self, db: Connection, key: str) -> list[KeyHolder]:
+        place = (self._service, key)
+        rows = db.execute(
+            f"SELECT {COLUMNS} FROM records WHERE service = ? AND key = ?"  # noqa: S608  (names)
+            " ORDER BY number DESC",
+            place,
+        ).fetchall()
+        pruned = db.execute(
+            "SELECT job_id, file_sha256s FROM pruned WHERE service = ? AND key = ?",
+            place,
+        ).fetchall()
+        return [*map(_of_record, rows), *map(_of_pruned, pruned)]
+
+
+def _of_record(row: Any) -> KeyHolder:
+    try:
+        record = Record.from_row(row)
+    except ValueError as exc:
+        # It was paid for, and nobody can say what came of it.
+        raise JournalError(CorruptRecord.of(row, exc).message) from exc
+    hashes = tuple(file.sha256 for file in record.files)
+    return KeyHolder(record=record, job_id=record.job_id, file_sha256s=hashes)
+
+
+def _of_pruned(row: Any) -> KeyHolder:
+    job_id, hashes = row
+    return KeyHolder(job_id=job_id, file_sha256s=tuple(json.loads(hashes)))

@@ -1,0 +1,221 @@
+"""
+Save the results of a batch under the names of its items, and copy equal ones.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from krea_cli.api.models import SavedFile
+from krea_cli.batch.lock import LockedFile
+from krea_cli.batch.results_on_disk import ResultsOnDisk
+from krea_cli.downloads.output_target import OutputTarget
+from krea_cli.downloads.publish import Publisher
+from krea_cli.errors import DownloadError, StorageError, TargetExistsError
+from krea_cli.files.atomic_file import AtomicFile, write_error
+
+if TYPE_CHECKING:
+    from krea_cli.api.models import Job
+    from krea_cli.batch.lock import Lock
+    from krea_cli.batch.plan import PlanStep
+    from krea_cli.downloads.downloader import ResultDownloader
+    from krea_cli.downloads.output_target import FilenameFields
+    from krea_cli.downloads.partial_download import DownloadedFile
+    from krea_cli.jobs.job_records import JobRecords
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemTarget(OutputTarget):
+    """
+    The name of one item; further results of its job get -2, -3 and so on.
+    """
+
+    def path(self, values: Mapping[str, str | int], *, several: bool) -> Path:
+        path = Path(self.template or "")
+        index = values["index"]
+        if not several or index == 1:
+            return path
+        return path.with_name(f"{path.stem}-{index}{path.suffix}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemPublisher(Publisher):
+    """
+    Gives the results of an item their names.
+
+    *known* are the files that the lock lists, by their paths: the same bytes are
+    received again, and the files in *keeps* were edited by hand and stay.
+    *is_as_planned* says whether a file that may be replaced is still as the plan saw
+    it. *received* gets the hash of what was received of each file.
+    """
+
+    known: Mapping[str, LockedFile]
+    keeps: frozenset[str]
+    is_as_planned: Callable[[Path], bool]
+    received: dict[str, str] = field(default_factory=dict)
+
+    def place(
+        self, new: AtomicFile, received: DownloadedFile, target: Path, *, url: str
+    ) -> SavedFile:
+        """
+        As `Publisher.place`.
+
+        Raises:
+            DownloadError: it is not what was received the first time.
+        """
+        path = str(target)
+        known = self.known.get(path)
+        expected = known.received_sha256 if known else None
+        if expected and received.sha256 != expected:
+            raise DownloadError(
+                f"{target.name} is not downloaded: its content differs from the "
+                "result that the lock lists.",
+                is_lasting=True,
+            )
+        self.received[path] = received.sha256
+        if known and path in self.keeps:
+            return SavedFile(
+                path=path,
+                url=url,
+                media_type=known.media_type,
+                size_bytes=known.size_bytes,
+                sha256=known.sha256,
+                width=known.width,
+                height=known.height,
+            )
+        if self.force and not self.is_as_planned(target):
+            raise TargetExistsError(
+                f"{target} was changed meanwhile, and is not replaced.",
+                hint="Move it away, or replace it with --force.",
+            )
+        placed = Publisher.place(self, new, received, target, url=url)
+        self.received[placed.path] = received.sha256
+        return placed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFiles:
+    """
+    The results of a batch below *folder*.
+
+    *disk* is as the plan saw it. *downloader* makes the downloader of one item,
+    *naming* is what it needs to know of a job, *finish* writes the sidecar of a saved
+    job and notes expectations that it does not meet. *saved* gets the jobs with their
+    files, by the outputs of their items.
+    """
+
+    folder: Path
+    disk: ResultsOnDisk
+    lock: Lock
+    records: JobRecords
+    downloader: Callable[[PlanStep, OutputTarget, Publisher], ResultDownloader]
+    naming: Callable[[Job], FilenameFields]
+    finish: Callable[[PlanStep, Job], None]
+    warn: Callable[[str], None]
+    force: bool = False
+    saved: dict[str, Job] = field(default_factory=dict)
+
+    def save(self, step: PlanStep, job: Job) -> Sequence[LockedFile]:
+        """
+        Save the results of a completed job under the name of the item.
+
+        Raises:
+            StorageError: a result could not be saved.
+        """
+        path = Path(os.path.normpath(self.folder / step.output))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise write_error(path, exc) from exc
+        publisher = self._publisher(step)
+        target = ItemTarget(
+            template=str(path),
+            makes_folders=True,
+            has_sidecar=step.planned.item.sidecar,
+        )
+        downloader = self.downloader(step, target, publisher)
+        # Files of earlier runs have names of their own.
+        found = bare = replace(job, files=())
+        for found in downloader.save(
+            bare, self.naming(job), first=1, several=len(job.urls) > 1
+        ):
+            self.records.record_outcome(found, files=found.files)
+        self.saved[step.output] = found
+        self.finish(step, found)
+        return [self._locked(file, publisher) for file in found.files]
+
+    def copy(self, step: PlanStep) -> Sequence[LockedFile]:
+        """
+        Copy the file of an equal result.
+
+        Raises:
+            StorageError: it cannot be copied.
+        """
+        source, target = str(step.copy_of), self.folder / step.output
+        lines = (
+            *self.lock.lines,
+            *self.lock.others,
+            *([step.line] if step.line else ()),
+        )
+        files = [file for line in lines for file in line.files if file.path == source]
+        known = next((file for file in files if self.disk.is_unchanged(file)), None)
+        if known is None:
+            raise StorageError(f"{source} was changed meanwhile, and is not copied.")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with AtomicFile(target.parent) as new:
+                with (self.folder / source).open("rb") as file:
+                    shutil.copyfileobj(file, new.file)
+                new.file.flush()
+                if ResultsOnDisk(new.path.parent).sha256(new.path.name) != known.sha256:
+                    raise StorageError(
+                        f"{source} was changed meanwhile, and is not copied."
+                    )
+                new.publish(target, force=False)
+        except OSError as exc:
+            raise write_error(target, exc) from exc
+        return [replace(known, path=step.output)]
+
+    def _publisher(self, step: PlanStep) -> ItemPublisher:
+        item = step.planned.item
+        files = step.line.files if step.line else ()
+        known = {self._place(file.path): file for file in files}
+        return ItemPublisher(
+            force=step.replaces or self.force,
+            quality=item.quality_out,
+            warn=self.warn,
+            known=known,
+            keeps=frozenset(map(self._place, step.keeps)),
+            is_as_planned=self._is_as_planned,
+        )
+
+    def _place(self, name: str) -> str:
+        return os.path.normpath(self.folder / name)
+
+    def _is_as_planned(self, path: Path) -> bool:
+        if self.force or not path.exists():
+            return True
+        name = self._relative(str(path))
+        return ResultsOnDisk(self.folder).sha256(name) == self.disk.sha256(name)
+
+    def _relative(self, path: str) -> str:
+        return os.path.relpath(path, self.folder).replace(os.sep, "/")
+
+    def _locked(self, file: SavedFile, publisher: ItemPublisher) -> LockedFile:
+        received = publisher.received.get(file.path)
+        if received is None and file.converted_from is None:
+            received = file.sha256
+        return LockedFile(
+            path=self._relative(file.path),
+            sha256=file.sha256,
+            received_sha256=received,
+            size_bytes=file.size_bytes,
+            media_type=file.media_type,
+            width=file.width,
+            height=file.height,
+        )

@@ -1,0 +1,174 @@
+"""
+The collaborators of a batch run, and its outcome for each item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from krea_cli.api.models import Job
+from krea_cli.batch.lock import LockedFile, LockLine
+from krea_cli.batch.plan import PlanStep, Sign
+from krea_cli.errors import (
+    JobCancelledError,
+    JobFailedError,
+    KreaError,
+    StorageError,
+    UnconfirmedSubmissionError,
+)
+from krea_cli.jobs.keyed_submission import KeyedJob
+from krea_cli.jobs.polling import JobUpdate
+
+if TYPE_CHECKING:
+    from krea_cli.runtime.clock import Clock
+
+# A file that the results of a job became.
+Files = Sequence[LockedFile]
+
+
+class BatchPoller(Protocol):
+    """
+    Polls jobs, as `jobs.polling.Poller`.
+    """
+
+    @property
+    def is_over(self) -> bool: ...
+
+    @property
+    def is_late(self) -> bool: ...
+
+    def add(self, job: Job) -> None: ...
+
+    def sleep(self) -> None: ...
+
+    def poll(self) -> Iterator[JobUpdate]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchTools:
+    """
+    The collaborators of a run.
+
+    *submit* makes the request of a step and submits it; the callable that it gets is
+    called before each try, and keeps the request here by an exception. *fetch* returns
+    a job as it is now, *fetch_many* those of many that a list has. *save* saves the
+    results of a completed job under the name of the step, and *copy* the file of an
+    equal result; both return the files. *record* appends lines to the lock. *poller*
+    makes the poller, with a function to sleep.
+    """
+
+    submit: Callable[[PlanStep, Callable[[], None]], KeyedJob]
+    fetch: Callable[[str], Job]
+    fetch_many: Callable[[Sequence[str]], Mapping[str, Job]]
+    save: Callable[[PlanStep, Job], Files]
+    copy: Callable[[PlanStep], Files]
+    record: Callable[[Sequence[LockLine]], None]
+    poller: Callable[[Callable[[float], None]], BatchPoller]
+    clock: Clock
+    time_text: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLimits:
+    """
+    *deadline* is when the run ends, on the monotonic clock. Without *waits* it ends
+    when everything is submitted.
+    """
+
+    source: str
+    service: str
+    deadline: float
+    waits: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemOutcome:
+    """
+    The outcome of one item in this run.
+
+    *state* is made, fetched, unchanged, submitted, running, unsubmitted, failed,
+    cancelled, unsaved, unconfirmed, blocked, conflict or unusable. *is_paid* says that
+    this run pays for it.
+    """
+
+    step: PlanStep
+    state: str
+    job: Job | None = None
+    files: tuple[LockedFile, ...] = ()
+    error: KreaError | None = None
+    is_paid: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        return self.state in ("made", "fetched", "unchanged") and self.error is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemSubmitted:
+    step: PlanStep
+    job: Job
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemSeen:
+    """
+    A job as it was fetched, or the error that kept it from being fetched.
+    """
+
+    step: PlanStep
+    job: Job
+    error: KreaError | None = None
+
+
+BatchEvent = ItemSubmitted | ItemSeen | ItemOutcome
+
+
+def ended_state(step: PlanStep) -> str:
+    if step.sign == Sign.UNCONFIRMED:
+        return "unconfirmed"
+    return step.line.state if step.line else "failed"
+
+
+def ended_error(step: PlanStep) -> KreaError:
+    line = step.line
+    job_id, record = (line.job, line.record) if line else (None, None)
+    if step.sign == Sign.UNCONFIRMED:
+        return UnconfirmedSubmissionError(
+            f"{step.output}: it is unknown whether Krea accepted the request, and it "
+            "may be billed.",
+            record=record,
+        )
+    state = ended_state(step)
+    kind = JobCancelledError if state == "cancelled" else JobFailedError
+    verb = "was cancelled" if state == "cancelled" else "failed"
+    return kind(
+        f"{step.output}: its job {verb} earlier.",
+        hint=f"Pay for it again with --again {state}.",
+        job_id=job_id,
+    )
+
+
+def blocked(step: PlanStep, needed: str, error: KreaError | None = None) -> KreaError:
+    """
+    The error of a step whose input was not made; it ends like that.
+    """
+    error = error or step.error
+    message = f"{step.output} was not made, as {needed} is missing."
+    if error is None:
+        is_unconfirmed = step.sign == Sign.UNCONFIRMED
+        kind = UnconfirmedSubmissionError if is_unconfirmed else JobFailedError
+        return kind(message)
+    return error.but(message=message, job_id=None, record=None, advice=(), details=())
+
+
+def state_of(error: KreaError) -> str:
+    if isinstance(error, UnconfirmedSubmissionError):
+        return "unconfirmed"
+    if isinstance(error, JobCancelledError):
+        return "cancelled"
+    if isinstance(error, StorageError):
+        return "unsaved"
+    return "failed"

@@ -1,0 +1,95 @@
+"""
+Results of `krea batch`: the steps of a plan, and what became of items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from krea_cli.output.escape import escape_control_chars
+from krea_cli.output.github_actions import harmless_path
+from krea_cli.output.human.format_text import UNKNOWN, dollars
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedItem:
+    """
+    An item of a plan, with its *sign*; *item* counts from 1. *is_bare* leaves only its
+    output in plain text.
+    """
+
+    item: int
+    output: str
+    key: str
+    sign: str
+    action: str
+    model: str | None
+    cost_usd: float | None
+    job_id: str | None
+    error: str | None
+    is_bare: bool = False
+
+    @property
+    def plain(self) -> list[str]:
+        if self.is_bare:
+            return [harmless_path(self.output)]
+        return [self.line]
+
+    @property
+    def line(self) -> str:
+        price = ""
+        if self.sign in "+~" and not self.error:
+            price = UNKNOWN if self.cost_usd is None else dollars(self.cost_usd)
+        words = [self.sign, *map(harmless_path, (self.action, self.output)), price]
+        words += [escape_control_chars(self.error)] if self.error else []
+        return "  ".join(filter(None, words))
+
+    def as_json(self) -> dict[str, Any]:
+        values = asdict(self)
+        values.pop("is_bare")
+        return values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchItem:
+    """
+    An item of a run, and what became of it: *data* is the job object.
+    """
+
+    item: int
+    output: str
+    key: str
+    state: str
+    data: dict[str, Any]
+    paths: tuple[str, ...] = ()
+
+    @property
+    def plain(self) -> list[str]:
+        return [harmless_path(path) for path in self.paths]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **self.data,
+            "output": self.output,
+            "key": self.key,
+            "item": self.item,
+            "outcome": self.state,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestSchema:
+    """
+    The JSON Schema of a manifest.
+    """
+
+    text: str
+    schema: dict[str, Any]
+
+    @property
+    def plain(self) -> list[str]:
+        return self.text.splitlines()
+
+    def as_json(self) -> dict[str, Any]:
+        return self.schema
