@@ -76,6 +76,8 @@ class Action(Enum):
     WAIT_FOR_FIRST = auto()
     SAVE_LATER = auto()
     SAVE_ALL_LATER = auto()
+    FIND_SAVED = auto()
+    FIND_ALL_SAVED = auto()
     STOP = auto()
     STOP_ALL = auto()
     COLLECT = auto()

@@ -4,7 +4,6 @@ Report the error that ends a run, together with everything that the run leaves o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from krea_cli.cli.next_steps import without_repeats
@@ -79,7 +78,7 @@ def with_jobs(
         return error
     several = summary.is_batch or len(jobs) > 1
     words = _state_of_many(summary) if several else _state_of_one(summary)
-    hints: list[Hint] = [_save_step(jobs, error, several=several)]
+    hints: list[Hint] = [_save_step(summary, error, several=several)]
     if summary.running and can_stop and isinstance(error, SignalError):
         stop = Action.STOP_ALL if len(summary.running) > 1 else Action.STOP
         hints.append(Step(stop, tuple(summary.running)))
@@ -151,11 +150,14 @@ def _state_of_many(summary: RunSummary) -> list[str]:
     return words
 
 
-def _save_step(jobs: Sequence[str], error: KreaError, *, several: bool) -> Step:
+def _save_step(summary: RunSummary, error: KreaError, *, several: bool) -> Step:
+    if not summary.pending:
+        found = Action.FIND_ALL_SAVED if several else Action.FIND_SAVED
+        return Step(found, tuple(summary.unreported))
     if isinstance(error, TargetError):
-        return Step(Action.COLLECT_ELSEWHERE, tuple(jobs))
+        return Step(Action.COLLECT_ELSEWHERE, tuple(summary.pending))
     later = Action.SAVE_ALL_LATER if several else Action.SAVE_LATER
-    return Step(later, tuple(jobs))
+    return Step(later, tuple(summary.pending))
 
 
 def _jobs(count: int) -> str:

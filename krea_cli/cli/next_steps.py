@@ -272,6 +272,8 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.WAIT_FOR_FIRST: ("Keep waiting", lambda s, *ids: s.wait_for_first(ids)),
     Action.SAVE_LATER: ("Save it later", lambda s, *ids: s.wait(ids)),
     Action.SAVE_ALL_LATER: ("Save them later", lambda s, *ids: s.wait(ids)),
+    Action.FIND_SAVED: ("Print its path", lambda s, *ids: s.wait(ids)),
+    Action.FIND_ALL_SAVED: ("Print their paths", lambda s, *ids: s.wait(ids)),
     Action.STOP: ("Stop it", lambda s, *ids: s.cancel(ids)),
     Action.STOP_ALL: ("Stop them", lambda s, *ids: s.cancel(ids)),
     Action.COLLECT: ("Keep waiting", lambda s, *ids: s.wait(ids)),

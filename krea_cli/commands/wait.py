@@ -38,7 +38,10 @@ def wait(
     cancel_on_interrupt: options.CancelOnInterrupt = False,  # noqa: ARG001  (RunOptions)
 ) -> None:
     """
-    Wait for jobs to finish. Save their results if -o is given, here or to `generate`.
+    Wait for jobs to finish, and save their results.
+
+    Results go where -o says, or where `generate` was going to save them. Jobs that
+    `generate` submitted without waiting and without -o are not saved.
 
     \b
     Examples:

@@ -223,10 +223,11 @@ class UnconfirmedResolver:
             if not self._choose(question, ["yes"]):
                 return None
             return self.recovery.resubmit(record, deadline=deadline)
-        for number, line in enumerate(
-            describe_candidates(candidates, is_local=True), start=1
-        ):
-            self.console.note(f"{number}: adopt it, without paying again. {line}")
+        for number, job in enumerate(candidates[:MOST_SHOWN], start=1):
+            self.console.note(
+                f"{number}: {_described(job, is_local=True)} is yours. "
+                "Nothing is paid again."
+            )
         self.console.note(later)
         shown = min(len(candidates), MOST_SHOWN)
         numbers = [str(n + 1) for n in range(shown)]
@@ -250,25 +251,23 @@ class UnconfirmedResolver:
         return ""
 
 
-def describe_candidates(
-    candidates: Sequence[Job], *, is_local: bool = False
-) -> list[str]:
+def describe_candidates(candidates: Sequence[Job]) -> list[str]:
     """
-    Return a line for each of the likeliest candidates, or one that says there is none;
-    with times as the service has them, or *is_local*.
+    Return a line for each of the likeliest candidates, or one that says there is none.
     """
     if not candidates:
         none = "Krea's job list shows no job since then."
         return [f"{none} The request was probably not accepted."]
-    return [
-        f"Possible match: {job.job_id} ({job.status}, created "
-        f"{_time(job, is_local=is_local)})"
-        for job in candidates[:MOST_SHOWN]
-    ]
+    return [f"Possible match: {_described(job)}" for job in candidates[:MOST_SHOWN]]
 
 
-def _time(job: Job, *, is_local: bool) -> str:
+def _described(job: Job, *, is_local: bool = False) -> str:
+    """
+    Return the id of a job, its status and when it was created: as the service has it,
+    or *is_local*.
+    """
+    created = job.created_at or "at an unknown time"
     if is_local and job.created is not None:
         local = datetime.fromtimestamp(job.created).astimezone()
-        return f"{local:%Y-%m-%d %H:%M:%S}"
-    return job.created_at or "unknown"
+        created = f"{local:%Y-%m-%d %H:%M:%S}"
+    return f"{job.job_id} ({job.status}, created {created})"

@@ -36,9 +36,10 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def counts(self, counts: StatusCounts) -> None:
+    def counts(self, counts: StatusCounts, *, in_sum: bool = False) -> None:
         """
-        Set the counts to show, and to keep up to date.
+        Set the counts to show, and to keep up to date. With *in_sum* a log has no line
+        for each change of each job, however few they are.
         """
 
     def seen(self, job: Job) -> None:
@@ -97,9 +98,9 @@ class LineProgress(Progress):
         # What is received is told by the threads that receive it.
         self._lock = threading.Lock()
 
-    def counts(self, counts: StatusCounts) -> None:
+    def counts(self, counts: StatusCounts, *, in_sum: bool = False) -> None:
         self._board = counts
-        self._are_many = counts.total > MOST_TOLD
+        self._are_many = in_sum or counts.total > MOST_TOLD
 
     def seen(self, job: Job) -> None:
         is_news = self._board.update(job)

@@ -500,7 +500,7 @@ def test_a_damaged_record_is_told_and_the_others_are_shown(
 
 def test_a_damaged_record_is_forgotten_only_by_force(logged_in, lost, submitted, env):
     """
-    Possible match: unconfirmed, so the command that the warning names says so first, and how
+    It may be unconfirmed, so the command that the warning names says so first, and how
     to look for the job; then nothing is left of it, and it is warned of no more.
     """
     other, record = submitted(), lost("an owl named Zebedee")
@@ -514,7 +514,7 @@ def test_a_damaged_record_is_forgotten_only_by_force(logged_in, lost, submitted,
     kept = b"".join(f.read_bytes() for f in path.parent.glob("*db*"))
 
     assert (2, "") == (refused.code, refused.out)
-    assert "invalid seed. Possible match: unconfirmed" in refused.err
+    assert "invalid seed. It may be unconfirmed" in refused.err
     assert "job list: krea jobs list --remote\n" in refused.err
     assert (0, "1\n") == (forced.code, forced.out)
     assert b"Zebedee" not in kept

@@ -266,7 +266,7 @@ def test_a_person_picks_their_job(logged_in, service):
     assert (0, True) == (result.code, Path("owl.png").exists())
     words = " ".join(result.err.split())
     assert "Type 1, or press Enter to decide later:" in words
-    assert "1: adopt it, without paying again." in words
+    assert "is yours. Nothing is paid again." in words
     assert "Enter: decide later." in words
     assert 1 == service.bills
 

@@ -76,7 +76,7 @@ def test_many_jobs_are_counted():
     assert [
         f"{ID} failed; 0/11 completed · 10 running · 1 failed (4 s)",
         "2/11 completed · 8 running · 1 failed (34 s)",
-        "2/11 completed · 8 running · 1 failed, but: no answer (64 s)",
+        "2/11 completed · 8 running · 1 failed; cannot check: no answer (64 s)",
     ] == telling.err.splitlines()
 
 

@@ -78,7 +78,7 @@ class Spinner(Progress):
         reason = collapse_whitespace(error.message, 100)
         self._show(f"but: {reason}")
 
-    def counts(self, counts: StatusCounts) -> None:
+    def counts(self, counts: StatusCounts, *, in_sum: bool = False) -> None:  # noqa: ARG002
         self._board = counts
         self._line.count(counts)
 
