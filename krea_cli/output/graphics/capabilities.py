@@ -1,9 +1,9 @@
 """
-Find out what a terminal can show: its size, and its graphics protocol.
+Detect the size and the graphics protocol of a terminal.
 
-Some terminals name themselves in the environment, and that is enough. Others are asked:
-all answer with their primary device attributes, and Sixel is part of the answer. Typed
-input stays for whoever reads next.
+Some terminals identify themselves in the environment. Others are queried: all of them
+answer with their primary device attributes, which include Sixel support. Input that was
+already typed is left for the next reader.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from enum import Enum, auto
 from select import select
 from typing import TYPE_CHECKING
 
-with suppress(ImportError):  # Windows has neither
+with suppress(ImportError):  # not available on Windows
     import fcntl
     import termios
 
 if TYPE_CHECKING:
     from krea_cli.output.streams import Stream
 
-# The size of a cell in pixels, and what a terminal is.
+# Query the size of a cell in pixels, and the device attributes.
 _QUESTION = b"\x1b[16t\x1b[c"
 _CELL, _ATTRIBUTES = rb"\x1b\[6;(\d+);(\d+)t", rb"\x1b\[\?([\d;]*)c"
 _SIXEL = b"4"
 PATIENCE_SECONDS = 1.0
-# That of the terminals Sixel was made for, and of those that imitate it exactly.
+# Cell size of the terminals that Sixel was made for, and of exact emulators.
 _USUAL_CELL = (10, 20)
 _MOST_CELL = 200
 _USUAL_WINDOW = (80, 24)
@@ -48,8 +48,10 @@ class Protocol(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminalSize:
     """
-    A terminal of *columns* x *rows* cells, each of *cell* pixels (width, height).
-    *protocol* is None where there is none, or none is known.
+    A terminal of `columns` x `rows` cells.
+
+    `cell` is the size of a cell in pixels (width, height). `protocol` is None if it is
+    unknown or unsupported.
     """
 
     columns: int
@@ -60,7 +62,7 @@ class TerminalSize:
 
 def look(stream: Stream, env: Mapping[str, str]) -> TerminalSize:
     """
-    Examine the terminal behind *stream*; it takes at most a second.
+    Examine the terminal of `stream`. This takes at most a second.
     """
     descriptor = _descriptor(stream)
     columns, rows = size(stream)
@@ -81,9 +83,10 @@ def look(stream: Stream, env: Mapping[str, str]) -> TerminalSize:
 
 def _named(env: Mapping[str, str]) -> Protocol | None:
     """
-    Return the protocol that the environment names. TERM and LC_TERMINAL come along over
-    SSH, TERM_PROGRAM does not; on Windows no protocol passes through the console
-    reliably.
+    Return the protocol identified by the environment, or None.
+
+    SSH forwards TERM and LC_TERMINAL, but not TERM_PROGRAM. On Windows the console does
+    not pass any protocol on reliably.
     """
     if _is_inside_another(env) or sys.platform == "win32":
         return None
@@ -97,8 +100,10 @@ def _named(env: Mapping[str, str]) -> Protocol | None:
 
 def _is_inside_another(env: Mapping[str, str]) -> bool:
     """
-    Tell whether tmux or the like is in between: what it says of itself is not what the
-    terminal around it can show, and the environment may be outdated.
+    Return whether a multiplexer such as tmux is running.
+
+    Its answers say nothing about the outer terminal, and the environment may be
+    outdated.
     """
     term = env.get("TERM", "")
     inside = any(env.get(name) for name in ("TMUX", "STY", "ZELLIJ"))
@@ -116,7 +121,7 @@ def _descriptor(stream: Stream) -> int | None:
 
 def size(stream: Stream) -> tuple[int, int]:
     """
-    Return columns and rows of the terminal behind *stream*; both may be 0.
+    Return the columns and rows of the terminal of `stream`. Both may be 0.
     """
     descriptor = _descriptor(stream)
     found = shutil.get_terminal_size(_USUAL_WINDOW)
@@ -128,7 +133,8 @@ def size(stream: Stream) -> tuple[int, int]:
 
 def _cell(descriptor: int | None) -> tuple[int, int] | None:
     """
-    Return width and height of a cell in pixels, if the system knows them.
+    Return the width and height of a cell in pixels, or None if the system does not know
+    them.
     """
     if sys.platform == "win32":
         return None
@@ -144,17 +150,17 @@ def _cell(descriptor: int | None) -> tuple[int, int] | None:
 
 def _answer(descriptor: int) -> bytes:
     """
-    Return the terminal's answer; empty if it cannot be asked.
+    Return the terminal's answer, or nothing if it cannot be queried.
     """
     if sys.platform == "win32":
         return b""
     try:
-        # Standard output may be open for writing alone.
+        # Standard output may be opened write-only.
         terminal = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY)
     except OSError:
         return b""
     try:
-        # Who is in the background may not touch it.
+        # A background process may not change the terminal.
         in_front = os.tcgetpgrp(terminal) == os.getpgrp()
         return _ask(terminal) if in_front else b""
     except (OSError, termios.error):
@@ -165,20 +171,21 @@ def _answer(descriptor: int) -> bytes:
 
 def _ask(terminal: int) -> bytes:
     """
-    Ask without an echo and without waiting for the end of a line. If something was
-    already typed, do not ask: it belongs to whoever reads next, and the answer would
-    stand behind it.
+    Query the terminal without echo and line buffering.
+
+    If input is already waiting, do not query: it belongs to the next reader, and the
+    answer would come after it.
     """
     if sys.platform == "win32":
         return b""
     before, silent = termios.tcgetattr(terminal), termios.tcgetattr(terminal)
     if not before[3] & termios.ICANON:
-        # Somebody else is reading key by key.
+        # Another program is reading single keys.
         return b""
     silent[3] &= ~(termios.ICANON | termios.ECHO)
     silent[6][termios.VMIN], silent[6][termios.VTIME] = 1, 0
     try:
-        # Unlike the default of `tty`, this leaves alone what was typed.
+        # Unlike the default of `tty`, this keeps typed input.
         termios.tcsetattr(terminal, termios.TCSANOW, silent)
         if select([terminal], [], [], 0)[0]:
             return b""
