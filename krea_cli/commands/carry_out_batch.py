@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from krea_cli.api.models import Job
 from krea_cli.batch.journal_lines import time_text
 from krea_cli.batch.lock import Lock
-from krea_cli.batch.plan import Plan, PlanStep, Sign
+from krea_cli.batch.plan import UP_TO_DATE, Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.batch.sources import Kind
 from krea_cli.cli import collaborators, next_steps
@@ -47,6 +47,7 @@ from krea_cli.operations.plan_output import unmet_expectations
 from krea_cli.operations.result_names import ResultNames
 from krea_cli.operations.wait import MOST_POLL_SECONDS
 from krea_cli.output.human.format_text import dollars
+from krea_cli.output.progress import StatusCounts
 from krea_cli.output.results.batch import BatchItem
 from krea_cli.runtime import signals
 from krea_cli.runtime.signals import Interrupted
@@ -58,9 +59,6 @@ if TYPE_CHECKING:
     from krea_cli.jobs.submission import RequestSubmitter
     from krea_cli.operations.github_step import GithubStep
     from krea_cli.output.progress import Progress
-
-# Below so many jobs a log has a line for each change of each job.
-_MANY = 11
 
 
 def carry_out(
@@ -101,7 +99,11 @@ def carry_out(
     report = _Report(ctx, plan, work.files)
     try:
         with ctx.console.progress() as progress:
-            progress.awaited(max(len(plan.steps), _MANY))
+            counts = StatusCounts(
+                sum(step.sign not in UP_TO_DATE for step in plan.steps)
+            )
+            # Each item has a line of its own when it ends.
+            progress.counts(counts, in_sum=True)
             for event in run.events():
                 report.event(event, progress)
     except Interrupted as exc:

@@ -29,6 +29,7 @@ from krea_cli.journal.sql_schema import (
     TABLES,
     UPGRADE_FIRST,
     UPGRADE_SECOND,
+    UPGRADE_THIRD,
     VERSION,
 )
 from krea_cli.runtime.signals import seconds_since
@@ -41,7 +42,7 @@ BUSY_SECONDS, SQLITE_SECONDS, PAUSE_SECONDS = 60.0, 0.05, 0.01
 # Maximum wait for a lock while a signal is deferred.
 HASTE_SECONDS = 0.3
 # Layouts of earlier versions of krea.
-OLD_VERSIONS = (1, 2)
+OLD_VERSIONS = (1, 2, 3)
 # What SQLite appends to the name of a file for its write-ahead log.
 LOG = "-wal"
 # SQLITE_PROTOCOL means that other processes repeatedly got the lock first.
@@ -288,6 +289,8 @@ def _upgrade(db: sqlite3.Connection) -> int:
             upgrade = UPGRADE_FIRST
         elif version == 2 and "request_sha256" in names:
             upgrade = UPGRADE_SECOND
+        elif version == 3 and "known_by" in names:
+            upgrade = UPGRADE_THIRD
         for statement in upgrade.split(";"):
             db.execute(statement)
         version = _version(db)

@@ -40,6 +40,8 @@ class Record:
     about to be sent, *resent_at* when it was so once more.  *seconds* is how long the
     service says that the job took, *holder* the process that sends it, as
     "host:pid:start"; *token_digest* tells which token sent it (see `token_digest`).
+    *output* says how the run saves its results, None where it does not; *first_index*
+    is the `{index}` of the first of them, once they are saved.
     """
 
     record: str
@@ -58,6 +60,8 @@ class Record:
     holder: str = ""
     resent_at: float | None = None
     token_digest: str | None = None
+    output: Mapping[str, Any] | None = None
+    first_index: int | None = None
 
     @classmethod
     def of(
@@ -74,6 +78,7 @@ class Record:
         now: float,
         images: Mapping[str, Any] | None = None,
         token_digest: str | None = None,
+        output: Mapping[str, Any] | None = None,
     ) -> Record:
         """
         Build the record of a request that this process is about to submit.
@@ -102,6 +107,7 @@ class Record:
             cost_usd=cost_usd,
             holder=this_process(),
             token_digest=token_digest,
+            output=output,
         )
 
     @classmethod
@@ -116,6 +122,8 @@ class Record:
         check_columns(values)
         values["request"] = json.loads(values["request"])
         values["files"] = load_files(values["files"])
+        if values["output"] is not None:
+            values["output"] = json.loads(values["output"])
         return cls(**values)
 
     def as_row(self) -> tuple[Any, ...]:
@@ -125,6 +133,7 @@ class Record:
         kept = {
             "request": json.dumps(self.request),
             "files": dump_files(self.files),
+            "output": None if self.output is None else json.dumps(self.output),
         }
         return tuple(kept.get(name, getattr(self, name)) for name in FIELDS)
 

@@ -69,6 +69,10 @@ def _is_files(value: object) -> bool:
     return _are_like(_parsed(value), _FILE)
 
 
+def _is_output(value: object) -> bool:
+    return _are_like([_parsed(value)], _OUTPUT)
+
+
 def _parsed(value: object) -> object:
     try:
         return json.loads(value) if isinstance(value, str) else None
@@ -104,6 +108,10 @@ _FILE = {
     "height": _or_none(_is_count),
     "converted_from": _or_none(_is_text),
 }
+_OUTPUT = {
+    "output": lambda value: isinstance(value, str),
+    "count": _is_count,
+}
 _FITS: dict[str, Callable[[object], bool]] = {
     "record": _is_text,
     "run": _is_text,
@@ -121,4 +129,6 @@ _FITS: dict[str, Callable[[object], bool]] = {
     "holder": _is_text,
     "resent_at": _or_none(_is_time),
     "token_digest": _or_none(_is_text),
+    "output": _or_none(_is_output),
+    "first_index": _or_none(_is_count),
 }

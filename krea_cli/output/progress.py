@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
-from krea_cli.output.escape import collapse_whitespace
-from krea_cli.output.human.format_text import meaning
+from krea_cli.output.escape import collapse_whitespace, single_line
+from krea_cli.output.human.format_text import dollars, meaning
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
@@ -20,6 +20,9 @@ HEARTBEAT_SECONDS = 30.0
 # Of more jobs than this nobody reads a line for each change.
 MOST_TOLD = 10
 _BAD_ENDS = ("failed", "cancelled")
+_WAITING = ("backlogged", "queued", "scheduled")
+# Fewer say nothing of how fast the others will be done.
+LEAST_DONE = 3
 
 
 class Progress:
@@ -33,14 +36,10 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def awaited(self, count: int) -> None:
+    def counts(self, counts: StatusCounts, *, in_sum: bool = False) -> None:
         """
-        Set how many jobs there are, or will be.
-        """
-
-    def unsent(self, count: int) -> None:
-        """
-        Set how many requests are still to be submitted.
+        Set the counts to show, and to keep up to date. With *in_sum* a log has no line
+        for each change of each job, however few they are.
         """
 
     def seen(self, job: Job) -> None:
@@ -80,7 +79,8 @@ class Progress:
 
     def saved(self, job: Job) -> None:
         """
-        Report that no more is received of the job; from any thread.
+        Report that no more is received of the job, whose files are saved if it has any;
+        from any thread.
         """
 
 
@@ -98,23 +98,33 @@ class LineProgress(Progress):
         # What is received is told by the threads that receive it.
         self._lock = threading.Lock()
 
-    def awaited(self, count: int) -> None:
-        self._are_many = count > MOST_TOLD
-
-    def unsent(self, count: int) -> None:
-        self._board.unsent = count
+    def counts(self, counts: StatusCounts, *, in_sum: bool = False) -> None:
+        self._board = counts
+        self._are_many = in_sum or counts.total > MOST_TOLD
 
     def seen(self, job: Job) -> None:
         is_news = self._board.update(job)
         if not self._are_many:
             self._write_line(_status(job), is_news=is_news)
         elif is_news and job.status in _BAD_ENDS:
-            self._write_line(f"{_status(job)}; {self._board.summary}", is_news=True)
+            self._write_line(f"{_status(job)}; {self._of_all}", is_news=True)
         else:
-            self._write_line(self._board.summary, is_news=False)
+            self._write_line(self._of_all, is_news=False)
+
+    def saved(self, job: Job) -> None:
+        if job.files:
+            self._board.saved(job)
+        if self._are_many:
+            for file in job.files:
+                words = f"saved {single_line(file.path)}; {self._of_all}"
+                self._write_line(words, is_news=True)
+
+    @property
+    def _of_all(self) -> str:
+        return "  ".join(filter(None, [self._board.summary, self._board.money]))
 
     def missed(self, job: Job, error: KreaError) -> None:
-        words = self._board.summary if self._are_many else _status(job)
+        words = self._of_all if self._are_many else _status(job)
         reason = collapse_whitespace(error.message, 200).rstrip(".")
         self._write_line(f"{words}; cannot check: {reason}", is_news=False)
 
@@ -152,12 +162,31 @@ def _status(job: Job) -> str:
 
 class StatusCounts:
     """
-    The last seen status of each job, and how many are still to be sent.
+    The last seen status of each of *total* jobs, how many are saved, and what they
+    cost; any thread may call it. One is kept for the whole run. With *saves* a job is
+    done when its results are saved, and not before.
     """
 
-    def __init__(self) -> None:
-        self.unsent = 0
+    def __init__(self, total: int = 0, *, saves: bool = False) -> None:
+        self._total = total
+        self._saves = saves
         self._statuses: dict[str, str] = {}
+        self._costs: dict[str, float] = {}
+        self._saved: set[str] = set()
+
+    @property
+    def total(self) -> int:
+        return self._total
+
+    @property
+    def are_many(self) -> bool:
+        return self._total > 1
+
+    def expect(self, total: int) -> None:
+        """
+        Set how many jobs there are going to be.
+        """
+        self._total = total
 
     def update(self, job: Job) -> bool:
         """
@@ -165,23 +194,74 @@ class StatusCounts:
         """
         before = self._statuses.get(job.job_id)
         self._statuses[job.job_id] = job.status
+        if job.cost_usd is not None:
+            self._costs[job.job_id] = job.cost_usd
         return before != job.status
+
+    def saved(self, job: Job) -> None:
+        """
+        Count a job whose results are saved.
+        """
+        self._statuses[job.job_id] = "completed"
+        self._saved.add(job.job_id)
 
     @property
     def summary(self) -> str:
         """
-        Return the status of one job, or the number of jobs with each status.
+        Return the status of one job, or how far many have come; the numbers add up.
         """
-        counts = Counter(self._statuses.values())
-        if len(self._statuses) == 1 and not self.unsent:
-            return collapse_whitespace(next(iter(counts)), 40)
-        parts = [f"{n} {collapse_whitespace(s, 40)}" for s, n in counts.most_common()]
-        return ", ".join(parts + [f"{self.unsent} to be sent"] * bool(self.unsent))
+        statuses = list(self._statuses.values())
+        if not self.are_many:
+            return collapse_whitespace(statuses[-1], 40) if statuses else ""
+        # Another thread may add a job at any time.
+        counts, total = Counter(statuses), max(self._total, len(statuses))
+        done = self.done
+        waiting = total - len(statuses) + sum(counts[each] for each in _WAITING)
+        ends = {each: counts[each] for each in _BAD_ENDS}
+        saving = counts["completed"] - done
+        running = total - waiting - saving - done - sum(ends.values())
+        word = "saved" if self._saves else "completed"
+        parts = [f"{done}/{total} {word}"]
+        named = {"running": running, "waiting": waiting, "saving": saving, **ends}
+        parts += [f"{count} {name}" for name, count in named.items() if count]
+        return " \N{MIDDLE DOT} ".join(parts)
+
+    @property
+    def done(self) -> int:
+        """
+        Return how many jobs are where they are to be.
+        """
+        if self._saves:
+            return len(self._saved)
+        return list(self._statuses.values()).count("completed")
+
+    @property
+    def money(self) -> str:
+        """
+        Return what many jobs cost so far: those that have not failed. Empty where no
+        price is known.
+        """
+        prices = [
+            price
+            for job_id, price in list(self._costs.items())
+            if self._statuses.get(job_id) not in _BAD_ENDS
+        ]
+        return dollars(sum(prices)) if prices and self.are_many else ""
+
+    def seconds_left(self, elapsed: float) -> float | None:
+        """
+        Estimate how long many jobs still take, by how many were done in *elapsed*
+        seconds; None while that says nothing.
+        """
+        if not self.are_many or self.done < LEAST_DONE:
+            return None
+        ended = sum(status in _BAD_ENDS for status in list(self._statuses.values()))
+        return elapsed / self.done * max(0, self._total - self.done - ended)
 
     @property
     def meaning(self) -> str:
         """
-        Explain the status that all jobs have; empty if they differ.
+        Explain the status of one job; empty for many.
         """
         statuses = set(self._statuses.values())
         return meaning(statuses.pop()) if len(statuses) == 1 else ""

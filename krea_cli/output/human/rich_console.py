@@ -82,4 +82,4 @@ class RichConsole:
         self._console.print(Text("\n").join(lines), end="", soft_wrap=True)
 
     def spinner(self, now: Callable[[], float]) -> Spinner:
-        return Spinner(self._console, now)
+        return Spinner(self._console, now, lambda text: self.say("", text, "dim"))

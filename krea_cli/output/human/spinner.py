@@ -35,17 +35,24 @@ _DRAWN_A_SECOND = 10
 _ID_LETTERS = 8
 # Below that there is no room for speed and time left.
 _WIDE = 60
+_MINUTE = 60
 
 
 class Spinner(Progress):
     """
     A spinner with the status of the jobs, the time since it began by *now*, the usual
     one, and what the status means; below it a bar for each result that is on its way:
-    size, speed, time left.
+    size, speed, time left. *note* writes a line above it.
     """
 
-    def __init__(self, console: Console, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        console: Console,
+        now: Callable[[], float],
+        note: Callable[[str], object],
+    ) -> None:
         self._line = _Line(now)
+        self._note = note
         self._bars = Bars(console)
         self._live = Live(
             Group(self._line, self._bars.progress),
@@ -64,15 +71,19 @@ class Spinner(Progress):
 
     def seen(self, job: Job) -> None:
         self._board.update(job)
-        self._line.show(self._board.summary, self._board.meaning)
+        self._show(self._board.meaning)
 
     def missed(self, job: Job, error: KreaError) -> None:
         self._board.update(job)
         reason = collapse_whitespace(error.message, 100)
-        self._line.show(self._board.summary, f"but: {reason}")
+        self._show(f"but: {reason}")
 
-    def unsent(self, count: int) -> None:
-        self._board.unsent = count
+    def counts(self, counts: StatusCounts, *, in_sum: bool = False) -> None:  # noqa: ARG002
+        self._board = counts
+        self._line.count(counts)
+
+    def _show(self, more: str) -> None:
+        self._line.show(self._board.summary, "" if self._board.are_many else more)
 
     def delayed(self, text: str) -> None:
         """
@@ -96,6 +107,13 @@ class Spinner(Progress):
 
     def saved(self, job: Job) -> None:
         self._bars.saved(job)
+        if not job.files:
+            return
+        self._board.saved(job)
+        if self._board.are_many:
+            self._show("")
+            for file in job.files:
+                self._note(f"saved {file.path}")
 
 
 class _Line:
@@ -108,10 +126,17 @@ class _Line:
         self._now = now
         self._began = now()
         self._shown = ("", "")
+        self._counts: StatusCounts | None = None
         self._frames: Frames | None = None
 
     def show(self, what: str, more: str) -> None:
         self._shown = (what, more)
+
+    def count(self, counts: StatusCounts) -> None:
+        """
+        Show what many jobs cost, and how long they still take.
+        """
+        self._counts = counts if counts.are_many else None
 
     def add(self, more: str) -> None:
         self._shown = (self._shown[0], more)
@@ -123,14 +148,37 @@ class _Line:
             name = "line" if options.ascii_only else "dots"
             self._frames = Frames(name, style="green")
         what, more = self._shown
-        times = f"  {duration(self._now() - self._began)}"
-        times += "" if self.usual is None else f", usually {duration(self.usual)}"
+        times = self._times(self._now() - self._began)
         frame = self._frames.render(console.get_time())
         line = Text.assemble(str(frame), " ", (what, "bold"), times, no_wrap=True)
         line.stylize("green", 0, 1)
         line.append(f"  {more}" if more else "", "dim")
         line.truncate(options.max_width, overflow="ellipsis")
         yield InAscii(line) if options.ascii_only else line
+
+    def _times(self, elapsed: float) -> str:
+        """
+        Return the time so far, and the usual one until it has passed. For many jobs:
+        the money before it, and the time that is left.
+        """
+        times = f"  {duration(elapsed)}"
+        if self._counts is None:
+            if self.usual is not None and elapsed < self.usual:
+                times += f" (usually about {duration(self.usual)})"
+            return times
+        left = self._counts.seconds_left(elapsed)
+        if left:
+            times += f", about {_estimate(left)} left"
+        money = self._counts.money
+        return f"  {money}{times}" if money else times
+
+
+def _estimate(seconds: float) -> str:
+    """
+    Format a time without digits that nobody can know.
+    """
+    step = 5 if seconds < _MINUTE else _MINUTE
+    return duration(max(step, round(seconds / step) * step)).removesuffix(" 0 s")
 
 
 class Bars:
