@@ -41,9 +41,9 @@ T = TypeVar("T")
 BUSY_SECONDS, SQLITE_SECONDS, PAUSE_SECONDS = 60.0, 0.05, 0.01
 # Maximum wait for a lock while a signal is deferred.
 HASTE_SECONDS = 0.3
-# Layouts of earlier versions of krea.
+# Table layouts of earlier versions of krea.
 OLD_VERSIONS = (1, 2, 3)
-# What SQLite appends to the name of a file for its write-ahead log.
+# Suffix of SQLite's write-ahead log.
 LOG = "-wal"
 # SQLITE_PROTOCOL means that other processes repeatedly got the lock first.
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL}

@@ -70,7 +70,8 @@ def amount(field: MediaField) -> str:
 
 def price(model: Model) -> str:
     """
-    Return the lowest and the highest known price, with "+" if there are others.
+    Format the lowest and the highest known price, with "+" if the service has more
+    prices.
     """
     if not model.prices:
         return UNKNOWN
@@ -82,7 +83,7 @@ def price(model: Model) -> str:
 
 def dollar_range(low: float, high: float) -> str:
     """
-    Return one amount of USD, such as "$0.15", or two with a dash between them.
+    Format a price in USD, such as "$0.15", or a range of two prices.
     """
     if dollars(low) == dollars(high):
         return dollars(low)
