@@ -217,7 +217,7 @@ def check_key(key: str) -> None:
 
 def suggest_key(key: str) -> str:
     """
-    Suggest the setting that is most similar to `key`.
+    Suggest the setting that is most like *key*.
     """
     import difflib
 

@@ -108,7 +108,7 @@ class Journal:
                 unconfirmed.
             JournalError: the record is missing, or has another job.
         """
-        if self._is_of_another(job_id, record):
+        if self._belongs_to_another(job_id, record):
             self.unconfirmed(record)
             raise DuplicateJobIdError(
                 f"Krea answered this request with job {job_id}, which belongs to "
@@ -124,7 +124,7 @@ class Journal:
             if changed.rowcount == 0:
                 raise JournalError(f"Record {record} is missing from the journal.")
 
-    def _is_of_another(self, job_id: str, record: str) -> bool:
+    def _belongs_to_another(self, job_id: str, record: str) -> bool:
         return bool(
             self._database.rows(
                 "SELECT 1 FROM records"

@@ -164,11 +164,11 @@ class Record:
         Return None if there is no input.
         """
         for origin in self.request.get("inputs", ()):
-            path = origin["path"] or self._stays(origin["at"])
+            path = origin["path"] or self._stored_text(origin["at"])
             return {"-": "standard input", "data:": "the data URI"}.get(path, path)
         return None
 
-    def _stays(self, place: Sequence[str | int]) -> str:
+    def _stored_text(self, place: Sequence[str | int]) -> str:
         """
         Return the stored form of the text at this place of the body.
         """

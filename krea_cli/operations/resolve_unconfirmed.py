@@ -124,7 +124,7 @@ class UnconfirmedResolver:
             details = [f"Cannot get Krea's job list: {exc.message}"]
         error = error.but(
             details=details,
-            advice=self.ways_out(record, found),
+            advice=self.recovery_steps(record, found),
             record=record.record if self.keeps_journal else None,
         )
         if not self._can_ask(record, found):
@@ -147,7 +147,7 @@ class UnconfirmedResolver:
         self.tracker.resolved(record)
         return job
 
-    def ways_out(
+    def recovery_steps(
         self, record: Record, candidates: Sequence[Job] | None
     ) -> tuple[Step, ...]:
         """

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 30.0
 # With more jobs than this, do not write a line for each change.
-MOST_TOLD = 10
+MAX_JOB_LINES = 10
 _BAD_ENDS = ("failed", "cancelled")
 _WAITING = ("backlogged", "queued", "scheduled")
 # Fewer jobs do not show how long the others will take.
-LEAST_DONE = 3
+MIN_DONE = 3
 
 
 class Progress:
@@ -103,7 +103,7 @@ class LineProgress(Progress):
 
     def counts(self, counts: StatusCounts, *, in_sum: bool = False) -> None:
         self._board = counts
-        self._are_many = in_sum or counts.total > MOST_TOLD
+        self._are_many = in_sum or counts.total > MAX_JOB_LINES
 
     def seen(self, job: Job) -> None:
         is_news = self._board.update(job)
@@ -259,7 +259,7 @@ class StatusCounts:
 
         Return None while too few are done.
         """
-        if not self.are_many or self.done < LEAST_DONE:
+        if not self.are_many or self.done < MIN_DONE:
             return None
         ended = sum(status in _BAD_ENDS for status in list(self._statuses.values()))
         return elapsed / self.done * max(0, self._total - self.done - ended)

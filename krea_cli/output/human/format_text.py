@@ -70,8 +70,7 @@ def amount(field: MediaField) -> str:
 
 def price(model: Model) -> str:
     """
-    Format the lowest and the highest known price, with "+" if the service has more
-    prices.
+    Return the lowest and the highest known price, with "+" if there are others.
     """
     if not model.prices:
         return UNKNOWN
@@ -83,7 +82,7 @@ def price(model: Model) -> str:
 
 def dollar_range(low: float, high: float) -> str:
     """
-    Format a price in USD, such as "$0.15", or a range of two prices.
+    Return one amount of USD, such as "$0.15", or two with a dash between them.
     """
     if dollars(low) == dollars(high):
         return dollars(low)

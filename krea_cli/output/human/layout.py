@@ -17,7 +17,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 GAP = 2
-# A hint may end with a command to paste.
+# A hint ends with the command that is to be pasted.
 _COMMAND = re.compile("(.*?: )?((?:krea|mv|mkdir|export|-o) .*)")
 
 Parts = Iterable[RenderableType]

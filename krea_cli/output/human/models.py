@@ -68,7 +68,7 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
 
 def _marked(row: ModelRow, model_id: Text) -> Text:
     """
-    Mark a deprecated model if the name column is missing.
+    Mark a deprecated model where its name is not shown.
     """
     return model_id + Text(" (deprecated)" if row.model.deprecated else "", "dim")
 
