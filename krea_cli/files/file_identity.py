@@ -1,5 +1,5 @@
 """
-Recognize a file that was seen before.
+Recognize whether a file has changed.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 class FileIdentity(NamedTuple):
     """
-    A file as it was at one moment. Whatever replaces or changes it has another size,
-    time or inode.
+    A file at one moment. Replacing or changing it changes its size, time or inode.
     """
 
     path: str
@@ -22,7 +21,7 @@ class FileIdentity(NamedTuple):
     @classmethod
     def of(cls, path: Path) -> FileIdentity | None:
         """
-        Return the identity of what has the name now, None where there is nothing.
+        Return the identity of the file, or None if it does not exist.
         """
         try:
             found = path.lstat()

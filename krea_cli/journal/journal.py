@@ -51,8 +51,8 @@ _INSERT = f"INSERT INTO records ({COLUMNS}) VALUES ({PLACES})"  # noqa: S608  (n
 
 class RunResult(NamedTuple):
     """
-    A job of a run: its recorded *state*, how many of its files were saved, and the
-    index of the first of them.
+    A job of a run: its recorded state, the number of saved files, and their first
+    index.
     """
 
     job_id: str
@@ -63,8 +63,7 @@ class RunResult(NamedTuple):
 
 class JobOutput(NamedTuple):
     """
-    The run that a job belongs to, and how that saves its results; None where it does
-    not.
+    The run of a job, and how that run saves its results (None if it does not).
     """
 
     run: str
@@ -109,7 +108,7 @@ class Journal:
                 unconfirmed.
             JournalError: the record is missing, or has another job.
         """
-        if self._is_of_another(job_id, record):
+        if self._belongs_to_another(job_id, record):
             self.unconfirmed(record)
             raise DuplicateJobIdError(
                 f"Krea answered this request with job {job_id}, which belongs to "
@@ -125,7 +124,7 @@ class Journal:
             if changed.rowcount == 0:
                 raise JournalError(f"Record {record} is missing from the journal.")
 
-    def _is_of_another(self, job_id: str, record: str) -> bool:
+    def _belongs_to_another(self, job_id: str, record: str) -> bool:
         return bool(
             self._database.rows(
                 "SELECT 1 FROM records"
@@ -163,9 +162,11 @@ class Journal:
         first_index: int | None = None,
     ) -> None:
         """
-        Record how a job has ended, and the *files* that were saved, the first of them
-        with *first_index*. A job without a record is passed over. An unusable journal
-        is no error: the result counts for more.
+        Record how a job ended, and the `files` that were saved, starting with
+        `first_index`.
+
+        Jobs without a record are ignored. An unusable journal is not an error here: the
+        result is more important.
         """
         kept = dump_files(files)
         with suppress(JournalError), self._database.writing() as db:
@@ -242,7 +243,7 @@ class Journal:
 
     def runs_with_prefix(self, beginning: str) -> list[str]:
         """
-        Return the ids of the runs that begin with a text, the oldest first.
+        Return the ids of runs that start with `beginning`, oldest first.
         """
         rows = self._database.rows(
             "SELECT run FROM records WHERE service = ? AND run BETWEEN ? AND ?"
@@ -253,7 +254,7 @@ class Journal:
 
     def run_results(self, run: str) -> list[RunResult]:
         """
-        Return the jobs of a run in the order of submission, with their results so far.
+        Return the jobs of a run in order of submission, with their results so far.
         """
         rows = self._database.rows(
             "SELECT job_id, state, CASE WHEN json_valid(files)"
@@ -265,8 +266,9 @@ class Journal:
 
     def outputs(self, job_ids: Sequence[str]) -> dict[str, JobOutput]:
         """
-        Return the run of each job that has a record, and how that saves its results.
-        An unusable journal has none, so that a job can always be waited for.
+        Return the run of each recorded job, and how that run saves its results.
+
+        If the journal is unusable, return nothing, so that waiting always works.
         """
         found = {}
         with suppress(JournalError):

@@ -30,18 +30,23 @@ FLIGHT_SECONDS = 600.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """
-    One paid request.
+    A paid request.
 
-    *record* is made once for an intent; *run* ties the records of one call; *service*
-    is an origin, or the sandbox.  *request* has the model's "path", the "body" and the
-    "webhook" as they may be kept, what `of` was told of its images, and as "not_kept"
-    where else in the body something was left out; *request_sha256* is of what was sent.
-    Times are seconds since the epoch by the local clock: *created_at* when it was first
-    about to be sent, *resent_at* when it was so once more.  *seconds* is how long the
-    service says that the job took, *holder* the process that sends it, as
-    "host:pid:start"; *token_digest* tells which token sent it (see `token_digest`).
-    *output* says how the run saves its results, None where it does not; *first_index*
-    is the `{index}` of the first of them, once they are saved.
+    `record` is the id, unique for each request that a user intends to send. `run` is
+    shared by the records of one command. `service` is an API origin, or the sandbox.
+
+    `request` has the model's "path", the redacted "body" and "webhook", the facts about
+    images that were given to `of`, and as "not_kept" the other places in the body where
+    something was left out. `request_sha256` is the hash of the request as it was sent.
+
+    Times are in seconds since the epoch, by the local clock. `created_at` is when the
+    request was about to be sent first, `resent_at` when it was about to be sent again.
+    `seconds` is the duration of the job that Krea reports.
+
+    `holder` is the process that sends the request, as "host:pid:start". `token_digest`
+    identifies the token that was used (see `token_digest`). `output` says how the run
+    saves its results (None if it does not), and `first_index` is the `{index}` of the
+    first saved result.
     """
 
     record: str
@@ -159,11 +164,11 @@ class Record:
         Return None if there is no input.
         """
         for origin in self.request.get("inputs", ()):
-            path = origin["path"] or self._stays(origin["at"])
+            path = origin["path"] or self._stored_text(origin["at"])
             return {"-": "standard input", "data:": "the data URI"}.get(path, path)
         return None
 
-    def _stays(self, place: Sequence[str | int]) -> str:
+    def _stored_text(self, place: Sequence[str | int]) -> str:
         """
         Return the stored form of the text at this place of the body.
         """

@@ -4,7 +4,7 @@ Define the tables of the journal, and how SQLite stores them.
 
 from __future__ import annotations
 
-# A journal of a higher one is left alone.
+# Journals with a higher version are left alone.
 VERSION = 4
 PAGE_BYTES = 4096
 TABLES = {"records", "uploads", "pruned"}
@@ -32,11 +32,11 @@ DROP INDEX IF EXISTS records_by_state;
 DROP INDEX IF EXISTS records_by_job;
 DROP INDEX IF EXISTS records_by_time;
 """
-# `key` is what a repeated request is recognized by.  `known_by` is the highest number
-# of all records when the job id was committed: the job is older than the request of
-# every record with a higher number.  `ahead` and `seen` belong to unconfirmed requests:
-# see `sightings`.  `output` says how the run saves its results, and `first_index` which
-# `{index}` the first result of the job has there.
+# `key` identifies repeated requests. `known_by` is the highest record number at the
+# time the job id was committed: the job is older than the requests of all records with
+# higher numbers. `ahead` and `seen` belong to unconfirmed requests: see `sightings`.
+# `output` says how the run saves its results, and `first_index` is the `{index}` of the
+# job's first result.
 _RECORDS = """
 CREATE TABLE records (
   number INTEGER PRIMARY KEY,
@@ -128,7 +128,7 @@ ALTER TABLE records ADD COLUMN seen TEXT;
 {_PRUNED}
 PRAGMA user_version = {VERSION};
 """
-# The third layout did not remember where results go.
+# The third layout did not store how results are saved.
 UPGRADE_THIRD = f"""
 {_OUTPUT}
 {INDEXES}

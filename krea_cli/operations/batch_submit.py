@@ -71,8 +71,8 @@ def submit_batch(
     because the next request would fail as well. Jobs submitted until then are kept.
     When the context ends, each request has become a job or an error.
 
-    *deadline* is when the jobs must have finished, on the monotonic clock;
-    *is_remembered* says that the journal gets how the results are saved.
+    `deadline` is when the jobs must have finished, on the monotonic clock.
+    `is_remembered` says that the journal records how the results are saved.
     """
     run = str(uuid.uuid4())
 

@@ -164,10 +164,10 @@ class JobCollection:
 
     def _review(self, saved: Job, saver: Saver) -> None:
         if exc := saver.failed.get(saved.job_id):
-            self.errors.append(_with_way_out(exc, saved))
+            self.errors.append(_with_recovery_steps(exc, saved))
             return
         if exc := saver.without_sidecar.get(saved.job_id):
-            self.errors.append(_with_way_out(exc, saved))
+            self.errors.append(_with_recovery_steps(exc, saved))
         if unsaved := job_errors.unsaved(saved):
             self.errors.append(unsaved)
         for remark in self._context.review(saved):
@@ -287,14 +287,14 @@ def _none_finished(jobs: Sequence[Job]) -> KreaError:
     )
 
 
-def _with_way_out(error: KreaError, job: Job) -> KreaError:
+def _with_recovery_steps(error: KreaError, job: Job) -> KreaError:
     """
     Add a hint for saving the result without paying again: Krea keeps it.
     """
-    return error.but(*_ways_out(error, job), job_id=job.job_id)
+    return error.but(*_recovery_steps(error, job), job_id=job.job_id)
 
 
-def _ways_out(error: KreaError, job: Job) -> Iterator[Step]:
+def _recovery_steps(error: KreaError, job: Job) -> Iterator[Step]:
     # A file that could not be converted is still saved.
     is_there = isinstance(error, ConversionError) and len(job.files) == len(job.urls)
     if error.exit_code != ExitCode.STORAGE or is_there:

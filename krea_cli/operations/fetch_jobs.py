@@ -110,9 +110,11 @@ def cancel_jobs(
     skips_finished: bool = False,
 ) -> tuple[list[Job], list[KreaError]]:
     """
-    Cancel each job; return the jobs as they are then, and an error for each that is not
-    cancelled. Without a usable token the rest is left alone. With *skips_finished*, a
-    job that had finished is no error beside one that is cancelled.
+    Cancel each job.
+
+    Return the resulting jobs, and an error for each one that was not cancelled. Stop if
+    no token is usable. With `skips_finished`, a finished job is not an error if another
+    one is cancelled.
     """
     jobs: list[Job] = []
     errors: list[KreaError] = []

@@ -119,8 +119,10 @@ def find_records(
     history: JournalQueries, resolve: Resolve, references: Sequence[str] | None
 ) -> list[Record]:
     """
-    Return the records with these job ids, record ids or beginnings of either, or of
-    @last (the default) or @RUN; each once.
+    Return the records with the given job ids, record ids or prefixes, or of @RUN, each
+    once.
+
+    The default reference is @last.
 
     Raises:
         UnknownJobError: the journal has no such record.

@@ -1,5 +1,7 @@
 """
-Save results where an earlier run wanted them: the journal has its place and options.
+Save results where an earlier run was going to save them.
+
+The journal has the location and the options of that run.
 """
 
 from __future__ import annotations
@@ -26,10 +28,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RememberedOutput:
     """
-    How a run of *count* jobs saves its results.
+    How a run of `count` jobs saves its results.
 
-    *options* name an absolute place, and *is_default* says that the user named none.
-    *replaces* has the files that --force allows to replace, as they were then.
+    The location in `options` is absolute. `is_default` says that the user did not
+    specify one. `replaces` has the files that --force may replace, as they were at that
+    time.
     """
 
     options: OutputOptions
@@ -47,8 +50,9 @@ class RememberedOutput:
         names: FilenameFields,
     ) -> RememberedOutput | None:
         """
-        Describe how a run saves to *target*; None for standard output, which nobody can
-        find again.
+        Describe how a run saves to `target`.
+
+        Return None for standard output, which a later run cannot reach.
         """
         place = target.absolute
         if place is None:
@@ -89,14 +93,13 @@ class RememberedOutput:
 
     def elsewhere(self, place: str | None) -> RememberedOutput:
         """
-        Return the same with another place; None is the default name in this folder.
+        Return a copy with another location. None means the default name in this folder.
         """
         return replace(self, options=replace(self.options, output=place))
 
     def with_given(self, given: OutputOptions) -> RememberedOutput:
         """
-        Return the same with the options of this run, which override the remembered
-        ones.
+        Return a copy with the options of this run, which override the remembered ones.
         """
         remembered = self.options
         return replace(
@@ -115,9 +118,10 @@ class RememberedOutput:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSaver:
     """
-    The jobs of one run, and their *saver*. *target* is where they go, by *output*;
-    *indexes* are those of a run in the journal. *unmet* returns a sentence for each
-    expectation that a job does not meet.
+    The jobs of one run, and their `saver`.
+
+    `target` is where `output` saves them. `indexes` are those of a run in the journal.
+    `unmet` returns a sentence for each unmet expectation of a job.
     """
 
     job_ids: frozenset[str]
@@ -129,7 +133,7 @@ class RunSaver:
 
     def of(self, jobs: Sequence[Job | None]) -> list[Job]:
         """
-        Return the jobs of this run.
+        Return those of `jobs` that belong to this run.
         """
         found = [job for job in jobs if job and job.job_id in self.job_ids]
         if self.indexes:
@@ -139,9 +143,9 @@ class RunSaver:
 
 class RememberedSaver:
     """
-    Saves each job where its own run wanted it, with one pool of threads for all.
+    Saves each job where its own run was going to save it, with a shared thread pool.
 
-    It is used as `ResultSaver` is. Jobs of no run are left alone.
+    Use it like `ResultSaver`. Jobs that belong to no run are ignored.
     """
 
     def __init__(self, runs: Sequence[RunSaver], pool: WorkerPool) -> None:
@@ -151,7 +155,7 @@ class RememberedSaver:
     @property
     def job_ids(self) -> set[str]:
         """
-        Return the jobs that are saved.
+        The jobs that are saved.
         """
         return {job_id for run in self._runs for job_id in run.job_ids}
 
@@ -169,11 +173,13 @@ class RememberedSaver:
 
     def check(self, jobs: Sequence[Job]) -> None:
         """
-        Find out early that a name is taken: jobs that still run cannot have made the
-        file. A run with a completed job may have.
+        Fail early if a target file already exists: running jobs cannot have created it.
+
+        Runs with a completed job are not checked, because that job may have created the
+        file.
 
         Raises:
-            StorageError: a name is taken by a file that may not be replaced.
+            StorageError: a file exists and may not be replaced.
         """
         for run in self._runs:
             if not any(job.status == "completed" for job in run.of(jobs)):
@@ -185,7 +191,7 @@ class RememberedSaver:
 
     def unmet(self, job: Job) -> Sequence[str]:
         """
-        Return a sentence for each expectation that the files of a job do not meet.
+        Return a sentence for each expectation that a file of the job does not meet.
         """
         return [
             each
@@ -196,7 +202,7 @@ class RememberedSaver:
 
     def offer(self, slots: Sequence[Job | None], progress: Progress) -> None:
         """
-        Start saving the results whose index is certain, as `ResultSaver.offer`.
+        Start saving results whose index is certain, like `ResultSaver.offer`.
         """
         for run in self._runs:
             if run.output.count > 1:
@@ -213,6 +219,7 @@ class RememberedSaver:
         Save the results of all completed jobs, and wait until they are saved.
         """
         for run in self._runs:
-            # The journal knows it of a run, whichever of its jobs these are.
+            # The journal knows how many jobs the run had, even if only some of them are
+            # here.
             is_several = run.output.count > 1 if run.indexes else is_batch
             run.saver.finish(run.of(jobs), progress, is_batch=is_several)

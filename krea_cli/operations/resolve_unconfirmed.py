@@ -124,7 +124,7 @@ class UnconfirmedResolver:
             details = [f"Cannot get Krea's job list: {exc.message}"]
         error = error.but(
             details=details,
-            advice=self.ways_out(record, found),
+            advice=self.recovery_steps(record, found),
             record=record.record if self.keeps_journal else None,
         )
         if not self._can_ask(record, found):
@@ -147,7 +147,7 @@ class UnconfirmedResolver:
         self.tracker.resolved(record)
         return job
 
-    def ways_out(
+    def recovery_steps(
         self, record: Record, candidates: Sequence[Job] | None
     ) -> tuple[Step, ...]:
         """
@@ -268,8 +268,9 @@ def describe_candidates(candidates: Sequence[Job]) -> list[str]:
 
 def _described(job: Job, *, is_local: bool = False) -> str:
     """
-    Return the id of a job, its status and when it was created: as the service has it,
-    or *is_local*.
+    Describe a job by id, status and creation time.
+
+    The time is as Krea reports it, or in the local time zone if `is_local` is set.
     """
     created = job.created_at or "at an unknown time"
     if is_local and job.created is not None:

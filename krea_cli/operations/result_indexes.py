@@ -1,5 +1,5 @@
 """
-Number the results of a run, for the `{index}` in their names.
+Number the results of a run, for `{index}` in file names.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _WITHOUT_RESULT = ("failed", "cancelled")
 
 class ResultIndexes(Protocol):
     """
-    Gives each job the index of its first result. The jobs come in their order.
+    Gives each job the index of its first result. Jobs must be passed in order.
     """
 
     def take(self, job: Job) -> int: ...
@@ -24,7 +24,7 @@ class ResultIndexes(Protocol):
 
 class CountedIndexes:
     """
-    Indexes that count the results from 1.
+    Numbers results from 1.
     """
 
     def __init__(self) -> None:
@@ -38,11 +38,10 @@ class CountedIndexes:
 
 class RunIndexes:
     """
-    Indexes of an earlier run, as far as its journal has them.
+    Numbers the results of an earlier run, based on its journal records.
 
-    A job keeps the index that it was saved with. Each other job gets the one that it
-    would have had, if all jobs before it are going to have a result; where that is
-    another job's, the next free one.
+    Saved jobs keep their indexes. Each other job gets the index that it will have if
+    all jobs before it have a result, or the next free one if that is taken.
     """
 
     def __init__(self, results: Sequence[RunResult]) -> None:
@@ -62,12 +61,12 @@ class RunIndexes:
             for job_id, first in self._firsts.items()
             for index in range(first, first + self._sizes[job_id])
         }
-        # The sum of the sizes before a place: most jobs ask one after the other.
+        # Cache the sum of sizes before a job, because most jobs ask in order.
         self._counted = (0, 1)
 
     def update(self, jobs: Sequence[Job]) -> None:
         """
-        Note how many results the jobs have that have finished.
+        Store how many results the finished jobs have.
         """
         for job in jobs:
             if job.is_final and self._sizes.get(job.job_id) != len(job.urls):

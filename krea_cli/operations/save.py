@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaveContext:
     """
-    The collaborators of saving. With *keeps_indexes* the journal gets the indexes, so
-    that a later run gives the same names.
+    The collaborators of saving.
+
+    With `keeps_indexes`, the journal records the indexes, so that later runs use the
+    same names.
     """
 
     downloader: ResultDownloader
@@ -45,9 +47,10 @@ class SaveContext:
 
 class Saver(EarlySaver, Protocol):
     """
-    Saves results while other jobs still run, and then all that are left. By job id,
-    *saved* has the jobs with the files that are there, *failed* the error that kept a
-    file from being saved, and *without_sidecar* the error that left files without one.
+    Saves results while other jobs are running, and then the remaining ones.
+
+    By job id, `saved` has the jobs with their files, `failed` the error that prevented
+    saving a file, and `without_sidecar` the error that prevented writing a sidecar.
     """
 
     @property
@@ -64,8 +67,9 @@ class Saver(EarlySaver, Protocol):
 
 class ResultSaver:
     """
-    Saves the results of jobs, with their indexes. An error with one job does not stop
-    the others.
+    Saves the results of jobs with their indexes.
+
+    An error with one job does not stop the others.
     """
 
     def __init__(self, context: SaveContext) -> None:
@@ -112,8 +116,8 @@ class ResultSaver:
             if is_batch:
                 self._start(job)
             elif _has_results(job):
-                # In this thread a signal arrives even while a pipe that nobody reads
-                # blocks the write.
+                # Save in this thread: signals reach it even while writing to a pipe
+                # blocks.
                 self._save(job, self._indexes.take(job), is_batch=False)
         self.pool.rest()
 

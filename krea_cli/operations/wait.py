@@ -126,11 +126,11 @@ class JobWait:
         lacks_result: bool = False,
     ) -> None:
         """
-        Poll the jobs, which have just been fetched, until all have finished or
-        *deadline* has passed, and offer them to *saver* meanwhile; *counts* keeps how
-        far they have come. With
-        *is_one_enough*, end when one has finished; with *lacks_result*, poll only
-        completed jobs without a result. End early when a submission is unconfirmed.
+        Poll just-fetched jobs until all have finished or `deadline` has passed.
+
+        Meanwhile they are offered to `saver`, and `counts` is kept up to date. With
+        `is_one_enough`, stop when one has finished. With `lacks_result`, poll only
+        completed jobs without result URLs. Stop early if a submission is unconfirmed.
         """
         poller = self._poller(deadline, saver, is_one_enough=is_one_enough)
         added = set[str](self._given_up)

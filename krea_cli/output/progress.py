@@ -1,5 +1,5 @@
 """
-Report the progress of jobs as lines of a log, or not at all.
+Report the progress of jobs as log lines, or not at all.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from krea_cli.errors import KreaError
 
 HEARTBEAT_SECONDS = 30.0
-# Of more jobs than this nobody reads a line for each change.
-MOST_TOLD = 10
+# With more jobs than this, do not write a line for each change.
+MAX_JOB_LINES = 10
 _BAD_ENDS = ("failed", "cancelled")
 _WAITING = ("backlogged", "queued", "scheduled")
-# Fewer say nothing of how fast the others will be done.
-LEAST_DONE = 3
+# Fewer jobs do not show how long the others will take.
+MIN_DONE = 3
 
 
 class Progress:
     """
-    Receives all events, and shows nothing; a context manager.
+    Receives all events and shows nothing. A context manager.
     """
 
     def __enter__(self) -> Self:
@@ -38,55 +38,58 @@ class Progress:
 
     def counts(self, counts: StatusCounts, *, in_sum: bool = False) -> None:
         """
-        Set the counts to show, and to keep up to date. With *in_sum* a log has no line
-        for each change of each job, however few they are.
+        Set the counts to show and keep up to date.
+
+        With `in_sum`, a log does not get a line for each change of a job, even if there
+        are only a few jobs.
         """
 
     def seen(self, job: Job) -> None:
         """
-        Report a job as it is now.
+        Report the current state of a job.
         """
 
     def missed(self, job: Job, error: KreaError) -> None:
         """
-        Report that a job could not be polled, and will be polled again; *job* is as it
-        was before.
+        Report that polling a job failed, and will be repeated. `job` is its last known
+        state.
         """
 
     def usually(self, seconds: float | None) -> None:
         """
-        Set how long such jobs usually take, if that is known.
+        Set how long such jobs usually take, or None if that is unknown.
         """
 
     def doing(self, text: str) -> None:
         """
-        Report other work: an upload, a download.
+        Report other work, such as an upload or a download.
         """
 
     def uploading(
         self, done: int, files: int, sent_bytes: int, size_bytes: int
     ) -> None:
         """
-        Set how many of the files are uploaded, and how many of their bytes; from any
-        thread.
+        Set how many files, and how many of their bytes, are uploaded. May be called
+        from any thread.
         """
 
     def received(self, job: Job, size_bytes: int, length: int | None) -> None:
         """
-        Report the bytes received of a result, of *length* bytes if known; from any
-        thread.
+        Report the received bytes of a result of `length` bytes (None if unknown). May
+        be called from any thread.
         """
 
     def saved(self, job: Job) -> None:
         """
-        Report that no more is received of the job, whose files are saved if it has any;
-        from any thread.
+        Report that the downloads of a job have ended, and its files, if any, are saved.
+
+        May be called from any thread.
         """
 
 
 class LineProgress(Progress):
     """
-    Writes a line at each change, and one every 30 s, so that no log falls silent.
+    Writes a line at each change, and at least one every 30 s.
     """
 
     def __init__(self, say: Callable[[str], None], now: Callable[[], float]) -> None:
@@ -95,12 +98,12 @@ class LineProgress(Progress):
         self._start = self._said_at = now()
         self._board = StatusCounts()
         self._are_many = False
-        # What is received is told by the threads that receive it.
+        # Downloads are reported by the threads that receive them.
         self._lock = threading.Lock()
 
     def counts(self, counts: StatusCounts, *, in_sum: bool = False) -> None:
         self._board = counts
-        self._are_many = in_sum or counts.total > MOST_TOLD
+        self._are_many = in_sum or counts.total > MAX_JOB_LINES
 
     def seen(self, job: Job) -> None:
         is_news = self._board.update(job)
@@ -149,7 +152,7 @@ class LineProgress(Progress):
 
 def upload_counts(done: int, files: int, sent_bytes: int, size_bytes: int) -> str:
     """
-    Tell how far uploads are.
+    Format the progress of uploads.
     """
     parts = [f"{done} of {files} files"] * (files > 1)
     size = f"{sent_bytes / 1e6:.1f} of {size_bytes / 1e6:.1f} MB"
@@ -162,9 +165,10 @@ def _status(job: Job) -> str:
 
 class StatusCounts:
     """
-    The last seen status of each of *total* jobs, how many are saved, and what they
-    cost; any thread may call it. One is kept for the whole run. With *saves* a job is
-    done when its results are saved, and not before.
+    The statuses of `total` jobs, how many of them are saved, and their cost.
+
+    A run has a single instance, which may be used from any thread. With `saves`, a job
+    is done when its results are saved.
     """
 
     def __init__(self, total: int = 0, *, saves: bool = False) -> None:
@@ -184,13 +188,13 @@ class StatusCounts:
 
     def expect(self, total: int) -> None:
         """
-        Set how many jobs there are going to be.
+        Set the expected number of jobs.
         """
         self._total = total
 
     def update(self, job: Job) -> bool:
         """
-        Store the job's status, and tell whether it is new.
+        Store the job's status, and return whether it is new.
         """
         before = self._statuses.get(job.job_id)
         self._statuses[job.job_id] = job.status
@@ -200,7 +204,7 @@ class StatusCounts:
 
     def saved(self, job: Job) -> None:
         """
-        Count a job whose results are saved.
+        Count a job as saved.
         """
         self._statuses[job.job_id] = "completed"
         self._saved.add(job.job_id)
@@ -208,7 +212,7 @@ class StatusCounts:
     @property
     def summary(self) -> str:
         """
-        Return the status of one job, or how far many have come; the numbers add up.
+        Return the status of a single job, or counts that add up to the number of jobs.
         """
         statuses = list(self._statuses.values())
         if not self.are_many:
@@ -229,7 +233,7 @@ class StatusCounts:
     @property
     def done(self) -> int:
         """
-        Return how many jobs are where they are to be.
+        Return how many jobs are done.
         """
         if self._saves:
             return len(self._saved)
@@ -238,8 +242,9 @@ class StatusCounts:
     @property
     def money(self) -> str:
         """
-        Return what many jobs cost so far: those that have not failed. Empty where no
-        price is known.
+        Return the cost so far if there are many jobs, without failed ones.
+
+        Return "" if no price is known.
         """
         prices = [
             price
@@ -250,10 +255,11 @@ class StatusCounts:
 
     def seconds_left(self, elapsed: float) -> float | None:
         """
-        Estimate how long many jobs still take, by how many were done in *elapsed*
-        seconds; None while that says nothing.
+        Estimate the remaining seconds for many jobs from the number of jobs done.
+
+        Return None while too few are done.
         """
-        if not self.are_many or self.done < LEAST_DONE:
+        if not self.are_many or self.done < MIN_DONE:
             return None
         ended = sum(status in _BAD_ENDS for status in list(self._statuses.values()))
         return elapsed / self.done * max(0, self._total - self.done - ended)
@@ -261,7 +267,7 @@ class StatusCounts:
     @property
     def meaning(self) -> str:
         """
-        Explain the status of one job; empty for many.
+        Explain the status of a single job. Return "" if there are many.
         """
         statuses = set(self._statuses.values())
         return meaning(statuses.pop()) if len(statuses) == 1 else ""

@@ -1,5 +1,5 @@
 """
-Show a spinner while jobs run, and bars while results arrive.
+Show a spinner while jobs run, and bars while results are downloaded.
 """
 
 from __future__ import annotations
@@ -31,18 +31,20 @@ from krea_cli.output.human.layout import InAscii
 from krea_cli.output.progress import Progress, StatusCounts, upload_counts
 
 _DRAWN_A_SECOND = 10
-# What of a job's id tells it from the others.
+# Enough of a job id to tell jobs apart.
 _ID_LETTERS = 8
-# Below that there is no room for speed and time left.
+# Narrower terminals have no room for speed and time left.
 _WIDE = 60
 _MINUTE = 60
 
 
 class Spinner(Progress):
     """
-    A spinner with the status of the jobs, the time since it began by *now*, the usual
-    one, and what the status means; below it a bar for each result that is on its way:
-    size, speed, time left. *note* writes a line above it.
+    A spinner with job status and times, and a bar for each download.
+
+    It shows the time since the start (by `now`), the usual duration, and what the
+    status means. Bars show size, speed and time left. `note` writes a line above the
+    spinner.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class Spinner(Progress):
 
     def delayed(self, text: str) -> None:
         """
-        Say why requests have to wait; from any thread.
+        Report why requests have to wait. May be called from any thread.
         """
         self._line.add(collapse_whitespace(text))
 
@@ -118,7 +120,8 @@ class Spinner(Progress):
 
 class _Line:
     """
-    One line whose end is cut where there is no room; the most important comes first.
+    A line that is cut at the end if space is short; the most important part comes
+    first.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -134,7 +137,7 @@ class _Line:
 
     def count(self, counts: StatusCounts) -> None:
         """
-        Show what many jobs cost, and how long they still take.
+        Show the cost of many jobs, and the estimated time left.
         """
         self._counts = counts if counts.are_many else None
 
@@ -158,8 +161,9 @@ class _Line:
 
     def _times(self, elapsed: float) -> str:
         """
-        Return the time so far, and the usual one until it has passed. For many jobs:
-        the money before it, and the time that is left.
+        Format the elapsed time, and the usual time until that has passed.
+
+        For many jobs, add the cost before it and the time left after it.
         """
         times = f"  {duration(elapsed)}"
         if self._counts is None:
@@ -175,7 +179,7 @@ class _Line:
 
 def _estimate(seconds: float) -> str:
     """
-    Format a time without digits that nobody can know.
+    Format an estimate with as many digits as it deserves.
     """
     step = 5 if seconds < _MINUTE else _MINUTE
     return duration(max(step, round(seconds / step) * step)).removesuffix(" 0 s")
@@ -183,7 +187,7 @@ def _estimate(seconds: float) -> str:
 
 class Bars:
     """
-    A bar for each job whose results arrive; for any thread.
+    A bar for each job with a running download. May be used from any thread.
     """
 
     def __init__(self, console: Console) -> None:
