@@ -118,7 +118,7 @@ def test_refresh_tells_each_change(refresh, time, news):
         "added\timage/acme/cat-1",
         "removed\timage/google/imagen-3",
         "fields\timage/krea/krea-2/large\t+mood -movement",
-        "price\timage/krea/krea-2/large\t$0.06\N{EN DASH}0.07 -> $0.50",
+        "price\timage/krea/krea-2/large\t$0.06 to $0.07 -> $0.50",
     ] == result.out.splitlines()
     assert (
         "119 models as of 2026-12-20; since 2026-10-09: "

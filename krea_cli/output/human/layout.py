@@ -145,9 +145,7 @@ class InAscii:
         self, console: Console, options: ConsoleOptions
     ) -> Iterable[Segment]:
         for text, style, control in console.render(self._part, options):
-            yield Segment(
-                text.replace("…", "~").replace("\N{EN DASH}", "-"), style, control
-            )
+            yield Segment(text.replace("…", "~"), style, control)
 
 
 class ResponsiveTable:
