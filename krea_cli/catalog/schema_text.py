@@ -123,22 +123,21 @@ def nearest(value: object, allowed: Sequence[str]) -> str | None:
     """
     Return the allowed text that is most like the value, as JSON, if one is near.
     """
-    from difflib import get_close_matches
+    from krea_cli.runtime.nearest_words import nearest_words
 
     if not isinstance(value, str):
         return None
-    folded = {each.casefold(): each for each in allowed}
-    found = get_close_matches(value.casefold(), folded, n=1)
-    return preview_json(folded[found[0]]) if found else None
+    found = nearest_words(value, allowed)
+    return preview_json(found[0]) if found else None
 
 
 def describe_unknown_field(name: str, fields: Collection[str]) -> str:
     """
     Say that there is no such field, and name the nearest ones, or else all.
     """
-    from difflib import get_close_matches
+    from krea_cli.runtime.nearest_words import nearest_words
 
-    near = get_close_matches(name.lower(), fields, n=2)
+    near = nearest_words(name, fields, most=2)
     if near:
         return f"unknown field; did you mean {listed_words(near)}?"
     return f"unknown field; known fields: {', '.join(fields)}"

@@ -52,7 +52,8 @@ def build(argv: Sequence[str]) -> typer.Typer:
     """
     app = _tree(
         "Generate and edit images, video, audio and 3D models with the Krea API.",
-        epilog=f"Help topics (krea help TOPIC): {', '.join(topics.NAMES)}.",
+        epilog='Try it without a token: krea generate "an owl" --sandbox\n\n'
+        f"Help topics (krea help TOPIC): {', '.join(topics.NAMES)}.",
     )
     app.callback(invoke_without_command=True)(_main)
     called = next((word for word in argv if not word.startswith("-")), None)
@@ -108,6 +109,8 @@ def _tree(summary: str, *, epilog: str | None = None) -> typer.Typer:
         callback=_help_alone,
         invoke_without_command=True,
         add_completion=False,
+        # `usage_errors` suggests less, and only what is near.
+        suggest_commands=False,
         # Local variables in a traceback could hold the token.
         pretty_exceptions_enable=False,
         pretty_exceptions_show_locals=False,

@@ -18,7 +18,7 @@ from rich.text import Text
 
 GAP = 2
 # A hint ends with the command that is to be pasted.
-_COMMAND = re.compile("(.*?: )?((?:krea|mv|mkdir|export|-o) .*)")
+_COMMAND = re.compile("(.*?: )?((?:krea|mv|mkdir|export|-[io]) .*)")
 
 Parts = Iterable[RenderableType]
 
