@@ -181,7 +181,7 @@ def _hints_for_images(
     folders = {str(Path(file).parent) for file in files}
     if len(folders) == 1:
         prompt = prompts[0] if len(prompts) == 1 else "PROMPT"
-        words = ["krea", "batch", f"{folders.pop()}/", prompt]
+        words = ["krea", "batch", f"{folders.pop()}/", prompt, "-o", "out/{stem}.png"]
         words += ["--sandbox"] * ("--sandbox" in argv)
         hints.append(f"To edit each on its own: {shell_words.join(words)}")
     return hints

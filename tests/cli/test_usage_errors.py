@@ -63,22 +63,22 @@ def test_generate_with_an_image_for_a_prompt_submits_nothing(krea, pictures):
         (
             ["sunset", "-i", "a.jpg", "b.jpg"],
             "-i a.jpg -i b.jpg",
-            "krea batch ./ sunset",
+            "krea batch ./ sunset -o 'out/{stem}.png'",
         ),
         (
             ["-i", "a.jpg", "b.jpg", "an owl", "-o", "x.png", "--sandbox"],
             "-i a.jpg -i b.jpg",
-            "krea batch ./ 'an owl' --sandbox",
+            "krea batch ./ 'an owl' -o 'out/{stem}.png' --sandbox",
         ),
         (
             ["an owl", "-i", *(f"pics/{n}.jpg" for n in range(9))],
             "-i pics/0.jpg -i pics/1.jpg -i pics/2.jpg ...",
-            "krea batch pics/ 'an owl'",
+            "krea batch pics/ 'an owl' -o 'out/{stem}.png'",
         ),
         (
             ["-i", "a.jpg", "b.jpg", "c d.jpg"],
             "-i a.jpg -i b.jpg -i 'c d.jpg'",
-            "krea batch ./ PROMPT",
+            "krea batch ./ PROMPT -o 'out/{stem}.png'",
         ),
     ],
     ids=("two", "prompt last", "folder", "no prompt"),
