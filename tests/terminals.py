@@ -45,14 +45,15 @@ def run(
     size=(80, 30),
     cell=(0, 0),
     answer=WITHOUT,
+    late=0,
     typed=b"",
     replies=None,
     patience=PATIENCE_SECONDS,
 ):
     """
     Run a command on a terminal of *size* cells, of *cell* pixels each, that has *typed*
-    waiting and answers the question with *answer*, and each text of *replies* with what
-    belongs to it, whenever it comes.
+    waiting and answers the question with *answer*, *late* seconds after it, and each
+    text of *replies* at once with what belongs to it, whenever it comes.
     """
     # Windows has none of them, and nothing that stands for them.
     fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
@@ -71,15 +72,16 @@ def run(
         start_new_session=True,
     ) as process:
         replies = {QUESTION: answer} | (replies or {})
-        output = _talk(ours, process, replies, patience)
+        output = _talk(ours, process, replies, patience, {QUESTION: late})
     settings = termios.tcgetattr(theirs)
     os.close(ours)
     os.close(theirs)
     return Shown(process.returncode, output, time.monotonic() - began, settings)
 
 
-def _talk(ours, process, replies, patience):
+def _talk(ours, process, replies, patience, delays):
     output, heard, end = b"", 0, time.monotonic() + patience
+    due = []
     while process.poll() is None or select.select([ours], [], [], 0)[0]:
         if select.select([ours], [], [], 0.02)[0]:
             output += os.read(ours, 1 << 16)
@@ -89,7 +91,9 @@ def _talk(ours, process, replies, patience):
             at = output.find(question, heard)
             if at >= 0:
                 heard = at + len(question)
-                os.write(ours, reply)
+                due.append((time.monotonic() + delays.get(question, 0), reply))
+        while due and time.monotonic() >= due[0][0]:
+            os.write(ours, due.pop(0)[1])
     return output
 
 

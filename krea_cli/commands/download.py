@@ -40,10 +40,11 @@ def download(
     collection = JobCollection(
         collaborators.collect_context(ctx, planner), found, errors
     )
+    preview = collaborators.previewer(ctx, wanted=delivery.preview)
     collection.save(collaborators.result_saver(ctx, target, output))
 
     collection.report(
         JobSaved,
-        preview=collaborators.previewer(ctx, wanted=delivery.preview),
+        preview=preview,
         hand_on=collaborators.hand_on(step, is_paid=False),
     )

@@ -69,7 +69,7 @@ def run_generation(
     from krea_cli.operations.result_names import names_of_request
 
     target = _plan(prepared, planner, options, ctx) if options.saves else None
-    saver = None
+    saver = preview = None
     with _submit(ctx, prepared, inputs, options, earlier) as submission:
         collection = JobCollection(
             collaborators.collect_context(ctx, planner), submission=submission
@@ -81,19 +81,19 @@ def run_generation(
                 output,
                 default_names=names_of_request(request, ctx.clock),
             )
+            preview = collaborators.previewer(
+                ctx, wanted=options.delivery.preview, before=prepared.local_source
+            )
         if options.wait:
             collection.wait(deadline=submission.deadline, saver=saver)
         else:
             submission.wait()
 
     result = JobSaved if target else JobUrls if options.wait else JobSubmitted
-    preview = collaborators.previewer(
-        ctx, wanted=options.delivery.preview, before=prepared.local_source
-    )
     collection.report(
         result,
         waits=options.wait,
-        preview=preview if target else None,
+        preview=preview,
         hand_on=collaborators.hand_on(step, is_paid=True),
     )
 

@@ -64,15 +64,15 @@ def wait(
     collection = JobCollection(
         collaborators.collect_context(ctx, planner), found, errors
     )
+    preview = collaborators.previewer(ctx, wanted=delivery.preview) if target else None
     collection.wait(
         deadline=collaborators.deadline(ctx, timeout, kinds=kinds, since=started),
         saver=collaborators.result_saver(ctx, target, delivery) if target else None,
         is_one_enough=first,
     )
 
-    preview = collaborators.previewer(ctx, wanted=delivery.preview)
     collection.report(
         JobSaved if target else JobStatus,
-        preview=preview if target else None,
+        preview=preview,
         hand_on=collaborators.hand_on(step, is_paid=False),
     )

@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from krea_cli.output.graphics import protocols
-from krea_cli.output.graphics.capabilities import Protocol, look
+from krea_cli.output.graphics.capabilities import Protocol, TerminalSize
 from krea_cli.output.streams import Stream
 
 MOST_ROWS = 40
@@ -38,15 +38,23 @@ _CLOSING_KITTY = "\x1b\\\x1b_Gm=0;\x1b\\\n"
 
 class Preview:
     """
-    A terminal to draw on.  *blocks* allows half blocks where it speaks no protocol.
+    A terminal to draw on, of which *window* says what it can show.  *blocks* allows
+    half blocks where it speaks no protocol.
     """
 
-    def __init__(self, stream: Stream, env: Mapping[str, str], *, blocks: bool) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        env: Mapping[str, str],
+        window: TerminalSize,
+        *,
+        blocks: bool,
+    ) -> None:
         self._stream = stream
         # Every terminal of today knows 256 colors, even one that is called xterm.
         is_true = env.get("COLORTERM") in ("truecolor", "24bit")
         self._colors: Literal["truecolor", "256"] = "truecolor" if is_true else "256"
-        self._window = look(stream, env)
+        self._window = window
         self._protocol = self._window.protocol
         self._cell = self._window.cell if self._protocol else _HALF_BLOCK
         is_unicode = stream.encoding.lower().startswith("utf")
