@@ -178,7 +178,7 @@ class HttpTransport:
         """
         Words of the service without the token, whole or in parts.
         """
-        return redaction.without_parts(self._token, text) if self._token else text
+        return redaction.redact_parts(self._token, text) if self._token else text
 
     def close(self) -> None:
         """
@@ -238,7 +238,7 @@ class HttpTransport:
                     )
             clean = bytes(content)
             if self._token:
-                clean = redaction.erased(self._token, clean)
+                clean = redaction.redact_bytes(self._token, clean)
             return Response(response.status_code, response.headers, clean)
         finally:
             response.close()

@@ -1,5 +1,5 @@
 """
-Describe what a schema allows, in words for a message of one line.
+Describe in one line what a schema allows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _TYPES = {
 
 def describe_allowed(schema: Schema) -> str:
     """
-    Describe a value, such as "a number from -2 to 2" or '"1K", "2K" or "4K"'.
+    Describe the allowed values, such as "a number from -2 to 2" or '"1K", "2K" or
+    "4K"'.
     """
     for form in ("anyOf", "oneOf"):
         if form in schema:
@@ -50,8 +51,9 @@ def describe_allowed(schema: Schema) -> str:
 
 def describe_schema(schema: Schema) -> str:
     """
-    Describe a value with everything in it, down to the last field.  An optional field
-    has a question mark, and keywords that are not checked here are named.
+    Describe a value with all nested fields.
+
+    Optional fields have a question mark. Unchecked keywords are listed.
     """
     words = _described(schema)
     unchecked = unchecked_in(schema)
@@ -61,7 +63,7 @@ def describe_schema(schema: Schema) -> str:
 def _described(schema: Schema) -> str:
     for form in ("anyOf", "oneOf"):
         if form in schema:
-            # A schema that only combines others names what is unchecked in them.
+            # The outer description already lists what is unchecked in the alternatives.
             bare = [{**each, UNCHECKED: []} for each in schema[form]]
             return listed_words(list(dict.fromkeys(map(_described, bare))))
     if fields := schema.get("properties"):
@@ -105,7 +107,7 @@ def _without_machine_limits(schema: Schema) -> Schema:
 
 def describe_count(schema: Schema) -> str:
     """
-    Describe how many fields an object has, such as "at least 1 field".
+    Describe how many fields an object needs, such as "at least 1 field".
     """
     least, most = schema.get("minProperties"), schema.get("maxProperties")
     return _range(least, most, "fields").removeprefix(" of ")
@@ -113,7 +115,7 @@ def describe_count(schema: Schema) -> str:
 
 def preview_json(value: object) -> str:
     """
-    Return a value as JSON in ASCII, cut to a length that fits into a line.
+    Format a value as ASCII JSON, cut to a length that fits into a line.
     """
     text = json.dumps(value)
     return text if len(text) <= _PREVIEW else f"{text[:_PREVIEW]}..."
@@ -121,7 +123,7 @@ def preview_json(value: object) -> str:
 
 def nearest(value: object, allowed: Sequence[str]) -> str | None:
     """
-    Return the allowed text that is most like the value, as JSON, if one is near.
+    Return the allowed text that is most similar to the value, as JSON, or None.
     """
     from krea_cli.runtime.nearest_words import nearest_words
 
@@ -133,7 +135,7 @@ def nearest(value: object, allowed: Sequence[str]) -> str | None:
 
 def describe_unknown_field(name: str, fields: Collection[str]) -> str:
     """
-    Say that there is no such field, and name the nearest ones, or else all.
+    Report an unknown field. Suggest similar ones, or else list all.
     """
     from krea_cli.runtime.nearest_words import nearest_words
 

@@ -1,10 +1,9 @@
 """
-Check a request body against the schema of its model before it is sent, and convert text
-from the command line to the value that a field's schema asks for.
+Validate request bodies, and convert command-line text to field values.
 
-This passes exactly the bodies that JSON Schema (draft 2020-12) passes, for the keywords
-that `sanitize` keeps; `format` asserts nothing there, nor here.  One exception: a text
-that starts with "data:" is not held to maxLength, which the service does not enforce.
+A body is valid exactly if JSON Schema (draft 2020-12) accepts it, for the keywords that
+`sanitize` keeps and without asserting `format`. There is one exception: text that
+starts with "data:" may exceed maxLength, which the service does not enforce.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from krea_cli.catalog import schema_text
 from krea_cli.catalog.json_schema import Schema, equal, forms, items_of, types
 from krea_cli.catalog.pattern import compile_pattern
 
-# Names that are shown without quotes.
+# Names that need no quotes.
 _PLAIN = re.compile(r"[^\W\d][\w-]*")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
@@ -27,10 +26,10 @@ _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 @dataclass(frozen=True, slots=True)
 class Violation:
     """
-    A violation of the schema by a body.
+    A violation of the schema.
 
-    *field* is a place such as "style_images[0].strength", empty for the body itself;
-    *message* is one line that also says what is allowed.
+    `field` is a path such as "style_images[0].strength", or empty for the body itself.
+    `message` is one line that also says what is allowed.
     """
 
     field: str
@@ -42,20 +41,21 @@ class Violation:
 
 def find_violations(schema: Schema, body: object) -> list[Violation]:
     """
-    Return all violations of a body at once.
+    Return all violations in a body.
     """
     return list(_violations(schema, body, ""))
 
 
 def convert(schema: Schema, text: str) -> Any:
     """
-    Return the text as a value of the type that a field's schema names.
+    Convert text to the type declared by a field's schema.
 
-    The look of the text does not count: "123" stays text in a text field.  Text for a
-    list of texts is its only item.  `find_violations` then says if it is allowed.
+    The content of the text does not matter: "123" stays text in a text field. For a
+    list of texts, the text becomes its only item. Use `find_violations` to check
+    whether the value is allowed.
 
     Raises:
-        ValueError: the text is not such a value; the message says what is expected.
+        ValueError: the text cannot be converted. The message says what is expected.
     """
     allowed = {name: form for form in forms(schema) for name in types(form)}
     if "null" in allowed and text == "null":
@@ -78,7 +78,7 @@ def convert(schema: Schema, text: str) -> Any:
 
 def _spelled(schema: Schema, text: str) -> str:
     """
-    Return the allowed text that differs in upper and lower case alone, if there is one.
+    Return the allowed value that differs only in case, or else the text itself.
     """
     listed = _listed_texts(schema)
     found = [each for each in listed if each.casefold() == text.casefold()]
@@ -115,7 +115,7 @@ def _violations(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
 
 def _combined(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
     """
-    Yield the violations of the schemas that the schema combines.
+    Yield violations of combined schemas (`allOf`, `anyOf` and so on).
     """
     for keyword in ("anyOf", "oneOf"):
         if keyword in schema:
@@ -158,7 +158,7 @@ def _is_in_range(schema: Schema, value: float) -> bool:
 def _is_multiple(value: float, step: float) -> bool:
     if isinstance(value, int) and isinstance(step, int):
         return value % step == 0
-    # Services divide, too, and refuse 0.3 as a multiple of 0.1.
+    # Divide as services do: they reject 0.3 as a multiple of 0.1.
     quotient = value / step
     return math.isfinite(quotient) and quotient == int(quotient)
 
@@ -170,8 +170,8 @@ def _alternatives(
     passed = found.count([])
     if passed == 1 or (passed and not one):
         return
-    # Where one alternative fits best, its own violations say most: of the alternatives
-    # with the type of the value, the one that goes wrong deepest inside it.
+    # If one alternative fits best, its violations are the most helpful: among
+    # alternatives of the same type, the one whose violations are nested deepest.
     typed = [
         each
         for schema, each in zip(schemas, found, strict=True)
@@ -180,7 +180,7 @@ def _alternatives(
     deepest = max(map(_depth, typed), default=0)
     best = [each for each in typed if _depth(each) == deepest]
     if len(best) > 1 and not (passed or at):
-        # Of variants of a whole body the nearest one.
+        # Among variants of a whole body, report the closest one.
         best = [min(best, key=len)]
     if len(best) == 1:
         yield from best[0]
@@ -274,7 +274,7 @@ def _has_type(schema: Schema, value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    # NaN and infinity have no form in JSON.
+    # JSON cannot represent NaN and infinity.
     if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, int) and not isinstance(value, bool)

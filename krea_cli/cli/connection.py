@@ -180,7 +180,7 @@ class Connection:
             faults=faults,
             log=log,
             clock=self._clock.wall,
-            capacity=JobLimits(**limits),
+            limits=JobLimits(**limits),
         )
         self._closing.callback(sandbox.stop)
         return sandbox

@@ -1,5 +1,5 @@
 """
-Paths that Windows refuses, found before anything is paid for.
+Reject paths that Windows does not allow, before anything is paid for.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ _FORBIDDEN = re.compile(r'[<>"|?*:\x00-\x1f]')
 _DEVICE = re.compile(
     r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?", re.IGNORECASE
 )
-# Of the fields that only the result tells, this one is the longest by far.
+# Of the template fields that are known only after the job, this is by far the longest.
 _JOB_ID, _JOB_ID_CHARACTERS = "{job_id}", 36
 
 
 def check_windows_path(target: Path) -> None:
     """
+    Check the name and the length of a path.
+
     Raises:
-        TargetError: Windows has no such name, or the path is too long for it.
+        TargetError: Windows does not allow the name, or the path is too long.
     """
     if sys.platform != "win32":
         return

@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 class ReadOnlyJournal:
     """
-    The journal in *folder*; *now* is the wall clock.
+    Read-only access to the journal in `folder`. `now` is the wall clock.
 
-    Every method raises JournalError when the journal cannot be used.
+    Every method raises JournalError if the journal cannot be used.
     """
 
     def __init__(self, folder: Path, *, now: Callable[[], float]) -> None:
@@ -31,7 +31,9 @@ class ReadOnlyJournal:
 
     def count(self) -> int | None:
         """
-        Check all of the file, and return the number of records; None without a journal.
+        Check the integrity of the file, and return the number of records.
+
+        Return None if there is no journal.
         """
 
         def count(database: Database) -> int | None:
@@ -45,7 +47,7 @@ class ReadOnlyJournal:
 
     def unconfirmed(self, service: str) -> list[Record]:
         """
-        Return unconfirmed requests as `JournalQueries.unconfirmed` does.
+        Return unconfirmed requests, as `JournalQueries.unconfirmed` does.
         """
         return self._look(
             lambda database: self._queries(database, service).unconfirmed()
@@ -53,7 +55,7 @@ class ReadOnlyJournal:
 
     def unconfirmed_elsewhere(self, service: str) -> list[str]:
         """
-        Return services as `JournalQueries.unconfirmed_elsewhere` does.
+        Return services, as `JournalQueries.unconfirmed_elsewhere` does.
         """
         return self._look(
             lambda database: self._queries(database, service).unconfirmed_elsewhere()
@@ -66,7 +68,7 @@ class ReadOnlyJournal:
         try:
             return self._look_once(work)
         except JournalError:
-            # Another process may have begun to write while it was looked at.
+            # Another process may have started writing in the meantime. Try again.
             return self._look_once(work)
 
     def _look_once(self, work: Callable[[Database], T]) -> T:

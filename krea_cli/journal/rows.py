@@ -1,8 +1,8 @@
 """
-Check what the columns of a record hold.
+Check the values in the columns of a record.
 
-The file belongs to the user: whatever else writes to it or damages it, one record must
-not make the others unreadable.
+The file belongs to the user. If another program writes to it or the disk damages it, a
+bad record must not make the others unreadable.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any
 from krea_cli.api.models import is_job_id
 
 STATES = ("intended", "unknown", "submitted", "completed", "failed", "cancelled")
-# The end of the year 9999, the last that can be told.
+# The end of the year 9999, the latest time that Python can format.
 _END_OF_TIME = 253_402_300_799.0
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_columns(values: Mapping[str, Any]) -> None:
     """
-    Check some or all columns of a record by their names.
+    Check some or all columns of a record, given by name.
 
     Raises:
-        ValueError: one holds what krea does not write there; it says which.
+        ValueError: a column has a value that krea does not write. The message names it.
     """
     for name, value in values.items():
         if not _FITS[name](value):
@@ -78,8 +78,9 @@ def _parsed(value: object) -> object:
 
 def _are_like(items: object, shape: Mapping[str, Callable[[object], bool]]) -> bool:
     """
-    Tell whether it is a list of objects with these keys; a newer krea may have added
-    some.
+    Return whether this is a list of objects with at least these keys.
+
+    A newer krea may have added further keys.
     """
     return isinstance(items, list) and all(
         isinstance(item, dict)

@@ -17,7 +17,7 @@ PRAGMA secure_delete = ON;
 -- Prompts go to no other file.
 PRAGMA temp_store = MEMORY;
 """
-# Indexes only make queries fast, so a journal without them has the same layout.
+# Indexes only make queries faster, so a journal without them has the same layout.
 INDEXES = """
 CREATE INDEX IF NOT EXISTS records_by_service ON records (service);
 CREATE INDEX IF NOT EXISTS records_by_job_id ON records (service, job_id);
@@ -61,7 +61,7 @@ CREATE TABLE records (
   seen TEXT
 );
 """
-# What stays for good of the records that were pruned.
+# Data that remains of pruned records.
 _PRUNED = """
 CREATE TABLE pruned (
   service TEXT NOT NULL,
@@ -87,14 +87,14 @@ CREATE TABLE uploads (
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
-# Which jobs were known when is not recorded in an old journal, but those of a run were
-# at the latest when the next run made its first request.
+# Old journals do not say which jobs were known when. The jobs of a run were known at
+# the latest when the next run made its first request.
 _KNOWN_BY = """
 UPDATE records SET known_by = (
   SELECT max(number) FROM records AS other WHERE other.run = records.run
 ) WHERE job_id IS NOT NULL;
 """
-# The first layout kept no requests.
+# The first layout did not store requests.
 UPGRADE_FIRST = f"""
 ALTER TABLE records RENAME TO former;
 {_RECORDS}

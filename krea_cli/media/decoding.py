@@ -1,6 +1,7 @@
 """
-Decode and encode pictures in a thread that may be left behind: decoders cannot be
-interrupted, and Ctrl-C must not wait for them.
+Decode and encode images in a thread that can be abandoned.
+
+Decoders cannot be interrupted, and Ctrl-C must not wait for them.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ MOST_SECONDS = 300.0
 
 def decode_with_timeout(work: Callable[[], T]) -> T:
     """
-    Return the result of `work` on a picture, and raise its errors.
+    Run `work` in a thread and return its result.
 
     Raises:
         DownloadError: it takes longer than five minutes.
+        Exception: any error that `work` raises.
     """
     try:
         return run_with_timeout(MOST_SECONDS, work)

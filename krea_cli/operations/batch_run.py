@@ -1,9 +1,9 @@
 """
-Carry out the plan of a batch: submit what is to be made, wait for it, and save it.
+Carry out the plan of a batch: submit its items, wait for them, and save them.
 
-The module knows nothing about HTTP, the terminal or the journal. It takes requests in
-the order of the file, as many at once as the service accepts. An error with one item
-does not stop the others, unless every other item would meet it, too.
+This module knows nothing about HTTP, the terminal or the journal. It submits items in
+the order of the file, as many at once as Krea accepts. An error in one item does not
+stop the others, unless it would affect them all.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ from krea_cli.operations.batch_outcome import (
 )
 from krea_cli.runtime.worker_pool import WorkerPool
 
-# The rate limits of the service decide how many requests are on their way at once.
+# Krea's rate limits decide how many requests are actually sent at once.
 SUBMIT_AT_ONCE, SAVE_AT_ONCE = 16, 4
-# So many lost responses in a row are more than bad luck, and each may be a bill.
+# This many lost responses in a row are not a coincidence, and each may be billed.
 MOST_UNCONFIRMED = 3
-# Every other request would meet these, too.
+# Errors that would affect every other request as well.
 _ENDS_SUBMISSION = (NoTokenError, BalanceError, ServiceError, JournalError)
 _GLANCE_SECONDS = 0.02
 
@@ -66,14 +66,14 @@ class _StoppedError(Exception):
 
 class _NewsError(Exception):
     """
-    A thread has something to report, so the sleep ends early.
+    Ends a sleep early, because a thread has something to report.
     """
 
 
 @dataclass
 class _Work:
     """
-    A job on its way: the *steps* that share it, and its *record*.
+    A running job: the `steps` that share it, and its `record`.
     """
 
     steps: list[PlanStep]
@@ -86,20 +86,20 @@ class _Work:
 @dataclass(frozen=True, slots=True)
 class _News:
     """
-    A report of a thread about a step.
+    A report from a thread about a step.
     """
 
     step: PlanStep
     submitted: KeyedJob | None = None
     saved: Files | None = None
     error: KreaError | None = None
-    # Nothing was submitted, for a reason that ends all submission.
+    # Set if nothing was submitted and all submission has ended.
     is_stopped: bool = False
 
 
 class BatchRun:
     """
-    One run over the steps of a plan. `events` carries it out.
+    One run over the steps of a plan. Iterate over `events` to carry it out.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class BatchRun:
         self._tools = tools
         self._limits = limits
         self.outcomes: dict[str, ItemOutcome] = {}
-        # The reason why nothing more is submitted, once there is one.
+        # The reason why no more is submitted, if any.
         self.ended_by: KreaError | None = None
         self._submitting = WorkerPool(SUBMIT_AT_ONCE)
         self._saving = WorkerPool(SAVE_AT_ONCE)
@@ -130,7 +130,7 @@ class BatchRun:
 
     def events(self) -> Iterator[BatchEvent]:
         """
-        Carry out the steps, and yield what happens.
+        Carry out the steps, and yield an event for each change.
         """
         poller = self._tools.poller(self._sleep)
         try:
@@ -155,7 +155,7 @@ class BatchRun:
             try:
                 poller.sleep()
             except _NewsError:
-                # Reports that come one after the other must not put polls off.
+                # A burst of reports must not delay polls.
                 if self._tools.clock.now() - polled_at < MANY_SECONDS:
                     continue
             if not self._limits.waits:
@@ -187,8 +187,9 @@ class BatchRun:
 
     def _fetch_together(self, poller: BatchPoller) -> Iterator[BatchEvent]:
         """
-        Fetch the jobs of earlier runs with a few requests. What is not found in this
-        way is fetched alone.
+        Fetch the jobs of earlier runs with a few list requests.
+
+        Jobs missing from the list are fetched one by one.
         """
         earlier = [
             step
@@ -216,14 +217,14 @@ class BatchRun:
             yield self._finish(step, "unchanged")
             self._start_dependents(step)
         elif step.sign in (Sign.WAIT, Sign.FETCH):
-            if step.output not in self._works:  # found together with others
+            if step.output not in self._works:  # not already found in the list
                 self._start(self._saving, step, lambda: self._fetched(step))
         elif self._is_ready(step):
             self._start(self._submitting, step, lambda: self._submitted(step))
 
     def _start_dependents(self, step: PlanStep) -> None:
         """
-        Submit what was waiting for the result of a step.
+        Submit the steps that needed the result of this step.
         """
         for each in self._dependents[step.output]:
             if each.is_paid and self._is_ready(each):
@@ -231,7 +232,7 @@ class BatchRun:
 
     def _is_ready(self, step: PlanStep) -> bool:
         """
-        Tell whether everything is there that the step takes as input.
+        Return whether all inputs of the step exist.
         """
         return all(
             needed not in self._steps
@@ -283,7 +284,7 @@ class BatchRun:
                     self._stop(exc)
         elif isinstance(exc, _ENDS_SUBMISSION):
             if exc.job_id is not None:
-                # There is a job, which the journal could not take.
+                # There is a job, but the journal could not record it.
                 self._append(step, state="submitted", job_id=exc.job_id)
             self._stop(exc)
             return _News(step, is_stopped=True)
@@ -291,8 +292,10 @@ class BatchRun:
 
     def _gate(self) -> None:
         """
+        Allow a submission, unless the run has stopped submitting.
+
         Raises:
-            _StoppedError: nothing more is to be submitted.
+            _StoppedError: nothing more may be submitted.
         """
         if self._is_stopped or self._tools.clock.now() >= self._limits.deadline:
             raise _StoppedError
@@ -303,12 +306,12 @@ class BatchRun:
 
     def _fetched(self, step: PlanStep) -> _News:
         """
-        The job of a step that was paid for earlier.
+        Fetch the job of a step that was paid for in an earlier run.
         """
         line = step.line
         assert line is not None  # noqa: S101  (such a step has one)
         if line.job is None:
-            # Another process is submitting it just now.
+            # Another process is submitting it at the moment.
             return self._submitted(step)
         job = self._tools.fetch(line.job)
         return _News(
@@ -322,7 +325,7 @@ class BatchRun:
 
     def _sleep(self, seconds: float) -> None:
         """
-        Sleep, but end at once when a thread has something to report.
+        Sleep, but return as soon as a thread has something to report.
         """
         until = time.monotonic() + seconds
         is_busy = False
@@ -359,7 +362,7 @@ class BatchRun:
         if isinstance(error, NoTokenError):
             self._stop(error)
         elif is_unseen and isinstance(error, ServiceError) and line and line.job:
-            # The poller tries again, as long as it makes sense.
+            # The poller retries for as long as that makes sense.
             job = Job(job_id=line.job, status="queued", cost_usd=line.usd)
             known = KeyedJob(job=job, record=line.record, is_new=False)
             yield from self._add(step, known, poller)
@@ -372,7 +375,7 @@ class BatchRun:
         job = found.job
         steps = [step, *self._sharing[step.output]]
         work = _Work(steps, job, found.record, found.is_new)
-        # Two outputs may have had the same job in an earlier run.
+        # In an earlier run, two outputs may have shared a job.
         self._by_job[job.job_id].append(work)
         for each in steps:
             self._works[each.output] = work
@@ -396,7 +399,7 @@ class BatchRun:
 
     def _ended(self, work: _Work) -> Iterator[BatchEvent]:
         """
-        Save the results of a job, or note that there are none.
+        Save the results of a finished job, or record that it has none.
         """
         job = work.job
         work.is_over = not job.lacks_result
@@ -457,7 +460,8 @@ class BatchRun:
         self, step: PlanStep, error: KreaError, *, job: Job | None = None
     ) -> Iterator[BatchEvent]:
         """
-        End an item, those that share its job, and those that need its result.
+        Record the failure of an item, and of the items that share its job or need its
+        result.
         """
         work = self._works.get(step.output)
         sharing = [] if work else self._sharing[step.output]
@@ -480,7 +484,7 @@ class BatchRun:
 
     def _close(self) -> Iterator[BatchEvent]:
         """
-        Say of every item that is left what it is waiting for.
+        Report for each remaining item what it is waiting for.
         """
         for step in self._steps.values():
             if step.output in self.outcomes:

@@ -60,8 +60,10 @@ class ResultSaver:
 
     def offer(self, slots: Sequence[Job | None], progress: Progress) -> None:
         """
-        Start saving the results whose index is certain, because all jobs before them
-        have finished; None is a job that may still come.
+        Start saving results whose index is certain, because all earlier jobs have
+        finished.
+
+        None stands for a job that may still come.
         """
         self._progress = progress
         for job in slots[self._next_slot :]:
@@ -74,9 +76,9 @@ class ResultSaver:
         self, jobs: Sequence[Job], progress: Progress, *, is_batch: bool
     ) -> None:
         """
-        Save the results of all completed jobs, and wait until they are saved.
+        Save the results of all completed jobs, and wait until that is done.
 
-        *is_batch* says that the run is about several jobs, so that names get an index.
+        `is_batch` says that the run has several jobs, so that file names get an index.
         """
         self._progress = progress
         progress.doing("Saving")
@@ -100,7 +102,7 @@ class ResultSaver:
             if self._progress:
                 self._progress.received(job, size_bytes, length)
 
-        # The journal may know files that an earlier run saved.
+        # The journal may list files saved by an earlier run.
         saved = replace(job, files=())
         try:
             for saved in self._downloader.save(

@@ -1,5 +1,5 @@
 """
-The sidecars of saved files: checked before anything is sent, written beside each file.
+Check sidecars before anything is sent, and write them next to saved files.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 class SidecarWriter:
     """
-    Writes sidecars if *options* ask for them, and warns about one that is already there
-    and belongs to another result.
+    Writes sidecars if `options` ask for them.
+
+    It warns about existing sidecars that belong to another result.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class SidecarWriter:
 
     def check(self, job_ids: Sequence[str]) -> None:
         """
-        Find out whether the sidecars of these jobs could be written.
+        Check that the sidecars of these jobs can be written.
 
         Raises:
             UsageError: the journal does not have the request of a job.
@@ -54,7 +55,7 @@ class SidecarWriter:
         Write the sidecar of each file of the job.
 
         Raises:
-            StorageError: one cannot be written; the files themselves are saved.
+            StorageError: a sidecar cannot be written. The files themselves are saved.
         """
         for file in job.files:
             if not self._options.sidecar:
@@ -76,7 +77,7 @@ class SidecarWriter:
 
     def _warn_of_foreign(self, job: Job, file: SavedFile) -> None:
         """
-        Warn if overwriting a file has left the sidecar of another result beside it.
+        Warn if an overwritten file still has the sidecar of an earlier result.
         """
         if not self._options.force or file.path == "-":
             return
@@ -89,8 +90,9 @@ class SidecarWriter:
 
     def _request(self, job_id: str) -> Record | None:
         """
-        Return the record of the job, if it has the request: a journal of the first
-        layout has none.
+        Return the record of the job if it contains the request.
+
+        Journals of the first layout do not contain requests.
         """
         record = self._records.find(job_id)
         return record if record and record.request["path"] else None

@@ -1,6 +1,7 @@
 """
-Wait for jobs until they have finished, while others are still being submitted, and the
-results of the first are being saved.
+Wait until jobs have finished.
+
+Meanwhile others may still be submitted, and the first results be saved.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
     from krea_cli.runtime.clock import Clock
     from krea_cli.runtime.worker_pool import WorkerPool
 
-# One poll may take so long; a service that is silent must not silence this program.
+# Time limit for one poll: a service that does not respond must not block the program.
 MOST_POLL_SECONDS = 20.0
 
 
 class EarlySaver(Protocol):
     """
-    Saves results while other jobs still run.
+    Saves results while other jobs are still running.
     """
 
     pool: WorkerPool
@@ -51,8 +52,10 @@ class WaitContext:
 
 class JobWait:
     """
-    Jobs in the order of their indexes, as they are now: *jobs*, or the ones that
-    *submission* makes. Errors that end the polls of a job go to *errors*.
+    The current states of jobs, in the order of their indexes.
+
+    These are `jobs`, or the ones that `submission` produces. Errors that end the
+    polling of a job are added to `errors`.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class JobWait:
     @property
     def slots(self) -> Sequence[Job | None]:
         """
-        Return the jobs, with None for each that may still come.
+        Return the jobs, with None for each job that may still come.
         """
         slots = self._submission.slots() if self._submission else self._given
         return [job and self._latest.get(job.job_id, job) for job in slots]
@@ -89,13 +92,13 @@ class JobWait:
     @property
     def count(self) -> int:
         """
-        Return how many jobs there are going to be.
+        Return the expected number of jobs.
         """
         return self._submission.count if self._submission else len(self._given)
 
     def update(self, job: Job) -> None:
         """
-        Replace a job by a newer state of it, and record how it ended.
+        Store a newer state of a job, and record how it ended.
         """
         self._latest[job.job_id] = job
         if job.is_final and job.job_id not in self._recorded:

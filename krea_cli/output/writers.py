@@ -1,9 +1,9 @@
 """
-Write results and messages in the form that suits their reader.
+Write results and messages in the format that suits their reader.
 
-Commands say what happened; only this package knows the form. Results go to standard
-output, everything else to standard error: for a person at a terminal, for a pipe or a
-log, or for a program that reads JSON.
+Commands report what happened; only this package knows the format. Results go to
+standard output, everything else to standard error. Readers are people at a terminal,
+pipes and logs, or programs that parse JSON.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class PlainResultWriter:
 
 class JsonResultWriter:
     """
-    Writes one JSON object a line, in ASCII.
+    Writes one ASCII JSON object per line.
     """
 
     def __init__(self, stdout: Stream) -> None:
@@ -64,7 +64,7 @@ class JsonResultWriter:
 
 class HumanResultWriter:
     """
-    Writes a table or a summary, drawn by rich.
+    Writes a table or summary, drawn by rich.
     """
 
     def __init__(self, stdout: Stream, *, color: bool | None) -> None:
@@ -80,7 +80,7 @@ class HumanResultWriter:
 
 class MessageWriter:
     """
-    Writes messages as plain lines that suit a log.
+    Writes messages as plain lines, for logs.
     """
 
     def __init__(self, stderr: Stream, now: Callable[[], float]) -> None:
@@ -131,7 +131,7 @@ class QuietMessages(MessageWriter):
 
 class JsonMessages(QuietMessages):
     """
-    Writes warnings and errors, one JSON object a line.
+    Writes warnings and errors as JSON, one object per line.
     """
 
     def log(self, text: str) -> None:
@@ -164,8 +164,8 @@ def _dumped(data: Mapping[str, Any]) -> str:
 
     text = json.dumps(data)
     if "\\ud" in text:
-        # Half of a character, as from a file name that is not UTF-8, is an error to
-        # many programs that read JSON.
+        # Many JSON parsers reject lone surrogates, which come from file names that are
+        # not UTF-8.
         whole = _LONE_SURROGATE.sub("\ufffd", json.dumps(data, ensure_ascii=False))
         text = json.dumps(json.loads(whole))
     return harmless_json(text)
@@ -173,7 +173,7 @@ def _dumped(data: Mapping[str, Any]) -> str:
 
 class TerminalMessages(MessageWriter):
     """
-    Writes in color and, if it *animates*, with a spinner while it waits.
+    Writes in color and, if `animates` is set, with a spinner while waiting.
     """
 
     def __init__(
@@ -193,7 +193,8 @@ class TerminalMessages(MessageWriter):
     def _screen(self) -> RichConsole:
         from krea_cli.output.human.rich_console import RichConsole
 
-        # One for all that is said, so that it knows of the spinner that is turning.
+        # All messages share one console, because it must know whether a spinner is
+        # active.
         return RichConsole(self._stderr, color=self._color)
 
     def note(self, text: str) -> None:

@@ -1,5 +1,5 @@
 """
-Prepare a request: put its fields together, choose missing ones, and check it.
+Prepare a request: collect its fields, choose missing ones, and check it.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Model paths that can be part of a URL, for models that the catalog does not know.
+# Model paths that are safe in a URL, for models that the catalog lacks.
 _PATH = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){2,}", re.ASCII)
 _NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 _WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
-# Servers on the way reject longer headers, sometimes without saying so.
+# Proxies reject longer headers, sometimes without saying so.
 MOST_WEBHOOK = 2048
 _SIZE = {"width", "height"}
 _SHAPE = {"aspect_ratio", "resolution"}
@@ -67,7 +67,7 @@ class Messages(Protocol):
 
 class InputReader(Protocol):
     """
-    Reads input files; loaded with the first of them.
+    Reads input files. Its module is imported for the first file.
     """
 
     def __call__(self, argument: str, *, stdin_word: str) -> Image: ...
@@ -76,12 +76,12 @@ class InputReader(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
     """
-    The collaborators that turn arguments into a request.
+    The collaborators needed to prepare a request.
 
-    *default_model* is used when the arguments name no model.  `renew` fetches the
-    newest list of models; it returns None if there is no need to, and raises KreaError
-    if it cannot.  It is None where nothing may be sent.  `is_fresh` tells if a list of
-    models is too new to be updated.
+    `default_model` is used if the arguments have no model. `renew` fetches the current
+    list of models. It returns None if that is unnecessary, and raises KreaError if it
+    fails. It is None if nothing may be sent. `is_fresh` says whether a catalog is too
+    new to be updated.
     """
 
     catalog: Catalog
@@ -96,7 +96,7 @@ class Preparation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedRequest:
     """
-    A request that can be sent, and the fields that krea chose for it.
+    A request that is ready to submit, and the values that krea chose for it.
     """
 
     request: Request
@@ -105,7 +105,7 @@ class PreparedRequest:
     @property
     def local_source(self) -> Path | None:
         """
-        Return the path of the first input if it is a file on this machine.
+        Path of the first input if it is a local file, or None.
         """
         first = next(iter(self.request.images), None)
         return first.path if isinstance(first, LocalFile) else None
@@ -113,10 +113,10 @@ class PreparedRequest:
 
 def prepare_request(arguments: RequestArguments, using: Preparation) -> PreparedRequest:
     """
-    Build the request and check it before anything is sent.
+    Build a request and check it before anything is sent.
 
     Raises:
-        InvalidRequestError: the model would refuse it; names every violation.
+        InvalidRequestError: the request is invalid. The error lists all violations.
         UsageError: something else in the arguments cannot be used.
     """
     check_webhook(arguments.webhook)
@@ -128,8 +128,10 @@ def prepare_request(arguments: RequestArguments, using: Preparation) -> Prepared
 
 def check_webhook(webhook: str | None) -> None:
     """
+    Check that a webhook can be sent in a header.
+
     Raises:
-        UsageError: it is not a URL that can be sent in a header.
+        UsageError: it is not a valid URL.
     """
     if webhook is not None and not _WEBHOOK.fullmatch(webhook):
         raise UsageError(
@@ -181,8 +183,9 @@ def dry_run(
     prepared: PreparedRequest, count: int, *, inline: bool, api_url: str
 ) -> DryRun:
     """
-    Describe the request that would be sent to *api_url*, with the names of files where
-    their URLs would stand.
+    Describe the request that would be submitted to `api_url`.
+
+    File names stand for the URLs of files that would be uploaded.
     """
     request, price = prepared.request, prepared.request.price
     cost = None if price is None else price.times(count)
@@ -200,7 +203,7 @@ def dry_run(
 
 class _ModelLookup:
     """
-    Finds the model of the arguments, in a newer list if the one at hand lacks it.
+    Finds the model of a request, in an updated list if the known one lacks it.
     """
 
     def __init__(self, using: Preparation) -> None:
@@ -211,7 +214,7 @@ class _ModelLookup:
 
     def renew(self) -> bool:
         """
-        Fetch the newest list, at most once; return whether there is another one.
+        Fetch the current list, at most once. Return whether it was updated.
         """
         if not self._may_renew or self._using.renew is None:
             return False
@@ -242,7 +245,7 @@ class _ModelLookup:
 
     def hints(self) -> list[Hint]:
         """
-        Say how old the list is where a newer one may know more.
+        Say how old the list is if a newer one may have more models.
         """
         if self._using.is_fresh(self._catalog):
             return []
@@ -254,7 +257,8 @@ class _ModelLookup:
 
     def _routes(self, path: str) -> Iterator[str]:
         """
-        Suggest whole paths for a model without its kind, by the kinds of its vendor.
+        Suggest full paths for a model without its kind, based on the vendor's other
+        models.
         """
         vendor, slash, _ = path.partition("/")
         own = f"{vendor}/" if slash else ""
@@ -269,8 +273,10 @@ class _ModelLookup:
 
 class _GivenInputs:
     """
-    Reads every file and standard input at most once, so that the fields of a request
-    can be collected again for a newer description of the model.
+    Reads each file, and standard input, at most once.
+
+    The fields of a request can then be collected again for a newer version of the
+    model.
     """
 
     def __init__(self, arguments: RequestArguments, using: Preparation) -> None:
@@ -281,7 +287,7 @@ class _GivenInputs:
 
     def start_over(self) -> None:
         """
-        Begin again: the same arguments come in the same order.
+        Prepare to provide the same arguments again, in the same order.
         """
         self._times.clear()
 
@@ -369,7 +375,7 @@ def _normalized(param: Param) -> Param:
 
 def input_size(request: Request) -> tuple[int, int] | None:
     """
-    Return the size of the first image, read only if a missing field depends on it.
+    Return the size of the first image. Read it only if a missing field depends on it.
     """
     missing = set(request.model.required) - request.fields.keys()
     first = next(iter(request.images), None)
@@ -382,11 +388,11 @@ def input_size(request: Request) -> tuple[int, int] | None:
 
 def check_text(request: Request) -> None:
     """
-    Check that every text of the request can be sent.
+    Check that all text in the request can be sent.
 
     Raises:
-        UsageError: a field has a NUL character, or bytes that are not UTF-8, which
-            Python reads from a command line as halves of characters.
+        UsageError: a field contains a NUL character or bytes that are not UTF-8. Python
+            represents such bytes on the command line as lone surrogates.
     """
     if field := request.field_with_nul:
         raise UsageError(
@@ -403,7 +409,7 @@ def check_text(request: Request) -> None:
 
 def violations_of(request: Request, fields: FieldValues) -> list[Violation]:
     """
-    Return everything that is wrong with the fields as given, or with the request.
+    Return all violations: of the fields as given, and of the request.
     """
     violations = [*fields.dropped, *fields.violations]
     violations = violations or [*_missing_content(request)]
@@ -419,8 +425,10 @@ def _check(
     request: Request, fields: FieldValues, models: _ModelLookup, messages: Messages
 ) -> None:
     """
+    Reject an invalid request, and warn about contradictory sizes.
+
     Raises:
-        InvalidRequestError: the fields as given, or the request, have a violation.
+        InvalidRequestError: the fields as given, or the request, have violations.
     """
     violations = violations_of(request, fields)
     if violations:
@@ -442,8 +450,9 @@ def _check(
 
 def _missing_content(request: Request) -> Iterator[Violation]:
     """
-    Yield a violation if the model gets nothing to work on.  The schemas of some models
-    allow that, and the service takes the money for a job that fails.
+    Yield a violation if the model has neither prompt nor input.
+
+    The schemas of some models allow this, but the job fails and is billed.
     """
     model, media = request.model, request.model.input_field
     content = [name for name, each in model.fields.items() if _is_content(name, each)]
@@ -465,9 +474,12 @@ def _is_content(name: str, schema: Schema) -> bool:
 
 def _raise_single_error(violations: Sequence[Violation], fields: FieldValues) -> None:
     """
+    Raise the errors of unreadable inputs if nothing else is wrong.
+
+    They are clearer than a list of violations.
+
     Raises:
-        UsageError: nothing is wrong but inputs that cannot be read, and their errors
-            say more by themselves.
+        UsageError: inputs cannot be read, and everything else is valid.
     """
     errors = fields.input_errors
     if len(violations) != len(errors):
@@ -487,6 +499,6 @@ def _root(field: str) -> str:
 
 def _meant(field: str) -> str:
     """
-    The field that an option such as "--aspect-ratio" stands for.
+    Return the field that an option such as "--aspect-ratio" stands for.
     """
     return field[2:].replace("-", "_") if field.startswith("--") else field

@@ -1,5 +1,5 @@
 """
-Fetch the files that a request names by URL.
+Fetch the input files that a request refers to by URL.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ _CHUNK = 1 << 16
 
 def fetch_input(store: SandboxStore, field: str, url: str) -> JobInput:
     """
-    Fetch the file behind the URL into the store. For a URL on Krea's own host, the
-    renderer has a picture.
+    Fetch the file at `url` into the store.
+
+    URLs on Krea's host are not fetched: the renderer uses a built-in image.
 
     Raises:
-        ApiError: 422, the service would reject the URL or could not fetch it.
+        ApiError: 422 if the API would reject the URL or could not fetch it.
     """
     if url.startswith(_KREA):
         return JobInput(field=field, media_type="image/png", sha256=None)
@@ -64,9 +65,11 @@ def input_failure(store: SandboxStore, given: JobInput) -> JobFailure | None:
 
 def _bytes(store: SandboxStore, url: str) -> Iterator[bytes]:
     """
+    Yield the content of `url`.
+
     Raises:
-        ValueError: the sandbox does not accept such a URL.
-        FetchError: there is no file behind it.
+        ValueError: the sandbox does not accept this URL.
+        FetchError: the file cannot be fetched.
     """
     if url.startswith("data:"):
         return iter((_data(url),))
@@ -88,8 +91,9 @@ def _data(url: str) -> bytes:
 
 def _own(store: SandboxStore, path: str) -> Path | None:
     """
-    Return the file of an upload or result of this store, if the path is one of these,
-    whatever the port of the URL.
+    Return the file of an upload or result in this store, or None for other paths.
+
+    The port of the URL is ignored: it changes with every start.
     """
     match = _OWN.fullmatch(path)
     if not match:

@@ -64,7 +64,7 @@ def test_ctrl_c_at_any_moment_of_many(tmp_path, moment):
     collects it, or is in doubt; nothing half done is left, and nothing is paid twice.
     """
     capacity = JobLimits(job_seconds=1, parallel=8)
-    with service(tmp_path / "service", capacity=capacity) as live:
+    with service(tmp_path / "service", limits=capacity) as live:
         live.add_faults(*FAULTS)
         user = User(tmp_path / "user", live.url)
         process = user.start("generate", "an owl", "-n", JOBS, "-o", "owl-{index}.png")

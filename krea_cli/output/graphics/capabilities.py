@@ -1,9 +1,9 @@
 """
-Find out what a terminal can show: its size, and its graphics protocol.
+Detect the size and the graphics protocol of a terminal.
 
-Some terminals name themselves in the environment, and that is enough. Others are asked:
-all answer with their primary device attributes, and Sixel is part of the answer. Typed
-input stays for whoever reads next.
+Some terminals identify themselves in the environment. Others are queried: all of them
+answer with their primary device attributes, which include Sixel support. Input that was
+already typed is left for the next reader.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from enum import Enum, auto
 from select import select
 from typing import TYPE_CHECKING
 
-with suppress(ImportError):  # Windows has neither
+with suppress(ImportError):  # not available on Windows
     import fcntl
     import termios
 
 if TYPE_CHECKING:
     from krea_cli.output.streams import Stream
 
-# The size of a cell in pixels, and what a terminal is.
+# Query the size of a cell in pixels, and the device attributes.
 _QUESTION = b"\x1b[16t\x1b[c"
 _CELL, _ATTRIBUTES = rb"\x1b\[6;(\d+);(\d+)t", rb"\x1b\[\?([\d;]*)c"
 # Any number of sequences of a terminal, and the beginning of one.
@@ -37,7 +37,7 @@ _PARTIAL = rb"(\x1b\[[0-?]*[@-~])*(\x1b(\[[0-?]*)?)?"
 _SIXEL = b"4"
 PATIENCE_SECONDS = 1.0
 _GLANCE_SECONDS = 0.02
-# That of the terminals Sixel was made for, and of those that imitate it exactly.
+# Cell size of the terminals that Sixel was made for, and of exact emulators.
 _USUAL_CELL = (10, 20)
 _MOST_CELL = 200
 _USUAL_WINDOW = (80, 24)
@@ -52,8 +52,10 @@ class Protocol(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminalSize:
     """
-    A terminal of *columns* x *rows* cells, each of *cell* pixels (width, height).
-    *protocol* is None where there is none, or none is known.
+    A terminal of `columns` x `rows` cells.
+
+    `cell` is the size of a cell in pixels (width, height). `protocol` is None if it is
+    unknown or unsupported.
     """
 
     columns: int
@@ -64,10 +66,10 @@ class TerminalSize:
 
 class TerminalQuery:
     """
-    Ask the terminal behind *stream* what it can show, beside other work.
+    Ask the terminal of `stream` what it can show while other work goes on.
 
-    The answer has a second to come. Nobody waits for it: without an answer the terminal
-    shows no pictures.
+    The answer may take a second, and nothing waits for it: without an answer, the
+    terminal has no graphics protocol.
     """
 
     def __init__(self, stream: Stream, env: Mapping[str, str]) -> None:
@@ -80,7 +82,7 @@ class TerminalQuery:
 
     def start(self) -> None:
         """
-        Ask, unless the environment says enough or nobody is there to answer.
+        Ask, unless the environment already tells, or nobody is there to answer.
         """
         env = self._env
         is_known = _named(env) is not None or _is_inside_another(env)
@@ -94,7 +96,7 @@ class TerminalQuery:
 
     def size(self) -> TerminalSize:
         """
-        Return what is known of the terminal by now.
+        Return what is known about the terminal so far.
         """
         columns, rows = size(self._stream)
         cell, protocol = _cell(self._descriptor), _named(self._env)
@@ -117,8 +119,8 @@ class TerminalQuery:
 
     def close(self) -> None:
         """
-        Give the terminal back as it was, and take away an answer that came late: the
-        shell would read it as a command.
+        Stop asking, restore the terminal, and discard a late answer: the shell would
+        read it as a command.
         """
         self._closing.set()
         self.wait()
@@ -129,8 +131,8 @@ class TerminalQuery:
 
     def _ask(self) -> None:
         with suppress(OSError), _silent(self._descriptor) as terminal:
-            # What was typed before belongs to whoever reads next, and the answer would
-            # stand behind it.
+            # Input that is already waiting belongs to the next reader, and the answer
+            # would come after it.
             is_typed = terminal is not None and select([terminal], [], [], 0)[0]
             if terminal is None or is_typed or self._closing.is_set():
                 return
@@ -140,12 +142,15 @@ class TerminalQuery:
 
     def _read(self, terminal: int, *, until: float) -> None:
         """
-        Read the answer byte by byte, and stop where something else begins.
+        Read the answer byte by byte, and stop at the first byte of anything else.
         """
         while self._is_awaited:
             left = max(0.0, until - time.monotonic())
             if select([terminal], [], [], min(left, _GLANCE_SECONDS))[0]:
-                self._answer += os.read(terminal, 1)
+                byte = os.read(terminal, 1)
+                if not byte:  # the terminal has gone
+                    break
+                self._answer += byte
                 is_partial = re.fullmatch(_PARTIAL, self._answer)
                 is_whole = re.search(_ATTRIBUTES, self._answer)
                 self._is_awaited = bool(is_partial and not is_whole)
@@ -165,9 +170,10 @@ def look(stream: Stream, env: Mapping[str, str]) -> TerminalSize:
 
 def _named(env: Mapping[str, str]) -> Protocol | None:
     """
-    Return the protocol that the environment names. TERM and LC_TERMINAL come along over
-    SSH, TERM_PROGRAM does not; on Windows no protocol passes through the console
-    reliably.
+    Return the protocol identified by the environment, or None.
+
+    SSH forwards TERM and LC_TERMINAL, but not TERM_PROGRAM. On Windows the console does
+    not pass any protocol on reliably.
     """
     if _is_inside_another(env) or sys.platform == "win32":
         return None
@@ -181,8 +187,10 @@ def _named(env: Mapping[str, str]) -> Protocol | None:
 
 def _is_inside_another(env: Mapping[str, str]) -> bool:
     """
-    Tell whether tmux or the like is in between: what it says of itself is not what the
-    terminal around it can show, and the environment may be outdated.
+    Return whether a multiplexer such as tmux is running.
+
+    Its answers say nothing about the outer terminal, and the environment may be
+    outdated.
     """
     term = env.get("TERM", "")
     inside = any(env.get(name) for name in ("TMUX", "STY", "ZELLIJ"))
@@ -200,7 +208,7 @@ def _descriptor(stream: Stream) -> int | None:
 
 def size(stream: Stream) -> tuple[int, int]:
     """
-    Return columns and rows of the terminal behind *stream*; both may be 0.
+    Return the columns and rows of the terminal of `stream`. Both may be 0.
     """
     descriptor = _descriptor(stream)
     found = shutil.get_terminal_size(_USUAL_WINDOW)
@@ -212,7 +220,8 @@ def size(stream: Stream) -> tuple[int, int]:
 
 def _cell(descriptor: int | None) -> tuple[int, int] | None:
     """
-    Return width and height of a cell in pixels, if the system knows them.
+    Return the width and height of a cell in pixels, or None if the system does not know
+    them.
     """
     if sys.platform == "win32":
         return None
@@ -229,13 +238,13 @@ def _cell(descriptor: int | None) -> tuple[int, int] | None:
 @contextmanager
 def _silent(descriptor: int | None) -> Iterator[int | None]:
     """
-    Open the terminal for reading key by key, without an echo; it is as before in the
-    end. None stands for a terminal that somebody else is using.
+    Open the terminal for reading single keys without echo, and restore it at the end.
+    Yield None if another program is using it.
     """
     if sys.platform == "win32" or descriptor is None:
         yield None
         return
-    # Standard output may be open for writing alone.
+    # Standard output may be opened write-only.
     terminal = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY)
     try:
         before = termios.tcgetattr(terminal)
@@ -246,7 +255,7 @@ def _silent(descriptor: int | None) -> Iterator[int | None]:
         silent[3] &= ~(termios.ICANON | termios.ECHO)
         silent[6][termios.VMIN], silent[6][termios.VTIME] = 1, 0
         try:
-            # Unlike the default of `tty`, this leaves alone what was typed.
+            # Unlike the default of `tty`, this keeps typed input.
             termios.tcsetattr(terminal, termios.TCSANOW, silent)
             yield terminal
         finally:
@@ -260,6 +269,6 @@ def _silent(descriptor: int | None) -> Iterator[int | None]:
 
 def _is_in_front(terminal: int) -> bool:
     """
-    Tell whether this process may touch the terminal: in the background it may not.
+    Return whether this process may change the terminal: a background one may not.
     """
     return sys.platform != "win32" and os.tcgetpgrp(terminal) == os.getpgrp()

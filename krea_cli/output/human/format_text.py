@@ -1,5 +1,5 @@
 """
-Put times, states, amounts and prices into words.
+Format times, statuses, amounts and prices as text.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ def duration(seconds: float) -> str:
 
 def meaning(status: str) -> str:
     """
-    Explain the status of a running job; empty for any other.
+    Explain the status of a running job. Return "" for other statuses.
     """
     return _MEANINGS.get(status, "")
 
 
 def amount(field: MediaField) -> str:
     """
-    Say how many files a field takes: "1 image", "up to 10 images" or "any number of
+    Say how many files a field accepts: "1 image", "up to 10 images" or "any number of
     videos".
     """
     least = field.minimum if field.required else 0
@@ -109,7 +109,7 @@ def dollar_range(low: float, high: float) -> str:
 
 def dollars(amount: float) -> str:
     """
-    Return an amount of USD with at least two decimals.
+    Format an amount in USD with at least two decimals.
     """
     whole, _, cents = f"{amount:.6f}".rstrip("0").partition(".")
     return f"${whole}.{cents:0<2}"
@@ -117,7 +117,7 @@ def dollars(amount: float) -> str:
 
 def dimensions(point: PricePoint) -> str:
     """
-    Return the condition of a price, such as "resolution 1K, quality low".
+    Describe the condition of a price, such as "resolution 1K, quality low".
     """
     return ", ".join(
         collapse_whitespace(_dimension(name, value))

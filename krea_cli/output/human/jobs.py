@@ -1,5 +1,5 @@
 """
-Draw jobs and the records of the journal.
+Draw jobs and journal records.
 """
 
 from __future__ import annotations
@@ -46,24 +46,25 @@ _STYLES = {
     "cancelled": "yellow",
     "unknown": "bold yellow",
 }
-# What every command takes for an id that the journal knows.
+# Every command accepts an id prefix of this length for jobs in the journal.
 _ID_LETTERS = 8
 _LEAST_PROMPT = 12
 _MOST_PROMPT = 300
-# Those that are made first are the likeliest.
+# The most likely candidates come first.
 _MOST_CANDIDATES = 20
 
 
 def status(word: str) -> Text:
     """
-    Show a status in its color.
+    Color a status.
     """
     return Text(collapse_whitespace(word, 40), _STYLES.get(word, "cyan"))
 
 
 def minute(time: str | None, *, clock: str = "%H:%M") -> Text:
     """
-    Show a time of the service in the user's time zone; an invalid time stays as it is.
+    Format an API timestamp in local time, to the minute. Invalid timestamps stay
+    unchanged.
     """
     try:
         local = datetime.fromisoformat(time or "").astimezone()
@@ -74,15 +75,16 @@ def minute(time: str | None, *, clock: str = "%H:%M") -> Text:
 
 def second(time: str | None) -> str:
     """
-    Show a time to the second, to compare it with others.
+    Format a timestamp to the second, for comparison with others.
     """
     return minute(time, clock="%H:%M:%S").plain
 
 
 def rows(_: RecordRow, results: Sequence[RecordRow]) -> Parts:
     """
-    Draw a row for each record. Time and prompt matter more than the model; ids are
-    shortened where there is no room.
+    Draw a row for each record.
+
+    Time and prompt have priority over the model. Ids are shortened if space is short.
     """
     whole = _sheet([_name(result) for result in results], results)
     short = [_name(result, letters=_ID_LETTERS) for result in results]
@@ -142,7 +144,7 @@ def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
 
 def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts:
     """
-    Say how many records were deleted.
+    Report the number of deleted records.
     """
     for result in results:
         yield Text(f"{result.count} record{'s' * (result.count != 1)} deleted")
@@ -150,7 +152,7 @@ def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts
 
 def _name(result: RecordRow, *, letters: int | None = None) -> Text:
     """
-    Show the job id, or the record that stands for it in other commands.
+    Show the job id, or else the record id, which commands accept as well.
     """
     if result.record.job_id:
         return Text(collapse_whitespace(result.record.job_id)[:letters])
@@ -212,7 +214,7 @@ def submitted(_: JobSubmitted, results: Sequence[JobSubmitted]) -> Parts:
 
 def details(_: RecordDetails, results: Sequence[RecordDetails]) -> Parts:
     """
-    Draw all of each record: its status, its request, its files.
+    Draw everything about each record: status, request and files.
     """
     for number, result in enumerate(results):
         if number:
@@ -253,8 +255,7 @@ def _facts(result: RecordDetails) -> dict[str, str]:
 
 class _RecordFields:
     """
-    The fields in columns, or below each other if a word in them, such as a URL, is too
-    long.
+    Request fields in columns, or stacked if a word in them, such as a URL, is too long.
     """
 
     def __init__(self, result: RecordDetails) -> None:
@@ -292,7 +293,7 @@ def _file(file: SavedFile) -> Parts:
 
 def saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:
     """
-    Draw one panel for all: each path on a line of its own, and its facts below.
+    Draw one panel for all jobs: each path on its own line, with its facts below.
     """
     lines = list[WrappedLine]()
     for job in (result.job for result in results):
@@ -312,7 +313,7 @@ def saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:
 
 def file_facts(file: SavedFile) -> list[str]:
     """
-    List pixels, if there are any, type and size.
+    List size in pixels (if any), type and file size.
     """
     kind = collapse_whitespace(file.media_type.partition("/")[2].upper())
     facts = [kind, decimal(file.size_bytes)]
@@ -331,7 +332,7 @@ def _job_facts(job: Job) -> list[str]:
 
 def costs(first: CostRow, results: Sequence[CostRow]) -> Parts:
     """
-    Draw a row for each group; a column without jobs is left out.
+    Draw a row for each group. Empty columns are left out.
     """
     rows = [
         (

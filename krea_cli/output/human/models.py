@@ -62,7 +62,7 @@ def _row(row: ModelRow, *, is_range: bool) -> list[Text]:
 
 def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
     """
-    Draw all of a model, its fields first.
+    Draw all details of a model, fields first.
     """
     for result in results:
         model = result.model
@@ -105,7 +105,7 @@ def changes(_: ModelChange, results: Sequence[ModelChange]) -> Parts:
 
 class _Fields:
     """
-    The fields in columns, or below each other if their names leave too little room.
+    The fields in columns, or stacked if long names leave too little room.
     """
 
     def __init__(self, result: ModelDetails) -> None:
@@ -138,7 +138,8 @@ class _Fields:
 
     def _allowed(self, field: FieldDetails) -> str:
         """
-        Say what a field takes; nobody types the URLs of files.
+        Describe the allowed values. For file fields this is the number of files and the
+        option: nobody types their URLs.
         """
         model = self._result.model
         media = {media.name: media for media in model.media_fields}.get(field.name)

@@ -1,7 +1,7 @@
 """
-Choose how results are drawn, and draw everything but jobs and models.
+Choose how results are drawn, and draw everything except jobs and models.
 
-Text from other sources comes in as `Text`, never as markup.
+Text from other sources is passed as `Text`, never as markup.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from krea_cli.output.results.settings import (
 @singledispatch
 def view(first: Any, results: Sequence[Any]) -> Parts:
     """
-    Draw results of one kind, part by part; *first* is the first of them.
+    Draw results of the same type. `first` is the first of them.
     """
     raise NotImplementedError(f"no view for {type(first).__name__}")
 
@@ -124,19 +124,18 @@ def _dry_run(_: DryRun, results: Sequence[DryRun]) -> Parts:
 
 _CHECK_STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 _MARKS = {"ok": "✓", "warning": "!", "fault": "✗"}
-# The value in JSON is older than the word.
+# The JSON value is a contract; people read the current word.
 _LABELS = {"doubt": "unconfirmed"}
-# The longest state with its mark, and the longest check.
+# Widths of the longest status with its mark, and of the longest check.
 _STATE, _CHECK = 9, 12
-# With less room the words get a line of their own.
+# If the message has less room, it gets its own line.
 _LEAST_WORDS = 39
 
 
 @view.register
 def _findings(_: CheckResult, results: Sequence[CheckResult]) -> Parts:
     """
-    Draw a line for each check, and below it the hints, whole so that they can be
-    copied.
+    Draw a line for each check, followed by its hints, unwrapped for copying.
     """
     for result in results:
         yield _CheckLine(result)
@@ -146,7 +145,7 @@ def _findings(_: CheckResult, results: Sequence[CheckResult]) -> Parts:
 
 class _CheckLine:
     """
-    State, check and message, below each other where there is no room side by side.
+    Status, check and message side by side, or stacked if there is no room.
     """
 
     def __init__(self, finding: CheckResult) -> None:
@@ -176,7 +175,7 @@ class _CheckLine:
 @view.register
 def _serving(_: SandboxStarted, results: Sequence[SandboxStarted]) -> Parts:
     """
-    Show the address, and a command for each use of it.
+    Show the address, and a command for each use.
     """
     for result in results:
         yield Text.assemble(
@@ -191,7 +190,7 @@ def _serving(_: SandboxStarted, results: Sequence[SandboxStarted]) -> Parts:
 @view.register
 def _emptied(_: SandboxReset, results: Sequence[SandboxReset]) -> Parts:
     """
-    Say what was deleted.
+    Report how much was deleted.
     """
     for result in results:
         jobs = "1 job" if result.jobs == 1 else f"{result.jobs} jobs"

@@ -1,5 +1,5 @@
 """
-Results of `krea batch`: the steps of a plan, and what became of items.
+Results of `krea batch`: planned items and processed items.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from krea_cli.output.human.format_text import UNKNOWN, dollars
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedItem:
     """
-    An item of a plan, with its *sign*; *item* counts from 1. *is_bare* leaves only its
-    output in plain text.
+    An item of a plan, with its `sign`. `item` counts from 1.
+
+    With `is_bare`, its plain form is only the output.
     """
 
     item: int
@@ -54,7 +55,7 @@ class PlannedItem:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchItem:
     """
-    An item of a run, and what became of it: *data* is the job object.
+    An item of a run with its outcome. `data` is the JSON job object.
     """
 
     item: int

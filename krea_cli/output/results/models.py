@@ -1,5 +1,5 @@
 """
-Results of the commands about models.
+Results of `krea models`, with their JSON and plain-text forms.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class ModelRow:
     """
-    A model among others: `models list`.
+    A row of a list of models: `models list`.
     """
 
     model: Model
@@ -67,8 +67,10 @@ class ModelRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldDetails:
     """
-    A field of a model: what is *allowed* in words; *is_automatic* says that krea gives
-    it a value when the user does not.
+    A field of a model.
+
+    `allowed` describes the allowed values. `is_automatic` means that krea chooses a
+    value if the user gives none.
     """
 
     name: str
@@ -80,7 +82,7 @@ class FieldDetails:
     @property
     def unless_given(self) -> str:
         """
-        Return the value if the user gives none.
+        Return the default as JSON, or `automatic`, `required` or nothing.
         """
         if self.is_automatic:
             return "automatic"
@@ -93,7 +95,7 @@ class FieldDetails:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDetails:
     """
-    All of one model, and a command that it accepts: `models show`.
+    All details of a model, and an example command: `models show`.
     """
 
     model: Model
@@ -103,7 +105,7 @@ class ModelDetails:
     @property
     def unchecked(self) -> list[str]:
         """
-        Return the rules for the whole request that krea does not check.
+        Return the rules about combinations of fields that krea does not check.
         """
         schema = self.model.schema
         others = [] if is_closed(schema) else ["other fields"]
@@ -112,7 +114,7 @@ class ModelDetails:
     @property
     def prices(self) -> list[tuple[str, str]]:
         """
-        Amounts, each with the dimensions that it is for.
+        Prices, each with its conditions.
         """
         unit = " per second" if self.model.price_unit == "second" else ""
         rows = [(dollars(p.amount) + unit, dimensions(p)) for p in self.model.prices]
@@ -172,7 +174,7 @@ class ModelDetails:
 @dataclass(frozen=True, slots=True)
 class ModelChange:
     """
-    A change of a model by `models refresh`.
+    A model that changed: `models refresh`.
     """
 
     change: Change
@@ -180,7 +182,7 @@ class ModelChange:
     @property
     def details(self) -> str:
         """
-        The fields, each with +, - or ~, or the prices.
+        The changed fields, each with +, - or ~, or the prices.
         """
         change = self.change
         if change.what == "price" and change.before and change.after:
