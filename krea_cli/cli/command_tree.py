@@ -162,13 +162,12 @@ def _install_completion(console: Console, env: Mapping[str, str]) -> None:
     paths = install(env)
     for path in paths:
         console.stdout.write_line(escape_control_chars(path))
-    console.note("Completion works in the next shell that you start.")
+    console.note("Completion is installed. Start a new shell to use it.")
     if profile := profile_without(env):
         line = '[ -z "$BASH_VERSION" ] || . ~/.bashrc'
-        console.note(
-            f"For login shells, add to {escape_control_chars(profile)}: {line}"
-        )
-    console.note(f"To remove it, delete {escape_control_chars(paths[0])}")
+        file = escape_control_chars(profile)
+        console.note(f"For login shells, add this line to {file}: {line}")
+    console.note(f"To remove completion, delete {escape_control_chars(paths[0])}")
 
 
 def _not_loaded() -> None:

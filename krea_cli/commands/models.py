@@ -84,7 +84,9 @@ def _by_name(model: Model) -> str:
 
 def show(
     ctx: CliContext,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Model, such as nano-banana-pro.")
+    ],
 ) -> None:
     """
     Show the fields, prices and an example of a model.
@@ -138,14 +140,14 @@ def refresh(ctx: CliContext) -> None:
     counts = Counter(each.change.what for each in found)
     told = ", ".join(f"{count} {what}" for what, count in counts.items())
     for paths, outcome in (
-        (replacement.kept, "stays as it was"),
-        (replacement.skipped, "is left out"),
+        (replacement.kept, "is unchanged"),
+        (replacement.skipped, "was left out"),
     ):
         for path in paths:
             ctx.console.warn(f"{path} {outcome}: cannot read its new description.")
     ctx.console.note(
-        f"{len(fetched.models)} models as of {fetched.date}; "
-        f"since {known.date}: {told or 'no change'}."
+        f"{len(fetched.models)} models, updated {fetched.date} "
+        f"(before: {known.date}): {told or 'no changes'}."
     )
 
 

@@ -129,8 +129,8 @@ def _check(
 
 def _how_to_make(ctx: CliContext, given: BatchGiven, planning: BatchPlanning) -> str:
     if planning.source.kind == Kind.MANIFEST:
-        return f"Make what is missing: {next_steps.batch(ctx.next_steps, given.source)}"
-    return "Make what is missing: the same command without --check"
+        return f"Make them: {next_steps.batch(ctx.next_steps, given.source)}"
+    return "Run the same command without --check to make them."
 
 
 def _planned(number: int, step: PlanStep, *, is_bare: bool) -> PlannedItem:

@@ -108,7 +108,7 @@ def _jobs(context: CliContext) -> Iterator[tuple[str, str]]:
 
     jobs = recent_jobs.find_recent_jobs(context.folders.state, context.service.name)
     if jobs:
-        yield "@last", "the jobs of the last call"
+        yield "@last", "jobs of the last command"
     now = context.clock.wall()
     for job in jobs:
         age = _age(now - job.created_at)
