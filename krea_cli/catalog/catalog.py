@@ -97,7 +97,7 @@ class Catalog:
             UnknownModelError: no model or several models match. The hints list
                 candidates.
         """
-        wanted = _folded(name)
+        wanted = _normalized_name(name)
         found = [model for model in self.models if _ends(model.path, wanted)]
         if len(found) == 1:
             return found[0]
@@ -126,13 +126,13 @@ def bundled_date() -> str:
     return str(head["date"])
 
 
-def _folded(name: str) -> str:
+def _normalized_name(name: str) -> str:
     folded = name.strip().strip("/").lower().replace("_", "-")
     return folded.removeprefix("generate/")
 
 
 def _ends(path: str, wanted: str) -> bool:
-    return f"/{_folded(path)}".endswith(f"/{wanted}")
+    return f"/{_normalized_name(path)}".endswith(f"/{wanted}")
 
 
 def _hint(wanted: str, models: Sequence[Model]) -> list[Hint]:
@@ -157,7 +157,7 @@ def _nearness(wanted: str, path: str) -> float:
     """
     from difflib import SequenceMatcher
 
-    path = _folded(path)
+    path = _normalized_name(path)
     words = "-".join(re.split("[/ -]+", wanted))
     if words and f"-{words}" in f"-{path.replace('/', '-')}":
         return 1

@@ -88,6 +88,8 @@ class BatchOptions:
             "--collect", help="Wait for submitted jobs; submit nothing."
         ),
     ] = False
+    cancel_on_interrupt: options.CancelOnInterrupt = False
+    no_journal: options.NoJournal = False
     sheet: Annotated[
         str | None,
         options.output_option(

@@ -39,12 +39,7 @@ class GenerateOptions:
             help="Set a field: KEY=TEXT, KEY=@FILE or KEY:=JSON. Repeatable.",
         ),
     ] = None
-    no_validate: Annotated[
-        bool,
-        options.request_option(
-            "--no-validate", help="Skip validation; allows models not in the list."
-        ),
-    ] = False
+    no_validate: options.NoValidate = False
     count: Annotated[
         int,
         options.request_option(
@@ -90,20 +85,9 @@ class GenerateOptions:
     ] = False
     keep_metadata: options.KeepMetadata = False
     fit: options.Fit = False
-    webhook: Annotated[
-        str | None,
-        options.waiting_option(
-            "--webhook", metavar="URL", help="URL that Krea calls when a job finishes."
-        ),
-    ] = None
+    webhook: options.Webhook = None
     cancel_on_interrupt: options.CancelOnInterrupt = False
-    no_journal: Annotated[
-        bool,
-        options.money_option(
-            "--no-journal",
-            help="Do not record the request; a lost job cannot be recovered.",
-        ),
-    ] = False
+    no_journal: options.NoJournal = False
 
     @property
     def saves(self) -> bool:

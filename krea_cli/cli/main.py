@@ -55,7 +55,8 @@ def main(
         flags=Flags(json=is_json),
         run=RunOptions(github="--github" in argv),
     )
-    return run_command(outer, lambda _: _call_typer(argv, invocation))
+    given = replace(invocation, argv=tuple(argv))
+    return run_command(outer, lambda _: _call_typer(argv, given))
 
 
 def _call_typer(argv: Sequence[str], invocation: Invocation) -> int:

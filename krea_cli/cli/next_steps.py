@@ -5,7 +5,7 @@ The commands that hints name.  No other module spells them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -341,9 +341,27 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
 }
 
 
-def batch(steps: NextSteps, source: str) -> str:
+def same_command(
+    argv: Sequence[str],
+    *,
+    without: Collection[str] = (),
+    without_value: Collection[str] = (),
+    more: Sequence[str] = (),
+) -> str:
     """
-    Continue with a batch.
+    Repeat the command line of this run, *without* some of its options; those of
+    *without_value* have a value. *more* words stand at its end.
     """
-    named = ["--", source] if source.startswith("-") else [source]
-    return shell_words.join(["krea", "batch", *steps.service, *steps.flags, *named])
+    words = list[str]()
+    rest = iter(argv)
+    for word in rest:
+        if word == "--":
+            words += [*more, word, *rest]
+            return shell_words.join(["krea", *words])
+        name = word.partition("=")[0]
+        if name in without_value:
+            if name == word:
+                next(rest, None)
+        elif word not in without:
+            words.append(word)
+    return shell_words.join(["krea", *words, *more])

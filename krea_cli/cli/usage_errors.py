@@ -19,9 +19,9 @@ from krea_cli.requests.arguments import is_image_file
 from krea_cli.runtime import shell_words
 from krea_cli.runtime.nearest_words import nearest_words
 
-# The hint about forgotten options shows so many of them.
-MOST_FILES = 3
-MOST_CHARACTERS = 60
+# The hint about forgotten options shows no more files than this.
+MAX_FILES = 3
+MAX_CHARACTERS = 60
 _EXTRA = re.compile(r"^Got unexpected extra argument(?:s|\(s\))? \((.*)\)\.?$")
 _STRANGE = re.compile("No such command '(.*)'\\.")
 _EDIT = "krea generate 'a watercolor' -i photo.jpg"
@@ -176,7 +176,7 @@ def _hints_for_images(
     Suggest both uses of several images after one -i: in one request, or each in one of
     its own.
     """
-    more = " ..." * (len(files) > MOST_FILES)
+    more = " ..." * (len(files) > MAX_FILES)
     hints = [f"To use them in one request, repeat -i: {_as_options(files)}{more}"]
     folders = {str(Path(file).parent) for file in files}
     if len(folders) == 1:
@@ -188,7 +188,7 @@ def _hints_for_images(
 
 
 def _as_options(files: Sequence[str]) -> str:
-    return " ".join(f"-i {shell_words.quote(file)}" for file in files[:MOST_FILES])
+    return " ".join(f"-i {shell_words.quote(file)}" for file in files[:MAX_FILES])
 
 
 def _arguments(command: CommandGrammar, argv: Sequence[str]) -> Iterator[str]:
@@ -218,7 +218,7 @@ def _files_after_image(argv: Sequence[str]) -> Iterator[str]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}..."
 
 
 def _is_option_of_later(argv: Sequence[str]) -> bool:

@@ -76,6 +76,8 @@ def batch(
     strength: request.Strength = None,
     quality: request.Quality = None,
     negative_prompt: request.NegativePrompt = None,
+    style: request.Style = None,
+    no_validate: options.NoValidate = False,
     timeout: options.Timeout = None,
     max_cost: options.MaxCost = None,
     allow_unknown_cost: options.AllowUnknownCost = False,
@@ -87,6 +89,7 @@ def batch(
     ] = False,
     keep_metadata: options.KeepMetadata = False,
     fit: options.Fit = False,
+    webhook: options.Webhook = None,
     schema: Annotated[
         bool,
         options.output_option(
@@ -124,6 +127,7 @@ def batch(
         "strength": strength,
         "quality": quality,
         "negative_prompt": negative_prompt,
+        "style": style,
         "params": _params(param or ()),
         "expect": delivery.expect,
         "sidecar": delivery.sidecar or None,
@@ -140,12 +144,26 @@ def batch(
         allows_unknown_cost=allow_unknown_cost,
         force=delivery.force,
         keeps_metadata=keep_metadata,
+        webhook=webhook,
+        validates=not no_validate,
     )
     run_batch(ctx, given, timeout)
 
 
 def _params(arguments: Sequence[str]) -> Mapping[str, Any]:
-    return {each.name: each.value for each in map(Param.parse, arguments)}
+    """
+    Return the fields by their names; a field that is given several times is a list, as
+    with `krea generate`.
+    """
+    found: dict[str, Any] = {}
+    for each in map(Param.parse, arguments):
+        if each.name not in found:
+            found[each.name] = each.value
+        elif isinstance(found[each.name], list):
+            found[each.name].append(each.value)
+        else:
+            found[each.name] = [found[each.name], each.value]
+    return found
 
 
 def _show_schema(ctx: CliContext) -> None:

@@ -25,9 +25,9 @@ from krea_cli.operations.spending_limit import SpendingLimit
 from krea_cli.output.results.jobs import JobStatus, JobSubmitted
 from krea_cli.output.results.records import (
     RecordDetails,
-    RecordInDoubt,
     RecordRow,
-    RecordsForgotten,
+    RecordsDeleted,
+    UnconfirmedRecord,
 )
 
 # What fits a screen.
@@ -268,7 +268,7 @@ def _list_unconfirmed(ctx: CliContext, beginning: str | None) -> None:
             except KreaError as exc:
                 failure = exc
         ctx.console.result(
-            [RecordInDoubt(record=record, status="unknown", candidates=candidates)]
+            [UnconfirmedRecord(record=record, status="unknown", candidates=candidates)]
         )
         if candidates is not None:
             resolver = collaborators.unconfirmed_resolver(ctx)
@@ -281,7 +281,7 @@ def _list_unconfirmed(ctx: CliContext, beginning: str | None) -> None:
 
 
 def _report_forgotten(ctx: CliContext, count: int) -> None:
-    ctx.console.result([RecordsForgotten(count)])
+    ctx.console.result([RecordsDeleted(count)])
     ctx.console.note("Saved files and jobs at Krea are unchanged.")
 
 

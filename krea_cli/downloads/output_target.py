@@ -33,7 +33,7 @@ from krea_cli.files.atomic_file import (
 from krea_cli.files.temporary import TemporaryFolder
 from krea_cli.files.windows_paths import check_windows_path
 from krea_cli.journal.redaction import without_secrets
-from krea_cli.media import RESULTS, WRITTEN, MediaType, of_extension
+from krea_cli.media import OUTPUT_TYPES, RESULT_TYPES, MediaType, of_extension
 from krea_cli.runtime.user_paths import expand_home, is_file_uri, path_of_uri
 
 DEFAULT = "{job_id}.{ext}"
@@ -143,7 +143,7 @@ class OutputTarget:
                 check_folder(folder.path)
             return
         suffix = Path(self.template).suffix
-        if suffix and "{" not in suffix and self.media not in WRITTEN:
+        if suffix and "{" not in suffix and self.media not in OUTPUT_TYPES:
             raise UsageError(
                 f"Cannot write {suffix} files.",
                 hint="Use .png, .jpg, .webp, .avif, .tiff, .gif, .mp4, .wav or .glb "
@@ -175,7 +175,7 @@ class OutputTarget:
         template = self.template or ""
         extensions = {"{ext}"}
         if self.adds_extension or "ext" in fields_of(template):
-            extensions |= {media.extension for media in RESULTS}
+            extensions |= {media.extension for media in RESULT_TYPES}
         for extension in sorted(extensions):
             yield self.path({**values, "ext": extension}, several=several)
 

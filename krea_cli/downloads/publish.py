@@ -126,7 +126,7 @@ def _checked_size(path: Path) -> tuple[int, int] | None:
     Width and height as the picture is shown, which is what a user asked for.
     """
     size = images.shown_size(path)
-    if size and size[0] * size[1] > images.MOST_CLAIMED_PIXELS:
+    if size and size[0] * size[1] > images.MAX_CLAIMED_PIXELS:
         raise DownloadError(
             f"The result claims {size[0]}x{size[1]} pixels, which no model makes. "
             "It was not saved.",

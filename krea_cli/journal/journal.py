@@ -42,7 +42,7 @@ WHERE number <= (SELECT max(number) FROM records) - ? AND job_id IS NOT NULL
 _NEWEST = "SELECT created_at FROM records ORDER BY number DESC LIMIT 1"
 # If the clock differs from the newest record by more than this, it may be wrong. Then
 # nothing is deleted, because that is not urgent.
-_MOST_BACK_SECONDS, _MOST_AHEAD_SECONDS = 24 * 3600.0, 366 * 24 * 3600.0
+_MAX_BACK_SECONDS, _MAX_AHEAD_SECONDS = 24 * 3600.0, 366 * 24 * 3600.0
 
 # Facts about a job that only the journal has.
 _KNOWN = ("model", "seed", "cost_usd", "files")
@@ -272,4 +272,4 @@ def prune(db: Connection, *, now: float) -> None:
 def _is_plausible(now: float, newest: object) -> bool:
     if not isinstance(newest, float):
         return False
-    return -_MOST_BACK_SECONDS <= now - newest <= _MOST_AHEAD_SECONDS
+    return -_MAX_BACK_SECONDS <= now - newest <= _MAX_AHEAD_SECONDS

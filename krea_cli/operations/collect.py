@@ -269,7 +269,7 @@ class JobCollection:
         """
         Report the errors of jobs before another error ends the run.
 
-        Jobs without results then count as reported.
+        Jobs without a result are marked as ended: nothing is left to collect.
         """
         for job in self.jobs:
             if job.is_final and (job.status != "completed" or job.lacks_result):

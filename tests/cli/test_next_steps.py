@@ -16,7 +16,7 @@ from service import answer, file, job
 from typer.main import get_command
 
 from krea_cli.cli.command_tree import build
-from krea_cli.cli.next_steps import NextSteps, without_repeats
+from krea_cli.cli.next_steps import NextSteps, same_command, without_repeats
 from krea_cli.downloads.output_options import MOST_BYTES, OutputOptions
 from krea_cli.errors import Action, JobFailedError, Step, TooLargeError
 from krea_cli.sandbox.http_handler import SandboxHandler
@@ -314,3 +314,23 @@ def test_a_hint_names_a_folder_where_standard_output_was_asked_for():
     steps = NextSteps(output=OutputOptions(output="-"))
 
     assert "krea wait j1 -o ." == steps.wait(["j1"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["batch", "a.csv", "-o", "{n}.png"], "krea batch a.csv -o '{n}.png' --more"),
+        (["batch", "--check", "a.csv"], "krea batch a.csv --more"),
+        (["batch", "a.csv", "--again", "failed"], "krea batch a.csv --more"),
+        (["batch", "--again=failed", "a.csv"], "krea batch a.csv --more"),
+        (["batch", "--", "-a.csv", "--again"], "krea batch --more -- -a.csv --again"),
+        (["batch", "a.csv", "--again"], "krea batch a.csv --more"),
+    ],
+)
+@pytest.mark.posix  # other systems have other quotes
+def test_same_command_leaves_out_options_with_their_values(argv, expected):
+    found = same_command(
+        argv, without=["--check"], without_value=["--again"], more=["--more"]
+    )
+
+    assert expected == found

@@ -98,7 +98,7 @@ def test_a_decoder_that_takes_too_long_is_left_behind(logged_in, monkeypatch):
     It cannot be interrupted, so nothing waits for it without end, nor does Ctrl-C.
     """
     enough = threading.Event()
-    monkeypatch.setattr(decoding, "MOST_SECONDS", 0.01)
+    monkeypatch.setattr(decoding, "TIMEOUT_SECONDS", 0.01)
     monkeypatch.setattr(images, "is_blank", lambda _: enough.wait(9))
 
     result = logged_in("generate", "a cat", "-o", "a.png", "--expect", "not-blank")

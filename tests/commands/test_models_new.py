@@ -145,7 +145,7 @@ def test_generate_without_an_update_says_how_old_the_list_is(later, service, fau
 
 
 def test_generate_gives_up_on_a_silent_service(later, service, monkeypatch):
-    monkeypatch.setattr("krea_cli.catalog.renewal._MOST_SECONDS", 0.05)
+    monkeypatch.setattr("krea_cli.catalog.renewal._MAX_SECONDS", 0.05)
     released = threading.Event()
     service.faults[SPEC] = [lambda _: released.wait(10)] * 9
 

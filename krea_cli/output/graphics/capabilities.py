@@ -39,7 +39,7 @@ PATIENCE_SECONDS = 1.0
 _GLANCE_SECONDS = 0.02
 # Cell size of the terminals that Sixel was made for, and of exact emulators.
 _USUAL_CELL = (10, 20)
-_MOST_CELL = 200
+_MAX_CELL = 200
 _USUAL_WINDOW = (80, 24)
 
 
@@ -106,7 +106,7 @@ class TerminalQuery:
             protocol = Protocol.SIXEL if is_sixel else None
         if found := re.search(_CELL, answer):
             cell = cell or (int(found[2]), int(found[1]))
-        if cell is None or min(cell) < 1 or max(cell) > _MOST_CELL:
+        if cell is None or min(cell) < 1 or max(cell) > _MAX_CELL:
             cell = _USUAL_CELL
         return TerminalSize(columns=columns, rows=rows, cell=cell, protocol=protocol)
 
@@ -160,7 +160,7 @@ class TerminalQuery:
 
 def look(stream: Stream, env: Mapping[str, str]) -> TerminalSize:
     """
-    Examine the terminal behind *stream*; it takes at most a second.
+    Examine the terminal of `stream`. This takes at most a second.
     """
     query = TerminalQuery(stream, env)
     query.start()

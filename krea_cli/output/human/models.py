@@ -30,7 +30,7 @@ from krea_cli.output.results.models import (
     ModelRow,
 )
 
-_LEAST_VALUE = 20
+_MIN_VALUE = 20
 _STYLES = {"added": "green", "removed": "red", "deprecated": "yellow"}
 
 
@@ -121,7 +121,7 @@ class _Fields:
             column.no_wrap = True
             longest = max(row[index].cell_len for row in cells)
             room -= max(longest, len(str(column.header))) + 2
-        if room < _LEAST_VALUE:
+        if room < _MIN_VALUE:
             yield from _stacked(cells)
             return
         for row in cells:
