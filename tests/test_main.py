@@ -76,7 +76,7 @@ def test_an_option_before_the_command_is_shown_its_place(krea):
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (("generate", "an", "owl"), 'several words: krea generate "an owl"'),
+        (("generate", "an", "owl"), 'of several words: krea generate "an owl"'),
         (("an owl", "-o", "x.png"), "Did you mean: krea generate 'an owl'"),
     ],
 )
