@@ -36,18 +36,27 @@ def batch(
     ] = None,
     prompt: Annotated[
         str | None,
-        typer.Argument(metavar="PROMPT", help="What to make, with {words} of a row."),
+        typer.Argument(
+            metavar="PROMPT",
+            help="What to generate; {COLUMN} inserts a value of the row.",
+        ),
     ] = None,
     model: Annotated[
         str | None,
         options.request_option(
-            "--model", "-m", metavar="MODEL", help="Such as google/nano-banana-pro."
+            "--model",
+            "-m",
+            metavar="MODEL",
+            help="Model, such as google/nano-banana-pro.",
         ),
     ] = None,
     image: Annotated[
         list[str] | None,
         options.input_option(
-            "--image", "-i", metavar="IMAGE", help="Input of each item; repeatable."
+            "--image",
+            "-i",
+            metavar="IMAGE",
+            help="Input image of each item. Repeatable.",
         ),
     ] = None,
     param: Annotated[
@@ -56,7 +65,7 @@ def batch(
             "--param",
             "-p",
             metavar="KEY=VALUE",
-            help="A field of the model, or KEY:=JSON; repeatable.",
+            help="Set a field: KEY=TEXT, KEY=@FILE or KEY:=JSON. Repeatable.",
         ),
     ] = None,
     aspect_ratio: request.AspectRatio = None,
@@ -74,7 +83,9 @@ def batch(
     allow_unknown_cost: options.AllowUnknownCost = False,
     inline: Annotated[
         bool,
-        options.input_option("--inline", help="Send images in the request itself."),
+        options.input_option(
+            "--inline", help="Embed images in the request instead of uploading."
+        ),
     ] = False,
     keep_metadata: options.KeepMetadata = False,
     fit: options.Fit = False,
@@ -99,8 +110,8 @@ def batch(
         return
     if source is None:
         raise UsageError(
-            "A SOURCE is missing.",
-            hint="Name a manifest, a table, a folder, a quoted glob, or - for JSONL.",
+            "Missing argument 'SOURCE'.",
+            hint="Pass a manifest, a table, a folder, a quoted glob, or - for JSONL.",
         )
     own.check_combinations()
     values: dict[str, Any] = {

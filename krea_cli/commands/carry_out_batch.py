@@ -104,7 +104,7 @@ def carry_out(
     if is_new and is_real and planning.lock_file.path.exists():
         name = planning.lock_file.path.name
         ctx.console.note(
-            f"Commit {name}: it says what is paid for. "
+            f"Commit {name}: it records what is paid for. "
             f"In .gitattributes: {name} merge=union"
         )
     report.finish(run, github, work.unmet)
@@ -174,7 +174,7 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
     if is_sure:
         raise UnconfirmedSubmissionError(
             f"{message} Nothing was submitted.",
-            hint=f"See the list: {ctx.next_steps.list_remote()}",
+            hint=f"Check Krea's job list: {ctx.next_steps.list_remote()}",
         )
     ctx.console.warn(message)
 
