@@ -4,6 +4,7 @@ import io
 import json
 from importlib import import_module
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from conftest import Pipe
@@ -72,7 +73,7 @@ def test_an_option_before_the_command_is_shown_its_place(krea):
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (("generate", "an", "owl"), 'several words: krea generate "an owl"'),
+        (("generate", "an", "owl"), 'of several words: krea generate "an owl"'),
         (("an owl", "-o", "x.png"), "Did you mean: krea generate 'an owl'"),
     ],
 )
@@ -339,3 +340,27 @@ def test_every_error_has_a_code_of_its_own():
         if kind is not errors.SignalError and not isinstance(kind.exit_code, ExitCode)
     ]
     assert not [kind for kind in kinds if kind.__name__ not in errors.__doc__]
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["sunset", "a.jpg"], "Did you mean -i a.jpg?"),
+        (["x", "-i", "a.jpg", "b.jpg"], "Repeat -i for each image: -i b.jpg"),
+        (["x", "-i", "a.jpg", "b.jpg", "c d.jpg"], 'krea generate "an owl"'),
+        (["an", "owl"], 'krea generate "an owl"'),
+        (["an", "owl.jpg"], 'krea generate "an owl"'),
+        (["an", "owl", "a.jpg"], 'krea generate "an owl"'),
+    ],
+)
+def test_words_beside_the_prompt_have_the_hint_that_is_meant(
+    krea, tmp_path, monkeypatch, words, hint
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "b.jpg", "c d.jpg"):
+        Path(name).touch()
+
+    result = krea("generate", *words)
+
+    assert 2 == result.code
+    assert hint in result.err

@@ -27,7 +27,7 @@ COMMANDS = {
     "generate": "Generate or edit, wait for the result and save it.",
     "batch": "Make many results from one file, each paid for once.",
     "status": "Show the status of jobs.",
-    "wait": "Wait for jobs to finish; with -o, save their results.",
+    "wait": "Wait for jobs to finish, and save their results.",
     "download": "Save the results of completed jobs.",
     "replay": "Repeat the request in a sidecar; options override it.",
     "cancel": "Cancel running jobs. Cancelled jobs are not billed.",

@@ -96,6 +96,14 @@ class GenerateOptions:
         """
         return self.wait and not self.no_download
 
+    @property
+    def saves_later(self) -> bool:
+        """
+        Tell whether `krea wait` is to save the results where the user says now.
+        """
+        is_named = self.delivery.output is not None
+        return is_named and not (self.wait or self.no_download)
+
     def check(self) -> None:
         """
         Raises:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TextIO, cast
 
 from krea_cli.cli.command_tree import COMMANDS, as_typer_has_it, build
@@ -21,6 +22,9 @@ from krea_cli.runtime import shell_words, signals
 
 # What a shell adds to the number of the signal that ended a program.
 SIGNALLED = 128
+# The hint about forgotten options shows so many of them.
+MOST_FILES = 3
+_EXTRA = re.compile(r"extra argument(?:s|\(s\))? \((.*)\)\.?$")
 _STRANGE = re.compile("No such command '([a-z]+)'\\.")
 
 
@@ -113,8 +117,31 @@ def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     elif " " in first:  # as in no command, but in a prompt
         hint = f"Did you mean: {shell_words.join(['krea', 'generate', first])}"
     elif called == "krea generate" and message.startswith("Got unexpected extra arg"):
-        hint = 'Quote a prompt of several words: krea generate "an owl"'
+        hint = _hint_for_extra_words(argv, message)
     return UsageError(message, hint=hint)
+
+
+def _hint_for_extra_words(argv: Sequence[str], message: str) -> str:
+    """
+    Say what was meant by words beside the prompt: image files, or more of the prompt.
+    """
+    found = _EXTRA.search(message)
+    extra = found[1].split() if found else []
+    files = [word for word in extra if word in argv and _is_image_file(word)]
+    if not files or len(files) < len(extra):
+        return 'Quote a prompt of several words: krea generate "an owl"'
+    options = " ".join(f"-i {shell_words.quote(file)}" for file in files[:MOST_FILES])
+    if any(word in ("-i", "--image") for word in argv):
+        more = " and so on" * (len(files) > MOST_FILES)
+        return f"Repeat -i for each image: {options}{more}"
+    return f"Did you mean {options}?"
+
+
+def _is_image_file(word: str) -> bool:
+    from krea_cli.media import of_extension
+
+    media = of_extension(Path(word).suffix)
+    return media is not None and media.kind == "image" and Path(word).is_file()
 
 
 def _is_option_of_later(argv: Sequence[str]) -> bool:

@@ -275,7 +275,7 @@ def _list_unconfirmed(ctx: CliContext, beginning: str | None) -> None:
         if candidates is not None:
             resolver = collaborators.unconfirmed_resolver(ctx)
             resolver.warn_of_other_token(record)
-            steps = resolver.ways_out(record, candidates)
+            steps = resolver.recovery_steps(record, candidates)
             for way_out in ctx.next_steps.lines(steps):
                 ctx.console.note(f"  {way_out}")
     if failure:

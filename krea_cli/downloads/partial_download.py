@@ -18,7 +18,7 @@ from krea_cli.errors import (
     UnsupportedResultError,
 )
 from krea_cli.files.atomic_file import AtomicFile
-from krea_cli.media import HEAD_BYTES, RESULTS, MediaType, sniff
+from krea_cli.media import HEAD_BYTES, RESULT_TYPES, MediaType, sniff
 from krea_cli.media.formats import Completeness, completeness
 
 
@@ -178,7 +178,7 @@ def _kind(head: bytes, url: str) -> MediaType:
         UnsupportedResultError: it is of no kind that a job gives.
     """
     media = sniff(head)
-    if media in RESULTS:
+    if media in RESULT_TYPES:
         return media
     is_page = head.lstrip().startswith(b"<")
     is_drawing = is_page and b"<svg" in head.lower()

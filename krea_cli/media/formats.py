@@ -24,7 +24,7 @@ from krea_cli.media import (
     MP4,
     PNG,
     TIFF,
-    UPLOADED,
+    UPLOAD_TYPES,
     WAV,
     WEBM,
     WEBP,
@@ -158,7 +158,7 @@ def strip_metadata(file: IO[bytes], media: MediaType) -> list[ByteRange] | None:
         DamagedError: the structure cannot be followed to the end, so unknown metadata
             could remain.
     """
-    if media not in UPLOADED:
+    if media not in UPLOAD_TYPES:
         return None
     strip, reader = _module(media).strip, FileReader(file)
     if media == GLB:

@@ -279,7 +279,7 @@ def check_pixels(size: tuple[int, int]) -> None:
 
 def to_scalable_mode(picture: Image.Image) -> Image.Image:
     """
-    Convert the image from a palette to a mode that can be scaled.
+    Convert the image to a mode with continuous colors, which can be scaled.
     """
     if picture.has_transparency_data:
         picture = to_8_bit(picture)

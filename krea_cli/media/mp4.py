@@ -135,7 +135,7 @@ def strip_with_rules(reader: FileReader, rules: Rules) -> Iterator[ByteRange]:
 @dataclass
 class MediaIndex:
     """
-    What the tables of a file refer to.
+    The media data that the tables of a file refer to.
 
     It holds the chunks to keep, the start of every chunk, and the removed tracks.
     """

@@ -124,10 +124,9 @@ class Stream:
 
     def leave(self) -> None:
         """
-        Discard pending output, now and when Python exits, because a signal ends the
-        run.
+        Discard pending output if its reader has stopped reading, now and at exit.
 
-        A reader that has stopped reading could otherwise block the exit.
+        A signal ends the run, and Python would otherwise wait for the reader.
         """
         if self.file is not None and _is_stuck(self.file):
             _abandon(self.file)

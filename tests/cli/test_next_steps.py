@@ -169,12 +169,15 @@ class Always(list):
 def late(service, ids, **fields):
     """
     Jobs are as *fields* say for the time being: those of *ids*, by their place among
-    all that were asked for.
+    all that were asked for. The list, which would know better, cannot be had.
     """
     seen = []
 
     def fault(handler):
         path = handler.path.partition("?")[0]
+        if path == "/jobs":
+            answer(404)(handler)
+            return
         job_id = path.rpartition("/")[2]
         if job_id not in seen:
             seen.append(job_id)
@@ -183,7 +186,7 @@ def late(service, ids, **fields):
         else:
             SandboxHandler.handle_route(handler, "GET", path)
 
-    service.faults["GET /jobs/"] = Always([fault])
+    service.faults["GET /jobs"] = Always([fault])
 
 
 def test_those_that_are_saved_keep_their_indexes(logged_in, service):
@@ -199,7 +202,7 @@ def test_those_that_are_saved_keep_their_indexes(logged_in, service):
     service.faults["GET /results/"] = Always([result])
     late(service, [0], status="processing")
 
-    first = logged_in("generate", "an owl", "-n", 3, "-o", "owl.png", "--timeout", "9")
+    first = logged_in("generate", "an owl", "-n", 3, "-o", "owl.png", "--timeout", "60")
     service.faults.clear()
     [pasted] = commands(first.err)
     saved = {path: path.stat().st_ino for path in Path().iterdir()}
@@ -269,7 +272,7 @@ def test_a_download_is_offered_where_another_one_can_help(
     assert refused.code == 7
     [hinted] = [line for line in refused.err.splitlines() if ": krea " in line]
     words = shlex.split(hinted.partition(": krea ")[2])
-    wanted = [made.job_id, "-o", "owl.png"]
+    wanted = [made.job_id]
     if offers == "status":
         wanted = [made.job_id, "--json"]
         assert logged_in(*words).out == urls

@@ -210,6 +210,24 @@ def test_jobs_are_offered_with_what_tells_them_apart(tab, job, krea):
     assert before == contents(journal(krea).parent)
 
 
+@pytest.mark.parametrize(
+    ("state", "offering"),
+    [
+        ("submitted", {"status", "wait", "download", "cancel"}),
+        ("completed", {"status", "download"}),
+        ("failed", {"status"}),
+    ],
+)
+def test_jobs_are_offered_to_commands_that_can_use_them(
+    tab, job, krea, state, offering
+):
+    with closing(sqlite3.connect(journal(krea))) as db, db:
+        db.execute("UPDATE records SET state = ?", (state,))
+
+    for command in ("status", "wait", "download", "cancel"):
+        assert (command in offering) == (job in tab(f"krea {command} {job[:5]}"))
+
+
 def journal(krea):
     return Path(krea.env["KREA_STATE_DIR"], "journal.db")
 

@@ -434,7 +434,7 @@ def test_a_damaged_file_is_sent_only_on_request(make, folder):
     assert make(keeps_metadata=True).read("a.heic").size_bytes
 
 
-SENT = [sample for sample in SAMPLES if sample.media in media.UPLOADED]
+SENT = [sample for sample in SAMPLES if sample.media in media.UPLOAD_TYPES]
 SENT.append(Sample("heic", media.HEIC, heic()))
 
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from krea_cli.media import RESULTS, UPLOADED, formats
+from krea_cli.media import RESULT_TYPES, UPLOAD_TYPES, formats
 from krea_cli.media.file_pieces import (
     Overwrite,
     apply_overwrites,
@@ -17,8 +17,8 @@ CONTENT = bytes(range(256)) * 100
 
 
 # In one order for all processes that run the tests.
-ALL = sorted(RESULTS | UPLOADED, key=lambda media: media.extension)
-SENT = [media for media in ALL if media in UPLOADED]
+ALL = sorted(RESULT_TYPES | UPLOAD_TYPES, key=lambda media: media.extension)
+SENT = [media for media in ALL if media in UPLOAD_TYPES]
 
 
 def reader(content=CONTENT):

@@ -203,13 +203,19 @@ def statuses(_: JobStatus, results: Sequence[JobStatus]) -> Parts:
 
 
 def submitted(_: JobSubmitted, results: Sequence[JobSubmitted]) -> Parts:
-    for result in results:
+    """
+    Draw each job, and below the last one that it is for the command that saves it.
+    """
+    following = [*(result.collect for result in results[1:]), None]
+    for result, later in zip(results, following, strict=True):
         job = result.job
         yield WrappedLine(
             [status(job.status), Text(collapse_whitespace(job.job_id))], hanging=GAP
         )
-        collect = f"Save it: {single_line(result.collect)}"
-        yield HintLine(collect, "dim", indent=GAP)
+        if result.collect != later:
+            pronoun = "it" if len(results) == 1 else "them"
+            collect = f"Save {pronoun}: {single_line(result.collect)}"
+            yield HintLine(collect, "dim", indent=GAP)
 
 
 def details(_: RecordDetails, results: Sequence[RecordDetails]) -> Parts:

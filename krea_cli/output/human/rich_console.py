@@ -90,4 +90,4 @@ class RichConsole:
         return BatchBar(self._console, counts, note)
 
     def spinner(self, now: Callable[[], float]) -> Spinner:
-        return Spinner(self._console, now)
+        return Spinner(self._console, now, lambda text: self.say("", text, "dim"))
