@@ -17,14 +17,16 @@ from krea_cli.batch.plan import UP_TO_DATE, Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.cli import collaborators
 from krea_cli.cli.context import CliContext
-from krea_cli.commands.describe_batch import plan_summary
+from krea_cli.commands.describe_batch import automatic_values, plan_summary
 from krea_cli.commands.plan_batch import BatchGiven, BatchPlanning
 from krea_cli.commands.report_batch import BatchReport
 from krea_cli.config.numbers import parse_size
 from krea_cli.downloads.downloader import ResultDownloader
 from krea_cli.downloads.output_options import OutputOptions
 from krea_cli.errors import (
+    Action,
     KreaError,
+    Step,
     UnconfirmedSubmissionError,
 )
 from krea_cli.jobs import job_errors
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from krea_cli.jobs.submission import RequestSubmitter
     from krea_cli.operations.github_step import GithubStep
 
+# Of the service's list.
+MOST_LISTED = 100
 _WITHOUT_RESULT = (Sign.WAIT, Sign.UNCONFIRMED, Sign.ENDED)
 
 
@@ -90,6 +94,8 @@ def carry_out(
     )
     report = BatchReport(ctx, given, plan, work.files)
     if any(step.is_paid for step in plan.steps):
+        for note in automatic_values(plan):
+            ctx.console.note(note)
         ctx.console.note(plan_summary(plan))
     try:
         with ctx.console.batch_progress(_work_of(plan, work.timing)) as progress:
@@ -159,9 +165,10 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
     newest = lock.newest
     if newest is None:
         return
+    # Krea's list does not name the models of jobs.
     found = [
         job.job_id
-        for job in ctx.connection.api.jobs(limit=100).jobs
+        for job in ctx.connection.api.jobs(limit=MOST_LISTED).jobs
         if job.created is not None
         and time_text(job.created) > newest
         and not lock.is_known(job.job_id)
@@ -169,14 +176,15 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
     ]
     if not found:
         return
-    are = "1 job" if len(found) == 1 else f"{len(found)} jobs"
-    message = f"{are} newer than the lock may belong to this batch: {found[0]}."
+    job_is = "1 job is" if len(found) == 1 else f"{len(found)} jobs are"
+    message = f"{job_is} newer than the lock and may belong to this batch: {found[0]}"
+    message += " and others." if len(found) > 1 else "."
     if is_sure:
         raise UnconfirmedSubmissionError(
-            f"{message} Nothing was submitted.",
-            hint=f"Check Krea's job list: {ctx.next_steps.list_remote()}",
+            f"{message} Nothing was submitted.", hint=Step(Action.LIST_REMOTE)
         )
     ctx.console.warn(message)
+    ctx.console.note(f"List the jobs of your account: {ctx.next_steps.list_remote()}")
 
 
 @dataclass

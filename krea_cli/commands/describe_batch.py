@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from krea_cli.batch.plan import PAID, Plan, PlanStep, Sign
 from krea_cli.operations.batch_outcome import ItemOutcome
@@ -62,12 +63,31 @@ _ORDER = (
 _FREE = ("failed", "cancelled")
 
 
+def automatic_values(plan: Plan) -> list[str]:
+    """
+    Return a note for each value that krea chose for requests that are to be paid, with
+    how many items have it.
+    """
+    counts = Counter(
+        f"{choice.field} {choice.value} ({choice.reason})"
+        for step in plan.steps
+        if step.is_paid
+        for choice in step.planned.choices
+    )
+    return [
+        f"Using {text}" + (f" for {count} items." if count > 1 else ".")
+        for text, count in counts.items()
+    ]
+
+
 def action_of(step: PlanStep) -> str:
     """
     Return what a run would do with an item.
     """
     if step.blocked_by is not None:
         return f"blocked by {step.blocked_by}"
+    if step.error is not None and step.sign != Sign.UNUSABLE:
+        return "edited" if step.sign == Sign.CHANGE else "in the way"
     if step.same_as is not None:
         return f"same as {step.same_as}"
     if step.copy_of is not None:
@@ -106,7 +126,7 @@ def _word_of(step: PlanStep) -> str:
     if step.blocked_by is not None:
         return "blocked"
     if step.error is not None:
-        return "in the way" if step.sign != Sign.UNUSABLE else "unusable"
+        return "unusable" if step.sign == Sign.UNUSABLE else action_of(step)
     if step.same_as is not None:
         return "shared"
     return "to copy" if step.copy_of is not None else _COUNTED[step.sign]
@@ -163,3 +183,13 @@ def run_summary(outcomes: Sequence[ItemOutcome], *, is_sandbox: bool) -> str:
     if doubtful:
         spent += f"; unconfirmed requests may add {dollars(doubtful)}"
     return f"{words[0].upper()}{words[1:]}. This run {spent}."
+
+
+def shown_path(path: Path) -> str:
+    """
+    Return a path as seen from the current folder, if it is below that.
+    """
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

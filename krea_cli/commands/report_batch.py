@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krea_cli.api.models import Job, SavedFile
 from krea_cli.batch.plan import Plan, PlanStep, Sign
 from krea_cli.cli import next_steps
 from krea_cli.cli.context import CliContext
-from krea_cli.commands.describe_batch import line_of, run_summary
+from krea_cli.commands.describe_batch import line_of, run_summary, shown_path
 from krea_cli.commands.plan_batch import BatchGiven
 from krea_cli.errors import (
     Action,
@@ -103,7 +102,7 @@ class BatchReport:
         paths: tuple[str, ...] = ()
         if outcome.state in ("made", "fetched"):
             folder = self._files.folder
-            paths = tuple(_shown(folder / file.path) for file in outcome.files)
+            paths = tuple(shown_path(folder / file.path) for file in outcome.files)
         elif outcome.state == "submitted":
             paths = (job.job_id,)
         return BatchItem(
@@ -175,7 +174,9 @@ class BatchReport:
         Return the job with the paths of its files as seen from the current folder.
         """
         folder = self._files.folder
-        files = [replace(file, path=_shown(folder / file.path)) for file in job.files]
+        files = [
+            replace(file, path=shown_path(folder / file.path)) for file in job.files
+        ]
         return replace(job, files=tuple(files))
 
     def finish(
@@ -345,16 +346,6 @@ def _with_unsubmitted(error: KreaError, left: int) -> KreaError:
 
 def _items(count: int) -> str:
     return "1 item was" if count == 1 else f"{count} items were"
-
-
-def _shown(path: Path) -> str:
-    """
-    A path as seen from the current folder, where it is below that.
-    """
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 def _jobs(count: int) -> str:

@@ -11,7 +11,7 @@ from krea_cli.batch.plan import UP_TO_DATE, Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.cli import collaborators, next_steps
 from krea_cli.cli.context import CliContext
-from krea_cli.commands.describe_batch import action_of, plan_summary
+from krea_cli.commands.describe_batch import action_of, automatic_values, plan_summary
 from krea_cli.commands.plan_batch import (
     BatchGiven,
     BatchPlanning,
@@ -65,6 +65,8 @@ def _show(ctx: CliContext, plan: Plan) -> None:
     Show the plan, and its price.
     """
     ctx.console.result(_items_of(ctx, plan))
+    for note in automatic_values(plan):
+        ctx.console.note(note)
     ctx.console.note(plan_summary(plan))
 
 

@@ -564,3 +564,144 @@ def test_batch_that_times_out_names_running_jobs_once(logged_in, service, manife
     assert ["error: 2 jobs are still running and will be billed."] == re.findall(
         "error: .*", result.err
     )
+
+
+def test_lock_without_prompts_knows_the_requests_and_holds_no_prompt(
+    logged_in, service, manifest, tmp_path
+):
+    manifest.write_text("[lock]\nprompts = false\n" + MANIFEST)
+    logged_in("batch", manifest)
+    lock = Path("pictures.toml.lock").read_text()
+    other = {"KREA_STATE_DIR": str(tmp_path / "other")}
+
+    same = logged_in("batch", manifest, "--check", env=other)
+    manifest.write_text(manifest.read_text().replace("a cat", "a red cat"))
+    changed = logged_in("batch", manifest, env=other)
+
+    assert "a cat" not in lock
+    assert (0, 0, 3) == (same.code, changed.code, service.bills)
+    assert "out/cat.png\n" == changed.out
+
+
+def test_results_of_another_lock_are_copied_or_fetched_and_never_deleted(
+    logged_in, service, manifest, tmp_path
+):
+    logged_in("batch", manifest)
+    spring = Path("spring")
+    spring.mkdir()
+    also = '[lock]\nalso = ["../pictures.toml.lock"]\n'
+    (spring / "p.toml").write_text(also + MANIFEST)
+    Path("out/cat.png").unlink()
+    other = {"KREA_STATE_DIR": str(tmp_path / "other")}
+
+    result = logged_in("batch", "spring/p.toml", env=other)
+    (spring / "p.toml").write_text(
+        also + '[[pictures]]\nprompt = "an owl"\noutput = "out/other.png"\n'
+    )
+    pruned = logged_in("batch", "spring/p.toml", "--prune", "--yes", env=other)
+
+    assert (0, 0, 2) == (result.code, pruned.code, service.bills)
+    assert {"spring/out/owl.png", "spring/out/cat.png"} == set(pruned.out.split())
+    assert Path("out/owl.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("fault", "again", "paid"),
+    [
+        ("submit:fails@cat", "failed", 1),
+        ("submit:fails@cat", "cancelled", 0),
+        ("submit:fails@cat", "out/c*.png", 1),
+        ("submit:fails@cat", "out/*.png", 2),
+        ("submit:takes=60@cat", "out/cat.png", 0),
+        ("submit:reset-after@cat", "out/cat.png", 0),
+    ],
+)
+def test_again_pays_for_what_it_names_and_never_for_what_may_still_come(
+    logged_in, service, manifest, fault, again, paid
+):
+    service.add_faults(fault)
+    logged_in("batch", manifest, "--timeout", "9")
+    before = service.bills
+
+    logged_in("batch", manifest, "--again", again)
+
+    assert (2, paid) == (before, service.bills - before)
+
+
+def test_again_cancelled_pays_for_cancelled_items(logged_in, service, manifest):
+    logged_in("batch", manifest, "--no-wait")
+    logged_in("cancel", "@last")
+
+    stays = logged_in("batch", manifest)
+    bills = service.bills
+    again = logged_in("batch", manifest, "--again", "cancelled")
+
+    assert (10, 2) == (stays.code, bills)
+    assert "--again cancelled" in stays.err
+    assert (0, 4) == (again.code, service.bills)
+
+
+def test_again_of_an_edited_result_pays_for_nothing(logged_in, service, manifest):
+    logged_in("batch", manifest)
+    Path("out/owl.png").write_bytes(b"mine")
+
+    result = logged_in("batch", manifest, "--again", "out/owl.png")
+
+    assert (7, 2) == (result.code, service.bills)
+    assert b"mine" == Path("out/owl.png").read_bytes()
+
+
+def test_batch_whose_inputs_are_all_unusable_is_an_error_of_usage(
+    logged_in, service, krea
+):
+    Path("photos").mkdir()
+    Path("photos/broken.png").write_bytes(b"junk")
+
+    result = logged_in("batch", "photos", "a watercolor", "-o", "out/{stem}.png")
+
+    assert (2, 0) == (result.code, service.bills)
+    assert not [*Path().glob("**/*.lock")]
+
+
+def test_creating_a_lock_advises_to_commit_and_merge_it(logged_in, service, manifest):
+    first = logged_in("batch", manifest, "--only", "out/owl.png")
+    second = logged_in("batch", manifest)
+
+    assert "pictures.toml.lock merge=union" in first.err
+    assert "merge=union" not in second.err
+
+
+def test_batch_notes_values_that_krea_chose_once(logged_in, service, photo):
+    Path("photos").mkdir()
+    for name in ("a", "b"):
+        Path(f"photos/{name}.jpg").write_bytes(Path(photo).read_bytes() + name.encode())
+    batch = (
+        "batch",
+        "photos",
+        "a watercolor of {stem}",
+        "-m",
+        "krea-2/large",
+        "-o",
+        "{stem}.png",
+    )
+
+    result = logged_in(*batch, "--dry-run")
+
+    assert 1 == len(re.findall("Using strength 0.6 .* for 2 items.", result.err))
+
+
+def test_batch_prune_asks_and_keeps_the_files_without_an_answer(
+    logged_in, service, manifest
+):
+    logged_in("batch", manifest)
+    manifest.write_text('[[pictures]]\nprompt = "an owl"\noutput = "out/owl.png"\n')
+
+    logged_in.typed = "\n"
+    kept = logged_in("batch", manifest, "--prune")
+    there = Path("out/cat.png").is_file()
+    logged_in.typed = "y\n"
+    deleted = logged_in("batch", manifest, "--prune")
+
+    assert "Delete 1 file? Type y to delete, or press Enter to keep: " in kept.err
+    assert (0, True, 0) == (kept.code, there, deleted.code)
+    assert not Path("out/cat.png").exists()

@@ -29,7 +29,12 @@ from krea_cli.output.human.layout import (
     WrappedLine,
     words,
 )
-from krea_cli.output.results.batch import BatchItem, ManifestSchema, PlannedItem
+from krea_cli.output.results.batch import (
+    BatchItem,
+    DeletedFile,
+    ManifestSchema,
+    PlannedItem,
+)
 from krea_cli.output.results.checks import CheckResult
 from krea_cli.output.results.jobs import DryRun, JobUrls, Topic, Uploaded
 from krea_cli.output.results.sandbox import SandboxReset, SandboxStarted
@@ -72,6 +77,7 @@ def _plan(_: PlannedItem, results: Sequence[PlannedItem]) -> Parts:
 
 
 @view.register(BatchItem)
+@view.register(DeletedFile)
 @view.register(ManifestSchema)
 def _lines(_: Any, results: Sequence[Any]) -> Parts:
     return (Text(line) for result in results for line in result.plain)

@@ -83,6 +83,22 @@ class BatchItem:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletedFile:
+    """
+    A result that no item wanted any more.
+    """
+
+    path: str
+
+    @property
+    def plain(self) -> list[str]:
+        return [neutralize_path(self.path)]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"deleted": self.path}
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestSchema:
     """
     The JSON Schema of a manifest.
