@@ -82,6 +82,7 @@ class JobCollection:
         self._waited: float | None = None
         context.tracker.expect(self._wait.count)
         for job in jobs:
+            context.tracker.submitted(job.job_id)
             if job.status == "completed":
                 context.tracker.completed(job.job_id)
 
