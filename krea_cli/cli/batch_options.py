@@ -34,19 +34,21 @@ class BatchOptions:
     dry_run: Annotated[
         bool,
         options.money_option(
-            "--dry-run", help="Show the plan and its price; send nothing."
+            "--dry-run", help="Show the plan and its price; submit nothing."
         ),
     ] = False
     check: Annotated[
         bool,
         options.money_option(
-            "--check", help="Make nothing; exit 12 if there is work to do."
+            "--check", help="Submit nothing; exit 12 if there is something to do."
         ),
     ] = False
     only: Annotated[
         list[str] | None,
         options.request_option(
-            "--only", metavar="NAME", help="Only these outputs (globs); repeatable."
+            "--only",
+            metavar="NAME",
+            help="Only outputs with this name or glob. Repeatable.",
         ),
     ] = None
     again: Annotated[
@@ -60,7 +62,7 @@ class BatchOptions:
     sure: Annotated[
         bool,
         options.money_option(
-            "--sure", help="Exit 11 if there are jobs that may be yours."
+            "--sure", help="Exit 11 if newer jobs may belong to this batch."
         ),
     ] = False
     limit: Annotated[
@@ -69,7 +71,7 @@ class BatchOptions:
             "--limit",
             metavar="N",
             parser=options.whole(1),
-            help="Submit at most N jobs.",
+            help="Maximum number of jobs to submit.",
             show_default=False,
         ),
     ] = None
@@ -80,12 +82,12 @@ class BatchOptions:
         ),
     ] = None
     no_wait: Annotated[
-        bool, options.waiting_option("--no-wait", help="Submit, and do not wait.")
+        bool, options.waiting_option("--no-wait", help="Exit after submitting.")
     ] = False
     collect: Annotated[
         bool,
         options.waiting_option(
-            "--collect", help="Wait for submitted jobs; submit nothing."
+            "--collect", help="Save the results of submitted jobs; submit nothing."
         ),
     ] = False
     cancel_on_interrupt: options.CancelOnInterrupt = False
@@ -95,7 +97,7 @@ class BatchOptions:
         options.output_option(
             "--sheet",
             metavar="FILE",
-            help="Write a contact sheet of all results: .html or .png.",
+            help="Write a contact sheet of all results: *.html or *.png.",
             show_default=False,
         ),
     ] = None
@@ -107,14 +109,14 @@ class BatchOptions:
     ] = False
     yes: Annotated[
         bool,
-        options.output_option("--yes", help="With --prune: delete without asking."),
+        options.output_option("--yes", help="Delete without asking (with --prune)."),
     ] = False
     lock: Annotated[
         str | None,
         options.output_option(
             "--lock",
             metavar="FILE",
-            help="Path of the lock [SOURCE.lock].",
+            help="File that records what is paid for [SOURCE.lock].",
             show_default=False,
         ),
     ] = None

@@ -24,30 +24,38 @@ from krea_cli.requests.param import Param
 def batch(
     ctx: CliContext,
     own: BatchOptions,
-    delivery: options.SavingOptions,
+    delivery: options.BatchDelivery,
     source: Annotated[
         str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="A .toml manifest, a .csv, .tsv or .jsonl table, a folder, a quoted "
-            "glob, or - for JSONL.",
+            help="Manifest (.toml), table (.csv, .tsv, .jsonl), folder, quoted glob, "
+            "or - for JSONL on standard input.",
             show_default=False,
         ),
     ] = None,
     prompt: Annotated[
         str | None,
-        typer.Argument(metavar="PROMPT", help="What to make, with {words} of a row."),
+        typer.Argument(
+            metavar="PROMPT", help="What to generate; {words} in braces are filled in."
+        ),
     ] = None,
     model: Annotated[
         str | None,
         options.request_option(
-            "--model", "-m", metavar="MODEL", help="Such as google/nano-banana-pro."
+            "--model",
+            "-m",
+            metavar="MODEL",
+            help="Model, such as google/nano-banana-pro.",
         ),
     ] = None,
     image: Annotated[
         list[str] | None,
         options.input_option(
-            "--image", "-i", metavar="IMAGE", help="Input of each item; repeatable."
+            "--image",
+            "-i",
+            metavar="IMAGE",
+            help="Input image of each item. Repeatable.",
         ),
     ] = None,
     param: Annotated[
@@ -56,7 +64,7 @@ def batch(
             "--param",
             "-p",
             metavar="KEY=VALUE",
-            help="A field of the model, or KEY:=JSON; repeatable.",
+            help="Set a field: KEY=TEXT, KEY=@FILE or KEY:=JSON. Repeatable.",
         ),
     ] = None,
     aspect_ratio: request.AspectRatio = None,
@@ -74,7 +82,9 @@ def batch(
     allow_unknown_cost: options.AllowUnknownCost = False,
     inline: Annotated[
         bool,
-        options.input_option("--inline", help="Send images in the request itself."),
+        options.input_option(
+            "--inline", help="Embed images in the request instead of uploading."
+        ),
     ] = False,
     keep_metadata: options.KeepMetadata = False,
     fit: options.Fit = False,
@@ -88,6 +98,9 @@ def batch(
 ) -> None:
     """
     Make many results from one file, each paid for once.
+
+    Makes what is missing or changed, and leaves everything else alone. For the manifest
+    and the lock, see krea help batch.
 
     \b
     Examples:
