@@ -95,7 +95,6 @@ class Action(Enum):
     CANCEL = auto()
     CANCEL_REST = auto()
     LIST_REMOTE = auto()
-    LIST_ACCOUNT = auto()
     LOG_IN = auto()
     PIPE_TOKEN = auto()
     SETTLE = auto()

@@ -62,7 +62,7 @@ class BatchOptions:
     sure: Annotated[
         bool,
         options.money_option(
-            "--sure", help="Exit 11 if newer jobs may belong to this batch."
+            "--sure", help="Exit 11 if unknown jobs may belong to this batch."
         ),
     ] = False
     limit: Annotated[
@@ -104,7 +104,7 @@ class BatchOptions:
     prune: Annotated[
         bool,
         options.output_option(
-            "--prune", help="Delete results that no item wants any more."
+            "--prune", help="Delete results of items that no longer exist."
         ),
     ] = False
     yes: Annotated[
@@ -116,7 +116,7 @@ class BatchOptions:
         options.output_option(
             "--lock",
             metavar="FILE",
-            help="File that records what is paid for [SOURCE.lock].",
+            help="Path of the lock file [SOURCE.lock].",
             show_default=False,
         ),
     ] = None

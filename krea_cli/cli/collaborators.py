@@ -339,16 +339,23 @@ def previewer(
     ctx: CliContext, *, wanted: bool | None, before: Path | None = None
 ) -> Callable[[Sequence[Job]], object]:
     """
-    Return a function that shows the pictures of jobs in the terminal.
+    Return a function that shows the pictures of jobs in the terminal. What that can
+    show is asked at once: before the jobs have finished there is time for an answer.
     """
     from krea_cli.operations.preview import preview
+    from krea_cli.output.graphics.capabilities import TerminalQuery
 
+    terminal = TerminalQuery(ctx.console.stdout, ctx.env)
+    if wanted is not False and ctx.console.may_preview:
+        ctx.exit_stack.callback(terminal.close)
+        terminal.start()
     return partial(
         preview,
         console=ctx.console,
         env=ctx.env,
         log=ctx.log,
         show_command=ctx.next_steps.show,
+        terminal=terminal,
         wanted=wanted,
         before=before,
     )

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @dataclass
 class CliContext:
     """
-    The collaborators of one run. It has no behaviour of its own.
+    The collaborators of one run. It has no behavior of its own.
     """
 
     invocation: Invocation = field(default_factory=Invocation)

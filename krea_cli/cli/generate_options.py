@@ -53,7 +53,7 @@ class GenerateOptions:
     once: Annotated[
         bool,
         options.money_option(
-            "--once", help="Pay once: a request made before is only collected."
+            "--once", help="Pay once: reuse the job of an identical earlier request."
         ),
     ] = False
     timeout: options.Timeout = None
@@ -113,8 +113,8 @@ class GenerateOptions:
             raise UsageError("Use either --no-download or -o, not both.")
         if self.once and self.count > 1:
             raise UsageError(
-                "--once makes one job.",
-                hint="Leave out -n, or make several with krea batch.",
+                "--once works for one result only.",
+                hint="Remove -n, or use krea batch for several results.",
             )
         if self.once and self.no_journal:
             raise UsageError("--once needs the journal: leave out --no-journal.")

@@ -312,10 +312,6 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.CANCEL: ("Try again", lambda s, *ids: s.cancel(ids)),
     Action.CANCEL_REST: ("Try again", lambda s, *ids: s.cancel(ids)),
     Action.LIST_REMOTE: ("List the jobs of your account", lambda s: s.list_remote()),
-    Action.LIST_ACCOUNT: (
-        "List the jobs of your account",
-        lambda s: s.list_remote(),
-    ),
     Action.LOG_IN: ("Log in", lambda s: s.login()),
     Action.PIPE_TOKEN: ("Pass it on standard input", lambda s: s.login(piped=True)),
     Action.SETTLE: ("Check it", lambda s: s.recover()),

@@ -79,7 +79,8 @@ Webhook = Annotated[
 NoJournal = Annotated[
     bool,
     money_option(
-        "--no-journal", help="Do not record the request; a lost job stays lost."
+        "--no-journal",
+        help="Do not record the request; a lost job cannot be recovered.",
     ),
 ]
 Timeout = Annotated[

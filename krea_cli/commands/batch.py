@@ -37,7 +37,8 @@ def batch(
     prompt: Annotated[
         str | None,
         typer.Argument(
-            metavar="PROMPT", help="What to generate; {words} in braces are filled in."
+            metavar="PROMPT",
+            help="What to generate; {COLUMN} inserts a value of the row.",
         ),
     ] = None,
     model: Annotated[
@@ -112,8 +113,8 @@ def batch(
         return
     if source is None:
         raise UsageError(
-            "A SOURCE is missing.",
-            hint="Name a manifest, a table, a folder, a quoted glob, or - for JSONL.",
+            "Missing argument 'SOURCE'.",
+            hint="Pass a manifest, a table, a folder, a quoted glob, or - for JSONL.",
         )
     own.check_combinations()
     values: dict[str, Any] = {

@@ -110,7 +110,7 @@ def carry_out(
     if is_new and is_real and planning.lock_file.path.exists():
         name = planning.lock_file.path.name
         ctx.console.note(
-            f"Commit {name}: it says what is paid for. "
+            f"Commit {name}: it records what is paid for. "
             f"In .gitattributes: {name} merge=union"
         )
     report.finish(run, github, work.unmet)

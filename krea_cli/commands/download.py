@@ -43,11 +43,12 @@ def download(
         found,
         errors,
     )
+    preview = collaborators.previewer(ctx, wanted=delivery.preview)
     if saver:
         collection.save(saver)
 
     collection.report(
         JobSaved,
-        preview=collaborators.previewer(ctx, wanted=delivery.preview),
+        preview=preview,
         hand_on=collaborators.hand_on(step, is_paid=False),
     )

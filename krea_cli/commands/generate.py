@@ -125,7 +125,7 @@ def generate(
     \b
     Examples:
       krea generate "an owl" -o owl.png
-      krea generate "a watercolour" -i photo.jpg --max-cost 0.50
+      krea generate "a watercolor" -i photo.jpg --max-cost 0.50
     """
     arguments = RequestArguments(
         model=model,

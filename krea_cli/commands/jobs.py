@@ -224,9 +224,7 @@ def recover(
     if (adopt is not None) + resubmit + forget > 1:
         raise UsageError("Use only one of --adopt, --resubmit and --forget.")
     if max_cost is not None and not resubmit:
-        raise UsageError(
-            "--max-cost limits what is submitted, and only --resubmit submits."
-        )
+        raise UsageError("--max-cost needs --resubmit.")
     if adopt is None and not resubmit and not forget:
         _list_unconfirmed(ctx, record)
         return

@@ -230,7 +230,8 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
     problems.raise_if_any()
     if not planned:
         raise UsageError(
-            f"{given.source} has no items.", hint="Add a [[pictures]] or a row."
+            f"{given.source} has no items.",
+            hint="Add a [[pictures]] section or a table row.",
         )
     sandbox_path = sources.lock_path(
         source, given.options.lock, output, cwd=cwd, sandbox=True

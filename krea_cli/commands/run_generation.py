@@ -71,7 +71,7 @@ def run_generation(
 
     target = _plan(prepared, planner, options, ctx) if options.saves else None
     remembered = _remembered(prepared, planner, options, ctx, target)
-    saver = None
+    saver = preview = None
     with _submit(ctx, prepared, inputs, options, remembered, earlier) as submission:
         collection = JobCollection(
             collaborators.collect_context(ctx, planner), submission=submission
@@ -84,19 +84,19 @@ def run_generation(
                 default_names=names_of_request(request, ctx.clock),
                 keeps_indexes=True,
             )
+            preview = collaborators.previewer(
+                ctx, wanted=options.delivery.preview, before=prepared.local_source
+            )
         if options.wait:
             collection.wait(deadline=submission.deadline, saver=saver)
         else:
             submission.wait()
 
     result = JobSaved if target else JobUrls if options.wait else JobSubmitted
-    preview = collaborators.previewer(
-        ctx, wanted=options.delivery.preview, before=prepared.local_source
-    )
     collection.report(
         result,
         waits=options.wait,
-        preview=preview if target else None,
+        preview=preview,
         hand_on=collaborators.hand_on(step, is_paid=True),
     )
 

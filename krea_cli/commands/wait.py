@@ -78,13 +78,13 @@ def wait(
         found,
         errors,
     )
+    preview = collaborators.previewer(ctx, wanted=delivery.preview) if saver else None
     collection.wait(
         deadline=collaborators.deadline(ctx, timeout, kinds=kinds, since=started),
         saver=saver,
         is_one_enough=first,
     )
 
-    preview = collaborators.previewer(ctx, wanted=delivery.preview)
     saved = saver.job_ids if saver else set()
 
     def result(job: Job, collect: str) -> Result:
@@ -94,7 +94,7 @@ def wait(
         _note_download(ctx, collection.jobs)
     collection.report(
         result,
-        preview=preview if saver else None,
+        preview=preview,
         hand_on=collaborators.hand_on(step, is_paid=False),
     )
 

@@ -247,7 +247,7 @@ def _unavailable_source_error(
     kind = NoTokenError if isinstance(trouble, NoKeyringError) else type(trouble)
     return kind(
         f"No API token found. {_unset(env)}. {trouble.message}",
-        hint=(*trouble.advice, _MADE),
+        hint=(*trouble.advice, _MADE, _GET_ONE[-1]),
     )
 
 

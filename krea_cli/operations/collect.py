@@ -27,6 +27,7 @@ from krea_cli.errors import (
 )
 from krea_cli.jobs import job_errors
 from krea_cli.operations.wait import JobWait, WaitContext
+from krea_cli.output.human.format_text import duration
 from krea_cli.output.progress import StatusCounts
 from krea_cli.output.results.jobs import JobSaved, Result
 
@@ -77,6 +78,8 @@ class JobCollection:
         self._tracker = context.tracker
         self._submission = submission
         self._wait = JobWait(context, jobs, self.errors, submission=submission)
+        self._began = context.clock.now()
+        self._waited: float | None = None
         context.tracker.expect(self._wait.count)
         for job in jobs:
             if job.status == "completed":
@@ -105,6 +108,7 @@ class JobCollection:
         """
         try:
             self._wait_and_save(deadline, saver, is_one_enough=is_one_enough)
+            self._waited = self._context.clock.now() - self._began
         except KreaError:
             if saver and saver.saved:
                 found = (saver.saved.get(job.job_id) for job in self.jobs)
@@ -224,7 +228,7 @@ class JobCollection:
         failed = {error.job_id for error in self.errors}
         for job in self.jobs if waits else ():
             if job.job_id not in failed and (error := job_errors.failure(job)):
-                self.errors.append(error)
+                self.errors.append(self._with_time(error))
         if lost:
             self._report_errors()
             raise lost
@@ -240,6 +244,16 @@ class JobCollection:
         )
         if not_handed_on:
             raise not_handed_on
+
+    def _with_time(self, error: KreaError) -> KreaError:
+        """
+        Say how long this run has waited for a job that is still running.
+        """
+        if self._waited is None or not isinstance(error, WaitTimeoutError):
+            return error
+        return error.but(
+            message=f"Timed out after {duration(self._waited)}. {error.message}"
+        )
 
     def _show(
         self, jobs: Sequence[Job], results: Sequence[Result]

@@ -265,7 +265,7 @@ def test_refresh_with_an_odd_model_names_it(later, service, serve):
     result = later("models", "refresh")
 
     assert 0 == result.code
-    assert f"{specs.PRO} stays as it was" in result.err
+    assert f"{specs.PRO} is unchanged" in result.err
     assert "added\timage/krea/krea-3" in result.out
 
 

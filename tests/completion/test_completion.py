@@ -200,7 +200,7 @@ def test_jobs_are_offered_with_what_tells_them_apart(tab, job, krea):
         db.commit()
     described = {job: "submitted, 2h ago, nano-banana-pro: an owl"}
     before = contents(journal(krea).parent)
-    last = {"@last": "the jobs of the last call"}
+    last = {"@last": "jobs of the last command"}
 
     assert last | described == tab("krea status ")
     assert described == tab(f"krea download @last {job[:5]}")

@@ -120,7 +120,7 @@ def _jobs(line: Line, context: CliContext) -> Iterator[tuple[str, str]]:
     states = _STATES.get(" ".join(line.command.words))
     jobs = [job for job in jobs if states is None or job.state in states]
     if jobs:
-        yield "@last", "the jobs of the last call"
+        yield "@last", "jobs of the last command"
     now = context.clock.wall()
     for job in jobs:
         age = _age(now - job.created_at)

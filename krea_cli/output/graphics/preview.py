@@ -17,7 +17,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from krea_cli.output.graphics import protocols
-from krea_cli.output.graphics.capabilities import Protocol, look
+from krea_cli.output.graphics.capabilities import Protocol, TerminalSize
 from krea_cli.output.streams import Stream
 
 MAX_ROWS = 40
@@ -40,15 +40,23 @@ _CLOSING_KITTY = "\x1b\\\x1b_Gm=0;\x1b\\\n"
 
 class Preview:
     """
-    Draws on a terminal. `blocks` allows half blocks if there is no graphics protocol.
+    Draws on a terminal with the abilities in `window`. `blocks` allows half blocks if
+    there is no graphics protocol.
     """
 
-    def __init__(self, stream: Stream, env: Mapping[str, str], *, blocks: bool) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        env: Mapping[str, str],
+        window: TerminalSize,
+        *,
+        blocks: bool,
+    ) -> None:
         self._stream = stream
         # All current terminals support 256 colors, even those that claim to be xterm.
         is_true = env.get("COLORTERM") in ("truecolor", "24bit")
         self._colors: Literal["truecolor", "256"] = "truecolor" if is_true else "256"
-        self._window = look(stream, env)
+        self._window = window
         self._protocol = self._window.protocol
         self._cell = self._window.cell if self._protocol else _HALF_BLOCK
         is_unicode = stream.encoding.lower().startswith("utf")
