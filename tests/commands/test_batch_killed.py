@@ -114,8 +114,8 @@ def test_batch_killed_before_a_response_leaves_that_item_unconfirmed(
 @pytest.mark.parametrize(
     ("options", "says", "most_seconds"),
     [
-        ((), "100 jobs keep running and will be billed.", 1),
-        (("--cancel-on-interrupt",), "Cancelled 100 jobs.", 4),
+        ((), "Saved 0 of 100. 100 jobs keep running and will be billed.", 1),
+        (("--cancel-on-interrupt",), "Cancelled 100 jobs. Saved 0 of 100.", 4),
     ],
 )
 def test_batch_interrupted_among_100_items_reports_in_four_lines(
@@ -133,7 +133,7 @@ def test_batch_interrupted_among_100_items_reports_in_four_lines(
     said = said[said.index("error: ") :].splitlines()
 
     assert -signal.SIGINT == process.returncode
-    assert f"error: Interrupted. Saved 0 of 100. {says}" == said[0]
+    assert f"error: Interrupted. {says}" == said[0]
     assert said[1].startswith("hint: Continue: krea batch prompts.csv -m flux-1-dev")
     assert len(said) <= 4, said
     assert seconds < most_seconds
