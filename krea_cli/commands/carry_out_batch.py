@@ -88,6 +88,8 @@ def carry_out(
     work.prepare(plan)
     is_new = not planning.lock_file.path.exists()
     planning.lock_file.path.parent.mkdir(parents=True, exist_ok=True)
+    if plan.unlisted:
+        planning.lock_file.append(plan.unlisted)
     run = BatchRun(
         plan.steps,
         work.tools(),
