@@ -306,7 +306,10 @@ class Planner:
         files = [file for each in of_job for file in each.files]
         if self.disk.is_one_of(output, files):
             return replace(step, sign=Sign.SAME)
-        if self.disk.exists(output) and self.lock.of_output(output):
+        # Otherwise it may be this very result, of a run that was killed before it could
+        # list it: only the same bytes are taken for it.
+        has_other = any(each.files for each in self.lock.of_output(output))
+        if self.disk.exists(output) and has_other:
             return self._in_place_of_another(step)
         if not self.disk.exists(output):
             copy_of = self._copy(output, of_job)
