@@ -37,7 +37,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 from pathlib import Path
-from signal import SIGINT, Signals
+from signal import Signals
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
@@ -74,8 +74,12 @@ class Action(Enum):
 
     KEEP_WAITING = auto()
     WAIT_FOR_FIRST = auto()
-    WAIT = auto()
-    THEN_WAIT = auto()
+    SAVE_LATER = auto()
+    SAVE_ALL_LATER = auto()
+    FIND_SAVED = auto()
+    FIND_ALL_SAVED = auto()
+    STOP = auto()
+    STOP_ALL = auto()
     COLLECT = auto()
     GET_FIRST = auto()
     COLLECT_UNRECORDED = auto()
@@ -91,7 +95,6 @@ class Action(Enum):
     CANCEL = auto()
     CANCEL_REST = auto()
     LIST_REMOTE = auto()
-    LIST_ACCOUNT = auto()
     LOG_IN = auto()
     PIPE_TOKEN = auto()
     SETTLE = auto()
@@ -561,11 +564,8 @@ class SignalError(KreaError):
     code = "interrupted"
 
     def __init__(self, signum: int) -> None:
-        super().__init__(
-            "Interrupted."
-            if signum == SIGINT
-            else f"Interrupted by {Signals(signum).name}."
-        )
+        name = Signals(signum).name
+        super().__init__("Interrupted." if name == "SIGINT" else f"Stopped by {name}.")
         self.exit_code = ExitCode(128 + signum)
 
 

@@ -44,6 +44,7 @@ def run(
     size=(80, 30),
     cell=(0, 0),
     answer=WITHOUT,
+    late=0,
     typed=b"",
     replies=None,
     patience=PATIENCE_SECONDS,
@@ -52,7 +53,8 @@ def run(
     Run a command on a terminal of `size` cells, with `cell` pixels each.
 
     The input `typed` is already waiting. The terminal answers capability queries with
-    `answer`, and each text in `replies` with its value, whenever it appears.
+    `answer` after `late` seconds, and each text in `replies` with its value, whenever
+    it appears.
     """
     # not available on Windows
     fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
@@ -71,15 +73,16 @@ def run(
         start_new_session=True,
     ) as process:
         replies = {QUESTION: answer} | (replies or {})
-        output = _talk(ours, process, replies, patience)
+        output = _talk(ours, process, replies, patience, {QUESTION: late})
     settings = termios.tcgetattr(theirs)
     os.close(ours)
     os.close(theirs)
     return Shown(process.returncode, output, time.monotonic() - began, settings)
 
 
-def _talk(ours, process, replies, patience):
+def _talk(ours, process, replies, patience, delays):
     output, heard, end = b"", 0, time.monotonic() + patience
+    due = []
     while process.poll() is None or select.select([ours], [], [], 0)[0]:
         if select.select([ours], [], [], 0.02)[0]:
             output += os.read(ours, 1 << 16)
@@ -89,7 +92,9 @@ def _talk(ours, process, replies, patience):
             at = output.find(question, heard)
             if at >= 0:
                 heard = at + len(question)
-                os.write(ours, reply)
+                due.append((time.monotonic() + delays.get(question, 0), reply))
+        while due and time.monotonic() >= due[0][0]:
+            os.write(ours, due.pop(0)[1])
     return output
 
 

@@ -37,7 +37,7 @@ from krea_cli.errors import (
 )
 from krea_cli.runtime import redaction
 from krea_cli.runtime.clock import run_with_timeout
-from krea_cli.runtime.exhaustion import exhausted
+from krea_cli.runtime.exhaustion import exhausted_error
 
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 30.0
@@ -288,7 +288,7 @@ class HttpTransport:
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             )
         except Exception as exc:
-            if limit := exhausted(exc):
+            if limit := exhausted_error(exc):
                 raise limit from exc
             if proxy is None:
                 raise
@@ -309,7 +309,7 @@ class HttpTransport:
         try:
             yield
         except _NOT_SENT as exc:
-            if limit := exhausted(exc):
+            if limit := exhausted_error(exc):
                 raise limit from exc
             if fault := _certificate_fault(exc):
                 raise _untrusted(host, fault) from exc
@@ -331,7 +331,7 @@ class HttpTransport:
             raise _lost(host, self._reason(exc)) from exc
         except (RuntimeError, OSError, MemoryError) as exc:
             # Only before a request leaves: what goes wrong behind that is lost.
-            if limit := exhausted(exc):
+            if limit := exhausted_error(exc):
                 raise limit from exc
             raise
 

@@ -5,6 +5,7 @@ Find models by name, without a request to the API.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -25,7 +26,7 @@ _SUCCESSORS = {
     "video/bytedance/seedance-1.0-lite": "bytedance/seedance-1.0-pro-fast",
 }
 
-_NEAR = 0.5
+_NEAR = 0.75
 
 
 class Catalog:
@@ -96,7 +97,7 @@ class Catalog:
             UnknownModelError: no model or several models match. The hints list
                 candidates.
         """
-        wanted = _folded(name)
+        wanted = _normalized_name(name)
         found = [model for model in self.models if _ends(model.path, wanted)]
         if len(found) == 1:
             return found[0]
@@ -125,13 +126,13 @@ def bundled_date() -> str:
     return str(head["date"])
 
 
-def _folded(name: str) -> str:
+def _normalized_name(name: str) -> str:
     folded = name.strip().strip("/").lower().replace("_", "-")
     return folded.removeprefix("generate/")
 
 
 def _ends(path: str, wanted: str) -> bool:
-    return f"/{_folded(path)}".endswith(f"/{wanted}")
+    return f"/{_normalized_name(path)}".endswith(f"/{wanted}")
 
 
 def _hint(wanted: str, models: Sequence[Model]) -> list[Hint]:
@@ -151,12 +152,14 @@ def _nearness(wanted: str, path: str) -> float:
     """
     Return how similar `wanted` is to the most similar part of the path, from 0 to 1.
 
-    It is 1 if the path contains the name, as "image/krea/krea-2/large" does "krea-2".
+    It is 1 if a word of the path begins with the name, as "krea/krea-2/large" has
+    "krea-2" and "krea-2-large".
     """
     from difflib import SequenceMatcher
 
-    path = _folded(path)
-    if wanted and wanted in path:
+    path = _normalized_name(path)
+    words = "-".join(re.split("[/ -]+", wanted))
+    if words and f"-{words}" in f"-{path.replace('/', '-')}":
         return 1
     count, parts = wanted.count("/") + 1, path.split("/")
     runs = ["/".join(parts[i : i + count]) for i in range(len(parts))]

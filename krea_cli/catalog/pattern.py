@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 # Far more states than reasonable patterns have, and still fast to match.
-_MOST_STATES = 2_000
+_MAX_STATES = 2_000
 _LONGEST = 1_000
 _DEEPEST = 50
 
@@ -115,7 +115,7 @@ class _Parser:
         return Pattern(self._states, start, end)
 
     def _add(self, state: _State) -> int:
-        if len(self._states) >= _MOST_STATES:
+        if len(self._states) >= _MAX_STATES:
             raise _UnsupportedError
         self._states.append(state)
         return len(self._states) - 1

@@ -19,7 +19,7 @@ from krea_cli.catalog.model import MediaField, Model, snake_case
 Body = Mapping[str, Any]
 
 # Requests with more combinations of dimensions than this are not priced.
-_MOST_WAYS = 10_000
+_MAX_WAYS = 10_000
 _SECONDS = ("duration", "seconds", "duration_seconds")
 
 
@@ -61,8 +61,8 @@ def estimate(model: Model, body: Body) -> PriceRange | None:
     values = [_candidates(name, model, body) for name in names]
     if not model.prices or None in values:
         return None
-    ways = list(islice(product(*[each or () for each in values]), _MOST_WAYS + 1))
-    if len(ways) > _MOST_WAYS:
+    ways = list(islice(product(*[each or () for each in values]), _MAX_WAYS + 1))
+    if len(ways) > _MAX_WAYS:
         return None
     amounts: list[float] = []
     for way in ways:
@@ -231,7 +231,7 @@ def _whole_seconds(schema: Schema) -> _Values:
     Return all durations that a schema allows, in whole seconds.
     """
     least, most = schema.get("minimum"), schema.get("maximum")
-    if least is None or most is None or not 0 <= most - least <= _MOST_WAYS:
+    if least is None or most is None or not 0 <= most - least <= _MAX_WAYS:
         return _OPEN
     return _Values((*range(int(least), int(most) + 1), most))
 

@@ -20,7 +20,7 @@ FRESH_DAYS = 1
 
 
 # Users should not wait longer: the new list may still lack the model.
-_MOST_SECONDS = 5.0
+_MAX_SECONDS = 5.0
 
 
 def fetch_in_time(fetch: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -31,10 +31,10 @@ def fetch_in_time(fetch: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         ConnectionFailedError: it takes longer.
     """
     try:
-        return run_with_timeout(_MOST_SECONDS, fetch)
+        return run_with_timeout(_MAX_SECONDS, fetch)
     except TimeoutError:
         raise ConnectionFailedError(
-            f"The list of models did not arrive within {_MOST_SECONDS:.0f} s."
+            f"The list of models did not arrive within {_MAX_SECONDS:.0f} s."
         ) from None
 
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from krea_cli.catalog.json_schema import UNCHECKED, Schema, equal, fields_of, types
 
 # References can expand a small document to an infinite schema.
-_MOST_PARTS = 5_000
+_MAX_PARTS = 5_000
 _DEEPEST = 32
 
 _SCHEMA_KEYWORDS = {"items", "not", "if", "then", "else"}
@@ -33,7 +33,7 @@ class SchemaResolver:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
-        self._left = _MOST_PARTS
+        self._left = _MAX_PARTS
 
     def follow(self, value: Any) -> Any:
         """
@@ -81,10 +81,10 @@ class SchemaResolver:
         for keyword in _LIST_KEYWORDS & given.keys():
             if len(given[keyword]) == 1:
                 parts.append(inner(given.pop(keyword)[0]))
-        merged = _own(given, inner)
+        merged = _own_keywords(given, inner)
         for part in parts:
             merged = merge(merged, part)
-        return _close(merged)
+        return _close_object(merged)
 
     def _target(self, reference: str) -> Any:
         if not reference.startswith("#"):
@@ -137,7 +137,9 @@ def _add_keywords(merged: dict[str, Any], other: Schema) -> dict[str, Any]:
     return beside
 
 
-def _own(given: Mapping[str, Any], inner: Callable[[Any], Any]) -> dict[str, Any]:
+def _own_keywords(
+    given: Mapping[str, Any], inner: Callable[[Any], Any]
+) -> dict[str, Any]:
     """
     Return the schema's own keywords, converted to JSON Schema 2020-12.
     """
@@ -153,10 +155,10 @@ def _own(given: Mapping[str, Any], inner: Callable[[Any], Any]) -> dict[str, Any
             own[keyword] = value
         elif value not in (True, {}):
             own[keyword] = inner(value)
-    return _without_old_forms(own)
+    return _upgrade_keywords(own)
 
 
-def _without_old_forms(own: dict[str, Any]) -> dict[str, Any]:
+def _upgrade_keywords(own: dict[str, Any]) -> dict[str, Any]:
     """
     Replace keywords that exist only in OpenAPI 3.0.
     """
@@ -170,7 +172,7 @@ def _without_old_forms(own: dict[str, Any]) -> dict[str, Any]:
     return own
 
 
-def _close(schema: dict[str, Any]) -> dict[str, Any]:
+def _close_object(schema: dict[str, Any]) -> dict[str, Any]:
     """
     Replace `unevaluatedProperties: false` with a closed list of all fields.
     """

@@ -14,10 +14,10 @@ from krea_cli.catalog.json_schema import UNCHECKED, fields_of, required_of, type
 from krea_cli.catalog.pattern import compile_pattern
 
 _DEEPEST = 32
-_MOST = 1e30
+_MAX = 1e30
 # Longer required texts and lists cannot be shown in an example.
-_MOST_LEAST = 10_000
-_LEAST_USD, _MOST_USD = 1e-6, 1e6
+_MAX_MINIMUM = 10_000
+_MIN_USD, _MAX_USD = 1e-6, 1e6
 _UNITS = {"request", "second"}
 
 
@@ -51,7 +51,7 @@ def is_price(amount: Any) -> bool:
     """
     Return whether this amount in USD is plausible for one request.
     """
-    return _is_number(amount) and _LEAST_USD <= amount <= _MOST_USD
+    return _is_number(amount) and _MIN_USD <= amount <= _MAX_USD
 
 
 def _is_point(point: Any) -> bool:
@@ -118,7 +118,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_limit(value: Any) -> bool:
-    return _is_number(value) and -_MOST <= value <= _MOST
+    return _is_number(value) and -_MAX <= value <= _MAX
 
 
 def _is_count(value: Any) -> bool:
@@ -126,7 +126,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_least(value: Any) -> bool:
-    return _is_count(value) and value <= _MOST_LEAST
+    return _is_count(value) and value <= _MAX_MINIMUM
 
 
 def _is_step(value: Any) -> bool:

@@ -7,9 +7,18 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 
-from krea_cli.catalog.json_schema import UNCHECKED, Schema, is_url, types, unchecked_in
+from krea_cli.catalog.json_schema import (
+    UNCHECKED,
+    Schema,
+    fields_of,
+    is_url,
+    items_of,
+    types,
+    unchecked_in,
+)
 
 _PREVIEW = 60
+_LARGEST_INTEGER = 2**53 - 1
 _TYPES = {
     "string": "text",
     "number": "a number",
@@ -64,11 +73,36 @@ def _described(schema: Schema) -> str:
             for name, field in fields.items()
         )
         return f"{{{', '.join(described)}}}"
-    words = describe_allowed(schema)
+    words = describe_allowed(_without_machine_limits(schema))
     if "items" in schema:
         words += f", each {describe_schema(schema['items'])}"
         words += ", no duplicates" if schema.get("uniqueItems") else ""
     return f"{words} matching {schema['pattern']}" if "pattern" in schema else words
+
+
+def describe_beside(schema: Schema, url_key: str | None) -> str:
+    """
+    Describe the values that go with each file of a media field, such as "strength (a
+    number from -2 to 2)"; empty where the file is all.
+    """
+    fields = fields_of(items_of(schema)) or fields_of(schema)
+    return ", ".join(
+        f"{name} ({describe_allowed(field)})"
+        for name, field in fields.items()
+        if name != url_key and "const" not in field
+    )
+
+
+def _without_machine_limits(schema: Schema) -> Schema:
+    """
+    Drop the limits that only say which integers a number of JavaScript can hold.
+    """
+    limits = ("minimum", "maximum")
+    return {
+        keyword: value
+        for keyword, value in schema.items()
+        if keyword not in limits or abs(value) < _LARGEST_INTEGER
+    }
 
 
 def describe_count(schema: Schema) -> str:
@@ -91,22 +125,21 @@ def nearest(value: object, allowed: Sequence[str]) -> str | None:
     """
     Return the allowed text that is most similar to the value, as JSON, or None.
     """
-    from difflib import get_close_matches
+    from krea_cli.runtime.nearest_words import nearest_words
 
     if not isinstance(value, str):
         return None
-    folded = {each.casefold(): each for each in allowed}
-    found = get_close_matches(value.casefold(), folded, n=1)
-    return preview_json(folded[found[0]]) if found else None
+    found = nearest_words(value, allowed)
+    return preview_json(found[0]) if found else None
 
 
 def describe_unknown_field(name: str, fields: Collection[str]) -> str:
     """
     Report an unknown field. Suggest similar ones, or else list all.
     """
-    from difflib import get_close_matches
+    from krea_cli.runtime.nearest_words import nearest_words
 
-    near = get_close_matches(name.lower(), fields, n=2)
+    near = nearest_words(name, fields, most=2)
     if near:
         return f"unknown field; did you mean {listed_words(near)}?"
     return f"unknown field; known fields: {', '.join(fields)}"

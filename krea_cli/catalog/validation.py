@@ -61,7 +61,7 @@ def convert(schema: Schema, text: str) -> Any:
     if "null" in allowed and text == "null":
         return None
     if "string" in allowed or not allowed:
-        return _spelled(schema, text)
+        return _listed_spelling(schema, text)
     if "boolean" in allowed and text in {"true", "false"}:
         return text == "true"
     if "number" in allowed or "integer" in allowed:
@@ -76,7 +76,7 @@ def convert(schema: Schema, text: str) -> Any:
     raise ValueError(f"must be {wanted}, not {schema_text.preview_json(text)}")
 
 
-def _spelled(schema: Schema, text: str) -> str:
+def _listed_spelling(schema: Schema, text: str) -> str:
     """
     Return the allowed value that differs only in case, or else the text itself.
     """
@@ -97,12 +97,14 @@ def _listed_texts(schema: Schema) -> list[str]:
 def _violations(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
     yield from _combined(schema, value, at)
     if not _has_type(schema, value):
-        yield _wrong(at, schema, schema_text.preview_json(value))
+        yield _violation(at, schema, schema_text.preview_json(value))
         return
     if not _is_listed(schema, value):
         found = schema_text.preview_json(value)
         near = schema_text.nearest(value, _listed_texts(schema))
-        yield _wrong(at, schema, f"{found}; did you mean {near}?" if near else found)
+        yield _violation(
+            at, schema, f"{found}; did you mean {near}?" if near else found
+        )
     if isinstance(value, str):
         yield from _text(schema, value, at)
     elif isinstance(value, list):
@@ -110,7 +112,7 @@ def _violations(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
     elif isinstance(value, dict):
         yield from _object(schema, value, at)
     elif _is_number(value) and not _is_in_range(schema, value):
-        yield _wrong(at, schema, schema_text.preview_json(value))
+        yield _violation(at, schema, schema_text.preview_json(value))
 
 
 def _combined(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
@@ -123,7 +125,7 @@ def _combined(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
     for each in schema.get("allOf", ()):
         yield from _violations(each, value, at)
     if "not" in schema and _is_valid(schema["not"], value):
-        yield Violation(at, _refusal(schema["not"], value))
+        yield Violation(at, _not_allowed_message(schema["not"], value))
     if "if" in schema:
         branch = "then" if _is_valid(schema["if"], value) else "else"
         yield from _violations(schema.get(branch, {}), value, at)
@@ -133,7 +135,7 @@ def _is_valid(schema: Schema, value: Any) -> bool:
     return next(_violations(schema, value, ""), None) is None
 
 
-def _refusal(schema: Schema, value: Any) -> str:
+def _not_allowed_message(schema: Schema, value: Any) -> str:
     found = schema_text.preview_json(value)
     if not schema:
         return f"no value is allowed here, not {found}"
@@ -186,7 +188,7 @@ def _alternatives(
         yield from best[0]
     else:
         word = "exactly one of: " if passed else ""
-        yield _wrong(at, {"anyOf": schemas}, schema_text.preview_json(value), word)
+        yield _violation(at, {"anyOf": schemas}, schema_text.preview_json(value), word)
 
 
 def _depth(found: list[Violation]) -> int:
@@ -196,7 +198,7 @@ def _depth(found: list[Violation]) -> int:
 def _text(schema: Schema, text: str, at: str) -> Iterator[Violation]:
     most = math.inf if text.startswith("data:") else schema.get("maxLength", math.inf)
     if not schema.get("minLength", 0) <= len(text) <= most:
-        yield _wrong(at, schema, str(len(text)))
+        yield _violation(at, schema, str(len(text)))
     if "pattern" in schema:
         pattern = compile_pattern(schema["pattern"])
         if pattern and not pattern.search(text):
@@ -208,7 +210,7 @@ def _text(schema: Schema, text: str, at: str) -> Iterator[Violation]:
 
 def _array(schema: Schema, items: list[Any], at: str) -> Iterator[Violation]:
     if not schema.get("minItems", 0) <= len(items) <= schema.get("maxItems", math.inf):
-        yield _wrong(at, schema, str(len(items)))
+        yield _violation(at, schema, str(len(items)))
     if schema.get("uniqueItems") and _repeated(items):
         yield Violation(at, "must not contain duplicates")
     for index, item in enumerate(items):
@@ -228,7 +230,7 @@ def _object(schema: Schema, value: dict[str, Any], at: str) -> Iterator[Violatio
     for name in schema.get("required", ()):
         if name not in value:
             yield _missing(schema, name, at)
-    yield from _dependent(schema, value, at)
+    yield from _dependencies(schema, value, at)
     least, most = schema.get("minProperties", 0), schema.get("maxProperties", math.inf)
     if not least <= len(value) <= most:
         allowed = schema_text.describe_count(schema)
@@ -236,15 +238,17 @@ def _object(schema: Schema, value: dict[str, Any], at: str) -> Iterator[Violatio
     others = schema.get("additionalProperties", {})
     for name, item in value.items():
         if name in fields:
-            yield from _violations(fields[name], item, _inside(at, name))
+            yield from _violations(fields[name], item, _field_path(at, name))
         elif others is False:
             message = schema_text.describe_unknown_field(name, fields)
-            yield Violation(_inside(at, name), message)
+            yield Violation(_field_path(at, name), message)
         elif others:
-            yield from _violations(others, item, _inside(at, name))
+            yield from _violations(others, item, _field_path(at, name))
 
 
-def _dependent(schema: Schema, value: dict[str, Any], at: str) -> Iterator[Violation]:
+def _dependencies(
+    schema: Schema, value: dict[str, Any], at: str
+) -> Iterator[Violation]:
     for given, names in schema.get("dependentRequired", {}).items():
         for name in names if given in value else ():
             if name not in value:
@@ -253,16 +257,16 @@ def _dependent(schema: Schema, value: dict[str, Any], at: str) -> Iterator[Viola
 
 def _missing(schema: Schema, name: str, at: str, when: str = "") -> Violation:
     allowed = schema_text.describe_allowed(schema.get("properties", {}).get(name, {}))
-    return Violation(_inside(at, name), f"is required{when}: {allowed}")
+    return Violation(_field_path(at, name), f"is required{when}: {allowed}")
 
 
-def _wrong(at: str, schema: Schema, found: str, word: str = "") -> Violation:
+def _violation(at: str, schema: Schema, found: str, word: str = "") -> Violation:
     return Violation(
         at, f"must be {word}{schema_text.describe_allowed(schema)}, not {found}"
     )
 
 
-def _inside(at: str, name: str) -> str:
+def _field_path(at: str, name: str) -> str:
     if not _PLAIN.fullmatch(name):
         return f"{at}[{schema_text.preview_json(name)}]"
     return f"{at}.{name}" if at else name

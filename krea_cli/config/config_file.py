@@ -12,7 +12,7 @@ from krea_cli.config import settings
 from krea_cli.config.settings import GivenValue, Layer
 from krea_cli.errors import Action, ConfigError, Step
 
-_MEND = ("Fix it in an editor.", Step(Action.SHOW_CONFIG_PATH))
+_FIX_HINT = ("Fix it in an editor.", Step(Action.SHOW_CONFIG_PATH))
 
 
 def read(path: Path) -> Layer:
@@ -45,7 +45,7 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError as exc:
-        raise ConfigError(f"{path} is not UTF-8 text.", hint=_MEND) from exc
+        raise ConfigError(f"{path} is not UTF-8 text.", hint=_FIX_HINT) from exc
     except OSError as exc:
         raise ConfigError(
             f"Cannot read {path}: {exc.strerror or exc}.",
@@ -81,4 +81,4 @@ def parse(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as exc:
-        raise ConfigError(f"{path} is not valid TOML: {exc}.", hint=_MEND) from exc
+        raise ConfigError(f"{path} is not valid TOML: {exc}.", hint=_FIX_HINT) from exc

@@ -42,8 +42,8 @@ SERVICE = "krea-cli"
 # After an update of Python, the macOS Keychain asks the user before it answers.
 LIMIT = 60.0 if sys.platform == "darwin" else 3.0
 _SET = "Set KREA_API_KEY to the token."
-_WAY_OUT = (_SET, PROGRAM_HINT)
-_MOST_DELETIONS = 5
+_SET_KEY_HINT = (_SET, PROGRAM_HINT)
+_MAX_DELETIONS = 5
 _WINDOWS_TOO_LONG = 1783
 
 # Do not log tracebacks of plugins that fail to load: they do not concern users.
@@ -108,7 +108,7 @@ class KeyringStore:
         if self._call(store) != token.reveal():
             raise errors.KeyringError(
                 f"The keyring ({self.backend}) did not store the token.",
-                hint=_WAY_OUT,
+                hint=_SET_KEY_HINT,
             )
 
     def remove(self) -> bool:
@@ -124,7 +124,7 @@ class KeyringStore:
 
     def _remove_from(self, backend: KeyringBackend) -> bool:
         is_removed = False
-        for _ in range(_MOST_DELETIONS):
+        for _ in range(_MAX_DELETIONS):
             try:
                 backend.delete_password(SERVICE, self._origin)
                 is_removed = True
@@ -161,14 +161,14 @@ class KeyringStore:
         except Exception as exc:
             raise errors.KeyringError(
                 f"Cannot open the keyring: {_reason(exc)}.",
-                hint=_WAY_OUT,
+                hint=_SET_KEY_HINT,
             ) from exc
         self.backend = _name(backend)
         self.config_file = str(config_file) if config_file.exists() else None
         if not _is_safe(backend):
             raise NoKeyringError(
                 f"This system has no secure keyring ({self.backend}).",
-                hint=_WAY_OUT,
+                hint=_SET_KEY_HINT,
             )
         return backend
 
@@ -194,11 +194,11 @@ class KeyringStore:
             return errors.KeyringError(
                 "The token is too long for Windows Credential Manager (at most 1280 "
                 "characters).",
-                hint=_WAY_OUT,
+                hint=_SET_KEY_HINT,
             )
         return errors.KeyringError(
             f"The keyring ({self.backend}) failed: {type(failure).__name__}.",
-            hint=_WAY_OUT,
+            hint=_SET_KEY_HINT,
         )
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from krea_cli.config import api_url as url
 from krea_cli.config.durations import parse_duration
 from krea_cli.config.numbers import parse_usd
-from krea_cli.errors import ConfigError, UsageError
+from krea_cli.errors import Action, ConfigError, Hint, Step, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,7 @@ class ResolvedSettings(NamedTuple):
 
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True}
 _BOOLEANS |= {"0": False, "false": False, "no": False, "off": False}
+_TOKENS = {"api_key", "api_token", "key", "token"}
 _COLORS = ("auto", "always", "never")
 
 
@@ -215,11 +216,18 @@ def check_key(key: str) -> None:
         raise UsageError(f"Unknown setting {key!r}.", hint=suggest_key(key))
 
 
-def suggest_key(key: str) -> str:
+def suggest_key(key: str) -> Hint:
     """
-    Suggest the setting that is most like *key*.
+    Suggest the setting that was most likely meant; else name them all.
     """
-    import difflib
+    if _folded(key) in _TOKENS:
+        # It is not a setting: the file may be shared.
+        return Step(Action.LOG_IN)
+    from krea_cli.runtime.nearest_words import nearest_words
 
-    near = difflib.get_close_matches(key.lower(), KEYS, n=1, cutoff=0.6)
+    near = nearest_words(key, KEYS)
     return f"Did you mean {near[0]}?" if near else f"Settings: {', '.join(KEYS)}"
+
+
+def _folded(key: str) -> str:
+    return key.lower().replace("-", "_").removeprefix("krea_")

@@ -85,7 +85,7 @@ def read_token(text: str, source: str) -> Token:
             problem.
     """
     text = text.rstrip("\r\n")
-    if fault := _fault(text):
+    if fault := _problem(text):
         hint: Hint | Sequence[Hint] = _GET_ONE
         if source.startswith("KREA_"):
             hint = (f"Set {source} to the complete token.", _MADE)
@@ -150,9 +150,9 @@ def find_token(
     try:
         token = open_keyring().find()
     except KeyringError as exc:
-        raise _unasked(exc, env) from None
+        raise _unavailable_source_error(exc, env) from None
     if token is None:
-        raise _none(origin, env)
+        raise _missing_token_error(origin, env)
     return token
 
 
@@ -179,7 +179,11 @@ def find_all_tokens(
     try:
         token = find_in_env(env) or (run_command() if run_command else token)
         if not token:
-            raise _unasked(problem, env) if problem else _none(origin, env)
+            raise (
+                _unavailable_source_error(problem, env)
+                if problem
+                else _missing_token_error(origin, env)
+            )
     except NoTokenError as exc:
         error = exc
     return TokenSources(
@@ -226,14 +230,16 @@ _GET_ONE = (
 )
 
 
-def _none(origin: str, env: Mapping[str, str]) -> NoTokenError:
+def _missing_token_error(origin: str, env: Mapping[str, str]) -> NoTokenError:
     return NoTokenError(
         f"No API token found: {_unset(env)}, and the keyring has none for {origin}.",
         hint=_GET_ONE,
     )
 
 
-def _unasked(trouble: NoTokenError, env: Mapping[str, str]) -> NoTokenError:
+def _unavailable_source_error(
+    trouble: NoTokenError, env: Mapping[str, str]
+) -> NoTokenError:
     """
     Build the error for a missing token when the last source cannot be read.
     """
@@ -241,7 +247,7 @@ def _unasked(trouble: NoTokenError, env: Mapping[str, str]) -> NoTokenError:
     kind = NoTokenError if isinstance(trouble, NoKeyringError) else type(trouble)
     return kind(
         f"No API token found. {_unset(env)}. {trouble.message}",
-        hint=(*trouble.advice, _MADE),
+        hint=(*trouble.advice, _MADE, _GET_ONE[-1]),
     )
 
 
@@ -263,7 +269,7 @@ def _is_assignment(text: str) -> bool:
     return text.startswith(tuple(f"{name}=" for name in VARIABLES))
 
 
-def _fault(text: str) -> str | None:
+def _problem(text: str) -> str | None:
     faults = {
         "is empty": not text,
         f"begins with {text.partition('=')[0]}=, which is not part of the token": (

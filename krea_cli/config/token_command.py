@@ -26,7 +26,7 @@ from krea_cli.errors import Action, NoTokenError, Step
 from krea_cli.runtime.redaction import SHORTEST_PART, redact_parts
 
 SECONDS = 10.0
-_MOST_OUTPUT, _MOST_ERRORS, _MOST_SHOWN = 8192, 4096, 300
+_MAX_OUTPUT, _MAX_ERRORS, _MAX_SHOWN = 8192, 4096, 300
 _HINT = Step(Action.CHECK_TOKEN_COMMAND)
 # Characters with a meaning only in shells.
 _SHELL_SYNTAX = set("|$<>;&`")
@@ -67,12 +67,12 @@ def run(
         reason = getattr(exc, "strerror", None) or exc
         raise _failure(f"cannot run {program}: {reason}") from None
     try:
-        output, errors = _outcome(process, time.monotonic() + seconds)
+        output, errors = _wait_for_output(process, time.monotonic() + seconds)
     except TimeoutError:
         raise _failure(f"did not finish within {seconds:g} s") from None
     finally:
         _kill(process, whole_group=not uses_terminal)
-    if process.returncode and len(output) < _MOST_OUTPUT:
+    if process.returncode and len(output) < _MAX_OUTPUT:
         raise _failure(_describe_failure(process.returncode, output, errors))
     try:
         return read_stream(_Text(output), TOKEN_COMMAND)
@@ -113,7 +113,9 @@ def _find(program: str, folder: Path, env: Mapping[str, str]) -> str:
     return found
 
 
-def _outcome(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
+def _wait_for_output(
+    process: subprocess.Popen[bytes], deadline: float
+) -> tuple[bytes, bytes]:
     """
     Return the beginnings of the program's output and error output.
 
@@ -124,13 +126,13 @@ def _outcome(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, 
     """
     output, errors = bytearray(), bytearray()
     readers = [
-        _reading(process.stdout, output, _MOST_OUTPUT),
-        _reading(process.stderr, errors, _MOST_ERRORS, drains=True),
+        _read_in_thread(process.stdout, output, _MAX_OUTPUT),
+        _read_in_thread(process.stderr, errors, _MAX_ERRORS, drains=True),
     ]
     readers[0].join(max(0.0, deadline - time.monotonic()))
     if readers[0].is_alive():
         raise TimeoutError
-    if len(output) < _MOST_OUTPUT:
+    if len(output) < _MAX_OUTPUT:
         try:
             process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -140,7 +142,7 @@ def _outcome(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, 
     return bytes(output), bytes(errors)
 
 
-def _reading(
+def _read_in_thread(
     pipe: IO[bytes] | None, content: bytearray, most: int, *, drains: bool = False
 ) -> threading.Thread:
     def read() -> None:
@@ -191,8 +193,8 @@ def _describe_failure(code: int, output: bytes, errors: bytes) -> str:
     for printed in output.decode(errors="replace").split():
         if len(printed) >= SHORTEST_PART:
             words = redact_parts(printed, words)
-    if len(words) > _MOST_SHOWN:
-        words = f"{words[: _MOST_SHOWN - 1]}…"
+    if len(words) > _MAX_SHOWN:
+        words = f"{words[: _MAX_SHOWN - 1]}…"
     how = f"was stopped by signal {-code}" if code < 0 else f"failed (exit code {code})"
     return f"{how}: {words.rstrip('.')}" if words else how
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Self
 
 from krea_cli.errors import StorageError, TargetError, TargetExistsError
-from krea_cli.files.rename_noreplace import rename_new
+from krea_cli.files.rename_noreplace import rename_noreplace
 from krea_cli.files.temporary import STALE_SECONDS, try_lock
 from krea_cli.files.windows_paths import check_windows_path
 from krea_cli.runtime import shell_words
@@ -31,7 +31,7 @@ _PREFIX, _SUFFIX = ".krea-", ".part"
 _PART = re.compile(r"\.krea-[0-9a-f]{12}\.part")
 # Links to open descriptors are in these folders.
 _DESCRIPTORS = re.compile(r"/proc/(self|thread-self|\d+)(/task/\d+)?/fd|/dev/fd")
-_MOST_LINKS = 40
+_MAX_LINKS = 40
 _FRESH_BYTES = 8 * 2**20
 _OPEN_ELSEWHERE_SECONDS = (0.05, 0.1, 0.2, 0.4) if sys.platform == "win32" else ()
 # Roughly the size of a small result.
@@ -93,9 +93,9 @@ class AtomicFile:
         self._fresh += len(chunk)
         if self._fresh >= _FRESH_BYTES:
             self._fresh = 0
-            self._begin_to_sync()
+            self._start_writeback()
 
-    def _begin_to_sync(self) -> None:
+    def _start_writeback(self) -> None:
         """
         Start writing cached data to disk, if the system supports it.
 
@@ -105,7 +105,7 @@ class AtomicFile:
             with suppress(OSError):
                 os.posix_fadvise(self.file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
-    def keep_only(self, size: int) -> None:
+    def truncate(self, size: int) -> None:
         """
         Truncate the file to `size` bytes, and continue writing there.
 
@@ -135,7 +135,7 @@ class AtomicFile:
             self.file.flush()
             _sync(self.file.fileno())
             self.file.close()
-            _name(self.path, target, force=force)
+            _link(self.path, target, force=force)
         except OSError as exc:
             raise write_error(target, exc) from exc
 
@@ -200,7 +200,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         StorageError: the folder is missing, not a folder, or not writable.
     """
-    _sweep(folder)
+    _remove_stale_files(folder)
     try:
         with AtomicFile(folder) as new:
             new.write(bytes(_ROOM_BYTES))
@@ -228,7 +228,7 @@ def check_replaceable(target: Path) -> None:
         found = target.lstat().st_mode
         if stat.S_ISLNK(found):
             if _leads_to_descriptor(target):
-                raise _no_file(target, "leads to an open file descriptor")
+                raise _not_a_regular_file(target, "leads to an open file descriptor")
             found = target.stat().st_mode
     except FileNotFoundError:  # also if a link has no target
         return
@@ -239,10 +239,12 @@ def check_replaceable(target: Path) -> None:
     if not (stat.S_ISREG(found) or stat.S_ISDIR(found)):
         kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
         kind = kinds.get(stat.S_IFMT(found), "a device")
-        raise _no_file(target, f"{'leads to' if target.is_symlink() else 'is'} {kind}")
+        raise _not_a_regular_file(
+            target, f"{'leads to' if target.is_symlink() else 'is'} {kind}"
+        )
 
 
-def _no_file(target: Path, fault: str) -> TargetError:
+def _not_a_regular_file(target: Path, fault: str) -> TargetError:
     return TargetError(
         f"{target} {fault}, not a regular file.",
         hint="Write to standard output instead: -o -",
@@ -256,7 +258,7 @@ def _leads_to_descriptor(link: Path) -> bool:
     It does not matter what the descriptor is connected to.
     """
     try:
-        for _ in range(_MOST_LINKS):
+        for _ in range(_MAX_LINKS):
             folder = os.path.realpath(link.parent)
             if _DESCRIPTORS.fullmatch(folder):
                 return True
@@ -266,7 +268,7 @@ def _leads_to_descriptor(link: Path) -> bool:
     return False
 
 
-def _sweep(folder: Path) -> None:
+def _remove_stale_files(folder: Path) -> None:
     """
     Delete temporary files that killed runs left here more than a day ago.
     """
@@ -311,7 +313,7 @@ def _open_new(path: Path, mode: int) -> BufferedRandom:
     return os.fdopen(os.open(path, flags, mode), "w+b")
 
 
-def _name(path: Path, target: Path, *, force: bool) -> None:
+def _link(path: Path, target: Path, *, force: bool) -> None:
     if force:
         _replace(path, target)
         return
@@ -320,7 +322,7 @@ def _name(path: Path, target: Path, *, force: bool) -> None:
     except FileExistsError:
         raise target_exists_error(target) from None
     except OSError:
-        _name_without_links(path, target)
+        _rename_without_links(path, target)
 
 
 def _replace(path: Path, target: Path) -> None:
@@ -340,16 +342,16 @@ def _replace(path: Path, target: Path) -> None:
     path.replace(target)
 
 
-def _name_without_links(path: Path, target: Path) -> None:
+def _rename_without_links(path: Path, target: Path) -> None:
     try:
-        rename_new(path, target)
+        rename_noreplace(path, target)
     except FileExistsError:
         raise target_exists_error(target) from None
     except (OSError, NotImplementedError):
-        _name_in_two_steps(path, target)
+        _publish_with_placeholder(path, target)
 
 
-def _name_in_two_steps(path: Path, target: Path) -> None:
+def _publish_with_placeholder(path: Path, target: Path) -> None:
     """
     Reserve the name with an empty file, and then replace that.
 

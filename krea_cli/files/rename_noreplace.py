@@ -12,7 +12,7 @@ _HERE, _NOREPLACE = -100, 1  # Linux: AT_FDCWD, RENAME_NOREPLACE
 _EXCL = 4  # macOS: RENAME_EXCL
 
 
-def rename_new(path: Path, target: Path) -> None:
+def rename_noreplace(path: Path, target: Path) -> None:
     """
     Rename the file atomically: at any moment it has exactly one of the two names.
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from krea_cli.errors import TargetError
-from krea_cli.runtime.windows import MOST_PATH_CHARACTERS, has_long_paths
+from krea_cli.runtime.windows import MAX_PATH_CHARACTERS, has_long_paths
 
 _FORBIDDEN = re.compile(r'[<>"|?*:\x00-\x1f]')
 _DEVICE = re.compile(
@@ -36,9 +36,9 @@ def check_windows_path(target: Path) -> None:
         if part != target.anchor and part.strip(".") and part.endswith((".", " ")):
             raise _refused(target, "a name cannot end with a dot or space")
     length = len(str(target.absolute()).replace(_JOB_ID, "x" * _JOB_ID_CHARACTERS))
-    if length > MOST_PATH_CHARACTERS and not has_long_paths():
+    if length > MAX_PATH_CHARACTERS and not has_long_paths():
         raise _refused(
-            target, f"the path is longer than {MOST_PATH_CHARACTERS} characters"
+            target, f"the path is longer than {MAX_PATH_CHARACTERS} characters"
         )
 
 

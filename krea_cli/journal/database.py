@@ -29,6 +29,7 @@ from krea_cli.journal.sql_schema import (
     TABLES,
     UPGRADE_FIRST,
     UPGRADE_SECOND,
+    UPGRADE_THIRD,
     VERSION,
 )
 from krea_cli.runtime.signals import seconds_since
@@ -39,10 +40,10 @@ T = TypeVar("T")
 # that holds the lock is alive; on a busy machine it just needs time.
 BUSY_SECONDS, SQLITE_SECONDS, PAUSE_SECONDS = 60.0, 0.05, 0.01
 # Maximum wait for a lock while a signal is deferred.
-HASTE_SECONDS = 0.3
-# Layouts of earlier versions of krea.
-OLD_VERSIONS = (1, 2)
-# What SQLite appends to the name of a file for its write-ahead log.
+CLEANUP_SECONDS = 0.3
+# Table layouts of earlier versions of krea.
+OLD_VERSIONS = (1, 2, 3)
+# Suffix of SQLite's write-ahead log.
 LOG = "-wal"
 # SQLITE_PROTOCOL means that other processes repeatedly got the lock first.
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL}
@@ -149,7 +150,7 @@ class Database:
 
     def close(self) -> None:
         # An abandoned thread must not block the end of the program.
-        if self._lock.acquire(timeout=HASTE_SECONDS):
+        if self._lock.acquire(timeout=CLEANUP_SECONDS):
             if self._opened is not None:
                 self._opened.close()
                 self._opened = None
@@ -288,6 +289,8 @@ def _upgrade(db: sqlite3.Connection) -> int:
             upgrade = UPGRADE_FIRST
         elif version == 2 and "request_sha256" in names:
             upgrade = UPGRADE_SECOND
+        elif version == 3 and "known_by" in names:
+            upgrade = UPGRADE_THIRD
         for statement in upgrade.split(";"):
             db.execute(statement)
         version = _version(db)
@@ -330,7 +333,7 @@ def _retry_while_busy(step: Callable[[], T], folder: Path | None = None) -> T:
         except sqlite3.OperationalError as exc:
             if _kind(exc) not in _BUSY or time.monotonic() > until:
                 raise
-            if seconds_since() > HASTE_SECONDS:
+            if seconds_since() > CLEANUP_SECONDS:
                 raise JournalError("The journal file was in use.") from exc
             if not is_checked and folder is not None and not has_locks(folder):
                 raise

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from krea_cli.api.models import Job, SavedFile, is_job_id
 from krea_cli.errors import DuplicateJobIdError, JournalError
@@ -42,11 +42,32 @@ WHERE number <= (SELECT max(number) FROM records) - ? AND job_id IS NOT NULL
 _NEWEST = "SELECT created_at FROM records ORDER BY number DESC LIMIT 1"
 # If the clock differs from the newest record by more than this, it may be wrong. Then
 # nothing is deleted, because that is not urgent.
-_MOST_BACK_SECONDS, _MOST_AHEAD_SECONDS = 24 * 3600.0, 366 * 24 * 3600.0
+_MAX_BACK_SECONDS, _MAX_AHEAD_SECONDS = 24 * 3600.0, 366 * 24 * 3600.0
 
 # Facts about a job that only the journal has.
 _KNOWN = ("model", "seed", "cost_usd", "files")
 _INSERT = f"INSERT INTO records ({COLUMNS}) VALUES ({PLACES})"  # noqa: S608  (names)
+
+
+class RunResult(NamedTuple):
+    """
+    A job of a run: its recorded state, the number of saved files, and their first
+    index.
+    """
+
+    job_id: str
+    state: str
+    files: int
+    first_index: int | None
+
+
+class JobOutput(NamedTuple):
+    """
+    The run of a job, and how that run saves its results (None if it does not).
+    """
+
+    run: str
+    output: Mapping[str, Any] | None
 
 
 class Journal:
@@ -87,7 +108,7 @@ class Journal:
                 unconfirmed.
             JournalError: the record is missing, or has another job.
         """
-        if self._is_of_another(job_id, record):
+        if self._belongs_to_another(job_id, record):
             self.unconfirmed(record)
             raise DuplicateJobIdError(
                 f"Krea answered this request with job {job_id}, which belongs to "
@@ -103,7 +124,7 @@ class Journal:
             if changed.rowcount == 0:
                 raise JournalError(f"Record {record} is missing from the journal.")
 
-    def _is_of_another(self, job_id: str, record: str) -> bool:
+    def _belongs_to_another(self, job_id: str, record: str) -> bool:
         return bool(
             self._database.rows(
                 "SELECT 1 FROM records"
@@ -133,19 +154,31 @@ class Journal:
                 (record,),
             )
 
-    def ended(self, job: Job, *, files: Sequence[SavedFile] = ()) -> None:
+    def ended(
+        self,
+        job: Job,
+        *,
+        files: Sequence[SavedFile] = (),
+        first_index: int | None = None,
+    ) -> None:
         """
-        Record how a job has ended, and the *files* that were saved. A job without a
-        record is passed over. An unusable journal is no error: the result counts for
-        more.
+        Record how a job ended, and the `files` that were saved, starting with
+        `first_index`.
+
+        Jobs without a record are ignored. An unusable journal is not an error here: the
+        result is more important.
         """
         kept = dump_files(files)
         with suppress(JournalError), self._database.writing() as db:
             db.execute(
                 "UPDATE records SET state = ?, seconds = coalesce(?, seconds),"
-                " files = CASE ? WHEN '[]' THEN files ELSE ? END"
+                " files = CASE ? WHEN '[]' THEN files ELSE ? END,"
+                " first_index = coalesce(?, first_index)"
                 " WHERE service = ? AND job_id = ?",
-                (job.status, job.took, kept, kept, self._service, job.job_id),
+                (
+                    *(job.status, job.took, kept, kept, first_index),
+                    *(self._service, job.job_id),
+                ),
             )
 
     def with_journal_data(self, job: Job) -> Job:
@@ -207,6 +240,49 @@ class Journal:
             "SELECT job_id FROM records WHERE run = ? ORDER BY number", run
         )
         return [job_id for (job_id,) in rows]
+
+    def runs_with_prefix(self, beginning: str) -> list[str]:
+        """
+        Return the ids of runs that start with `beginning`, oldest first.
+        """
+        rows = self._database.rows(
+            "SELECT run FROM records WHERE service = ? AND run BETWEEN ? AND ?"
+            " GROUP BY run ORDER BY min(number)",
+            *(self._service, beginning, beginning + LAST_CHARACTER),
+        )
+        return [str(run) for (run,) in rows]
+
+    def run_results(self, run: str) -> list[RunResult]:
+        """
+        Return the jobs of a run in order of submission, with their results so far.
+        """
+        rows = self._database.rows(
+            "SELECT job_id, state, CASE WHEN json_valid(files)"
+            " THEN json_array_length(files) ELSE 0 END, first_index FROM records"
+            " WHERE service = ? AND run = ? AND job_id IS NOT NULL ORDER BY number",
+            *(self._service, run),
+        )
+        return [RunResult(*row) for row in rows]
+
+    def outputs(self, job_ids: Sequence[str]) -> dict[str, JobOutput]:
+        """
+        Return the run of each recorded job, and how that run saves its results.
+
+        If the journal is unusable, return nothing, so that waiting always works.
+        """
+        found = {}
+        with suppress(JournalError):
+            for job_id in job_ids:
+                for run, output in self._database.rows(
+                    "SELECT run, output FROM records WHERE service = ? AND job_id = ?",
+                    *(self._service, job_id),
+                ):
+                    try:
+                        check_columns({"run": run, "output": output})
+                    except ValueError:
+                        continue
+                    found[job_id] = JobOutput(run, json.loads(output or "null"))
+        return found
 
     def is_last_unconfirmed(self) -> bool:
         """
@@ -272,4 +348,4 @@ def prune(db: Connection, *, now: float) -> None:
 def _is_plausible(now: float, newest: object) -> bool:
     if not isinstance(newest, float):
         return False
-    return -_MOST_BACK_SECONDS <= now - newest <= _MOST_AHEAD_SECONDS
+    return -_MAX_BACK_SECONDS <= now - newest <= _MAX_AHEAD_SECONDS

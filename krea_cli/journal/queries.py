@@ -167,7 +167,7 @@ class JournalQueries:
                 since then.
         """
         with self._database.writing() as db:
-            found = self._doubtful(db, record.record)
+            found = self._unconfirmed_record(db, record.record)
             if found.resent_at != record.resent_at:
                 raise UsageError(
                     f"Another process has submitted request {record.record} again.",
@@ -195,7 +195,7 @@ class JournalQueries:
                 another record.
         """
         with self._database.writing() as db:
-            self._doubtful(db, record)
+            self._unconfirmed_record(db, record)
             known = "SELECT record FROM records WHERE service = ? AND job_id = ?"
             if other := db.execute(known, (self._service, job_id)).fetchone():
                 raise UsageError(f"Job {job_id} already belongs to record {other[0]}.")
@@ -225,7 +225,7 @@ class JournalQueries:
             for record in records:
                 found = self._record(db, record)
                 if found and found.holder != this_process():
-                    self._check_landed(found)
+                    self._check_not_in_flight(found)
             for record in (*records, *unread):
                 query = "DELETE FROM records WHERE service = ? AND record = ?"
                 gone += db.execute(query, (self._service, record)).rowcount
@@ -292,11 +292,11 @@ class JournalQueries:
         except ValueError as exc:
             raise JournalError(CorruptRecord.of(row, exc).message) from exc
 
-    def _doubtful(self, db: Connection, record: str) -> Record:
+    def _unconfirmed_record(self, db: Connection, record: str) -> Record:
         found = self._record(db, record)
         if found is None:
             raise UsageError(f"Record {record} not found.")
-        self._check_landed(found)
+        self._check_not_in_flight(found)
         if not found.is_unconfirmed(self._now()):
             job = f" (job {found.job_id})" if found.job_id else ""
             raise UsageError(
@@ -304,7 +304,7 @@ class JournalQueries:
             )
         return found
 
-    def _check_landed(self, record: Record) -> None:
+    def _check_not_in_flight(self, record: Record) -> None:
         if record.is_in_flight(self._now()):
             raise UsageError(
                 f"Request {record.record} is being submitted right now.",

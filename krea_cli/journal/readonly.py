@@ -43,13 +43,13 @@ class ReadOnlyJournal:
                 raise database.corrupt_error(str(damage[0][0]))
             return int(found[0][0]) if found else None
 
-        return self._look(count)
+        return self._read(count)
 
     def unconfirmed(self, service: str) -> list[Record]:
         """
         Return unconfirmed requests, as `JournalQueries.unconfirmed` does.
         """
-        return self._look(
+        return self._read(
             lambda database: self._queries(database, service).unconfirmed()
         )
 
@@ -57,21 +57,21 @@ class ReadOnlyJournal:
         """
         Return services, as `JournalQueries.unconfirmed_elsewhere` does.
         """
-        return self._look(
+        return self._read(
             lambda database: self._queries(database, service).unconfirmed_elsewhere()
         )
 
     def _queries(self, database: Database, service: str) -> JournalQueries:
         return JournalQueries(database, service, now=self._now, damaged=_refuse)
 
-    def _look(self, work: Callable[[Database], T]) -> T:
+    def _read(self, work: Callable[[Database], T]) -> T:
         try:
-            return self._look_once(work)
+            return self._read_once(work)
         except JournalError:
             # Another process may have started writing in the meantime. Try again.
-            return self._look_once(work)
+            return self._read_once(work)
 
-    def _look_once(self, work: Callable[[Database], T]) -> T:
+    def _read_once(self, work: Callable[[Database], T]) -> T:
         database = Database(self._folder, now=self._now, read_only=True)
         with closing(database):
             return work(database)

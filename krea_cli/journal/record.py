@@ -30,16 +30,23 @@ FLIGHT_SECONDS = 600.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """
-    One paid request.
+    A paid request.
 
-    *record* is made once for an intent; *run* ties the records of one call; *service*
-    is an origin, or the sandbox.  *request* has the model's "path", the "body" and the
-    "webhook" as they may be kept, what `of` was told of its images, and as "not_kept"
-    where else in the body something was left out; *request_sha256* is of what was sent.
-    Times are seconds since the epoch by the local clock: *created_at* when it was first
-    about to be sent, *resent_at* when it was so once more.  *seconds* is how long the
-    service says that the job took, *holder* the process that sends it, as
-    "host:pid:start"; *token_digest* tells which token sent it (see `token_digest`).
+    `record` is the id, unique for each request that a user intends to send. `run` is
+    shared by the records of one command. `service` is an API origin, or the sandbox.
+
+    `request` has the model's "path", the redacted "body" and "webhook", the facts about
+    images that were given to `of`, and as "not_kept" the other places in the body where
+    something was left out. `request_sha256` is the hash of the request as it was sent.
+
+    Times are in seconds since the epoch, by the local clock. `created_at` is when the
+    request was about to be sent first, `resent_at` when it was about to be sent again.
+    `seconds` is the duration of the job that Krea reports.
+
+    `holder` is the process that sends the request, as "host:pid:start". `token_digest`
+    identifies the token that was used (see `token_digest`). `output` says how the run
+    saves its results (None if it does not), and `first_index` is the `{index}` of the
+    first saved result.
     """
 
     record: str
@@ -58,6 +65,8 @@ class Record:
     holder: str = ""
     resent_at: float | None = None
     token_digest: str | None = None
+    output: Mapping[str, Any] | None = None
+    first_index: int | None = None
 
     @classmethod
     def of(
@@ -74,6 +83,7 @@ class Record:
         now: float,
         images: Mapping[str, Any] | None = None,
         token_digest: str | None = None,
+        output: Mapping[str, Any] | None = None,
     ) -> Record:
         """
         Build the record of a request that this process is about to submit.
@@ -102,6 +112,7 @@ class Record:
             cost_usd=cost_usd,
             holder=this_process(),
             token_digest=token_digest,
+            output=output,
         )
 
     @classmethod
@@ -116,6 +127,8 @@ class Record:
         check_columns(values)
         values["request"] = json.loads(values["request"])
         values["files"] = load_files(values["files"])
+        if values["output"] is not None:
+            values["output"] = json.loads(values["output"])
         return cls(**values)
 
     def as_row(self) -> tuple[Any, ...]:
@@ -125,6 +138,7 @@ class Record:
         kept = {
             "request": json.dumps(self.request),
             "files": dump_files(self.files),
+            "output": None if self.output is None else json.dumps(self.output),
         }
         return tuple(kept.get(name, getattr(self, name)) for name in FIELDS)
 
@@ -150,11 +164,11 @@ class Record:
         Return None if there is no input.
         """
         for origin in self.request.get("inputs", ()):
-            path = origin["path"] or self._stays(origin["at"])
+            path = origin["path"] or self._stored_text(origin["at"])
             return {"-": "standard input", "data:": "the data URI"}.get(path, path)
         return None
 
-    def _stays(self, place: Sequence[str | int]) -> str:
+    def _stored_text(self, place: Sequence[str | int]) -> str:
         """
         Return the stored form of the text at this place of the body.
         """

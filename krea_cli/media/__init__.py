@@ -37,21 +37,21 @@ WAV = MediaType("audio/wav", "wav", "audio")
 MP3 = MediaType("audio/mpeg", "mp3", "audio")
 
 # Types that POST /assets accepts, according to the API documentation.
-UPLOADED = frozenset({JPEG, PNG, WEBP, HEIC, MP4, MOV, WEBM, GLB, WAV, MP3})
+UPLOAD_TYPES = frozenset({JPEG, PNG, WEBP, HEIC, MP4, MOV, WEBM, GLB, WAV, MP3})
 # Types that results may have.
-RESULTS = frozenset(
+RESULT_TYPES = frozenset(
     {PNG, JPEG, WEBP, GIF, AVIF, HEIC, TIFF, BMP, MP4, WEBM, MOV, GLB, WAV, MP3}
 )
 # Types that output files may have. Images are converted, other files are saved as they
 # are.
-WRITTEN = RESULTS - {HEIC, BMP}
+OUTPUT_TYPES = RESULT_TYPES - {HEIC, BMP}
 # Number of leading bytes that are enough to identify any type.
 HEAD_BYTES = 64
 # Types with a quality setting: the lower it is, the smaller the file.
 LOSSY = frozenset({JPEG, WEBP, AVIF})
 
 _EXTENSIONS = {
-    **{media.extension: media for media in (*UPLOADED, *RESULTS)},
+    **{media.extension: media for media in (*UPLOAD_TYPES, *RESULT_TYPES)},
     "jpeg": JPEG,
     "tif": TIFF,
 }

@@ -30,7 +30,7 @@ def can_encode(media: MediaType) -> bool:
         return bool(features.check(feature))
 
 
-def encoders() -> dict[MediaType, bool]:
+def encodable_types() -> dict[MediaType, bool]:
     """
     Map each image type that output files may have to whether it can be written.
     """

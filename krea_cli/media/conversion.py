@@ -16,7 +16,13 @@ from PIL import Image, ImageCms, ImageOps
 from krea_cli.errors import DownloadError, StorageError
 from krea_cli.media import AVIF, GIF, JPEG, LOSSY, PNG, TIFF, WEBP, MediaType
 from krea_cli.media.codecs import PILLOW, can_encode
-from krea_cli.media.images import FORMATS, check_pixels, eight_bits, opened, smooth
+from krea_cli.media.images import (
+    FORMATS,
+    check_pixels,
+    open_image,
+    to_8_bit,
+    to_scalable_mode,
+)
 
 # Pillow modes that each file type can store.
 _MODES = {
@@ -28,7 +34,7 @@ _MODES = {
     GIF: {"L", "RGB", "RGBA"},
 }
 _SPACES = {b"RGB ": "RGB", b"GRAY": "LI", b"CMYK": "CMYK"}
-_FITTED_QUALITY, _MOST_TRIES = 95, 6
+_FITTED_QUALITY, _MAX_TRIES = 95, 6
 _USUAL_QUALITY = 90
 _SLOW_PIXELS = 2**22
 
@@ -57,7 +63,7 @@ def convert(
         StorageError: the image cannot be encoded as `media`, or `target` cannot be
             written.
     """
-    with opened(source) as picture:
+    with open_image(source) as picture:
         check_pixels(picture.size)
         # A JPEG may contain further images that are not animation frames.
         is_animated = picture.format in ("GIF", "WEBP", "AVIF", "PNG") and getattr(
@@ -66,7 +72,7 @@ def convert(
         picture.load()
         # The copy has a single frame, so the encoder cannot find others.
         shown = picture.copy() if is_animated else picture
-        shown, profile = _writable(_upright(shown), media)
+        shown, profile = _to_writable_mode(_apply_orientation(shown), media)
     if not can_encode(media):
         raise StorageError(
             f"Cannot write the image as {media.extension.upper()}: {PILLOW} is "
@@ -90,14 +96,14 @@ def convert(
     return is_animated
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _apply_orientation(picture: Image.Image) -> Image.Image:
     # A damaged orientation tag does not affect the pixels.
     with suppress(Exception):
         ImageOps.exif_transpose(picture, in_place=True)
     return picture
 
 
-def _writable(
+def _to_writable_mode(
     picture: Image.Image, media: MediaType
 ) -> tuple[Image.Image, bytes | None]:
     """
@@ -106,10 +112,10 @@ def _writable(
     """
     profile, modes = picture.info.get("icc_profile"), _MODES[media]
     if picture.mode == "CMYK" and picture.mode not in modes:
-        return _from_inks(picture, profile), None
+        return _cmyk_to_rgb(picture, profile), None
     if "I;16" not in modes or picture.has_transparency_data:
-        picture = eight_bits(picture)
-    shown = smooth(picture)
+        picture = to_8_bit(picture)
+    shown = to_scalable_mode(picture)
     if shown.mode == "RGBA" and media == JPEG:
         white = Image.new("RGB", shown.size, "white")
         white.paste(shown, mask=shown.getchannel("A"))
@@ -120,7 +126,7 @@ def _writable(
     return shown, profile if shown.mode[0] in space else None
 
 
-def _from_inks(picture: Image.Image, profile: bytes | None) -> Image.Image:
+def _cmyk_to_rgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     """
     Convert a CMYK image to RGB, using its color profile if that is usable.
     """
@@ -139,36 +145,36 @@ def fit(
     target: IO[bytes],
     media: MediaType,
     *,
-    most_side: int,
-    most_bytes: int,
+    max_side: int,
+    max_bytes: int,
 ) -> tuple[int, int]:
     """
     Scale the image at `source` down to the limits, and write it to `target`.
 
-    It keeps its type `media`, color profile and EXIF. `most_side` limits both sides in
-    pixels, `most_bytes` the file size. Return the new width and height.
+    It keeps its type `media`, color profile and EXIF. `max_side` limits both sides in
+    pixels, `max_bytes` the file size. Return the new width and height.
 
     Raises:
         DownloadError: `source` cannot be decoded or scaled.
         StorageError: the image cannot be written.
     """
-    with opened(source) as picture:
+    with open_image(source) as picture:
         width, height = picture.size
         check_pixels(picture.size)
         # A JPEG may contain further images that are not animation frames.
         if media != JPEG and getattr(picture, "is_animated", False):
             raise DownloadError("it is an animation.")
         picture.load()
-        whole = smooth(picture)
+        whole = to_scalable_mode(picture)
         kept = {key: picture.info.get(key) or b"" for key in ("icc_profile", "exif")}
-    scale = min(1.0, most_side / max(width, height))
-    for _ in range(_MOST_TRIES):
+    scale = min(1.0, max_side / max(width, height))
+    for _ in range(_MAX_TRIES):
         size = max(1, int(width * scale)), max(1, int(height * scale))
         encoded = _encoded(whole, size, media, kept)
-        if len(encoded) <= most_bytes:
+        if len(encoded) <= max_bytes:
             target.write(encoded)
             return size
-        scale *= 0.95 * math.sqrt(most_bytes / len(encoded))
+        scale *= 0.95 * math.sqrt(max_bytes / len(encoded))
         # Each of these may use as much memory as is acceptable.
         del encoded
     raise DownloadError("it would still be too large.")

@@ -13,7 +13,7 @@ from krea_cli.errors import DownloadError
 from krea_cli.runtime.clock import run_with_timeout
 
 T = TypeVar("T")
-MOST_SECONDS = 300.0
+TIMEOUT_SECONDS = 300.0
 
 
 def decode_with_timeout(work: Callable[[], T]) -> T:
@@ -25,6 +25,6 @@ def decode_with_timeout(work: Callable[[], T]) -> T:
         Exception: any error that `work` raises.
     """
     try:
-        return run_with_timeout(MOST_SECONDS, work)
+        return run_with_timeout(TIMEOUT_SECONDS, work)
     except TimeoutError as exc:
         raise DownloadError("Processing the image took too long.") from exc

@@ -10,7 +10,7 @@ _HEADER = b"Exif\0\0"
 _ORIENTATION, _SHORT = 0x0112, 3
 _UPRIGHT = 1
 # Cameras store the orientation well before this position.
-MOST_EXIF = 1 << 16
+MAX_EXIF = 1 << 16
 
 
 def orientation_only_exif(exif: bytes) -> bytes:

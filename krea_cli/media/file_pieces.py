@@ -44,7 +44,7 @@ class Overwrite(NamedTuple):
         yield block[: count % _BLOCK] if block else b""
 
 
-def joined(reader: FileReader, pieces: Iterable[ByteRange]) -> list[ByteRange]:
+def join_pieces(reader: FileReader, pieces: Iterable[ByteRange]) -> list[ByteRange]:
     """
     Merge adjacent ranges, and drop empty pieces.
 
@@ -86,7 +86,9 @@ def copy(source: IO[bytes], pieces: Iterable[ByteRange], target: IO[bytes]) -> N
             target.write(block)
 
 
-def overwritten(place: range, overwrites: Iterable[Overwrite]) -> Iterator[ByteRange]:
+def apply_overwrites(
+    place: range, overwrites: Iterable[Overwrite]
+) -> Iterator[ByteRange]:
     """
     Yield the pieces of the range `place` with all overwrites applied.
 
@@ -103,7 +105,7 @@ def overwritten(place: range, overwrites: Iterable[Overwrite]) -> Iterator[ByteR
     yield range(at, place.stop)
 
 
-def merged(ranges: Iterable[range]) -> list[range]:
+def merge_ranges(ranges: Iterable[range]) -> list[range]:
     """
     Sort the ranges, and join overlapping and adjacent ones.
     """
@@ -116,12 +118,12 @@ def merged(ranges: Iterable[range]) -> list[range]:
     return result
 
 
-def gaps(kept: Iterable[range], start: int, end: int) -> Iterator[Overwrite]:
+def zero_gaps(kept: Iterable[range], start: int, end: int) -> Iterator[Overwrite]:
     """
     Yield overwrites that zero all bytes from `start` to `end` outside the `kept`
     ranges.
     """
     outside = (range(-1, start), range(end, end + 1))
     inside = (each for each in kept if each.start < end)
-    for before, after in pairwise(merged([*outside, *inside])):
+    for before, after in pairwise(merge_ranges([*outside, *inside])):
         yield Overwrite(before.stop, after.start)

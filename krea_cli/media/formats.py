@@ -24,14 +24,14 @@ from krea_cli.media import (
     MP4,
     PNG,
     TIFF,
-    UPLOADED,
+    UPLOAD_TYPES,
     WAV,
     WEBM,
     WEBP,
     MediaType,
     sniff,
 )
-from krea_cli.media.file_pieces import ByteRange, copy, joined
+from krea_cli.media.file_pieces import ByteRange, copy, join_pieces
 from krea_cli.media.reader import DamagedError, FileReader, TooManyPartsError
 
 # Module of each format. It has `find_end`, and for types that are uploaded `strip`.
@@ -158,13 +158,13 @@ def strip_metadata(file: IO[bytes], media: MediaType) -> list[ByteRange] | None:
         DamagedError: the structure cannot be followed to the end, so unknown metadata
             could remain.
     """
-    if media not in UPLOADED:
+    if media not in UPLOAD_TYPES:
         return None
     strip, reader = _module(media).strip, FileReader(file)
     if media == GLB:
         strip = partial(strip, strip_picture=_stripped_picture)
     try:
-        pieces = joined(reader, strip(reader))
+        pieces = join_pieces(reader, strip(reader))
     except TooManyPartsError as exc:
         raise DamagedError(str(exc)) from exc
     return None if pieces == [range(reader.size)] else pieces

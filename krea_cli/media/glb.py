@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from krea_cli.media.chunks import HEAD_BYTES, Layout, walk
-from krea_cli.media.file_pieces import ByteRange, Overwrite, overwritten
+from krea_cli.media.file_pieces import ByteRange, Overwrite, apply_overwrites
 from krea_cli.media.reader import DamagedError, FileReader
 
 _LAYOUT = Layout("<I4s")
 _JSON, _BINARY = b"JSON", b"BIN\0"
-_MOST_JSON = 1 << 26
+_MAX_JSON = 1 << 26
 _FIRST = 12
 # Fields of `asset` that the scene needs.
 _ASSET = {"version", "minVersion"}
@@ -52,7 +52,7 @@ def strip(reader: FileReader, strip_picture: StripPicture) -> Iterator[ByteRange
     """
     chunks = walk(reader, _LAYOUT, _FIRST, end=reader.size - HEAD_BYTES + 1)
     first = next(chunks, None)
-    if not first or first.kind != _JSON or first.length > _MOST_JSON:
+    if not first or first.kind != _JSON or first.length > _MAX_JSON:
         raise DamagedError("it does not start with a scene")
     text = reader.read(first.body, first.length)
     # Chunks after the binary one, or of another type, are dropped.
@@ -61,7 +61,7 @@ def strip(reader: FileReader, strip_picture: StripPicture) -> Iterator[ByteRange
     binary = range(second.body, second.end) if second and has_binary else range(0)
     try:
         before = json.dumps(json.loads(text))
-        scene = json.loads(text, object_hook=_without_notes)
+        scene = json.loads(text, object_hook=_strip_notes)
         _strip_scene(scene)
         found = list(_pictures(reader, scene, binary, strip_picture))
         if found or json.dumps(scene) != before:
@@ -77,7 +77,7 @@ def strip(reader: FileReader, strip_picture: StripPicture) -> Iterator[ByteRange
     yield struct.pack(_LAYOUT.head, len(text), _JSON) + text
     if has_binary:
         yield struct.pack(_LAYOUT.head, len(binary), _BINARY)
-        yield from overwritten(binary, found)
+        yield from apply_overwrites(binary, found)
 
 
 def _strip_scene(scene: dict[str, Any]) -> None:
@@ -97,7 +97,7 @@ def _strip_scene(scene: dict[str, Any]) -> None:
                 each.pop("name", None)
 
 
-def _without_notes(each: dict[str, Any]) -> dict[str, Any]:
+def _strip_notes(each: dict[str, Any]) -> dict[str, Any]:
     """
     Remove the notes (`extras`) and unknown extensions of a scene object.
     """
@@ -129,7 +129,7 @@ def _pictures(
     seen = set()
     for image in scene.get("images", ()):
         if str(image.get("uri", "")).startswith("data:"):
-            _strip_address(image, strip)
+            _strip_data_uri(image, strip)
         number = image.get("bufferView")
         if number is None or number in seen:
             continue
@@ -147,7 +147,7 @@ def _pictures(
             raise DamagedError("an image in it would not fit")
 
 
-def _strip_address(image: dict[str, Any], strip: StripPicture) -> None:
+def _strip_data_uri(image: dict[str, Any], strip: StripPicture) -> None:
     head, _, text = image["uri"].partition(";base64,")
     content = strip(b64decode(text))
     if content is not None:

@@ -18,7 +18,7 @@ from krea_cli.media.boxes import Box, whole_file
 from krea_cli.media.file_pieces import (
     ByteRange,
     Overwrite,
-    gaps,
+    zero_gaps,
 )
 from krea_cli.media.reader import DamagedError, FileReader
 from krea_cli.media.sample_tables import SampleChunk
@@ -48,7 +48,7 @@ _KEPT = {
     ),
 }
 _TO_THE_END = 1 << 62
-_MOST_TABLE, _MOST_EXTENTS = 1 << 20, 1 << 16
+_MAX_TABLE, _MAX_EXTENTS = 1 << 20, 1 << 16
 _IN_FILE, _IN_SMALL, _ELSEWHERE = 0, 1, 2
 
 
@@ -113,7 +113,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
     Raises:
         DamagedError: the boxes are inconsistent, or the main image has an unknown type.
     """
-    yield from mp4.stripped(reader, _PICTURE)
+    yield from mp4.strip_with_rules(reader, _PICTURE)
 
 
 def _description(meta: Box, index: mp4.MediaIndex) -> Iterator[Overwrite]:
@@ -155,7 +155,7 @@ def _item_changes(
             index.blanked += written
             kept_small += written
     if small:
-        yield from gaps(kept_small, small.body, small.end)
+        yield from zero_gaps(kept_small, small.body, small.end)
 
 
 def _emptied(
@@ -201,7 +201,7 @@ def _table(box: Box) -> Callable[[int], int]:
     """
     Return a function that reads the next unsigned integer of a given number of bytes.
     """
-    content = io.BytesIO(box.read(0, min(box.length, _MOST_TABLE)))
+    content = io.BytesIO(box.read(0, min(box.length, _MAX_TABLE)))
 
     def number(width: int) -> int:
         data = content.read(width)
@@ -247,7 +247,7 @@ def _places(box: Box) -> Iterator[_Place]:
         extents = []
         count = number(2)
         count_extents += count
-        if count_extents > _MOST_EXTENTS:
+        if count_extents > _MAX_EXTENTS:
             raise DamagedError("its items have too many parts")
         for _ in range(count):
             number(index if version else 0)

@@ -75,7 +75,7 @@ def open_png(
         _check_profiles(source)
         source.seek(0)
     picture = read(source)
-    _shorten_transparency(picture)
+    _reduce_transparency_to_8_bit(picture)
     return picture
 
 
@@ -86,7 +86,7 @@ def _check_profiles(file: IO[bytes]) -> None:
         raise ValueError("it has several color profiles")
 
 
-def _shorten_transparency(picture: Image.Image) -> None:
+def _reduce_transparency_to_8_bit(picture: Image.Image) -> None:
     # Pillow keeps the upper 8 of 16 bits for pixels, but not for the color that marks
     # transparency.
     color = picture.info.get("transparency")
@@ -104,7 +104,7 @@ _READERS: dict[MediaType | None, Callable[[Path], Image.Image]] = {
 }
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
 # 8192 x 8192 pixels need an acceptable amount of memory.
-MOST_PIXELS = 2**26
+MAX_PIXELS = 2**26
 # Colors look the same if red, green and blue each differ by less than this (of 255).
 _SAME_COLOR = 4
 # Bytes per pixel that decoding needs before the image can be scaled down. A JPEG is
@@ -114,7 +114,7 @@ _ROUNDS_PIXEL_BYTES = 4
 # Memory limit for an image that the user did not ask to see.
 _LIGHT_BYTES = 2**27
 # More than any model produces, upscalers included.
-MOST_CLAIMED_PIXELS = 2**29
+MAX_CLAIMED_PIXELS = 2**29
 # Pillow loads a whole WebP or AVIF before it knows its size.
 _HEADER_BYTES = 32 * 2**20
 
@@ -138,7 +138,7 @@ def size(path: Path) -> tuple[int, int] | None:
             # many.
             with _READERS[kind](path) as picture:
                 return picture.size
-        with opened(path) as picture:
+        with open_image(path) as picture:
             return picture.size
     except Exception:  # noqa: BLE001  (whatever a decoder may raise)
         return None
@@ -188,8 +188,8 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
         is_decoded = False
     if not is_decoded:
         raise DownloadError("Not a known image type.")
-    with opened(path, _open_to_look) as picture:
-        shown = smooth(eight_bits(picture))
+    with open_image(path, _open_for_thumbnail) as picture:
+        shown = to_scalable_mode(to_8_bit(picture))
         # Scale first: rotating makes a copy, which for a large image needs much memory.
         shown.thumbnail((max(box), max(box)), reducing_gap=2.0)
         ImageOps.exif_transpose(shown, in_place=True)
@@ -204,7 +204,7 @@ def is_heavy(path: Path) -> bool:
     """
     width, height = size(path) or (0, 0)
     try:
-        with opened(path, _open_to_look) as picture:
+        with open_image(path, _open_for_thumbnail) as picture:
             kinds = (
                 kind for kind, name in _READ_FORMATS.items() if name == picture.format
             )
@@ -212,11 +212,11 @@ def is_heavy(path: Path) -> bool:
             if picture.info.get("progressive"):
                 cost = _ROUNDS_PIXEL_BYTES
     except DownloadError:
-        return width * height > MOST_PIXELS
+        return width * height > MAX_PIXELS
     return width * height * cost > _LIGHT_BYTES
 
 
-def eight_bits(picture: Image.Image) -> Image.Image:
+def to_8_bit(picture: Image.Image) -> Image.Image:
     """
     Reduce a 16-bit gray image to the upper 8 bits.
 
@@ -252,9 +252,9 @@ def is_blank(path: Path) -> bool:
     Raises:
         DownloadError: the image cannot be decoded, or has too many pixels.
     """
-    with opened(path, _open_to_look) as picture:
+    with open_image(path, _open_for_thumbnail) as picture:
         picture.load()
-        shown = smooth(eight_bits(picture))
+        shown = to_scalable_mode(to_8_bit(picture))
     if shown.mode == "RGBA":
         # Premultiply alpha: the colors of transparent pixels do not count.
         shown = shown.convert("RGBa")
@@ -268,21 +268,21 @@ def check_pixels(size: tuple[int, int]) -> None:
     Reject an image size with too many pixels.
 
     Raises:
-        DownloadError: there are more than MOST_PIXELS.
+        DownloadError: there are more than MAX_PIXELS.
     """
     width, height = size
-    if width * height > MOST_PIXELS:
+    if width * height > MAX_PIXELS:
         raise DownloadError(
             f"Cannot read the image: {width}x{height} is too many pixels."
         )
 
 
-def smooth(picture: Image.Image) -> Image.Image:
+def to_scalable_mode(picture: Image.Image) -> Image.Image:
     """
-    Convert the image from a palette to a mode that can be scaled.
+    Convert the image to a mode with continuous colors, which can be scaled.
     """
     if picture.has_transparency_data:
-        picture = eight_bits(picture)
+        picture = to_8_bit(picture)
     mode = {"1": "L", "P": "RGB"}.get(picture.mode, picture.mode)
     if picture.has_transparency_data:
         mode = "RGBA"
@@ -300,7 +300,7 @@ def _open(path: Path) -> Image.Image:
     return Image.open(path, formats=list(_READ_FORMATS.values()))
 
 
-def _open_to_look(path: Path) -> Image.Image:
+def _open_for_thumbnail(path: Path) -> Image.Image:
     """
     Open an image for a thumbnail.
 
@@ -308,7 +308,7 @@ def _open_to_look(path: Path) -> Image.Image:
     needs little memory, unless it is progressive: then it is rejected.
     """
     found = size(path)
-    if not found or found[0] * found[1] <= MOST_PIXELS:
+    if not found or found[0] * found[1] <= MAX_PIXELS:
         return _open(path)
     if _kind(path) != JPEG:
         check_pixels(found)
@@ -321,7 +321,7 @@ def _open_to_look(path: Path) -> Image.Image:
 
 
 @contextmanager
-def opened(
+def open_image(
     path: Path, open_picture: Callable[[Path], Image.Image] = _open
 ) -> Iterator[Image.Image]:
     """

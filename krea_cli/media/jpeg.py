@@ -28,7 +28,7 @@ _JFIF_BYTES, _ADOBE_BYTES = 14, 12
 _OTHER_PIXELS = {0xF7, 0xF8}
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # Scans are searched byte by byte, so their number has a lower limit than other parts.
-_MOST_SCANS = 1 << 14
+_MAX_SCANS = 1 << 14
 
 
 class Segment(NamedTuple):
@@ -55,7 +55,7 @@ def segments(reader: FileReader) -> Iterator[Segment]:
         DamagedError: there is other data between segments.
     """
     start = at = 2
-    scans = count_parts(_MOST_SCANS)
+    scans = count_parts(_MAX_SCANS)
     for _ in count_parts():
         if at >= reader.size:
             return

@@ -26,7 +26,7 @@ _VERSIONS = {
 _LAYER_3, _MONO = 1, 3
 _TAG_BYTES, _HEAD_BYTES = 10, 4
 # About a day of audio.
-_MOST_FRAMES = 1 << 22
+_MAX_FRAMES = 1 << 22
 
 
 class _Head(NamedTuple):
@@ -46,7 +46,7 @@ def _frames(reader: FileReader) -> Iterator[tuple[int, _Head]]:
         TooManyPartsError: there is more than a day of audio.
     """
     at = _tags_end(reader)
-    counter = count_parts(_MOST_FRAMES)
+    counter = count_parts(_MAX_FRAMES)
     while head := _head(reader.peek(at, _HEAD_BYTES)):
         next(counter)
         yield at, head

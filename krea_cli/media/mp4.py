@@ -18,8 +18,8 @@ from krea_cli.media.boxes import Box, whole_file
 from krea_cli.media.file_pieces import (
     ByteRange,
     Overwrite,
-    gaps,
-    overwritten,
+    apply_overwrites,
+    zero_gaps,
 )
 from krea_cli.media.reader import DamagedError, FileReader
 from krea_cli.media.sample_tables import SampleChunk, chunks, fragment_chunks, ranges
@@ -102,7 +102,7 @@ _SPHERICAL_HEAD = (
     b' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
     b' xmlns:GSpherical="http://ns.google.com/videos/1.0/spherical/">'
 )
-_MOST_SPHERICAL = 1 << 16
+_MAX_SPHERICAL = 1 << 16
 
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
@@ -112,10 +112,10 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
     Raises:
         DamagedError: the boxes are inconsistent, or a required part is not supported.
     """
-    yield from stripped(reader, FILM)
+    yield from strip_with_rules(reader, FILM)
 
 
-def stripped(reader: FileReader, rules: Rules) -> Iterator[ByteRange]:
+def strip_with_rules(reader: FileReader, rules: Rules) -> Iterator[ByteRange]:
     """
     Yield the pieces of a file of boxes that `rules` keep.
 
@@ -127,7 +127,7 @@ def stripped(reader: FileReader, rules: Rules) -> Iterator[ByteRange]:
     index = MediaIndex()
     top = list(whole_file(reader).children())
     found = list(changes(top, index, rules))
-    yield from overwritten(
+    yield from apply_overwrites(
         range(reader.size), [*found, *index.changes(top, reader.size)]
     )
 
@@ -135,7 +135,7 @@ def stripped(reader: FileReader, rules: Rules) -> Iterator[ByteRange]:
 @dataclass
 class MediaIndex:
     """
-    What the tables of a file refer to.
+    The media data that the tables of a file refer to.
 
     It holds the chunks to keep, the start of every chunk, and the removed tracks.
     """
@@ -173,7 +173,7 @@ class MediaIndex:
         stops = [0, *(box.end for box in media)]
         outside = (range(*each) for each in zip(stops, starts, strict=True))
         kept = [*ranges(self.kept, self.starts), *self.blanked, *outside]
-        yield from gaps(kept, 0, size)
+        yield from zero_gaps(kept, 0, size)
 
 
 Edit = Callable[[Box, MediaIndex], Iterable[Overwrite]]
@@ -324,7 +324,7 @@ def _spherical(box: Box, _index: MediaIndex) -> Iterable[Overwrite]:
     room = box.length - len(_SPHERICAL)
     if room < 0 or box.read(0, len(_SPHERICAL)) != _SPHERICAL:
         return box.blank()
-    text = box.read(len(_SPHERICAL), min(room, _MOST_SPHERICAL))
+    text = box.read(len(_SPHERICAL), min(room, _MAX_SPHERICAL))
     fields = b"".join(
         b"<GSpherical:%b>%b</GSpherical:%b>" % (name, value, name)
         for name, value in _SPHERICAL_FIELD.findall(text)

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 
 from krea_cli.media.chunks import Chunk, Layout, walk
-from krea_cli.media.exif import MOST_EXIF, orientation_only_exif
+from krea_cli.media.exif import MAX_EXIF, orientation_only_exif
 from krea_cli.media.file_pieces import ByteRange
 from krea_cli.media.reader import DamagedError, FileReader
 
@@ -49,7 +49,7 @@ _APPLE = b"CgBI"
 # Neutral names of color profiles. Other names may identify a person's screen.
 _PROFILE_NAME = b"ICC Profile"
 _NEUTRAL_NAMES = (_PROFILE_NAME, b"icc", b"ICC profile", b"sRGB")
-_MOST_NAME = 79
+_MAX_NAME = 79
 
 
 def chunks(reader: FileReader) -> Iterator[Chunk]:
@@ -114,7 +114,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
         if chunk.kind == _APPLE:
             raise DamagedError("Apple's own PNG format is not supported")
         if chunk.kind == b"eXIf":
-            content = reader.read(chunk.body, min(chunk.length, MOST_EXIF))
+            content = reader.read(chunk.body, min(chunk.length, MAX_EXIF))
             exif = orientation_only_exif(content)
             yield _chunk(b"eXIf", exif) if exif else b""
         elif chunk.kind == _COLOR_PROFILE:
@@ -129,7 +129,7 @@ def _renamed_profile(reader: FileReader, chunk: Chunk) -> Iterator[ByteRange]:
     """
     Yield the color profile under a neutral name.
     """
-    head = reader.read(chunk.body, min(chunk.length, _MOST_NAME + 1))
+    head = reader.read(chunk.body, min(chunk.length, _MAX_NAME + 1))
     name, found, _ = head.partition(b"\0")
     if not found or name in _NEUTRAL_NAMES:
         yield chunk.place

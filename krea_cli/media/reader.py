@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 # Real files have fewer parts. The file size alone does not limit the work.
-MOST_PARTS = 1 << 18
+MAX_PARTS = 1 << 18
 _WINDOW_BYTES = 1 << 13
-_MOST_PADDING, _PADDING = 4096, b"\0\t\n\r "
+_MAX_PADDING, _PADDING = 4096, b"\0\t\n\r "
 
 
 class DamagedError(ValueError):
@@ -31,12 +31,12 @@ def count_parts(most: int = 0, *, extra: int = 0) -> Iterator[int]:
     """
     Yield 0, 1, 2 and so on while walking the parts of a file.
 
-    The limit is `most` (default: MOST_PARTS) plus `extra`.
+    The limit is `most` (default: MAX_PARTS) plus `extra`.
 
     Raises:
         TooManyPartsError: the limit is exceeded.
     """
-    yield from range((most or MOST_PARTS) + extra)
+    yield from range((most or MAX_PARTS) + extra)
     raise TooManyPartsError("it has too many parts")
 
 
@@ -95,4 +95,4 @@ class FileReader:
         `at`.
         """
         rest = self.size - at
-        return rest <= _MOST_PADDING and not self.peek(at, rest).strip(_PADDING)
+        return rest <= _MAX_PADDING and not self.peek(at, rest).strip(_PADDING)

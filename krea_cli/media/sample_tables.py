@@ -17,7 +17,7 @@ from krea_cli.media.boxes import Box
 from krea_cli.media.reader import DamagedError
 
 # Hours of audio have about a million samples.
-_MOST_SAMPLES = 1 << 22
+_MAX_SAMPLES = 1 << 22
 _HAS_BASE, _BASE_IS_MOOF = 0x1, 0x20000
 _HAS_DESCRIPTION, _HAS_DURATION, _HAS_SIZE = 0x2, 0x8, 0x10
 _HAS_OFFSET, _HAS_FIRST_FLAGS, _HAS_DURATIONS, _HAS_SIZES = 0x1, 0x4, 0x100, 0x200
@@ -197,7 +197,7 @@ def _numbers(box: Box, at: int, count: int, code: str) -> array[int]:
     Read `count` big-endian numbers at position `at` of a box.
     """
     result = array(code)
-    if count > 3 * _MOST_SAMPLES:
+    if count > 3 * _MAX_SAMPLES:
         raise DamagedError("the sample table is too long")
     result.frombytes(box.read(at, count * result.itemsize))
     if sys.byteorder == "little":

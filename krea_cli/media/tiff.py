@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from krea_cli.media.reader import DamagedError, FileReader
 
-_MOST_PAGES, _MOST_FIELDS, _MOST_VALUES = 10_000, 4096, 2**20
+_MAX_PAGES, _MAX_FIELDS, _MAX_VALUES = 10_000, 4096, 2**20
 # Size of a value in bytes, by its type.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _SIZES |= {13: 4, 16: 8, 17: 8, 18: 8}
@@ -33,11 +33,11 @@ def _pages(reader: FileReader) -> Iterator[_Page]:
     is_big = version == _BIG_VERSION
     counter, field, offset = ("Q", "HHQ8s", "Q") if is_big else ("H", "HHI4s", "I")
     (at,) = reader.unpack(order + offset, 8 if is_big else 4)
-    for _ in range(_MOST_PAGES):
+    for _ in range(_MAX_PAGES):
         if not 0 < at < reader.size:
             break
         (count,) = reader.unpack(order + counter, at)
-        if count > _MOST_FIELDS:
+        if count > _MAX_FIELDS:
             raise DamagedError(f"a page has {count} fields")
         at += struct.calcsize(counter)
         table = reader.read(at, count * struct.calcsize(order + field))
@@ -64,9 +64,9 @@ def _page(
         if length > len(value):
             (place,) = struct.unpack(order + offset, value)
             end = max(end, place + length)
-            if is_needed and count <= _MOST_VALUES:
+            if is_needed and count <= _MAX_VALUES:
                 content = reader.read(place, length)
-        if is_needed and kind in _LETTERS and count <= _MOST_VALUES:
+        if is_needed and kind in _LETTERS and count <= _MAX_VALUES:
             form = f"{order}{count}{_LETTERS[kind]}"
             fields[tag] = struct.unpack(form, content)
     return fields, end

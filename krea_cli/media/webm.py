@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from krea_cli.media.file_pieces import ByteRange, Overwrite, overwritten
+from krea_cli.media.file_pieces import ByteRange, Overwrite, apply_overwrites
 from krea_cli.media.reader import DamagedError, FileReader, count_parts
 
 _FILE, _EBML, _SEGMENT, _CLUSTER = 0, 0x1A45DFA3, 0x18538067, 0x1F43B675
@@ -24,7 +24,7 @@ _MUXER, _WRITER = 0x4D80, 0x5741
 _CHECKSUM, _VOID = 0xBF, 0xEC
 _PICTURES, _SOUND = 1, 2
 # Hours of audio have about half as many.
-_MOST_ELEMENTS = 1 << 20
+_MAX_ELEMENTS = 1 << 20
 
 # Elements to keep, by parent element.
 _KEPT = {
@@ -156,7 +156,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
     Raises:
         DamagedError: the elements are inconsistent.
     """
-    yield from overwritten(range(reader.size), _Film(reader).changes())
+    yield from apply_overwrites(range(reader.size), _Film(reader).changes())
 
 
 @dataclass
@@ -167,7 +167,7 @@ class _Film:
 
     reader: FileReader
     removed_tracks: set[int] = field(default_factory=set)
-    counter: Iterator[int] = field(default_factory=lambda: count_parts(_MOST_ELEMENTS))
+    counter: Iterator[int] = field(default_factory=lambda: count_parts(_MAX_ELEMENTS))
 
     def changes(self) -> Iterator[Overwrite]:
         """

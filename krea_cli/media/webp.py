@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from krea_cli.media import riff
 from krea_cli.media.chunks import Chunk, walk
-from krea_cli.media.exif import MOST_EXIF, orientation_only_exif
-from krea_cli.media.file_pieces import ByteRange, joined
+from krea_cli.media.exif import MAX_EXIF, orientation_only_exif
+from krea_cli.media.file_pieces import ByteRange, join_pieces
 from krea_cli.media.reader import DamagedError, FileReader
 
 find_end = riff.find_end
@@ -60,7 +60,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
             pieces += _frame(reader, chunk)
         elif chunk.kind in _KEPT:
             pieces.append(chunk.place)
-    if joined(reader, [range(riff.FIRST), *pieces]) == [range(reader.size)]:
+    if join_pieces(reader, [range(riff.FIRST), *pieces]) == [range(reader.size)]:
         # The last chunk may lack its padding.
         yield range(reader.size)
         return
@@ -102,7 +102,7 @@ def _exif(reader: FileReader, chunks: Iterable[Chunk]) -> bytes:
     """
     for chunk in chunks:
         if chunk.kind == b"EXIF":
-            content = reader.read(chunk.body, min(chunk.length, MOST_EXIF))
+            content = reader.read(chunk.body, min(chunk.length, MAX_EXIF))
             exif = orientation_only_exif(content)
             return b"EXIF" + struct.pack("<I", len(exif)) + exif if exif else b""
     return b""

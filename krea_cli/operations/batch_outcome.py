@@ -139,16 +139,14 @@ def ended_error(step: PlanStep) -> KreaError:
     job_id, record = (line.job, line.record) if line else (None, None)
     if step.sign == Sign.UNCONFIRMED:
         return UnconfirmedSubmissionError(
-            f"{step.output}: it is unknown whether Krea accepted the request, and it "
-            "may be billed.",
+            f"{step.output} is unconfirmed and may be billed.",
             record=record,
         )
     state = ended_state(step)
     kind = JobCancelledError if state == "cancelled" else JobFailedError
     verb = "was cancelled" if state == "cancelled" else "failed"
     return kind(
-        f"{step.output}: its job {verb} earlier.",
-        hint=f"Pay for it again with --again {state}.",
+        f"{step.output} {verb} earlier.",
         job_id=job_id,
     )
 

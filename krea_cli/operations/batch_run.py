@@ -11,8 +11,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
@@ -47,6 +47,7 @@ from krea_cli.operations.batch_outcome import (
     ended_state,
     state_of,
 )
+from krea_cli.runtime import signals
 from krea_cli.runtime.worker_pool import WorkerPool
 
 # Krea's rate limits decide how many requests are actually sent at once.
@@ -116,9 +117,12 @@ class BatchRun:
         self._news = SimpleQueue[_News]()
         self._lock = threading.Lock()
         self._unconfirmed_in_a_row = 0
+        self._has_answered = False
+        self._alone = threading.Lock()
         self._is_stopped = False
         self._works: dict[str, _Work] = {}
         self._by_job: dict[str, list[_Work]] = defaultdict(list)
+        self._accepted: dict[str, list[tuple[PlanStep, KeyedJob]]] = defaultdict(list)
         self._begun = set[str]()
         self._sharing: dict[str, list[PlanStep]] = defaultdict(list)
         self._dependents: dict[str, list[PlanStep]] = defaultdict(list)
@@ -145,6 +149,35 @@ class BatchRun:
             self._is_stopped = True
         yield from self._drain(poller)
         yield from self._close()
+
+    def open_jobs(self) -> tuple[list[str], list[str]]:
+        """
+        Return the jobs that run, as far as is known, and those that have completed but
+        are not saved.
+        """
+        running, completed = list[str](), list[str]()
+        for job_id, works in list(self._by_job.items()):
+            steps = [step.output for work in works for step in work.steps]
+            if all(output in self.outcomes for output in steps):
+                continue
+            is_done = any(work.job.status == "completed" for work in works)
+            (completed if is_done else running).append(job_id)
+        return running, completed
+
+    def note_cancelled(self, job_ids: Collection[str]) -> None:
+        """
+        Record that jobs of the run were cancelled after its end.
+        """
+        for job_id in job_ids:
+            # The news of the last jobs may not have been read any more.
+            for step, found in self._accepted.get(job_id, ()):
+                self._append(
+                    *(step, *self._sharing[step.output]),
+                    state="cancelled",
+                    record=found.record,
+                    job_id=job_id,
+                    usd=found.job.cost_usd,
+                )
 
     def _run(self, poller: BatchPoller) -> Iterator[BatchEvent]:
         polled_at = self._tools.clock.now()
@@ -214,6 +247,8 @@ class BatchRun:
         elif step.sign == Sign.SAME and step.copy_of is not None:
             self._start(self._saving, step, lambda: self._copied(step))
         elif step.sign in (Sign.SAME, Sign.EDITED):
+            if step.found is not None:
+                self._tools.record([step.found])
             yield self._finish(step, "unchanged")
             self._start_dependents(step)
         elif step.sign in (Sign.WAIT, Sign.FETCH):
@@ -256,6 +291,10 @@ class BatchRun:
     # --- in threads ----------------------------------------------------------------
 
     def _submitted(self, step: PlanStep) -> _News:
+        with self._turn():
+            return self._tried(step)
+
+    def _tried(self, step: PlanStep) -> _News:
         try:
             self._gate()
             found = self._tools.submit(step, self._gate)
@@ -264,7 +303,9 @@ class BatchRun:
         except KreaError as exc:
             return self._not_submitted(step, exc)
         with self._lock:
+            self._has_answered = True
             self._unconfirmed_in_a_row = 0
+            self._accepted[found.job.job_id].append((step, found))
         self._append(
             *(step, *self._sharing[step.output]),
             state="submitted",
@@ -273,6 +314,27 @@ class BatchRun:
             usd=found.job.cost_usd,
         )
         return _News(step, submitted=found)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """
+        Let one request alone go first, and one at a time after a lost response: what is
+        wrong with the service concerns as few requests as possible.
+        """
+        while self._is_delicate:
+            signals.raise_if_interrupted()
+            if self._alone.acquire(timeout=_GLANCE_SECONDS):
+                try:
+                    if self._is_delicate:
+                        yield
+                        return
+                finally:
+                    self._alone.release()
+        yield
+
+    @property
+    def _is_delicate(self) -> bool:
+        return not self._has_answered or self._unconfirmed_in_a_row > 0
 
     def _not_submitted(self, step: PlanStep, exc: KreaError) -> _News:
         if isinstance(exc, UnconfirmedSubmissionError):
@@ -288,6 +350,8 @@ class BatchRun:
                 self._append(step, state="submitted", job_id=exc.job_id)
             self._stop(exc)
             return _News(step, is_stopped=True)
+        else:
+            self._has_answered = True
         return _News(step, error=exc)
 
     def _gate(self) -> None:
@@ -375,6 +439,8 @@ class BatchRun:
         job = found.job
         steps = [step, *self._sharing[step.output]]
         work = _Work(steps, job, found.record, found.is_new)
+        if not found.is_new:
+            self._accepted[job.job_id].append((step, found))
         # In an earlier run, two outputs may have shared a job.
         self._by_job[job.job_id].append(work)
         for each in steps:
@@ -457,7 +523,12 @@ class BatchRun:
         self._start_dependents(step)
 
     def _failed(
-        self, step: PlanStep, error: KreaError, *, job: Job | None = None
+        self,
+        step: PlanStep,
+        error: KreaError,
+        *,
+        job: Job | None = None,
+        state: str | None = None,
     ) -> Iterator[BatchEvent]:
         """
         Record the failure of an item, and of the items that share its job or need its
@@ -470,7 +541,7 @@ class BatchRun:
                 continue
             yield self._finish(
                 each,
-                state_of(error),
+                state or state_of(error),
                 job=job or (work.job if work else None),
                 error=error,
                 is_paid=bool(work and work.is_new and each is step),
@@ -478,7 +549,7 @@ class BatchRun:
             for dependent in self._dependents[each.output]:
                 if dependent.output not in self.outcomes and dependent.sign in PAID:
                     missing = blocked(dependent, each.output, error)
-                    yield from self._failed(dependent, missing)
+                    yield from self._failed(dependent, missing, state="blocked")
 
     # --- the end -------------------------------------------------------------------
 

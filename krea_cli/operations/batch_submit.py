@@ -61,6 +61,7 @@ def submit_batch(
     tracker: RunTracker,
     console: Console,
     clock: Clock,
+    is_remembered: bool = False,
 ) -> Iterator[BatchSubmission]:
     """
     Submit the request `count` times, as a context manager.
@@ -70,7 +71,8 @@ def submit_batch(
     because the next request would fail as well. Jobs submitted until then are kept.
     When the context ends, each request has become a job or an error.
 
-    *deadline* is when the jobs must have finished, on the monotonic clock.
+    `deadline` is when the jobs must have finished, on the monotonic clock.
+    `is_remembered` says that the journal records how the results are saved.
     """
     run = str(uuid.uuid4())
 
@@ -78,6 +80,7 @@ def submit_batch(
         return submitter.submit(request, run, deadline=deadline, gate=gate)
 
     tracker.expect(count)
+    tracker.named(run, is_remembered=is_remembered)
     batch = BatchSubmission(
         submit,
         run=run,

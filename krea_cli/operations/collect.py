@@ -27,13 +27,14 @@ from krea_cli.errors import (
 )
 from krea_cli.jobs import job_errors
 from krea_cli.operations.wait import JobWait, WaitContext
+from krea_cli.output.human.format_text import duration
+from krea_cli.output.progress import StatusCounts
 from krea_cli.output.results.jobs import JobSaved, Result
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
-    from krea_cli.jobs.run_tracker import RunTracker
     from krea_cli.operations.batch_submit import BatchSubmission
-    from krea_cli.operations.save import ResultSaver
+    from krea_cli.operations.save import Saver
 
 # How long to poll for result URLs that are published late.
 LATE_RESULT_SECONDS = 30.0
@@ -49,7 +50,6 @@ class CollectContext(WaitContext):
     command that collects jobs. `report_error` shows an error with its hints.
     """
 
-    tracker: RunTracker
     review: Callable[[Job], Sequence[str]]
     unmet: Callable[[Job], Sequence[str]]
     wait_command: Callable[[Sequence[str]], str]
@@ -78,7 +78,12 @@ class JobCollection:
         self._tracker = context.tracker
         self._submission = submission
         self._wait = JobWait(context, jobs, self.errors, submission=submission)
+        self._began = context.clock.now()
+        self._waited: float | None = None
         context.tracker.expect(self._wait.count)
+        for job in jobs:
+            if job.status == "completed":
+                context.tracker.completed(job.job_id)
 
     @property
     def jobs(self) -> list[Job]:
@@ -88,7 +93,7 @@ class JobCollection:
         self,
         *,
         deadline: float,
-        saver: ResultSaver | None = None,
+        saver: Saver | None = None,
         is_one_enough: bool = False,
     ) -> None:
         """
@@ -103,6 +108,7 @@ class JobCollection:
         """
         try:
             self._wait_and_save(deadline, saver, is_one_enough=is_one_enough)
+            self._waited = self._context.clock.now() - self._began
         except KreaError:
             if saver and saver.saved:
                 found = (saver.saved.get(job.job_id) for job in self.jobs)
@@ -112,49 +118,60 @@ class JobCollection:
             raise
 
     def _wait_and_save(
-        self, deadline: float, saver: ResultSaver | None, *, is_one_enough: bool
+        self, deadline: float, saver: Saver | None, *, is_one_enough: bool
     ) -> None:
         wait, submission = self._wait, self._submission
         early = None if is_one_enough else saver
+        counts = StatusCounts(wait.count, saves=saver is not None)
         with saver.pool if saver else nullcontext():
-            wait.poll(deadline=deadline, saver=early, is_one_enough=is_one_enough)
+            wait.poll(
+                deadline=deadline,
+                counts=counts,
+                saver=early,
+                is_one_enough=is_one_enough,
+            )
             while submission and submission.has_unconfirmed:
                 submission.resolve()
-                wait.poll(deadline=deadline, saver=early)
+                wait.poll(deadline=deadline, counts=counts, saver=early)
             if is_one_enough:
                 self._keep_finished()
             for job in self.jobs:
                 if job.is_final and job.status != "completed":
                     self._tracker.ended_without_result(job.job_id)
             if saver:
-                self._finish(saver)
+                self._finish(saver, counts)
 
-    def save(self, saver: ResultSaver) -> None:
+    def save(self, saver: Saver) -> None:
         """
         Save the results of completed jobs.
 
         Completed jobs without result URLs are polled for up to half a minute.
         """
         deadline = self._context.clock.now() + LATE_RESULT_SECONDS
-        self._wait.poll(deadline=deadline, lacks_result=True)
+        counts = StatusCounts(self._wait.count, saves=True)
+        self._wait.poll(deadline=deadline, counts=counts, lacks_result=True)
         with saver.pool:
-            self._finish(saver)
+            self._finish(saver, counts)
 
-    def _finish(self, saver: ResultSaver) -> None:
+    def _finish(self, saver: Saver, counts: StatusCounts) -> None:
         jobs = self.jobs
         with self._console.progress() as progress:
+            counts.expect(self._wait.count)
+            progress.counts(counts)
+            for job in jobs:
+                counts.update(job)
             saver.finish(jobs, progress, is_batch=self._wait.count > 1)
         for job in jobs:
             if saved := saver.saved.get(job.job_id):
                 self._wait.update(saved)
                 self._review(saved, saver)
 
-    def _review(self, saved: Job, saver: ResultSaver) -> None:
+    def _review(self, saved: Job, saver: Saver) -> None:
         if exc := saver.failed.get(saved.job_id):
-            self.errors.append(_with_way_out(exc, saved))
+            self.errors.append(_with_recovery_steps(exc, saved))
             return
         if exc := saver.without_sidecar.get(saved.job_id):
-            self.errors.append(_with_way_out(exc, saved))
+            self.errors.append(_with_recovery_steps(exc, saved))
         if unsaved := job_errors.unsaved(saved):
             self.errors.append(unsaved)
         for remark in self._context.review(saved):
@@ -211,7 +228,7 @@ class JobCollection:
         failed = {error.job_id for error in self.errors}
         for job in self.jobs if waits else ():
             if job.job_id not in failed and (error := job_errors.failure(job)):
-                self.errors.append(error)
+                self.errors.append(self._with_time(error))
         if lost:
             self._report_errors()
             raise lost
@@ -227,6 +244,16 @@ class JobCollection:
         )
         if not_handed_on:
             raise not_handed_on
+
+    def _with_time(self, error: KreaError) -> KreaError:
+        """
+        Say how long this run has waited for a job that is still running.
+        """
+        if self._waited is None or not isinstance(error, WaitTimeoutError):
+            return error
+        return error.but(
+            message=f"Timed out after {duration(self._waited)}. {error.message}"
+        )
 
     def _show(
         self, jobs: Sequence[Job], results: Sequence[Result]
@@ -255,7 +282,7 @@ class JobCollection:
         """
         Report the errors of jobs before another error ends the run.
 
-        Jobs without results then count as reported.
+        Jobs without a result are marked as ended: nothing is left to collect.
         """
         for job in self.jobs:
             if job.is_final and (job.status != "completed" or job.lacks_result):
@@ -274,14 +301,14 @@ def _none_finished(jobs: Sequence[Job]) -> KreaError:
     )
 
 
-def _with_way_out(error: KreaError, job: Job) -> KreaError:
+def _with_recovery_steps(error: KreaError, job: Job) -> KreaError:
     """
     Add a hint for saving the result without paying again: Krea keeps it.
     """
-    return error.but(*_ways_out(error, job), job_id=job.job_id)
+    return error.but(*_recovery_steps(error, job), job_id=job.job_id)
 
 
-def _ways_out(error: KreaError, job: Job) -> Iterator[Step]:
+def _recovery_steps(error: KreaError, job: Job) -> Iterator[Step]:
     # A file that could not be converted is still saved.
     is_there = isinstance(error, ConversionError) and len(job.files) == len(job.urls)
     if error.exit_code != ExitCode.STORAGE or is_there:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from krea_cli.errors import (
     Action,
+    JobAlreadyFinishedError,
     JobDeletedError,
     JobNotVisibleYetError,
     KreaError,
@@ -102,11 +103,18 @@ def errors_of_unfinished(jobs: Sequence[Job]) -> list[KreaError]:
 
 
 def cancel_jobs(
-    service: JobService, job_ids: Sequence[str], *, console: Console
+    service: JobService,
+    job_ids: Sequence[str],
+    *,
+    console: Console,
+    skips_finished: bool = False,
 ) -> tuple[list[Job], list[KreaError]]:
     """
-    Cancel each job; return the jobs as they are then, and an error for each that is not
-    cancelled. Without a usable token the rest is left alone.
+    Cancel each job.
+
+    Return the resulting jobs, and an error for each one that was not cancelled. Stop if
+    no token is usable. With `skips_finished`, a finished job is not an error if another
+    one is cancelled.
     """
     jobs: list[Job] = []
     errors: list[KreaError] = []
@@ -123,6 +131,8 @@ def cancel_jobs(
         jobs.append(job)
         if error := job_errors.uncancelled(job):
             errors.append(error)
+    if skips_finished and any(job.status == "cancelled" for job in jobs):
+        errors = [e for e in errors if not isinstance(e, JobAlreadyFinishedError)]
     return jobs, errors
 
 

@@ -26,6 +26,7 @@ if sys.platform != "win32":
 OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
 # GitHub does not show larger summaries.
 MOST_SUMMARY_BYTES = 2**20
+MOST_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,17 @@ class GithubStep:
             return exc.but("The jobs themselves are not affected.")
         return None
 
+    def list_items(self, rows: Sequence[Sequence[str]]) -> None:
+        """
+        Add a table of items of a batch to the summary, each with its file, what to do
+        and the estimate.
+
+        Raises:
+            StorageError: the summary cannot be written.
+        """
+        if rows and self.env.get(SUMMARY):
+            self._append(SUMMARY, github_actions.item_table(rows[:MOST_ROWS]))
+
     def _write_outputs(
         self, jobs: Sequence[Job], paid: Container[str], *, is_open: bool
     ) -> None:
@@ -90,7 +102,7 @@ class GithubStep:
                 text = github_actions.outputs(
                     jobs,
                     paid=paid,
-                    in_doubt=is_open,
+                    unconfirmed=is_open,
                     before=before.decode("utf-8", "replace"),
                 )
                 file.write(text.encode("utf-8", "backslashreplace"))
@@ -107,7 +119,9 @@ class GithubStep:
             raise _cannot_write(SUMMARY, exc) from exc
         steps = self.next_steps()
         commands = [steps.find_lost(record.record) for record in unconfirmed]
-        rows = github_actions.summary(jobs, paid=paid, in_doubt=commands, before=before)
+        rows = github_actions.summary(
+            jobs, paid=paid, unconfirmed=commands, before=before
+        )
         if len((before + rows).encode()) > MOST_SUMMARY_BYTES:
             self.warn(f"{SUMMARY} is full; the rest was left out.")
             return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from krea_cli.api.models import FINAL, RUNNING
 from krea_cli.config import durations
 from krea_cli.errors import Action, Step, UnknownJobError, UsageError
-from krea_cli.jobs.job_refs import LAST, SHORTEST, WHOLE
+from krea_cli.jobs.job_refs import LAST, SHORTEST, WHOLE, is_run
 from krea_cli.journal.rows import STATES
 
 if TYPE_CHECKING:
@@ -119,8 +119,10 @@ def find_records(
     history: JournalQueries, resolve: Resolve, references: Sequence[str] | None
 ) -> list[Record]:
     """
-    Return the records with these job ids, record ids or beginnings of either, or of
-    @last (the default); each once.
+    Return the records with the given job ids, record ids or prefixes, or of @RUN, each
+    once.
+
+    The default reference is @last.
 
     Raises:
         UnknownJobError: the journal has no such record.
@@ -128,7 +130,7 @@ def find_records(
     """
     found: dict[str, Record] = {}
     for reference in references or [LAST]:
-        ids = resolve([LAST]) if reference == LAST else [reference]
+        ids = resolve([reference]) if is_run(reference) else [reference]
         records = [_find_record(history, each) for each in ids]
         found |= {record.record: record for record in records}
     return list(found.values())

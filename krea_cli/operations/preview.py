@@ -16,6 +16,7 @@ from krea_cli.runtime.user_paths import local_path
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
     from krea_cli.output.console import Console
+    from krea_cli.output.graphics.capabilities import TerminalQuery
     from krea_cli.output.graphics.preview import Preview
 
 
@@ -26,6 +27,7 @@ def preview(
     env: Mapping[str, str],
     log: Callable[[str], object],
     show_command: Callable[[str], str],
+    terminal: TerminalQuery,
     wanted: bool | None = None,
     before: Path | None = None,
 ) -> None:
@@ -47,7 +49,8 @@ def preview(
     try:
         from krea_cli.output.graphics.preview import Preview
 
-        screen = Preview(console.stdout, env, blocks=bool(wanted))
+        window = terminal.size()
+        screen = Preview(console.stdout, env, window, blocks=bool(wanted))
         shown = files if screen.is_possible else []
         if shown and not wanted:
             shown = [file for file in files if _is_light(file, console, show_command)]
@@ -95,9 +98,11 @@ def show(
     """
     _check(console, env, writes_json=writes_json)
     files = [local_path(file) for file in files]
+    from krea_cli.output.graphics.capabilities import look
     from krea_cli.output.graphics.preview import Preview
 
-    screen = Preview(console.stdout, env, blocks=True)
+    window = look(console.stdout, env)
+    screen = Preview(console.stdout, env, window, blocks=True)
     if not screen.is_possible:
         raise UsageError("Standard output cannot show images: it is not UTF-8.")
     errors = []

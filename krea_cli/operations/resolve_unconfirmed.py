@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from krea_cli.errors import (
@@ -123,7 +124,7 @@ class UnconfirmedResolver:
             details = [f"Cannot get Krea's job list: {exc.message}"]
         error = error.but(
             details=details,
-            advice=self.ways_out(record, found),
+            advice=self.recovery_steps(record, found),
             record=record.record if self.keeps_journal else None,
         )
         if not self._can_ask(record, found):
@@ -146,7 +147,7 @@ class UnconfirmedResolver:
         self.tracker.resolved(record)
         return job
 
-    def ways_out(
+    def recovery_steps(
         self, record: Record, candidates: Sequence[Job] | None
     ) -> tuple[Step, ...]:
         """
@@ -214,15 +215,25 @@ class UnconfirmedResolver:
         Return the job that the user chooses, or None to leave the record unconfirmed.
         """
         self.console.warn(error.message)
-        for number, line in enumerate(error.details, start=1):
-            self.console.note(f"{number}. {line}" if candidates else line)
+        later = "Enter: decide later. The request stays unconfirmed."
         if not candidates:
+            self.console.note(error.details[0])
+            again = "yes: submit the request again. If Krea accepted the first one, "
+            self.console.note(f"{again}both will be billed.")
+            self.console.note(later)
             question = "Submit it again? It may be billed twice."
             if not self._choose(question, ["yes"]):
                 return None
             return self.recovery.resubmit(record, deadline=deadline)
+        for number, job in enumerate(candidates[:MOST_SHOWN], start=1):
+            self.console.note(
+                f"{number}: {_described(job, is_local=True)} is yours. "
+                "Nothing is paid again."
+            )
+        self.console.note(later)
         shown = min(len(candidates), MOST_SHOWN)
-        answer = self._choose("Which job is yours?", [str(n + 1) for n in range(shown)])
+        numbers = [str(n + 1) for n in range(shown)]
+        answer = self._choose("Which job is yours?", numbers)
         if not answer:
             return None
         return self.recovery.adopt(record, candidates[int(answer) - 1].job_id)
@@ -240,6 +251,7 @@ class UnconfirmedResolver:
             )
             if answer in ("", *allowed):
                 return answer
+            self.console.note(f"{answer!r} is not one of {', '.join(allowed)}.")
         return ""
 
 
@@ -251,8 +263,17 @@ def describe_candidates(candidates: Sequence[Job]) -> list[str]:
     if not candidates:
         none = "Krea's job list shows no job since then."
         return [f"{none} The request was probably not accepted."]
-    return [
-        f"Possible match: {job.job_id} ({job.status}, created "
-        f"{job.created_at or 'at an unknown time'})"
-        for job in candidates[:MOST_SHOWN]
-    ]
+    return [f"Possible match: {_described(job)}" for job in candidates[:MOST_SHOWN]]
+
+
+def _described(job: Job, *, is_local: bool = False) -> str:
+    """
+    Describe a job by id, status and creation time.
+
+    The time is as Krea reports it, or in the local time zone if `is_local` is set.
+    """
+    created = job.created_at or "at an unknown time"
+    if is_local and job.created is not None:
+        local = datetime.fromtimestamp(job.created).astimezone()
+        created = f"{local:%Y-%m-%d %H:%M:%S}"
+    return f"{job.job_id} ({job.status}, created {created})"

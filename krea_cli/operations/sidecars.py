@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from krea_cli.downloads.sidecar_path import sidecar_path
 from krea_cli.errors import StorageError, UsageError
+from krea_cli.files.file_identity import FileIdentity
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job, SavedFile
@@ -30,10 +32,12 @@ class SidecarWriter:
         records: JobRecords,
         *,
         warn: Callable[[str], object],
+        replaces: Sequence[FileIdentity] = (),
     ) -> None:
         self._options = options
         self._records = records
         self._warn = warn
+        self._replaces = replaces
 
     def check(self, job_ids: Sequence[str]) -> None:
         """
@@ -73,7 +77,9 @@ class SidecarWriter:
         record = self._request(job.job_id)
         if record is None:
             raise StorageError("The journal no longer has the request.")
-        sidecar.write(record, job, file, force=self._options.force)
+        seen = FileIdentity.of(sidecar_path(Path(file.path)))
+        force = self._options.force or seen in self._replaces
+        sidecar.write(record, job, file, force=force)
 
     def _warn_of_foreign(self, job: Job, file: SavedFile) -> None:
         """
@@ -81,7 +87,6 @@ class SidecarWriter:
         """
         if not self._options.force or file.path == "-":
             return
-        from krea_cli.downloads.sidecar_path import sidecar_path
         from krea_cli.requests import sidecar
 
         path = sidecar_path(Path(file.path))

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from krea_cli.errors import KreaError
     from krea_cli.jobs.job_service import JobService
     from krea_cli.jobs.poll_timing import PollTiming
+    from krea_cli.jobs.run_tracker import RunTracker
     from krea_cli.operations.batch_submit import BatchSubmission
     from krea_cli.output.console import Console
-    from krea_cli.output.progress import Progress
+    from krea_cli.output.progress import Progress, StatusCounts
     from krea_cli.runtime.clock import Clock
     from krea_cli.runtime.worker_pool import WorkerPool
 
@@ -48,6 +49,7 @@ class WaitContext:
     timing: PollTiming
     console: Console
     clock: Clock
+    tracker: RunTracker
 
 
 class JobWait:
@@ -70,6 +72,7 @@ class JobWait:
         self._timing = context.timing
         self._console = context.console
         self._clock = context.clock
+        self._tracker = context.tracker
         self._errors = errors
         self._given = list(jobs)
         self._submission = submission
@@ -101,6 +104,8 @@ class JobWait:
         Store a newer state of a job, and record how it ended.
         """
         self._latest[job.job_id] = job
+        if job.status == "completed":
+            self._tracker.completed(job.job_id)
         if job.is_final and job.job_id not in self._recorded:
             self._recorded.add(job.job_id)
             self._service.record_outcome(job)
@@ -115,22 +120,25 @@ class JobWait:
         self,
         *,
         deadline: float,
+        counts: StatusCounts,
         saver: EarlySaver | None = None,
         is_one_enough: bool = False,
         lacks_result: bool = False,
     ) -> None:
         """
-        Poll the jobs, which have just been fetched, until all have finished or
-        *deadline* has passed, and offer them to *saver* meanwhile. With
-        *is_one_enough*, end when one has finished; with *lacks_result*, poll only
-        completed jobs without a result. End early when a submission is unconfirmed.
+        Poll just-fetched jobs until all have finished or `deadline` has passed.
+
+        Meanwhile they are offered to `saver`, and `counts` is kept up to date. With
+        `is_one_enough`, stop when one has finished. With `lacks_result`, poll only
+        completed jobs without result URLs. Stop early if a submission is unconfirmed.
         """
         poller = self._poller(deadline, saver, is_one_enough=is_one_enough)
         added = set[str](self._given_up)
         with self._console.progress() as progress:
-            progress.awaited(self.count)
+            progress.counts(counts)
             while True:
-                progress.unsent(self._submission.unsent if self._submission else 0)
+                if self._submission:
+                    counts.expect(len(self.jobs) + self._submission.unsent)
                 for job in self.jobs:
                     if job.job_id in added or (lacks_result and not job.lacks_result):
                         continue

@@ -11,6 +11,7 @@ from krea_cli.output import github_actions, writers
 
 if TYPE_CHECKING:
     from krea_cli.errors import KreaError
+    from krea_cli.output.batch_progress import BatchProgress, BatchWork
     from krea_cli.output.progress import Progress
     from krea_cli.output.results.jobs import Result
     from krea_cli.output.streams import Stream
@@ -29,6 +30,13 @@ class Console(NamedTuple):
     may_preview: bool
     # Whether errors are written as annotations for GitHub Actions.
     annotates: bool = False
+
+    @property
+    def is_one_terminal(self) -> bool:
+        """
+        Tell whether results and messages are shown on a terminal both.
+        """
+        return self.stdout.is_terminal and self.stderr.is_terminal
 
     def result(self, results: Sequence[Result]) -> None:
         """
@@ -77,6 +85,12 @@ class Console(NamedTuple):
         Return a context manager that shows the progress of jobs.
         """
         return self.talk.progress()
+
+    def batch_progress(self, work: BatchWork) -> BatchProgress:
+        """
+        Show how far a batch is; a context manager.
+        """
+        return self.talk.batch_progress(work)
 
     def ask(self, question: str) -> None:
         """

@@ -43,14 +43,14 @@ def neutralize_commands(text: str, *, begins_line: bool) -> str:
     return _COMMAND.sub("| ", before + _BRACKET.sub(r"\1 [", text))[1:]
 
 
-def harmless_json(text: str) -> str:
+def neutralize_json(text: str) -> str:
     """
     Return equivalent JSON that contains no command.
     """
     return _BRACKET.sub(r"\1\\u005b", text)
 
 
-def harmless_path(path: str) -> str:
+def neutralize_path(path: str) -> str:
     """
     Return a path of the same file that does not begin like a command.
     """
@@ -86,7 +86,7 @@ def outputs(
     jobs: Sequence[Job],
     *,
     paid: Container[str],
-    in_doubt: bool = False,
+    unconfirmed: bool = False,
     before: str = "",
 ) -> str:
     """
@@ -94,8 +94,8 @@ def outputs(
 
     `path` has a line for each file, `job_id` a line for each job. `cost_usd` is the
     estimate for everything that was submitted and is billed. It is empty if a price is
-    unknown or a request is unconfirmed (`in_doubt`). `paid` has the ids of the jobs
-    that this command submitted: saving other jobs costs nothing.
+    unknown or a request is `unconfirmed`. `paid` has the ids of the jobs that this
+    command submitted: saving other jobs costs nothing.
 
     The runner keeps only the last value of an output, so each command in a step repeats
     the values that krea wrote `before` and adds its own.
@@ -108,7 +108,7 @@ def outputs(
     ]
     known = [cost for cost in costs if cost is not None]
     spent = _number(earlier.get("cost_usd", "0"))
-    is_known = len(known) == len(costs) and not in_doubt and spent is not None
+    is_known = len(known) == len(costs) and not unconfirmed and spent is not None
     total = round(sum(known) + (spent or 0.0), 6)
     return _outputs(
         {
@@ -175,25 +175,33 @@ def summary(
     jobs: Sequence[Job],
     *,
     paid: Container[str],
-    in_doubt: Sequence[str] = (),
+    unconfirmed: Sequence[str] = (),
     before: str,
 ) -> str:
     """
     Build a Markdown table with a row for each file, and for each job without files.
 
-    `in_doubt` adds a row for each command that searches for the job of an unconfirmed
-    request. `paid` is as in `outputs`. `before` is the existing summary: if it ends
+    `unconfirmed` has commands that search for the jobs of unconfirmed requests; each
+    gets a row. `paid` is as in `outputs`. `before` is the existing summary: if it ends
     with such a table, the table is continued.
     """
     rows = "".join(
         row for job in jobs for row in _rows(job, is_paid=job.job_id in paid)
     )
-    for command in in_doubt:
+    for command in unconfirmed:
         rows += _row(f"unconfirmed, may be billed: {command}", "", "", "", "")
     if before.rpartition("\n\n")[2].startswith(_HEADER) and before.endswith("\n"):
         return rows
     gap = "\n\n" if before else ""
     return f"{gap}{_HEADER}{rows}"
+
+
+def item_table(rows: Sequence[Sequence[str]]) -> str:
+    """
+    Return a table in Markdown of items of a batch: the file, what to do, the estimate.
+    """
+    head = "\n\n| File | To do | Estimate |\n|---|---|---:|\n"
+    return head + "".join(_row(*row) for row in rows)
 
 
 def _rows(job: Job, *, is_paid: bool) -> list[str]:

@@ -40,15 +40,15 @@ class Stream:
         self._name = name
         self._may_fail = may_fail
         self._secrets: set[str] = set()
-        self._is_shielded = False
+        self._neutralizes = False
         self._begins_line = True
 
-    def shield(self) -> None:
+    def neutralize_commands(self) -> None:
         """
         Neutralize GitHub Actions commands in all output except that of `write_command`
         and `send`.
         """
-        self._is_shielded = True
+        self._neutralizes = True
 
     def hide(self, secret: str) -> None:
         # JSON escapes quotation marks and backslashes in the secret.
@@ -94,7 +94,7 @@ class Stream:
         """
         if text == "":  # Typer probes whether the file is text or binary
             return
-        if self._is_shielded:
+        if self._neutralizes:
             text = neutralize_commands(text, begins_line=self._begins_line)
         self._write(text)
 
@@ -124,10 +124,9 @@ class Stream:
 
     def leave(self) -> None:
         """
-        Discard pending output, now and when Python exits, because a signal ends the
-        run.
+        Discard pending output if its reader has stopped reading, now and at exit.
 
-        A reader that has stopped reading could otherwise block the exit.
+        A signal ends the run, and Python would otherwise wait for the reader.
         """
         if self.file is not None and _is_stuck(self.file):
             _abandon(self.file)

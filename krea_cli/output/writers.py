@@ -14,11 +14,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from krea_cli.output.escape import escape_control_chars, single_line
-from krea_cli.output.github_actions import harmless_json
+from krea_cli.output.github_actions import neutralize_json
 from krea_cli.output.progress import HEARTBEAT_SECONDS, LineProgress, Progress
 
 if TYPE_CHECKING:
     from krea_cli.errors import KreaError
+    from krea_cli.output.batch_progress import BatchProgress, BatchWork
+    from krea_cli.output.human.batch_bar import BatchBar
     from krea_cli.output.human.rich_console import RichConsole
     from krea_cli.output.human.spinner import Spinner
     from krea_cli.output.results.jobs import Result
@@ -116,6 +118,11 @@ class MessageWriter:
     def progress(self) -> Progress:
         return LineProgress(self._stderr.write_line, self._now)
 
+    def batch_progress(self, work: BatchWork) -> BatchProgress:
+        from krea_cli.output.batch_progress import BatchCounts, BatchLines
+
+        return BatchLines(BatchCounts(work, self._now), self.note)
+
 
 class QuietMessages(MessageWriter):
     """
@@ -127,6 +134,11 @@ class QuietMessages(MessageWriter):
 
     def progress(self) -> Progress:
         return Progress()
+
+    def batch_progress(self, _: BatchWork) -> BatchProgress:
+        from krea_cli.output.batch_progress import BatchProgress
+
+        return BatchProgress()
 
 
 class JsonMessages(QuietMessages):
@@ -168,7 +180,7 @@ def _dumped(data: Mapping[str, Any]) -> str:
         # not UTF-8.
         whole = _LONE_SURROGATE.sub("\ufffd", json.dumps(data, ensure_ascii=False))
         text = json.dumps(json.loads(whole))
-    return harmless_json(text)
+    return neutralize_json(text)
 
 
 class TerminalMessages(MessageWriter):
@@ -187,7 +199,7 @@ class TerminalMessages(MessageWriter):
         super().__init__(stderr, now)
         self._color = color
         self._animates = animates
-        self._spinner: Spinner | None = None
+        self._spinner: Spinner | BatchBar | None = None
 
     @cached_property
     def _screen(self) -> RichConsole:
@@ -224,6 +236,15 @@ class TerminalMessages(MessageWriter):
 
     def progress(self) -> Progress:
         if self._animates:
-            self._spinner = self._screen.spinner(self._now)
-            return self._spinner
+            self._spinner = spinner = self._screen.spinner(self._now)
+            return spinner
         return super().progress()
+
+    def batch_progress(self, work: BatchWork) -> BatchProgress:
+        from krea_cli.output.batch_progress import BatchCounts
+
+        if self._animates:
+            counts = BatchCounts(work, self._now)
+            self._spinner = bar = self._screen.batch_bar(counts, self.note)
+            return bar
+        return super().batch_progress(work)

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TextIO
 
 from krea_cli.errors import Action, InputError, Step, UsageError
+from krea_cli.media import of_extension
 from krea_cli.requests.param import parse_json
 from krea_cli.requests.recorded_request import (
     MOST_CHARACTERS,
     ReplayRequest,
     parse_sidecar,
 )
+from krea_cli.runtime import shell_words
 from krea_cli.runtime.user_paths import local_path
 
 
@@ -69,6 +71,11 @@ def read_prompt(prompter: StdinSource, arguments: RequestArguments) -> str | Non
     prompt, file = arguments.prompt, arguments.prompt_file
     if prompt is not None and file is not None:
         raise UsageError("Use either PROMPT or --prompt-file, not both.")
+    if prompt is not None and is_image_file(prompt):
+        raise UsageError(
+            f"The prompt {prompt!r} is the name of an image.",
+            hint=f"Did you mean -i {shell_words.quote(prompt)}?",
+        )
     if prompt == "-":
         prompt = _read(
             "the prompt",
@@ -82,6 +89,19 @@ def read_prompt(prompter: StdinSource, arguments: RequestArguments) -> str | Non
     if not prompt.strip():
         raise UsageError("The prompt is empty.")
     return prompt
+
+
+def is_image_file(word: str) -> bool:
+    """
+    Tell whether a word of the command line names an image that exists.
+    """
+    media = of_extension(Path(word).suffix)
+    if media is None or media.kind != "image":
+        return False
+    try:
+        return Path(word).is_file()
+    except OSError:  # too long for a name
+        return False
 
 
 def normalize_text(text: str) -> str:

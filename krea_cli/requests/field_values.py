@@ -32,7 +32,7 @@ OPTIONS = {
     "height": ("height", "target_height"),
 }
 _NUMBERS = {"width", "height", "seed", "strength"}
-A_FILE = {
+FILE_NOUNS = {
     "image": "an image",
     "video": "a video",
     "audio": "an audio file",
@@ -301,7 +301,7 @@ class FieldValues:
 
     def _check_kind(self, image: str | Image, media: MediaField) -> None:
         if isinstance(image, LocalFile) and image.media.kind != media.media:
-            wanted, found = A_FILE[media.media], A_FILE[image.media.kind]
+            wanted, found = FILE_NOUNS[media.media], FILE_NOUNS[image.media.kind]
             self._report(media.name, f"needs {wanted}, but {image.name} is {found}")
 
     def _item(self, media: MediaField, image: str | Image, at: int) -> Any:

@@ -35,7 +35,7 @@ from krea_cli.requests.arguments import (
     read_params,
     read_prompt,
 )
-from krea_cli.requests.field_values import A_FILE, FieldValues
+from krea_cli.requests.field_values import FILE_NOUNS, FieldValues
 from krea_cli.requests.param import Param
 from krea_cli.requests.request import Request
 from krea_cli.requests.style import parse_style
@@ -50,7 +50,7 @@ _PATH = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){2,}", re.ASCII)
 _NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 _WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
 # Proxies reject longer headers, sometimes without saying so.
-MOST_WEBHOOK = 2048
+MAX_WEBHOOK = 2048
 _SIZE = {"width", "height"}
 _SHAPE = {"aspect_ratio", "resolution"}
 
@@ -138,15 +138,15 @@ def check_webhook(webhook: str | None) -> None:
             f"Invalid --webhook URL: {webhook}",
             hint="Example: --webhook https://example.com/hook",
         )
-    if len(webhook or "") > MOST_WEBHOOK:
+    if len(webhook or "") > MAX_WEBHOOK:
         raise UsageError(
-            f"The --webhook URL is too long (at most {MOST_WEBHOOK} characters)."
+            f"The --webhook URL is too long (at most {MAX_WEBHOOK} characters)."
         )
 
 
 def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest:
     models = _ModelLookup(using)
-    given = _GivenInputs(arguments, using)
+    given = _CachedInputs(arguments, using)
     model = models.find(arguments)
     fields = _collect_fields(model, arguments, given)
     if fields.has_unknown and arguments.validates and models.renew():
@@ -234,8 +234,9 @@ class _ModelLookup:
             return self._catalog.find(name)
         except UnknownModelError as error:
             path = name.strip("/").removeprefix("generate/")
-            if not arguments.validates and _PATH.fullmatch(path):
-                return Model.unknown(path)
+            unlisted = None if arguments.validates else unlisted_model(name)
+            if unlisted is not None:
+                return unlisted
             if self.renew():
                 return self.find(arguments)
             hints = self.hints()
@@ -271,7 +272,15 @@ class _ModelLookup:
             yield "Use the full path, such as -m image/krea/krea-3"
 
 
-class _GivenInputs:
+def unlisted_model(name: str) -> Model | None:
+    """
+    Return a model that no list has, by its whole path; None if *name* is not one.
+    """
+    path = name.strip("/").removeprefix("generate/")
+    return Model.unknown(path) if _PATH.fullmatch(path) else None
+
+
+class _CachedInputs:
     """
     Reads each file, and standard input, at most once.
 
@@ -337,7 +346,7 @@ def _result(found: T | UsageError) -> T:
 
 
 def _collect_fields(
-    model: Model, arguments: RequestArguments, given: _GivenInputs
+    model: Model, arguments: RequestArguments, given: _CachedInputs
 ) -> FieldValues:
     given.start_over()
     fields = FieldValues(model, read=given.read)
@@ -413,7 +422,7 @@ def violations_of(request: Request, fields: FieldValues) -> list[Violation]:
     """
     violations = [*fields.dropped, *fields.violations]
     violations = violations or [*_missing_content(request)]
-    told = {_meant(violation.field) for violation in violations}
+    told = {_option_field(violation.field) for violation in violations}
     return violations + [
         violation
         for violation in request.violations
@@ -461,7 +470,7 @@ def _missing_content(request: Request) -> Iterator[Violation]:
     if not content or any(request.fields.get(name) for name in content):
         return
     name = "prompt" if "prompt" in content else content[0]
-    other = f", or {A_FILE[media.media]} with -i" if media else ""
+    other = f", or {FILE_NOUNS[media.media]} with -i" if media else ""
     yield Violation(name, f"is required{other}")
 
 
@@ -497,7 +506,7 @@ def _root(field: str) -> str:
     return re.split(r"[.\[]", field, maxsplit=1)[0]
 
 
-def _meant(field: str) -> str:
+def _option_field(field: str) -> str:
     """
     Return the field that an option such as "--aspect-ratio" stands for.
     """

@@ -20,7 +20,7 @@ _MODEL = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)+", re.ASCII)
 # Same limit as for text from files.
 MOST_CHARACTERS = 10**6
 # Options for sending inputs, which are repeated when they are sent again.
-MANNER = ("inline", "fit", "keep_metadata")
+SENDING_OPTIONS = ("inline", "fit", "keep_metadata")
 _NO_FILE = {"-": "standard input", "data:": "a data URI"}
 
 
@@ -91,7 +91,7 @@ class RecordedInput:
         return image
 
 
-def place_of(path: str | None, sha256: str | None) -> Path | None:
+def source_file(path: str | None, sha256: str | None) -> Path | None:
     """
     Return the file that an input came from, or None if it was not a file.
     """
@@ -116,13 +116,13 @@ def parse_sidecar(data: Mapping[str, Any], folder: Path) -> ReplayRequest:
             raise TypeError
         if sha256 is None and path and not path.startswith(("https://", "http://")):
             raise ValueError(path)
-        place = place_of(path, sha256)
+        place = source_file(path, sha256)
         if place is not None:
             path = str(folder.absolute() / place)
         _put(body, each["at"], path, sha256)
     for place in data["not_kept"]:
         _put(body, place, None, None)
-    manner = {name: data[name] is True for name in MANNER}
+    manner = {name: data[name] is True for name in SENDING_OPTIONS}
     return ReplayRequest(model=model, fields=body, **manner)
 
 

@@ -20,7 +20,11 @@ from krea_cli.errors import TargetExistsError
 from krea_cli.files.atomic_file import AtomicFile
 from krea_cli.journal.record import Record
 from krea_cli.journal.redaction import without_secrets
-from krea_cli.requests.recorded_request import MANNER, MOST_CHARACTERS, place_of
+from krea_cli.requests.recorded_request import (
+    MOST_CHARACTERS,
+    SENDING_OPTIONS,
+    source_file,
+)
 
 
 def write(record: Record, job: Job, file: SavedFile, *, force: bool) -> None:
@@ -69,7 +73,7 @@ def _content(record: Record, job: Job, file: SavedFile) -> dict[str, Any]:
         "body": request["body"],
         "inputs": [_input(each, path) for each in request.get("inputs", ())],
         "not_kept": request.get("not_kept", []),
-        **{name: request.get(name, False) for name in MANNER},
+        **{name: request.get(name, False) for name in SENDING_OPTIONS},
         "cost_usd": record.cost_usd,
         "created_at": job.created_at,
         "completed_at": job.completed_at,
@@ -88,7 +92,7 @@ def _input(origin: Mapping[str, Any], result: Path) -> dict[str, Any]:
     If the file is inside the result's folder, its path is relative to that folder, so
     that the folder can be moved.
     """
-    place = place_of(origin["path"], origin["sha256"])
+    place = source_file(origin["path"], origin["sha256"])
     folder = result.absolute().parent
     if place is None or not place.is_relative_to(folder):
         return dict(origin)

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from krea_cli.runtime import signals
 
 T = TypeVar("T")
-_GLANCE_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 def sleep(seconds: float) -> None:
@@ -26,7 +26,7 @@ def sleep(seconds: float) -> None:
     """
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, _GLANCE_SECONDS) if signals.interrupts_enabled() else left)
+        time.sleep(min(left, _POLL_SECONDS) if signals.interrupts_enabled() else left)
         signals.raise_if_interrupted()
 
 
@@ -78,11 +78,11 @@ def _join(thread: threading.Thread, seconds: float) -> None:
     until = time.monotonic() + seconds
     # Deferred signals and signals to another thread do not end the join, so poll. On
     # Windows no signal ends it.
-    glances = signals.is_held() or signals.interrupts_enabled()
-    glances = glances or sys.platform == "win32"
+    polls = signals.is_held() or signals.interrupts_enabled()
+    polls = polls or sys.platform == "win32"
     while thread.is_alive():
         signals.raise_if_interrupted()
         left = min(until - time.monotonic(), signals.seconds_left_for_cleanup())
         if left <= 0:
             return
-        thread.join(min(left, _GLANCE_SECONDS) if glances else left)
+        thread.join(min(left, _POLL_SECONDS) if polls else left)

@@ -21,7 +21,7 @@ _BY_ERRNO = {
 _NO_THREAD = "can't start new thread"
 
 
-def exhausted(exc: BaseException) -> ExhaustedError | None:
+def exhausted_error(exc: BaseException) -> ExhaustedError | None:
     """
     Return the error that names the exhausted resource, or None if `exc` has another
     cause.

@@ -16,7 +16,7 @@ from krea_cli.runtime import signals
 from krea_cli.runtime.worker_pool import WorkerPool
 
 T = TypeVar("T")
-_GLANCE_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 class Task(Generic[T]):
@@ -62,7 +62,7 @@ class Task(Generic[T]):
         while True:
             signals.raise_if_interrupted()
             try:
-                result, error = self._outcome.get(timeout=_GLANCE_SECONDS)
+                result, error = self._outcome.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 continue
             if error is not None:
@@ -138,7 +138,7 @@ class _Claim(Generic[T]):
     def wait(self) -> T:
         while self.outcome is None:
             signals.raise_if_interrupted()
-            if self.under_way.acquire(timeout=_GLANCE_SECONDS):
+            if self.under_way.acquire(timeout=_POLL_SECONDS):
                 self.under_way.release()
         result, error = self.outcome
         if error is not None:

@@ -13,7 +13,7 @@ from typing import Any
 _QUERY_LIMITED_INFORMATION = 0x1000
 _NO_SUCH_PROCESS = 87
 _STILL_ACTIVE = 259
-_MOST_PID = 2**32 - 1
+_MAX_PID = 2**32 - 1
 
 
 def is_running(pid: int) -> bool | None:
@@ -61,7 +61,7 @@ def _began(pid: int) -> str | None:
 
     It is empty if the process has ended, and None if access is denied.
     """
-    if sys.platform == "win32" and pid <= _MOST_PID:
+    if sys.platform == "win32" and pid <= _MAX_PID:
         import ctypes
 
         kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)

@@ -42,7 +42,7 @@ class _State:
     at = 0.0
 
 
-class _Here(threading.local):
+class _ThreadState(threading.local):
     """
     Signal state of one thread.
     """
@@ -51,7 +51,7 @@ class _Here(threading.local):
     obeys = False
 
 
-_here = _Here()
+_thread = _ThreadState()
 
 
 def catch() -> None:
@@ -74,7 +74,7 @@ def ignore() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is _interrupt:
             # With SIG_IGN, Python would report a signal that has already arrived.
-            signal.signal(number, _nothing)
+            signal.signal(number, _do_nothing)
 
 
 def arrived() -> bool:
@@ -97,21 +97,21 @@ def is_held() -> bool:
     """
     Return whether this thread defers signals.
     """
-    return _here.is_held
+    return _thread.is_held
 
 
 def enable_interrupts() -> None:
     """
     Let `raise_if_interrupted` raise in this thread, which is not the main thread.
     """
-    _here.obeys = True
+    _thread.obeys = True
 
 
 def interrupts_enabled() -> bool:
     """
     Return whether this thread must call `raise_if_interrupted` while it waits.
     """
-    return _here.obeys
+    return _thread.obeys
 
 
 def raise_if_interrupted() -> None:
@@ -121,7 +121,7 @@ def raise_if_interrupted() -> None:
     Raises:
         Interrupted: a signal arrived, and this thread has interrupts enabled.
     """
-    if _here.obeys and not _here.is_held:
+    if _thread.obeys and not _thread.is_held:
         _raise_arrived()
 
 
@@ -131,7 +131,7 @@ def seconds_left_for_cleanup() -> float:
 
     They are infinite until a signal arrives, and then what remains of 0.4 s.
     """
-    if not (_here.is_held and arrived()):
+    if not (_thread.is_held and arrived()):
         return math.inf
     return CLEANUP_SECONDS - seconds_since()
 
@@ -147,11 +147,11 @@ def defer_signals() -> Iterator[None]:
             of the work.
     """
     _raise_arrived()
-    _here.is_held = True
+    _thread.is_held = True
     try:
         yield
     finally:
-        _here.is_held = False
+        _thread.is_held = False
         _raise_arrived()
 
 
@@ -170,9 +170,9 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     if _State.signum is not None and seconds_since() <= REPEAT_SECONDS:
         return
     _State.signum, _State.at = number, time.monotonic()
-    if not _here.is_held:
+    if not _thread.is_held:
         raise Interrupted(number)
 
 
-def _nothing(_number: int, _frame: FrameType | None) -> None:
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
     pass

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 
 # Maximum path length without the final NUL, unless long paths are enabled.
-MOST_PATH_CHARACTERS = 259
+MAX_PATH_CHARACTERS = 259
 _ENABLE_PROCESSED_OUTPUT, _ENABLE_VIRTUAL_TERMINAL_PROCESSING = 1, 4
 
 
@@ -36,7 +36,7 @@ def enable_escape_codes(descriptor: int) -> bool:
 
 def has_long_paths() -> bool:
     """
-    Return whether this computer allows paths longer than MOST_PATH_CHARACTERS.
+    Return whether this computer allows paths longer than MAX_PATH_CHARACTERS.
     """
     if sys.platform == "win32":
         import winreg

@@ -15,7 +15,7 @@ from krea_cli.runtime import signals
 from krea_cli.runtime.signals import Interrupted
 
 Work = Callable[[], object]
-_GLANCE_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 # Time for threads to end after a signal: the program must end within a second.
 SHUTDOWN_SECONDS = 0.7
 
@@ -66,7 +66,7 @@ class WorkerPool:
         """
         until = time.monotonic() + seconds
         while self.is_busy and time.monotonic() < until:
-            time.sleep(_GLANCE_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -85,7 +85,7 @@ class WorkerPool:
     def _join(self) -> None:
         for thread in self._threads:
             while thread.is_alive() and signals.seconds_since() < SHUTDOWN_SECONDS:
-                thread.join(_GLANCE_SECONDS)
+                thread.join(_POLL_SECONDS)
 
     def _work(self) -> None:
         signals.enable_interrupts()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from krea_cli.files.private_dir import make_private_dir
-from krea_cli.media import HEAD_BYTES, UPLOADED, sniff
+from krea_cli.media import HEAD_BYTES, UPLOAD_TYPES, sniff
 from krea_cli.media.formats import dimensions
 
 _PREFIX = ".part-"
@@ -102,7 +102,7 @@ def store_blob(
             file.write(chunk)
         file.seek(0)
         media = sniff(file.read(HEAD_BYTES))
-        is_known = media in UPLOADED
+        is_known = media in UPLOAD_TYPES
         if not (is_known or any_kind):
             raise UnknownMediaError
         size = dimensions(file, media)

@@ -62,7 +62,7 @@ class BodyReader:
     @cached_property
     def content(self) -> bytes:
         """
-        Return the whole body of at most `JSON_LIMIT` bytes, and cache it.
+        The whole body, at most `JSON_LIMIT` bytes.
         """
         return b"".join(self.read_chunks(JSON_LIMIT))
 

@@ -37,9 +37,9 @@ def fetch_input(store: SandboxStore, field: str, url: str) -> JobInput:
     try:
         file = store.store_input(_bytes(store, url), any_kind=True)
     except ValueError as exc:
-        raise _refusal("Invalid asset URL", field) from exc
+        raise _rejected("Invalid asset URL", field) from exc
     except (local_fetch.FetchError, TooLongError) as exc:
-        raise _refusal("Input file rejected", field) from exc
+        raise _rejected("Input file rejected", field) from exc
     kind = file.media_type or "of an unknown kind"
     return JobInput(field=field, media_type=kind, sha256=file.sha256)
 
@@ -76,7 +76,7 @@ def _bytes(store: SandboxStore, url: str) -> Iterator[bytes]:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not is_loopback(parts.hostname or ""):
         raise ValueError(url)
-    own = _own(store, parts.path)
+    own = _stored_file(store, parts.path)
     return _read(own) if own else local_fetch.fetch(parts)
 
 
@@ -89,7 +89,7 @@ def _data(url: str) -> bytes:
     return unquote_to_bytes(content)
 
 
-def _own(store: SandboxStore, path: str) -> Path | None:
+def _stored_file(store: SandboxStore, path: str) -> Path | None:
     """
     Return the file of an upload or result in this store, or None for other paths.
 
@@ -114,5 +114,5 @@ def _read(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _refusal(error: str, field: str) -> ApiError:
+def _rejected(error: str, field: str) -> ApiError:
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, error, [(field, error)])

@@ -19,7 +19,7 @@ from krea_cli.api.models import FINAL
 
 JOB_SECONDS = 2.0
 # Fraction of its duration that a job spends queued.
-QUEUED_PART = 0.25
+QUEUED_SHARE = 0.25
 
 Medium = Literal["image", "video", "3d", "audio", "style"]
 
@@ -168,7 +168,7 @@ class SandboxJob:
             return "cancelled"
         if age < 0 and self._starts_at > self.created_at:
             return "backlogged"
-        if age < self.seconds * QUEUED_PART:
+        if age < self.seconds * QUEUED_SHARE:
             return "queued"
         if age < self.seconds:
             return "processing"

@@ -60,8 +60,8 @@ def check_picture(path: Path, media_type: str) -> None:
     if media_type not in _READABLE:
         raise UnreadablePictureError(f"it is {media_type}, not JPEG, PNG, WebP or HEIC")
     width, height = picture_size(path)
-    if width * height > images.MOST_PIXELS:
-        most = images.MOST_PIXELS // 1_000_000
+    if width * height > images.MAX_PIXELS:
+        most = images.MAX_PIXELS // 1_000_000
         raise UnreadablePictureError(f"it has more than {most} megapixels")
     try:
         if media_type != HEIC.media_type:

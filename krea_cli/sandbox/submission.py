@@ -56,14 +56,14 @@ def create_job(
             )
     given: list[JobInput] = []
 
-    def take(field: str, schema: Schema | None, text: str) -> str:
+    def fetch(field: str, schema: Schema | None, text: str) -> str:
         if not (text and schema and is_url(schema)):
             return text
         given.append(inputs.fetch_input(store, field, text))
         return f"sha256:{given[-1].sha256}"
 
     try:
-        fields = map_texts(model.schema, body, "", take)
+        fields = map_texts(model.schema, body, "", fetch)
     except ApiError as exc:
         # The API documentation has no 422 for trainings.
         if model.path == TRAINING:

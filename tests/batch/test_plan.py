@@ -202,7 +202,7 @@ def test_plan_file_that_nobody_knows_stops_the_run(plan, write):
 
     with pytest.raises(TargetExistsError) as caught:
         check_free(plan(items))
-    with pytest.raises(TargetExistsError, match=r"owl.png exists, and the lock"):
+    with pytest.raises(TargetExistsError, match=r"owl.png already exists and was"):
         check_free(plan(items[:1]))
 
     assert ["owl.png", "cat.png"] == [each.split()[0] for each in caught.value.details]
@@ -210,11 +210,23 @@ def test_plan_file_that_nobody_knows_stops_the_run(plan, write):
 
 
 def test_plan_file_whose_sidecar_fits_is_up_to_date(step, write):
-    write("owl.png", "mine")
+    its = line(files=(write("owl.png", "mine"),))
 
-    found = step(is_in_sidecar=lambda planned: planned.item.output == "owl.png")
+    found = step(in_sidecar=lambda _: its)
 
-    assert (Sign.SAME, None, 0.0) == (found.sign, found.error, found.usd)
+    assert (Sign.SAME, its, 0.0) == (found.sign, found.found, found.usd)
+
+
+def test_plan_request_of_a_file_with_a_sidecar_is_fetched_for_another_output(
+    plan, write
+):
+    its = line(files=(write("owl.png", "mine"),))
+    items = [wanted("again.png"), wanted("owl.png")]
+
+    found = plan(items, in_sidecar=lambda each: each.key == its.key and its)
+
+    assert [Sign.FETCH, Sign.SAME] == [each.sign for each in found.steps]
+    assert 0 == found.cost_usd
 
 
 def test_plan_result_of_the_sandbox_is_replaced(step, write):
@@ -375,6 +387,33 @@ def test_plan_journal_knows_what_the_lock_lost(step):
 
     assert Sign.WAIT == found.sign
     assert [("owl.png", [])] == asked
+
+
+def test_plan_lists_what_the_lock_lacks_of_the_journal(plan):
+    more = [
+        line(state="completed", files=[file("elsewhere.png")]),
+        line(job="job-2", record="r2", state="submitted"),
+        line(job=None, record="r3", state="submitted"),
+        line(job=None, record="r4", state="unconfirmed"),
+    ]
+    known = [line(job="job-2", record="r2", state="failed")]
+
+    found = plan([wanted()], known, journal_lines=lambda _, __: more)
+
+    assert [("job-1", "completed", ()), (None, "unconfirmed", ())] == [
+        (each.job, each.state, each.files) for each in found.unlisted
+    ]
+    assert {"owl.png"} == {each.output for each in found.unlisted}
+
+
+def test_plan_takes_a_file_that_may_be_the_result_of_a_killed_run(step, write):
+    write("owl.png", "result")
+    submitted = line(state="submitted", files=[])
+    done = line(state="completed", files=[])
+
+    found = step([submitted], journal_lines=lambda _, __: [done])
+
+    assert (Sign.FETCH, None, False) == (found.sign, found.error, found.replaces)
 
 
 def test_plan_finished_batch_is_up_to_date(plan, write):

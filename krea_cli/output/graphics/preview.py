@@ -17,19 +17,19 @@ from rich.segment import Segment
 from rich.style import Style
 
 from krea_cli.output.graphics import protocols
-from krea_cli.output.graphics.capabilities import Protocol, look
+from krea_cli.output.graphics.capabilities import Protocol, TerminalSize
 from krea_cli.output.streams import Stream
 
-MOST_ROWS = 40
+MAX_ROWS = 40
 # Narrower images are not worth showing side by side.
-LEAST_COLUMNS = 30
+MIN_COLUMNS = 30
 _GAP = 2
 # Minimum height at which an image is recognizable.
-_LEAST_ROWS = 12
+_MIN_ROWS = 12
 # Rows for the line above the image and the prompt below.
 _KEPT_ROWS = 2
 # Limits the data sent over slow connections. The terminal scales it up again.
-_MOST_PIXELS = 2**20
+_MAX_PIXELS = 2**20
 _OPAQUE = 128
 # A half block makes a pixel of half a cell.
 _HALF_BLOCK = (1, 2)
@@ -40,15 +40,23 @@ _CLOSING_KITTY = "\x1b\\\x1b_Gm=0;\x1b\\\n"
 
 class Preview:
     """
-    Draws on a terminal. `blocks` allows half blocks if there is no graphics protocol.
+    Draws on a terminal with the abilities in `window`. `blocks` allows half blocks if
+    there is no graphics protocol.
     """
 
-    def __init__(self, stream: Stream, env: Mapping[str, str], *, blocks: bool) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        env: Mapping[str, str],
+        window: TerminalSize,
+        *,
+        blocks: bool,
+    ) -> None:
         self._stream = stream
         # All current terminals support 256 colors, even those that claim to be xterm.
         is_true = env.get("COLORTERM") in ("truecolor", "24bit")
         self._colors: Literal["truecolor", "256"] = "truecolor" if is_true else "256"
-        self._window = look(stream, env)
+        self._window = window
         self._protocol = self._window.protocol
         self._cell = self._window.cell if self._protocol else _HALF_BLOCK
         is_unicode = stream.encoding.lower().startswith("utf")
@@ -56,7 +64,7 @@ class Preview:
 
     @property
     def fits_pair(self) -> bool:
-        return self._columns(2) >= LEAST_COLUMNS
+        return self._columns(2) >= MIN_COLUMNS
 
     def box(self, count: int, *, drawn: int = 1) -> tuple[int, int]:
         """
@@ -64,9 +72,9 @@ class Preview:
 
         `drawn` is the number of such rows below each other.
         """
-        rows = min(MOST_ROWS, self._window.rows - _KEPT_ROWS)
+        rows = min(MAX_ROWS, self._window.rows - _KEPT_ROWS)
         rows = max(
-            1, min(rows, max(_LEAST_ROWS, rows // drawn - 1) if drawn > 1 else rows)
+            1, min(rows, max(_MIN_ROWS, rows // drawn - 1) if drawn > 1 else rows)
         )
         return self._columns(count) * self._cell[0], rows * self._cell[1]
 
@@ -156,7 +164,7 @@ def _half_block(upper: Color | None, lower: Color | None) -> Segment:
 
 
 def _limited(picture: Image.Image) -> Image.Image:
-    shrunk = (_MOST_PIXELS / (picture.width * picture.height)) ** 0.5
+    shrunk = (_MAX_PIXELS / (picture.width * picture.height)) ** 0.5
     if shrunk >= 1:
         return picture
     width, height = (max(1, int(side * shrunk)) for side in picture.size)

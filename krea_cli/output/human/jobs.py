@@ -35,9 +35,9 @@ from krea_cli.output.results.costs import CostRow
 from krea_cli.output.results.jobs import JobSaved, JobStatus, JobSubmitted
 from krea_cli.output.results.records import (
     RecordDetails,
-    RecordInDoubt,
     RecordRow,
-    RecordsForgotten,
+    RecordsDeleted,
+    UnconfirmedRecord,
 )
 
 _STYLES = {
@@ -48,10 +48,10 @@ _STYLES = {
 }
 # Every command accepts an id prefix of this length for jobs in the journal.
 _ID_LETTERS = 8
-_LEAST_PROMPT = 12
-_MOST_PROMPT = 300
+_MIN_PROMPT = 12
+_MAX_PROMPT = 300
 # The most likely candidates come first.
-_MOST_CANDIDATES = 20
+_MAX_CANDIDATES = 20
 
 
 def status(word: str) -> Text:
@@ -101,7 +101,7 @@ def _sheet(names: Sequence[Text], results: Sequence[RecordRow]) -> ResponsiveTab
             minute(result.created_at),
             Text(collapse_whitespace(result.record.model), "dim"),
             _price(result),
-            Text(collapse_whitespace(result.record.prompt or "", _MOST_PROMPT)),
+            Text(collapse_whitespace(result.record.prompt or "", _MAX_PROMPT)),
         )
         for name, result in zip(names, results, strict=True)
     ]
@@ -110,12 +110,12 @@ def _sheet(names: Sequence[Text], results: Sequence[RecordRow]) -> ResponsiveTab
         cells,
         optional=("MODEL", "PRICE"),
         cut="PROMPT",
-        least=_LEAST_PROMPT,
+        least=_MIN_PROMPT,
         right="PRICE",
     )
 
 
-def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
+def unconfirmed(_: UnconfirmedRecord, results: Sequence[UnconfirmedRecord]) -> Parts:
     """
     Draw each unconfirmed request with its candidate jobs.
     """
@@ -128,7 +128,7 @@ def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
         dim = [Text(fact, "dim") for fact in facts]
         yield WrappedLine(dim, indent=GAP, hanging=GAP)
         if record.prompt is not None:
-            yield words(collapse_whitespace(record.prompt, _MOST_PROMPT), indent=GAP)
+            yield words(collapse_whitespace(record.prompt, _MAX_PROMPT), indent=GAP)
         if result.candidates is None:
             asked = "could not get Krea's job list"
             yield words(asked, "dim", indent=GAP)
@@ -136,13 +136,13 @@ def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
             none = "no job since then in Krea's job list"
             yield words(none, "dim", indent=GAP)
         candidates = result.candidates or ()
-        yield from map(_candidate, candidates[:_MOST_CANDIDATES])
-        if len(candidates) > _MOST_CANDIDATES:
-            rest = f"{len(candidates) - _MOST_CANDIDATES} more (show all: --json)"
+        yield from map(_candidate, candidates[:_MAX_CANDIDATES])
+        if len(candidates) > _MAX_CANDIDATES:
+            rest = f"{len(candidates) - _MAX_CANDIDATES} more (show all: --json)"
             yield words(rest, "dim", indent=GAP)
 
 
-def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts:
+def deleted(_: RecordsDeleted, results: Sequence[RecordsDeleted]) -> Parts:
     """
     Report the number of deleted records.
     """
@@ -203,13 +203,19 @@ def statuses(_: JobStatus, results: Sequence[JobStatus]) -> Parts:
 
 
 def submitted(_: JobSubmitted, results: Sequence[JobSubmitted]) -> Parts:
-    for result in results:
+    """
+    Draw each job, and below the last one that it is for the command that saves it.
+    """
+    following = [*(result.collect for result in results[1:]), None]
+    for result, later in zip(results, following, strict=True):
         job = result.job
         yield WrappedLine(
             [status(job.status), Text(collapse_whitespace(job.job_id))], hanging=GAP
         )
-        collect = f"Save it: {single_line(result.collect)}"
-        yield HintLine(collect, "dim", indent=GAP)
+        if result.collect != later:
+            pronoun = "it" if len(results) == 1 else "them"
+            collect = f"Save {pronoun}: {single_line(result.collect)}"
+            yield HintLine(collect, "dim", indent=GAP)
 
 
 def details(_: RecordDetails, results: Sequence[RecordDetails]) -> Parts:

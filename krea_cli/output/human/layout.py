@@ -18,7 +18,7 @@ from rich.text import Text
 
 GAP = 2
 # A hint ends with the command that is to be pasted.
-_COMMAND = re.compile("(.*?: )?((?:krea|mv|mkdir|export|-o) .*)")
+_COMMAND = re.compile("(.*?: )?((?:krea|mv|mkdir|export|-[io]) .*)")
 
 Parts = Iterable[RenderableType]
 
@@ -149,9 +149,7 @@ class InAscii:
         self, console: Console, options: ConsoleOptions
     ) -> Iterable[Segment]:
         for text, style, control in console.render(self._part, options):
-            yield Segment(
-                text.replace("…", "~").replace("\N{EN DASH}", "-"), style, control
-            )
+            yield Segment(text.replace("…", "~"), style, control)
 
 
 class ResponsiveTable:

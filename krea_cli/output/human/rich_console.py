@@ -7,17 +7,22 @@ Text is printed literally, never as markup.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
 from krea_cli.output.escape import single_line
 from krea_cli.output.graphics.capabilities import size
+from krea_cli.output.human.batch_bar import BatchBar
 from krea_cli.output.human.layout import HintLine, InAscii, words
 from krea_cli.output.human.spinner import Spinner
 from krea_cli.output.human.views import view
 from krea_cli.output.results.jobs import Result
 from krea_cli.output.streams import Stream
+
+if TYPE_CHECKING:
+    from krea_cli.output.batch_progress import BatchCounts
 
 _USUAL_COLUMNS = 80
 
@@ -81,5 +86,8 @@ class RichConsole:
         lines = words(single_line(question), hanging=0).lines(self._console.width)
         self._console.print(Text("\n").join(lines), end="", soft_wrap=True)
 
+    def batch_bar(self, counts: BatchCounts, note: Callable[[str], object]) -> BatchBar:
+        return BatchBar(self._console, counts, note)
+
     def spinner(self, now: Callable[[], float]) -> Spinner:
-        return Spinner(self._console, now)
+        return Spinner(self._console, now, lambda text: self.say("", text, "dim"))

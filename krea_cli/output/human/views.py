@@ -29,7 +29,12 @@ from krea_cli.output.human.layout import (
     WrappedLine,
     words,
 )
-from krea_cli.output.results.batch import BatchItem, ManifestSchema, PlannedItem
+from krea_cli.output.results.batch import (
+    BatchItem,
+    DeletedFile,
+    ManifestSchema,
+    PlannedItem,
+)
 from krea_cli.output.results.checks import CheckResult
 from krea_cli.output.results.jobs import DryRun, JobUrls, Topic, Uploaded
 from krea_cli.output.results.sandbox import SandboxReset, SandboxStarted
@@ -40,6 +45,8 @@ from krea_cli.output.results.settings import (
     TokenStatus,
 )
 
+_SIGN_STYLES = {"+": "green", "~": "yellow", "!": "red", "?": "yellow", "x": "red"}
+
 
 @singledispatch
 def view(first: Any, results: Sequence[Any]) -> Parts:
@@ -49,9 +56,29 @@ def view(first: Any, results: Sequence[Any]) -> Parts:
     raise NotImplementedError(f"no view for {type(first).__name__}")
 
 
+@view.register
+def _plan(_: PlannedItem, results: Sequence[PlannedItem]) -> Parts:
+    if results[0].is_bare:
+        yield from _lines(_, results)
+        return
+    rows = [
+        (
+            Text(result.sign, _SIGN_STYLES.get(result.sign, "")),
+            Text(collapse_whitespace(result.output)),
+            Text(collapse_whitespace(result.action), "dim"),
+            Text(result.price),
+        )
+        for result in results
+    ]
+    yield ResponsiveTable((" ", "FILE", "TO DO", "PRICE"), rows, right="PRICE")
+    for result in results:
+        if result.error:
+            yield words(collapse_whitespace(result.error), "red", hanging=GAP)
+
+
 @view.register(BatchItem)
+@view.register(DeletedFile)
 @view.register(ManifestSchema)
-@view.register(PlannedItem)
 def _lines(_: Any, results: Sequence[Any]) -> Parts:
     return (Text(line) for result in results for line in result.plain)
 
@@ -129,7 +156,7 @@ _LABELS = {"doubt": "unconfirmed"}
 # Widths of the longest status with its mark, and of the longest check.
 _STATE, _CHECK = 9, 12
 # If the message has less room, it gets its own line.
-_LEAST_WORDS = 39
+_MIN_WORDS = 39
 
 
 @view.register
@@ -160,7 +187,7 @@ class _CheckLine:
         message = collapse_whitespace(finding.message)
         room = options.max_width - _STATE - _CHECK - 2 * GAP
         longest = max(cell_len(word) for word in message.split(" "))
-        if room < max(_LEAST_WORDS, longest):
+        if room < max(_MIN_WORDS, longest):
             yield WrappedLine([state, Text(label)], hanging=GAP)
             yield words(message, indent=GAP)
             return
@@ -216,8 +243,8 @@ for draw in (
     jobs.details,
     jobs.saved,
     jobs.costs,
-    jobs.in_doubt,
-    jobs.forgotten,
+    jobs.unconfirmed,
+    jobs.deleted,
     models.rows,
     models.details,
     models.changes,

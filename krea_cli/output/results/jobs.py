@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from krea_cli.output.escape import collapse_whitespace, safe_json
-from krea_cli.output.github_actions import harmless_path
+from krea_cli.output.github_actions import neutralize_path
 from krea_cli.output.human.format_text import UNKNOWN, dollar_range
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class JobSaved(_JobResult):
         if self.job.style_id and not self.job.files:
             return [self.job.style_id]
         paths = [file.path for file in self.job.files if file.path != "-"]
-        return [harmless_path(path) for path in paths]
+        return [neutralize_path(path) for path in paths]
 
 
 class JobUrls(_JobResult):

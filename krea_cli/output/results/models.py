@@ -40,23 +40,20 @@ class ModelRow:
     model: Model
 
     @property
-    def cells(self) -> tuple[str, str, str, str]:
+    def input(self) -> str:
         """
-        Id, name, inputs and price, in words.
+        Return how many files -i takes, in words; empty if it takes none.
         """
-        model, field = self.model, self.model.input_field
-        name = f"{model.name} (deprecated)" if model.deprecated else model.name
-        taken = amount(field) if field else ""
-        return (
-            collapse_whitespace(model.id),
-            collapse_whitespace(name),
-            taken,
-            price(model),
-        )
+        field = self.model.input_field
+        return amount(field) if field else ""
 
     @property
     def plain(self) -> list[str]:
-        return ["\t".join(self.cells)]
+        model = self.model
+        name = f"{model.name} (deprecated)" if model.deprecated else model.name
+        # Scripts count on the order: a new column comes last.
+        cells = (model.id, name, self.input, price(model), model.kind)
+        return ["\t".join(map(collapse_whitespace, cells))]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -91,7 +88,8 @@ class FieldDetails:
             return "automatic"
         if self.is_required:
             return "required"
-        return json.dumps(self.schema["default"]) if "default" in self.schema else ""
+        default = self.schema.get("default")
+        return "" if default in (None, [], {}) else json.dumps(default)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

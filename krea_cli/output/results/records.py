@@ -39,7 +39,7 @@ class RecordRow:
     @property
     def billed(self) -> bool | None:
         """
-        Whether Krea bills the job; None if that is not known yet.
+        True if Krea bills the job, None if that is not known yet.
         """
         if self.status in UNBILLED:
             return False
@@ -149,7 +149,7 @@ class RecordDetails(RecordRow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordInDoubt(RecordRow):
+class UnconfirmedRecord(RecordRow):
     """
     An unconfirmed request and its candidate jobs: `jobs recover`.
 
@@ -178,7 +178,7 @@ class RecordInDoubt(RecordRow):
 
 
 @dataclass(frozen=True, slots=True)
-class RecordsForgotten:
+class RecordsDeleted:
     """
     The number of deleted records: `jobs forget`.
     """
