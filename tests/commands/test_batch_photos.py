@@ -49,7 +49,6 @@ def test_batch_of_fifteen_photos_reports_two_and_makes_thirteen(logged_in, servi
     result = logged_in("batch", "photos", "a watercolor", "-o", "out/{stem}.png")
 
     assert 9 == result.code, result.err
-    assert 13 == len(result.out.splitlines()), result.err
-    assert 13 == len(result.out.splitlines()) == len(list(Path("out").iterdir()))
+    assert 13 == len(result.out.splitlines()) == len(list(Path("out").glob("*.png")))
     for name in (BROKEN, EMPTY):
         assert name in result.err[: result.err.index(": made")]
