@@ -12,6 +12,7 @@ import time
 from collections import Counter
 
 import pytest
+from PIL import Image
 from service import TOKEN
 
 ITEMS = 12
@@ -73,7 +74,10 @@ def test_batch_killed_at_many_points_pays_once_for_each_item(shell, batch, live)
     }
     assert [11 if found["unconfirmed"] else 0] * 2 == ended
     assert found["completed"] <= live.bills <= ITEMS
-    assert not [*(shell.cwd / "out").glob(".*")]
+    # What a kill left behind in the middle of a download has no name of a result.
+    for path in (shell.cwd / "out").glob("[!.]*"):
+        with Image.open(path) as picture:
+            picture.load()
 
 
 @pytest.mark.long
