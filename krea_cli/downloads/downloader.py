@@ -9,7 +9,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -116,7 +116,7 @@ class ResultDownloader:
                 yield replace(job, urls=urls.all, files=(file,))
             return
         paths = [
-            partial(self._path, naming, job.job_id, first + at, several)
+            cache(partial(self._path, naming, job.job_id, first + at, several))
             for at in range(min(len(job.urls), MOST_RESULTS))
         ]
         works = (

@@ -284,6 +284,8 @@ def commands(folder: Path, url: str) -> Iterator[tuple[str, str, str, list[str]]
 
 def environment(folder: Path, url: str) -> dict[str, str]:
     return os.environ | {
+        # The bytecode is on disk, as an installation has it.
+        "PYTHONDONTWRITEBYTECODE": "",
         "KREA_API_URL": url,
         "KREA_API_KEY": "not-a-real-token",
         "KREA_CONFIG_DIR": str(folder),
