@@ -4,8 +4,9 @@ Send requests, and return responses or errors.  The only module that imports htt
 Each purpose has a client of its own.  One carries the token, speaks to one origin and
 follows no redirect.  The one for paid requests is the same, but opens a new connection
 for each: a kept one may be closing, and the request would be unconfirmed.  Results are
-fetched without any credential, by each thread over connections of its own: looking for
-a free one among all takes longer than a small result.  Nothing is sent twice from here.
+fetched without any credential, each over a transport that no other thread uses: to look
+for a free connection among all takes longer than a small result.  Nothing is sent twice
+from here.
 """
 
 from __future__ import annotations
@@ -110,8 +111,8 @@ class HttpTransport:
         self._bearer = {"Authorization": f"Bearer {token}"} if token else {}
         self.uses_environment = uses_environment
         self._clients: dict[tuple[Use, Proxy | None], httpx.Client] = {}
-        # By security, proxy and thread.
-        self._fetchers: dict[tuple[bool, Proxy | None, int], httpx.HTTPTransport] = {}
+        # By security and proxy, the transports that no thread is using at the moment.
+        self._idle: dict[tuple[bool, Proxy | None], list[httpx.HTTPTransport]] = {}
         self._making = threading.Lock()
 
     def get(
@@ -170,17 +171,17 @@ class HttpTransport:
                 headers={"Accept": "*/*", **_PLAIN, **self._agent, **headers},
                 extensions={"timeout": _TIMEOUT.as_dict()},
             )
-            fetcher = self._fetcher(url)
-            with self._logged(request) as log:
-                response = run_until(
-                    ANSWER_SECONDS, lambda: fetcher.handle_request(request)
-                )
-                response.request = request
-                log.append(str(response.status_code))
-            with open_body(response, silence=SILENCE_SECONDS) as chunks:
-                yield StreamedResponse(
-                    response.status_code, response.headers, chunks, _peer(response)
-                )
+            with self._fetcher(url) as fetcher:
+                with self._logged(request) as log:
+                    response = run_until(
+                        ANSWER_SECONDS, lambda: fetcher.handle_request(request)
+                    )
+                    response.request = request
+                    log.append(str(response.status_code))
+                with open_body(response, silence=SILENCE_SECONDS) as chunks:
+                    yield StreamedResponse(
+                        response.status_code, response.headers, chunks, _peer(response)
+                    )
 
     def redacted(self, text: str) -> str:
         """
@@ -194,8 +195,9 @@ class HttpTransport:
         """
         while self._clients:
             self._clients.popitem()[1].close()
-        while self._fetchers:
-            self._fetchers.popitem()[1].close()
+        while self._idle:
+            for fetcher in self._idle.popitem()[1]:
+                fetcher.close()
 
     def _post(
         self,
@@ -292,18 +294,21 @@ class HttpTransport:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
 
-    def _fetcher(self, url: str) -> httpx.HTTPTransport:
+    @contextmanager
+    def _fetcher(self, url: str) -> Iterator[httpx.HTTPTransport]:
         """
-        Return the transport by which this thread fetches results.
+        Yield a transport for this thread alone, preferably one with an open connection.
         """
-        is_secure = urlsplit(url).scheme == "https"
-        key = (is_secure, self._proxy(url), threading.get_ident())
-        with self._making:
-            if key not in self._fetchers:
-                self._fetchers[key] = self._new_transport(
-                    key[1], _KEPT, is_secure=is_secure
-                )
-            return self._fetchers[key]
+        key = (urlsplit(url).scheme == "https", self._proxy(url))
+        idle = self._idle.setdefault(key, [])
+        try:
+            fetcher = idle.pop()
+        except IndexError:
+            fetcher = self._new_transport(key[1], _KEPT, is_secure=key[0])
+        try:
+            yield fetcher
+        finally:
+            idle.append(fetcher)
 
     def _new_transport(
         self, proxy: Proxy | None, limits: httpx.Limits, *, is_secure: bool

@@ -79,7 +79,7 @@ class ResultDownloader:
         self._max_bytes = max_bytes or MOST_BYTES
         self._names: set[str] = set()
         self._naming = threading.Lock()
-        self._limit = AdaptiveLimit(MOST_AT_ONCE, clock)
+        self._limit = AdaptiveLimit(MOST_AT_ONCE)
 
     def save(
         self,
@@ -125,7 +125,7 @@ class ResultDownloader:
         )
         files = list[SavedFile]()
         with results_in_order(
-            works, pool, ahead=MOST_AT_ONCE, discard=_discard
+            works, pool, ahead=2 * MOST_AT_ONCE, discard=_discard
         ) as results:
             for at, fetched in enumerate(results):
                 try:

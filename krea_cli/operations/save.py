@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from krea_cli.downloads.parallel import MOST_AT_ONCE
+from krea_cli.downloads.parallel import MOST_THREADS
 from krea_cli.errors import KreaError
 from krea_cli.runtime.worker_pool import WorkerPool
 
@@ -46,7 +46,7 @@ class ResultSaver:
     """
 
     def __init__(self, context: SaveContext) -> None:
-        self.pool = WorkerPool(MOST_AT_ONCE)
+        self.pool = WorkerPool(MOST_THREADS)
         self.saved: dict[str, Job] = {}
         self.failed: dict[str, KreaError] = {}
         self.without_sidecar: dict[str, KreaError] = {}
