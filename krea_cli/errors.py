@@ -37,7 +37,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 from pathlib import Path
-from signal import SIGINT, Signals
+from signal import Signals
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
@@ -69,13 +69,17 @@ class ExitCode(IntEnum):
 
 class Action(Enum):
     """
-    Next steps of a user for which there is a command.
+    Next steps for the user that have a command.
     """
 
     KEEP_WAITING = auto()
     WAIT_FOR_FIRST = auto()
-    WAIT = auto()
-    THEN_WAIT = auto()
+    SAVE_LATER = auto()
+    SAVE_ALL_LATER = auto()
+    FIND_SAVED = auto()
+    FIND_ALL_SAVED = auto()
+    STOP = auto()
+    STOP_ALL = auto()
     COLLECT = auto()
     GET_FIRST = auto()
     COLLECT_UNRECORDED = auto()
@@ -91,7 +95,6 @@ class Action(Enum):
     CANCEL = auto()
     CANCEL_REST = auto()
     LIST_REMOTE = auto()
-    LIST_ACCOUNT = auto()
     LOG_IN = auto()
     PIPE_TOKEN = auto()
     SETTLE = auto()
@@ -126,26 +129,26 @@ class Action(Enum):
 @dataclass(frozen=True, slots=True)
 class Step:
     """
-    A next step as a fact: an action and what it is about, such as job ids.
+    A next step as a fact: an action and its subject, such as job ids.
 
-    `cli.next_steps` turns it into a line with a command.
+    `cli.next_steps` converts it to a line with a command.
     """
 
     action: Action
     about: tuple[str, ...] = ()
 
 
-# A line of a hint: a sentence, or a step that has no words yet.
+# A line of a hint: a sentence, or a step to be converted to one.
 Hint = str | Step
 
 
 class KreaError(Exception):
     """
-    An expected failure: shown as one message, never as a traceback.
+    An expected failure, shown as one message instead of a traceback.
 
-    *hint* says what to do next, one thing a line; *job_id* is the job that the failure
-    is about, *record* the paid request whose response was lost; *details* are shown one
-    a line.  An error does not change once it is made: `but` makes another one.
+    `hint` says what to do next, one step per line. `job_id` is the job concerned,
+    `record` the request whose response was lost. `details` are shown one per line.
+    Errors are immutable: `but` returns a changed copy.
     """
 
     code: ClassVar[str]
@@ -170,7 +173,7 @@ class KreaError(Exception):
     @property
     def hints(self) -> list[str]:
         """
-        The lines of the hint that have words.
+        The hint lines that are sentences.
         """
         return [line for line in self.advice if isinstance(line, str)]
 
@@ -180,7 +183,7 @@ class KreaError(Exception):
 
     def but(self, *hints: Hint, **facts: Any) -> Self:
         """
-        The same error with other *facts*, and *hints* after those it has.
+        Return a copy with other `facts`, and with `hints` added at the end.
         """
         error = type(self).__new__(type(self), *self.args)
         error.__dict__.update(self.__dict__, **facts)
@@ -214,7 +217,7 @@ class UnknownModelError(UsageError):
 
 class InvalidRequestError(UsageError):
     """
-    The model would refuse the request; *details* has every fault.
+    The request violates the model's schema. `details` lists every violation.
     """
 
     code = "invalid_request"
@@ -222,7 +225,7 @@ class InvalidRequestError(UsageError):
 
 class InputError(UsageError):
     """
-    A file or URL given as input cannot be used.
+    An input file or URL cannot be used.
     """
 
     code = "input"
@@ -242,9 +245,7 @@ class LastSubmissionUnconfirmedError(UnknownJobError):
 
 class RequestRejectedError(UsageError):
     """
-    The service did not accept the request (400, 404, 410, 422): nothing was billed.
-
-    *status* is the HTTP status that said so.
+    Krea rejected the request with `status` (400, 404, 410 or 422). Nothing was billed.
     """
 
     code = "refused"
@@ -261,7 +262,7 @@ class JobFailedError(KreaError):
 
 class EmptyResultError(JobFailedError):
     """
-    A job ended as completed without anything to download.
+    A job is completed, but has no results.
     """
 
     code = "no_result"
@@ -269,7 +270,7 @@ class EmptyResultError(JobFailedError):
 
 class JobDeletedError(JobFailedError):
     """
-    The service took a job, and knows it no more.
+    Krea accepted a job, but no longer has it.
     """
 
     code = "gone"
@@ -277,7 +278,7 @@ class JobDeletedError(JobFailedError):
 
 class JobAlreadyFinishedError(JobFailedError):
     """
-    A job that was to be cancelled is completed or failed.
+    A job cannot be cancelled, because it has completed or failed.
     """
 
     code = "already_ended"
@@ -303,7 +304,7 @@ class BalanceError(KreaError):
 
 class CostError(BalanceError):
     """
-    The estimate is above what the user allows, or there is none.
+    The estimate exceeds the user's limit, or is unknown.
     """
 
     code = "cost"
@@ -311,9 +312,10 @@ class CostError(BalanceError):
 
 class ServiceError(KreaError):
     """
-    The service cannot be used just now; what happened is known: try again.
+    Krea cannot be used at the moment; trying again may help.
 
-    *retry_after* is what it asked to wait, in seconds.
+    The state of the request is known. `retry_after` is the wait in seconds that Krea
+    asked for.
     """
 
     code = "service"
@@ -328,7 +330,7 @@ class ServiceError(KreaError):
 
 class ConnectionFailedError(ServiceError):
     """
-    No connection came about: nothing was sent.
+    No connection could be made. Nothing was sent.
     """
 
     code = "unreachable"
@@ -336,7 +338,7 @@ class ConnectionFailedError(ServiceError):
 
 class ResponseLostError(ServiceError):
     """
-    The request left, and the connection broke or was silent before the answer came.
+    The request was sent, but the connection broke or timed out before the response.
     """
 
     code = "lost_answer"
@@ -344,7 +346,7 @@ class ResponseLostError(ServiceError):
 
 class ServerError(ServiceError):
     """
-    The service answered with a fault of its own (5xx, 408).
+    Krea responded with an error of its own (5xx or 408).
     """
 
     code = "server_fault"
@@ -352,7 +354,7 @@ class ServerError(ServiceError):
 
 class InvalidResponseError(ServiceError):
     """
-    The service answered something that is not of its own documents.
+    Krea's response does not have the documented format.
     """
 
     code = "answer"
@@ -364,7 +366,9 @@ class RateLimitError(ServiceError):
 
 class ExhaustedError(ServiceError):
     """
-    This machine gives no more threads, open files or memory; nothing was sent by that.
+    This machine has run out of threads, open files or memory.
+
+    The operation that failed for this reason has not sent anything.
     """
 
     code = "exhausted"
@@ -372,7 +376,7 @@ class ExhaustedError(ServiceError):
 
 class JobNotVisibleYetError(ServiceError):
     """
-    The service took a job a moment ago, and does not show it yet.
+    Krea accepted the job a moment ago, but does not show it yet.
     """
 
     code = "not_shown"
@@ -385,8 +389,7 @@ class StorageError(KreaError):
 
 class ConversionError(StorageError):
     """
-    A result is on disk as *kept*, under another name: it cannot become what its name
-    says.
+    A result could not be converted to the type in its name. It is saved as `kept`.
     """
 
     code = "conversion"
@@ -401,7 +404,7 @@ class ConversionError(StorageError):
 
 class ExpectationFailedError(StorageError):
     """
-    A result is on disk, and is not what the user said that it must be.
+    A saved result does not meet the user's expectations (--expect).
     """
 
     code = "unexpected_result"
@@ -409,7 +412,7 @@ class ExpectationFailedError(StorageError):
 
 class UnsavedResultsError(StorageError):
     """
-    A job has more results than krea saves; the saved ones are kept.
+    A job has more results than krea saves. The saved ones are kept.
     """
 
     code = "unsaved_results"
@@ -418,7 +421,7 @@ class UnsavedResultsError(StorageError):
 
 class TargetError(StorageError):
     """
-    The place that was asked for cannot take a result: another one may.
+    A result cannot be saved at the given location. Another one may work.
     """
 
 
@@ -428,9 +431,9 @@ class TargetExistsError(TargetError):
 
 class DownloadError(StorageError):
     """
-    A result cannot be fetched, or what was fetched is not one.
+    A result cannot be downloaded, or the downloaded data is not a valid result.
 
-    *is_lasting* says that another download would end in the same way.
+    `is_lasting` means that another download would fail in the same way.
     """
 
     code = "download"
@@ -442,7 +445,7 @@ class DownloadError(StorageError):
 
 class TooLargeError(DownloadError):
     """
-    A result is larger than is allowed; *size_bytes* is its size where it is known.
+    A result is larger than allowed. `size_bytes` is its size, if known.
     """
 
     def __init__(self, message: str, *, size_bytes: int | None, **facts: Any) -> None:
@@ -452,8 +455,9 @@ class TooLargeError(DownloadError):
 
 class UnsupportedResultError(DownloadError):
     """
-    A result that this version cannot save, however often it is fetched; *hint* has its
-    whole URL.
+    This version cannot save the result, even with another download.
+
+    `hint` contains its full URL.
     """
 
     def __init__(self, message: str, **facts: Any) -> None:
@@ -476,8 +480,9 @@ class JobCancelledError(KreaError):
 
 class UnconfirmedSubmissionError(KreaError):
     """
-    The request left, its answer did not arrive: there may be a job, and a bill.
-    *submitted* is when it left, on the monotonic clock.
+    The request was sent, but no response arrived: there may be a job, which is billed.
+
+    `submitted` is when it was sent, by the monotonic clock.
     """
 
     code = "unknown_submission"
@@ -492,7 +497,7 @@ class UnconfirmedSubmissionError(KreaError):
 
 class DuplicateJobIdError(UnconfirmedSubmissionError):
     """
-    The service answered a request with the job of another one, whose id is *taken_id*.
+    Krea responded to a request with the id of another request's job, `taken_id`.
     """
 
     code = "job_taken"
@@ -513,7 +518,7 @@ class OutOfDateError(KreaError):
 
 class CombinedError(KreaError):
     """
-    More than one job, and not all went well: *errors* has what went wrong with each.
+    Several jobs, at least one of which failed. `errors` has the error of each.
     """
 
     code = "several"
@@ -530,7 +535,7 @@ class CombinedError(KreaError):
 
 def _together(codes: Sequence[ExitCode], succeeded: int) -> ExitCode:
     """
-    One code for several endings: what the user must act on first wins.
+    Return one exit code for several outcomes. The one that most needs action wins.
     """
     for urgent in _URGENT:
         if urgent in codes:
@@ -553,17 +558,14 @@ _URGENT = (
 
 class SignalError(KreaError):
     """
-    A signal ended the run; the exit code is 128 + its number.
+    A signal ended the run. The exit code is 128 + `signum`.
     """
 
     code = "interrupted"
 
     def __init__(self, signum: int) -> None:
-        super().__init__(
-            "Interrupted."
-            if signum == SIGINT
-            else f"Interrupted by {Signals(signum).name}."
-        )
+        name = Signals(signum).name
+        super().__init__("Interrupted." if name == "SIGINT" else f"Stopped by {name}.")
         self.exit_code = ExitCode(128 + signum)
 
 

@@ -1,6 +1,7 @@
 """
-The program as tests run it: in-process with a clock that does not wait, or as a process
-of its own.  Nothing of the user's is read, and nothing leaves this machine.
+Fixtures that run the program: in-process with a simulated clock, or as a process.
+
+Tests do not read the user's files and send nothing to other machines.
 """
 
 from __future__ import annotations
@@ -31,16 +32,16 @@ from krea_cli.runtime.clock import Clock
 from krea_cli.runtime.clock import sys as sys_of_krea
 from krea_cli.runtime.signals import Interrupted
 
-# Most of what a test would wait for is the disk.
+# Without a memory file system, tests spend most of their time waiting for the disk.
 MEMORY, MEMORY_BYTES = "/dev/shm", 4 * 2**30
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
-# It needs modules that Windows lacks before any of its tests can be left out.
+# This module imports modules that Windows lacks, so it cannot be deselected later.
 collect_ignore = ["test_signals.py"] if sys.platform == "win32" else []
 
-# Every process that a test starts inherits the signals that are ignored here: a shell
-# ignores Ctrl-C for a command started with &, and nohup ignores SIGHUP.
+# Processes inherit ignored signals: shells ignore Ctrl-C for a command started with &,
+# and nohup ignores SIGHUP.
 for name, handler in {
     "SIGINT": signal.default_int_handler,
     "SIGHUP": signal.SIG_DFL,
@@ -63,7 +64,7 @@ class Result:
 
 class FakeTime:
     """
-    A clock that moves only when someone sleeps.
+    A clock that moves only when something sleeps.
     """
 
     def __init__(self):
@@ -84,7 +85,7 @@ class FakeTime:
 
 class Typed(io.StringIO):
     """
-    What a person types, at a terminal; \\x03 is Ctrl-C.
+    The input of a user at a terminal. \\x03 is Ctrl-C.
     """
 
     def isatty(self):
@@ -114,8 +115,10 @@ class Pipe(io.TextIOWrapper):
 @dataclass
 class Krea:
     """
-    Runs command lines in-process; the streams of the last one are at hand as *stdout*
-    and *stderr*.  With *typed* a person sits at a terminal and types that.
+    Runs command lines in-process.
+
+    `stdout` and `stderr` are the streams of the last run. With `typed`, a user at a
+    terminal types that text.
     """
 
     env: dict
@@ -169,7 +172,7 @@ class Process:
 
 def pytest_collection_modifyitems(items):
     """
-    Leave out what needs POSIX where krea runs on Windows, or as on Windows.
+    Skip POSIX tests on Windows, and when Windows is emulated.
     """
     if sys_of_krea.platform != "win32":
         return
@@ -180,7 +183,7 @@ def pytest_collection_modifyitems(items):
 
 def png(size=(64, 48)):
     """
-    The bytes of a small picture.
+    Return a small PNG image.
     """
     file = io.BytesIO()
     Image.new("RGB", size, "teal").save(file, "PNG")
@@ -190,14 +193,15 @@ def png(size=(64, 48)):
 @pytest.fixture(scope="session", autouse=True)
 def built_once():
     """
-    Build each part of the command tree, and each schedule of polls, once for all
-    in-process runs: every run would build the same again, for longer than most take.
+    Cache the parts of the command tree and the poll schedules for all in-process runs.
+
+    Building them takes longer than most runs.
     """
     trees, ages = {}, cache(schedule.poll_ages)
 
     def build_once(argv):
         called = next((word for word in argv if not word.startswith("-")), None)
-        # All that the tree depends on.
+        # Everything that the tree depends on.
         part = (called, argv[:1] == [called]) if called in COMMANDS else None
         if part not in trees:
             trees[part] = build(argv)
@@ -222,7 +226,7 @@ def time():
 @pytest.fixture
 def env(tmp_path):
     """
-    An environment of its own, with folders of its own, in which nothing is set.
+    Return an empty environment with its own folders.
     """
     kept = {name: os.environ[name] for name in SYSTEM if name in os.environ}
     home = tmp_path / "home"
@@ -239,7 +243,7 @@ def env(tmp_path):
 @pytest.fixture
 def service(tmp_path, time):
     """
-    The service, on the time of the test; all its pictures are the same small one.
+    Run a fake Krea on simulated time. All its results are the same small image.
     """
     folder = tmp_path / "service"
     with Service(folder, token=TOKEN, clock=time.wall, picture=png()) as service:
@@ -249,7 +253,7 @@ def service(tmp_path, time):
 @pytest.fixture
 def live(tmp_path):
     """
-    The service, on real time, for processes.
+    Run a fake Krea on real time, for tests that start processes.
     """
     with Service(tmp_path / "service", token=TOKEN) as service:
         yield service
@@ -258,7 +262,7 @@ def live(tmp_path):
 @pytest.fixture
 def krea(env, time, tmp_path, monkeypatch):
     """
-    The program in-process, in a folder of its own, without a service.
+    Run the program in-process, in its own folder, without a service.
     """
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
@@ -269,7 +273,7 @@ def krea(env, time, tmp_path, monkeypatch):
 @pytest.fixture
 def logged_in(krea, service):
     """
-    The program in-process, with a token for the service.
+    Run the program in-process, with a token for the service.
     """
     krea.env |= {"KREA_API_URL": service.url, "KREA_API_KEY": TOKEN}
     return krea
@@ -278,7 +282,7 @@ def logged_in(krea, service):
 @pytest.fixture
 def shell(env, tmp_path):
     """
-    The program as a process.
+    Run the program as a process.
     """
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
@@ -288,7 +292,7 @@ def shell(env, tmp_path):
 @pytest.fixture
 def remote(shell, service, tmp_path):
     """
-    The program as a process, with a token for the service and a folder of its own for
+    Run the program as a process, with a token for the service and its own folder for
     temporary files.
     """
     folder = tmp_path / "temporary"
@@ -301,7 +305,7 @@ def remote(shell, service, tmp_path):
 @pytest.fixture
 def photo(tmp_path):
     """
-    A small picture with something in it.
+    Return the path of a small image that is not blank.
     """
     picture = Image.new("RGB", (96, 64), "skyblue")
     ImageDraw.Draw(picture).ellipse((20, 10, 60, 50), fill="orange")
@@ -318,7 +322,7 @@ def catalog():
 @pytest.fixture
 def folder(tmp_path):
     """
-    The state folder; it is not there yet.
+    Return the path of the state folder, which does not exist yet.
     """
     return tmp_path / "state"
 
@@ -326,7 +330,7 @@ def folder(tmp_path):
 @pytest.fixture
 def open_database(folder, time):
     """
-    Opens journals of that folder, which end with the test.
+    Return a function that opens journals. They are closed after the test.
     """
     opened = []
 

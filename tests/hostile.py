@@ -1,43 +1,41 @@
 """
-What others may write into everything that they name: text that would act on a terminal,
-or on rich, if it were shown as it is.
+Text from other sources that would control a terminal, or be taken for rich markup.
 """
 
 from __future__ import annotations
 
 ESC, BEL, ST = "\x1b", "\x07", "\x1b\\"
 SEQUENCES = (
-    # CSI: colours, the cursor, the screen, the keyboard, questions that type an answer.
+    # CSI: colors, cursor, screen, keyboard, and queries whose answers appear as input.
     *(f"{ESC}[{rest}" for rest in ("95m", "2J", "H", "3A", "1K", "?1049h", "?47h")),
     *(f"{ESC}[{rest}" for rest in ("c", "6n", "?2004h", "?1003h", "4h", "20l", "r")),
     *(f"{ESC}[{rest}" for rest in ("21t", "16t", "8;5;5t", "!p", "38;5;1m", "s", "u")),
-    # OSC: title, link, clipboard, colours, working folder, notification, marks.
+    # OSC: title, link, clipboard, colors, working folder, notification, marks.
     *(f"{ESC}]{rest}{BEL}" for rest in ("0;title", "2;title", "8;;http://x.y", "7;/")),
     *(
         f"{ESC}]{rest}{ST}"
         for rest in ("52;c;eA==", "4;1;?", "9;note", "777;a", "10;?")
     ),
     *(f"{ESC}]{rest}{BEL}" for rest in ("133;A", "1337;File=:eA==", "104", "112")),
-    # DCS, APC, PM, SOS; single escapes; a reset.
+    # DCS, APC, PM and SOS; single escapes; a reset.
     *(f"{ESC}{rest}{ST}" for rest in ("P$qm", "P+q544e", "Pq#0", "_Gq=1;", "^x", "Xx")),
     *(f"{ESC}{rest}" for rest in ("c", "7", "8", "D", "M", "#8", "(0", "N", "Z")),
-    # C1 controls as characters: CSI, OSC, DCS, APC, ST, NEL.
+    # C1 control characters: CSI, OSC, DCS, APC, ST, NEL.
     *("\x9b31m", "\x9d0;t\x9c", "\x90q\x9c", "\x9fG\x9c", "\x85", "\x8d"),
-    # What a terminal does without an escape.
+    # Control characters without an escape.
     *("\a", "a\b", "\r", "\v", "\f", "\0", "\x0e", "\x7f"),
-    # What turns text round, and what cannot be encoded.
+    # Bidirectional controls, and characters that cannot be encoded.
     *("\u202eabc", "\u2066x", "\u200f", "\u061c", "\u202a", "\u2067", "\ud800"),
 )
-# Words that rich would take for its own.
+# Text that looks like rich markup.
 MARKUP = "[red]x[/] [link=http://x.y]l[/link] [/nothing] [bold :skull: \\["
-# A few of each kind, short enough to be shown whole everywhere.
+# A few of each kind, short enough not to be cut anywhere.
 SHORT = f"{ESC}[1J{ESC}]0;t{BEL}\x9b2m\r\b\u202e[/][b] :skull:"
 
 
 def acting(output):
     """
-    The control bytes and characters in the output of the program, by which no line
-    ends and no column begins.
+    Return the control characters in the output, except for line breaks and tabs.
     """
     text = output.decode() if isinstance(output, bytes) else output
     turns = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

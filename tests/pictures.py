@@ -1,10 +1,8 @@
 """
-Takes the pictures of README: what krea shows on a terminal, run for real against its
-sandbox.
+Render the pictures for README from real runs of krea in its sandbox.
 
-    python tests/pictures.py
-
-writes them to tests/data; `test_pictures` compares their words with those of today.
+Run `python tests/pictures.py` to write them to tests/data. `test_pictures` compares
+their text with the current output.
 """
 
 from __future__ import annotations
@@ -27,10 +25,10 @@ from rich.text import Text
 
 HERE = Path(__file__).parent
 SIZE = (78, 24)
-# Of a cell in pixels, and around them all.
+# Size of a cell in pixels, and the margin.
 WIDTH, HEIGHT, MARGIN = 8, 18, 16
 PAPER, INK = "#16181d", "#d7dae0"
-# By the numbers of ANSI: red, green, yellow, cyan.
+# By ANSI color number: red, green, yellow, cyan.
 INKS = {1: "#f2777a", 2: "#99cc99", 3: "#ffcc66", 6: "#66cccc"}
 FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _MOVE = re.compile(r"(\n|\r|\x1b\[\??\d*[A-Zchlt])")
@@ -38,7 +36,7 @@ _MOVE = re.compile(r"(\n|\r|\x1b\[\??\d*[A-Zchlt])")
 
 def main() -> None:
     """
-    Take all of them anew.
+    Render all pictures again.
     """
     for name, take in PICTURES.items():
         with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +46,7 @@ def main() -> None:
 
 def generated(folder: Path) -> list[str]:
     """
-    A photograph becomes a watercolor; runs in the empty *folder*.
+    Turn a photo into a watercolor, in the empty `folder`.
     """
     (folder / "photo.jpg").write_bytes((HERE / "data" / "astronaut.jpg").read_bytes())
     command = 'krea generate "a watercolor" -i photo.jpg -o out.png --preview'
@@ -57,7 +55,7 @@ def generated(folder: Path) -> list[str]:
 
 def doubted(folder: Path) -> list[str]:
     """
-    The answer to a paid request is lost; the hint is followed.
+    Lose the response to a paid request, and follow the hint.
     """
     words = ("sandbox", "serve", "--port", "0", "--fault", "submit:reset-after")
     with subprocess.Popen(
@@ -96,7 +94,7 @@ def world(folder: Path) -> dict[str, str]:
 
 def shown(command: str, folder: Path, env: dict[str, str]) -> list[str]:
     """
-    The lines on the terminal after the command, with their colours.
+    Return the lines that the command shows on a terminal, with their colors.
     """
     python = f'"{sys.executable}" -m krea_cli'
     run = f'cd "$0" && {python}{command.removeprefix("krea")}'
@@ -113,7 +111,7 @@ def shown(command: str, folder: Path, env: dict[str, str]) -> list[str]:
 
 def screen(output: str) -> list[str]:
     """
-    What is left of the lines that were written, after what moved and erased among them.
+    Return the lines left on the screen after all cursor movements and erasures.
     """
     rows, at = [""], 0
     for piece in _MOVE.split(output):
@@ -133,7 +131,7 @@ def screen(output: str) -> list[str]:
 
 def drawn(lines: list[str]) -> str:
     """
-    The lines as SVG, which asks nobody for a font; half blocks are one picture.
+    Render lines as SVG without external fonts. Half blocks become one image.
     """
     texts = [
         part for text in AnsiDecoder().decode("\n".join(lines)) for part in cut(text)
@@ -158,14 +156,14 @@ def drawn(lines: list[str]) -> str:
 
 def cut(text: Text) -> list[Text]:
     """
-    The line as a terminal wraps it; an empty one is one, too.
+    Wrap a line as a terminal does. An empty line stays a line.
     """
     return list(text.divide(range(SIZE[0], len(text), SIZE[0])))
 
 
 def spans(text: Text, row: int) -> list[str]:
     """
-    A text element for each piece of one style, as wide as its cells whatever the font.
+    Return a text element for each run of one style, as wide as its cells in any font.
     """
     found, column = [], 0
     y = MARGIN + row * HEIGHT + 13
@@ -190,7 +188,7 @@ def looks(style: Style | None) -> str:
 
 def embedded(lines: list[str], *, top: int) -> str:
     """
-    The half blocks as the picture that they are.
+    Return the half blocks as the image that they form.
     """
     picture = terminals.blocks("\n".join(lines))
     file = io.BytesIO()

@@ -1,5 +1,5 @@
 """
-The service that tests talk to: the sandbox, with a token, faults and a memory.
+The fake Krea used by tests: the sandbox with a token, faults and recorded requests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TOKEN = "5c1f2b7e-77aa:canary/T0ken+9d8c"
 @dataclass
 class Seen:
     """
-    A request as it arrived.
+    A request that was received.
     """
 
     method: str
@@ -40,7 +40,7 @@ class Handler(SandboxHandler):
 
     def _find_route(self, method, path):
         """
-        To the API with its token alone; files need none.
+        Require the token for API routes. Files need none.
         """
         name, act = super()._find_route(method, path)
         token = self.server.service.token
@@ -59,10 +59,12 @@ class Handler(SandboxHandler):
 
 class Service(Sandbox):
     """
-    *faults* maps the beginning of "METHOD /path" to what happens to the next requests
-    there: each a function of the handler, None for a good answer.  What the sandbox can
-    do wrong by itself is set with `add_faults`.  *token* is the only one that it takes;
-    *picture* is the result of every job, for tests that need none of their own.
+    The sandbox with a required token and programmable faults.
+
+    `faults` maps prefixes of "METHOD /path" to the behavior of the next matching
+    requests: a function of the handler for each, or None for a normal response. The
+    sandbox's own faults are set with `add_faults`. `token` is the only valid one.
+    `picture` is the result of every job, for tests that do not need real results.
     """
 
     handler_class = Handler
@@ -86,14 +88,14 @@ class Service(Sandbox):
     @property
     def bills(self):
         """
-        How many jobs were made, all of which cost money.
+        Return the number of jobs created. All of them are billed.
         """
         return len(self.store.jobs())
 
 
 def answer(status, body=None, headers=None, *, content=None, media="application/json"):
     """
-    The request is answered so, and not acted on.
+    Respond with this, without carrying out the request.
     """
     data = content if content is not None else json.dumps(body).encode()
 
@@ -116,7 +118,7 @@ def answer(status, body=None, headers=None, *, content=None, media="application/
 
 def named(name):
     """
-    The request goes wrong as the sandbox's own fault of that name has it.
+    Apply the sandbox fault with this name.
     """
 
     def fault(handler):
@@ -140,7 +142,7 @@ def html(status=200):
 
 def job(**fields):
     """
-    The job is answered with some fields changed.
+    Respond with the job, with some fields changed.
     """
 
     def fault(handler):
@@ -162,14 +164,16 @@ def job(**fields):
 
 def file(content, **headers):
     """
-    A result with these bytes.
+    Respond with a result of these bytes.
     """
     return answer(200, content=content, media="image/png", headers=headers)
 
 
 def cut(content, at, *, declared):
     """
-    A result that ends after *at* bytes, with the whole length *declared* or none.
+    Respond with a result that ends after `at` bytes.
+
+    `declared` says whether the response states its full length, or no length.
     """
 
     def fault(handler):

@@ -1,6 +1,5 @@
 """
-Small mutations of the bundled specification, as a later version of the service may
-serve it.
+Small mutations of the bundled API description, as future versions may look.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def pricing(points, **more):
 
 def bundled(version="3.1.0"):
     """
-    The bundled catalog as an OpenAPI document.
+    Return the bundled catalog as an OpenAPI document.
     """
     paths = {}
     for path, model in json.loads(json.dumps(BUNDLED["models"])).items():
@@ -125,7 +124,7 @@ def new_price_dimension():
 
 def chains():
     """
-    `$ref`, `allOf`, `anyOf` and `nullable` one inside the other.
+    Nest `$ref`, `allOf`, `anyOf` and `nullable` in each other.
     """
     spec = with_model(
         "image/acme/chain",
@@ -214,7 +213,7 @@ MUTATED = {
 
 def huge(count=600, size=6_000_000):
     """
-    A document of *count* models and at least *size* bytes.
+    Return a document with `count` models and at least `size` bytes.
     """
     spec = bundled()
     length = len(json.dumps(spec))
@@ -227,7 +226,7 @@ def huge(count=600, size=6_000_000):
 
 def a_value(rng, schema, depth=4):
     """
-    A value near what the schema allows.
+    Return a random value that is close to what the schema allows.
     """
     if not depth or rng.random() < 0.05:
         return rng.choice([None, True, 0, 7.5, "", "1K", "x" * 99, [], {}, ["a", "a"]])

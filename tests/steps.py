@@ -1,6 +1,6 @@
 """
-How GitHub Actions reads what a step writes, after its documentation: the lines of its
-log, and the file of its outputs.
+Parse output as GitHub Actions does, according to its documentation: the log of a step,
+and the file of its outputs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _PROPERTY = _DATA | {"%3A": ":", "%2C": ","}
 
 def commands(log):
     """
-    The commands in a log: name, properties, data.
+    Return the commands in a log: name, properties, data.
     """
     return [found for line in re.split("\r\n|\r|\n", log) for found in _commands(line)]
 
@@ -36,7 +36,7 @@ def _unescaped(text, escapes):
 
 def outputs(text):
     """
-    The outputs in the text of the file; of one that is set twice, the last.
+    Return the outputs in the file. If one is set twice, the last value counts.
     """
     lines, found = iter(text.split("\n")), {}
     for line in lines:

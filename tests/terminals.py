@@ -1,6 +1,5 @@
 """
-Terminals that tests look at: what they would show of what was written, and real ones of
-the system (pty) that answer as a test wants.
+Emulate terminals: interpret written images, and run programs on a pty.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from PIL import Image
 PATIENCE_SECONDS = 15
 QUESTION = b"\x1b[16t\x1b[c"
 WITH_SIXEL, WITHOUT = b"\x1b[?62;4;22c", b"\x1b[?62;22c"
-# Makes the terminal that of the process, as a login does.
+# Makes the pty the controlling terminal, as a login does.
 CONTROLLED = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -45,16 +44,19 @@ def run(
     size=(80, 30),
     cell=(0, 0),
     answer=WITHOUT,
+    late=0,
     typed=b"",
     replies=None,
     patience=PATIENCE_SECONDS,
 ):
     """
-    Run a command on a terminal of *size* cells, of *cell* pixels each, that has *typed*
-    waiting and answers the question with *answer*, and each text of *replies* with what
-    belongs to it, whenever it comes.
+    Run a command on a terminal of `size` cells, with `cell` pixels each.
+
+    The input `typed` is already waiting. The terminal answers capability queries with
+    `answer` after `late` seconds, and each text in `replies` with its value, whenever
+    it appears.
     """
-    # Windows has none of them, and nothing that stands for them.
+    # not available on Windows
     fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
     ours, theirs = pty.openpty()
     (columns, rows), (width, height) = size, cell
@@ -71,15 +73,16 @@ def run(
         start_new_session=True,
     ) as process:
         replies = {QUESTION: answer} | (replies or {})
-        output = _talk(ours, process, replies, patience)
+        output = _talk(ours, process, replies, patience, {QUESTION: late})
     settings = termios.tcgetattr(theirs)
     os.close(ours)
     os.close(theirs)
     return Shown(process.returncode, output, time.monotonic() - began, settings)
 
 
-def _talk(ours, process, replies, patience):
+def _talk(ours, process, replies, patience, delays):
     output, heard, end = b"", 0, time.monotonic() + patience
+    due = []
     while process.poll() is None or select.select([ours], [], [], 0)[0]:
         if select.select([ours], [], [], 0.02)[0]:
             output += os.read(ours, 1 << 16)
@@ -89,13 +92,15 @@ def _talk(ours, process, replies, patience):
             at = output.find(question, heard)
             if at >= 0:
                 heard = at + len(question)
-                os.write(ours, reply)
+                due.append((time.monotonic() + delays.get(question, 0), reply))
+        while due and time.monotonic() >= due[0][0]:
+            os.write(ours, due.pop(0)[1])
     return output
 
 
 def kitty(text):
     """
-    The keys and the picture of the only kitty sequence.
+    Return the keys and the image of the only kitty sequence.
     """
     chunks = re.findall(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\", text)
     keys = [dict(key.split("=") for key in head.split(",")) for head, _ in chunks]
@@ -107,7 +112,7 @@ def kitty(text):
 
 def iterm2(text):
     """
-    The keys and the picture of the only iTerm2 sequence.
+    Return the keys and the image of the only iTerm2 sequence.
     """
     [(head, encoded)] = re.findall(r"\x1b\]1337;File=([^:]*):([^\x07]*)\x07", text)
     keys = dict(key.split("=") for key in head.split(";"))
@@ -118,7 +123,8 @@ def iterm2(text):
 
 def sixel(text):
     """
-    The picture of the only Sixel sequence; what it does not draw is transparent.
+    Return the image of the only Sixel sequence. Pixels it does not draw are
+    transparent.
     """
     [(width, height, data)] = re.findall(
         r'\x1bP0;1q"1;1;(\d+);(\d+)([^\x1b]*)\x1b\\', text
@@ -144,7 +150,7 @@ def sixel(text):
 
 def blocks(text):
     """
-    The picture of the half blocks in true colours; elsewhere it is transparent.
+    Return the image formed by half blocks in true color. Other cells are transparent.
     """
     rows = []
     for line in text.splitlines():
@@ -161,7 +167,7 @@ def _half_blocks(line):
     clear = (0, 0, 0, 0)
     upper, lower = [], []
     for codes, block in re.findall(r"((?:\x1b\[[\d;]*m)*)([▀▄ ])", line):
-        # Each cell stands for itself: what the last one set was reset.
+        # Each cell sets all its colors, because the one before was reset.
         front = re.search(r"38;2;(\d+);(\d+);(\d+)", codes)
         back = re.search(r"48;2;(\d+);(\d+);(\d+)", codes)
         front = (*map(int, front.groups()), 255) if front else clear

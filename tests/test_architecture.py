@@ -54,6 +54,8 @@ HOMES = {
 LATE = {
     "api.http": "truststore is not needed for a service on this machine",
     "cli.main": "suggestions and reports are for who needs them",
+    "config.settings": "suggestions are for mistakes",
+    "catalog.schema_text": "suggestions are for mistakes",
     "cli.context": "a command pays only for what it uses",
     "cli.collaborators": "as cli.context",
     "cli.connection": "as cli.context",

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from krea_cli.runtime.redaction import erased, forms, without_parts
+from krea_cli.runtime.redaction import forms, redact_bytes, redact_parts
 
 TOKEN = "5c1f2b7e-77aa:canary/T0ken+9d8c"
 ASCII = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E))
@@ -47,7 +47,7 @@ def test_no_part_of_a_token_is_left(spelled):
     """
     Cut, in base64 at each of its three alignments, in hex, or escaped.
     """
-    clean = without_parts(TOKEN, f"token <{spelled}> rejected\ud800 é")
+    clean = redact_parts(TOKEN, f"token <{spelled}> rejected\ud800 é")
 
     assert clean.startswith("token <")
     assert clean.endswith("> rejected\ud800 é")
@@ -63,7 +63,7 @@ def test_other_words_stay(text):
     """
     Fewer than eight characters of the token are nobody's secret.
     """
-    assert text == without_parts(TOKEN, text)
+    assert text == redact_parts(TOKEN, text)
 
 
 @settings(max_examples=40)
@@ -81,7 +81,7 @@ def test_every_run_of_eight_is_found(token, before, after, data):
     part = token[first : first + 8]
     for spelled in (part, part.encode().hex(), b64(f"xy{token}")):
         if "\\" not in token and "%" not in token + before:
-            assert spelled not in without_parts(token, f"{before}{spelled}{after}")
+            assert spelled not in redact_parts(token, f"{before}{spelled}{after}")
 
 
 @settings(max_examples=40)
@@ -94,7 +94,7 @@ def test_an_answer_without_a_token_is_still_json(token, depth):
     for _ in range(depth):
         content = json.dumps([content])
 
-    clean = erased(token, content.encode())
+    clean = redact_bytes(token, content.encode())
 
     for _ in range(depth):
         [clean] = json.loads(clean)
@@ -120,7 +120,7 @@ def test_a_large_answer_is_searched_quickly(text):
     """
     began = time.process_time()
 
-    erased(TOKEN, text.encode())
-    without_parts(TOKEN, text)
+    redact_bytes(TOKEN, text.encode())
+    redact_parts(TOKEN, text)
 
     assert time.process_time() - began < 0.4

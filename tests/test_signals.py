@@ -78,10 +78,13 @@ def test_a_signal_while_waiting(remote, service, numbers, code):
     with ending(process, *numbers):
         said = process.stderr.read().decode()
 
+    name = numbers[0].name
+    ended = "Interrupted" if name == "SIGINT" else f"Stopped by {name}"
     assert code == process.returncode
-    assert f"Not saved yet: {made.job_id}." in said
-    assert f"hint: Save it later: krea wait {made.job_id} -o .\n" in said
-    assert 2 == len(said.splitlines())
+    assert f"error: {ended}. Job {made.job_id} keeps running.\n" in said
+    ways = [f"krea wait {made.job_id}", f"krea cancel {made.job_id}"]
+    assert ways == re.findall("krea .*", said)
+    assert 3 == len(said.splitlines())
     assert [] == [*Path(remote.env["TMPDIR"]).iterdir(), *remote.cwd.iterdir()]
     assert [] == service.requests("DELETE")
 
@@ -179,7 +182,7 @@ def test_a_signal_while_nobody_reads(shell, numbers, code, shared):
     os.close(read)
     assert code == process.returncode
     if not shared:
-        assert json.loads(said)["error"]["message"].startswith("Interrupted")
+        assert json.loads(said)["error"]["code"] == "interrupted"
 
 
 # Sends the signal in the middle of what is loaded first.
@@ -272,14 +275,18 @@ def test_ctrl_c_while_several_are_downloaded(remote, service, time):
     process = remote.start("download", *made)
     for _ in made[1:]:
         assert begun.acquire(timeout=10)
+    while f"{made[0]}-1.png" not in remote("jobs", "show", made[0]).out:
+        real_time.sleep(0.02)
 
     with ending(process, signal.SIGINT):
         said = process.stderr.read().decode()
 
     over.set()
     assert -signal.SIGINT == process.returncode
-    assert f"Saved: {made[0]}. Not saved yet: {', '.join(made[1:])}." in said
-    assert f"krea wait {' '.join(made[1:])} -o .\n" in said
+    assert "Saved 1 of 5." in said
+    assert "4 completed jobs are not saved yet." in said
+    assert re.search(r": krea wait @[0-9a-f]{8} -o .\n", said)
+    assert not set(made) & set(re.findall(r"[0-9a-f-]{36}", said))
     assert [f"{made[0]}-1.png"] == [path.name for path in remote.cwd.iterdir()]
 
 
@@ -392,7 +399,7 @@ def test_ctrl_c_at_a_terminal_gives_the_cursor_back(remote, service):
     service.faults["POST /generate/"] = [None, *[busy] * 9]
     with terminal() as (person, program):
         process = at_terminal(remote, program, "generate", "an owl", "-n", "3")
-        read_until(person, b"1 queued, 2 to be sent")
+        read_until(person, b"0/3 saved \xc2\xb7 3 waiting")
         os.write(person, b"\x03")
         with ending(process):
             seen = read_until(person, b"hint: ")
@@ -400,7 +407,7 @@ def test_ctrl_c_at_a_terminal_gives_the_cursor_back(remote, service):
 
     assert -signal.SIGINT == process.returncode
     assert b"\x1b[?25h" in seen
-    assert b"Interrupted" in seen
+    assert b"Interrupted." in seen
 
 
 def is_decoding(process):
@@ -508,13 +515,12 @@ def test_ctrl_c_while_several_paid_requests_are_on_their_way(remote, service):
         said = process.stderr.read().decode()
     over.set()
 
-    [made] = service.store.jobs()
     assert -signal.SIGINT == process.returncode
-    assert 4 == said.count("it will be billed")
-    assert 4 == len(set(re.findall("krea jobs recover [0-9a-f]{8}", said)))
-    assert f"Not saved yet: {made.job_id}." in said
+    assert "4 requests are unconfirmed" in said
+    assert "1 job keeps running and will be billed." in said
     assert "4 requests were not submitted." in said
-    assert "the same command with -n 4" in said
+    assert ["wait", "cancel", "jobs"] == re.findall("krea ([a-z]+)", said)
+    assert 4 == len(said.splitlines())
     assert 5 == len(service.requests("POST /generate/"))
 
 
@@ -547,8 +553,8 @@ def test_an_answer_that_follows_ctrl_c_is_not_lost(remote, service):
     [made] = service.store.jobs()
 
     assert -signal.SIGINT == process.returncode
-    assert f"Not saved yet: {made.job_id}" in said
-    assert "it will be billed" not in said
+    assert f"Job {made.job_id} keeps running" in said
+    assert "unconfirmed" not in said
     assert made.job_id in remote("jobs", "list").out
 
 
@@ -587,8 +593,8 @@ def test_ctrl_c_can_cancel(remote, service, words):
     [made] = service.store.jobs()
     assert -signal.SIGINT == process.returncode
     assert "cancelled" == made.status(service.store.now())
-    assert f"Cancelled: {made.job_id}." in said
-    assert "Not collected" not in said
+    assert "Cancelled 1 job." in said
+    assert "running" not in said
     assert f"{made.job_id}\tcancelled" in remote("jobs", "list").out
 
 
@@ -605,6 +611,62 @@ def test_a_cancel_that_is_refused_is_told(remote, service):
 
     [made] = service.store.jobs()
     assert -signal.SIGINT == process.returncode
-    assert "Some jobs could not be cancelled" in said
+    assert "1 job was not cancelled." in said
     assert f"krea cancel {made.job_id}\n" in said
-    assert f"krea wait {made.job_id} -o .\n" in said
+    assert f"krea wait {made.job_id}\n" in said
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("words", [(), ("-o", "owl.png", "--sidecar")])
+def test_what_ctrl_c_left_is_saved_under_the_same_names(remote, service, time, words):
+    """
+    In four lines, without an id of a job; from another folder, while another run has
+    begun since.
+    """
+    service.picture = None  # each job has another one
+    service.faults["POST /generate/"] = [None, None, None]
+    process = remote.start("generate", "an owl", "-n", 3, *words)
+    while len(service.store.jobs()) < 3:
+        real_time.sleep(0.02)
+    with ending(process, signal.SIGINT):
+        said = process.stderr.read().decode()
+    remote("generate", "a cat", "--no-wait")
+    time.elapsed += 60
+    report = said[said.find("error: ") :]
+    [run] = set(re.findall("@[0-9a-f]{8}", report))
+    begun, elsewhere = remote.cwd, remote.cwd.with_name("elsewhere")
+    elsewhere.mkdir()
+    remote.cwd = elsewhere
+
+    result = remote("wait", run)
+
+    assert 4 >= len(report.splitlines())
+    assert "Saved 0 of 3. 3 jobs keep running and will be billed." in report
+    assert [f"krea wait {run}", f"krea cancel {run}"] == re.findall("krea .*", report)
+    assert not re.search("[0-9a-f]{8}-", report)
+    assert 0 == result.code
+    named = [f"owl-{n}.png" for n in (1, 2, 3)] if words else []
+    saved = [Path(line) for line in result.out.splitlines()]
+    assert [begun] * 3 == [path.parent for path in saved]
+    assert named == [path.name for path in saved if words]
+    assert 3 * (1 + bool(words)) == len(list(begun.iterdir()))
+
+
+@pytest.mark.long
+def test_cancel_after_ctrl_c_leaves_out_what_has_finished(remote, service, time):
+    made = remote("generate", "an owl", "--no-wait").out.strip()
+    time.elapsed += 60
+    process = remote.start("generate", "an owl", "-n", 2)
+    while len(service.store.jobs()) < 3:
+        real_time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=10)[1].decode()
+    [run] = set(re.findall("krea cancel (@[0-9a-f]{8})", said))
+    first = next(j.job_id for j in service.store.jobs() if j.job_id != made)
+    status = json.loads(remote("status", first, "--json").out) | {"status": "completed"}
+    service.faults[f"GET /jobs/{first}"] = [answer(200, status)] * 9
+
+    result = remote("cancel", run)
+
+    assert (0, 1) == (result.code, result.out.count("cancelled"))
+    assert f"krea download {first}" in result.err

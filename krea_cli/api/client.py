@@ -333,7 +333,7 @@ def _unknown(job_id: str) -> Iterator[None]:
             raise
         raise UnknownJobError(
             f"Job {job_id} not found.",
-            hint=Step(Action.LIST_ACCOUNT),
+            hint=Step(Action.LIST_REMOTE),
             job_id=job_id,
         ) from exc
 

@@ -39,7 +39,7 @@ from krea_cli.errors import (
 )
 from krea_cli.runtime import redaction
 from krea_cli.runtime.clock import run_with_timeout
-from krea_cli.runtime.exhaustion import exhausted
+from krea_cli.runtime.exhaustion import exhausted_error
 
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 30.0
@@ -187,7 +187,7 @@ class HttpTransport:
         """
         Words of the service without the token, whole or in parts.
         """
-        return redaction.without_parts(self._token, text) if self._token else text
+        return redaction.redact_parts(self._token, text) if self._token else text
 
     def close(self) -> None:
         """
@@ -250,7 +250,7 @@ class HttpTransport:
                     )
             clean = bytes(content)
             if self._token:
-                clean = redaction.erased(self._token, clean)
+                clean = redaction.redact_bytes(self._token, clean)
             return Response(response.status_code, response.headers, clean)
         finally:
             response.close()
@@ -322,7 +322,7 @@ class HttpTransport:
                 trust_env=False,
             )
         except Exception as exc:
-            if limit := exhausted(exc):
+            if limit := exhausted_error(exc):
                 raise limit from exc
             if proxy is None:
                 raise
@@ -343,7 +343,7 @@ class HttpTransport:
         try:
             yield
         except _NOT_SENT as exc:
-            if limit := exhausted(exc):
+            if limit := exhausted_error(exc):
                 raise limit from exc
             if fault := _certificate_fault(exc):
                 raise _untrusted(host, fault) from exc
@@ -365,7 +365,7 @@ class HttpTransport:
             raise _lost(host, self._reason(exc)) from exc
         except (RuntimeError, OSError, MemoryError) as exc:
             # Only before a request leaves: what goes wrong behind that is lost.
-            if limit := exhausted(exc):
+            if limit := exhausted_error(exc):
                 raise limit from exc
             raise
 

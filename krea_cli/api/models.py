@@ -28,6 +28,7 @@ FINAL = frozenset({"completed", "failed", "cancelled"})
 MOST_RESULTS = 1000
 # Krea bills a job when it completes.
 UNBILLED = frozenset({"failed", "cancelled"})
+WAITING = frozenset({"backlogged", "queued", "scheduled"})
 RUNNING = frozenset(
     {
         "backlogged",

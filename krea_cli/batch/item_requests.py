@@ -24,6 +24,7 @@ from krea_cli.requests.field_values import FieldValues
 from krea_cli.requests.param import Param
 from krea_cli.requests.prepare import input_size, violations_of
 from krea_cli.requests.request import Request
+from krea_cli.requests.style import parse_style
 
 # Stands for an input that another item is still to make.
 _PENDING = "https://krea.ai/pending/"
@@ -58,14 +59,17 @@ class RequestBuilder:
     Makes requests of items, whose paths are relative to *folder*.
 
     *find_model* gives the model of a name, or the one that is used without; *read* the
-    image of an argument. krea calls *warn* when it sends something other than what
-    was asked for.
+    image of an argument. *warn* is called when something other than what was asked for
+    is sent. Krea calls *webhook* when a job finishes. Without *validates* a request is
+    not held against the schema of its model.
     """
 
     folder: Path
     find_model: Callable[[str | None], Model]
     read: Callable[[str], Image]
     warn: Callable[[str], None]
+    webhook: str | None = None
+    validates: bool = True
     _models: dict[str | None, Model] = field(default_factory=dict)
     _images: dict[str, Image | InputError] = field(default_factory=dict)
 
@@ -172,7 +176,9 @@ class RequestBuilder:
 
     def _model(self, name: str | None) -> Model:
         if name not in self._models:
-            self._models[name] = self.find_model(name)
+            self._models[name] = model = self.find_model(name)
+            if model.deprecated:
+                self.warn(f"{model.id} is deprecated and may stop working.")
         return self._models[name]
 
 
@@ -206,22 +212,28 @@ class _Building:
             sent = value if is_json else normalize_text(value)
             fields.add([Param(name, sent, is_json=is_json, source=name)])
         fields.add_images([self._image(text) for text in item.images])
+        for style in item.styles:
+            with fields.collect_errors("--style"):
+                fields.add_style(parse_style(style))
         fields.add_options({name: str(value) for name, value in item.fields.items()})
         for warning in fields.warnings:
             self._builder.warn(warning)
-        request = Request(model=self._model, fields=fields.values)
+        request = Request(
+            model=self._model, fields=fields.values, webhook=self._builder.webhook
+        )
+        if not self._builder.validates:
+            return request, (), [*fields.dropped, *_text_violations(item, request)]
         is_unknown = pending or self.unusable is not None
         size = _PENDING_SIZE if is_unknown and request.images else input_size(request)
         choices = defaults.choose_defaults(self._model, fields.values, size)
         fields.values.update({choice.field: choice.value for choice in choices})
         violations = violations_of(request, fields)
-        if item.prompt is not None and not item.prompt.strip():
-            violations.append(Violation("prompt", "is empty"))
-        if undecodable := request.undecodable_field:
-            violations.append(Violation(undecodable, "is not UTF-8 text"))
-        if with_nul := request.field_with_nul:
-            violations.append(Violation(with_nul, "has a NUL character"))
-        return request, choices, violations
+        for name in fields.values.keys() - self._model.fields.keys():
+            self._builder.warn(
+                f"{name} is not a known field of {self._model.id}; submitting it "
+                "unchecked."
+            )
+        return request, choices, [*violations, *_text_violations(item, request)]
 
     def _given(self) -> Iterator[tuple[str, Any]]:
         if self._item.prompt is not None:
@@ -245,6 +257,18 @@ class _Building:
             path = original.path if original else str(image.path)
             self.paths[path] = "data:" if path == "data:" else text
         return image
+
+
+def _text_violations(item: Item, request: Request) -> Iterator[Violation]:
+    """
+    Yield the texts that no service takes.
+    """
+    if item.prompt is not None and not item.prompt.strip():
+        yield Violation("prompt", "is empty")
+    if undecodable := request.undecodable_field:
+        yield Violation(undecodable, "is not UTF-8 text")
+    if with_nul := request.field_with_nul:
+        yield Violation(with_nul, "has a NUL character")
 
 
 def by_need(items: Sequence[Item]) -> Iterator[int]:

@@ -71,13 +71,14 @@ def _check_outputs(items: Sequence[Item], problems: Problems) -> None:
         other = first.setdefault(output_names.folded(item.output), item)
         if other is item:
             continue
-        kind = (
-            "the output" if other.output == item.output else "but for case the output"
-        )
+        message = f"Two items have the same output: {item.output}."
+        if other.output != item.output:
+            message = f"Two outputs differ only in case: {other.output}, {item.output}."
         problems.add(
             item.position,
-            f"'{item.output}' is {kind} of {other.position}, too.",
-            "Tell them apart with a word, such as {index} or {seed}.",
+            message,
+            f"The other is at {other.position}. Add a word such as {{index}} or "
+            "{seed} to the name.",
         )
 
 

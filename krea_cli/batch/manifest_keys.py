@@ -35,7 +35,7 @@ FIELDS = {
     "seed": Key("whole", "Seed, to get the same result again."),
     "strength": Key("number", "How strong an edit is."),
     "quality": Key("text", "Quality, such as low, medium or high."),
-    "negative_prompt": Key("text", "What not to make."),
+    "negative_prompt": Key("text", "What to avoid in the result."),
 }
 REQUEST = {
     "model": Key("text", "Model, such as google/nano-banana-pro."),
@@ -45,8 +45,8 @@ REQUEST = {
     "params": Key("table", "Other fields of the model; '@FILE' names a file."),
     "style": Key("texts", "Trained style, as ID or ID:STRENGTH."),
     "count": Key("whole", "How many results of the same request.", 1, MOST_ITEMS),
-    "fit": Key("bool", "Scale down images that are too large to send."),
-    "inline": Key("bool", "Send images in the request itself."),
+    "fit": Key("bool", "Scale down images that exceed Krea's limits."),
+    "inline": Key("bool", "Embed images in the request instead of uploading."),
 }
 DELIVERY = {
     "output": Key("text", "File name of the result, such as out/{stem}.png."),

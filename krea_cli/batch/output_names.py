@@ -10,7 +10,7 @@ import re
 import unicodedata
 from pathlib import Path, PurePosixPath
 
-from krea_cli.media import WRITTEN, of_extension
+from krea_cli.media import OUTPUT_TYPES, of_extension
 
 # Room for "-10.png.json" within what file systems take.
 MOST_BYTES = 230
@@ -62,7 +62,7 @@ def fault_of_output(output: str, fixed: str) -> str | None:
         f"'{output}' leaves the folder {fixed or '.'}": _leaves(output, fixed),
         f"'{output}' has no extension, such as .png": not suffix,
         f"cannot write {suffix} files; use {_ENDINGS}": (
-            suffix and of_extension(suffix) not in WRITTEN
+            suffix and of_extension(suffix) not in OUTPUT_TYPES
         ),
         f"'{name[:40]}...' is longer than {MOST_BYTES} bytes": (
             len(name.encode("utf-8", "surrogatepass")) > MOST_BYTES

@@ -59,9 +59,10 @@ class PlanStep:
     *line* is the one that counts for its request, *attempt* the one that a new job has;
     *known* are the records and jobs of the key that the new job may stand beside.
     *same_as* is the output of an earlier item with the same request, whose job this one
-    shares; *copy_of* a file on disk with the same result.  *replaces* says that the
-    file with the name of the output may be replaced, *keeps* names files that were
-    edited by hand.  *error* ends the item before anything is sent for it.
+    shares; *copy_of* a file on disk with the same result.  *found* is the line of a
+    file that only its sidecar knows.  *replaces* says that the file with the name of
+    the output may be replaced, *keeps* names files that were edited by hand.  *error*
+    ends the item before anything is sent for it.
     """
 
     planned: Planned
@@ -72,6 +73,7 @@ class PlanStep:
     usd: float | None = 0.0
     same_as: str | None = None
     copy_of: str | None = None
+    found: LockLine | None = None
     replaces: bool = False
     keeps: frozenset[str] = frozenset()
     blocked_by: str | None = None
@@ -142,8 +144,8 @@ class Planner:
     """
     *source* is what the lock calls the source of the items.  *again* are outputs, as
     globs, or "failed" and "cancelled": what to pay for again.  *sandbox_files* are the
-    results of the sandbox, which a real run may replace.  *is_in_sidecar* says whether
-    the file of an output is of the same request by its sidecar.
+    results of the sandbox, which a real run may replace.  *in_sidecar* returns a line
+    for a file whose sidecar says that it came from the same request.
     """
 
     lock: Lock
@@ -153,7 +155,7 @@ class Planner:
     again: Sequence[str] = ()
     force: bool = False
     sandbox_files: Mapping[str, Iterable[LockedFile]] = field(default_factory=dict)
-    is_in_sidecar: Callable[[Planned], bool] = lambda _: False
+    in_sidecar: Callable[[Planned], LockLine | None] = lambda _: None
 
     def plan(self, planned: Sequence[Planned]) -> Plan:
         """
@@ -174,7 +176,8 @@ class Planner:
                 aliases[each.key].add(step.line.key)
             needed = [steps[output] for output in each.item.needs.values()]
             steps[each.item.output] = _blocked(step, needed)
-        ordered = [_shared(steps[item.output], first) for item in items]
+        found = {each.found.key: each.found for each in steps.values() if each.found}
+        ordered = [_shared(steps[item.output], first, found) for item in items]
         return Plan(
             steps=tuple(ordered),
             orphans=tuple(self._orphans(planned)),
@@ -251,21 +254,16 @@ class Planner:
             return step
         if self.force or self._is_ours(output):
             return replace(step, sign=Sign.CHANGE, replaces=True)
-        if self.disk.is_one_of(output, self.sandbox_files.get(output, ())):
+        if self._is_of_sandbox(output):
             return replace(step, replaces=True)
         if self.lock.of_output(output):
-            error = TargetExistsError(
-                f"{output} was changed since it was saved, and is not replaced.",
-                hint="Move it away, or replace it with --force.",
-            )
-            return replace(step, sign=Sign.CHANGE, usd=0.0, error=error)
-        if not lines and self.is_in_sidecar(step.planned):
-            return replace(step, sign=Sign.SAME, usd=0.0)
-        error = TargetExistsError(
-            f"{output} exists, and the lock does not list it.",
-            hint="Move it away, or replace it with --force.",
-        )
-        return replace(step, usd=0.0, error=error)
+            return replace(step, sign=Sign.CHANGE, usd=0.0, error=_changed(output))
+        if not lines and (found := self.in_sidecar(step.planned)):
+            return replace(step, sign=Sign.SAME, usd=0.0, found=found)
+        return replace(step, usd=0.0, error=_in_the_way(output))
+
+    def _is_of_sandbox(self, output: str) -> bool:
+        return self.disk.is_one_of(output, self.sandbox_files.get(output, ()))
 
     def _is_ours(self, output: str) -> bool:
         """
@@ -294,13 +292,12 @@ class Planner:
         files = [file for each in of_job for file in each.files]
         if self.disk.is_one_of(output, files):
             return replace(step, sign=Sign.SAME)
-        if self.disk.exists(output) and self.lock.of_output(output):
+        if self.disk.exists(output):
             return self._in_place_of_another(step)
-        if not self.disk.exists(output):
-            copy_of = self._copy(output, of_job)
-            if copy_of is not None:
-                return replace(step, sign=Sign.SAME, copy_of=copy_of)
-        return replace(step, sign=Sign.FETCH, replaces=self.force)
+        copy_of = self._copy(output, of_job)
+        if copy_of is not None:
+            return replace(step, sign=Sign.SAME, copy_of=copy_of)
+        return replace(step, sign=Sign.FETCH)
 
     def _saved(self, step: PlanStep) -> PlanStep:
         """
@@ -328,15 +325,15 @@ class Planner:
 
     def _in_place_of_another(self, step: PlanStep) -> PlanStep:
         """
-        A result that is paid for, while the file has that of another request.
+        A result that is paid for, while another file has its name.
         """
-        if self.force or self._is_ours(step.output):
+        output = step.output
+        if self.force or self._is_ours(output) or self._is_of_sandbox(output):
             return replace(step, sign=Sign.FETCH, replaces=True)
-        error = TargetExistsError(
-            f"{step.output} was changed since it was saved, and is not replaced.",
-            hint="Move it away, or replace it with --force.",
-        )
-        return replace(step, sign=Sign.CHANGE, error=error)
+        if self.lock.of_output(output):
+            return replace(step, sign=Sign.CHANGE, error=_changed(output))
+        # It may be this very result, of a run that died before it could note that.
+        return replace(step, sign=Sign.FETCH)
 
     def _copy(self, output: str, lines: Sequence[LockLine]) -> str | None:
         """
@@ -367,6 +364,20 @@ class Planner:
         ]
 
 
+def _changed(output: str) -> TargetExistsError:
+    return TargetExistsError(
+        f"{output} was changed since it was saved, and is not replaced.",
+        hint="Move it away, or replace it with --force.",
+    )
+
+
+def _in_the_way(output: str) -> TargetExistsError:
+    return TargetExistsError(
+        f"{output} already exists and was not made by this batch.",
+        hint="Move it away, or replace it with --force.",
+    )
+
+
 def _blocked(step: PlanStep, needed: Sequence[PlanStep]) -> PlanStep:
     """
     The step, or one that ends like a step that it needs.
@@ -386,12 +397,18 @@ def _blocked(step: PlanStep, needed: Sequence[PlanStep]) -> PlanStep:
     return step
 
 
-def _shared(step: PlanStep, first: dict[str, str]) -> PlanStep:
+def _shared(
+    step: PlanStep, first: dict[str, str], found: Mapping[str, LockLine]
+) -> PlanStep:
     """
-    The step, or one that shares the job of an earlier step with the same request.
+    The step, or one that shares the job of another step with the same request: of an
+    earlier one, or of a result that was *found* by its sidecar.
     """
     if step.sign not in PAID or step.error or step.blocked_by:
         return step
+    if step.planned.key in found:
+        line = found[step.planned.key]
+        return replace(step, sign=Sign.FETCH, line=line, usd=0.0)
     other = first.setdefault(step.planned.key, step.output)
     return step if other == step.output else replace(step, same_as=other, usd=0.0)
 
@@ -421,8 +438,8 @@ def check_free(plan: Plan) -> None:
         raise in_the_way[0]
     if in_the_way:
         raise TargetExistsError(
-            f"Nothing was submitted: {len(in_the_way)} files exist, and the lock does "
-            "not list them.",
+            f"Nothing was submitted: {len(in_the_way)} files already exist and were "
+            "not made by this batch.",
             hint="Move them away, or replace them with --force.",
             details=[error.message for error in in_the_way],
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from krea_cli.errors import UsageError
+from krea_cli.runtime.nearest_words import nearest_words
 
 # The first ones say what is wrong; nobody reads a thousand lines.
 MOST_SHOWN = 30
@@ -101,11 +102,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """
     Ask whether the known name nearest to *name* was meant; empty if none is near.
     """
-    from difflib import get_close_matches
-
-    folded = {each.lower().replace("-", "_"): each for each in known}
-    near = get_close_matches(name.lower().replace("-", "_"), folded, n=1, cutoff=0.6)
-    return f"Did you mean '{folded[near[0]]}'?" if near else ""
+    near = nearest_words(name, known)
+    return f"Did you mean '{near[0]}'?" if near else ""
 
 
 def _order(problem: Problem) -> tuple[str, int]:

@@ -77,6 +77,7 @@ def in_shard(plan: Plan, shard: Shard) -> Plan:
     groups = shard_groups([step.planned for step in plan.steps])
     return replace(
         plan,
+        orphans=(),
         steps=tuple(
             step
             for step, group in zip(plan.steps, groups, strict=True)
@@ -87,7 +88,8 @@ def in_shard(plan: Plan, shard: Shard) -> Plan:
 
 def only(plan: Plan, names: Sequence[str]) -> Plan:
     """
-    The steps of these outputs, and those that they need first.
+    The steps of these outputs, and those that they need first. Results that no item
+    wants are left out.
 
     Raises:
         UsageError: a name is that of no output.
@@ -111,7 +113,7 @@ def only(plan: Plan, names: Sequence[str]) -> Plan:
         if steps[output].sign not in UP_TO_DATE:
             waiting += steps[output].planned.item.needs.values()
     kept = [step for step in plan.steps if step.output in taken]
-    return replace(plan, steps=tuple(_alone(kept)))
+    return replace(plan, steps=tuple(_alone(kept)), orphans=())
 
 
 def _alone(steps: Sequence[PlanStep]) -> list[PlanStep]:

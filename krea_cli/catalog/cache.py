@@ -1,9 +1,8 @@
 """
-Keep the catalog of a refresh in the cache folder, one for each origin of the API: the
-models and prices of one service say nothing about another.
+Cache refreshed catalogs, one for each API origin.
 
-A kept catalog is used unless the bundled one is newer.  A file that cannot be used is
-ignored, as if there had been no refresh.
+The models and prices of one origin say nothing about another. A cached catalog is used
+unless the bundled one is newer. Unusable files are ignored.
 """
 
 from __future__ import annotations
@@ -21,21 +20,23 @@ from krea_cli.files.private_dir import make_private_dir
 
 def load_newest(folder: Path, origin: str) -> Catalog:
     """
-    Return the catalog for an origin such as "https://api.krea.ai": the kept one, or
-    else the bundled one.
+    Return the newest catalog for an origin such as "https://api.krea.ai".
+
+    This is the cached one, or else the bundled one.
     """
     return _read(_cache_path(folder, origin)) or Catalog.bundled()
 
 
 def store(folder: Path, origin: str, text: str) -> None:
     """
-    Write the catalog of an origin to the cache folder; if that fails, the former one
-    stays.
+    Write the catalog of an origin to the cache.
+
+    If writing fails, the previous one stays.
 
     Raises:
-        StorageError: it cannot be written there.
+        StorageError: the file cannot be written.
     """
-    from krea_cli.files.atomic_file import replace_file  # not for those who only read
+    from krea_cli.files.atomic_file import replace_file  # only needed to write
 
     target = _cache_path(folder, origin)
     try:

@@ -1,10 +1,11 @@
 """
-Find models by name in a list that needs no request to the service.
+Find models by name, without a request to the API.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -18,27 +19,27 @@ FORMAT = 1
 
 _BUNDLED = Path(__file__).with_name("models.json")
 
-# Removed by the service, or renamed, and still named in many guides.
+# Models that the service removed or renamed, but that many guides still mention.
 _SUCCESSORS = {
     "image/bytedance/seedream-3": "bytedance/seedream-5-lite",
     "image/google/nano-banana-flash": "google/nano-banana-2",
     "video/bytedance/seedance-1.0-lite": "bytedance/seedance-1.0-pro-fast",
 }
 
-_NEAR = 0.5
+_NEAR = 0.75
 
 
 class Catalog:
     """
-    All models by path, as they were on *date* (ISO 8601).
+    All models by path, as of `date` (ISO 8601).
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         """
-        Read a document that `openapi.build_catalog` made.
+        Read a document built by `openapi.build_catalog`.
 
         Raises:
-            ValueError: the document has another format than this version reads.
+            ValueError: the document has a format that this version cannot read.
         """
         if document.get("format") != FORMAT:
             raise ValueError(
@@ -54,21 +55,23 @@ class Catalog:
     @cache
     def bundled(cls) -> Catalog:
         """
-        Return the catalog that this version of krea came with, read once.
+        Return the catalog that is part of this version of krea. It is read only once.
         """
         return cls(json.loads(_BUNDLED.read_bytes()))
 
     @property
     def models(self) -> tuple[Model, ...]:
         """
-        Return all models, in the order of the service.
+        Return all models in the order of the API.
         """
         return tuple(self._models.values())
 
     def __getitem__(self, path: str) -> Model:
         """
+        Return the model with this exact path.
+
         Raises:
-            KeyError: no model has this whole path.
+            KeyError: there is no such model.
         """
         return self._models[path]
 
@@ -77,23 +80,24 @@ class Catalog:
 
     def entry(self, path: str) -> Mapping[str, Any]:
         """
-        Return a model as the catalog document describes it.
+        Return the entry of a model in the catalog document.
 
         Raises:
-            KeyError: no model has this whole path.
+            KeyError: no model has this exact path.
         """
         return self._entries[path]
 
     def find(self, name: str) -> Model:
         """
-        Return the one model whose path ends in *name*, at a slash.  Case, "_" for "-"
-        and a leading "generate/" do not matter.
+        Find the one model whose path ends with `name`, starting at a slash.
+
+        Case, "_" instead of "-" and a leading "generate/" are ignored.
 
         Raises:
-            UnknownModelError: no model or several models match; the hint names
+            UnknownModelError: no model or several models match. The hints list
                 candidates.
         """
-        wanted = _folded(name)
+        wanted = _normalized_name(name)
         found = [model for model in self.models if _ends(model.path, wanted)]
         if len(found) == 1:
             return found[0]
@@ -115,25 +119,25 @@ class Catalog:
 
 def bundled_date() -> str:
     """
-    Return the date of the bundled catalog without reading its models.
+    Return the date of the bundled catalog without loading its models.
     """
     with _BUNDLED.open(encoding="ascii") as file:
         head = json.loads(f"{file.readline()}}}}}")
     return str(head["date"])
 
 
-def _folded(name: str) -> str:
+def _normalized_name(name: str) -> str:
     folded = name.strip().strip("/").lower().replace("_", "-")
     return folded.removeprefix("generate/")
 
 
 def _ends(path: str, wanted: str) -> bool:
-    return f"/{_folded(path)}".endswith(f"/{wanted}")
+    return f"/{_normalized_name(path)}".endswith(f"/{wanted}")
 
 
 def _hint(wanted: str, models: Sequence[Model]) -> list[Hint]:
     """
-    Return the three models nearest to the name, if any is near.
+    Suggest up to three models with similar names.
     """
     nearness = {model.id: _nearness(wanted, model.path) for model in models}
     near = sorted(nearness, key=lambda name: -nearness[name])[:3]
@@ -146,14 +150,16 @@ def _hint(wanted: str, models: Sequence[Model]) -> list[Hint]:
 
 def _nearness(wanted: str, path: str) -> float:
     """
-    Return how similar the name is to the most similar part of the path, 0 to 1.
+    Return how similar `wanted` is to the most similar part of the path, from 0 to 1.
 
-    It is 1 if the path contains the name, as "image/krea/krea-2/large" does "krea-2".
+    It is 1 if a word of the path begins with the name, as "krea/krea-2/large" has
+    "krea-2" and "krea-2-large".
     """
     from difflib import SequenceMatcher
 
-    path = _folded(path)
-    if wanted and wanted in path:
+    path = _normalized_name(path)
+    words = "-".join(re.split("[/ -]+", wanted))
+    if words and f"-{words}" in f"-{path.replace('/', '-')}":
         return 1
     count, parts = wanted.count("/") + 1, path.split("/")
     runs = ["/".join(parts[i : i + count]) for i in range(len(parts))]

@@ -1,5 +1,5 @@
 """
-Compose a command that a model accepts, by its schema alone.
+Build an example command that a model accepts, using only its schema.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FILES = {
     "3d": "mesh.glb",
 }
 _PROMPT = "an island in the sea"
-# The format of audio results is not documented.
+# The format of audio results is undocumented.
 _OUTPUTS = {"image": "out.png", "video": "out.mp4", "3d": "out.glb"}
 _MADE = {
     "image": "a lighthouse at dusk",
@@ -33,8 +33,10 @@ _USUAL = {"width": 1024, "height": 1024}
 
 def command(model: Model, chosen: Collection[str]) -> list[str]:
     """
-    Return the words of a `krea generate` for the model: with an input if it takes one,
-    and with every required field except those that krea *chose* from that input.
+    Return the arguments of a `krea generate` command for the model.
+
+    They include an input if the model accepts one, and all required fields except those
+    in `chosen`, which krea derives from the input.
     """
     field = model.input_field
     words = ["krea", "generate"]
@@ -54,7 +56,7 @@ def command(model: Model, chosen: Collection[str]) -> list[str]:
 
 def _field(model: Model, name: str, given: MediaField | None) -> Schema:
     """
-    Return the schema of a field, in the variant of the request that has the input.
+    Return the schema of a field in the variant of the request that has the input.
     """
     for variant in forms(model.schema) if given else ():
         fields: Mapping[str, Schema] = variant.get("properties", {})
@@ -66,7 +68,7 @@ def _field(model: Model, name: str, given: MediaField | None) -> Schema:
 
 def _param(name: str, schema: Schema) -> str:
     """
-    Return the field with a value that its schema allows, in the form of `-p`.
+    Return the `-p` argument that sets the field to a value its schema allows.
     """
     value = _value(schema, usual=_USUAL.get(name, 0))
     text = value if isinstance(value, str) else json.dumps(value)
@@ -79,8 +81,10 @@ def _param(name: str, schema: Schema) -> str:
 
 def _value(schema: Schema, *, usual: float = 0, share: float = 0) -> Any:
     """
-    Return a value that the schema allows, near the *usual* one.  *share* says where in
-    a list the value stands, from 0 for the first item to 1 for the last.
+    Return a value that the schema allows, close to `usual`.
+
+    `share` is the position of the value in a list: 0 for the first item, 1 for the
+    last.
     """
     forms = schema.get("anyOf") or schema.get("oneOf")
     if forms:
@@ -105,8 +109,10 @@ def _value(schema: Schema, *, usual: float = 0, share: float = 0) -> Any:
 
 def _number(schema: Schema, usual: float, share: float) -> float:
     """
-    Return an allowed number near the usual one.  Along a range that begins at 0 or
-    above, *share* says where it lies.
+    Return an allowed number close to `usual`.
+
+    For ranges with a lower limit of 0 or more, `share` selects the position in the
+    range.
     """
     least, most = schema.get("minimum"), schema.get("maximum")
     if "exclusiveMinimum" in schema:
@@ -129,7 +135,7 @@ def _number(schema: Schema, usual: float, share: float) -> float:
 
 def _candidates(schema: Schema, number: float) -> Iterator[float]:
     """
-    Yield the number, then others for limits and steps that it does not keep to.
+    Yield the number, and then alternatives that respect limits and steps.
     """
     yield number
     step = schema.get("multipleOf", 1)

@@ -1,6 +1,5 @@
 """
-Read a JSON Schema: its types, its alternatives, and the part that describes a part of
-a value.
+Read JSON Schemas: types, alternatives, and the subschemas of fields and items.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 
-# What a schema leaves unchecked here: names of keywords that are not evaluated.
+# Lists the keywords that were removed from a schema because krea does not check them.
 UNCHECKED = "x-unchecked"
 
 _URL_FORMATS = {"uri", "url", "iri", "uri-reference"}
@@ -18,7 +17,7 @@ _URL_FORMATS = {"uri", "url", "iri", "uri-reference"}
 
 def types(schema: Schema) -> Sequence[str]:
     """
-    Return the JSON types that the schema itself names.
+    Return the JSON types listed by the schema itself.
     """
     named = schema.get("type", ())
     return (named,) if isinstance(named, str) else tuple(named)
@@ -26,7 +25,7 @@ def types(schema: Schema) -> Sequence[str]:
 
 def forms(schema: Schema) -> list[Schema]:
     """
-    Return the schema and all of its alternatives, as in "text or null".
+    Return the schema and all its alternatives, such as text and null.
     """
     return list(_forms(schema))
 
@@ -43,7 +42,7 @@ def _forms(schema: Schema) -> Iterator[Schema]:
 
 def equal(one: Any, other: Any) -> bool:
     """
-    Compare two values as JSON does: true is not 1.
+    Compare two values as JSON does: true does not equal 1.
     """
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
@@ -62,7 +61,7 @@ def is_url(schema: Schema) -> bool:
 
 def fields_of(schema: Schema) -> Mapping[str, Schema]:
     """
-    Return the schema of each field of an object, in whichever alternative it stands.
+    Return the schema of each field of an object, over all alternatives.
     """
     found: dict[str, list[Schema]] = {}
     for form in forms(schema):
@@ -73,7 +72,7 @@ def fields_of(schema: Schema) -> Mapping[str, Schema]:
 
 def required_of(schema: Schema) -> tuple[str, ...]:
     """
-    Return the fields that an object needs in every alternative.
+    Return the fields that are required by every alternative.
     """
     names = list(schema.get("required", ()))
     for each in schema.get("allOf", ()):
@@ -88,7 +87,7 @@ def required_of(schema: Schema) -> tuple[str, ...]:
 
 def is_closed(schema: Schema) -> bool:
     """
-    Return whether an object must not have other fields than those described.
+    Return whether an object must not have additional fields.
     """
     if schema.get("additionalProperties") is False:
         return True
@@ -101,14 +100,14 @@ def is_closed(schema: Schema) -> bool:
 
 def items_of(schema: Schema) -> Schema:
     """
-    Return the schema of the items of a list; empty if nothing is said of them.
+    Return the schema of the items of a list; empty if it is not specified.
     """
     return _any_of([form["items"] for form in forms(schema) if "items" in form])
 
 
 def unchecked_in(schema: Schema) -> list[str]:
     """
-    Return the keywords of the schema and its alternatives that are not evaluated.
+    Return the unchecked keywords of the schema and its alternatives.
     """
     found = (name for form in forms(schema) for name in form.get(UNCHECKED, ()))
     return list(dict.fromkeys(found))
@@ -121,11 +120,10 @@ def map_texts(
     change: Callable[[str, Schema | None, str], Any],
 ) -> Any:
     """
-    Return the value with each text in it replaced by the result of *change*.
+    Replace each text in a value with the result of `change`.
 
-    `change` is called with the place of the text, such as "style_images[0].url", its
-    schema (None where nothing is known of it), and the text; *at* is the place of the
-    value itself.
+    `change` is called with the path of the text, such as "style_images[0].url", its
+    schema (None if unknown), and the text. `at` is the path of the value itself.
     """
     if isinstance(value, str):
         return change(at, schema, value)

@@ -1,5 +1,5 @@
 """
-Describe a model of the service: its fields, its prices, where its input goes.
+Describe a model: its fields, its prices, and the field for its input.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from krea_cli.catalog.json_schema import (
     required_of,
 )
 
-# Where `-i` goes when no media field is required: images that a model edits or starts
-# from come before images that only give a style or a character.
+# Preferred fields for `-i` if no media field is required. Images to edit or to start
+# from come before style and character references.
 _INPUT_ORDER = (
     "image_urls",
     "image_url",
@@ -30,7 +30,7 @@ _INPUT_ORDER = (
     "character_reference_images",
 )
 _RESULTS = {"image", "video", "3d", "audio"}
-# Images that only go with another one.
+# Images that only accompany another one.
 _BESIDE = re.compile(r"mask|(?:^|_)(?:end|last)(?:_|$)")
 _MESH = re.compile(r"(?:^|_)(?:model|mesh|glb|3d)s?(?:_|$)")
 
@@ -38,11 +38,11 @@ _MESH = re.compile(r"(?:^|_)(?:model|mesh|glb|3d)s?(?:_|$)")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaField:
     """
-    A field that takes files, each as the URL under which the service finds it.
+    A field for files, which are passed as URLs.
 
-    *item* is "url" if the URL itself is the value, "object" if it stands in an object
-    under *url_key*; *extra* are the other keys that such an object needs, such as
-    "strength".  A list takes *minimum* to *maximum* items (None: no limit declared).
+    `item` is "url" if the value is the URL itself, or "object" if it is an object with
+    the URL under `url_key`. `extra` lists the other keys that the object requires, such
+    as "strength". A list takes `minimum` to `maximum` items (None: no limit).
     """
 
     name: str
@@ -59,24 +59,26 @@ class MediaField:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricePoint:
     """
-    The price in USD of a request with these dimensions, under the service's own names,
-    such as {"resolution": "4K"}.  Without dimensions it is the price of any request.
+    The price in USD of requests with these dimensions.
+
+    Dimensions have the API's names, as in {"resolution": "4K"}. A price without
+    dimensions is for any request.
     """
 
     amount: float
     dimensions: Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)  # without slots, for cached properties
+@dataclass(frozen=True, kw_only=True)  # no slots: cached properties need a __dict__
 class Model:
     """
-    One model: *path* is "image/google/nano-banana-pro", *schema* the JSON Schema of its
-    request body.
+    A model.
 
-    *aliases* are dropped field names with today's name.  *prices* is empty if no price
-    is known, and *prices_incomplete* says that the service has more of them; they are
-    for each second of the result if *price_unit* is "second".  *price_date* is the day
-    or the month of the prices, ISO 8601.
+    `path` is like "image/google/nano-banana-pro", and `schema` is the JSON Schema of
+    request bodies. `aliases` maps dropped field names to current ones. `prices` is
+    empty if no price is known. `prices_incomplete` means that the service has more
+    prices. If `price_unit` is "second", prices are per second of the result.
+    `price_date` is the day or month of the prices (ISO 8601).
     """
 
     path: str
@@ -92,7 +94,7 @@ class Model:
     @classmethod
     def from_json(cls, path: str, data: Mapping[str, Any]) -> Model:
         """
-        Read a model of the catalog document, which leaves out empty values.
+        Parse a model of the catalog document. Empty values may be missing.
         """
         prices = data.get("prices", {})
         return cls(
@@ -113,7 +115,7 @@ class Model:
     @classmethod
     def unknown(cls, path: str) -> Model:
         """
-        Return a model that the catalog lacks: none of its fields is known.
+        Return a placeholder for a model that the catalog lacks. It has no known fields.
         """
         return cls(
             path=path,
@@ -130,16 +132,20 @@ class Model:
     @property
     def kind(self) -> str:
         """
-        Return the first part of the path: "image", "video", "enhance", "3d", "audio" or
-        a kind that this version of krea does not know.
+        Return the first part of the path.
+
+        This is "image", "video", "enhance", "3d", "audio", or a kind that this version
+        does not know.
         """
         return self.path.partition("/")[0]
 
     @property
     def result_kind(self) -> str | None:
         """
-        Return "image", "video", "3d" or "audio", or None if this version of krea does
-        not know what the model makes.  An enhancer makes the kind that it is given.
+        Return the kind of result: "image", "video", "3d" or "audio".
+
+        Enhancers return the kind of their input. Return None if this version does not
+        know what the model produces.
         """
         if self.kind != "enhance":
             return self.kind if self.kind in _RESULTS else None
@@ -152,14 +158,14 @@ class Model:
     @property
     def id(self) -> str:
         """
-        Return the vendor and the model, such as "google/nano-banana-pro".
+        Return the id with the vendor, such as "google/nano-banana-pro".
         """
         return self.path.partition("/")[2]
 
     @cached_property
     def fields(self) -> Mapping[str, Any]:
         """
-        Return the JSON Schema of each field by its name.
+        Return the JSON Schema of each field by name.
         """
         return fields_of(self.schema)
 
@@ -170,7 +176,7 @@ class Model:
     @cached_property
     def media_fields(self) -> tuple[MediaField, ...]:
         """
-        Return the fields that take files, in the order of the schema.
+        Return the fields for files, in the order of the schema.
         """
         required = self.required
         found = (
@@ -182,11 +188,11 @@ class Model:
     @cached_property
     def input_field(self) -> MediaField | None:
         """
-        Return the field for `-i`.
+        Return the field for `-i`, or None.
 
-        It is a media field that the model requires (the video, for models that work on
-        one), or else the first in the order above, by its name or by an older one, or
-        else the only field for images.
+        This is a required media field (for models that edit a video: the video).
+        Otherwise it is the first of the preferred fields, by current or older name, or
+        else the only image field.
         """
         media = {field.name: field for field in self.media_fields}
         required = [field for field in media.values() if field.required]
@@ -205,7 +211,7 @@ class Model:
 
 def snake_case(name: str) -> str:
     """
-    Convert a name of the old API, in camelCase, to the form of today's names.
+    Convert a camelCase name of the old API to a current name.
     """
     return re.sub("(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 

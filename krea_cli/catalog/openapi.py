@@ -1,9 +1,9 @@
 """
-Build the document of the catalog (`models.json`) from an OpenAPI document.
+Build the catalog document (`models.json`) from an OpenAPI document.
 
-Run as `python -m krea_cli.catalog.openapi SPEC [DATE] > models.json`.  Of each model
-only what the catalog answers is kept: its schema without prose, the names that its
-fields had before the rename, its prices.  Knows nothing of HTTP.
+Run as `python -m krea_cli.catalog.openapi SPEC [DATE] > models.json`. The document
+keeps what krea uses: the schema of each model without descriptions, older names of
+fields, and prices. This module does not fetch anything.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from krea_cli.catalog.json_schema import fields_of, types
 from krea_cli.catalog.resolve_schema import SchemaResolver
 
 _ROUTE = re.compile(r"/generate/([a-z0-9]+(?:/[A-Za-z0-9][A-Za-z0-9._-]*)+)")
-# How fields for files are named, where their format is not given.
+# Names of file fields, for schemas that do not declare a URL format.
 _FILE_NAME = re.compile(r"(?:image|video|audio|mesh)s?$|_urls?$")
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json\b|\*/\*", re.IGNORECASE)
 
@@ -31,7 +31,7 @@ _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json\b|\*/\*", re.IGNORECASE)
 @dataclass(frozen=True, slots=True)
 class ReadModels:
     """
-    The models of an OpenAPI document by path, and why others could not be read.
+    The models of an OpenAPI document by path, and the errors of unreadable models.
     """
 
     models: Mapping[str, dict[str, Any]]
@@ -40,11 +40,10 @@ class ReadModels:
 
 def build_catalog(spec: Mapping[str, Any], day: str) -> dict[str, Any]:
     """
-    Return the catalog document of an OpenAPI document as it was on that *day* (ISO
-    8601).
+    Build the catalog document from an OpenAPI document fetched on `day` (ISO 8601).
 
     Raises:
-        ValueError: there is no model in it, or one that cannot be read.
+        ValueError: the document has no models, or one is unreadable.
     """
     found = read_models(spec, day)
     for path, reason in found.unreadable.items():
@@ -56,8 +55,10 @@ def catalog_document(
     spec: Mapping[str, Any], models: Mapping[str, Any], day: str
 ) -> dict[str, Any]:
     """
-    Return a catalog document: `format`, `date`, `spec` (what the OpenAPI document says
-    of itself) and `models`, by path such as "image/google/nano-banana-pro".
+    Return a catalog document.
+
+    It has `format`, `date`, `spec` (identity of the OpenAPI document) and `models` by
+    path, such as "image/google/nano-banana-pro".
     """
     info = _mapping(spec, "info")
     about = {key: str(info[key]) for key in ("version", "description") if key in info}
@@ -66,10 +67,10 @@ def catalog_document(
 
 def read_models(spec: Mapping[str, Any], day: str) -> ReadModels:
     """
-    Read every model of an OpenAPI document, each for itself.
+    Read every model of an OpenAPI document. Errors in one do not affect the others.
 
     Raises:
-        ValueError: there is no model in it.
+        ValueError: the document has no models.
     """
     models, unreadable = {}, {}
     for route, item in _mapping(spec, "paths").items():
@@ -92,7 +93,7 @@ def read_models(spec: Mapping[str, Any], day: str) -> ReadModels:
 
 def dumps(document: Mapping[str, Any]) -> str:
     """
-    Return the document as text, one model a line, so that a change shows as one line.
+    Format the document with one model per line, so that a diff shows changed models.
     """
     head = {key: value for key, value in document.items() if key != "models"}
     lines = [
@@ -123,7 +124,7 @@ def _read_model(
 
 def _with_url_formats(schema: dict[str, Any]) -> dict[str, Any]:
     """
-    Return the schema with the format of a URL for texts that are named as files.
+    Declare the URL format for text fields whose names say that they take files.
     """
     if "properties" not in schema:
         return schema
@@ -154,7 +155,7 @@ def _is_any_text(schema: Mapping[str, Any]) -> bool:
 
 def _aliases(operation: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, str]:
     """
-    Return the dropped names of fields that this model still has, with today's name.
+    Return the older names of fields that this model still has, mapped to current names.
     """
     given = operation.get("x-krea-deprecated-field-aliases") or ()
     if isinstance(given, Mapping):
@@ -168,11 +169,10 @@ def _aliases(operation: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[st
 
 def _prices(pricing: Any, day: str) -> dict[str, Any]:
     """
-    Return the price points in USD for a request, or for a second of its result.
+    Return the price points in USD, per request or per second of the result.
 
-    Another currency or unit is not a known price.  An amount of 0 is left out, and
-    prices that cannot be read are unknown.  Prices without a date of their own were
-    true on the *day*.
+    Prices in other currencies or units are unknown, and so are unreadable ones. Amounts
+    of 0 are left out. Prices without their own date apply on `day`.
     """
     if not isinstance(pricing, Mapping) or pricing.get("currency") != "USD":
         return {}

@@ -1,10 +1,10 @@
 """
-Match the regular expressions of a specification in time linear to the text.
+Match the regular expressions of an API description in linear time.
 
-A pattern comes from the network, and Python's own matcher can take forever on some
-patterns.  This one follows all ways through the pattern at once.  It reads what
-JavaScript and Python read alike: literals, classes, groups, alternatives, repeats, and
-`^` and `$` for the two ends of the text.
+The patterns come from the network, and Python's `re` can take forever on some. This
+matcher follows all paths through the pattern at once. It supports the syntax on which
+JavaScript and Python agree: literals, classes, groups, alternatives, repeats, and `^`
+and `$` for the start and end of the text.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-# More states than any reasonable pattern has, and still matched quickly.
-_MOST_STATES = 2_000
+# Far more states than reasonable patterns have, and still fast to match.
+_MAX_STATES = 2_000
 _LONGEST = 1_000
 _DEEPEST = 50
 
@@ -24,7 +24,7 @@ _ESCAPE = re.compile(
     r"\\(?:[dDwWsSnrtfv]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^A-Za-z0-9])"
 )
 _REPEAT = re.compile(r"([*+?])|\{([0-9]{1,4})(,?)([0-9]{0,4})\}")
-# Python reads these in a class as operators of sets, or warns of them.
+# Python treats these as set operators inside a class, or warns about them.
 _AMBIGUOUS_IN_CLASS = re.compile(r"\[|--|&&|~~|\|\||\\[bBpPkcu]|\\[0-9]")
 
 
@@ -45,7 +45,7 @@ class _State:
 
 class Pattern:
     """
-    A pattern that is searched for anywhere in a text, as JSON Schema says.
+    A pattern to be found anywhere in a text, as JSON Schema defines.
     """
 
     def __init__(self, states: list[_State], start: int, end: int) -> None:
@@ -87,7 +87,7 @@ class Pattern:
 @lru_cache(maxsize=256)
 def compile_pattern(source: str) -> Pattern | None:
     """
-    Return the pattern, or None if it cannot be evaluated here.
+    Compile the pattern. Return None if it uses unsupported syntax.
     """
     if len(source) > _LONGEST:
         return None
@@ -99,7 +99,7 @@ def compile_pattern(source: str) -> Pattern | None:
 
 class _Parser:
     """
-    Builds the automaton of a pattern while it reads the source.
+    Builds the automaton while parsing a pattern.
     """
 
     def __init__(self, source: str) -> None:
@@ -115,7 +115,7 @@ class _Parser:
         return Pattern(self._states, start, end)
 
     def _add(self, state: _State) -> int:
-        if len(self._states) >= _MOST_STATES:
+        if len(self._states) >= _MAX_STATES:
             raise _UnsupportedError
         self._states.append(state)
         return len(self._states) - 1

@@ -1,9 +1,9 @@
 """
-Estimate the price of a request by the price points that the service publishes.
+Estimate the price of a request from the published price points.
 
-A price point names its dimensions ("resolution", "referenceImageCount").  Where neither
-the request nor its schema says where it lies in one of them, the price is a range.  An
-unknown price is None, never 0, and an estimate is never below the published price.
+A price point has dimensions such as "resolution" or "referenceImageCount". If neither
+the request nor its schema determines one of them, the price is a range. An unknown
+price is None, never 0. An estimate is never lower than the published price.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from krea_cli.catalog.model import MediaField, Model, snake_case
 
 Body = Mapping[str, Any]
 
-# More ways to read a request than this are not priced.
-_MOST_WAYS = 10_000
+# Requests with more combinations of dimensions than this are not priced.
+_MAX_WAYS = 10_000
 _SECONDS = ("duration", "seconds", "duration_seconds")
 
 
 class PriceRange(NamedTuple):
     """
-    The lowest and the highest price in USD that a request can have.
+    The lowest and the highest possible price of a request in USD.
     """
 
     low: float
@@ -40,7 +40,7 @@ class _Values:
     """
     The values that a request can have in a dimension.
 
-    They are *open* where the request may also have any value of the price points.
+    If `is_open`, any value that occurs in the price points is possible as well.
     """
 
     known: tuple[Any, ...] = ()
@@ -53,16 +53,16 @@ _OTHER = object()
 
 def estimate(model: Model, body: Body) -> PriceRange | None:
     """
-    Return the price in USD of one request with this *body*, or None if it is unknown.
+    Return the price in USD of one request with this body, or None if unknown.
 
-    Of several price points that fit, the dearest counts.
+    If several price points match, the most expensive one counts.
     """
     names = list(dict.fromkeys(name for p in model.prices for name in p.dimensions))
     values = [_candidates(name, model, body) for name in names]
     if not model.prices or None in values:
         return None
-    ways = list(islice(product(*[each or () for each in values]), _MOST_WAYS + 1))
-    if len(ways) > _MOST_WAYS:
+    ways = list(islice(product(*[each or () for each in values]), _MAX_WAYS + 1))
+    if len(ways) > _MAX_WAYS:
         return None
     amounts: list[float] = []
     for way in ways:
@@ -94,8 +94,9 @@ def _by_the_second(
 
 def _candidates(dimension: str, model: Model, body: Body) -> Sequence[Any] | None:
     """
-    Return every value that the request can have in a dimension, or None if it can have
-    values whose price is not published.
+    Return all values that the request can have in a dimension.
+
+    Return None if it can have values without a published price.
     """
     values = _values(dimension, model, body)
     if not values.is_open:
@@ -108,7 +109,7 @@ def _candidates(dimension: str, model: Model, body: Body) -> Sequence[Any] | Non
 def _priced_values(dimension: str, model: Model) -> list[Any]:
     found: list[Any] = []
     for point in model.prices:
-        # A point without the dimension is for values that no point names.
+        # A point without this dimension covers the values that no other point names.
         value = point.dimensions.get(dimension, _OTHER)
         if value is not None and not any(_same(value, each) for each in found):
             found.append(value)
@@ -118,7 +119,7 @@ def _priced_values(dimension: str, model: Model) -> list[Any]:
 def _values(dimension: str, model: Model, body: Body) -> _Values:
     if derive := _DERIVED.get(dimension):
         return derive(model, body)
-    # Dimensions are in camelCase; fields no longer are.
+    # Dimensions are in camelCase, fields are in snake_case.
     name = snake_case(dimension)
     values = _field_values(name, model, body)
     if name in model.fields or not values.is_open:
@@ -131,7 +132,7 @@ def _values(dimension: str, model: Model, body: Body) -> _Values:
 
 def _field_values(name: str, model: Model, body: Body) -> _Values:
     """
-    Return the value in the request, or else the default, or else all that are allowed.
+    Return the value in the request, else the default, else all allowed values.
     """
     if body.get(name) is not None:
         return _Values((body[name],))
@@ -151,7 +152,7 @@ def _field_values(name: str, model: Model, body: Body) -> _Values:
 
 def _allowed(schema: Schema) -> list[Any]:
     """
-    Return the values that a schema lists; empty if it does not list them.
+    Return the values listed by a schema, if it lists any.
     """
     if "enum" in schema:
         return [value for value in schema["enum"] if value is not None]
@@ -169,7 +170,8 @@ def _allowed(schema: Schema) -> list[Any]:
 
 
 def _resolution(model: Model, body: Body) -> _Values:
-    # Pixels may count instead of the resolution, and where 2K begins is not published.
+    # The size in pixels may decide instead of the resolution, and the limits are
+    # unpublished.
     if body.get("width") is not None or body.get("height") is not None:
         return _OPEN
     return _field_values("resolution", model, body)
@@ -193,7 +195,7 @@ def _references(media: str) -> Callable[[Model, Body], _Values]:
 
 def _reference_fields(model: Model, media: str) -> Iterator[MediaField]:
     """
-    Yield the fields for references; the frames of a film and masks are not references.
+    Yield the fields for reference files. Video frames and masks are not references.
     """
     for field in model.media_fields:
         words = set(field.name.split("_"))
@@ -226,17 +228,17 @@ def _seconds(model: Model, body: Body) -> _Values:
 
 def _whole_seconds(schema: Schema) -> _Values:
     """
-    Return all lengths that a schema allows, in whole seconds.
+    Return all durations that a schema allows, in whole seconds.
     """
     least, most = schema.get("minimum"), schema.get("maximum")
-    if least is None or most is None or not 0 <= most - least <= _MOST_WAYS:
+    if least is None or most is None or not 0 <= most - least <= _MAX_WAYS:
         return _OPEN
     return _Values((*range(int(least), int(most) + 1), most))
 
 
 def _billable_seconds(model: Model, body: Body) -> _Values:
     """
-    Return the seconds of the result and of the videos that it refers to.
+    Return the total seconds of the result and of referenced videos.
     """
     seconds = _seconds(model, body)
     if not any(body.get(field.name) for field in _reference_fields(model, "video")):
@@ -250,8 +252,9 @@ def _billable_seconds(model: Model, body: Body) -> _Values:
 
 def _same(value: Any, wanted: Any) -> bool:
     """
-    Compare a value of a request with one of a price point, which may be written
-    otherwise: 5 is "5", and "1k" is "1K".
+    Compare a value of a request with that of a price point.
+
+    The spelling may differ: 5 equals "5", and "1k" equals "1K".
     """
     if isinstance(value, bool) or isinstance(wanted, bool):
         return _as_boolean(value) is _as_boolean(wanted)
@@ -278,7 +281,7 @@ def _is_number(value: Any) -> bool:
     return _number(value) is not None
 
 
-# Dimensions that are not a field of the request, or not only one.
+# Dimensions that are not simply one field of the request.
 _DERIVED: Mapping[str, Callable[[Model, Body], _Values]] = {
     "k2BillingTier": _tier,
     "referenceImageCount": _references("image"),

@@ -1,5 +1,5 @@
 """
-Renew the catalog: judge what a refresh brings, and find out what is new in it.
+Build an updated catalog from a fetched API description, and list its changes.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ _STAYS = "Your current list is unchanged."
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """
-    One change of a model, which is as it is now, or was before it went.
+    A change of a model.
 
-    *before* and *after* are None where there is no such model.  *added*, *removed* and
-    *changed* are names of fields, for *what* "fields".
+    `model` is the current model, or the former one if it was removed. `before` or
+    `after` is None if the model does not exist there. For `what` "fields", `added`,
+    `removed` and `changed` are field names.
     """
 
     what: Literal["added", "removed", "fields", "price", "deprecated"]
@@ -38,10 +39,10 @@ class Change:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement:
     """
-    A catalog document that a refresh brought.
+    An updated catalog document.
 
-    *kept* are models whose new description cannot be read, so that the old one stays;
-    *skipped* are such models that were not known before.
+    `kept` lists models whose new description is unreadable, so the old one stays.
+    `skipped` lists unreadable models that are new.
     """
 
     document: Mapping[str, Any]
@@ -53,13 +54,16 @@ def build_replacement(
     spec: Mapping[str, Any], known: Catalog, *, today: str
 ) -> Replacement:
     """
-    Build the catalog that follows the *known* one from an OpenAPI document fetched
-    *today* (ISO 8601).  Models that cannot be read stay as they were.
+    Build the successor of the `known` catalog from an OpenAPI document.
+
+    `today` is the day it was fetched (ISO 8601). Unreadable models keep their known
+    descriptions.
 
     Raises:
-        InvalidResponseError: the document cannot take the place of what is known.
+        InvalidResponseError: the document is unusable.
     """
-    # With a clock that is behind, it would count as older than what it replaces.
+    # If the clock is behind, the new catalog must not count as older than the bundled
+    # one.
     day = max(today, bundled_date())
     try:
         found = read_models(spec, day)
@@ -88,7 +92,7 @@ def _unusable(reason: str) -> InvalidResponseError:
 
 def compare_catalogs(before: Catalog, after: Catalog) -> Iterator[Change]:
     """
-    Yield every change: new models first, then removed ones, then the others.
+    Yield all changes: new models first, then removed ones, then changed ones.
     """
     old = {model.path: model for model in before.models}
     new = {model.path: model for model in after.models}
@@ -125,9 +129,9 @@ def _changes(before: Model, after: Model) -> Iterator[Change]:
 
 def _fields(model: Model) -> dict[str, Any]:
     """
-    Return each field with everything known of it.
+    Return everything known about each field.
     """
-    # The service draws the default of a seed anew each time that it is asked.
+    # The service generates a new default for the seed on each request.
     return {
         name: (
             name in model.required,

@@ -1,5 +1,5 @@
 """
-Fetch the newest list of models when the one at hand may be out of date.
+Fetch the current list of models if the known one may be outdated.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from krea_cli.catalog.refresh import build_replacement
 from krea_cli.errors import ConnectionFailedError, StorageError
 from krea_cli.runtime.clock import run_with_timeout
 
-# A model that was announced yesterday is worth one free request.
+# A model announced yesterday is worth one free request.
 FRESH_DAYS = 1
 
 
-# Nobody waits longer for a list that may not even have the model.
-_MOST_SECONDS = 5.0
+# Users should not wait longer: the new list may still lack the model.
+_MAX_SECONDS = 5.0
 
 
 def fetch_in_time(fetch: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     """
-    Return what *fetch* returns within 5 seconds.
+    Return the result of `fetch`, within 5 seconds.
 
     Raises:
         ConnectionFailedError: it takes longer.
     """
     try:
-        return run_with_timeout(_MOST_SECONDS, fetch)
+        return run_with_timeout(_MAX_SECONDS, fetch)
     except TimeoutError:
         raise ConnectionFailedError(
-            f"The list of models did not arrive within {_MOST_SECONDS:.0f} s."
+            f"The list of models did not arrive within {_MAX_SECONDS:.0f} s."
         ) from None
 
 
 def age_in_days(catalog: Catalog, now: float) -> int:
     """
-    Return the age of the list of models at *now*, a wall-clock time.
+    Return the age of the catalog in days at `now`, in seconds since the epoch.
     """
     return (_day(now) - date.fromisoformat(catalog.date)).days
 
@@ -54,10 +54,10 @@ def renew_if_outdated(
     note: Callable[[str], None],
 ) -> Catalog | None:
     """
-    Return the newest catalog, or None if the one at hand is not older than a day.
+    Return the current catalog, or None if the known one is at most a day old.
 
-    `fetch` returns the OpenAPI document of the service, `store` keeps the new catalog
-    for later runs, and `note` is called with a sentence for the user before the fetch.
+    `fetch` returns the OpenAPI document. `store` saves the new catalog for later runs.
+    `note` is called with a message for the user before fetching.
 
     Raises:
         KreaError: the document cannot be fetched or used.
@@ -66,7 +66,7 @@ def renew_if_outdated(
         return None
     note(f"Updating the list of models (from {catalog.date}).")
     replacement = build_replacement(fetch(), catalog, today=_day(now).isoformat())
-    # This run can use the list even if later ones have to fetch it again.
+    # This run can use the list even if it cannot be stored.
     with suppress(StorageError):
         store(dumps(replacement.document))
     return Catalog(replacement.document)

@@ -1,9 +1,9 @@
 """
-Resolve the schemas of an OpenAPI document into self-contained JSON Schemas.
+Convert the schemas of an OpenAPI document to self-contained JSON Schemas.
 
-OpenAPI 3.0 and 3.1 are read alike: local references are replaced by what they refer to,
-`allOf` is merged into one schema, and the forms of OpenAPI 3.0 (`nullable`, a boolean
-`exclusiveMinimum`) become those of JSON Schema 2020-12.
+OpenAPI 3.0 and 3.1 are supported: local references are replaced with their targets,
+`allOf` is merged into one schema, and keywords of OpenAPI 3.0 (`nullable`, boolean
+`exclusiveMinimum`) are converted to JSON Schema 2020-12.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 from krea_cli.catalog.json_schema import UNCHECKED, Schema, equal, fields_of, types
 
-# References can make a small document describe endless schemas.
-_MOST_PARTS = 5_000
+# References can expand a small document to an infinite schema.
+_MAX_PARTS = 5_000
 _DEEPEST = 32
 
 _SCHEMA_KEYWORDS = {"items", "not", "if", "then", "else"}
@@ -33,14 +33,14 @@ class SchemaResolver:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
-        self._left = _MOST_PARTS
+        self._left = _MAX_PARTS
 
     def follow(self, value: Any) -> Any:
         """
-        Return what *value* refers to, or the value itself if it is not a reference.
+        Return the target of a reference. Return any other value unchanged.
 
         Raises:
-            ValueError: the reference leads nowhere, or in a circle.
+            ValueError: the target does not exist, or references form a cycle.
         """
         for _ in range(_DEEPEST):
             if not (isinstance(value, Mapping) and isinstance(value.get("$ref"), str)):
@@ -52,11 +52,13 @@ class SchemaResolver:
         self, schema: Any, depth: int = _DEEPEST, within: tuple[str, ...] = ()
     ) -> dict[str, Any]:
         """
-        Return the schema without references; *within* are those being resolved.
+        Return the schema without references.
+
+        `within` lists the references being resolved.
 
         Raises:
-            ValueError: it is too large or too deep, or a reference leads nowhere.
-            TypeError, AttributeError: it is not a schema.
+            ValueError: the schema is too large or too deep, or a target does not exist.
+            TypeError, AttributeError: this is not a schema.
         """
         if isinstance(schema, bool):
             return {} if schema else {"not": {}}
@@ -79,10 +81,10 @@ class SchemaResolver:
         for keyword in _LIST_KEYWORDS & given.keys():
             if len(given[keyword]) == 1:
                 parts.append(inner(given.pop(keyword)[0]))
-        merged = _own(given, inner)
+        merged = _own_keywords(given, inner)
         for part in parts:
             merged = merge(merged, part)
-        return _close(merged)
+        return _close_object(merged)
 
     def _target(self, reference: str) -> Any:
         if not reference.startswith("#"):
@@ -99,9 +101,9 @@ class SchemaResolver:
 
 def merge(one: Schema, other: Schema) -> dict[str, Any]:
     """
-    Return a schema for the values that both schemas allow.
+    Return a schema that allows the values that both schemas allow.
 
-    A keyword that has no common form, such as two patterns, stays under `allOf`.
+    Keywords that cannot be combined, such as two patterns, stay under `allOf`.
     """
     if not (one and other):
         return {**one, **other}
@@ -118,7 +120,7 @@ def merge(one: Schema, other: Schema) -> dict[str, Any]:
 
 def _add_keywords(merged: dict[str, Any], other: Schema) -> dict[str, Any]:
     """
-    Merge the keywords of *other* one by one; return those without a common form.
+    Merge the keywords of `other` one by one. Return those that cannot be combined.
     """
     conditions = {key: other[key] for key in _CONDITION if key in other}
     beside = conditions if "if" in merged else {}
@@ -135,9 +137,11 @@ def _add_keywords(merged: dict[str, Any], other: Schema) -> dict[str, Any]:
     return beside
 
 
-def _own(given: Mapping[str, Any], inner: Callable[[Any], Any]) -> dict[str, Any]:
+def _own_keywords(
+    given: Mapping[str, Any], inner: Callable[[Any], Any]
+) -> dict[str, Any]:
     """
-    Return the keywords of the schema itself in the form of JSON Schema 2020-12.
+    Return the schema's own keywords, converted to JSON Schema 2020-12.
     """
     own: dict[str, Any] = {}
     for keyword, value in given.items():
@@ -151,12 +155,12 @@ def _own(given: Mapping[str, Any], inner: Callable[[Any], Any]) -> dict[str, Any
             own[keyword] = value
         elif value not in (True, {}):
             own[keyword] = inner(value)
-    return _without_old_forms(own)
+    return _upgrade_keywords(own)
 
 
-def _without_old_forms(own: dict[str, Any]) -> dict[str, Any]:
+def _upgrade_keywords(own: dict[str, Any]) -> dict[str, Any]:
     """
-    Replace the forms that only OpenAPI 3.0 has.
+    Replace keywords that exist only in OpenAPI 3.0.
     """
     for exclusive, limit in _EXCLUSIVE.items():
         if isinstance(own.get(exclusive), bool):
@@ -168,9 +172,9 @@ def _without_old_forms(own: dict[str, Any]) -> dict[str, Any]:
     return own
 
 
-def _close(schema: dict[str, Any]) -> dict[str, Any]:
+def _close_object(schema: dict[str, Any]) -> dict[str, Any]:
     """
-    Replace `unevaluatedProperties: false` by a closed list of all fields.
+    Replace `unevaluatedProperties: false` with a closed list of all fields.
     """
     if schema.get("unevaluatedProperties") is not False:
         return schema
@@ -179,14 +183,15 @@ def _close(schema: dict[str, Any]) -> dict[str, Any]:
     others: dict[str, Any] = {name: {} for name in fields_of(closed) if name not in own}
     closed |= {"properties": {**own, **others}, "additionalProperties": False}
     if others:
-        # A field of one alternative also passes beside another one.
+        # This also accepts a field of one alternative together with another
+        # alternative.
         closed[UNCHECKED] = [*closed.get(UNCHECKED, ()), "unevaluatedProperties"]
     return closed
 
 
 def _merged_objects(one: Schema, other: Schema) -> dict[str, Any]:
     """
-    Return the fields that both schemas allow, and whether there may be others.
+    Return the fields that both schemas allow, and whether additional ones are allowed.
     """
     if not _OBJECT_KEYWORDS & (one.keys() | other.keys()):
         return {}
@@ -210,7 +215,7 @@ def _merged_objects(one: Schema, other: Schema) -> dict[str, Any]:
 
 def _field(schema: Schema, name: str) -> Schema | None:
     """
-    Return the schema of a field; None if the object must not have it.
+    Return the schema of a field, or None if the object must not have it.
     """
     if name in schema.get("properties", {}):
         field: Schema = schema["properties"][name]

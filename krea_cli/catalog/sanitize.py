@@ -1,9 +1,8 @@
 """
-Admit a model into a catalog: nothing in it may break, or hold up, a later run that
-checks a request, tells a price or shows a model.
+Sanitize models: nothing in a catalog may break or delay a later run.
 
-Both ways into a run pass here: a specification of the service before it is kept, and a
-kept catalog before it is used.
+Both sources pass through here: an API description before it is stored, and a stored
+catalog before it is used.
 """
 
 from __future__ import annotations
@@ -15,21 +14,22 @@ from krea_cli.catalog.json_schema import UNCHECKED, fields_of, required_of, type
 from krea_cli.catalog.pattern import compile_pattern
 
 _DEEPEST = 32
-_MOST = 1e30
-# A text or a list that must be longer cannot be shown as an example.
-_MOST_LEAST = 10_000
-_LEAST_USD, _MOST_USD = 1e-6, 1e6
+_MAX = 1e30
+# Longer required texts and lists cannot be shown in an example.
+_MAX_MINIMUM = 10_000
+_MIN_USD, _MAX_USD = 1e-6, 1e6
 _UNITS = {"request", "second"}
 
 
 def sanitize_model(path: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return a model of a catalog document, its schema with only the keywords that are
-    evaluated or shown.
+    Return a model for a catalog document.
+
+    Its schema has only the keywords that krea evaluates or shows.
 
     Raises:
-        ValueError: its schema does not describe the fields of an object.
-        TypeError, AttributeError, KeyError: something in it has another form.
+        ValueError: the schema does not describe an object with fields.
+        TypeError, AttributeError, KeyError: a part has an unexpected type.
     """
     schema = _schema(data["schema"], _DEEPEST)
     fields = fields_of(schema)
@@ -49,9 +49,9 @@ def sanitize_model(path: str, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_price(amount: Any) -> bool:
     """
-    Return whether one request can cost this amount of USD.
+    Return whether this amount in USD is plausible for one request.
     """
-    return _is_number(amount) and _LEAST_USD <= amount <= _MOST_USD
+    return _is_number(amount) and _MIN_USD <= amount <= _MAX_USD
 
 
 def _is_point(point: Any) -> bool:
@@ -61,10 +61,10 @@ def _is_point(point: Any) -> bool:
 
 def _schema(given: Any, depth: int) -> dict[str, Any]:
     """
-    Return the schema without keywords that are not evaluated, and with their names.
+    Return the schema without unevaluated keywords. Their names are recorded.
 
     Raises:
-        TypeError: a keyword holds something else than it should.
+        TypeError: a keyword has a value of the wrong type.
     """
     if not depth:
         raise TypeError("too deep")
@@ -113,12 +113,12 @@ def _other_fields(given: Any, depth: int) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    # To Python true is a number.
+    # In Python, True is also an int.
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_limit(value: Any) -> bool:
-    return _is_number(value) and -_MOST <= value <= _MOST
+    return _is_number(value) and -_MAX <= value <= _MAX
 
 
 def _is_count(value: Any) -> bool:
@@ -126,7 +126,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_least(value: Any) -> bool:
-    return _is_count(value) and value <= _MOST_LEAST
+    return _is_count(value) and value <= _MAX_MINIMUM
 
 
 def _is_step(value: Any) -> bool:
@@ -151,13 +151,14 @@ _READERS: Mapping[str, Callable[[Any, int], Any]] = {
     **dict.fromkeys(("anyOf", "oneOf", "allOf"), _schema_list),
 }
 
-# Without the first, which is not evaluated, the second would refuse what is allowed.
+# Keywords that are not evaluated, and those that depend on them: evaluating only the
+# second would reject valid values.
 _BESIDE_UNCHECKED = {
     "patternProperties": "additionalProperties",
     "prefixItems": "items",
 }
 
-# Keywords that refuse nothing.
+# Keywords that never reject a value.
 _ANNOTATIONS = {
     *("title", "description", "example", "examples", "discriminator", "xml"),
     *("externalDocs", "readOnly", "writeOnly", "nullable", "contentEncoding"),
@@ -165,8 +166,8 @@ _ANNOTATIONS = {
     *("$schema", "$id", "$anchor", "$comment", "$defs", "definitions"),
 }
 
-# The keywords that `validation` evaluates or shows, and what they hold: one that holds
-# something else would break a later check of a request.
+# Keywords that `validation` evaluates or shows, with a check of their values. A wrong
+# value would break the validation of a request.
 _CHECKED: Mapping[str, Callable[[Any], bool]] = {
     "type": lambda value: isinstance(value, str) or _are_texts(value),
     "enum": lambda value: isinstance(value, list) and value != [] and _is_value(value),

@@ -1,5 +1,5 @@
 """
-Describe what a schema allows, in words for a message of one line.
+Describe in one line what a schema allows.
 """
 
 from __future__ import annotations
@@ -7,9 +7,18 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 
-from krea_cli.catalog.json_schema import UNCHECKED, Schema, is_url, types, unchecked_in
+from krea_cli.catalog.json_schema import (
+    UNCHECKED,
+    Schema,
+    fields_of,
+    is_url,
+    items_of,
+    types,
+    unchecked_in,
+)
 
 _PREVIEW = 60
+_LARGEST_INTEGER = 2**53 - 1
 _TYPES = {
     "string": "text",
     "number": "a number",
@@ -23,7 +32,8 @@ _TYPES = {
 
 def describe_allowed(schema: Schema) -> str:
     """
-    Describe a value, such as "a number from -2 to 2" or '"1K", "2K" or "4K"'.
+    Describe the allowed values, such as "a number from -2 to 2" or '"1K", "2K" or
+    "4K"'.
     """
     for form in ("anyOf", "oneOf"):
         if form in schema:
@@ -41,8 +51,9 @@ def describe_allowed(schema: Schema) -> str:
 
 def describe_schema(schema: Schema) -> str:
     """
-    Describe a value with everything in it, down to the last field.  An optional field
-    has a question mark, and keywords that are not checked here are named.
+    Describe a value with all nested fields.
+
+    Optional fields have a question mark. Unchecked keywords are listed.
     """
     words = _described(schema)
     unchecked = unchecked_in(schema)
@@ -52,7 +63,7 @@ def describe_schema(schema: Schema) -> str:
 def _described(schema: Schema) -> str:
     for form in ("anyOf", "oneOf"):
         if form in schema:
-            # A schema that only combines others names what is unchecked in them.
+            # The outer description already lists what is unchecked in the alternatives.
             bare = [{**each, UNCHECKED: []} for each in schema[form]]
             return listed_words(list(dict.fromkeys(map(_described, bare))))
     if fields := schema.get("properties"):
@@ -62,16 +73,41 @@ def _described(schema: Schema) -> str:
             for name, field in fields.items()
         )
         return f"{{{', '.join(described)}}}"
-    words = describe_allowed(schema)
+    words = describe_allowed(_without_machine_limits(schema))
     if "items" in schema:
         words += f", each {describe_schema(schema['items'])}"
         words += ", no duplicates" if schema.get("uniqueItems") else ""
     return f"{words} matching {schema['pattern']}" if "pattern" in schema else words
 
 
+def describe_beside(schema: Schema, url_key: str | None) -> str:
+    """
+    Describe the values that go with each file of a media field, such as "strength (a
+    number from -2 to 2)"; empty where the file is all.
+    """
+    fields = fields_of(items_of(schema)) or fields_of(schema)
+    return ", ".join(
+        f"{name} ({describe_allowed(field)})"
+        for name, field in fields.items()
+        if name != url_key and "const" not in field
+    )
+
+
+def _without_machine_limits(schema: Schema) -> Schema:
+    """
+    Drop the limits that only say which integers a number of JavaScript can hold.
+    """
+    limits = ("minimum", "maximum")
+    return {
+        keyword: value
+        for keyword, value in schema.items()
+        if keyword not in limits or abs(value) < _LARGEST_INTEGER
+    }
+
+
 def describe_count(schema: Schema) -> str:
     """
-    Describe how many fields an object has, such as "at least 1 field".
+    Describe how many fields an object needs, such as "at least 1 field".
     """
     least, most = schema.get("minProperties"), schema.get("maxProperties")
     return _range(least, most, "fields").removeprefix(" of ")
@@ -79,7 +115,7 @@ def describe_count(schema: Schema) -> str:
 
 def preview_json(value: object) -> str:
     """
-    Return a value as JSON in ASCII, cut to a length that fits into a line.
+    Format a value as ASCII JSON, cut to a length that fits into a line.
     """
     text = json.dumps(value)
     return text if len(text) <= _PREVIEW else f"{text[:_PREVIEW]}..."
@@ -87,24 +123,23 @@ def preview_json(value: object) -> str:
 
 def nearest(value: object, allowed: Sequence[str]) -> str | None:
     """
-    Return the allowed text that is most like the value, as JSON, if one is near.
+    Return the allowed text that is most similar to the value, as JSON, or None.
     """
-    from difflib import get_close_matches
+    from krea_cli.runtime.nearest_words import nearest_words
 
     if not isinstance(value, str):
         return None
-    folded = {each.casefold(): each for each in allowed}
-    found = get_close_matches(value.casefold(), folded, n=1)
-    return preview_json(folded[found[0]]) if found else None
+    found = nearest_words(value, allowed)
+    return preview_json(found[0]) if found else None
 
 
 def describe_unknown_field(name: str, fields: Collection[str]) -> str:
     """
-    Say that there is no such field, and name the nearest ones, or else all.
+    Report an unknown field. Suggest similar ones, or else list all.
     """
-    from difflib import get_close_matches
+    from krea_cli.runtime.nearest_words import nearest_words
 
-    near = get_close_matches(name.lower(), fields, n=2)
+    near = nearest_words(name, fields, most=2)
     if near:
         return f"unknown field; did you mean {listed_words(near)}?"
     return f"unknown field; known fields: {', '.join(fields)}"

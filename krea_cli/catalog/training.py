@@ -1,8 +1,8 @@
 """
 Describe the request that trains a style.
 
-It is a request like those to models, and has a schema and an unknown price like some of
-them.  The list of models does not have it, as its path is not one of a model.
+It resembles a request to a model: it has a schema, and its price is unknown. The list
+of models does not include it, because its path is not that of a model.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from krea_cli.api.models import TRAINING
 from krea_cli.catalog.model import Model
 
-# The first is the service's own default.
+# The first one is the API's default.
 _FIRST_MODELS = ("flux_dev", "flux_schnell", "wan", "wan22")
 _LATER_MODELS = ("qwen", "z-image", "k2", "k2-large")
 MODELS = (*_LATER_MODELS, *_FIRST_MODELS)
@@ -60,8 +60,9 @@ class TrainingModel(Model):
 
 def training_model(base_model: object) -> Model:
     """
-    Return the target of a request that trains a style for `base_model`, whose schema
-    depends on it.
+    Return the target of a request that trains a style for `base_model`.
+
+    The schema depends on the base model.
     """
     return TrainingModel(
         path=TRAINING,

@@ -1,10 +1,9 @@
 """
-Check a request body against the schema of its model before it is sent, and convert text
-from the command line to the value that a field's schema asks for.
+Validate request bodies, and convert command-line text to field values.
 
-This passes exactly the bodies that JSON Schema (draft 2020-12) passes, for the keywords
-that `sanitize` keeps; `format` asserts nothing there, nor here.  One exception: a text
-that starts with "data:" is not held to maxLength, which the service does not enforce.
+A body is valid exactly if JSON Schema (draft 2020-12) accepts it, for the keywords that
+`sanitize` keeps and without asserting `format`. There is one exception: text that
+starts with "data:" may exceed maxLength, which the service does not enforce.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from krea_cli.catalog import schema_text
 from krea_cli.catalog.json_schema import Schema, equal, forms, items_of, types
 from krea_cli.catalog.pattern import compile_pattern
 
-# Names that are shown without quotes.
+# Names that need no quotes.
 _PLAIN = re.compile(r"[^\W\d][\w-]*")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
@@ -27,10 +26,10 @@ _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 @dataclass(frozen=True, slots=True)
 class Violation:
     """
-    A violation of the schema by a body.
+    A violation of the schema.
 
-    *field* is a place such as "style_images[0].strength", empty for the body itself;
-    *message* is one line that also says what is allowed.
+    `field` is a path such as "style_images[0].strength", or empty for the body itself.
+    `message` is one line that also says what is allowed.
     """
 
     field: str
@@ -42,26 +41,27 @@ class Violation:
 
 def find_violations(schema: Schema, body: object) -> list[Violation]:
     """
-    Return all violations of a body at once.
+    Return all violations in a body.
     """
     return list(_violations(schema, body, ""))
 
 
 def convert(schema: Schema, text: str) -> Any:
     """
-    Return the text as a value of the type that a field's schema names.
+    Convert text to the type declared by a field's schema.
 
-    The look of the text does not count: "123" stays text in a text field.  Text for a
-    list of texts is its only item.  `find_violations` then says if it is allowed.
+    The content of the text does not matter: "123" stays text in a text field. For a
+    list of texts, the text becomes its only item. Use `find_violations` to check
+    whether the value is allowed.
 
     Raises:
-        ValueError: the text is not such a value; the message says what is expected.
+        ValueError: the text cannot be converted. The message says what is expected.
     """
     allowed = {name: form for form in forms(schema) for name in types(form)}
     if "null" in allowed and text == "null":
         return None
     if "string" in allowed or not allowed:
-        return _spelled(schema, text)
+        return _listed_spelling(schema, text)
     if "boolean" in allowed and text in {"true", "false"}:
         return text == "true"
     if "number" in allowed or "integer" in allowed:
@@ -76,9 +76,9 @@ def convert(schema: Schema, text: str) -> Any:
     raise ValueError(f"must be {wanted}, not {schema_text.preview_json(text)}")
 
 
-def _spelled(schema: Schema, text: str) -> str:
+def _listed_spelling(schema: Schema, text: str) -> str:
     """
-    Return the allowed text that differs in upper and lower case alone, if there is one.
+    Return the allowed value that differs only in case, or else the text itself.
     """
     listed = _listed_texts(schema)
     found = [each for each in listed if each.casefold() == text.casefold()]
@@ -97,12 +97,14 @@ def _listed_texts(schema: Schema) -> list[str]:
 def _violations(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
     yield from _combined(schema, value, at)
     if not _has_type(schema, value):
-        yield _wrong(at, schema, schema_text.preview_json(value))
+        yield _violation(at, schema, schema_text.preview_json(value))
         return
     if not _is_listed(schema, value):
         found = schema_text.preview_json(value)
         near = schema_text.nearest(value, _listed_texts(schema))
-        yield _wrong(at, schema, f"{found}; did you mean {near}?" if near else found)
+        yield _violation(
+            at, schema, f"{found}; did you mean {near}?" if near else found
+        )
     if isinstance(value, str):
         yield from _text(schema, value, at)
     elif isinstance(value, list):
@@ -110,12 +112,12 @@ def _violations(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
     elif isinstance(value, dict):
         yield from _object(schema, value, at)
     elif _is_number(value) and not _is_in_range(schema, value):
-        yield _wrong(at, schema, schema_text.preview_json(value))
+        yield _violation(at, schema, schema_text.preview_json(value))
 
 
 def _combined(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
     """
-    Yield the violations of the schemas that the schema combines.
+    Yield violations of combined schemas (`allOf`, `anyOf` and so on).
     """
     for keyword in ("anyOf", "oneOf"):
         if keyword in schema:
@@ -123,7 +125,7 @@ def _combined(schema: Schema, value: Any, at: str) -> Iterator[Violation]:
     for each in schema.get("allOf", ()):
         yield from _violations(each, value, at)
     if "not" in schema and _is_valid(schema["not"], value):
-        yield Violation(at, _refusal(schema["not"], value))
+        yield Violation(at, _not_allowed_message(schema["not"], value))
     if "if" in schema:
         branch = "then" if _is_valid(schema["if"], value) else "else"
         yield from _violations(schema.get(branch, {}), value, at)
@@ -133,7 +135,7 @@ def _is_valid(schema: Schema, value: Any) -> bool:
     return next(_violations(schema, value, ""), None) is None
 
 
-def _refusal(schema: Schema, value: Any) -> str:
+def _not_allowed_message(schema: Schema, value: Any) -> str:
     found = schema_text.preview_json(value)
     if not schema:
         return f"no value is allowed here, not {found}"
@@ -158,7 +160,7 @@ def _is_in_range(schema: Schema, value: float) -> bool:
 def _is_multiple(value: float, step: float) -> bool:
     if isinstance(value, int) and isinstance(step, int):
         return value % step == 0
-    # Services divide, too, and refuse 0.3 as a multiple of 0.1.
+    # Divide as services do: they reject 0.3 as a multiple of 0.1.
     quotient = value / step
     return math.isfinite(quotient) and quotient == int(quotient)
 
@@ -170,8 +172,8 @@ def _alternatives(
     passed = found.count([])
     if passed == 1 or (passed and not one):
         return
-    # Where one alternative fits best, its own violations say most: of the alternatives
-    # with the type of the value, the one that goes wrong deepest inside it.
+    # If one alternative fits best, its violations are the most helpful: among
+    # alternatives of the same type, the one whose violations are nested deepest.
     typed = [
         each
         for schema, each in zip(schemas, found, strict=True)
@@ -180,13 +182,13 @@ def _alternatives(
     deepest = max(map(_depth, typed), default=0)
     best = [each for each in typed if _depth(each) == deepest]
     if len(best) > 1 and not (passed or at):
-        # Of variants of a whole body the nearest one.
+        # Among variants of a whole body, report the closest one.
         best = [min(best, key=len)]
     if len(best) == 1:
         yield from best[0]
     else:
         word = "exactly one of: " if passed else ""
-        yield _wrong(at, {"anyOf": schemas}, schema_text.preview_json(value), word)
+        yield _violation(at, {"anyOf": schemas}, schema_text.preview_json(value), word)
 
 
 def _depth(found: list[Violation]) -> int:
@@ -196,7 +198,7 @@ def _depth(found: list[Violation]) -> int:
 def _text(schema: Schema, text: str, at: str) -> Iterator[Violation]:
     most = math.inf if text.startswith("data:") else schema.get("maxLength", math.inf)
     if not schema.get("minLength", 0) <= len(text) <= most:
-        yield _wrong(at, schema, str(len(text)))
+        yield _violation(at, schema, str(len(text)))
     if "pattern" in schema:
         pattern = compile_pattern(schema["pattern"])
         if pattern and not pattern.search(text):
@@ -208,7 +210,7 @@ def _text(schema: Schema, text: str, at: str) -> Iterator[Violation]:
 
 def _array(schema: Schema, items: list[Any], at: str) -> Iterator[Violation]:
     if not schema.get("minItems", 0) <= len(items) <= schema.get("maxItems", math.inf):
-        yield _wrong(at, schema, str(len(items)))
+        yield _violation(at, schema, str(len(items)))
     if schema.get("uniqueItems") and _repeated(items):
         yield Violation(at, "must not contain duplicates")
     for index, item in enumerate(items):
@@ -228,7 +230,7 @@ def _object(schema: Schema, value: dict[str, Any], at: str) -> Iterator[Violatio
     for name in schema.get("required", ()):
         if name not in value:
             yield _missing(schema, name, at)
-    yield from _dependent(schema, value, at)
+    yield from _dependencies(schema, value, at)
     least, most = schema.get("minProperties", 0), schema.get("maxProperties", math.inf)
     if not least <= len(value) <= most:
         allowed = schema_text.describe_count(schema)
@@ -236,15 +238,17 @@ def _object(schema: Schema, value: dict[str, Any], at: str) -> Iterator[Violatio
     others = schema.get("additionalProperties", {})
     for name, item in value.items():
         if name in fields:
-            yield from _violations(fields[name], item, _inside(at, name))
+            yield from _violations(fields[name], item, _field_path(at, name))
         elif others is False:
             message = schema_text.describe_unknown_field(name, fields)
-            yield Violation(_inside(at, name), message)
+            yield Violation(_field_path(at, name), message)
         elif others:
-            yield from _violations(others, item, _inside(at, name))
+            yield from _violations(others, item, _field_path(at, name))
 
 
-def _dependent(schema: Schema, value: dict[str, Any], at: str) -> Iterator[Violation]:
+def _dependencies(
+    schema: Schema, value: dict[str, Any], at: str
+) -> Iterator[Violation]:
     for given, names in schema.get("dependentRequired", {}).items():
         for name in names if given in value else ():
             if name not in value:
@@ -253,16 +257,16 @@ def _dependent(schema: Schema, value: dict[str, Any], at: str) -> Iterator[Viola
 
 def _missing(schema: Schema, name: str, at: str, when: str = "") -> Violation:
     allowed = schema_text.describe_allowed(schema.get("properties", {}).get(name, {}))
-    return Violation(_inside(at, name), f"is required{when}: {allowed}")
+    return Violation(_field_path(at, name), f"is required{when}: {allowed}")
 
 
-def _wrong(at: str, schema: Schema, found: str, word: str = "") -> Violation:
+def _violation(at: str, schema: Schema, found: str, word: str = "") -> Violation:
     return Violation(
         at, f"must be {word}{schema_text.describe_allowed(schema)}, not {found}"
     )
 
 
-def _inside(at: str, name: str) -> str:
+def _field_path(at: str, name: str) -> str:
     if not _PLAIN.fullmatch(name):
         return f"{at}[{schema_text.preview_json(name)}]"
     return f"{at}.{name}" if at else name
@@ -274,7 +278,7 @@ def _has_type(schema: Schema, value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    # NaN and infinity have no form in JSON.
+    # JSON cannot represent NaN and infinity.
     if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, int) and not isinstance(value, bool)

@@ -34,7 +34,7 @@ class BatchOptions:
     dry_run: Annotated[
         bool,
         options.money_option(
-            "--dry-run", help="Show the plan and its price; send nothing."
+            "--dry-run", help="Show the plan and its price; submit nothing."
         ),
     ] = False
     check: Annotated[
@@ -60,7 +60,7 @@ class BatchOptions:
     sure: Annotated[
         bool,
         options.money_option(
-            "--sure", help="Exit 11 if there are jobs that may be yours."
+            "--sure", help="Exit 11 if unknown jobs may belong to this batch."
         ),
     ] = False
     limit: Annotated[
@@ -80,7 +80,7 @@ class BatchOptions:
         ),
     ] = None
     no_wait: Annotated[
-        bool, options.waiting_option("--no-wait", help="Submit, and do not wait.")
+        bool, options.waiting_option("--no-wait", help="Exit after submitting.")
     ] = False
     collect: Annotated[
         bool,
@@ -88,6 +88,8 @@ class BatchOptions:
             "--collect", help="Wait for submitted jobs; submit nothing."
         ),
     ] = False
+    cancel_on_interrupt: options.CancelOnInterrupt = False
+    no_journal: options.NoJournal = False
     sheet: Annotated[
         str | None,
         options.output_option(
@@ -100,7 +102,7 @@ class BatchOptions:
     prune: Annotated[
         bool,
         options.output_option(
-            "--prune", help="Delete results that no item wants any more."
+            "--prune", help="Delete results of items that no longer exist."
         ),
     ] = False
     yes: Annotated[
@@ -112,7 +114,7 @@ class BatchOptions:
         options.output_option(
             "--lock",
             metavar="FILE",
-            help="Path of the lock [SOURCE.lock].",
+            help="Path of the lock file [SOURCE.lock].",
             show_default=False,
         ),
     ] = None

@@ -4,10 +4,10 @@ Collaborators that several commands take out of the context in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from krea_cli.cli.context import CliContext
 from krea_cli.jobs.deadline import wait_seconds
@@ -18,15 +18,23 @@ if TYPE_CHECKING:
     from krea_cli.downloads.output_options import OutputOptions
     from krea_cli.downloads.output_target import FilenameFields, OutputTarget
     from krea_cli.errors import StorageError
+    from krea_cli.files.file_identity import FileIdentity
     from krea_cli.inputs.upload_cache import UploadCache
     from krea_cli.jobs.poll_timing import PollTiming
     from krea_cli.jobs.schedule import Guess
     from krea_cli.operations.collect import CollectContext
     from krea_cli.operations.github_step import GithubStep
+    from krea_cli.operations.remembered_output import (
+        RememberedOutput,
+        RememberedSaver,
+        RunSaver,
+    )
     from krea_cli.operations.renew_catalog import CatalogRenewal
     from krea_cli.operations.resolve_unconfirmed import UnconfirmedResolver
+    from krea_cli.operations.result_indexes import ResultIndexes, RunIndexes
     from krea_cli.operations.save import ResultSaver
     from krea_cli.operations.sidecars import SidecarWriter
+    from krea_cli.runtime.worker_pool import WorkerPool
 
 
 def deadline(
@@ -75,10 +83,12 @@ def output_planner(ctx: CliContext, output: OutputOptions) -> OutputPlanner:
     )
 
 
-def sidecar_writer(ctx: CliContext, output: OutputOptions) -> SidecarWriter:
+def sidecar_writer(
+    ctx: CliContext, output: OutputOptions, *, replaces: Sequence[FileIdentity] = ()
+) -> SidecarWriter:
     from krea_cli.operations.sidecars import SidecarWriter
 
-    return SidecarWriter(output, ctx.records, warn=ctx.console.warn)
+    return SidecarWriter(output, ctx.records, warn=ctx.console.warn, replaces=replaces)
 
 
 def result_saver(
@@ -87,13 +97,19 @@ def result_saver(
     output: OutputOptions,
     *,
     default_names: FilenameFields | None = None,
+    keeps_indexes: bool = False,
+    replaces: Sequence[FileIdentity] = (),
+    indexes: ResultIndexes | None = None,
+    pool: WorkerPool | None = None,
 ) -> ResultSaver:
     """
     Return a saver of results to *target*; *default_names* are for jobs that the journal
-    does not have.
+    does not have. Files that are as in *replaces* are replaced, also without --force.
+    The other arguments are those of `SaveContext`.
     """
     from krea_cli.downloads.downloader import ResultDownloader
     from krea_cli.downloads.publish import Publisher
+    from krea_cli.operations.result_indexes import CountedIndexes
     from krea_cli.operations.result_names import ResultNames
     from krea_cli.operations.save import ResultSaver, SaveContext
 
@@ -104,7 +120,10 @@ def result_saver(
         look=ctx.jobs.fetch,
         send=ctx.console.stdout.send,
         placing=Publisher(
-            force=output.force, quality=output.quality_out, warn=ctx.console.warn
+            force=output.force,
+            quality=output.quality_out,
+            warn=ctx.console.warn,
+            replaces=replaces,
         ),
         max_bytes=output.max_size,
     )
@@ -112,10 +131,118 @@ def result_saver(
         SaveContext(
             downloader=downloader,
             names=ResultNames(ctx.records, ctx.clock, default=default_names),
-            sidecars=sidecar_writer(ctx, output),
+            sidecars=sidecar_writer(ctx, output, replaces=replaces),
             records=ctx.records,
             tracker=ctx.tracker,
+            indexes=indexes or CountedIndexes(),
+            keeps_indexes=keeps_indexes,
+            pool=pool,
         )
+    )
+
+
+def saver_of_runs(
+    ctx: CliContext,
+    given: OutputOptions,
+    job_ids: Sequence[str],
+    *,
+    default: OutputOptions | None = None,
+) -> RememberedSaver | None:
+    """
+    Return a saver of each job to the place that its own run wanted it in, with the
+    options that are *given* now; None where there is nothing to save. A place that is
+    given now is for all jobs. *default* is for jobs whose run named no place; without
+    it these go where that run would have saved them, and jobs of runs that saved
+    nothing are not saved.
+
+    Raises:
+        KreaError: the results could not be saved there.
+    """
+    from krea_cli.downloads.parallel import MOST_THREADS
+    from krea_cli.operations.remembered_output import (
+        RememberedOutput,
+        RememberedSaver,
+    )
+    from krea_cli.operations.result_indexes import RunIndexes
+    from krea_cli.runtime.worker_pool import WorkerPool
+
+    pool = WorkerPool(MOST_THREADS)
+    savers = []
+    rest = dict.fromkeys(job_ids)
+    is_given = given.output is not None
+    default = given if is_given else default
+    runs = {} if is_given else _jobs_by_run(ctx, job_ids)
+    for run, jobs in runs.items():
+        if jobs.output is None:
+            continue
+        output = RememberedOutput.from_json(jobs.output).with_given(given)
+        if default and output.is_default:
+            output = output.elsewhere(default.output)
+        indexes = RunIndexes(ctx.records.run_results(run))
+        savers.append(_run_saver(ctx, jobs.job_ids, output, indexes, pool))
+        for job_id in jobs.job_ids:
+            del rest[job_id]
+    if rest and default:
+        output = RememberedOutput(options=default, count=len(rest))
+        savers.append(_run_saver(ctx, list(rest), output, None, pool))
+    return RememberedSaver(savers, pool) if savers else None
+
+
+def name_run(ctx: CliContext, job_ids: Sequence[str], *, is_remembered: bool) -> None:
+    """
+    Have hints name the jobs by their run, if they are all jobs of one. With
+    *is_remembered* the hints need not say how to save what the journal says itself.
+    """
+    runs = _jobs_by_run(ctx, job_ids)
+    knows_all = sum(len(each.job_ids) for each in runs.values() if each.output)
+    run = next(iter(runs)) if len(runs) == 1 else None
+    if run and len(job_ids) > 1:
+        all_jobs = [each.job_id for each in ctx.records.run_results(run)]
+        run = run if all_jobs == list(job_ids) else None
+    ctx.tracker.named(run, is_remembered=is_remembered and knows_all == len(job_ids))
+
+
+class _RunJobs(NamedTuple):
+    output: Mapping[str, Any] | None
+    job_ids: list[str]
+
+
+def _jobs_by_run(ctx: CliContext, job_ids: Sequence[str]) -> dict[str, _RunJobs]:
+    found = dict[str, _RunJobs]()
+    for job_id, job in ctx.records.outputs(job_ids).items():
+        found.setdefault(job.run, _RunJobs(job.output, [])).job_ids.append(job_id)
+    return found
+
+
+def _run_saver(
+    ctx: CliContext,
+    job_ids: Sequence[str],
+    output: RememberedOutput,
+    indexes: RunIndexes | None,
+    pool: WorkerPool,
+) -> RunSaver:
+    from krea_cli.operations.remembered_output import RunSaver
+
+    planner = output_planner(ctx, output.options)
+    sidecar_writer(ctx, output.options).check(job_ids)
+    # A name that is taken may be taken by the very result.
+    target = planner.plan(count=output.count, force=True)
+    expected = planner.expectations()
+    return RunSaver(
+        job_ids=frozenset(job_ids),
+        output=output,
+        target=target,
+        indexes=indexes,
+        saver=result_saver(
+            ctx,
+            target,
+            output.options,
+            indexes=indexes,
+            keeps_indexes=indexes is not None,
+            replaces=output.replaces,
+            pool=pool,
+        ),
+        unmet=lambda job: unmet_expectations(job, expected),
     )
 
 
@@ -133,7 +260,16 @@ def poll_timing(ctx: CliContext) -> PollTiming:
     return PollTiming(lambda: ctx.history, ctx.clock, guess=guess, log=ctx.log)
 
 
-def collect_context(ctx: CliContext, planner: OutputPlanner) -> CollectContext:
+def collect_context(
+    ctx: CliContext,
+    planner: OutputPlanner,
+    *,
+    unmet: Callable[[Job], Sequence[str]] | None = None,
+) -> CollectContext:
+    """
+    Return the collaborators of a collection. *unmet* is for jobs with expectations of
+    their own; without it all have those of *planner*.
+    """
     from krea_cli.operations.collect import CollectContext
     from krea_cli.operations.review import ResultReview
     from krea_cli.sandbox import MAX_RESULT_SIDE
@@ -152,7 +288,7 @@ def collect_context(ctx: CliContext, planner: OutputPlanner) -> CollectContext:
         clock=ctx.clock,
         tracker=ctx.tracker,
         review=review.remarks,
-        unmet=lambda job: unmet_expectations(job, expected),
+        unmet=unmet or (lambda job: unmet_expectations(job, expected)),
         # The commands depend on the state of the run when they are spelled.
         wait_command=lambda job_ids: ctx.next_steps.wait(job_ids),  # noqa: PLW0108
         report_error=ctx.report_error,
@@ -203,16 +339,23 @@ def previewer(
     ctx: CliContext, *, wanted: bool | None, before: Path | None = None
 ) -> Callable[[Sequence[Job]], object]:
     """
-    Return a function that shows the pictures of jobs in the terminal.
+    Return a function that shows the pictures of jobs in the terminal. What that can
+    show is asked at once: before the jobs have finished there is time for an answer.
     """
     from krea_cli.operations.preview import preview
+    from krea_cli.output.graphics.capabilities import TerminalQuery
 
+    terminal = TerminalQuery(ctx.console.stdout, ctx.env)
+    if wanted is not False and ctx.console.may_preview:
+        ctx.exit_stack.callback(terminal.close)
+        terminal.start()
     return partial(
         preview,
         console=ctx.console,
         env=ctx.env,
         log=ctx.log,
         show_command=ctx.next_steps.show,
+        terminal=terminal,
         wanted=wanted,
         before=before,
     )

@@ -27,7 +27,7 @@ COMMANDS = {
     "generate": "Generate or edit, wait for the result and save it.",
     "batch": "Make many results from one file, each paid for once.",
     "status": "Show the status of jobs.",
-    "wait": "Wait for jobs to finish; with -o, save their results.",
+    "wait": "Wait for jobs to finish, and save their results.",
     "download": "Save the results of completed jobs.",
     "replay": "Repeat the request in a sidecar; options override it.",
     "cancel": "Cancel running jobs. Cancelled jobs are not billed.",
@@ -52,7 +52,8 @@ def build(argv: Sequence[str]) -> typer.Typer:
     """
     app = _tree(
         "Generate and edit images, video, audio and 3D models with the Krea API.",
-        epilog=f"Help topics (krea help TOPIC): {', '.join(topics.NAMES)}.",
+        epilog='Try it without a token: krea generate "an owl" --sandbox\n\n'
+        f"Help topics (krea help TOPIC): {', '.join(topics.NAMES)}.",
     )
     app.callback(invoke_without_command=True)(_main)
     called = next((word for word in argv if not word.startswith("-")), None)
@@ -108,6 +109,8 @@ def _tree(summary: str, *, epilog: str | None = None) -> typer.Typer:
         callback=_help_alone,
         invoke_without_command=True,
         add_completion=False,
+        # `usage_errors` suggests less, and only what is near.
+        suggest_commands=False,
         # Local variables in a traceback could hold the token.
         pretty_exceptions_enable=False,
         pretty_exceptions_show_locals=False,
@@ -159,13 +162,12 @@ def _install_completion(console: Console, env: Mapping[str, str]) -> None:
     paths = install(env)
     for path in paths:
         console.stdout.write_line(escape_control_chars(path))
-    console.note("Completion works in the next shell that you start.")
+    console.note("Completion is installed. Start a new shell to use it.")
     if profile := profile_without(env):
         line = '[ -z "$BASH_VERSION" ] || . ~/.bashrc'
-        console.note(
-            f"For login shells, add to {escape_control_chars(profile)}: {line}"
-        )
-    console.note(f"To remove it, delete {escape_control_chars(paths[0])}")
+        file = escape_control_chars(profile)
+        console.note(f"For login shells, add this line to {file}: {line}")
+    console.note(f"To remove completion, delete {escape_control_chars(paths[0])}")
 
 
 def _not_loaded() -> None:

@@ -180,7 +180,7 @@ class Connection:
             faults=faults,
             log=log,
             clock=self._clock.wall,
-            capacity=JobLimits(**limits),
+            limits=JobLimits(**limits),
         )
         self._closing.callback(sandbox.stop)
         return sandbox
@@ -234,8 +234,8 @@ class Connection:
         from tempfile import TemporaryDirectory
 
         self._console.warn(
-            "There is no home folder, so the jobs of this sandbox are not kept. Set "
-            "HOME or KREA_STATE_DIR to keep them."
+            "No home folder found: the jobs of this sandbox are not stored. Set HOME "
+            "or KREA_STATE_DIR to store them."
         )
         folder = TemporaryDirectory(prefix="krea-sandbox-")
         self._closing.callback(folder.cleanup)

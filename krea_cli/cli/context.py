@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from krea_cli.cli.connection import Connection, Service, service_flags
 from krea_cli.cli.invocation import Invocation
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @dataclass
 class CliContext:
     """
-    The collaborators of one run. It has no behaviour of its own.
+    The collaborators of one run. It has no behavior of its own.
     """
 
     invocation: Invocation = field(default_factory=Invocation)
@@ -211,6 +211,8 @@ class CliContext:
             output=output,
             run=summary.order,
             several=summary.is_batch,
+            run_id=summary.run_id,
+            is_remembered=summary.is_remembered,
             has_journal=not run.no_journal,
         )
 
@@ -244,10 +246,17 @@ class CliContext:
         return Uploader(connection.api, connection.download_client, resolver, known)
 
     def submitter(
-        self, uploader: Uploader, *, inline: bool, keep_metadata: bool, fit: bool
+        self,
+        uploader: Uploader,
+        *,
+        inline: bool,
+        keep_metadata: bool,
+        fit: bool,
+        output: Mapping[str, Any] | None = None,
     ) -> RequestSubmitter:
         """
         Return the submitter of paid requests; input files go *inline* or are uploaded.
+        *output* is how the results are saved, as the journal keeps it.
         """
         from krea_cli.inputs.local_file import inline as as_inline
         from krea_cli.jobs.submission import RequestSubmitter
@@ -263,6 +272,7 @@ class CliContext:
             is_secret=self.console.holds_secret,
             digest_token=lambda: digest(self._token_text()),
             upload=None if inline else uploader.prepare,
+            output=output,
         )
 
     @cached_property

@@ -39,12 +39,7 @@ class GenerateOptions:
             help="Set a field: KEY=TEXT, KEY=@FILE or KEY:=JSON. Repeatable.",
         ),
     ] = None
-    no_validate: Annotated[
-        bool,
-        options.request_option(
-            "--no-validate", help="Skip validation; allows models not in the list."
-        ),
-    ] = False
+    no_validate: options.NoValidate = False
     count: Annotated[
         int,
         options.request_option(
@@ -58,7 +53,7 @@ class GenerateOptions:
     once: Annotated[
         bool,
         options.money_option(
-            "--once", help="Pay once: a request made before is only collected."
+            "--once", help="Pay once: reuse the job of an identical earlier request."
         ),
     ] = False
     timeout: options.Timeout = None
@@ -90,19 +85,9 @@ class GenerateOptions:
     ] = False
     keep_metadata: options.KeepMetadata = False
     fit: options.Fit = False
-    webhook: Annotated[
-        str | None,
-        options.waiting_option(
-            "--webhook", metavar="URL", help="URL that Krea calls when a job finishes."
-        ),
-    ] = None
+    webhook: options.Webhook = None
     cancel_on_interrupt: options.CancelOnInterrupt = False
-    no_journal: Annotated[
-        bool,
-        options.money_option(
-            "--no-journal", help="Do not record the request; a lost job stays lost."
-        ),
-    ] = False
+    no_journal: options.NoJournal = False
 
     @property
     def saves(self) -> bool:
@@ -110,6 +95,14 @@ class GenerateOptions:
         Tell whether the results are saved.
         """
         return self.wait and not self.no_download
+
+    @property
+    def saves_later(self) -> bool:
+        """
+        Tell whether `krea wait` is to save the results where the user says now.
+        """
+        is_named = self.delivery.output is not None
+        return is_named and not (self.wait or self.no_download)
 
     def check(self) -> None:
         """
@@ -120,8 +113,8 @@ class GenerateOptions:
             raise UsageError("Use either --no-download or -o, not both.")
         if self.once and self.count > 1:
             raise UsageError(
-                "--once makes one job.",
-                hint="Leave out -n, or make several with krea batch.",
+                "--once works for one result only.",
+                hint="Remove -n, or use krea batch for several results.",
             )
         if self.once and self.no_journal:
             raise UsageError("--once needs the journal: leave out --no-journal.")

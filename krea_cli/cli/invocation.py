@@ -5,7 +5,7 @@ Everything that one run of the program was given.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TextIO
 
@@ -72,9 +72,11 @@ class Invocation:
     """
     The environment, the standard streams, the clock and the options of one run.
 
-    *stdin* is None for the standard input of the process.
+    *argv* has the words of the command line after the name of the program. *stdin* is
+    None for the standard input of the process.
     """
 
+    argv: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
     streams: tuple[Stream, Stream] = field(default_factory=standard)
     stdin: TextIO | None = None
@@ -85,7 +87,7 @@ class Invocation:
     def __post_init__(self) -> None:
         for stream in self.streams:
             if self.env.get("GITHUB_ACTIONS"):
-                stream.shield()
+                stream.neutralize_commands()
             # A command line that is not understood may hold one of them.
             for secret in possible_secrets(self.env):
                 stream.hide(secret)

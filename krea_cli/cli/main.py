@@ -5,23 +5,20 @@ Entry point: run one command line.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from typing import TextIO, cast
 
-from krea_cli.cli.command_tree import COMMANDS, as_typer_has_it, build
+from krea_cli.cli.command_tree import as_typer_has_it, build
 from krea_cli.cli.invocation import Flags, Invocation, RunOptions
 from krea_cli.cli.run_command import run_command
 from krea_cli.cli.signal_exit import exit_by_signal
-from krea_cli.errors import KreaError, UsageError
-from krea_cli.runtime import shell_words, signals
+from krea_cli.runtime import signals
 
 # What a shell adds to the number of the signal that ended a program.
 SIGNALLED = 128
-_STRANGE = re.compile("No such command '([a-z]+)'\\.")
 
 
 def run() -> None:
@@ -58,7 +55,8 @@ def main(
         flags=Flags(json=is_json),
         run=RunOptions(github="--github" in argv),
     )
-    return run_command(outer, lambda _: _call_typer(argv, invocation))
+    given = replace(invocation, argv=tuple(argv))
+    return run_command(outer, lambda _: _call_typer(argv, given))
 
 
 def _call_typer(argv: Sequence[str], invocation: Invocation) -> int:
@@ -75,53 +73,9 @@ def _call_typer(argv: Sequence[str], invocation: Invocation) -> int:
             )
         return int(code or 0)
     except Exception as exc:
-        usage = _usage_error(exc, argv)
+        from krea_cli.cli.usage_errors import usage_error
+
+        usage = usage_error(exc, argv)
         if usage is None:
             raise
         raise usage from exc
-
-
-def _usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
-    """
-    Return Typer's own error as ours. Typer keeps the class private, but documents its
-    `format_message`.
-    """
-    say = getattr(exc, "format_message", None)
-    if say is None or isinstance(exc, KreaError):
-        return None
-    from krea_cli.cli.completion import grammar
-
-    context = getattr(exc, "ctx", None)
-    # Errors about the value of an option come without a context.
-    called = " ".join(("krea", *grammar.find(argv)[0].words))
-    hint = f"Show the options: {context.command_path if context else called} --help"
-    if _is_option_of_later(argv):
-        hint = f"Put options after the command.\n{hint}"
-    message = " ".join(say().split())
-    first = next((word for word in argv if not word.startswith("-")), "")
-    if called == "krea auth login" and "argument" in message:
-        # Most likely the argument is the token, so it is not repeated.
-        return UsageError(
-            "Do not pass the token as an argument: others on this computer could see "
-            "it.",
-            hint="Pass it on standard input: krea auth login < FILE",
-        )
-    strange = _STRANGE.fullmatch(message)
-    if strange and (found := grammar.named(strange[1])):
-        hint = "\n".join(f"Did you mean: krea {words}" for words in found)
-    elif " " in first:  # as in no command, but in a prompt
-        hint = f"Did you mean: {shell_words.join(['krea', 'generate', first])}"
-    elif called == "krea generate" and message.startswith("Got unexpected extra arg"):
-        hint = 'Quote a prompt of several words: krea generate "an owl"'
-    return UsageError(message, hint=hint)
-
-
-def _is_option_of_later(argv: Sequence[str]) -> bool:
-    """
-    Tell whether the line begins with an option of the command that comes after it.
-    """
-    from krea_cli.cli.completion import grammar
-
-    at = next((at for at, word in enumerate(argv) if word in COMMANDS), 0)
-    command, _ = grammar.find(argv[at:])
-    return at > 0 and command.option(argv[0].partition("=")[0]) is not None

@@ -5,12 +5,13 @@ The commands that hints name.  No other module spells them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from krea_cli.downloads.output_options import MOST_BYTES, OutputOptions
 from krea_cli.errors import Action, Hint, KreaError, Step
+from krea_cli.jobs.job_refs import name_of_run
 from krea_cli.runtime import shell_words
 
 # A record is named by the beginning of its id.
@@ -28,6 +29,8 @@ class NextSteps:
     command of the run repeats; *output* is how its results are saved.  *run* has the
     jobs of the run in the order of their `{index}`, and *several* says that there were
     to be several.  *has_journal* is false where the run keeps no record of its jobs.
+    *run_id* is the id under which the journal has exactly the jobs of the run, and
+    *is_remembered* says that it also has how their results are saved.
     """
 
     service: Sequence[str] = ()
@@ -36,6 +39,8 @@ class NextSteps:
     run: Sequence[str] = ()
     several: bool = False
     has_journal: bool = True
+    run_id: str | None = None
+    is_remembered: bool = False
 
     def wait(self, job_ids: Sequence[str], *, elsewhere: bool = False) -> str:
         """
@@ -48,7 +53,8 @@ class NextSteps:
         The same until one has finished.
         """
         # Only the one that finishes is saved, so no other one takes an index.
-        return self._command("wait", "--any", *job_ids, *self._options())
+        words = [] if self._finds_output else self._options()
+        return self._command("wait", "--any", *self._references(job_ids), *words)
 
     def download(self, job_ids: Sequence[str], *, elsewhere: bool = False) -> str:
         return self._collect("download", job_ids, elsewhere=elsewhere)
@@ -62,6 +68,9 @@ class NextSteps:
         if size_bytes is None and limit >= MOST_BYTES:
             return None
         most = size_bytes if (size_bytes or 0) > MOST_BYTES else None
+        if self._finds_output:
+            words = ["--max-size", str(most or MOST_BYTES)]
+            return self._command("download", job_id, *words)
         steps = replace(self, output=replace(self.output, max_size=most))
         return steps.download([job_id])
 
@@ -71,11 +80,17 @@ class NextSteps:
         """
         return self._command("download", job_id)
 
+    def save(self, job_ids: Sequence[str]) -> str:
+        """
+        Download jobs that this run has only waited for.
+        """
+        return self._command("download", *self._references(job_ids))
+
     def status(self, job_id: str, *, urls: bool = False) -> str:
         return self._command("status", job_id, *["--json"] * urls)
 
     def cancel(self, job_ids: Sequence[str]) -> str:
-        return self._command("cancel", *job_ids)
+        return self._command("cancel", *self._references(job_ids))
 
     def recover(self, record: str | None = None, *way_out: str) -> str:
         """
@@ -157,7 +172,12 @@ class NextSteps:
 
     def _collect(self, name: str, job_ids: Sequence[str], *, elsewhere: bool) -> str:
         if elsewhere:
-            return self._command(name, *job_ids, *self._options(self._elsewhere()))
+            words = self._options(self._elsewhere())
+            return self._command(name, *self._references(job_ids), *words)
+        if self._finds_output:
+            # A job of several that still runs is one of many: all are waited for.
+            ids = self.run if name == "wait" and self.several else job_ids
+            return self._command(name, *self._references(ids or job_ids))
         output = self.output.output
         if output == "-":
             # Nobody knows where standard output went, and a terminal takes no picture.
@@ -168,7 +188,23 @@ class NextSteps:
             ids = list(self.run) or ids
             if self.several and len(ids) == 1:
                 output = _numbered(str(output))
-        return self._command(name, *ids, *self._options(output or "."))
+        words = self._options(output or ".")
+        return self._command(name, *self._references(ids), *words)
+
+    @property
+    def _finds_output(self) -> bool:
+        """
+        Tell whether the commands find in the journal how results are saved.
+        """
+        return self.is_remembered and self.has_journal
+
+    def _references(self, job_ids: Sequence[str]) -> list[str]:
+        """
+        Return the words that mean the jobs: one word for the jobs of a run.
+        """
+        if self.run_id and self.has_journal and len(job_ids) > 1:
+            return [name_of_run(self.run_id)]
+        return list(job_ids)
 
     def _elsewhere(self) -> str:
         """
@@ -234,8 +270,12 @@ Spell = Callable[..., str | None]
 _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.KEEP_WAITING: ("Keep waiting", lambda s, *ids: s.wait(ids)),
     Action.WAIT_FOR_FIRST: ("Keep waiting", lambda s, *ids: s.wait_for_first(ids)),
-    Action.WAIT: ("Save it later", lambda s, *ids: s.wait(ids)),
-    Action.THEN_WAIT: ("Save it later", lambda s, *ids: s.wait(ids)),
+    Action.SAVE_LATER: ("Save it later", lambda s, *ids: s.wait(ids)),
+    Action.SAVE_ALL_LATER: ("Save them later", lambda s, *ids: s.wait(ids)),
+    Action.FIND_SAVED: ("Print its path", lambda s, *ids: s.wait(ids)),
+    Action.FIND_ALL_SAVED: ("Print their paths", lambda s, *ids: s.wait(ids)),
+    Action.STOP: ("Stop it", lambda s, *ids: s.cancel(ids)),
+    Action.STOP_ALL: ("Stop them", lambda s, *ids: s.cancel(ids)),
     Action.COLLECT: ("Keep waiting", lambda s, *ids: s.wait(ids)),
     Action.GET_FIRST: ("Save it first", lambda s, *ids: s.wait(ids)),
     Action.COLLECT_UNRECORDED: (
@@ -272,10 +312,6 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.CANCEL: ("Try again", lambda s, *ids: s.cancel(ids)),
     Action.CANCEL_REST: ("Try again", lambda s, *ids: s.cancel(ids)),
     Action.LIST_REMOTE: ("List the jobs of your account", lambda s: s.list_remote()),
-    Action.LIST_ACCOUNT: (
-        "List the jobs of your account",
-        lambda s: s.list_remote(),
-    ),
     Action.LOG_IN: ("Log in", lambda s: s.login()),
     Action.PIPE_TOKEN: ("Pass it on standard input", lambda s: s.login(piped=True)),
     Action.SETTLE: ("Check it", lambda s: s.recover()),
@@ -341,9 +377,27 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
 }
 
 
-def batch(steps: NextSteps, source: str) -> str:
+def same_command(
+    argv: Sequence[str],
+    *,
+    without: Collection[str] = (),
+    without_value: Collection[str] = (),
+    more: Sequence[str] = (),
+) -> str:
     """
-    Continue with a batch.
+    Repeat the command line of this run, *without* some of its options; those of
+    *without_value* have a value. *more* words stand at its end.
     """
-    named = ["--", source] if source.startswith("-") else [source]
-    return shell_words.join(["krea", "batch", *steps.service, *steps.flags, *named])
+    words = list[str]()
+    rest = iter(argv)
+    for word in rest:
+        if word == "--":
+            words += [*more, word, *rest]
+            return shell_words.join(["krea", *words])
+        name = word.partition("=")[0]
+        if name in without_value:
+            if name == word:
+                next(rest, None)
+        elif word not in without:
+            words.append(word)
+    return shell_words.join(["krea", *words, *more])

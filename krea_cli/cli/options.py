@@ -64,6 +64,25 @@ CancelOnInterrupt = Annotated[
     bool,
     waiting_option("--cancel-on-interrupt", help="Cancel the jobs on Ctrl-C."),
 ]
+NoValidate = Annotated[
+    bool,
+    request_option(
+        "--no-validate", help="Skip validation; allows models not in the list."
+    ),
+]
+Webhook = Annotated[
+    str | None,
+    waiting_option(
+        "--webhook", metavar="URL", help="URL that Krea calls when a job finishes."
+    ),
+]
+NoJournal = Annotated[
+    bool,
+    money_option(
+        "--no-journal",
+        help="Do not record the request; a lost job cannot be recovered.",
+    ),
+]
 Timeout = Annotated[
     float | None,
     waiting_option(

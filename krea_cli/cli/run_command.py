@@ -50,9 +50,9 @@ def _report_unexpected(exc: Exception, context: CliContext) -> ExitCode:
     """
     Report a limit of this machine that was reached, or a bug.
     """
-    from krea_cli.runtime.exhaustion import exhausted
+    from krea_cli.runtime.exhaustion import exhausted_error
 
-    if limit := exhausted(exc):
+    if limit := exhausted_error(exc):
         return _report(limit, context)
     error = BugError(
         "Bug in krea", exc, hint="Report it, with the output of --verbose."

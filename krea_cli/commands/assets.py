@@ -52,7 +52,9 @@ def delete(
     ctx: CliContext,
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="Ids of the files, see assets list."),
+        typer.Argument(
+            metavar="[ID]...", help="Ids of files (krea assets list shows them)."
+        ),
     ] = None,
     uploaded_by_krea: Annotated[
         bool,
@@ -79,7 +81,7 @@ def delete(
     else:
         for each in ids or ():
             if not is_job_id(each):
-                raise UsageError(f"'{each}' is not an id of a file.")
+                raise UsageError(f"'{each}' is not a file id.")
         found = [partial(api.asset, each) for each in dict.fromkeys(ids or ())]
     errors = list[KreaError]()
     count = 0
@@ -89,7 +91,7 @@ def delete(
         ctx.console.result([AssetDeleted(asset)])
         count += 1
     if not found:
-        ctx.console.note("No file of your account was uploaded by krea.")
+        ctx.console.note("No files uploaded by krea.")
     job_errors.check(errors, succeeded=count)
 
 

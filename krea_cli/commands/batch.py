@@ -36,18 +36,27 @@ def batch(
     ] = None,
     prompt: Annotated[
         str | None,
-        typer.Argument(metavar="PROMPT", help="What to make, with {words} of a row."),
+        typer.Argument(
+            metavar="PROMPT",
+            help="What to generate; {COLUMN} inserts a value of the row.",
+        ),
     ] = None,
     model: Annotated[
         str | None,
         options.request_option(
-            "--model", "-m", metavar="MODEL", help="Such as google/nano-banana-pro."
+            "--model",
+            "-m",
+            metavar="MODEL",
+            help="Model, such as google/nano-banana-pro.",
         ),
     ] = None,
     image: Annotated[
         list[str] | None,
         options.input_option(
-            "--image", "-i", metavar="IMAGE", help="Input of each item; repeatable."
+            "--image",
+            "-i",
+            metavar="IMAGE",
+            help="Input image of each item. Repeatable.",
         ),
     ] = None,
     param: Annotated[
@@ -56,7 +65,7 @@ def batch(
             "--param",
             "-p",
             metavar="KEY=VALUE",
-            help="A field of the model, or KEY:=JSON; repeatable.",
+            help="Set a field: KEY=TEXT, KEY=@FILE or KEY:=JSON. Repeatable.",
         ),
     ] = None,
     aspect_ratio: request.AspectRatio = None,
@@ -67,15 +76,20 @@ def batch(
     strength: request.Strength = None,
     quality: request.Quality = None,
     negative_prompt: request.NegativePrompt = None,
+    style: request.Style = None,
+    no_validate: options.NoValidate = False,
     timeout: options.Timeout = None,
     max_cost: options.MaxCost = None,
     allow_unknown_cost: options.AllowUnknownCost = False,
     inline: Annotated[
         bool,
-        options.input_option("--inline", help="Send images in the request itself."),
+        options.input_option(
+            "--inline", help="Embed images in the request instead of uploading."
+        ),
     ] = False,
     keep_metadata: options.KeepMetadata = False,
     fit: options.Fit = False,
+    webhook: options.Webhook = None,
     schema: Annotated[
         bool,
         options.output_option(
@@ -96,8 +110,8 @@ def batch(
         return
     if source is None:
         raise UsageError(
-            "A SOURCE is missing.",
-            hint="Name a manifest, a table, a folder, a quoted glob, or - for JSONL.",
+            "Missing argument 'SOURCE'.",
+            hint="Pass a manifest, a table, a folder, a quoted glob, or - for JSONL.",
         )
     own.check_combinations()
     values: dict[str, Any] = {
@@ -113,6 +127,7 @@ def batch(
         "strength": strength,
         "quality": quality,
         "negative_prompt": negative_prompt,
+        "style": style,
         "params": _params(param or ()),
         "expect": delivery.expect,
         "sidecar": delivery.sidecar or None,
@@ -129,12 +144,26 @@ def batch(
         allows_unknown_cost=allow_unknown_cost,
         force=delivery.force,
         keeps_metadata=keep_metadata,
+        webhook=webhook,
+        validates=not no_validate,
     )
     run_batch(ctx, given, timeout)
 
 
 def _params(arguments: Sequence[str]) -> Mapping[str, Any]:
-    return {each.name: each.value for each in map(Param.parse, arguments)}
+    """
+    Return the fields by their names; a field that is given several times is a list, as
+    with `krea generate`.
+    """
+    found: dict[str, Any] = {}
+    for each in map(Param.parse, arguments):
+        if each.name not in found:
+            found[each.name] = each.value
+        elif isinstance(found[each.name], list):
+            found[each.name].append(each.value)
+        else:
+            found[each.name] = [found[each.name], each.value]
+    return found
 
 
 def _show_schema(ctx: CliContext) -> None:

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from krea_cli.cli import options
+from krea_cli.cli import collaborators, options
 from krea_cli.cli.context import CliContext
 from krea_cli.jobs import job_errors
+from krea_cli.jobs.job_refs import is_run
 from krea_cli.operations.fetch_jobs import cancel_jobs
 from krea_cli.output.results.jobs import JobStatus
 
@@ -19,10 +20,24 @@ def cancel(ctx: CliContext, jobs: options.Jobs = None) -> None:
     Example:
       krea cancel @last
     """
-    found, errors = cancel_jobs(ctx.jobs, ctx.resolve_jobs(jobs), console=ctx.console)
+    job_ids = ctx.resolve_jobs(jobs)
+    collaborators.name_run(ctx, job_ids, is_remembered=True)
+    found, errors = cancel_jobs(
+        ctx.jobs,
+        job_ids,
+        console=ctx.console,
+        skips_finished=all(map(is_run, jobs or ())),
+    )
 
     ctx.console.result([JobStatus(job) for job in found])
     cancelled = sum(job.status == "cancelled" for job in found)
     if cancelled:
         ctx.console.note("Cancelled jobs are not billed.")
+    finished = [job.job_id for job in found if job.status == "completed"]
+    if cancelled and finished:
+        pronoun = "it" if len(finished) == 1 else "them"
+        had = "1 job had" if len(finished) == 1 else f"{len(finished)} jobs had"
+        ctx.console.note(
+            f"{had} already completed. Save {pronoun}: {ctx.next_steps.save(finished)}"
+        )
     job_errors.check(errors, succeeded=cancelled)

@@ -6,30 +6,28 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from krea_cli.api.models import Job
 from krea_cli.batch.journal_lines import time_text
 from krea_cli.batch.lock import Lock
-from krea_cli.batch.plan import Plan, PlanStep, Sign
+from krea_cli.batch.plan import UP_TO_DATE, Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
-from krea_cli.batch.sources import Kind
-from krea_cli.cli import collaborators, next_steps
+from krea_cli.cli import collaborators
 from krea_cli.cli.context import CliContext
+from krea_cli.commands.describe_batch import automatic_values, plan_summary
 from krea_cli.commands.plan_batch import BatchGiven, BatchPlanning
+from krea_cli.commands.report_batch import BatchReport
 from krea_cli.config.numbers import parse_size
 from krea_cli.downloads.downloader import ResultDownloader
 from krea_cli.downloads.output_options import OutputOptions
 from krea_cli.errors import (
-    CombinedError,
+    Action,
     KreaError,
-    SignalError,
+    Step,
     UnconfirmedSubmissionError,
-    WaitTimeoutError,
 )
 from krea_cli.jobs import job_errors
 from krea_cli.jobs.keyed_submission import KeyedJob, KeyedSubmitter
@@ -38,17 +36,12 @@ from krea_cli.operations.batch_files import BatchFiles
 from krea_cli.operations.batch_outcome import (
     BatchLimits,
     BatchTools,
-    ItemOutcome,
-    ItemSeen,
-    ItemSubmitted,
 )
 from krea_cli.operations.batch_run import BatchRun
 from krea_cli.operations.plan_output import unmet_expectations
 from krea_cli.operations.result_names import ResultNames
 from krea_cli.operations.wait import MOST_POLL_SECONDS
-from krea_cli.output.human.format_text import dollars
-from krea_cli.output.results.batch import BatchItem
-from krea_cli.runtime import signals
+from krea_cli.output.batch_progress import BatchWork
 from krea_cli.runtime.signals import Interrupted
 
 if TYPE_CHECKING:
@@ -57,10 +50,10 @@ if TYPE_CHECKING:
     from krea_cli.jobs.poll_timing import PollTiming
     from krea_cli.jobs.submission import RequestSubmitter
     from krea_cli.operations.github_step import GithubStep
-    from krea_cli.output.progress import Progress
 
-# Below so many jobs a log has a line for each change of each job.
-_MANY = 11
+# Of the service's list.
+MOST_LISTED = 100
+_WITHOUT_RESULT = (Sign.WAIT, Sign.UNCONFIRMED, Sign.ENDED)
 
 
 def carry_out(
@@ -88,6 +81,7 @@ def carry_out(
     work.prepare(plan)
     is_new = not planning.lock_file.path.exists()
     planning.lock_file.path.parent.mkdir(parents=True, exist_ok=True)
+    _note_in_lock(planning, plan, lock)
     run = BatchRun(
         plan.steps,
         work.tools(),
@@ -98,14 +92,17 @@ def carry_out(
             waits=not given.options.no_wait,
         ),
     )
-    report = _Report(ctx, plan, work.files)
+    report = BatchReport(ctx, given, plan, work.files)
+    if any(step.is_paid for step in plan.steps):
+        for note in automatic_values(plan):
+            ctx.console.note(note)
+        ctx.console.note(plan_summary(plan))
     try:
-        with ctx.console.progress() as progress:
-            progress.awaited(max(len(plan.steps), _MANY))
+        with ctx.console.batch_progress(_work_of(plan, work.timing)) as progress:
             for event in run.events():
                 report.event(event, progress)
     except Interrupted as exc:
-        raise _interrupted(ctx, given, planning, report, exc.signum) from None
+        raise report.interrupted(exc.signum, run) from None
     finally:
         if planning.lock_file.path.exists():
             planning.lock_file.replace()
@@ -113,10 +110,43 @@ def carry_out(
     if is_new and is_real and planning.lock_file.path.exists():
         name = planning.lock_file.path.name
         ctx.console.note(
-            f"Commit {name}: it says what is paid for. "
+            f"Commit {name}: it records what is paid for. "
             f"In .gitattributes: {name} merge=union"
         )
     report.finish(run, github, work.unmet)
+
+
+def _work_of(plan: Plan, timing: PollTiming) -> BatchWork:
+    """
+    Return the items that the run has work with.
+    """
+    return BatchWork(
+        models={
+            step.output: step.planned.request.model.id if step.planned.request else None
+            for step in plan.steps
+            if step.sign not in UP_TO_DATE or step.copy_of or step.error
+        },
+        estimate_usd=plan.cost_usd,
+        usual_seconds=timing.usual_seconds_of,
+    )
+
+
+def _note_in_lock(planning: BatchPlanning, plan: Plan, lock: Lock) -> None:
+    """
+    Add to the lock what only this machine's journal knows of jobs without a result, so
+    that other machines neither repeat nor lose them.
+    """
+    known = {(line.payment, line.output, line.state) for line in lock.lines}
+    lines = [
+        replace(step.line, source=planning.source.name, output=step.output, files=())
+        for step in plan.steps
+        if step.line is not None and step.sign in _WITHOUT_RESULT
+    ]
+    lines = [
+        line for line in lines if (line.payment, line.output, line.state) not in known
+    ]
+    if lines:
+        planning.lock_file.append(lines)
 
 
 def _warn_unusable(ctx: CliContext, plan: Plan) -> None:
@@ -135,9 +165,10 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
     newest = lock.newest
     if newest is None:
         return
+    # Krea's list does not name the models of jobs.
     found = [
         job.job_id
-        for job in ctx.connection.api.jobs(limit=100).jobs
+        for job in ctx.connection.api.jobs(limit=MOST_LISTED).jobs
         if job.created is not None
         and time_text(job.created) > newest
         and not lock.is_known(job.job_id)
@@ -145,44 +176,15 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
     ]
     if not found:
         return
-    are = "1 job" if len(found) == 1 else f"{len(found)} jobs"
-    message = f"{are} newer than the lock may belong to this batch: {found[0]}."
+    job_is = "1 job is" if len(found) == 1 else f"{len(found)} jobs are"
+    message = f"{job_is} newer than the lock and may belong to this batch: {found[0]}"
+    message += " and others." if len(found) > 1 else "."
     if is_sure:
         raise UnconfirmedSubmissionError(
-            f"{message} Nothing was submitted.",
-            hint=f"See the list: {ctx.next_steps.list_remote()}",
+            f"{message} Nothing was submitted.", hint=Step(Action.LIST_REMOTE)
         )
     ctx.console.warn(message)
-
-
-def _interrupted(
-    ctx: CliContext,
-    given: BatchGiven,
-    planning: BatchPlanning,
-    report: _Report,
-    signum: int,
-) -> KreaError:
-    """
-    Return the error that says what is saved, what keeps running, and how to go on.
-    """
-    signals.ignore()
-    for stream in ctx.invocation.streams:
-        stream.leave()
-    running = ctx.tracker.summary().pending
-    ctx.tracker.reported()
-    message = f"{SignalError(signum).message} {report.there} items are there"
-    hints = [_again(ctx, given, planning)]
-    if running:
-        jobs = "1 job keeps" if len(running) == 1 else f"{len(running)} jobs keep"
-        message += f"; {jobs} running and will be billed"
-        hints.append(f"Cancel: {ctx.next_steps.cancel([])}")
-    return SignalError(signum).but(*hints, message=f"{message}.")
-
-
-def _again(ctx: CliContext, given: BatchGiven, planning: BatchPlanning) -> str:
-    if planning.source.kind == Kind.MANIFEST:
-        return f"Continue: {next_steps.batch(ctx.next_steps, given.source)}"
-    return "Continue with the same command: nothing is paid for twice."
+    ctx.console.note(f"List the jobs of your account: {ctx.next_steps.list_remote()}")
 
 
 @dataclass
@@ -335,150 +337,3 @@ class _TimedPoller(Poller):
     def add(self, job: Job) -> None:
         self._timing.add(job)
         super().add(job)
-
-
-class _Report:
-    """
-    Tells what becomes of the items: each as it ends, then all of them.
-    """
-
-    def __init__(self, ctx: CliContext, plan: Plan, files: BatchFiles) -> None:
-        self._ctx = ctx
-        self._files = files
-        self._numbers = {
-            step.output: number for number, step in enumerate(plan.steps, start=1)
-        }
-        self._recorded = set[str]()
-        self.there = 0
-
-    def event(
-        self, event: ItemSubmitted | ItemSeen | ItemOutcome, progress: Progress
-    ) -> None:
-        if isinstance(event, ItemOutcome):
-            self._ended(event)
-            return
-        if isinstance(event, ItemSeen) and event.error is not None:
-            progress.missed(event.job, event.error)
-            return
-        progress.seen(event.job)
-        if isinstance(event, ItemSubmitted):
-            self._ctx.tracker.submitted(event.job.job_id)
-        if event.job.is_final and event.job.job_id not in self._recorded:
-            self._recorded.add(event.job.job_id)
-            self._ctx.jobs.record_outcome(event.job)
-
-    def _ended(self, outcome: ItemOutcome) -> None:
-        ctx, step, job = self._ctx, outcome.step, outcome.job
-        self.there += outcome.is_there
-        if job is not None and outcome.state not in ("running", "submitted"):
-            ctx.tracker.ended_without_result(job.job_id)
-        ctx.console.result([self._result(outcome)])
-        if outcome.state == "unchanged":
-            if step.sign == Sign.EDITED:
-                ctx.console.note(f"{step.output} was edited and is left alone.")
-            return
-        price = job.cost_usd if job is not None and outcome.is_paid else None
-        paid = f" ({dollars(price)})" if price is not None else ""
-        if not ctx.console.stderr.is_terminal:
-            ctx.console.note(f"{step.output}: {outcome.state}{paid}")
-
-    def _result(self, outcome: ItemOutcome) -> BatchItem:
-        step, line = outcome.step, outcome.step.line
-        job = self._files.saved.get(step.output) or outcome.job
-        job_id = line.job if line else None
-        if job is None:
-            state = line.state if line else outcome.state
-            job = Job(job_id=job_id or "", status=state, cost_usd=step.usd)
-        data = job.as_json()
-        data["job_id"] = data["job_id"] or None
-        paths: tuple[str, ...] = ()
-        if outcome.state in ("made", "fetched"):
-            folder = self._files.folder
-            paths = tuple(_shown(folder / file.path) for file in outcome.files)
-        elif outcome.state == "submitted":
-            paths = (job.job_id,)
-        return BatchItem(
-            item=self._numbers[step.output],
-            output=step.output,
-            key=step.planned.key,
-            state=outcome.state,
-            data=data,
-            paths=paths,
-        )
-
-    def finish(
-        self, run: BatchRun, github: GithubStep | None, unmet: dict[str, KreaError]
-    ) -> None:
-        """
-        Tell the sum of all, and hand it on to the next step of a workflow.
-
-        Raises:
-            KreaError: not every item is there.
-        """
-        ctx, outcomes = self._ctx, list(run.outcomes.values())
-        self._summarize(outcomes)
-        not_handed_on = self._hand_on(github, outcomes) if github else None
-        ctx.tracker.reported()
-        errors = [] if run.ended_by is None else [run.ended_by]
-        for outcome in outcomes:
-            error = outcome.error or unmet.get(outcome.step.output)
-            if error is not None and error is not run.ended_by:
-                errors.append(_named(error, outcome.step))
-        if not_handed_on is not None:
-            errors.append(not_handed_on)
-        good = sum(
-            (outcome.is_there and outcome.step.output not in unmet)
-            or outcome.state == "submitted"
-            for outcome in outcomes
-        )
-        if len(errors) == 1 and not good:
-            raise errors[0]
-        if errors:
-            raise CombinedError(errors, succeeded=good)
-
-    def _summarize(self, outcomes: Sequence[ItemOutcome]) -> None:
-        counts = Counter(outcome.state for outcome in outcomes)
-        words = ", ".join(f"{count} {state}" for state, count in counts.items())
-        cost = sum(
-            outcome.job.cost_usd or 0.0
-            for outcome in outcomes
-            if outcome.is_paid and outcome.job is not None and not _is_free(outcome)
-        )
-        self._ctx.console.note(f"{words or 'No items'}. This run: {dollars(cost)}.")
-
-    def _hand_on(
-        self, github: GithubStep, outcomes: Sequence[ItemOutcome]
-    ) -> KreaError | None:
-        paid, fetched = list[Job](), list[Job]()
-        for outcome in outcomes:
-            job = self._files.saved.get(outcome.step.output) or outcome.job
-            if job is not None:
-                (paid if outcome.is_paid else fetched).append(job)
-        error = github.report(fetched, is_paid=False) if fetched else None
-        return github.report(paid, is_paid=True) or error if paid else error
-
-
-def _is_free(outcome: ItemOutcome) -> bool:
-    return outcome.state in ("failed", "cancelled")
-
-
-def _named(error: KreaError, step: PlanStep) -> KreaError:
-    """
-    The error with the name of its item.
-    """
-    if isinstance(error, WaitTimeoutError):
-        # The run itself goes on with the job, and saves it under its name.
-        error = error.but(advice=())
-    if step.output in error.message:
-        return error
-    return error.but(message=f"{step.output}: {error.message}")
-
-
-def _shown(path: Path) -> str:
-    """
-    A path as seen from the current folder, where it is below that.
-    """
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -25,25 +25,30 @@ def download(
       krea download @last -o results/
     """
     step = collaborators.github_step(ctx)
-    output = delivery
-    if output.output is None:
-        output = replace(output, output=ctx.settings.output)
-    planner = collaborators.output_planner(ctx, output)
+    default = delivery
+    if default.output is None:
+        default = replace(default, output=ctx.settings.output)
+    planner = collaborators.output_planner(ctx, default)
     planner.check_expectations(saves=True)
     job_ids = ctx.resolve_jobs(jobs)
-    collaborators.sidecar_writer(ctx, output).check(job_ids)
-    # A name that is taken may be taken by the very result.
-    target = planner.plan(count=len(job_ids), force=True)
+    collaborators.name_run(ctx, job_ids, is_remembered=delivery.output is None)
+    saver = collaborators.saver_of_runs(ctx, delivery, job_ids, default=default)
     ctx.tracker.submitted(*job_ids)
 
     found, errors = fetch_jobs(ctx.jobs, job_ids, clock=ctx.clock)
     collection = JobCollection(
-        collaborators.collect_context(ctx, planner), found, errors
+        collaborators.collect_context(
+            ctx, planner, unmet=saver.unmet if saver else None
+        ),
+        found,
+        errors,
     )
-    collection.save(collaborators.result_saver(ctx, target, output))
+    preview = collaborators.previewer(ctx, wanted=delivery.preview)
+    if saver:
+        collection.save(saver)
 
     collection.report(
         JobSaved,
-        preview=collaborators.previewer(ctx, wanted=delivery.preview),
+        preview=preview,
         hand_on=collaborators.hand_on(step, is_paid=False),
     )

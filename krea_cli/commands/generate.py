@@ -66,6 +66,15 @@ NegativePrompt = Annotated[
     ),
 ]
 
+Style = Annotated[
+    list[str] | None,
+    options.request_option(
+        "--style",
+        metavar="ID[:STRENGTH]",
+        help="A trained style; repeatable [strength: 1].",
+    ),
+]
+
 
 @options.takes_output_setting
 def generate(
@@ -108,14 +117,7 @@ def generate(
     strength: Strength = None,
     quality: Quality = None,
     negative_prompt: NegativePrompt = None,
-    style: Annotated[
-        list[str] | None,
-        options.request_option(
-            "--style",
-            metavar="ID[:STRENGTH]",
-            help="A trained style; repeatable [strength: 1].",
-        ),
-    ] = None,
+    style: Style = None,
 ) -> None:
     """
     Generate or edit, wait for the result and save it.
@@ -123,7 +125,7 @@ def generate(
     \b
     Examples:
       krea generate "an owl" -o owl.png
-      krea generate "a watercolour" -i photo.jpg --max-cost 0.50
+      krea generate "a watercolor" -i photo.jpg --max-cost 0.50
     """
     arguments = RequestArguments(
         model=model,

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Annotated
 
 import typer
@@ -14,6 +13,7 @@ from krea_cli.cli.context import CliContext
 from krea_cli.cli.help import topics
 from krea_cli.errors import UsageError
 from krea_cli.output.results.jobs import Topic
+from krea_cli.runtime.nearest_words import nearest_words
 
 
 def help(  # noqa: A001  (the name of the command)
@@ -35,7 +35,7 @@ def help(  # noqa: A001  (the name of the command)
     """
     if topic not in topics.NAMES:
         known = (*topics.NAMES, *command_tree.COMMANDS)
-        near = get_close_matches(topic.lower(), known, n=1)
+        near = nearest_words(topic, known)
         raise UsageError(
             f"Unknown help topic {topic!r}.",
             hint=f"Did you mean: krea help {near[0]}"

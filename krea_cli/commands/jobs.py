@@ -25,9 +25,9 @@ from krea_cli.operations.spending_limit import SpendingLimit
 from krea_cli.output.results.jobs import JobStatus, JobSubmitted
 from krea_cli.output.results.records import (
     RecordDetails,
-    RecordInDoubt,
     RecordRow,
-    RecordsForgotten,
+    RecordsDeleted,
+    UnconfirmedRecord,
 )
 
 # What fits a screen.
@@ -224,9 +224,7 @@ def recover(
     if (adopt is not None) + resubmit + forget > 1:
         raise UsageError("Use only one of --adopt, --resubmit and --forget.")
     if max_cost is not None and not resubmit:
-        raise UsageError(
-            "--max-cost limits what is submitted, and only --resubmit submits."
-        )
+        raise UsageError("--max-cost needs --resubmit.")
     if adopt is None and not resubmit and not forget:
         _list_unconfirmed(ctx, record)
         return
@@ -270,12 +268,12 @@ def _list_unconfirmed(ctx: CliContext, beginning: str | None) -> None:
             except KreaError as exc:
                 failure = exc
         ctx.console.result(
-            [RecordInDoubt(record=record, status="unknown", candidates=candidates)]
+            [UnconfirmedRecord(record=record, status="unknown", candidates=candidates)]
         )
         if candidates is not None:
             resolver = collaborators.unconfirmed_resolver(ctx)
             resolver.warn_of_other_token(record)
-            steps = resolver.ways_out(record, candidates)
+            steps = resolver.recovery_steps(record, candidates)
             for way_out in ctx.next_steps.lines(steps):
                 ctx.console.note(f"  {way_out}")
     if failure:
@@ -283,7 +281,7 @@ def _list_unconfirmed(ctx: CliContext, beginning: str | None) -> None:
 
 
 def _report_forgotten(ctx: CliContext, count: int) -> None:
-    ctx.console.result([RecordsForgotten(count)])
+    ctx.console.result([RecordsDeleted(count)])
     ctx.console.note("Saved files and jobs at Krea are unchanged.")
 
 

@@ -21,7 +21,9 @@ def cost(
     since: Annotated[
         str | None,
         typer.Option(
-            "--since", metavar="TIME", help="Jobs since then: 12h, 7d or 2026-11-20."
+            "--since",
+            metavar="TIME",
+            help="Only jobs since then: 12h, 7d or 2026-11-20.",
         ),
     ] = None,
     by: Annotated[
@@ -29,7 +31,7 @@ def cost(
         typer.Option(
             "--by",
             metavar="GROUP",
-            help="A line for each day, model or status.",
+            help="Group by day, model or status.",
             show_default=False,
         ),
     ] = None,
@@ -37,8 +39,9 @@ def cost(
     """
     Add up the estimated costs of the jobs in the journal.
 
-    Failed and cancelled jobs are not billed, so they cost nothing. Jobs that krea has
-    not seen end are included. Unconfirmed requests, which may be billed, stand apart.
+    Failed and cancelled jobs are not billed, so they cost nothing. Jobs that may
+    still be running are included. Unconfirmed requests, which may be billed, are
+    listed separately.
 
     \b
     Examples:
@@ -54,7 +57,7 @@ def cost(
         ctx.console.note("The journal has no jobs in this period.")
     if by and len(groups) > 1:
         ctx.console.note(f"Total estimate: {dollars(total.estimated_usd)}.")
-    ctx.console.note("All amounts are estimates; Krea's own bill counts.")
+    ctx.console.note("All amounts are estimates; your bill may differ.")
     if total.unpriced:
         jobs = "1 job" if total.unpriced == 1 else f"{total.unpriced} jobs"
         ctx.console.note(f"Not included: {jobs} without a known price.")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated, Literal, get_args
@@ -14,6 +15,7 @@ from krea_cli.catalog import cache as cached
 from krea_cli.catalog import example, openapi, schema_text
 from krea_cli.catalog import refresh as changes
 from krea_cli.catalog.catalog import Catalog
+from krea_cli.catalog.model import Model
 from krea_cli.cli import collaborators
 from krea_cli.cli.context import CliContext
 from krea_cli.errors import UsageError
@@ -27,6 +29,7 @@ from krea_cli.requests import defaults
 from krea_cli.runtime import shell_words
 
 Kind = Literal["image", "video", "enhance", "3d", "audio", "other"]
+Order = Literal["price", "name"]
 
 
 def list_models(
@@ -41,6 +44,10 @@ def list_models(
         bool,
         typer.Option("--takes-image", help="Only models that accept an image (-i)."),
     ] = False,
+    sort: Annotated[
+        Order | None,
+        typer.Option("--sort", help="Sort by price (lowest first) or by name."),
+    ] = None,
 ) -> None:
     """
     List models with their inputs and prices.
@@ -48,7 +55,7 @@ def list_models(
     \b
     Examples:
       krea models list banana
-      krea models list --kind video --takes-image
+      krea models list --kind image --sort price
     """
     found = [
         model
@@ -57,14 +64,29 @@ def list_models(
         and kind in (None, model.kind if model.kind in get_args(Kind) else "other")
         and (not takes_image or model.takes_image)
     ]
+    if sort is not None:
+        found.sort(key=_by_price if sort == "price" else _by_name)
     ctx.console.result([ModelRow(model) for model in found])
     if not found:
         ctx.console.note("No matching models.")
 
 
+def _by_price(model: Model) -> tuple[float, str]:
+    """
+    Order by the lowest known price; models without one come last.
+    """
+    return min((p.amount for p in model.prices), default=math.inf), model.id
+
+
+def _by_name(model: Model) -> str:
+    return model.id
+
+
 def show(
     ctx: CliContext,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Model, such as nano-banana-pro.")
+    ],
 ) -> None:
     """
     Show the fields, prices and an example of a model.
@@ -118,14 +140,14 @@ def refresh(ctx: CliContext) -> None:
     counts = Counter(each.change.what for each in found)
     told = ", ".join(f"{count} {what}" for what, count in counts.items())
     for paths, outcome in (
-        (replacement.kept, "stays as it was"),
-        (replacement.skipped, "is left out"),
+        (replacement.kept, "is unchanged"),
+        (replacement.skipped, "was left out"),
     ):
         for path in paths:
             ctx.console.warn(f"{path} {outcome}: cannot read its new description.")
     ctx.console.note(
-        f"{len(fetched.models)} models as of {fetched.date}; "
-        f"since {known.date}: {told or 'no change'}."
+        f"{len(fetched.models)} models, updated {fetched.date} "
+        f"(before: {known.date}): {told or 'no changes'}."
     )
 
 

@@ -6,7 +6,7 @@ needs. Nothing is sent.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,12 @@ from krea_cli.batch.lock_file import LockFile
 from krea_cli.batch.plan import Plan, Planner, check_cost, check_free
 from krea_cli.batch.problems import Problems
 from krea_cli.batch.results_on_disk import ResultsOnDisk
+from krea_cli.batch.sidecar_match import SidecarMatcher
 from krea_cli.cli.batch_options import BatchOptions
 from krea_cli.cli.context import CliContext
-from krea_cli.errors import UsageError
+from krea_cli.errors import UnknownModelError, UsageError
 from krea_cli.journal.keys import JournalKeys
+from krea_cli.requests.prepare import check_webhook, unlisted_model
 from krea_cli.runtime.user_paths import local_path
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class BatchGiven:
     allows_unknown_cost: bool = False
     force: bool = False
     keeps_metadata: bool = False
+    webhook: str | None = None
+    validates: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,9 @@ class BatchPlanning:
             again=given.options.again or (),
             force=given.force,
             sandbox_files={line.output: line.files for line in sandbox},
+            in_sidecar=SidecarMatcher(
+                disk=disk, source=self.source.name, service=self.service
+            ),
         )
         return planner.plan(self.planned)
 
@@ -159,6 +166,7 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
     Raises:
         UsageError: something in it cannot be used; names every problem.
     """
+    check_webhook(given.webhook)
     cwd = Path.cwd()
     source = sources.locate(given.source, cwd)
     defaults = _from_source(given.defaults, source, cwd)
@@ -171,7 +179,14 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
     catalog = ctx.catalog
 
     def find(name: str | None) -> Model:
-        return catalog.find(ctx.settings.model if name is None else name)
+        wanted = ctx.settings.model if name is None else name
+        try:
+            return catalog.find(wanted)
+        except UnknownModelError:
+            unlisted = None if given.validates else unlisted_model(wanted)
+            if unlisted is None:
+                raise
+            return unlisted
 
     def extension_of(name: str | None) -> str | None:
         try:
@@ -201,24 +216,22 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
         model_fields={name for model in catalog.models for name in model.fields},
         extension_of=extension_of,
     )
-    for item in items:
-        if item.styles:
-            problems.add(
-                item.position, "style is not supported yet.", "Use params instead."
-            )
     fits = any(item.fit for item in items)
     images = ctx.input_resolver(keep_metadata=given.keeps_metadata, fit=fits)
     builder = RequestBuilder(
         folder=source.folder,
         find_model=find,
         read=lambda argument: images.read(argument, stdin_word="\0"),
-        warn=ctx.console.warn,
+        warn=_once(ctx.console.warn),
+        webhook=given.webhook,
+        validates=given.validates,
     )
     planned = builder.plan(items, problems) if not problems else []
     problems.raise_if_any()
     if not planned:
         raise UsageError(
-            f"{given.source} has no items.", hint="Add a [[pictures]] or a row."
+            f"{given.source} has no items.",
+            hint="Add a [[pictures]] section or a table row.",
         )
     sandbox_path = sources.lock_path(
         source, given.options.lock, output, cwd=cwd, sandbox=True
@@ -236,6 +249,20 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
         sandbox_lock=None if is_sandbox else LockFile(sandbox_path),
         now=ctx.clock.wall(),
     )
+
+
+def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
+    """
+    Return a function that passes each text on once: many items may have one in common.
+    """
+    seen = set[str]()
+
+    def warn_once(text: str) -> None:
+        if text not in seen:
+            seen.add(text)
+            warn(text)
+
+    return warn_once
 
 
 def selected(

@@ -8,9 +8,12 @@ from krea_cli.batch.journal_lines import time_text
 from krea_cli.batch.lock import Lock
 from krea_cli.batch.plan import Plan
 from krea_cli.batch.prune import delete, prunable_files, without_files
+from krea_cli.cli import next_steps
 from krea_cli.cli.context import CliContext
+from krea_cli.commands.describe_batch import shown_path
 from krea_cli.commands.plan_batch import BatchGiven, BatchPlanning
 from krea_cli.errors import StorageError, UsageError
+from krea_cli.output.results.batch import DeletedFile
 
 
 def prune_batch(
@@ -35,17 +38,14 @@ def prune_batch(
     found = prunable_files(plan.orphans, folder, wanted=wanted)
     doomed = [each.file for each in found if each.fault is None]
     for each in found:
-        kept = f" stays: {each.fault}" if each.fault else ""
-        ctx.console.note(f"{each.file.path}{kept}")
-    if doomed and not given.options.yes:
-        if not ctx.prompter.is_interactive:
-            raise UsageError(
-                f"{len(doomed)} files would be deleted.", hint="Delete them with --yes."
-            )
-        answer = ctx.prompter.ask(f"Delete {len(doomed)} files? [y/N] ")
-        if answer.lower() not in ("y", "yes"):
-            ctx.console.note("Nothing was deleted.")
-            return
+        kept = f" is kept: {each.fault}" if each.fault else ""
+        ctx.console.note(f"{shown_path(folder / each.file.path)}{kept}")
+    if not doomed:
+        ctx.console.note("Nothing to delete.")
+        return
+    if not given.options.yes and not _is_confirmed(ctx, len(doomed)):
+        ctx.console.note("Nothing was deleted.")
+        return
     faults = {file.path: delete(file, folder) for file in doomed}
     gone = {path for path, fault in faults.items() if fault is None}
     at = time_text(ctx.clock.wall())
@@ -57,9 +57,35 @@ def prune_batch(
     ]
     if lines:
         planning.lock_file.replace(lines)
-    ctx.console.note(f"{len(gone)} files deleted.")
+    ctx.console.result(
+        [DeletedFile(shown_path(folder / path)) for path in sorted(gone)]
+    )
+    ctx.console.note(f"Deleted {_files(len(gone))}.")
     if failed := {path: fault for path, fault in faults.items() if fault}:
         raise StorageError(
-            f"{len(failed)} files could not be deleted.",
+            f"Cannot delete {_files(len(failed))}.",
             details=[f"{path}: {fault}" for path, fault in failed.items()],
         )
+
+
+def _is_confirmed(ctx: CliContext, count: int) -> bool:
+    """
+    Ask whether to delete so many files.
+
+    Raises:
+        UsageError: nobody is there to be asked.
+    """
+    if not ctx.prompter.is_interactive or ctx.invocation.flags.quiet:
+        command = next_steps.same_command(ctx.invocation.argv, more=["--yes"])
+        raise UsageError(
+            f"Nothing was deleted: {_files(count)} can be deleted only with --yes.",
+            hint=f"Delete: {command}",
+        )
+    answer = ctx.prompter.ask(
+        f"Delete {_files(count)}? Type y to delete, or press Enter to keep: "
+    )
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"

@@ -4,32 +4,25 @@ Carry out a batch, or show, check or prune it.
 
 from __future__ import annotations
 
-from krea_cli.batch.plan import Plan, PlanStep, Sign
+from typing import TYPE_CHECKING
+
+from krea_cli.batch.lock import LockLine
+from krea_cli.batch.plan import UP_TO_DATE, Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
-from krea_cli.batch.sources import Kind
 from krea_cli.cli import collaborators, next_steps
 from krea_cli.cli.context import CliContext
+from krea_cli.commands.describe_batch import action_of, automatic_values, plan_summary
 from krea_cli.commands.plan_batch import (
     BatchGiven,
     BatchPlanning,
     prepare_batch,
     selected,
 )
-from krea_cli.errors import OutOfDateError
-from krea_cli.output.human.format_text import UNKNOWN, dollars
+from krea_cli.errors import Action, Hint, OutOfDateError, Step
 from krea_cli.output.results.batch import PlannedItem
 
-_ACTIONS = {
-    Sign.MAKE: "make",
-    Sign.CHANGE: "change",
-    Sign.WAIT: "wait",
-    Sign.FETCH: "fetch",
-    Sign.SAME: "up to date",
-    Sign.EDITED: "edited",
-    Sign.ENDED: "failed",
-    Sign.UNCONFIRMED: "unconfirmed",
-    Sign.UNUSABLE: "unusable",
-}
+if TYPE_CHECKING:
+    from krea_cli.operations.github_step import GithubStep
 
 
 def run_batch(ctx: CliContext, given: BatchGiven, timeout: float | None) -> None:
@@ -55,7 +48,7 @@ def run_batch(ctx: CliContext, given: BatchGiven, timeout: float | None) -> None
         _check_affordable(ctx, given, planning, whole)
         return
     if options.check:
-        _check(ctx, given, planning, plan)
+        _check(ctx, given, planning, plan, step)
         return
 
     from krea_cli.commands.carry_out_batch import carry_out
@@ -71,19 +64,19 @@ def _show(ctx: CliContext, plan: Plan) -> None:
     """
     Show the plan, and its price.
     """
+    ctx.console.result(_items_of(ctx, plan))
+    for note in automatic_values(plan):
+        ctx.console.note(note)
+    ctx.console.note(plan_summary(plan))
+
+
+def _items_of(ctx: CliContext, plan: Plan) -> list[PlannedItem]:
     is_bare = ctx.invocation.flags.quiet
-    ctx.console.result(
-        [
-            _planned(number, step, is_bare=is_bare)
-            for number, step in enumerate(plan.steps, start=1)
-        ]
-    )
-    for line in plan.orphans:
-        ctx.console.note(f"-  orphan  {line.output}")
-    jobs = sum(step.is_paid for step in plan.steps)
-    cost = plan.cost_usd
-    price = UNKNOWN if cost is None else dollars(cost)
-    ctx.console.note(f"Items: {len(plan.steps)}. Jobs to submit: {jobs}, for {price}.")
+    found = [
+        _planned(number, step, is_bare=is_bare)
+        for number, step in enumerate(plan.steps, start=1)
+    ]
+    return found + [_unused(line, is_bare=is_bare) for line in plan.orphans]
 
 
 def _check_affordable(
@@ -100,56 +93,99 @@ def _check_affordable(
 
 
 def _check(
-    ctx: CliContext, given: BatchGiven, planning: BatchPlanning, plan: Plan
+    ctx: CliContext,
+    given: BatchGiven,
+    planning: BatchPlanning,
+    plan: Plan,
+    github: GithubStep | None,
 ) -> None:
     """
+    Show what is to be done, also to the step of a workflow.
+
     Raises:
-        OutOfDateError: there is work to do.
+        OutOfDateError: there is something to do.
     """
     if given.options.sheet is not None:
         _write_sheet(ctx, given, planning)
     if plan.is_up_to_date:
         ctx.console.note(f"{len(plan.steps)} items are up to date.")
         return
+    unchanged = {str(sign) for sign in UP_TO_DATE}
     open_ = [
-        _planned(number, step, is_bare=False)
-        for number, step in enumerate(plan.steps, start=1)
-        if step.sign not in (Sign.SAME, Sign.EDITED) or step.error
+        each
+        for each in _items_of(ctx, plan)
+        if each.sign not in unchanged or each.error
     ]
-    count = len(open_) + len(plan.orphans)
-    are = "item is" if count == 1 else "items are"
-    details = [each.line for each in open_]
-    details += [f"-  orphan  {line.output}" for line in plan.orphans]
+    ctx.console.result(open_)
+    if github:
+        github.list_items(
+            [(each.output, each.error or each.action, each.price) for each in open_]
+        )
+    are = "item is" if len(open_) == 1 else "items are"
     raise OutOfDateError(
-        f"{count} {are} not up to date.",
-        details=details,
-        hint=_how_to_make(ctx, given, planning),
+        f"{len(open_)} {are} not up to date.", hint=_ways_out(ctx, plan)
     )
 
 
-def _how_to_make(ctx: CliContext, given: BatchGiven, planning: BatchPlanning) -> str:
-    if planning.source.kind == Kind.MANIFEST:
-        return f"Make what is missing: {next_steps.batch(ctx.next_steps, given.source)}"
-    return "Make what is missing: the same command without --check"
+def _ways_out(ctx: CliContext, plan: Plan) -> list[Hint]:
+    """
+    Return the commands that bring the items up to date.
+    """
+    hints = list[Hint]()
+    signs = {
+        step.sign
+        for step in plan.steps
+        if step.error is None and step.blocked_by is None
+    }
+
+    def repeated(*more: str) -> str:
+        return next_steps.same_command(
+            ctx.invocation.argv,
+            without=["--check", "--github"],
+            without_value=["--sheet"],
+            more=more,
+        )
+
+    if signs & {Sign.MAKE, Sign.CHANGE, Sign.WAIT, Sign.FETCH}:
+        hints.append(f"Make them: {repeated()}")
+    ended = {
+        step.line.state for step in plan.steps if step.line and step.sign == Sign.ENDED
+    }
+    if "failed" in ended:
+        hints.append(f"Pay again for what failed: {repeated('--again', 'failed')}")
+    if "cancelled" in ended:
+        command = repeated("--again", "cancelled")
+        hints.append(f"Pay again for what was cancelled: {command}")
+    if Sign.UNCONFIRMED in signs:
+        hints.append(Step(Action.SETTLE))
+    if plan.orphans:
+        hints.append(f"Delete what no item wants: {repeated('--prune')}")
+    return hints
+
+
+def _unused(line: LockLine, *, is_bare: bool) -> PlannedItem:
+    return PlannedItem(
+        item=None,
+        output=line.output,
+        key=line.key,
+        sign="-",
+        action="unused",
+        model=None,
+        cost_usd=0.0,
+        job_id=line.job,
+        error=None,
+        is_bare=is_bare,
+    )
 
 
 def _planned(number: int, step: PlanStep, *, is_bare: bool) -> PlannedItem:
     line, request = step.line, step.planned.request
-    action = _ACTIONS[step.sign]
-    if step.sign == Sign.ENDED and line is not None:
-        action = line.state
-    if step.sign == Sign.SAME and step.copy_of is not None:
-        action = f"copy of {step.copy_of}"
-    if step.same_as is not None:
-        action = f"shares the job of {step.same_as}"
-    if step.blocked_by is not None:
-        action = f"blocked by {step.blocked_by}"
     return PlannedItem(
         item=number,
         output=step.output,
         key=step.planned.key,
         sign=str(step.sign),
-        action=action,
+        action=action_of(step),
         model=request.model.id if request else None,
         cost_usd=step.usd,
         job_id=line.job if line else None,

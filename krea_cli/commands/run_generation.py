@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from krea_cli.inputs.resolver import InputResolver
     from krea_cli.operations.batch_submit import BatchSubmission
     from krea_cli.operations.plan_output import OutputPlanner
+    from krea_cli.operations.remembered_output import RememberedOutput
 
 
 def run_generation(
@@ -45,7 +46,7 @@ def run_generation(
     if output.output is None:
         output = replace(output, output=ctx.settings.output)
     planner = collaborators.output_planner(ctx, output)
-    planner.check_expectations(saves=options.saves)
+    planner.check_expectations(saves=options.saves or options.saves_later)
     inputs = _Inputs(ctx, keep_metadata=options.keep_metadata, fit=options.fit)
     prepared = prepare.prepare_request(arguments, _preparation(ctx, inputs, options))
     if options.dry_run:
@@ -69,8 +70,9 @@ def run_generation(
     from krea_cli.operations.result_names import names_of_request
 
     target = _plan(prepared, planner, options, ctx) if options.saves else None
-    saver = None
-    with _submit(ctx, prepared, inputs, options, earlier) as submission:
+    remembered = _remembered(prepared, planner, options, ctx, target)
+    saver = preview = None
+    with _submit(ctx, prepared, inputs, options, remembered, earlier) as submission:
         collection = JobCollection(
             collaborators.collect_context(ctx, planner), submission=submission
         )
@@ -80,6 +82,10 @@ def run_generation(
                 target,
                 output,
                 default_names=names_of_request(request, ctx.clock),
+                keeps_indexes=True,
+            )
+            preview = collaborators.previewer(
+                ctx, wanted=options.delivery.preview, before=prepared.local_source
             )
         if options.wait:
             collection.wait(deadline=submission.deadline, saver=saver)
@@ -87,13 +93,10 @@ def run_generation(
             submission.wait()
 
     result = JobSaved if target else JobUrls if options.wait else JobSubmitted
-    preview = collaborators.previewer(
-        ctx, wanted=options.delivery.preview, before=prepared.local_source
-    )
     collection.report(
         result,
         waits=options.wait,
-        preview=preview if target else None,
+        preview=preview,
         hand_on=collaborators.hand_on(step, is_paid=True),
     )
 
@@ -180,6 +183,7 @@ def _submit(
     prepared: prepare.PreparedRequest,
     inputs: _Inputs,
     options: GenerateOptions,
+    remembered: RememberedOutput | None,
     earlier: EarlierRequest | None,
 ) -> AbstractContextManager[BatchSubmission]:
     """
@@ -194,6 +198,7 @@ def _submit(
         inline=options.inline,
         keep_metadata=options.keep_metadata,
         fit=options.fit,
+        output=remembered.as_json() if remembered else None,
     )
     with ctx.console.progress() as progress:
         progress.doing("Preparing")
@@ -211,6 +216,32 @@ def _submit(
         tracker=ctx.tracker,
         console=ctx.console,
         clock=ctx.clock,
+        is_remembered=remembered is not None,
+    )
+
+
+def _remembered(
+    prepared: prepare.PreparedRequest,
+    planner: OutputPlanner,
+    options: GenerateOptions,
+    ctx: CliContext,
+    target: OutputTarget | None,
+) -> RememberedOutput | None:
+    """
+    Return how a later `krea wait` is to save the results; None where it is not to.
+    """
+    from krea_cli.operations.remembered_output import RememberedOutput
+    from krea_cli.operations.result_names import names_of_request
+
+    if target is None and options.saves_later and planner.options.output != "-":
+        target = _plan(prepared, planner, options, ctx)
+    if target is None:
+        return None
+    return RememberedOutput.of(
+        planner.options,
+        target,
+        count=options.count,
+        names=names_of_request(prepared.request, ctx.clock),
     )
 
 
@@ -239,7 +270,8 @@ def _show_dry_run(
     """
     Show the request, and warn if its results could not be saved where they should go.
     """
-    if options.saves and planner.options.output is not None:
+    saves = options.saves or options.saves_later
+    if saves and planner.options.output is not None:
         try:
             _plan(prepared, planner, options, ctx)
         except KreaError as exc:

@@ -56,7 +56,7 @@ def serve(
         typer.Option(
             "--over-limit",
             metavar="WHAT",
-            help="Above that: backlog, or refuse with 429.",
+            help="With more jobs: backlog, or refuse with 429.",
         ),
     ] = "backlog",
 ) -> None:

@@ -30,7 +30,7 @@ def write_sheet(ctx: CliContext, given: BatchGiven, planning: BatchPlanning) -> 
     sheet = sheet_of(plan, disk, planning.source.name)
     path = Path(given.options.sheet or "")
     if path.resolve() in {disk.path(step.output).resolve() for step in plan.steps}:
-        raise UsageError(f"{path} is the output of an item, and no contact sheet.")
+        raise UsageError(f"{path} is the output of an item, not a contact sheet.")
     if path.suffix.lower() == ".html":
         page = sheet_html.render(sheet, path.absolute().parent, small_webp)
         _write(path, lambda file: file.write(page.encode()))

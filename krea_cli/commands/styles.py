@@ -87,7 +87,7 @@ def show(
       krea styles show a816d79d-55c9-43ee-81c3-8330ffe79e6c
     """
     if not is_job_id(style):
-        raise UsageError(f"'{style}' is not an id of a style.")
+        raise UsageError(f"'{style}' is not a style id.")
     ctx.console.result([StyleDetails(ctx.connection.api.style(style))])
 
 
@@ -110,7 +110,9 @@ class TrainOptions:
     trigger: Annotated[
         str | None,
         options.request_option(
-            "--trigger", metavar="WORD", help="Word in a prompt that calls the style."
+            "--trigger",
+            metavar="WORD",
+            help="Word that applies the style when a prompt has it.",
         ),
     ] = None
     steps: Annotated[
@@ -135,7 +137,9 @@ class TrainOptions:
     webhook: Annotated[
         str | None,
         options.waiting_option(
-            "--webhook", metavar="URL", help="URL that Krea calls at the end."
+            "--webhook",
+            metavar="URL",
+            help="URL that Krea calls when the training finishes.",
         ),
     ] = None
     cancel_on_interrupt: options.CancelOnInterrupt = False
@@ -143,12 +147,13 @@ class TrainOptions:
     allow_unknown_cost: options.AllowUnknownCost = False
     dry_run: Annotated[
         bool,
-        options.money_option("--dry-run", help="Show the request; send nothing."),
+        options.money_option("--dry-run", help="Show the request; submit nothing."),
     ] = False
     no_journal: Annotated[
         bool,
         options.money_option(
-            "--no-journal", help="Do not record the request; a lost job stays lost."
+            "--no-journal",
+            help="Do not record the request; a lost job cannot be recovered.",
         ),
     ] = False
 

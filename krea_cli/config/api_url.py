@@ -1,5 +1,5 @@
 """
-Check API URLs, and tell which origin they belong to.
+Check API URLs, and determine their origins.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 
 def normalize(url: str) -> str:
     """
-    Return the base URL in its usual form: lower case where case means nothing, no
-    default port, no slash at the end.
+    Normalize a base URL: lower-case scheme and host, no default port, no trailing
+    slash.
 
     Raises:
-        ValueError: it is no https URL (http on loopback) of only host, port and path;
-            its message does not repeat the URL, which may hold a password.
+        ValueError: this is not an https URL (http only on loopback) with just host,
+            port and path. The message does not repeat the URL, which may contain a
+            password.
     """
     parts = _split(url.strip())
     return f"{_origin(parts)}{parts.path.rstrip('/')}"
@@ -29,27 +30,28 @@ def normalize(url: str) -> str:
 
 def origin(url: str) -> str:
     """
-    Return `scheme://host[:port]` in lower case without the default port: equal for two
-    URLs exactly when they lead to the same server.
+    Return `scheme://host[:port]` in lower case, without a default port.
+
+    Two URLs have the same origin exactly if they lead to the same server.
 
     Raises:
-        ValueError: as `normalize`.
+        ValueError: as in `normalize`.
     """
     return _origin(_split(url))
 
 
 def is_loopback(url: str) -> bool:
     """
-    Tell whether the URL leads to this machine.
+    Return whether the URL leads to this machine.
 
     Raises:
-        ValueError: as `normalize`.
+        ValueError: as in `normalize`.
     """
     return loopback.is_loopback(_host(_split(url)))
 
 
 def _split(url: str) -> SplitResult:
-    # urlsplit silently drops line breaks and keeps backslashes: refuse them before.
+    # Check this first: urlsplit silently drops line breaks and keeps backslashes.
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         raise ValueError("must be an ASCII URL")
     parts = urlsplit(url)

@@ -1,6 +1,5 @@
 """
-Change config.toml, and keep its comments and its order. The only module that imports
-tomlkit.
+Edit config.toml, keeping its comments and order. The only module that imports tomlkit.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ def set_key(path: Path, key: str, text: str) -> None:
     Store the value of a setting in the file.
 
     Raises:
-        UsageError: there is no such setting, or the value is invalid.
-        ConfigError: the file is not valid, or cannot be changed safely.
+        UsageError: the setting does not exist, or the value is invalid.
+        ConfigError: the file is invalid, or cannot be edited safely.
         StorageError: the file cannot be written.
     """
     settings.check_key(key)
@@ -42,7 +41,7 @@ def set_key(path: Path, key: str, text: str) -> None:
     ).value
     if isinstance(value, float):
         value = text.strip()
-    elif key == "output":  # the final slash of a folder is added when it is read
+    elif key == "output":  # read() adds the final slash of a folder
         value = text
     before = read_text(path)
     values = parse(before, path)
@@ -53,12 +52,13 @@ def set_key(path: Path, key: str, text: str) -> None:
 
 def unset_key(path: Path, key: str) -> bool:
     """
-    Remove a key from the file, and keep the comment beside it. The key need not be a
-    setting. Return False if it is not there.
+    Remove a key from the file, but keep the comment next to it.
+
+    The key need not be a setting. Return False if the file does not contain it.
 
     Raises:
-        UsageError: the key is neither there nor a setting.
-        ConfigError, StorageError: as `set_key`.
+        UsageError: the file does not contain the key, and no such setting exists.
+        ConfigError, StorageError: as in `set_key`.
     """
     before = read_text(path)
     values = parse(before, path)
@@ -94,7 +94,7 @@ def _document(text: str, path: Path) -> tomlkit.TOMLDocument:
 
 
 def _replace(path: Path, text: str, *, expected: Mapping[str, Any]) -> None:
-    # tomlkit accepts and writes some files that other readers of TOML do not.
+    # tomlkit reads and writes some files that other TOML parsers reject.
     try:
         is_as_expected = parse(text, path) == expected
     except ConfigError:
@@ -102,7 +102,7 @@ def _replace(path: Path, text: str, *, expected: Mapping[str, Any]) -> None:
     if not is_as_expected:
         raise _unchangeable(path)
     make_private_folder(path.parent)
-    # A link to a file kept elsewhere stays a link: the file that it names is replaced.
+    # If the path is a symbolic link, keep the link and replace its target.
     target = Path(os.path.realpath(path))
     try:
         with AtomicFile(target.parent, mode=0o600) as file:
@@ -116,5 +116,5 @@ def _replace(path: Path, text: str, *, expected: Mapping[str, Any]) -> None:
 def _unchangeable(path: Path) -> ConfigError:
     return ConfigError(
         f"Cannot change {path} without damaging other lines.",
-        hint="Edit it yourself.",
+        hint="Edit it in a text editor.",
     )

@@ -12,15 +12,15 @@ from krea_cli.config import settings
 from krea_cli.config.settings import GivenValue, Layer
 from krea_cli.errors import Action, ConfigError, Step
 
-_MEND = ("Fix it in an editor.", Step(Action.SHOW_CONFIG_PATH))
+_FIX_HINT = ("Fix it in an editor.", Step(Action.SHOW_CONFIG_PATH))
 
 
 def read(path: Path) -> Layer:
     """
-    Read the settings in the file; there are none without a file.
+    Read the settings in the file. A missing file has none.
 
     Raises:
-        ConfigError: it cannot be read, is not valid TOML, or has an unknown key.
+        ConfigError: the file is unreadable or not valid TOML, or has an unknown key.
     """
     values = parse(read_text(path), path)
     for key in values:
@@ -34,10 +34,10 @@ def read(path: Path) -> Layer:
 
 def read_text(path: Path) -> str:
     """
-    Read the text of the file; empty if there is none.
+    Read the text of the file. A missing file is empty.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: the file cannot be read.
     """
     try:
         _check_regular(path)
@@ -45,7 +45,7 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError as exc:
-        raise ConfigError(f"{path} is not UTF-8 text.", hint=_MEND) from exc
+        raise ConfigError(f"{path} is not UTF-8 text.", hint=_FIX_HINT) from exc
     except OSError as exc:
         raise ConfigError(
             f"Cannot read {path}: {exc.strerror or exc}.",
@@ -55,7 +55,9 @@ def read_text(path: Path) -> str:
 
 def _check_regular(path: Path) -> None:
     """
-    Reject what reading would wait for. A folder passes: reading it fails at once.
+    Reject files that block readers, such as FIFOs.
+
+    Folders pass, because reading them fails immediately.
     """
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -67,10 +69,10 @@ def _check_regular(path: Path) -> None:
 
 def parse(text: str, path: Path) -> dict[str, Any]:
     """
-    Parse the text of the file; `path` is for the error.
+    Parse the text of the file. `path` is used in error messages.
 
     Raises:
-        ConfigError: it is not valid TOML.
+        ConfigError: the text is not valid TOML.
     """
     if not text:
         return {}
@@ -79,4 +81,4 @@ def parse(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as exc:
-        raise ConfigError(f"{path} is not valid TOML: {exc}.", hint=_MEND) from exc
+        raise ConfigError(f"{path} is not valid TOML: {exc}.", hint=_FIX_HINT) from exc

@@ -1,5 +1,5 @@
 """
-Parse durations and times as people write them.
+Parse durations and times.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _SECONDS = {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 def parse_duration(text: str) -> float:
     """
-    Return the seconds of `90`, `90s`, `10m`, `1h`, `1.5h` or `7d`.
+    Convert `90`, `90s`, `10m`, `1h`, `1.5h` or `7d` to seconds.
 
     Raises:
-        ValueError: it is none of these, or not above 0.
+        ValueError: the text has another form, or is not above 0.
     """
     match = re.fullmatch(_DURATION, text.strip())
     seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
@@ -28,14 +28,14 @@ def parse_duration(text: str) -> float:
 
 def parse_time(text: str, *, now: float) -> float:
     """
-    Return seconds since the epoch: of `12h` or `7d` before *now*, of the local midnight
-    that begins `2026-11-20`, or of any ISO 8601 time, which is local unless it names an
-    offset.
+    Convert a time to seconds since the epoch.
 
-    A number alone is rejected: whoever writes 30 may mean days.
+    `12h` and `7d` count back from `now`. `2026-11-20` is local midnight at the start of
+    that day. Any other ISO 8601 time is local unless it has an offset. A plain number
+    is rejected, because 30 could mean days.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: the text has another form.
     """
     text = text.strip()
     try:
@@ -44,7 +44,7 @@ def parse_time(text: str, *, now: float) -> float:
         if "-" in text:
             return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):
-        pass  # told below, by what is allowed
+        pass  # the error below lists the allowed forms
     raise ValueError(
         f"{text!r} is not a time. Examples: 12h, 7d, 2026-11-20, 2026-11-20T15:00"
     )

@@ -1,8 +1,9 @@
 """
-Store the token in the operating system's keyring. The only module that imports keyring.
+Store the token in the operating system's keyring.
 
-Each API origin has an item of its own. Tokens are never plain text, and no call can
-hang. No message quotes a backend that had a token in hand.
+This is the only module that imports keyring. Each API origin has its own item. Tokens
+are never stored in plain text, and no call can hang. Error messages do not quote a
+backend that may hold a token.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ except Exception as exc:
     ) from exc
 
 SERVICE = "krea-cli"
-# After an update of Python the Keychain of macOS asks a person before it answers.
+# After an update of Python, the macOS Keychain asks the user before it answers.
 LIMIT = 60.0 if sys.platform == "darwin" else 3.0
 _SET = "Set KREA_API_KEY to the token."
-_WAY_OUT = (_SET, PROGRAM_HINT)
-_MOST_DELETIONS = 5
+_SET_KEY_HINT = (_SET, PROGRAM_HINT)
+_MAX_DELETIONS = 5
 _WINDOWS_TOO_LONG = 1783
 
-# A plugin that fails to load is logged with a traceback; it concerns nobody here.
+# Do not log tracebacks of plugins that fail to load: they do not concern users.
 logging.getLogger("keyring").addHandler(logging.NullHandler())
 
 T = TypeVar("T")
@@ -53,11 +54,11 @@ T = TypeVar("T")
 
 class KeyringStore:
     """
-    The token of one origin.  *backend*, a class name, and *config_file*, if there is
-    one, are known from the first call on.
+    Stores the token of one origin.
 
-    Each method gives the keyring *limit* seconds and raises KeyringError when it does
-    not answer, fails, or does not keep tokens safely.
+    `backend` (a class name) and `config_file` (if any) are known after the first call.
+    Each method waits at most `limit` seconds. It raises KeyringError if the keyring
+    does not answer, fails, or does not store tokens safely.
     """
 
     def __init__(
@@ -75,16 +76,16 @@ class KeyringStore:
 
     def check(self) -> None:
         """
-        Check that a token could be stored, before the user is asked for one.
+        Check that a token can be stored, before asking the user for one.
         """
         self._call(lambda _: None)
 
     def find(self) -> Token | None:
         """
-        Return the stored token, with one read.
+        Return the stored token, or None. Reads the keyring once.
 
         Raises:
-            NoTokenError: what is stored cannot be a token.
+            NoTokenError: the stored value cannot be a token.
         """
         text = self._call(self._read)
         return read_token(text, f"the {KEYRING}") if text else None
@@ -97,7 +98,7 @@ class KeyringStore:
 
     def store(self, token: Token) -> None:
         """
-        Store the token in place of an older one, and read it back.
+        Store the token, replacing an older one, and read it back to verify it.
         """
 
         def store(backend: KeyringBackend) -> str | None:
@@ -107,12 +108,12 @@ class KeyringStore:
         if self._call(store) != token.reveal():
             raise errors.KeyringError(
                 f"The keyring ({self.backend}) did not store the token.",
-                hint=_WAY_OUT,
+                hint=_SET_KEY_HINT,
             )
 
     def remove(self) -> bool:
         """
-        Remove the token from every part of the keyring; return False if there was none.
+        Remove the token from every backend. Return False if there was none.
         """
 
         def remove(backend: KeyringBackend) -> bool:
@@ -123,12 +124,12 @@ class KeyringStore:
 
     def _remove_from(self, backend: KeyringBackend) -> bool:
         is_removed = False
-        for _ in range(_MOST_DELETIONS):
+        for _ in range(_MAX_DELETIONS):
             try:
                 backend.delete_password(SERVICE, self._origin)
                 is_removed = True
             except (PasswordDeleteError, NotImplementedError):
-                pass  # most often: there is none
+                pass  # usually because there is none
             if backend.get_password(SERVICE, self._origin) is None:
                 return is_removed
         raise errors.KeyringError(
@@ -142,7 +143,7 @@ class KeyringStore:
                 return work(self._open())
             except errors.KreaError:
                 raise
-            # A plugin may raise anything: what ends a program must not end this one.
+            # plugins may raise anything, even SystemExit
             except BaseException as exc:  # noqa: BLE001
                 raise self._explain(exc) from None
 
@@ -160,14 +161,14 @@ class KeyringStore:
         except Exception as exc:
             raise errors.KeyringError(
                 f"Cannot open the keyring: {_reason(exc)}.",
-                hint=_WAY_OUT,
+                hint=_SET_KEY_HINT,
             ) from exc
         self.backend = _name(backend)
         self.config_file = str(config_file) if config_file.exists() else None
         if not _is_safe(backend):
             raise NoKeyringError(
                 f"This system has no secure keyring ({self.backend}).",
-                hint=_WAY_OUT,
+                hint=_SET_KEY_HINT,
             )
         return backend
 
@@ -181,7 +182,8 @@ class KeyringStore:
                     PROGRAM_HINT,
                 ),
             )
-        # -25308 is what macOS says over SSH: nobody can be asked to unlock it.
+        # -25308 is the macOS error over SSH, where nobody can be asked to unlock the
+        # keychain.
         is_locked = isinstance(failure, KeyringLocked | InitError)
         if is_locked or "-25308" in str(failure):
             return errors.KeyringError(
@@ -192,11 +194,11 @@ class KeyringStore:
             return errors.KeyringError(
                 "The token is too long for Windows Credential Manager (at most 1280 "
                 "characters).",
-                hint=_WAY_OUT,
+                hint=_SET_KEY_HINT,
             )
         return errors.KeyringError(
             f"The keyring ({self.backend}) failed: {type(failure).__name__}.",
-            hint=_WAY_OUT,
+            hint=_SET_KEY_HINT,
         )
 
 
@@ -207,7 +209,7 @@ def _load() -> KeyringBackend:
 
 def _is_safe(backend: KeyringBackend) -> bool:
     """
-    Tell whether the backend stores tokens, and not as plain text.
+    Return whether the backend stores tokens, and does so encrypted.
     """
     if type(backend).__module__.startswith("keyrings.alt"):
         return False

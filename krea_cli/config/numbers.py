@@ -1,6 +1,8 @@
 """
-Parse sizes, amounts of money and counts as people write them, in the digits 0 to 9.
-Python would also read 1_0, and the digits of every script.
+Parse sizes, amounts of money and counts.
+
+Only the digits 0 to 9 are allowed: Python would also accept 1_0 and digits of other
+scripts.
 """
 
 from __future__ import annotations
@@ -15,11 +17,10 @@ _USD = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 
 def parse_size(text: str) -> int:
     """
-    Return the bytes of `1000000`, `500MB` (of 1,000 kB of 1,000 bytes) or `2GiB` (of
-    1,024 MiB).
+    Convert `1000000`, `500MB` (decimal) or `2GiB` (binary) to bytes.
 
     Raises:
-        ValueError: it is none of these, or below 1.
+        ValueError: the text has another form, or is below 1.
     """
     match = re.fullmatch(_SIZE, text.strip().lower())
     size = 0
@@ -33,10 +34,10 @@ def parse_size(text: str) -> int:
 
 def parse_usd(text: str) -> float:
     """
-    Return the amount of money of `2`, `0.50`, `.5` or `1e-3`.
+    Convert `2`, `0.50`, `.5` or `1e-3` to an amount in USD.
 
     Raises:
-        ValueError: it is none of these, or below 0.
+        ValueError: the text has another form, or is below 0.
     """
     usd = float(text) if re.fullmatch(_USD, text.strip()) else math.inf
     if not math.isfinite(usd):
@@ -46,10 +47,10 @@ def parse_usd(text: str) -> float:
 
 def parse_whole(text: str, *, least: int, most: int) -> int:
     """
-    Return a whole number within these limits.
+    Parse a whole number from `least` to `most`.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not such a number.
     """
     digits = text.strip()
     is_number = re.fullmatch("[0-9]{1,18}", digits) is not None

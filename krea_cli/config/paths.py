@@ -1,5 +1,5 @@
 """
-Find the folders where krea keeps its files. The only module that imports platformdirs.
+Determine the folders for krea's files. The only module that imports platformdirs.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _CONFIG, _STATE, _CACHE = "KREA_CONFIG_DIR", "KREA_STATE_DIR", "KREA_CACHE_DIR"
 @dataclass(frozen=True, slots=True)
 class Folders:
     """
-    Absolute paths by the variable that moves each; nothing is created before something
-    is written.  Where there is no home, folders may be missing: settings and cache
-    then count as empty.
+    The folders of this user, as absolute paths.
+
+    Each can be moved with a variable. They are created when something is first written.
+    Without a home folder some may be missing: then there are no settings and no cache.
 
     Raises:
-        ConfigError: from a folder that is missing and cannot be done without; names
-            all that are.
+        ConfigError: a required folder is missing. The message lists all missing ones.
     """
 
     paths: Mapping[str, Path]
@@ -71,10 +71,10 @@ class Folders:
 
 def find_folders(env: Mapping[str, str]) -> Folders:
     """
-    Return the folders of this user; a variable moves each.
+    Determine the folders of this user.
 
     Raises:
-        ConfigError: variables hold relative paths; names them all.
+        ConfigError: variables contain relative paths. The message lists all of them.
     """
     usual = platformdirs.PlatformDirs("krea-cli", appauthor=False)
     defaults: dict[str, Callable[[], Path]] = {
@@ -83,7 +83,7 @@ def find_folders(env: Mapping[str, str]) -> Folders:
         _CACHE: lambda: usual.user_cache_path,
     }
     given = {name: _given(name, env[name]) for name in defaults if env.get(name)}
-    # A relative one would be another folder in each place that krea is run from.
+    # A relative path would be a different folder in each working directory.
     if relative := [name for name, path in given.items() if not path.is_absolute()]:
         values = [repr(env[name]) for name in relative]
         raise ConfigError(
@@ -102,11 +102,12 @@ def _given(variable: str, value: str) -> Path:
 
 def make_private_folder(path: Path) -> Path:
     """
-    Create the folder and its missing parents for this user only. One that exists stays
-    as it is.
+    Create the folder and missing parents, accessible only to this user.
+
+    An existing folder is left unchanged.
 
     Raises:
-        StorageError: it cannot be made, or a file stands there.
+        StorageError: the folder cannot be created, or a file has this name.
     """
     from krea_cli.files.private_dir import make_private_dir
 
@@ -122,13 +123,13 @@ def make_private_folder(path: Path) -> Path:
 
 def _usual(default: Callable[[], Path]) -> Path | None:
     """
-    Return None if there is no home folder.
+    Return the default folder, or None if there is no home folder.
     """
     try:
         path = default()
     except RuntimeError:
         return None
-    # platformdirs before 4.6 gives "~/..." back as it is when there is no home.
+    # platformdirs before 4.6 returns "~/..." unchanged if there is no home folder.
     return path if path.is_absolute() else None
 
 

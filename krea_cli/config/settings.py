@@ -1,7 +1,7 @@
 """
-Resolve the settings: flag, then environment, then file, then default.
+Resolve settings from options, environment, file and defaults, in this order.
 
-Each value comes with its source, so that an error can say where to correct it.
+Each value keeps its source, so that errors can say where to correct it.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from typing import Any, NamedTuple
 from krea_cli.config import api_url as url
 from krea_cli.config.durations import parse_duration
 from krea_cli.config.numbers import parse_usd
-from krea_cli.errors import ConfigError, UsageError
+from krea_cli.errors import Action, ConfigError, Hint, Step, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """
-    *timeout* is in seconds; None leaves it to the kind of model.  *output* is what
-    --output takes, and *token_command* a command that prints the API token.
-    *max_cost* is in USD; None is no limit.
+    All settings.
+
+    `timeout` is in seconds; None means a default by kind of model. `output` is a value
+    for --output. `token_command` is a command that prints the API token. `max_cost` is
+    in USD; None means no limit.
     """
 
     api_url: str = "https://api.krea.ai"
@@ -38,7 +40,7 @@ class Settings:
 
 class GivenValue(NamedTuple):
     """
-    A value as somebody wrote it, and its source.
+    A value as the user wrote it, and its source.
     """
 
     value: Any
@@ -50,7 +52,7 @@ Layer = Mapping[str, GivenValue]
 
 class ResolvedSettings(NamedTuple):
     """
-    *sources* names for each setting "option", the variable, the file or "default".
+    The settings, and the source of each: "option", a variable, the file or "default".
     """
 
     settings: Settings
@@ -59,6 +61,7 @@ class ResolvedSettings(NamedTuple):
 
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True}
 _BOOLEANS |= {"0": False, "false": False, "no": False, "off": False}
+_TOKENS = {"api_key", "api_token", "key", "token"}
 _COLORS = ("auto", "always", "never")
 
 
@@ -70,8 +73,10 @@ def _text(value: object) -> str:
 
 def _output(value: object) -> str:
     """
-    Read the setting as --output, but take a plain name without an extension for a
-    folder: a setting is for many results, and a file holds only the first of them.
+    Parse the setting like --output, but treat a plain name without extension as a
+    folder.
+
+    A setting is for many results, and a file could hold only the first.
     """
     text = _text(value)
     if text == "-" or "{" in text or text.endswith(("/", os.sep)):
@@ -90,7 +95,7 @@ def _duration(value: object) -> float:
 
 
 def _usd(value: object) -> float:
-    # TOML writes it so.
+    # TOML spells booleans in lower case.
     return parse_usd(str(value).lower() if isinstance(value, bool) else str(value))
 
 
@@ -130,21 +135,22 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "token_command": _command,
 }
 KEYS = tuple(_READERS)
-# A variable that names a program to run could come from anywhere.
+# Environment variables could come from anywhere, so they must not name a program to
+# run.
 FILE_ONLY = frozenset({"token_command"})
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}
 
 
 def variable_name(key: str) -> str:
     """
-    Return the environment variable of a setting that is not in `FILE_ONLY`.
+    Return the environment variable for a setting that is not in `FILE_ONLY`.
     """
     return f"KREA_{key.upper()}"
 
 
 def from_flags(**flags: object) -> Layer:
     """
-    Build the layer of the command line; None stands for an option that was not given.
+    Build the layer for the command line. None means that an option was not given.
     """
     return {
         key: GivenValue(value, "option")
@@ -155,7 +161,7 @@ def from_flags(**flags: object) -> Layer:
 
 def from_env(env: Mapping[str, str]) -> Layer:
     """
-    Build the layer of the environment; an empty variable counts as unset.
+    Build the layer for the environment. Empty variables count as unset.
     """
     return {
         key: GivenValue(env[variable_name(key)], variable_name(key))
@@ -166,10 +172,11 @@ def from_env(env: Mapping[str, str]) -> Layer:
 
 def resolve(layers: Iterable[Layer]) -> ResolvedSettings:
     """
-    Take each setting from the first layer that has it.
+    Take each setting from the first layer that contains it.
 
     Raises:
-        ConfigError: a value cannot be used; names setting, source and what is allowed.
+        ConfigError: a value is invalid. The message names the setting, its source and
+            the allowed values.
     """
     layers = list(layers)
     found = {key: resolve_setting(key, layers) for key in KEYS}
@@ -181,10 +188,10 @@ def resolve(layers: Iterable[Layer]) -> ResolvedSettings:
 
 def resolve_setting(key: str, layers: Iterable[Layer]) -> GivenValue:
     """
-    Resolve one setting: convert its value, and name its source.
+    Resolve one setting: convert its value, and return its source with it.
 
     Raises:
-        ConfigError: as `resolve`.
+        ConfigError: as in `resolve`.
     """
     for layer in layers:
         if key in layer:
@@ -192,7 +199,7 @@ def resolve_setting(key: str, layers: Iterable[Layer]) -> GivenValue:
             try:
                 return GivenValue(_READERS[key](value), source)
             except ValueError as exc:
-                # A list of examples ends without a period, so that it can be copied.
+                # Examples end without a period, so that they can be copied.
                 end = "" if "Example" in str(exc) else "."
                 raise ConfigError(f"Invalid {key} (from {source}): {exc}{end}") from exc
     return GivenValue(_DEFAULTS[key], "default")
@@ -203,17 +210,24 @@ def check_key(key: str) -> None:
     Check that a setting exists.
 
     Raises:
-        UsageError: there is no such setting; names the nearest.
+        UsageError: it does not exist. The message suggests a similar one.
     """
     if key not in KEYS:
         raise UsageError(f"Unknown setting {key!r}.", hint=suggest_key(key))
 
 
-def suggest_key(key: str) -> str:
+def suggest_key(key: str) -> Hint:
     """
-    Suggest the setting that is most like *key*.
+    Suggest the setting that was most likely meant; else name them all.
     """
-    import difflib
+    if _folded(key) in _TOKENS:
+        # It is not a setting: the file may be shared.
+        return Step(Action.LOG_IN)
+    from krea_cli.runtime.nearest_words import nearest_words
 
-    near = difflib.get_close_matches(key.lower(), KEYS, n=1, cutoff=0.6)
+    near = nearest_words(key, KEYS)
     return f"Did you mean {near[0]}?" if near else f"Settings: {', '.join(KEYS)}"
+
+
+def _folded(key: str) -> str:
+    return key.lower().replace("-", "_").removeprefix("krea_")

@@ -1,7 +1,7 @@
 """
-Find the API token, and check what it looks like.
+Find the API token, and check its format.
 
-The keyring's library is loaded only when no variable has a token. No message of this
+The keyring library is imported only if no variable has a token. No message in this
 module contains any part of a token.
 """
 
@@ -24,7 +24,7 @@ _SHORTEST, _LONGEST = 8, 4096
 
 class Readable(Protocol):
     """
-    A stream that a token can be read from.
+    A stream from which a token can be read.
     """
 
     def read(self, most: int, /) -> str: ...
@@ -32,13 +32,13 @@ class Readable(Protocol):
 
 class NoKeyringError(KeyringError):
     """
-    Raised when there is no keyring that could have a token.
+    No keyring is available that could contain a token.
     """
 
 
 class Token:
     """
-    An API token and the place it came from; shown as `***` unless revealed.
+    An API token and its source. It prints as `***`; use `reveal` to get the text.
     """
 
     __slots__ = ("_text", "source")
@@ -49,7 +49,7 @@ class Token:
 
     def reveal(self) -> str:
         """
-        Return the token, only for the Authorization header and the keyring.
+        Return the token. Use this only for the Authorization header and the keyring.
         """
         return self._text
 
@@ -63,10 +63,10 @@ class Token:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSources:
     """
-    All sources that have a token, the one in use first, and that *token*. *keyring* is
-    None if its library cannot be loaded.
+    All sources that have a token, the active one first, and the active token.
 
-    *problem* is trouble with the keyring, *error* the reason why no token can be used.
+    `keyring` is None if its library cannot be imported. `problem` describes trouble
+    with the keyring, `error` is the reason why no token can be used.
     """
 
     sources: tuple[str, ...]
@@ -78,13 +78,14 @@ class TokenSources:
 
 def read_token(text: str, source: str) -> Token:
     """
-    Return the token in *text*, without line breaks at its end.
+    Return the token in `text`, without trailing line breaks.
 
     Raises:
-        NoTokenError: it cannot be a token; names the source and the kind of fault.
+        NoTokenError: the text cannot be a token. The message names the source and the
+            problem.
     """
     text = text.rstrip("\r\n")
-    if fault := _fault(text):
+    if fault := _problem(text):
         hint: Hint | Sequence[Hint] = _GET_ONE
         if source.startswith("KREA_"):
             hint = (f"Set {source} to the complete token.", _MADE)
@@ -99,22 +100,25 @@ def read_token(text: str, source: str) -> Token:
 
 def read_stream(stream: Readable, source: str = "standard input") -> Token:
     """
-    Read a token from a stream, as `read_token` does.
+    Read a token from a stream.
+
+    Raises:
+        NoTokenError: as in `read_token`.
     """
     try:
         text = stream.read(_LONGEST + 3)
     except UnicodeDecodeError:
-        # The error holds the bytes; this stands for "not ASCII" and holds nothing.
+        # The original error contains the bytes. This character only means "not ASCII".
         text = "\N{REPLACEMENT CHARACTER}"
     return read_token(text.removeprefix("\ufeff"), source)
 
 
 def find_in_env(env: Mapping[str, str]) -> Token | None:
     """
-    Return the token of the first variable that is not empty.
+    Return the token from the first variable that is not empty, or None.
 
     Raises:
-        NoTokenError: as `read_token`.
+        NoTokenError: as in `read_token`.
     """
     for name in set_variables(env):
         return read_token(env[name], name)
@@ -124,46 +128,50 @@ def find_in_env(env: Mapping[str, str]) -> Token | None:
 def find_token(
     env: Mapping[str, str],
     origin: str,
-    credentials: Callable[[], KeyringStore],
+    open_keyring: Callable[[], KeyringStore],
     run_command: Callable[[], Token] | None = None,
 ) -> Token:
     """
-    Return the token to send to *origin*. *run_command*, if there is a token_command, is
-    called only if no variable has a token, and *credentials* only if there is no
-    command either.
+    Return the token for `origin`.
+
+    Variables come first, then `run_command` (None without a token_command), then the
+    keyring that `open_keyring` opens. Later sources are not touched if an earlier one
+    has a token. With a token_command, the keyring is never used.
 
     Raises:
-        NoTokenError: no token is set, or its value cannot be a token.
-        KeyringError: no variable has one, and there is a keyring that may have one,
-            but it cannot be asked.
+        NoTokenError: there is no token, or its value cannot be a token.
+        KeyringError: no variable has a token, and the keyring may have one but cannot
+            be read.
     """
     if token := find_in_env(env):
         return token
     if run_command:
         return run_command()
     try:
-        token = credentials().find()
+        token = open_keyring().find()
     except KeyringError as exc:
-        raise _unasked(exc, env) from None
+        raise _unavailable_source_error(exc, env) from None
     if token is None:
-        raise _none(origin, env)
+        raise _missing_token_error(origin, env)
     return token
 
 
 def find_all_tokens(
     env: Mapping[str, str],
     origin: str,
-    credentials: Callable[[], KeyringStore],
+    open_keyring: Callable[[], KeyringStore],
     run_command: Callable[[], Token] | None = None,
 ) -> TokenSources:
     """
-    Return what `find_token` returns, and the sources that it hides. The keyring is read
-    once in any case; the command runs only if its token is the one to use.
+    Return the token of `find_token`, and all overridden sources.
+
+    The keyring is always read once. The command runs only if its token is the active
+    one.
     """
     sources = overriding_sources(env, has_command=run_command is not None)
     keyring = token = problem = error = None
     try:
-        keyring = credentials()
+        keyring = open_keyring()
         if token := keyring.find():
             sources.append(KEYRING)
     except NoTokenError as exc:
@@ -171,7 +179,11 @@ def find_all_tokens(
     try:
         token = find_in_env(env) or (run_command() if run_command else token)
         if not token:
-            raise _unasked(problem, env) if problem else _none(origin, env)
+            raise (
+                _unavailable_source_error(problem, env)
+                if problem
+                else _missing_token_error(origin, env)
+            )
     except NoTokenError as exc:
         error = exc
     return TokenSources(
@@ -185,21 +197,22 @@ def find_all_tokens(
 
 def set_variables(env: Mapping[str, str]) -> list[str]:
     """
-    Return the variables that hold a token, the one in use first; an empty one is unset.
+    Return the variables that contain a token, the active one first. Empty ones are
+    unset.
     """
     return [name for name in VARIABLES if env.get(name)]
 
 
 def overriding_sources(env: Mapping[str, str], *, has_command: bool) -> list[str]:
     """
-    Return every source that is used instead of the keyring, the one in use first.
+    Return the sources that override the keyring, the active one first.
     """
     return set_variables(env) + [TOKEN_COMMAND] * has_command
 
 
 def possible_secrets(env: Mapping[str, str]) -> list[str]:
     """
-    Return everything in the variables that may be a token, even beside other text.
+    Return everything in the variables that may be a token, even if surrounded by text.
     """
     words = " ".join(env[name] for name in set_variables(env)).split()
     for word in list(words):
@@ -217,28 +230,30 @@ _GET_ONE = (
 )
 
 
-def _none(origin: str, env: Mapping[str, str]) -> NoTokenError:
+def _missing_token_error(origin: str, env: Mapping[str, str]) -> NoTokenError:
     return NoTokenError(
         f"No API token found: {_unset(env)}, and the keyring has none for {origin}.",
         hint=_GET_ONE,
     )
 
 
-def _unasked(trouble: NoTokenError, env: Mapping[str, str]) -> NoTokenError:
+def _unavailable_source_error(
+    trouble: NoTokenError, env: Mapping[str, str]
+) -> NoTokenError:
     """
-    Build the error for a missing token when the last place to look for one fails.
+    Build the error for a missing token when the last source cannot be read.
     """
-    # Where there is no keyring, there is nothing that could have been found.
+    # Without a keyring there was no other place to look.
     kind = NoTokenError if isinstance(trouble, NoKeyringError) else type(trouble)
     return kind(
         f"No API token found. {_unset(env)}. {trouble.message}",
-        hint=(*trouble.advice, _MADE),
+        hint=(*trouble.advice, _MADE, _GET_ONE[-1]),
     )
 
 
 def _unset(env: Mapping[str, str]) -> str:
     """
-    Say that no variable has a token. An empty one may be a missing secret of CI.
+    Report that no variable has a token. An empty one may be a missing CI secret.
     """
     empty = [name for name in VARIABLES if env.get(name) == ""]
     if not empty:
@@ -254,7 +269,7 @@ def _is_assignment(text: str) -> bool:
     return text.startswith(tuple(f"{name}=" for name in VARIABLES))
 
 
-def _fault(text: str) -> str | None:
+def _problem(text: str) -> str | None:
     faults = {
         "is empty": not text,
         f"begins with {text.partition('=')[0]}=, which is not part of the token": (

@@ -1,9 +1,9 @@
 """
-Get the token from a program that the user chose, such as a password manager.
+Get the token from a program chosen by the user, such as a password manager.
 
-The command comes from the user's own config.toml alone. It runs without a shell, in the
-folder of that file, and its program is looked up on PATH without relative folders:
-nothing in the current folder can take its place.
+The command comes only from the user's own config.toml. It runs without a shell, in the
+folder of that file. Its program is looked up on PATH, ignoring relative folders, so
+nothing in the current folder can replace it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from typing import IO
 
 from krea_cli.config.token import TOKEN_COMMAND, VARIABLES, Token, read_stream
 from krea_cli.errors import Action, NoTokenError, Step
-from krea_cli.runtime.redaction import SHORTEST_PART, without_parts
+from krea_cli.runtime.redaction import SHORTEST_PART, redact_parts
 
 SECONDS = 10.0
-_MOST_OUTPUT, _MOST_ERRORS, _MOST_SHOWN = 8192, 4096, 300
+_MAX_OUTPUT, _MAX_ERRORS, _MAX_SHOWN = 8192, 4096, 300
 _HINT = Step(Action.CHECK_TOKEN_COMMAND)
-# Only a shell gives these a meaning.
+# Characters with a meaning only in shells.
 _SHELL_SYNTAX = set("|$<>;&`")
 
 
@@ -41,12 +41,13 @@ def run(
     seconds: float = SECONDS,
 ) -> Token:
     """
-    Run the command in *folder*, and return the token that it prints.  With
-    *uses_terminal* it may ask a person on standard input.
+    Run the command in `folder`, and return the token that it prints.
+
+    If `uses_terminal`, the command may ask the user on standard input.
 
     Raises:
-        NoTokenError: it cannot be run, fails, takes longer than *seconds*, or prints
-            something that cannot be a token.
+        NoTokenError: the command cannot be run, fails, takes longer than `seconds`, or
+            prints something that cannot be a token.
     """
     program, *arguments = _words(command)
     child_env = {name: value for name, value in env.items() if name not in VARIABLES}
@@ -58,20 +59,20 @@ def run(
             stderr=subprocess.PIPE,
             cwd=folder,
             env=child_env,
-            # In a group of its own, what it starts can be ended with it; but only the
-            # group of krea may ask on the terminal.
+            # In a group of its own, the program can be ended together with its
+            # children. But only krea's own group may ask on the terminal.
             start_new_session=sys.platform != "win32" and not uses_terminal,
         )
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         raise _failure(f"cannot run {program}: {reason}") from None
     try:
-        output, errors = _outcome(process, time.monotonic() + seconds)
+        output, errors = _wait_for_output(process, time.monotonic() + seconds)
     except TimeoutError:
         raise _failure(f"did not finish within {seconds:g} s") from None
     finally:
         _kill(process, whole_group=not uses_terminal)
-    if process.returncode and len(output) < _MOST_OUTPUT:
+    if process.returncode and len(output) < _MAX_OUTPUT:
         raise _failure(_describe_failure(process.returncode, output, errors))
     try:
         return read_stream(_Text(output), TOKEN_COMMAND)
@@ -112,33 +113,36 @@ def _find(program: str, folder: Path, env: Mapping[str, str]) -> str:
     return found
 
 
-def _outcome(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
+def _wait_for_output(
+    process: subprocess.Popen[bytes], deadline: float
+) -> tuple[bytes, bytes]:
     """
-    Return the beginnings of the program's output and of its errors, when it has ended
-    or has printed too much.
+    Return the beginnings of the program's output and error output.
+
+    Wait until the program has ended or has printed too much.
 
     Raises:
-        TimeoutError: it has not ended by the *deadline*.
+        TimeoutError: it has not ended by `deadline`.
     """
     output, errors = bytearray(), bytearray()
     readers = [
-        _reading(process.stdout, output, _MOST_OUTPUT),
-        _reading(process.stderr, errors, _MOST_ERRORS, drains=True),
+        _read_in_thread(process.stdout, output, _MAX_OUTPUT),
+        _read_in_thread(process.stderr, errors, _MAX_ERRORS, drains=True),
     ]
     readers[0].join(max(0.0, deadline - time.monotonic()))
     if readers[0].is_alive():
         raise TimeoutError
-    if len(output) < _MOST_OUTPUT:
+    if len(output) < _MAX_OUTPUT:
         try:
             process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             raise TimeoutError from None
-        # Whatever it left running may keep its standard error open.
+        # A child process may still hold standard error open.
         readers[1].join(0.5)
     return bytes(output), bytes(errors)
 
 
-def _reading(
+def _read_in_thread(
     pipe: IO[bytes] | None, content: bytearray, most: int, *, drains: bool = False
 ) -> threading.Thread:
     def read() -> None:
@@ -157,7 +161,7 @@ def _reading(
 
 def _words(command: str) -> list[str]:
     """
-    The command as words; on Windows a backslash is part of a path.
+    Split the command into words. On Windows, a backslash is part of a path.
     """
     lexer = shlex.shlex(command, posix=True, punctuation_chars=False)
     lexer.whitespace_split = True
@@ -168,7 +172,7 @@ def _words(command: str) -> list[str]:
 
 def _kill(process: subprocess.Popen[bytes], *, whole_group: bool) -> None:
     """
-    End the program if it is still running, with everything it started in its group.
+    Kill the program if it is still running, and its process group.
     """
     if process.poll() is not None:
         return
@@ -181,15 +185,16 @@ def _kill(process: subprocess.Popen[bytes], *, whole_group: bool) -> None:
 
 def _describe_failure(code: int, output: bytes, errors: bytes) -> str:
     """
-    Describe how the program failed, with the beginning of its errors. Its output may be
-    a token, so none of it is repeated.
+    Describe how the program failed, with the beginning of its error output.
+
+    Its standard output is never quoted, because it may contain a token.
     """
     words = " ".join(errors.decode(errors="replace").split())
     for printed in output.decode(errors="replace").split():
         if len(printed) >= SHORTEST_PART:
-            words = without_parts(printed, words)
-    if len(words) > _MOST_SHOWN:
-        words = f"{words[: _MOST_SHOWN - 1]}…"
+            words = redact_parts(printed, words)
+    if len(words) > _MAX_SHOWN:
+        words = f"{words[: _MAX_SHOWN - 1]}…"
     how = f"was stopped by signal {-code}" if code < 0 else f"failed (exit code {code})"
     return f"{how}: {words.rstrip('.')}" if words else how
 

@@ -63,9 +63,9 @@ def check_codecs() -> Iterator[CheckResult]:
     """
     Report the image formats that results can be converted to.
     """
-    from krea_cli.media.codecs import PILLOW, encoders
+    from krea_cli.media.codecs import PILLOW, encodable_types
 
-    found = encoders()
+    found = encodable_types()
     written = [media.extension.upper() for media, can in found.items() if can]
     missing = [media.extension.upper() for media, can in found.items() if not can]
     if not missing:

@@ -12,7 +12,7 @@ from pathlib import Path
 from krea_cli.api.models import SavedFile
 from krea_cli.downloads.result_checks import TOLERANCE, ratio_of
 from krea_cli.errors import DownloadError, UsageError
-from krea_cli.media import WRITTEN, MediaType, of_extension, of_type
+from krea_cli.media import OUTPUT_TYPES, MediaType, of_extension, of_type
 
 _WORDS = "aspect=16:9, min-side=1024, format=png, not-blank"
 _NUMBER = re.compile("[0-9]{1,6}")
@@ -44,7 +44,7 @@ class Expectation:
             return cls(text=text, aspect=ratio)
         if name == "min-side" and _NUMBER.fullmatch(value) and int(value):
             return cls(text=text, min_side=int(value))
-        if name == "format" and (media := of_extension(value)) in WRITTEN:
+        if name == "format" and (media := of_extension(value)) in OUTPUT_TYPES:
             return cls(text=text, media=media)
         raise UsageError(
             f"Unknown --expect value '{text}'.",

@@ -8,7 +8,7 @@ are cleaned before they become part of a path.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -30,10 +30,11 @@ from krea_cli.files.atomic_file import (
     target_exists_error,
     write_error,
 )
+from krea_cli.files.file_identity import FileIdentity
 from krea_cli.files.temporary import TemporaryFolder
 from krea_cli.files.windows_paths import check_windows_path
 from krea_cli.journal.redaction import without_secrets
-from krea_cli.media import RESULTS, WRITTEN, MediaType, of_extension
+from krea_cli.media import OUTPUT_TYPES, RESULT_TYPES, MediaType, of_extension
 from krea_cli.runtime.user_paths import expand_home, is_file_uri, path_of_uri
 
 DEFAULT = "{job_id}.{ext}"
@@ -121,12 +122,40 @@ class OutputTarget:
             return path.with_name(f"{path.name}.{values['ext']}")
         return path
 
+    @property
+    def absolute(self) -> str | None:
+        """
+        Return the words of `-o` that mean this place in every folder; None for standard
+        output.
+        """
+        if self.template is None:
+            return None
+        template = self.template + ".{ext}" * self.adds_extension
+        if Path(template).is_absolute():
+            return template
+        return f"{_here()}{template}"
+
+    def taken(
+        self, *, count: int, naming: FilenameFields | None = None
+    ) -> Iterator[Path]:
+        """
+        Yield the names of results and sidecars that are taken now.
+        """
+        for index in range(1, count + 1) if self.template else ():
+            for path in self._candidates(naming, index, several=count > 1):
+                yield from filter(_is_taken, self._with_sidecar(path))
+
     def check(
-        self, *, count: int, force: bool, naming: FilenameFields | None = None
+        self,
+        *,
+        count: int,
+        force: bool,
+        naming: FilenameFields | None = None,
+        replaces: Sequence[FileIdentity] = (),
     ) -> None:
         """
         Find out now what would keep a result from being saved, as far as
-        the names are known by *naming*.
+        the names are known by *naming*. Files that are as in *replaces* keep none.
 
         Raises:
             UsageError: several results cannot go to one standard output, or the name
@@ -143,7 +172,7 @@ class OutputTarget:
                 check_folder(folder.path)
             return
         suffix = Path(self.template).suffix
-        if suffix and "{" not in suffix and self.media not in WRITTEN:
+        if suffix and "{" not in suffix and self.media not in OUTPUT_TYPES:
             raise UsageError(
                 f"Cannot write {suffix} files.",
                 hint="Use .png, .jpg, .webp, .avif, .tiff, .gif, .mp4, .wav or .glb "
@@ -156,7 +185,9 @@ class OutputTarget:
         for index in range(1, count + 1):
             for path in self._candidates(naming, index, several=count > 1):
                 is_there = self._check_folder(path, folders)
-                self._check_name(path, is_there=is_there, force=force)
+                self._check_name(
+                    path, is_there=is_there, force=force, replaces=replaces
+                )
                 if not (is_there or is_folder_by_kind):
                     break
 
@@ -175,11 +206,18 @@ class OutputTarget:
         template = self.template or ""
         extensions = {"{ext}"}
         if self.adds_extension or "ext" in fields_of(template):
-            extensions |= {media.extension for media in RESULTS}
+            extensions |= {media.extension for media in RESULT_TYPES}
         for extension in sorted(extensions):
             yield self.path({**values, "ext": extension}, several=several)
 
-    def _check_name(self, path: Path, *, is_there: bool, force: bool) -> None:
+    def _check_name(
+        self,
+        path: Path,
+        *,
+        is_there: bool,
+        force: bool,
+        replaces: Sequence[FileIdentity],
+    ) -> None:
         """
         Raise an error if the name is taken or cannot be used. *is_there* is false for a
         folder that does not exist, in which no name is taken.
@@ -189,10 +227,12 @@ class OutputTarget:
             return
         if self.adds_extension:  # out may be a link to /dev/stdout
             check_replaceable(path.with_suffix(""))
-        places = [path, sidecar_path(path)] if self.has_sidecar else [path]
-        for place in places:
-            if _is_taken(place) and not force:
+        for place in filter(_is_taken, self._with_sidecar(path)):
+            if not force and FileIdentity.of(place) not in replaces:
                 raise target_exists_error(place)
+
+    def _with_sidecar(self, path: Path) -> list[Path]:
+        return [path, sidecar_path(path)] if self.has_sidecar else [path]
 
     def _check_folder(self, path: Path, known: dict[Path, bool]) -> bool:
         """
@@ -245,6 +285,22 @@ class FilenameFields:
             "stem": clean(Path(_without_query(self.source)).stem) or "result",
             "seed": "random" if self.seed is None else str(self.seed),
         }
+
+
+def seen_from_here(output: str) -> str:
+    """
+    Return an absolute place as the words of `-o` in this folder, shorter where it lies
+    in here.
+    """
+    rest = output.removeprefix(_here())
+    # These would mean something else without the folder before them.
+    is_plain = rest and not rest.startswith(("~", "-", "/", "file:", os.sep))
+    return rest if is_plain else output
+
+
+def _here() -> str:
+    folder = str(Path.cwd())
+    return _escaped(folder if folder.endswith(os.sep) else folder + os.sep)
 
 
 def _check_encoder(media: MediaType) -> None:

@@ -18,7 +18,7 @@ from krea_cli.errors import (
     UnsupportedResultError,
 )
 from krea_cli.files.atomic_file import AtomicFile
-from krea_cli.media import HEAD_BYTES, RESULTS, MediaType, sniff
+from krea_cli.media import HEAD_BYTES, RESULT_TYPES, MediaType, sniff
 from krea_cli.media.formats import Completeness, completeness
 
 
@@ -97,7 +97,7 @@ class PartialDownload:
             self._size, self._head = 0, b""
             self._sha256 = hashlib.sha256()
             self._is_announced = body.length is not None or body.checks_end
-        self._new.keep_only(self._size)
+        self._new.truncate(self._size)
 
     def _receive(self, body: DownloadBody) -> None:
         if (body.length or 0) > self._max_bytes:
@@ -178,7 +178,7 @@ def _kind(head: bytes, url: str) -> MediaType:
         UnsupportedResultError: it is of no kind that a job gives.
     """
     media = sniff(head)
-    if media in RESULTS:
+    if media in RESULT_TYPES:
         return media
     is_page = head.lstrip().startswith(b"<")
     is_drawing = is_page and b"<svg" in head.lower()

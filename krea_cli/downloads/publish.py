@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from krea_cli.errors import (
     TargetExistsError,
 )
 from krea_cli.files.atomic_file import AtomicFile, has_content
+from krea_cli.files.file_identity import FileIdentity
 from krea_cli.media import MediaType, conversion, images, of_extension
 from krea_cli.media.decoding import decode_with_timeout
 
@@ -27,13 +28,15 @@ from krea_cli.media.decoding import decode_with_timeout
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publisher:
     """
-    Give results their names. *force* replaces existing files, *quality* (1 to 100) is
-    for converted images, and *warn* is called when a conversion loses something.
+    Give results their names. *force* replaces existing files; without it, only files
+    that are as in *replaces* are replaced. *quality* (1 to 100) is for converted
+    images, and *warn* is called when a conversion loses something.
     """
 
     force: bool
     quality: int | None
     warn: Callable[[str], None]
+    replaces: Sequence[FileIdentity] = ()
 
     def place(
         self, new: AtomicFile, received: DownloadedFile, target: Path, *, url: str
@@ -52,7 +55,7 @@ class Publisher:
         wanted = of_extension(target.suffix)
         if wanted is None or wanted == received.media:
             file = described(new, received, target, url=url)
-            _publish(new, file, force=self.force)
+            _publish(new, file, force=self._may_replace(target))
             return file
         if received.media.kind == "image":
             _checked_size(new.path)
@@ -65,8 +68,11 @@ class Publisher:
                 kept = _keep(new, received, target, url=url)
                 raise ConversionError(exc.message, kept=kept) from exc
             file = replace(file, converted_from=received.media.media_type)
-            _publish(converted, file, force=self.force)
+            _publish(converted, file, force=self._may_replace(target))
         return file
+
+    def _may_replace(self, target: Path) -> bool:
+        return self.force or FileIdentity.of(target) in self.replaces
 
     def _convert(
         self, new: AtomicFile, media: MediaType, converted: AtomicFile, target: Path
@@ -126,7 +132,7 @@ def _checked_size(path: Path) -> tuple[int, int] | None:
     Width and height as the picture is shown, which is what a user asked for.
     """
     size = images.shown_size(path)
-    if size and size[0] * size[1] > images.MOST_CLAIMED_PIXELS:
+    if size and size[0] * size[1] > images.MAX_CLAIMED_PIXELS:
         raise DownloadError(
             f"The result claims {size[0]}x{size[1]} pixels, which no model makes. "
             "It was not saved.",

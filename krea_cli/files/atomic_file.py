@@ -1,8 +1,8 @@
 """
-Files that are whole or not there, and that never take the place of another.
+Write files that are either complete or missing, without replacing other files.
 
-The bytes go to a temporary file in the folder of the target, which gets its name only
-when it is finished: flushed to the disk, then linked, which fails when the name is
+The content is written to a temporary file in the target's folder. When it is complete
+and flushed to disk, the file is linked to its final name, which fails if the name is
 taken.
 """
 
@@ -22,35 +22,36 @@ from pathlib import Path
 from typing import Self
 
 from krea_cli.errors import StorageError, TargetError, TargetExistsError
-from krea_cli.files.rename_noreplace import rename_new
+from krea_cli.files.rename_noreplace import rename_noreplace
 from krea_cli.files.temporary import STALE_SECONDS, try_lock
 from krea_cli.files.windows_paths import check_windows_path
 from krea_cli.runtime import shell_words
 
 _PREFIX, _SUFFIX = ".krea-", ".part"
 _PART = re.compile(r"\.krea-[0-9a-f]{12}\.part")
-# Where the links of the system that stand for open descriptors lie.
+# Links to open descriptors are in these folders.
 _DESCRIPTORS = re.compile(r"/proc/(self|thread-self|\d+)(/task/\d+)?/fd|/dev/fd")
-_MOST_LINKS = 40
+_MAX_LINKS = 40
 _FRESH_BYTES = 8 * 2**20
 _OPEN_ELSEWHERE_SECONDS = (0.05, 0.1, 0.2, 0.4) if sys.platform == "win32" else ()
-# About what a small result has.
+# Roughly the size of a small result.
 _ROOM_BYTES = 2**20
 
 
 class AtomicFile:
     """
-    A file in the making; *path* is its temporary place, *file* is open for both ways.
+    A file being written. `path` is its temporary location; `file` is open for reading
+    and writing.
 
-    As a context manager it leaves nothing behind unless it was published.
+    As a context manager, it deletes the file unless it was published.
     """
 
     def __init__(self, folder: Path, *, mode: int = 0o666) -> None:
         """
-        *mode* is without what the umask takes away.
+        Create the temporary file. The umask is applied to `mode`.
 
         Raises:
-            StorageError: nothing can be made in *folder*.
+            StorageError: no file can be created in `folder`.
         """
         self._fresh = 0
         self.path = folder / f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
@@ -58,7 +59,7 @@ class AtomicFile:
             self.file = _open_new(self.path, mode)
         except OSError as exc:
             raise write_error(folder, exc) from exc
-        # So that no other run takes it for what a killed one left.
+        # The lock tells other runs that this is not a leftover of a killed run.
         try_lock(self.file.fileno())
 
     def __enter__(self) -> Self:
@@ -69,9 +70,9 @@ class AtomicFile:
 
     def close(self) -> None:
         """
-        Close the file, and remove it unless it was published.
+        Close the file, and delete it unless it was published.
         """
-        # A full disk may tell so only when the file is closed.
+        # A full disk may be reported only when the file is closed.
         with suppress(OSError):
             self.file.close()
         with suppress(OSError):
@@ -79,8 +80,10 @@ class AtomicFile:
 
     def write(self, chunk: bytes) -> None:
         """
+        Append bytes to the file.
+
         Raises:
-            StorageError: it cannot be written.
+            StorageError: the bytes cannot be written.
         """
         try:
             self.file.write(chunk)
@@ -90,23 +93,24 @@ class AtomicFile:
         self._fresh += len(chunk)
         if self._fresh >= _FRESH_BYTES:
             self._fresh = 0
-            self._begin_to_sync()
+            self._start_writeback()
 
-    def _begin_to_sync(self) -> None:
+    def _start_writeback(self) -> None:
         """
-        Have what was written on its way to the disk, where the system can be told so:
-        the end, which waits for all of it, comes sooner.
+        Start writing cached data to disk, if the system supports it.
+
+        This shortens the final sync, which waits for all data.
         """
         if sys.platform == "linux":
             with suppress(OSError):
                 os.posix_fadvise(self.file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
-    def keep_only(self, size: int) -> None:
+    def truncate(self, size: int) -> None:
         """
-        Go on behind the first *size* bytes; what came after them is gone.
+        Truncate the file to `size` bytes, and continue writing there.
 
         Raises:
-            StorageError: as `write`.
+            StorageError: as in `write`.
         """
         try:
             self.file.seek(size)
@@ -116,31 +120,34 @@ class AtomicFile:
 
     def publish(self, target: Path, *, force: bool = False) -> None:
         """
-        Give the file its name.  Its mode is by the umask.  *force* replaces
-        what has the name: a link itself, never what it points to.  A device
-        or the like, also at the end of a link, is never replaced.
+        Give the file its final name, with permissions according to the umask.
+
+        `force` replaces an existing file; if that is a symbolic link, the link is
+        replaced, not its target. Devices and the like are never replaced, not even
+        behind a link.
 
         Raises:
             TargetExistsError: the name is taken.
-            StorageError: the bytes or the name cannot be written.
+            StorageError: the content or the name cannot be written.
         """
         check_replaceable(target)
         try:
             self.file.flush()
             _sync(self.file.fileno())
             self.file.close()
-            _name(self.path, target, force=force)
+            _link(self.path, target, force=force)
         except OSError as exc:
             raise write_error(target, exc) from exc
 
 
 def replace_file(target: Path, data: bytes) -> None:
     """
-    Write a file for this user alone, which is whole at every moment.  An older one is
-    replaced; a link is followed.
+    Atomically write a file that only this user can access.
+
+    An existing file is replaced; symbolic links are followed.
 
     Raises:
-        OSError: it cannot be written; an older one is as it was.
+        OSError: the file cannot be written. An existing file is unchanged.
     """
     target = Path(os.path.realpath(target))
     part = target.with_name(f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}")
@@ -156,7 +163,7 @@ def replace_file(target: Path, data: bytes) -> None:
 
 def has_content(path: Path, *, size: int, sha256: str) -> bool:
     """
-    Tell whether the path is a regular file (no link) with exactly this content.
+    Return whether the path is a regular file (not a link) with exactly this content.
     """
     try:
         found = path.lstat()
@@ -186,13 +193,14 @@ def write_error(place: Path, exc: OSError) -> TargetError:
 
 def check_folder(folder: Path) -> None:
     """
-    Find out now, and not after something was paid for, whether files can be made here,
-    and whether there is room for any.
+    Check that files can be created in the folder and that the disk is not full.
+
+    This is called before anything is paid for.
 
     Raises:
-        StorageError: the folder is missing, is none, or cannot be written to.
+        StorageError: the folder is missing, not a folder, or not writable.
     """
-    _sweep(folder)
+    _remove_stale_files(folder)
     try:
         with AtomicFile(folder) as new:
             new.write(bytes(_ROOM_BYTES))
@@ -209,31 +217,34 @@ def check_folder(folder: Path) -> None:
 
 def check_replaceable(target: Path) -> None:
     """
+    Check that the target is a name that `publish` may write to.
+
     Raises:
-        StorageError: what has the name is a device, a FIFO, a socket or an open
-            descriptor, or a link that ends at one of these; or Windows has no such
-            name.
+        StorageError: the target is a device, a FIFO, a socket or an open descriptor, or
+            a link to one of these; or Windows does not allow the name.
     """
     check_windows_path(target)
     try:
         found = target.lstat().st_mode
         if stat.S_ISLNK(found):
             if _leads_to_descriptor(target):
-                raise _no_file(target, "leads to an open file descriptor")
+                raise _not_a_regular_file(target, "leads to an open file descriptor")
             found = target.stat().st_mode
-    except FileNotFoundError:  # also a link that ends nowhere
+    except FileNotFoundError:  # also if a link has no target
         return
     except OSError as exc:
-        if exc.errno == errno.ELOOP:  # a link like any other
+        if exc.errno == errno.ELOOP:  # treated like any other link
             return
         raise write_error(target, exc) from exc
     if not (stat.S_ISREG(found) or stat.S_ISDIR(found)):
         kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
         kind = kinds.get(stat.S_IFMT(found), "a device")
-        raise _no_file(target, f"{'leads to' if target.is_symlink() else 'is'} {kind}")
+        raise _not_a_regular_file(
+            target, f"{'leads to' if target.is_symlink() else 'is'} {kind}"
+        )
 
 
-def _no_file(target: Path, fault: str) -> TargetError:
+def _not_a_regular_file(target: Path, fault: str) -> TargetError:
     return TargetError(
         f"{target} {fault}, not a regular file.",
         hint="Write to standard output instead: -o -",
@@ -242,23 +253,24 @@ def _no_file(target: Path, fault: str) -> TargetError:
 
 def _leads_to_descriptor(link: Path) -> bool:
     """
-    Tell whether a link ends at an open descriptor, such as /dev/stdout, whatever it is
-    connected to.
+    Return whether a link ends at an open descriptor, such as /dev/stdout.
+
+    It does not matter what the descriptor is connected to.
     """
     try:
-        for _ in range(_MOST_LINKS):
+        for _ in range(_MAX_LINKS):
             folder = os.path.realpath(link.parent)
             if _DESCRIPTORS.fullmatch(folder):
                 return True
             link = Path(folder, Path(folder, link.name).readlink())
-    except (OSError, ValueError):  # it ends at something that is not a link
+    except (OSError, ValueError):  # not a link
         pass
     return False
 
 
-def _sweep(folder: Path) -> None:
+def _remove_stale_files(folder: Path) -> None:
     """
-    Take away what killed runs left here a day ago or earlier.
+    Delete temporary files that killed runs left here more than a day ago.
     """
     with suppress(OSError):
         for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
@@ -274,7 +286,7 @@ def _remove_if_stale(part: Path) -> None:
         return
     descriptor = os.open(part, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
-        # Windows has no such locks, and removes no file that is open.
+        # Windows has no such locks, but does not delete open files.
         is_free = try_lock(descriptor) or sys.platform == "win32"
     finally:
         os.close(descriptor)
@@ -284,12 +296,12 @@ def _remove_if_stale(part: Path) -> None:
 
 def _sync(descriptor: int) -> None:
     """
-    Wait until the bytes are on the disk; on macOS `fsync` only hands them to it.
+    Wait until the data is on disk. On macOS, `fsync` alone does not guarantee that.
     """
     if sys.platform == "darwin":
         import fcntl
 
-        with suppress(OSError):  # a network drive may not know this
+        with suppress(OSError):  # network drives may not support this
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
             return
     os.fsync(descriptor)
@@ -301,7 +313,7 @@ def _open_new(path: Path, mode: int) -> BufferedRandom:
     return os.fdopen(os.open(path, flags, mode), "w+b")
 
 
-def _name(path: Path, target: Path, *, force: bool) -> None:
+def _link(path: Path, target: Path, *, force: bool) -> None:
     if force:
         _replace(path, target)
         return
@@ -310,13 +322,15 @@ def _name(path: Path, target: Path, *, force: bool) -> None:
     except FileExistsError:
         raise target_exists_error(target) from None
     except OSError:
-        _name_without_links(path, target)
+        _rename_without_links(path, target)
 
 
 def _replace(path: Path, target: Path) -> None:
     """
-    On Windows a file that somebody has open, such as a virus scanner, is not replaced;
-    that takes a moment as a rule.
+    Replace the target.
+
+    On Windows this fails while another program, such as a virus scanner, has it open.
+    That is usually a matter of moments, so try again.
     """
     for seconds in _OPEN_ELSEWHERE_SECONDS:
         try:
@@ -328,19 +342,20 @@ def _replace(path: Path, target: Path) -> None:
     path.replace(target)
 
 
-def _name_without_links(path: Path, target: Path) -> None:
+def _rename_without_links(path: Path, target: Path) -> None:
     try:
-        rename_new(path, target)
+        rename_noreplace(path, target)
     except FileExistsError:
         raise target_exists_error(target) from None
     except (OSError, NotImplementedError):
-        _name_in_two_steps(path, target)
+        _publish_with_placeholder(path, target)
 
 
-def _name_in_two_steps(path: Path, target: Path) -> None:
+def _publish_with_placeholder(path: Path, target: Path) -> None:
     """
-    Take the name first, then the place: where nothing else can be done, although a run
-    that is killed in between leaves an empty file.
+    Reserve the name with an empty file, and then replace that.
+
+    This is the last resort: if the run is killed in between, the empty file stays.
     """
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))

@@ -1,5 +1,5 @@
 """
-Folders for this user alone.
+Create folders that only this user can access.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from pathlib import Path
 
 def make_private_dir(path: Path) -> Path:
     """
-    Make the folder, and its missing parents, with mode 0700.  One that exists stays as
-    it is.
+    Create the folder and missing parents with mode 0700. An existing folder is
+    unchanged.
 
     Raises:
-        OSError: it cannot be made, or a file has its name.
+        OSError: it cannot be created, or a file has its name.
     """
-    # parents=True would make the parents with the usual mode.
+    # parents=True would create the parents with the default mode.
     for folder in (*reversed(path.parents), path):
         folder.mkdir(mode=0o700, exist_ok=True)
     return path

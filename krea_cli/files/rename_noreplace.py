@@ -1,5 +1,5 @@
 """
-A rename that never replaces anything: for file systems without hard links, such as FAT.
+Rename files without replacing others, on file systems without hard links such as FAT.
 """
 
 from __future__ import annotations
@@ -8,23 +8,23 @@ import os
 import sys
 from pathlib import Path
 
-_HERE, _NOREPLACE = -100, 1  # of Linux: AT_FDCWD, RENAME_NOREPLACE
-_EXCL = 4  # of macOS: RENAME_EXCL
+_HERE, _NOREPLACE = -100, 1  # Linux: AT_FDCWD, RENAME_NOREPLACE
+_EXCL = 4  # macOS: RENAME_EXCL
 
 
-def rename_new(path: Path, target: Path) -> None:
+def rename_noreplace(path: Path, target: Path) -> None:
     """
-    Give the file another name in one step, so that it has one of both at any moment.
+    Rename the file atomically: at any moment it has exactly one of the two names.
 
     Raises:
-        FileExistsError: the other name is taken.
-        NotImplementedError: this system knows no such rename.
-        OSError: it cannot be done here.
+        FileExistsError: the new name is taken.
+        NotImplementedError: this system has no such operation.
+        OSError: the rename failed.
     """
     if sys.platform == "win32":
-        path.rename(target)  # which does not replace there
+        path.rename(target)  # on Windows this never replaces a file
         return
-    import ctypes  # Python itself has no name for this call
+    import ctypes  # the standard library does not wrap this call
 
     libc = ctypes.CDLL(None, use_errno=True)
     old, new = os.fsencode(path), os.fsencode(target)

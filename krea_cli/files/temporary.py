@@ -1,11 +1,10 @@
 """
-Temporary folders that are this user's alone, and that a killed run does not leave
-behind for good.
+Create private temporary folders, and clean up those of killed runs.
 
-All of them are in one private folder, `krea-cli-UID`, in the system's folder for
-temporary files.  Each has a marker file that its run holds locked.  The next run
-removes a folder only if it has that marker, nobody holds the lock, and it is older than
-a day.  Nothing else is ever removed.
+All of them are inside a private folder, `krea-cli-UID`, in the system's temporary
+folder. Each has a marker file that its run keeps locked. Later runs delete a folder
+only if it has a marker that is not locked and is older than a day. Nothing else is ever
+deleted.
 """
 
 from __future__ import annotations
@@ -32,13 +31,16 @@ _ATTEMPTS = 10
 
 class TemporaryFolder:
     """
-    A new folder with mode 0700 at *path*, which `close` removes with all that is in it.
+    A new folder with mode 0700 at `path`. `close` deletes it with its content.
     """
 
     def __init__(self) -> None:
         """
+        Create the folder.
+
         Raises:
-            StorageError: there is no place for it, or that place is not the user's own.
+            StorageError: there is no place for it, or the parent belongs to another
+                user.
         """
         self._marker = -1
         self.path = self._make()
@@ -50,7 +52,7 @@ class TemporaryFolder:
         self.close()
 
     def close(self) -> None:
-        if sys.platform != "win32":  # which removes no file that is open
+        if sys.platform != "win32":  # Windows does not delete open files
             shutil.rmtree(self.path, ignore_errors=True)
         if self._marker >= 0:
             os.close(self._marker)
@@ -68,7 +70,7 @@ class TemporaryFolder:
                 path = Path(tempfile.mkdtemp(prefix="run-", dir=parent))
                 self._marker = _new_locked(path / MARKER)
             except FileNotFoundError:
-                continue  # a run that ended just now has removed the empty parent
+                continue  # another run has just deleted the empty parent
             except OSError as exc:
                 raise _unusable(parent, exc) from exc
             else:
@@ -81,7 +83,7 @@ class TemporaryFolder:
 
 def remove_stale(parent: Path) -> None:
     """
-    Remove the folders in *parent* that killed runs left there a day ago or earlier.
+    Delete folders in `parent` that killed runs left there more than a day ago.
     """
     if sys.platform == "win32":
         return
@@ -93,8 +95,9 @@ def remove_stale(parent: Path) -> None:
 
 def try_lock(descriptor: int) -> bool:
     """
-    Take the lock of a file that is open, unless somebody holds it; also False where
-    there are no locks.
+    Lock an open file without waiting.
+
+    Return False if another process holds the lock, or locks are not supported.
     """
     if sys.platform != "win32":
         with suppress(OSError):
@@ -119,8 +122,10 @@ def _remove_if_stale(folder: Path) -> None:
 
 def _new_locked(marker: Path) -> int:
     """
-    Create a folder and lock it. On a file system without locks it works all the same,
-    and is never removed as stale.
+    Create a file and lock it.
+
+    On a file system without locks this works as well; such a folder is never deleted as
+    stale.
     """
     descriptor = os.open(marker, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try_lock(descriptor)
@@ -129,10 +134,10 @@ def _new_locked(marker: Path) -> int:
 
 def _private_parent() -> Path:
     """
-    The folder that holds the temporary folders of this user.
+    Return the folder that contains this user's temporary folders.
 
     Raises:
-        StorageError: it cannot be made, or somebody else may have made it.
+        StorageError: it cannot be created, or another user may have created it.
     """
     try:
         place = Path(tempfile.gettempdir())

@@ -1,5 +1,5 @@
 """
-Paths that Windows refuses, found before anything is paid for.
+Reject paths that Windows does not allow, before anything is paid for.
 """
 
 from __future__ import annotations
@@ -9,20 +9,22 @@ import sys
 from pathlib import Path
 
 from krea_cli.errors import TargetError
-from krea_cli.runtime.windows import MOST_PATH_CHARACTERS, has_long_paths
+from krea_cli.runtime.windows import MAX_PATH_CHARACTERS, has_long_paths
 
 _FORBIDDEN = re.compile(r'[<>"|?*:\x00-\x1f]')
 _DEVICE = re.compile(
     r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?", re.IGNORECASE
 )
-# Of the fields that only the result tells, this one is the longest by far.
+# Of the template fields that are known only after the job, this is by far the longest.
 _JOB_ID, _JOB_ID_CHARACTERS = "{job_id}", 36
 
 
 def check_windows_path(target: Path) -> None:
     """
+    Check the name and the length of a path.
+
     Raises:
-        TargetError: Windows has no such name, or the path is too long for it.
+        TargetError: Windows does not allow the name, or the path is too long.
     """
     if sys.platform != "win32":
         return
@@ -34,9 +36,9 @@ def check_windows_path(target: Path) -> None:
         if part != target.anchor and part.strip(".") and part.endswith((".", " ")):
             raise _refused(target, "a name cannot end with a dot or space")
     length = len(str(target.absolute()).replace(_JOB_ID, "x" * _JOB_ID_CHARACTERS))
-    if length > MOST_PATH_CHARACTERS and not has_long_paths():
+    if length > MAX_PATH_CHARACTERS and not has_long_paths():
         raise _refused(
-            target, f"the path is longer than {MOST_PATH_CHARACTERS} characters"
+            target, f"the path is longer than {MAX_PATH_CHARACTERS} characters"
         )
 
 

@@ -12,7 +12,7 @@ from typing import IO
 from krea_cli.errors import InputError
 from krea_cli.inputs import limits
 from krea_cli.inputs.local_file import LocalFile, state
-from krea_cli.media import HEAD_BYTES, UPLOADED, MediaType, sniff
+from krea_cli.media import HEAD_BYTES, UPLOAD_TYPES, MediaType, sniff
 from krea_cli.media.formats import Completeness, completeness
 
 
@@ -90,7 +90,7 @@ def _media(head: bytes, name: str) -> MediaType:
         raise InputError(
             f"{name} is not a JPEG, PNG, WebP or HEIC image.",
         )
-    if media not in UPLOADED:
+    if media not in UPLOAD_TYPES:
         raise InputError(
             f"{name} is {media.extension.upper()}, which Krea does not accept.",
             hint="Convert it to PNG or JPEG first.",

@@ -121,8 +121,9 @@ def _reason(job: Job) -> str:
 
 
 def _status(job: Job) -> str:
-    strange = "" if job.is_known else " (a status unknown to this version)"
-    return f"{job.status!r}{strange}"
+    if job.is_known:
+        return job.status
+    return f"{job.status!r} (a status unknown to this version)"
 
 
 def check(errors: Sequence[KreaError], *, succeeded: int) -> None:

@@ -13,7 +13,7 @@ from krea_cli.errors import JournalError
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job, SavedFile
-    from krea_cli.journal.journal import Journal
+    from krea_cli.journal.journal import JobOutput, Journal, RunResult
     from krea_cli.journal.queries import JournalQueries
     from krea_cli.journal.record import Record
 
@@ -51,13 +51,34 @@ class JobRecords:
         """
         return self._journal().request_body(job_id) if self._exists() else {}
 
-    def record_outcome(self, job: Job, *, files: Sequence[SavedFile] = ()) -> None:
+    def record_outcome(
+        self,
+        job: Job,
+        *,
+        files: Sequence[SavedFile] = (),
+        first_index: int | None = None,
+    ) -> None:
         """
-        Record how a job ended and which *files* it became just now. Jobs without a
-        record are left out.
+        Record how a job ended and which *files* it became just now, the first of them
+        with *first_index*. Jobs without a record are left out.
         """
         if self._exists():
-            self._journal().ended(job, files=files)
+            self._journal().ended(job, files=files, first_index=first_index)
+
+    def outputs(self, job_ids: Sequence[str]) -> Mapping[str, JobOutput]:
+        """
+        Return the run of each job that has a record, and how that saves its results.
+        """
+        return self._journal().outputs(job_ids) if self._exists() else {}
+
+    def run_results(self, run: str) -> Sequence[RunResult]:
+        """
+        Return the jobs of a run with their results so far; none where the journal
+        cannot be read.
+        """
+        with suppress(JournalError):
+            return self._journal().run_results(run) if self._exists() else ()
+        return ()
 
     def find(self, job_id: str) -> Record | None:
         """

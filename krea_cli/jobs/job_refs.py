@@ -1,5 +1,5 @@
 """
-Resolve references to jobs: ids, beginnings of ids, @last.
+Resolve references to jobs: ids, beginnings of ids, @last, and @RUN for a run.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from krea_cli.journal.journal import Journal
 
 LAST = "@last"
+# The id of a run follows it.
+RUN = "@"
 SHORTEST = 8
 ELSEWHERE = "check --sandbox, KREA_SANDBOX and --api-url."
 WHOLE = 36  # the length of a UUID, which needs no journal to be understood
@@ -30,11 +32,11 @@ def resolve_job_refs(
 ) -> list[str]:
     """
     Return the job ids that the arguments mean, each once: whole ids, beginnings of ids
-    that the journal knows, or @last, also without any argument. *journal* is called
-    only when it is needed.
+    that the journal knows, the beginning of a run's id after `@`, or @last, also
+    without any argument. *journal* is called only when it is needed.
 
     Raises:
-        UnknownJobError: the journal has no such job.
+        UnknownJobError: the journal has no such job or run.
         LastSubmissionUnconfirmedError: the last request may or may not have a job.
         UsageError: it is not a job id, or it is the beginning of several.
     """
@@ -57,6 +59,8 @@ def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
                 "No jobs yet.", hint=_elsewhere(journal()) or "Specify a job id."
             )
         return last
+    if is_run(argument):
+        return _select_run(argument, journal)
     if not is_job_id(argument):
         raise UsageError(
             f"{argument!r} is not a job id.",
@@ -76,6 +80,47 @@ def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
         )
     # An id that the journal does not know may still be complete.
     return known or [argument]
+
+
+def is_run(reference: str) -> bool:
+    """
+    Tell whether a reference means all jobs of a run.
+    """
+    return reference.startswith(RUN)
+
+
+def name_of_run(run: str) -> str:
+    """
+    Return the short reference to all jobs of a run.
+    """
+    return f"{RUN}{run[:SHORTEST]}"
+
+
+def _select_run(argument: str, get_journal: Callable[[], Journal]) -> list[str]:
+    beginning = argument.removeprefix(RUN)
+    if len(beginning) < SHORTEST or not is_job_id(beginning):
+        raise UsageError(
+            f"{argument!r} is not a run.",
+            hint=f"Use @last, or @ and the first {SHORTEST} characters of a run's id.",
+        )
+    journal = get_journal()
+    runs = journal.runs_with_prefix(beginning)
+    if len(runs) > 1:
+        raise UsageError(
+            f"{argument!r} matches {len(runs)} runs.",
+            hint="Give more characters of the id.",
+        )
+    if not runs:
+        raise UnknownJobError(
+            f"Run {argument} is not in the journal.", hint=_elsewhere(journal)
+        )
+    jobs = [job.job_id for job in journal.run_results(runs[0])]
+    if not jobs:
+        raise LastSubmissionUnconfirmedError(
+            f"The requests of run {argument} are unconfirmed, so it has no jobs yet.",
+            hint=Step(Action.SETTLE),
+        )
+    return jobs
 
 
 def _elsewhere(journal: Journal) -> str | None:

@@ -7,8 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING
 
+from krea_cli.api.models import WAITING
 from krea_cli.errors import KreaError, UnknownJobError
 from krea_cli.jobs.cancel import cancel
 from krea_cli.jobs.not_found import explain_missing
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 # A page of so many jobs is still a short response.
 PAGE = 100
+# Fewer jobs are cancelled one by one, each after a look at it.
+MOST_ONE_BY_ONE, CANCEL_AT_ONCE = 5, 8
 
 
 class JobService:
@@ -95,14 +100,54 @@ class JobService:
         Cancel jobs within *seconds*; return the ids of the cancelled jobs.
         """
         until = self._clock.now() + seconds
-        cancelled = []
+        cancelled = set[str]()
+        if len(job_ids) > MOST_ONE_BY_ONE:
+            with suppress(KreaError, TimeoutError):
+                run_with_timeout(
+                    seconds, lambda: self._cancel_listed(job_ids, until, cancelled)
+                )
+            return [job_id for job_id in job_ids if job_id in cancelled]
         for job_id in job_ids:
             with suppress(KreaError, TimeoutError):
                 left = max(0.0, until - self._clock.now())
                 job = run_with_timeout(left, partial(self._cancel, job_id))
                 if self._recorded(job).status == "cancelled":
-                    cancelled.append(job_id)
-        return cancelled
+                    cancelled.add(job_id)
+        return [job_id for job_id in job_ids if job_id in cancelled]
+
+    def _cancel_listed(
+        self, job_ids: Sequence[str], until: float, cancelled: set[str]
+    ) -> None:
+        """
+        Cancel many jobs, several at once, and see in the service's list which of them
+        were. What the list does not have, or has as finished, is left alone.
+        """
+        found = self.fetch_many(job_ids, deadline=until)
+        # Those that run may complete at any moment, so the list must be new for them.
+        open_ = sorted(
+            (job for job in found.values() if not job.is_final),
+            key=lambda job: job.status in WAITING,
+        )
+        waiting = SimpleQueue[str]()
+        for job in open_:
+            waiting.put(job.job_id)
+
+        def work() -> None:
+            with suppress(Empty):
+                while self._clock.now() < until:
+                    job_id = waiting.get_nowait()
+                    with suppress(KreaError):
+                        self._api().cancel(job_id)
+
+        threads = [Thread(target=work, daemon=True) for _ in range(CANCEL_AT_ONCE)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        after = self.fetch_many([job.job_id for job in open_], deadline=until)
+        for job in after.values():
+            if self._recorded(job).status == "cancelled":
+                cancelled.add(job.job_id)
 
     def record_outcome(self, job: Job) -> None:
         """

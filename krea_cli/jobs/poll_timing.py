@@ -8,11 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from krea_cli.api.models import Job
 from krea_cli.errors import JournalError
 from krea_cli.jobs.schedule import Guess, poll_ages, seconds_until_next_poll
 
 if TYPE_CHECKING:
-    from krea_cli.api.models import Job
     from krea_cli.journal.queries import JournalQueries
     from krea_cli.runtime.clock import Clock
 
@@ -41,6 +41,7 @@ class PollTiming:
         self._jobs: dict[str, Job] = {}
         self._began: dict[str, float] = {}
         self._ages: dict[str | None, list[float]] = {}
+        self._usual: dict[str | None, float] = {}
 
     def add(self, job: Job) -> None:
         """
@@ -68,6 +69,19 @@ class PollTiming:
             known = [self._history().usual_seconds(model) for model in models]
             return max((each for each in known if each is not None), default=None)
         return None
+
+    def usual_seconds_of(self, model: str | None) -> float:
+        """
+        Return how long jobs of a model usually take: those in the journal, or by what
+        is known of such models.
+        """
+        if model not in self._usual:
+            known = None
+            with suppress(JournalError):
+                known = self._history().usual_seconds(model) if model else None
+            guess = self._guess(Job(job_id="", status="queued", model=model))
+            self._usual[model] = guess.seconds if known is None else known
+        return self._usual[model]
 
     def _poll_ages(self, job: Job) -> list[float]:
         durations = list[float]()

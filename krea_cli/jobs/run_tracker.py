@@ -24,7 +24,10 @@ class RunSummary:
     wanted, in the order of their `{index}`. *is_batch* is true for a run of several
     jobs, whether or not all of them exist yet. *not_submitted* counts the requests that
     will not be submitted any more, and *unconfirmed* has the records of those that may
-    have been.
+    have been. *run_id* is the id under which the journal has all these jobs and no
+    others, and *is_remembered* says that it has how their results are saved.
+    *completed* has the jobs among the pending that wait only for their results to be
+    saved, and *saved_count* counts the jobs whose results are on disk.
     """
 
     order: Sequence[str] = ()
@@ -33,6 +36,19 @@ class RunSummary:
     is_batch: bool = False
     not_submitted: int = 0
     unconfirmed: Sequence[Record] = ()
+    run_id: str | None = None
+    is_remembered: bool = False
+    count: int = 0
+    completed: Sequence[str] = ()
+    saved_count: int = 0
+
+    @property
+    def running(self) -> list[str]:
+        """
+        Return the jobs that have not finished, as far as is known.
+        """
+        completed = set(self.completed)
+        return [job_id for job_id in self.pending if job_id not in completed]
 
 
 class RunTracker:
@@ -52,15 +68,27 @@ class RunTracker:
         self._unreported: dict[str, None] = {}
         self._indexed: dict[str, None] = {}
         self._unconfirmed: dict[str, Record] = {}
-        self._is_batch = False
+        self._completed: set[str] = set()
+        self._saved: set[str] = set()
+        self._count = 0
         self._not_submitted = 0
+        self._run_id: str | None = None
+        self._is_remembered = False
 
     def expect(self, count: int) -> None:
         """
         Note that the run is about *count* jobs.
         """
         with self._lock:
-            self._is_batch = count > 1
+            self._count = count
+
+    def named(self, run_id: str | None, *, is_remembered: bool) -> None:
+        """
+        Note the id of the run if the journal has exactly its jobs under it, and whether
+        it has how their results are saved.
+        """
+        with self._lock:
+            self._run_id, self._is_remembered = run_id, is_remembered
 
     def submitted(self, *job_ids: str) -> None:
         """
@@ -89,11 +117,19 @@ class RunTracker:
         with self._lock:
             self._indexed[job_id] = None
 
+    def completed(self, job_id: str) -> None:
+        """
+        Note that a job has completed: it does not run any more.
+        """
+        with self._lock:
+            self._completed.add(job_id)
+
     def saved(self, job_id: str) -> None:
         """
         Note that the files of a job are on disk.
         """
         with self._lock:
+            self._saved.add(job_id)
             self._pending.pop(job_id, None)
             self._unreported[job_id] = None
 
@@ -147,11 +183,19 @@ class RunTracker:
         """
         with self._lock:
             rest = (job for job in self._wanted if job not in self._indexed)
+            order = (*self._indexed, *rest)
+            # The run has the order of the journal, and so would get other indexes.
+            is_in_order = self._is_remembered or order == tuple(self._wanted)
             return RunSummary(
-                order=(*self._indexed, *rest),
+                order=order,
                 pending=tuple(self._pending),
                 unreported=tuple(self._unreported),
-                is_batch=self._is_batch,
+                is_batch=self._count > 1,
                 not_submitted=self._not_submitted,
                 unconfirmed=tuple(self._unconfirmed.values()),
+                run_id=self._run_id if is_in_order else None,
+                is_remembered=self._is_remembered,
+                count=self._count,
+                completed=tuple(j for j in self._pending if j in self._completed),
+                saved_count=len(self._saved),
             )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from krea_cli.api.models import Job
 from krea_cli.api.request_body import content
@@ -32,7 +33,7 @@ class RequestSubmitter:
     *upload* uploads several files at once, so that *url_of* need not wait for them.
     *manner* is recorded with the request: how input files were sent. *is_secret* tells
     whether a text contains the token, and *digest_token* returns the digest by which
-    the token can be recognized.
+    the token can be recognized. *output* is recorded, too: how the results are saved.
     """
 
     submitter: Submitter
@@ -43,6 +44,7 @@ class RequestSubmitter:
     is_secret: Callable[[str], bool]
     digest_token: Callable[[], str | None] = lambda: None
     upload: Callable[[Sequence[Image], Report], object] | None = None
+    output: Mapping[str, Any] | None = None
 
     def prepare(self, request: Request, report: Report = ignore_report) -> None:
         """
@@ -145,6 +147,7 @@ class RequestSubmitter:
             cost_usd=request.cost_usd,
             now=self.submitter.clock.wall(),
             token_digest=self.digest_token(),
+            output=self.output,
         )
 
         job = self.submitter.submit(

@@ -1,8 +1,8 @@
 """
-Find records of the journal that cannot be read: another program or the disk damaged
+Find journal records that cannot be read, because another program or the disk damaged
 them.
 
-Nobody can tell what became of their requests, so each stays until the user deletes it.
+The outcome of their requests is unknown, so they stay until the user deletes them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from krea_cli.journal.rows import STATES
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorruptRecord:
     """
-    A record that cannot be read. *message* says which record it is, and why.
-    *is_in_flight* says that its process may still be submitting the request.
+    A record that cannot be read.
+
+    `message` names the record and the reason. `is_in_flight` means that its process may
+    still be submitting the request.
     """
 
     record: str
@@ -32,7 +34,7 @@ class CorruptRecord:
         values = dict(zip(FIELDS, row, strict=True))
         job = f" (job {values['job_id']})" if values["job_id"] else ""
         record, holder = str(values["record"]), values["holder"]
-        # Of the states that krea writes one alone is that of a request on its way.
+        # "intended" is the only state that krea writes for a request on its way.
         has_landed = values["state"] in STATES and values["state"] != "intended"
         return cls(
             record=record,
@@ -47,7 +49,7 @@ def find_corrupt_record(
     database: Database, service: str, name: str
 ) -> CorruptRecord | None:
     """
-    Return the record with this id, or whose job has it, if it cannot be read.
+    Return the unreadable record with this record id or job id, or None.
 
     Raises:
         JournalError: the journal cannot be used.

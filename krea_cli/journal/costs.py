@@ -1,5 +1,5 @@
 """
-Add up what the jobs of the journal cost by their estimates.
+Add up the estimated costs of jobs in the journal.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ Grouping = Literal["day", "model", "status"]
 
 class JournalCost(NamedTuple):
     """
-    The cost of one record. *state* is that of the record, or "unknown" for an
-    unconfirmed request.
+    The cost of one record.
+
+    `state` is the record's state, or "unknown" for an unconfirmed request.
     """
 
     state: str
@@ -31,12 +32,13 @@ class JournalCost(NamedTuple):
 @dataclass(slots=True)
 class CostGroup:
     """
-    *name* is a day, a model or a status; None stands for everything.
+    The costs of a group of records.
 
-    *estimated_usd* adds up *jobs*, without the *unbilled* ones (failed and cancelled)
-    and the *unpriced* ones, whose price is not known.  It includes *unfinished_usd*, of
-    the *unfinished* jobs that krea has not seen end.  Unconfirmed requests stand apart:
-    nobody knows whether they are jobs.
+    `name` is a day, a model or a status; None means the total. `estimated_usd` is the
+    sum over `jobs`, without the `unbilled` ones (failed and cancelled) and the
+    `unpriced` ones (price unknown). It includes `unfinished_usd`, the sum over the
+    `unfinished` jobs, whose end was not recorded. Unconfirmed requests are counted
+    separately, because they may not be jobs.
     """
 
     name: str | None
@@ -69,7 +71,7 @@ class CostGroup:
 
 def total(costs: Iterable[JournalCost]) -> CostGroup:
     """
-    Put all costs into one group.
+    Sum up all costs in one group.
     """
     group = CostGroup(None)
     for cost in costs:
@@ -95,5 +97,5 @@ def _name(cost: JournalCost, by: Grouping) -> str:
 
 
 def _sum(first: float, second: float) -> float:
-    # Prices are exact to a millionth of a dollar, and binary sums are not.
+    # Prices are exact to a millionth of a dollar, but binary sums are not.
     return round(first + second, 6)

@@ -1,8 +1,8 @@
 """
-Open and create the journal's file. The only module that imports sqlite3.
+Open and create the journal file. The only module that imports sqlite3.
 
-The file is private to the user, durable to the last commit, and shared by any number of
-processes and threads. Nothing replaces a journal that cannot be read.
+The file is private to the user, durable up to the last commit, and can be used by
+several processes and threads at once. An unreadable journal is never replaced.
 """
 
 from __future__ import annotations
@@ -29,38 +29,41 @@ from krea_cli.journal.sql_schema import (
     TABLES,
     UPGRADE_FIRST,
     UPGRADE_SECOND,
+    UPGRADE_THIRD,
     VERSION,
 )
 from krea_cli.runtime.signals import seconds_since
 
 T = TypeVar("T")
 
-# SQLite's own waiting lets no signal through, so most of it is done here.  Who holds
-# the lock is alive, so on a machine with much to do it only takes its time.
+# SQLite's own waiting ignores signals, so most of the waiting is done here. A process
+# that holds the lock is alive; on a busy machine it just needs time.
 BUSY_SECONDS, SQLITE_SECONDS, PAUSE_SECONDS = 60.0, 0.05, 0.01
-# How long a signal that is held back leaves for a lock to go.
-HASTE_SECONDS = 0.3
-# Layouts of earlier versions of krea.
-OLD_VERSIONS = (1, 2)
-# What SQLite appends to the name of a file for its write-ahead log.
+# Maximum wait for a lock while a signal is deferred.
+CLEANUP_SECONDS = 0.3
+# Table layouts of earlier versions of krea.
+OLD_VERSIONS = (1, 2, 3)
+# Suffix of SQLite's write-ahead log.
 LOG = "-wal"
-# The second is that others were faster, time after time.
+# SQLITE_PROTOCOL means that other processes repeatedly got the lock first.
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL}
-# How SQLite reports that a file cannot be locked: "no locks available" is busy, too.
+# Errors of file systems that cannot lock files. "No locks available" is reported as
+# busy.
 _UNLOCKED = {*_BUSY, sqlite3.SQLITE_IOERR}
-# An error of SQL is a table or a column that is missing.
+# SQLITE_ERROR means that a table or column is missing.
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
 
 class Database:
     """
-    The journal in *folder*, opened on first use; reading does not create it. Without a
-    folder it is in memory, and gone with the program. *read_only* changes no file,
-    creates none, and fails at once when another program holds the lock. *now* is the
+    The journal in `folder`. It is opened on first use; reading does not create it.
+
+    Without a folder it is in memory only. With `read_only`, no file is changed or
+    created, and methods fail at once if another program holds the lock. `now` is the
     wall clock.
 
     Raises:
-        JournalError: from every method but `close`, when the file cannot be used.
+        JournalError: from every method except `close`, if the file cannot be used.
     """
 
     def __init__(
@@ -75,12 +78,12 @@ class Database:
         self._path = folder / "journal.db" if folder else None
         self._opened: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
-        # One connection for all threads: what one of them writes is soon on the disk.
+        # All threads share one connection: each write takes little time.
         self._lock = threading.RLock()
 
     def check(self) -> None:
         """
-        Check that a record could be stored, before anything is sent.
+        Check that a record can be stored, before anything is sent.
         """
         with self.writing() as db:
             db.execute("UPDATE records SET state = state WHERE 0")
@@ -90,7 +93,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """
-        Commit everything that is done with the connection at the end, or nothing.
+        Run the block as one transaction: commit at its end, or roll back on errors.
         """
         with self._reporting():
             db = self._db()
@@ -100,7 +103,7 @@ class Database:
                 yield db
                 self._retry_while_busy(lambda: db.execute("COMMIT"))
             except BaseException:
-                # A full disk has already rolled it back.
+                # SQLite has already rolled back if the disk is full.
                 if db.in_transaction:
                     with suppress(sqlite3.Error):
                         db.execute("ROLLBACK")
@@ -108,7 +111,7 @@ class Database:
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """
-        Return the rows of a query; there are none before the journal exists.
+        Return the rows of a query. A missing journal has none.
         """
         with self._reporting():
             if self._opened is None and self._is_missing():
@@ -118,17 +121,17 @@ class Database:
 
     def erase(self) -> None:
         """
-        Remove what was deleted from the bytes of the file and of its log.
+        Erase deleted data from the file and its log.
         """
         with self._reporting():
             db = self._db()
-            # secure_delete misses the copies that SQLite leaves where it moves rows.
+            # secure_delete misses copies that SQLite leaves when it moves rows.
             self._retry_while_busy(lambda: db.execute("VACUUM"))
             self._retry_while_busy(lambda: _empty_log(db))
 
     def corrupt_error(self, reason: str) -> JournalError:
         """
-        Build the error for a journal with content that krea did not write.
+        Return the error for a journal with content that krea did not write.
         """
         there = {"": Path(f"{self._path}").exists(), LOG: self._has_log()}
         moves = [
@@ -146,8 +149,8 @@ class Database:
         )
 
     def close(self) -> None:
-        # A thread that was left behind must not hold up the end.
-        if self._lock.acquire(timeout=HASTE_SECONDS):
+        # An abandoned thread must not block the end of the program.
+        if self._lock.acquire(timeout=CLEANUP_SECONDS):
             if self._opened is not None:
                 self._opened.close()
                 self._opened = None
@@ -168,8 +171,8 @@ class Database:
         if self._path and self._is_missing():
             _create(self._path)
         size = self._path.stat().st_size if self._path else PAGE_BYTES
-        # SQLite would make a new one of an empty file, and drop its log; what is
-        # missing of the last page it would take for zeros.
+        # SQLite would treat an empty file as a new journal and drop its log, and would
+        # fill a truncated last page with zeros.
         if size == 0 or size % PAGE_BYTES:
             raise self.corrupt_error(f"it ends after {size} bytes")
         db = self._connect()
@@ -177,7 +180,7 @@ class Database:
             if self._path is None:
                 db.executescript(SCHEMA)
             if self._is_read_only and _version(db) in OLD_VERSIONS:
-                # Only a copy can be brought up to date.
+                # In read-only mode, only a copy can be upgraded.
                 db = _copy_to_memory(db)
             self._check_version(db)
             self._retry_while_busy(lambda: db.executescript(SETTINGS))
@@ -193,7 +196,7 @@ class Database:
 
     def _check_not_moved(self) -> None:
         """
-        Reject a file that was moved or deleted: what is written to it would be lost.
+        Reject a journal that was moved or deleted: writes to it would be lost.
         """
         if self._path and _identity(self._path) != self._identity:
             raise JournalError(
@@ -206,19 +209,20 @@ class Database:
         if self._path is None or self._path.exists():
             return False
         if has_log:
-            # It would be applied to a new journal, or be lost.
+            # Otherwise the log would be applied to a new journal, or be lost.
             raise self.corrupt_error("the main file is missing")
         return True
 
     def _has_log(self) -> bool:
-        # It goes with the last program that has the journal open, at any moment.
+        # The last program that closes the journal deletes the log, which may happen at
+        # any time.
         with suppress(FileNotFoundError, NotADirectoryError):
             return Path(f"{self._path}{LOG}").stat().st_size > 0
         return False
 
     def _check_version(self, db: sqlite3.Connection) -> None:
         """
-        Reject a file of another program, and bring krea's own older layouts up to date.
+        Reject files of other programs, and upgrade older layouts of krea.
         """
         version = self._retry_while_busy(lambda: _version(db))
         if version > VERSION:
@@ -257,7 +261,8 @@ class Database:
                 f"Another program is using the journal file {self._path}.",
                 hint="Try again when it has finished.",
             )
-        # What is no UTF-8 is a damaged text, also within SQLite's own message.
+        # Text that is not UTF-8 is damaged, even if it is in SQLite's own error
+        # message.
         if kind in _BROKEN or isinstance(exc, UnicodeDecodeError):
             return self.corrupt_error(str(exc))
         reason = exc.strerror or exc if isinstance(exc, OSError) else exc
@@ -270,11 +275,12 @@ class Database:
 
 def _upgrade(db: sqlite3.Connection) -> int:
     """
-    Bring an older layout up to date, and return its version now.
+    Upgrade an older layout, and return the resulting version.
     """
     _retry_while_busy(lambda: db.execute("BEGIN IMMEDIATE"))
     try:
-        # Another process may have been first, and other programs have versions, too.
+        # Another process may have upgraded it first, and newer versions of krea may
+        # exist.
         version = _version(db)
         columns = db.execute("SELECT name FROM pragma_table_info('records')")
         names = {name for (name,) in columns}
@@ -283,6 +289,8 @@ def _upgrade(db: sqlite3.Connection) -> int:
             upgrade = UPGRADE_FIRST
         elif version == 2 and "request_sha256" in names:
             upgrade = UPGRADE_SECOND
+        elif version == 3 and "known_by" in names:
+            upgrade = UPGRADE_THIRD
         for statement in upgrade.split(";"):
             db.execute(statement)
         version = _version(db)
@@ -305,15 +313,17 @@ class _BusyError(sqlite3.OperationalError):
 
 def _kind(exc: Exception) -> int:
     """
-    Return the lower byte of SQLite's own code; 0 for an error of Python's part.
+    Return the primary SQLite error code, or 0 for errors raised by Python.
     """
     return int(getattr(exc, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _retry_while_busy(step: Callable[[], T], folder: Path | None = None) -> T:
     """
-    Run the step until no other process is in its way. Where the file system of *folder*
-    has no locks, that would never happen.
+    Repeat the step until no other process blocks it.
+
+    If the file system of `folder` has no locks, waiting is useless: raise the error at
+    once.
     """
     until = time.monotonic() + BUSY_SECONDS
     is_checked = folder is None
@@ -323,7 +333,7 @@ def _retry_while_busy(step: Callable[[], T], folder: Path | None = None) -> T:
         except sqlite3.OperationalError as exc:
             if _kind(exc) not in _BUSY or time.monotonic() > until:
                 raise
-            if seconds_since() > HASTE_SECONDS:
+            if seconds_since() > CLEANUP_SECONDS:
                 raise JournalError("The journal file was in use.") from exc
             if not is_checked and folder is not None and not has_locks(folder):
                 raise
@@ -347,17 +357,17 @@ def _connect(path: Path | str, *, is_uri: bool = False) -> sqlite3.Connection:
         check_same_thread=False,
         uri=is_uri,
     )
-    # One damaged text must not make the other rows unreadable.
+    # A single damaged text must not make other rows unreadable.
     db.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
     return db
 
 
 def _connect_read_only(path: Path) -> sqlite3.Connection:
     """
-    Open the file, and its log if it has one, without a change to any file.
+    Open the file and its log, if any, without changing any file.
     """
-    # Without a log nobody is writing, and SQLite needs no files of its own beside the
-    # journal, which a read-only connection would leave there.
+    # Without a log nobody is writing. Then SQLite must not create its own files next to
+    # the journal, which a read-only connection would leave behind.
     has_log = any(Path(f"{path}{end}").exists() for end in (LOG, "-journal"))
     mode = "mode=ro" if has_log else "immutable=1"
     return _connect(f"{path.as_uri()}?{mode}", is_uri=True)
@@ -365,7 +375,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
 
 def _copy_to_memory(db: sqlite3.Connection) -> sqlite3.Connection:
     """
-    Close the connection, and return one to a copy in memory.
+    Copy the database to memory, and close the original connection.
     """
     copy = _connect(":memory:")
     try:
@@ -379,7 +389,7 @@ def _copy_to_memory(db: sqlite3.Connection) -> sqlite3.Connection:
 
 def _check_free(status: int, *_: int) -> None:
     """
-    Stop a copy that would wait for a lock without end.
+    Abort a copy that would wait for a lock forever.
     """
     if status & 0xFF == sqlite3.SQLITE_BUSY:
         raise _BusyError("database is locked")
@@ -387,8 +397,9 @@ def _check_free(status: int, *_: int) -> None:
 
 def _create(path: Path) -> None:
     """
-    Create the journal complete from its first moment, so that an empty file is known to
-    have lost something.
+    Create a complete journal in one step.
+
+    An empty file is therefore known to have lost its content.
     """
     make_private_dir(path.parent)
     fresh = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
@@ -396,10 +407,10 @@ def _create(path: Path) -> None:
     try:
         with closing(_connect(fresh)) as db:
             db.executescript(SETTINGS)
-            # One that ends half made is thrown away; so nothing need undo it.
+            # An unfinished file is discarded, so no rollback is needed.
             db.execute("PRAGMA journal_mode = MEMORY")
             db.executescript(SCHEMA)
-            # Where that is refused it is a rollback journal.
+            # If this is refused, the journal uses a rollback journal.
             db.execute("PRAGMA journal_mode = WAL")
         _publish(fresh, path)
     finally:
@@ -411,10 +422,10 @@ def _publish(fresh: Path, path: Path) -> None:
     try:
         path.hardlink_to(fresh)
     except FileExistsError:
-        # Another process was first, and its journal is as good.
+        # Another process created the journal first. Use that.
         return
     except OSError:
-        # A file system without links.
+        # The file system does not support hard links.
         if not path.exists():
             fresh.rename(path)
 

@@ -2,7 +2,7 @@
 Record each paid request on disk.
 
 A record is committed before its request is sent, and its job id right after the
-response, so that no crash loses a job that costs money.
+response. No crash can lose a job that costs money.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from krea_cli.api.models import Job, SavedFile, is_job_id
 from krea_cli.errors import DuplicateJobIdError, JournalError
@@ -29,10 +29,10 @@ from krea_cli.journal.rows import check_columns
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-# Counted in records and not in days: a clock that is wrong for a moment must not delete
-# what was paid for.
+# The limit is a number of records, not an age: a clock that is wrong for a moment must
+# not delete records of paid requests.
 KEPT_RECORDS = 100_000
-# A few with each new record, so that none has to wait for all.
+# Delete a few with each new record, so that no command has to wait for all of them.
 PRUNED_AT_ONCE = 20
 _PRUNABLE = """
 SELECT number, service, job_id, key, files FROM records
@@ -40,22 +40,42 @@ WHERE number <= (SELECT max(number) FROM records) - ? AND job_id IS NOT NULL
   AND +state IN ('completed', 'failed', 'cancelled') ORDER BY number LIMIT ?
 """
 _NEWEST = "SELECT created_at FROM records ORDER BY number DESC LIMIT 1"
-# A clock that is so far from the newest record may be wrong, and then so may be
-# everything else that this machine says; there is no hurry to delete anything.
-_MOST_BACK_SECONDS, _MOST_AHEAD_SECONDS = 24 * 3600.0, 366 * 24 * 3600.0
+# If the clock differs from the newest record by more than this, it may be wrong. Then
+# nothing is deleted, because that is not urgent.
+_MAX_BACK_SECONDS, _MAX_AHEAD_SECONDS = 24 * 3600.0, 366 * 24 * 3600.0
 
-# What only the journal knows of a job.
+# Facts about a job that only the journal has.
 _KNOWN = ("model", "seed", "cost_usd", "files")
 _INSERT = f"INSERT INTO records ({COLUMNS}) VALUES ({PLACES})"  # noqa: S608  (names)
 
 
+class RunResult(NamedTuple):
+    """
+    A job of a run: its recorded state, the number of saved files, and their first
+    index.
+    """
+
+    job_id: str
+    state: str
+    files: int
+    first_index: int | None
+
+
+class JobOutput(NamedTuple):
+    """
+    The run of a job, and how that run saves its results (None if it does not).
+    """
+
+    run: str
+    output: Mapping[str, Any] | None
+
+
 class Journal:
     """
-    The records of one *service*: an origin, or the sandbox.
+    The records of one `service`: an API origin, or the sandbox.
 
-    Every method raises JournalError when the journal cannot be used, except
-    `with_journal_data`
-    and `ended`.
+    Every method except `with_journal_data` and `ended` raises JournalError if the
+    journal cannot be used.
     """
 
     def __init__(self, database: Database, service: str) -> None:
@@ -64,14 +84,15 @@ class Journal:
 
     def check(self) -> None:
         """
-        Check that a record could be stored, before anything is sent.
+        Check that a record can be stored, before anything is sent.
         """
         self._database.check()
 
     def begin(self, record: Record) -> None:
         """
-        Commit the record of a request that is about to be sent. Finished records before
-        the newest 100,000 are pruned.
+        Commit the record of a request that is about to be sent.
+
+        Finished records older than the newest 100,000 are pruned.
         """
         row = record.as_row()
         with self._database.writing() as db:
@@ -83,10 +104,11 @@ class Journal:
         Commit the job id of the request.
 
         Raises:
-            JobTakenError: the job is another record's; this one is in doubt now.
-            JournalError: the record is gone, or has another job.
+            DuplicateJobIdError: the job belongs to another record. This one is now
+                unconfirmed.
+            JournalError: the record is missing, or has another job.
         """
-        if self._is_of_another(job_id, record):
+        if self._belongs_to_another(job_id, record):
             self.unconfirmed(record)
             raise DuplicateJobIdError(
                 f"Krea answered this request with job {job_id}, which belongs to "
@@ -102,7 +124,7 @@ class Journal:
             if changed.rowcount == 0:
                 raise JournalError(f"Record {record} is missing from the journal.")
 
-    def _is_of_another(self, job_id: str, record: str) -> bool:
+    def _belongs_to_another(self, job_id: str, record: str) -> bool:
         return bool(
             self._database.rows(
                 "SELECT 1 FROM records"
@@ -114,7 +136,7 @@ class Journal:
 
     def refused(self, record: str) -> None:
         """
-        Delete the record of a request that was rejected: nothing was paid for.
+        Delete the record of a rejected request: nothing is billed.
         """
         with self._database.writing() as db:
             db.execute(
@@ -123,7 +145,7 @@ class Journal:
 
     def unconfirmed(self, record: str) -> None:
         """
-        Mark a request whose response was lost; its record stays as a warning.
+        Mark a request whose response was lost. Its record stays as a warning.
         """
         with self._database.writing() as db:
             db.execute(
@@ -132,25 +154,39 @@ class Journal:
                 (record,),
             )
 
-    def ended(self, job: Job, *, files: Sequence[SavedFile] = ()) -> None:
+    def ended(
+        self,
+        job: Job,
+        *,
+        files: Sequence[SavedFile] = (),
+        first_index: int | None = None,
+    ) -> None:
         """
-        Record how a job has ended, and the *files* that were saved. A job without a
-        record is passed over. An unusable journal is no error: the result counts for
-        more.
+        Record how a job ended, and the `files` that were saved, starting with
+        `first_index`.
+
+        Jobs without a record are ignored. An unusable journal is not an error here: the
+        result is more important.
         """
         kept = dump_files(files)
         with suppress(JournalError), self._database.writing() as db:
             db.execute(
                 "UPDATE records SET state = ?, seconds = coalesce(?, seconds),"
-                " files = CASE ? WHEN '[]' THEN files ELSE ? END"
+                " files = CASE ? WHEN '[]' THEN files ELSE ? END,"
+                " first_index = coalesce(?, first_index)"
                 " WHERE service = ? AND job_id = ?",
-                (job.status, job.took, kept, kept, self._service, job.job_id),
+                (
+                    *(job.status, job.took, kept, kept, first_index),
+                    *(self._service, job.job_id),
+                ),
             )
 
     def with_journal_data(self, job: Job) -> Job:
         """
-        Add what only the journal knows to the job: model, seed, price and saved files.
-        An unusable journal adds nothing, so that a job can always be shown.
+        Add facts from the journal to the job: model, seed, price and saved files.
+
+        If the journal is unusable, return the job unchanged, so that it can always be
+        shown.
         """
         try:
             rows = self._database.rows(
@@ -170,8 +206,7 @@ class Journal:
 
     def request_body(self, job_id: str) -> Mapping[str, Any]:
         """
-        Return the body of the job's request as far as it was stored; empty if it is
-        unknown.
+        Return the stored part of the request body of the job; empty if unknown.
         """
         with suppress(JournalError, ValueError, TypeError, KeyError):
             rows = self._database.rows(
@@ -185,8 +220,9 @@ class Journal:
 
     def last_run_jobs(self) -> list[str]:
         """
-        Return the jobs of the last run in the order of submission; there are none if
-        all its requests are unconfirmed.
+        Return the jobs of the last run in order of submission.
+
+        The list is empty if all requests of that run are unconfirmed.
         """
         return self._jobs(
             "SELECT job_id FROM records WHERE job_id IS NOT NULL AND run ="
@@ -197,17 +233,60 @@ class Journal:
 
     def run_jobs(self, run: str) -> list[str | None]:
         """
-        Return the jobs of a run in the order of `last_run_jobs`, with None for a
-        request without a job.
+        Return the jobs of a run in order of submission, with None for requests without
+        a job.
         """
         rows = self._database.rows(
             "SELECT job_id FROM records WHERE run = ? ORDER BY number", run
         )
         return [job_id for (job_id,) in rows]
 
+    def runs_with_prefix(self, beginning: str) -> list[str]:
+        """
+        Return the ids of runs that start with `beginning`, oldest first.
+        """
+        rows = self._database.rows(
+            "SELECT run FROM records WHERE service = ? AND run BETWEEN ? AND ?"
+            " GROUP BY run ORDER BY min(number)",
+            *(self._service, beginning, beginning + LAST_CHARACTER),
+        )
+        return [str(run) for (run,) in rows]
+
+    def run_results(self, run: str) -> list[RunResult]:
+        """
+        Return the jobs of a run in order of submission, with their results so far.
+        """
+        rows = self._database.rows(
+            "SELECT job_id, state, CASE WHEN json_valid(files)"
+            " THEN json_array_length(files) ELSE 0 END, first_index FROM records"
+            " WHERE service = ? AND run = ? AND job_id IS NOT NULL ORDER BY number",
+            *(self._service, run),
+        )
+        return [RunResult(*row) for row in rows]
+
+    def outputs(self, job_ids: Sequence[str]) -> dict[str, JobOutput]:
+        """
+        Return the run of each recorded job, and how that run saves its results.
+
+        If the journal is unusable, return nothing, so that waiting always works.
+        """
+        found = {}
+        with suppress(JournalError):
+            for job_id in job_ids:
+                for run, output in self._database.rows(
+                    "SELECT run, output FROM records WHERE service = ? AND job_id = ?",
+                    *(self._service, job_id),
+                ):
+                    try:
+                        check_columns({"run": run, "output": output})
+                    except ValueError:
+                        continue
+                    found[job_id] = JobOutput(run, json.loads(output or "null"))
+        return found
+
     def is_last_unconfirmed(self) -> bool:
         """
-        Tell whether the last request has no response yet.
+        Return whether the last request has no response yet.
         """
         found = self._database.rows(
             "SELECT state FROM records WHERE service = ? ORDER BY number DESC LIMIT 1",
@@ -217,7 +296,7 @@ class Journal:
 
     def has_other_services(self) -> bool:
         """
-        Tell whether the journal has jobs of another service.
+        Return whether the journal has jobs of another service.
         """
         return bool(
             self._jobs(
@@ -229,7 +308,7 @@ class Journal:
 
     def jobs_with_prefix(self, beginning: str) -> list[str]:
         """
-        Return the job ids that begin with a text.
+        Return the job ids that start with `beginning`.
         """
         return self._jobs(
             "SELECT job_id FROM records WHERE service = ?"
@@ -244,7 +323,8 @@ class Journal:
 
 def prune(db: Connection, *, now: float) -> None:
     """
-    Delete old finished records; what identifies their jobs and files stays for good.
+    Delete old finished records. The ids of their jobs and the hashes of their files
+    stay.
     """
     newest = db.execute(_NEWEST).fetchone()
     if newest is None or not _is_plausible(now, newest[0]):
@@ -254,7 +334,7 @@ def prune(db: Connection, *, now: float) -> None:
         try:
             check_columns({"job_id": job_id, "files": files})
         except ValueError:
-            # A record that cannot be read stays until the user deletes it.
+            # Unreadable records stay until the user deletes them.
             continue
         hashes = json.dumps([file.sha256 for file in load_files(files)])
         db.execute(
@@ -268,4 +348,4 @@ def prune(db: Connection, *, now: float) -> None:
 def _is_plausible(now: float, newest: object) -> bool:
     if not isinstance(newest, float):
         return False
-    return -_MOST_BACK_SECONDS <= now - newest <= _MOST_AHEAD_SECONDS
+    return -_MAX_BACK_SECONDS <= now - newest <= _MAX_AHEAD_SECONDS

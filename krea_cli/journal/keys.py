@@ -1,6 +1,8 @@
 """
-The key of a paid request: the hash of what was asked for, so that a request that is
-repeated is recognized, by this process and by all others.
+Store a key for paid requests, so that repeated requests are recognized.
+
+The key is a hash of what was asked for. It is recognized by this and all other
+processes.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from krea_cli.journal.record import COLUMNS, PLACES, Record
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-# Only makes looks quick, so a journal without it is no other layout.
+# The index only makes queries faster, so journals without it have the same layout.
 _INDEX = """
 CREATE INDEX IF NOT EXISTS records_by_key ON records (service, key)
 WHERE key IS NOT NULL
@@ -30,8 +32,10 @@ WHERE key IS NOT NULL
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHolder:
     """
-    A request that has a key: its *record*, or the *job_id* and the hashes of the files
-    that stay of one that was pruned.
+    A request that has a key.
+
+    This is either a `record`, or the `job_id` and file hashes that remain of a pruned
+    record.
     """
 
     record: Record | None = None
@@ -41,7 +45,7 @@ class KeyHolder:
     @property
     def ids(self) -> set[str]:
         """
-        The ids by which a caller can say that it knows of it.
+        The ids that callers may use to refer to this request.
         """
         record = self.record.record if self.record else None
         return {each for each in (record, self.job_id) if each}
@@ -49,9 +53,9 @@ class KeyHolder:
 
 class JournalKeys:
     """
-    The keys of the requests to one *service*.
+    The keys of the requests to one `service`.
 
-    Every method raises JournalError when the journal cannot be used.
+    Every method raises JournalError if the journal cannot be used.
     """
 
     def __init__(self, database: Database, service: str) -> None:
@@ -62,11 +66,12 @@ class JournalKeys:
         self, record: Record, key: str, *, known: Collection[str] = ()
     ) -> KeyHolder | None:
         """
-        Commit that the request of *record* is about to leave, unless another one has
-        the key: then return that one, and keep nothing.
+        Commit that the request of `record` is about to be sent, unless its key is
+        taken.
 
-        *known* are the records and jobs that may have the key all the same: those that
-        the user asks to pay for again.
+        If another request has the key, return that one and store nothing. `known` are
+        the records and jobs that may share the key, because the user wants to pay for
+        the request again.
         """
         with self._database.writing() as db:
             db.execute(_INDEX)
@@ -82,7 +87,7 @@ class JournalKeys:
 
     def holders(self, keys: Iterable[str]) -> Mapping[str, list[KeyHolder]]:
         """
-        The requests that have one of the keys, by their keys, the newest first.
+        Return the requests that have one of the keys, by key, newest first.
         """
         found = defaultdict[str, list[KeyHolder]](list)
         wanted = json.dumps(list(keys))
@@ -119,7 +124,7 @@ def _of_record(row: Any) -> KeyHolder:
     try:
         record = Record.from_row(row)
     except ValueError as exc:
-        # It was paid for, and nobody can say what came of it.
+        # The request was paid for, but its outcome is unknown.
         raise JournalError(CorruptRecord.of(row, exc).message) from exc
     hashes = tuple(file.sha256 for file in record.files)
     return KeyHolder(record=record, job_id=record.job_id, file_sha256s=hashes)

@@ -1,5 +1,5 @@
 """
-Tell whether files can be locked in a folder.
+Check whether files in a folder can be locked.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _NO_LOCKS = {
 
 def has_locks(folder: Path) -> bool:
     """
-    Lock a temporary file in the folder. True where that cannot be tried.
+    Lock a temporary file in the folder. Return True if this cannot be tested.
 
-    Another file is tried than the one in question: closing a file gives up every lock
-    that this process has on it.
+    Another file is used than the one in question, because closing a file releases every
+    lock that this process has on it.
     """
     if sys.platform == "win32":
         return True
-    import fcntl  # which Windows does not have
+    import fcntl  # not available on Windows
 
     try:
         with tempfile.TemporaryFile(dir=folder) as file:

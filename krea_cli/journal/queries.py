@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 _SELECT = f"SELECT {COLUMNS} FROM records WHERE service = ? AND "  # noqa: S608  (names)
-# Both may be unconfirmed: it depends on whether their process is alive.
+# Both states may be unconfirmed, depending on whether their process is alive.
 _OPEN = "state IN ('intended', 'unknown')"
 
-# Only the newest jobs show how fast a model is now.
+# Only the newest jobs show how fast a model currently is.
 DURATIONS, USUAL_OF, USUAL_FROM = 200, 20, 3
 
 
 class JournalQueries:
     """
-    The records of one *service*: an origin, or the sandbox. *now* is the wall clock.
-    *damaged* is called once for each record that cannot be read and is left out.
+    Queries over the records of one `service`: an API origin, or the sandbox.
 
-    Every method raises JournalError when the journal cannot be used.
+    `now` is the wall clock. `damaged` is called once for each unreadable record, which
+    is then left out. Every method raises JournalError if the journal cannot be used.
     """
 
     def __init__(
@@ -53,14 +53,16 @@ class JournalQueries:
         self, *, limit: int, state: str | None = None, since: float | None = None
     ) -> list[Record]:
         """
-        Return at most *limit* records, the newest first, optionally of one state or
-        created since a time.
+        Return up to `limit` records, newest first.
+
+        Optionally, return only records in one state, or created since a time.
         """
         condition = "service = ?"
         if since is not None:
             condition += " AND created_at >= ?"
         if state is not None:
-            # The plus keeps SQLite from using an index on the state beside the time.
+            # The plus stops SQLite from using the index on the state instead of the
+            # time.
             condition += f" AND {'' if since is None else '+'}state = ?"
         given = [value for value in (self._service, since, state) if value is not None]
         return self._find(
@@ -71,7 +73,7 @@ class JournalQueries:
 
     def costs(self, *, since: float | None) -> list[JournalCost]:
         """
-        Return the cost of each record, optionally of those created since a time.
+        Return the cost of each record, optionally only of those created since a time.
         """
         unconfirmed = {record.record for record in self.unconfirmed()}
         rows = self._database.rows(
@@ -85,7 +87,7 @@ class JournalQueries:
             try:
                 check_columns(cost._asdict())
             except ValueError:
-                self._find("record = ?", record)  # reports that it cannot be read
+                self._find("record = ?", record)  # reports the bad record
                 continue
             state = "unknown" if record in unconfirmed else cost.state
             found.append(cost._replace(state=state))
@@ -93,7 +95,7 @@ class JournalQueries:
 
     def records_with_prefix(self, beginning: str) -> list[Record]:
         """
-        Return the records whose own id or job id begins with a text.
+        Return the records whose record id or job id starts with `beginning`.
         """
         if not beginning.isascii():
             return []
@@ -107,18 +109,17 @@ class JournalQueries:
 
     def record_of_job(self, job_id: str) -> Record | None:
         """
-        Return the record of a job.
+        Return the record of a job, or None.
         """
         return next(iter(self._find("job_id = ?", job_id)), None)
 
     def unconfirmed(self) -> list[Record]:
         """
-        Return the unconfirmed requests, the oldest first: the service may have accepted
-        them.
+        Return the unconfirmed requests, oldest first. Krea may have accepted them.
         """
         now = self._now()
-        # The plus keeps SQLite from walking all records in order, instead of sorting
-        # the few that an index finds.
+        # The plus makes SQLite sort the few rows found by an index, instead of scanning
+        # all records in order.
         found = self._find(f"{_OPEN} ORDER BY +number")
         return [record for record in found if record.is_unconfirmed(now)]
 
@@ -141,7 +142,7 @@ class JournalQueries:
 
     def known_jobs(self, job_ids: Iterable[str]) -> set[str]:
         """
-        Return the jobs that have a record, or had one before it was pruned.
+        Return those jobs that have a record, or had one before it was pruned.
         """
         query = (
             "SELECT 1 FROM records WHERE service = ? AND job_id = ?"
@@ -156,14 +157,17 @@ class JournalQueries:
 
     def claim(self, record: Record) -> Record:
         """
-        Claim an unconfirmed record to submit its request again. Only one of several
-        processes gets it. *record* is as it was when its candidates were fetched.
+        Claim an unconfirmed record in order to submit its request again.
+
+        Only one of several processes succeeds. `record` must be as it was when its
+        candidates were fetched.
 
         Raises:
-            UsageError: it is not in doubt, or not any more, or was sent since then.
+            UsageError: the record is not unconfirmed (any more), or was sent again
+                since then.
         """
         with self._database.writing() as db:
-            found = self._doubtful(db, record.record)
+            found = self._unconfirmed_record(db, record.record)
             if found.resent_at != record.resent_at:
                 raise UsageError(
                     f"Another process has submitted request {record.record} again.",
@@ -187,10 +191,11 @@ class JournalQueries:
         Assign the job to an unconfirmed record.
 
         Raises:
-            UsageError: it is not in doubt, or not any more, or the job is another's.
+            UsageError: the record is not unconfirmed (any more), or the job belongs to
+                another record.
         """
         with self._database.writing() as db:
-            self._doubtful(db, record)
+            self._unconfirmed_record(db, record)
             known = "SELECT record FROM records WHERE service = ? AND job_id = ?"
             if other := db.execute(known, (self._service, job_id)).fetchone():
                 raise UsageError(f"Job {job_id} already belongs to record {other[0]}.")
@@ -205,11 +210,13 @@ class JournalQueries:
 
     def delete(self, records: Sequence[str], *, unread: Sequence[str] = ()) -> int:
         """
-        Delete the records, and leave nothing of their prompts in the file. *unread* are
-        deleted whatever is in them. Return how many there were.
+        Delete the records, and erase their prompts from the file.
+
+        Records in `unread` are deleted whatever they contain. Return the number of
+        deleted records.
 
         Raises:
-            UsageError: another process is sending one of them just now; all stay.
+            UsageError: another process is sending one of them. Then none is deleted.
         """
         if not (records or unread):
             return 0
@@ -218,7 +225,7 @@ class JournalQueries:
             for record in records:
                 found = self._record(db, record)
                 if found and found.holder != this_process():
-                    self._check_landed(found)
+                    self._check_not_in_flight(found)
             for record in (*records, *unread):
                 query = "DELETE FROM records WHERE service = ? AND record = ?"
                 gone += db.execute(query, (self._service, record)).rowcount
@@ -227,14 +234,15 @@ class JournalQueries:
 
     def older_than(self, time: float) -> list[Record]:
         """
-        Return the records with a job that were created before a time, the oldest first.
+        Return the records with a job that were created before a time, oldest first.
         """
         return self._find(f"NOT {_OPEN} AND created_at < ? ORDER BY number", time)
 
     def durations(self, model: str) -> list[float]:
         """
-        Return the seconds that the last 200 completed jobs of the model took, the
-        newest first, as far as the service reported them.
+        Return the durations in seconds of the last 200 completed jobs of a model.
+
+        The newest comes first. Jobs without a duration reported by Krea are left out.
         """
         rows = self._database.rows(
             "SELECT seconds FROM records WHERE service = ? AND model = ?"
@@ -246,8 +254,9 @@ class JournalQueries:
 
     def usual_seconds(self, model: str) -> float | None:
         """
-        Return the median of the model's last jobs in seconds; None with fewer than
-        three.
+        Return the median duration of the model's last jobs in seconds.
+
+        Return None if there are fewer than three.
         """
         newest = sorted(self.durations(model)[:USUAL_OF])
         return newest[len(newest) // 2] if len(newest) >= USUAL_FROM else None
@@ -283,11 +292,11 @@ class JournalQueries:
         except ValueError as exc:
             raise JournalError(CorruptRecord.of(row, exc).message) from exc
 
-    def _doubtful(self, db: Connection, record: str) -> Record:
+    def _unconfirmed_record(self, db: Connection, record: str) -> Record:
         found = self._record(db, record)
         if found is None:
             raise UsageError(f"Record {record} not found.")
-        self._check_landed(found)
+        self._check_not_in_flight(found)
         if not found.is_unconfirmed(self._now()):
             job = f" (job {found.job_id})" if found.job_id else ""
             raise UsageError(
@@ -295,7 +304,7 @@ class JournalQueries:
             )
         return found
 
-    def _check_landed(self, record: Record) -> None:
+    def _check_not_in_flight(self, record: Record) -> None:
         if record.is_in_flight(self._now()):
             raise UsageError(
                 f"Request {record.record} is being submitted right now.",

@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 class ReadOnlyJournal:
     """
-    The journal in *folder*; *now* is the wall clock.
+    Read-only access to the journal in `folder`. `now` is the wall clock.
 
-    Every method raises JournalError when the journal cannot be used.
+    Every method raises JournalError if the journal cannot be used.
     """
 
     def __init__(self, folder: Path, *, now: Callable[[], float]) -> None:
@@ -31,7 +31,9 @@ class ReadOnlyJournal:
 
     def count(self) -> int | None:
         """
-        Check all of the file, and return the number of records; None without a journal.
+        Check the integrity of the file, and return the number of records.
+
+        Return None if there is no journal.
         """
 
         def count(database: Database) -> int | None:
@@ -41,35 +43,35 @@ class ReadOnlyJournal:
                 raise database.corrupt_error(str(damage[0][0]))
             return int(found[0][0]) if found else None
 
-        return self._look(count)
+        return self._read(count)
 
     def unconfirmed(self, service: str) -> list[Record]:
         """
-        Return unconfirmed requests as `JournalQueries.unconfirmed` does.
+        Return unconfirmed requests, as `JournalQueries.unconfirmed` does.
         """
-        return self._look(
+        return self._read(
             lambda database: self._queries(database, service).unconfirmed()
         )
 
     def unconfirmed_elsewhere(self, service: str) -> list[str]:
         """
-        Return services as `JournalQueries.unconfirmed_elsewhere` does.
+        Return services, as `JournalQueries.unconfirmed_elsewhere` does.
         """
-        return self._look(
+        return self._read(
             lambda database: self._queries(database, service).unconfirmed_elsewhere()
         )
 
     def _queries(self, database: Database, service: str) -> JournalQueries:
         return JournalQueries(database, service, now=self._now, damaged=_refuse)
 
-    def _look(self, work: Callable[[Database], T]) -> T:
+    def _read(self, work: Callable[[Database], T]) -> T:
         try:
-            return self._look_once(work)
+            return self._read_once(work)
         except JournalError:
-            # Another process may have begun to write while it was looked at.
-            return self._look_once(work)
+            # Another process may have started writing in the meantime. Try again.
+            return self._read_once(work)
 
-    def _look_once(self, work: Callable[[Database], T]) -> T:
+    def _read_once(self, work: Callable[[Database], T]) -> T:
         database = Database(self._folder, now=self._now, read_only=True)
         with closing(database):
             return work(database)

@@ -1,5 +1,5 @@
 """
-List recent jobs for completion: fast, and without a trace.
+List recent jobs for shell completion, quickly and without changing any file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WHERE service = ? AND job_id IS NOT NULL ORDER BY number DESC LIMIT ?
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentJob:
     """
-    A job as its record shows it; *created_at* is in seconds since the epoch.
+    A job according to its record. `created_at` is in seconds since the epoch.
     """
 
     job_id: str
@@ -34,12 +34,13 @@ class RecentJob:
 
 def find_recent_jobs(folder: Path, service: str) -> list[RecentJob]:
     """
-    Return the service's newest jobs, the newest first; none if the journal is missing,
-    locked or cannot be read.
+    Return the service's newest jobs, newest first.
+
+    Return none if the journal is missing, locked or unreadable.
     """
     path = folder / "journal.db"
     try:
-        # Without a log nobody is writing, and SQLite makes no files of its own.
+        # Without a log nobody is writing, and SQLite creates no files of its own.
         log = path.with_name(f"{path.name}-wal")
         mode = "ro" if log.exists() else "ro&immutable=1"
         url = f"{path.as_uri()}?mode={mode}"

@@ -1,5 +1,5 @@
 """
-Build the record of a paid request, without anything that must not be stored.
+Build records of paid requests, without anything that must not be stored.
 """
 
 from __future__ import annotations
@@ -22,23 +22,31 @@ from krea_cli.journal.redaction import redacted, redacted_places, without_secret
 from krea_cli.journal.rows import check_columns
 from krea_cli.runtime import processes
 
-# How long a request may be on its way if nobody can tell whether its process lives.
+# If it is unknown whether its process is alive, a request counts as on its way for this
+# long.
 FLIGHT_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """
-    One paid request.
+    A paid request.
 
-    *record* is made once for an intent; *run* ties the records of one call; *service*
-    is an origin, or the sandbox.  *request* has the model's "path", the "body" and the
-    "webhook" as they may be kept, what `of` was told of its images, and as "not_kept"
-    where else in the body something was left out; *request_sha256* is of what was sent.
-    Times are seconds since the epoch by the local clock: *created_at* when it was first
-    about to be sent, *resent_at* when it was so once more.  *seconds* is how long the
-    service says that the job took, *holder* the process that sends it, as
-    "host:pid:start"; *token_digest* tells which token sent it (see `token_digest`).
+    `record` is the id, unique for each request that a user intends to send. `run` is
+    shared by the records of one command. `service` is an API origin, or the sandbox.
+
+    `request` has the model's "path", the redacted "body" and "webhook", the facts about
+    images that were given to `of`, and as "not_kept" the other places in the body where
+    something was left out. `request_sha256` is the hash of the request as it was sent.
+
+    Times are in seconds since the epoch, by the local clock. `created_at` is when the
+    request was about to be sent first, `resent_at` when it was about to be sent again.
+    `seconds` is the duration of the job that Krea reports.
+
+    `holder` is the process that sends the request, as "host:pid:start". `token_digest`
+    identifies the token that was used (see `token_digest`). `output` says how the run
+    saves its results (None if it does not), and `first_index` is the `{index}` of the
+    first saved result.
     """
 
     record: str
@@ -57,6 +65,8 @@ class Record:
     holder: str = ""
     resent_at: float | None = None
     token_digest: str | None = None
+    output: Mapping[str, Any] | None = None
+    first_index: int | None = None
 
     @classmethod
     def of(
@@ -73,14 +83,16 @@ class Record:
         now: float,
         images: Mapping[str, Any] | None = None,
         token_digest: str | None = None,
+        output: Mapping[str, Any] | None = None,
     ) -> Record:
         """
-        Build the record of a request that this process is about to submit, with *body*
-        as `content` takes it. *images* says as "inputs" where its files come from, and
-        how they are sent.
+        Build the record of a request that this process is about to submit.
+
+        `body` has files as values. `images` has the origins of files as "inputs", and
+        the options for sending them.
 
         Raises:
-            InputError: a file in *body* is not what it was when it was checked.
+            InputError: a file in `body` has changed since it was checked.
         """
         images = images or {"inputs": []}
         places = [each["at"] for each in images["inputs"]]
@@ -100,37 +112,41 @@ class Record:
             cost_usd=cost_usd,
             holder=this_process(),
             token_digest=token_digest,
+            output=output,
         )
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Record:
         """
-        Build the record of a row.
+        Build a record from a database row.
 
         Raises:
-            ValueError: the row is not one that `as_row` made.
+            ValueError: the row was not made by `as_row`.
         """
         values = dict(zip(FIELDS, row, strict=True))
         check_columns(values)
         values["request"] = json.loads(values["request"])
         values["files"] = load_files(values["files"])
+        if values["output"] is not None:
+            values["output"] = json.loads(values["output"])
         return cls(**values)
 
     def as_row(self) -> tuple[Any, ...]:
         """
-        Return the values of COLUMNS.
+        Return the values for COLUMNS.
         """
         kept = {
             "request": json.dumps(self.request),
             "files": dump_files(self.files),
+            "output": None if self.output is None else json.dumps(self.output),
         }
         return tuple(kept.get(name, getattr(self, name)) for name in FIELDS)
 
     @property
     def is_whole(self) -> bool:
         """
-        Tell whether the stored request is the one that was sent, so that it can be
-        submitted again byte by byte.
+        Return whether the request was stored completely, so that it can be submitted
+        again byte for byte.
         """
         kept = _sha256(content(self.request["body"]), self.request["webhook"])
         return kept == self.request_sha256
@@ -143,17 +159,18 @@ class Record:
     @property
     def source(self) -> str | None:
         """
-        Return the first input by the name that it had in its run, without the secrets
-        of a URL; None without an input.
+        Return the name of the first input as it was given, without secrets in URLs.
+
+        Return None if there is no input.
         """
         for origin in self.request.get("inputs", ()):
-            path = origin["path"] or self._stays(origin["at"])
+            path = origin["path"] or self._stored_text(origin["at"])
             return {"-": "standard input", "data:": "the data URI"}.get(path, path)
         return None
 
-    def _stays(self, place: Sequence[str | int]) -> str:
+    def _stored_text(self, place: Sequence[str | int]) -> str:
         """
-        Return what is stored of the text at this place of the body.
+        Return the stored form of the text at this place of the body.
         """
         found: Any = self.request["body"]
         with suppress(LookupError, TypeError):
@@ -164,13 +181,13 @@ class Record:
     @property
     def sent_at(self) -> float:
         """
-        Return when the request was about to be sent, the last time.
+        Time at which the request was last about to be sent.
         """
         return self.created_at if self.resent_at is None else self.resent_at
 
     def is_in_flight(self, now: float) -> bool:
         """
-        Tell whether its process may still be submitting it.
+        Return whether the process may still be submitting the request.
         """
         if self.state != "intended":
             return False
@@ -179,13 +196,13 @@ class Record:
 
     def is_unconfirmed(self, now: float) -> bool:
         """
-        Tell whether nobody knows if the service accepted it.
+        Return whether it is unknown if Krea accepted the request.
         """
         is_open = self.state in ("unknown", "intended")
         return is_open and not self.is_in_flight(now)
 
 
-# Texts that begin with X lie between X and X followed by it.
+# All texts that start with X sort between X and X + LAST_CHARACTER.
 LAST_CHARACTER = "\U0010ffff"
 FIELDS = tuple(field.name for field in fields(Record))
 COLUMNS, PLACES = ", ".join(FIELDS), ", ".join("?" * len(FIELDS))
@@ -197,8 +214,8 @@ def this_process() -> str:
 
 def dump_files(files: Iterable[SavedFile]) -> str:
     """
-    Write saved files as JSON with absolute paths: another run may have another current
-    folder.
+    Format saved files as JSON, with absolute paths because the working directory may
+    change.
     """
     kept = [
         replace(file, path=_absolute(file.path), url=without_secrets(file.url))
@@ -230,20 +247,21 @@ def _sha256(body: RequestBody, webhook: str | None) -> str:
 
 def is_process_alive(holder: str) -> bool | None:
     """
-    Tell whether the process is still running; None if this machine cannot tell.
+    Return whether the process is still running, or None if that is unknown on this
+    machine.
     """
     host, pid, started = [*holder.rsplit(":", 2), "", ""][:3]
     if host != _host() or not pid.isdecimal():
         return None
     if not (running := processes.is_running(int(pid))):
         return running
-    # The number may be another's by now.
+    # The process id may have been reused by now.
     return started == _started(int(pid)) if started else None
 
 
 def _host() -> str:
     """
-    Return the name of this machine, made unique among containers that share it.
+    Return the name of this machine, made unique among containers with the same name.
     """
     try:
         return f"{platform.node()}/{Path('/proc/self/ns/pid').readlink()}"
@@ -253,6 +271,6 @@ def _host() -> str:
 
 def _started(pid: int) -> str:
     """
-    Return when the process began; empty where the system does not say.
+    Return the start time of the process; empty if unknown.
     """
     return processes.started(pid)

@@ -1,6 +1,6 @@
 """
-Remove from a request what the journal must not store: keys and signatures in URLs, and
-the content of files.
+Remove data from a request that the journal must not store: keys and signatures in URLs,
+and the content of files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _URL = re.compile(
 
 class HashedFile(Protocol):
     """
-    A file that is a value in a body.
+    A file as a value in a request body.
     """
 
     @property
@@ -37,8 +37,8 @@ class HashedFile(Protocol):
 
 def without_secrets(text: str) -> str:
     """
-    Replace the content of a data: URI by its sha256, and remove user, query and
-    fragment from URLs: they may be a key or a signature.
+    Replace data: URIs with the SHA-256 of their content, and strip user, query and
+    fragment from URLs, which may contain a key or a signature.
     """
     return _URL.sub(r"\1\2", _DATA_URI.sub(_with_sha256, text))
 
@@ -54,8 +54,8 @@ def _with_sha256(found: re.Match[str]) -> str:
 
 def redacted(value: Any) -> Any:
     """
-    Apply `without_secrets` to each text in a JSON value, and replace each file by
-    its sha256.
+    Apply `without_secrets` to each text in a JSON value, and replace files with their
+    SHA-256.
     """
     return mapped(value, _redacted)
 
@@ -70,7 +70,7 @@ def _redacted(value: str | float | HashedFile | None) -> str | float | None:
 
 def redacted_places(value: Any, redacted_value: Any) -> list[list[str | int]]:
     """
-    Return the keys and indexes that lead to each text that redaction has changed.
+    Return the keys and indexes that lead to each text changed by redaction.
     """
     pairs = zip(leaves(value), leaves(redacted_value), strict=True)
     return [

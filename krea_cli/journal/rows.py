@@ -1,8 +1,8 @@
 """
-Check what the columns of a record hold.
+Check the values in the columns of a record.
 
-The file belongs to the user: whatever else writes to it or damages it, one record must
-not make the others unreadable.
+The file belongs to the user. If another program writes to it or the disk damages it, a
+bad record must not make the others unreadable.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any
 from krea_cli.api.models import is_job_id
 
 STATES = ("intended", "unknown", "submitted", "completed", "failed", "cancelled")
-# The end of the year 9999, the last that can be told.
+# The end of the year 9999, the latest time that Python can format.
 _END_OF_TIME = 253_402_300_799.0
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_columns(values: Mapping[str, Any]) -> None:
     """
-    Check some or all columns of a record by their names.
+    Check some or all columns of a record, given by name.
 
     Raises:
-        ValueError: one holds what krea does not write there; it says which.
+        ValueError: a column has a value that krea does not write. The message names it.
     """
     for name, value in values.items():
         if not _FITS[name](value):
@@ -49,7 +49,7 @@ def _is_time(value: object) -> bool:
     return isinstance(value, int | float) and 0 <= value <= _END_OF_TIME
 
 
-def _or_none(fits: Callable[[object], bool]) -> Callable[[object], bool]:
+def _optional(fits: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: value is None or fits(value)
 
 
@@ -61,12 +61,16 @@ def _is_request(value: object) -> bool:
         and isinstance(request.get("body"), dict)
         and isinstance(request.get("webhook"), str | None)
         and isinstance(request.get("not_kept", []), list)
-        and _are_like(request.get("inputs", []), _INPUT)
+        and _are_objects_like(request.get("inputs", []), _INPUT)
     )
 
 
 def _is_files(value: object) -> bool:
-    return _are_like(_parsed(value), _FILE)
+    return _are_objects_like(_parsed(value), _FILE)
+
+
+def _is_output(value: object) -> bool:
+    return _are_objects_like([_parsed(value)], _OUTPUT)
 
 
 def _parsed(value: object) -> object:
@@ -76,10 +80,13 @@ def _parsed(value: object) -> object:
         return None
 
 
-def _are_like(items: object, shape: Mapping[str, Callable[[object], bool]]) -> bool:
+def _are_objects_like(
+    items: object, shape: Mapping[str, Callable[[object], bool]]
+) -> bool:
     """
-    Tell whether it is a list of objects with these keys; a newer krea may have added
-    some.
+    Return whether this is a list of objects with at least these keys.
+
+    A newer krea may have added further keys.
     """
     return isinstance(items, list) and all(
         isinstance(item, dict)
@@ -90,8 +97,8 @@ def _are_like(items: object, shape: Mapping[str, Callable[[object], bool]]) -> b
 
 _INPUT = {
     "at": lambda value: isinstance(value, list),
-    "path": _or_none(lambda value: isinstance(value, str)),
-    "sha256": _or_none(_is_text),
+    "path": _optional(lambda value: isinstance(value, str)),
+    "sha256": _optional(_is_text),
 }
 _FILE = {
     "path": lambda value: isinstance(value, str),
@@ -99,9 +106,13 @@ _FILE = {
     "media_type": _is_text,
     "size_bytes": _is_count,
     "sha256": _is_text,
-    "width": _or_none(_is_count),
-    "height": _or_none(_is_count),
-    "converted_from": _or_none(_is_text),
+    "width": _optional(_is_count),
+    "height": _optional(_is_count),
+    "converted_from": _optional(_is_text),
+}
+_OUTPUT = {
+    "output": lambda value: isinstance(value, str),
+    "count": _is_count,
 }
 _FITS: dict[str, Callable[[object], bool]] = {
     "record": _is_text,
@@ -111,13 +122,15 @@ _FITS: dict[str, Callable[[object], bool]] = {
     "model": _is_text,
     "request": _is_request,
     "request_sha256": _is_text,
-    "seed": _or_none(_is_count),
-    "cost_usd": _or_none(_is_number),
+    "seed": _optional(_is_count),
+    "cost_usd": _optional(_is_number),
     "state": lambda value: value in STATES,
-    "job_id": _or_none(lambda value: isinstance(value, str) and is_job_id(value)),
+    "job_id": _optional(lambda value: isinstance(value, str) and is_job_id(value)),
     "files": _is_files,
-    "seconds": _or_none(_is_number),
+    "seconds": _optional(_is_number),
     "holder": _is_text,
-    "resent_at": _or_none(_is_time),
-    "token_digest": _or_none(_is_text),
+    "resent_at": _optional(_is_time),
+    "token_digest": _optional(_is_text),
+    "output": _optional(_is_output),
+    "first_index": _optional(_is_count),
 }

@@ -4,8 +4,8 @@ Define the tables of the journal, and how SQLite stores them.
 
 from __future__ import annotations
 
-# A journal of a higher one is left alone.
-VERSION = 3
+# Journals with a higher version are left alone.
+VERSION = 4
 PAGE_BYTES = 4096
 TABLES = {"records", "uploads", "pruned"}
 SETTINGS = f"""
@@ -17,7 +17,7 @@ PRAGMA secure_delete = ON;
 -- Prompts go to no other file.
 PRAGMA temp_store = MEMORY;
 """
-# Indexes only make queries fast, so a journal without them has the same layout.
+# Indexes only make queries faster, so a journal without them has the same layout.
 INDEXES = """
 CREATE INDEX IF NOT EXISTS records_by_service ON records (service);
 CREATE INDEX IF NOT EXISTS records_by_job_id ON records (service, job_id);
@@ -32,10 +32,11 @@ DROP INDEX IF EXISTS records_by_state;
 DROP INDEX IF EXISTS records_by_job;
 DROP INDEX IF EXISTS records_by_time;
 """
-# `key` is what a repeated request is recognized by.  `known_by` is the highest number
-# of all records when the job id was committed: the job is older than the request of
-# every record with a higher number.  `ahead` and `seen` belong to unconfirmed requests:
-# see `sightings`.
+# `key` identifies repeated requests. `known_by` is the highest record number at the
+# time the job id was committed: the job is older than the requests of all records with
+# higher numbers. `ahead` and `seen` belong to unconfirmed requests: see `sightings`.
+# `output` says how the run saves its results, and `first_index` is the `{index}` of the
+# job's first result.
 _RECORDS = """
 CREATE TABLE records (
   number INTEGER PRIMARY KEY,
@@ -58,10 +59,12 @@ CREATE TABLE records (
   key TEXT,
   known_by INTEGER,
   ahead REAL,
-  seen TEXT
+  seen TEXT,
+  output TEXT,
+  first_index INTEGER
 );
 """
-# What stays for good of the records that were pruned.
+# Data that remains of pruned records.
 _PRUNED = """
 CREATE TABLE pruned (
   service TEXT NOT NULL,
@@ -87,14 +90,14 @@ CREATE TABLE uploads (
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
-# Which jobs were known when is not recorded in an old journal, but those of a run were
-# at the latest when the next run made its first request.
+# Old journals do not say which jobs were known when. The jobs of a run were known at
+# the latest when the next run made its first request.
 _KNOWN_BY = """
 UPDATE records SET known_by = (
   SELECT max(number) FROM records AS other WHERE other.run = records.run
 ) WHERE job_id IS NOT NULL;
 """
-# The first layout kept no requests.
+# The first layout did not store requests.
 UPGRADE_FIRST = f"""
 ALTER TABLE records RENAME TO former;
 {_RECORDS}
@@ -109,14 +112,25 @@ DROP TABLE former;
 {_PRUNED}
 PRAGMA user_version = {VERSION};
 """  # noqa: S608  (names)
+_OUTPUT = """
+ALTER TABLE records ADD COLUMN output TEXT;
+ALTER TABLE records ADD COLUMN first_index INTEGER;
+"""
 UPGRADE_SECOND = f"""
 ALTER TABLE records ADD COLUMN token_digest TEXT;
 ALTER TABLE records ADD COLUMN key TEXT;
 ALTER TABLE records ADD COLUMN known_by INTEGER;
 ALTER TABLE records ADD COLUMN ahead REAL;
 ALTER TABLE records ADD COLUMN seen TEXT;
+{_OUTPUT}
 {INDEXES}
 {_KNOWN_BY}
 {_PRUNED}
+PRAGMA user_version = {VERSION};
+"""
+# The third layout did not store how results are saved.
+UPGRADE_THIRD = f"""
+{_OUTPUT}
+{INDEXES}
 PRAGMA user_version = {VERSION};
 """

@@ -1,5 +1,5 @@
 """
-Recognize the API token that submitted a request without keeping it.
+Recognize the API token that submitted a request, without storing it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ _SALT_BYTES, _DIGITS = 8, 12
 
 def digest(token: str | None) -> str | None:
     """
-    Return "salt:digest" with a fresh salt; None without a token.
+    Return "salt:digest" with a new salt, or None without a token.
     """
     return None if token is None else _digest(token, secrets.token_hex(_SALT_BYTES))
 
 
 def is_of_another(kept: str | None, token: str | None) -> bool:
     """
-    Tell whether a kept digest was made of another token. Nothing is known of a request
-    without a digest: of an older journal, or sent without a token.
+    Return whether a stored digest belongs to another token.
+
+    Return False for a request without a digest, which comes from an older journal or
+    was sent without a token.
     """
     if kept is None:
         return False
@@ -28,5 +30,5 @@ def is_of_another(kept: str | None, token: str | None) -> bool:
 
 
 def _digest(token: str, salt: str) -> str:
-    # Short: it tells tokens apart, and proves nothing about one that is guessed.
+    # Short on purpose: it distinguishes tokens, but does not confirm a guessed one.
     return f"{salt}:{hashlib.sha256((salt + token).encode()).hexdigest()[:_DIGITS]}"

@@ -1,8 +1,8 @@
 """
-The types of files that krea sends and saves, and how to tell them by their bytes.
+Identify the media types that krea sends and saves by their first bytes.
 
-Names and HTTP headers do not count. Files of other types are neither sent nor saved: a
-server could pass off a program or a web page as a picture.
+File names and HTTP headers are ignored: a server could pass off a program or a web page
+as an image. Files of other types are neither sent nor saved.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class MediaType:
     """
-    A type of file: `kind` is image, video, audio or 3d; `extension` has no dot.
+    A media type. `kind` is image, video, audio or 3d; `extension` has no dot.
     """
 
     media_type: str
@@ -36,30 +36,31 @@ GLB = MediaType("model/gltf-binary", "glb", "3d")
 WAV = MediaType("audio/wav", "wav", "audio")
 MP3 = MediaType("audio/mpeg", "mp3", "audio")
 
-# Types that POST /assets accepts, by the API's documentation.
-UPLOADED = frozenset({JPEG, PNG, WEBP, HEIC, MP4, MOV, WEBM, GLB, WAV, MP3})
-# Types of results.
-RESULTS = frozenset(
+# Types that POST /assets accepts, according to the API documentation.
+UPLOAD_TYPES = frozenset({JPEG, PNG, WEBP, HEIC, MP4, MOV, WEBM, GLB, WAV, MP3})
+# Types that results may have.
+RESULT_TYPES = frozenset(
     {PNG, JPEG, WEBP, GIF, AVIF, HEIC, TIFF, BMP, MP4, WEBM, MOV, GLB, WAV, MP3}
 )
-# Types that an output file may have: pictures are converted, others stay as they are.
-WRITTEN = RESULTS - {HEIC, BMP}
-# Enough of the first bytes to tell the type.
+# Types that output files may have. Images are converted, other files are saved as they
+# are.
+OUTPUT_TYPES = RESULT_TYPES - {HEIC, BMP}
+# Number of leading bytes that are enough to identify any type.
 HEAD_BYTES = 64
-# Types with a quality: the lower, the smaller the file.
+# Types with a quality setting: the lower it is, the smaller the file.
 LOSSY = frozenset({JPEG, WEBP, AVIF})
 
 _EXTENSIONS = {
-    **{media.extension: media for media in (*UPLOADED, *RESULTS)},
+    **{media.extension: media for media in (*UPLOAD_TYPES, *RESULT_TYPES)},
     "jpeg": JPEG,
     "tif": TIFF,
 }
 _TYPES = {media.media_type: media for media in _EXTENSIONS.values()}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc"}
-# Brands of any picture; the other brands tell the type.
+# Brands used by several image types: the compatible brands decide which type it is.
 _IMAGE_BRANDS = {b"mif1", b"msf1", b"miaf"}
-# The length of the header of a BMP, in each of its versions.
+# Header lengths of the BMP versions.
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", PNG),
@@ -78,8 +79,8 @@ _SIGNATURES = (
 
 def sniff(head: bytes) -> MediaType | None:
     """
-    Return the type of a file that starts with `head`, None if unknown; HEAD_BYTES are
-    enough.
+    Return the type of a file that starts with `head`, or None if it is unknown.
+    HEAD_BYTES bytes are enough.
     """
     if head[:4] == b"RIFF":
         return {b"WEBP": WEBP, b"WAVE": WAV}.get(head[8:12])
@@ -96,7 +97,7 @@ def sniff(head: bytes) -> MediaType | None:
 def _without_signature(head: bytes) -> MediaType | None:
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return BMP
-    # An MPEG audio frame without a tag: eleven set bits, layer 3.
+    # MPEG audio frame without a tag: eleven set bits, layer 3.
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2:
         return MP3
     return None
@@ -104,22 +105,24 @@ def _without_signature(head: bytes) -> MediaType | None:
 
 def of_extension(extension: str) -> MediaType | None:
     """
-    Return the type that an extension stands for, with or without its dot.
+    Return the type with this file extension, with or without a dot, or None.
     """
     return _EXTENSIONS.get(extension.removeprefix(".").lower())
 
 
 def of_type(media_type: str) -> MediaType | None:
     """
-    Return the type with this MIME type.
+    Return the type with this MIME type, or None.
     """
     return _TYPES.get(media_type)
 
 
 def _by_brands(head: bytes) -> MediaType:
     """
-    Tell the type by the major brand, which follows the length and "ftyp", or by those
-    behind the version when it stands for any picture.
+    Return the type given by the brands in an `ftyp` box.
+
+    The major brand decides. If it only means "an image", the compatible brands after
+    the version do.
     """
     brand, end = head[8:12], min(int.from_bytes(head[:4]), len(head))
     brands = {brand}

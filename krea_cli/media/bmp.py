@@ -1,5 +1,5 @@
 """
-BMP: find where it ends.
+Find the end of a BMP file.
 """
 
 from __future__ import annotations
@@ -7,16 +7,16 @@ from __future__ import annotations
 from krea_cli.media.reader import FileReader
 
 _OLD_HEADER = 12
-# Run lengths, JPEG or PNG.
+# Compression methods: run lengths, JPEG or PNG.
 _COMPRESSED = (1, 2, 4, 5)
 
 
 def find_end(reader: FileReader) -> int | None:
     """
-    Return where the pixels end, None if there are none.
+    Return the position after the pixels, or None if there are none.
 
-    Uncompressed pixels are measured by width, height and depth: not every program
-    writes the right length of the file.
+    The size of uncompressed pixels is computed from width, height and depth, because
+    some programs write a wrong file length.
     """
     length, pixels, header = reader.unpack("<I4xII", 2)
     compression = 0

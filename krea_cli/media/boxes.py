@@ -1,8 +1,8 @@
 """
-The boxes that MP4, MOV, HEIC and AVIF files are made of.
+Read the boxes that MP4, MOV, HEIC and AVIF files consist of.
 
-Tables in these files say by their place where pixels and sound lie, so nothing is ever
-moved: what is to go is overwritten where it stands.
+Tables in these files store the positions of images and sound, so nothing may move:
+parts to remove are overwritten in place.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any, NamedTuple
 from krea_cli.media.file_pieces import Overwrite
 from krea_cli.media.reader import DamagedError, FileReader, count_parts
 
-# Readers pass over these.
+# Boxes that readers skip.
 _FREE = frozenset({b"free", b"skip", b"wide"})
-# Version, flags and counts in front of the boxes in these.
+# Bytes of version, flags and counts before the child boxes.
 _FIELDS = {b"meta": 4, b"dref": 8, b"stsd": 8}
 
 
 class Box(NamedTuple):
     """
-    A box whose head reaches from `start` to `body`, and its content to `end`.
+    A box: its header spans `start` to `body`, its content `body` to `end`.
 
-    Positions that its methods take count from `body`.
+    The positions that its methods take are relative to `body`.
     """
 
     reader: FileReader
@@ -36,16 +36,16 @@ class Box(NamedTuple):
     @property
     def length(self) -> int:
         """
-        The number of bytes in the content.
+        Length of the content in bytes.
         """
         return self.end - self.body
 
     def read(self, at: int, count: int) -> bytes:
         """
-        Return `count` bytes of the content.
+        Return `count` bytes of the content, starting at `at`.
 
         Raises:
-            DamagedError: the box ends before.
+            DamagedError: the box ends too early.
         """
         if self.body + at + count > self.end:
             raise DamagedError(f"a box ends at byte {self.end}")
@@ -53,29 +53,30 @@ class Box(NamedTuple):
 
     def unpack(self, form: str, at: int) -> tuple[Any, ...]:
         """
-        Return the values that `struct` reads in the format `form`.
+        Return the values at `at`, unpacked with the `struct` format `form`.
 
         Raises:
-            DamagedError: the box ends before.
+            DamagedError: the box ends too early.
         """
         return struct.unpack(form, self.read(at, struct.calcsize(form)))
 
     def number(self, at: int, width: int) -> int:
         """
-        Return the unsigned number of `width` bytes.
+        Return the unsigned integer of `width` bytes at `at`.
 
         Raises:
-            DamagedError: the box ends before.
+            DamagedError: the box ends too early.
         """
         return int.from_bytes(self.read(at, width))
 
     def children(self, at: int | None = None) -> Iterator[Box]:
         """
-        Yield the boxes in this one, without those in them; `at` is where they begin,
-        unless known by the kind of this box.
+        Yield the direct child boxes.
+
+        They begin at `at`, or at the usual position for this kind of box.
 
         Raises:
-            DamagedError: one is longer than this box.
+            DamagedError: a child extends beyond this box.
         """
         start = self.body + (_FIELDS.get(self.kind, 0) if at is None else at)
         for _ in count_parts():
@@ -97,10 +98,10 @@ class Box(NamedTuple):
 
     def find(self, *path: bytes) -> Iterator[Box]:
         """
-        Yield the boxes that lie along a path of kinds, below this one.
+        Yield all descendants that match `path`, a sequence of box kinds.
 
         Raises:
-            DamagedError: a box is longer than the one that it is in.
+            DamagedError: a box extends beyond its parent.
         """
         kind, *rest = path
         for box in self.children():
@@ -109,10 +110,10 @@ class Box(NamedTuple):
 
     def zeros(self, at: int, count: int) -> Overwrite:
         """
-        Return what overwrites `count` bytes of the content with zeros.
+        Return an overwrite that fills `count` bytes of the content with zeros.
 
         Raises:
-            DamagedError: the box ends before.
+            DamagedError: the box ends too early.
         """
         if self.body + at + count > self.end:
             raise DamagedError(f"a box ends at byte {self.end}")
@@ -120,7 +121,7 @@ class Box(NamedTuple):
 
     def blank(self) -> Iterator[Overwrite]:
         """
-        Yield what makes the box one that every reader passes over, full of zeros.
+        Yield the overwrites that turn this box into a skipped box full of zeros.
         """
         if self.kind not in _FREE:
             yield Overwrite(self.start + 4, self.start + 8, b"free")
@@ -129,20 +130,21 @@ class Box(NamedTuple):
 
 def whole_file(reader: FileReader) -> Box:
     """
-    Return the file as if it were a box.
+    Wrap the whole file as a box.
     """
     return Box(reader, b"", 0, 0, reader.size)
 
 
 def find_end(reader: FileReader) -> int | None:
     """
-    Return where the last box ends, or padding begins; None if the media data or its
-    index is missing.
+    Return the position after the last box, before any padding.
+
+    Return None if the media data or its index is missing.
     """
     end, kinds = 0, set[bytes]()
     try:
         for box in whole_file(reader).children():
-            # Zeros look like a box that reaches to the end.
+            # Zeros would parse as a box that extends to the end.
             if box.kind == bytes(4) and reader.is_padding(box.start):
                 break
             kinds.add(box.kind)

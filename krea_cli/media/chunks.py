@@ -1,6 +1,5 @@
 """
-Walk a list of chunks, each with a kind and a length: PNG, WebP, WAV and GLB are such
-lists.
+Walk files that are lists of typed chunks with lengths: PNG, WebP, WAV and GLB.
 """
 
 from __future__ import annotations
@@ -12,15 +11,18 @@ from typing import NamedTuple
 from krea_cli.media.reader import DamagedError, FileReader, count_parts
 
 HEAD_BYTES = 8
-# Lengths from here on are placeholders: who writes to a pipe cannot know the length.
+# Lengths from this value on are placeholders: a program that writes to a pipe cannot
+# know the length.
 PLACEHOLDER = 0x7FFFF000
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """
-    The layout of chunks: the `struct` formats of type and length in either order, the
-    number of bytes after the content, and the multiple that the size is padded to.
+    How a format lays out its chunks.
+
+    `head` is the `struct` format of type and length, in either order. `tail_bytes`
+    follow the content. The total size is padded to a multiple of `alignment`.
     """
 
     head: str
@@ -30,8 +32,8 @@ class Layout:
 
 class Chunk(NamedTuple):
     """
-    A chunk from `start` to `end`, with padding; its content has `length` bytes from
-    `body` on.
+    A chunk that spans `start` to `end`, padding included. Its content has `length`
+    bytes and begins at `body`.
     """
 
     kind: bytes
@@ -43,7 +45,7 @@ class Chunk(NamedTuple):
     @property
     def place(self) -> range:
         """
-        The whole chunk, as a piece of the file.
+        Byte range of the whole chunk.
         """
         return range(self.start, self.end)
 
@@ -58,14 +60,13 @@ def walk(
     streamed: bytes = b"",
 ) -> Iterator[Chunk]:
     """
-    Yield the chunks that begin between `at` and `end`; none may reach beyond `most`.
-    Both are the end of the file unless given.
+    Yield the chunks that begin between `at` and `end`.
 
-    A chunk of the kind `streamed` may have a placeholder for its length, and reaches to
-    `most` then.
+    No chunk may extend beyond `most`. Both limits default to the end of the file. A
+    chunk of type `streamed` may have a placeholder length; it then extends to `most`.
 
     Raises:
-        DamagedError: a chunk is longer.
+        DamagedError: a chunk extends beyond `most`.
     """
     most = reader.size if most is None else most
     end = most if end is None else end
@@ -81,7 +82,7 @@ def walk(
         stop = body + length + layout.tail_bytes
         if stop > most:
             raise DamagedError(f"a chunk has {length} bytes")
-        # Some writers leave the last one without its padding.
+        # Some programs omit the padding of the last chunk.
         stop = min(stop + -length % layout.alignment, most)
         yield Chunk(kind, at, body, length, stop)
         at = stop

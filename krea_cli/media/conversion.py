@@ -1,5 +1,5 @@
 """
-Write pictures anew: as another type, or smaller. A home of Pillow.
+Re-encode images: as another type, or smaller. One of the homes of Pillow.
 """
 
 from __future__ import annotations
@@ -16,9 +16,15 @@ from PIL import Image, ImageCms, ImageOps
 from krea_cli.errors import DownloadError, StorageError
 from krea_cli.media import AVIF, GIF, JPEG, LOSSY, PNG, TIFF, WEBP, MediaType
 from krea_cli.media.codecs import PILLOW, can_encode
-from krea_cli.media.images import FORMATS, check_pixels, eight_bits, opened, smooth
+from krea_cli.media.images import (
+    FORMATS,
+    check_pixels,
+    open_image,
+    to_8_bit,
+    to_scalable_mode,
+)
 
-# The modes of pictures that each type of file can hold.
+# Pillow modes that each file type can store.
 _MODES = {
     PNG: {"L", "LA", "RGB", "RGBA", "I;16"},
     TIFF: {"L", "LA", "RGB", "RGBA", "I;16", "CMYK"},
@@ -28,14 +34,14 @@ _MODES = {
     GIF: {"L", "RGB", "RGBA"},
 }
 _SPACES = {b"RGB ": "RGB", b"GRAY": "LI", b"CMYK": "CMYK"}
-_FITTED_QUALITY, _MOST_TRIES = 95, 6
+_FITTED_QUALITY, _MAX_TRIES = 95, 6
 _USUAL_QUALITY = 90
 _SLOW_PIXELS = 2**22
 
 
 def can_write(media: MediaType) -> bool:
     """
-    Return whether pictures are written as `media`.
+    Return whether images can be converted to `media`.
     """
     return media in FORMATS
 
@@ -44,27 +50,29 @@ def convert(
     source: Path, target: IO[bytes], media: MediaType, *, quality: int | None = None
 ) -> bool:
     """
-    Write the picture at `source` to `target` as another type, upright. Return True for
-    an animation, of which only the first picture is written.
+    Write the image at `source` to `target` as type `media`, in upright orientation.
 
-    `quality` is 1 to 100, for the LOSSY types. Transparent parts become white where the
-    type has no transparency. The color profile stays, unless the type cannot hold the
-    colors as they are.
+    Return True if the source is an animation: then only its first frame is written.
+
+    `quality` is 1 to 100 and only applies to LOSSY types. Transparent areas become
+    white if the type has no transparency. The color profile is kept if the type can
+    store the color mode.
 
     Raises:
         DownloadError: `source` cannot be decoded, or has too many pixels.
-        StorageError: it cannot be written as `media`, or `target` not at all.
+        StorageError: the image cannot be encoded as `media`, or `target` cannot be
+            written.
     """
-    with opened(source) as picture:
+    with open_image(source) as picture:
         check_pixels(picture.size)
-        # A JPEG may hold other pictures, which are not an animation.
+        # A JPEG may contain further images that are not animation frames.
         is_animated = picture.format in ("GIF", "WEBP", "AVIF", "PNG") and getattr(
             picture, "is_animated", False
         )
         picture.load()
-        # A copy has no other pictures, which an encoder might look for.
+        # The copy has a single frame, so the encoder cannot find others.
         shown = picture.copy() if is_animated else picture
-        shown, profile = _writable(_upright(shown), media)
+        shown, profile = _to_writable_mode(_apply_orientation(shown), media)
     if not can_encode(media):
         raise StorageError(
             f"Cannot write the image as {media.extension.upper()}: {PILLOW} is "
@@ -72,15 +80,15 @@ def convert(
         )
     options = {"quality": quality or _USUAL_QUALITY} if media in LOSSY else {}
     if media == AVIF and shown.width * shown.height > _SLOW_PIXELS:
-        # Eight times as fast as usual, and the file hardly larger.
+        # Eight times faster than the default, and the file is hardly larger.
         options["speed"] = 9
     try:
-        # Given a real file, Pillow does not notice that the disk is full.
+        # Pillow does not notice a full disk when it writes to a real file.
         encoded = io.BytesIO()
         shown.save(encoded, FORMATS[media], icc_profile=profile, **options)
         target.write(encoded.getbuffer())
         target.flush()
-    except Exception as exc:  # whatever an encoder may raise
+    except Exception as exc:  # encoders may raise anything
         reason = getattr(exc, "strerror", None) or str(exc) or "out of memory"
         raise StorageError(
             f"Cannot write the image as {media.extension.upper()}: {reason}."
@@ -88,25 +96,26 @@ def convert(
     return is_animated
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    # The pixels are good even if a tag beside them is damaged.
+def _apply_orientation(picture: Image.Image) -> Image.Image:
+    # A damaged orientation tag does not affect the pixels.
     with suppress(Exception):
         ImageOps.exif_transpose(picture, in_place=True)
     return picture
 
 
-def _writable(
+def _to_writable_mode(
     picture: Image.Image, media: MediaType
 ) -> tuple[Image.Image, bytes | None]:
     """
-    Return the picture in a mode that the type can hold, with its color profile.
+    Convert the image to a mode that `media` can store. Return it with its color
+    profile.
     """
     profile, modes = picture.info.get("icc_profile"), _MODES[media]
     if picture.mode == "CMYK" and picture.mode not in modes:
-        return _from_inks(picture, profile), None
+        return _cmyk_to_rgb(picture, profile), None
     if "I;16" not in modes or picture.has_transparency_data:
-        picture = eight_bits(picture)
-    shown = smooth(picture)
+        picture = to_8_bit(picture)
+    shown = to_scalable_mode(picture)
     if shown.mode == "RGBA" and media == JPEG:
         white = Image.new("RGB", shown.size, "white")
         white.paste(shown, mask=shown.getchannel("A"))
@@ -117,10 +126,9 @@ def _writable(
     return shown, profile if shown.mode[0] in space else None
 
 
-def _from_inks(picture: Image.Image, profile: bytes | None) -> Image.Image:
+def _cmyk_to_rgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     """
-    Convert a picture from the inks of a printer to RGB, by its profile if that is
-    usable.
+    Convert a CMYK image to RGB, using its color profile if that is usable.
     """
     with suppress(ImportError, OSError, ImageCms.PyCMSError):
         if profile:
@@ -137,37 +145,37 @@ def fit(
     target: IO[bytes],
     media: MediaType,
     *,
-    most_side: int,
-    most_bytes: int,
+    max_side: int,
+    max_bytes: int,
 ) -> tuple[int, int]:
     """
-    Write the picture at `source` to `target`, of the same type `media`, scaled down
-    until neither a side nor the file is too large. Return its new width and height.
+    Scale the image at `source` down to the limits, and write it to `target`.
 
-    Color profile and EXIF stay.
+    It keeps its type `media`, color profile and EXIF. `max_side` limits both sides in
+    pixels, `max_bytes` the file size. Return the new width and height.
 
     Raises:
-        DownloadError: `source` cannot be decoded, or scaled.
-        StorageError: it cannot be written.
+        DownloadError: `source` cannot be decoded or scaled.
+        StorageError: the image cannot be written.
     """
-    with opened(source) as picture:
+    with open_image(source) as picture:
         width, height = picture.size
         check_pixels(picture.size)
-        # A JPEG may hold other pictures, which are not an animation.
+        # A JPEG may contain further images that are not animation frames.
         if media != JPEG and getattr(picture, "is_animated", False):
             raise DownloadError("it is an animation.")
         picture.load()
-        whole = smooth(picture)
+        whole = to_scalable_mode(picture)
         kept = {key: picture.info.get(key) or b"" for key in ("icc_profile", "exif")}
-    scale = min(1.0, most_side / max(width, height))
-    for _ in range(_MOST_TRIES):
+    scale = min(1.0, max_side / max(width, height))
+    for _ in range(_MAX_TRIES):
         size = max(1, int(width * scale)), max(1, int(height * scale))
         encoded = _encoded(whole, size, media, kept)
-        if len(encoded) <= most_bytes:
+        if len(encoded) <= max_bytes:
             target.write(encoded)
             return size
-        scale *= 0.95 * math.sqrt(most_bytes / len(encoded))
-        # Each of these may take as much memory as is bearable.
+        scale *= 0.95 * math.sqrt(max_bytes / len(encoded))
+        # Each of these may use as much memory as is acceptable.
         del encoded
     raise DownloadError("it would still be too large.")
 

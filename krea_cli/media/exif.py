@@ -1,5 +1,5 @@
 """
-Reduce EXIF to the one entry that changes how a picture is shown: its orientation.
+Reduce EXIF to the one entry that changes how an image is shown: its orientation.
 """
 
 from __future__ import annotations
@@ -9,19 +9,21 @@ import struct
 _HEADER = b"Exif\0\0"
 _ORIENTATION, _SHORT = 0x0112, 3
 _UPRIGHT = 1
-# More than any camera writes in front of the orientation.
-MOST_EXIF = 1 << 16
+# Cameras store the orientation well before this position.
+MAX_EXIF = 1 << 16
 
 
 def orientation_only_exif(exif: bytes) -> bytes:
     """
-    Return EXIF with the orientation of `exif` and nothing else, without the header that
-    JPEG puts in front of it. Empty when the picture is upright or `exif` is unreadable.
+    Return EXIF data that contains only the orientation of `exif`.
+
+    The result has no JPEG header. It is empty if the image is upright or `exif` is
+    unreadable.
     """
     orientation = _orientation(exif.removeprefix(_HEADER))
     if orientation == _UPRIGHT:
         return b""
-    # One entry, and no further directory.
+    # A directory with one entry, and no further directory.
     entry = struct.pack(">HHIHH", _ORIENTATION, _SHORT, 1, orientation, 0)
     return b"MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
 

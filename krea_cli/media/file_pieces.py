@@ -1,7 +1,7 @@
 """
-Describe a changed file as pieces: ranges of the original, and bytes in between.
+Describe a changed file as pieces: ranges of the original, and new bytes between them.
 
-So a large file is changed and copied without being held in memory.
+This way a large file can be changed and copied without loading it into memory.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import IO, NamedTuple
 
 from krea_cli.media.reader import DamagedError, FileReader
 
-# A range of the original file, or bytes that are new.
+# A range of the original file, or new bytes.
 ByteRange = range | bytes
 
 _BLOCK = 1 << 20
@@ -20,8 +20,9 @@ _BLOCK = 1 << 20
 
 class Overwrite(NamedTuple):
     """
-    Replaces the bytes from `start` to `end` by `head`, if it fits, and then by `fill`,
-    a single byte, over and over.
+    New content for the bytes from `start` to `end`.
+
+    The content is `head`, if it fits, and then the single byte `fill` repeated.
     """
 
     start: int
@@ -31,7 +32,7 @@ class Overwrite(NamedTuple):
 
     def content(self) -> Iterator[bytes]:
         """
-        Yield the new bytes, in blocks, so that a large range needs little memory.
+        Yield the new bytes in blocks, so that a large range needs little memory.
         """
         count = self.end - self.start
         if len(self.head) <= count:
@@ -43,12 +44,12 @@ class Overwrite(NamedTuple):
         yield block[: count % _BLOCK] if block else b""
 
 
-def joined(reader: FileReader, pieces: Iterable[ByteRange]) -> list[ByteRange]:
+def join_pieces(reader: FileReader, pieces: Iterable[ByteRange]) -> list[ByteRange]:
     """
-    Return the pieces without empty ones, and adjacent ranges as one.
+    Merge adjacent ranges, and drop empty pieces.
 
-    Bytes that the file has in the same place become a range, so that a file in which
-    nothing changes becomes one piece.
+    New bytes that equal the original ones become a range, so an unchanged file becomes
+    a single piece.
     """
     result: list[ByteRange] = []
     at = 0
@@ -71,7 +72,7 @@ def copy(source: IO[bytes], pieces: Iterable[ByteRange], target: IO[bytes]) -> N
     Write the pieces of `source` to `target`.
 
     Raises:
-        DamagedError: `source` ends before one of its pieces.
+        DamagedError: `source` ends before one of its pieces does.
     """
     for piece in pieces:
         if isinstance(piece, bytes):
@@ -85,12 +86,14 @@ def copy(source: IO[bytes], pieces: Iterable[ByteRange], target: IO[bytes]) -> N
             target.write(block)
 
 
-def overwritten(place: range, overwrites: Iterable[Overwrite]) -> Iterator[ByteRange]:
+def apply_overwrites(
+    place: range, overwrites: Iterable[Overwrite]
+) -> Iterator[ByteRange]:
     """
-    Yield a range of the file as pieces with the changes made.
+    Yield the pieces of the range `place` with all overwrites applied.
 
     Raises:
-        DamagedError: two changes overlap, or one is outside the range.
+        DamagedError: two overwrites overlap, or one is outside the range.
     """
     at = place.start
     for change in sorted(overwrites):
@@ -102,9 +105,9 @@ def overwritten(place: range, overwrites: Iterable[Overwrite]) -> Iterator[ByteR
     yield range(at, place.stop)
 
 
-def merged(ranges: Iterable[range]) -> list[range]:
+def merge_ranges(ranges: Iterable[range]) -> list[range]:
     """
-    Sort the ranges, and join those that touch.
+    Sort the ranges, and join overlapping and adjacent ones.
     """
     result: list[range] = []
     for each in sorted(ranges, key=lambda each: each.start):
@@ -115,12 +118,12 @@ def merged(ranges: Iterable[range]) -> list[range]:
     return result
 
 
-def gaps(kept: Iterable[range], start: int, end: int) -> Iterator[Overwrite]:
+def zero_gaps(kept: Iterable[range], start: int, end: int) -> Iterator[Overwrite]:
     """
-    Yield what fills with zeros the bytes from `start` to `end` that are in none of the
-    `kept` ranges.
+    Yield overwrites that zero all bytes from `start` to `end` outside the `kept`
+    ranges.
     """
     outside = (range(-1, start), range(end, end + 1))
     inside = (each for each in kept if each.start < end)
-    for before, after in pairwise(merged([*outside, *inside])):
+    for before, after in pairwise(merge_ranges([*outside, *inside])):
         yield Overwrite(before.stop, after.start)

@@ -1,8 +1,7 @@
 """
-Find out whether a file of any format is complete and how large its picture is, and
-strip its metadata.
+Measure and check files of any supported format, and strip their metadata.
 
-Each format has a module of its own, which walks its container.
+Each format has its own module, which walks its container.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ from krea_cli.media import (
     MP4,
     PNG,
     TIFF,
-    UPLOADED,
+    UPLOAD_TYPES,
     WAV,
     WEBM,
     WEBP,
     MediaType,
     sniff,
 )
-from krea_cli.media.file_pieces import ByteRange, copy, joined
+from krea_cli.media.file_pieces import ByteRange, copy, join_pieces
 from krea_cli.media.reader import DamagedError, FileReader, TooManyPartsError
 
-# The module of each format, which has `find_end`, and `strip` for files that are sent.
+# Module of each format. It has `find_end`, and for types that are uploaded `strip`.
 _MODULES = {
     PNG: "png",
     JPEG: "jpeg",
@@ -52,21 +51,19 @@ _MODULES = {
     WAV: "wav",
     MP3: "mp3",
 }
-# Their modules have `dimensions`.
+# Types whose module has `dimensions`.
 _MEASURED = {PNG, JPEG, WEBP, HEIC}
-# In these, padding may be a part that was cut.
+# Types whose padding could also be the start of a part that was cut off.
 _UNPADDED = {AVIF, HEIC, MP4, MOV, WEBM}
 
 
 class Completeness(Enum):
     """
-    The completeness of a file. An OPEN_ENDED file does not state its length, and a
-    FOLLOWED one has more than padding after its end; both occur only if nobody else
-    knows the length. A CROWDED file has more parts than are followed.
+    How complete a file is.
 
-    An OPEN_ENDED file does not say how long it is, and a FOLLOWED one has more than
-    padding behind its end; both only where nobody else knows the length. A CROWDED file
-    has more parts than are followed.
+    An OPEN_ENDED file does not state its length, and a FOLLOWED file has more than
+    padding after its end. Both are used only if the expected number of bytes is
+    unknown. A CROWDED file has too many parts to walk through.
     """
 
     COMPLETE = auto()
@@ -77,14 +74,15 @@ class Completeness(Enum):
 
 
 def _module(media: MediaType) -> Any:
-    # Few formats are needed in a run, and some take milliseconds to import.
+    # Import late: a run needs few formats, and some modules take milliseconds to
+    # import.
     return import_module(f"krea_cli.media.{_MODULES[media]}")
 
 
 def _stripped_picture(content: bytes) -> bytes | None:
     """
-    Strip a picture in a scene; None when nothing has to change or its format is
-    unknown.
+    Strip an image embedded in a 3D scene. Return None if nothing has to change or its
+    format is unknown.
     """
     media = sniff(content[:32])
     if media is None or media.kind != "image":
@@ -99,12 +97,12 @@ def _stripped_picture(content: bytes) -> bytes | None:
 
 def completeness(file: IO[bytes], media: MediaType, *, is_all: bool) -> Completeness:
     """
-    Return whether `file`, which can seek, is complete by the structure of its format.
+    Return how complete the seekable `file` is, by the structure of its format.
 
-    A connection that breaks may look like the end of a file, and some viewers open a
-    cut picture, so the container is walked to its own end. A little padding may follow
-    that end in any case; anything else only where `is_all` says that the file has as
-    many bytes as were announced: then it is saved as it was made.
+    A broken connection may look like the end of a file, and some viewers open truncated
+    images, so the container is walked to its own end. A little padding after that end
+    is always accepted. Other data after it is accepted only if `is_all` says that the
+    file has the announced number of bytes: then it is saved as it is.
     """
     form, reader = _module(media), FileReader(file)
     try:
@@ -124,9 +122,10 @@ def completeness(file: IO[bytes], media: MediaType, *, is_all: bool) -> Complete
 
 def dimensions(file: IO[bytes], media: MediaType | None) -> tuple[int, int] | None:
     """
-    Return width and height in pixels, as they lie in the file, without decoding it.
+    Return the stored width and height in pixels, read from the header of `file`.
 
-    None for a damaged header, and for formats other than JPEG, PNG, WebP and HEIC.
+    Orientation is not applied. Return None if the header is damaged or the format is
+    not JPEG, PNG, WebP or HEIC.
     """
     if media is None or media not in _MEASURED:
         return None
@@ -139,7 +138,7 @@ def dimensions(file: IO[bytes], media: MediaType | None) -> tuple[int, int] | No
 
 def is_on_its_side(file: IO[bytes]) -> bool:
     """
-    Return whether a HEIC, which can seek, is turned by a quarter to be shown.
+    Return whether the seekable HEIC `file` is shown rotated by 90 or 270 degrees.
 
     Raises:
         ValueError: the file is damaged.
@@ -149,23 +148,23 @@ def is_on_its_side(file: IO[bytes]) -> bool:
 
 def strip_metadata(file: IO[bytes], media: MediaType) -> list[ByteRange] | None:
     """
-    Return the pieces of `file`, which can seek, without place, time, camera, author,
-    comments and previews; None when that is all of it.
+    Return the pieces of the seekable `file` that remain without its metadata.
 
-    Pixels are never compressed anew, and colors and the way up stay as they are. Every
-    format lists the parts that stay.
+    Location, time, camera, author, comments and previews are removed. Pixels are not
+    re-encoded; colors and orientation stay. Each format keeps only parts from a list.
+    Return None if nothing has to be removed.
 
     Raises:
-        DamagedError: the file cannot be followed to its end, so nobody knows what is in
-            it.
+        DamagedError: the structure cannot be followed to the end, so unknown metadata
+            could remain.
     """
-    if media not in UPLOADED:
+    if media not in UPLOAD_TYPES:
         return None
     strip, reader = _module(media).strip, FileReader(file)
     if media == GLB:
         strip = partial(strip, strip_picture=_stripped_picture)
     try:
-        pieces = joined(reader, strip(reader))
+        pieces = join_pieces(reader, strip(reader))
     except TooManyPartsError as exc:
         raise DamagedError(str(exc)) from exc
     return None if pieces == [range(reader.size)] else pieces

@@ -1,7 +1,7 @@
 """
-GIF: find where it ends.
+Find the end of a GIF file.
 
-A GIF is a list of pictures and extensions, each made of small blocks, up to a trailer.
+A GIF is a list of images and extensions, each made of small blocks, and a trailer.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 from krea_cli.media.reader import DamagedError, FileReader, count_parts
 
-# Blocks are small by design, so a large file may have many of them.
+# Blocks are small by design, so a large file may have many.
 _BLOCK_BYTES = 64
 _PICTURE, _EXTENSION, _TRAILER = b",", b"!", b";"
 
 
 def _parts(reader: FileReader) -> Iterator[tuple[bytes, int]]:
     """
-    Yield the kind of each part, and where it ends, up to the trailer.
+    Yield the type and end position of each part up to the trailer.
     """
     blocks = count_parts(extra=reader.size // _BLOCK_BYTES)
     at = 13 + _colors(reader, 10)
@@ -41,7 +41,7 @@ def _parts(reader: FileReader) -> Iterator[tuple[bytes, int]]:
 
 def _colors(reader: FileReader, at: int) -> int:
     """
-    Return the bytes of the color table that the flags at position `at` announce.
+    Return the size in bytes of the color table announced by the flags at position `at`.
     """
     [flags] = reader.read(at, 1)
     return 6 << (flags & 7) if flags & 0x80 else 0
@@ -49,7 +49,7 @@ def _colors(reader: FileReader, at: int) -> int:
 
 def find_end(reader: FileReader) -> int | None:
     """
-    Return where the trailer ends, None if there is no picture before it.
+    Return the position after the trailer, or None if no image comes before it.
     """
     has_picture, end = False, 0
     for kind, end in _parts(reader):  # noqa: B007

@@ -1,10 +1,8 @@
 """
-GLB: find where it ends, and strip authors, programs and notes from the scene, and the
-metadata of its pictures.
+Find the end of a GLB file, and strip its metadata and that of its embedded images.
 
-A GLB is a description of the scene in JSON, and a binary part. Places in the binary
-part are stored in the description, so nothing in it is moved: what is cut from a
-picture becomes zeros.
+A GLB consists of a scene in JSON and a binary part. The scene stores positions in the
+binary part, so nothing there may move: removed bytes become zeros.
 """
 
 from __future__ import annotations
@@ -16,27 +14,27 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from krea_cli.media.chunks import HEAD_BYTES, Layout, walk
-from krea_cli.media.file_pieces import ByteRange, Overwrite, overwritten
+from krea_cli.media.file_pieces import ByteRange, Overwrite, apply_overwrites
 from krea_cli.media.reader import DamagedError, FileReader
 
 _LAYOUT = Layout("<I4s")
 _JSON, _BINARY = b"JSON", b"BIN\0"
-_MOST_JSON = 1 << 26
+_MAX_JSON = 1 << 26
 _FIRST = 12
-# Without other fields the scene is the same.
+# Fields of `asset` that the scene needs.
 _ASSET = {"version", "minVersion"}
 _EXTENSIONS = ("KHR_", "EXT_", "MSFT_")
 _DESCRIBING = ("KHR_xmp", "KHR_xmp_json_ld")
-# Names of these are mostly those of files.
+# Objects whose names are mostly file names.
 _NAMELESS = ("accessors", "buffers", "bufferViews", "images", "samplers", "textures")
 
-# Returns a picture without metadata, or None when it has none.
+# Return an image without its metadata, or None if it has none.
 StripPicture = Callable[[bytes], bytes | None]
 
 
 def find_end(reader: FileReader) -> int | None:
     """
-    Return where the file ends by its own length.
+    Return the length that the header states.
     """
     (length,) = reader.unpack("<I", 8)
     return int(length)
@@ -44,25 +42,26 @@ def find_end(reader: FileReader) -> int | None:
 
 def strip(reader: FileReader, strip_picture: StripPicture) -> Iterator[ByteRange]:
     """
-    Yield the pieces of a scene that looks the same; `strip_picture` takes the metadata
-    out of each of its pictures.
+    Yield the pieces of the scene without metadata. It renders the same.
+
+    `strip_picture` strips each embedded image.
 
     Raises:
-        DamagedError: it is not built as a GLB must be, or has a required extension that
-            is not understood here.
+        DamagedError: this is not a valid GLB, or it requires an extension that this
+            version does not know.
     """
     chunks = walk(reader, _LAYOUT, _FIRST, end=reader.size - HEAD_BYTES + 1)
     first = next(chunks, None)
-    if not first or first.kind != _JSON or first.length > _MOST_JSON:
+    if not first or first.kind != _JSON or first.length > _MAX_JSON:
         raise DamagedError("it does not start with a scene")
     text = reader.read(first.body, first.length)
-    # Chunks behind the binary one, or in its place, are left out.
+    # Chunks after the binary one, or of another type, are dropped.
     second = next(chunks, None)
     has_binary = second is not None and second.kind == _BINARY
     binary = range(second.body, second.end) if second and has_binary else range(0)
     try:
         before = json.dumps(json.loads(text))
-        scene = json.loads(text, object_hook=_without_notes)
+        scene = json.loads(text, object_hook=_strip_notes)
         _strip_scene(scene)
         found = list(_pictures(reader, scene, binary, strip_picture))
         if found or json.dumps(scene) != before:
@@ -78,7 +77,7 @@ def strip(reader: FileReader, strip_picture: StripPicture) -> Iterator[ByteRange
     yield struct.pack(_LAYOUT.head, len(text), _JSON) + text
     if has_binary:
         yield struct.pack(_LAYOUT.head, len(binary), _BINARY)
-        yield from overwritten(binary, found)
+        yield from apply_overwrites(binary, found)
 
 
 def _strip_scene(scene: dict[str, Any]) -> None:
@@ -98,9 +97,9 @@ def _strip_scene(scene: dict[str, Any]) -> None:
                 each.pop("name", None)
 
 
-def _without_notes(each: dict[str, Any]) -> dict[str, Any]:
+def _strip_notes(each: dict[str, Any]) -> dict[str, Any]:
     """
-    Remove the notes from an object of the scene, and unknown extensions.
+    Remove the notes (`extras`) and unknown extensions of a scene object.
     """
     each.pop("extras", None)
     extensions = each.get("extensions")
@@ -122,14 +121,15 @@ def _pictures(
     reader: FileReader, scene: dict[str, Any], binary: range, strip: StripPicture
 ) -> Iterator[Overwrite]:
     """
-    Yield what overwrites each picture with metadata by the one without, and write its
-    new length into the scene.
+    Yield an overwrite for each image that has metadata.
+
+    Its new length is written into `scene`.
     """
     views = scene.get("bufferViews", [])
     seen = set()
     for image in scene.get("images", ()):
         if str(image.get("uri", "")).startswith("data:"):
-            _strip_address(image, strip)
+            _strip_data_uri(image, strip)
         number = image.get("bufferView")
         if number is None or number in seen:
             continue
@@ -147,7 +147,7 @@ def _pictures(
             raise DamagedError("an image in it would not fit")
 
 
-def _strip_address(image: dict[str, Any], strip: StripPicture) -> None:
+def _strip_data_uri(image: dict[str, Any], strip: StripPicture) -> None:
     head, _, text = image["uri"].partition(";base64,")
     content = strip(b64decode(text))
     if content is not None:

@@ -1,10 +1,9 @@
 """
-HEIC: find how large its picture is and whether it lies on its side, and blank all that
-is not needed to show it.
+Measure HEIC images, and blank everything that is not needed to show them.
 
-Items that describe the picture are overwritten by empty ones. Depth and gain maps are
-pictures, and stay; a film behind the picture goes. Which way up it is shown is a
-property of the picture itself, not of its EXIF.
+Items that describe the image are overwritten with empty ones. Depth and gain maps are
+images and stay; a video after the image is removed. The orientation is a property of
+the image, not of its EXIF.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ from krea_cli.media.boxes import Box, whole_file
 from krea_cli.media.file_pieces import (
     ByteRange,
     Overwrite,
-    gaps,
+    zero_gaps,
 )
 from krea_cli.media.reader import DamagedError, FileReader
 from krea_cli.media.sample_tables import SampleChunk
 
 find_end = boxes.find_end
 
-# The offset of what follows, and a directory without entries.
+# Offset to the TIFF header, then a directory without entries.
 _EXIF = b"\0\0\0\x06Exif\0\0MM\0*" + struct.pack(">IHI", 8, 0, 0)
 _XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
-# By the type of an item: what is written over its start, and over the rest.
+# Per item type: the bytes written at its start, and the fill byte for the rest.
 _EMPTY = {b"Exif": (_EXIF, b"\0"), b"mime": (_XMP, b" "), b"uri ": (b"", b"\0")}
 
 _PICTURES = frozenset(
@@ -40,7 +39,8 @@ _KEPT = {
     b"": mp4.FILM.kept[b""] | {b"meta"},
     b"meta": frozenset(b"hdlr pitm iloc iinf iref iprp idat grpl dinf".split()),
     b"iprp": frozenset({b"ipco", b"ipma"}),
-    # Their numbers count, so each stays in its place, if only as an empty box.
+    # Properties are referenced by number, so each keeps its place, if only as an empty
+    # box.
     b"ipco": frozenset(
         b"hvcC lhvC avcC vvcC av1C jpgC j2kH uncC cmpd cmpC icef ispe pixi pasp colr "
         b"clli mdcv cclv amve ndwt irot imir clap auxC rloc lsel a1op a1lx iscl tols "
@@ -48,13 +48,13 @@ _KEPT = {
     ),
 }
 _TO_THE_END = 1 << 62
-_MOST_TABLE, _MOST_EXTENTS = 1 << 20, 1 << 16
+_MAX_TABLE, _MAX_EXTENTS = 1 << 20, 1 << 16
 _IN_FILE, _IN_SMALL, _ELSEWHERE = 0, 1, 2
 
 
 class _Item(NamedTuple):
     """
-    An entry of the table of items: its name begins at `name`, the entry ends at `end`.
+    An entry of the item table. Its name begins at `name`, the entry ends at `end`.
     """
 
     number: int
@@ -65,8 +65,8 @@ class _Item(NamedTuple):
 
 class _Place(NamedTuple):
     """
-    The location of the parts of an item: by `method` in the file, in the box for small
-    items, or elsewhere.
+    Where the parts of an item are stored. `method` says whether the extents are in the
+    file, in the box for small items, or elsewhere.
     """
 
     item: int
@@ -76,10 +76,10 @@ class _Place(NamedTuple):
 
 def dimensions(reader: FileReader) -> tuple[int, int] | None:
     """
-    Return width and height in pixels of the largest picture in the file.
+    Return width and height in pixels of the largest image in the file.
 
     Raises:
-        DamagedError: its boxes do not fit into each other.
+        DamagedError: the boxes are inconsistent.
     """
     sizes = whole_file(reader).find(b"meta", b"iprp", b"ipco", b"ispe")
     return max((size.unpack(">II", 4) for size in sizes), default=None)
@@ -87,12 +87,12 @@ def dimensions(reader: FileReader) -> tuple[int, int] | None:
 
 def is_on_its_side(reader: FileReader) -> bool:
     """
-    Return whether the picture is turned by a quarter to be shown.
+    Return whether the image is shown rotated by 90 or 270 degrees.
 
     Raises:
-        DamagedError: its boxes do not fit into each other.
+        DamagedError: the boxes are inconsistent.
     """
-    # What lies behind the description need not be there.
+    # The file may be truncated after the description.
     meta = next(whole_file(reader).find(b"meta"), whole_file(reader))
     containers = meta.find(b"iprp", b"ipco")
     properties = [each for box in containers for each in box.children()]
@@ -108,13 +108,12 @@ def is_on_its_side(reader: FileReader) -> bool:
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
     """
-    Yield the pieces of a picture that looks the same, and says nothing else.
+    Yield the pieces of the image without metadata. It looks the same.
 
     Raises:
-        DamagedError: its boxes do not fit into each other, or the main picture is of
-            a kind that is not understood here.
+        DamagedError: the boxes are inconsistent, or the main image has an unknown type.
     """
-    yield from mp4.stripped(reader, _PICTURE)
+    yield from mp4.strip_with_rules(reader, _PICTURE)
 
 
 def _description(meta: Box, index: mp4.MediaIndex) -> Iterator[Overwrite]:
@@ -156,7 +155,7 @@ def _item_changes(
             index.blanked += written
             kept_small += written
     if small:
-        yield from gaps(kept_small, small.body, small.end)
+        yield from zero_gaps(kept_small, small.body, small.end)
 
 
 def _emptied(
@@ -173,7 +172,7 @@ def _emptied(
 
 def _names(box: Box, _index: mp4.MediaIndex) -> Iterator[Overwrite]:
     """
-    Blank the names of items; behind them stands how to read the items.
+    Blank the names of items. The data after a name says how to read the item.
     """
     for item in _items(box):
         name = box.reader.read(item.name, item.end - item.name).partition(b"\0")[0]
@@ -191,7 +190,7 @@ def _items(box: Box) -> Iterator[_Item]:
         width = 4 if version > 2 else 2
         number = entry.number(4, width)
         if version < 2:
-            # Early writers: text of some kind, as XMP is.
+            # Early versions have no type, only text such as XMP.
             yield _Item(number, b"mime", entry.body + 8, entry.end)
         else:
             kind = entry.read(6 + width, 4)
@@ -200,9 +199,9 @@ def _items(box: Box) -> Iterator[_Item]:
 
 def _table(box: Box) -> Callable[[int], int]:
     """
-    Return a function that reads the next number, of so many bytes, from a box.
+    Return a function that reads the next unsigned integer of a given number of bytes.
     """
-    content = io.BytesIO(box.read(0, min(box.length, _MOST_TABLE)))
+    content = io.BytesIO(box.read(0, min(box.length, _MAX_TABLE)))
 
     def number(width: int) -> int:
         data = content.read(width)
@@ -215,7 +214,7 @@ def _table(box: Box) -> Callable[[int], int]:
 
 def _associations(box: Box) -> Iterator[tuple[int, int]]:
     """
-    Yield the number of an item and the place of one of its properties, from 1.
+    Yield pairs of an item number and the index (from 1) of one of its properties.
     """
     number = _table(box)
     version, flags = number(1), number(3)
@@ -223,16 +222,16 @@ def _associations(box: Box) -> Iterator[tuple[int, int]]:
     for _ in range(number(4)):
         item = number(4 if version else 2)
         for _ in range(number(1)):
-            # The first bit says whether readers must know the property.
+            # The first bit says whether readers must support the property.
             yield item, number(width) & ((1 << 8 * width - 1) - 1)
 
 
 def _places(box: Box) -> Iterator[_Place]:
     """
-    Yield where each item lies.
+    Yield where each item is stored.
 
     Raises:
-        DamagedError: the table is cut.
+        DamagedError: the table is truncated.
     """
     number = _table(box)
     count_extents = 0
@@ -242,13 +241,13 @@ def _places(box: Box) -> Iterator[_Place]:
     for _ in range(number(4 if version > 1 else 2)):
         item = number(4 if version > 1 else 2)
         method = number(2) & 15 if version else _IN_FILE
-        if number(2):  # another file
+        if number(2):  # stored in another file
             method = _ELSEWHERE
         start = number(base)
         extents = []
         count = number(2)
         count_extents += count
-        if count_extents > _MOST_EXTENTS:
+        if count_extents > _MAX_EXTENTS:
             raise DamagedError("its items have too many parts")
         for _ in range(count):
             number(index if version else 0)

@@ -1,5 +1,5 @@
 """
-Look at pictures: measure them, open them safely and make thumbnails. A home of Pillow.
+Measure images, open them safely and make thumbnails. One of the homes of Pillow.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ FORMATS = {
     AVIF: "AVIF",
     TIFF: "TIFF",
 }
-# BMP can be read, but is not written.
+# BMP can be read but is not written.
 _READ_FORMATS = {**FORMATS, BMP: "BMP"}
-# Pillow refuses a picture whose color profile is larger than this, which is 1 MiB by
-# itself; those of printers and scanners may have some more.
+# Pillow rejects PNG color profiles above this size. Its default of 1 MiB is too small
+# for some profiles of printers and scanners.
 PngImagePlugin.MAX_TEXT_CHUNK = 2**24
 _SIXTEEN_BITS = "RGB;16B"
 
@@ -65,7 +65,7 @@ def open_png(
     Open a PNG with `read`, without decoding it.
 
     Raises:
-        ValueError: there are several color profiles.
+        ValueError: it has several color profiles.
         Exception: whatever else Pillow raises.
     """
     if isinstance(source, Path):
@@ -75,20 +75,20 @@ def open_png(
         _check_profiles(source)
         source.seek(0)
     picture = read(source)
-    _shorten_transparency(picture)
+    _reduce_transparency_to_8_bit(picture)
     return picture
 
 
 def _check_profiles(file: IO[bytes]) -> None:
-    # Pillow unpacks each of them when it opens the file, to a thousand times its
-    # length: a file that is full of them would take minutes.
+    # Pillow decompresses every profile on opening, to up to a thousand times its size:
+    # a file full of them would take minutes.
     if png.count_profiles(FileReader(file)) > 1:
         raise ValueError("it has several color profiles")
 
 
-def _shorten_transparency(picture: Image.Image) -> None:
-    # Of sixteen bits of a color Pillow reads the upper eight, but not of the color
-    # that stands for what is transparent.
+def _reduce_transparency_to_8_bit(picture: Image.Image) -> None:
+    # Pillow keeps the upper 8 of 16 bits for pixels, but not for the color that marks
+    # transparency.
     color = picture.info.get("transparency")
     tiles = getattr(picture, "tile", ())
     if isinstance(color, tuple) and any(tile.args == _SIXTEEN_BITS for tile in tiles):
@@ -103,26 +103,28 @@ _READERS: dict[MediaType | None, Callable[[Path], Image.Image]] = {
     AVIF: AvifImagePlugin.AvifImageFile,
 }
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
-# 8192 x 8192 pixels take a bearable amount of memory.
-MOST_PIXELS = 2**26
-# Colors that differ by less in each of red, green and blue, of 255, look the same.
+# 8192 x 8192 pixels need an acceptable amount of memory.
+MAX_PIXELS = 2**26
+# Colors look the same if red, green and blue each differ by less than this (of 255).
 _SAME_COLOR = 4
-# Bytes that decoding takes for a pixel before the picture can be made smaller. A JPEG
-# is decoded smaller at once, unless it is progressive.
+# Bytes per pixel that decoding needs before the image can be scaled down. A JPEG is
+# scaled while decoding, unless it is progressive.
 _PIXEL_BYTES = {JPEG: 0, PNG: 4, GIF: 4, TIFF: 4, BMP: 4, AVIF: 16, WEBP: 16}
 _ROUNDS_PIXEL_BYTES = 4
-# The most memory for a picture that nobody asked to see.
+# Memory limit for an image that the user did not ask to see.
 _LIGHT_BYTES = 2**27
-# More than any model makes, upscalers included.
-MOST_CLAIMED_PIXELS = 2**29
-# Pillow reads a WebP or an AVIF whole before it knows anything of it.
+# More than any model produces, upscalers included.
+MAX_CLAIMED_PIXELS = 2**29
+# Pillow loads a whole WebP or AVIF before it knows its size.
 _HEADER_BYTES = 32 * 2**20
 
 
 def size(path: Path) -> tuple[int, int] | None:
     """
-    Return width and height in pixels, by the header alone; None when it cannot be read,
-    or only by reading much more.
+    Return width and height in pixels, read from the header.
+
+    Return None if the header is unreadable, or could only be read by loading much of
+    the file.
     """
     try:
         with path.open("rb") as file:
@@ -132,11 +134,11 @@ def size(path: Path) -> tuple[int, int] | None:
         if kind == AVIF and path.stat().st_size > _HEADER_BYTES:
             return None
         if kind in _READERS:
-            # `Image.open` refuses a picture with too many pixels, without saying how
+            # `Image.open` rejects an image with too many pixels without saying how
             # many.
             with _READERS[kind](path) as picture:
                 return picture.size
-        with opened(path) as picture:
+        with open_image(path) as picture:
             return picture.size
     except Exception:  # noqa: BLE001  (whatever a decoder may raise)
         return None
@@ -144,8 +146,9 @@ def size(path: Path) -> tuple[int, int] | None:
 
 def shown_size(path: Path) -> tuple[int, int] | None:
     """
-    Return width and height as the picture is shown: a camera held upright says so only
-    in a tag beside the pixels.
+    Return width and height with the orientation tag applied.
+
+    Cameras held upright store the rotation only in that tag.
     """
     found = size(path)
     return found[::-1] if found and _is_on_its_side(path) else found
@@ -160,7 +163,7 @@ def _is_on_its_side(path: Path) -> bool:
         if kind in (WEBP, AVIF) and path.stat().st_size > _HEADER_BYTES:
             return False
         with _READERS[kind](path) as picture:
-            # A PNG decodes its pixels to look behind them; that is left out here.
+            # The PNG reader would decode the pixels to find tags after them.
             tags = Image.Image.getexif(picture)
             return tags.get(_ORIENTATION) in _QUARTER_TURNS
     except Exception:  # noqa: BLE001  (whatever a decoder may raise)
@@ -169,24 +172,25 @@ def _is_on_its_side(path: Path) -> bool:
 
 def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
     """
-    Return the picture as it is shown, in RGBA, made smaller if it does not fit into
-    `box` (width and height in pixels).
+    Return the image as it is shown, in RGBA, scaled down to fit into `box`.
+
+    `box` is the maximum width and height in pixels.
 
     Raises:
-        DownloadError: the file is not a known type of picture, or has too many pixels.
+        DownloadError: the file is not a supported image, or has too many pixels.
     """
     try:
-        # Opening a FIFO would wait for somebody to write to it.
+        # Opening a FIFO would block until something writes to it.
         found = size(path) if path.is_file() else None
-        # The size of a HEIC is known, and nothing here decodes its pixels.
+        # The size of a HEIC is readable, but no decoder for its pixels is installed.
         is_decoded = found is not None and _kind(path) != HEIC
     except OSError:
         is_decoded = False
     if not is_decoded:
         raise DownloadError("Not a known image type.")
-    with opened(path, _open_to_look) as picture:
-        shown = smooth(eight_bits(picture))
-        # Made smaller before it is turned, as a large one is turned into a second one.
+    with open_image(path, _open_for_thumbnail) as picture:
+        shown = to_scalable_mode(to_8_bit(picture))
+        # Scale first: rotating makes a copy, which for a large image needs much memory.
         shown.thumbnail((max(box), max(box)), reducing_gap=2.0)
         ImageOps.exif_transpose(shown, in_place=True)
         shown.thumbnail(box)
@@ -195,12 +199,12 @@ def thumbnail(path: Path, box: tuple[int, int]) -> Image.Image:
 
 def is_heavy(path: Path) -> bool:
     """
-    Return whether `thumbnail` takes more than 128 MiB of memory for the picture, or
-    refuses it.
+    Return whether `thumbnail` would need more than 128 MiB for this image, or reject
+    it.
     """
     width, height = size(path) or (0, 0)
     try:
-        with opened(path, _open_to_look) as picture:
+        with open_image(path, _open_for_thumbnail) as picture:
             kinds = (
                 kind for kind, name in _READ_FORMATS.items() if name == picture.format
             )
@@ -208,14 +212,15 @@ def is_heavy(path: Path) -> bool:
             if picture.info.get("progressive"):
                 cost = _ROUNDS_PIXEL_BYTES
     except DownloadError:
-        return width * height > MOST_PIXELS
+        return width * height > MAX_PIXELS
     return width * height * cost > _LIGHT_BYTES
 
 
-def eight_bits(picture: Image.Image) -> Image.Image:
+def to_8_bit(picture: Image.Image) -> Image.Image:
     """
-    Reduce the sixteen bits of a grey picture to the upper eight, with an alpha channel
-    where one of its greys stands for transparency.
+    Reduce a 16-bit gray image to the upper 8 bits.
+
+    If one of its grays marks transparency, it becomes an alpha channel.
     """
     if not picture.mode.startswith("I"):
         return picture
@@ -226,7 +231,7 @@ def eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def _with_alpha(picture: Image.Image, key: int) -> Image.Image:
-    # The lower and the upper byte of each pixel, as if they were grey and alpha.
+    # Read the lower and upper byte of each pixel as gray and alpha.
     both = Image.frombytes("LA", picture.size, picture.tobytes("raw", "I;16"))
     lower, upper = both.split()
     is_key = ImageChops.darker(
@@ -242,16 +247,16 @@ def _with_alpha(picture: Image.Image, key: int) -> Image.Image:
 
 def is_blank(path: Path) -> bool:
     """
-    Return whether the picture, as it is seen, has a single color, or nearly so.
+    Return whether the visible image has a single color, or nearly so.
 
     Raises:
-        DownloadError: it cannot be decoded, or has too many pixels.
+        DownloadError: the image cannot be decoded, or has too many pixels.
     """
-    with opened(path, _open_to_look) as picture:
+    with open_image(path, _open_for_thumbnail) as picture:
         picture.load()
-        shown = smooth(eight_bits(picture))
+        shown = to_scalable_mode(to_8_bit(picture))
     if shown.mode == "RGBA":
-        # Where it is transparent, its colors do not count.
+        # Premultiply alpha: the colors of transparent pixels do not count.
         shown = shown.convert("RGBa")
     bands = [shown.getchannel(band).getextrema() for band in shown.getbands()]
     spans = cast("list[tuple[int, int]]", bands)
@@ -260,24 +265,24 @@ def is_blank(path: Path) -> bool:
 
 def check_pixels(size: tuple[int, int]) -> None:
     """
-    Refuse a picture with too many pixels.
+    Reject an image size with too many pixels.
 
     Raises:
-        DownloadError: the picture has more than MOST_PIXELS.
+        DownloadError: there are more than MAX_PIXELS.
     """
     width, height = size
-    if width * height > MOST_PIXELS:
+    if width * height > MAX_PIXELS:
         raise DownloadError(
             f"Cannot read the image: {width}x{height} is too many pixels."
         )
 
 
-def smooth(picture: Image.Image) -> Image.Image:
+def to_scalable_mode(picture: Image.Image) -> Image.Image:
     """
-    Return the picture in a mode with continuous colors, in which it can be scaled.
+    Convert the image to a mode with continuous colors, which can be scaled.
     """
     if picture.has_transparency_data:
-        picture = eight_bits(picture)
+        picture = to_8_bit(picture)
     mode = {"1": "L", "P": "RGB"}.get(picture.mode, picture.mode)
     if picture.has_transparency_data:
         mode = "RGBA"
@@ -295,13 +300,15 @@ def _open(path: Path) -> Image.Image:
     return Image.open(path, formats=list(_READ_FORMATS.values()))
 
 
-def _open_to_look(path: Path) -> Image.Image:
+def _open_for_thumbnail(path: Path) -> Image.Image:
     """
-    Open a picture to be shown small: a JPEG with too many pixels at an eighth of each
-    side, which takes little memory unless it is progressive.
+    Open an image for a thumbnail.
+
+    A JPEG with too many pixels is decoded at an eighth of its width and height. That
+    needs little memory, unless it is progressive: then it is rejected.
     """
     found = size(path)
-    if not found or found[0] * found[1] <= MOST_PIXELS:
+    if not found or found[0] * found[1] <= MAX_PIXELS:
         return _open(path)
     if _kind(path) != JPEG:
         check_pixels(found)
@@ -314,11 +321,14 @@ def _open_to_look(path: Path) -> Image.Image:
 
 
 @contextmanager
-def opened(
+def open_image(
     path: Path, open_picture: Callable[[Path], Image.Image] = _open
 ) -> Iterator[Image.Image]:
     """
-    Open a picture, and refuse a header that claims gigabytes of pixels.
+    Open an image, and reject a header that claims gigabytes of pixels.
+
+    Raises:
+        DownloadError: the image cannot be read, or claims too many pixels.
     """
     try:
         with warnings.catch_warnings():
@@ -330,8 +340,8 @@ def opened(
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
         raise DownloadError("Cannot read the image: too many pixels.") from exc
     except UnidentifiedImageError as exc:
-        # Pillow's own message names a temporary file.
+        # Pillow's own message contains the name of a temporary file.
         raise DownloadError("Cannot read the image: damaged file.") from exc
-    except Exception as exc:  # whatever a decoder may raise
+    except Exception as exc:  # decoders may raise anything
         reason = str(exc).rstrip(".")
         raise DownloadError(f"Cannot read the image: {reason}.") from exc

@@ -1,8 +1,8 @@
 """
-JPEG: find where it ends and how large its picture is, and strip its metadata.
+Find the end of a JPEG file, measure it, and strip its metadata.
 
-A JPEG is a list of segments, each with a marker. Pixels follow the segment that starts
-a scan. Another picture may follow behind the end of the first one.
+A JPEG is a list of segments, each with a marker. Pixel data follows the segment that
+starts a scan. Further images may follow the end of the first one.
 """
 
 from __future__ import annotations
@@ -17,24 +17,26 @@ from krea_cli.media.file_pieces import ByteRange
 from krea_cli.media.reader import DamagedError, FileReader, count_parts
 
 _START, _END, _SCAN, _FILL = 0xD8, 0xD9, 0xDA, 0xFF
-# Restarts, start and end have no content.
+# Markers without content: restarts, start and end.
 _EMPTY = {0x01, *range(0xD0, _END + 1)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-# Frames and tables, scans, and segments that describe them.
+# Segments that decoders need: frames, tables and scans, and their parameters.
 _NEEDED = {*range(0xC0, 0xE0)} - {0xC8}
 _JFIF, _EXIF, _PROFILE, _ADOBE = 0xE0, 0xE1, 0xE2, 0xEE
 _JFIF_BYTES, _ADOBE_BYTES = 14, 12
-# JPEG-LS keeps pixels in segments of its own.
+# JPEG-LS stores pixels in segments of its own.
 _OTHER_PIXELS = {0xF7, 0xF8}
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-# Scans are searched byte by byte, so there may be fewer of them than of other parts.
-_MOST_SCANS = 1 << 14
+# Scans are searched byte by byte, so their number has a lower limit than other parts.
+_MAX_SCANS = 1 << 14
 
 
 class Segment(NamedTuple):
     """
-    Reaches from `start`, with fill bytes before its marker, to `end`, with the pixels
-    of its scan; its content begins at `body`.
+    A segment that spans `start` to `end`.
+
+    It includes fill bytes before its marker, and the pixel data if it starts a scan.
+    Its content begins at `body`.
     """
 
     marker: int
@@ -45,15 +47,15 @@ class Segment(NamedTuple):
 
 def segments(reader: FileReader) -> Iterator[Segment]:
     """
-    Yield the segments behind the first marker, those of further pictures included.
+    Yield the segments after the first marker, those of further images included.
 
-    A picture may break off in its pixels: then its scan is the last segment.
+    If the file breaks off in pixel data, that scan is the last segment.
 
     Raises:
-        DamagedError: something else lies between them.
+        DamagedError: there is other data between segments.
     """
     start = at = 2
-    scans = count_parts(_MOST_SCANS)
+    scans = count_parts(_MAX_SCANS)
     for _ in count_parts():
         if at >= reader.size:
             return
@@ -78,21 +80,21 @@ def segments(reader: FileReader) -> Iterator[Segment]:
 
 def _scan_end(reader: FileReader, at: int) -> int:
     """
-    Return the position of the next marker that does not belong to the pixels.
+    Return the position of the next marker that is not part of the pixel data.
     """
     while len(block := reader.peek(at, 1 << 16)) > 1:
         if found := _AFTER_SCAN.search(block):
             return at + found.start()
-        # A marker may lie across two reads.
+        # Keep one byte: a marker may span two reads.
         at += len(block) - 1
     return reader.size
 
 
 def find_end(reader: FileReader) -> int | None:
     """
-    Return where the last picture ends, None if it is cut.
+    Return the position after the last image, or None if it is truncated.
 
-    A thumbnail ends with the same marker, but lies inside a segment.
+    A thumbnail has the same end marker, but inside a segment.
     """
     end, has_scan = None, False
     try:
@@ -102,7 +104,7 @@ def find_end(reader: FileReader) -> int | None:
             has_scan |= segment.marker == _SCAN
             end = segment.end if segment.marker == _END and has_scan else None
     except DamagedError:
-        # Behind the end of a picture this is no damage of it.
+        # Other data after the end of an image does not damage it.
         return end
     return end
 
@@ -120,13 +122,14 @@ def dimensions(reader: FileReader) -> tuple[int, int] | None:
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
     """
-    Yield what decoders need to show the same pixels in the same colors.
+    Yield the pieces that decoders need to show the same pixels in the same colors.
 
-    Everything behind the end of the image goes: a preview, a film, another picture.
+    Everything after the end of the first image is removed: previews, videos, other
+    images.
 
     Raises:
-        DamagedError: the file cannot be followed, or its pixels are stored in a way
-            that is not understood here.
+        DamagedError: the segments cannot be followed, or the pixels are stored in an
+            unsupported way.
     """
     yield range(2)
     marker = _START
@@ -155,7 +158,7 @@ def _stripped(reader: FileReader, segment: Segment) -> Iterator[ByteRange]:
 
 def _shortened(marker: int, body: bytes) -> bytes:
     """
-    Return the part of the content that decoders need, empty for none.
+    Return the part of a segment's content that decoders need; empty to remove it.
     """
     if marker == _EXIF and body.startswith(b"Exif\0\0"):
         exif = orientation_only_exif(body)
@@ -165,7 +168,7 @@ def _shortened(marker: int, body: bytes) -> bytes:
     if marker == _ADOBE and body.startswith(b"Adobe"):
         return body[:_ADOBE_BYTES]
     if marker == _JFIF and body.startswith(b"JFIF\0") and len(body) >= _JFIF_BYTES:
-        # The last two bytes are the size of a small picture that may follow.
+        # The last two bytes are the size of an optional thumbnail.
         is_bare = len(body) == _JFIF_BYTES
         return body if is_bare else body[: _JFIF_BYTES - 2] + bytes(2)
     return b""

@@ -1,8 +1,8 @@
 """
-MP3: find whether it is whole, and strip everything but its frames of sound.
+Check that an MP3 file is complete, and strip everything but its audio frames.
 
-An MP3 has no end to look for: it is one frame after the other, each with its length,
-and the first one may say how many there are.
+MP3 has no end marker: frames follow each other, each with its length. The first one may
+state the number of frames.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import NamedTuple
 from krea_cli.media.file_pieces import ByteRange
 from krea_cli.media.reader import DamagedError, FileReader, count_parts
 
-# By the bits for the version: kbit/s and samples a second by their indexes, and the
-# eighth of the samples in a frame.
+# Per version: bit rates in kbit/s, sample rates in Hz, and an eighth of the samples in
+# a frame.
 _BITRATES = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _LOW_BITRATES = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _VERSIONS = {
@@ -25,13 +25,13 @@ _VERSIONS = {
 }
 _LAYER_3, _MONO = 1, 3
 _TAG_BYTES, _HEAD_BYTES = 10, 4
-# A day of sound.
-_MOST_FRAMES = 1 << 22
+# About a day of audio.
+_MAX_FRAMES = 1 << 22
 
 
 class _Head(NamedTuple):
     """
-    The length of a frame, and where in it the number of frames may stand.
+    The length of a frame in bytes, and the offset of its optional frame count.
     """
 
     length: int
@@ -40,13 +40,13 @@ class _Head(NamedTuple):
 
 def _frames(reader: FileReader) -> Iterator[tuple[int, _Head]]:
     """
-    Yield where each frame starts; the last one may be cut.
+    Yield the start and header of each frame. The last frame may be truncated.
 
     Raises:
-        TooManyPartsError: they are more than a day of sound.
+        TooManyPartsError: there is more than a day of audio.
     """
     at = _tags_end(reader)
-    counter = count_parts(_MOST_FRAMES)
+    counter = count_parts(_MAX_FRAMES)
     while head := _head(reader.peek(at, _HEAD_BYTES)):
         next(counter)
         yield at, head
@@ -55,13 +55,13 @@ def _frames(reader: FileReader) -> Iterator[tuple[int, _Head]]:
 
 def _tags_end(reader: FileReader) -> int:
     """
-    Return where the ID3 tags end that the file may begin with.
+    Return the position after any ID3 tags at the start of the file.
     """
     at = 0
     while (head := reader.peek(at, _TAG_BYTES)).startswith(b"ID3"):
         length = 0
         for byte in head[6:]:
-            # Seven bits of each byte count.
+            # The lengths of tags use seven bits of each byte.
             length = length << 7 | byte & 0x7F
         has_footer = bool(head[5:6] and head[5] & 0x10)
         at += _TAG_BYTES * (1 + has_footer) + length
@@ -71,7 +71,7 @@ def _tags_end(reader: FileReader) -> int:
 @lru_cache(maxsize=1024)
 def _head(head: bytes) -> _Head | None:
     """
-    Read the head of a frame; None for other layers, and for a free bit rate.
+    Parse a frame header. Return None for other layers and for free bit rates.
     """
     if len(head) < _HEAD_BYTES or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
@@ -90,14 +90,14 @@ def _head(head: bytes) -> _Head | None:
 
 def find_end(reader: FileReader) -> int | None:
     """
-    Return the size of the file; None if it ends within a tag or a frame, or has fewer
-    frames than the first one declares.
+    Return the file size, or None if the file is truncated.
 
-    Tags and padding behind the last frame are not looked into. A cut between two frames
-    of a file that declares nothing cannot be seen.
+    A file is truncated if it ends within a tag or a frame, or has fewer frames than its
+    first frame declares. Tags and padding after the last frame are not checked. A cut
+    between two frames cannot be detected if no count is declared.
 
     Raises:
-        TooManyPartsError: it has more frames than any sound.
+        TooManyPartsError: there is more than a day of audio.
     """
     end = _tags_end(reader)
     if end >= reader.size:
@@ -115,7 +115,7 @@ def find_end(reader: FileReader) -> int | None:
 
 def _declared(info: bytes) -> int:
     """
-    Return the number of frames that encoders put into the first one, 0 for none.
+    Return the number of frames declared by the first frame, or 0.
     """
     has_count = info[:4] in (b"Xing", b"Info") and info[7:8] and info[7] & 1
     return int.from_bytes(info[8:12]) if has_count else 0
@@ -123,11 +123,11 @@ def _declared(info: bytes) -> int:
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
     """
-    Yield the frames, without the tags before and behind them.
+    Yield the frames without the tags around them.
 
     Raises:
-        DamagedError: there is no frame that is understood.
-        TooManyPartsError: it has more frames than any sound.
+        DamagedError: no readable frame was found.
+        TooManyPartsError: there is more than a day of audio.
     """
     found = None
     for start, head in _frames(reader):

@@ -1,10 +1,10 @@
 """
-MP4 and MOV: blank everything that is not needed to show pictures and play sound.
+Blank everything in MP4 and MOV files that is not needed to play them.
 
-Positions in the file are stored in tables, so nothing is moved. Boxes that are not
-listed here become empty `free` boxes; times, names and makers in the listed ones become
-zeros; and of the media data only what the tables of pictures and sound refer to is
-left. So a track with places or the time of day goes, too.
+Tables store positions in the file, so nothing may move. Boxes that are not listed here
+become empty `free` boxes. Times, names and vendors in the listed ones become zeros. Of
+the media data only what the tables of video and audio tracks refer to remains, so
+tracks with locations or the time of day are removed, too.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from krea_cli.media.boxes import Box, whole_file
 from krea_cli.media.file_pieces import (
     ByteRange,
     Overwrite,
-    gaps,
-    overwritten,
+    apply_overwrites,
+    zero_gaps,
 )
 from krea_cli.media.reader import DamagedError, FileReader
 from krea_cli.media.sample_tables import SampleChunk, chunks, fragment_chunks, ranges
@@ -31,7 +31,7 @@ def _kinds(words: str) -> frozenset[bytes]:
     return frozenset(word.encode() for word in words.split())
 
 
-# Boxes that stay, by the one that they are in. `url ` and the like have a space.
+# Boxes to keep, by parent box. Some names, such as `url `, end with a space.
 _KEPT = {
     b"": _kinds("ftyp styp moov moof mdat mfra sidx ssix"),
     b"moov": _kinds("mvhd trak mvex iods clip"),
@@ -52,7 +52,7 @@ _KEPT = {
     b"mfra": _kinds("tfra mfro"),
     b"tref": _kinds("auxl vdep vplx thmb dpnd sbas scal fall"),
 }
-# Nothing can be shown without these, and they are not understood here.
+# Boxes without which nothing can be shown, but which this module cannot strip.
 _REFUSED = {
     b"cmov": "its index is compressed",
     b"saio": "it is encrypted",
@@ -61,12 +61,12 @@ _REFUSED = {
 }
 _SHOWN_TRACKS = frozenset({b"vide", b"soun", b"pict", b"auxv"})
 
-# Names of handlers and items that say nothing; other ones may be those of cameras.
+# Neutral names of handlers and items. Other names may identify a camera.
 NEUTRAL_NAMES = frozenset(
     (b"", b"VideoHandler", b"SoundHandler", b"Pictures", b"Color", b"Alpha", b"libavif")
 )
 
-# How pictures and sound are coded: everything that their decoders need is listed.
+# Codec settings: everything that the decoders need.
 _CODECS = _kinds(
     "avc1 avc3 hvc1 hev1 dvh1 dvhe dvav dva1 av01 vp08 vp09 vvc1 vvi1 mp4v jpeg mjpa "
     "mjpb apch apcn apcs apco ap4h ap4x s263 mp4a alac fLaC Opus ac-3 ec-3 ac-4 lpcm "
@@ -79,10 +79,10 @@ _CODEC_PARTS = _kinds(
 )
 _DESCRIBING = frozenset({b"free", b"skip", b"udta", b"meta", b"uuid"})
 _PICTURE_ENTRY, _SOUND_ENTRY = 78, 28
-# By the version of a description of sound, in QuickTime alone.
+# Additional bytes in audio descriptions, by version (QuickTime only).
 _MORE_SOUND = {b"\0\1": 16, b"\0\2": 36}
 _VENDOR, _CODER, _CODER_BYTES = 12, 42, 32
-# Decoders tell by these how the pictures are coded.
+# Encoder names that decoders use to recognize the codec.
 _NEEDED_CODERS = (b"Planar Y'CbCr", b"Sorenson H263")
 
 _BRAND = re.compile(
@@ -102,33 +102,32 @@ _SPHERICAL_HEAD = (
     b' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
     b' xmlns:GSpherical="http://ns.google.com/videos/1.0/spherical/">'
 )
-_MOST_SPHERICAL = 1 << 16
+_MAX_SPHERICAL = 1 << 16
 
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
     """
-    Yield the pieces of a film that shows and plays the same, and says nothing else.
+    Yield the pieces of the video without metadata. It plays the same.
 
     Raises:
-        DamagedError: its boxes do not fit into each other, or it cannot be shown
-            without a part that is not understood here.
+        DamagedError: the boxes are inconsistent, or a required part is not supported.
     """
-    yield from stripped(reader, FILM)
+    yield from strip_with_rules(reader, FILM)
 
 
-def stripped(reader: FileReader, rules: Rules) -> Iterator[ByteRange]:
+def strip_with_rules(reader: FileReader, rules: Rules) -> Iterator[ByteRange]:
     """
-    Yield the pieces of a file of boxes without those that the rules do not keep, and
-    without media data that nothing refers to.
+    Yield the pieces of a file of boxes that `rules` keep.
+
+    Media data that no table refers to is blanked.
 
     Raises:
-        DamagedError: its boxes do not fit into each other, or it cannot be shown
-            without a part that is not understood here.
+        DamagedError: the boxes are inconsistent, or a required part is not supported.
     """
     index = MediaIndex()
     top = list(whole_file(reader).children())
     found = list(changes(top, index, rules))
-    yield from overwritten(
+    yield from apply_overwrites(
         range(reader.size), [*found, *index.changes(top, reader.size)]
     )
 
@@ -136,20 +135,21 @@ def stripped(reader: FileReader, rules: Rules) -> Iterator[ByteRange]:
 @dataclass
 class MediaIndex:
     """
-    Collects what the tables of a file refer to: the chunks that stay, where any chunk
-    starts, and the tracks that are removed.
+    The media data that the tables of a file refer to.
+
+    It holds the chunks to keep, the start of every chunk, and the removed tracks.
     """
 
     kept: list[SampleChunk] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     removed_tracks: set[int] = field(default_factory=set)
     default_sizes: dict[int, int] = field(default_factory=dict)
-    # Media data that is overwritten already.
+    # Media data that is already overwritten.
     blanked: list[range] = field(default_factory=list)
 
     def add(self, found: Iterable[SampleChunk], *, is_kept: bool) -> None:
         """
-        Add the chunks of a track.
+        Add the chunks of a track or item.
         """
         found = list(found)
         self.starts += [chunk.start for chunk in found]
@@ -158,8 +158,9 @@ class MediaIndex:
 
     def changes(self, top: Iterable[Box], size: int) -> Iterator[Overwrite]:
         """
-        Yield what blanks the media data that belongs to nothing that stays, in a file
-        of `size` bytes.
+        Yield overwrites that blank all media data outside the kept chunks.
+
+        `size` is the length of the file in bytes.
 
         Raises:
             DamagedError: nothing would be left.
@@ -167,12 +168,12 @@ class MediaIndex:
         media = [box for box in top if box.kind == b"mdat" and box.length]
         if media and not self.kept:
             raise DamagedError("no video or audio track found")
-        # What lies outside the media data is looked through box by box.
+        # Data outside the media boxes is handled box by box.
         starts = [*(box.body for box in media), size]
         stops = [0, *(box.end for box in media)]
         outside = (range(*each) for each in zip(stops, starts, strict=True))
         kept = [*ranges(self.kept, self.starts), *self.blanked, *outside]
-        yield from gaps(kept, 0, size)
+        yield from zero_gaps(kept, 0, size)
 
 
 Edit = Callable[[Box, MediaIndex], Iterable[Overwrite]]
@@ -181,7 +182,7 @@ Edit = Callable[[Box, MediaIndex], Iterable[Overwrite]]
 @dataclass(frozen=True, slots=True)
 class Rules:
     """
-    The boxes that stay, by the one that they are in, and how some are edited.
+    The boxes to keep, by parent box, and how to edit some of them.
     """
 
     kept: Mapping[bytes, frozenset[bytes]]
@@ -192,11 +193,11 @@ def changes(
     content: Iterable[Box], index: MediaIndex, rules: Rules, parent: bytes = b""
 ) -> Iterator[Overwrite]:
     """
-    Yield what blanks the descriptions among the boxes of `parent`, and in them.
+    Yield the overwrites that remove metadata from the boxes of `parent`.
 
-    The tables on the way are added to `index`.
+    The sample tables among them are added to `index`.
     """
-    # Fragments refer to the tracks, wherever these stand.
+    # Fragments refer to tracks, which may come after them in the file.
     for box in sorted(content, key=lambda box: box.kind == b"moof"):
         if box.kind in _REFUSED:
             raise DamagedError(_REFUSED[box.kind])
@@ -251,14 +252,15 @@ def _has_long_times(box: Box) -> bool:
 
 def _times(box: Box, _index: MediaIndex) -> Iterable[Overwrite]:
     """
-    Blank the times of making and changing, by the version in four or eight bytes each.
+    Blank the creation and modification times: 4 bytes each, or 8 depending on the
+    version.
     """
     return [box.zeros(4, 16 if _has_long_times(box) else 8)]
 
 
 def _handler_name(box: Box, _index: MediaIndex) -> Iterable[Overwrite]:
     """
-    Yield what blanks the maker and the name in a handler box.
+    Blank the vendor and name in a handler box.
     """
     yield box.zeros(12, 12)
     rest = box.length - 24
@@ -268,8 +270,7 @@ def _handler_name(box: Box, _index: MediaIndex) -> Iterable[Overwrite]:
 
 def _brands(box: Box, _index: MediaIndex) -> Iterator[Overwrite]:
     """
-    Replace the brands of makers, among those that the file complies with, by the main
-    one.
+    Replace vendor-specific compatible brands with the major brand.
     """
     main = box.read(0, 4)
     for at in range(8, box.length - 3, 4):
@@ -287,7 +288,7 @@ def _data_references(box: Box, _index: MediaIndex) -> Iterator[Overwrite]:
 
 def _sample_descriptions(box: Box, *, is_sound: bool) -> Iterator[Overwrite]:
     """
-    Blank the makers and names of coders in how the samples are coded.
+    Blank vendor and encoder names in the sample descriptions.
     """
     is_quicktime = box.read(0, 1) == b"\0"
     for entry in box.children():
@@ -318,13 +319,12 @@ def _codec_part(entry: Box, part: Box) -> Iterator[Overwrite]:
 
 def _spherical(box: Box, _index: MediaIndex) -> Iterable[Overwrite]:
     """
-    Keep how to show a film of 360 degrees, without the program that made it and the
-    time.
+    Keep how to show a 360-degree video. Remove the program name and the time.
     """
     room = box.length - len(_SPHERICAL)
     if room < 0 or box.read(0, len(_SPHERICAL)) != _SPHERICAL:
         return box.blank()
-    text = box.read(len(_SPHERICAL), min(room, _MOST_SPHERICAL))
+    text = box.read(len(_SPHERICAL), min(room, _MAX_SPHERICAL))
     fields = b"".join(
         b"<GSpherical:%b>%b</GSpherical:%b>" % (name, value, name)
         for name, value in _SPHERICAL_FIELD.findall(text)

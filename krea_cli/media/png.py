@@ -1,7 +1,7 @@
 """
-PNG: find where it ends and how large its picture is, and strip its metadata.
+Find the end of a PNG file, measure it, and strip its metadata.
 
-A PNG is a list of chunks (length, kind, content, checksum) up to one that ends it.
+A PNG is a list of chunks (length, type, content, checksum), up to an end chunk.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import zlib
 from collections.abc import Iterator
 
 from krea_cli.media.chunks import Chunk, Layout, walk
-from krea_cli.media.exif import MOST_EXIF, orientation_only_exif
+from krea_cli.media.exif import MAX_EXIF, orientation_only_exif
 from krea_cli.media.file_pieces import ByteRange
 from krea_cli.media.reader import DamagedError, FileReader
 
-# Where the first chunk begins.
+# Position of the first chunk.
 _FIRST = 8
 _LAYOUT = Layout(">I4s", tail_bytes=4)
 _PIXELS, _END, _COLOR_PROFILE = b"IDAT", b"IEND", b"iCCP"
-# Chunks that decoders need, with the most bytes that each may have: pixels,
-# transparency, colors, density, and animation.
+# Chunks that decoders need, with the maximum content length of each: pixels,
+# transparency, colors, density and animation.
 _ANY = 1 << 31
 _KEPT = {
     b"IHDR": 13,
@@ -44,20 +44,20 @@ _KEPT = {
     b"fcTL": 26,
     b"fdAT": _ANY,
 }
-# Pixels that only Apple's programs understand.
+# Marks a pixel format that only Apple software reads.
 _APPLE = b"CgBI"
-# Neutral names of color profiles; others may be those of a person's screen.
+# Neutral names of color profiles. Other names may identify a person's screen.
 _PROFILE_NAME = b"ICC Profile"
 _NEUTRAL_NAMES = (_PROFILE_NAME, b"icc", b"ICC profile", b"sRGB")
-_MOST_NAME = 79
+_MAX_NAME = 79
 
 
 def chunks(reader: FileReader) -> Iterator[Chunk]:
     """
-    Yield the chunks up to the one that ends the picture.
+    Yield the chunks up to and including the end chunk.
 
     Raises:
-        DamagedError: a chunk is cut, or the last one is missing.
+        DamagedError: a chunk is truncated, or the end chunk is missing.
     """
     for chunk in walk(reader, _LAYOUT, _FIRST):
         yield chunk
@@ -68,7 +68,7 @@ def chunks(reader: FileReader) -> Iterator[Chunk]:
 
 def find_end(reader: FileReader) -> int | None:
     """
-    Return where the picture ends, None if it has no pixels.
+    Return the position after the end chunk, or None if there are no pixels.
     """
     has_pixels, end = False, 0
     for chunk in chunks(reader):
@@ -88,7 +88,7 @@ def count_profiles(reader: FileReader) -> int:
             if chunk.kind == _PIXELS:
                 break
     except DamagedError:
-        # The profiles before the damage are unpacked all the same.
+        # Profiles before the damage are still decompressed, so they count.
         return count
     return count
 
@@ -103,18 +103,18 @@ def dimensions(reader: FileReader) -> tuple[int, int] | None:
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
     """
-    Yield what decoders need to show the same pixels in the same colors.
+    Yield the pieces that decoders need to show the same pixels in the same colors.
 
     Raises:
-        DamagedError: the file cannot be followed to its end, or its pixels are stored
-            in a way that is not understood here.
+        DamagedError: the chunks cannot be followed to the end, or the pixels are stored
+            in an unsupported way.
     """
     yield range(_FIRST)
     for chunk in chunks(reader):
         if chunk.kind == _APPLE:
             raise DamagedError("Apple's own PNG format is not supported")
         if chunk.kind == b"eXIf":
-            content = reader.read(chunk.body, min(chunk.length, MOST_EXIF))
+            content = reader.read(chunk.body, min(chunk.length, MAX_EXIF))
             exif = orientation_only_exif(content)
             yield _chunk(b"eXIf", exif) if exif else b""
         elif chunk.kind == _COLOR_PROFILE:
@@ -129,7 +129,7 @@ def _renamed_profile(reader: FileReader, chunk: Chunk) -> Iterator[ByteRange]:
     """
     Yield the color profile under a neutral name.
     """
-    head = reader.read(chunk.body, min(chunk.length, _MOST_NAME + 1))
+    head = reader.read(chunk.body, min(chunk.length, _MAX_NAME + 1))
     name, found, _ = head.partition(b"\0")
     if not found or name in _NEUTRAL_NAMES:
         yield chunk.place

@@ -1,5 +1,5 @@
 """
-Read a file by position, and stop at damage and at files built to keep a program busy.
+Read files by position. Stop at damage, and at files built to exhaust time.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import struct
 from collections.abc import Iterator
 from typing import IO, Any
 
-# Real files have fewer parts; the length of a file alone does not bound the work.
-MOST_PARTS = 1 << 18
+# Real files have fewer parts. The file size alone does not limit the work.
+MAX_PARTS = 1 << 18
 _WINDOW_BYTES = 1 << 13
-_MOST_PADDING, _PADDING = 4096, b"\0\t\n\r "
+_MAX_PADDING, _PADDING = 4096, b"\0\t\n\r "
 
 
 class DamagedError(ValueError):
     """
-    The file is cut, or not built as its format demands.
+    The file is truncated, or violates its format.
     """
 
 
@@ -29,22 +29,23 @@ class TooManyPartsError(ValueError):
 
 def count_parts(most: int = 0, *, extra: int = 0) -> Iterator[int]:
     """
-    Yield 0, 1, 2 ... for the parts of a file: `most` of them, or else `MOST_PARTS`, and
-    `extra` more.
+    Yield 0, 1, 2 and so on while walking the parts of a file.
+
+    The limit is `most` (default: MAX_PARTS) plus `extra`.
 
     Raises:
-        TooManyPartsError: another one is asked for.
+        TooManyPartsError: the limit is exceeded.
     """
-    yield from range((most or MOST_PARTS) + extra)
+    yield from range((most or MAX_PARTS) + extra)
     raise TooManyPartsError("it has too many parts")
 
 
 class FileReader:
     """
-    Reads any place of `file`, which can seek.
+    Reads bytes at any position of the seekable `file`.
 
-    Keeps the bytes around the last place: a file made of millions of tiny parts must
-    not cost as many reads.
+    The bytes around the last position are buffered: a file made of millions of tiny
+    parts must not need as many reads.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -54,7 +55,7 @@ class FileReader:
 
     def peek(self, at: int, count: int) -> bytes:
         """
-        Return `count` bytes from position `at`, or fewer where the file ends.
+        Return `count` bytes at position `at`, or fewer at the end of the file.
         """
         if not 0 <= at < self.size:
             return b""
@@ -69,10 +70,10 @@ class FileReader:
 
     def read(self, at: int, count: int) -> bytes:
         """
-        Return exactly `count` bytes from position `at`.
+        Return exactly `count` bytes at position `at`.
 
         Raises:
-            DamagedError: the file ends before.
+            DamagedError: the file ends too early.
         """
         data = self.peek(at, count)
         if len(data) != count:
@@ -81,16 +82,17 @@ class FileReader:
 
     def unpack(self, form: str, at: int) -> tuple[Any, ...]:
         """
-        Return the values that `struct` reads in the format `form` from position `at`.
+        Return the values at position `at`, unpacked with the `struct` format `form`.
 
         Raises:
-            DamagedError: the file ends before.
+            DamagedError: the file ends too early.
         """
         return struct.unpack(form, self.read(at, struct.calcsize(form)))
 
     def is_padding(self, at: int) -> bool:
         """
-        Return whether at most a little filling or an empty line follows position `at`.
+        Return whether nothing but a little padding or an empty line follows position
+        `at`.
         """
         rest = self.size - at
-        return rest <= _MOST_PADDING and not self.peek(at, rest).strip(_PADDING)
+        return rest <= _MAX_PADDING and not self.peek(at, rest).strip(_PADDING)

@@ -1,5 +1,5 @@
 """
-RIFF, the container of WebP and WAV: its length, and chunks.
+Read RIFF, the container of WebP and WAV: its length and its chunks.
 """
 
 from __future__ import annotations
@@ -8,26 +8,26 @@ from krea_cli.media.chunks import Layout
 from krea_cli.media.reader import FileReader
 
 CHUNKS = Layout("<4sI", alignment=2)
-# Where the first chunk begins.
+# Position of the first chunk.
 FIRST = 12
 
 
 def length(reader: FileReader) -> int:
     """
-    Return the length that the file says to have, without the first eight bytes.
+    Return the length that the header states. It excludes the first eight bytes.
 
     Raises:
-        DamagedError: the file ends before.
+        DamagedError: the file ends too early.
     """
     return int.from_bytes(reader.read(4, 4), "little")
 
 
 def find_end(reader: FileReader) -> int | None:
     """
-    Return where the file ends by its own length, None if that is not there.
+    Return the end of the file that the header states, or None if the file is too short.
     """
     count = length(reader)
     end = 8 + count
-    # Some writers leave the last chunk without its padding.
+    # Some programs omit the padding of the last chunk.
     end += count % 2 and reader.size > end
     return end if count else None

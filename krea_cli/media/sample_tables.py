@@ -1,8 +1,8 @@
 """
-Find where the samples of a track lie in an MP4, MOV or HEIC file.
+Find the samples of tracks in MP4, MOV and HEIC files.
 
-The result is what must stay: everything else among the media data is unknown to the
-tables, so no player shows it, and may be a camera's log.
+Samples are the part of the media data that must stay. No player shows the rest, which
+may be a camera's log.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import NamedTuple
 from krea_cli.media.boxes import Box
 from krea_cli.media.reader import DamagedError
 
-# Hours of sound have about a million samples.
-_MOST_SAMPLES = 1 << 22
+# Hours of audio have about a million samples.
+_MAX_SAMPLES = 1 << 22
 _HAS_BASE, _BASE_IS_MOOF = 0x1, 0x20000
 _HAS_DESCRIPTION, _HAS_DURATION, _HAS_SIZE = 0x2, 0x8, 0x10
 _HAS_OFFSET, _HAS_FIRST_FLAGS, _HAS_DURATIONS, _HAS_SIZES = 0x1, 0x4, 0x100, 0x200
@@ -26,8 +26,8 @@ _SOUND_ENTRY = 28
 
 class SampleChunk(NamedTuple):
     """
-    Samples of one track that follow each other: `length` bytes, or up to `most` where
-    the tables do not say it.
+    Consecutive samples of one track: `length` bytes, or up to `most` if the tables
+    leave the length open.
     """
 
     start: int
@@ -37,8 +37,9 @@ class SampleChunk(NamedTuple):
 
 def ranges(kept: Iterable[SampleChunk], starts: Iterable[int]) -> Iterator[range]:
     """
-    Yield the places of the chunks. One of unknown length ends where the next
-    one starts.
+    Yield the byte ranges of the chunks.
+
+    A chunk of unknown length ends at the next of `starts`.
     """
     known = sorted(set(starts))
     for chunk in kept:
@@ -49,10 +50,10 @@ def ranges(kept: Iterable[SampleChunk], starts: Iterable[int]) -> Iterator[range
 
 def chunks(table: Mapping[bytes, Box]) -> Iterator[SampleChunk]:
     """
-    Yield the chunks of a track by the boxes of its sample table.
+    Yield the chunks of a track, given the boxes of its sample table.
 
     Raises:
-        DamagedError: the tables are incomplete or contradict each other.
+        DamagedError: the tables are incomplete or contradictory.
     """
     offsets = _offsets(table)
     if not offsets:
@@ -75,12 +76,12 @@ def fragment_chunks(
     moof: Box, default_sizes: Mapping[int, int]
 ) -> Iterator[tuple[int, Box, list[SampleChunk]]]:
     """
-    Yield the track number, the box and the chunks of each track in a movie fragment.
+    Yield the track number, box and chunks of each track in a movie fragment.
 
     Raises:
         DamagedError: a table is incomplete.
     """
-    # A track begins where the one before ends, unless its header says where.
+    # A track begins where the previous one ends, unless its header states a position.
     following = moof.start
     for traf in moof.find(b"traf"):
         heads = list(traf.find(b"tfhd"))
@@ -107,7 +108,7 @@ def fragment_chunks(
 
 def _run(box: Box, base: int, at: int, size: int) -> SampleChunk:
     """
-    Return the samples of a table, which begin at position `at` unless it says where.
+    Return the samples of a run. They begin at `at`, unless the run states an offset.
     """
     flags, count = box.unpack(">II", 0)
     place = 8
@@ -125,7 +126,7 @@ def _run(box: Box, base: int, at: int, size: int) -> SampleChunk:
 
 class _Sizes:
     """
-    The sizes of the samples of a track.
+    The sample sizes of a track.
     """
 
     def __init__(self, table: Mapping[bytes, Box]) -> None:
@@ -144,7 +145,7 @@ class _Sizes:
 
     def total(self, first: int, count: int) -> tuple[int, int]:
         """
-        Return the bytes of `count` samples, at least and at most.
+        Return the minimum and maximum total size of `count` samples in bytes.
         """
         if self._same:
             sound = [-(-count // samples) * size for samples, size in self._sound]
@@ -156,9 +157,9 @@ class _Sizes:
 
 def _sound_units(box: Box) -> list[tuple[int, int]]:
     """
-    Return the samples and bytes of units of sound, by its description.
+    Return pairs of (samples, bytes) per audio unit, from the sample descriptions.
 
-    QuickTime files say that each sample of uncompressed sound has one byte.
+    The tables of QuickTime files count one byte for each sample of uncompressed audio.
     """
     found = []
     for entry in box.children():
@@ -193,10 +194,10 @@ def _offsets(table: Mapping[bytes, Box]) -> array[int]:
 
 def _numbers(box: Box, at: int, count: int, code: str) -> array[int]:
     """
-    Read `count` big-endian numbers from position `at` in a box.
+    Read `count` big-endian numbers at position `at` of a box.
     """
     result = array(code)
-    if count > 3 * _MOST_SAMPLES:
+    if count > 3 * _MAX_SAMPLES:
         raise DamagedError("the sample table is too long")
     result.frombytes(box.read(at, count * result.itemsize))
     if sys.byteorder == "little":

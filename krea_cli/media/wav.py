@@ -1,5 +1,5 @@
 """
-WAV: strip everything but the sound, and know files written without a length.
+Strip everything but the audio of WAV files, and recognize streamed ones.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _KEPT = {b"fmt ", b"fact", _SOUND}
 
 
 def _chunks(reader: FileReader) -> Iterator[Chunk]:
-    # Fewer than eight bytes at the end are no chunk.
+    # Fewer than eight bytes at the end are not a chunk.
     end = reader.size - HEAD_BYTES + 1
     return walk(reader, riff.CHUNKS, riff.FIRST, end=end, streamed=_SOUND)
 
 
 def is_streamed(reader: FileReader) -> bool:
     """
-    Return whether the file has sound, but its writer could not know how much.
+    Return whether the file has audio of a length that its writer did not know.
 
     Raises:
-        DamagedError: the file is cut.
+        DamagedError: the file is truncated.
     """
     if 0 < riff.length(reader) < PLACEHOLDER:
         return False
@@ -38,17 +38,17 @@ def is_streamed(reader: FileReader) -> bool:
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
     """
-    Yield the sound and how it is coded.
+    Yield the pieces with the audio and its format.
 
     Raises:
-        DamagedError: the chunks do not fit into each other, or none is sound.
+        DamagedError: the chunks are inconsistent, or none contains audio.
     """
     chunks = list(_chunks(reader))
     kept = [chunk for chunk in chunks if chunk.kind in _KEPT]
     if all(chunk.kind != _SOUND for chunk in kept):
         raise DamagedError("it has no audio data")
     if kept == chunks and kept[-1].end == reader.size:
-        # Its own length may be wrong, which does no harm.
+        # The stated length may be wrong, which is harmless.
         yield range(reader.size)
         return
     length = riff.length(reader)

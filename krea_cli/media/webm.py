@@ -1,9 +1,8 @@
 """
-WebM: find where it ends, and void everything that is not needed to show the pictures
-and play the sound.
+Find the end of a WebM file, and void everything that is not needed to play it.
 
-Positions in the file are stored in tables, so nothing is moved: elements that are not
-listed here become void ones of the same length, full of zeros.
+Tables store positions in the file, so nothing may move: elements that are not listed
+here become void elements of the same length, filled with zeros.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from krea_cli.media.file_pieces import ByteRange, Overwrite, overwritten
+from krea_cli.media.file_pieces import ByteRange, Overwrite, apply_overwrites
 from krea_cli.media.reader import DamagedError, FileReader, count_parts
 
 _FILE, _EBML, _SEGMENT, _CLUSTER = 0, 0x1A45DFA3, 0x18538067, 0x1F43B675
@@ -24,17 +23,17 @@ _GROUP, _BLOCK, _SIMPLE_BLOCK = 0xA0, 0xA1, 0xA3
 _MUXER, _WRITER = 0x4D80, 0x5741
 _CHECKSUM, _VOID = 0xBF, 0xEC
 _PICTURES, _SOUND = 1, 2
-# Hours of sound have about half as many.
-_MOST_ELEMENTS = 1 << 20
+# Hours of audio have about half as many.
+_MAX_ELEMENTS = 1 << 20
 
-# Elements that stay, by the one that it is in.
+# Elements to keep, by parent element.
 _KEPT = {
     _FILE: {_EBML, _SEGMENT},
     _SEGMENT: {_SEEK_HEAD, _INFO, _TRACKS, _CUES, _CLUSTER, _CHECKSUM},
-    # Beside the time scale and the duration, the names of the programs are required.
+    # Time scale and duration, and the program names, which the format requires.
     _INFO: {0x2AD7B1, 0x4489, _MUXER, _WRITER},
     _TRACKS: {_TRACK},
-    # Numbers, flags, codec, delays, pictures, sound, mapping of additions (alpha, HDR).
+    # Numbers, flags, codec, delays, video, audio, mapping of additions (alpha, HDR).
     _TRACK: {
         *(_TRACK_NUMBER, 0x73C5, _TRACK_KIND, 0xB9, 0x88, 0x55AA, 0x55AF, 0x9C),
         *(0x6DE7, 0x6DF8, 0x23E383, 0x234E7A, 0x23314F, 0x537F, 0x55EE, 0x41E4),
@@ -42,21 +41,22 @@ _KEPT = {
         *(0x6D80, _CHECKSUM),
     },
     _CLUSTER: {0xE7, 0xA7, 0xAB, _SIMPLE_BLOCK, _GROUP, _CHECKSUM},
-    # The block, additions (alpha), duration, references, padding, codec state.
+    # Block, additions (alpha), duration, references, padding, codec state.
     _GROUP: {_BLOCK, 0x75A1, 0x9B, 0xFA, 0xFB, 0xA4, 0x75A2, _CHECKSUM},
 }
-# Live encoders cannot know how long these become.
+# Elements whose length live encoders do not know.
 _LIVE = {_SEGMENT, _CLUSTER}
-# Blocks are small by design, so a large file may have many of them.
+# Blocks are small by design, so a large file may have many.
 _BLOCK_BYTES = 64
-# From here on the length of a void element is written in eight bytes.
+# From this size on, the length of a void element takes eight bytes.
 _LONG_VOID = 2 + 127
 
 
 class Element(NamedTuple):
     """
-    An element from `start` to `end`; its content begins at `body`. One of unknown
-    length ends at its own body for now.
+    An element that spans `start` to `end`; its content begins at `body`.
+
+    An element of unknown length first gets an empty content.
     """
 
     name: int
@@ -68,11 +68,12 @@ class Element(NamedTuple):
 
 def walk(reader: FileReader, start: int, end: int) -> Iterator[Element]:
     """
-    Yield the elements from `start` to `end`, without those in them; after one of
-    unknown length follow those in it.
+    Yield the elements from `start` to `end` without their children.
+
+    The children of an element of unknown length follow it.
 
     Raises:
-        DamagedError: an element is longer than its parent.
+        DamagedError: an element extends beyond its parent.
     """
     for _ in count_parts(extra=(end - start) // _BLOCK_BYTES):
         if start >= end:
@@ -102,11 +103,13 @@ def _width(head: bytes, most: int) -> int:
 
 def elements(reader: FileReader, start: int, end: int) -> Iterator[Element]:
     """
-    Yield the elements from `start` to `end`, without those in them. Of those of unknown
-    length a segment reaches to the end, and a cluster to the next top element.
+    Yield the elements from `start` to `end` without their children.
+
+    Elements of unknown length: a segment extends to `end`, and a cluster to the next
+    element of its level.
 
     Raises:
-        DamagedError: an element is longer than its parent.
+        DamagedError: an element extends beyond its parent.
     """
     cluster = None
     for each in walk(reader, start, end):
@@ -126,10 +129,11 @@ def elements(reader: FileReader, start: int, end: int) -> Iterator[Element]:
 
 def find_end(reader: FileReader) -> int | None:
     """
-    Return where the last element ends, or padding begins; None if elements are missing.
+    Return the end of the last element, before any padding, or None if elements are
+    missing.
 
-    A live segment and its clusters reach to the end by definition, so there it is the
-    elements inside that count, and a cut between two cannot be seen.
+    A live segment and its clusters extend to the end of the file by definition, so the
+    elements inside them count. A cut between two of these cannot be detected.
     """
     count = end = 0
     is_live = False
@@ -147,27 +151,27 @@ def find_end(reader: FileReader) -> int | None:
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
     """
-    Yield the pieces of a film that shows and plays the same, and says nothing else.
+    Yield the pieces of the video without metadata. It plays the same.
 
     Raises:
-        DamagedError: its elements do not fit into each other.
+        DamagedError: the elements are inconsistent.
     """
-    yield from overwritten(range(reader.size), _Film(reader).changes())
+    yield from apply_overwrites(range(reader.size), _Film(reader).changes())
 
 
 @dataclass
 class _Film:
     """
-    A film, and the numbers of the tracks that are removed from it.
+    A video, and the numbers of the tracks to remove from it.
     """
 
     reader: FileReader
     removed_tracks: set[int] = field(default_factory=set)
-    counter: Iterator[int] = field(default_factory=lambda: count_parts(_MOST_ELEMENTS))
+    counter: Iterator[int] = field(default_factory=lambda: count_parts(_MAX_ELEMENTS))
 
     def changes(self) -> Iterator[Overwrite]:
         """
-        Yield what voids everything that does not stay.
+        Yield overwrites that void everything except the elements to keep.
         """
         yield from self._inside(Element(_FILE, 0, 0, self.reader.size))
 
@@ -187,7 +191,7 @@ class _Film:
             elif each.name in _KEPT:
                 found += self._inside(each)
         yield from found
-        # A checksum over what was changed would be wrong.
+        # Changes below this element invalidate its checksum.
         is_wrong = bool(found) and _CHECKSUM in _KEPT[parent.name]
         yield from (
             _void(each) for each in content if is_wrong and each.name == _CHECKSUM
@@ -225,7 +229,7 @@ class _Film:
 
 def _void(element: Element) -> Overwrite:
     """
-    Replace the element by a void one of the same length.
+    Turn the element into a void element of the same length.
     """
     length = element.end - element.start
     if length < _LONG_VOID:

@@ -1,5 +1,5 @@
 """
-WebP: find how large its picture is, and strip its metadata.
+Measure WebP images, and strip their metadata.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from krea_cli.media import riff
 from krea_cli.media.chunks import Chunk, walk
-from krea_cli.media.exif import MOST_EXIF, orientation_only_exif
-from krea_cli.media.file_pieces import ByteRange, joined
+from krea_cli.media.exif import MAX_EXIF, orientation_only_exif
+from krea_cli.media.file_pieces import ByteRange, join_pieces
 from krea_cli.media.reader import DamagedError, FileReader
 
 find_end = riff.find_end
@@ -19,13 +19,13 @@ _HEADER, _LOSSY, _LOSSLESS = b"VP8X", b"VP8 ", b"VP8L"
 _FRAME, _FRAME_HEAD = b"ANMF", 16
 _PIXELS = {_LOSSY, _LOSSLESS, b"ALPH"}
 _KEPT = {b"ICCP", b"ANIM", *_PIXELS}
-# Flags of the header: the parts that follow.
+# Header flags for the parts that follow.
 _HAS_EXIF, _HAS_XMP = 0x08, 0x04
 
 
 def dimensions(reader: FileReader) -> tuple[int, int] | None:
     """
-    Return width and height in pixels, as the first chunk names them.
+    Return width and height in pixels, as stated by the first chunk.
     """
     head = reader.read(riff.FIRST, 18)
     kind, mask = head[:4], 0x3FFF
@@ -43,13 +43,13 @@ def dimensions(reader: FileReader) -> tuple[int, int] | None:
 
 def strip(reader: FileReader) -> Iterator[ByteRange]:
     """
-    Yield what decoders need to show the same pixels in the same colors.
+    Yield the pieces that decoders need to show the same pixels in the same colors.
 
     Raises:
-        DamagedError: the file cannot be followed to its end.
+        DamagedError: the chunks cannot be followed to the end.
     """
     chunks = _chunks(reader)
-    # Decoders believe the header, so without one there is no EXIF.
+    # Decoders trust the header: without one they ignore EXIF.
     has_header = any(chunk.kind == _HEADER for chunk in chunks)
     exif = _exif(reader, chunks) if has_header else b""
     pieces: list[ByteRange] = []
@@ -60,7 +60,7 @@ def strip(reader: FileReader) -> Iterator[ByteRange]:
             pieces += _frame(reader, chunk)
         elif chunk.kind in _KEPT:
             pieces.append(chunk.place)
-    if joined(reader, [range(riff.FIRST), *pieces]) == [range(reader.size)]:
+    if join_pieces(reader, [range(riff.FIRST), *pieces]) == [range(reader.size)]:
         # The last chunk may lack its padding.
         yield range(reader.size)
         return
@@ -76,7 +76,7 @@ def _chunks(reader: FileReader) -> list[Chunk]:
     stated, size = 8 + riff.length(reader), reader.size
     end = min(stated, size)
     found = list(walk(reader, riff.CHUNKS, riff.FIRST, end=end))
-    # Some writers count the padding of the last chunk, and leave it out.
+    # Some programs count the padding of the last chunk but do not write it.
     if size + 1 < stated or not found or found[-1].end < end:
         raise DamagedError(f"it does not end at byte {stated}")
     return found
@@ -84,7 +84,7 @@ def _chunks(reader: FileReader) -> list[Chunk]:
 
 def _frame(reader: FileReader, frame: Chunk) -> Iterator[ByteRange]:
     """
-    Yield a frame of an animation with its pixels alone.
+    Yield an animation frame reduced to its pixels.
     """
     body, end = frame.body + _FRAME_HEAD, frame.body + frame.length
     parts = walk(reader, riff.CHUNKS, body, end=end, most=frame.end)
@@ -98,11 +98,11 @@ def _frame(reader: FileReader, frame: Chunk) -> Iterator[ByteRange]:
 
 def _exif(reader: FileReader, chunks: Iterable[Chunk]) -> bytes:
     """
-    Return a chunk with the orientation alone, empty for none.
+    Return a chunk that contains only the orientation, or nothing.
     """
     for chunk in chunks:
         if chunk.kind == b"EXIF":
-            content = reader.read(chunk.body, min(chunk.length, MOST_EXIF))
+            content = reader.read(chunk.body, min(chunk.length, MAX_EXIF))
             exif = orientation_only_exif(content)
             return b"EXIF" + struct.pack("<I", len(exif)) + exif if exif else b""
     return b""

@@ -1,3 +1,3 @@
 """
-The work that commands share. Everything here takes its collaborators as arguments.
+Work that several commands share. Everything here takes its collaborators as arguments.
 """

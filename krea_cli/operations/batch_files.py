@@ -1,5 +1,5 @@
 """
-Save the results of a batch under the names of its items, and copy equal ones.
+Save the results of a batch under the names of its items, and copy equal results.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemTarget(OutputTarget):
     """
-    The name of one item; further results of its job get -2, -3 and so on.
+    The output file of one item. Further results of its job get -2, -3 and so on.
     """
 
     def path(self, values: Mapping[str, str | int], *, several: bool) -> Path:
@@ -46,12 +46,12 @@ class ItemTarget(OutputTarget):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemPublisher(Publisher):
     """
-    Gives the results of an item their names.
+    Publishes the results of an item under its names.
 
-    *known* are the files that the lock lists, by their paths: the same bytes are
-    received again, and the files in *keeps* were edited by hand and stay.
-    *is_as_planned* says whether a file that may be replaced is still as the plan saw
-    it. *received* gets the hash of what was received of each file.
+    `known` has the files listed in the lock, by path: downloading them again must
+    produce the same bytes, and those in `keeps` were edited by hand and stay.
+    `is_as_planned` says whether a file that may be replaced is unchanged since the plan
+    was made. `received` collects the hash of each downloaded file.
     """
 
     known: Mapping[str, LockedFile]
@@ -63,10 +63,10 @@ class ItemPublisher(Publisher):
         self, new: AtomicFile, received: DownloadedFile, target: Path, *, url: str
     ) -> SavedFile:
         """
-        As `Publisher.place`.
+        Publish a file, as `Publisher.place` does.
 
         Raises:
-            DownloadError: it is not what was received the first time.
+            DownloadError: the file differs from the one received the first time.
         """
         path = str(target)
         known = self.known.get(path)
@@ -101,12 +101,12 @@ class ItemPublisher(Publisher):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchFiles:
     """
-    The results of a batch below *folder*.
+    The results of a batch in `folder`.
 
-    *disk* is as the plan saw it. *downloader* makes the downloader of one item,
-    *naming* is what it needs to know of a job, *finish* writes the sidecar of a saved
-    job and notes expectations that it does not meet. *saved* gets the jobs with their
-    files, by the outputs of their items.
+    `disk` is the state seen by the plan. `downloader` builds the downloader of one
+    item, `naming` provides what it needs to know about a job. `finish` writes the
+    sidecar of a saved job and records unmet expectations. `saved` collects jobs with
+    their files, by the outputs of their items.
     """
 
     folder: Path
@@ -139,7 +139,7 @@ class BatchFiles:
             has_sidecar=step.planned.item.sidecar,
         )
         downloader = self.downloader(step, target, publisher)
-        # Files of earlier runs have names of their own.
+        # Files of earlier runs have other names.
         found = bare = replace(job, files=())
         for found in downloader.save(
             bare, self.naming(job), first=1, several=len(job.urls) > 1

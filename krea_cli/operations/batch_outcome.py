@@ -1,5 +1,5 @@
 """
-The collaborators of a batch run, and its outcome for each item.
+Define the collaborators of a batch run, and its outcome for each item.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from krea_cli.jobs.polling import JobUpdate
 if TYPE_CHECKING:
     from krea_cli.runtime.clock import Clock
 
-# A file that the results of a job became.
+# The files saved from the results of a job.
 Files = Sequence[LockedFile]
 
 
 class BatchPoller(Protocol):
     """
-    Polls jobs, as `jobs.polling.Poller`.
+    Polls jobs, like `jobs.polling.Poller`.
     """
 
     @property
@@ -51,12 +51,12 @@ class BatchTools:
     """
     The collaborators of a run.
 
-    *submit* makes the request of a step and submits it; the callable that it gets is
-    called before each try, and keeps the request here by an exception. *fetch* returns
-    a job as it is now, *fetch_many* those of many that a list has. *save* saves the
-    results of a completed job under the name of the step, and *copy* the file of an
-    equal result; both return the files. *record* appends lines to the lock. *poller*
-    makes the poller, with a function to sleep.
+    `submit` builds the request of a step and submits it. It calls the given gate before
+    each try; an exception from the gate prevents sending. `fetch` returns the current
+    state of a job, `fetch_many` that of jobs found in a list. `save` saves the results
+    of a completed job under the name of the step, and `copy` copies the file of an
+    equal result; both return the files. `record` appends lines to the lock. `poller`
+    builds the poller, given a sleep function.
     """
 
     submit: Callable[[PlanStep, Callable[[], None]], KeyedJob]
@@ -73,8 +73,10 @@ class BatchTools:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLimits:
     """
-    *deadline* is when the run ends, on the monotonic clock. Without *waits* it ends
-    when everything is submitted.
+    When the run ends.
+
+    `deadline` is its end on the monotonic clock. If `waits` is false, it ends when
+    everything is submitted.
     """
 
     source: str
@@ -88,8 +90,8 @@ class ItemOutcome:
     """
     The outcome of one item in this run.
 
-    *state* is made, fetched, unchanged, submitted, running, unsubmitted, failed,
-    cancelled, unsaved, unconfirmed, blocked, conflict or unusable. *is_paid* says that
+    `state` is made, fetched, unchanged, submitted, running, unsubmitted, failed,
+    cancelled, unsaved, unconfirmed, blocked, conflict or unusable. `is_paid` says that
     this run pays for it.
     """
 
@@ -115,7 +117,7 @@ class ItemSubmitted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemSeen:
     """
-    A job as it was fetched, or the error that kept it from being fetched.
+    A fetched job, or the error that prevented fetching it.
     """
 
     step: PlanStep
@@ -137,23 +139,23 @@ def ended_error(step: PlanStep) -> KreaError:
     job_id, record = (line.job, line.record) if line else (None, None)
     if step.sign == Sign.UNCONFIRMED:
         return UnconfirmedSubmissionError(
-            f"{step.output}: it is unknown whether Krea accepted the request, and it "
-            "may be billed.",
+            f"{step.output} is unconfirmed and may be billed.",
             record=record,
         )
     state = ended_state(step)
     kind = JobCancelledError if state == "cancelled" else JobFailedError
     verb = "was cancelled" if state == "cancelled" else "failed"
     return kind(
-        f"{step.output}: its job {verb} earlier.",
-        hint=f"Pay for it again with --again {state}.",
+        f"{step.output} {verb} earlier.",
         job_id=job_id,
     )
 
 
 def blocked(step: PlanStep, needed: str, error: KreaError | None = None) -> KreaError:
     """
-    The error of a step whose input was not made; it ends like that.
+    Return the error for a step whose input was not made.
+
+    It has the exit code of the step that it needed.
     """
     error = error or step.error
     message = f"{step.output} was not made, as {needed} is missing."

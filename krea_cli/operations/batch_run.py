@@ -1,9 +1,9 @@
 """
-Carry out the plan of a batch: submit what is to be made, wait for it, and save it.
+Carry out the plan of a batch: submit its items, wait for them, and save them.
 
-The module knows nothing about HTTP, the terminal or the journal. It takes requests in
-the order of the file, as many at once as the service accepts. An error with one item
-does not stop the others, unless every other item would meet it, too.
+This module knows nothing about HTTP, the terminal or the journal. It submits items in
+the order of the file, as many at once as Krea accepts. An error in one item does not
+stop the others, unless it would affect them all.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
@@ -47,13 +47,14 @@ from krea_cli.operations.batch_outcome import (
     ended_state,
     state_of,
 )
+from krea_cli.runtime import signals
 from krea_cli.runtime.worker_pool import WorkerPool
 
-# The rate limits of the service decide how many requests are on their way at once.
+# Krea's rate limits decide how many requests are actually sent at once.
 SUBMIT_AT_ONCE, SAVE_AT_ONCE = 16, 4
-# So many lost responses in a row are more than bad luck, and each may be a bill.
+# This many lost responses in a row are not a coincidence, and each may be billed.
 MOST_UNCONFIRMED = 3
-# Every other request would meet these, too.
+# Errors that would affect every other request as well.
 _ENDS_SUBMISSION = (NoTokenError, BalanceError, ServiceError, JournalError)
 _GLANCE_SECONDS = 0.02
 
@@ -66,14 +67,14 @@ class _StoppedError(Exception):
 
 class _NewsError(Exception):
     """
-    A thread has something to report, so the sleep ends early.
+    Ends a sleep early, because a thread has something to report.
     """
 
 
 @dataclass
 class _Work:
     """
-    A job on its way: the *steps* that share it, and its *record*.
+    A running job: the `steps` that share it, and its `record`.
     """
 
     steps: list[PlanStep]
@@ -86,20 +87,20 @@ class _Work:
 @dataclass(frozen=True, slots=True)
 class _News:
     """
-    A report of a thread about a step.
+    A report from a thread about a step.
     """
 
     step: PlanStep
     submitted: KeyedJob | None = None
     saved: Files | None = None
     error: KreaError | None = None
-    # Nothing was submitted, for a reason that ends all submission.
+    # Set if nothing was submitted and all submission has ended.
     is_stopped: bool = False
 
 
 class BatchRun:
     """
-    One run over the steps of a plan. `events` carries it out.
+    One run over the steps of a plan. Iterate over `events` to carry it out.
     """
 
     def __init__(
@@ -109,16 +110,19 @@ class BatchRun:
         self._tools = tools
         self._limits = limits
         self.outcomes: dict[str, ItemOutcome] = {}
-        # The reason why nothing more is submitted, once there is one.
+        # The reason why no more is submitted, if any.
         self.ended_by: KreaError | None = None
         self._submitting = WorkerPool(SUBMIT_AT_ONCE)
         self._saving = WorkerPool(SAVE_AT_ONCE)
         self._news = SimpleQueue[_News]()
         self._lock = threading.Lock()
         self._unconfirmed_in_a_row = 0
+        self._has_answered = False
+        self._alone = threading.Lock()
         self._is_stopped = False
         self._works: dict[str, _Work] = {}
         self._by_job: dict[str, list[_Work]] = defaultdict(list)
+        self._accepted: dict[str, list[tuple[PlanStep, KeyedJob]]] = defaultdict(list)
         self._begun = set[str]()
         self._sharing: dict[str, list[PlanStep]] = defaultdict(list)
         self._dependents: dict[str, list[PlanStep]] = defaultdict(list)
@@ -130,7 +134,7 @@ class BatchRun:
 
     def events(self) -> Iterator[BatchEvent]:
         """
-        Carry out the steps, and yield what happens.
+        Carry out the steps, and yield an event for each change.
         """
         poller = self._tools.poller(self._sleep)
         try:
@@ -146,6 +150,35 @@ class BatchRun:
         yield from self._drain(poller)
         yield from self._close()
 
+    def open_jobs(self) -> tuple[list[str], list[str]]:
+        """
+        Return the jobs that run, as far as is known, and those that have completed but
+        are not saved.
+        """
+        running, completed = list[str](), list[str]()
+        for job_id, works in list(self._by_job.items()):
+            steps = [step.output for work in works for step in work.steps]
+            if all(output in self.outcomes for output in steps):
+                continue
+            is_done = any(work.job.status == "completed" for work in works)
+            (completed if is_done else running).append(job_id)
+        return running, completed
+
+    def note_cancelled(self, job_ids: Collection[str]) -> None:
+        """
+        Record that jobs of the run were cancelled after its end.
+        """
+        for job_id in job_ids:
+            # The news of the last jobs may not have been read any more.
+            for step, found in self._accepted.get(job_id, ()):
+                self._append(
+                    *(step, *self._sharing[step.output]),
+                    state="cancelled",
+                    record=found.record,
+                    job_id=job_id,
+                    usd=found.job.cost_usd,
+                )
+
     def _run(self, poller: BatchPoller) -> Iterator[BatchEvent]:
         polled_at = self._tools.clock.now()
         while True:
@@ -155,7 +188,7 @@ class BatchRun:
             try:
                 poller.sleep()
             except _NewsError:
-                # Reports that come one after the other must not put polls off.
+                # A burst of reports must not delay polls.
                 if self._tools.clock.now() - polled_at < MANY_SECONDS:
                     continue
             if not self._limits.waits:
@@ -187,8 +220,9 @@ class BatchRun:
 
     def _fetch_together(self, poller: BatchPoller) -> Iterator[BatchEvent]:
         """
-        Fetch the jobs of earlier runs with a few requests. What is not found in this
-        way is fetched alone.
+        Fetch the jobs of earlier runs with a few list requests.
+
+        Jobs missing from the list are fetched one by one.
         """
         earlier = [
             step
@@ -213,17 +247,19 @@ class BatchRun:
         elif step.sign == Sign.SAME and step.copy_of is not None:
             self._start(self._saving, step, lambda: self._copied(step))
         elif step.sign in (Sign.SAME, Sign.EDITED):
+            if step.found is not None:
+                self._tools.record([step.found])
             yield self._finish(step, "unchanged")
             self._start_dependents(step)
         elif step.sign in (Sign.WAIT, Sign.FETCH):
-            if step.output not in self._works:  # found together with others
+            if step.output not in self._works:  # not already found in the list
                 self._start(self._saving, step, lambda: self._fetched(step))
         elif self._is_ready(step):
             self._start(self._submitting, step, lambda: self._submitted(step))
 
     def _start_dependents(self, step: PlanStep) -> None:
         """
-        Submit what was waiting for the result of a step.
+        Submit the steps that needed the result of this step.
         """
         for each in self._dependents[step.output]:
             if each.is_paid and self._is_ready(each):
@@ -231,7 +267,7 @@ class BatchRun:
 
     def _is_ready(self, step: PlanStep) -> bool:
         """
-        Tell whether everything is there that the step takes as input.
+        Return whether all inputs of the step exist.
         """
         return all(
             needed not in self._steps
@@ -255,6 +291,10 @@ class BatchRun:
     # --- in threads ----------------------------------------------------------------
 
     def _submitted(self, step: PlanStep) -> _News:
+        with self._turn():
+            return self._tried(step)
+
+    def _tried(self, step: PlanStep) -> _News:
         try:
             self._gate()
             found = self._tools.submit(step, self._gate)
@@ -263,7 +303,9 @@ class BatchRun:
         except KreaError as exc:
             return self._not_submitted(step, exc)
         with self._lock:
+            self._has_answered = True
             self._unconfirmed_in_a_row = 0
+            self._accepted[found.job.job_id].append((step, found))
         self._append(
             *(step, *self._sharing[step.output]),
             state="submitted",
@@ -272,6 +314,27 @@ class BatchRun:
             usd=found.job.cost_usd,
         )
         return _News(step, submitted=found)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """
+        Let one request alone go first, and one at a time after a lost response: what is
+        wrong with the service concerns as few requests as possible.
+        """
+        while self._is_delicate:
+            signals.raise_if_interrupted()
+            if self._alone.acquire(timeout=_GLANCE_SECONDS):
+                try:
+                    if self._is_delicate:
+                        yield
+                        return
+                finally:
+                    self._alone.release()
+        yield
+
+    @property
+    def _is_delicate(self) -> bool:
+        return not self._has_answered or self._unconfirmed_in_a_row > 0
 
     def _not_submitted(self, step: PlanStep, exc: KreaError) -> _News:
         if isinstance(exc, UnconfirmedSubmissionError):
@@ -283,16 +346,20 @@ class BatchRun:
                     self._stop(exc)
         elif isinstance(exc, _ENDS_SUBMISSION):
             if exc.job_id is not None:
-                # There is a job, which the journal could not take.
+                # There is a job, but the journal could not record it.
                 self._append(step, state="submitted", job_id=exc.job_id)
             self._stop(exc)
             return _News(step, is_stopped=True)
+        else:
+            self._has_answered = True
         return _News(step, error=exc)
 
     def _gate(self) -> None:
         """
+        Allow a submission, unless the run has stopped submitting.
+
         Raises:
-            _StoppedError: nothing more is to be submitted.
+            _StoppedError: nothing more may be submitted.
         """
         if self._is_stopped or self._tools.clock.now() >= self._limits.deadline:
             raise _StoppedError
@@ -303,12 +370,12 @@ class BatchRun:
 
     def _fetched(self, step: PlanStep) -> _News:
         """
-        The job of a step that was paid for earlier.
+        Fetch the job of a step that was paid for in an earlier run.
         """
         line = step.line
         assert line is not None  # noqa: S101  (such a step has one)
         if line.job is None:
-            # Another process is submitting it just now.
+            # Another process is submitting it at the moment.
             return self._submitted(step)
         job = self._tools.fetch(line.job)
         return _News(
@@ -322,7 +389,7 @@ class BatchRun:
 
     def _sleep(self, seconds: float) -> None:
         """
-        Sleep, but end at once when a thread has something to report.
+        Sleep, but return as soon as a thread has something to report.
         """
         until = time.monotonic() + seconds
         is_busy = False
@@ -359,7 +426,7 @@ class BatchRun:
         if isinstance(error, NoTokenError):
             self._stop(error)
         elif is_unseen and isinstance(error, ServiceError) and line and line.job:
-            # The poller tries again, as long as it makes sense.
+            # The poller retries for as long as that makes sense.
             job = Job(job_id=line.job, status="queued", cost_usd=line.usd)
             known = KeyedJob(job=job, record=line.record, is_new=False)
             yield from self._add(step, known, poller)
@@ -372,7 +439,9 @@ class BatchRun:
         job = found.job
         steps = [step, *self._sharing[step.output]]
         work = _Work(steps, job, found.record, found.is_new)
-        # Two outputs may have had the same job in an earlier run.
+        if not found.is_new:
+            self._accepted[job.job_id].append((step, found))
+        # In an earlier run, two outputs may have shared a job.
         self._by_job[job.job_id].append(work)
         for each in steps:
             self._works[each.output] = work
@@ -396,7 +465,7 @@ class BatchRun:
 
     def _ended(self, work: _Work) -> Iterator[BatchEvent]:
         """
-        Save the results of a job, or note that there are none.
+        Save the results of a finished job, or record that it has none.
         """
         job = work.job
         work.is_over = not job.lacks_result
@@ -454,10 +523,16 @@ class BatchRun:
         self._start_dependents(step)
 
     def _failed(
-        self, step: PlanStep, error: KreaError, *, job: Job | None = None
+        self,
+        step: PlanStep,
+        error: KreaError,
+        *,
+        job: Job | None = None,
+        state: str | None = None,
     ) -> Iterator[BatchEvent]:
         """
-        End an item, those that share its job, and those that need its result.
+        Record the failure of an item, and of the items that share its job or need its
+        result.
         """
         work = self._works.get(step.output)
         sharing = [] if work else self._sharing[step.output]
@@ -466,7 +541,7 @@ class BatchRun:
                 continue
             yield self._finish(
                 each,
-                state_of(error),
+                state or state_of(error),
                 job=job or (work.job if work else None),
                 error=error,
                 is_paid=bool(work and work.is_new and each is step),
@@ -474,13 +549,13 @@ class BatchRun:
             for dependent in self._dependents[each.output]:
                 if dependent.output not in self.outcomes and dependent.sign in PAID:
                     missing = blocked(dependent, each.output, error)
-                    yield from self._failed(dependent, missing)
+                    yield from self._failed(dependent, missing, state="blocked")
 
     # --- the end -------------------------------------------------------------------
 
     def _close(self) -> Iterator[BatchEvent]:
         """
-        Say of every item that is left what it is waiting for.
+        Report for each remaining item what it is waiting for.
         """
         for step in self._steps.values():
             if step.output in self.outcomes:

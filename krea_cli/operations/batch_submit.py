@@ -1,5 +1,5 @@
 """
-Submit one request several times: once first, then from several threads at once.
+Submit a request several times: the first one alone, then several at once.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from krea_cli.requests.request import Request
     from krea_cli.runtime.clock import Clock
 
-# The rate limits of the service decide how many of them are on their way at once.
+# Krea's rate limits decide how many requests are actually sent at once.
 MOST_AT_ONCE = 16
-# Called before each try of a request; an exception from it keeps the request here.
+# Called before each try of a request. An exception from it prevents sending.
 Gate = Callable[[], object]
 
 
 class Submits(Protocol):
     """
-    Submits a request, as `jobs.submission.RequestSubmitter`.
+    Submits a request, like `jobs.submission.RequestSubmitter`.
     """
 
     def submit(
@@ -61,16 +61,18 @@ def submit_batch(
     tracker: RunTracker,
     console: Console,
     clock: Clock,
+    is_remembered: bool = False,
 ) -> Iterator[BatchSubmission]:
     """
-    Submit the request *count* times: once first, because an error with that one is an
-    error with all, then as many at once as the service accepts.
+    Submit the request `count` times, as a context manager.
 
-    The first error stops the batch: the next request would meet it, too. Jobs submitted
-    until then are kept. Within the context the others are on their way; at its end each
-    of them has become a job or an error.
+    The first request is submitted alone, because an error with it would affect all. The
+    others follow, as many at once as Krea accepts. The first error stops the batch,
+    because the next request would fail as well. Jobs submitted until then are kept.
+    When the context ends, each request has become a job or an error.
 
-    *deadline* is when the jobs must have finished, on the monotonic clock.
+    `deadline` is when the jobs must have finished, on the monotonic clock.
+    `is_remembered` says that the journal records how the results are saved.
     """
     run = str(uuid.uuid4())
 
@@ -78,6 +80,7 @@ def submit_batch(
         return submitter.submit(request, run, deadline=deadline, gate=gate)
 
     tracker.expect(count)
+    tracker.named(run, is_remembered=is_remembered)
     batch = BatchSubmission(
         submit,
         run=run,
@@ -104,7 +107,7 @@ def submit_batch(
 
 class BatchSubmission:
     """
-    The jobs of a batch so far, and the *errors* that ended it early.
+    The jobs of a batch so far, and the `errors` that ended it early.
     """
 
     def __init__(
@@ -140,21 +143,21 @@ class BatchSubmission:
     @property
     def is_open(self) -> bool:
         """
-        Tell whether requests are on their way.
+        Return whether requests are being sent.
         """
         return self.pool.is_busy
 
     @property
     def has_unconfirmed(self) -> bool:
         """
-        Tell whether the batch has ended with submissions for `resolve`.
+        Return whether the batch has ended with unconfirmed submissions, for `resolve`.
         """
         return bool(self._unconfirmed) and not self.is_open
 
     @property
     def unsent(self) -> int:
         """
-        Return how many jobs are still to come.
+        Return how many jobs are still expected.
         """
         return 0 if self._is_stopped else self.count - len(self._jobs)
 
@@ -176,7 +179,7 @@ class BatchSubmission:
 
     def stop(self) -> None:
         """
-        Submit nothing more.
+        Do not submit anything more.
         """
         self._is_stopped = True
 
@@ -191,7 +194,7 @@ class BatchSubmission:
 
     def resolve(self) -> None:
         """
-        Look for the jobs of unconfirmed submissions: each becomes a job or an error.
+        Search for the jobs of unconfirmed submissions. Each becomes a job or an error.
         """
         unconfirmed, self._unconfirmed = self._unconfirmed, []
         for error in unconfirmed:
@@ -202,7 +205,8 @@ class BatchSubmission:
 
     def slots(self) -> Sequence[Job | None]:
         """
-        Return the jobs in the order of their records; None for one that may still come.
+        Return the jobs in the order of their records, with None for jobs that may still
+        come.
         """
         is_closed = not (self.is_open or self._unconfirmed)
         order = list[str | None]()
@@ -217,26 +221,28 @@ class BatchSubmission:
 
     def close(self) -> None:
         """
-        Tell the tracker the order of the jobs, and how many were not submitted; no
-        request is on its way any more.
+        Report the order of jobs and the number of requests not submitted to the
+        tracker.
+
+        Call this when no request is being sent any more.
         """
         with suppress(JournalError):
             order = self._journal.run_jobs(self._run)
             self._tracker.set_order(each for each in order if each)
         summary = self._tracker.summary()
         apart = (UnconfirmedSubmissionError, _TooLateError)
-        # An error with a job is counted by its job, and an unconfirmed submission by
-        # its record, whichever job the service named for it.
+        # Errors with a job are counted with their jobs, and unconfirmed submissions
+        # with their records, whatever job id Krea named for them.
         known = [e for e in self.errors if not (e.job_id or isinstance(e, apart))]
         others = {e.taken_id for e in self.errors if isinstance(e, DuplicateJobIdError)}
-        # A job that came in the last moment is only pending.
+        # A job that arrived at the last moment is only in `pending`.
         jobs = self._jobs.keys() | (set(summary.pending) - others)
         outcomes = len(jobs) + len(known) + len(summary.unconfirmed)
         self._tracker.not_submitted(max(0, self.count - max(outcomes, 1)))
 
     def explain_not_submitted(self) -> None:
         """
-        Have the first error say how many requests were not submitted.
+        Add to the first error how many requests were not submitted.
         """
         count = self._tracker.summary().not_submitted
         self._tracker.not_submitted(0)
@@ -256,7 +262,7 @@ class BatchSubmission:
 
     def _submit_next(self) -> None:
         """
-        Submit one request, in a thread of the pool.
+        Submit one request in a pool thread.
         """
         try:
             self._add(self._submit(self._check))
@@ -285,8 +291,9 @@ class BatchSubmission:
 
     def _fail(self, exc: KreaError) -> None:
         """
-        Stop, and keep the error. Of several that say the same about requests without a
-        job, the first one is kept.
+        Stop submitting, and keep the error.
+
+        Of several errors with the same message and no job, only the first is kept.
         """
         self.stop()
         with self._lock:
@@ -306,5 +313,5 @@ class _StoppedError(Exception):
 
 class _TooLateError(WaitTimeoutError):
     """
-    The time was up before the request was submitted.
+    The deadline passed before the request was submitted.
     """

@@ -1,7 +1,8 @@
 """
 Wait for jobs, save their results, and report them.
 
-An error with one job does not stop the others: it is kept until everything is reported.
+An error with one job does not stop the others: it is raised after everything is
+reported.
 """
 
 from __future__ import annotations
@@ -26,15 +27,16 @@ from krea_cli.errors import (
 )
 from krea_cli.jobs import job_errors
 from krea_cli.operations.wait import JobWait, WaitContext
+from krea_cli.output.human.format_text import duration
+from krea_cli.output.progress import StatusCounts
 from krea_cli.output.results.jobs import JobSaved, Result
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
-    from krea_cli.jobs.run_tracker import RunTracker
     from krea_cli.operations.batch_submit import BatchSubmission
-    from krea_cli.operations.save import ResultSaver
+    from krea_cli.operations.save import Saver
 
-# Time for the polls for results that come late.
+# How long to poll for result URLs that are published late.
 LATE_RESULT_SECONDS = 30.0
 
 
@@ -43,12 +45,11 @@ class CollectContext(WaitContext):
     """
     The collaborators of a collection.
 
-    *review* returns remarks about the files of a job, which are shown as warnings, and
-    *unmet* a sentence for each expectation that they do not meet. *wait_command* spells
-    the command that collects jobs, and *report_error* shows an error with its hints.
+    `review` returns remarks about the files of a job, which are shown as warnings.
+    `unmet` returns a sentence for each unmet expectation. `wait_command` spells the
+    command that collects jobs. `report_error` shows an error with its hints.
     """
 
-    tracker: RunTracker
     review: Callable[[Job], Sequence[str]]
     unmet: Callable[[Job], Sequence[str]]
     wait_command: Callable[[Sequence[str]], str]
@@ -57,8 +58,10 @@ class CollectContext(WaitContext):
 
 class JobCollection:
     """
-    Jobs on their way to files: *jobs*, with the *errors* met so far, or the ones that
-    *submission* makes, with its errors.
+    Jobs whose results are being collected.
+
+    These are `jobs` with the `errors` met so far, or the ones that `submission`
+    produces, with its errors.
     """
 
     def __init__(
@@ -75,7 +78,12 @@ class JobCollection:
         self._tracker = context.tracker
         self._submission = submission
         self._wait = JobWait(context, jobs, self.errors, submission=submission)
+        self._began = context.clock.now()
+        self._waited: float | None = None
         context.tracker.expect(self._wait.count)
+        for job in jobs:
+            if job.status == "completed":
+                context.tracker.completed(job.job_id)
 
     @property
     def jobs(self) -> list[Job]:
@@ -85,21 +93,22 @@ class JobCollection:
         self,
         *,
         deadline: float,
-        saver: ResultSaver | None = None,
+        saver: Saver | None = None,
         is_one_enough: bool = False,
     ) -> None:
         """
-        Poll the jobs, which have just been fetched, until all have finished or
-        *deadline* has passed, and save their results meanwhile if there is a *saver*.
-        With *is_one_enough*, end when one has finished, and keep and save only the jobs
-        that have.
+        Poll just-fetched jobs until all have finished or `deadline` has passed.
+
+        If there is a `saver`, results are saved meanwhile. With `is_one_enough`, stop
+        when one job has finished; only finished jobs are kept and saved.
 
         Raises:
-            KreaError: an error that every poll would meet. The results saved until then
+            KreaError: an error that would affect every poll. Results saved until then
                 are reported.
         """
         try:
             self._wait_and_save(deadline, saver, is_one_enough=is_one_enough)
+            self._waited = self._context.clock.now() - self._began
         except KreaError:
             if saver and saver.saved:
                 found = (saver.saved.get(job.job_id) for job in self.jobs)
@@ -109,48 +118,60 @@ class JobCollection:
             raise
 
     def _wait_and_save(
-        self, deadline: float, saver: ResultSaver | None, *, is_one_enough: bool
+        self, deadline: float, saver: Saver | None, *, is_one_enough: bool
     ) -> None:
         wait, submission = self._wait, self._submission
         early = None if is_one_enough else saver
+        counts = StatusCounts(wait.count, saves=saver is not None)
         with saver.pool if saver else nullcontext():
-            wait.poll(deadline=deadline, saver=early, is_one_enough=is_one_enough)
+            wait.poll(
+                deadline=deadline,
+                counts=counts,
+                saver=early,
+                is_one_enough=is_one_enough,
+            )
             while submission and submission.has_unconfirmed:
                 submission.resolve()
-                wait.poll(deadline=deadline, saver=early)
+                wait.poll(deadline=deadline, counts=counts, saver=early)
             if is_one_enough:
                 self._keep_finished()
             for job in self.jobs:
                 if job.is_final and job.status != "completed":
                     self._tracker.ended_without_result(job.job_id)
             if saver:
-                self._finish(saver)
+                self._finish(saver, counts)
 
-    def save(self, saver: ResultSaver) -> None:
+    def save(self, saver: Saver) -> None:
         """
-        Save the results of the completed jobs. Jobs whose results are not there yet
-        are polled again for up to half a minute.
+        Save the results of completed jobs.
+
+        Completed jobs without result URLs are polled for up to half a minute.
         """
         deadline = self._context.clock.now() + LATE_RESULT_SECONDS
-        self._wait.poll(deadline=deadline, lacks_result=True)
+        counts = StatusCounts(self._wait.count, saves=True)
+        self._wait.poll(deadline=deadline, counts=counts, lacks_result=True)
         with saver.pool:
-            self._finish(saver)
+            self._finish(saver, counts)
 
-    def _finish(self, saver: ResultSaver) -> None:
+    def _finish(self, saver: Saver, counts: StatusCounts) -> None:
         jobs = self.jobs
         with self._console.progress() as progress:
+            counts.expect(self._wait.count)
+            progress.counts(counts)
+            for job in jobs:
+                counts.update(job)
             saver.finish(jobs, progress, is_batch=self._wait.count > 1)
         for job in jobs:
             if saved := saver.saved.get(job.job_id):
                 self._wait.update(saved)
                 self._review(saved, saver)
 
-    def _review(self, saved: Job, saver: ResultSaver) -> None:
+    def _review(self, saved: Job, saver: Saver) -> None:
         if exc := saver.failed.get(saved.job_id):
-            self.errors.append(_with_way_out(exc, saved))
+            self.errors.append(_with_recovery_steps(exc, saved))
             return
         if exc := saver.without_sidecar.get(saved.job_id):
-            self.errors.append(_with_way_out(exc, saved))
+            self.errors.append(_with_recovery_steps(exc, saved))
         if unsaved := job_errors.unsaved(saved):
             self.errors.append(unsaved)
         for remark in self._context.review(saved):
@@ -160,11 +181,11 @@ class JobCollection:
 
     def _keep_finished(self) -> None:
         """
-        Keep the jobs that have finished. The others run on, which is no error as long
-        as one has finished.
+        Drop the jobs that are still running. That is not an error if another has
+        finished.
         """
         final = [job for job in self.jobs if job.is_final]
-        # The result of a job that lacks one may still come.
+        # A completed job without result URLs may still get them.
         finished = [job for job in final if not job.lacks_result] or final
         if finished:
             passing = (ServiceError, WaitTimeoutError)
@@ -187,11 +208,11 @@ class JobCollection:
         hand_on: Callable[[Sequence[Job]], StorageError | None] | None = None,
     ) -> None:
         """
-        Report every job, as the *result* made of it and of the command that collects
-        it; then *preview* the jobs, *hand_on* them to the next step of a workflow, and
-        raise the errors.
+        Report all jobs, then raise their errors.
 
-        *waits* is false where jobs may still run: that is no error then.
+        `result` builds the result from a job and the command that collects it. Then
+        `preview` shows the jobs, and `hand_on` passes them to later steps of a
+        workflow. If `waits` is false, jobs may still be running without an error.
 
         Raises:
             KreaError: there is a job without its result.
@@ -199,7 +220,7 @@ class JobCollection:
         collect = self._context.wait_command
         if self._submission:
             self.errors[:0] = self._submission.errors
-        # A command may name all jobs of the run, and only those without files need one.
+        # A command may name all jobs of the run. Only jobs without files need it.
         results = [
             result(job, "" if job.files else collect([job.job_id])) for job in self.jobs
         ]
@@ -207,7 +228,7 @@ class JobCollection:
         failed = {error.job_id for error in self.errors}
         for job in self.jobs if waits else ():
             if job.job_id not in failed and (error := job_errors.failure(job)):
-                self.errors.append(error)
+                self.errors.append(self._with_time(error))
         if lost:
             self._report_errors()
             raise lost
@@ -224,12 +245,24 @@ class JobCollection:
         if not_handed_on:
             raise not_handed_on
 
+    def _with_time(self, error: KreaError) -> KreaError:
+        """
+        Say how long this run has waited for a job that is still running.
+        """
+        if self._waited is None or not isinstance(error, WaitTimeoutError):
+            return error
+        return error.but(
+            message=f"Timed out after {duration(self._waited)}. {error.message}"
+        )
+
     def _show(
         self, jobs: Sequence[Job], results: Sequence[Result]
     ) -> StorageError | None:
         """
-        Write the results of the jobs to standard output. Where it is closed or its disk
-        is full, return the error, which says where the files are.
+        Write the results to standard output.
+
+        If it is closed or its disk is full, return an error that says where the files
+        are.
         """
         try:
             self._console.result(results)
@@ -247,8 +280,9 @@ class JobCollection:
 
     def _report_errors(self) -> None:
         """
-        Report the errors of the jobs, before another error ends the run. Nothing is
-        left to collect of jobs without a result.
+        Report the errors of jobs before another error ends the run.
+
+        Jobs without a result are marked as ended: nothing is left to collect.
         """
         for job in self.jobs:
             if job.is_final and (job.status != "completed" or job.lacks_result):
@@ -267,15 +301,15 @@ def _none_finished(jobs: Sequence[Job]) -> KreaError:
     )
 
 
-def _with_way_out(error: KreaError, job: Job) -> KreaError:
+def _with_recovery_steps(error: KreaError, job: Job) -> KreaError:
     """
-    Add the free way out to an error: the job is paid for, and the service keeps it.
+    Add a hint for saving the result without paying again: Krea keeps it.
     """
-    return error.but(*_ways_out(error, job), job_id=job.job_id)
+    return error.but(*_recovery_steps(error, job), job_id=job.job_id)
 
 
-def _ways_out(error: KreaError, job: Job) -> Iterator[Step]:
-    # A file that could not be converted is there all the same.
+def _recovery_steps(error: KreaError, job: Job) -> Iterator[Step]:
+    # A file that could not be converted is still saved.
     is_there = isinstance(error, ConversionError) and len(job.files) == len(job.urls)
     if error.exit_code != ExitCode.STORAGE or is_there:
         return
@@ -283,10 +317,10 @@ def _ways_out(error: KreaError, job: Job) -> Iterator[Step]:
         size = [] if error.size_bytes is None else [str(error.size_bytes)]
         yield Step(Action.DOWNLOAD_LARGER, (job.job_id, *size))
     elif not isinstance(error, DownloadError):
-        # The same place would be the same trouble.
+        # The same location would fail again.
         yield Step(Action.DOWNLOAD_ELSEWHERE, (job.job_id,))
     elif isinstance(error, UnsupportedResultError):
-        return  # its hint has the URL
+        return  # the error already has a hint with the URL
     elif error.is_lasting:
         yield Step(Action.SHOW_URLS, (job.job_id,))
     else:

@@ -1,5 +1,5 @@
 """
-Delete uploaded files at the service, and forget their URLs here.
+Delete uploaded files at Krea, and remove their URLs from the local cache.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ def delete_assets(
     failed: Callable[[KreaError], object],
 ) -> Iterator[Asset]:
     """
-    Delete each asset and yield it. `failed` is called with the error of an asset that
-    was not deleted; the others are deleted all the same.
+    Delete each asset, and yield it.
+
+    `failed` is called with the error of an asset that was not deleted. The others are
+    still deleted.
 
     Raises:
-        KreaError: the service cannot be used at all.
+        KreaError: an error that affects all assets.
     """
     for find in assets:
         try:
@@ -36,8 +38,8 @@ def delete_assets(
         except (NotFoundError, RequestRejectedError) as exc:
             failed(exc)
             continue
-        # Another request must not name a file that is gone. Without a journal there is
-        # nothing to forget.
+        # Later requests must not refer to a deleted file. Without a journal there is no
+        # cache.
         with suppress(JournalError):
             known.forget(asset.url)
         yield asset

@@ -1,5 +1,5 @@
 """
-Decide which records of the journal may be deleted, and which must stay.
+Decide which journal records may be deleted.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 def parse_past_time(text: str | None, option: str, *, now: float) -> float | None:
     """
-    Return a time as `parse_time` does.
+    Parse a time in the past, in the forms of `parse_time`.
 
     Raises:
-        UsageError: it names no time, or one to come: that would mean every record.
+        UsageError: the text is not a time, or is in the future, which would select
+            every record.
     """
     found = parse_time(text, option, now=now)
     if found is not None and found > now:
@@ -37,12 +38,13 @@ def find_corrupt(
     find: Callable[[str], CorruptRecord | None], names: Sequence[str], *, force: bool
 ) -> dict[str, str]:
     """
-    Return the record ids of the names, whole ids of records or jobs, whose records
-    cannot be read.
+    Return the unreadable records among `names`, as record ids by name.
+
+    The names are complete record ids or job ids.
 
     Raises:
-        UsageError: there is one, and it may be unconfirmed; with *force*, a process may
-            be submitting it just now.
+        UsageError: `force` is not set, and an unreadable record may be unconfirmed; or
+            a process may be submitting it at the moment.
     """
     found = {}
     for name in names:
@@ -69,8 +71,9 @@ def records_before(
     history: JournalQueries, end: float, *, with_unfinished: bool, console: Console
 ) -> list[Record]:
     """
-    Return the records of jobs from before *end*, the oldest first. Jobs that krea has
-    not seen finish are left out with a note, unless they are wanted.
+    Return the records of jobs from before `end`, oldest first.
+
+    Unfinished jobs are left out with a note, unless `with_unfinished` is set.
     """
     found = history.older_than(end)
     ended = [r for r in found if with_unfinished or r.state != "submitted"]
@@ -86,11 +89,11 @@ def check_deletable(
     records: Sequence[Record], *, now: float, allows_unfinished: bool
 ) -> None:
     """
-    Find out whether the records may be deleted. *now* is the wall clock.
+    Check that the records may be deleted. `now` is the wall clock.
 
     Raises:
-        UsageError: the outcome of one is still open; with *allows_unfinished* it is
-            enough that it has a job.
+        UsageError: the outcome of a record is unknown. With `allows_unfinished`,
+            records with a job id are allowed.
     """
     for record in records:
         if record.is_in_flight(now):

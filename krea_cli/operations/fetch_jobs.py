@@ -1,6 +1,7 @@
 """
-Several jobs, one after the other: fetched, or cancelled. An error with one job does not
-stop the others.
+Fetch or cancel several jobs, one after the other.
+
+An error with one job does not stop the others.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from krea_cli.errors import (
     Action,
+    JobAlreadyFinishedError,
     JobDeletedError,
     JobNotVisibleYetError,
     KreaError,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from krea_cli.output.console import Console
     from krea_cli.runtime.clock import Clock
 
-# A job that was just submitted may take half a minute to appear.
+# A job may appear up to half a minute after it was submitted.
 APPEARING_SECONDS, APPEARING_TRIES = 2.0, 15
 
 
@@ -42,7 +44,7 @@ def fetch_jobs(
     deadline: float | None = None,
 ) -> tuple[list[Job], list[KreaError]]:
     """
-    Fetch each job; return the jobs, and an error for each that cannot be fetched.
+    Fetch each job. Return the jobs, and an error for each one that cannot be fetched.
     """
     jobs: list[Job] = []
     errors: list[KreaError] = []
@@ -66,7 +68,9 @@ def _listed(
     service: JobService, job_ids: Sequence[str], deadline: float | None
 ) -> dict[str, Job]:
     """
-    Fetch many jobs with list requests; none if they are few, or there is no such list.
+    Fetch many jobs with list requests.
+
+    Return nothing if there are only a few jobs, or the list is unavailable.
     """
     if len(job_ids) <= MOST_SINGLE_POLLS:
         return {}
@@ -79,7 +83,7 @@ def _fetch(
     service: JobService, job_id: str, clock: Clock, deadline: float | None
 ) -> Job:
     """
-    Fetch a job that may have to appear first.
+    Fetch a job, waiting for it to appear if necessary.
     """
     for _ in range(APPEARING_TRIES):
         try:
@@ -99,11 +103,18 @@ def errors_of_unfinished(jobs: Sequence[Job]) -> list[KreaError]:
 
 
 def cancel_jobs(
-    service: JobService, job_ids: Sequence[str], *, console: Console
+    service: JobService,
+    job_ids: Sequence[str],
+    *,
+    console: Console,
+    skips_finished: bool = False,
 ) -> tuple[list[Job], list[KreaError]]:
     """
-    Cancel each job; return the jobs as they are then, and an error for each that is not
-    cancelled. Without a usable token the rest is left alone.
+    Cancel each job.
+
+    Return the resulting jobs, and an error for each one that was not cancelled. Stop if
+    no token is usable. With `skips_finished`, a finished job is not an error if another
+    one is cancelled.
     """
     jobs: list[Job] = []
     errors: list[KreaError] = []
@@ -120,12 +131,14 @@ def cancel_jobs(
         jobs.append(job)
         if error := job_errors.uncancelled(job):
             errors.append(error)
+    if skips_finished and any(job.status == "cancelled" for job in jobs):
+        errors = [e for e in errors if not isinstance(e, JobAlreadyFinishedError)]
     return jobs, errors
 
 
 def with_wait_command(error: KreaError, job_id: str) -> KreaError:
     """
-    Add the command that keeps waiting to an error about a job that may well run on.
+    Add a hint to keep waiting, because the job may still be running.
     """
     return _with_step(error, job_id, Action.KEEP_WAITING)
 

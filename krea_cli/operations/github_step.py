@@ -1,5 +1,5 @@
 """
-Hand the outcome on to the next steps of a GitHub Actions job: outputs and a summary.
+Write outputs and a summary for later steps of a GitHub Actions job.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ if sys.platform != "win32":
     import fcntl
 
 OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
-# GitHub does not show a larger one at all.
+# GitHub does not show larger summaries.
 MOST_SUMMARY_BYTES = 2**20
+MOST_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GithubStep:
     """
-    The step that krea runs in, by its environment. Earlier calls of the same step have
-    their share in outputs and summary.
+    The workflow step in which krea runs, according to the environment.
+
+    Earlier krea commands in the same step contribute to its outputs and summary.
     """
 
     env: Mapping[str, str]
@@ -42,7 +44,7 @@ class GithubStep:
 
     def check(self) -> None:
         """
-        Find out before anything is sent whether outputs and summary can be written.
+        Check that outputs and summary can be written, before anything is sent.
 
         Raises:
             UsageError: this is not a step of GitHub Actions.
@@ -59,14 +61,15 @@ class GithubStep:
 
     def report(self, jobs: Sequence[Job], *, is_paid: bool) -> StorageError | None:
         """
-        Add the jobs to outputs and summary; return the error if that fails.
+        Add the jobs to outputs and summary. Return the error if that fails.
 
-        *is_paid* says that this call submitted the jobs: only then are they counted.
+        `is_paid` says that this command submitted the jobs: only then is their cost
+        counted.
         """
         try:
             paid = {job.job_id for job in jobs} if is_paid else set[str]()
             summary = self.tracker.summary()
-            # A job whose id could not be recorded is not among the jobs, and is billed.
+            # A job whose id could not be recorded is missing here, but is billed.
             is_open = bool(summary.unconfirmed) or (
                 is_paid and not paid.issuperset(summary.order)
             )
@@ -77,18 +80,29 @@ class GithubStep:
             return exc.but("The jobs themselves are not affected.")
         return None
 
+    def list_items(self, rows: Sequence[Sequence[str]]) -> None:
+        """
+        Add a table of items of a batch to the summary, each with its file, what to do
+        and the estimate.
+
+        Raises:
+            StorageError: the summary cannot be written.
+        """
+        if rows and self.env.get(SUMMARY):
+            self._append(SUMMARY, github_actions.item_table(rows[:MOST_ROWS]))
+
     def _write_outputs(
         self, jobs: Sequence[Job], paid: Container[str], *, is_open: bool
     ) -> None:
         path = Path(self.env[OUTPUT])
         try:
             with path.open("ab") as file, _locked(file):
-                # A pipe in its place is not read.
+                # do not read a pipe in its place
                 before = path.read_bytes() if path.is_file() else b""
                 text = github_actions.outputs(
                     jobs,
                     paid=paid,
-                    in_doubt=is_open,
+                    unconfirmed=is_open,
                     before=before.decode("utf-8", "replace"),
                 )
                 file.write(text.encode("utf-8", "backslashreplace"))
@@ -105,7 +119,9 @@ class GithubStep:
             raise _cannot_write(SUMMARY, exc) from exc
         steps = self.next_steps()
         commands = [steps.find_lost(record.record) for record in unconfirmed]
-        rows = github_actions.summary(jobs, paid=paid, in_doubt=commands, before=before)
+        rows = github_actions.summary(
+            jobs, paid=paid, unconfirmed=commands, before=before
+        )
         if len((before + rows).encode()) > MOST_SUMMARY_BYTES:
             self.warn(f"{SUMMARY} is full; the rest was left out.")
             return
@@ -122,8 +138,9 @@ class GithubStep:
 @contextmanager
 def _locked(file: IO[bytes]) -> Iterator[None]:
     """
-    Keep other calls of the step from adding to the same outputs meanwhile, where the
-    system has such locks. Closing the file ends the lock.
+    Lock the file against other krea commands of the step, if the system supports it.
+
+    Closing the file releases the lock.
     """
     if sys.platform != "win32":
         with suppress(OSError):

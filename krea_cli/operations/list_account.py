@@ -1,5 +1,5 @@
 """
-Go through the lists of an account page by page.
+Iterate over the paged lists of an account.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from typing import TypeVar
 from krea_cli.api.models import Page
 
 T = TypeVar("T")
-# With a thousand entries each; a cursor that never ends is a mistake of the service.
+# With a thousand entries per page. A longer list means that the service repeats itself.
 MOST_PAGES = 100
 
 
 def each_item(fetch: Callable[[str | None], Page[T]]) -> Iterator[T]:
     """
-    Yield the entries of all pages. *fetch* returns the page at a cursor, the first one
-    for None. A page is fetched only when its entries are asked for.
+    Yield the entries of all pages.
+
+    `fetch` returns the page at a cursor, or the first one for None. A page is fetched
+    only when its entries are needed.
     """
     cursor: str | None = None
     seen = set[str]()

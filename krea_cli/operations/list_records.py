@@ -1,5 +1,5 @@
 """
-Find the records of the journal, and the jobs of the service, that the user means.
+Find the journal records and Krea's jobs that the user refers to.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from krea_cli.api.models import FINAL, RUNNING
 from krea_cli.config import durations
 from krea_cli.errors import Action, Step, UnknownJobError, UsageError
-from krea_cli.jobs.job_refs import LAST, SHORTEST, WHOLE
+from krea_cli.jobs.job_refs import LAST, SHORTEST, WHOLE, is_run
 from krea_cli.journal.rows import STATES
 
 if TYPE_CHECKING:
@@ -21,31 +21,32 @@ if TYPE_CHECKING:
     from krea_cli.journal.queries import JournalQueries
     from krea_cli.journal.record import Record
 
-# The service gives no more jobs at once.
+# The maximum that Krea returns at once.
 MOST_OF_SERVICE = 1000
 _MOST_EMPTY_PAGES = 100
 SHORTEST_RECORD = 4
-# More than are ever on their way to the service at one time.
+# More than are ever being submitted at the same time.
 _MANY = 1000
 
-# Resolves references to jobs, as `jobs.job_refs.resolve_job_refs`.
+# Resolves references to jobs, like `jobs.job_refs.resolve_job_refs`.
 Resolve = Callable[[Sequence[str]], Sequence[str]]
 
 
 def display_state(record: Record, *, now: float) -> str:
     """
-    Return the state of the record: "unknown" when it is unconfirmed. *now* is the wall
-    clock.
+    Return the record's state, or "unknown" if it is unconfirmed.
+
+    `now` is the wall clock.
     """
     return "unknown" if record.is_unconfirmed(now) else record.state
 
 
 def parse_time(text: str | None, option: str, *, now: float) -> float | None:
     """
-    Return the time that an option names, in seconds since the epoch.
+    Convert the value of an option to seconds since the epoch.
 
     Raises:
-        UsageError: it names no time.
+        UsageError: the value is not a time.
     """
     if text is None:
         return None
@@ -64,17 +65,17 @@ def list_recorded(
     since: float | None,
 ) -> list[Record]:
     """
-    Return records of the journal, the newest first.
+    Return journal records, newest first.
 
     Raises:
-        UsageError: there is no such state.
+        UsageError: the state does not exist.
         JournalError: the journal cannot be read.
     """
     _check("status", state, STATES)
     if state == "unknown":
         unconfirmed = reversed(history.unconfirmed())
         return [r for r in unconfirmed if r.created_at >= (since or 0.0)][:limit]
-    # Some records that the journal calls intended are unconfirmed by now.
+    # Some records with the state intended are unconfirmed by now.
     most = max(limit, _MANY) if state == "intended" else limit
     found = history.newest(limit=most, state=state, since=since)
     return [r for r in found if state in (None, display_state(r, now=now))][:limit]
@@ -89,11 +90,11 @@ def list_remote(
     since: float | None,
 ) -> list[Job]:
     """
-    Return jobs that the service lists, the newest first, with their journal data.
+    Return jobs from Krea's list, newest first, with their journal data.
 
     Raises:
-        UsageError: the service has no such status, or the limit is above its own.
-        KreaError: the service cannot be asked.
+        UsageError: the status does not exist at Krea, or the limit exceeds its maximum.
+        KreaError: the list cannot be fetched.
     """
     _check("status", state, sorted(FINAL | RUNNING))
     if limit > MOST_OF_SERVICE:
@@ -118,16 +119,18 @@ def find_records(
     history: JournalQueries, resolve: Resolve, references: Sequence[str] | None
 ) -> list[Record]:
     """
-    Return the records with these job ids, record ids or beginnings of either, or of
-    @last (the default); each once.
+    Return the records with the given job ids, record ids or prefixes, or of @RUN, each
+    once.
+
+    The default reference is @last.
 
     Raises:
         UnknownJobError: the journal has no such record.
-        UsageError: a beginning is too short, or that of several records.
+        UsageError: a prefix is too short, or matches several records.
     """
     found: dict[str, Record] = {}
     for reference in references or [LAST]:
-        ids = resolve([LAST]) if reference == LAST else [reference]
+        ids = resolve([reference]) if is_run(reference) else [reference]
         records = [_find_record(history, each) for each in ids]
         found |= {record.record: record for record in records}
     return list(found.values())
@@ -159,11 +162,10 @@ def _find_record(history: JournalQueries, reference: str) -> Record:
 
 def find_unconfirmed(history: JournalQueries, beginning: str | None) -> list[Record]:
     """
-    Return the unconfirmed records, the oldest first; with a *beginning*, the one whose
-    id begins so.
+    Return the unconfirmed records, oldest first, or the one with this id prefix.
 
     Raises:
-        UsageError: there is no such record, or there are several.
+        UsageError: no record matches, or several do.
     """
     records = history.unconfirmed()
     if beginning is None:
@@ -183,7 +185,7 @@ def single_unconfirmed(history: JournalQueries, beginning: str | None) -> Record
     Return the one unconfirmed record that is meant.
 
     Raises:
-        UsageError: as `find_unconfirmed`; or there are several.
+        UsageError: as in `find_unconfirmed`, or there are several.
     """
     found = find_unconfirmed(history, beginning)
     if not found:
@@ -201,11 +203,12 @@ def find_candidate(
     recovery: Recovery, resolve: Resolve, record: Record, reference: str
 ) -> str:
     """
-    Return the id of the one job that is meant, which may be the beginning of a
-    candidate's.
+    Return the id of the job that is meant.
+
+    `reference` may be a prefix of the id of a candidate.
 
     Raises:
-        UsageError: there is no such job, or there are several.
+        UsageError: no job matches, or several do.
     """
     if SHORTEST <= len(reference) < WHOLE:
         candidates = recovery.candidates(record)

@@ -1,5 +1,5 @@
 """
-Decide where results go, before anything is sent.
+Decide where results are saved, before anything is sent.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ _TO_A_FOLDER = "Save to a file or folder, for example -o results/"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputPlanner:
     """
-    Checks how results are to be saved. *writes_json* and *for_github* say what else
-    the run writes to standard output.
+    Checks how results are to be saved.
+
+    `writes_json` and `for_github` say what else the run writes to standard output.
     """
 
     options: OutputOptions
@@ -46,8 +47,10 @@ class OutputPlanner:
 
     def check_expectations(self, *, saves: bool) -> None:
         """
+        Check the values of --expect.
+
         Raises:
-            UsageError: --expect is misspelled, or nothing is saved that could meet it.
+            UsageError: a value is invalid, or nothing is saved that could be checked.
         """
         if self.expectations() and not saves:
             raise UsageError(
@@ -65,12 +68,15 @@ class OutputPlanner:
         names: FilenameFields | None = None,
     ) -> OutputTarget:
         """
-        Return the target of *count* results, after checking that they can be saved
-        there. *kind* (image, video, audio or 3d) and *names* are given where they are
-        known; *force* allows names that are taken.
+        Return the target for `count` results, after checking that they can be saved
+        there.
+
+        `kind` (image, video, audio or 3d) and `names` are given if known. `force`
+        allows existing files to be overwritten.
 
         Raises:
-            UsageError: the options make no sense together, or for this kind of result.
+            UsageError: the options contradict each other, or do not suit this kind of
+                result.
             StorageError: a result could not be saved.
         """
         from krea_cli.downloads.output_target import OutputTarget
@@ -109,10 +115,10 @@ class OutputPlanner:
 
     def expectations(self) -> tuple[Expectation, ...]:
         """
-        Return what results must be, by --expect.
+        Parse --expect.
 
         Raises:
-            UsageError: --expect is misspelled.
+            UsageError: a value is invalid.
         """
         words = self.options.expect
         if not words:
@@ -128,8 +134,10 @@ class OutputPlanner:
 
     def _check_stdout(self) -> None:
         """
+        Check that a result can be written to standard output.
+
         Raises:
-            UsageError: standard output must not get the bytes of a result.
+            UsageError: standard output must not receive binary data.
             StorageError: it is closed.
         """
         if self.for_github:

@@ -1,5 +1,5 @@
 """
-Show pictures in the terminal: after they were saved, and by request.
+Show images in the terminal, after saving them or on request.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from krea_cli.runtime.user_paths import local_path
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
     from krea_cli.output.console import Console
+    from krea_cli.output.graphics.capabilities import TerminalQuery
     from krea_cli.output.graphics.preview import Preview
 
 
@@ -26,14 +27,16 @@ def preview(
     env: Mapping[str, str],
     log: Callable[[str], object],
     show_command: Callable[[str], str],
+    terminal: TerminalQuery,
     wanted: bool | None = None,
     before: Path | None = None,
 ) -> None:
     """
-    Show the pictures among the files of *jobs*, each beside the one *before* where both
-    have room: with a graphics protocol, or if *wanted* also with half blocks.
+    Show the images among the files of `jobs`.
 
-    The files are saved, so nothing that goes wrong here is an error.
+    If there is room, each is shown next to the image `before`. They are drawn with a
+    graphics protocol, or if `wanted` is true also with half blocks. The files are
+    already saved, so no failure here is an error.
     """
     files = [
         file.path
@@ -46,7 +49,8 @@ def preview(
     try:
         from krea_cli.output.graphics.preview import Preview
 
-        screen = Preview(console.stdout, env, blocks=bool(wanted))
+        window = terminal.size()
+        screen = Preview(console.stdout, env, window, blocks=bool(wanted))
         shown = files if screen.is_possible else []
         if shown and not wanted:
             shown = [file for file in files if _is_light(file, console, show_command)]
@@ -64,7 +68,7 @@ def preview(
 
 def _is_light(file: str, console: Console, show_command: Callable[[str], str]) -> bool:
     """
-    Tell whether a picture may be shown without being asked for; say so if not.
+    Return whether an image may be shown unasked. If not, log the reason.
     """
     from krea_cli.media.images import is_heavy
 
@@ -85,17 +89,20 @@ def show(
     writes_json: bool = False,
 ) -> list[InputError]:
     """
-    Show each file, with its name if there are several; return an error for each that
-    cannot be shown.
+    Show each file, with its name if there are several.
+
+    Return an error for each file that cannot be shown.
 
     Raises:
-        UsageError: standard output cannot show pictures.
+        UsageError: standard output cannot show images.
     """
     _check(console, env, writes_json=writes_json)
     files = [local_path(file) for file in files]
+    from krea_cli.output.graphics.capabilities import look
     from krea_cli.output.graphics.preview import Preview
 
-    screen = Preview(console.stdout, env, blocks=True)
+    window = look(console.stdout, env)
+    screen = Preview(console.stdout, env, window, blocks=True)
     if not screen.is_possible:
         raise UsageError("Standard output cannot show images: it is not UTF-8.")
     errors = []
@@ -132,8 +139,10 @@ def _draw(
     screen: Preview, file: str, *, before: Path | None = None, drawn: int
 ) -> None:
     """
+    Draw one file.
+
     Raises:
-        DownloadError: *file* is no picture that can be shown.
+        DownloadError: the file is not an image that can be shown.
     """
     from krea_cli.media.decoding import decode_with_timeout
     from krea_cli.media.images import thumbnail

@@ -1,5 +1,5 @@
 """
-Update the list of models for a command that names something it lacks.
+Update the list of models if a command refers to something it lacks.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogRenewal:
     """
-    Fetches the newest list of models, at most once a day.
+    Fetches the current list of models, at most once a day.
 
-    *fetch* returns the API's document. *folder* keeps the list of the service at
-    *origin*; without one it is used for this run alone. *now* is the wall clock. With
-    *is_final* there is no newer list, as in the sandbox.
+    `fetch` returns the API description. `folder` caches the list for `origin`; without
+    a folder, only this run uses it. `now` is the wall clock. `is_final` means that
+    there is no newer list, as in the sandbox.
     """
 
     catalog: Catalog
@@ -37,17 +37,17 @@ class CatalogRenewal:
 
     def is_fresh(self, catalog: Catalog) -> bool:
         """
-        Tell whether a list is too new to be updated.
+        Return whether a list is too new to be updated.
         """
         age = renewal.age_in_days(catalog, self.now())
         return self.is_final or age < renewal.FRESH_DAYS
 
     def renew(self) -> Catalog | None:
         """
-        Fetch the newest list if the one at hand is older than a day; None otherwise.
+        Return the current list, or None if the known one is at most a day old.
 
         Raises:
-            KreaError: it cannot be fetched or used.
+            KreaError: the list cannot be fetched or used.
         """
 
         def store(text: str) -> None:
@@ -64,10 +64,10 @@ class CatalogRenewal:
 
     def find(self, name: str) -> Model:
         """
-        Return a model, from a newer list if the one at hand lacks it.
+        Return a model, from an updated list if the known one lacks it.
 
         Raises:
-            UnknownModelError: no list has it, or several models match.
+            UnknownModelError: no list has the model, or several models match.
         """
         try:
             return self.catalog.find(name)

@@ -1,12 +1,14 @@
 """
-Submissions whose response was lost: look for the job, name the ways out, and ask a
-person at the terminal.
+Resolve submissions whose response was lost.
+
+Search for the job, suggest what to do, and ask the user at a terminal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from krea_cli.errors import (
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
     from krea_cli.runtime.clock import Clock
 
 SEARCH_SECONDS = 30.0
-# However near the deadline is, there is time to look at the list once.
+# Even close to the deadline, allow time for one search of the job list.
 LEAST_SECONDS = 3.0
-# More candidates than this are not shown.
+# Show at most this many candidates.
 MOST_SHOWN = 10
 _LEFT_OPEN = "The request is still unconfirmed. If Krea accepted it, it will be billed."
 
@@ -67,11 +69,11 @@ def warn_unconfirmed_elsewhere(history: JournalQueries, console: Console) -> Non
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnconfirmedResolver:
     """
-    Finds out what became of submissions of this run and of earlier ones.
+    Finds out what happened to unconfirmed submissions of this run and earlier ones.
 
-    *report* shows an error with its hints. *keeps_journal* is false where nothing can
-    be done about the submissions later. With
-    *may_ask*, a person at the terminal is asked which job is theirs.
+    `report` shows an error with its hints. If `keeps_journal` is false, submissions
+    cannot be resolved later. With `may_ask`, a user at a terminal is asked which job is
+    theirs.
     """
 
     recovery: Recovery
@@ -85,13 +87,14 @@ class UnconfirmedResolver:
 
     def submit(self, submit: Callable[[], Job], *, deadline: float) -> Job:
         """
-        Make a paid submission, and return its job. For one that is unconfirmed, the
-        job that a person chooses.
+        Make a paid submission, and return its job.
+
+        If it is unconfirmed, return the job that the user chooses.
 
         Raises:
-            UnconfirmedSubmissionError: it stays unconfirmed; the error names the
-                candidates and the command for each way out.
-            KreaError: as `jobs.submitter`.
+            UnconfirmedSubmissionError: it stays unconfirmed. The error lists the
+                candidates, and a command for each way to resolve it.
+            KreaError: as in `jobs.submitter`.
         """
         try:
             with self.console.progress() as progress:
@@ -102,10 +105,10 @@ class UnconfirmedResolver:
 
     def resolve(self, error: UnconfirmedSubmissionError, deadline: float) -> Job:
         """
-        Return the job of a submission that is unconfirmed.
+        Return the job of an unconfirmed submission.
 
         Raises:
-            KreaError: as `submit`.
+            KreaError: as in `submit`.
         """
         records = self.tracker.summary().unconfirmed
         [record] = [each for each in records if each.record == error.record]
@@ -121,17 +124,17 @@ class UnconfirmedResolver:
             details = [f"Cannot get Krea's job list: {exc.message}"]
         error = error.but(
             details=details,
-            advice=self.ways_out(record, found),
+            advice=self.recovery_steps(record, found),
             record=record.record if self.keeps_journal else None,
         )
         if not self._can_ask(record, found):
             raise error
-        # The lines shown with the question are not shown again.
+        # Details shown with the question are not repeated.
         left_open = error.but(message=_LEFT_OPEN, details=())
         try:
             job = self._ask(error, record, found or (), deadline)
         except UnconfirmedSubmissionError as exc:
-            # It was submitted once more, so the earlier candidates are out of date.
+            # It was submitted again, so the earlier candidates are out of date.
             self.tracker.resolved(record)
             return self.resolve(exc, deadline)
         except JournalError:
@@ -144,11 +147,11 @@ class UnconfirmedResolver:
         self.tracker.resolved(record)
         return job
 
-    def ways_out(
+    def recovery_steps(
         self, record: Record, candidates: Sequence[Job] | None
     ) -> tuple[Step, ...]:
         """
-        Return every way to settle a record; *candidates* is None if they are unknown.
+        Return every way to resolve a record. `candidates` is None if they are unknown.
         """
         if not self.keeps_journal:
             return (Step(Action.LIST_LOST),)
@@ -173,7 +176,7 @@ class UnconfirmedResolver:
 
     def warn_of_other_token(self, record: Record) -> None:
         """
-        Warn that the list of jobs may be that of another account.
+        Warn that the job list may belong to another account.
         """
         if self.recovery.has_other_token(record):
             self.console.warn(
@@ -195,7 +198,7 @@ class UnconfirmedResolver:
 
     def _can_ask(self, record: Record, candidates: Sequence[Job] | None) -> bool:
         """
-        Tell whether a person is there to decide, and there is something to decide.
+        Return whether there is a user to ask and something to decide.
         """
         if not self.may_ask or not self.prompter.is_interactive or candidates is None:
             return False
@@ -209,25 +212,37 @@ class UnconfirmedResolver:
         deadline: float,
     ) -> Job | None:
         """
-        Return the job that a person chooses; None leaves the record unconfirmed.
+        Return the job that the user chooses, or None to leave the record unconfirmed.
         """
         self.console.warn(error.message)
-        for number, line in enumerate(error.details, start=1):
-            self.console.note(f"{number}. {line}" if candidates else line)
+        later = "Enter: decide later. The request stays unconfirmed."
         if not candidates:
+            self.console.note(error.details[0])
+            again = "yes: submit the request again. If Krea accepted the first one, "
+            self.console.note(f"{again}both will be billed.")
+            self.console.note(later)
             question = "Submit it again? It may be billed twice."
             if not self._choose(question, ["yes"]):
                 return None
             return self.recovery.resubmit(record, deadline=deadline)
+        for number, job in enumerate(candidates[:MOST_SHOWN], start=1):
+            self.console.note(
+                f"{number}: {_described(job, is_local=True)} is yours. "
+                "Nothing is paid again."
+            )
+        self.console.note(later)
         shown = min(len(candidates), MOST_SHOWN)
-        answer = self._choose("Which job is yours?", [str(n + 1) for n in range(shown)])
+        numbers = [str(n + 1) for n in range(shown)]
+        answer = self._choose("Which job is yours?", numbers)
         if not answer:
             return None
         return self.recovery.adopt(record, candidates[int(answer) - 1].job_id)
 
     def _choose(self, question: str, allowed: Sequence[str]) -> str:
         """
-        Return one of the allowed answers; empty for Enter, and after three others.
+        Return one of the allowed answers.
+
+        Return "" for Enter, and after three other answers.
         """
         for _ in range(3):
             answer = self.prompter.ask(
@@ -236,18 +251,29 @@ class UnconfirmedResolver:
             )
             if answer in ("", *allowed):
                 return answer
+            self.console.note(f"{answer!r} is not one of {', '.join(allowed)}.")
         return ""
 
 
 def describe_candidates(candidates: Sequence[Job]) -> list[str]:
     """
-    Return a line for each of the likeliest candidates, or one that says there is none.
+    Return a line for each of the most likely candidates, or one that says that there
+    are no candidates.
     """
     if not candidates:
         none = "Krea's job list shows no job since then."
         return [f"{none} The request was probably not accepted."]
-    return [
-        f"Possible match: {job.job_id} ({job.status}, created "
-        f"{job.created_at or 'at an unknown time'})"
-        for job in candidates[:MOST_SHOWN]
-    ]
+    return [f"Possible match: {_described(job)}" for job in candidates[:MOST_SHOWN]]
+
+
+def _described(job: Job, *, is_local: bool = False) -> str:
+    """
+    Describe a job by id, status and creation time.
+
+    The time is as Krea reports it, or in the local time zone if `is_local` is set.
+    """
+    created = job.created_at or "at an unknown time"
+    if is_local and job.created is not None:
+        local = datetime.fromtimestamp(job.created).astimezone()
+        created = f"{local:%Y-%m-%d %H:%M:%S}"
+    return f"{job.job_id} ({job.status}, created {created})"

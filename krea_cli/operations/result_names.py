@@ -1,5 +1,5 @@
 """
-The fields that file names of results are made of.
+Provide the fields for file names of results.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 class ResultNames:
     """
-    The fields of file names for jobs.
+    Provides the filename fields of jobs.
 
     They come from the journal, so that a job gets the same names in every run. For jobs
-    that the journal does not have, *default* counts, or else what the job itself says.
+    that are not in the journal, use `default`, or else the job itself.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 """
-Compare saved results with what was asked for.
+Compare saved results with the request.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultReview:
     """
-    *catalog* is called when a job names its model. *most_side* is the longest side in
-    pixels of pictures from a service that scales them down, None for others.
+    Reviews saved results.
+
+    `catalog` is called if a job names its model. `most_side` is the maximum side in
+    pixels of images from a service that scales results down, or None.
     """
 
     catalog: Callable[[], Catalog]
@@ -27,7 +29,7 @@ class ResultReview:
 
     def remarks(self, saved: Job) -> list[str]:
         """
-        Return a sentence for each difference that the user may wonder about.
+        Return a sentence for each difference that may surprise the user.
         """
         from krea_cli.downloads.result_checks import differences, unexpected
 

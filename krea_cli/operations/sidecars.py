@@ -1,5 +1,5 @@
 """
-The sidecars of saved files: checked before anything is sent, written beside each file.
+Check sidecars before anything is sent, and write them next to saved files.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from krea_cli.downloads.sidecar_path import sidecar_path
 from krea_cli.errors import StorageError, UsageError
+from krea_cli.files.file_identity import FileIdentity
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job, SavedFile
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
 
 class SidecarWriter:
     """
-    Writes sidecars if *options* ask for them, and warns about one that is already there
-    and belongs to another result.
+    Writes sidecars if `options` ask for them.
+
+    It warns about existing sidecars that belong to another result.
     """
 
     def __init__(
@@ -29,14 +32,16 @@ class SidecarWriter:
         records: JobRecords,
         *,
         warn: Callable[[str], object],
+        replaces: Sequence[FileIdentity] = (),
     ) -> None:
         self._options = options
         self._records = records
         self._warn = warn
+        self._replaces = replaces
 
     def check(self, job_ids: Sequence[str]) -> None:
         """
-        Find out whether the sidecars of these jobs could be written.
+        Check that the sidecars of these jobs can be written.
 
         Raises:
             UsageError: the journal does not have the request of a job.
@@ -54,7 +59,7 @@ class SidecarWriter:
         Write the sidecar of each file of the job.
 
         Raises:
-            StorageError: one cannot be written; the files themselves are saved.
+            StorageError: a sidecar cannot be written. The files themselves are saved.
         """
         for file in job.files:
             if not self._options.sidecar:
@@ -72,15 +77,16 @@ class SidecarWriter:
         record = self._request(job.job_id)
         if record is None:
             raise StorageError("The journal no longer has the request.")
-        sidecar.write(record, job, file, force=self._options.force)
+        seen = FileIdentity.of(sidecar_path(Path(file.path)))
+        force = self._options.force or seen in self._replaces
+        sidecar.write(record, job, file, force=force)
 
     def _warn_of_foreign(self, job: Job, file: SavedFile) -> None:
         """
-        Warn if overwriting a file has left the sidecar of another result beside it.
+        Warn if an overwritten file still has the sidecar of an earlier result.
         """
         if not self._options.force or file.path == "-":
             return
-        from krea_cli.downloads.sidecar_path import sidecar_path
         from krea_cli.requests import sidecar
 
         path = sidecar_path(Path(file.path))
@@ -89,8 +95,9 @@ class SidecarWriter:
 
     def _request(self, job_id: str) -> Record | None:
         """
-        Return the record of the job, if it has the request: a journal of the first
-        layout has none.
+        Return the record of the job if it contains the request.
+
+        Journals of the first layout do not contain requests.
         """
         record = self._records.find(job_id)
         return record if record and record.request["path"] else None

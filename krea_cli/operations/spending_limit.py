@@ -20,9 +20,11 @@ _ROUNDING_USD = 1e-9
 @dataclass(frozen=True, slots=True)
 class SpendingLimit:
     """
-    A limit in USD, None for no limit. *source* names the option, variable or file that
-    set it, so that an error can say where to change it. With *allows_unknown*, requests
-    without a known price pass.
+    A limit in USD; None means no limit.
+
+    `source` is the option, variable or file that set it, so that an error can say where
+    to change it. If `allows_unknown` is true, requests without a known price are
+    allowed.
     """
 
     usd: float | None
@@ -34,7 +36,7 @@ class SpendingLimit:
         cls, option: float | None, resolved: ResolvedSettings, *, allows_unknown: bool
     ) -> SpendingLimit:
         """
-        Return the limit of the command line, or else of the settings.
+        Return the limit from the command line, or else from the settings.
         """
         if option is not None:
             return cls(option, OPTION, allows_unknown)
@@ -43,8 +45,10 @@ class SpendingLimit:
 
     def check(self, cost_usd: float | None, *, model: str) -> None:
         """
+        Check an estimate against the limit.
+
         Raises:
-            CostError: the estimate is above the limit, or the price is unknown.
+            CostError: the estimate exceeds the limit, or the price is unknown.
         """
         if self.usd is None:
             return

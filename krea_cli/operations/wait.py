@@ -1,6 +1,7 @@
 """
-Wait for jobs until they have finished, while others are still being submitted, and the
-results of the first are being saved.
+Wait until jobs have finished.
+
+Meanwhile others may still be submitted, and the first results be saved.
 """
 
 from __future__ import annotations
@@ -17,19 +18,20 @@ if TYPE_CHECKING:
     from krea_cli.errors import KreaError
     from krea_cli.jobs.job_service import JobService
     from krea_cli.jobs.poll_timing import PollTiming
+    from krea_cli.jobs.run_tracker import RunTracker
     from krea_cli.operations.batch_submit import BatchSubmission
     from krea_cli.output.console import Console
-    from krea_cli.output.progress import Progress
+    from krea_cli.output.progress import Progress, StatusCounts
     from krea_cli.runtime.clock import Clock
     from krea_cli.runtime.worker_pool import WorkerPool
 
-# One poll may take so long; a service that is silent must not silence this program.
+# Time limit for one poll: a service that does not respond must not block the program.
 MOST_POLL_SECONDS = 20.0
 
 
 class EarlySaver(Protocol):
     """
-    Saves results while other jobs still run.
+    Saves results while other jobs are still running.
     """
 
     pool: WorkerPool
@@ -47,12 +49,15 @@ class WaitContext:
     timing: PollTiming
     console: Console
     clock: Clock
+    tracker: RunTracker
 
 
 class JobWait:
     """
-    Jobs in the order of their indexes, as they are now: *jobs*, or the ones that
-    *submission* makes. Errors that end the polls of a job go to *errors*.
+    The current states of jobs, in the order of their indexes.
+
+    These are `jobs`, or the ones that `submission` produces. Errors that end the
+    polling of a job are added to `errors`.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class JobWait:
         self._timing = context.timing
         self._console = context.console
         self._clock = context.clock
+        self._tracker = context.tracker
         self._errors = errors
         self._given = list(jobs)
         self._submission = submission
@@ -81,7 +87,7 @@ class JobWait:
     @property
     def slots(self) -> Sequence[Job | None]:
         """
-        Return the jobs, with None for each that may still come.
+        Return the jobs, with None for each job that may still come.
         """
         slots = self._submission.slots() if self._submission else self._given
         return [job and self._latest.get(job.job_id, job) for job in slots]
@@ -89,15 +95,17 @@ class JobWait:
     @property
     def count(self) -> int:
         """
-        Return how many jobs there are going to be.
+        Return the expected number of jobs.
         """
         return self._submission.count if self._submission else len(self._given)
 
     def update(self, job: Job) -> None:
         """
-        Replace a job by a newer state of it, and record how it ended.
+        Store a newer state of a job, and record how it ended.
         """
         self._latest[job.job_id] = job
+        if job.status == "completed":
+            self._tracker.completed(job.job_id)
         if job.is_final and job.job_id not in self._recorded:
             self._recorded.add(job.job_id)
             self._service.record_outcome(job)
@@ -112,22 +120,25 @@ class JobWait:
         self,
         *,
         deadline: float,
+        counts: StatusCounts,
         saver: EarlySaver | None = None,
         is_one_enough: bool = False,
         lacks_result: bool = False,
     ) -> None:
         """
-        Poll the jobs, which have just been fetched, until all have finished or
-        *deadline* has passed, and offer them to *saver* meanwhile. With
-        *is_one_enough*, end when one has finished; with *lacks_result*, poll only
-        completed jobs without a result. End early when a submission is unconfirmed.
+        Poll just-fetched jobs until all have finished or `deadline` has passed.
+
+        Meanwhile they are offered to `saver`, and `counts` is kept up to date. With
+        `is_one_enough`, stop when one has finished. With `lacks_result`, poll only
+        completed jobs without result URLs. Stop early if a submission is unconfirmed.
         """
         poller = self._poller(deadline, saver, is_one_enough=is_one_enough)
         added = set[str](self._given_up)
         with self._console.progress() as progress:
-            progress.awaited(self.count)
+            progress.counts(counts)
             while True:
-                progress.unsent(self._submission.unsent if self._submission else 0)
+                if self._submission:
+                    counts.expect(len(self.jobs) + self._submission.unsent)
                 for job in self.jobs:
                     if job.job_id in added or (lacks_result and not job.lacks_result):
                         continue

@@ -1,5 +1,5 @@
 """
-Choose how a run writes its output: by its flags, its streams and its environment.
+Choose how a run writes its output, based on options, streams and environment.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from krea_cli.output import github_actions, writers
 
 if TYPE_CHECKING:
     from krea_cli.errors import KreaError
+    from krea_cli.output.batch_progress import BatchProgress, BatchWork
     from krea_cli.output.progress import Progress
     from krea_cli.output.results.jobs import Result
     from krea_cli.output.streams import Stream
@@ -18,17 +19,24 @@ if TYPE_CHECKING:
 
 class Console(NamedTuple):
     """
-    Everything that a command needs to write output.
+    Writes results to standard output, and messages to standard error.
     """
 
     results: writers.ResultWriter
     talk: writers.MessageWriter
     stdout: Stream
     stderr: Stream
-    # Whether pictures may be shown beside the results.
+    # Whether images may be shown next to the results.
     may_preview: bool
-    # Whether errors are annotations of GitHub Actions.
+    # Whether errors are written as annotations for GitHub Actions.
     annotates: bool = False
+
+    @property
+    def is_one_terminal(self) -> bool:
+        """
+        Tell whether results and messages are shown on a terminal both.
+        """
+        return self.stdout.is_terminal and self.stderr.is_terminal
 
     def result(self, results: Sequence[Result]) -> None:
         """
@@ -38,32 +46,34 @@ class Console(NamedTuple):
 
     def note(self, text: str) -> None:
         """
-        Tell the user something beside the results.
+        Report a decision or a fact that is not a result.
         """
         self.talk.note(text)
 
     def delayed(self, text: str) -> None:
         """
-        Say why requests have to wait. It may be called often: the first text is a note,
-        later ones appear in the spinner, or every thirty seconds.
+        Report why requests have to wait.
+
+        This may be called often: the first text becomes a note. Later ones appear in
+        the spinner, or at most every thirty seconds.
         """
         self.talk.delayed(text)
 
     def log(self, text: str) -> None:
         """
-        Write what --verbose asks for.
+        Write a line that --verbose asks for.
         """
         self.talk.log(text)
 
     def warn(self, text: str) -> None:
         """
-        Warn of something that the user should change, though the work goes on.
+        Warn about something that the user should change. The command continues.
         """
         self.talk.warn(text)
 
     def error(self, error: KreaError) -> None:
         """
-        Show an error, and what to do next.
+        Show an error with its hints.
         """
         if not self.annotates or isinstance(self.talk, writers.JsonMessages):
             self.talk.error(error)
@@ -72,26 +82,32 @@ class Console(NamedTuple):
 
     def progress(self) -> Progress:
         """
-        Show the progress of jobs; a context manager.
+        Return a context manager that shows the progress of jobs.
         """
         return self.talk.progress()
 
+    def batch_progress(self, work: BatchWork) -> BatchProgress:
+        """
+        Show how far a batch is; a context manager.
+        """
+        return self.talk.batch_progress(work)
+
     def ask(self, question: str) -> None:
         """
-        Ask a question that is answered on the same line.
+        Ask a question. The answer is typed on the same line.
         """
         self.talk.ask(question)
 
     def hide(self, secret: str) -> None:
         """
-        Replace the secret by *** in all further output.
+        Replace the secret with *** in all further output.
         """
         self.stdout.hide(secret)
         self.stderr.hide(secret)
 
     def holds_secret(self, text: str) -> bool:
         """
-        Tell whether some of the text would be shown as ***.
+        Return whether part of the text would be shown as ***.
         """
         return self.stderr.without_secrets(text) != text
 
@@ -106,8 +122,10 @@ def build_console(
     color: str = "auto",
 ) -> Console:
     """
-    Build the console. *color* is auto, always or never. Color and animation are two
-    decisions: a log may have the first, never the second.
+    Build the console. `color` is auto, always or never.
+
+    Color and animation are separate decisions: a log may have color, but never
+    animation.
     """
     stdout, stderr = streams
     is_colored = {"always": True, "never": False}.get(color)

@@ -1,8 +1,8 @@
 """
 Write for GitHub Actions: the log of a step, its outputs, its summary.
 
-The runner obeys a line of a log that begins with `::`, and `##[` anywhere in a line.
-Only `annotation` writes one on purpose.
+The runner executes log lines that begin with `::`, and `##[` anywhere in a line. Only
+`annotation` writes such a line on purpose.
 """
 
 from __future__ import annotations
@@ -20,52 +20,53 @@ if TYPE_CHECKING:
     from krea_cli.api.models import Job
     from krea_cli.errors import KreaError
 
-# Blanks before it do not matter to the runner, nor colors to whoever takes them out.
+# The runner ignores whitespace before `::`, and log viewers remove colors.
 _BEGIN = r"(?:[^\S\r\n]|\x1b\[[\d;]*m)*::"
 _COMMAND = re.compile(rf"(?<=[\r\n])(?={_BEGIN})")
-# Of other systems, too: ##vso[, ##teamcity[.
+# Also for other systems: ##vso[, ##teamcity[.
 _BRACKET = re.compile(r"(##\w*)\[")
 _CELL_CHARACTERS = 300
 _HEADER = "| File | Size | Model | Estimate | Job |\n|---|---|---|---:|---|\n"
 _UNBILLED = ("failed", "cancelled")
-# Begins the delimiters of the values that krea writes.
+# Prefix of the delimiters around the values that krea writes.
 _DELIMITER = "krea-"
 
 
 def neutralize_commands(text: str, *, begins_line: bool) -> str:
     """
-    Put `| ` before each line that is a command, and a blank into each old one.
-    *begins_line* says whether the text begins a line.
+    Put `| ` before each line that is a command, and a space into each old-style
+    command.
+
+    `begins_line` says whether the text starts at the beginning of a line.
     """
     before = "\n" if begins_line else "-"
     return _COMMAND.sub("| ", before + _BRACKET.sub(r"\1 [", text))[1:]
 
 
-def harmless_json(text: str) -> str:
+def neutralize_json(text: str) -> str:
     """
-    Write the same JSON without a command.
+    Return equivalent JSON that contains no command.
     """
     return _BRACKET.sub(r"\1\\u005b", text)
 
 
-def harmless_path(path: str) -> str:
+def neutralize_path(path: str) -> str:
     """
-    Return a path of the same file that does not begin as a command does.
+    Return a path of the same file that does not begin like a command.
     """
     return f"./{path}" if re.match(_BEGIN, path) else path
 
 
 def contains_command(path: str) -> bool:
     """
-    Tell whether the path contains a command, so that no log can have it as it is.
+    Return whether the path contains a command, so that it cannot be logged unchanged.
     """
     return _BRACKET.search(path) is not None
 
 
 def annotation(error: KreaError) -> str:
     """
-    Format the error, with its details and hints, as a command that shows it beside the
-    run.
+    Format the error as a command that shows it next to the run, with details and hints.
     """
     hints = [f"hint: {hint}" for hint in error.hints]
     lines = [single_line(line) for line in (error.message, *error.details, *hints)]
@@ -85,17 +86,19 @@ def outputs(
     jobs: Sequence[Job],
     *,
     paid: Container[str],
-    in_doubt: bool = False,
+    unconfirmed: bool = False,
     before: str = "",
 ) -> str:
     """
-    Build the outputs for later steps: `path`, of each file, and `job_id`, of each job,
-    one per line; `cost_usd`, the estimate for what was submitted and is billed. It is
-    empty if the price is unknown, as with a request *in_doubt*. *paid* has the ids of
-    the jobs that this call submitted: saving others costs nothing.
+    Build the outputs for later steps.
 
-    The runner keeps only the last value of an output, so each call of a step repeats
-    those that krea wrote *before*, and adds its own.
+    `path` has a line for each file, `job_id` a line for each job. `cost_usd` is the
+    estimate for everything that was submitted and is billed. It is empty if a price is
+    unknown or a request is `unconfirmed`. `paid` has the ids of the jobs that this
+    command submitted: saving other jobs costs nothing.
+
+    The runner keeps only the last value of an output, so each command in a step repeats
+    the values that krea wrote `before` and adds its own.
     """
     earlier = _written(before)
     costs = [
@@ -105,7 +108,7 @@ def outputs(
     ]
     known = [cost for cost in costs if cost is not None]
     spent = _number(earlier.get("cost_usd", "0"))
-    is_known = len(known) == len(costs) and not in_doubt and spent is not None
+    is_known = len(known) == len(costs) and not unconfirmed and spent is not None
     total = round(sum(known) + (spent or 0.0), 6)
     return _outputs(
         {
@@ -118,7 +121,7 @@ def outputs(
 
 def _added(earlier: Mapping[str, str], name: str, new: Sequence[str]) -> str:
     """
-    Add new lines to an output, each only once.
+    Add new lines to an output, each at most once.
     """
     lines = earlier.get(name, "").split("\n") if earlier.get(name) else []
     return "\n".join([*lines, *(line for line in new if line not in lines)])
@@ -133,8 +136,9 @@ def _number(text: str) -> float | None:
 
 def _written(text: str) -> dict[str, str]:
     """
-    The outputs in the file of a step that krea wrote, read as the runner reads them: a
-    value of somebody else that looks like one of krea's is none.
+    Parse the outputs that krea wrote in this step, in the way the runner parses them.
+
+    Values with other delimiters are not from krea and are ignored.
     """
     found: dict[str, str] = {}
     lines = iter(text.split("\n"))
@@ -154,10 +158,13 @@ def _paths(job: Job) -> list[str]:
 
 def _outputs(values: Mapping[str, str]) -> str:
     """
-    No value can end itself: nobody knows the delimiter before (CVE-2020-15228).
+    Format outputs with random delimiters.
+
+    A value cannot end itself early, because nobody can predict the delimiter
+    (CVE-2020-15228).
     """
     ends = {name: f"{_DELIMITER}{os.urandom(16).hex()}" for name in values}
-    # The line before, which is of somebody else, may not be ended.
+    # The last line, written by another program, may lack its line break.
     return "\n" + "".join(
         f"{name}<<{ends[name]}\n{value}\n{ends[name]}\n"
         for name, value in values.items()
@@ -168,23 +175,33 @@ def summary(
     jobs: Sequence[Job],
     *,
     paid: Container[str],
-    in_doubt: Sequence[str] = (),
+    unconfirmed: Sequence[str] = (),
     before: str,
 ) -> str:
     """
-    A table in Markdown with a row for each file, or job without one, and for each
-    command of *in_doubt*, which looks for a lost job; *paid* as in `outputs`; *before*
-    is what the summary has already, whose table goes on if it is the last thing in it.
+    Build a Markdown table with a row for each file, and for each job without files.
+
+    `unconfirmed` has commands that search for the jobs of unconfirmed requests; each
+    gets a row. `paid` is as in `outputs`. `before` is the existing summary: if it ends
+    with such a table, the table is continued.
     """
     rows = "".join(
         row for job in jobs for row in _rows(job, is_paid=job.job_id in paid)
     )
-    for command in in_doubt:
+    for command in unconfirmed:
         rows += _row(f"unconfirmed, may be billed: {command}", "", "", "", "")
     if before.rpartition("\n\n")[2].startswith(_HEADER) and before.endswith("\n"):
         return rows
     gap = "\n\n" if before else ""
     return f"{gap}{_HEADER}{rows}"
+
+
+def item_table(rows: Sequence[Sequence[str]]) -> str:
+    """
+    Return a table in Markdown of items of a batch: the file, what to do, the estimate.
+    """
+    head = "\n\n| File | To do | Estimate |\n|---|---|---:|\n"
+    return head + "".join(_row(*row) for row in rows)
 
 
 def _rows(job: Job, *, is_paid: bool) -> list[str]:
@@ -213,8 +230,9 @@ def _row(*cells: str) -> str:
 
 def _cell(text: str) -> str:
     """
-    The text as it is, whatever it would be in Markdown, HTML or to GitHub: nothing in
-    it is emphasis, a link, an image, a mention or the end of the cell.
+    Escape the text, so that Markdown, HTML and GitHub show it literally.
+
+    It cannot contain emphasis, a link, an image, a mention, or the end of the cell.
     """
     shown = collapse_whitespace(text, _CELL_CHARACTERS)
     plain = re.sub(r"[^\w /-]|_", lambda match: f"&#{ord(match[0])};", shown)

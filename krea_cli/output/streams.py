@@ -1,9 +1,8 @@
 """
-Write to standard output and standard error as they really are: closed, full, broken,
-narrow.
+Write to standard output and standard error, which may be closed, full, broken or
+limited to ASCII.
 
-Secrets are replaced in everything that is written, and where no text may act as a
-command of GitHub Actions none does.
+Secrets are replaced in all output. In GitHub Actions, text cannot act as a command.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from krea_cli.runtime.windows import enable_escape_codes
 
 class Stream:
     """
-    A text stream to write lines to.
+    A text stream for output.
 
-    A reader that went away (a broken pipe) is no error: what is said after it is lost,
-    and the work goes on.  With *may_fail* nothing that is lost is an error:
-    a paid job is not given up because standard error is closed or full.
+    A reader that disconnects (broken pipe) is not an error: later output is discarded
+    and the work continues. With `may_fail`, no lost output is an error: a paid job must
+    not be abandoned because standard error is closed or full.
 
-    To rich and Typer it is a text file.
+    Rich and Typer treat it as a text file.
     """
 
     def __init__(
@@ -41,18 +40,18 @@ class Stream:
         self._name = name
         self._may_fail = may_fail
         self._secrets: set[str] = set()
-        self._is_shielded = False
+        self._neutralizes = False
         self._begins_line = True
 
-    def shield(self) -> None:
+    def neutralize_commands(self) -> None:
         """
-        Neutralize commands of GitHub Actions in everything that is written, except by
-        `write_command` and `send`.
+        Neutralize GitHub Actions commands in all output except that of `write_command`
+        and `send`.
         """
-        self._is_shielded = True
+        self._neutralizes = True
 
     def hide(self, secret: str) -> None:
-        # In JSON a quotation mark or a backslash in it is escaped.
+        # JSON escapes quotation marks and backslashes in the secret.
         quoted = re.sub(r'["\\]', r"\\\g<0>", secret)
         self._secrets |= {re.escape(form) for form in (*forms(secret), quoted)}
 
@@ -73,8 +72,10 @@ class Stream:
 
     def fileno(self) -> int:
         """
+        Return the file descriptor.
+
         Raises:
-            OSError: there is no descriptor behind it.
+            OSError: the stream has no descriptor.
         """
         if self.file is None:
             raise io.UnsupportedOperation("fileno")
@@ -86,18 +87,20 @@ class Stream:
 
     def write(self, text: str) -> None:
         """
+        Write text with secrets replaced.
+
         Raises:
             StorageError: the stream is closed or its disk is full.
         """
-        if text == "":  # Typer tries what kind of file this is
+        if text == "":  # Typer probes whether the file is text or binary
             return
-        if self._is_shielded:
+        if self._neutralizes:
             text = neutralize_commands(text, begins_line=self._begins_line)
         self._write(text)
 
     def write_command(self, line: str) -> None:
         """
-        Write a line that GitHub Actions obeys.
+        Write a line that GitHub Actions executes.
         """
         self._write(f"{line}\n" if self._begins_line else f"\n{line}\n")
 
@@ -121,14 +124,16 @@ class Stream:
 
     def leave(self) -> None:
         """
-        Stop waiting for readers, here and at Python's exit: a signal ends the run.
+        Discard pending output if its reader has stopped reading, now and at exit.
+
+        A signal ends the run, and Python would otherwise wait for the reader.
         """
         if self.file is not None and _is_stuck(self.file):
             _abandon(self.file)
 
     def flush(self) -> None:
         """
-        Do nothing: no output is held back.
+        Do nothing: output is not buffered.
         """
 
     def write_line(self, text: str) -> None:
@@ -136,10 +141,11 @@ class Stream:
 
     def send(self, source: IO[bytes]) -> None:
         """
-        Write the bytes of *source* from its start.
+        Write the bytes of `source`, from its beginning.
 
         Raises:
-            StorageError: they did not all get out; here a reader that went away counts.
+            StorageError: not everything could be written. Here a broken pipe counts as
+                well.
         """
         if self.file is None:
             raise StorageError(f"{self._name} is closed.")
@@ -161,16 +167,17 @@ class Stream:
 def _is_stuck(file: TextIO) -> bool:
     try:
         return not select.select([], [file], [], 0)[1]
-    except (OSError, ValueError):  # closed, or no kind of file that can be asked
+    except (OSError, ValueError):  # closed, or a kind of file that cannot be queried
         return False
 
 
 def _abandon(file: TextIO) -> None:
     """
-    Discard what is buffered, and everything that follows: otherwise Python would meet
-    the same error again at its exit.
+    Discard buffered output and everything written later.
+
+    Otherwise Python would hit the same error again at exit.
     """
-    with suppress(OSError, ValueError):  # what was closed has no descriptor any more
+    with suppress(OSError, ValueError):  # a closed file has no descriptor
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, file.fileno())
         os.close(nowhere)
@@ -185,8 +192,9 @@ def _prepare_on_windows(file: Any) -> None:
 
 def standard() -> tuple[Stream, Stream]:
     """
-    Return standard output and standard error, which escape characters that they cannot
-    encode.
+    Return standard output and standard error.
+
+    Characters that they cannot encode are escaped.
     """
     for file in (sys.stdout, sys.stderr):
         if file is not None and hasattr(file, "reconfigure"):

@@ -1,9 +1,9 @@
 """
-Write results and messages in the form that suits their reader.
+Write results and messages in the format that suits their reader.
 
-Commands say what happened; only this package knows the form. Results go to standard
-output, everything else to standard error: for a person at a terminal, for a pipe or a
-log, or for a program that reads JSON.
+Commands report what happened; only this package knows the format. Results go to
+standard output, everything else to standard error. Readers are people at a terminal,
+pipes and logs, or programs that parse JSON.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from krea_cli.output.escape import escape_control_chars, single_line
-from krea_cli.output.github_actions import harmless_json
+from krea_cli.output.github_actions import neutralize_json
 from krea_cli.output.progress import HEARTBEAT_SECONDS, LineProgress, Progress
 
 if TYPE_CHECKING:
     from krea_cli.errors import KreaError
+    from krea_cli.output.batch_progress import BatchProgress, BatchWork
+    from krea_cli.output.human.batch_bar import BatchBar
     from krea_cli.output.human.rich_console import RichConsole
     from krea_cli.output.human.spinner import Spinner
     from krea_cli.output.results.jobs import Result
@@ -51,7 +53,7 @@ class PlainResultWriter:
 
 class JsonResultWriter:
     """
-    Writes one JSON object a line, in ASCII.
+    Writes one ASCII JSON object per line.
     """
 
     def __init__(self, stdout: Stream) -> None:
@@ -64,7 +66,7 @@ class JsonResultWriter:
 
 class HumanResultWriter:
     """
-    Writes a table or a summary, drawn by rich.
+    Writes a table or summary, drawn by rich.
     """
 
     def __init__(self, stdout: Stream, *, color: bool | None) -> None:
@@ -80,7 +82,7 @@ class HumanResultWriter:
 
 class MessageWriter:
     """
-    Writes messages as plain lines that suit a log.
+    Writes messages as plain lines, for logs.
     """
 
     def __init__(self, stderr: Stream, now: Callable[[], float]) -> None:
@@ -116,6 +118,11 @@ class MessageWriter:
     def progress(self) -> Progress:
         return LineProgress(self._stderr.write_line, self._now)
 
+    def batch_progress(self, work: BatchWork) -> BatchProgress:
+        from krea_cli.output.batch_progress import BatchCounts, BatchLines
+
+        return BatchLines(BatchCounts(work, self._now), self.note)
+
 
 class QuietMessages(MessageWriter):
     """
@@ -128,10 +135,15 @@ class QuietMessages(MessageWriter):
     def progress(self) -> Progress:
         return Progress()
 
+    def batch_progress(self, _: BatchWork) -> BatchProgress:
+        from krea_cli.output.batch_progress import BatchProgress
+
+        return BatchProgress()
+
 
 class JsonMessages(QuietMessages):
     """
-    Writes warnings and errors, one JSON object a line.
+    Writes warnings and errors as JSON, one object per line.
     """
 
     def log(self, text: str) -> None:
@@ -164,16 +176,16 @@ def _dumped(data: Mapping[str, Any]) -> str:
 
     text = json.dumps(data)
     if "\\ud" in text:
-        # Half of a character, as from a file name that is not UTF-8, is an error to
-        # many programs that read JSON.
+        # Many JSON parsers reject lone surrogates, which come from file names that are
+        # not UTF-8.
         whole = _LONE_SURROGATE.sub("\ufffd", json.dumps(data, ensure_ascii=False))
         text = json.dumps(json.loads(whole))
-    return harmless_json(text)
+    return neutralize_json(text)
 
 
 class TerminalMessages(MessageWriter):
     """
-    Writes in color and, if it *animates*, with a spinner while it waits.
+    Writes in color and, if `animates` is set, with a spinner while waiting.
     """
 
     def __init__(
@@ -187,13 +199,14 @@ class TerminalMessages(MessageWriter):
         super().__init__(stderr, now)
         self._color = color
         self._animates = animates
-        self._spinner: Spinner | None = None
+        self._spinner: Spinner | BatchBar | None = None
 
     @cached_property
     def _screen(self) -> RichConsole:
         from krea_cli.output.human.rich_console import RichConsole
 
-        # One for all that is said, so that it knows of the spinner that is turning.
+        # All messages share one console, because it must know whether a spinner is
+        # active.
         return RichConsole(self._stderr, color=self._color)
 
     def note(self, text: str) -> None:
@@ -223,6 +236,15 @@ class TerminalMessages(MessageWriter):
 
     def progress(self) -> Progress:
         if self._animates:
-            self._spinner = self._screen.spinner(self._now)
-            return self._spinner
+            self._spinner = spinner = self._screen.spinner(self._now)
+            return spinner
         return super().progress()
+
+    def batch_progress(self, work: BatchWork) -> BatchProgress:
+        from krea_cli.output.batch_progress import BatchCounts
+
+        if self._animates:
+            counts = BatchCounts(work, self._now)
+            self._spinner = bar = self._screen.batch_bar(counts, self.note)
+            return bar
+        return super().batch_progress(work)

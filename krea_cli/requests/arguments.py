@@ -1,5 +1,5 @@
 """
-Read a request as the command line gives it: options, and the files they name.
+Read a request from the command line: options, and the files they refer to.
 """
 
 from __future__ import annotations
@@ -12,26 +12,29 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TextIO
 
 from krea_cli.errors import Action, InputError, Step, UsageError
+from krea_cli.media import of_extension
 from krea_cli.requests.param import parse_json
 from krea_cli.requests.recorded_request import (
     MOST_CHARACTERS,
     ReplayRequest,
     parse_sidecar,
 )
+from krea_cli.runtime import shell_words
 from krea_cli.runtime.user_paths import local_path
 
 
 class StdinSource(Protocol):
     """
-    Hands out standard input, which can be read only once.
+    Provides standard input, which can be read only once.
     """
 
     def claim_stdin(self, user: str) -> TextIO:
         """
-        Return standard input for one *user*, such as "the prompt".
+        Return standard input for one purpose, such as "the prompt".
 
         Raises:
-            UsageError: another user has claimed it, or it is closed.
+            UsageError: standard input is already used for another purpose, or it is
+                closed.
         """
         ...
 
@@ -39,11 +42,11 @@ class StdinSource(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestArguments:
     """
-    A request as the command line gives it.
+    A request as given on the command line.
 
-    *options* are the options for a single field, such as --seed, and *styles* those of
-    --style.  *former* holds the
-    fields of an earlier request; everything else overrides them.
+    `options` are the options for single fields, such as --seed. `styles` are the values
+    of --style. `former` has the fields of an earlier request, which everything else
+    overrides.
     """
 
     model: str | None
@@ -61,13 +64,18 @@ class RequestArguments:
 
 def read_prompt(prompter: StdinSource, arguments: RequestArguments) -> str | None:
     """
-    Return the prompt, read from standard input or from a file if the user said so.
+    Return the prompt. Read it from standard input or a file if requested.
 
-    Final line breaks are removed.
+    Trailing line breaks are removed.
     """
     prompt, file = arguments.prompt, arguments.prompt_file
     if prompt is not None and file is not None:
         raise UsageError("Use either PROMPT or --prompt-file, not both.")
+    if prompt is not None and is_image_file(prompt):
+        raise UsageError(
+            f"The prompt {prompt!r} is the name of an image.",
+            hint=f"Did you mean -i {shell_words.quote(prompt)}?",
+        )
     if prompt == "-":
         prompt = _read(
             "the prompt",
@@ -83,10 +91,24 @@ def read_prompt(prompter: StdinSource, arguments: RequestArguments) -> str | Non
     return prompt
 
 
+def is_image_file(word: str) -> bool:
+    """
+    Tell whether a word of the command line names an image that exists.
+    """
+    media = of_extension(Path(word).suffix)
+    if media is None or media.kind != "image":
+        return False
+    try:
+        return Path(word).is_file()
+    except OSError:  # too long for a name
+        return False
+
+
 def normalize_text(text: str) -> str:
     """
-    Return the text as if it came from a file: without a byte order mark, and with the
-    line breaks of this system.
+    Convert text to the form it would have in a file.
+
+    Remove a byte order mark, and use the line breaks of this system.
     """
     text = text.removeprefix("\ufeff")
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -94,7 +116,7 @@ def normalize_text(text: str) -> str:
 
 def read_params(prompter: StdinSource, file: str) -> dict[str, Any]:
     """
-    Return the JSON object of --params, read from a file or from standard input.
+    Read the JSON object for --params from a file or standard input.
     """
     text = _read_text(prompter, file, "the fields of --params")
     try:
@@ -108,10 +130,10 @@ def read_params(prompter: StdinSource, file: str) -> dict[str, Any]:
 
 def read_sidecar(prompter: StdinSource, file: str) -> ReplayRequest:
     """
-    Return the request of a sidecar.  Its content may come from anybody.
+    Read a request from a sidecar. Its content is not trusted.
 
     Raises:
-        InputError: it cannot be read, or it is not a sidecar.
+        InputError: the file cannot be read, or is not a sidecar.
     """
     if file != "-":
         file = local_path(file)
@@ -148,16 +170,15 @@ def _read_file(file: str) -> str:
 
 
 def _read_stream(stream: TextIO) -> str:
-    # The stream's own decoder keeps a byte order mark and \r, and depends on the
-    # locale.
+    # The stream's own decoder depends on the locale, and keeps byte order marks and \r.
     binary = getattr(stream, "buffer", None)
     return _decode(binary) if binary else stream.read(MOST_CHARACTERS + 1)
 
 
 def _decode(binary: BinaryIO) -> str:
     """
-    Read UTF-8 as editors on any system save it: with or without a byte order mark, and
-    with the line endings of that system.
+    Decode UTF-8, with or without a byte order mark, and with the line breaks of any
+    system.
     """
     text = io.TextIOWrapper(binary, encoding="utf-8-sig")
     try:

@@ -1,6 +1,8 @@
 """
-Choose fields that the user did not give: those that follow from the first image, the
-smallest resolution where one is required, and the mode that fits the inputs.
+Choose values for fields that the user did not set.
+
+These are fields that follow from the first image, the smallest resolution if one is
+required, and the mode that fits the inputs.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.validation import find_violations
 
-# Upstream the default is 0.99, which leaves next to nothing of the picture.
+# The API's default is 0.99, which almost ignores the image.
 KREA_2_STRENGTH = 0.6
 
 _MODE = "input_mode"
@@ -24,7 +26,7 @@ Size = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class AutomaticValue:
     """
-    A field that krea chose, and the reason in words.
+    A field value that krea chose, and the reason.
     """
 
     field: str
@@ -36,9 +38,9 @@ def choose_defaults(
     model: Model, fields: Mapping[str, Any], size: Size | None
 ) -> list[AutomaticValue]:
     """
-    Return what to add to *fields*, never a value that the model refuses.
+    Return values to add to `fields`. The model accepts all of them.
 
-    *size* is the size of the first image in pixels, if there is one and it is known.
+    `size` is the size of the first image in pixels, if known.
     """
     missing = [name for name in model.required if name not in fields]
     chosen = [_chosen(name, model, fields, size) for name in missing]
@@ -56,7 +58,7 @@ def choose_defaults(
 
 def _input_mode(model: Model, fields: Mapping[str, Any]) -> AutomaticValue | None:
     """
-    Return the mode of models that work on a prompt or an image and have to be told.
+    Return the mode for models that accept a prompt or an image and must be told which.
     """
     schema = model.fields.get(_MODE, {})
     given = next((each for each in model.media_fields if fields.get(each.name)), None)
@@ -71,7 +73,7 @@ def _input_mode(model: Model, fields: Mapping[str, Any]) -> AutomaticValue | Non
 
 def automatic_fields(model: Model) -> set[str]:
     """
-    Return the required fields that the user need not give beside the model's input.
+    Return the required fields that the user may omit if there is an input.
     """
     size = (1024, 1024) if model.takes_image else None
     return {choice.field for choice in choose_defaults(model, {}, size)}
@@ -101,11 +103,10 @@ def _side(
     name: str, other: str, model: Model, fields: Mapping[str, Any], size: Size
 ) -> AutomaticValue:
     """
-    Return the length of one side of the result; *size* has this side first.
+    Choose the length of one side of the result. `size` has this side first.
 
-    If the *other* side is given, the image's ratio is kept.  Otherwise both sides are
-    those of the image, or twice as long for an enhancer, scaled together into the range
-    that the model allows.
+    If the other side is given, the image's aspect ratio is kept. Otherwise both sides
+    are those of the image (twice as long for enhancers), scaled into the allowed range.
     """
     ranges = [_range(model.fields.get(side, {})) for side in (name, other)]
     given = fields.get(other)
@@ -131,7 +132,7 @@ def _range(schema: Mapping[str, Any]) -> tuple[int, float]:
 
 def _distance(option: str, ratio: float) -> float:
     """
-    Return the distance of an allowed ratio from the wanted one; words are farthest.
+    Return how far an allowed ratio is from the wanted one. Text values are farthest.
     """
     width, _, height = option.partition(":")
     try:
@@ -142,7 +143,7 @@ def _distance(option: str, ratio: float) -> float:
 
 def _pixels(resolution: str) -> float:
     """
-    Return a number that orders resolutions: 480p, 720p, 1K, 2K, and words last.
+    Return a number that orders resolutions: 480p, 720p, 1K, 2K, then text values.
     """
     digits = resolution.rstrip("kKpP")
     try:

@@ -1,7 +1,7 @@
 """
 Collect the fields of a request from the command line.
 
-Every violation is kept, so that the user sees all of them at once.
+All violations are kept, so that users see them at once.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from krea_cli.requests.recorded_request import restore_inputs
 from krea_cli.requests.style import FIELD as STYLES
 from krea_cli.runtime.user_paths import is_file_uri
 
-# The fields that an option stands for, the most usual name first.
+# Field names that each option stands for, the most common first.
 OPTIONS = {
     "strength": ("strength", "denoising_strength"),
     "width": ("width", "target_width"),
     "height": ("height", "target_height"),
 }
 _NUMBERS = {"width", "height", "seed", "strength"}
-A_FILE = {
+FILE_NOUNS = {
     "image": "an image",
     "video": "a video",
     "audio": "an audio file",
@@ -43,13 +43,12 @@ A_FILE = {
 @dataclass(slots=True)
 class FieldValues:
     """
-    The fields for a *model*: their *values*, with images as themselves.
+    The fields for `model`. Their `values` contain images as objects.
 
-    *violations* are wrong values; *dropped* are violations for which something given
-    is missing from the values, and *input_errors* the errors behind them.
-    *has_unknown* is true if the model, as it is known here, lacks something that was
-    given.  *warnings* say what is done otherwise than asked.  `read` returns the image
-    of a path.
+    `violations` lists wrong values. `dropped` lists violations whose values were left
+    out, and `input_errors` has the errors behind them. `has_unknown` means that the
+    known description of the model lacks something that was given. `warnings` says what
+    differs from the user's request. `read` opens the image at a path.
     """
 
     model: Model
@@ -61,12 +60,12 @@ class FieldValues:
     has_unknown: bool = False
     warnings: list[str] = field(default_factory=list)
     _sources: dict[str, str] = field(default_factory=dict)
-    # Objects that got full strength because none was given.
+    # Objects that got full strength because the user set none.
     _strong: list[dict[str, Any]] = field(default_factory=list)
 
     def fill(self, given: Mapping[str, Any]) -> None:
         """
-        Add the fields of a JSON object; everything given otherwise overrides them.
+        Add the fields of a JSON object. Fields given in other ways override them.
         """
         for name, value in given.items():
             today = self._current_name(name)
@@ -76,7 +75,7 @@ class FieldValues:
     @contextmanager
     def collect_errors(self, name: str) -> Iterator[None]:
         """
-        Keep an error about the field, to be reported with the others.
+        Record errors about the field, to report them together with others.
         """
         try:
             yield
@@ -101,7 +100,7 @@ class FieldValues:
 
     def add_images(self, images: Sequence[Image]) -> None:
         """
-        Add the images of -i to the field that takes them.
+        Add the images of -i to the field for inputs.
         """
         if not images:
             return
@@ -122,7 +121,7 @@ class FieldValues:
 
     def _other_inputs(self, image: Image) -> str:
         """
-        Say why -i has no field, and name the fields that take such a file.
+        Explain why -i has no field, and list the fields that accept such files.
         """
         if not self.model.fields:
             return "has no known fields"
@@ -136,8 +135,9 @@ class FieldValues:
 
     def add_options(self, options: Mapping[str, str | None]) -> None:
         """
-        Add fields that have an option of their own, under the model's name for them.
-        Images come first, as a strength may be for them.
+        Add fields that have their own option, under the model's name for them.
+
+        Call this after adding images: a strength may apply to them.
         """
         for option, text in options.items():
             if text is None:
@@ -155,15 +155,16 @@ class FieldValues:
 
     def add_style(self, style: Mapping[str, Any]) -> None:
         """
-        Add a trained style to the field of the model that takes styles. The first one
-        overrides the styles of a file or of an earlier request.
+        Add a trained style to the model's field for styles.
+
+        The first one replaces the styles of a file or an earlier request.
         """
         before = self._sources.get(STYLES)
         if STYLES not in self.model.fields:
             self.has_unknown = True
             self._drop("--style", f"{self.model.id} takes no trained styles")
         elif before not in (None, "--style"):
-            self._drop(STYLES, f"is given twice: by {before} and --style")
+            self._drop(STYLES, f"is set twice, by {before} and --style")
         else:
             kept = self.values[STYLES] if before else []
             self.values[STYLES] = [*kept, style]
@@ -171,7 +172,7 @@ class FieldValues:
 
     def restore(self) -> None:
         """
-        Replace recorded inputs of an earlier request by the images themselves.
+        Replace the recorded inputs of an earlier request with images.
         """
         given, self.values = self.values, {}
         for name, value in given.items():
@@ -209,7 +210,7 @@ class FieldValues:
 
     def _current_name(self, name: str) -> str:
         """
-        Return the current name of a field; names of the old API were in camelCase.
+        Return the current name of a field. Old camelCase names are converted.
         """
         fields = self.model.fields
         if name in fields:
@@ -225,7 +226,7 @@ class FieldValues:
 
     def _value(self, name: str, param: Param, at: int) -> Any:
         """
-        Return the value of a parameter, as number *at* of its list if it has one.
+        Convert a parameter to a value. `at` is its index if the field takes a list.
         """
         schema = self.model.fields.get(name)
         self.has_unknown |= schema is None
@@ -246,8 +247,9 @@ class FieldValues:
 
     def _unknown_value(self, name: str, text: str) -> Any:
         """
-        Return the value of a field that is not known: "@FILE" is a file to upload, as
-        it is never a text that a service wants.
+        Convert the value of an unknown field.
+
+        "@FILE" always means a file to upload, because no service expects such text.
         """
         if not (text.startswith("@") or is_file_uri(text)):
             return self._with_images(name, text)
@@ -266,10 +268,10 @@ class FieldValues:
 
     def _with_images(self, name: str, value: Any, *, reads_files: bool = False) -> Any:
         """
-        Return a field's value with images where the model wants URLs.
+        Replace URLs in a field's value with images, where the model takes files.
 
-        Web addresses become images, as they are uploaded if the service refuses them;
-        so do data URIs and, if it *reads_files*, "@FILE".  In an unknown field only
+        Web addresses become images so that they can be uploaded if Krea rejects them.
+        Data URIs do too, and "@FILE" if `reads_files` is set. In unknown fields, only
         data URIs of media types become images.
         """
         media = self._media(name)
@@ -291,7 +293,7 @@ class FieldValues:
 
     def _image(self, name: str, text: str) -> str | Image:
         """
-        Return the image at an address, or the text itself if it cannot be used.
+        Return the image at a path or URL, or the text itself if it cannot be used.
         """
         with self.collect_errors(name):
             return image_at(text, self.read)
@@ -299,13 +301,14 @@ class FieldValues:
 
     def _check_kind(self, image: str | Image, media: MediaField) -> None:
         if isinstance(image, LocalFile) and image.media.kind != media.media:
-            wanted, found = A_FILE[media.media], A_FILE[image.media.kind]
+            wanted, found = FILE_NOUNS[media.media], FILE_NOUNS[image.media.kind]
             self._report(media.name, f"needs {wanted}, but {image.name} is {found}")
 
     def _item(self, media: MediaField, image: str | Image, at: int) -> Any:
         """
-        Return the value for an image: itself, or an object with the keys that such an
-        object needs: full strength, a tag to refer to, a constant.
+        Return the value for an image: itself, or an object if the field requires one.
+
+        The object has the required keys: full strength, a tag to refer to, a constant.
         """
         self._check_kind(image, media)
         if media.item == "url":

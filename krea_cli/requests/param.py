@@ -1,5 +1,5 @@
 """
-Parse a field of the command line: KEY=VALUE or KEY:=JSON.
+Parse a field on the command line: KEY=VALUE or KEY:=JSON.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from krea_cli.errors import UsageError
 @dataclass(frozen=True, slots=True)
 class Param:
     """
-    A field as it was given: text to convert, or JSON as it is.  *source* is the option
-    that gave it, such as "-p seed".
+    A field as given by the user: text to convert, or a JSON value.
+
+    `source` is the option it comes from, such as "-p seed".
     """
 
     name: str
@@ -31,7 +32,8 @@ class Param:
         Parse KEY=VALUE or KEY:=JSON.
 
         Raises:
-            UsageError: it is neither, or an object in it has a key twice.
+            UsageError: the argument has neither form, or an object in it has a
+                duplicate key.
         """
         name, equals, value = argument.partition("=")
         if not equals or not name.strip(" :"):
@@ -57,18 +59,18 @@ class Param:
     @staticmethod
     def name_of(argument: str) -> str:
         """
-        Return the name of the field, even where `parse` fails.
+        Return the name of the field, even if `parse` would fail.
         """
         return argument.partition("=")[0].strip(" :")
 
 
 def parse_json(text: str, source: str) -> Any:
     """
-    Return the value of JSON that *source* gave, such as "--params fields.json".
+    Parse JSON from `source`, such as "--params fields.json".
 
     Raises:
-        UsageError: an object in it has a key twice.
-        ValueError, RecursionError: it is not JSON.
+        UsageError: an object has a duplicate key.
+        ValueError, RecursionError: the text is not valid JSON.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """
-Prepare a request: put its fields together, choose missing ones, and check it.
+Prepare a request: collect its fields, choose missing ones, and check it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from krea_cli.requests.arguments import (
     read_params,
     read_prompt,
 )
-from krea_cli.requests.field_values import A_FILE, FieldValues
+from krea_cli.requests.field_values import FILE_NOUNS, FieldValues
 from krea_cli.requests.param import Param
 from krea_cli.requests.request import Request
 from krea_cli.requests.style import parse_style
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Model paths that can be part of a URL, for models that the catalog does not know.
+# Model paths that are safe in a URL, for models that the catalog lacks.
 _PATH = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){2,}", re.ASCII)
 _NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 _WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
-# Servers on the way reject longer headers, sometimes without saying so.
-MOST_WEBHOOK = 2048
+# Proxies reject longer headers, sometimes without saying so.
+MAX_WEBHOOK = 2048
 _SIZE = {"width", "height"}
 _SHAPE = {"aspect_ratio", "resolution"}
 
@@ -67,7 +67,7 @@ class Messages(Protocol):
 
 class InputReader(Protocol):
     """
-    Reads input files; loaded with the first of them.
+    Reads input files. Its module is imported for the first file.
     """
 
     def __call__(self, argument: str, *, stdin_word: str) -> Image: ...
@@ -76,12 +76,12 @@ class InputReader(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
     """
-    The collaborators that turn arguments into a request.
+    The collaborators needed to prepare a request.
 
-    *default_model* is used when the arguments name no model.  `renew` fetches the
-    newest list of models; it returns None if there is no need to, and raises KreaError
-    if it cannot.  It is None where nothing may be sent.  `is_fresh` tells if a list of
-    models is too new to be updated.
+    `default_model` is used if the arguments have no model. `renew` fetches the current
+    list of models. It returns None if that is unnecessary, and raises KreaError if it
+    fails. It is None if nothing may be sent. `is_fresh` says whether a catalog is too
+    new to be updated.
     """
 
     catalog: Catalog
@@ -96,7 +96,7 @@ class Preparation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedRequest:
     """
-    A request that can be sent, and the fields that krea chose for it.
+    A request that is ready to submit, and the values that krea chose for it.
     """
 
     request: Request
@@ -105,7 +105,7 @@ class PreparedRequest:
     @property
     def local_source(self) -> Path | None:
         """
-        Return the path of the first input if it is a file on this machine.
+        Path of the first input if it is a local file, or None.
         """
         first = next(iter(self.request.images), None)
         return first.path if isinstance(first, LocalFile) else None
@@ -113,10 +113,10 @@ class PreparedRequest:
 
 def prepare_request(arguments: RequestArguments, using: Preparation) -> PreparedRequest:
     """
-    Build the request and check it before anything is sent.
+    Build a request and check it before anything is sent.
 
     Raises:
-        InvalidRequestError: the model would refuse it; names every violation.
+        InvalidRequestError: the request is invalid. The error lists all violations.
         UsageError: something else in the arguments cannot be used.
     """
     check_webhook(arguments.webhook)
@@ -128,23 +128,25 @@ def prepare_request(arguments: RequestArguments, using: Preparation) -> Prepared
 
 def check_webhook(webhook: str | None) -> None:
     """
+    Check that a webhook can be sent in a header.
+
     Raises:
-        UsageError: it is not a URL that can be sent in a header.
+        UsageError: it is not a valid URL.
     """
     if webhook is not None and not _WEBHOOK.fullmatch(webhook):
         raise UsageError(
             f"Invalid --webhook URL: {webhook}",
             hint="Example: --webhook https://example.com/hook",
         )
-    if len(webhook or "") > MOST_WEBHOOK:
+    if len(webhook or "") > MAX_WEBHOOK:
         raise UsageError(
-            f"The --webhook URL is too long (at most {MOST_WEBHOOK} characters)."
+            f"The --webhook URL is too long (at most {MAX_WEBHOOK} characters)."
         )
 
 
 def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest:
     models = _ModelLookup(using)
-    given = _GivenInputs(arguments, using)
+    given = _CachedInputs(arguments, using)
     model = models.find(arguments)
     fields = _collect_fields(model, arguments, given)
     if fields.has_unknown and arguments.validates and models.renew():
@@ -181,8 +183,9 @@ def dry_run(
     prepared: PreparedRequest, count: int, *, inline: bool, api_url: str
 ) -> DryRun:
     """
-    Describe the request that would be sent to *api_url*, with the names of files where
-    their URLs would stand.
+    Describe the request that would be submitted to `api_url`.
+
+    File names stand for the URLs of files that would be uploaded.
     """
     request, price = prepared.request, prepared.request.price
     cost = None if price is None else price.times(count)
@@ -200,7 +203,7 @@ def dry_run(
 
 class _ModelLookup:
     """
-    Finds the model of the arguments, in a newer list if the one at hand lacks it.
+    Finds the model of a request, in an updated list if the known one lacks it.
     """
 
     def __init__(self, using: Preparation) -> None:
@@ -211,7 +214,7 @@ class _ModelLookup:
 
     def renew(self) -> bool:
         """
-        Fetch the newest list, at most once; return whether there is another one.
+        Fetch the current list, at most once. Return whether it was updated.
         """
         if not self._may_renew or self._using.renew is None:
             return False
@@ -231,8 +234,9 @@ class _ModelLookup:
             return self._catalog.find(name)
         except UnknownModelError as error:
             path = name.strip("/").removeprefix("generate/")
-            if not arguments.validates and _PATH.fullmatch(path):
-                return Model.unknown(path)
+            unlisted = None if arguments.validates else unlisted_model(name)
+            if unlisted is not None:
+                return unlisted
             if self.renew():
                 return self.find(arguments)
             hints = self.hints()
@@ -242,7 +246,7 @@ class _ModelLookup:
 
     def hints(self) -> list[Hint]:
         """
-        Say how old the list is where a newer one may know more.
+        Say how old the list is if a newer one may have more models.
         """
         if self._using.is_fresh(self._catalog):
             return []
@@ -254,7 +258,8 @@ class _ModelLookup:
 
     def _routes(self, path: str) -> Iterator[str]:
         """
-        Suggest whole paths for a model without its kind, by the kinds of its vendor.
+        Suggest full paths for a model without its kind, based on the vendor's other
+        models.
         """
         vendor, slash, _ = path.partition("/")
         own = f"{vendor}/" if slash else ""
@@ -267,10 +272,20 @@ class _ModelLookup:
             yield "Use the full path, such as -m image/krea/krea-3"
 
 
-class _GivenInputs:
+def unlisted_model(name: str) -> Model | None:
     """
-    Reads every file and standard input at most once, so that the fields of a request
-    can be collected again for a newer description of the model.
+    Return a model that no list has, by its whole path; None if *name* is not one.
+    """
+    path = name.strip("/").removeprefix("generate/")
+    return Model.unknown(path) if _PATH.fullmatch(path) else None
+
+
+class _CachedInputs:
+    """
+    Reads each file, and standard input, at most once.
+
+    The fields of a request can then be collected again for a newer version of the
+    model.
     """
 
     def __init__(self, arguments: RequestArguments, using: Preparation) -> None:
@@ -281,7 +296,7 @@ class _GivenInputs:
 
     def start_over(self) -> None:
         """
-        Begin again: the same arguments come in the same order.
+        Prepare to provide the same arguments again, in the same order.
         """
         self._times.clear()
 
@@ -331,7 +346,7 @@ def _result(found: T | UsageError) -> T:
 
 
 def _collect_fields(
-    model: Model, arguments: RequestArguments, given: _GivenInputs
+    model: Model, arguments: RequestArguments, given: _CachedInputs
 ) -> FieldValues:
     given.start_over()
     fields = FieldValues(model, read=given.read)
@@ -369,7 +384,7 @@ def _normalized(param: Param) -> Param:
 
 def input_size(request: Request) -> tuple[int, int] | None:
     """
-    Return the size of the first image, read only if a missing field depends on it.
+    Return the size of the first image. Read it only if a missing field depends on it.
     """
     missing = set(request.model.required) - request.fields.keys()
     first = next(iter(request.images), None)
@@ -382,11 +397,11 @@ def input_size(request: Request) -> tuple[int, int] | None:
 
 def check_text(request: Request) -> None:
     """
-    Check that every text of the request can be sent.
+    Check that all text in the request can be sent.
 
     Raises:
-        UsageError: a field has a NUL character, or bytes that are not UTF-8, which
-            Python reads from a command line as halves of characters.
+        UsageError: a field contains a NUL character or bytes that are not UTF-8. Python
+            represents such bytes on the command line as lone surrogates.
     """
     if field := request.field_with_nul:
         raise UsageError(
@@ -403,11 +418,11 @@ def check_text(request: Request) -> None:
 
 def violations_of(request: Request, fields: FieldValues) -> list[Violation]:
     """
-    Return everything that is wrong with the fields as given, or with the request.
+    Return all violations: of the fields as given, and of the request.
     """
     violations = [*fields.dropped, *fields.violations]
     violations = violations or [*_missing_content(request)]
-    told = {_meant(violation.field) for violation in violations}
+    told = {_option_field(violation.field) for violation in violations}
     return violations + [
         violation
         for violation in request.violations
@@ -419,8 +434,10 @@ def _check(
     request: Request, fields: FieldValues, models: _ModelLookup, messages: Messages
 ) -> None:
     """
+    Reject an invalid request, and warn about contradictory sizes.
+
     Raises:
-        InvalidRequestError: the fields as given, or the request, have a violation.
+        InvalidRequestError: the fields as given, or the request, have violations.
     """
     violations = violations_of(request, fields)
     if violations:
@@ -442,8 +459,9 @@ def _check(
 
 def _missing_content(request: Request) -> Iterator[Violation]:
     """
-    Yield a violation if the model gets nothing to work on.  The schemas of some models
-    allow that, and the service takes the money for a job that fails.
+    Yield a violation if the model has neither prompt nor input.
+
+    The schemas of some models allow this, but the job fails and is billed.
     """
     model, media = request.model, request.model.input_field
     content = [name for name, each in model.fields.items() if _is_content(name, each)]
@@ -452,7 +470,7 @@ def _missing_content(request: Request) -> Iterator[Violation]:
     if not content or any(request.fields.get(name) for name in content):
         return
     name = "prompt" if "prompt" in content else content[0]
-    other = f", or {A_FILE[media.media]} with -i" if media else ""
+    other = f", or {FILE_NOUNS[media.media]} with -i" if media else ""
     yield Violation(name, f"is required{other}")
 
 
@@ -465,9 +483,12 @@ def _is_content(name: str, schema: Schema) -> bool:
 
 def _raise_single_error(violations: Sequence[Violation], fields: FieldValues) -> None:
     """
+    Raise the errors of unreadable inputs if nothing else is wrong.
+
+    They are clearer than a list of violations.
+
     Raises:
-        UsageError: nothing is wrong but inputs that cannot be read, and their errors
-            say more by themselves.
+        UsageError: inputs cannot be read, and everything else is valid.
     """
     errors = fields.input_errors
     if len(violations) != len(errors):
@@ -485,8 +506,8 @@ def _root(field: str) -> str:
     return re.split(r"[.\[]", field, maxsplit=1)[0]
 
 
-def _meant(field: str) -> str:
+def _option_field(field: str) -> str:
     """
-    The field that an option such as "--aspect-ratio" stands for.
+    Return the field that an option such as "--aspect-ratio" stands for.
     """
     return field[2:].replace("-", "_") if field.startswith("--") else field

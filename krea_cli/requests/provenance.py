@@ -1,6 +1,7 @@
 """
-Describe where the inputs of a request came from, in a form that may be stored: without
-their bytes, and without URLs that may hold a key or a signature.
+Describe where the inputs of a request come from, in a form that can be stored.
+
+It has neither their bytes nor URLs that may contain a key or signature.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ def describe_inputs(images: Iterable[tuple[Place, Image]]) -> list[dict[str, Any
     """
     Return an object for each input.
 
-    "at" is its place in the body.  "path" is the absolute path of the file, "-" for
+    "at" is its place in the body. "path" is the absolute path of a file, "-" for
     standard input, "data:" for a data URI, a URL, or None for a URL that must not be
-    stored.  "sha256" is the hash of the file as it was given, None for a URL.
+    stored. "sha256" is the hash of the file as given, or None for a URL.
     """
     return [{"at": list(place), **_origin(image)} for place, image in images]
 

@@ -1,7 +1,7 @@
 """
-Read an earlier request from its sidecar, so that it can be sent again.
+Read an earlier request from a sidecar, in order to submit it again.
 
-A sidecar may come from anybody: it can name only files whose sha256 it knows.
+Sidecars are not trusted: they can only use files whose SHA-256 they contain.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from krea_cli.inputs.local_file import Image, LocalFile
 from krea_cli.runtime.json_tree import mapped
 
 _MODEL = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)+", re.ASCII)
-# Texts from files have at most as many characters.
+# Same limit as for text from files.
 MOST_CHARACTERS = 10**6
-# How inputs were sent, to be repeated when they are sent again.
-MANNER = ("inline", "fit", "keep_metadata")
+# Options for sending inputs, which are repeated when they are sent again.
+SENDING_OPTIONS = ("inline", "fit", "keep_metadata")
 _NO_FILE = {"-": "standard input", "data:": "a data URI"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayRequest:
     """
-    An earlier request.  *fields* is its body, with a RecordedInput for each text that
-    was an input or that was not stored.
+    An earlier request.
+
+    `fields` is its body. It has a RecordedInput for each text that was an input or was
+    not stored.
     """
 
     model: str
@@ -41,8 +43,10 @@ class ReplayRequest:
 @dataclass(frozen=True, slots=True)
 class RecordedInput:
     """
-    The former content of a *field*: an input by its path and sha256 as in `provenance`,
-    or, without a path, a text that was not stored.
+    The former content of `field`.
+
+    This is an input with path and SHA-256 as in `provenance`, or, without a path, a
+    text that was not stored.
     """
 
     field: str
@@ -51,7 +55,7 @@ class RecordedInput:
 
     def image(self, read: Callable[[str], Image]) -> Image:
         """
-        Return the same image, read by *read* from its path or URL.
+        Return the same image again, opened by `read` from its path or URL.
 
         Raises:
             InputError: it cannot be read, or has changed.
@@ -87,7 +91,7 @@ class RecordedInput:
         return image
 
 
-def place_of(path: str | None, sha256: str | None) -> Path | None:
+def source_file(path: str | None, sha256: str | None) -> Path | None:
     """
     Return the file that an input came from, or None if it was not a file.
     """
@@ -96,10 +100,10 @@ def place_of(path: str | None, sha256: str | None) -> Path | None:
 
 def parse_sidecar(data: Mapping[str, Any], folder: Path) -> ReplayRequest:
     """
-    Return the request of a sidecar in *folder*.
+    Parse the request in a sidecar. Relative paths are resolved against `folder`.
 
     Raises:
-        ValueError, TypeError, LookupError: the data is not that of a sidecar.
+        ValueError, TypeError, LookupError: the data is not a sidecar.
     """
     model, body = data["path"], data["body"]
     if not isinstance(data["krea"], str) or not isinstance(body, dict):
@@ -112,22 +116,22 @@ def parse_sidecar(data: Mapping[str, Any], folder: Path) -> ReplayRequest:
             raise TypeError
         if sha256 is None and path and not path.startswith(("https://", "http://")):
             raise ValueError(path)
-        place = place_of(path, sha256)
+        place = source_file(path, sha256)
         if place is not None:
             path = str(folder.absolute() / place)
         _put(body, each["at"], path, sha256)
     for place in data["not_kept"]:
         _put(body, place, None, None)
-    manner = {name: data[name] is True for name in MANNER}
+    manner = {name: data[name] is True for name in SENDING_OPTIONS}
     return ReplayRequest(model=model, fields=body, **manner)
 
 
 def restore_inputs(value: Any, read: Callable[[str], Image]) -> Any:
     """
-    Return the value with the image itself for each RecordedInput in it.
+    Replace each RecordedInput in a value with its image.
 
     Raises:
-        InputError: as `RecordedInput.image`.
+        InputError: as in `RecordedInput.image`.
     """
     return mapped(
         value,

@@ -1,8 +1,8 @@
 """
-Hold a request to a model, with its images still as images.
+Represent a request to a model. It contains images that are not uploaded yet.
 
-Images become URLs only when the request is sent, so that nothing is uploaded for a
-request that is not sent.
+Images become URLs only when the request is submitted, so nothing is uploaded for a
+request that is never submitted.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from krea_cli.catalog.validation import Violation, find_violations
 from krea_cli.inputs.local_file import Image, LocalFile, RemoteFile
 from krea_cli.runtime.json_tree import Place, leaves, mapped
 
-# Stands for the URL of a file that is not uploaded yet.
+# Placeholder for the URL of a file that is not uploaded yet.
 UPLOAD = "https://krea.ai/upload"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """
-    One paid request, to be sent any number of times.  *fields* holds images as values.
+    A paid request, which can be submitted any number of times.
+
+    `fields` has images as values.
     """
 
     model: Model
@@ -35,7 +37,7 @@ class Request:
 
     def body(self, url_of: Callable[[Image], str | LocalFile]) -> dict[str, Any]:
         """
-        Return the body, with the result of *url_of* for each image.
+        Return the request body, with each image replaced by the result of `url_of`.
         """
         body: dict[str, Any] = mapped(
             dict(self.fields),
@@ -46,21 +48,21 @@ class Request:
     @property
     def violations(self) -> list[Violation]:
         """
-        Return the violations of the model's schema.
+        Return all violations of the model's schema.
         """
         return find_violations(self.model.schema, self.body(_placeholder))
 
     @property
     def price(self) -> PriceRange | None:
         """
-        Return the estimated price of sending it once, or None if it is unknown.
+        Return the estimated price of one submission in USD, or None if unknown.
         """
         return estimate(self.model, self.body(_placeholder))
 
     @property
     def cost_usd(self) -> float | None:
         """
-        Return the highest price that sending it once can have, or None.
+        Return the highest possible price of one submission in USD, or None if unknown.
         """
         price = self.price
         return None if price is None else price.high
@@ -68,7 +70,8 @@ class Request:
     @property
     def images(self) -> tuple[Image, ...]:
         """
-        Return the images that the model works on, then others, such as a mask.
+        Images in the request. Those that the model edits come before others, such as
+        masks.
         """
         field = self.model.input_field
         main = field.name if field else None
@@ -78,7 +81,7 @@ class Request:
     @property
     def placed_images(self) -> Iterator[tuple[Place, Image]]:
         """
-        Yield each image with the keys and indexes that lead to it in the body.
+        Yield each image with the keys and indexes of its place in the body.
         """
         return (
             (place, value)
@@ -89,7 +92,8 @@ class Request:
     @property
     def undecodable_field(self) -> str | None:
         """
-        Return the first field with text that UTF-8, and so JSON, cannot express.
+        Return the first field with text that UTF-8, and therefore JSON, cannot
+        represent.
         """
         for place, value in leaves(self.fields):
             text = value.url if isinstance(value, RemoteFile) else value
@@ -100,7 +104,7 @@ class Request:
     @property
     def field_with_nul(self) -> str | None:
         """
-        Return the first field with a NUL character, which no service takes in a text.
+        Return the first field with a NUL character, which services reject.
         """
         for place, value in leaves(self.fields):
             if isinstance(value, str) and "\0" in value:
@@ -110,7 +114,7 @@ class Request:
     @property
     def is_long_inline(self) -> bool:
         """
-        Tell if a local file, as a data URI, is longer than its field allows.
+        Return whether a local file would be too long for its field as a data URI.
         """
         return any(
             isinstance(image, LocalFile)
@@ -126,14 +130,14 @@ class Request:
     @property
     def source(self) -> str | None:
         """
-        Return the name of the first image, as the user gave it.
+        Name of the first image, as the user gave it.
         """
         return next((image.name for image in self.images), None)
 
     @property
     def seed(self) -> int | None:
         """
-        Return the seed, or None if there is none that a service could use.
+        Return the seed, or None if there is no valid one.
         """
         seed = self.fields.get("seed")
         return seed if isinstance(seed, int) and abs(seed) < 2**63 else None
@@ -141,7 +145,7 @@ class Request:
 
 def _most_characters(schema: Schema, place: Place) -> float:
     """
-    Return the length that the schema allows for the text at a place of the body.
+    Return the maximum length that the schema allows at a place in the body.
     """
     for key in place:
         inner = items_of(schema) if isinstance(key, int) else fields_of(schema).get(key)

@@ -1,8 +1,8 @@
 """
-Write the file beside a result that says how it was made, so that it can be made again.
+Write sidecars: JSON files next to results that describe how to make them again.
 
-It holds the request as the journal stores it: without a token, without URLs that may
-hold a key or a signature, and with the sha256 in place of the bytes of a data URI.
+A sidecar contains the request as stored in the journal: no token, no URLs that may
+contain a key or signature, and SHA-256 hashes in place of data URIs.
 """
 
 from __future__ import annotations
@@ -20,21 +20,24 @@ from krea_cli.errors import TargetExistsError
 from krea_cli.files.atomic_file import AtomicFile
 from krea_cli.journal.record import Record
 from krea_cli.journal.redaction import without_secrets
-from krea_cli.requests.recorded_request import MANNER, MOST_CHARACTERS, place_of
+from krea_cli.requests.recorded_request import (
+    MOST_CHARACTERS,
+    SENDING_OPTIONS,
+    source_file,
+)
 
 
 def write(record: Record, job: Job, file: SavedFile, *, force: bool) -> None:
     """
-    Write the sidecar of a saved result.  A sidecar of the same result that is already
-    there stays.
+    Write the sidecar of a saved result. An existing one of the same result is kept.
 
     Raises:
-        TargetExistsError: another file has its name.
-        StorageError: it cannot be written.
+        TargetExistsError: another file has this name.
+        StorageError: the sidecar cannot be written.
     """
     target = sidecar_path(Path(file.path))
     text = json.dumps(_content(record, job, file), indent=2, ensure_ascii=False)
-    # A file name may have bytes that are not text; they are escaped.
+    # File names may contain bytes that are not text; escape them.
     content = f"{text}\n".encode(errors="backslashreplace")
     with AtomicFile(target.parent) as new:
         new.write(content)
@@ -47,7 +50,7 @@ def write(record: Record, job: Job, file: SavedFile, *, force: bool) -> None:
 
 def is_sidecar_of(path: Path, job: Job, file: SavedFile) -> bool:
     """
-    Return whether the file is a sidecar of that result, of any day or version.
+    Return whether a file is a sidecar of this result, from any date or version.
     """
     if not path.is_file():
         return False
@@ -70,7 +73,7 @@ def _content(record: Record, job: Job, file: SavedFile) -> dict[str, Any]:
         "body": request["body"],
         "inputs": [_input(each, path) for each in request.get("inputs", ())],
         "not_kept": request.get("not_kept", []),
-        **{name: request.get(name, False) for name in MANNER},
+        **{name: request.get(name, False) for name in SENDING_OPTIONS},
         "cost_usd": record.cost_usd,
         "created_at": job.created_at,
         "completed_at": job.completed_at,
@@ -84,10 +87,12 @@ def _content(record: Record, job: Job, file: SavedFile) -> dict[str, Any]:
 
 def _input(origin: Mapping[str, Any], result: Path) -> dict[str, Any]:
     """
-    Return the origin with its path relative to the folder of the result if it lies in
-    there, so that the folder can be moved.
+    Return the origin of an input.
+
+    If the file is inside the result's folder, its path is relative to that folder, so
+    that the folder can be moved.
     """
-    place = place_of(origin["path"], origin["sha256"])
+    place = source_file(origin["path"], origin["sha256"])
     folder = result.absolute().parent
     if place is None or not place.is_relative_to(folder):
         return dict(origin)

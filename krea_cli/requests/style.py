@@ -9,22 +9,22 @@ from typing import Any
 from krea_cli.catalog.validation import convert
 from krea_cli.errors import UsageError
 
-# The field of a model that takes styles.
+# Field of models that accept styles.
 FIELD = "styles"
-# The service requires a strength, and documents no default.
+# The API requires a strength, but documents no default.
 FULL_STRENGTH = 1
 
 
 def parse_style(argument: str) -> dict[str, Any]:
     """
-    Return the style as the API takes it.
+    Parse the argument to the form the API expects.
 
     Raises:
-        UsageError: it is not an id, with or without a strength.
+        UsageError: the argument is not an id with an optional strength.
     """
     style_id, colon, given = argument.partition(":")
     strength: Any = FULL_STRENGTH
-    # Options and blanks are mistakes; what an id looks like is not documented.
+    # Options and spaces are mistakes. Otherwise the format of ids is undocumented.
     is_valid = len(style_id.split()) == 1 and not style_id.startswith("-")
     if colon:
         try:

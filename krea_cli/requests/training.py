@@ -1,5 +1,5 @@
 """
-Build the request that trains a style.
+Build requests that train a style.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from krea_cli.inputs.local_file import Image, LocalFile
 from krea_cli.requests.prepare import check_text, check_webhook
 from krea_cli.requests.request import Request
 
-# Krea is said to refuse fewer. The documents name no limit.
+# Krea reportedly rejects fewer images. The API documentation has no limit.
 USUAL_IMAGES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """
-    A training as the command line gives it; *model* is the name of the base model, as
-    the service has it for trainings. The service chooses what is None.
+    A training as given on the command line.
+
+    `model` is the base model, under the API's name. Krea chooses a value for what is
+    None.
     """
 
     name: str
@@ -38,7 +40,7 @@ class Training:
         Build the request and check it.
 
         Raises:
-            InvalidRequestError: the service would refuse it; names every violation.
+            InvalidRequestError: the request is invalid. The error lists all violations.
             UsageError: something else in the arguments cannot be used.
         """
         check_webhook(self.webhook)

@@ -1,5 +1,5 @@
 """
-Time as the rest of the program sees it, and work that must not take longer than it may.
+Provide the time to the rest of the program, and limit how long work may take.
 """
 
 from __future__ import annotations
@@ -13,23 +13,29 @@ from typing import NamedTuple, TypeVar
 from krea_cli.runtime import signals
 
 T = TypeVar("T")
-_GLANCE_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 def sleep(seconds: float) -> None:
     """
-    `time.sleep`, that a signal ends in every thread that obeys it.
+    Sleep like `time.sleep`, but wake up for signals in every thread that has interrupts
+    enabled.
+
+    Raises:
+        Interrupted: as in `signals.raise_if_interrupted`.
     """
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, _GLANCE_SECONDS) if signals.interrupts_enabled() else left)
+        time.sleep(min(left, _POLL_SECONDS) if signals.interrupts_enabled() else left)
         signals.raise_if_interrupted()
 
 
 class Clock(NamedTuple):
     """
-    *now* is monotonic and in seconds: limits are kept with it alone.
-    *wall* is seconds since the epoch, for what people and servers call the time.
+    The current time.
+
+    `now` is monotonic, in seconds, and used for all timeouts. `wall` is in seconds
+    since the epoch and used for dates and times.
     """
 
     now: Callable[[], float] = time.monotonic
@@ -39,17 +45,15 @@ class Clock(NamedTuple):
 
 def run_with_timeout(seconds: float, work: Callable[[], T]) -> T:
     """
-    The result of *work*, which is left behind when it takes longer than *seconds*.
+    Run `work` in a thread and return its result, or give up after `seconds`.
 
-    The work runs in a daemon thread: a call that never returns (a keyring, a name
-    server, a peer that sends a byte a minute) holds up neither Ctrl-C nor the end of
-    the program.
-
-    A signal that is held back leaves it 0.4 s more.
+    The thread is a daemon: a call that never returns (a keyring, a name server, a peer
+    that sends a byte a minute) cannot block Ctrl-C or the end of the program. After a
+    deferred signal, `work` gets 0.4 s more.
 
     Raises:
-        TimeoutError: the time was up; whether the work still happens is not known.
-        Interrupted: as `signals.raise_if_interrupted`; the same.
+        TimeoutError: the time is up. The work may or may not still be carried out.
+        Interrupted: as in `signals.raise_if_interrupted`. The same applies.
     """
     results: list[T] = []
     failures: list[BaseException] = []
@@ -72,13 +76,13 @@ def run_with_timeout(seconds: float, work: Callable[[], T]) -> T:
 
 def _join(thread: threading.Thread, seconds: float) -> None:
     until = time.monotonic() + seconds
-    # A signal that is held back, or one to another thread, does not end the waiting;
-    # on Windows none does.
-    glances = signals.is_held() or signals.interrupts_enabled()
-    glances = glances or sys.platform == "win32"
+    # Deferred signals and signals to another thread do not end the join, so poll. On
+    # Windows no signal ends it.
+    polls = signals.is_held() or signals.interrupts_enabled()
+    polls = polls or sys.platform == "win32"
     while thread.is_alive():
         signals.raise_if_interrupted()
         left = min(until - time.monotonic(), signals.seconds_left_for_cleanup())
         if left <= 0:
             return
-        thread.join(min(left, _GLANCE_SECONDS) if glances else left)
+        thread.join(min(left, _POLL_SECONDS) if polls else left)

@@ -1,5 +1,5 @@
 """
-Threads, open files and memory: what the system may refuse to give more of.
+Recognize that the system has run out of threads, open files or memory.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ _BY_ERRNO = {
     errno.ENFILE: _SYSTEM_FILES,
     errno.ENOMEM: _MEMORY,
 }
-# What Python says, which has no error of its own for it.
+# Python's message; there is no special exception for it.
 _NO_THREAD = "can't start new thread"
 
 
-def exhausted(exc: BaseException) -> ExhaustedError | None:
+def exhausted_error(exc: BaseException) -> ExhaustedError | None:
     """
-    The error that names the limit that was reached, if that is what happened, also
-    where a library made another error of it.
+    Return the error that names the exhausted resource, or None if `exc` has another
+    cause.
+
+    Causes are followed, because libraries wrap such errors in their own.
     """
     cause: BaseException | None = exc
     while cause is not None:

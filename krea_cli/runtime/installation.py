@@ -1,8 +1,8 @@
 """
-Find out how this program was installed, for hints that change the installation.
+Find out how krea was installed, for hints that change the installation.
 
-Installed by uv or pipx it has an environment of its own, which other commands than
-`pip install` change, and whose programs are linked to from a folder for all of them.
+uv and pipx install into an environment of their own. Only their own commands should
+change it, and they link programs into a folder shared by all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal
 from krea_cli.runtime import shell_words
 
 _PACKAGE = "krea-cli"
-# What each tool leaves in an environment that it made.
+# Files that each tool leaves in its environments.
 _MARKS: dict[str, Literal["uv", "pipx"]] = {
     "uv-receipt.toml": "uv",
     "pipx_metadata.json": "pipx",
@@ -26,8 +26,10 @@ _MARKS: dict[str, Literal["uv", "pipx"]] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
     """
-    *tool* made the environment, or none of the known ones did; *source* is what to
-    install krea from, as pip and uv take it.
+    How krea was installed.
+
+    `tool` is the tool that made the environment, or None. `source` is a requirement for
+    pip or uv that installs krea.
     """
 
     tool: Literal["uv", "pipx"] | None = None
@@ -35,8 +37,9 @@ class Installation:
 
     def add_package(self, name: str) -> str:
         """
-        The command that adds a package to the environment of krea, and keeps it there
-        when krea is upgraded.
+        Return the command that adds a package to krea's environment.
+
+        The package stays installed when krea is upgraded.
         """
         if self.tool == "uv":
             words = ["uv", "tool", "install", "--with", name, self.source]
@@ -49,7 +52,7 @@ class Installation:
     @property
     def extend_path(self) -> str | None:
         """
-        The command that puts the folder of the tool's programs on PATH.
+        Return the command that puts the tool's programs folder on PATH, or None.
         """
         return {"uv": "uv tool update-shell", "pipx": "pipx ensurepath", None: None}[
             self.tool
@@ -66,13 +69,13 @@ def installation() -> Installation:
 
 def has_package(name: str) -> bool:
     """
-    Tell whether a package can be imported, without importing it.
+    Return whether a package can be imported, without importing it.
     """
     from importlib.util import find_spec
 
     try:
         return find_spec(name) is not None
-    except ValueError:  # it is barred from being imported
+    except ValueError:  # its import is blocked
         return False
 
 

@@ -1,5 +1,5 @@
 """
-Walk and change JSON values, however deep their lists and objects are.
+Walk and transform JSON values with any depth of lists and objects.
 """
 
 from __future__ import annotations
@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# The keys and indexes that lead to a value.
+# Keys and indexes that lead to a value.
 Place = tuple[str | int, ...]
 
 
 def leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
     """
-    Yield each value that is neither a list nor an object, with its place.
+    Yield each value that is not a list or object, with its place.
     """
     if isinstance(value, list | dict):
         items = value.items() if isinstance(value, dict) else enumerate(value)
@@ -25,7 +25,7 @@ def leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
 
 def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
     """
-    Copy the lists and objects, with every other value as `change` returns it.
+    Copy lists and objects, replacing every other value with the result of `change`.
     """
     if isinstance(value, list):
         return [mapped(item, change) for item in value]

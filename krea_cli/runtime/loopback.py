@@ -1,5 +1,5 @@
 """
-Recognize URLs of this computer.
+Recognize hosts that are this computer.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from ipaddress import ip_address
 
 def is_loopback(host: str) -> bool:
     """
-    Tell whether a host is this computer, by its name or address alone; no name is
-    resolved.
+    Return whether a host name or address is this computer. Names are not resolved.
     """
     try:
         address = ip_address(host)

@@ -1,5 +1,5 @@
 """
-Several pieces of work at once, whose results are taken in order or shared.
+Run work in parallel, with results in order or shared between threads.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from krea_cli.runtime import signals
 from krea_cli.runtime.worker_pool import WorkerPool
 
 T = TypeVar("T")
-_GLANCE_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 class Task(Generic[T]):
     """
-    Work that a thread of a pool may begin, and that whoever needs it begins otherwise:
-    so threads that wait for each other's work never wait for ever.
+    Work that runs in a pool thread, or in the thread that first needs its result.
+
+    Threads that wait for each other's work therefore cannot deadlock.
     """
 
     def __init__(self, work: Callable[[], T]) -> None:
@@ -33,7 +34,7 @@ class Task(Generic[T]):
 
     def run(self) -> None:
         """
-        Do the work, unless another thread has begun it.
+        Do the work, unless another thread has started it.
         """
         if not self._claim.acquire(blocking=False):
             return
@@ -51,15 +52,17 @@ class Task(Generic[T]):
 
     def result(self, *, helps: bool = True) -> T:
         """
-        Return the result, from this thread or another.  Raise the error of the work.
-        Without *helps*, another thread is sure to do it.
+        Return the result, or raise the error of the work.
+
+        The work is done in this thread unless another one has started it. Without
+        `helps`, wait for another thread, which must be certain to do it.
         """
         if helps:
             self.run()
         while True:
             signals.raise_if_interrupted()
             try:
-                result, error = self._outcome.get(timeout=_GLANCE_SECONDS)
+                result, error = self._outcome.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 continue
             if error is not None:
@@ -68,7 +71,7 @@ class Task(Generic[T]):
 
     def cancel(self, discard: Callable[[T], object]) -> None:
         """
-        Never begin the work.  Discard its result if it has begun.
+        Prevent the work from starting. If it has started, discard its result.
         """
         if self._claim.acquire(blocking=False):
             return
@@ -90,11 +93,12 @@ def results_in_order(
     discard: Callable[[T], object] = lambda _result: None,
 ) -> Iterator[Iterator[T]]:
     """
-    Yield the results of the works in order, while *pool* does the next ones, as far as
-    *ahead* of the first that is still missing. Without a pool, each is done when it is
-    asked for. Without *helps*, the pool does all, and has no other work.
+    Yield one iterator over the results of the works, in their order.
 
-    Results that nobody took are discarded at the end.
+    `pool` works up to `ahead` results in advance. Without a pool, each work is done
+    when its result is requested. Without `helps`, the pool does all of the work and
+    must not be used for anything else. Unused results are passed to `discard` at the
+    end.
     """
     left = iter(works)
     tasks = deque[Task[T]]()
@@ -102,7 +106,7 @@ def results_in_order(
     def begin_next() -> None:
         for work in islice(left, (ahead if pool else 1) - len(tasks)):
             tasks.append(Task(work))
-            # The first is done by whoever waits for it.
+            # The first is done by the thread that waits for it.
             if pool and (len(tasks) > 1 or not helps):
                 pool.start(tasks[-1].run)
 
@@ -123,7 +127,7 @@ def results_in_order(
 
 class _Claim(Generic[T]):
     """
-    Work that one thread does and others may wait for.
+    Work that one thread does while others wait for it.
     """
 
     def __init__(self) -> None:
@@ -134,7 +138,7 @@ class _Claim(Generic[T]):
     def wait(self) -> T:
         while self.outcome is None:
             signals.raise_if_interrupted()
-            if self.under_way.acquire(timeout=_GLANCE_SECONDS):
+            if self.under_way.acquire(timeout=_POLL_SECONDS):
                 self.under_way.release()
         result, error = self.outcome
         if error is not None:
@@ -144,10 +148,10 @@ class _Claim(Generic[T]):
 
 class SharedWork(Generic[T]):
     """
-    Do the work for each key once, whichever threads ask for it: the first does it, and
-    the others wait for its result. After a failure the next that asks does it again.
+    Does the work for each key once, no matter how many threads ask for it.
 
-    No lock is held while the work is done.
+    The first thread does the work, the others wait for the result. After a failure, the
+    next thread that asks tries again. No lock is held while working.
     """
 
     def __init__(self) -> None:
@@ -155,15 +159,16 @@ class SharedWork(Generic[T]):
 
     def known(self, key: str) -> T | None:
         """
-        Return the result for the key; None as long as there is none.
+        Return the result for the key, or None if there is none yet.
         """
         claim = self._claims.get(key)
         return claim.outcome[0] if claim and claim.outcome else None
 
     def result(self, key: str, work: Callable[[], T]) -> T:
         """
-        Return the result of the work for the key, done here or in another thread. Raise
-        its error in each of them.
+        Return the result for the key, from this thread or another one.
+
+        Raise the error of the work in every waiting thread.
         """
         mine = _Claim[T]()
         claim = self._claims.setdefault(key, mine)

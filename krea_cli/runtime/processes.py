@@ -1,5 +1,5 @@
 """
-Other processes of this machine: do they still run, and since when.
+Query other processes on this machine: whether they run, and since when.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# Of Windows.
+# Windows constant.
 _QUERY_LIMITED_INFORMATION = 0x1000
 _NO_SUCH_PROCESS = 87
 _STILL_ACTIVE = 259
-_MOST_PID = 2**32 - 1
+_MAX_PID = 2**32 - 1
 
 
 def is_running(pid: int) -> bool | None:
     """
-    Tell if there is a process with that number; None where the system does not say.
+    Return whether the process exists, or None if the system does not say.
     """
     if sys.platform == "win32":
         began = _began(pid)
@@ -34,7 +34,7 @@ def is_running(pid: int) -> bool | None:
 
 def started(pid: int) -> str:
     """
-    Tell when a process began, in the system's own units; empty where that is not known.
+    Return the start time of a process in the system's own units; empty if unknown.
     """
     if sys.platform == "win32":
         return _began(pid) or ""
@@ -46,10 +46,11 @@ def started(pid: int) -> str:
 
 def _began(pid: int) -> str | None:
     """
-    Return the start time of a Windows process: empty if it has ended, None if access is
-    denied.
+    Return the start time of a Windows process.
+
+    It is empty if the process has ended, and None if access is denied.
     """
-    if sys.platform == "win32" and pid <= _MOST_PID:
+    if sys.platform == "win32" and pid <= _MAX_PID:
         import ctypes
 
         kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)

@@ -1,6 +1,5 @@
 """
-Remove the API token from text of other programs, in every form in which they may repeat
-it.
+Remove the API token from text of other programs, in all encodings they may use.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 HIDDEN = "***"
-# So many characters of a token in a row are hidden where others repeat a part of it.
+# A repeated part of a token is hidden if it has at least this many characters.
 SHORTEST_PART = 8
-# An escape of one character, as JSON, URLs and Python write it.
+# An escaped character, as written by JSON, URLs and Python.
 _ESCAPE = re.compile(
     rb"""\\+(?:u00([0-9a-f]{2})|x([0-9a-f]{2})|(["/])|)|%([0-9a-f]{2})""", re.IGNORECASE
 )
@@ -21,12 +20,14 @@ _ESCAPE = re.compile(
 
 def forms(secret: str) -> list[str]:
     """
-    The secret as it is, as URLs have it, as headers have it (also within `Bearer
-    SECRET` or `user:SECRET` in base64), and in hex.
+    Return the secret in plain text, as in URLs, as in headers, and in hex.
+
+    The headers may contain it in base64, also as part of `Bearer SECRET` or
+    `user:SECRET`.
     """
     raw = secret.encode(errors="surrogatepass")
     encoded = b2a_base64(raw, newline=False).decode().rstrip("=")
-    # As RFC 3986 has it; urllib.parse would take long to load.
+    # Quote as in RFC 3986. Importing urllib.parse would take too long.
     quoted = "".join(
         chr(byte) if bytes([byte]).isalnum() or byte in b"-._~" else f"%{byte:02X}"
         for byte in raw
@@ -37,20 +38,21 @@ def forms(secret: str) -> list[str]:
 
 def _base64_within(raw: bytes) -> Iterator[bytes]:
     """
-    Return the parts of the base64 of *raw* that do not depend on the text around it,
-    for each of the three offsets within a group of three bytes.
+    Return the parts of the base64 of `raw` that do not depend on the surrounding text.
+
+    There is one for each of the three offsets within a group of three bytes.
     """
     for before in range(3):
         encoded = b2a_base64(bytes(before) + raw, newline=False)
         yield encoded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
 
 
-def without_parts(secret: str, text: str) -> str:
+def redact_parts(secret: str, text: str) -> str:
     """
-    The text without any part of the secret that is long enough to matter: as it is,
-    escaped, in base64 or in hex, in capitals or not.
+    Remove every part of the secret that is long enough to matter.
 
-    For words of others alone: an address or a path may have a part of it by right.
+    Parts are found in plain text, escaped, in base64 or in hex, regardless of case. Use
+    this only for text of other programs: a URL or path may legitimately contain a part.
     """
     if len(text) < SHORTEST_PART:
         return text
@@ -72,12 +74,12 @@ _STANDARD_BASE64 = bytes.maketrans(b"-_", b"+/")
 
 class _View:
     """
-    A text with each escape in it as the one character that it stands for.
+    A text in which each escape is replaced by the character that it stands for.
     """
 
     def __init__(self, text: bytes) -> None:
         self._text = text
-        # After each escape: the place in the view, and the one in the text.
+        # Positions after each escape: in the view, and in the original text.
         self._view_places, self._text_places = [0], [0]
         pieces: list[bytes] = []
         end = place = 0
@@ -95,7 +97,7 @@ class _View:
 
     def without(self, spans: Iterable[re.Match[bytes]]) -> bytes:
         """
-        The text with *** in place of each of these spans of the view.
+        Return the original text with *** in place of the given spans of the view.
         """
         kept, end = [], 0
         for span in spans:
@@ -125,21 +127,21 @@ _CHARACTERS |= {b'"': b'"', b"/": b"/"}
 
 class _Parts:
     """
-    All pieces of *length* bytes of what a secret may look like.
+    All substrings of `length` bytes of the given forms of a secret.
     """
 
     def __init__(self, looks: list[bytes], length: int, step: int = 1) -> None:
         self._length = length
         self._pieces = _pieces(looks, length, step)
-        # Each piece of a text holds a shorter one that begins at a multiple of the
-        # stride, so that only these have to be looked at.
+        # Every substring contains a shorter one that begins at a multiple of the
+        # stride, so only those positions have to be checked.
         self._short = -(-length // 2)
         self._stride = length - self._short + 1
         self._short_pieces = _pieces(looks, self._short, 1)
 
     def mark(self, text: bytes, marks: bytearray) -> None:
         """
-        Set the mark of each byte that is in one of the pieces.
+        Set the mark of each byte that belongs to one of the substrings.
         """
         if not self._pieces:
             return
@@ -164,10 +166,10 @@ def _pieces(looks: list[bytes], length: int, step: int) -> set[bytes]:
 @cache
 def _parts(secret: str) -> tuple[_Parts, _Parts, _Parts]:
     """
-    Return the text itself and its hex, both in lower case, and its base64.
+    Return the parts of the text, of its hex (both in lower case), and of its base64.
     """
     raw = secret.encode(errors="surrogatepass")
-    # Of eight bytes in a row, base64 has ten characters that hang on nothing else.
+    # For any 8 consecutive bytes, 10 base64 characters depend on them alone.
     return (
         _Parts([_View(raw).text.lower()], SHORTEST_PART),
         _Parts([raw.hex().encode()], 2 * SHORTEST_PART, step=2),
@@ -175,10 +177,12 @@ def _parts(secret: str) -> tuple[_Parts, _Parts, _Parts]:
     )
 
 
-def erased(secret: str, content: bytes) -> bytes:
+def redact_bytes(secret: str, content: bytes) -> bytes:
     """
-    An answer without the secret, also where its JSON escapes characters of it or holds
-    JSON in a text: whoever decodes and cuts it must find no part.
+    Remove the secret from a response body.
+
+    This includes characters escaped in JSON, and JSON inside a text: no part may appear
+    when somebody decodes and cuts the body.
     """
     import json
 
@@ -192,8 +196,8 @@ def erased(secret: str, content: bytes) -> bytes:
 @cache
 def _whole(secret: str) -> re.Pattern[bytes]:
     looks = [form.encode(errors="surrogatepass") for form in forms(secret)]
-    # A backslash before it may be half of an escape, and one at its end looks like the
-    # beginning of the next.
+    # A backslash before the secret may be half of an escape, and one at its end looks
+    # like the start of the next escape.
     views = {_View(look).text.rstrip(b"\\") or look for look in looks}
     either = b"|".join(map(re.escape, sorted(views, key=len, reverse=True)))
     return re.compile(rb"\\?(?:" + either + b")", re.IGNORECASE)

@@ -1,8 +1,8 @@
 """
-Words of a command line as the user's shell reads them, for hints that can be pasted.
+Quote command lines for the user's shell, so that hints can be pasted.
 
-On Windows that is PowerShell or cmd.  Double quotes mean the same to both; around `$`
-and the backtick, where they do not, the quotes are those of PowerShell.
+On Windows the shell is PowerShell or cmd. Both understand double quotes. Around `$` and
+backticks, where they differ, the quotes are those of PowerShell.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def join(words: Iterable[str]) -> str:
 
 def quote(word: str) -> str:
     """
-    Put quotes around a word, if it needs them.
+    Quote a word if necessary.
     """
     if sys.platform != "win32":
         return shlex.quote(word)
@@ -32,12 +32,12 @@ def quote(word: str) -> str:
         return word
     if re.search(r"[$`\"]", word):
         return "'" + word.replace("'", "''") + "'"
-    # A backslash before the quote at the end would escape it.
+    # A backslash at the end would escape the closing quote.
     return '"' + re.sub(r"(\\+)$", r"\1\1", word) + '"'
 
 
 def make_folder(path: str) -> str:
     """
-    The command that makes a folder and those above it.
+    Return the command that creates a folder and its parents.
     """
     return f"mkdir {'' if sys.platform == 'win32' else '-p '}{quote(path)}"

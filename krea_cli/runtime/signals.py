@@ -1,11 +1,11 @@
 """
-SIGINT, SIGTERM and SIGHUP as an exception that nothing keeps by accident.
+Turn SIGINT, SIGTERM and SIGHUP into an exception that is not caught by accident.
 
-While something is done that must not be cut in two (the paid request and its record), a
-signal is held back; who waits in there asks how much `patience` there is.
+Work that must not be interrupted (the paid request and its record) defers signals. If
+it waits, it must respect `seconds_left_for_cleanup`.
 
-Python raises in the main thread alone.  A thread that is to end with a signal says so
-with `obey`, and looks with `check` wherever it waits.
+Python raises signal handlers' exceptions only in the main thread. Other threads call
+`enable_interrupts` once, and `raise_if_interrupted` wherever they wait.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-# Signals that come so soon after one another are one.
-ONE_SECONDS = 1.0
-# What a signal leaves for work that must not be cut in two: the end is due in a second.
-HASTE_SECONDS = 0.4
+# Signals within this time count as one.
+REPEAT_SECONDS = 1.0
+# Time for deferred work after a signal: the program must end within a second.
+CLEANUP_SECONDS = 0.4
 
 
 class Interrupted(BaseException):
     """
-    A signal arrived.  It is no failure, so no `except Exception` may keep it.
+    A signal arrived.
+
+    This is not an error, so it must not be caught by `except Exception`.
     """
 
     def __init__(self, signum: int) -> None:
@@ -40,109 +42,116 @@ class _State:
     at = 0.0
 
 
-class _Here(threading.local):
+class _ThreadState(threading.local):
     """
-    The signal state of one thread.
+    Signal state of one thread.
     """
 
     is_held = False
     obeys = False
 
 
-_here = _Here()
+_thread = _ThreadState()
 
 
 def catch() -> None:
     """
-    Let signals raise Interrupted in the main thread from now on.
+    Raise Interrupted in the main thread when a signal arrives, from now on.
     """
     for name in SIGNALS:
         number = getattr(signal, name, None)
-        # A shell starts background jobs with SIGINT ignored; so it stays.
+        # Shells start background jobs with SIGINT ignored. Keep that.
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
 
 
 def ignore() -> None:
     """
-    The end has begun, and is near: nothing may cut it short.
+    Ignore signals from now on: the program is about to exit, and nothing may interrupt
+    that.
     """
     for name in SIGNALS:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is _interrupt:
-            # SIG_IGN would make Python complain of one that has arrived already.
-            signal.signal(number, _nothing)
+            # With SIG_IGN, Python would report a signal that has already arrived.
+            signal.signal(number, _do_nothing)
 
 
 def arrived() -> bool:
     """
-    Tell whether a signal arrived, even if Python lost its exception, as it
-    does in callbacks.
+    Return whether a signal arrived.
+
+    This also works if Python lost its exception, as it does in callbacks.
     """
     return _State.signum is not None
 
 
 def seconds_since() -> float:
     """
-    Return the seconds since the last signal; 0.0 if there was none.
+    Return the seconds since the last signal, or 0.0 if there was none.
     """
     return time.monotonic() - _State.at if arrived() else 0.0
 
 
 def is_held() -> bool:
     """
-    Tell whether this thread defers signals.
+    Return whether this thread defers signals.
     """
-    return _here.is_held
+    return _thread.is_held
 
 
 def enable_interrupts() -> None:
     """
-    Let `check` raise in this thread, which is not the main one, from now on.
+    Let `raise_if_interrupted` raise in this thread, which is not the main thread.
     """
-    _here.obeys = True
+    _thread.obeys = True
 
 
 def interrupts_enabled() -> bool:
     """
-    Tell whether this thread has to `check` while it waits.
+    Return whether this thread must call `raise_if_interrupted` while it waits.
     """
-    return _here.obeys
+    return _thread.obeys
 
 
 def raise_if_interrupted() -> None:
     """
+    Raise Interrupted if a signal arrived and this thread does not defer it.
+
     Raises:
-        Interrupted: a signal came, and this thread obeys and does not hold it back.
+        Interrupted: a signal arrived, and this thread has interrupts enabled.
     """
-    if _here.obeys and not _here.is_held:
+    if _thread.obeys and not _thread.is_held:
         _raise_arrived()
 
 
 def seconds_left_for_cleanup() -> float:
     """
-    Seconds that held work may still take; infinite while no signal waits for its end.
+    Return the seconds left for work that defers signals.
+
+    They are infinite until a signal arrives, and then what remains of 0.4 s.
     """
-    if not (_here.is_held and arrived()):
+    if not (_thread.is_held and arrived()):
         return math.inf
-    return HASTE_SECONDS - seconds_since()
+    return CLEANUP_SECONDS - seconds_since()
 
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
     """
-    A signal is raised before the work or after it, never in the middle.
+    Defer signals: they are raised before or after the work in this block, never during
+    it.
 
     Raises:
-        Interrupted: one came before or meanwhile; it stands for whatever the work
-            raised.
+        Interrupted: a signal arrived before or during the work. It replaces any error
+            of the work.
     """
     _raise_arrived()
-    _here.is_held = True
+    _thread.is_held = True
     try:
         yield
     finally:
-        _here.is_held = False
+        _thread.is_held = False
         _raise_arrived()
 
 
@@ -153,16 +162,17 @@ def _raise_arrived() -> None:
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     """
-    Raise for a signal, unless it closely follows another: that one must not cut short
-    the cleanup of the first. A later one may be needed, as Python loses an exception
-    that is raised in a callback.
+    Raise Interrupted, unless the signal closely follows another one.
+
+    A second signal must not cut short the cleanup after the first. A later one may be
+    necessary, because Python loses exceptions raised in callbacks.
     """
-    if _State.signum is not None and seconds_since() <= ONE_SECONDS:
+    if _State.signum is not None and seconds_since() <= REPEAT_SECONDS:
         return
     _State.signum, _State.at = number, time.monotonic()
-    if not _here.is_held:
+    if not _thread.is_held:
         raise Interrupted(number)
 
 
-def _nothing(_number: int, _frame: FrameType | None) -> None:
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
     pass

@@ -1,9 +1,9 @@
 """
-Paths as people write them: with `~` for the home folder, or as a file URI.
+Convert paths as users write them: with `~` for the home folder, or as file URIs.
 
-A shell replaces `~` only at the start of a word, so it arrives here unchanged from a
-settings file, a variable, quotes, `--output=~/x` or `-p image_urls=@~/x`.  A file that
-is dragged into a terminal may arrive as `file:///home/me/a%20b.jpg`.
+Shells expand `~` only at the start of a word. It stays in settings files, variables,
+quotes, `--output=~/x` and `-p image_urls=@~/x`. A file dragged into a terminal may
+arrive as `file:///home/me/a%20b.jpg`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from krea_cli.errors import InputError
 
 def local_path(text: str) -> str:
     """
-    The path that *text* means.
+    Return the path that the text means.
 
     Raises:
-        InputError: it needs a home folder that is not known, or it is a file URI of
+        InputError: the home folder is needed but unknown, or the file URI is for
             another computer.
     """
     return expand_home(path_of_uri(text) if is_file_uri(text) else text)
@@ -27,11 +27,12 @@ def local_path(text: str) -> str:
 
 def expand_home(text: str) -> str:
     """
-    Replace a leading `~` or `~user` by the home folder.  A name such as `~draft.png`,
-    where no such user exists, stays as it is.
+    Replace a leading `~` or `~user` with the home folder.
+
+    A name such as `~draft.png` stays unchanged if there is no such user.
 
     Raises:
-        InputError: it starts with `~/`, and the home folder is not known.
+        InputError: the text starts with `~/`, and the home folder is unknown.
     """
     if not text.startswith("~"):
         return text
@@ -50,12 +51,12 @@ def is_file_uri(text: str) -> bool:
 
 def path_of_uri(uri: str) -> str:
     """
-    The path in a file URI.
+    Return the path in a file URI.
 
     Raises:
-        InputError: it names a file on another computer.
+        InputError: the file is on another computer.
     """
-    from urllib.parse import unquote_to_bytes  # not needed for most command lines
+    from urllib.parse import unquote_to_bytes  # rarely needed
 
     rest = uri[len("file:") :]
     if rest.startswith("//"):
@@ -67,5 +68,5 @@ def path_of_uri(uri: str) -> str:
             )
         rest = slash + path
     path = os.fsdecode(unquote_to_bytes(rest))
-    # file:///C:/x is C:/x
+    # file:///C:/x means C:/x
     return path[1:] if sys.platform == "win32" and path[2:3] == ":" else path

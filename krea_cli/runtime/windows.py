@@ -1,20 +1,21 @@
 """
-Settings of Windows that krea has to know or to change.
+Read and change settings of Windows.
 """
 
 from __future__ import annotations
 
 import sys
 
-# The longest path, without the NUL at its end, unless long ones are allowed.
-MOST_PATH_CHARACTERS = 259
+# Maximum path length without the final NUL, unless long paths are enabled.
+MAX_PATH_CHARACTERS = 259
 _ENABLE_PROCESSED_OUTPUT, _ENABLE_VIRTUAL_TERMINAL_PROCESSING = 1, 4
 
 
 def enable_escape_codes(descriptor: int) -> bool:
     """
-    Have the console behind *descriptor* act on escape codes, as it does not by default
-    outside Windows Terminal; False if it cannot, or is no console.
+    Enable escape codes on a console. They are off by default outside Windows Terminal.
+
+    Return False if that fails or `descriptor` is not a console.
     """
     if sys.platform == "win32":
         import ctypes
@@ -35,7 +36,7 @@ def enable_escape_codes(descriptor: int) -> bool:
 
 def has_long_paths() -> bool:
     """
-    Tell if this computer allows paths of more than MOST_PATH_CHARACTERS.
+    Return whether this computer allows paths longer than MAX_PATH_CHARACTERS.
     """
     if sys.platform == "win32":
         import winreg

@@ -1,5 +1,5 @@
 """
-Pieces of work at once, each in a thread of its own.
+Run several pieces of work at once, each in its own thread.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ from krea_cli.runtime import signals
 from krea_cli.runtime.signals import Interrupted
 
 Work = Callable[[], object]
-_GLANCE_SECONDS = 0.02
-# What a signal leaves for threads to end in: the end of the program is due in a second.
-FAREWELL_SECONDS = 0.7
+_POLL_SECONDS = 0.02
+# Time for threads to end after a signal: the program must end within a second.
+SHUTDOWN_SECONDS = 0.7
 
 
 class WorkerPool:
     """
-    Up to *most* pieces of work at once; the others wait for their turn.
+    Runs up to `most` pieces of work at once; the others wait.
 
-    As a context manager it ends when all work is done, and raises what one of them
-    raised.  After a signal nothing more is begun, and what is under way ends where it
-    waits (`signals.raise_if_interrupted`); a thread that does not is left behind after
-    0.7 s.
+    As a context manager, it waits for all work and then raises the first error. After a
+    signal, no work is started, and running work ends when it next waits
+    (`signals.raise_if_interrupted`). Threads that take longer than 0.7 s are abandoned.
     """
 
     def __init__(self, most: int) -> None:
@@ -45,7 +44,7 @@ class WorkerPool:
 
     def start(self, work: Work) -> None:
         """
-        Do the work as soon as a thread is free.  Work may start more work.
+        Do the work as soon as a thread is free. Work may start further work.
         """
         with self._starting:
             if len(self._threads) < self._most:
@@ -53,7 +52,7 @@ class WorkerPool:
                 try:
                     thread.start()
                 except RuntimeError:
-                    # The system gives no more: the threads that exist do the work.
+                    # No more threads are available: use the existing ones.
                     if not self._threads:
                         raise
                 else:
@@ -63,11 +62,11 @@ class WorkerPool:
 
     def rest(self, seconds: float = math.inf) -> None:
         """
-        Sleep so long, or until all work is done.
+        Sleep for `seconds`, or until all work is done.
         """
         until = time.monotonic() + seconds
         while self.is_busy and time.monotonic() < until:
-            time.sleep(_GLANCE_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -85,8 +84,8 @@ class WorkerPool:
 
     def _join(self) -> None:
         for thread in self._threads:
-            while thread.is_alive() and signals.seconds_since() < FAREWELL_SECONDS:
-                thread.join(_GLANCE_SECONDS)
+            while thread.is_alive() and signals.seconds_since() < SHUTDOWN_SECONDS:
+                thread.join(_POLL_SECONDS)
 
     def _work(self) -> None:
         signals.enable_interrupts()

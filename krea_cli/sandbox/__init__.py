@@ -1,6 +1,6 @@
 """
-A Krea API on this machine, without a token, without cost and without a network.
+A local imitation of the Krea API: no token, no cost, no network.
 """
 
-# Results are made smaller than asked for, in proportion, rather than larger than this.
+# Larger results are scaled down in proportion to this maximum side in pixels.
 MAX_RESULT_SIDE = 4096

@@ -1,5 +1,5 @@
 """
-Routes that only the sandbox has: faults to make, and a bill.
+Handle the routes that only the sandbox has: injected faults, and the bill.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ def handle_admin_request(
     method: str, path: str, body: BodyReader, *, faults: FaultQueue, store: SandboxStore
 ) -> dict[str, Any]:
     """
-    Return the bill, or change the faults and return those that are set.
+    Handle a request to `/sandbox/ledger` or `/sandbox/faults`, and return the JSON
+    response.
+
+    Requests that change the faults return the pending ones.
 
     Raises:
-        ApiError: 400, the body does not name faults that exist; 404.
+        ApiError: 400 if the body names an unknown fault; 404 for other paths.
     """
     match method, path:
         case "GET", "/sandbox/ledger":
@@ -43,7 +46,7 @@ def handle_admin_request(
 def _add(faults: FaultQueue, data: dict[str, Any]) -> None:
     given = data.get("faults", [data.get("fault")])
     if not isinstance(given, list) or not all(isinstance(text, str) for text in given):
-        wanted = 'The body is {"fault": "..."} or {"faults": ["...", "..."]}'
+        wanted = 'The body must be {"fault": "..."} or {"faults": ["...", "..."]}'
         raise ApiError(HTTPStatus.BAD_REQUEST, wanted)
     try:
         faults.add(given)

@@ -1,5 +1,5 @@
 """
-Errors as the service responds with them.
+Error responses in the format of the Krea API.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import Any
 
 class ApiError(Exception):
     """
-    A response other than 200, with {"error": ...} and, for an invalid request body, its
-    "issues", each with "path" and "message". `retry_after` is in seconds.
+    A response with an error status and a JSON body.
+
+    The body is {"error": ...}. For an invalid request body it also has "issues", each
+    with "path" and "message". `retry_after` is in seconds.
     """
 
     def __init__(

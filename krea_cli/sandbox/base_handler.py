@@ -1,5 +1,5 @@
 """
-HTTP connections of the sandbox, without knowledge of its routes.
+Handle HTTP connections, independent of the routes.
 """
 
 from __future__ import annotations
@@ -24,28 +24,30 @@ from krea_cli.sandbox.ranges import UnsatisfiableRangeError, parse_range
 _CHUNK = 1 << 18
 _HOST = re.compile(r"([\w.-]+|\[[\w.:]+\])(?::\d{1,5})?", re.ASCII)
 _DRAIN_SECONDS = 2.0
-# An unwanted request body is read to its end up to this length, so that the connection
-# can be used again.
+# Read and discard an unused request body up to this length, so that the connection can
+# be reused.
 _DISCARD_BYTES = 1 << 20
 
 
 class BaseHandler(BaseHTTPRequestHandler):
     """
-    Calls `handle_route` for every request, and turns the errors that it raises into
-    responses. In `query` the last value of each name counts; `base_url` is this server
-    under the name that the client uses.
+    Calls `handle_route` for each request, and converts errors to responses.
+
+    `query` has the last value of each parameter. `base_url` is the address of this
+    server under the host name that the client used.
     """
 
     protocol_version = "HTTP/1.1"
-    # A connection is closed after this many seconds without a byte.
+    # Close a connection after this many seconds without data.
     timeout = 30.0
-    # Headers and body are two writes; the second must not wait for an acknowledgement.
+    # Headers and body are sent separately. The body must not wait for an
+    # acknowledgement.
     disable_nagle_algorithm = True
 
     body: BodyReader
     query: dict[str, str]
     base_url: str
-    # The status that was sent, "-" if none was.
+    # Status of the response, or "-" if none was sent.
     sent_status = "-"
 
     def do_GET(self) -> None:
@@ -65,7 +67,7 @@ class BaseHandler(BaseHTTPRequestHandler):
 
     def finish_request(self, seconds: float) -> None:
         """
-        Take note that the request was handled, `seconds` after it arrived.
+        Record that the request took `seconds`. Subclasses override this.
         """
 
     def send_json(
@@ -91,8 +93,9 @@ class BaseHandler(BaseHTTPRequestHandler):
 
     def send_file(self, path: Path, media_type: str) -> None:
         """
-        Send the file, or the range of it that was asked for. The name of the file must
-        change with its content: the ETag is made from it.
+        Send the file, or the requested range.
+
+        The ETag is derived from the name, so the name must change with the content.
         """
         with path.open("rb") as file:
             size = path.stat().st_size
@@ -131,19 +134,19 @@ class BaseHandler(BaseHTTPRequestHandler):
         Log nothing: standard error belongs to the program that runs the sandbox.
         """
 
-    def respond(self, act: Callable[[], None]) -> None:
+    def respond(self, send: Callable[[], None]) -> None:
         """
-        Call `act` to send the response; if it raises, respond with the error.
+        Call `send` to send the response. If it raises an error, send that instead.
         """
         try:
-            act()
+            send()
         except ApiError as exc:
             self.send_json(exc.body, exc.status, exc.headers)
         except (ConnectionError, TimeoutError):
             raise
         except Exception as exc:  # noqa: BLE001  (a bug here must not end the program)
             if self.sent_status != "-":
-                # A second response would be read as the rest of the first.
+                # The client would read a second response as the rest of the first.
                 self.close_connection = True
                 return
             error = {"error": f"Internal error: {type(exc).__name__}: {exc}"}
@@ -157,7 +160,7 @@ class BaseHandler(BaseHTTPRequestHandler):
             if self.body.unread != 0:
                 self._drain()
         except (ConnectionError, TimeoutError):
-            # The client went away.
+            # The client disconnected.
             self.close_connection = True
         self.finish_request(time.monotonic() - start)
 
@@ -169,9 +172,12 @@ class BaseHandler(BaseHTTPRequestHandler):
 
     def _base_url(self) -> str:
         """
+        Return the base URL that the client used.
+
         Raises:
-            ApiError: 400, the Host is not a name of this machine. A page in a browser
-                must not reach the sandbox by a name of its own (DNS rebinding).
+            ApiError: 400 if the Host header is not a name of this machine: web pages
+                must not reach the sandbox through a host name of their own (DNS
+                rebinding).
         """
         host = self.headers.get("Host", f"127.0.0.1:{self.connection.getsockname()[1]}")
         match = _HOST.fullmatch(host)
@@ -191,14 +197,14 @@ class BaseHandler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(length))
         if self.body.unread != 0:
-            # Unread bytes would be taken for the next request.
+            # Unread bytes would be parsed as the next request.
             self.send_header("Connection", "close")
         self.end_headers()
 
     def _drain(self) -> None:
         """
-        Let the client read the response before the connection is closed: closing it
-        with unread bytes would reset it.
+        Read until the client closes its side: closing a socket with unread bytes would
+        reset the connection, and the client could lose the response.
         """
         self.close_connection = True
         deadline = time.monotonic() + _DRAIN_SECONDS

@@ -1,5 +1,5 @@
 """
-The bill: how much the jobs of the sandbox would have cost at the service.
+Calculate how much the jobs of the sandbox would have cost at Krea.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ _NOT_BILLED = ("failed", "cancelled")
 
 def billing_report(jobs: Iterable[SandboxJob], now: float) -> dict[str, Any]:
     """
-    List all jobs, oldest first, with their number, the number of billed jobs, and the
-    known prices of these in total. Running jobs count as billed.
+    List all jobs, oldest first, with the number of jobs, the number of billed jobs, and
+    the total of the known prices.
+
+    Running jobs count as billed.
     """
     entries = [_entry(job, now) for job in sorted(jobs, key=lambda j: j.created_at)]
     billed = [entry for entry in entries if entry["billed"]]

@@ -1,5 +1,6 @@
 """
-Write files that are either complete or absent, for several processes in one folder.
+Write files so that they are either complete or absent, even if several processes share
+a folder.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from krea_cli.files.private_dir import make_private_dir
-from krea_cli.media import HEAD_BYTES, UPLOADED, sniff
+from krea_cli.media import HEAD_BYTES, UPLOAD_TYPES, sniff
 from krea_cli.media.formats import dimensions
 
 _PREFIX = ".part-"
@@ -24,21 +25,23 @@ _STALE_SECONDS = 24 * 60 * 60
 
 class TooLongError(Exception):
     """
-    The content has more bytes than allowed.
+    The content is longer than allowed.
     """
 
 
 class UnknownMediaError(Exception):
     """
-    The content is not of a media type that the API accepts.
+    The content does not have a media type that the API accepts.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredBlob:
     """
-    A file named by its sha256. The media type follows from its content, the size in
-    pixels from its header; both may be unknown.
+    A file named by its SHA-256.
+
+    The media type comes from its content, the size in pixels from its header. Both may
+    be unknown.
     """
 
     path: Path
@@ -50,7 +53,8 @@ class StoredBlob:
 
 def create_private_folder(folder: Path) -> None:
     """
-    Create a folder for this user only, and delete day-old files of killed processes.
+    Create a folder that only this user can read, and delete leftovers of killed
+    processes that are older than a day.
     """
     make_private_dir(folder)
     for part in folder.glob(f"{_PREFIX}*"):
@@ -70,7 +74,7 @@ def delete_files(folder: Path) -> None:
 
 def write_file(target: Path, data: bytes) -> None:
     """
-    Create or replace a file in one step.
+    Create or replace a file atomically.
     """
     with _part(target.parent) as (file, part):
         file.write(data)
@@ -98,7 +102,7 @@ def store_blob(
             file.write(chunk)
         file.seek(0)
         media = sniff(file.read(HEAD_BYTES))
-        is_known = media in UPLOADED
+        is_known = media in UPLOAD_TYPES
         if not (is_known or any_kind):
             raise UnknownMediaError
         size = dimensions(file, media)

@@ -1,5 +1,5 @@
 """
-Read the body of a request from the connection.
+Read request bodies.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ _CHUNK = 1 << 16
 
 class BodyReader:
     """
-    Reads a body; `unread` is how many bytes are left, None if the client did not say.
+    Reads the body of a request.
+
+    `unread` is the number of bytes left, or None if the client did not send a length.
     """
 
     def __init__(self, stream: BufferedIOBase, headers: Message) -> None:
@@ -29,12 +31,12 @@ class BodyReader:
 
     def read_chunks(self, limit: int) -> Iterator[bytes]:
         """
-        Yield the body as it arrives.
+        Yield the body in chunks as it arrives.
 
         Raises:
-            ApiError: 411, its length is unknown; 413, it has more than `limit` bytes.
-                Then nothing was read.
-            ConnectionResetError: the body breaks off.
+            ApiError: 411 if the length is unknown; 413 if it is over `limit` bytes.
+                Nothing is read in these cases.
+            ConnectionResetError: the body ends too early.
         """
         if self.unread is None:
             raise ApiError(HTTPStatus.LENGTH_REQUIRED, "Content-Length is required")
@@ -51,7 +53,7 @@ class BodyReader:
 
     def discard(self) -> None:
         """
-        Read the rest of the body, if its length is known, and drop it.
+        Read and discard the rest of the body, if its length is known.
         """
         if self.unread is not None:
             for _ in self.read_chunks(self.unread):
@@ -66,8 +68,10 @@ class BodyReader:
 
     def read_json(self) -> dict[str, Any]:
         """
+        Parse the body as JSON.
+
         Raises:
-            ApiError: 400, the body is not a JSON object.
+            ApiError: 400 if the body is not a JSON object.
         """
         try:
             data = parse_strict_json(self.content)

@@ -1,5 +1,5 @@
 """
-Limit the number of sandbox jobs that run at once.
+Limit how many sandbox jobs run at the same time.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ RETRY_AFTER_SECONDS = 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobLimits:
     """
-    The duration of a job, and the number that may run at once; None for any number.
-    Above that, a job waits in the backlog, or is rejected with 429: Krea may do either.
+    How long a job runs, how many run at once (None: no limit), and what happens to
+    more.
+
+    Jobs above the limit wait in a backlog, or are rejected with 429. Krea may do
+    either.
     """
 
     job_seconds: float = JOB_SECONDS
@@ -29,7 +32,7 @@ class JobLimits:
 
 class ConcurrencyLimit:
     """
-    Decides when each job starts. A cancelled job keeps its place.
+    Decides when each job starts. A cancelled job still uses its slot.
     """
 
     def __init__(self, limits: JobLimits) -> None:
@@ -40,12 +43,13 @@ class ConcurrencyLimit:
         self, now: float, seconds: float, jobs: Callable[[], Iterable[SandboxJob]]
     ) -> float:
         """
-        Return when a job that is submitted now, and takes that long, starts. `jobs`
-        returns earlier jobs, and is called once.
+        Return the start time of a job that is submitted at `now` and runs for
+        `seconds`.
+
+        `jobs` returns all earlier jobs and is called once.
 
         Raises:
-            ApiError: 429, the job would have to wait, and jobs over the limit are
-                refused.
+            ApiError: 429 if the job would have to wait and the limits reject such jobs.
         """
         parallel = self._limits.parallel
         if parallel is None:

@@ -1,5 +1,5 @@
 """
-Make a response go wrong as a fault says, without knowledge of the routes.
+Turn a fault into a bad response, independent of the routes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from krea_cli.sandbox.faults import Fault
 
 _HANG_SECONDS, _SLOW_SECONDS, _TRICKLE_SECONDS = 120.0, 1.0, 1.0
 _CHUNK = 1 << 16
-# Status, media type and body of the faults that replace a response by a fixed one.
+# Status, media type and body of faults that send a fixed response.
 _FIXED_RESPONSES: dict[str, tuple[int, str, bytes]] = {
     "html": (
         HTTPStatus.OK,
@@ -56,37 +56,38 @@ Sleep = Callable[[float], None]
 
 
 def apply_fault(
-    handler: BaseHandler, fault: Fault, act: Callable[[], None], sleep: Sleep
+    handler: BaseHandler, fault: Fault, send: Callable[[], None], sleep: Sleep
 ) -> None:
     """
-    Respond as the fault says; `act` sends the good response.
+    Respond as the fault demands. `send` sends the normal response.
     """
     if writer := _WRITERS.get(fault.name):
-        _act(handler, act, writer(handler.wfile, fault.value, sleep))
+        _send_through(handler, send, writer(handler.wfile, fault.value, sleep))
         handler.close_connection |= fault.name == "cut"
     elif fault.name in _REPLACEMENTS or fault.name.isdigit():
         if fault.is_after:
             closes = handler.close_connection
-            _act(handler, act, _Discard())
-            # The client did not hear what the good response said of the connection.
+            _send_through(handler, send, _Discard())
+            # The client did not receive the normal response, which may have closed the
+            # connection.
             handler.close_connection = closes
         handler.body.discard()
         handler.sent_status = "-"
         _REPLACEMENTS.get(fault.name, _refuse)(handler, fault)
     else:
-        # The route of the job makes this fault.
-        act()
+        # The route itself implements this fault.
+        send()
 
 
-def _act(
-    handler: BaseHandler, act: Callable[[], None], writer: io.BufferedIOBase
+def _send_through(
+    handler: BaseHandler, send: Callable[[], None], writer: io.BufferedIOBase
 ) -> None:
     """
-    Send the good response through `writer`.
+    Send the normal response through `writer`.
     """
     real, handler.wfile = handler.wfile, writer
     try:
-        handler.respond(act)
+        handler.respond(send)
     finally:
         handler.wfile = real
 
@@ -95,7 +96,7 @@ def _reset(handler: BaseHandler, fault: Fault) -> None:
     linger = struct.pack("ii", 1, 0)
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     _close(handler, fault)
-    # The socket is closed only when no file of it is open.
+    # The socket closes only after all its files are closed.
     handler.rfile.close()
     handler.connection.close()
 
@@ -143,7 +144,7 @@ _REPLACEMENTS: dict[str, Callable[[BaseHandler, Fault], None]] = {
 
 class _Discard(io.BufferedIOBase):
     """
-    Swallows a response.
+    Discards a response.
     """
 
     def write(self, data: Any, /) -> int:
@@ -152,7 +153,7 @@ class _Discard(io.BufferedIOBase):
 
 class _Writer(io.BufferedIOBase):
     """
-    Passes a response on: first its head in one piece, then its body.
+    Forwards a response: first its headers in one piece, then the body.
     """
 
     def __init__(self, real: io.BufferedIOBase, value: str, sleep: Sleep) -> None:
@@ -191,7 +192,8 @@ class _TrickleWriter(_Writer):
 
 class _CuttingWriter(_Writer):
     """
-    Cuts off at least the last byte; without a value the second half.
+    Sends only the first `value` bytes of the body (default: half), and never the whole
+    body.
     """
 
     def _head(self, data: bytes) -> None:

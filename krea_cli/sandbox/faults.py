@@ -1,8 +1,8 @@
 """
-Faults that the sandbox is told to make: how they are written, and which are to come.
+Parse faults for the sandbox to inject, and keep the pending ones.
 
-A fault is written ROUTE:FAULT[=VALUE][*TIMES][+SKIP][@TEXT], as in
-"submit:reset-after*2+5@owl": of the requests about an owl the first five go well, and
+The syntax is ROUTE:FAULT[=VALUE][*TIMES][+SKIP][@TEXT]. For example,
+"submit:reset-after*2+5@owl" applies to requests about an owl: the first five succeed,
 the next two lose their response.
 """
 
@@ -28,15 +28,17 @@ ROUTES = (
     "result",
     ANY,
 )
-# Routes whose requests are about a job, and so about a prompt.
+# Routes that concern a job, and therefore a prompt.
 JOB_ROUTES = ("submit", "job", "cancel", "result")
 
 
 class _Kind(NamedTuple):
     """
-    A kind of fault: the only `route` that it makes sense on, the name of the `value`
-    that may be given, and whether it `may_follow` what the request asked for. A kind
-    that `changes_job` leaves the response as it is.
+    A kind of fault.
+
+    `route` is the only route where it makes sense. `value` names its optional value.
+    `may_follow` allows it after the request was carried out. `changes_job` means that
+    it affects the job, not the response.
     """
 
     route: str = ANY
@@ -82,9 +84,11 @@ _FAULT = re.compile(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """
-    A fault on a route. With `is_after` it comes after what the request asked for was
-    done. It happens `times` times, None for always, but not to the first `skip`
-    requests, and only to requests about a job whose prompt contains `text`.
+    A fault on a route.
+
+    With `is_after`, it happens after the request was carried out. It happens `times`
+    times (None: always), after the first `skip` requests, and only to requests about a
+    job whose prompt contains `text`.
     """
 
     route: str
@@ -98,8 +102,11 @@ class Fault:
     @classmethod
     def parse(cls, text: str) -> Fault:
         """
+        Parse the syntax described at the top of this module.
+
         Raises:
-            UsageError: the text is not a fault, or makes no sense on its route.
+            UsageError: the text is not a fault, or the fault makes no sense on its
+                route.
         """
         match = _FAULT.fullmatch(text)
         if not match:
@@ -133,7 +140,7 @@ class Fault:
     @property
     def changes_job(self) -> bool:
         """
-        Tell whether the fault is in the job and not in the response.
+        Return whether the fault affects the job instead of the response.
         """
         kind = _kind(self.name)
         return kind is not None and kind.changes_job
@@ -168,14 +175,14 @@ def _kind(name: str) -> _Kind | None:
         return _KINDS.get(name)
     return _Kind(
         value="RETRY-AFTER" if name in ("429", "503") else "",
-        # The others say that the request was not accepted.
+        # Other statuses mean that the request was not accepted.
         may_follow=name == "408" or name >= "500",
     )
 
 
 class FaultQueue:
     """
-    The faults that are set, shared by all connections of a sandbox.
+    The pending faults, shared by all connections of a sandbox.
     """
 
     def __init__(self) -> None:
@@ -184,8 +191,10 @@ class FaultQueue:
 
     def add(self, texts: Iterable[str]) -> None:
         """
+        Parse and add faults.
+
         Raises:
-            UsageError: one of the texts is not a fault; then none is added.
+            UsageError: one of the texts is not a fault. Then none is added.
         """
         parsed = [Fault.parse(text) for text in texts]
         with self._lock:
@@ -198,15 +207,17 @@ class FaultQueue:
     @property
     def texts(self) -> list[str]:
         """
-        The faults that are still to come, in the order given.
+        The pending faults, in the order in which they were added.
         """
         with self._lock:
             return [str(fault) for fault in self._faults]
 
     def pop(self, route: str, applies: Callable[[Fault], bool]) -> Fault | None:
         """
-        Return the fault for a request to the route: the first that `applies`, those for
-        the route before those for any. Faults that still skip requests count this one.
+        Return the fault for a request to `route`, and count it as used.
+
+        It is the first fault for which `applies` is true; faults for this route come
+        before faults for any route. Faults that still skip requests count this one.
         """
         with self._lock:
             fitting = [

@@ -1,5 +1,5 @@
 """
-The routes of the API, as the sandbox responds to them.
+Respond to the routes of the API.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MEDIA_TYPES = {
     "glb": "model/gltf-binary",
     "wav": "audio/wav",
 }
-# Room for the boundaries, headers and the description around an uploaded file.
+# Space for the boundaries, headers and description around an uploaded file.
 _FORM_BYTES = 1 << 16
 _LIST_LIMIT, _LIST_MOST = 100, 1000
 _BAD_FILE = "Invalid file type or size"
@@ -39,7 +39,7 @@ _BAD_FILE = "Invalid file type or size"
 
 class SandboxHandler(RouterHandler):
     """
-    Responds as the Krea API does.
+    Imitates the Krea API.
     """
 
     @property
@@ -67,10 +67,10 @@ class SandboxHandler(RouterHandler):
         failure, seconds = None, None
         if fault := self.pop_job_fault("fails", path):
             code = fault.value or "sandbox_fault"
-            failure = JobFailure(code=code, message="The sandbox was told to fail it")
+            failure = JobFailure(code=code, message="The sandbox injected this failure")
         if fault := self.pop_job_fault("takes", path):
             shortest, _, longest = (fault.value or "60").partition("-")
-            # Equal requests take equally long.
+            # Seed by the body, so that equal requests take equally long.
             chance = random.Random(self.body.content)  # noqa: S311  (no secret)
             seconds = chance.uniform(float(shortest), float(longest or shortest))
         store = self.server.store
@@ -86,7 +86,9 @@ class SandboxHandler(RouterHandler):
 
     def _list_jobs(self) -> None:
         """
-        List jobs, newest first. The cursor is a time: jobs created before it follow.
+        List jobs, newest first.
+
+        The cursor is a time: the next page has the jobs created before it.
         """
         limit, before = self._limit(), self._cursor()
         status, types = self._status(), self.query.get("types")
@@ -125,7 +127,7 @@ class SandboxHandler(RouterHandler):
 
     def _list_assets(self) -> None:
         """
-        List uploads, newest first. The cursor is a time, as in the list of jobs.
+        List uploads, newest first. The cursor is a time, as for jobs.
         """
         limit, before = self._limit(), self._cursor()
         found = [
@@ -134,7 +136,7 @@ class SandboxHandler(RouterHandler):
             if before is None or upload.uploaded_at < before
         ]
         page = found[:limit]
-        # Uploads of one moment stay together, so that none is left out.
+        # Keep uploads with equal times on one page, so that none is skipped.
         page += [
             each for each in found[limit:] if page[-1].uploaded_at == each.uploaded_at
         ]
@@ -150,8 +152,9 @@ class SandboxHandler(RouterHandler):
 
     def _list_styles(self) -> None:
         """
-        List the styles that were trained here, newest first, then the public ones. The
-        cursor is the number of styles before the page.
+        List styles: first the ones trained here, newest first, then the public ones.
+
+        The cursor is the number of styles on the pages before.
         """
         limit, asked = self._limit(), self.query.get("filter", "all")
         cursor = self.query.get("cursor", "0")
@@ -211,7 +214,7 @@ class SandboxHandler(RouterHandler):
 
     def _form(self) -> tuple[StoredBlob | None, str | None]:
         """
-        Return the file and the description in an upload form.
+        Return the file and the description from an upload form.
         """
         boundary = self.headers.get_boundary()
         if self.headers.get_content_type() != "multipart/form-data" or not boundary:

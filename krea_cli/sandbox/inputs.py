@@ -1,5 +1,5 @@
 """
-Fetch the files that a request names by URL.
+Fetch the input files that a request refers to by URL.
 """
 
 from __future__ import annotations
@@ -25,20 +25,21 @@ _CHUNK = 1 << 16
 
 def fetch_input(store: SandboxStore, field: str, url: str) -> JobInput:
     """
-    Fetch the file behind the URL into the store. For a URL on Krea's own host, the
-    renderer has a picture.
+    Fetch the file at `url` into the store.
+
+    URLs on Krea's host are not fetched: the renderer uses a built-in image.
 
     Raises:
-        ApiError: 422, the service would reject the URL or could not fetch it.
+        ApiError: 422 if the API would reject the URL or could not fetch it.
     """
     if url.startswith(_KREA):
         return JobInput(field=field, media_type="image/png", sha256=None)
     try:
         file = store.store_input(_bytes(store, url), any_kind=True)
     except ValueError as exc:
-        raise _refusal("Invalid asset URL", field) from exc
+        raise _rejected("Invalid asset URL", field) from exc
     except (local_fetch.FetchError, TooLongError) as exc:
-        raise _refusal("Input file rejected", field) from exc
+        raise _rejected("Input file rejected", field) from exc
     kind = file.media_type or "of an unknown kind"
     return JobInput(field=field, media_type=kind, sha256=file.sha256)
 
@@ -64,16 +65,18 @@ def input_failure(store: SandboxStore, given: JobInput) -> JobFailure | None:
 
 def _bytes(store: SandboxStore, url: str) -> Iterator[bytes]:
     """
+    Yield the content of `url`.
+
     Raises:
-        ValueError: the sandbox does not accept such a URL.
-        FetchError: there is no file behind it.
+        ValueError: the sandbox does not accept this URL.
+        FetchError: the file cannot be fetched.
     """
     if url.startswith("data:"):
         return iter((_data(url),))
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not is_loopback(parts.hostname or ""):
         raise ValueError(url)
-    own = _own(store, parts.path)
+    own = _stored_file(store, parts.path)
     return _read(own) if own else local_fetch.fetch(parts)
 
 
@@ -86,10 +89,11 @@ def _data(url: str) -> bytes:
     return unquote_to_bytes(content)
 
 
-def _own(store: SandboxStore, path: str) -> Path | None:
+def _stored_file(store: SandboxStore, path: str) -> Path | None:
     """
-    Return the file of an upload or result of this store, if the path is one of these,
-    whatever the port of the URL.
+    Return the file of an upload or result in this store, or None for other paths.
+
+    The port of the URL is ignored: it changes with every start.
     """
     match = _OWN.fullmatch(path)
     if not match:
@@ -110,5 +114,5 @@ def _read(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _refusal(error: str, field: str) -> ApiError:
+def _rejected(error: str, field: str) -> ApiError:
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, error, [(field, error)])

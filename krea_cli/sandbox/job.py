@@ -1,8 +1,8 @@
 """
-A job of the sandbox: its request, and its state at a given time.
+Jobs of the sandbox: their requests, and their states at a given time.
 
-The state follows from the times of creation and start alone. So nothing has to run for
-a job to make progress, and every process sees the same.
+The state depends only on the times of creation and start. Jobs need no background work
+to progress, and every process sees the same state.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any, Literal
 from krea_cli.api.models import FINAL
 
 JOB_SECONDS = 2.0
-# The part of its duration in which a job is queued.
-QUEUED_PART = 0.25
+# Fraction of its duration that a job spends queued.
+QUEUED_SHARE = 0.25
 
 Medium = Literal["image", "video", "3d", "audio", "style"]
 
-# The results of a job: names in their URLs, and suffixes; None for the image format.
+# Parts of a job's result: name in the URL, and file extension (None: image format).
 PARTS: dict[str, tuple[tuple[str, str | None], ...]] = {
     "image": (("image", None),),
     "video": (("video", "mp4"),),
@@ -31,14 +31,14 @@ PARTS: dict[str, tuple[tuple[str, str | None], ...]] = {
     "audio": (("audio", "wav"),),
     "style": (),
 }
-# What a model works on, not what it takes a style or a character from.
+# The image that a model edits, as opposed to style and character references.
 _MAIN_FIELD = re.compile(r"(image_urls?|start_image|init_image_url)\b")
 _TYPES = {
     "image": "externalImage",
     "video": "externalVideo",
     "3d": "external3d",
     "audio": "externalAudio",
-    # The name of this type is not documented.
+    # The name of this type is undocumented.
     "style": "loraTraining",
 }
 
@@ -46,8 +46,9 @@ _TYPES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobInput:
     """
-    A file that the request names, in a field such as "image_urls[0]". The store has it
-    by its sha256; None stands for a picture on Krea's own host.
+    An input file of a request, in a field such as "image_urls[0]".
+
+    The store has the file under its SHA-256. None stands for an image on Krea's host.
     """
 
     field: str
@@ -64,10 +65,11 @@ class JobFailure:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxJob:
     """
-    A stored job. Times are in seconds since the epoch. The fields are those of the
-    request, with hashes for URLs. The failure, if any, is how the job will end. The
-    price may be unknown, `drawn` is the seed for a request without one, and a job
-    without a start of its own starts when it is created.
+    A stored job. Times are in seconds since the epoch.
+
+    `fields` are those of the request, with hashes instead of URLs. `failure` is how the
+    job will end, or None. `drawn` is the random seed for requests without one. A job
+    without `starts_at` starts when it is created.
     """
 
     job_id: str
@@ -87,9 +89,11 @@ class SandboxJob:
     @classmethod
     def from_json(cls, data: Any) -> SandboxJob:
         """
+        Parse the output of `as_json`.
+
         Raises:
-            ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError: the
-                data was not made by `as_json`.
+            ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError:
+                `data` has another format.
         """
         inputs = tuple(JobInput(**each) for each in data.pop("inputs"))
         failure = data.pop("failure")
@@ -109,7 +113,7 @@ class SandboxJob:
     @property
     def type(self) -> str:
         """
-        The type of job, as the service calls it.
+        Job type in the terms of the API.
         """
         return _TYPES[self.medium]
 
@@ -121,14 +125,14 @@ class SandboxJob:
     @property
     def enlarges(self) -> bool:
         """
-        Tell whether the model only enlarges its input image.
+        Return whether the model only enlarges its input image.
         """
         return self.model.startswith("enhance/")
 
     @property
     def pictures(self) -> list[JobInput]:
         """
-        The input pictures; those that the model works on come first.
+        Input images. The ones that the model edits come first.
         """
         found = [each for each in self.inputs if each.media_type.startswith("image/")]
         return sorted(found, key=lambda each: not _MAIN_FIELD.match(each.field))
@@ -136,7 +140,7 @@ class SandboxJob:
     @property
     def files(self) -> tuple[str, ...]:
         """
-        The names of the results, such as "<job id>-image.png".
+        Names of the result files, such as "<job id>-image.png".
         """
         return tuple(
             f"{self.job_id}-{part}.{suffix or self.image_format}"
@@ -146,7 +150,7 @@ class SandboxJob:
     @property
     def style_id(self) -> str:
         """
-        The id of the style that a training makes.
+        Id of the style that a training creates.
         """
         return str(uuid.uuid5(uuid.UUID(self.job_id), "style"))
 
@@ -164,7 +168,7 @@ class SandboxJob:
             return "cancelled"
         if age < 0 and self._starts_at > self.created_at:
             return "backlogged"
-        if age < self.seconds * QUEUED_PART:
+        if age < self.seconds * QUEUED_SHARE:
             return "queued"
         if age < self.seconds:
             return "processing"
@@ -175,7 +179,7 @@ class SandboxJob:
 
     def as_response(self, now: float, base_url: str) -> dict[str, Any]:
         """
-        Return the job as the API shows it now, with result URLs under `base_url`.
+        Return the job as the API shows it at `now`, with result URLs under `base_url`.
         """
         status = self.status(now)
         completed_at = self.cancelled_at or self.ends_at
@@ -206,7 +210,7 @@ class SandboxJob:
 
 def iso(seconds: float) -> str:
     """
-    Format a time as ISO 8601 in UTC, to the microsecond: lists are paged by it.
+    Format a time as ISO 8601 in UTC, with microseconds: they order the pages of lists.
     """
     time = datetime.fromtimestamp(seconds, UTC)
     return time.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,5 +1,5 @@
 """
-Fetch files that another program on this machine serves. The sandbox goes no further.
+Fetch files from other programs on this machine. The sandbox accesses no other host.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ class FetchError(Exception):
 
 def fetch(url: SplitResult) -> Iterator[bytes]:
     """
-    Fetch an http or https URL whose host is this machine, without proxy and without
-    redirects.
+    Fetch an HTTP(S) URL on this machine, without proxy or redirects.
 
     Raises:
         FetchError: there is no response, its status is not 200, or it takes too long.

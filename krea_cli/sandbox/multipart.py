@@ -1,5 +1,5 @@
 """
-Parse a multipart/form-data body while it arrives, one chunk in memory at a time.
+Parse multipart/form-data bodies as they arrive, with one chunk in memory at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class MultipartError(ValueError):
 @dataclass(frozen=True, slots=True)
 class FormPart:
     """
-    A field of the form. Its chunks must be read before the next part.
+    A field of the form. Read its chunks before the next part.
     """
 
     name: str | None
@@ -29,14 +29,16 @@ class FormPart:
 
 class MultipartParser:
     """
-    Yields the parts, once. This, and reading chunks of a part, raises MultipartError if
-    the body is malformed or ends too early.
+    Iterates over the parts, once.
+
+    Iterating, and reading the chunks of a part, raises MultipartError if the body is
+    malformed or ends too early.
     """
 
     def __init__(self, chunks: Iterator[bytes], boundary: str) -> None:
         self._chunks = chunks
         self._delimiter = b"\r\n--" + boundary.encode("latin-1")
-        # The first delimiter may stand at the very beginning.
+        # The first delimiter may be at the start of the body.
         self._buffer = bytearray(b"\r\n")
 
     def __iter__(self) -> Iterator[FormPart]:
@@ -50,10 +52,10 @@ class MultipartParser:
 
     def _until_delimiter(self) -> Iterator[bytes]:
         """
-        Yield all bytes up to the next delimiter, and consume the delimiter.
+        Yield the bytes up to the next delimiter, and consume the delimiter.
         """
         while (found := self._buffer.find(self._delimiter)) < 0:
-            # The buffer may end with the beginning of a delimiter.
+            # The end of the buffer may be the start of a delimiter.
             sure = len(self._buffer) - len(self._delimiter) + 1
             if sure > 0:
                 yield self._taken(sure)
@@ -64,7 +66,8 @@ class MultipartParser:
 
     def _is_end(self) -> bool:
         """
-        Return whether the delimiter was the last; if not, consume the rest of its line.
+        Return whether this was the last delimiter. If not, consume the rest of its
+        line.
         """
         while len(self._buffer) < 2:
             self._more()

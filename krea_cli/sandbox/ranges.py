@@ -1,5 +1,5 @@
 """
-Parse the Range header of a request (RFC 9110, section 14).
+Parse the Range header (RFC 9110, section 14).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 class UnsatisfiableRangeError(Exception):
     """
-    The range begins behind the end of the file, which is status 416.
+    The range begins after the end of the file (status 416).
     """
 
 
@@ -19,11 +19,13 @@ def parse_range(
     wanted: str | None, if_range: str | None, *, size: int, etag: str
 ) -> range | None:
     """
-    Return the range of bytes to send, or None for the whole file: without the header,
-    for several ranges, another unit, or an If-Range with another ETag.
+    Return the range of bytes to send, or None for the whole file.
+
+    The whole file is sent if there is no Range header, several ranges, another unit, or
+    an If-Range header with another ETag.
 
     Raises:
-        UnsatisfiableRangeError: no byte of the file is in the range.
+        UnsatisfiableRangeError: the range contains no byte of the file.
     """
     match = _RANGE.fullmatch((wanted or "").strip())
     if not match or (if_range is not None and if_range != etag):

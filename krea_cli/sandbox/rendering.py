@@ -1,5 +1,7 @@
 """
-Read input pictures and render results: Pillow is loaded for these, not for the server.
+Decode input images and render results.
+
+Only these functions load Pillow, so the server starts without it.
 """
 
 from __future__ import annotations
@@ -15,23 +17,25 @@ from krea_cli.sandbox.job import SandboxJob
 from krea_cli.sandbox.sizes import Size, output_size
 
 _READABLE = {media.media_type: media for media in (JPEG, PNG, WEBP, HEIC)}
-# The shape of the picture that stands for those on Krea's own host.
+# Size of the built-in image that represents images on Krea's host.
 _BUILT_IN_SIZE: Size = (1200, 900)
 
 
 class UnreadablePictureError(Exception):
     """
-    The file is not a picture that can be read; the text says why.
+    The image cannot be decoded. The text says why.
     """
 
 
 def render(job: SandboxJob, part: str, find: Callable[[str], Path]) -> bytes:
     """
-    Render one result of the job; `find` returns the path of an input by its sha256.
+    Render one part of the job's result.
+
+    `find` returns the path of an input file by its SHA-256.
 
     Raises:
-        UnreadablePictureError: the first input picture cannot be read any more.
-        DownloadError: one of the others cannot be read any more.
+        UnreadablePictureError: the first input image can no longer be decoded.
+        DownloadError: another input image can no longer be decoded.
     """
     from krea_cli.sandbox.renderer.compose import Composition
 
@@ -46,18 +50,18 @@ def render(job: SandboxJob, part: str, find: Callable[[str], Path]) -> bytes:
 @lru_cache(maxsize=256)
 def check_picture(path: Path, media_type: str) -> None:
     """
-    Check that the file can be used as a picture.
+    Check that the file is a usable image.
 
     Raises:
-        UnreadablePictureError: it cannot be decoded, and is not a whole HEIC.
+        UnreadablePictureError: the file cannot be decoded and is not a complete HEIC.
     """
     from krea_cli.media import images
 
     if media_type not in _READABLE:
         raise UnreadablePictureError(f"it is {media_type}, not JPEG, PNG, WebP or HEIC")
     width, height = picture_size(path)
-    if width * height > images.MOST_PIXELS:
-        most = images.MOST_PIXELS // 1_000_000
+    if width * height > images.MAX_PIXELS:
+        most = images.MAX_PIXELS // 1_000_000
         raise UnreadablePictureError(f"it has more than {most} megapixels")
     try:
         if media_type != HEIC.media_type:
@@ -65,7 +69,7 @@ def check_picture(path: Path, media_type: str) -> None:
             return
     except DownloadError as exc:
         raise UnreadablePictureError("it is damaged") from exc
-    # Nothing here decodes a HEIC.
+    # HEIC images are not decoded.
     with path.open("rb") as file:
         if completeness(file, HEIC, is_all=True) != Completeness.COMPLETE:
             raise UnreadablePictureError("it is damaged")
@@ -73,10 +77,10 @@ def check_picture(path: Path, media_type: str) -> None:
 
 def picture_size(path: Path) -> Size:
     """
-    Return width and height of the picture, upright.
+    Return width and height of the image in its upright orientation.
 
     Raises:
-        UnreadablePictureError: it is damaged.
+        UnreadablePictureError: the file is damaged.
     """
     from krea_cli.media import images
 

@@ -1,5 +1,5 @@
 """
-Find the route for a request, and the fault that is set for it.
+Dispatch requests to routes, and apply pending faults.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NOT_FOUND = b"<!DOCTYPE html><title>404</title><h1>Page not found</h1>"
 
 class Route(NamedTuple):
     """
-    A route. `respond` is called with the groups of the pattern; faults use the name.
+    A route. `respond` is called with the groups of the pattern. Faults refer to `name`.
     """
 
     method: str
@@ -37,17 +37,17 @@ class Route(NamedTuple):
 
 class RouterHandler(BaseHandler):
     """
-    Responds by one of its routes, or as a fault says.
+    Responds with the first matching route, or with a fault.
     """
 
     server: SandboxServer
-    # The fault made for this request.
+    # Fault injected into this request.
     fault: Fault | None = None
 
     @property
     def routes(self) -> tuple[Route, ...]:
         """
-        The routes of the service; the first that fits counts.
+        Routes of the API. The first match counts.
         """
         raise NotImplementedError
 
@@ -55,20 +55,20 @@ class RouterHandler(BaseHandler):
         if path.startswith(admin_api.PREFIX):
             self._respond_to_admin(method, path)
             return
-        name, act = self._find_route(method, path)
+        name, send = self._find_route(method, path)
         self.fault = self.server.faults.pop(
             name, lambda fault: not fault.changes_job and self._applies(fault, path)
         )
         if self.fault is None:
-            act()
+            send()
         else:
-            self.respond_with_fault(self.fault, act)
+            self.respond_with_fault(self.fault, send)
 
-    def respond_with_fault(self, fault: Fault, act: Callable[[], None]) -> None:
+    def respond_with_fault(self, fault: Fault, send: Callable[[], None]) -> None:
         """
-        Respond as the fault says; `act` sends the good response.
+        Respond as the fault demands. `send` sends the normal response.
         """
-        apply_fault(self, fault, act, self.server.sleep)
+        apply_fault(self, fault, send, self.server.sleep)
 
     def finish_request(self, seconds: float) -> None:
         fault, self.fault = self.fault, None
@@ -78,13 +78,13 @@ class RouterHandler(BaseHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """
-        Return the Date of a response by the clock of the jobs.
+        Format the Date header with the clock of the jobs.
         """
         return super().date_time_string(timestamp or self.server.store.now())
 
     def _find_route(self, method: str, path: str) -> tuple[str, Callable[[], None]]:
         """
-        Return the name of the route, and the function that sends the response.
+        Return the name of the matching route, and the function that sends its response.
         """
         for route in self.routes:
             match = re.fullmatch(route.pattern, path)
@@ -94,7 +94,7 @@ class RouterHandler(BaseHandler):
 
     def pop_job_fault(self, name: str, path: str) -> Fault | None:
         """
-        Return the fault of that name for the job that is being made, if one is set.
+        Return the pending fault `name` for the job that is being created, or None.
         """
         fault = self.server.faults.pop(
             "submit", lambda fault: fault.name == name and self._applies(fault, path)
@@ -104,8 +104,10 @@ class RouterHandler(BaseHandler):
 
     def _applies(self, fault: Fault, path: str) -> bool:
         """
-        Check that the request is about the right prompt, and that the fault can be seen
-        in the response: only a completed job has URLs to be without.
+        Return whether the fault applies to this request.
+
+        The prompt must match. The fault must also be visible in the response: only
+        completed jobs have result URLs to leave out.
         """
         if fault.text and fault.text.casefold() not in self._prompt(path).casefold():
             return False

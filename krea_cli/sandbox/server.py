@@ -1,5 +1,5 @@
 """
-The sandbox as a server on this machine.
+Run the sandbox as a server on this machine.
 """
 
 from __future__ import annotations
@@ -27,13 +27,12 @@ HOST = "127.0.0.1"
 
 class Sandbox:
     """
-    A Krea API that keeps its jobs, uploads and results in a folder. Several processes
-    may use the same folder at once.
+    An imitation of the Krea API that keeps its jobs, uploads and results in a folder.
 
-    The faults, written as `krea_cli.sandbox.faults` says, are set from the start. `log`
-    gets a line for each request. Jobs make progress by `clock`, which returns seconds
-    since the epoch; slow responses use `sleep`. A subclass may have another
-    `handler_class`.
+    Several processes may share the folder. `faults` are pending from the start; their
+    syntax is described in `krea_cli.sandbox.faults`. `log` is called with a line for
+    each request. `clock` returns seconds since the epoch and drives the jobs; slow
+    responses call `sleep`. Subclasses may override `handler_class`.
 
     Raises:
         UsageError: a fault does not exist.
@@ -51,11 +50,11 @@ class Sandbox:
         log: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
-        capacity: JobLimits | None = None,
+        limits: JobLimits | None = None,
     ) -> None:
         self._faults = FaultQueue()
         self.add_faults(*faults)
-        self.store = SandboxStore(folder, clock=clock, capacity=capacity)
+        self.store = SandboxStore(folder, clock=clock, limits=limits)
         self._port = port
         self._log = log
         self._sleep = sleep
@@ -63,19 +62,19 @@ class Sandbox:
 
     def add_faults(self, *faults: str) -> None:
         """
-        Set more faults, also while the sandbox runs.
+        Add faults, also while the sandbox is running.
 
         Raises:
-            UsageError: one of them does not exist; then none is set.
+            UsageError: a fault is invalid. Then none is added.
         """
         self._faults.add(faults)
 
     def start(self) -> None:
         """
-        Serve from a daemon thread until `stop`.
+        Serve from a daemon thread until `stop` is called.
 
         Raises:
-            UsageError: the port is taken.
+            UsageError: the port is in use.
         """
         try:
             server = SandboxServer(
@@ -101,11 +100,11 @@ class Sandbox:
 
     def stop(self) -> None:
         """
-        Stop listening and end the connections that are open; twice is no error.
+        Stop listening, and close open connections. Does nothing if already stopped.
         """
         server, self._server = self._server, None
         if server is not None:
-            # On Linux this wakes the thread up; elsewhere it looks every 50 ms.
+            # On Linux this wakes the server thread. Elsewhere it polls every 50 ms.
             with suppress(OSError):
                 server.socket.shutdown(socket.SHUT_RDWR)
             server.shutdown()
@@ -114,8 +113,7 @@ class Sandbox:
     @property
     def url(self) -> str:
         """
-        Return the address of the server, without a slash at the end; only between start
-        and stop.
+        Base URL of the running server, without a trailing slash.
         """
         if self._server is None:
             raise RuntimeError("the sandbox is not running")
@@ -131,7 +129,7 @@ class Sandbox:
 
 class SandboxServer(ThreadingHTTPServer):
     """
-    The state that the handlers of all connections share.
+    The server, and the state shared by the handlers of all connections.
     """
 
     daemon_threads = True
@@ -163,8 +161,10 @@ class SandboxServer(ThreadingHTTPServer):
 
     def log(self, line: str) -> None:
         """
-        Log a line, and none once the server is closed: a thread that writes to standard
-        error while Python ends would abort the program.
+        Log a line, unless the server is closed.
+
+        A thread that writes to standard error while Python exits would abort the
+        program.
         """
         with self._log_lock:
             if self._log:
@@ -172,7 +172,7 @@ class SandboxServer(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """
-        Bind without asking a name server who this machine is, which may take seconds.
+        Bind without the reverse DNS lookup of HTTPServer, which may take seconds.
         """
         TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
@@ -195,5 +195,5 @@ class SandboxServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """
-        Ignore clients that broke off.
+        Ignore clients that disconnect.
         """

@@ -1,5 +1,5 @@
 """
-Work out the size of a result from the request and its input picture.
+Determine the size of a result from the request and its input image.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ def output_size(
     fields: Mapping[str, Any], given: Size | None, *, enlarges: bool
 ) -> Size:
     """
-    Return width and height as asked for, at most `MAX_RESULT_SIDE` each.
+    Return the requested width and height in pixels, at most `MAX_RESULT_SIDE` each.
 
-    `given` is the size of the first input picture, if any. A model that `enlarges`
-    multiplies it.
+    `given` is the size of the first input image, if any. If the model `enlarges`, that
+    size is multiplied.
     """
     width = _number(fields, "width", "target_width")
     height = _number(fields, "height", "target_height")
@@ -45,7 +45,9 @@ def output_size(
 
 def _of_ratio(ratio: float, resolution: str) -> Size:
     """
-    Apply a resolution: "1K" is the longer side, "720p" the shorter one.
+    Return the size for an aspect ratio and a resolution.
+
+    "1K" sets the longer side, "720p" the shorter one.
     """
     scale = _SCALE.fullmatch(resolution)
     unit = (scale[2] or "").lower() if scale else ""
@@ -69,7 +71,7 @@ def _ratio(fields: Mapping[str, Any], given: Size | None) -> float:
 
 def _number(fields: Mapping[str, Any], *names: str) -> float:
     """
-    Return the first of the fields that is a number above 0, or 0.
+    Return the value of the first field that is a number above 0, or 0.
     """
     for name in names:
         value = fields.get(name)

@@ -1,8 +1,8 @@
 """
-Jobs, uploads and results of the sandbox, in one folder.
+Store jobs, uploads and results of the sandbox in one folder.
 
-Several processes may use the folder at once: each file is written in one step, and no
-state is held in memory. An unreadable file counts as absent.
+Several processes may share it: files are written atomically, and no state is kept in
+memory. Unreadable files count as missing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from krea_cli.sandbox.job import SandboxJob, iso
 from krea_cli.sandbox.rendering import render
 
 UPLOAD_LIMIT = 75 * 2**20
-# Equal requests without a seed give this many different results in turn.
+# Equal requests without a seed cycle through this many different results.
 VARIANTS = 4
 _FOLDERS = ("jobs", "uploads", "inputs", "results")
 
@@ -34,7 +34,7 @@ _FOLDERS = ("jobs", "uploads", "inputs", "results")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """
-    An uploaded file; width and height may be unknown.
+    An uploaded file. Width and height may be unknown.
     """
 
     id: str
@@ -59,7 +59,7 @@ class Upload:
 
 class SandboxStore:
     """
-    Stores everything in a folder; `clock` returns seconds since the epoch.
+    Stores everything in `folder`. `clock` returns seconds since the epoch.
 
     Raises:
         StorageError: the folder cannot be created or used.
@@ -70,11 +70,11 @@ class SandboxStore:
         folder: Path,
         *,
         clock: Callable[[], float] = time.time,
-        capacity: JobLimits | None = None,
+        limits: JobLimits | None = None,
     ) -> None:
         self.folder = folder
-        self._seconds = (capacity or JobLimits()).job_seconds
-        self._limit = ConcurrencyLimit(capacity or JobLimits())
+        self._seconds = (limits or JobLimits()).job_seconds
+        self._limit = ConcurrencyLimit(limits or JobLimits())
         self._clock = clock
         self._lock, self._rendering = threading.Lock(), threading.Lock()
         self._last_created = 0.0
@@ -86,11 +86,13 @@ class SandboxStore:
 
     def add_job(self, *, seconds: float | None = None, **job: Any) -> SandboxJob:
         """
-        Add a job of the model, fields and so on given. No two jobs of one process have
-        the same time of creation, as lists are paged by it.
+        Create and store a job with the given attributes.
+
+        `seconds` is its duration. Jobs of one process get distinct creation times,
+        because lists are paged by them.
 
         Raises:
-            ApiError: 429, as many jobs run as may run.
+            ApiError: 429 if no more jobs may run.
         """
         seconds = self._seconds if seconds is None else seconds
         with self._lock:
@@ -132,7 +134,7 @@ class SandboxStore:
 
     def cancel(self, job: SandboxJob) -> SandboxJob:
         """
-        Cancel the job, unless it has finished, and return it.
+        Cancel the job unless it has finished. Return its new state.
         """
         now = self.now()
         if job.is_finished(now):
@@ -149,8 +151,8 @@ class SandboxStore:
 
         Raises:
             TooLongError: there are more than `UPLOAD_LIMIT` bytes.
-            UnknownMediaError: the content is not a media file, and `any_kind` is not
-                set.
+            UnknownMediaError: the content is not a supported media file, and `any_kind`
+                is not set.
         """
         folder = self.folder / "inputs"
         return blob_store.store_blob(
@@ -164,7 +166,7 @@ class SandboxStore:
         self, file: blob_store.StoredBlob, description: str | None
     ) -> Upload:
         """
-        Make a stored file an upload, with an id of its own.
+        Register a stored file as an upload with a new id.
         """
         width, height = file.size or (None, None)
         upload = Upload(
@@ -197,7 +199,7 @@ class SandboxStore:
 
     def delete_upload(self, upload_id: str) -> None:
         """
-        Delete the upload. Its content stays if another upload or a job has the same.
+        Delete the upload. Its content stays while another upload or a job uses it.
         """
         upload = self.upload(upload_id)
         if upload is None:
@@ -210,8 +212,9 @@ class SandboxStore:
 
     def result_path(self, job: SandboxJob, name: str) -> Path:
         """
-        Return the file of a result, one of `job.files`, and render it first if needed.
-        Jobs with equal requests and seeds share it.
+        Return the path of a result, one of `job.files`, and render it if necessary.
+
+        Jobs with equal requests and seeds share a file.
         """
         part, suffix = name.removeprefix(f"{job.job_id}-").split(".")
         asked = [__version__, part, suffix, job.model, job.fields, job.seed]
@@ -224,8 +227,10 @@ class SandboxStore:
 
     def reset(self) -> int:
         """
-        Delete everything, and return how many jobs there were. The folders stay, and
-        files that are being written: another process may use them.
+        Delete everything, and return the number of jobs deleted.
+
+        Folders stay, and so do files that are being written: another process may be
+        using them.
 
         Raises:
             StorageError: a file cannot be deleted.
@@ -262,7 +267,7 @@ class SandboxStore:
 
     def _read(self, kind: str, name: str) -> Any:
         """
-        Read the JSON object of that name, or return {}.
+        Read a stored JSON object. Return {} if it is missing or unreadable.
         """
         with suppress(ValueError, OSError, RecursionError):
             name = str(uuid.UUID(name))

@@ -1,5 +1,5 @@
 """
-Styles of the sandbox: each completed training is one, and some are public.
+List the styles of the sandbox: completed trainings and some public ones.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ _PUBLIC: Mapping[str, Any] = {
 
 def find_styles(store: SandboxStore, asked: str = "all") -> list[Mapping[str, Any]]:
     """
-    Return the styles that a filter of the API asks for, the newest training first. Only
-    the filters for own and for public styles are told apart.
+    Return the styles that match a filter of the API, the newest training first.
+
+    Only the filters for own and for public styles make a difference.
     """
     now, found = store.now(), list[Mapping[str, Any]]()
     if asked in ("all", "user"):

@@ -1,5 +1,5 @@
 """
-Create a job from the body of `POST /generate/...`.
+Create jobs from the bodies of `POST /generate/...`.
 """
 
 from __future__ import annotations
@@ -29,13 +29,15 @@ def create_job(
     seconds: float | None = None,
 ) -> SandboxJob:
     """
-    Create a job. It fails with `failure`, or if an input file cannot be used, as at the
-    service; it takes `seconds`, or as long as all jobs.
+    Create and store a job.
+
+    It will fail with `failure`, or if an input file is unusable, as at Krea. `seconds`
+    overrides its duration.
 
     Raises:
-        ApiError: 422, the body violates the model's schema (all violations are listed),
-            names a URL that the service would not fetch, or a style that nobody has.
-            400 for a training whose body violates the schema.
+        ApiError: 422 if the body violates the model's schema (all violations are
+            listed), has a URL that Krea would not fetch, or has an unknown style. 400
+            if the body of a training violates the schema.
     """
     if found := find_violations(model.schema, body):
         issues = [(fault.field, fault.message) for fault in found]
@@ -43,7 +45,7 @@ def create_job(
         if model.path == TRAINING:
             status = HTTPStatus.BAD_REQUEST
         raise ApiError(status, "Invalid request body", issues)
-    # How the service refuses an unknown style is not documented.
+    # How Krea rejects an unknown style is undocumented.
     for at, style in enumerate(body.get("styles") or ()):
         if not find_style(store, style["id"]):
             field = f"styles.{at}.id"
@@ -54,16 +56,16 @@ def create_job(
             )
     given: list[JobInput] = []
 
-    def take(field: str, schema: Schema | None, text: str) -> str:
+    def fetch(field: str, schema: Schema | None, text: str) -> str:
         if not (text and schema and is_url(schema)):
             return text
         given.append(inputs.fetch_input(store, field, text))
         return f"sha256:{given[-1].sha256}"
 
     try:
-        fields = map_texts(model.schema, body, "", take)
+        fields = map_texts(model.schema, body, "", fetch)
     except ApiError as exc:
-        # The document has no 422 for trainings.
+        # The API documentation has no 422 for trainings.
         if model.path == TRAINING:
             raise ApiError(
                 HTTPStatus.BAD_REQUEST,

@@ -295,3 +295,36 @@ def test_request_of_a_chain_takes_the_input_that_was_made(plan, expand, catalog)
     assert isinstance(request, Request)
     assert ["owl.png"] == [image.name for image in request.images]
     reader.close()
+
+
+STYLE = "a816d79d-55c9-43ee-81c3-8330ffe79e6c"
+STYLED = (
+    f'[[pictures]]\nmodel = "flux-1-dev"\nprompt = "an owl"\nstyle = "{STYLE}:0.8"\n'
+)
+
+
+def test_style_of_a_manifest_becomes_the_field_that_the_option_sets(plan):
+    [planned] = plan(f'{STYLED}output = "owl.png"\n')
+
+    assert [{"id": STYLE, "strength": 0.8}] == planned.request.fields["styles"]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        (f"{PROMPT}style = '{STYLE}'\n", "style: google/nano-banana-pro takes no"),
+        (f'{STYLED.replace(":0.8", ":x")}output = "a.png"\n', "is not a style"),
+    ],
+)
+def test_style_that_cannot_be_used_is_a_problem(plan, manifest, message):
+    with pytest.raises(ManifestError, match=message):
+        plan(manifest)
+
+
+def test_matrix_of_styles_makes_one_item_for_each(plan):
+    head = STYLED.replace(f'style = "{STYLE}:0.8"\n', 'output = "{style}.png"\n')
+
+    planned = plan(f'{head}[pictures.matrix]\nstyle = ["a", "b"]\n')
+
+    assert ["a.png", "b.png"] == [each.item.output for each in planned]
+    assert 2 == len(set(keys(planned)))

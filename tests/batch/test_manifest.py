@@ -124,11 +124,11 @@ WRONG = {
     "lock key": (f"[lock]\nprompt = false\n{GROUP}", "line 2: ", "'prompts'"),
     "same output": (
         GROUP * 2,
-        "line 4: 'owl.png' is the output of pictures.toml, line 1",
+        "line 4: Two items have the same output: owl.png.",
     ),
     "same but for case": (
         GROUP + GROUP.replace("owl.png", "OWL.png"),
-        "line 4: 'OWL.png' is but for case",
+        "line 4: Two outputs differ only in case: owl.png, OWL.png",
     ),
     "matrix of an unknown field": (
         GROUP + "[pictures.matrix]\nsead = [1]\n",
@@ -145,7 +145,7 @@ WRONG = {
     ),
     "matrix with one output": (
         GROUP + "matrix.seed = [1, 2]\n",
-        "is the output of",
+        "Two items have the same output: ",
         "{index} or {seed}",
     ),
     "circle": (

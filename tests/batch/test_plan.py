@@ -202,7 +202,7 @@ def test_plan_file_that_nobody_knows_stops_the_run(plan, write):
 
     with pytest.raises(TargetExistsError) as caught:
         check_free(plan(items))
-    with pytest.raises(TargetExistsError, match=r"owl.png exists, and the lock"):
+    with pytest.raises(TargetExistsError, match=r"owl.png already exists and was"):
         check_free(plan(items[:1]))
 
     assert ["owl.png", "cat.png"] == [each.split()[0] for each in caught.value.details]
@@ -210,11 +210,23 @@ def test_plan_file_that_nobody_knows_stops_the_run(plan, write):
 
 
 def test_plan_file_whose_sidecar_fits_is_up_to_date(step, write):
-    write("owl.png", "mine")
+    its = line(files=(write("owl.png", "mine"),))
 
-    found = step(is_in_sidecar=lambda planned: planned.item.output == "owl.png")
+    found = step(in_sidecar=lambda _: its)
 
-    assert (Sign.SAME, None, 0.0) == (found.sign, found.error, found.usd)
+    assert (Sign.SAME, its, 0.0) == (found.sign, found.found, found.usd)
+
+
+def test_plan_request_of_a_file_with_a_sidecar_is_fetched_for_another_output(
+    plan, write
+):
+    its = line(files=(write("owl.png", "mine"),))
+    items = [wanted("again.png"), wanted("owl.png")]
+
+    found = plan(items, in_sidecar=lambda each: each.key == its.key and its)
+
+    assert [Sign.FETCH, Sign.SAME] == [each.sign for each in found.steps]
+    assert 0 == found.cost_usd
 
 
 def test_plan_result_of_the_sandbox_is_replaced(step, write):

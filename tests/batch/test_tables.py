@@ -198,7 +198,10 @@ WRONG = {
     "leaving by home": (b"name,image\na,~/x.jpg\n", "'~/x.jpg' is outside"),
     "leaving by a URI": (b"name,image\na,file:///etc/passwd\n", "is outside"),
     "leaving by a field": (b"name,params.m\na,@../x\n", "'../x' is outside"),
-    "one output": (b"name,prompt\na,x\na,y\n", "row 3: 'out/a.png' is the output of"),
+    "one output": (
+        b"name,prompt\na,x\na,y\n",
+        "row 3: Two items have the same output: out/a.png",
+    ),
 }
 
 

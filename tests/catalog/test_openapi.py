@@ -211,7 +211,7 @@ def test_build_of_a_model_without_usable_fields_names_it(spec, change):
 
     with pytest.raises(
         ValueError,
-        match=r"image/acme/cat-1 (has no usable request schema|requires a field)",
+        match=r"image/acme/cat-1 .*(schema|field)",
     ):
         build_catalog(spec, DAY)
 
@@ -229,7 +229,7 @@ def test_model_of_another_form_is_refused_by_name(spec, change):
     """
     spec["paths"][ROUTE]["post"].update(change)
 
-    with pytest.raises(ValueError, match=r"image/acme/cat-1 has an unexpected format"):
+    with pytest.raises(ValueError, match=r"image/acme/cat-1 .*format"):
         build_catalog(spec, DAY)
 
 
@@ -258,7 +258,7 @@ def test_keyword_that_holds_something_else_is_refused(spec, keywords):
     body = spec["paths"][ROUTE]["post"]["requestBody"]["content"]["application/json"]
     body["schema"]["properties"]["size"] = {"type": "number"} | keywords
 
-    with pytest.raises(ValueError, match=r"image/acme/cat-1 has an unexpected format"):
+    with pytest.raises(ValueError, match=r"image/acme/cat-1 .*format"):
         build_catalog(spec, DAY)
 
 
@@ -272,9 +272,7 @@ def test_endless_schema_is_refused(spec):
         field["items"] = {"items": {}}
         field = field["items"]
 
-    with pytest.raises(
-        ValueError, match=r"image/acme/cat-1 has a schema that is too large"
-    ):
+    with pytest.raises(ValueError, match=r"image/acme/cat-1 .*too large"):
         build_catalog(spec, DAY)
 
 

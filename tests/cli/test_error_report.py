@@ -10,6 +10,7 @@ from krea_cli.cli.error_report import (
     report,
     report_interruption,
     with_jobs,
+    with_not_submitted,
     with_unconfirmed,
 )
 from krea_cli.errors import (
@@ -64,37 +65,63 @@ def test_with_jobs_of_a_run_without_jobs_adds_nothing():
     assert ("Wrong.", (), None) == (error.message, error.advice, error.job_id)
 
 
-def test_with_jobs_names_what_is_not_collected():
-    error = with_jobs(BalanceError("No money."), RunSummary(pending=["j1", "j2"]))
+def test_with_jobs_names_the_one_that_runs():
+    error = with_jobs(BalanceError("No money."), RunSummary(pending=["j1"]))
 
-    assert "No money. Not saved yet: j1, j2." == error.message
-    assert (Step(Action.WAIT, ("j1", "j2")),) == error.advice
+    assert "No money. Job j1 keeps running." == error.message
+    assert (Step(Action.SAVE_LATER, ("j1",)),) == error.advice
     assert "j1" == error.job_id
 
 
-def test_with_jobs_names_what_is_saved_and_nobody_knows_of():
+def test_with_jobs_of_a_completed_job_says_nothing_of_running():
     error = with_jobs(
-        ServiceError("Down."), RunSummary(pending=["j2"], unreported=["j1"])
+        BalanceError("No money."), RunSummary(pending=["j1"], completed=["j1"])
     )
 
-    assert "Down. Saved: j1. Not saved yet: j2." == error.message
-    assert (Step(Action.WAIT, ("j2",)),) == error.advice
+    assert "No money. Job j1 is not saved yet." == error.message
+    assert (Step(Action.SAVE_LATER, ("j1",)),) == error.advice
 
 
-def test_with_jobs_all_saved_are_collected_once_more():
+def test_with_jobs_counts_many_and_names_none():
+    summary = RunSummary(
+        pending=["j2", "j3", "j4"],
+        completed=["j4"],
+        saved_count=1,
+        count=5,
+        is_batch=True,
+    )
+
+    error = with_jobs(ServiceError("Down."), summary)
+
+    assert (
+        "Down. Saved 1 of 5. 2 jobs keep running and will be billed. "
+        "1 completed job is not saved yet."
+    ) == error.message
+    assert (Step(Action.SAVE_ALL_LATER, ("j2", "j3", "j4")),) == error.advice
+
+
+@pytest.mark.parametrize(
+    ("count", "action"), [(1, "FIND_SAVED"), (2, "FIND_ALL_SAVED")]
+)
+def test_with_jobs_all_saved_are_found_again(count, action):
     """
     That costs nothing, and says where they are.
     """
-    error = with_jobs(ServiceError("Down."), RunSummary(unreported=["j1"]))
+    jobs = tuple(f"j{at}" for at in range(count))
+    error = with_jobs(
+        ServiceError("Down."),
+        RunSummary(unreported=jobs, saved_count=count, count=count),
+    )
 
-    assert ("Down. Saved: j1.", "j1") == (error.message, error.job_id)
-    assert (Step(Action.WAIT, ("j1",)),) == error.advice
+    saved = "Job j0 is saved." if count == 1 else "Saved 2 of 2."
+    assert (f"Down. {saved}", "j0") == (error.message, error.job_id)
+    assert (Step(Action[action], jobs),) == error.advice
 
 
 def test_with_jobs_follows_the_hint_of_the_error():
     error = with_jobs(UsageError("Wrong.", hint="Mend it."), RunSummary(pending=["j1"]))
 
-    assert ("Mend it.", Step(Action.THEN_WAIT, ("j1",))) == error.advice
+    assert ("Mend it.", Step(Action.SAVE_LATER, ("j1",))) == error.advice
 
 
 def test_with_jobs_of_a_taken_place_collects_elsewhere():
@@ -105,26 +132,37 @@ def test_with_jobs_of_a_taken_place_collects_elsewhere():
     assert Step(Action.COLLECT_ELSEWHERE, ("j1",)) == error.advice[-1]
 
 
-@pytest.mark.parametrize(("count", "words"), [(10, "j9."), (11, "11 jobs.")])
-def test_with_jobs_names_ten_at_most(count, words):
+@pytest.mark.parametrize("can_stop", [True, False])
+@pytest.mark.parametrize(("count", "action"), [(1, Action.STOP), (2, Action.STOP_ALL)])
+def test_with_jobs_after_a_signal_stops_only_what_runs(count, action, can_stop):
     jobs = [f"j{at}" for at in range(count)]
+    summary = RunSummary(pending=[*jobs, "done"], completed=["done"], is_batch=True)
 
-    error = with_jobs(ServiceError("Down."), RunSummary(pending=jobs))
+    error = with_jobs(SignalError(signal.SIGINT), summary, can_stop=can_stop)
 
-    assert error.message.endswith(words)
-    assert (Step(Action.WAIT, tuple(jobs)),) == error.advice
+    assert can_stop == (Step(action, tuple(jobs)) in error.advice)
 
 
 @pytest.mark.parametrize(
-    ("count", "words"),
-    [(1, "1 request was"), (2, "2 requests were")],
+    ("count", "words", "pronoun"),
+    [(1, "1 request was", "it"), (2, "2 requests were", "them")],
 )
-def test_with_jobs_counts_what_was_not_sent(count, words):
-    error = with_jobs(BalanceError("No money."), RunSummary(not_submitted=count))
+def test_with_not_submitted_counts_and_names_the_way(count, words, pronoun):
+    error = with_not_submitted(
+        BalanceError("No money."), RunSummary(not_submitted=count)
+    )
 
     assert f"No money. {words} not submitted." == error.message
-    assert (f"To submit them, run the same command with -n {count}.",) == error.advice
+    assert (
+        f"To submit {pronoun}, run the same command with -n {count}.",
+    ) == error.advice
     assert error.job_id is None
+
+
+def test_with_not_submitted_without_any_adds_nothing():
+    error = BalanceError("No money.")
+
+    assert error is with_not_submitted(error, RunSummary())
 
 
 @pytest.mark.parametrize("keeps_journal", [True, False])
@@ -172,7 +210,7 @@ def test_report_shows_an_error_and_returns_its_code():
     assert ExitCode.UNKNOWN == report(BalanceError("No money."), context)
 
     [shown] = context.shown
-    assert "Not saved yet: j1. One request is unconfirmed" in shown.message
+    assert "Job j1 keeps running. One request is unconfirmed" in shown.message
     assert "r-lost" == shown.record
 
 
@@ -215,11 +253,38 @@ def test_report_interruption_tells_what_the_run_leaves(number, state):
     assert 128 + number == report_interruption(number, context)
 
     [shown] = context.shown
-    assert shown.message.startswith("Interrupted")
-    assert (state in ("pending", "all")) == ("Not saved yet: j1." in shown.message)
-    assert (state in ("saved", "all")) == ("Saved: j2." in shown.message)
+    assert ("SIGTERM" in shown.message) == (number == signal.SIGTERM)
+    assert (state in ("pending", "all")) == ("Job j1 keeps running" in shown.message)
+    assert (state in ("pending", "all")) == (Step(Action.STOP, ("j1",)) in shown.advice)
+    assert (state in ("saved", "all")) == ("Job j2 is saved" in shown.message)
     assert (state in ("unsent", "all")) == ("-n 2" in (shown.hint or ""))
     assert [] == context.asked
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_report_interruption_of_many_has_four_lines_at_most(number):
+    context = Context()
+    context.tracker.expect(100)
+    context.tracker.submitted(*(f"j{at}" for at in range(50)))
+    context.tracker.saved("j0")
+    for at in range(4):
+        context.tracker.unconfirmed(record(record=f"r-{at}"))
+    context.tracker.not_submitted(46)
+
+    report_interruption(number, context)
+
+    [shown] = context.shown
+    assert (
+        "49 jobs keep running and will be billed. 4 requests are unconfirmed: if Krea "
+        "accepted them, they will be billed. 46 requests were not submitted."
+    ) in shown.message
+    assert "\n" not in shown.message
+    running = tuple(f"j{at}" for at in range(1, 50))
+    assert (
+        Step(Action.SAVE_ALL_LATER, running),
+        Step(Action.STOP_ALL, running),
+        Step(Action.FIND_LOST),
+    ) == shown.advice
 
 
 def test_report_interruption_cancels_the_jobs_if_that_was_asked_for():
@@ -229,9 +294,22 @@ def test_report_interruption_cancels_the_jobs_if_that_was_asked_for():
     assert ExitCode.INTERRUPTED == report_interruption(signal.SIGINT, context)
 
     [shown] = context.shown
-    assert "Interrupted. Cancelled: j1, j2." == shown.message
+    assert "Interrupted. Cancelled 2 jobs." == shown.message
     assert ((), None) == (shown.advice, shown.job_id)
     assert [(("j1", "j2"), 3.0)] == context.asked
+
+
+def test_report_interruption_does_not_cancel_what_has_completed():
+    context = Context(cancels=True, cancellable=["j1"])
+    context.tracker.submitted("j1", "done")
+    context.tracker.completed("done")
+
+    report_interruption(signal.SIGINT, context)
+
+    [shown] = context.shown
+    assert [(("j1",), 3.0)] == context.asked
+    assert "Cancelled 1 job. Job done is not saved yet." in shown.message
+    assert (Step(Action.SAVE_LATER, ("done",)),) == shown.advice
 
 
 def test_report_interruption_names_what_could_not_be_cancelled():
@@ -242,12 +320,12 @@ def test_report_interruption_names_what_could_not_be_cancelled():
 
     [shown] = context.shown
     assert (
-        "Interrupted by SIGTERM. Cancelled: j1. Some jobs could not be cancelled, or "
-        "had finished before. Not saved yet: j2."
+        "Stopped by SIGTERM. Cancelled 1 job. 1 job was not cancelled. "
+        "Job j2 keeps running."
     ) == shown.message
     assert (
         Step(Action.CANCEL_REST, ("j2",)),
-        Step(Action.THEN_WAIT, ("j2",)),
+        Step(Action.SAVE_LATER, ("j2",)),
     ) == shown.advice
 
 
@@ -257,5 +335,5 @@ def test_report_interruption_that_cancels_nothing_says_so():
 
     report_interruption(signal.SIGINT, context)
 
-    assert "Cancelled:" not in context.shown[0].message
-    assert "Some jobs could not be cancelled" in context.shown[0].message
+    assert "Cancelled" not in context.shown[0].message
+    assert "1 job was not cancelled." in context.shown[0].message

@@ -16,7 +16,7 @@ from service import answer, file, job
 from typer.main import get_command
 
 from krea_cli.cli.command_tree import build
-from krea_cli.cli.next_steps import NextSteps, without_repeats
+from krea_cli.cli.next_steps import NextSteps, same_command, without_repeats
 from krea_cli.downloads.output_options import MOST_BYTES, OutputOptions
 from krea_cli.errors import Action, JobFailedError, Step, TooLargeError
 from krea_cli.sandbox.http_handler import SandboxHandler
@@ -169,12 +169,15 @@ class Always(list):
 def late(service, ids, **fields):
     """
     Jobs are as *fields* say for the time being: those of *ids*, by their place among
-    all that were asked for.
+    all that were asked for. The list, which would know better, cannot be had.
     """
     seen = []
 
     def fault(handler):
         path = handler.path.partition("?")[0]
+        if path == "/jobs":
+            answer(404)(handler)
+            return
         job_id = path.rpartition("/")[2]
         if job_id not in seen:
             seen.append(job_id)
@@ -183,7 +186,7 @@ def late(service, ids, **fields):
         else:
             SandboxHandler.handle_route(handler, "GET", path)
 
-    service.faults["GET /jobs/"] = Always([fault])
+    service.faults["GET /jobs"] = Always([fault])
 
 
 def test_those_that_are_saved_keep_their_indexes(logged_in, service):
@@ -199,7 +202,7 @@ def test_those_that_are_saved_keep_their_indexes(logged_in, service):
     service.faults["GET /results/"] = Always([result])
     late(service, [0], status="processing")
 
-    first = logged_in("generate", "an owl", "-n", 3, "-o", "owl.png", "--timeout", "9")
+    first = logged_in("generate", "an owl", "-n", 3, "-o", "owl.png", "--timeout", "60")
     service.faults.clear()
     [pasted] = commands(first.err)
     saved = {path: path.stat().st_ino for path in Path().iterdir()}
@@ -269,7 +272,7 @@ def test_a_download_is_offered_where_another_one_can_help(
     assert refused.code == 7
     [hinted] = [line for line in refused.err.splitlines() if ": krea " in line]
     words = shlex.split(hinted.partition(": krea ")[2])
-    wanted = [made.job_id, "-o", "owl.png"]
+    wanted = [made.job_id]
     if offers == "status":
         wanted = [made.job_id, "--json"]
         assert logged_in(*words).out == urls
@@ -314,3 +317,23 @@ def test_a_hint_names_a_folder_where_standard_output_was_asked_for():
     steps = NextSteps(output=OutputOptions(output="-"))
 
     assert "krea wait j1 -o ." == steps.wait(["j1"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["batch", "a.csv", "-o", "{n}.png"], "krea batch a.csv -o '{n}.png' --more"),
+        (["batch", "--check", "a.csv"], "krea batch a.csv --more"),
+        (["batch", "a.csv", "--again", "failed"], "krea batch a.csv --more"),
+        (["batch", "--again=failed", "a.csv"], "krea batch a.csv --more"),
+        (["batch", "--", "-a.csv", "--again"], "krea batch --more -- -a.csv --again"),
+        (["batch", "a.csv", "--again"], "krea batch a.csv --more"),
+    ],
+)
+@pytest.mark.posix  # other systems have other quotes
+def test_same_command_leaves_out_options_with_their_values(argv, expected):
+    found = same_command(
+        argv, without=["--check"], without_value=["--again"], more=["--more"]
+    )
+
+    assert expected == found

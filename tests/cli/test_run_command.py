@@ -90,7 +90,7 @@ def test_run_command_after_a_paid_job_reports_it_with_a_bug(run):
         raise ValueError
 
     assert ExitCode.BUG == run(command)
-    assert "Not saved yet: j1." in run.err
+    assert "Job j1 keeps running." in run.err
     assert "krea wait j1" in run.err
 
 
@@ -119,9 +119,10 @@ def test_run_command_interrupted_tells_what_is_open(run, number, moment):
         raise Interrupted(number)
 
     assert 128 + number == run(command)
-    assert "Interrupted" in run.err
-    assert (moment == "submitted") == ("Not saved yet: j1." in run.err)
-    assert (moment == "saved") == ("Saved: j1." in run.err)
+    assert ("SIGTERM" in run.err) == (number == signal.SIGTERM)
+    assert (moment == "submitted") == ("Job j1 keeps running." in run.err)
+    assert (moment == "submitted") == ("krea cancel j1" in run.err)
+    assert (moment == "saved") == ("Job j1 is saved." in run.err)
     assert (moment in ("submitted", "saved")) == ("krea wait j1" in run.err)
     assert ["closed"] == run.closed
 

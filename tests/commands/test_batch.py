@@ -6,10 +6,12 @@ the bills.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from help.test_scripting import SECTIONS, difference, shape
 from service import named, reset_after
 
 POST = "POST /generate/"
@@ -73,7 +75,7 @@ def test_batch_of_a_folder_reports_unusable_photos_and_makes_the_others(
     result = logged_in("batch", "photos", "a watercolour", "-o", "out/{stem}.png")
 
     assert 9 == result.code
-    assert result.err.index("broken.png") < result.err.index("one.png: made")
+    assert result.err.index("broken.png") < result.err.index("saved out/one.png")
     assert {"out/one.png", "out/zwei äö.png"} == set(result.out.splitlines())
 
 
@@ -286,6 +288,23 @@ def test_batch_json_has_the_job_and_the_item(logged_in, service, manifest):
     assert first["key"] != second["key"]
 
 
+def test_batch_prints_the_keys_that_help_scripting_names(logged_in, service, manifest):
+    service.add_faults("submit:fails@cat")
+    plan = items(logged_in("batch", manifest, "--dry-run", "--json"))
+    check = items(logged_in("batch", manifest, "--check", "--json"))
+    made = items(logged_in("batch", manifest, "--json"))
+    again = items(logged_in("batch", manifest, "--json"))
+
+    for heading, found in (
+        ("batch --dry-run", plan),
+        ("batch --check", check),
+        ("batch", made),
+        ("batch", again),
+    ):
+        assert 2 == len(found)
+        assert [] == [*difference(shape(SECTIONS[heading]), found)]
+
+
 def test_batch_prune_deletes_only_what_no_item_wants(logged_in, service, manifest):
     logged_in("batch", manifest)
     manifest.write_text('[[pictures]]\nprompt = "an owl"\noutput = "out/owl.png"\n')
@@ -380,3 +399,309 @@ def test_batch_of_a_sandbox_run_is_replaced_by_the_real_one(
 
     assert (0, 0, 2) == (made.code, real.code, service.bills)
     assert before != Path("out/owl.png").read_bytes()
+
+
+def test_batch_sends_webhook_and_unlisted_models_if_asked(logged_in, service, table):
+    options = ("-m", "image/krea/krea-9", "-p", "size=1", "-p", "size=2")
+
+    refused = logged_in("batch", table, *TABLE, *options)
+    shown = logged_in("batch", table, *TABLE, *options, "--no-validate", "--dry-run")
+    logged_in("batch", table, *TABLE, "--webhook", "https://x.test/hook")
+
+    posts = [seen for seen in service.seen if seen.method == "POST"]
+    assert (2, 0) == (refused.code, shown.code)
+    assert ["https://x.test/hook"] * 3 == [
+        seen.headers["X-Webhook-URL"] for seen in posts
+    ]
+    assert 2 == logged_in("batch", table, *TABLE, "--webhook", "nowhere").code
+
+
+def test_batch_accepts_files_with_a_fitting_sidecar_instead_of_a_line(
+    logged_in, service, manifest, tmp_path
+):
+    logged_in("batch", manifest, "--sidecar")
+    Path("pictures.toml.lock").unlink()
+    other = {"KREA_STATE_DIR": str(tmp_path / "other")}
+
+    result = logged_in("batch", manifest, env=other)
+    Path("out/owl.png.json").unlink()
+    check = logged_in("batch", manifest, "--check", env=other)
+
+    assert (0, 0, 2) == (result.code, check.code, service.bills)
+
+
+@pytest.fixture
+def step(logged_in, tmp_path):
+    """
+    The program in a step of GitHub Actions, and its two files.
+    """
+    files = (tmp_path / "outputs", tmp_path / "summary")
+    logged_in.env |= {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_OUTPUT": str(files[0]),
+        "GITHUB_STEP_SUMMARY": str(files[1]),
+    }
+    return logged_in, *files
+
+
+def test_batch_github_reports_only_what_this_run_cost(step, service, manifest):
+    krea, outputs, summary = step
+    krea("batch", manifest, "--no-wait", "--limit", "1")
+
+    krea("batch", manifest, "--github")
+
+    assert re.search(r"cost_usd<<(\S+)\n0.15\n\1", outputs.read_text())
+    assert "paid earlier" in summary.read_text()
+    assert "<code>out/cat&#46;png</code>" in summary.read_text()
+
+
+def test_batch_check_lists_what_is_open_for_scripts_and_github(step, service, manifest):
+    krea, _, summary = step
+    krea("batch", manifest, "--only", "out/owl.png")
+
+    check = krea("batch", manifest, "--check", "--github")
+
+    assert (12, "+\tout/cat.png\tmake\t$0.15\n") == (check.code, check.out)
+    assert "<code>out/cat&#46;png</code> | <code>make</code>" in summary.read_text()
+    assert "owl" not in summary.read_text()
+
+
+@pytest.mark.parametrize(
+    ("end", "hints"),
+    [
+        ("submit:fails*", ["Pay again for what failed: krea batch pictures.toml"]),
+        ("submit:reset-after*", ["Check it: krea jobs recover"]),
+    ],
+)
+def test_batch_check_names_the_command_that_mends_it(
+    logged_in, service, manifest, end, hints
+):
+    service.add_faults(end)
+    run = logged_in("batch", manifest)
+
+    check = logged_in("batch", manifest, "--check")
+
+    for result in (run, check):
+        found = re.findall("hint: (.*)", result.err)
+        assert all(hint in " ".join(found) for hint in hints)
+        assert "Make them" not in result.err
+
+
+def test_batch_only_ignores_results_that_no_item_wants(logged_in, service, manifest):
+    logged_in("batch", manifest)
+    manifest.write_text('[[pictures]]\nprompt = "an owl"\noutput = "out/owl.png"\n')
+
+    only = logged_in("batch", manifest, "--check", "--only", "out/owl.png")
+    whole = logged_in("batch", manifest, "--check")
+
+    assert (0, 12) == (only.code, whole.code)
+    assert "-\tout/cat.png\tunused\n" == whole.out
+    assert "Delete what no item wants: krea batch pictures.toml --prune" in whole.err
+
+
+def test_batch_json_of_unchanged_items_has_what_the_lock_knows(
+    logged_in, service, manifest
+):
+    made = items(logged_in("batch", manifest, "--json"))
+
+    unchanged = items(logged_in("batch", manifest, "--json"))
+
+    keys = ("job_id", "model", "cost_usd", "output", "key", "item")
+    files = ("path", "sha256", "size_bytes", "media_type", "width", "height")
+
+    def known(found):
+        return {
+            each["output"]: (
+                [each[key] for key in keys],
+                [[file[key] for key in files] for file in each["files"]],
+            )
+            for each in found
+        }
+
+    assert known(made) == known(unchanged)
+    assert {"unchanged"} == {each["outcome"] for each in unchanged}
+    assert {"out/owl.png", "out/cat.png"} == {
+        each["files"][0]["path"] for each in unchanged
+    }
+
+
+def test_batch_summary_says_how_items_ended_and_what_the_run_cost(
+    logged_in, service, manifest
+):
+    manifest.write_text(
+        MANIFEST + '[[pictures]]\nprompt = "an owl"\noutput = "out/same.png"\n'
+    )
+    service.add_faults("submit:fails@cat")
+
+    first = logged_in("batch", manifest)
+    again = logged_in("batch", manifest)
+
+    assert "2 to make, 1 shared. Estimate: $0.30\n" in first.err
+    assert "Made 1, shared 1, failed 1. This run cost $0.15 (estimated).\n" in first.err
+    assert "out/cat.png failed: " in first.err
+    assert "error: 1 of 3 items has an error, shown above.\n" in first.err
+    assert "Unchanged 2, failed 1. This run cost nothing.\n" in again.err
+
+
+def test_batch_without_balance_says_how_many_items_were_not_submitted(
+    logged_in, service, manifest
+):
+    service.faults[POST] = [None, named("402")]
+
+    result = logged_in("batch", manifest)
+
+    assert (5, 1) == (result.code, service.bills)
+    assert "1 item was not submitted." in result.err
+    assert "hint: Continue: krea batch pictures.toml\n" in result.err
+
+
+def test_batch_that_times_out_names_running_jobs_once(logged_in, service, manifest):
+    service.add_faults("submit:takes=90*")
+
+    result = logged_in("batch", manifest, "--timeout", "5")
+
+    assert (8, 2) == (result.code, service.bills)
+    assert ["error: 2 jobs are still running and will be billed."] == re.findall(
+        "error: .*", result.err
+    )
+
+
+def test_lock_without_prompts_knows_the_requests_and_holds_no_prompt(
+    logged_in, service, manifest, tmp_path
+):
+    manifest.write_text("[lock]\nprompts = false\n" + MANIFEST)
+    logged_in("batch", manifest)
+    lock = Path("pictures.toml.lock").read_text()
+    other = {"KREA_STATE_DIR": str(tmp_path / "other")}
+
+    same = logged_in("batch", manifest, "--check", env=other)
+    manifest.write_text(manifest.read_text().replace("a cat", "a red cat"))
+    changed = logged_in("batch", manifest, env=other)
+
+    assert "a cat" not in lock
+    assert (0, 0, 3) == (same.code, changed.code, service.bills)
+    assert "out/cat.png\n" == changed.out
+
+
+def test_results_of_another_lock_are_copied_or_fetched_and_never_deleted(
+    logged_in, service, manifest, tmp_path
+):
+    logged_in("batch", manifest)
+    spring = Path("spring")
+    spring.mkdir()
+    also = '[lock]\nalso = ["../pictures.toml.lock"]\n'
+    (spring / "p.toml").write_text(also + MANIFEST)
+    Path("out/cat.png").unlink()
+    other = {"KREA_STATE_DIR": str(tmp_path / "other")}
+
+    result = logged_in("batch", "spring/p.toml", env=other)
+    (spring / "p.toml").write_text(
+        also + '[[pictures]]\nprompt = "an owl"\noutput = "out/other.png"\n'
+    )
+    pruned = logged_in("batch", "spring/p.toml", "--prune", "--yes", env=other)
+
+    assert (0, 0, 2) == (result.code, pruned.code, service.bills)
+    assert {"spring/out/owl.png", "spring/out/cat.png"} == set(pruned.out.split())
+    assert Path("out/owl.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("fault", "again", "paid"),
+    [
+        ("submit:fails@cat", "failed", 1),
+        ("submit:fails@cat", "cancelled", 0),
+        ("submit:fails@cat", "out/c*.png", 1),
+        ("submit:fails@cat", "out/*.png", 2),
+        ("submit:takes=60@cat", "out/cat.png", 0),
+        ("submit:reset-after@cat", "out/cat.png", 0),
+    ],
+)
+def test_again_pays_for_what_it_names_and_never_for_what_may_still_come(
+    logged_in, service, manifest, fault, again, paid
+):
+    service.add_faults(fault)
+    logged_in("batch", manifest, "--timeout", "9")
+    before = service.bills
+
+    logged_in("batch", manifest, "--again", again)
+
+    assert (2, paid) == (before, service.bills - before)
+
+
+def test_again_cancelled_pays_for_cancelled_items(logged_in, service, manifest):
+    logged_in("batch", manifest, "--no-wait")
+    logged_in("cancel", "@last")
+
+    stays = logged_in("batch", manifest)
+    bills = service.bills
+    again = logged_in("batch", manifest, "--again", "cancelled")
+
+    assert (10, 2) == (stays.code, bills)
+    assert "--again cancelled" in stays.err
+    assert (0, 4) == (again.code, service.bills)
+
+
+def test_again_of_an_edited_result_pays_for_nothing(logged_in, service, manifest):
+    logged_in("batch", manifest)
+    Path("out/owl.png").write_bytes(b"mine")
+
+    result = logged_in("batch", manifest, "--again", "out/owl.png")
+
+    assert (7, 2) == (result.code, service.bills)
+    assert b"mine" == Path("out/owl.png").read_bytes()
+
+
+def test_batch_whose_inputs_are_all_unusable_is_an_error_of_usage(
+    logged_in, service, krea
+):
+    Path("photos").mkdir()
+    Path("photos/broken.png").write_bytes(b"junk")
+
+    result = logged_in("batch", "photos", "a watercolor", "-o", "out/{stem}.png")
+
+    assert (2, 0) == (result.code, service.bills)
+    assert not [*Path().glob("**/*.lock")]
+
+
+def test_creating_a_lock_advises_to_commit_and_merge_it(logged_in, service, manifest):
+    first = logged_in("batch", manifest, "--only", "out/owl.png")
+    second = logged_in("batch", manifest)
+
+    assert "pictures.toml.lock merge=union" in first.err
+    assert "merge=union" not in second.err
+
+
+def test_batch_notes_values_that_krea_chose_once(logged_in, service, photo):
+    Path("photos").mkdir()
+    for name in ("a", "b"):
+        Path(f"photos/{name}.jpg").write_bytes(Path(photo).read_bytes() + name.encode())
+    batch = (
+        "batch",
+        "photos",
+        "a watercolor of {stem}",
+        "-m",
+        "krea-2/large",
+        "-o",
+        "{stem}.png",
+    )
+
+    result = logged_in(*batch, "--dry-run")
+
+    assert 1 == len(re.findall("Using strength 0.6 .* for 2 items.", result.err))
+
+
+def test_batch_prune_asks_and_keeps_the_files_without_an_answer(
+    logged_in, service, manifest
+):
+    logged_in("batch", manifest)
+    manifest.write_text('[[pictures]]\nprompt = "an owl"\noutput = "out/owl.png"\n')
+
+    logged_in.typed = "\n"
+    kept = logged_in("batch", manifest, "--prune")
+    there = Path("out/cat.png").is_file()
+    logged_in.typed = "y\n"
+    deleted = logged_in("batch", manifest, "--prune")
+
+    assert "Delete 1 file? Type y to delete, or press Enter to keep: " in kept.err
+    assert (0, True, 0) == (kept.code, there, deleted.code)
+    assert not Path("out/cat.png").exists()

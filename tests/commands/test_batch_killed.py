@@ -4,8 +4,12 @@ A batch whose process is interrupted or killed, run again: one bill for each ite
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 import signal
 import time
+from collections import Counter
 
 import pytest
 from service import TOKEN
@@ -20,18 +24,34 @@ def batch(shell, live):
     Starts a batch of many prompts.
     """
     shell.env |= {"KREA_API_URL": live.url, "KREA_API_KEY": TOKEN}
-    rows = "".join(f"n{number},thing {number}\n" for number in range(ITEMS))
-    (shell.cwd / "prompts.csv").write_text(f"name,prompt\n{rows}")
-    return lambda: shell.start(*BATCH)
+
+    def start(*options, items=ITEMS):
+        rows = "".join(f"n{number},thing {number}\n" for number in range(items))
+        (shell.cwd / "prompts.csv").write_text(f"name,prompt\n{rows}")
+        return shell.start(*BATCH, *options)
+
+    return start
+
+
+def wait_until(is_so):
+    until = time.monotonic() + 30
+    while not is_so() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def after(live, count):
     """
     Wait until the service has made so many jobs.
     """
-    until = time.monotonic() + 30
-    while live.bills < count and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_until(lambda: live.bills >= count)
+
+
+def states(shell):
+    """
+    The states of the items, by the lock.
+    """
+    lines = (shell.cwd / "prompts.csv.lock").read_text().splitlines()
+    return Counter(json.loads(line)["state"] for line in lines)
 
 
 @pytest.mark.long
@@ -44,19 +64,67 @@ def test_batch_killed_at_many_points_pays_once_for_each_item(shell, batch, live)
 
     ended = [shell(*BATCH).code for _ in range(2)]
 
-    found = shell("jobs", "list", "-q").out
-    # A request that was killed before its response is unconfirmed, and not repeated.
-    assert ended[-1] in (0, 11)
-    assert live.bills <= ITEMS
-    assert len(found.splitlines()) <= ITEMS
-    assert not [*(shell.cwd / "out").glob(".*")] or ended[-1] == 11
+    # A request that was killed before its response is unconfirmed, and not repeated;
+    # every other item is there.
+    found = states(shell)
+    assert {"completed": found["completed"], "unconfirmed": found["unconfirmed"]} == {
+        "completed": len([*(shell.cwd / "out").glob("*.png")]),
+        "unconfirmed": ITEMS - found["completed"],
+    }
+    assert [11 if found["unconfirmed"] else 0] * 2 == ended
+    assert found["completed"] <= live.bills <= ITEMS
+    assert not [*(shell.cwd / "out").glob(".*")]
 
 
 @pytest.mark.long
 @pytest.mark.posix
-def test_batch_interrupted_says_what_is_saved_and_how_to_go_on(shell, batch, live):
+def test_batch_killed_after_all_responses_is_completed_by_the_next_run(
+    shell, batch, live
+):
+    live.add_faults("submit:takes=3*")
+    lock = shell.cwd / "prompts.csv.lock"
     with batch() as process:
-        after(live, 5)
+        wait_until(lambda: lock.exists() and lock.read_text().count("\n") == ITEMS)
+        process.kill()
+
+    ended = shell(*BATCH).code
+
+    assert (0, ITEMS, {"completed": ITEMS}) == (ended, live.bills, states(shell))
+
+
+@pytest.mark.long
+@pytest.mark.posix
+def test_batch_killed_before_a_response_leaves_that_item_unconfirmed(
+    shell, batch, live
+):
+    live.add_faults("submit:hang-after=60@thing 7")
+    with batch() as process:
+        after(live, ITEMS)
+        time.sleep(1)
+        process.kill()
+
+    ended = [shell(*BATCH).code for _ in range(2)]
+
+    assert ([11, 11], ITEMS) == (ended, live.bills)
+    assert {"completed": ITEMS - 1, "unconfirmed": 1} == states(shell)
+
+
+@pytest.mark.long
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    ("options", "says", "most_seconds"),
+    [
+        ((), "100 jobs keep running and will be billed.", 1),
+        (("--cancel-on-interrupt",), "Cancelled 100 jobs.", 4),
+    ],
+)
+def test_batch_interrupted_among_100_items_reports_in_four_lines(
+    shell, batch, live, options, says, most_seconds
+):
+    live.add_faults("submit:takes=30*")
+    lock = shell.cwd / "prompts.csv.lock"
+    with batch(*options, items=100) as process:
+        wait_until(lambda: lock.exists() and lock.read_text().count("\n") == 100)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
@@ -64,15 +132,30 @@ def test_batch_interrupted_says_what_is_saved_and_how_to_go_on(shell, batch, liv
     said = err.decode()
     said = said[said.index("error: ") :].splitlines()
 
-    again = shell(*BATCH)
-
     assert -signal.SIGINT == process.returncode
+    assert f"error: Interrupted. Saved 0 of 100. {says}" == said[0]
+    assert said[1].startswith("hint: Continue: krea batch prompts.csv -m flux-1-dev")
     assert len(said) <= 4, said
-    assert seconds < 3
-    assert "will be billed" in said[0]
-    # A request whose response the signal cut off is unconfirmed, and not repeated.
-    assert again.code in (0, 11)
-    assert live.bills <= ITEMS
+    assert seconds < most_seconds
+    assert {"cancelled" if options else "submitted": 100} == states(shell)
+
+
+@pytest.mark.long
+@pytest.mark.posix
+def test_batch_interrupted_is_completed_by_the_command_that_it_names(
+    shell, batch, live
+):
+    with batch("--limit", "8") as process:
+        after(live, 8)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    [command] = re.findall("Continue: krea (.*)", err.decode())
+
+    again = shell(*shlex.split(command))
+
+    assert (0, 8) == (again.code, live.bills)
+    assert 8 == len([*(shell.cwd / "out").glob("*.png")])
 
 
 @pytest.mark.long

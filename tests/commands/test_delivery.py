@@ -141,10 +141,12 @@ def test_a_target_that_is_taken_meanwhile_costs_nothing(logged_in, service, beco
 
     [made] = service.store.jobs()
     assert (7, "") == (result.code, result.out)
-    assert f"krea download {made.job_id} -o '{{job_id}}.png'\n" in result.err
+    words = ["download", made.job_id, "-o", "{job_id}.png"]
+    assert f"krea {shlex.join(words)}\n" in result.err
     theirs = [Path(name).read_bytes() for name in left() if Path(name).is_file()]
     assert [b"theirs"] * len(theirs) == theirs
-    again = logged_in("download", "@last")
+    assert 7 == logged_in("download", "@last").code
+    again = logged_in(*words)
     assert (0, f"{made.job_id}.png\n") == (again.code, again.out)
     assert png() == Path(again.out.strip()).read_bytes()
     assert 1 == bills(service) == len(service.requests("POST /generate"))

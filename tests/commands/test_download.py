@@ -266,7 +266,7 @@ def test_what_was_generated_is_there(logged_in, service):
     again = logged_in("download", "@last")
     assert (0, Path("owl.png").absolute(), fetched) == (
         again.code,
-        Path(again.out.strip()),
+        Path(again.out.strip()).absolute(),
         len(service.requests(RESULT)),
     )
     elsewhere = logged_in("download", "-o", "copies/")

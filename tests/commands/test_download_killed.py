@@ -35,7 +35,7 @@ LAST = "JobRecords:record_outcome"
 STEPS = [
     ("os", "fsync", "links"),
     ("os", "link", "links"),
-    ("krea_cli.files.atomic_file", "rename_new", "no links"),
+    ("krea_cli.files.atomic_file", "rename_noreplace", "no links"),
     ("krea_cli.jobs.job_records", LAST, "links"),
 ]
 

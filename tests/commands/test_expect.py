@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def test_a_decoder_that_takes_too_long_is_left_behind(logged_in, monkeypatch):
     It cannot be interrupted, so nothing waits for it without end, nor does Ctrl-C.
     """
     enough = threading.Event()
-    monkeypatch.setattr(decoding, "MOST_SECONDS", 0.01)
+    monkeypatch.setattr(decoding, "TIMEOUT_SECONDS", 0.01)
     monkeypatch.setattr(images, "is_blank", lambda _: enough.wait(9))
 
     result = logged_in("generate", "a cat", "-o", "a.png", "--expect", "not-blank")
@@ -188,8 +189,11 @@ def test_the_way_out_asks_for_the_same(logged_in, service):
     sent = logged_in("generate", "a cat", "-o", "b.webp", "--no-wait", *quality)
 
     assert 8 == result.code
-    assert f"-o a.webp {' '.join(words)}\n" in result.err
-    assert f"-o b.webp {' '.join(quality)}\n" in sent.out
+    [wait] = re.findall("krea (wait .*)", result.err)
+    [wait_later] = re.findall("krea (wait .*)", sent.out)
+    assert 7 == logged_in(*wait.split()).code
+    assert 0 == logged_in(*wait_later.split()).code
+    assert 2 == len(list(Path().glob("*.webp")))
 
 
 def test_quality_is_a_matter_of_bytes(logged_in, service):

@@ -296,9 +296,10 @@ def test_the_time_limit_is_exit_8_with_the_command_that_goes_on(logged_in, servi
     [made] = service.store.jobs()
 
     assert 8 == result.code
-    assert f"krea wait {made.job_id} -o out.png" in result.err
+    assert result.err.endswith(f": krea wait {made.job_id}\n")
     service.faults.clear()
-    assert 0 == logged_in("wait", made.job_id, "-o", "out.png").code
+    again = logged_in("wait", made.job_id)
+    assert (0, "out.png\n") == (again.code, again.out)
     assert 1 == service.bills
 
 

@@ -21,37 +21,88 @@ def objects(result):
 
 def test_list_has_a_line_for_each_model(krea):
     """
-    Id, name, inputs and price, in the order of the service; nothing else is said.
+    Id, name, inputs, price and kind, in the order of the service; nothing else.
     """
     rows = lines(krea("models", "list"))
 
     assert [model.id for model in CATALOG.models] == [row[0] for row in rows]
-    assert {4} == set(map(len, rows))
+    assert {5} == set(map(len, rows))
     assert [
         "google/nano-banana-pro",
         "Nano Banana Pro",
         "any number of images",
-        "$0.15\N{EN DASH}0.30",
+        "$0.15 to $0.30",
+        "image",
     ] in rows
     assert [
         "kling/kling-1",
         "Kling 1.0 (deprecated)",
         "up to 1 image",
         "price unknown",
+        "video",
     ] in rows
-    assert ["topaz/astra", "Topaz Astra", "1 video", "price unknown"] in rows
+    assert ["topaz/astra", "Topaz Astra", "1 video", "price unknown", "enhance"] in rows
     assert [
         "recraft/recraft-v4.1-flash",
         "Recraft V4.1 Flash",
         "",
         "price unknown",
+        "image",
     ] in rows
     assert [
         "xai/grok-imagine-2",
         "Grok Imagine 2.0",
         "up to 3 images",
-        "$0.042\N{EN DASH}0.063+",
-    ] in (rows)
+        "from $0.042",
+        "image",
+    ] in rows
+
+
+def test_list_on_a_terminal_has_kinds_and_short_prices_at_every_width(
+    krea, monkeypatch
+):
+    krea.is_terminal = True
+    for width in (60, 80, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        shown = krea("models", "list", "--color", "never").out
+        rows = [line.split("  ") for line in shown.splitlines()]
+        cells = {row[0]: [c.strip() for c in row if c.strip()] for row in rows}
+
+        assert "KIND" == cells["MODEL"][1]
+        assert "enhance" == cells["topaz/hyperion"][1]
+        # $0.0404 to $0.0494 and more: no request costs less than it says.
+        assert "from $0.041" == cells["luma/uni-1"][-1]
+        assert "unknown" == cells["topaz/hyperion"][-1]
+        assert max(map(len, shown.splitlines())) <= width
+    assert "$0.15 to $0.30" == cells["google/nano-banana-pro"][-1]
+
+
+def test_list_sorted_by_price_begins_with_the_cheapest(krea):
+    found = objects(krea("models", "list", "--sort", "price", "--json"))
+    lowest = [(model["price_usd"] or {"min": None})["min"] for model in found]
+    known = [price for price in lowest if price is not None]
+
+    assert sorted(known) == lowest[: len(known)]
+    assert "z-image/z-image" == found[0]["id"]
+
+
+def test_list_sorted_by_name_is_in_order_of_the_ids(krea):
+    ids = [row[0] for row in lines(krea("models", "list", "--sort", "name"))]
+
+    assert sorted(model.id for model in CATALOG.models) == ids
+
+
+def test_show_has_no_limits_that_only_machines_have(krea):
+    """
+    Nor the address of a file, which nobody types.
+    """
+    krea.is_terminal = True
+    shown = krea("models", "show", "seedance-2-5", "--color", "never").out
+    assert "9007199254740991" not in shown
+
+    shown = krea("models", "show", "uni-1", "--color", "never").out
+    assert "strength (a number" in shown
+    assert "url" not in shown.lower()
 
 
 def test_a_narrow_terminal_tells_what_is_deprecated(krea, monkeypatch):

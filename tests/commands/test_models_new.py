@@ -145,7 +145,7 @@ def test_generate_without_an_update_says_how_old_the_list_is(later, service, fau
 
 
 def test_generate_gives_up_on_a_silent_service(later, service, monkeypatch):
-    monkeypatch.setattr("krea_cli.catalog.renewal._MOST_SECONDS", 0.05)
+    monkeypatch.setattr("krea_cli.catalog.renewal._MAX_SECONDS", 0.05)
     released = threading.Event()
     service.faults[SPEC] = [lambda _: released.wait(10)] * 9
 
@@ -265,7 +265,7 @@ def test_refresh_with_an_odd_model_names_it(later, service, serve):
     result = later("models", "refresh")
 
     assert 0 == result.code
-    assert f"{specs.PRO} stays as it was" in result.err
+    assert f"{specs.PRO} is unchanged" in result.err
     assert "added\timage/krea/krea-3" in result.out
 
 

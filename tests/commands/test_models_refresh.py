@@ -77,7 +77,10 @@ def test_refresh_needs_no_token_and_sends_none(refresh, service, spec):
     [request] = service.seen
 
     assert (0, "") == (result.code, result.out)
-    assert "119 models as of 2026-10-09; since 2026-10-09: no change.\n" == result.err
+    assert (
+        "119 models, updated 2026-10-09 (before: 2026-10-09): no changes.\n"
+        == result.err
+    )
     assert "Authorization" not in request.headers
 
 
@@ -118,10 +121,10 @@ def test_refresh_tells_each_change(refresh, time, news):
         "added\timage/acme/cat-1",
         "removed\timage/google/imagen-3",
         "fields\timage/krea/krea-2/large\t+mood -movement",
-        "price\timage/krea/krea-2/large\t$0.06\N{EN DASH}0.07 -> $0.50",
+        "price\timage/krea/krea-2/large\t$0.06 to $0.07 -> $0.50",
     ] == result.out.splitlines()
     assert (
-        "119 models as of 2026-12-20; since 2026-10-09: "
+        "119 models, updated 2026-12-20 (before: 2026-10-09): "
         "1 added, 1 removed, 1 fields, 1 price.\n"
     ) == result.err
 

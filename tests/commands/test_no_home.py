@@ -52,7 +52,7 @@ def test_the_sandbox_needs_no_home(homeless, monkeypatch, tmp_path, journal):
     result = homeless(*words, env={"KREA_API_URL": ""})
 
     assert (0, "owl.png\n") == (result.code, result.out)
-    assert 1 == result.err.count("There is no home folder")
+    assert 1 == result.err.count("No home folder found")
     assert ["owl.png"] == [path.name for path in Path.cwd().iterdir()]
     assert [] == list(temporary.iterdir())
 

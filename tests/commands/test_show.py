@@ -108,7 +108,7 @@ def test_a_decoder_that_takes_too_long_is_left_behind(shows, monkeypatch):
     It cannot be interrupted, so nothing waits for it without end, nor does Ctrl-C.
     """
     enough = threading.Event()
-    monkeypatch.setattr(decoding, "MOST_SECONDS", 0.01)
+    monkeypatch.setattr(decoding, "TIMEOUT_SECONDS", 0.01)
     monkeypatch.setattr(images, "thumbnail", lambda *_: enough.wait(9))
 
     result = shows("show", "a.png", env=TRUE)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import time as real_time
+from datetime import datetime, timedelta, timezone
 from email.utils import formatdate
 from pathlib import Path
 
@@ -259,10 +261,13 @@ def test_a_person_picks_their_job(logged_in, service):
     service.faults[POST] = [reset_after]
     logged_in.typed = "1\n"
 
-    result = logged_in("generate", "an owl", "-o", "owl.png")
+    result = logged_in("generate", "an owl", "-o", "owl.png", "--color", "never")
 
     assert (0, True) == (result.code, Path("owl.png").exists())
-    assert "Which job is yours? Type 1, or press Enter to decide later:" in result.err
+    words = " ".join(result.err.split())
+    assert "Type 1, or press Enter to decide later:" in words
+    assert "is yours. Nothing is paid again." in words
+    assert "Enter: decide later." in words
     assert 1 == service.bills
 
 
@@ -276,8 +281,31 @@ def test_ctrl_c_at_the_question_has_its_own_line(logged_in, service):
     result = logged_in("generate", "an owl", "--color", "never")
 
     assert 130 == result.code
-    assert "to decide later: \nerror: Interrupted. One req" in result.err
+    assert "decide later: \nerror: Interrupted. One request is unconf" in result.err
     assert "krea jobs recover" in result.err
+
+
+@pytest.mark.posix  # for time.tzset
+def test_a_wrong_answer_is_explained_and_asked_again(logged_in, service, monkeypatch):
+    """
+    With the time of the job as clocks have it here.
+    """
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    real_time.tzset()
+    service.faults[POST] = [reset_after]
+    logged_in.typed = "x\n1\n"
+
+    result = logged_in("generate", "an owl", "-o", "owl.png", "--color", "never")
+    monkeypatch.undo()
+    real_time.tzset()
+
+    words = " ".join(result.err.split())
+    [made] = service.store.jobs()
+    tokyo = datetime.fromtimestamp(made.created_at, timezone(timedelta(hours=9)))
+    assert (0, 1) == (result.code, service.bills)
+    assert "'x' is not one of 1." in words
+    assert 2 == words.count("Which job is yours?")
+    assert f"{tokyo:%Y-%m-%d %H:%M:%S}" in words
 
 
 def test_a_person_has_it_sent_again(logged_in, service):
@@ -515,8 +543,7 @@ def test_the_job_of_a_run_before_is_none_of_this_run(logged_in, service, count, 
 
 def test_the_rest_of_several_keeps_its_names(logged_in, service):
     """
-    The second of three cannot be had: the command names all of them, as names hang on
-    their order; what is there is not fetched again.
+    One of three cannot be had: the command that is named saves it under its own name.
     """
 
     def lacks_the_second(handler):
@@ -530,10 +557,12 @@ def test_the_rest_of_several_keeps_its_names(logged_in, service):
     first = logged_in("generate", "an owl", *words)
     service.faults["GET /results/"] = []
     before = len(service.requests("GET /results/"))
-    again = paste(logged_in, first.err, "owl-{index}.png")
+    there = {path.name for path in Path().glob("owl-*.png")}
+    again = paste(logged_in, first.err, "download")
 
     assert (7, 0) == (first.code, again.code)
-    assert ["owl-1.png", "owl-2.png", "owl-3.png"] == again.out.split()
+    [missing] = {"owl-1.png", "owl-2.png", "owl-3.png"} - there
+    assert [missing] == again.out.split()
     assert 2 >= len(service.requests("GET /results/")) - before
     assert 3 == service.bills
 

@@ -200,7 +200,7 @@ def test_jobs_are_offered_with_what_tells_them_apart(tab, job, krea):
         db.commit()
     described = {job: "submitted, 2h ago, nano-banana-pro: an owl"}
     before = contents(journal(krea).parent)
-    last = {"@last": "the jobs of the last call"}
+    last = {"@last": "jobs of the last command"}
 
     assert last | described == tab("krea status ")
     assert described == tab(f"krea download @last {job[:5]}")
@@ -208,6 +208,24 @@ def test_jobs_are_offered_with_what_tells_them_apart(tab, job, krea):
     assert {} == tab("krea status --sandbox ")
     assert {} == tab("krea status --api-url https://other.example ")
     assert before == contents(journal(krea).parent)
+
+
+@pytest.mark.parametrize(
+    ("state", "offering"),
+    [
+        ("submitted", {"status", "wait", "download", "cancel"}),
+        ("completed", {"status", "download"}),
+        ("failed", {"status"}),
+    ],
+)
+def test_jobs_are_offered_to_commands_that_can_use_them(
+    tab, job, krea, state, offering
+):
+    with closing(sqlite3.connect(journal(krea))) as db, db:
+        db.execute("UPDATE records SET state = ?", (state,))
+
+    for command in ("status", "wait", "download", "cancel"):
+        assert (command in offering) == (job in tab(f"krea {command} {job[:5]}"))
 
 
 def journal(krea):

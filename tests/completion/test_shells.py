@@ -123,7 +123,7 @@ def test_it_is_installed_once(krea, name):
     paths = [str(home / path) for path in (script, startup) if path]
     assert (0, paths) == (first.code, first.out.splitlines())
     assert first == again
-    assert f"To remove it, delete {home / script}\n" in first.err
+    assert f"To remove completion, delete {home / script}\n" in first.err
     assert scripts.text(name) == (home / script).read_text()
     if startup:
         assert f"alias k=krea\n[ ! -r {home / script} ] || . {home / script}\n" == lines
@@ -145,8 +145,8 @@ def test_a_login_shell_that_would_not_complete_is_told(krea):
     other = krea("--install-completion").err
 
     line = '[ -z "$BASH_VERSION" ] || . ~/.bashrc'
-    assert f"add to {home / '.bash_profile'}: {line}\n" in none
-    assert f"add to {home / '.profile'}: {line}\n" in one
+    assert f"add this line to {home / '.bash_profile'}: {line}\n" in none
+    assert f"add this line to {home / '.profile'}: {line}\n" in one
     assert "For login shells" not in other
 
 
@@ -178,7 +178,7 @@ def test_powershell_has_two_names(krea):
 
     assert (0, scripts.text("powershell")) == (shown.code, shown.out)
     assert 2 == installed.code
-    assert "Put this line into $PROFILE: krea --show-completion" in installed.err
+    assert "Add this line to $PROFILE: krea --show-completion" in installed.err
 
 
 @pytest.mark.parametrize("name", ["nu", "ksh", "elvish"])

@@ -96,7 +96,7 @@ def test_call_that_hangs_is_given_up(call):
     Each method ends with an error when the keyring does not answer.
     """
     began = time.monotonic()
-    with pytest.raises(KeyringError, match=r"did not respond within 0.05 s") as caught:
+    with pytest.raises(KeyringError, match=r"0\.05 s") as caught:
         call(credentials(Hanging(), limit=0.05))
 
     assert time.monotonic() - began < 1
@@ -162,7 +162,7 @@ def test_token_that_stays_is_an_error():
     backend = Stubborn()
     backend.items[ITEM] = CANARY
 
-    with pytest.raises(KeyringError, match="Cannot remove the token"):
+    with pytest.raises(KeyringError, match="remove the token"):
         credentials(backend).remove()
 
     assert ["delete", "get"] * 5 == backend.calls
@@ -234,10 +234,7 @@ def test_keyring_that_does_not_open():
     with pytest.raises(KeyringError) as caught:
         keyring.find()
 
-    assert (
-        "Cannot open the keyring: ModuleNotFoundError: No module named 'no'."
-        == caught.value.message
-    )
+    assert "ModuleNotFoundError: No module named 'no'" in caught.value.message
     assert keyring.backend is None
 
 

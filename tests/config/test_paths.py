@@ -48,7 +48,7 @@ def test_relative_folder_is_refused():
     """
     Where the jobs are kept must not depend on where krea is started.
     """
-    with pytest.raises(ConfigError, match="KREA_STATE_DIR must be an absolute path"):
+    with pytest.raises(ConfigError, match=r"KREA_STATE_DIR must .*absolute"):
         find_folders({"KREA_STATE_DIR": "state"})
 
 
@@ -94,8 +94,8 @@ except ConfigError as exc:
 
     there, told = ran.stdout.splitlines()
     assert "False False True" == there
-    assert told.startswith("No home folder found")
-    assert "HOME, or KREA_CONFIG_DIR and KREA_STATE_DIR, to an" in told
+    assert "home folder" in told
+    assert "HOME, or KREA_CONFIG_DIR and KREA_STATE_DIR" in told
 
 
 def test_private_folder_is_for_this_user_only(tmp_path):

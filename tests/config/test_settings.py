@@ -182,12 +182,12 @@ def test_unknown_key_names_the_nearest():
     """
     A mistyped name is a UsageError with the right one, any other with all of them.
     """
-    with pytest.raises(UsageError, match="Unknown setting 'api-url'") as near:
+    with pytest.raises(UsageError, match="'api-url'") as near:
         check_key("api-url")
     with pytest.raises(UsageError) as far:
         check_key("xyzzy")
 
-    assert "Did you mean api_url?" == near.value.hint
+    assert "api_url" in near.value.hint
     assert all(key in far.value.hint for key in KEYS)
 
 
@@ -218,4 +218,6 @@ def test_a_boolean_is_named_as_toml_writes_it(krea):
     file.parent.mkdir()
     file.write_text("max_cost = true\n")
 
-    assert "'true' is not an amount" in krea("config", "list").err
+    err = krea("config", "list").err
+    assert "max_cost" in err
+    assert "'true'" in err

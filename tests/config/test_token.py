@@ -135,7 +135,7 @@ def test_standard_input_is_read_as_one_token():
     The whole stream is the token; more than one line is a fault.
     """
     assert CANARY == read_stream(io.StringIO(f"{CANARY}\n")).reveal()
-    with pytest.raises(NoTokenError, match="standard input: it contains spaces"):
+    with pytest.raises(NoTokenError, match=r"standard input: .*spaces"):
         read_stream(io.StringIO(f"{CANARY}\n{CANARY}\n"))
     with pytest.raises(NoTokenError, match="too long"):
         read_stream(io.StringIO("x" * 1_000_000))
@@ -175,7 +175,7 @@ def test_broken_variable_is_an_error_and_not_skipped():
     """
     A token with a fault does not silently give way to another one.
     """
-    with pytest.raises(NoTokenError, match="from KREA_API_KEY: it contains spaces"):
+    with pytest.raises(NoTokenError, match=r"KREA_API_KEY: .*spaces"):
         find_token({"KREA_API_KEY": "a b", "KREA_API_TOKEN": CANARY}, ORIGIN, never)
 
 

@@ -148,7 +148,8 @@ def test_a_program_that_hangs_is_given_up(run, tmp_path):
 
     said = refused(run, "sleep 60 & echo $! > pid; wait", seconds=0.2)
 
-    assert "token_command did not finish within 0.2 s." == said
+    assert "token_command" in said
+    assert "0.2 s" in said
     assert time.monotonic() - began < 5
     child = int((tmp_path / "pid").read_text())
     for _ in range(100):
@@ -183,7 +184,7 @@ def test_a_program_is_found_where_nobody_else_can_put_one(tmp_path, monkeypatch)
     for command in ("./get-token", str(config / "get-token")):
         token = token_command.run(command, folder=config, env=env)
         assert f"config-{CANARY}" == token.reveal()
-    with pytest.raises(NoTokenError, match="cannot run get-token: it is not on PATH"):
+    with pytest.raises(NoTokenError, match=r"get-token: .*PATH"):
         token_command.run("get-token", folder=config, env=env)
 
 

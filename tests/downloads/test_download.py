@@ -213,7 +213,7 @@ def test_a_result_of_too_many_parts_is_fetched_once(save, monkeypatch):
     """
     Also where the server did not say how long it is.
     """
-    monkeypatch.setattr("krea_cli.media.reader.MOST_PARTS", 100)
+    monkeypatch.setattr("krea_cli.media.reader.MAX_PARTS", 100)
     crowd = PICTURE[:33] + (bytes(4) + b"teSt" + bytes(4)) * 100 + PICTURE[33:]
     with (
         Server(crowd, declares=False) as server,

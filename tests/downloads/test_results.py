@@ -789,7 +789,7 @@ def test_an_encoder_that_takes_too_long_is_left_behind(save, folder, monkeypatch
     Exit 7, with the picture as it came.
     """
     enough = threading.Event()
-    monkeypatch.setattr(decoding, "MOST_SECONDS", 0.01)
+    monkeypatch.setattr(decoding, "TIMEOUT_SECONDS", 0.01)
     monkeypatch.setattr(conversion, "convert", lambda *_, **__: enough.wait(9))
 
     with pytest.raises(ConversionError, match="too long"):

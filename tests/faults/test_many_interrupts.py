@@ -42,11 +42,13 @@ def found(user, live, code, took, said):
     kept = records(user)
     if live.bills > len(kept):
         yield f"{live.bills} bills for {kept}"
+    if len(said[said.find("error: ") :].splitlines()) > 4:
+        yield f"more than four lines: {said}"
     collected = sum(state == "completed" for state, _ in kept)
     for state, job_id in kept:
         if not job_id and "krea jobs recover" not in said:
             yield f"{state}, but it does not say how to find out: {said}"
-        if job_id and len(files) < collected and job_id not in said:
+        if job_id and len(files) < collected and user.run_of(job_id) not in said:
             yield f"{job_id} is {state}, and not named: {said}"
         if state == "submitted" and not user.names_way_to(job_id, said):
             yield f"{state}, but it does not say how to collect {job_id}: {said}"
@@ -64,7 +66,7 @@ def test_ctrl_c_at_any_moment_of_many(tmp_path, moment):
     collects it, or is in doubt; nothing half done is left, and nothing is paid twice.
     """
     capacity = JobLimits(job_seconds=1, parallel=8)
-    with service(tmp_path / "service", capacity=capacity) as live:
+    with service(tmp_path / "service", limits=capacity) as live:
         live.add_faults(*FAULTS)
         user = User(tmp_path / "user", live.url)
         process = user.start("generate", "an owl", "-n", JOBS, "-o", "owl-{index}.png")

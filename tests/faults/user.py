@@ -138,15 +138,23 @@ class User(Process):
             if token.encode() in content
         ]
 
-    @staticmethod
-    def names_way_to(job_id, said):
+    def names_way_to(self, job_id, said):
         """
-        Whether a command is named that collects the job.
+        Whether a command is named that collects the job, by its id or its run.
         """
         return any(
-            words[0] in ("wait", "download") and job_id in words
+            words[0] in ("wait", "download")
+            and not {job_id, self.run_of(job_id)}.isdisjoint(words)
             for words in commands(said)
         )
+
+    def run_of(self, job_id):
+        """
+        The name of the run that the job belongs to.
+        """
+        query = "SELECT run FROM records WHERE job_id = ?"
+        with closing(sqlite3.connect(self.folder / "state" / "journal.db")) as db:
+            return f"@{db.execute(query, (job_id,)).fetchone()[0][:8]}"
 
     @property
     def rest(self):

@@ -23,7 +23,7 @@ from krea_cli.files.atomic_file import (
     replace_file,
 )
 from krea_cli.files.private_dir import make_private_dir
-from krea_cli.files.rename_noreplace import rename_new
+from krea_cli.files.rename_noreplace import rename_noreplace
 
 WRITE = """
 import os, resource, sys, time
@@ -284,7 +284,7 @@ def plain_disk(monkeypatch):
     def take(*, has_rename):
         monkeypatch.setattr(os, "link", no_links)
         if not has_rename:
-            monkeypatch.setattr(atomic_file, "rename_new", no_rename)
+            monkeypatch.setattr(atomic_file, "rename_noreplace", no_rename)
 
     return take
 
@@ -349,7 +349,7 @@ def test_a_system_without_such_a_rename_says_so(tmp_path, monkeypatch):
     target = tmp_path / "out.png"
 
     with pytest.raises(NotImplementedError):
-        rename_new(tmp_path / "a", target)
+        rename_noreplace(tmp_path / "a", target)
     publish(target)
 
     assert b"new" == target.read_bytes()
@@ -363,15 +363,15 @@ def test_a_rename_that_replaces_nothing(tmp_path, name):
     path, target = tmp_path / "old.png", tmp_path / name
     path.write_bytes(b"content")
 
-    rename_new(path, target)
+    rename_noreplace(path, target)
     assert [name] == left(tmp_path)
     path.write_bytes(b"other")
     with pytest.raises(FileExistsError):
-        rename_new(path, target)
+        rename_noreplace(path, target)
 
     assert (b"content", b"other") == (target.read_bytes(), path.read_bytes())
     with pytest.raises(FileNotFoundError):
-        rename_new(tmp_path / "none", tmp_path / "b")
+        rename_noreplace(tmp_path / "none", tmp_path / "b")
 
 
 def test_a_name_that_was_taken_in_vain_is_given_back(tmp_path, plain_disk):
@@ -493,7 +493,7 @@ def test_what_is_not_kept_is_gone(tmp_path):
     with AtomicFile(tmp_path) as new:
         new.write(b"abcdef")
         new.file.seek(1)
-        new.keep_only(3)
+        new.truncate(3)
         new.write(b"xy")
         new.publish(target)
 

@@ -434,7 +434,7 @@ def test_a_damaged_file_is_sent_only_on_request(make, folder):
     assert make(keeps_metadata=True).read("a.heic").size_bytes
 
 
-SENT = [sample for sample in SAMPLES if sample.media in media.UPLOADED]
+SENT = [sample for sample in SAMPLES if sample.media in media.UPLOAD_TYPES]
 SENT.append(Sample("heic", media.HEIC, heic()))
 
 
@@ -482,7 +482,7 @@ def test_a_file_of_too_many_parts_is_refused(make, folder, monkeypatch):
     """
     To follow them all would take too long.
     """
-    monkeypatch.setattr("krea_cli.media.reader.MOST_PARTS", 100)
+    monkeypatch.setattr("krea_cli.media.reader.MAX_PARTS", 100)
     whole = encoded("PNG")
     crowd = whole[:33] + chunk(b"teSt", b"") * 100 + whole[33:]
     (folder / "a.png").write_bytes(crowd)

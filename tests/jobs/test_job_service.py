@@ -290,3 +290,20 @@ def test_cancel_of_an_unknown_job_asks_for_nothing(time):
     with pytest.raises(UsageError):
         run(api, time)
     assert [] == api.cancelled
+
+
+def test_cancel_all_of_many_jobs_asks_the_list_and_leaves_finished_ones_alone(time):
+    ids = [f"j{number}" for number in range(20)]
+    before = [job(each, "processing") for each in ids]
+    before[3] = job("j3", "completed", urls=("https://x/1",))
+    after = [job(each, "cancelled") for each in ids if each not in ("j3", "j7")]
+    after.append(job("j7", "processing"))
+    pages = [JobPage(jobs=each, cursor=None, ahead=None) for each in (before, after)]
+    api = Api(pages=pages)
+    jobs, records = service(api, time)
+
+    cancelled = jobs.cancel_all(ids, seconds=3)
+
+    assert [each for each in ids if each not in ("j3", "j7")] == cancelled
+    assert sorted(set(ids) - {"j3"}) == sorted(api.cancelled)
+    assert 18 == len(records.outcomes)

@@ -508,7 +508,38 @@ def test_the_second_layout_is_brought_up_to_date(open_database, folder):
         assert 0 == len(database.rows("SELECT * FROM pruned"))
 
 
-@pytest.mark.posix
+THIRD_LAYOUT = """
+CREATE TABLE records (number INTEGER PRIMARY KEY, record TEXT NOT NULL UNIQUE,
+  run TEXT NOT NULL, service TEXT NOT NULL, created_at REAL NOT NULL, resent_at REAL,
+  model TEXT NOT NULL, request TEXT NOT NULL, request_sha256 TEXT NOT NULL,
+  seed INTEGER, cost_usd REAL, state TEXT NOT NULL, job_id TEXT, files TEXT NOT NULL,
+  seconds REAL, holder TEXT NOT NULL, token_digest TEXT, key TEXT, known_by INTEGER,
+  ahead REAL, seen TEXT);
+CREATE TABLE pruned (service TEXT NOT NULL, job_id TEXT NOT NULL, key TEXT,
+  file_sha256s TEXT NOT NULL, PRIMARY KEY (service, job_id));
+CREATE TABLE uploads (service TEXT NOT NULL, sha256 TEXT NOT NULL, url TEXT NOT NULL,
+  uploaded_at REAL NOT NULL, PRIMARY KEY (service, sha256));
+INSERT INTO records VALUES (1, 'r1', 'a', 'service', 1.0, NULL, 'm',
+  '{"path": "m", "body": {}, "webhook": null}', '', 7, 0.1, 'submitted', 'job-a', '[]',
+  2.0, '', NULL, 'key', 1, NULL, NULL);
+PRAGMA user_version = 3;
+"""
+
+
+def test_the_third_layout_is_brought_up_to_date(open_database, folder):
+    folder.mkdir(mode=0o700)
+    with closing(sqlite3.connect(folder / "journal.db")) as db:
+        db.executescript(THIRD_LAYOUT)
+
+    assert 1 == ReadOnlyJournal(folder, now=lambda: 3.0).count()
+    for n in range(2):
+        journal = Journal(open_database(), "service")
+        keep(journal, f"job-{n}", run="b", output={"output": "/x.png", "count": 1})
+        found = journal.outputs(["job-a", f"job-{n}"])
+        assert ("a", None) == found["job-a"]
+        assert ("b", {"output": "/x.png", "count": 1}) == found[f"job-{n}"]
+
+
 @pytest.mark.posix
 @pytest.mark.parametrize("is_new", [True, False])
 def test_a_file_system_without_locks_is_named(

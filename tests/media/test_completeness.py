@@ -330,8 +330,8 @@ def test_a_file_of_too_many_parts_is_not_followed_to_its_end(crowd, monkeypatch)
     """
     However long it is: a few megabytes of tiny parts must not keep a processor busy.
     """
-    monkeypatch.setattr(reader, "MOST_PARTS", 1000)
-    monkeypatch.setattr(jpeg, "_MOST_SCANS", 1000)
+    monkeypatch.setattr(reader, "MAX_PARTS", 1000)
+    monkeypatch.setattr(jpeg, "_MAX_SCANS", 1000)
     _, kind, head, part, tail = crowd
     file = Counted(head + part * 3_000 + tail)
 
@@ -369,7 +369,7 @@ def test_a_large_gif_has_many_blocks(monkeypatch):
     """
     They have at most 255 bytes, so the limit grows with the file.
     """
-    monkeypatch.setattr(reader, "MOST_PARTS", 1000)
+    monkeypatch.setattr(reader, "MAX_PARTS", 1000)
     blocks = (b"\xff" + bytes(255)) * 1_500
 
     assert complete(GIF[:-2] + blocks + b"\0;", media.GIF)

@@ -99,6 +99,6 @@ def test_every_result_has_an_extension_of_its_own_kind():
     """
     assert [] == [
         kind
-        for kind in media.RESULTS | media.UPLOADED
+        for kind in media.RESULT_TYPES | media.UPLOAD_TYPES
         if of_extension(kind.extension) != kind
     ]

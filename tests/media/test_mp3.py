@@ -148,7 +148,7 @@ def test_a_day_of_sound_is_the_most(monkeypatch):
     """
     The shortest frames have 24 bytes: two million of them are in 50 MB.
     """
-    monkeypatch.setattr("krea_cli.media.mp3._MOST_FRAMES", 100)
+    monkeypatch.setattr("krea_cli.media.mp3._MAX_FRAMES", 100)
 
     assert whole(frames("fff314c4", 24, 100))
     with pytest.raises(TooManyPartsError):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -255,7 +257,7 @@ def test_a_jpeg_of_any_size_is_looked_at(kept, monkeypatch):
     At an eighth of its sides, as much as its decoder leaves out by itself; one in
     several rounds, and every other kind, would be held whole.
     """
-    monkeypatch.setattr(images, "MOST_PIXELS", 64 * 48)
+    monkeypatch.setattr(images, "MAX_PIXELS", 64 * 48)
     drawn = Image.new("L", (256, 192), "teal")
 
     assert images.is_blank(kept(encoded("JPEG", drawn)))
@@ -305,7 +307,7 @@ def test_a_picture_that_is_too_large_for_the_kind_is_told(kept):
     """
     wide = kept(encoded("PNG", Image.new("1", (17_000, 1))))
 
-    with pytest.raises(StorageError, match="Cannot write the image as WEBP"):
+    with pytest.raises(StorageError, match="WEBP"):
         conversion.convert(wide, io.BytesIO(), media.WEBP)
 
 
@@ -321,7 +323,8 @@ def test_a_full_disk_is_not_the_picture(kept):
     ):
         conversion.convert(source, full, media.PNG)
 
-    assert "Cannot write the image as PNG: No space left" in caught.value.message
+    assert "PNG" in caught.value.message
+    assert os.strerror(errno.ENOSPC) in caught.value.message
 
 
 @pytest.mark.parametrize("sample", PICTURES, ids=lambda sample: sample.name)
@@ -379,10 +382,10 @@ def fit(kept):
     Scales a picture down; gives it with its bytes, after a look at what is told of it.
     """
 
-    def make(content, kind, *, most_side=32, most_bytes=10**6):
+    def make(content, kind, *, max_side=32, max_bytes=10**6):
         file = io.BytesIO()
         size = conversion.fit(
-            kept(content), file, kind, most_side=most_side, most_bytes=most_bytes
+            kept(content), file, kind, max_side=max_side, max_bytes=max_bytes
         )
         made = Image.open(file)
         assert size == made.size
@@ -449,7 +452,7 @@ def test_a_file_is_scaled_down_until_it_is_small_enough(fit):
     """
     content = encoded("PNG", picture((200, 200)))
 
-    made, whole = fit(content, media.PNG, most_side=500, most_bytes=60_000)
+    made, whole = fit(content, media.PNG, max_side=500, max_bytes=60_000)
 
     assert len(content) > 100_000
     assert 40_000 < len(whole) <= 60_000
@@ -462,7 +465,7 @@ def test_a_file_that_is_small_enough_when_written_anew_keeps_its_pixels(fit):
     """
     content = encoded("PNG", Image.new("RGB", (99, 99)), compress_level=0)
 
-    made, whole = fit(content, media.PNG, most_side=99, most_bytes=20_000)
+    made, whole = fit(content, media.PNG, max_side=99, max_bytes=20_000)
 
     assert len(content) > 20_000 > len(whole)
     assert (99, 99) == made.size
@@ -505,7 +508,7 @@ def test_the_largest_picture_becomes_another_kind(kept, kind):
 
     with converted(path, kind) as made:
         assert (8192, 8192) == made.size
-    with pytest.raises(DownloadError, match="too many to be decoded"):
+    with pytest.raises(DownloadError, match="8193x8192"):
         conversion.convert(kept(header(8193, 8192)), io.BytesIO(), kind)
 
 
@@ -651,7 +654,7 @@ def test_the_size_of_a_heic_is_known(kept, orientation, size):
 
     assert (64, 48) == images.size(path)
     assert size == images.shown_size(path)
-    with pytest.raises(DownloadError, match="Not a known image type"):
+    with pytest.raises(DownloadError, match="type"):
         images.thumbnail(path, (8, 8))
 
 

@@ -4,16 +4,21 @@ import io
 
 import pytest
 
-from krea_cli.media import RESULTS, UPLOADED, formats
-from krea_cli.media.file_pieces import Overwrite, gaps, joined, overwritten
+from krea_cli.media import RESULT_TYPES, UPLOAD_TYPES, formats
+from krea_cli.media.file_pieces import (
+    Overwrite,
+    apply_overwrites,
+    join_pieces,
+    zero_gaps,
+)
 from krea_cli.media.reader import DamagedError, FileReader, TooManyPartsError
 
 CONTENT = bytes(range(256)) * 100
 
 
 # In one order for all processes that run the tests.
-ALL = sorted(RESULTS | UPLOADED, key=lambda media: media.extension)
-SENT = [media for media in ALL if media in UPLOADED]
+ALL = sorted(RESULT_TYPES | UPLOAD_TYPES, key=lambda media: media.extension)
+SENT = [media for media in ALL if media in UPLOAD_TYPES]
 
 
 def reader(content=CONTENT):
@@ -39,20 +44,20 @@ def test_reader_outside_the_file_finds_damage(at):
 def test_joined_same_bytes_become_one_range():
     pieces = [range(2), CONTENT[2:9], b"", range(9, 300), CONTENT[300:]]
 
-    assert [range(len(CONTENT))] == joined(reader(), pieces)
+    assert [range(len(CONTENT))] == join_pieces(reader(), pieces)
 
 
 def test_joined_other_bytes_stay():
     pieces = [range(2), b"xy", CONTENT[4:6], range(4, 9)]
 
-    assert [range(2), b"xy", range(4, 6), range(4, 9)] == joined(reader(), pieces)
+    assert [range(2), b"xy", range(4, 6), range(4, 9)] == join_pieces(reader(), pieces)
 
 
 def test_overwritten_overlapping_changes_are_damage():
     changes = [Overwrite(3, 6), Overwrite(5, 8)]
 
     with pytest.raises(DamagedError):
-        list(overwritten(range(10), changes))
+        list(apply_overwrites(range(10), changes))
 
 
 @pytest.mark.parametrize(
@@ -66,13 +71,13 @@ def test_overwritten_overlapping_changes_are_damage():
     ],
 )
 def test_gaps_cover_all_that_is_not_kept(kept, expected):
-    found = gaps(kept, 10, 20)
+    found = zero_gaps(kept, 10, 20)
 
     assert expected == [(each.start, each.end) for each in found]
 
 
 def test_gaps_begin_at_the_start_of_the_file():
-    assert [Overwrite(0, 5)] == list(gaps([range(5, 9)], 0, 9))
+    assert [Overwrite(0, 5)] == list(zero_gaps([range(5, 9)], 0, 9))
 
 
 @pytest.mark.parametrize("media", ALL, ids=lambda each: each.extension)

@@ -107,7 +107,7 @@ class Service:
         self.cancelled.append(job_id)
         return self.scripts[job_id]()
 
-    def record_outcome(self, job, *, files=()):
+    def record_outcome(self, job, *, files=(), first_index=None):
         self.outcomes.append((job.job_id, job.status, len(files)))
 
 

@@ -616,7 +616,8 @@ def test_report_to_a_closed_standard_output_leaves_what_runs_to_collect(time):
     error = report(run.wait(saver=run.saver, deadline=4))
 
     assert (None, ("j2",)) == (error.job_id, run.tracker.summary().pending)
-    assert ["Job j2 is still 'processing'."] == [e.message for e in run.reported]
+    [message] = [error.message for error in run.reported]
+    assert "Timed out after 4 s. Job j2 is still processing." == message
 
 
 def test_report_to_a_closed_standard_output_shows_the_other_errors_first(time):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -217,3 +218,33 @@ def test_a_preview_does_not_hide_what_went_wrong(seen, service):
     result = seen("generate", "an owl", "-n", "2", "-o", "a.png", env=KITTY)
 
     assert 7 == result.code
+
+
+@pytest.mark.long
+@pytest.mark.posix
+def test_preview_asks_the_terminal_while_the_job_runs_and_never_waits_for_it(
+    shell, tmp_path
+):
+    """
+    An answer in that time is enough for a picture; without one the end is as soon as
+    without previews.
+    """
+
+    def run(name, *words, **terminal):
+        path = tmp_path / name
+        command = [sys.executable, "-m", "krea_cli", "generate", "an owl", "--sandbox"]
+        return terminals.run(
+            [*command, "-o", path, *words], env=shell.env, cell=(10, 20), **terminal
+        )
+
+    run("first.png", "--no-preview")  # the first one fills caches
+    without = run("without.png", "--no-preview")
+    silent = run("silent.png", answer=b"")
+    answered = run("answered.png", answer=terminals.WITH_SIXEL, late=0.2)
+
+    assert [0, 0, 0] == [shown.code for shown in (without, silent, answered)]
+    assert terminals.QUESTION not in without.output
+    assert silent.output.index(terminals.QUESTION) < silent.output.index(b"silent.png")
+    assert silent.seconds - without.seconds < 0.6
+    assert b"\x1bP" not in silent.output
+    assert b"\x1bP" in answered.output

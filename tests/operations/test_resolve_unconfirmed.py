@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -240,10 +241,9 @@ def test_resolve_shows_the_candidates_before_it_asks(time):
     assert (
         "Which job is yours? Type 1 or 2, or press Enter to decide later: " == question
     )
-    assert [
-        "1. Possible match: j1 (queued, created 2026-09-21)",
-        "2. Possible match: j2 (completed, created at an unknown time)",
-    ] == shown[1:]
+    assert ["1", "2", "Enter"] == [line.partition(":")[0] for line in shown[1:]]
+    assert re.search(r"j1 \(queued, created 2026-09-2. \d\d:\d\d:00\)", shown[1])
+    assert "j2 (completed, created at an unknown time)" in shown[2]
     assert ["It is unknown."] == run.console.warnings
     assert [("r-one", "j2")] == run.recovery.adopted
     assert () == run.tracker.summary().unconfirmed
@@ -279,6 +279,8 @@ def test_resolve_asks_three_times_at_most(time):
     run.error()
 
     assert (3, []) == (len(run.prompter.asked), run.recovery.adopted)
+    reasons = [line for line in run.console.notes if "is not one of 1." in line]
+    assert ["'j1'", "'2'", "'0'"] == [line.split()[0] for line in reasons]
 
 
 def test_resolve_without_candidates_may_send_it_once_more(time):
@@ -291,8 +293,10 @@ def test_resolve_without_candidates_may_send_it_once_more(time):
     assert question.startswith("Submit it again? It may be billed twice. Type yes")
     assert (
         "Krea's job list shows no job since then. The request was probably not "
-        "accepted." == (shown[-1])
+        "accepted." == shown[1]
     )
+    assert ["yes", "Enter"] == [line.partition(":")[0] for line in shown[2:]]
+    assert "both will be billed" in shown[2]
     assert [(("r-one", 300.0), {})] == run.recovery.sent.calls
     assert () == run.tracker.summary().unconfirmed
 

@@ -54,7 +54,7 @@ class Received(Progress):
 
 class Records:
     def __init__(self, **known):
-        self.known, self.outcomes = known, []
+        self.known, self.outcomes, self.indexes = known, [], []
 
     def find(self, job_id):
         return self.known.get(job_id)
@@ -64,12 +64,13 @@ class Records:
     def request_body(self, _job_id):
         return {"width": 64}
 
-    def record_outcome(self, job, *, files):
+    def record_outcome(self, job, *, files, first_index):
         self.outcomes.append((job.job_id, len(files)))
+        self.indexes.append(first_index)
 
 
 class Saving:
-    def __init__(self):
+    def __init__(self, **options):
         self.downloader, self.sidecars = Downloader(), Sidecars()
         self.records, self.tracker, self.progress = Records(), RunTracker(), Received()
         self.saver = ResultSaver(
@@ -79,6 +80,7 @@ class Saving:
                 sidecars=self.sidecars,
                 records=self.records,
                 tracker=self.tracker,
+                **options,
             )
         )
 
@@ -120,6 +122,16 @@ def test_saver_indexes_count_the_results_of_all_jobs():
     saving.finish(done("j1", 2), done("j2", 3), done("j3"), is_batch=True)
 
     assert [("j1", 1, True), ("j2", 3, True), ("j3", 6, True)] == saving.named
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_saver_records_the_indexes_only_of_its_own_run(keeps):
+    saving = Saving(keeps_indexes=keeps)
+
+    saving.finish(done("j1", 2), done("j2"), is_batch=True)
+
+    known = {1, 3} if keeps else {None}
+    assert known == set(saving.records.indexes)
 
 
 def test_saver_leaves_out_jobs_without_results():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -143,3 +144,69 @@ def test_in_ci_nothing_is_asked(env):
 
     assert terminals.QUESTION not in shown.output
     assert b"protocol=None" in shown.output
+
+
+QUERY = """
+import os, select, sys, termios, time, tty
+from krea_cli.output.graphics.capabilities import TerminalQuery
+from krea_cli.output.streams import Stream
+query = TerminalQuery(Stream(sys.stdout, ""), os.environ)
+query.start()
+time.sleep({pause})
+began = time.monotonic()
+found = query.size()
+query.close()
+print(f"protocol={{found.protocol}} waited={{time.monotonic() - began:.3f}}")
+print("canonical", bool(termios.tcgetattr(0)[3] & termios.ICANON))
+# What is left is not flushed.
+tty.setcbreak(0, termios.TCSANOW)
+print("left", os.read(0, 99) if select.select([0], [], [], 0)[0] else b"")
+"""
+
+
+def asked(env, *, pause, **terminal):
+    """
+    Ask a terminal while a job runs that takes *pause* seconds.
+    """
+    shown = looked(env, code=QUERY.format(pause=pause), **terminal)
+    waited = float(re.search(rb"waited=([0-9.]+)", shown.output)[1])
+    return shown, waited
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("answer", [b"", b"\x1b[?6"], ids=["silent", "half an answer"])
+def test_query_of_a_terminal_without_an_answer_does_not_wait_at_the_end(env, answer):
+    shown, waited = asked(env, pause=0.1, answer=answer)
+
+    assert b"protocol=None" in shown.output
+    assert waited < 0.5
+    assert shown.output.endswith(b"left b''\r\n")
+
+
+@pytest.mark.posix
+def test_query_answered_while_the_job_runs_is_known_at_the_end(env):
+    shown, waited = asked(env, pause=0.3, answer=terminals.WITH_SIXEL, late=0.1)
+
+    assert b"protocol=Protocol.SIXEL" in shown.output
+    assert waited < 0.5
+
+
+@pytest.mark.long
+@pytest.mark.posix
+def test_query_answered_too_late_leaves_nothing_for_the_shell(env):
+    shown, waited = asked(env, pause=1.8, answer=terminals.WITH_SIXEL, late=1.3)
+
+    assert b"protocol=None" in shown.output
+    assert waited < 0.5
+    assert shown.output.endswith(b"left b''\r\n")
+    assert b"canonical True" in shown.output
+
+
+@pytest.mark.posix
+def test_query_leaves_what_is_typed_after_it(env):
+    """
+    All but the byte that tells typing from an answer.
+    """
+    shown, _ = asked(env, pause=0.3, answer=b"ls -l\n")
+
+    assert b"left b's -l\\n'" in shown.output

@@ -33,7 +33,7 @@ def test_nothing_that_is_written_is_a_command(lines):
     """
     file = io.StringIO(newline="")
     stream = Stream(file, "Standard error")
-    stream.shield()
+    stream.neutralize_commands()
 
     for line in lines:
         stream.write_line(line)
@@ -50,7 +50,7 @@ def test_what_is_harmless_stays_as_it_is(text):
     """
     file, other = io.StringIO(newline=""), io.StringIO(newline="")
     shielded = Stream(other, "Standard output")
-    shielded.shield()
+    shielded.neutralize_commands()
 
     Stream(file, "Standard output").write_line(text)
     shielded.write_line(text)
@@ -67,7 +67,7 @@ def test_json_is_the_same_without_a_command():
     said = "##[error]x ##vso[task]y #[z \\##["
     file = io.StringIO()
     stream = Stream(file, "Standard output")
-    stream.shield()
+    stream.neutralize_commands()
 
     JsonResultWriter(stream).result([JobStatus(made(model=said))])
 
@@ -81,7 +81,7 @@ def test_a_line_that_goes_on_is_no_beginning():
     """
     file = io.StringIO()
     stream = Stream(file, "Standard error")
-    stream.shield()
+    stream.neutralize_commands()
 
     stream.write("which")
     stream.write_line("::error::x")
@@ -126,9 +126,9 @@ def test_a_path_is_told_so_that_it_is_no_command():
     """
     As another path of the same file; every usual one as it is.
     """
-    assert "./::error::x.png" == github_actions.harmless_path("::error::x.png")
-    assert "./ ::x" == github_actions.harmless_path(" ::x")
-    assert "a::b.png" == github_actions.harmless_path("a::b.png")
+    assert "./::error::x.png" == github_actions.neutralize_path("::error::x.png")
+    assert "./ ::x" == github_actions.neutralize_path(" ::x")
+    assert "a::b.png" == github_actions.neutralize_path("a::b.png")
 
 
 def made(**fields):
@@ -185,7 +185,7 @@ def test_calls_of_one_step_add_up():
 
     first = foreign + github_actions.outputs([job], paid={ID}, before=foreign)
     second = first + github_actions.outputs([job, other], paid={OTHER}, before=first)
-    lost = second + github_actions.outputs([], paid=(), in_doubt=True, before=second)
+    lost = second + github_actions.outputs([], paid=(), unconfirmed=True, before=second)
     last = lost + github_actions.outputs([other], paid={OTHER}, before=lost)
 
     both = {"path": "owl.png", "job_id": f"{ID}\n{OTHER}"}

@@ -14,9 +14,9 @@ from output.telling import DONE, FAILED, FILE, Telling, Terminal
 from krea_cli.journal.record import Record
 from krea_cli.output.results.records import (
     RecordDetails,
-    RecordInDoubt,
     RecordRow,
-    RecordsForgotten,
+    RecordsDeleted,
+    UnconfirmedRecord,
 )
 
 JOB = "f81d4fa1-7dec-41d0-a765-00a0c91e6bf6"
@@ -123,12 +123,16 @@ DOUBT_PLAIN = f"""\
             DETAILS_PLAIN,
         ),
         (
-            [RecordInDoubt(record=LOST, status="unknown", candidates=[DONE, FAILED])],
+            [
+                UnconfirmedRecord(
+                    record=LOST, status="unknown", candidates=[DONE, FAILED]
+                )
+            ],
             DOUBT,
             DOUBT_PLAIN,
         ),
-        ([RecordsForgotten(1)], "1 record deleted\n", "1\n"),
-        ([RecordsForgotten(0)], "0 records deleted\n", "0\n"),
+        ([RecordsDeleted(1)], "1 record deleted\n", "1\n"),
+        ([RecordsDeleted(0)], "0 records deleted\n", "0\n"),
     ],
     ids=["details", "doubt", "forgotten one", "forgotten none"],
 )
@@ -150,7 +154,7 @@ def test_a_person_sees_the_likeliest_of_many_candidates():
     Those that are made first, and how many others there are; a script gets all.
     """
     jobs = [replace(DONE, job_id=f"job-{n:02}") for n in range(23)]
-    found = [RecordInDoubt(record=LOST, status="unknown", candidates=jobs)]
+    found = [UnconfirmedRecord(record=LOST, status="unknown", candidates=jobs)]
     person, pipe = Telling(out=Terminal(), color="never"), Telling()
 
     person.output.result(found)
@@ -239,7 +243,7 @@ def test_columns_without_anything_are_no_trouble():
     [
         RecordRow,
         RecordDetails,
-        lambda **row: RecordInDoubt(**row, candidates=None),
+        lambda **row: UnconfirmedRecord(**row, candidates=None),
     ],
 )
 def test_foreign_words_stay_words(kind):
@@ -271,8 +275,10 @@ def test_json_has_the_keys_of_the_contract():
     """
     row = RecordRow(record=record(), status="completed").as_json()
     details = RecordDetails(record=record(), status="completed").as_json()
-    doubt = RecordInDoubt(record=LOST, status="unknown", candidates=[DONE]).as_json()
-    blind = RecordInDoubt(record=LOST, status="unknown", candidates=None).as_json()
+    doubt = UnconfirmedRecord(
+        record=LOST, status="unknown", candidates=[DONE]
+    ).as_json()
+    blind = UnconfirmedRecord(record=LOST, status="unknown", candidates=None).as_json()
 
     assert {
         "record": RECORD,
@@ -307,7 +313,7 @@ def test_a_person_reads_times_of_their_own(monkeypatch):
     telling = Telling(out=Terminal(), color="never")
 
     telling.output.result(
-        [RecordInDoubt(record=LOST, status="unknown", candidates=[DONE])]
+        [UnconfirmedRecord(record=LOST, status="unknown", candidates=[DONE])]
     )
 
     assert "2026-09-21 23:13" in telling.out

@@ -7,6 +7,7 @@ import terminals
 from output.telling import Terminal
 from PIL import Image
 
+from krea_cli.output.graphics.capabilities import look
 from krea_cli.output.graphics.preview import Preview
 from krea_cli.output.streams import Stream
 
@@ -29,6 +30,10 @@ def window(monkeypatch):
     return resize
 
 
+def preview(stream, env, *, blocks):
+    return Preview(stream, env, look(stream, env), blocks=blocks)
+
+
 def fitted(size, box, colour=RED):
     picture = Image.new("RGBA", size, colour)
     picture.thumbnail(box)
@@ -37,7 +42,7 @@ def fitted(size, box, colour=RED):
 
 def draw(*sizes, env=TRUE):
     file = Terminal()
-    screen = Preview(Stream(file, "Standard output"), env, blocks=True)
+    screen = preview(Stream(file, "Standard output"), env, blocks=True)
     box = screen.box(len(sizes))
     colours = (RED, BLUE)[: len(sizes)]
     screen.draw([fitted(s, box, c) for s, c in zip(sizes, colours, strict=True)])
@@ -51,7 +56,7 @@ def test_several_pictures_share_the_terminal(window, drawn, rows):
     """
     window(100)
 
-    screen = Preview(Stream(Terminal(), "Standard output"), TRUE, blocks=True)
+    screen = preview(Stream(Terminal(), "Standard output"), TRUE, blocks=True)
 
     assert (100, 2 * rows) == screen.box(1, drawn=drawn)
 
@@ -121,7 +126,7 @@ def test_a_pair_needs_thirty_columns_each(window, columns, fits):
     """
     window(columns)
 
-    screen = Preview(Stream(Terminal(), "Standard output"), {}, blocks=True)
+    screen = preview(Stream(Terminal(), "Standard output"), {}, blocks=True)
 
     assert fits == screen.fits_pair
 
@@ -146,10 +151,10 @@ def test_half_blocks_are_drawn_only_when_allowed(window):
     ascii_file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     streams = [Stream(Terminal(), "Standard output"), Stream(ascii_file, "")]
 
-    assert not Preview(streams[0], {}, blocks=False).is_possible
-    assert Preview(streams[0], {}, blocks=True).is_possible
-    assert not Preview(streams[1], {}, blocks=True).is_possible
-    assert Preview(streams[0], KITTY, blocks=False).is_possible
+    assert not preview(streams[0], {}, blocks=False).is_possible
+    assert preview(streams[0], {}, blocks=True).is_possible
+    assert not preview(streams[1], {}, blocks=True).is_possible
+    assert preview(streams[0], KITTY, blocks=False).is_possible
 
 
 @pytest.mark.posix
@@ -192,7 +197,7 @@ def test_no_half_sequence_is_left(window, variables, end):
     Whatever ended it, the terminal takes what follows as text again.
     """
     file = Torn()
-    screen = Preview(Stream(file, "Standard output"), variables, blocks=True)
+    screen = preview(Stream(file, "Standard output"), variables, blocks=True)
     noise = Image.effect_noise((60, 60), 90).convert("RGBA")
 
     with pytest.raises(KeyboardInterrupt):

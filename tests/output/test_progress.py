@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from output.telling import DONE, ID, OTHER, Telling, Terminal
 
-from krea_cli.api.models import Job
+from krea_cli.api.models import Job, SavedFile
 from krea_cli.errors import ServerError
+from krea_cli.output.progress import StatusCounts
 
 
 def look(telling, progress, status, *, at, job_id=ID):
@@ -54,13 +56,13 @@ def test_each_of_several_jobs_has_its_lines():
 
 def test_many_jobs_are_counted():
     """
-    Where nobody could read a line for each change of each: how many have which status,
-    every thirty seconds, and by its id each that fails.
+    Where nobody could read a line for each change of each: how far they have come,
+    every thirty seconds, and by its id each that fails. The numbers add up.
     """
     telling = Telling()
     others = [f"{OTHER[:-2]}{at:02}" for at in range(10)]
     with telling.output.progress() as progress:
-        progress.awaited(11)
+        progress.counts(StatusCounts(11))
         for job_id in (ID, *others):
             look(telling, progress, "queued", at=0, job_id=job_id)
         for job_id in others:
@@ -72,9 +74,9 @@ def test_many_jobs_are_counted():
         progress.missed(Job(job_id=OTHER, status="x"), ServerError("no answer."))
 
     assert [
-        f"{ID} failed; 10 processing, 1 failed (4 s)",
-        "8 processing, 2 completed, 1 failed (34 s)",
-        "8 processing, 2 completed, 1 failed; cannot check: no answer (64 s)",
+        f"{ID} failed; 0/11 completed · 10 running · 1 failed (4 s)",
+        "2/11 completed · 8 running · 1 failed (34 s)",
+        "2/11 completed · 8 running · 1 failed; cannot check: no answer (64 s)",
     ] == telling.err.splitlines()
 
 
@@ -163,13 +165,13 @@ def test_the_spinner_counts_jobs_and_cleans_up():
     telling = Telling(err=Terminal())
     with telling.output.progress() as progress:
         progress.doing("submitting")
+        progress.counts(StatusCounts(11, saves=True))
         look(telling, progress, "queued", at=0)
         look(telling, progress, "queued", at=0, job_id=OTHER)
         look(telling, progress, "sampling", at=1, job_id=OTHER)
-        progress.unsent(9)
         look(telling, progress, "sampling", at=1)
 
-    assert "2 sampling, 9 to be sent" in telling.err
+    assert "0/11 saved · 2 running · 9 waiting" in telling.err
     assert telling.err.endswith("\x1b[1A\x1b[2K")
     assert telling.err.rindex("\x1b[?25l") < telling.err.rindex("\x1b[?25h")
     assert "" == telling.out
@@ -185,8 +187,46 @@ def test_the_spinner_tells_the_usual_time():
             progress.usually(seconds)
             look(telling, progress, "queued", at=0)
 
-        assert known == ("queued  0 s, usually 1 min 23 s  waiting" in telling.err)
+        assert known == (
+            "queued  0 s (usually about 1 min 23 s)  waiting" in telling.err
+        )
         assert known == ("usually" in telling.err)
+
+
+def test_the_usual_time_is_shown_until_it_has_passed():
+    telling = Telling(err=Terminal(), color="never")
+    with telling.output.progress() as progress:
+        progress.usually(20)
+        look(telling, progress, "processing", at=38)
+
+    assert "processing  38 s" in telling.err
+    assert "usually" not in telling.err[telling.err.index("38 s") :]
+
+
+def test_many_jobs_have_money_a_line_for_each_file_and_the_time_left():
+    files = (SavedFile(path="owl-1.png", url="u", media_type="image/png",
+        size_bytes=1, sha256="0", width=1, height=1),)  # fmt: skip
+    for err, total in ((Terminal(), 20), (None, 20), (Terminal(), 2)):
+        telling = Telling(err=err, color="never")
+        ids = [f"{OTHER[:-2]}{at:02}" for at in range(min(total, 7))]
+        with telling.output.progress() as progress:
+            progress.counts(StatusCounts(total, saves=True))
+            for job_id in ids:
+                progress.seen(Job(job_id=job_id, status="sampling", cost_usd=0.15))
+            progress.seen(Job(job_id=ids[-1], status="failed", cost_usd=0.15))
+            telling.seconds = 48
+            for job_id in ids[:4]:
+                done = Job(job_id=job_id, status="completed", files=files)
+                progress.saved(done)
+                progress.saved(replace(done, files=()))
+
+        assert min(4, total) == len(re.findall("saved owl-1.png", telling.err))
+        if total == 20:
+            assert (
+                "4/20 saved · 2 running · 13 waiting · 1 failed  $0.90" in telling.err
+            )
+        if err and total == 20:
+            assert "$0.90  48 s, about 3 min left" in telling.err
 
 
 def test_what_is_said_while_the_spinner_turns_has_its_own_line():

@@ -18,7 +18,7 @@ from krea_cli.catalog.schema_text import describe_schema
 from krea_cli.errors import UnconfirmedSubmissionError
 from krea_cli.output.results.jobs import DryRun, JobSaved, JobStatus, Topic
 from krea_cli.output.results.models import FieldDetails, ModelDetails, ModelRow
-from krea_cli.output.results.records import RecordDetails, RecordInDoubt
+from krea_cli.output.results.records import RecordDetails, UnconfirmedRecord
 
 
 def details(model):
@@ -48,8 +48,8 @@ VIEWS = [
     ROWS,
     FOUND,
     [RecordDetails(record=record(), status="completed")],
-    [RecordInDoubt(record=LOST, status="unknown", candidates=[DONE, FAILED])],
-    [RecordInDoubt(record=LOST, status="unknown", candidates=[])],
+    [UnconfirmedRecord(record=LOST, status="unknown", candidates=[DONE, FAILED])],
+    [UnconfirmedRecord(record=LOST, status="unknown", candidates=[])],
     [ModelRow(model) for model in MODELS.models],
     *([details(MODELS.find(name))] for name in ("nano-banana-pro", "krea-2/large")),
 ]

@@ -116,9 +116,9 @@ def test_a_name_of_the_old_api_is_renamed_and_told(fields_of, old, new):
     fields = fields_of(BANANA, f'{old}:="x"')
 
     assert [new] == list(fields.values)
-    assert [f"{old} is now called {new}; submitting it as {new}."] == (
-        fields_of.warnings
-    )
+    [warning] = fields_of.warnings
+    assert old in warning
+    assert new in warning
 
 
 def test_other_names_stay_as_they_are(fields_of):

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from krea_cli.runtime.exhaustion import exhausted
+from krea_cli.runtime.exhaustion import exhausted_error
 from krea_cli.runtime.worker_pool import WorkerPool
 
 
@@ -105,7 +105,7 @@ def test_an_error_of_another_kind_stays_a_bug():
     """
     others = [OSError(errno.ENOENT, "x"), RuntimeError("no"), ValueError()]
 
-    assert [None] * 3 == [exhausted(each) for each in others]
+    assert [None] * 3 == [exhausted_error(each) for each in others]
 
 
 def test_fewer_threads_do_the_same_work(monkeypatch):

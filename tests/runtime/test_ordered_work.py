@@ -57,13 +57,16 @@ def test_results_in_order_after_an_error_discard_what_nobody_took():
     """
     A result that was there, and one under way, whose thread discards it itself.
     """
-    third, go_on, discarded = threading.Event(), threading.Event(), []
+    begun, third, go_on = (threading.Event() for _ in range(3))
+    discarded = []
 
     def first():
+        begun.wait(5)
         third.wait(5)
         raise KeyError
 
     def second():
+        begun.set()
         go_on.wait(5)
         return 2
 

@@ -17,7 +17,7 @@ def limited(tmp_path, time):
     def make(over_limit):
         capacity = JobLimits(job_seconds=1, parallel=2, over_limit=over_limit)
         folder = tmp_path / "sandbox"
-        sandbox = Sandbox(folder, clock=time.wall, capacity=capacity)
+        sandbox = Sandbox(folder, clock=time.wall, limits=capacity)
         sandbox.start()
         client = Client(sandbox)
         running.append((client, sandbox))

@@ -427,7 +427,7 @@ def test_errors_fit_the_document(client, sandbox):
 @pytest.mark.parametrize("over_limit", ["backlog", "refuse"])
 def test_answer_to_one_job_too_many_fits_the_document(tmp_path, time, over_limit):
     limits = JobLimits(parallel=1, over_limit=over_limit)
-    with Sandbox(tmp_path, clock=time.wall, capacity=limits) as sandbox:
+    with Sandbox(tmp_path, clock=time.wall, limits=limits) as sandbox:
         client = Client(sandbox)
         client.submit()
         answer = client.submit()

@@ -570,7 +570,7 @@ def test_takes_with_a_range_gives_equal_requests_equal_durations(client, sandbox
 
 def test_job_over_the_limit_waits_for_jobs_of_their_own_duration(tmp_path, time):
     limits = JobLimits(job_seconds=2, parallel=1)
-    with Sandbox(tmp_path, clock=time.wall, capacity=limits) as sandbox:
+    with Sandbox(tmp_path, clock=time.wall, limits=limits) as sandbox:
         client = Client(sandbox)
         sandbox.add_faults("submit:takes=10")
         client.submit()

@@ -14,6 +14,13 @@ from krea_cli.cli.context import CliContext
 from krea_cli.cli.help import topics
 from krea_cli.config import settings
 
+# The states of jobs that a command is for; a command that is not here takes all.
+_STATES = {
+    "wait": ("submitted",),
+    "cancel": ("submitted",),
+    "download": ("submitted", "completed"),
+}
+
 
 class Candidate(NamedTuple):
     """
@@ -80,7 +87,7 @@ def _values(
         "IMAGE": lambda: _images(line, context),
         "KEY=VALUE": lambda: fields.params(line.word, fields.model(line, context)),
         # What --adopt takes is a job that the journal does not have.
-        "JOB": lambda: () if isinstance(line.expects, Option) else _jobs(context),
+        "JOB": lambda: () if isinstance(line.expects, Option) else _jobs(line, context),
         "KEY": _keys,
         "TOPIC": _topics,
     }
@@ -103,12 +110,17 @@ def _images(line: Line, context: CliContext) -> Iterator[tuple[str, str]]:
         yield path, ""
 
 
-def _jobs(context: CliContext) -> Iterator[tuple[str, str]]:
+def _jobs(line: Line, context: CliContext) -> Iterator[tuple[str, str]]:
+    """
+    Yield the newest jobs that the command can still do something for.
+    """
     from krea_cli.journal import recent_jobs
 
     jobs = recent_jobs.find_recent_jobs(context.folders.state, context.service.name)
+    states = _STATES.get(" ".join(line.command.words))
+    jobs = [job for job in jobs if states is None or job.state in states]
     if jobs:
-        yield "@last", "the jobs of the last call"
+        yield "@last", "jobs of the last command"
     now = context.clock.wall()
     for job in jobs:
         age = _age(now - job.created_at)

@@ -35,8 +35,8 @@ def install(env: Mapping[str, str]) -> list[Path]:
             return _sourced(shell, data, Path(env.get("ZDOTDIR") or home) / ".zshrc")
     except OSError as exc:
         raise StorageError(
-            f"{exc.filename} cannot be written: {exc.strerror}.",
-            hint=f"By hand: krea --show-completion {shell}",
+            f"Cannot write {exc.filename}: {exc.strerror}.",
+            hint=f"Print the script instead: krea --show-completion {shell}",
         ) from exc
     raise scripts.unsupported(shell)
 

@@ -39,11 +39,11 @@ def unsupported(shell: str) -> UsageError:
     """
     if shell in _POWERSHELL:
         return UsageError(
-            "Completion cannot be installed for PowerShell.",
-            hint=f"Put this line into $PROFILE: {PROFILE_LINE}",
+            "Cannot install completion for PowerShell.",
+            hint=f"Add this line to $PROFILE: {PROFILE_LINE}",
         )
     return UsageError(
         f"Completion is not supported for {shell or 'this shell'}.",
         hint="Supported shells: bash, zsh, fish and PowerShell.\n"
-        f"For PowerShell, put this line into $PROFILE: {PROFILE_LINE}",
+        f"For PowerShell, add this line to $PROFILE: {PROFILE_LINE}",
     )

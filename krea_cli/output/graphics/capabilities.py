@@ -1,9 +1,9 @@
 """
-Find out what a terminal can show: its size, and its graphics protocol.
+Detect the size and the graphics protocol of a terminal.
 
-Some terminals name themselves in the environment, and that is enough. Others are asked:
-all answer with their primary device attributes, and Sixel is part of the answer. Typed
-input stays for whoever reads next.
+Some terminals identify themselves in the environment. Others are queried: all of them
+answer with their primary device attributes, which include Sixel support. Input that was
+already typed is left for the next reader.
 """
 
 from __future__ import annotations
@@ -13,29 +13,33 @@ import re
 import shutil
 import struct
 import sys
+import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from select import select
 from typing import TYPE_CHECKING
 
-with suppress(ImportError):  # Windows has neither
+with suppress(ImportError):  # not available on Windows
     import fcntl
     import termios
 
 if TYPE_CHECKING:
     from krea_cli.output.streams import Stream
 
-# The size of a cell in pixels, and what a terminal is.
+# Query the size of a cell in pixels, and the device attributes.
 _QUESTION = b"\x1b[16t\x1b[c"
 _CELL, _ATTRIBUTES = rb"\x1b\[6;(\d+);(\d+)t", rb"\x1b\[\?([\d;]*)c"
+# Any number of sequences of a terminal, and the beginning of one.
+_PARTIAL = rb"(\x1b\[[0-?]*[@-~])*(\x1b(\[[0-?]*)?)?"
 _SIXEL = b"4"
 PATIENCE_SECONDS = 1.0
-# That of the terminals Sixel was made for, and of those that imitate it exactly.
+_GLANCE_SECONDS = 0.02
+# Cell size of the terminals that Sixel was made for, and of exact emulators.
 _USUAL_CELL = (10, 20)
-_MOST_CELL = 200
+_MAX_CELL = 200
 _USUAL_WINDOW = (80, 24)
 
 
@@ -48,8 +52,10 @@ class Protocol(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminalSize:
     """
-    A terminal of *columns* x *rows* cells, each of *cell* pixels (width, height).
-    *protocol* is None where there is none, or none is known.
+    A terminal of `columns` x `rows` cells.
+
+    `cell` is the size of a cell in pixels (width, height). `protocol` is None if it is
+    unknown or unsupported.
     """
 
     columns: int
@@ -58,32 +64,116 @@ class TerminalSize:
     protocol: Protocol | None
 
 
-def look(stream: Stream, env: Mapping[str, str]) -> TerminalSize:
+class TerminalQuery:
     """
-    Examine the terminal behind *stream*; it takes at most a second.
+    Ask the terminal of `stream` what it can show while other work goes on.
+
+    The answer may take a second, and nothing waits for it: without an answer, the
+    terminal has no graphics protocol.
     """
-    descriptor = _descriptor(stream)
-    columns, rows = size(stream)
-    cell, protocol = _cell(descriptor), _named(env)
-    is_asked = protocol is None and not _is_inside_another(env)
-    # In CI nobody is there to answer.
-    if is_asked and descriptor is not None and not env.get("CI"):
-        answer = _answer(descriptor)
+
+    def __init__(self, stream: Stream, env: Mapping[str, str]) -> None:
+        self._stream, self._env = stream, env
+        self._descriptor = _descriptor(stream)
+        self._answer = b""
+        self._is_awaited = False
+        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+
+    def start(self) -> None:
+        """
+        Ask, unless the environment already tells, or nobody is there to answer.
+        """
+        env = self._env
+        is_known = _named(env) is not None or _is_inside_another(env)
+        if self._descriptor is None or is_known or env.get("CI"):
+            return
+        thread = threading.Thread(target=self._ask, daemon=True)
+        # Without another thread there is no picture.
+        with suppress(RuntimeError):
+            thread.start()
+            self._thread = thread
+
+    def size(self) -> TerminalSize:
+        """
+        Return what is known about the terminal so far.
+        """
+        columns, rows = size(self._stream)
+        cell, protocol = _cell(self._descriptor), _named(self._env)
+        answer = self._answer
         if attributes := re.search(_ATTRIBUTES, answer):
             is_sixel = _SIXEL in attributes[1].split(b";")
             protocol = Protocol.SIXEL if is_sixel else None
         if found := re.search(_CELL, answer):
             cell = cell or (int(found[2]), int(found[1]))
-    if cell is None or min(cell) < 1 or max(cell) > _MOST_CELL:
-        cell = _USUAL_CELL
-    return TerminalSize(columns=columns, rows=rows, cell=cell, protocol=protocol)
+        if cell is None or min(cell) < 1 or max(cell) > _MAX_CELL:
+            cell = _USUAL_CELL
+        return TerminalSize(columns=columns, rows=rows, cell=cell, protocol=protocol)
+
+    def wait(self) -> None:
+        """
+        Wait for the answer, a second at most.
+        """
+        if self._thread is not None:
+            self._thread.join()
+
+    def close(self) -> None:
+        """
+        Stop asking, restore the terminal, and discard a late answer: the shell would
+        read it as a command.
+        """
+        self._closing.set()
+        self.wait()
+        if self._is_awaited:
+            with suppress(OSError), _silent(self._descriptor) as terminal:
+                if terminal is not None:
+                    self._read(terminal, until=0)
+
+    def _ask(self) -> None:
+        with suppress(OSError), _silent(self._descriptor) as terminal:
+            # Input that is already waiting belongs to the next reader, and the answer
+            # would come after it.
+            is_typed = terminal is not None and select([terminal], [], [], 0)[0]
+            if terminal is None or is_typed or self._closing.is_set():
+                return
+            self._is_awaited = True
+            os.write(terminal, _QUESTION)
+            self._read(terminal, until=time.monotonic() + PATIENCE_SECONDS)
+
+    def _read(self, terminal: int, *, until: float) -> None:
+        """
+        Read the answer byte by byte, and stop at the first byte of anything else.
+        """
+        while self._is_awaited:
+            left = max(0.0, until - time.monotonic())
+            if select([terminal], [], [], min(left, _GLANCE_SECONDS))[0]:
+                byte = os.read(terminal, 1)
+                if not byte:  # the terminal has gone
+                    break
+                self._answer += byte
+                is_partial = re.fullmatch(_PARTIAL, self._answer)
+                is_whole = re.search(_ATTRIBUTES, self._answer)
+                self._is_awaited = bool(is_partial and not is_whole)
+            elif left <= 0 or self._closing.is_set():
+                break
+
+
+def look(stream: Stream, env: Mapping[str, str]) -> TerminalSize:
+    """
+    Examine the terminal of `stream`. This takes at most a second.
+    """
+    query = TerminalQuery(stream, env)
+    query.start()
+    query.wait()
+    return query.size()
 
 
 def _named(env: Mapping[str, str]) -> Protocol | None:
     """
-    Return the protocol that the environment names. TERM and LC_TERMINAL come along over
-    SSH, TERM_PROGRAM does not; on Windows no protocol passes through the console
-    reliably.
+    Return the protocol identified by the environment, or None.
+
+    SSH forwards TERM and LC_TERMINAL, but not TERM_PROGRAM. On Windows the console does
+    not pass any protocol on reliably.
     """
     if _is_inside_another(env) or sys.platform == "win32":
         return None
@@ -97,8 +187,10 @@ def _named(env: Mapping[str, str]) -> Protocol | None:
 
 def _is_inside_another(env: Mapping[str, str]) -> bool:
     """
-    Tell whether tmux or the like is in between: what it says of itself is not what the
-    terminal around it can show, and the environment may be outdated.
+    Return whether a multiplexer such as tmux is running.
+
+    Its answers say nothing about the outer terminal, and the environment may be
+    outdated.
     """
     term = env.get("TERM", "")
     inside = any(env.get(name) for name in ("TMUX", "STY", "ZELLIJ"))
@@ -116,7 +208,7 @@ def _descriptor(stream: Stream) -> int | None:
 
 def size(stream: Stream) -> tuple[int, int]:
     """
-    Return columns and rows of the terminal behind *stream*; both may be 0.
+    Return the columns and rows of the terminal of `stream`. Both may be 0.
     """
     descriptor = _descriptor(stream)
     found = shutil.get_terminal_size(_USUAL_WINDOW)
@@ -128,7 +220,8 @@ def size(stream: Stream) -> tuple[int, int]:
 
 def _cell(descriptor: int | None) -> tuple[int, int] | None:
     """
-    Return width and height of a cell in pixels, if the system knows them.
+    Return the width and height of a cell in pixels, or None if the system does not know
+    them.
     """
     if sys.platform == "win32":
         return None
@@ -142,57 +235,40 @@ def _cell(descriptor: int | None) -> tuple[int, int] | None:
     return (width // columns, height // rows) if width and columns and rows else None
 
 
-def _answer(descriptor: int) -> bytes:
+@contextmanager
+def _silent(descriptor: int | None) -> Iterator[int | None]:
     """
-    Return the terminal's answer; empty if it cannot be asked.
+    Open the terminal for reading single keys without echo, and restore it at the end.
+    Yield None if another program is using it.
     """
-    if sys.platform == "win32":
-        return b""
+    if sys.platform == "win32" or descriptor is None:
+        yield None
+        return
+    # Standard output may be opened write-only.
+    terminal = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY)
     try:
-        # Standard output may be open for writing alone.
-        terminal = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY)
-    except OSError:
-        return b""
-    try:
-        # Who is in the background may not touch it.
-        in_front = os.tcgetpgrp(terminal) == os.getpgrp()
-        return _ask(terminal) if in_front else b""
-    except (OSError, termios.error):
-        return b""
+        before = termios.tcgetattr(terminal)
+        if not _is_in_front(terminal) or not before[3] & termios.ICANON:
+            yield None
+            return
+        silent = termios.tcgetattr(terminal)
+        silent[3] &= ~(termios.ICANON | termios.ECHO)
+        silent[6][termios.VMIN], silent[6][termios.VTIME] = 1, 0
+        try:
+            # Unlike the default of `tty`, this keeps typed input.
+            termios.tcsetattr(terminal, termios.TCSANOW, silent)
+            yield terminal
+        finally:
+            if _is_in_front(terminal):
+                termios.tcsetattr(terminal, termios.TCSANOW, before)
+    except termios.error as exc:
+        raise OSError(*exc.args) from exc
     finally:
         os.close(terminal)
 
 
-def _ask(terminal: int) -> bytes:
+def _is_in_front(terminal: int) -> bool:
     """
-    Ask without an echo and without waiting for the end of a line. If something was
-    already typed, do not ask: it belongs to whoever reads next, and the answer would
-    stand behind it.
+    Return whether this process may change the terminal: a background one may not.
     """
-    if sys.platform == "win32":
-        return b""
-    before, silent = termios.tcgetattr(terminal), termios.tcgetattr(terminal)
-    if not before[3] & termios.ICANON:
-        # Somebody else is reading key by key.
-        return b""
-    silent[3] &= ~(termios.ICANON | termios.ECHO)
-    silent[6][termios.VMIN], silent[6][termios.VTIME] = 1, 0
-    try:
-        # Unlike the default of `tty`, this leaves alone what was typed.
-        termios.tcsetattr(terminal, termios.TCSANOW, silent)
-        if select([terminal], [], [], 0)[0]:
-            return b""
-        os.write(terminal, _QUESTION)
-        return _read(terminal)
-    finally:
-        termios.tcsetattr(terminal, termios.TCSANOW, before)
-
-
-def _read(terminal: int) -> bytes:
-    answer, end = b"", time.monotonic() + PATIENCE_SECONDS
-    while not re.search(_ATTRIBUTES, answer):
-        left = end - time.monotonic()
-        if left <= 0 or not select([terminal], [], [], left)[0]:
-            break
-        answer += os.read(terminal, 1)
-    return answer
+    return sys.platform != "win32" and os.tcgetpgrp(terminal) == os.getpgrp()

@@ -1,5 +1,7 @@
 """
-Draw pictures on a terminal, one or several side by side. Pictures come in as pixels.
+Draw images on a terminal, one or several side by side.
+
+The images are passed in as pixels.
 """
 
 from __future__ import annotations
@@ -15,38 +17,46 @@ from rich.segment import Segment
 from rich.style import Style
 
 from krea_cli.output.graphics import protocols
-from krea_cli.output.graphics.capabilities import Protocol, look
+from krea_cli.output.graphics.capabilities import Protocol, TerminalSize
 from krea_cli.output.streams import Stream
 
-MOST_ROWS = 40
-# Two pictures side by side are not worth it when they are smaller.
-LEAST_COLUMNS = 30
+MAX_ROWS = 40
+# Narrower images are not worth showing side by side.
+MIN_COLUMNS = 30
 _GAP = 2
-# A picture is to be recognised, also among several.
-_LEAST_ROWS = 12
-# The line above the picture, and the prompt below.
+# Minimum height at which an image is recognizable.
+_MIN_ROWS = 12
+# Rows for the line above the image and the prompt below.
 _KEPT_ROWS = 2
-# What is sent over a slow line is bounded; the terminal enlarges it again.
-_MOST_PIXELS = 2**20
+# Limits the data sent over slow connections. The terminal scales it up again.
+_MAX_PIXELS = 2**20
 _OPAQUE = 128
-# A pixel of half a cell.
+# A half block makes a pixel of half a cell.
 _HALF_BLOCK = (1, 2)
-# A terminal in the middle of a sequence would swallow all that follows.
+# End any unfinished sequence: the terminal would swallow all that follows.
 _CLOSING = "\x1b\\\x1b[0m\n"
 _CLOSING_KITTY = "\x1b\\\x1b_Gm=0;\x1b\\\n"
 
 
 class Preview:
     """
-    A terminal to draw on.  *blocks* allows half blocks where it speaks no protocol.
+    Draws on a terminal with the abilities in `window`. `blocks` allows half blocks if
+    there is no graphics protocol.
     """
 
-    def __init__(self, stream: Stream, env: Mapping[str, str], *, blocks: bool) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        env: Mapping[str, str],
+        window: TerminalSize,
+        *,
+        blocks: bool,
+    ) -> None:
         self._stream = stream
-        # Every terminal of today knows 256 colors, even one that is called xterm.
+        # All current terminals support 256 colors, even those that claim to be xterm.
         is_true = env.get("COLORTERM") in ("truecolor", "24bit")
         self._colors: Literal["truecolor", "256"] = "truecolor" if is_true else "256"
-        self._window = look(stream, env)
+        self._window = window
         self._protocol = self._window.protocol
         self._cell = self._window.cell if self._protocol else _HALF_BLOCK
         is_unicode = stream.encoding.lower().startswith("utf")
@@ -54,16 +64,17 @@ class Preview:
 
     @property
     def fits_pair(self) -> bool:
-        return self._columns(2) >= LEAST_COLUMNS
+        return self._columns(2) >= MIN_COLUMNS
 
     def box(self, count: int, *, drawn: int = 1) -> tuple[int, int]:
         """
-        Return width and height in pixels for each of *count* pictures side by side, if
-        *drawn* such rows are drawn below each other.
+        Return the width and height in pixels for each of `count` images side by side.
+
+        `drawn` is the number of such rows below each other.
         """
-        rows = min(MOST_ROWS, self._window.rows - _KEPT_ROWS)
+        rows = min(MAX_ROWS, self._window.rows - _KEPT_ROWS)
         rows = max(
-            1, min(rows, max(_LEAST_ROWS, rows // drawn - 1) if drawn > 1 else rows)
+            1, min(rows, max(_MIN_ROWS, rows // drawn - 1) if drawn > 1 else rows)
         )
         return self._columns(count) * self._cell[0], rows * self._cell[1]
 
@@ -72,10 +83,10 @@ class Preview:
 
     def draw(self, pictures: Sequence[Image.Image], *, name: str | None = None) -> None:
         """
-        Draw RGBA pictures that fit into their boxes, side by side, below their *name*.
+        Draw RGBA images side by side, below their `name`. They must fit their boxes.
 
         Raises:
-            StorageError: standard output does not take them.
+            StorageError: writing to standard output failed.
         """
         canvas = self._canvas(pictures)
         if name is not None:
@@ -94,7 +105,7 @@ class Preview:
                 file=self._stream,  # type: ignore[arg-type]  # as in `screen`
                 force_terminal=True,
                 color_system=self._colors,
-                no_color=False,  # a picture without its colors is none
+                no_color=False,  # an image needs its colors
                 width=canvas.width,
             )
             console.print(HalfBlocks(canvas), end="", crop=False)
@@ -153,7 +164,7 @@ def _half_block(upper: Color | None, lower: Color | None) -> Segment:
 
 
 def _limited(picture: Image.Image) -> Image.Image:
-    shrunk = (_MOST_PIXELS / (picture.width * picture.height)) ** 0.5
+    shrunk = (_MAX_PIXELS / (picture.width * picture.height)) ** 0.5
     if shrunk >= 1:
         return picture
     width, height = (max(1, int(side * shrunk)) for side in picture.size)

@@ -1,8 +1,8 @@
 """
-Encode pictures as escape sequences of the graphics protocols.
+Encode images as escape sequences of the graphics protocols.
 
-No library does it for every Python and Pillow that krea supports and leaves typed input
-alone: they ask the terminal when they are imported.
+The existing libraries query the terminal on import, which interferes with typed input,
+or do not support all Python and Pillow versions that krea supports.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ _BAND = 6
 _CLEAR = 255
 _OPAQUE = 128
 _RUN = re.compile(rb"(.)\1{3,}")
-# Sixels are six bits, written from the question mark on.
+# Sixels encode six bits as characters from the question mark on.
 _WRITTEN = bytes(63 + bits if bits < 64 else 0 for bits in range(256))
 _ONLY = [bytes(i == color for i in range(256)) for color in range(_CLEAR)]
 
 
 def kitty(picture: Image.Image, columns: int, rows: int) -> str:
     """
-    Shown on so many cells; the terminal answers nothing (q=2).
+    Encode for the Kitty protocol, at `columns` x `rows` cells.
+
+    The terminal sends no response (q=2).
     """
     data = b64encode(_png(picture)).decode("ascii")
     keys = f"a=T,f=100,q=2,c={columns},r={rows},"
@@ -41,7 +43,7 @@ def kitty(picture: Image.Image, columns: int, rows: int) -> str:
 
 def iterm2(picture: Image.Image, columns: int, rows: int) -> str:
     """
-    Shown on so many cells at the most.
+    Encode for iTerm2, at no more than `columns` x `rows` cells.
     """
     png = _png(picture)
     keys = f"inline=1;size={len(png)};width={columns};height={rows}"
@@ -50,7 +52,7 @@ def iterm2(picture: Image.Image, columns: int, rows: int) -> str:
 
 def sixel(picture: Image.Image) -> str:
     """
-    Shown pixel by pixel, in 255 colors; what is transparent is left as it was.
+    Encode as Sixel, pixel by pixel, in 255 colors. Transparent pixels are not drawn.
     """
     indexed = picture.convert("RGB").quantize(
         _CLEAR, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
@@ -70,7 +72,7 @@ def _palette(indexed: Image.Image) -> Iterator[bytes]:
 
 def _bands(indexed: Image.Image) -> Iterator[bytes]:
     """
-    Encode six rows of pixels at a time, one color after the other.
+    Encode bands of six pixel rows, one color after the other.
     """
     width, data = indexed.width, indexed.tobytes()
     lines = [data[at : at + width] for at in range(0, len(data), width)]

@@ -73,7 +73,7 @@ def assets(_: AssetRow, results: Sequence[AssetRow]) -> Parts:
 
 def deleted(_: AssetDeleted, results: Sequence[AssetDeleted]) -> Parts:
     """
-    Draw the id of each file that is deleted.
+    Draw the id of each deleted file.
     """
     for result in results:
         yield words(f"{collapse_whitespace(result.asset.id)} deleted")

@@ -1,9 +1,10 @@
 """
-Put times, states, amounts and prices into words.
+Format times, statuses, amounts and prices as text.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -45,14 +46,14 @@ def duration(seconds: float) -> str:
 
 def meaning(status: str) -> str:
     """
-    Explain the status of a running job; empty for any other.
+    Explain the status of a running job. Return "" for other statuses.
     """
     return _MEANINGS.get(status, "")
 
 
 def amount(field: MediaField) -> str:
     """
-    Say how many files a field takes: "1 image", "up to 10 images" or "any number of
+    Say how many files a field accepts: "1 image", "up to 10 images" or "any number of
     videos".
     """
     least = field.minimum if field.required else 0
@@ -70,28 +71,45 @@ def amount(field: MediaField) -> str:
 
 def price(model: Model) -> str:
     """
-    Return the lowest and the highest known price, with "+" if there are others.
+    Return the lowest and the highest price, such as "$0.15 to $0.30"; "from $0.15"
+    where not all prices are known.
     """
     if not model.prices:
         return UNKNOWN
-    amounts = [point.amount for point in model.prices]
-    known = dollar_range(min(amounts), max(amounts))
-    known += "+" if model.prices_incomplete else ""
-    return f"{known} per second" if model.price_unit == "second" else known
+    return _price(model, [point.amount for point in model.prices], is_range=True)
+
+
+def rounded_price(model: Model, *, is_range: bool) -> str:
+    """
+    Return the same for a column of prices, rounded up to tenths of a cent; without
+    *is_range* only the lowest price, such as "from $0.15".
+    """
+    if not model.prices:
+        return "unknown"
+    amounts = [math.ceil(round(p.amount * 1000, 6)) / 1000 for p in model.prices]
+    return _price(model, amounts, is_range=is_range)
+
+
+def _price(model: Model, amounts: list[float], *, is_range: bool) -> str:
+    low, high = min(amounts), max(amounts)
+    unit = " per second" if model.price_unit == "second" else ""
+    if model.prices_incomplete or (low < high and not is_range):
+        return f"from {dollars(low)}{unit}"
+    return f"{dollar_range(low, high)}{unit}"
 
 
 def dollar_range(low: float, high: float) -> str:
     """
-    Return one amount of USD, such as "$0.15", or two with a dash between them.
+    Return one amount of USD, such as "$0.15", or two such as "$0.15 to $0.30".
     """
     if dollars(low) == dollars(high):
         return dollars(low)
-    return f"{dollars(low)}\N{EN DASH}{dollars(high).removeprefix('$')}"
+    return f"{dollars(low)} to {dollars(high)}"
 
 
 def dollars(amount: float) -> str:
     """
-    Return an amount of USD with at least two decimals.
+    Format an amount in USD with at least two decimals.
     """
     whole, _, cents = f"{amount:.6f}".rstrip("0").partition(".")
     return f"${whole}.{cents:0<2}"
@@ -99,7 +117,7 @@ def dollars(amount: float) -> str:
 
 def dimensions(point: PricePoint) -> str:
     """
-    Return the condition of a price, such as "resolution 1K, quality low".
+    Describe the condition of a price, such as "resolution 1K, quality low".
     """
     return ", ".join(
         collapse_whitespace(_dimension(name, value))

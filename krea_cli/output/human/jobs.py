@@ -1,5 +1,5 @@
 """
-Draw jobs and the records of the journal.
+Draw jobs and journal records.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from krea_cli.output.results.costs import CostRow
 from krea_cli.output.results.jobs import JobSaved, JobStatus, JobSubmitted
 from krea_cli.output.results.records import (
     RecordDetails,
-    RecordInDoubt,
     RecordRow,
-    RecordsForgotten,
+    RecordsDeleted,
+    UnconfirmedRecord,
 )
 
 _STYLES = {
@@ -46,24 +46,25 @@ _STYLES = {
     "cancelled": "yellow",
     "unknown": "bold yellow",
 }
-# What every command takes for an id that the journal knows.
+# Every command accepts an id prefix of this length for jobs in the journal.
 _ID_LETTERS = 8
-_LEAST_PROMPT = 12
-_MOST_PROMPT = 300
-# Those that are made first are the likeliest.
-_MOST_CANDIDATES = 20
+_MIN_PROMPT = 12
+_MAX_PROMPT = 300
+# The most likely candidates come first.
+_MAX_CANDIDATES = 20
 
 
 def status(word: str) -> Text:
     """
-    Show a status in its color.
+    Color a status.
     """
     return Text(collapse_whitespace(word, 40), _STYLES.get(word, "cyan"))
 
 
 def minute(time: str | None, *, clock: str = "%H:%M") -> Text:
     """
-    Show a time of the service in the user's time zone; an invalid time stays as it is.
+    Format an API timestamp in local time, to the minute. Invalid timestamps stay
+    unchanged.
     """
     try:
         local = datetime.fromisoformat(time or "").astimezone()
@@ -74,15 +75,16 @@ def minute(time: str | None, *, clock: str = "%H:%M") -> Text:
 
 def second(time: str | None) -> str:
     """
-    Show a time to the second, to compare it with others.
+    Format a timestamp to the second, for comparison with others.
     """
     return minute(time, clock="%H:%M:%S").plain
 
 
 def rows(_: RecordRow, results: Sequence[RecordRow]) -> Parts:
     """
-    Draw a row for each record. Time and prompt matter more than the model; ids are
-    shortened where there is no room.
+    Draw a row for each record.
+
+    Time and prompt have priority over the model. Ids are shortened if space is short.
     """
     whole = _sheet([_name(result) for result in results], results)
     short = [_name(result, letters=_ID_LETTERS) for result in results]
@@ -99,7 +101,7 @@ def _sheet(names: Sequence[Text], results: Sequence[RecordRow]) -> ResponsiveTab
             minute(result.created_at),
             Text(collapse_whitespace(result.record.model), "dim"),
             _price(result),
-            Text(collapse_whitespace(result.record.prompt or "", _MOST_PROMPT)),
+            Text(collapse_whitespace(result.record.prompt or "", _MAX_PROMPT)),
         )
         for name, result in zip(names, results, strict=True)
     ]
@@ -108,12 +110,12 @@ def _sheet(names: Sequence[Text], results: Sequence[RecordRow]) -> ResponsiveTab
         cells,
         optional=("MODEL", "PRICE"),
         cut="PROMPT",
-        least=_LEAST_PROMPT,
+        least=_MIN_PROMPT,
         right="PRICE",
     )
 
 
-def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
+def unconfirmed(_: UnconfirmedRecord, results: Sequence[UnconfirmedRecord]) -> Parts:
     """
     Draw each unconfirmed request with its candidate jobs.
     """
@@ -126,7 +128,7 @@ def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
         dim = [Text(fact, "dim") for fact in facts]
         yield WrappedLine(dim, indent=GAP, hanging=GAP)
         if record.prompt is not None:
-            yield words(collapse_whitespace(record.prompt, _MOST_PROMPT), indent=GAP)
+            yield words(collapse_whitespace(record.prompt, _MAX_PROMPT), indent=GAP)
         if result.candidates is None:
             asked = "could not get Krea's job list"
             yield words(asked, "dim", indent=GAP)
@@ -134,15 +136,15 @@ def in_doubt(_: RecordInDoubt, results: Sequence[RecordInDoubt]) -> Parts:
             none = "no job since then in Krea's job list"
             yield words(none, "dim", indent=GAP)
         candidates = result.candidates or ()
-        yield from map(_candidate, candidates[:_MOST_CANDIDATES])
-        if len(candidates) > _MOST_CANDIDATES:
-            rest = f"{len(candidates) - _MOST_CANDIDATES} more (show all: --json)"
+        yield from map(_candidate, candidates[:_MAX_CANDIDATES])
+        if len(candidates) > _MAX_CANDIDATES:
+            rest = f"{len(candidates) - _MAX_CANDIDATES} more (show all: --json)"
             yield words(rest, "dim", indent=GAP)
 
 
-def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts:
+def deleted(_: RecordsDeleted, results: Sequence[RecordsDeleted]) -> Parts:
     """
-    Say how many records were deleted.
+    Report the number of deleted records.
     """
     for result in results:
         yield Text(f"{result.count} record{'s' * (result.count != 1)} deleted")
@@ -150,7 +152,7 @@ def forgotten(_: RecordsForgotten, results: Sequence[RecordsForgotten]) -> Parts
 
 def _name(result: RecordRow, *, letters: int | None = None) -> Text:
     """
-    Show the job id, or the record that stands for it in other commands.
+    Show the job id, or else the record id, which commands accept as well.
     """
     if result.record.job_id:
         return Text(collapse_whitespace(result.record.job_id)[:letters])
@@ -201,18 +203,24 @@ def statuses(_: JobStatus, results: Sequence[JobStatus]) -> Parts:
 
 
 def submitted(_: JobSubmitted, results: Sequence[JobSubmitted]) -> Parts:
-    for result in results:
+    """
+    Draw each job, and below the last one that it is for the command that saves it.
+    """
+    following = [*(result.collect for result in results[1:]), None]
+    for result, later in zip(results, following, strict=True):
         job = result.job
         yield WrappedLine(
             [status(job.status), Text(collapse_whitespace(job.job_id))], hanging=GAP
         )
-        collect = f"Save it: {single_line(result.collect)}"
-        yield HintLine(collect, "dim", indent=GAP)
+        if result.collect != later:
+            pronoun = "it" if len(results) == 1 else "them"
+            collect = f"Save {pronoun}: {single_line(result.collect)}"
+            yield HintLine(collect, "dim", indent=GAP)
 
 
 def details(_: RecordDetails, results: Sequence[RecordDetails]) -> Parts:
     """
-    Draw all of each record: its status, its request, its files.
+    Draw everything about each record: status, request and files.
     """
     for number, result in enumerate(results):
         if number:
@@ -253,8 +261,7 @@ def _facts(result: RecordDetails) -> dict[str, str]:
 
 class _RecordFields:
     """
-    The fields in columns, or below each other if a word in them, such as a URL, is too
-    long.
+    Request fields in columns, or stacked if a word in them, such as a URL, is too long.
     """
 
     def __init__(self, result: RecordDetails) -> None:
@@ -292,7 +299,7 @@ def _file(file: SavedFile) -> Parts:
 
 def saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:
     """
-    Draw one panel for all: each path on a line of its own, and its facts below.
+    Draw one panel for all jobs: each path on its own line, with its facts below.
     """
     lines = list[WrappedLine]()
     for job in (result.job for result in results):
@@ -312,7 +319,7 @@ def saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:
 
 def file_facts(file: SavedFile) -> list[str]:
     """
-    List pixels, if there are any, type and size.
+    List size in pixels (if any), type and file size.
     """
     kind = collapse_whitespace(file.media_type.partition("/")[2].upper())
     facts = [kind, decimal(file.size_bytes)]
@@ -331,7 +338,7 @@ def _job_facts(job: Job) -> list[str]:
 
 def costs(first: CostRow, results: Sequence[CostRow]) -> Parts:
     """
-    Draw a row for each group; a column without jobs is left out.
+    Draw a row for each group. Empty columns are left out.
     """
     rows = [
         (

@@ -1,8 +1,8 @@
 """
-Fit text and tables into the width of a terminal, and leave whole what users copy.
+Fit text and tables to the width of a terminal without breaking what users copy.
 
-An id, a path or a command that is longer than a line runs over its end: the terminal
-wraps it, and knows that it is one line. Rich would cut or break it.
+Ids, paths and commands that are too long run over the end of the line: the terminal
+wraps them and still copies them as one line. Rich would cut or break them.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from rich.text import Text
 
 GAP = 2
 # A hint ends with the command that is to be pasted.
-_COMMAND = re.compile("(.*?: )?((?:krea|mv|mkdir|export|-o) .*)")
+_COMMAND = re.compile("(.*?: )?((?:krea|mv|mkdir|export|-[io]) .*)")
 
 Parts = Iterable[RenderableType]
 
 
 class WrappedLine:
     """
-    The *parts* side by side with *gap* blanks between them, as many on a line as have
-    room. The first line is indented by *indent*, the others by *hanging*.
+    Parts side by side, with `gap` spaces between them, and as many lines as needed.
+
+    The first line is indented by `indent`, the others by `hanging`.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class WrappedLine:
 
     def lines(self, width: int) -> list[Text]:
         """
-        Return its lines on a terminal of this width.
+        Return the lines for a terminal of this width.
         """
         line, lines, is_begun = _whole(self._indent), list[Text](), False
         for part in self._parts:
@@ -64,8 +65,9 @@ def words(
     hanging: int | None = None,
 ) -> WrappedLine:
     """
-    Wrap a sentence behind its *label*, a text and its style. It continues below its
-    beginning, unless *hanging* says where.
+    Wrap a sentence after its `label`, which is a pair of text and style.
+
+    Further lines are indented to the start of the sentence, or by `hanging`.
     """
     first, *rest = text.split(" ")
     parts = [Text.assemble(label, (first, style)), *(Text(w, style) for w in rest)]
@@ -75,9 +77,10 @@ def words(
 
 class HintLine:
     """
-    A sentence, a command, or a sentence that ends in a command, which gets a line of
-    its own where there is no room for both. Only the sentence is in *style*. A text
-    without *label* continues indented.
+    A sentence, a command, or a sentence that ends with a command.
+
+    If there is no room for both, the command gets its own line. Only the sentence has
+    the `style`. Without a `label`, further lines are indented.
     """
 
     def __init__(
@@ -113,8 +116,9 @@ class HintLine:
 
 class Panel:
     """
-    Lines between two rules, the first with the *title*. Nothing stands beside the
-    lines, so that they can be copied.
+    Lines between two rules, the first with the `title`.
+
+    There are no borders at the sides, so that the lines can be copied.
     """
 
     def __init__(self, title: Text, parts: Sequence[WrappedLine]) -> None:
@@ -135,7 +139,7 @@ class Panel:
 
 class InAscii:
     """
-    Replaces the ellipsis of shortened text where only ASCII can be shown.
+    Replaces the ellipsis of shortened text if only ASCII can be shown.
     """
 
     def __init__(self, part: RenderableType) -> None:
@@ -145,20 +149,17 @@ class InAscii:
         self, console: Console, options: ConsoleOptions
     ) -> Iterable[Segment]:
         for text, style, control in console.render(self._part, options):
-            yield Segment(
-                text.replace("…", "~").replace("\N{EN DASH}", "-"), style, control
-            )
+            yield Segment(text.replace("…", "~"), style, control)
 
 
 class ResponsiveTable:
     """
-    A table whose cells do not wrap: where they have no room, columns go.
+    A table whose cells do not wrap. Columns are dropped if space is short.
 
-    Columns without any text are left out, and then the *optional* ones that have no
-    room, the most important of which comes first. The column *cut* is shortened, to no
-    less than *least* cells. Where even the others have no room, the cells of a row
-    stand side by side in as many lines as they need. The column *right* is aligned
-    there.
+    Empty columns are always left out. Then columns named in `optional` are dropped,
+    starting from its end, and the column `cut` is shortened to no less than `least`
+    cells. If even the other columns do not fit, the cells of a row are placed side by
+    side on as many lines as needed; there the column `right` is right-aligned.
     """
 
     def __init__(
@@ -190,7 +191,8 @@ class ResponsiveTable:
 
     def fitting(self, room: int) -> Table | None:
         """
-        Return the table with as many columns as have room; None if there is too little.
+        Return the table with the columns that fit, or None if even the required ones do
+        not.
         """
         needed = self._widths | self._least
         shown = [title for title in self._titles if title not in self._optional]
@@ -228,7 +230,7 @@ class ResponsiveTable:
 
 class FirstThatFits:
     """
-    The first of the tables that has room; where none has, the last one.
+    Draws the first table that fits, or else the last.
     """
 
     def __init__(self, *tables: ResponsiveTable) -> None:
@@ -241,7 +243,7 @@ class FirstThatFits:
 
 def _total(widths: Iterable[int]) -> int:
     """
-    Return how many cells columns of these widths take.
+    Return the total width of columns, gaps included.
     """
     found = list(widths)
     return sum(found) + GAP * (len(found) - 1)
@@ -258,6 +260,6 @@ def table(*columns: Column | str) -> Table:
 
 def _whole(indent: int) -> Text:
     """
-    Begin a line that is neither cut nor broken.
+    Start a line that is neither cut nor wrapped.
     """
     return Text(" " * indent, no_wrap=True, overflow="ignore")

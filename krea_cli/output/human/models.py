@@ -11,8 +11,9 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from krea_cli.catalog import schema_text
 from krea_cli.output.escape import collapse_whitespace, single_line
-from krea_cli.output.human.format_text import amount
+from krea_cli.output.human.format_text import amount, rounded_price
 from krea_cli.output.human.layout import (
     GAP,
     FirstThatFits,
@@ -29,8 +30,7 @@ from krea_cli.output.results.models import (
     ModelRow,
 )
 
-_LEAST_NAME = 18
-_LEAST_VALUE = 20
+_MIN_VALUE = 20
 _STYLES = {"added": "green", "removed": "red", "deprecated": "yellow"}
 
 
@@ -38,44 +38,31 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
     """
     Draw a row for each model, and explain the prices.
     """
-    cells = [
-        [Text(cell, "dim" if row.model.deprecated else "") for cell in row.cells]
-        for row in results
-    ]
+    titles = ("MODEL", "KIND", "NAME", "INPUT", "PRICE")
+    ranges, lowest = (
+        [_row(row, is_range=is_range) for row in results] for is_range in (True, False)
+    )
     yield FirstThatFits(
-        ResponsiveTable(
-            ("MODEL", "NAME", "INPUT", "PRICE"),
-            cells,
-            optional=("INPUT",),
-            cut="NAME",
-            least=_LEAST_NAME,
-        ),
-        ResponsiveTable(
-            ("MODEL", "INPUT", "PRICE"),
-            [
-                [_marked(row, model_id), *others]
-                for row, (model_id, _, *others) in zip(results, cells, strict=True)
-            ],
-            optional=("INPUT",),
-        ),
+        ResponsiveTable(titles, ranges),
+        ResponsiveTable(titles, lowest, optional=("KIND", "NAME", "INPUT")),
     )
     models = f"{len(results)} model{'s' * (len(results) != 1)}"
-    others = any(row.model.prices_incomplete for row in results)
-    legend = " + means other settings may cost more." if others else ""
-    legend = f"{models}. Price per request in USD.{legend}"
+    legend = f"{models}. Price of one request in USD, rounded up to $0.001."
     yield words(legend, "dim", hanging=0)
 
 
-def _marked(row: ModelRow, model_id: Text) -> Text:
-    """
-    Mark a deprecated model where its name is not shown.
-    """
-    return model_id + Text(" (deprecated)" if row.model.deprecated else "", "dim")
+def _row(row: ModelRow, *, is_range: bool) -> list[Text]:
+    model = row.model
+    model_id = f"{model.id} (deprecated)" if model.deprecated else model.id
+    price = rounded_price(model, is_range=is_range)
+    style = "dim" if model.deprecated else ""
+    cells = (model_id, model.kind, model.name, row.input, price)
+    return [Text(collapse_whitespace(cell), style) for cell in cells]
 
 
 def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
     """
-    Draw all of a model, its fields first.
+    Draw all details of a model, fields first.
     """
     for result in results:
         model = result.model
@@ -118,7 +105,7 @@ def changes(_: ModelChange, results: Sequence[ModelChange]) -> Parts:
 
 class _Fields:
     """
-    The fields in columns, or below each other if their names leave too little room.
+    The fields in columns, or stacked if long names leave too little room.
     """
 
     def __init__(self, result: ModelDetails) -> None:
@@ -134,7 +121,7 @@ class _Fields:
             column.no_wrap = True
             longest = max(row[index].cell_len for row in cells)
             room -= max(longest, len(str(column.header))) + 2
-        if room < _LEAST_VALUE:
+        if room < _MIN_VALUE:
             yield from _stacked(cells)
             return
         for row in cells:
@@ -151,7 +138,8 @@ class _Fields:
 
     def _allowed(self, field: FieldDetails) -> str:
         """
-        Say what a field takes; nobody types the URLs of files.
+        Describe the allowed values. For file fields this is the number of files and the
+        option: nobody types their URLs.
         """
         model = self._result.model
         media = {media.name: media for media in model.media_fields}.get(field.name)
@@ -159,7 +147,8 @@ class _Fields:
             return field.allowed
         how = "-i" if media == model.input_field else f"-p {media.name}=@FILE"
         words = f"{amount(media)}, with {how}"
-        return words if media.item == "url" else f"{words}: {field.allowed}"
+        beside = schema_text.describe_beside(field.schema, media.url_key)
+        return f"{words}; also {beside}" if beside else words
 
 
 def _stacked(cells: Iterable[tuple[Text, Text, Text]]) -> Parts:

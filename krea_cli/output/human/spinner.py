@@ -1,5 +1,5 @@
 """
-Show a spinner while jobs run, and bars while results arrive.
+Show a spinner while jobs run, and bars while results are downloaded.
 """
 
 from __future__ import annotations
@@ -31,21 +31,30 @@ from krea_cli.output.human.layout import InAscii
 from krea_cli.output.progress import Progress, StatusCounts, upload_counts
 
 _DRAWN_A_SECOND = 10
-# What of a job's id tells it from the others.
+# Enough of a job id to tell jobs apart.
 _ID_LETTERS = 8
-# Below that there is no room for speed and time left.
+# Narrower terminals have no room for speed and time left.
 _WIDE = 60
+_MINUTE = 60
 
 
 class Spinner(Progress):
     """
-    A spinner with the status of the jobs, the time since it began by *now*, the usual
-    one, and what the status means; below it a bar for each result that is on its way:
-    size, speed, time left.
+    A spinner with job status and times, and a bar for each download.
+
+    It shows the time since the start (by `now`), the usual duration, and what the
+    status means. Bars show size, speed and time left. `note` writes a line above the
+    spinner.
     """
 
-    def __init__(self, console: Console, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        console: Console,
+        now: Callable[[], float],
+        note: Callable[[str], object],
+    ) -> None:
         self._line = _Line(now)
+        self._note = note
         self._bars = Bars(console)
         self._live = Live(
             Group(self._line, self._bars.progress),
@@ -64,19 +73,23 @@ class Spinner(Progress):
 
     def seen(self, job: Job) -> None:
         self._board.update(job)
-        self._line.show(self._board.summary, self._board.meaning)
+        self._show(self._board.meaning)
 
     def missed(self, job: Job, error: KreaError) -> None:
         self._board.update(job)
         reason = collapse_whitespace(error.message, 100)
-        self._line.show(self._board.summary, f"but: {reason}")
+        self._show(f"but: {reason}")
 
-    def unsent(self, count: int) -> None:
-        self._board.unsent = count
+    def counts(self, counts: StatusCounts, *, in_sum: bool = False) -> None:  # noqa: ARG002
+        self._board = counts
+        self._line.count(counts)
+
+    def _show(self, more: str) -> None:
+        self._line.show(self._board.summary, "" if self._board.are_many else more)
 
     def delayed(self, text: str) -> None:
         """
-        Say why requests have to wait; from any thread.
+        Report why requests have to wait. May be called from any thread.
         """
         self._line.add(collapse_whitespace(text))
 
@@ -96,11 +109,19 @@ class Spinner(Progress):
 
     def saved(self, job: Job) -> None:
         self._bars.saved(job)
+        if not job.files:
+            return
+        self._board.saved(job)
+        if self._board.are_many:
+            self._show("")
+            for file in job.files:
+                self._note(f"saved {file.path}")
 
 
 class _Line:
     """
-    One line whose end is cut where there is no room; the most important comes first.
+    A line that is cut at the end if space is short; the most important part comes
+    first.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -108,10 +129,17 @@ class _Line:
         self._now = now
         self._began = now()
         self._shown = ("", "")
+        self._counts: StatusCounts | None = None
         self._frames: Frames | None = None
 
     def show(self, what: str, more: str) -> None:
         self._shown = (what, more)
+
+    def count(self, counts: StatusCounts) -> None:
+        """
+        Show the cost of many jobs, and the estimated time left.
+        """
+        self._counts = counts if counts.are_many else None
 
     def add(self, more: str) -> None:
         self._shown = (self._shown[0], more)
@@ -123,8 +151,7 @@ class _Line:
             name = "line" if options.ascii_only else "dots"
             self._frames = Frames(name, style="green")
         what, more = self._shown
-        times = f"  {duration(self._now() - self._began)}"
-        times += "" if self.usual is None else f", usually {duration(self.usual)}"
+        times = self._times(self._now() - self._began)
         frame = self._frames.render(console.get_time())
         line = Text.assemble(str(frame), " ", (what, "bold"), times, no_wrap=True)
         line.stylize("green", 0, 1)
@@ -132,10 +159,35 @@ class _Line:
         line.truncate(options.max_width, overflow="ellipsis")
         yield InAscii(line) if options.ascii_only else line
 
+    def _times(self, elapsed: float) -> str:
+        """
+        Format the elapsed time, and the usual time until that has passed.
+
+        For many jobs, add the cost before it and the time left after it.
+        """
+        times = f"  {duration(elapsed)}"
+        if self._counts is None:
+            if self.usual is not None and elapsed < self.usual:
+                times += f" (usually about {duration(self.usual)})"
+            return times
+        left = self._counts.seconds_left(elapsed)
+        if left:
+            times += f", about {_estimate(left)} left"
+        money = self._counts.money
+        return f"  {money}{times}" if money else times
+
+
+def _estimate(seconds: float) -> str:
+    """
+    Format an estimate with as many digits as it deserves.
+    """
+    step = 5 if seconds < _MINUTE else _MINUTE
+    return duration(max(step, round(seconds / step) * step)).removesuffix(" 0 s")
+
 
 class Bars:
     """
-    A bar for each job whose results arrive; for any thread.
+    A bar for each job with a running download. May be used from any thread.
     """
 
     def __init__(self, console: Console) -> None:

@@ -1,5 +1,7 @@
 """
-Draw a help topic. Kept apart because rich's Markdown is slow to load.
+Draw help topics.
+
+This is a separate module because rich's Markdown is slow to import.
 """
 
 from __future__ import annotations
@@ -9,6 +11,6 @@ from rich.markdown import Markdown
 
 def markdown(text: str) -> Markdown:
     """
-    Return the Markdown text as rich draws it, with commands that can be copied.
+    Render Markdown with rich. Commands can be copied.
     """
     return Markdown(text, code_theme="ansi_dark", hyperlinks=False)

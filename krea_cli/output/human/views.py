@@ -1,7 +1,7 @@
 """
-Choose how results are drawn, and draw everything but jobs and models.
+Choose how results are drawn, and draw everything except jobs and models.
 
-Text from other sources comes in as `Text`, never as markup.
+Text from other sources is passed as `Text`, never as markup.
 """
 
 from __future__ import annotations
@@ -29,7 +29,12 @@ from krea_cli.output.human.layout import (
     WrappedLine,
     words,
 )
-from krea_cli.output.results.batch import BatchItem, ManifestSchema, PlannedItem
+from krea_cli.output.results.batch import (
+    BatchItem,
+    DeletedFile,
+    ManifestSchema,
+    PlannedItem,
+)
 from krea_cli.output.results.checks import CheckResult
 from krea_cli.output.results.jobs import DryRun, JobUrls, Topic, Uploaded
 from krea_cli.output.results.sandbox import SandboxReset, SandboxStarted
@@ -40,18 +45,40 @@ from krea_cli.output.results.settings import (
     TokenStatus,
 )
 
+_SIGN_STYLES = {"+": "green", "~": "yellow", "!": "red", "?": "yellow", "x": "red"}
+
 
 @singledispatch
 def view(first: Any, results: Sequence[Any]) -> Parts:
     """
-    Draw results of one kind, part by part; *first* is the first of them.
+    Draw results of the same type. `first` is the first of them.
     """
     raise NotImplementedError(f"no view for {type(first).__name__}")
 
 
+@view.register
+def _plan(_: PlannedItem, results: Sequence[PlannedItem]) -> Parts:
+    if results[0].is_bare:
+        yield from _lines(_, results)
+        return
+    rows = [
+        (
+            Text(result.sign, _SIGN_STYLES.get(result.sign, "")),
+            Text(collapse_whitespace(result.output)),
+            Text(collapse_whitespace(result.action), "dim"),
+            Text(result.price),
+        )
+        for result in results
+    ]
+    yield ResponsiveTable((" ", "FILE", "TO DO", "PRICE"), rows, right="PRICE")
+    for result in results:
+        if result.error:
+            yield words(collapse_whitespace(result.error), "red", hanging=GAP)
+
+
 @view.register(BatchItem)
+@view.register(DeletedFile)
 @view.register(ManifestSchema)
-@view.register(PlannedItem)
 def _lines(_: Any, results: Sequence[Any]) -> Parts:
     return (Text(line) for result in results for line in result.plain)
 
@@ -124,19 +151,18 @@ def _dry_run(_: DryRun, results: Sequence[DryRun]) -> Parts:
 
 _CHECK_STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 _MARKS = {"ok": "✓", "warning": "!", "fault": "✗"}
-# The value in JSON is older than the word.
+# The JSON value is a contract; people read the current word.
 _LABELS = {"doubt": "unconfirmed"}
-# The longest state with its mark, and the longest check.
+# Widths of the longest status with its mark, and of the longest check.
 _STATE, _CHECK = 9, 12
-# With less room the words get a line of their own.
-_LEAST_WORDS = 39
+# If the message has less room, it gets its own line.
+_MIN_WORDS = 39
 
 
 @view.register
 def _findings(_: CheckResult, results: Sequence[CheckResult]) -> Parts:
     """
-    Draw a line for each check, and below it the hints, whole so that they can be
-    copied.
+    Draw a line for each check, followed by its hints, unwrapped for copying.
     """
     for result in results:
         yield _CheckLine(result)
@@ -146,7 +172,7 @@ def _findings(_: CheckResult, results: Sequence[CheckResult]) -> Parts:
 
 class _CheckLine:
     """
-    State, check and message, below each other where there is no room side by side.
+    Status, check and message side by side, or stacked if there is no room.
     """
 
     def __init__(self, finding: CheckResult) -> None:
@@ -161,7 +187,7 @@ class _CheckLine:
         message = collapse_whitespace(finding.message)
         room = options.max_width - _STATE - _CHECK - 2 * GAP
         longest = max(cell_len(word) for word in message.split(" "))
-        if room < max(_LEAST_WORDS, longest):
+        if room < max(_MIN_WORDS, longest):
             yield WrappedLine([state, Text(label)], hanging=GAP)
             yield words(message, indent=GAP)
             return
@@ -176,7 +202,7 @@ class _CheckLine:
 @view.register
 def _serving(_: SandboxStarted, results: Sequence[SandboxStarted]) -> Parts:
     """
-    Show the address, and a command for each use of it.
+    Show the address, and a command for each use.
     """
     for result in results:
         yield Text.assemble(
@@ -191,7 +217,7 @@ def _serving(_: SandboxStarted, results: Sequence[SandboxStarted]) -> Parts:
 @view.register
 def _emptied(_: SandboxReset, results: Sequence[SandboxReset]) -> Parts:
     """
-    Say what was deleted.
+    Report how much was deleted.
     """
     for result in results:
         jobs = "1 job" if result.jobs == 1 else f"{result.jobs} jobs"
@@ -217,8 +243,8 @@ for draw in (
     jobs.details,
     jobs.saved,
     jobs.costs,
-    jobs.in_doubt,
-    jobs.forgotten,
+    jobs.unconfirmed,
+    jobs.deleted,
     models.rows,
     models.details,
     models.changes,

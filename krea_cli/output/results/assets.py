@@ -1,5 +1,5 @@
 """
-Results about uploaded files: values that know their JSON and their plain lines.
+Results about uploaded files, with their JSON and plain-text forms.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class AssetRow:
 
 class AssetDeleted(AssetRow):
     """
-    A file that is deleted: `assets delete`.
+    A deleted file: `assets delete`.
     """
 
     @property

@@ -1,5 +1,5 @@
 """
-Results of `krea batch`: the steps of a plan, and what became of items.
+Results of `krea batch`: planned items and processed items.
 """
 
 from __future__ import annotations
@@ -7,19 +7,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from krea_cli.output.escape import escape_control_chars
-from krea_cli.output.github_actions import harmless_path
+from krea_cli.output.escape import collapse_whitespace
+from krea_cli.output.github_actions import neutralize_path
 from krea_cli.output.human.format_text import UNKNOWN, dollars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedItem:
     """
-    An item of a plan, with its *sign*; *item* counts from 1. *is_bare* leaves only its
-    output in plain text.
+    An item of a plan, with its `sign`. `item` counts from 1; it is None for a result
+    that no item wants any more.
+
+    With `is_bare`, its plain form is only the output.
     """
 
-    item: int
+    item: int | None
     output: str
     key: str
     sign: str
@@ -33,17 +35,19 @@ class PlannedItem:
     @property
     def plain(self) -> list[str]:
         if self.is_bare:
-            return [harmless_path(self.output)]
-        return [self.line]
+            return [neutralize_path(self.output)] if self.item is not None else []
+        situation = collapse_whitespace(self.error or self.action)
+        cells = (self.sign, self.output, situation, self.price)
+        return ["\t".join(cells).rstrip("\t")]
 
     @property
-    def line(self) -> str:
-        price = ""
-        if self.sign in "+~" and not self.error:
-            price = UNKNOWN if self.cost_usd is None else dollars(self.cost_usd)
-        words = [self.sign, *map(harmless_path, (self.action, self.output)), price]
-        words += [escape_control_chars(self.error)] if self.error else []
-        return "  ".join(filter(None, words))
+    def price(self) -> str:
+        """
+        Return the estimate; empty for what costs nothing.
+        """
+        if self.sign not in ("+", "~") or self.error or self.cost_usd == 0:
+            return ""
+        return UNKNOWN if self.cost_usd is None else dollars(self.cost_usd)
 
     def as_json(self) -> dict[str, Any]:
         values = asdict(self)
@@ -54,7 +58,7 @@ class PlannedItem:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchItem:
     """
-    An item of a run, and what became of it: *data* is the job object.
+    An item of a run with its outcome. `data` is the JSON job object.
     """
 
     item: int
@@ -66,7 +70,7 @@ class BatchItem:
 
     @property
     def plain(self) -> list[str]:
-        return [harmless_path(path) for path in self.paths]
+        return [neutralize_path(path) for path in self.paths]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -76,6 +80,22 @@ class BatchItem:
             "item": self.item,
             "outcome": self.state,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedFile:
+    """
+    A result that no item wanted any more.
+    """
+
+    path: str
+
+    @property
+    def plain(self) -> list[str]:
+        return [neutralize_path(self.path)]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"deleted": self.path}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ State = Literal["ok", "warning", "fault"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """
-    The result of a *check*, with advice for a warning or a fault; a fault has its
-    *error*.
+    The result of a check.
+
+    A warning or failure has hints; a failure has its `error`.
     """
 
     check: str

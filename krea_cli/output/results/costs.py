@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class CostRow:
     """
-    The costs of one group of jobs; *by* says what the groups are, None for the total.
+    The costs of a group of jobs. `by` is the grouping, None for the total.
     """
 
     group: CostGroup
@@ -25,7 +25,7 @@ class CostRow:
     @property
     def plain(self) -> list[str]:
         """
-        Its row in a pipe: group, jobs, estimate, unconfirmed requests, their estimate.
+        A line for pipes: group, jobs, estimate, unconfirmed requests, their estimate.
         """
         group = self.group
         cells = (

@@ -1,5 +1,5 @@
 """
-Results about jobs: values that know their JSON and their plain lines.
+Results about jobs, with their JSON and plain-text forms.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from krea_cli.output.escape import collapse_whitespace, safe_json
-from krea_cli.output.github_actions import harmless_path
+from krea_cli.output.github_actions import neutralize_path
 from krea_cli.output.human.format_text import UNKNOWN, dollar_range
 
 if TYPE_CHECKING:
@@ -20,19 +20,19 @@ class Result(Protocol):
     @property
     def plain(self) -> list[str]:
         """
-        The lines for a pipe or for --quiet.
+        Lines for pipes and --quiet.
         """
 
     def as_json(self) -> dict[str, Any]:
         """
-        The object for --json, one a line; keys are only ever added.
+        The object for --json. Keys are only ever added.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class _JobResult:
     """
-    A job, and the command that gets its results, for those who can use it.
+    A job, and the command that saves its results, if this run can use one.
     """
 
     job: Job
@@ -44,7 +44,7 @@ class _JobResult:
 
 class JobStatus(_JobResult):
     """
-    The status of a job, and the style that a training made: `status`, `wait`.
+    The status of a job, and the style that a training created: `status`, `wait`.
     """
 
     @property
@@ -56,7 +56,7 @@ class JobStatus(_JobResult):
 
 class JobSubmitted(_JobResult):
     """
-    A job that the service took: `generate --no-wait`.
+    A submitted job: `generate --no-wait`.
     """
 
     @property
@@ -66,7 +66,7 @@ class JobSubmitted(_JobResult):
 
 class JobSaved(_JobResult):
     """
-    A job whose results are on disk: `generate`, `download`.
+    A job whose results are saved: `generate`, `download`.
     """
 
     @property
@@ -74,7 +74,7 @@ class JobSaved(_JobResult):
         if self.job.style_id and not self.job.files:
             return [self.job.style_id]
         paths = [file.path for file in self.job.files if file.path != "-"]
-        return [harmless_path(path) for path in paths]
+        return [neutralize_path(path) for path in paths]
 
 
 class JobUrls(_JobResult):
@@ -84,7 +84,7 @@ class JobUrls(_JobResult):
 
     @property
     def plain(self) -> list[str]:
-        # Anything but a web address could be a command of the log that it stands in.
+        # Anything but a web address could be a command to the log it appears in.
         return [
             collapse_whitespace(url)
             if url.startswith(("https://", "http://"))
@@ -95,7 +95,7 @@ class JobUrls(_JobResult):
 
 class Chosen(Protocol):
     """
-    A field that krea chose, and why.
+    A field value that was chosen automatically, and the reason.
     """
 
     @property
@@ -109,10 +109,10 @@ class Chosen(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
     """
-    A request that `generate` would send *count* times.
+    A request that `generate` would submit `count` times.
 
-    The estimate for all, if it is known, is from *cost_min_usd* to *cost_usd*, at the
-    prices of *price_date*.
+    The estimate for all of them ranges from `cost_min_usd` to `cost_usd`, if known, at
+    the prices of `price_date`.
     """
 
     method: str
@@ -145,7 +145,7 @@ class DryRun:
 @dataclass(frozen=True, slots=True)
 class Uploaded:
     """
-    A file that the service has now; *name* is what the user called it.
+    An uploaded file. `name` is the path or URL that the user gave.
     """
 
     name: str
@@ -162,7 +162,7 @@ class Uploaded:
 @dataclass(frozen=True, slots=True)
 class Topic:
     """
-    A help topic, as Markdown: `help TOPIC`.
+    A help topic in Markdown: `help TOPIC`.
     """
 
     topic: str

@@ -1,5 +1,5 @@
 """
-Parts of a model as JSON.
+Convert parts of a model to JSON.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def identity(model: Model) -> dict[str, Any]:
     """
-    Return the names of a model.
+    Return the id, name and kind of a model.
     """
     return {
         "id": model.id,
@@ -24,14 +24,14 @@ def identity(model: Model) -> dict[str, Any]:
 
 def flag(field: MediaField, model: Model) -> str:
     """
-    The option that gives a file to the field.
+    Return the option that passes a file to the field.
     """
     return "-i" if field == model.input_field else "-p"
 
 
 def inputs(model: Model) -> list[dict[str, Any]]:
     """
-    The fields that take files, and how many when they are given.
+    List the fields that accept files, with the allowed number of files.
     """
     return [
         {
@@ -48,7 +48,7 @@ def inputs(model: Model) -> list[dict[str, Any]]:
 
 def price_range(model: Model) -> dict[str, Any] | None:
     """
-    The lowest and the highest known price, None when none is known.
+    Return the lowest and the highest known price, or None if none is known.
     """
     amounts = [point.amount for point in model.prices]
     if not amounts:
@@ -58,7 +58,7 @@ def price_range(model: Model) -> dict[str, Any] | None:
 
 def price_points(model: Model) -> dict[str, Any] | None:
     """
-    Every known price with what it is for, None when none is known.
+    Return each known price with its conditions, or None if none is known.
     """
     if not model.prices:
         return None

@@ -1,5 +1,5 @@
 """
-Results of the commands about models.
+Results of `krea models`, with their JSON and plain-text forms.
 """
 
 from __future__ import annotations
@@ -34,29 +34,26 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class ModelRow:
     """
-    A model among others: `models list`.
+    A row of a list of models: `models list`.
     """
 
     model: Model
 
     @property
-    def cells(self) -> tuple[str, str, str, str]:
+    def input(self) -> str:
         """
-        Id, name, inputs and price, in words.
+        Return how many files -i takes, in words; empty if it takes none.
         """
-        model, field = self.model, self.model.input_field
-        name = f"{model.name} (deprecated)" if model.deprecated else model.name
-        taken = amount(field) if field else ""
-        return (
-            collapse_whitespace(model.id),
-            collapse_whitespace(name),
-            taken,
-            price(model),
-        )
+        field = self.model.input_field
+        return amount(field) if field else ""
 
     @property
     def plain(self) -> list[str]:
-        return ["\t".join(self.cells)]
+        model = self.model
+        name = f"{model.name} (deprecated)" if model.deprecated else model.name
+        # Scripts count on the order: a new column comes last.
+        cells = (model.id, name, self.input, price(model), model.kind)
+        return ["\t".join(map(collapse_whitespace, cells))]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -70,8 +67,10 @@ class ModelRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldDetails:
     """
-    A field of a model: what is *allowed* in words; *is_automatic* says that krea gives
-    it a value when the user does not.
+    A field of a model.
+
+    `allowed` describes the allowed values. `is_automatic` means that krea chooses a
+    value if the user gives none.
     """
 
     name: str
@@ -83,19 +82,20 @@ class FieldDetails:
     @property
     def unless_given(self) -> str:
         """
-        Return the value if the user gives none.
+        Return the default as JSON, or `automatic`, `required` or nothing.
         """
         if self.is_automatic:
             return "automatic"
         if self.is_required:
             return "required"
-        return json.dumps(self.schema["default"]) if "default" in self.schema else ""
+        default = self.schema.get("default")
+        return "" if default in (None, [], {}) else json.dumps(default)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDetails:
     """
-    All of one model, and a command that it accepts: `models show`.
+    All details of a model, and an example command: `models show`.
     """
 
     model: Model
@@ -105,7 +105,7 @@ class ModelDetails:
     @property
     def unchecked(self) -> list[str]:
         """
-        Return the rules for the whole request that krea does not check.
+        Return the rules about combinations of fields that krea does not check.
         """
         schema = self.model.schema
         others = [] if is_closed(schema) else ["other fields"]
@@ -114,7 +114,7 @@ class ModelDetails:
     @property
     def prices(self) -> list[tuple[str, str]]:
         """
-        Amounts, each with the dimensions that it is for.
+        Prices, each with its conditions.
         """
         unit = " per second" if self.model.price_unit == "second" else ""
         rows = [(dollars(p.amount) + unit, dimensions(p)) for p in self.model.prices]
@@ -174,7 +174,7 @@ class ModelDetails:
 @dataclass(frozen=True, slots=True)
 class ModelChange:
     """
-    A change of a model by `models refresh`.
+    A model that changed: `models refresh`.
     """
 
     change: Change
@@ -182,7 +182,7 @@ class ModelChange:
     @property
     def details(self) -> str:
         """
-        The fields, each with +, - or ~, or the prices.
+        The changed fields, each with +, - or ~, or the prices.
         """
         change = self.change
         if change.what == "price" and change.before and change.after:

@@ -1,5 +1,5 @@
 """
-Results of the commands about the journal.
+Results about journal records, with their JSON and plain-text forms.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRow:
     """
-    A paid request among others: `jobs list`.  *status* is its state, or unknown when
-    the process that sent it is gone.
+    A paid request in a list: `jobs list`.
+
+    `status` is `unknown` if the process that sent the request is gone.
     """
 
     record: Record
@@ -30,7 +31,7 @@ class RecordRow:
     @property
     def created_at(self) -> str:
         """
-        Return when the request was about to be sent, in UTC.
+        Time at which the request was about to be sent, in UTC.
         """
         time = datetime.fromtimestamp(self.record.created_at, UTC)
         return time.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -38,7 +39,7 @@ class RecordRow:
     @property
     def billed(self) -> bool | None:
         """
-        Tell whether Krea bills it; None while that is open.
+        True if Krea bills the job, None if that is not known yet.
         """
         if self.status in UNBILLED:
             return False
@@ -47,7 +48,9 @@ class RecordRow:
     @property
     def _price(self) -> str:
         """
-        The estimate in a pipe, where it is added up: failed and cancelled jobs cost 0.
+        The estimate for pipes.
+
+        Failed and cancelled jobs count as 0, because scripts add up the column.
         """
         return "0" if self.billed is False else _number(self.record.cost_usd)
 
@@ -58,7 +61,7 @@ class RecordRow:
     @property
     def line(self) -> str:
         """
-        Its row in a pipe: job, status, time, model, price, record.
+        A line for pipes: job, status, time, model, price, record.
         """
         record = self.record
         return _line(
@@ -89,13 +92,13 @@ class RecordRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordDetails(RecordRow):
     """
-    All that is known of one paid request: `jobs show`.
+    Everything that is recorded about a paid request: `jobs show`.
     """
 
     @property
     def fields(self) -> list[tuple[str, str]]:
         """
-        The fields of the request in JSON, those of text as they are.
+        The request fields in JSON. Text fields are not quoted.
         """
         body = self.record.request.get("body", {})
         return [
@@ -146,10 +149,11 @@ class RecordDetails(RecordRow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordInDoubt(RecordRow):
+class UnconfirmedRecord(RecordRow):
     """
-    A request that may have a job, with the jobs that may be it: `jobs recover`.
-    *candidates* is None when the service could not be asked for them.
+    An unconfirmed request and its candidate jobs: `jobs recover`.
+
+    `candidates` is None if Krea could not be asked for them.
     """
 
     candidates: Sequence[Job] | None
@@ -157,7 +161,7 @@ class RecordInDoubt(RecordRow):
     @property
     def plain(self) -> list[str]:
         """
-        Its own row, and one for each candidate, which ends in the same record.
+        A line for the request, and one for each candidate. All end with the record id.
         """
         candidates = [
             _line(job.job_id, job.status, job.created_at, "", "", self.record.record)
@@ -174,7 +178,7 @@ class RecordInDoubt(RecordRow):
 
 
 @dataclass(frozen=True, slots=True)
-class RecordsForgotten:
+class RecordsDeleted:
     """
     The number of deleted records: `jobs forget`.
     """

@@ -1,5 +1,5 @@
 """
-Results of the commands about the sandbox.
+Results of `krea sandbox`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class SandboxStarted:
     """
-    A sandbox that listens on *url*: `sandbox serve`.
+    A sandbox that listens at `url`: `sandbox serve`.
     """
 
     url: str
@@ -19,7 +19,7 @@ class SandboxStarted:
     @property
     def uses(self) -> tuple[tuple[str, str], ...]:
         """
-        Return the uses of a running sandbox, each with its command.
+        Return descriptions of uses of a running sandbox, each with its command.
         """
         faults, fault = f"{self.url}/sandbox/faults", '{"fault": "submit:503*2"}'
         return (
@@ -42,7 +42,7 @@ class SandboxStarted:
 @dataclass(frozen=True, slots=True)
 class SandboxReset:
     """
-    A sandbox that forgot so many *jobs*: `sandbox reset`.
+    A sandbox whose `jobs` jobs were deleted: `sandbox reset`.
     """
 
     jobs: int

@@ -11,8 +11,9 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Setting:
     """
-    A setting in force and the layer that gave it; None when nothing did.  *written* is
-    how the user wrote it, where that is known.
+    An effective setting and its source, or None if it is not set.
+
+    `written` is the value as the user wrote it, if known.
     """
 
     key: str
@@ -23,7 +24,7 @@ class Setting:
     @property
     def text(self) -> str:
         """
-        The value as it is written in the file.
+        The value as it is written in the settings file.
         """
         if isinstance(self.value, float) and self.written:
             return self.written
@@ -42,7 +43,7 @@ class Setting:
 @dataclass(frozen=True, slots=True)
 class SettingValue(Setting):
     """
-    A setting of which a pipe wants the value alone: `config get`.
+    A setting that prints only its value in pipes: `config get`.
     """
 
     @property
@@ -53,7 +54,7 @@ class SettingValue(Setting):
 @dataclass(frozen=True, slots=True)
 class ConfigPath:
     """
-    The path of the settings file, which may not exist.
+    The path of the settings file. The file may not exist.
     """
 
     path: str
@@ -70,11 +71,12 @@ class ConfigPath:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenStatus:
     """
-    The source of the API token; never the token itself.
+    The source of the API token, but never the token itself.
 
-    *source* is a variable, "keyring", "sandbox" or None; *shadows* are the other places
-    that have one; *backend* is the keyring's class, None when it was not asked;
-    *keyring_config* the file that chooses it; *problem* is trouble with the keyring.
+    `source` is a variable name, "keyring", "sandbox" or None. `shadows` lists the
+    sources it overrides. `backend` is the keyring's class, or None if the keyring was
+    not used. `keyring_config` is the file that chooses the backend. `problem` describes
+    trouble with the keyring.
     """
 
     source: str | None

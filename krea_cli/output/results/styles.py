@@ -1,5 +1,5 @@
 """
-Results about styles: values that know their JSON and their plain lines.
+Results about styles, with their JSON and plain-text forms.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class StyleRow:
 
 class StyleDetails(StyleRow):
     """
-    All of a style: `styles show`.
+    All details of a style: `styles show`.
     """
 
     @property
     def facts(self) -> list[tuple[str, str]]:
         """
-        Return the facts about the style, each with its label.
+        Return pairs of label and value.
         """
         style = self.style
         public = {None: None, True: "yes", False: "no"}[style.public]
@@ -62,7 +62,7 @@ class StyleDetails(StyleRow):
 
 class StyleTrained(JobStatus):
     """
-    A training, and the style that it made: `styles train`.
+    A training and the style that it created: `styles train`.
     """
 
     @property

@@ -1,5 +1,5 @@
 """
-A few soft notes as a WAV file.
+Generate a few soft notes as a WAV file.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import struct
 import wave
 
 RATE, SECONDS = 44_100, 2.4
-# A pentatonic scale: its notes sound pleasant in any order.
+# Notes of a pentatonic scale sound pleasant in any order. Frequencies in Hz.
 _SCALE = (261.63, 293.66, 329.63, 392.00, 440.00, 523.25, 587.33, 659.26)
 
 
 def wav(rng: random.Random) -> bytes:
     """
-    Play `SECONDS` of a tune that `rng` chooses: mono, 16 bits.
+    Return a tune of `SECONDS` that `rng` chooses, as mono 16-bit WAV.
     """
     samples = [0.0] * round(RATE * SECONDS)
     for note in range(6):

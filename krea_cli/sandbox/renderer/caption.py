@@ -1,5 +1,5 @@
 """
-The band at the foot of each picture, with SANDBOX, the prompt and the model.
+Draw a band with SANDBOX, the prompt and the model at the bottom of each image.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 def add_caption(image: Image.Image, prompt: str, model: str) -> Image.Image:
     """
-    Lay the band over the foot of the picture; on tiny pictures it is a plain stripe.
+    Draw the band over the bottom of the image. Tiny images only get a plain stripe.
     """
     width, height = image.size
     unit = max(9, min(round((width * height) ** 0.5 / 52), width // 22, height // 9))
@@ -54,8 +54,9 @@ def _write(draw: Draw, unit: int, width: int, prompt: str, model: str) -> None:
 
 def readable(text: str) -> str:
     """
-    Return the text on one line in plain letters, which every font has: "é" becomes "e",
-    a run of other scripts or emoji three dots.
+    Return the text in ASCII letters, which every font has, on one line.
+
+    "é" becomes "e"; a run of other scripts or emoji becomes three dots.
     """
     letters = unicodedata.normalize("NFKD", " ".join(text[:2000].split()))
     plain = "".join(each for each in letters if not unicodedata.combining(each))
@@ -74,5 +75,5 @@ def _shortened(draw: Draw, text: str, font: Font, room: float) -> str:
 def _font(size: float) -> Font:
     try:
         return ImageFont.load_default(size)
-    except (ImportError, OSError):  # this Pillow is without FreeType
+    except (ImportError, OSError):  # Pillow without FreeType
         return ImageFont.load_default()

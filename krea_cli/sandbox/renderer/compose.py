@@ -1,7 +1,7 @@
 """
-Render the result of a job.
+Render the results of jobs.
 
-The same model, fields, seed and input files give the same bytes; nothing else goes in.
+The bytes depend only on the model, fields, seed and input files.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from krea_cli.sandbox.renderer.watercolor import watercolor
 from krea_cli.sandbox.sizes import Size
 
 _FRAMES_PER_SECOND, _LONGEST_FRAME = 12, 1920
-# Larger pictures are made at about this many pixels, and enlarged then. Paint has less
-# detail than a drawing or a photograph.
+# Pixels to draw; larger images are scaled up from there. Paint has less detail than a
+# drawing or a photo.
 _DRAWN_PIXELS, _PAINTED_PIXELS = 1_100_000, 600_000
 _FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
 _SQUARE = (1024, 1024)
@@ -36,7 +36,9 @@ _SQUARE = (1024, 1024)
 
 class Composition:
     """
-    The results of a job, of that size; `find` returns the path of an input by its hash.
+    Renders the results of a job at the given size.
+
+    `find` returns the path of an input file by its hash.
     """
 
     def __init__(
@@ -50,10 +52,10 @@ class Composition:
 
     def render(self, part: str) -> bytes:
         """
-        Render one of the results.
+        Render one part of the result.
 
         Raises:
-            DownloadError: an input picture cannot be decoded any more.
+            DownloadError: an input image can no longer be decoded.
         """
         if part == "audio":
             return wav(self._rng)
@@ -67,7 +69,7 @@ class Composition:
 
     def _drawn(self, size: Size) -> Image.Image:
         """
-        Edit the first input picture and add the others; without an input, draw one.
+        Edit the first input image and add the others. Without inputs, draw an image.
         """
         pictures, is_photo = self._job.pictures, self._job.enlarges
         pixels = _PAINTED_PIXELS if pictures and not is_photo else _DRAWN_PIXELS
@@ -94,25 +96,26 @@ class Composition:
 
     def _opened(self, picture: JobInput, size: Size) -> Image.Image:
         if picture.sha256 is None or picture.media_type == HEIC.media_type:
-            # A built-in picture stands for one that is not fetched or not decoded.
+            # Substitute a built-in image for inputs that are not fetched or not
+            # decoded.
             rng = random.Random(7)  # noqa: S311  (drawing)
             return landscape(size, choose_palette("lake", rng), rng)
         found = images.thumbnail(self._find(picture.sha256), (max(size) * 2,) * 2)
         white = Image.new("RGB", found.size, "white")
         white.paste(found, mask=found.getchannel("A"))
-        # Heads are more often above the middle than below it.
+        # Heads are more often above the center than below it.
         return ImageOps.fit(white, size, Resampling.LANCZOS, centering=(0.5, 0.4))
 
     def _captioned(self, image: Image.Image) -> Image.Image:
         kinds = [each.media_type for each in self._job.pictures]
-        # Whoever looks for an edit of the picture must see why it is not one.
+        # Explain why the image is not an edit of the input.
         note = "(HEIC input: not decoded) " if HEIC.media_type in kinds else ""
         model = self._job.model.partition("/")[2]
         return add_caption(image, note + self._prompt, model)
 
     def _video(self) -> bytes:
         """
-        Film one second of a slow zoom into the picture.
+        Return a video of one second that slowly zooms into the image.
         """
         shrink = min(1.0, _LONGEST_FRAME / max(self._size)) / 2
         width, height = (max(1, round(side * shrink)) * 2 for side in self._size)

@@ -1,5 +1,5 @@
 """
-A picture that hangs in space, as binary glTF.
+Generate a 3D model of an image that hangs in space, as binary glTF.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import json
 from struct import pack
 
 _FLOAT, _UINT16 = 5126, 5123
-# The corners of a square in space and on the picture, and the two triangles of them.
+# Corners of a square in space and on the image, and its two triangles.
 _CORNERS = pack("<12f", -1, -1, 0, 1, -1, 0, 1, 1, 0, -1, 1, 0)
 _SPOTS = pack("<8f", 0, 1, 1, 1, 1, 0, 0, 0)
 _TRIANGLES = pack("<6H", 0, 1, 2, 0, 2, 3)
@@ -16,7 +16,7 @@ _TRIANGLES = pack("<6H", 0, 1, 2, 0, 2, 3)
 
 def glb(jpeg: bytes) -> bytes:
     """
-    Return a model of a square, two metres wide, with the JPEG on both its sides.
+    Return a model of a square, two meters wide, with the JPEG on both sides.
     """
     views, binary = [], b""
     for chunk in (_CORNERS, _SPOTS, _TRIANGLES, jpeg):

@@ -1,5 +1,5 @@
 """
-The picture for a prompt without an input: misty ridges in the colors of the prompt.
+Draw misty ridges in the colors of the prompt, for prompts without an input image.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from krea_cli.sandbox.sizes import Size
 Color = tuple[int, ...]
 Palette = tuple[Color, ...]
 
-# Each palette follows the words that ask for it, and runs from the dark foreground to
-# the light above the horizon.
+# Each palette follows the words that select it. It runs from the dark foreground to the
+# light above the horizon.
 _PALETTES = (
     ("night|moon|dark", "#060a1e #0e183e #26366e #5664a4 #bcbedc"),
     ("sunset|fire|autumn", "#24101c #782236 #d65a3c #f8b254 #fce8ba"),
@@ -32,9 +32,10 @@ _PALETTES = (
 
 def choose_palette(prompt: str, rng: random.Random) -> Palette:
     """
-    Choose the colors that the prompt names, or any, with a touch of others.
+    Choose the palette whose words the prompt contains, or a random one, mixed with a
+    touch of another.
     """
-    # Nobody wants a dark picture by chance.
+    # Never choose the dark palette by chance.
     chosen, others = rng.choices([colors for _, colors in _PALETTES[1:]], k=2)
     for words, colors in _PALETTES:
         if re.search(rf"\b({words})\b", prompt, re.IGNORECASE):
@@ -47,7 +48,7 @@ def choose_palette(prompt: str, rng: random.Random) -> Palette:
 
 def mix(first: Color, second: Color, part: float) -> Color:
     """
-    Return the color at `part`, at most 1, of the way from the first to the second.
+    Blend two colors: 0 is the first, 1 the second.
     """
     part = min(1.0, part)
     return tuple(round(a + (b - a) * part) for a, b in zip(first, second, strict=True))
@@ -88,7 +89,8 @@ def _gradient(size: Size, colors: Palette, top: float, bottom: float) -> Image.I
 def _add_sun(image: Image.Image, color: Color, rng: random.Random) -> None:
     x, y = image.width * rng.uniform(0.2, 0.8), image.height * rng.uniform(0.2, 0.42)
     radius = max(1, round(min(image.size) * rng.uniform(0.05, 0.11)))
-    # Pillow's gradient is 181 at the middle of each edge, and 255 in the corners.
+    # Pillow's radial gradient is 181 at the middle of each edge, and 255 in the
+    # corners.
     halo = [round(170 * max(0, 1 - v / 180) ** 2) for v in range(256)]
     disc = [min(255, max(0, (180 - v) * radius)) for v in range(256)]
     for half, table in ((radius * 5, halo), (radius, disc)):
@@ -109,7 +111,7 @@ def _ridge(base: float, rough: float, rng: random.Random) -> list[float]:
 
 
 def _area_below(line: list[float], size: Size) -> Image.Image:
-    # Twice as large, so that its edge gets smooth.
+    # Draw at double size to smooth the edge.
     width, height = size[0] * 2, size[1] * 2
     points = [(width * at / (len(line) - 1), y * 2) for at, y in enumerate(line)]
     mask = Image.new("L", (width, height))

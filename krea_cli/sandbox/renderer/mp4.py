@@ -1,5 +1,5 @@
 """
-The shortest valid MP4: JPEG frames, one after the other, without sound.
+Write a minimal MP4: a sequence of JPEG frames without audio.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from itertools import accumulate
 from struct import pack
 
 _MATRIX = pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-# MPEG-4's number for JPEG as the coding of a video track.
+# MPEG-4 object type of JPEG video.
 _JPEG = 0x6C
 
 
 def mp4(frames: Sequence[bytes], size: tuple[int, int], *, per_second: int) -> bytes:
     """
-    Return an MP4 of JPEG frames that all have the same size.
+    Return an MP4 with the JPEG frames, which must all have the same size.
     """
     kind = _box(b"ftyp", b"isom", pack(">I", 512), b"isom", b"mp42")
-    # The frames begin behind both headers, so this box stands before the index.
+    # The frame data comes before the index, so its position is known.
     begin = len(kind) + 8
     offsets = accumulate((len(frame) for frame in frames[:-1]), initial=begin)
     lengths = [len(frame) for frame in frames]

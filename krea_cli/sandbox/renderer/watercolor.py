@@ -1,5 +1,5 @@
 """
-The edit of an input picture: a watercolor in the colors of the prompt.
+Edit an input image: make it a watercolor in the colors of the prompt.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from PIL.Image import Resampling
 from krea_cli.sandbox.renderer.landscape import Palette, mix
 from krea_cli.sandbox.sizes import Size
 
-# Washes are worked out at this size: blurs cost less there, and paint shows no detail.
+# Compute washes at this size: blurs are faster there, and paint shows no detail.
 _WASH_SIDE = 280
 
 
@@ -20,11 +20,11 @@ def watercolor(
     picture: Image.Image, palette: Palette, rng: random.Random
 ) -> Image.Image:
     """
-    Paint the picture again, with some of the palette mixed in.
+    Repaint the image, with some colors of the palette mixed in.
     """
     unit, size = max(picture.size) / 1000, picture.size
     paint = _toned(_washes(picture), palette)
-    # Pigment gathers where a wash ends, and more in some places than in others.
+    # Pigment gathers at the edges of a wash, unevenly.
     paint = ImageChops.multiply(paint, _edges(picture, unit))
     clouds = _noise(size, rng, unit * 60, 96, 176)
     paint = ImageChops.soft_light(paint, clouds.convert("RGB"))
@@ -49,7 +49,7 @@ def _toned(paint: Image.Image, palette: Palette) -> Image.Image:
     grey = ImageOps.autocontrast(paint.convert("L"), cutoff=1)
     toned = ImageOps.colorize(grey, palette[0], white, mid=palette[2])
     paint = Image.blend(ImageEnhance.Color(paint).enhance(1.5), toned, 1.55 - light)
-    # Thin paint lets the paper through, also where it is dark.
+    # Thin paint shows the paper, even in dark areas.
     return paint.point([round(36 + v * light * 219 / 255) for v in range(256)] * 3)
 
 

@@ -1,0 +1,195 @@
+"""
+Describe the plan of a batch, its items and its outcome in words.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from krea_cli.batch.plan import PAID, Plan, PlanStep, Sign
+from krea_cli.operations.batch_outcome import ItemOutcome
+from krea_cli.output.human.format_text import UNKNOWN, dollars
+
+_ACTIONS = {
+    Sign.MAKE: "make",
+    Sign.CHANGE: "change",
+    Sign.WAIT: "wait",
+    Sign.FETCH: "download",
+    Sign.SAME: "up to date",
+    Sign.EDITED: "edited",
+    Sign.ENDED: "failed",
+    Sign.UNCONFIRMED: "unconfirmed",
+    Sign.UNUSABLE: "unusable",
+}
+_COUNTED = {
+    Sign.MAKE: "to make",
+    Sign.CHANGE: "changed",
+    Sign.WAIT: "running",
+    Sign.FETCH: "to download",
+    Sign.SAME: "up to date",
+    Sign.EDITED: "edited",
+    Sign.ENDED: "failed",
+    Sign.UNCONFIRMED: "unconfirmed",
+    Sign.UNUSABLE: "unusable",
+}
+# By the state of an outcome; those that are missing here are called what they are.
+_STATES = {
+    "fetched": "downloaded",
+    "running": "still running",
+    "unsubmitted": "not submitted",
+    "unsaved": "not saved",
+    "conflict": "not replaced",
+    "unusable": "left out",
+}
+_ORDER = (
+    "made",
+    "shared",
+    "copied",
+    "fetched",
+    "unchanged",
+    "submitted",
+    "running",
+    "unsubmitted",
+    "failed",
+    "cancelled",
+    "unsaved",
+    "unconfirmed",
+    "blocked",
+    "conflict",
+    "unusable",
+)
+_FREE = ("failed", "cancelled")
+
+
+def automatic_values(plan: Plan) -> list[str]:
+    """
+    Return a note for each value that krea chose for requests that are to be paid, with
+    how many items have it.
+    """
+    counts = Counter(
+        f"{choice.field} {choice.value} ({choice.reason})"
+        for step in plan.steps
+        if step.is_paid
+        for choice in step.planned.choices
+    )
+    return [
+        f"Using {text}" + (f" for {count} items." if count > 1 else ".")
+        for text, count in counts.items()
+    ]
+
+
+def action_of(step: PlanStep) -> str:
+    """
+    Return what a run would do with an item.
+    """
+    if step.blocked_by is not None:
+        return f"blocked by {step.blocked_by}"
+    if step.error is not None and step.sign != Sign.UNUSABLE:
+        return "edited" if step.sign == Sign.CHANGE else "in the way"
+    if step.same_as is not None:
+        return f"same as {step.same_as}"
+    if step.copy_of is not None:
+        return f"copy of {step.copy_of}"
+    if step.sign == Sign.ENDED and step.line is not None:
+        return step.line.state
+    return _ACTIONS[step.sign]
+
+
+def plan_summary(plan: Plan) -> str:
+    """
+    Return how many items there are of each kind, and the estimate for all of them.
+    """
+    counts = Counter[str]()
+    for step in plan.steps:
+        counts[_word_of(step)] += 1
+    order = [
+        "to make",
+        "changed",
+        "shared",
+        "to copy",
+        *_COUNTED.values(),
+        "blocked",
+        "in the way",
+    ]
+    order = list(dict.fromkeys(order))
+    parts = [f"{counts[word]} {word}" for word in order if counts[word]]
+    if plan.orphans:
+        parts.append(f"{len(plan.orphans)} unused")
+    cost = plan.cost_usd
+    price = UNKNOWN if cost is None else dollars(cost)
+    return f"{', '.join(parts)}. Estimate: {price}"
+
+
+def _word_of(step: PlanStep) -> str:
+    if step.blocked_by is not None:
+        return "blocked"
+    if step.error is not None:
+        return "unusable" if step.sign == Sign.UNUSABLE else action_of(step)
+    if step.same_as is not None:
+        return "shared"
+    return "to copy" if step.copy_of is not None else _COUNTED[step.sign]
+
+
+def line_of(outcome: ItemOutcome) -> str:
+    """
+    Return the line about an item that has ended; empty where there is no news.
+    """
+    step, state = outcome.step, outcome.state
+    if state in ("unchanged", "unsubmitted", "unusable"):
+        return f"{step.output} was edited and is left alone." * (
+            step.sign == Sign.EDITED
+        )
+    if state == "made":
+        cost = outcome.job.cost_usd if outcome.job else None
+        return f"saved {step.output}" + (f" ({dollars(cost)})" if cost else "")
+    if state == "fetched":
+        if step.copy_of is not None:
+            return f"copied {step.output} from {step.copy_of}"
+        if step.same_as is not None:
+            return f"saved {step.output} (same request as {step.same_as})"
+        return f"downloaded {step.output}"
+    return f"{_STATES.get(state, state)}: {step.output}"
+
+
+def _end_of(outcome: ItemOutcome) -> str:
+    if outcome.state == "fetched":
+        step = outcome.step
+        return "shared" if step.same_as else "copied" if step.copy_of else "fetched"
+    return outcome.state
+
+
+def run_summary(outcomes: Sequence[ItemOutcome], *, is_sandbox: bool) -> str:
+    """
+    Return how many items ended in each way, and what this run cost.
+    """
+    counts = Counter(map(_end_of, outcomes))
+    parts = [f"{_STATES.get(s, s)} {counts[s]}" for s in _ORDER if counts[s]]
+    words = ", ".join(parts) or "no items"
+    cost = sum(
+        outcome.job.cost_usd or 0.0
+        for outcome in outcomes
+        if outcome.is_paid and outcome.job is not None and outcome.state not in _FREE
+    )
+    doubtful = sum(
+        outcome.step.usd or 0.0
+        for outcome in outcomes
+        if outcome.state == "unconfirmed" and outcome.step.sign in PAID
+    )
+    spent = f"cost {dollars(cost)} (estimated)" if cost else "cost nothing"
+    if is_sandbox and cost:
+        spent = f"would cost {dollars(cost)} outside the sandbox"
+    if doubtful:
+        spent += f"; unconfirmed requests may add {dollars(doubtful)}"
+    return f"{words[0].upper()}{words[1:]}. This run {spent}."
+
+
+def shown_path(path: Path) -> str:
+    """
+    Return a path as seen from the current folder, if it is below that.
+    """
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

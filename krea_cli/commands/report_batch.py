@@ -1,0 +1,352 @@
+"""
+Report what becomes of the items of a batch: each as it ends, then all of them, or what
+a signal left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from krea_cli.api.models import Job, SavedFile
+from krea_cli.batch.plan import Plan, PlanStep, Sign
+from krea_cli.cli import next_steps
+from krea_cli.cli.context import CliContext
+from krea_cli.commands.describe_batch import line_of, run_summary, shown_path
+from krea_cli.commands.plan_batch import BatchGiven
+from krea_cli.errors import (
+    Action,
+    CombinedError,
+    Hint,
+    JobCancelledError,
+    JobFailedError,
+    KreaError,
+    SignalError,
+    Step,
+    UnconfirmedSubmissionError,
+    WaitTimeoutError,
+)
+from krea_cli.operations.batch_files import BatchFiles
+from krea_cli.operations.batch_outcome import ItemOutcome, ItemSeen, ItemSubmitted
+from krea_cli.operations.batch_run import MOST_UNCONFIRMED, BatchRun
+from krea_cli.output.batch_progress import BatchProgress
+from krea_cli.output.results.batch import BatchItem
+from krea_cli.runtime import signals
+
+if TYPE_CHECKING:
+    from krea_cli.operations.github_step import GithubStep
+
+CANCEL_SECONDS = 3.0
+# Options that pay again if the command is repeated.
+_ONLY_ONCE = ("--again", "--limit")
+_VERBS = {"failed": "failed", "cancelled": "was cancelled"}
+
+
+class BatchReport:
+    """
+    Tells what becomes of the items: each as it ends, then all of them.
+    """
+
+    def __init__(
+        self, ctx: CliContext, given: BatchGiven, plan: Plan, files: BatchFiles
+    ) -> None:
+        self._ctx = ctx
+        self._given = given
+        self._files = files
+        self._numbers = {
+            step.output: number for number, step in enumerate(plan.steps, start=1)
+        }
+        self._recorded = set[str]()
+        self._there = 0
+        self._submitted = 0
+        self._total = len(plan.steps)
+
+    def event(
+        self, event: ItemSubmitted | ItemSeen | ItemOutcome, progress: BatchProgress
+    ) -> None:
+        if isinstance(event, ItemOutcome):
+            self._ended(event, progress)
+            return
+        output, job = event.step.output, event.job
+        if isinstance(event, ItemSeen) and event.error is not None:
+            progress.missed(output, event.error)
+            return
+        is_new = isinstance(event, ItemSubmitted) and event.is_new
+        progress.seen(output, job, is_paid=is_new)
+        if isinstance(event, ItemSubmitted):
+            self._submitted += event.is_new
+        if job.is_final and job.job_id not in self._recorded:
+            self._recorded.add(job.job_id)
+            self._ctx.jobs.record_outcome(job)
+
+    def _ended(self, outcome: ItemOutcome, progress: BatchProgress) -> None:
+        ctx, step, job = self._ctx, outcome.step, outcome.job
+        self._there += outcome.is_there
+        if job is not None and outcome.state not in ("running", "submitted"):
+            ctx.tracker.ended_without_result(job.job_id)
+        line = line_of(outcome)
+        # One line is enough where both streams are the same terminal.
+        is_shown = line and progress.shows_lines and ctx.console.is_one_terminal
+        if not is_shown:
+            ctx.console.result([self._result(outcome)])
+        if line:
+            progress.ended(step.output, line, job, is_paid=outcome.is_paid)
+
+    def _result(self, outcome: ItemOutcome) -> BatchItem:
+        step = outcome.step
+        job = self._files.saved.get(step.output) or outcome.job
+        job = self._with_paths(job or _job_of(step, outcome.state))
+        data = job.as_json()
+        data["job_id"] = data["job_id"] or None
+        paths: tuple[str, ...] = ()
+        if outcome.state in ("made", "fetched"):
+            folder = self._files.folder
+            paths = tuple(shown_path(folder / file.path) for file in outcome.files)
+        elif outcome.state == "submitted":
+            paths = (job.job_id,)
+        return BatchItem(
+            item=self._numbers[step.output],
+            output=step.output,
+            key=step.planned.key,
+            state=outcome.state,
+            data=data,
+            paths=paths,
+        )
+
+    def interrupted(self, signum: int, run: BatchRun) -> KreaError:
+        """
+        Return the error that says what is saved, what keeps running, and how to go on;
+        after cancelling the jobs if that was asked for.
+        """
+        ctx = self._ctx
+        signals.ignore()
+        for stream in ctx.invocation.streams:
+            stream.leave()
+        running, completed = run.open_jobs()
+        # A job that came in the last moment is known to the tracker alone.
+        known = {*running, *completed}
+        running += [job for job in ctx.tracker.summary().pending if job not in known]
+        ctx.tracker.reported()
+        words = [SignalError(signum).message]
+        if running or completed or self._there:
+            words.append(f"Saved {self._there} of {self._total}.")
+        cancelled = list[str]()
+        if ctx.invocation.run.cancel_on_interrupt and running:
+            cancelled = ctx.jobs.cancel_all(running, seconds=CANCEL_SECONDS)
+            run.note_cancelled(cancelled)
+            running = [job_id for job_id in running if job_id not in cancelled]
+            if cancelled:
+                words.append(f"Cancelled {_jobs(len(cancelled))}.")
+        hints = list[Hint]([self._continue(again=bool(cancelled))])
+        if running:
+            keep = "keeps" if len(running) == 1 else "keep"
+            words.append(f"{_jobs(len(running))} {keep} running and will be billed.")
+            hints.append(f"Stop them: {ctx.next_steps.cancel([])}")
+        if completed:
+            are = "job is" if len(completed) == 1 else "jobs are"
+            words.append(f"{len(completed)} completed {are} not saved yet.")
+        return SignalError(signum).but(*hints, message=" ".join(words))
+
+    def _continue(self, *, again: bool) -> str:
+        """
+        Return the line with the command that continues, and pays for nothing twice;
+        *again* has it make cancelled items again.
+        """
+        options, argv = self._given.options, self._ctx.invocation.argv
+        if self._given.source == "-":
+            return "Continue with the same command and the same input."
+        more = list[str]()
+        if options.limit is not None:
+            left = options.limit - self._submitted
+            more = ["--limit", str(left)] if left > 0 else ["--collect"]
+        if again and more != ["--collect"]:
+            more += ["--again", "cancelled"]
+        unfit = ["--github"]
+        unfit += ["--sure", "--no-wait"] if more == ["--collect"] else []
+        command = next_steps.same_command(
+            argv, without=unfit, without_value=_ONLY_ONCE, more=more
+        )
+        return f"Continue: {command}"
+
+    def _with_paths(self, job: Job) -> Job:
+        """
+        Return the job with the paths of its files as seen from the current folder.
+        """
+        folder = self._files.folder
+        files = [
+            replace(file, path=shown_path(folder / file.path)) for file in job.files
+        ]
+        return replace(job, files=tuple(files))
+
+    def finish(
+        self, run: BatchRun, github: GithubStep | None, unmet: dict[str, KreaError]
+    ) -> None:
+        """
+        Tell the sum of all, and hand it on to the next step of a workflow.
+
+        Raises:
+            KreaError: not every item is there.
+        """
+        ctx, outcomes = self._ctx, list(run.outcomes.values())
+        ctx.console.note(run_summary(outcomes, is_sandbox=ctx.service.is_sandbox))
+        not_handed_on = self._hand_on(github, outcomes) if github else None
+        ctx.tracker.reported()
+        errors = self._errors(run, unmet)
+        if not_handed_on is not None:
+            errors.append(not_handed_on)
+        if not errors:
+            return
+        good = sum(
+            (outcome.is_there and outcome.step.output not in unmet)
+            or outcome.state == "submitted"
+            for outcome in outcomes
+        )
+        hints = self._ways_out(outcomes)
+        if len(errors) == 1 and not good:
+            raise errors[0].but(*hints)
+        bad = len(outcomes) - good
+        have = "has an error" if bad == 1 else "have errors"
+        message = f"{bad} of {len(outcomes)} items {have}, shown above."
+        raise CombinedError(errors, succeeded=good).but(*hints, message=message)
+
+    def _errors(self, run: BatchRun, unmet: Mapping[str, KreaError]) -> list[KreaError]:
+        """
+        Return what is wrong, each item with its name; what many items have in common,
+        once.
+        """
+        outcomes = list(run.outcomes.values())
+        errors = list[KreaError]()
+        running = [each for each in outcomes if each.state == "running"]
+        for outcome in outcomes:
+            error = outcome.error or unmet.get(outcome.step.output)
+            if error is not None and not (len(running) > 1 and outcome in running):
+                errors.append(_named(error, outcome.step))
+        if len(running) > 1:
+            errors.append(
+                WaitTimeoutError(
+                    f"{len(running)} jobs are still running and will be billed.",
+                    job_id=running[0].job.job_id if running[0].job else None,
+                )
+            )
+        left = sum(each.state == "unsubmitted" for each in outcomes)
+        if run.ended_by is not None:
+            errors.append(_with_unsubmitted(run.ended_by, left))
+        elif left:
+            errors.append(
+                WaitTimeoutError(f"Timed out before {_items(left)} submitted.")
+            )
+        return errors
+
+    def _ways_out(self, outcomes: Sequence[ItemOutcome]) -> list[Hint]:
+        """
+        Return the commands that continue from here, each of them once.
+        """
+        states = {_end_of(outcome) for outcome in outcomes}
+        hints = list[Hint]()
+        if "unconfirmed" in states:
+            hints.append(Step(Action.SETTLE))
+        argv, source = self._ctx.invocation.argv, self._given.source
+        for state in ("failed", "cancelled"):
+            if state in states and source != "-":
+                again = next_steps.same_command(
+                    argv,
+                    without=["--collect", "--github"],
+                    without_value=_ONLY_ONCE,
+                    more=["--again", state],
+                )
+                hints.append(f"Pay again for what {_VERBS[state]}: {again}")
+        if states & {"running", "unsubmitted", "unsaved"}:
+            hints.append(self._continue(again=False))
+        return hints
+
+    def _hand_on(
+        self, github: GithubStep, outcomes: Sequence[ItemOutcome]
+    ) -> KreaError | None:
+        paid, fetched = list[Job](), list[Job]()
+        for outcome in outcomes:
+            job = self._files.saved.get(outcome.step.output) or outcome.job
+            if job is not None:
+                job = self._with_paths(job)
+                (paid if outcome.is_paid else fetched).append(job)
+        error = github.report(fetched, is_paid=False) if fetched else None
+        return github.report(paid, is_paid=True) or error if paid else error
+
+
+def _job_of(step: PlanStep, state: str) -> Job:
+    """
+    Return the job of an item that this run has nothing to do with, as the lock has it.
+    """
+    line, request = step.line or step.found, step.planned.request
+    files = line.files if line else ()
+    return Job(
+        job_id=(line.job if line else None) or "",
+        status=line.state if line else state,
+        model=request.model.id if request else None,
+        cost_usd=line.usd if line else step.usd,
+        files=tuple(
+            SavedFile(
+                path=file.path,
+                url="",
+                media_type=file.media_type,
+                size_bytes=file.size_bytes,
+                sha256=file.sha256,
+                width=file.width,
+                height=file.height,
+            )
+            for file in files
+        ),
+    )
+
+
+def _named(error: KreaError, step: PlanStep) -> KreaError:
+    """
+    Return the error with the name of its item.
+    """
+    message = error.message
+    job = f"Job {error.job_id} "
+    if message.startswith(job):
+        message = f"{step.output} {message.removeprefix(job)}"
+    elif step.output not in message:
+        message = f"{step.output}: {message}"
+    if isinstance(error, WaitTimeoutError | UnconfirmedSubmissionError):
+        # The batch itself goes on with the job, and saves it under its name.
+        return error.but(message=message, advice=())
+    if isinstance(error, JobFailedError | JobCancelledError):
+        kind = "Failed" if isinstance(error, JobFailedError) else "Cancelled"
+        is_known = error.job_id is not None and f"{kind.lower()} earlier" not in message
+        words = f" {kind} jobs are not billed." if is_known else ""
+        return error.but(message=f"{message}{words}", advice=())
+    return error.but(message=message)
+
+
+def _end_of(outcome: ItemOutcome) -> str:
+    """
+    Return how an item ended, as far as that decides about what to do next: a rejected
+    request was no job, and blocked items follow those that they need.
+    """
+    if outcome.state in ("failed", "cancelled"):
+        has_job = outcome.job is not None or outcome.step.sign == Sign.ENDED
+        return outcome.state if has_job else "unsubmitted"
+    return outcome.state
+
+
+def _with_unsubmitted(error: KreaError, left: int) -> KreaError:
+    """
+    Return the error that ended all submission, with how many items it kept back.
+    """
+    if isinstance(error, UnconfirmedSubmissionError):
+        error = UnconfirmedSubmissionError(
+            f"Stopped submitting: {MOST_UNCONFIRMED} requests in a row are unconfirmed."
+        )
+    if not left:
+        return error
+    return error.but(message=f"{error.message} {_items(left)} not submitted.")
+
+
+def _items(count: int) -> str:
+    return "1 item was" if count == 1 else f"{count} items were"
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
