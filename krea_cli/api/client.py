@@ -172,12 +172,12 @@ class ApiClient:
 
     def openapi(self) -> dict[str, Any]:
         """
-        GET /openapi.json: what the service tells anybody of itself.
+        GET /openapi.json: the description of the API, which needs no token.
         """
         try:
             return self._get("/openapi.json")[1]
         except TokenRejectedError as exc:
-            # None was sent, so there is none to change.
+            # No token was sent, so changing the token would not help.
             raise InvalidResponseError(
                 f"{self._transport.host} denied access to its list of models.",
                 hint="Check the API URL and your proxy.",
