@@ -40,13 +40,15 @@ class BatchOptions:
     check: Annotated[
         bool,
         options.money_option(
-            "--check", help="Make nothing; exit 12 if there is work to do."
+            "--check", help="Submit nothing; exit 12 if there is something to do."
         ),
     ] = False
     only: Annotated[
         list[str] | None,
         options.request_option(
-            "--only", metavar="NAME", help="Only these outputs (globs); repeatable."
+            "--only",
+            metavar="NAME",
+            help="Only outputs with this name or glob. Repeatable.",
         ),
     ] = None
     again: Annotated[
@@ -69,7 +71,7 @@ class BatchOptions:
             "--limit",
             metavar="N",
             parser=options.whole(1),
-            help="Submit at most N jobs.",
+            help="Maximum number of jobs to submit.",
             show_default=False,
         ),
     ] = None
@@ -85,7 +87,7 @@ class BatchOptions:
     collect: Annotated[
         bool,
         options.waiting_option(
-            "--collect", help="Wait for submitted jobs; submit nothing."
+            "--collect", help="Save the results of submitted jobs; submit nothing."
         ),
     ] = False
     cancel_on_interrupt: options.CancelOnInterrupt = False
@@ -95,7 +97,7 @@ class BatchOptions:
         options.output_option(
             "--sheet",
             metavar="FILE",
-            help="Write a contact sheet of all results: .html or .png.",
+            help="Write a contact sheet of all results: *.html or *.png.",
             show_default=False,
         ),
     ] = None
@@ -107,7 +109,7 @@ class BatchOptions:
     ] = False
     yes: Annotated[
         bool,
-        options.output_option("--yes", help="With --prune: delete without asking."),
+        options.output_option("--yes", help="Delete without asking (with --prune)."),
     ] = False
     lock: Annotated[
         str | None,

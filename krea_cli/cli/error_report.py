@@ -141,13 +141,24 @@ def _state_of_one(summary: RunSummary) -> list[str]:
 
 
 def _state_of_many(summary: RunSummary) -> list[str]:
-    words = []
-    if summary.saved_count or summary.is_remembered:
-        words.append(f"Saved {summary.saved_count} of {summary.count}.")
-    if running := len(summary.running):
+    is_counted = summary.saved_count or summary.is_remembered
+    return state_of_jobs(
+        saved=f"{summary.saved_count} of {summary.count}" if is_counted else None,
+        running=len(summary.running),
+        completed=len(summary.completed),
+    )
+
+
+def state_of_jobs(*, saved: str | None, running: int, completed: int) -> list[str]:
+    """
+    Return sentences about many jobs: how many of them are *saved*, which is left out if
+    None, how many run and will be billed, and how many have completed unsaved.
+    """
+    words = [f"Saved {saved}."] if saved else []
+    if running:
         keep = "keeps" if running == 1 else "keep"
         words.append(f"{_jobs(running)} {keep} running and will be billed.")
-    if completed := len(summary.completed):
+    if completed:
         are = "job is" if completed == 1 else "jobs are"
         words.append(f"{completed} completed {are} not saved yet.")
     return words

@@ -195,6 +195,24 @@ class DeliveryOptions(SavingOptions):
     ] = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchDelivery(SavingOptions):
+    """
+    The options that save the results of a batch: their names are templates.
+    """
+
+    output: Annotated[
+        str | None,
+        output_option(
+            "--output",
+            "-o",
+            metavar="OUTPUT",
+            help="Name of each result, such as 'out/{stem}.png'.",
+            show_default=False,
+        ),
+    ] = None
+
+
 _EVERYWHERE = {
     "json": Annotated[
         bool, output_option("--json", help="Print one JSON object per line.")

@@ -24,13 +24,13 @@ from krea_cli.requests.param import Param
 def batch(
     ctx: CliContext,
     own: BatchOptions,
-    delivery: options.SavingOptions,
+    delivery: options.BatchDelivery,
     source: Annotated[
         str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="A .toml manifest, a .csv, .tsv or .jsonl table, a folder, a quoted "
-            "glob, or - for JSONL.",
+            help="Manifest (.toml), table (.csv, .tsv, .jsonl), folder, quoted glob, "
+            "or - for JSONL on standard input.",
             show_default=False,
         ),
     ] = None,
@@ -99,6 +99,9 @@ def batch(
 ) -> None:
     """
     Make many results from one file, each paid for once.
+
+    Makes what is missing or changed, and leaves everything else alone. For the manifest
+    and the lock, see krea help batch.
 
     \b
     Examples:

@@ -5,7 +5,9 @@ a signal left behind.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from krea_cli.api.models import Job, SavedFile
 from krea_cli.batch.plan import Plan, PlanStep, Sign
 from krea_cli.cli import next_steps
 from krea_cli.cli.context import CliContext
+from krea_cli.cli.error_report import CANCEL_SECONDS, state_of_jobs
 from krea_cli.commands.describe_batch import line_of, run_summary, shown_path
 from krea_cli.commands.plan_batch import BatchGiven
 from krea_cli.errors import (
@@ -21,12 +24,14 @@ from krea_cli.errors import (
     Hint,
     JobCancelledError,
     JobFailedError,
+    JournalError,
     KreaError,
     SignalError,
     Step,
     UnconfirmedSubmissionError,
     WaitTimeoutError,
 )
+from krea_cli.jobs.job_refs import name_of_run
 from krea_cli.operations.batch_files import BatchFiles
 from krea_cli.operations.batch_outcome import ItemOutcome, ItemSeen, ItemSubmitted
 from krea_cli.operations.batch_run import MOST_UNCONFIRMED, BatchRun
@@ -37,7 +42,8 @@ from krea_cli.runtime import signals
 if TYPE_CHECKING:
     from krea_cli.operations.github_step import GithubStep
 
-CANCEL_SECONDS = 3.0
+# More jobs of one run have one word in a command.
+MOST_NAMED = 3
 # Options that pay again if the command is repeated.
 _ONLY_ONCE = ("--again", "--limit")
 _VERBS = {"failed": "failed", "cancelled": "was cancelled"}
@@ -128,25 +134,40 @@ class BatchReport:
         known = {*running, *completed}
         running += [job for job in ctx.tracker.summary().pending if job not in known]
         ctx.tracker.reported()
-        words = [SignalError(signum).message]
-        if running or completed or self._there:
-            words.append(f"Saved {self._there} of {self._total}.")
-        cancelled = list[str]()
+        words, cancelled = [SignalError(signum).message], list[str]()
+        is_begun = running or completed or self._there
         if ctx.invocation.run.cancel_on_interrupt and running:
             cancelled = ctx.jobs.cancel_all(running, seconds=CANCEL_SECONDS)
             run.note_cancelled(cancelled)
             running = [job_id for job_id in running if job_id not in cancelled]
-            if cancelled:
-                words.append(f"Cancelled {_jobs(len(cancelled))}.")
+        if cancelled:
+            jobs = "1 job" if len(cancelled) == 1 else f"{len(cancelled)} jobs"
+            words.append(f"Cancelled {jobs}.")
+        words += state_of_jobs(
+            saved=f"{self._there} of {self._total}" if is_begun else None,
+            running=len(running),
+            completed=len(completed),
+        )
         hints = list[Hint]([self._continue(again=bool(cancelled))])
         if running:
-            keep = "keeps" if len(running) == 1 else "keep"
-            words.append(f"{_jobs(len(running))} {keep} running and will be billed.")
-            hints.append(f"Stop them: {ctx.next_steps.cancel([])}")
-        if completed:
-            are = "job is" if len(completed) == 1 else "jobs are"
-            words.append(f"{len(completed)} completed {are} not saved yet.")
+            stop = Action.STOP_ALL if len(running) > 1 else Action.STOP
+            hints.append(Step(stop, tuple(self._references(running))))
         return SignalError(signum).but(*hints, message=" ".join(words))
+
+    def _references(self, job_ids: Sequence[str]) -> list[str]:
+        """
+        Return words that mean the jobs: one for several jobs of the same run.
+        """
+        runs = dict.fromkeys(job_ids, "")
+        with suppress(JournalError):
+            found = self._ctx.records.outputs(job_ids)
+            runs |= {job_id: job.run for job_id, job in found.items()}
+        counts = Counter(runs.values())
+        words = [
+            name_of_run(run) if run and counts[run] > MOST_NAMED else job_id
+            for job_id, run in runs.items()
+        ]
+        return list(dict.fromkeys(words))
 
     def _continue(self, *, again: bool) -> str:
         """
@@ -346,7 +367,3 @@ def _with_unsubmitted(error: KreaError, left: int) -> KreaError:
 
 def _items(count: int) -> str:
     return "1 item was" if count == 1 else f"{count} items were"
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count} jobs"

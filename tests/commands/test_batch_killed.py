@@ -12,6 +12,7 @@ import time
 from collections import Counter
 
 import pytest
+from PIL import Image
 from service import TOKEN
 
 ITEMS = 12
@@ -73,7 +74,10 @@ def test_batch_killed_at_many_points_pays_once_for_each_item(shell, batch, live)
     }
     assert [11 if found["unconfirmed"] else 0] * 2 == ended
     assert found["completed"] <= live.bills <= ITEMS
-    assert not [*(shell.cwd / "out").glob(".*")]
+    # What a kill left behind in the middle of a download has no name of a result.
+    for path in (shell.cwd / "out").glob("[!.]*"):
+        with Image.open(path) as picture:
+            picture.load()
 
 
 @pytest.mark.long
@@ -114,8 +118,8 @@ def test_batch_killed_before_a_response_leaves_that_item_unconfirmed(
 @pytest.mark.parametrize(
     ("options", "says", "most_seconds"),
     [
-        ((), "100 jobs keep running and will be billed.", 1),
-        (("--cancel-on-interrupt",), "Cancelled 100 jobs.", 4),
+        ((), "Saved 0 of 100. 100 jobs keep running and will be billed.", 1),
+        (("--cancel-on-interrupt",), "Cancelled 100 jobs. Saved 0 of 100.", 4),
     ],
 )
 def test_batch_interrupted_among_100_items_reports_in_four_lines(
@@ -133,7 +137,7 @@ def test_batch_interrupted_among_100_items_reports_in_four_lines(
     said = said[said.index("error: ") :].splitlines()
 
     assert -signal.SIGINT == process.returncode
-    assert f"error: Interrupted. Saved 0 of 100. {says}" == said[0]
+    assert f"error: Interrupted. {says}" == said[0]
     assert said[1].startswith("hint: Continue: krea batch prompts.csv -m flux-1-dev")
     assert len(said) <= 4, said
     assert seconds < most_seconds
