@@ -67,6 +67,8 @@ _TIMEOUT = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
 # Compression is refused: no answer may grow in memory.
 _PLAIN = {"Accept-Encoding": "identity"}
 
+_NOT_WORDS = re.compile(r"^\[Errno [^]]*\] |^_ssl\.c:\d+: | \(_ssl\.c:\d+\)$")
+
 # The clients that carry the token.
 Use = Literal["api", "paid"]
 
@@ -467,10 +469,9 @@ def _short(text: object) -> str:
 
 def _words(exc: Exception) -> str:
     """
-    The words of an error, without the number that some begin with.
+    Return the words of an error, without error numbers and places in Python's source.
     """
-    words = str(exc).partition("] ")[2] if str(exc).startswith("[Errno") else str(exc)
-    return words.rstrip(".") or type(exc).__name__
+    return _NOT_WORDS.sub("", str(exc)).rstrip(".") or type(exc).__name__
 
 
 def _peer(response: httpx.Response) -> str:
