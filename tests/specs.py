@@ -224,6 +224,24 @@ def huge(count=600, size=6_000_000):
     return spec
 
 
+def as_python(schema):
+    """
+    Change patterns so that `$` matches at the very end alone, as in JSON Schema.
+
+    In Python, it also matches before a last newline.
+    """
+    if isinstance(schema, list):
+        return [as_python(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: value.removesuffix("$") + r"\Z"
+        if key == "pattern" and isinstance(value, str) and value.endswith("$")
+        else as_python(value)
+        for key, value in schema.items()
+    }
+
+
 def a_value(rng, schema, depth=4):
     """
     Return a random value that is close to what the schema allows.

@@ -6,11 +6,11 @@ it cannot, with the right code, and never breaks.
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from service import TOKEN
@@ -93,7 +93,7 @@ CONNECTIONS = {
     "blank": {"https_proxy": "http://a b"},
     "no file": {"SSL_CERT_FILE": "/dev/null/ca.pem"},
     "no certificates": {"SSL_CERT_FILE": __file__},
-    "a folder": {"SSL_CERT_FILE": os.path.dirname(__file__)},  # noqa: PTH120
+    "a folder": {"SSL_CERT_FILE": str(Path(__file__).parent)},
     "a device": {"SSL_CERT_FILE": "/dev/null"},
 }
 # What a command may end with where nothing can be kept, or told to the service.

@@ -172,12 +172,12 @@ class ApiClient:
 
     def openapi(self) -> dict[str, Any]:
         """
-        GET /openapi.json: what the service tells anybody of itself.
+        GET /openapi.json: the description of the API, which needs no token.
         """
         try:
             return self._get("/openapi.json")[1]
         except TokenRejectedError as exc:
-            # None was sent, so there is none to change.
+            # No token was sent, so changing the token would not help.
             raise InvalidResponseError(
                 f"{self._transport.host} denied access to its list of models.",
                 hint="Check the API URL and your proxy.",
@@ -198,13 +198,8 @@ class ApiClient:
         data = retry(
             send, clock=self._clock, passing=(ConnectionFailedError, RateLimitError)
         )
-        try:
+        with self._unexpected("an asset without a URL"):
             return Asset.from_json(data, self._transport.redacted)
-        except ValueError as exc:
-            raise InvalidResponseError(
-                "Krea accepted the upload but returned no URL.",
-                hint="Uploads are free: run the command again.",
-            ) from exc
 
     def assets(self, *, cursor: str | None = None) -> Page[Asset]:
         """
@@ -276,12 +271,19 @@ class ApiClient:
         """
         with _not_found(f"Style {style_id}", Action.LIST_STYLES):
             _, data = self._get(f"/styles/{style_id}")
-        try:
+        with self._unexpected("a style without an id"):
             return Style.from_json(data, self._transport.redacted)
+
+    @contextmanager
+    def _unexpected(self, found: str) -> Iterator[None]:
+        """
+        Explain a `ValueError` as a response with *found*.
+        """
+        try:
+            yield
         except ValueError as exc:
             raise InvalidResponseError(
-                f"Unexpected response from {self._transport.host}: a style without "
-                "an id."
+                f"Unexpected response from {self._transport.host}: {found}."
             ) from exc
 
     def _get(

@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -28,16 +27,23 @@ _GLANCE_SECONDS = 0.1
 _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 
-@contextmanager
-def deadline(seconds: float) -> Iterator[None]:
+class ReadDeadline:
     """
-    Stop reading in this thread after *seconds*, however often bytes arrive.
+    Stop reading in this thread after *seconds*, however often bytes arrive. A context
+    manager, entered for every chunk of every result.
     """
-    token = _deadline.set(min(time.monotonic() + seconds, _deadline.get()))
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
+
+    __slots__ = ("_seconds", "_token")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        until = time.monotonic() + self._seconds
+        self._token = _deadline.set(min(until, _deadline.get()))
+
+    def __exit__(self, *_: object) -> None:
+        _deadline.reset(self._token)
 
 
 def run_until(seconds: float, work: Callable[[], T]) -> T:
@@ -53,7 +59,7 @@ def run_until(seconds: float, work: Callable[[], T]) -> T:
     """
     if not _notices_signals():
         return run_with_timeout(seconds, work)
-    with deadline(seconds):
+    with ReadDeadline(seconds):
         return work()
 
 

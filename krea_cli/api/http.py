@@ -3,8 +3,10 @@ Send requests, and return responses or errors.  The only module that imports htt
 
 Each purpose has a client of its own.  One carries the token, speaks to one origin and
 follows no redirect.  The one for paid requests is the same, but opens a new connection
-for each: a kept one may be closing, and the request would be unconfirmed.  The clients
-that fetch results carry no credential.  Nothing is sent twice from here.
+for each: a kept one may be closing, and the request would be unconfirmed.  Results are
+fetched without any credential, each over a transport that no other thread uses: to look
+for a free connection among all takes longer than a small result.  Nothing is sent twice
+from here.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -61,11 +63,12 @@ _KEPT = httpx.Limits(
     max_connections=100, max_keepalive_connections=100, keepalive_expiry=30.0
 )
 _NOT_KEPT = httpx.Limits(max_keepalive_connections=0)
+_TIMEOUT = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
 # Compression is refused: no answer may grow in memory.
 _PLAIN = {"Accept-Encoding": "identity"}
 
-# What a client is for: two carry the token, two fetch what is of foreign origin.
-Use = Literal["api", "paid", "results", "local results"]
+# The clients that carry the token.
+Use = Literal["api", "paid"]
 
 
 class _InterruptibleTransport(httpx.HTTPTransport):
@@ -108,6 +111,8 @@ class HttpTransport:
         self._bearer = {"Authorization": f"Bearer {token}"} if token else {}
         self.uses_environment = uses_environment
         self._clients: dict[tuple[Use, Proxy | None], httpx.Client] = {}
+        # By security and proxy, the transports that no thread is using at the moment.
+        self._idle: dict[tuple[bool, Proxy | None], list[httpx.HTTPTransport]] = {}
         self._making = threading.Lock()
 
     def get(
@@ -160,19 +165,23 @@ class HttpTransport:
             ConnectionFailedError, ResponseLostError: also while the chunks are read.
         """
         with self._translated(url):
-            is_secure = urlsplit(url).scheme == "https"
-            use: Use = "results" if is_secure else "local results"
-            client = self._client(use, url)
-            request = client.build_request("GET", url, headers=headers)
-            with self._logged(request) as log:
-                response = run_until(
-                    ANSWER_SECONDS, lambda: client.send(request, stream=True)
-                )
-                log.append(str(response.status_code))
-            with open_body(response, silence=SILENCE_SECONDS) as chunks:
-                yield StreamedResponse(
-                    response.status_code, response.headers, chunks, _peer(response)
-                )
+            request = httpx.Request(
+                "GET",
+                url,
+                headers={"Accept": "*/*", **_PLAIN, **self._agent, **headers},
+                extensions={"timeout": _TIMEOUT.as_dict()},
+            )
+            with self._fetcher(url) as fetcher:
+                with self._logged(request) as log:
+                    response = run_until(
+                        ANSWER_SECONDS, lambda: fetcher.handle_request(request)
+                    )
+                    response.request = request
+                    log.append(str(response.status_code))
+                with open_body(response, silence=SILENCE_SECONDS) as chunks:
+                    yield StreamedResponse(
+                        response.status_code, response.headers, chunks, _peer(response)
+                    )
 
     def redacted(self, text: str) -> str:
         """
@@ -186,6 +195,9 @@ class HttpTransport:
         """
         while self._clients:
             self._clients.popitem()[1].close()
+        while self._idle:
+            for fetcher in self._idle.popitem()[1]:
+                fetcher.close()
 
     def _post(
         self,
@@ -250,7 +262,7 @@ class HttpTransport:
         try:
             yield outcome
         finally:
-            target = request.url.copy_with(query=None, userinfo=None, fragment=None)
+            target = _without_secrets(str(request.url))
             milliseconds = (time.monotonic() - started) * 1000
             said = outcome[0] if outcome else "no response"
             self._log(f"{request.method} {target} {said} ({milliseconds:.0f} ms)")
@@ -266,26 +278,48 @@ class HttpTransport:
         key = (use, self._proxy(url))
         with self._making:
             if key not in self._clients:
-                self._clients[key] = self._made(*key)
+                self._clients[key] = self._new_client(*key)
             return self._clients[key]
 
-    def _made(self, use: Use, proxy: Proxy | None) -> httpx.Client:
-        is_api = use in ("api", "paid")
-        is_secure = use == "results" or (is_api and self._url.startswith("https:"))
+    def _new_client(self, use: Use, proxy: Proxy | None) -> httpx.Client:
+        limits = _NOT_KEPT if use == "paid" else _KEPT
+        is_secure = self._url.startswith("https:")
+        return httpx.Client(
+            headers=_PLAIN | self._agent | self._bearer,
+            timeout=_TIMEOUT,
+            # Of all that the environment names, the one proxy that applies.
+            trust_env=False,
+            transport=self._new_transport(proxy, limits, is_secure=is_secure),
+            # No answer is to leave a cookie for another request.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+
+    @contextmanager
+    def _fetcher(self, url: str) -> Iterator[httpx.HTTPTransport]:
+        """
+        Yield a transport for this thread alone, preferably one with an open connection.
+        """
+        key = (urlsplit(url).scheme == "https", self._proxy(url))
+        idle = self._idle.setdefault(key, [])
+        try:
+            fetcher = idle.pop()
+        except IndexError:
+            fetcher = self._new_transport(key[1], _KEPT, is_secure=key[0])
+        try:
+            yield fetcher
+        finally:
+            idle.append(fetcher)
+
+    def _new_transport(
+        self, proxy: Proxy | None, limits: httpx.Limits, *, is_secure: bool
+    ) -> httpx.HTTPTransport:
         tls = self._tls if is_secure else _no_tls()
         try:
-            return httpx.Client(
-                headers=_PLAIN | self._agent | (self._bearer if is_api else {}),
-                timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
-                # Of all that the environment names, the one proxy that applies.
+            return _InterruptibleTransport(
+                verify=tls,
+                proxy=proxy.url if proxy else None,
+                limits=limits,
                 trust_env=False,
-                transport=_InterruptibleTransport(
-                    verify=tls,
-                    proxy=proxy.url if proxy else None,
-                    limits=_NOT_KEPT if use == "paid" else _KEPT,
-                ),
-                # No answer is to leave a cookie for another request.
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             )
         except Exception as exc:
             if limit := exhausted_error(exc):
@@ -342,6 +376,15 @@ class HttpTransport:
         return self.redacted(_short(_words(exc)))
 
 
+def _without_secrets(url: str) -> str:
+    """
+    Return the URL without its user, query and fragment.
+    """
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+@cache
 def _no_tls() -> ssl.SSLContext:
     """
     Return a context for http on this computer, where there are no certificates. It

@@ -7,8 +7,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from krea_cli.errors import UsageError
 
@@ -16,8 +15,7 @@ from krea_cli.errors import UsageError
 SHOWN = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """
     A whole answer of the API; header names are found in any case.
     """
@@ -27,8 +25,7 @@ class Response:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StreamedResponse:
+class StreamedResponse(NamedTuple):
     """
     An answer whose body is still to come; *peer* is the address that it comes from.
     """
@@ -39,8 +36,7 @@ class StreamedResponse:
     peer: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResumePoint:
+class ResumePoint(NamedTuple):
     """
     The part of a file that is on disk: its first *size* bytes, in the version with the
     strong entity tag *etag*. *length* is the length of the whole file, None if the
@@ -52,8 +48,7 @@ class ResumePoint:
     length: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadBody:
+class DownloadBody(NamedTuple):
     """
     A file on its way, from the byte *start* on.  *length* is that of the whole file and
     *etag* its strong entity tag, None when the server does not say.  *checks_end* says
@@ -68,8 +63,7 @@ class DownloadBody:
     checks_end: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestBody:
+class RequestBody(NamedTuple):
     """
     The body of a request, of *size_bytes* in all.  Each call of *chunks* makes it anew,
     so that it is hashed, sent, and sent again without being held in memory.

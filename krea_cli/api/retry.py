@@ -34,7 +34,7 @@ def retry(
     passing: tuple[type[ServiceError], ...] = _PASSING,
 ) -> T:
     """
-    The result of *work*, tried up to four times while its failure may pass.
+    Return the result of *work*, tried up to four times while its failure is temporary.
 
     Between tries it sleeps 0.5, 1, 2 s with full jitter, or what the
     service asked for.  It gives up at once when that would outlast *deadline* (on the
@@ -61,9 +61,8 @@ def retry(
 
 def retry_after(value: str | None, now: float) -> float | None:
     """
-    Seconds to wait by a Retry-After header: a number or an HTTP date, which is by the
-    clock that it was *now* on.  None when it is missing, past, negative or no sense at
-    all.
+    Return the seconds to wait by a Retry-After header: a number, or an HTTP date
+    compared with *now*. None if it is missing, past, negative or invalid.
     """
     if value is None:
         return None

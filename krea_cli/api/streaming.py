@@ -9,9 +9,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from socket import SHUT_RDWR
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from krea_cli.api.connections import deadline
+from krea_cli.api.connections import ReadDeadline
 from krea_cli.runtime import signals
 
 if TYPE_CHECKING:
@@ -55,10 +55,10 @@ def open_body(response: httpx.Response, *, silence: float) -> Iterator[Iterator[
 
 
 def _chunks(response: httpx.Response, silence: float) -> Iterator[bytes]:
-    chunks = response.iter_raw()
+    chunks = iter(cast("httpx.SyncByteStream", response.stream))
     while True:
         # The head of a chunk may come for ever, byte by byte.
-        with deadline(silence):
+        with ReadDeadline(silence):
             chunk = next(chunks, None)
         if chunk is None:
             return

@@ -226,6 +226,29 @@ def merged(lines: Iterable[LockLine]) -> list[LockLine]:
     )
 
 
+def news_of(
+    lines: Iterable[LockLine], known: Iterable[LockLine], output: str
+) -> list[LockLine]:
+    """
+    Return the lines that tell more of a payment than the *known* ones, as lines of
+    *output* with its own files.
+    """
+    progress: dict[tuple[str, str], int] = {}
+    for line in known:
+        for payment in (line.payment, (line.service, f"record {line.record}")):
+            progress[payment] = max(progress.get(payment, -1), _PROGRESS[line.state])
+    found = []
+    for line in lines:
+        # Its process is still submitting it, and will say how that ends.
+        is_in_flight = line.state == "submitted" and line.job is None
+        if is_in_flight or progress.get(line.payment, -1) >= _PROGRESS[line.state]:
+            continue
+        is_here = any(file.path == output for file in line.files)
+        files = line.files if is_here else ()
+        found.append(replace(line, output=output, files=files))
+    return found
+
+
 def rebased(line: LockLine, prefix: str) -> LockLine:
     """
     The line of a lock in another folder, which is at *prefix* from here.

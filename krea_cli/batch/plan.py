@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 
 from krea_cli.batch.identity import Identity
 from krea_cli.batch.item_requests import Planned, by_need
-from krea_cli.batch.lock import Lock, LockedFile, LockLine
+from krea_cli.batch.lock import Lock, LockedFile, LockLine, news_of
 from krea_cli.batch.output_names import folded
 from krea_cli.batch.problems import suggest
 from krea_cli.batch.results_on_disk import ResultsOnDisk
@@ -100,11 +100,13 @@ class PlanStep:
 class Plan:
     """
     *steps* in the order of the file; *orphans* are lines of this source whose outputs
-    no item wants any more.
+    no item wants any more. *unlisted* are lines that the lock lacks, and that this
+    machine's journal has: another machine must not pay for their requests again.
     """
 
     steps: tuple[PlanStep, ...]
     orphans: tuple[LockLine, ...] = ()
+    unlisted: tuple[LockLine, ...] = ()
     spent_usd: float = 0.0
 
     @property
@@ -168,10 +170,11 @@ class Planner:
         steps: dict[str, PlanStep] = {}
         aliases: dict[str, set[str]] = defaultdict(set)
         first: dict[str, str] = {}
+        unlisted: list[LockLine] = []
         items = [each.item for each in planned]
         for index in by_need(items):
             each = planned[index]
-            step = self._step(each, aliases)
+            step = self._step(each, aliases, unlisted)
             if step.line is not None:
                 aliases[each.key].add(step.line.key)
             needed = [steps[output] for output in each.item.needs.values()]
@@ -181,6 +184,7 @@ class Planner:
         return Plan(
             steps=tuple(ordered),
             orphans=tuple(self._orphans(planned)),
+            unlisted=tuple(unlisted),
             spent_usd=self.lock.spent_usd(),
         )
 
@@ -194,10 +198,15 @@ class Planner:
                     or "Name outputs, failed or cancelled.",
                 )
 
-    def _step(self, planned: Planned, aliases: Mapping[str, set[str]]) -> PlanStep:
+    def _step(
+        self,
+        planned: Planned,
+        aliases: Mapping[str, set[str]],
+        unlisted: list[LockLine],
+    ) -> PlanStep:
         if planned.unusable or planned.identity is None:
             return PlanStep(planned=planned, sign=Sign.UNUSABLE, error=planned.unusable)
-        lines = self._lines(planned, planned.identity, aliases)
+        lines = self._lines(planned, planned.identity, aliases, unlisted)
         line = next((each for each in lines if each.counts), None)
         step = PlanStep(planned=planned, sign=Sign.MAKE, line=line)
         if line is None:
@@ -219,14 +228,17 @@ class Planner:
         planned: Planned,
         identity: Identity,
         aliases: Mapping[str, set[str]],
+        unlisted: list[LockLine],
     ) -> list[LockLine]:
         """
-        All that is known of the request, what counts first.
+        All that is known of the request, what counts first; *unlisted* gets what the
+        lock lacks.
         """
         locked = self.lock.history(identity, aliases)
         own = self.journal_lines(planned, locked)
         if not own:
             return locked
+        unlisted += news_of(own, locked, planned.item.output)
         # The journal is the authority on this machine's own requests.
         both = Lock.of([*locked, *own], own[0].service)
         return both.history(identity, aliases)
@@ -330,7 +342,7 @@ class Planner:
         output = step.output
         if self.force or self._is_ours(output) or self._is_of_sandbox(output):
             return replace(step, sign=Sign.FETCH, replaces=True)
-        if self.lock.of_output(output):
+        if any(line.files for line in self.lock.of_output(output)):
             return replace(step, sign=Sign.CHANGE, error=_changed(output))
         # It may be this very result, of a run that died before it could note that.
         return replace(step, sign=Sign.FETCH)

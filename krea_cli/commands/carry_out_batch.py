@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from krea_cli.api.models import Job
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
 # Of the service's list.
 MOST_LISTED = 100
-_WITHOUT_RESULT = (Sign.WAIT, Sign.UNCONFIRMED, Sign.ENDED)
 
 
 def carry_out(
@@ -81,7 +80,9 @@ def carry_out(
     work.prepare(plan)
     is_new = not planning.lock_file.path.exists()
     planning.lock_file.path.parent.mkdir(parents=True, exist_ok=True)
-    _note_in_lock(planning, plan, lock)
+    if plan.unlisted:
+        # Other machines must neither repeat nor lose what only this one knows of.
+        planning.lock_file.append(plan.unlisted)
     run = BatchRun(
         plan.steps,
         work.tools(),
@@ -129,24 +130,6 @@ def _work_of(plan: Plan, timing: PollTiming) -> BatchWork:
         estimate_usd=plan.cost_usd,
         usual_seconds=timing.usual_seconds_of,
     )
-
-
-def _note_in_lock(planning: BatchPlanning, plan: Plan, lock: Lock) -> None:
-    """
-    Add to the lock what only this machine's journal knows of jobs without a result, so
-    that other machines neither repeat nor lose them.
-    """
-    known = {(line.payment, line.output, line.state) for line in lock.lines}
-    lines = [
-        replace(step.line, source=planning.source.name, output=step.output, files=())
-        for step in plan.steps
-        if step.line is not None and step.sign in _WITHOUT_RESULT
-    ]
-    lines = [
-        line for line in lines if (line.payment, line.output, line.state) not in known
-    ]
-    if lines:
-        planning.lock_file.append(lines)
 
 
 def _warn_unusable(ctx: CliContext, plan: Plan) -> None:

@@ -143,7 +143,7 @@ class KeyringStore:
                 return work(self._open())
             except errors.KreaError:
                 raise
-            # plugins may raise anything, even SystemExit
+            # Plugins may raise anything, even SystemExit.
             except BaseException as exc:  # noqa: BLE001
                 raise self._explain(exc) from None
 

@@ -1,6 +1,6 @@
 """
-Compressed answers, decoded piece by piece, so that little input never becomes more
-output at once than a caller can count.
+Decode compressed responses piece by piece, so that a small input never becomes a large
+output at once.
 
 krea asks for no compression, but some stores of files keep a file compressed and send
 it so to everybody, and some send a Content-Encoding that is not a coding at all.
@@ -31,7 +31,7 @@ _MOST_MEMBERS = 1000
 
 def codings(header: str) -> list[str]:
     """
-    The codings that a Content-Encoding names, in the order in which they were applied.
+    Return the codings in a Content-Encoding header, in the order of their application.
     """
     words = [word.strip().lower() for word in header.split(",")]
     return [word for word in words if word in DECODED | UNDECODED]
@@ -39,10 +39,10 @@ def codings(header: str) -> list[str]:
 
 def decoded(chunks: Iterator[bytes], applied: list[str]) -> Iterator[bytes]:
     """
-    The bytes before the codings in *applied*, all of DECODED.
+    Undo the codings in *applied*, all of DECODED.
 
     Raises:
-        ResponseLostError: they are damaged, or end too early; while they are read.
+        ResponseLostError: while reading: the data is damaged, or ends too early.
     """
     for coding in reversed(applied):
         chunks = _inflated(chunks, is_gzip=coding != "deflate")

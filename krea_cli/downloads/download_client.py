@@ -1,8 +1,8 @@
 """
-The bytes behind a URL of foreign origin: a result of a job, a picture given as input.
+Download files from URLs of foreign origin: results of jobs, and pictures used as input.
 
-Such a URL is not to be trusted: no credential goes with it, and each redirect is looked
-at as if it were the first.
+Such a URL is not trusted: no credential is sent, and each redirect is checked like the
+first URL.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LENGTH = re.compile(r"[0-9]{1,18}")
 
 class UrlExpiredError(DownloadError):
     """
-    The URL answers 401, 403, 404 or 410: it may have expired.
+    The URL returned 401, 403, 404 or 410: it may have expired.
     """
 
     code = "url_gone"
@@ -42,14 +42,14 @@ class UrlExpiredError(DownloadError):
 
 class ResumeRejectedError(ResponseLostError):
     """
-    The server does not go on with the part that is here: the file has to be fetched
-    from its start.
+    The server does not continue a partial download: the file must be downloaded from
+    its start.
     """
 
 
 class DownloadClient:
     """
-    *allows_loopback* is for a service that runs on this machine itself.
+    Open URLs for download. *allows_loopback* is for a service on this machine.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class DownloadClient:
         self, url: str, *, part: ResumePoint | None = None
     ) -> Iterator[DownloadBody]:
         """
-        The file behind *url*; with a *part* the rest of it, if it is still the same
-        file and the server can go on, else the whole: `DownloadBody.start` says which.
+        Open the file behind *url*. With a *part*, only the rest is sent if the file has
+        not changed and the server supports it: see `DownloadBody.start`.
 
         Raises:
             UrlExpiredError, DownloadError: the URL is refused or gives no good answer.
@@ -132,8 +132,8 @@ def _decoded_body(
     chunks: Iterator[bytes], applied: list[str], url: str, *, is_part: bool
 ) -> DownloadBody:
     """
-    A file that was sent compressed; length and entity tag are of the compressed bytes,
-    so it can only be fetched from its start.
+    Decode a file that was sent compressed. Its length and entity tag are of the
+    compressed bytes, so it can only be downloaded from its start.
 
     Raises:
         DownloadError: it cannot be decoded here.
@@ -181,7 +181,7 @@ def _joined(url: str, target: str) -> str:
 
 def _length(headers: Mapping[str, str]) -> int | None:
     """
-    The length of the body; none that is told beside chunks counts.
+    Return the length of the body. A length beside Transfer-Encoding does not count.
     """
     length = headers.get("Content-Length", "")
     if "Transfer-Encoding" in headers or not _LENGTH.fullmatch(length):
@@ -191,7 +191,7 @@ def _length(headers: Mapping[str, str]) -> int | None:
 
 def _etag(headers: Mapping[str, str]) -> str | None:
     """
-    The entity tag if it is strong: a weak one does not promise the same bytes.
+    Return the entity tag if it is strong: a weak one does not promise the same bytes.
     """
     etag = headers.get("ETag", "").strip()
     return etag if _STRONG_ETAG.fullmatch(etag) else None

@@ -1,5 +1,5 @@
 """
-Results of completed jobs, from their URLs to files.
+Save the results of completed jobs as files.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -52,9 +52,9 @@ class _Fetched(NamedTuple):
 
 class ResultDownloader:
     """
-    Saves what jobs gave, by one target and one way of *placing*.  *look* gives a job as
-    it is now; *send* writes a file to standard output; *max_bytes* is what one result
-    may have, 2 GiB if it is not said.
+    Save the results of jobs to one target, published by *placing*. *look* fetches the
+    current state of a job; *send* writes a file to standard output; *max_bytes* is the
+    largest size of one result, 2 GiB by default.
 
     Several threads may save at once: no two results get the same name.
     """
@@ -79,7 +79,7 @@ class ResultDownloader:
         self._max_bytes = max_bytes or MOST_BYTES
         self._names: set[str] = set()
         self._naming = threading.Lock()
-        self._limit = AdaptiveLimit(MOST_AT_ONCE, clock)
+        self._limit = AdaptiveLimit(MOST_AT_ONCE)
 
     def save(
         self,
@@ -116,7 +116,7 @@ class ResultDownloader:
                 yield replace(job, urls=urls.all, files=(file,))
             return
         paths = [
-            partial(self._path, naming, job.job_id, first + at, several)
+            cache(partial(self._path, naming, job.job_id, first + at, several))
             for at in range(min(len(job.urls), MOST_RESULTS))
         ]
         works = (
@@ -125,7 +125,7 @@ class ResultDownloader:
         )
         files = list[SavedFile]()
         with results_in_order(
-            works, pool, ahead=MOST_AT_ONCE, discard=_discard
+            works, pool, ahead=2 * MOST_AT_ONCE, discard=_discard
         ) as results:
             for at, fetched in enumerate(results):
                 try:
@@ -160,8 +160,8 @@ class ResultDownloader:
         self, job: Job, at: int, path: Callable[[MediaType], Path]
     ) -> SavedFile | None:
         """
-        The file that a result became before, if it is where this run would save it, or,
-        where no place was named, where it was saved then.
+        Return the file of an earlier run if it is where this run would save it or, if
+        no output was given, where that run saved it.
         """
         known = job.files[at] if at < len(job.files) else None
         media = of_type(known.media_type) if known else None
@@ -205,7 +205,7 @@ class ResultDownloader:
         url: str,
     ) -> SavedFile:
         """
-        Give a result the name that *path* has for its kind.
+        Publish a result under the name that *path* returns for its type.
         """
         if isinstance(fetched, SavedFile):
             self._take(Path(fetched.path))
@@ -249,7 +249,7 @@ class ResultDownloader:
         received: Callable[[int, int | None], object],
     ) -> DownloadedFile:
         """
-        The result at this place, whole and in *new*, in four attempts at most.
+        Download the result at this place into *new*, in at most four attempts.
 
         Raises:
             DownloadError: it cannot be had, or is no result.

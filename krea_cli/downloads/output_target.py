@@ -43,12 +43,13 @@ DEFAULT = "{job_id}.{ext}"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputTarget:
     """
-    *template* is a path with fields in braces; None means standard output.
+    The place for the results of a run. *template* is a path with fields in braces; None
+    means standard output.
 
-    *makes_folders* is true where the user asked for a folder in so many words, and
-    *is_default* where nothing was asked for.  *has_sidecar* is true where each result
-    gets a second file, `sidecars.beside` it.  *adds_extension* is true where the user
-    gave none, so that each result gets its own.
+    *makes_folders* is true if the user named a folder or a template, and *is_default*
+    if the user gave no output. *has_sidecar* is true if each result gets a sidecar.
+    *adds_extension* is true if the user gave no extension, so that each result gets the
+    one of its type.
     """
 
     template: str | None

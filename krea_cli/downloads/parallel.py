@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from krea_cli.errors import ConnectionFailedError, ServerError
-from krea_cli.runtime.clock import Clock
+from krea_cli.runtime import signals
 
-# Hosts of results, and disks, gain little from more.
+# Hosts of results gain little from more.
 MOST_AT_ONCE = 11
+# Threads for downloads, and for results that are being put on the disk meanwhile.
+MOST_THREADS = MOST_AT_ONCE + 3
 _GLANCE_SECONDS = 0.05
 
 
@@ -22,10 +24,9 @@ class AdaptiveLimit:
     after each round without a failure.
     """
 
-    def __init__(self, most: int, clock: Clock) -> None:
+    def __init__(self, most: int) -> None:
         self._most = self._limit = most
-        self._clock = clock
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._active = self._succeeded = self._halvings = 0
 
     @contextmanager
@@ -33,8 +34,10 @@ class AdaptiveLimit:
         """
         Wait until another download may begin, and learn from how it ends.
         """
-        while not self._enter():
-            self._clock.sleep(_GLANCE_SECONDS)
+        with self._changed:
+            while not self._enter():
+                self._changed.wait(_GLANCE_SECONDS)
+                signals.raise_if_interrupted()
         halvings = self._halvings
         try:
             yield
@@ -47,13 +50,12 @@ class AdaptiveLimit:
         self._leave(is_success=True, halvings=halvings)
 
     def _enter(self) -> bool:
-        with self._lock:
-            is_free = self._active < self._limit
-            self._active += is_free
+        is_free = self._active < self._limit
+        self._active += is_free
         return is_free
 
     def _leave(self, *, halvings: int, is_success: bool | None = None) -> None:
-        with self._lock:
+        with self._changed:
             self._active -= 1
             # Downloads that began together fail together, and count once.
             if is_success is False and halvings == self._halvings:
@@ -63,3 +65,4 @@ class AdaptiveLimit:
             if self._succeeded >= self._limit:
                 self._limit = min(self._limit + 1, self._most)
                 self._succeeded = 0
+            self._changed.notify_all()

@@ -1,5 +1,6 @@
 """
-One result, from its URL into a file: whole, of a known kind, and not without end.
+Download one result into a file, and check that it is complete, of a known type and not
+too large.
 """
 
 from __future__ import annotations
@@ -35,13 +36,12 @@ class DownloadedFile:
 
 class PartialDownload:
     """
-    The way into *new*, in as many attempts as it takes; *max_bytes* is what a result
-    may have; *received* is told how many bytes are here, and of how many, None where
-    that is not known.
+    Download one result into *new*, in several attempts if necessary. *max_bytes* is the
+    largest size allowed. *received* is called with the number of bytes received and the
+    length of the file, None if the length is not known.
 
-    What an attempt leaves behind the next one goes on with, however little it is: by
-    Range and If-Range, and only where the server named the version by a strong entity
-    tag.  In every other case it begins anew.
+    Each attempt continues where the last one stopped, with Range and If-Range, if the
+    server named the version by a strong entity tag. Otherwise it starts again.
     """
 
     def __init__(
@@ -68,6 +68,8 @@ class PartialDownload:
 
     def attempt(self, url: str) -> DownloadedFile:
         """
+        Download what is still missing, and check the whole file.
+
         Raises:
             ResponseLostError: the result was cut, or broken on its way.
             UrlExpiredError: the URL may have expired.

@@ -1,5 +1,5 @@
 """
-A result that is whole gets its name, as what the name says it is.
+Publish a complete result under its name, converted if the name asks for another type.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ _RESOLUTION = re.compile("([1-9])k", re.IGNORECASE)
 
 def unexpected(job: Job, models: Iterable[Model]) -> list[str]:
     """
-    A sentence for each file of a kind that the job's model does not make; none where
-    the model is not known.
+    Return a sentence for each file of a kind that the job's model does not make;
+    nothing if the model is not known.
     """
     found = [model for model in models if model.id == job.model]
     made = {model.result_kind for model in found if model.result_kind}
@@ -45,7 +45,7 @@ def unexpected(job: Job, models: Iterable[Model]) -> list[str]:
 
 def ratio_of(text: object) -> float | None:
     """
-    Width by height of a ratio such as 16:9 or 2.35:1, None when it is none.
+    Return width by height of a ratio such as 16:9 or 2.35:1; None for any other text.
     """
     found = _RATIO.fullmatch(str(text))
     if not found or not float(found[1]) or not float(found[2]):
@@ -57,8 +57,8 @@ def differences(
     files: Iterable[SavedFile], body: Mapping[str, Any], *, most_side: int | None
 ) -> list[str]:
     """
-    A sentence for each picture that is not as the *body* of its request asked for: of
-    another size or ratio, or certainly of another resolution.
+    Return a sentence for each picture that differs from what the *body* of its request
+    asked for: another size or ratio, or certainly another resolution.
 
     *most_side* is what a side has at most in pixels where the service makes all that is
     larger smaller, and None elsewhere.

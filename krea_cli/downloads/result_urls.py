@@ -19,7 +19,7 @@ PAUSE_SECONDS = 1.0
 
 class ResultUrls:
     """
-    The URLs of one job's results, by their place.  *look* gives the job as it is now.
+    The URLs of one job's results, in order. *look* fetches the job again.
     """
 
     def __init__(self, job: Job, look: Callable[[str], Job], clock: Clock) -> None:
@@ -34,11 +34,11 @@ class ResultUrls:
 
     def renew(self, at: int, gone: UrlExpiredError) -> None:
         """
-        Ask where the results are now, as the one at this place is *gone*: three times
-        at most for each.
+        Fetch new URLs after the one at this place expired (*gone*), at most three times
+        for each.
 
         Raises:
-            DownloadError: it was asked for often enough, or the service does not say.
+            DownloadError: the limit is reached, or the service returned no new URLs.
         """
         if self._renewals[at] >= RENEWALS:
             raise gone

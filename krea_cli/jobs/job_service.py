@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from krea_cli.api.models import Job
     from krea_cli.jobs.job_records import JobRecords
 
-# A page of so many jobs is still a short response.
+# Pages of this size are still short responses.
 PAGE = 100
 # Fewer jobs are cancelled one by one, each after a look at it.
 MOST_ONE_BY_ONE, CANCEL_AT_ONCE = 5, 8

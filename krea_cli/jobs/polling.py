@@ -166,7 +166,7 @@ class Poller:
         try:
             found = self._fetch_many(list(ready))
         except (InvalidResponseError, UsageError):
-            # The service has no such list, or none that can be read.
+            # The service has no such list, or the list cannot be read.
             self._fetch_many = None
         except ServiceError as exc:
             for state in ready.values():

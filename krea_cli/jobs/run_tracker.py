@@ -20,14 +20,14 @@ class RunSummary:
     The state of a run at one moment.
 
     *pending* has the ids of jobs that are submitted and not collected yet, *unreported*
-    those of jobs that are saved while nobody knows where, *order* all whose results are
-    wanted, in the order of their `{index}`. *is_batch* is true for a run of several
+    the ids of jobs that are saved but not reported, *order* the ids of all jobs to be
+    collected, in the order of their `{index}`. *is_batch* is true for a run of several
     jobs, whether or not all of them exist yet. *not_submitted* counts the requests that
-    will not be submitted any more, and *unconfirmed* has the records of those that may
-    have been. *run_id* is the id under which the journal has all these jobs and no
-    others, and *is_remembered* says that it has how their results are saved.
-    *completed* has the jobs among the pending that wait only for their results to be
-    saved, and *saved_count* counts the jobs whose results are on disk.
+    will not be submitted any more, and *unconfirmed* has the records of requests that
+    may have been accepted. *run_id* is the id under which the journal has all these
+    jobs and no others, and *is_remembered* says that it has how their results are
+    saved. *completed* has the jobs among the pending that wait only for their results
+    to be saved, and *saved_count* counts the jobs whose results are on disk.
     """
 
     order: Sequence[str] = ()

@@ -52,6 +52,6 @@ def find_end(reader: FileReader) -> int | None:
     Return the position after the trailer, or None if no image comes before it.
     """
     has_picture, end = False, 0
-    for kind, end in _parts(reader):  # noqa: B007
+    for kind, end in _parts(reader):  # noqa: B007  (used after it)
         has_picture |= kind == _PICTURE
     return end if has_picture else None

@@ -67,7 +67,7 @@ class Task(Generic[T]):
                 continue
             if error is not None:
                 raise error
-            return result  # type: ignore[return-value]
+            return result  # type: ignore[return-value]  # set if no error
 
     def cancel(self, discard: Callable[[T], object]) -> None:
         """
@@ -80,7 +80,7 @@ class Task(Generic[T]):
             if not self._outcome.empty():
                 result, error = self._outcome.get()
                 if error is None:
-                    discard(result)  # type: ignore[arg-type]
+                    discard(result)  # type: ignore[arg-type]  # likewise
 
 
 @contextmanager
@@ -143,7 +143,7 @@ class _Claim(Generic[T]):
         result, error = self.outcome
         if error is not None:
             raise error
-        return result  # type: ignore[return-value]
+        return result  # type: ignore[return-value]  # set if no error
 
 
 class SharedWork(Generic[T]):

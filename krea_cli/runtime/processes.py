@@ -29,7 +29,9 @@ def is_running(pid: int) -> bool | None:
         return False
     except (OSError, OverflowError):
         return None
-    return True
+    # One that has ended keeps its number until its parent asks how.
+    state = (_stat(pid) or [""])[0]
+    return state not in ("Z", "X")
 
 
 def started(pid: int) -> str:
@@ -38,10 +40,19 @@ def started(pid: int) -> str:
     """
     if sys.platform == "win32":
         return _began(pid) or ""
+    found = _stat(pid)
+    return found[19] if len(found) > 19 else ""
+
+
+def _stat(pid: int) -> list[str]:
+    """
+    Return the facts that Linux lists after the name of a process: its state is the
+    first, its start time the twentieth. Elsewhere the list is empty.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def _began(pid: int) -> str | None:

@@ -389,6 +389,33 @@ def test_plan_journal_knows_what_the_lock_lost(step):
     assert [("owl.png", [])] == asked
 
 
+def test_plan_lists_what_the_lock_lacks_of_the_journal(plan):
+    more = [
+        line(state="completed", files=[file("elsewhere.png")]),
+        line(job="job-2", record="r2", state="submitted"),
+        line(job=None, record="r3", state="submitted"),
+        line(job=None, record="r4", state="unconfirmed"),
+    ]
+    known = [line(job="job-2", record="r2", state="failed")]
+
+    found = plan([wanted()], known, journal_lines=lambda _, __: more)
+
+    assert [("job-1", "completed", ()), (None, "unconfirmed", ())] == [
+        (each.job, each.state, each.files) for each in found.unlisted
+    ]
+    assert {"owl.png"} == {each.output for each in found.unlisted}
+
+
+def test_plan_takes_a_file_that_may_be_the_result_of_a_killed_run(step, write):
+    write("owl.png", "result")
+    submitted = line(state="submitted", files=[])
+    done = line(state="completed", files=[])
+
+    found = step([submitted], journal_lines=lambda _, __: [done])
+
+    assert (Sign.FETCH, None, False) == (found.sign, found.error, found.replaces)
+
+
 def test_plan_finished_batch_is_up_to_date(plan, write):
     found = plan([wanted()], [line(files=[write("owl.png")])])
 

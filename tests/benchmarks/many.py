@@ -1,8 +1,12 @@
 """
-How long a hundred jobs take in one process, at a service that runs eight at once for a
-second each: where it keeps a backlog, and where it refuses what is too much.
+How long many jobs take in one process: a hundred at a service that runs eight at once
+for a second each, where it keeps a backlog, and where it refuses what is too much.
 
 python tests/benchmarks/many.py [JOBS]
+
+With the word "large": a thousand jobs, of which the service runs 64 at once.
+
+python tests/benchmarks/many.py large
 """
 
 from __future__ import annotations
@@ -20,6 +24,9 @@ PARALLEL, SECONDS = 8, 1.0
 # How many times the ideal it may take, and how much more memory than a run of one job.
 MOST_TIMES = {"backlog": 1.25, "refuse": 1.6}
 MOST_GROWTH_MIB = 40
+# The same of a large run, with the processor time of each job and the memory in all.
+LARGE_JOBS, LARGE_PARALLEL, LARGE_TIMES = 1000, 64, 1.12
+LARGE_MILLISECONDS, LARGE_MIB = 5.0, 110
 KREA = (sys.executable, "-m", "krea_cli")
 
 
@@ -58,14 +65,15 @@ class Watch(threading.Thread):
             time.sleep(0.1)
 
 
-def measured(jobs: int, over_limit: str) -> Run:
+def measured(jobs: int, over_limit: str, parallel: int = PARALLEL) -> Run:
     """
     Raises:
         SystemExit: it did not end well.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        env = os.environ | {
+        env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+        env |= {
             f"KREA_{each}_DIR": str(folder / each.lower())
             for each in ("STATE", "CONFIG", "CACHE")
         }
@@ -80,7 +88,7 @@ def measured(jobs: int, over_limit: str) -> Run:
         with (
             (folder / "log").open("wb") as log,
             subprocess.Popen(
-                [*KREA, "sandbox", "serve", "--parallel-jobs", f"{PARALLEL}", *words],
+                [*KREA, "sandbox", "serve", "--parallel-jobs", f"{parallel}", *words],
                 env=env,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -113,19 +121,41 @@ def _generated(jobs: int, folder: Path, env: dict[str, str]) -> Run:
         sys.exit(f"exit {code}, {saved} of {jobs} files")
     resident, files = zip(*watch.seen, strict=True)
     after, third = os.times(), len(files) // 3
+    cpu = after.children_user - cpu_before.children_user
+    cpu += after.children_system - cpu_before.children_system
     return Run(
         seconds=took,
-        cpu=after.children_user - cpu_before.children_user,
+        cpu=cpu,
         requests=len((folder / "log").read_bytes().splitlines()),
         files=(max(files[third:-third]), max(files[-third:])),
         mib=max(resident),
     )
 
 
+def large() -> int:
+    """
+    Return 1 where a large run took more than it may.
+    """
+    one = measured(1, "backlog", LARGE_PARALLEL)
+    run = measured(LARGE_JOBS, "backlog", LARGE_PARALLEL)
+    times = run.seconds / (SECONDS * LARGE_JOBS / LARGE_PARALLEL)
+    each = (run.cpu - one.cpu) / (LARGE_JOBS - 1) * 1000
+    print(
+        f"{LARGE_JOBS} jobs, {LARGE_PARALLEL} at once: {run.seconds:.1f} s, "
+        f"{times:.2f} of the ideal (at most {LARGE_TIMES}); {each:.1f} ms of processor "
+        f"time each (at most {LARGE_MILLISECONDS}); {run.mib:.0f} MiB "
+        f"(at most {LARGE_MIB})"
+    )
+    is_good = times <= LARGE_TIMES and run.mib <= LARGE_MIB
+    return 0 if is_good and each <= LARGE_MILLISECONDS else 1
+
+
 def main(argv: list[str]) -> int:
     """
-    1 where something took more than it may.
+    Return 1 where something took more than it may.
     """
+    if argv == ["large"]:
+        return large()
     jobs = int(argv[0]) if argv else 100
     ideal = SECONDS * -(-jobs // PARALLEL)
     is_good, one = True, measured(1, "backlog").mib

@@ -22,8 +22,8 @@ RUNS = 20
 JOB = "00000000-0000-4000-8000-000000000000"
 LINES = ("gen", "generate -m ", "generate -p aspect_ratio=", "status ")
 # At most so many times what the bare program takes.
-BUDGET = {"--version": 1.15, "--dry-run": 1.6, "--help": 2.5, "status": 1.25}
-TAB = 1.3
+BUDGET = {"--version": 1.0, "--dry-run": 1.35, "--help": 2.5, "status": 1.25}
+TAB = 1.0
 BARE = """
 import typer
 app = typer.Typer(rich_markup_mode=None, add_completion=False,
@@ -133,7 +133,12 @@ def measure(
     return runs
 
 
-def show(rows: dict[str, tuple[list[str], str]], runs: dict[str, list[Run]]) -> None:
+def show(rows: dict[str, tuple[list[str], str]], runs: dict[str, list[Run]]) -> bool:
+    """
+    Print a line for each row. Return whether all keep to their budgets, by the least
+    processor time of each.
+    """
+    is_good = True
     print(
         f"{'':30} {'wall':>8} {'ratio':>6} {'CPU':>8} {'ratio':>6} {'least':>6}  most"
     )
@@ -148,9 +153,11 @@ def show(rows: dict[str, tuple[list[str], str]], runs: dict[str, list[Run]]) -> 
         least = min(r.cpu for r in mine) / min(r.cpu for r in base)
         most = BUDGET.get(name, TAB) if bare else 1
         print(f"{name:30} {' '.join(columns)} {least:6.2f}  {most:.2f}")
+        is_good &= least <= most
+    return is_good
 
 
-def main() -> None:
+def main() -> int:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
@@ -165,8 +172,8 @@ def main() -> None:
         }
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         rows = commands(folder, url)
-        show(rows, measure(rows, env))
+        return 0 if show(rows, measure(rows, env)) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from specs import as_python
 
 from krea_cli.catalog.catalog import Catalog
 from krea_cli.catalog.json_schema import types
@@ -129,23 +130,6 @@ def bodies(schema):
         return body
 
     return drawn()
-
-
-def as_python(schema):
-    """
-    The schema with patterns that end as in JSON Schema: in Python, `$` also matches
-    before a last newline.
-    """
-    if isinstance(schema, list):
-        return [as_python(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: value.removesuffix("$") + r"\Z"
-        if key == "pattern" and isinstance(value, str) and value.endswith("$")
-        else as_python(value)
-        for key, value in schema.items()
-    }
 
 
 def agree(schema, value):

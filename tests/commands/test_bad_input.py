@@ -256,31 +256,17 @@ def test_a_result_that_could_not_be_saved(logged_in, service, output, says):
 
 
 @pytest.mark.parametrize(
-    ("content", "line"),
-    [("model = \n", "line 1"), ("\ncolor = 'auto'\ntimeout = 1m\n", "line 3")],
-)
-def test_a_broken_config_file(logged_in, service, content, line):
-    """
-    Exit 2 with the file and the line.
-    """
-    file = Path(logged_in.env["KREA_CONFIG_DIR"], "config.toml")
-    file.parent.mkdir()
-    file.write_text(content)
-
-    code, error = refused(logged_in, service, "generate", "an owl")
-
-    assert (2, "config", []) == (code, error["code"], service.seen)
-    assert str(file) in error["message"]
-    assert line in error["message"]
-
-
-@pytest.mark.parametrize(
     ("content", "says"),
-    [("timeout = 'soon'\n", "'soon'"), ("timout = '5m'\n", "timout")],
+    [
+        ("model = \n", "line 1"),
+        ("\ncolor = 'auto'\ntimeout = 1m\n", "line 3"),
+        ("timeout = 'soon'\n", "'soon'"),
+        ("timout = '5m'\n", "timout"),
+    ],
 )
-def test_a_setting_that_makes_no_sense(logged_in, service, content, says):
+def test_config_file_with_an_error_is_refused(logged_in, service, content, says):
     """
-    Exit 2 with the file and the value.
+    Exit 2 with the file, and the line or the value.
     """
     file = Path(logged_in.env["KREA_CONFIG_DIR"], "config.toml")
     file.parent.mkdir()

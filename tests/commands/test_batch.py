@@ -188,6 +188,30 @@ def test_batch_with_a_lost_response_pays_once(logged_in, service, manifest):
     assert ([11, 11, 11], 2) == (ended, service.bills)
 
 
+def test_batch_with_a_lost_response_is_not_paid_again_on_another_machine(
+    logged_in, service, manifest, tmp_path
+):
+    service.faults[POST] = [reset_after]
+    logged_in("batch", manifest)
+
+    ended = logged_in("batch", manifest, env={"KREA_STATE_DIR": str(tmp_path / "b")})
+
+    assert (11, 2) == (ended.code, service.bills)
+
+
+@pytest.mark.parametrize("options", [(), ("--no-wait",), ("--only", "out/cat.png")])
+def test_batch_lists_in_the_lock_what_only_the_journal_has(
+    logged_in, service, manifest, tmp_path, options
+):
+    logged_in("batch", manifest)
+    Path("pictures.toml.lock").unlink()
+    logged_in("batch", manifest, *options)
+
+    other = logged_in("batch", manifest, env={"KREA_STATE_DIR": str(tmp_path / "b")})
+
+    assert (0, 2) == (other.code, service.bills)
+
+
 def test_batch_with_a_failed_job_pays_again_only_if_asked(logged_in, service, manifest):
     service.add_faults("submit:fails=moderation")
     first = logged_in("batch", manifest)

@@ -103,10 +103,9 @@ def with_number(jpeg, number):
     return bytes(content)
 
 
-def test_upload_of_several_files_runs_at_once(logged_in, service, photo):
+def four_that_meet(service, photo):
     """
-    Each of four uploads waits for the other three; a file that is named twice is
-    uploaded once.
+    Return four files, each of whose uploads waits for the other three.
     """
     files = [photo.with_name(f"{number}.jpg") for number in range(4)]
     for number, file in enumerate(files):
@@ -118,6 +117,15 @@ def test_upload_of_several_files_runs_at_once(logged_in, service, photo):
         SandboxHandler.handle_route(handler, "POST", "/assets")
 
     service.faults["POST /assets"] = [wait] * 4
+    return files
+
+
+def test_upload_of_several_files_runs_at_once(logged_in, service, photo):
+    """
+    Each of four uploads waits for the other three; a file that is named twice is
+    uploaded once.
+    """
+    files = four_that_meet(service, photo)
 
     result = logged_in("upload", *files, files[0])
     urls = [line.split("\t")[0] for line in result.out.splitlines()]
@@ -132,16 +140,7 @@ def test_generate_uploads_its_inputs_at_once(logged_in, service, photo):
     """
     All of them before the request is sent.
     """
-    files = [photo.with_name(f"{number}.jpg") for number in range(4)]
-    for number, file in enumerate(files):
-        file.write_bytes(with_number(photo.read_bytes(), number))
-    meeting = threading.Barrier(4)
-
-    def wait(handler):
-        meeting.wait(5)
-        SandboxHandler.handle_route(handler, "POST", "/assets")
-
-    service.faults["POST /assets"] = [wait] * 4
+    files = four_that_meet(service, photo)
     inputs = [word for file in files for word in ("-i", file)]
 
     result = logged_in(

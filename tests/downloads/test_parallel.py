@@ -27,13 +27,13 @@ def end(limit, error=None):
         pass
 
 
-def test_limit_at_first_allows_the_most(time):
-    assert 10 == entered(AdaptiveLimit(10, time.clock))
+def test_limit_at_first_allows_the_most():
+    assert 10 == entered(AdaptiveLimit(10))
 
 
 @pytest.mark.parametrize("kind", [ServerError, ConnectionFailedError])
-def test_limit_after_a_failure_of_the_host_is_halved(time, kind):
-    limit = AdaptiveLimit(10, time.clock)
+def test_limit_after_a_failure_of_the_host_is_halved(kind):
+    limit = AdaptiveLimit(10)
     end(limit, kind("no"))
     assert 5 == entered(limit)
     for _ in range(9):
@@ -41,14 +41,14 @@ def test_limit_after_a_failure_of_the_host_is_halved(time, kind):
     assert 1 == entered(limit)
 
 
-def test_limit_after_a_result_that_is_none_stays(time):
-    limit = AdaptiveLimit(10, time.clock)
+def test_limit_after_a_result_that_is_none_stays():
+    limit = AdaptiveLimit(10)
     end(limit, DownloadError("empty"))
     assert 10 == entered(limit)
 
 
-def test_limit_after_failures_of_one_moment_is_halved_once(time):
-    limit = AdaptiveLimit(8, time.clock)
+def test_limit_after_failures_of_one_moment_is_halved_once():
+    limit = AdaptiveLimit(8)
     first, second = limit.slot(), limit.slot()
     first.__enter__(), second.__enter__()
     for slot in (first, second):
@@ -56,8 +56,8 @@ def test_limit_after_failures_of_one_moment_is_halved_once(time):
     assert 4 == entered(limit)
 
 
-def test_limit_after_a_good_round_grows_by_one_up_to_the_most(time):
-    limit = AdaptiveLimit(4, time.clock)
+def test_limit_after_a_good_round_grows_by_one_up_to_the_most():
+    limit = AdaptiveLimit(4)
     end(limit, ServerError("no"))
     end(limit)
     end(limit)

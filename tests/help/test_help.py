@@ -187,8 +187,8 @@ def test_what_is_meant_is_suggested(krea, word, meant):
 
 
 SUGGESTED = {
-    "krea wiat": "'wait'",
-    "krea jobs lst": "'list'",
+    "krea wiat": "krea wait",
+    "krea jobs lst": "krea jobs list",
     "krea jobs list --limt 2": "--limit",
     "krea generate owls -m nano-bannana-pro": "google/nano-banana-pro",
     "krea generate owls -p resolutoin=2K": "resolution",

@@ -5,6 +5,7 @@ How the records of the journal are told.
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import replace
 
@@ -183,15 +184,17 @@ def test_a_row_has_six_columns_whatever_is_in_it():
 @pytest.mark.parametrize(
     ("columns", "header"),
     [
-        (200, "JOB STATUS CREATED MODEL PRICE PROMPT"),
-        (120, "JOB STATUS CREATED MODEL PRICE PROMPT"),
-        (100, "JOB STATUS CREATED PRICE PROMPT"),
-        (80, "JOB STATUS CREATED PROMPT"),
+        (200, "JOB STATUS CREATED MODEL PRICE FILE PROMPT"),
+        (100, "JOB STATUS CREATED MODEL PRICE FILE PROMPT"),
+        (80, "JOB STATUS CREATED PRICE FILE PROMPT"),
+        (60, "JOB STATUS PRICE FILE PROMPT"),
     ],
 )
-def test_what_has_no_room_is_left_out_or_cut(monkeypatch, columns, header):
+def test_jobs_list_has_file_price_and_prompt_at_every_width(
+    monkeypatch, columns, header
+):
     """
-    The job and the status are whole in any case; no line is longer than it must be.
+    Ids are short, and no line is longer than it may be.
     """
     monkeypatch.setenv("COLUMNS", str(columns))
     telling = Telling(out=Terminal(), color="never")
@@ -200,27 +203,66 @@ def test_what_has_no_room_is_left_out_or_cut(monkeypatch, columns, header):
     lines = telling.out.splitlines()
 
     assert header == " ".join(lines[0].split())
-    assert f"{JOB}  completed" in lines[1]
-    assert f"request {RECORD[:8]}" in lines[2]
+    assert lines[1].startswith(f"{JOB[:8]}  ")
+    assert lines[2].startswith(f"request {RECORD[:8]}  unknown")
     assert max(map(len, lines)) <= columns
-    assert ("…" in lines[1]) == (80 <= columns <= 120)
+    assert "$0.15" in lines[1]
+    assert JOB not in telling.out
 
 
-@pytest.mark.parametrize(("columns", "seen"), [(70, JOB[:8]), (60, JOB[:8]), (30, JOB)])
-def test_what_tells_jobs_apart_has_room(monkeypatch, columns, seen):
-    """
-    A narrow terminal has the beginning of the ids, which commands take, beside the time
-    and the prompt; a narrower one all of it, one below the other.
-    """
-    monkeypatch.setenv("COLUMNS", str(columns))
+def test_jobs_list_below_the_width_of_a_table_is_stacked(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
     telling = Telling(out=Terminal(), color="never")
 
     telling.output.result(ROWS[:2])
 
-    assert max(map(len, telling.out.splitlines())) <= max(columns, len(JOB))
-    for word in (seen, f"request {RECORD[:8]}", "completed", "2026-", "a waterco"):
+    assert max(map(len, telling.out.splitlines())) <= 30
+    for word in (JOB[:8], f"request {RECORD[:8]}", "completed", "a waterco"):
         assert word in telling.out
-    assert (JOB in telling.out) == (seen == JOB)
+
+
+def test_jobs_list_tells_equal_beginnings_of_ids_apart():
+    telling = Telling(out=Terminal(), color="never")
+    others = [JOB, f"{JOB[:-1]}0", f"0{JOB[1:]}"]
+
+    telling.output.result(
+        [RecordRow(record=record(job_id=each), status="completed") for each in others]
+    )
+
+    assert [JOB, f"{JOB[:-1]}0", f"0{JOB[1:8]}"] == [
+        line.split()[0] for line in telling.out.splitlines()[1:4]
+    ]
+
+
+def test_jobs_list_ends_with_the_total_of_its_rows():
+    """
+    Without jobs that are not billed.
+    """
+    telling = Telling(out=Terminal(), color="never")
+    one = RecordRow(record=record(cost_usd=0.15), status="completed")
+
+    telling.output.result(
+        [one, one, replace(one, status="failed"), replace(one, status="submitted")]
+    )
+    telling.output.result([one, replace(one, record=record(cost_usd=None))])
+
+    totals = re.findall("Total: .*", telling.out)
+    assert [("$0.45", "4"), ("$0.15", "2")] == [
+        re.search(r"(\$\S+) for (\d+) jobs", line).groups() for line in totals
+    ]
+    assert ["unknown" in line for line in totals] == [False, True]
+
+
+def test_jobs_list_shortens_a_file_in_its_middle(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    telling = Telling(out=Terminal(), color="never")
+    [file] = record().files
+    files = [replace(file, path=f"out/{'x' * 40}-{at}.png") for at in (1, 2)]
+
+    telling.output.result([RecordRow(record=record(files=files), status="completed")])
+
+    assert re.search(r" x+…x*\S*png \+1  ", telling.out)
+    assert "out/" not in telling.out
 
 
 def test_columns_without_anything_are_no_trouble():

@@ -17,6 +17,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from media.samples import sound
 from sandbox.asking import Client, picture
+from specs import as_python
 
 from krea_cli.sandbox.concurrency import JobLimits
 from krea_cli.sandbox.server import Sandbox
@@ -68,22 +69,6 @@ def is_url(value):
 def request_schema(path):
     content = PATHS[path]["post"]["requestBody"]["content"]
     return as_python(content["application/json"]["schema"])
-
-
-def as_python(schema):
-    """
-    Change patterns so that `$` matches at the very end alone, as in JSON Schema.
-    """
-    if isinstance(schema, list):
-        return [as_python(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: value.removesuffix("$") + r"\Z"
-        if key == "pattern" and isinstance(value, str) and value.endswith("$")
-        else as_python(value)
-        for key, value in schema.items()
-    }
 
 
 def matches(answer, method, path):

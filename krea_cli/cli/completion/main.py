@@ -41,6 +41,7 @@ def run() -> None:
         answer = complete(os.environ)
         sys.stdout.buffer.write("".join(f"{line}\n" for line in answer).encode())
         sys.stdout.buffer.flush()
+    # An error must not show up in the line that the user types.
     except Exception:  # noqa: BLE001, S110
         pass
     # Nothing is left to be done, and to undo what was loaded takes time.

@@ -4,8 +4,10 @@ Draw jobs and journal records.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import PurePath
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions
@@ -49,6 +51,9 @@ _STYLES = {
 # Every command accepts an id prefix of this length for jobs in the journal.
 _ID_LETTERS = 8
 _MIN_PROMPT = 12
+_TIGHT_PROMPT = 6
+# What the names of files may take, from wide terminals to narrow ones.
+_FILE_WIDTHS = (30, 20, 14, 10)
 _MAX_PROMPT = 300
 # The most likely candidates come first.
 _MAX_CANDIDATES = 20
@@ -82,37 +87,84 @@ def second(time: str | None) -> str:
 
 def rows(_: RecordRow, results: Sequence[RecordRow]) -> Parts:
     """
-    Draw a row for each record.
+    Draw a row for each record, and the total of their prices.
 
-    Time and prompt have priority over the model. Ids are shortened if space is short.
+    File, price and prompt are shown at every width. The time is left out if space is
+    short, and the model is shown only where there is room.
     """
-    whole = _sheet([_name(result) for result in results], results)
-    short = [_name(result, letters=_ID_LETTERS) for result in results]
-    are_told_apart = len({name.plain for name in short}) == len(short)
-    sheets = [whole, _sheet(short, results), whole] if are_told_apart else [whole]
-    return (FirstThatFits(*sheets),)
+    widest = _sheet(results, _FILE_WIDTHS[0])
+    with_time = [_sheet(results, width) for width in _FILE_WIDTHS]
+    without = [_sheet(results, width, has_time=False) for width in _FILE_WIDTHS]
+    tight = _sheet(results, _FILE_WIDTHS[-1], has_time=False, least=_TIGHT_PROMPT)
+    yield FirstThatFits(*with_time, *without, tight, widest)
+    yield words(_total(results), "dim")
 
 
-def _sheet(names: Sequence[Text], results: Sequence[RecordRow]) -> ResponsiveTable:
-    cells = [
-        (
-            name,
-            status(result.status),
-            minute(result.created_at),
-            Text(collapse_whitespace(result.record.model), "dim"),
-            _price(result),
-            Text(collapse_whitespace(result.record.prompt or "", _MAX_PROMPT)),
-        )
-        for name, result in zip(names, results, strict=True)
-    ]
+def _sheet(
+    results: Sequence[RecordRow],
+    file_width: int,
+    *,
+    has_time: bool = True,
+    least: int = _MIN_PROMPT,
+) -> ResponsiveTable:
+    short = Counter((result.record.job_id or "")[:_ID_LETTERS] for result in results)
+    titles = ["JOB", "STATUS", "CREATED", "MODEL", "PRICE", "FILE", "PROMPT"]
+    cells = []
+    for result in results:
+        record = result.record
+        is_unique = short[(record.job_id or "")[:_ID_LETTERS]] == 1
+        row = {
+            "JOB": _name(result, letters=_ID_LETTERS if is_unique else None),
+            "STATUS": status(result.status),
+            "CREATED": minute(result.created_at),
+            "MODEL": Text(collapse_whitespace(record.model), "dim"),
+            "PRICE": _price(result),
+            "FILE": _file_name(record.files, file_width),
+            "PROMPT": Text(collapse_whitespace(record.prompt or "", _MAX_PROMPT)),
+        }
+        cells.append([row[title] for title in titles if has_time or title != "CREATED"])
     return ResponsiveTable(
-        ("JOB", "STATUS", "CREATED", "MODEL", "PRICE", "PROMPT"),
+        [title for title in titles if has_time or title != "CREATED"],
         cells,
-        optional=("MODEL", "PRICE"),
+        optional=("MODEL",),
         cut="PROMPT",
-        least=_MIN_PROMPT,
+        least=least,
         right="PRICE",
     )
+
+
+def _file_name(files: Sequence[SavedFile], width: int) -> Text:
+    """
+    Show the name of the first file, shortened in its middle, and how many more there
+    are.
+    """
+    if not files:
+        return Text("")
+    more = f" +{len(files) - 1}" if len(files) > 1 else ""
+    name = collapse_whitespace(PurePath(files[0].path).name or files[0].path)
+    room = width - len(more)
+    if cell_len(name) > room:
+        tail = room // 2
+        head = Text(name)
+        head.truncate(room - tail, overflow="ellipsis")
+        ending = name
+        while cell_len(ending) > tail:
+            ending = ending[1:]
+        name = head.plain + ending
+    return Text(name + more)
+
+
+def _total(results: Sequence[RecordRow]) -> str:
+    """
+    Say what the jobs cost together: those that are billed, or may be.
+    """
+    costs = [result.record.cost_usd for result in results if result.billed is not False]
+    known = [cost for cost in costs if cost is not None]
+    jobs = "1 job" if len(results) == 1 else f"{len(results)} jobs"
+    total = f"Total: {dollars(sum(known))} for {jobs}"
+    if unknown := len(costs) - len(known):
+        total += f", without {unknown} unknown price{'s' * (unknown > 1)}"
+    return f"{total}."
 
 
 def unconfirmed(_: UnconfirmedRecord, results: Sequence[UnconfirmedRecord]) -> Parts:
