@@ -33,7 +33,7 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 CONSOLES = [text for language, text in BLOCKS if language == "console"]
 SCRIPTS = [text for language, text in BLOCKS if language == "bash"]
 # Run elsewhere: the lines of Try it on a clean clone, the others by test_recipes.
-ELSEWHERE = {"sh": 1, "yaml": 2, "make": 1, "text": 3, "toml": 1}
+ELSEWHERE = {"sh": 1, "yaml": 2, "make": 1, "text": 3, "toml": 2}
 # Puts krea where the tests have it already.
 INSTALLS = "pipx install ."
 # After each command: the code that it ended with, between characters nobody writes.

@@ -218,13 +218,8 @@ class ApiClient:
         """
         with _not_found(f"Asset {asset_id}", Action.LIST_ASSETS):
             _, data = self._get(f"/assets/{asset_id}")
-        try:
+        with self._unexpected("an asset without a URL"):
             return Asset.from_json(data, self._transport.redacted)
-        except ValueError as exc:
-            raise InvalidResponseError(
-                f"Unexpected response from {self._transport.host}: an asset without "
-                "a URL."
-            ) from exc
 
     def delete_asset(self, asset_id: str) -> None:
         """

@@ -63,9 +63,10 @@ _KEPT = httpx.Limits(
     max_connections=100, max_keepalive_connections=100, keepalive_expiry=30.0
 )
 _NOT_KEPT = httpx.Limits(max_keepalive_connections=0)
-_TIMEOUT = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
 # Compression is refused: no answer may grow in memory.
 _PLAIN = {"Accept-Encoding": "identity"}
+
+_NOT_WORDS = re.compile(r"^\[Errno [^]]*\] |^_ssl\.c:\d+: | \(_ssl\.c:\d+\)$")
 
 # The clients that carry the token.
 Use = Literal["api", "paid"]
@@ -169,7 +170,7 @@ class HttpTransport:
                 "GET",
                 url,
                 headers={"Accept": "*/*", **_PLAIN, **self._agent, **headers},
-                extensions={"timeout": _TIMEOUT.as_dict()},
+                extensions={"timeout": _timeout().as_dict()},
             )
             with self._fetcher(url) as fetcher:
                 with self._logged(request) as log:
@@ -286,7 +287,7 @@ class HttpTransport:
         is_secure = self._url.startswith("https:")
         return httpx.Client(
             headers=_PLAIN | self._agent | self._bearer,
-            timeout=_TIMEOUT,
+            timeout=_timeout(),
             # Of all that the environment names, the one proxy that applies.
             trust_env=False,
             transport=self._new_transport(proxy, limits, is_secure=is_secure),
@@ -374,6 +375,10 @@ class HttpTransport:
         The words of an error, which may quote what the server sent.
         """
         return self.redacted(_short(_words(exc)))
+
+
+def _timeout() -> httpx.Timeout:
+    return httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
 
 
 def _without_secrets(url: str) -> str:
@@ -467,10 +472,9 @@ def _short(text: object) -> str:
 
 def _words(exc: Exception) -> str:
     """
-    The words of an error, without the number that some begin with.
+    Return the words of an error, without error numbers and places in Python's source.
     """
-    words = str(exc).partition("] ")[2] if str(exc).startswith("[Errno") else str(exc)
-    return words.rstrip(".") or type(exc).__name__
+    return _NOT_WORDS.sub("", str(exc)).rstrip(".") or type(exc).__name__
 
 
 def _peer(response: httpx.Response) -> str:

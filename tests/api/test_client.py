@@ -316,7 +316,7 @@ def test_an_upload_without_a_url_is_no_upload(serve):
     """
     client, _ = serve(says({"id": "a1", "image_url": ""}))
 
-    with pytest.raises(InvalidResponseError, match="returned no URL"):
+    with pytest.raises(InvalidResponseError, match="without a URL"):
         client.upload(content({}), "image-1.png", "image/png")
 
 

@@ -215,6 +215,28 @@ def in_worker(work):
     return thread, found
 
 
+def test_stream_of_one_thread_after_another_uses_the_connection_again(wire, connect):
+    server = wire(answer(b"content"))
+    connected = connect(server.url())
+    for _ in range(3):
+        thread = threading.Thread(target=read, args=(connected, server.url()))
+        thread.start()
+        thread.join()
+    assert 1 == server.connections
+
+
+def test_streams_at_once_have_connections_of_their_own(wire, connect):
+    server = wire(answer(b"content"))
+    connected = connect(server.url())
+    with (
+        connected.stream(server.url(), {}) as first,
+        connected.stream(server.url(), {}) as second,
+    ):
+        assert [b"content"] * 2 == [b"".join(each.chunks) for each in (first, second)]
+    read(connected, server.url())
+    assert 2 == server.connections
+
+
 def test_stream_in_a_worker_starts_no_thread_on_a_kept_connection(wire, connect):
     server = wire(answer(CONTENT))
     connected = connect(server.url())

@@ -20,6 +20,7 @@ CASES = [
     "many.py large",
     "journal.py",
     "waiting.py",
+    "batch.py",
 ]
 
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from krea_cli.downloads import parallel
 from krea_cli.downloads.parallel import AdaptiveLimit
 from krea_cli.errors import ConnectionFailedError, DownloadError, ServerError
 
@@ -65,3 +68,20 @@ def test_limit_after_a_good_round_grows_by_one_up_to_the_most():
     for _ in range(99):
         end(limit)
     assert 4 == entered(limit)
+
+
+def test_limit_when_a_download_ends_lets_the_next_begin_at_once(monkeypatch):
+    monkeypatch.setattr(parallel, "_GLANCE_SECONDS", 60.0)
+    limit, is_waiting = AdaptiveLimit(1), threading.Event()
+
+    def download():
+        is_waiting.set()
+        with limit.slot():
+            pass
+
+    thread = threading.Thread(target=download, daemon=True)
+    with limit.slot():
+        thread.start()
+        is_waiting.wait()
+    thread.join(10)
+    assert not thread.is_alive()
