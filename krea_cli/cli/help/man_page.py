@@ -4,6 +4,7 @@ The man page of krea, made from the command tree and the help topics.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,8 @@ from krea_cli.cli.command_tree import COMMANDS, build
 from krea_cli.cli.help import topics
 
 Row = tuple[str, str]
+# Versions of Typer differ in how they mark arguments and sets of values.
+_MARKS = re.compile(r"[\[\]{}<>]")
 
 
 def text() -> str:
@@ -73,7 +76,12 @@ def _commands() -> Iterator[tuple[str, Any]]:
 
 def _section(words: str, command: Any, options: list[Row]) -> list[str]:
     context = _context(command, f"krea {words}")
-    usage = " ".join(["krea", words, *command.collect_usage_pieces(context)])
+    arguments = [
+        _argument(param, context)
+        for param in command.get_params(context)
+        if param.param_type_name == "argument" and not param.hidden
+    ]
+    usage = " ".join(["krea", words, "[OPTIONS]", *arguments])
     lines = [f".SS {_escape(usage)}"]
     for number, paragraph in enumerate(command.help.split("\n\n")):
         lines += [".PP"] if number else []
@@ -92,8 +100,21 @@ def _options(command: Any) -> list[Row]:
 def _records(command: Any, context: Any, kind: str) -> Iterator[Row]:
     for param in command.get_params(context):
         record = param.get_help_record(context)
-        if param.param_type_name == kind and record is not None:
-            yield record
+        if param.param_type_name != kind or record is None:
+            continue
+        if kind == "argument":
+            yield _argument(param, context), record[1]
+        else:
+            names, space, values = record[0].rpartition(" ")
+            if "|" in values:
+                values = f"<{_MARKS.sub('', values)}>"
+            yield f"{names}{space}{values}", record[1]
+
+
+def _argument(param: Any, context: Any) -> str:
+    name = _MARKS.sub("", param.make_metavar(context))
+    word = name.removesuffix("...")
+    return name if param.required else name.replace(word, f"[{word}]")
 
 
 def _context(command: Any, name: str) -> Any:
