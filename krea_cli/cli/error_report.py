@@ -76,6 +76,9 @@ def with_jobs(
     jobs = summary.pending or summary.unreported
     if error.job_id is not None or not jobs:
         return error
+    if len(summary.unseen) == len(jobs) and not isinstance(error, SignalError):
+        # Nothing is known of jobs that the service was not asked for.
+        return error.but(job_id=jobs[0])
     several = summary.is_batch or len(jobs) > 1
     words = _state_of_many(summary) if several else _state_of_one(summary)
     hints: list[Hint] = [_save_step(summary, error, several=several)]

@@ -56,7 +56,7 @@ Jobs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[JOB]...",
-        help="Job ids, prefixes of at least 8 characters, or @last (default).",
+        help="Job ids, their first 8 characters, @RUN or @last (default).",
         show_default=False,
     ),
 ]

@@ -33,7 +33,7 @@ def download(
     job_ids = ctx.resolve_jobs(jobs)
     collaborators.name_run(ctx, job_ids, is_remembered=delivery.output is None)
     saver = collaborators.saver_of_runs(ctx, delivery, job_ids, default=default)
-    ctx.tracker.submitted(*job_ids)
+    ctx.tracker.requested(*job_ids)
 
     found, errors = fetch_jobs(ctx.jobs, job_ids, clock=ctx.clock)
     collection = JobCollection(

@@ -127,7 +127,7 @@ def forget(
         list[str] | None,
         typer.Argument(
             metavar="[JOB]...",
-            help="Job ids, prefixes of at least 8 characters, or @last.",
+            help="Job ids, their first 8 characters, @RUN or @last.",
             show_default=False,
         ),
     ] = None,

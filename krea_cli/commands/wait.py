@@ -59,7 +59,7 @@ def wait(
         raise UsageError(
             "--sidecar needs saved results.", hint="Add -o, for example -o results/"
         )
-    ctx.tracker.submitted(*job_ids)
+    ctx.tracker.requested(*job_ids)
 
     found, errors = fetch_jobs(
         ctx.jobs,
@@ -67,6 +67,7 @@ def wait(
         clock=ctx.clock,
         deadline=collaborators.deadline(ctx, timeout),
     )
+    ctx.tracker.submitted(*(job.job_id for job in found))
     if saver:
         # Fail early if a target file already exists.
         saver.check(found)

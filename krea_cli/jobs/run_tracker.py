@@ -27,7 +27,8 @@ class RunSummary:
     may have been accepted. *run_id* is the id under which the journal has all these
     jobs and no others, and *is_remembered* says that it has how their results are
     saved. *completed* has the jobs among the pending that wait only for their results
-    to be saved, and *saved_count* counts the jobs whose results are on disk.
+    to be saved, and *saved_count* counts the jobs whose results are on disk. *unseen*
+    has the pending jobs that the user names and the service has not confirmed.
     """
 
     order: Sequence[str] = ()
@@ -41,14 +42,15 @@ class RunSummary:
     count: int = 0
     completed: Sequence[str] = ()
     saved_count: int = 0
+    unseen: Sequence[str] = ()
 
     @property
     def running(self) -> list[str]:
         """
         Return the jobs that have not finished, as far as is known.
         """
-        completed = set(self.completed)
-        return [job_id for job_id in self.pending if job_id not in completed]
+        others = {*self.completed, *self.unseen}
+        return [job_id for job_id in self.pending if job_id not in others]
 
 
 class RunTracker:
@@ -69,6 +71,7 @@ class RunTracker:
         self._indexed: dict[str, None] = {}
         self._unconfirmed: dict[str, Record] = {}
         self._completed: set[str] = set()
+        self._unseen: set[str] = set()
         self._saved: set[str] = set()
         self._count = 0
         self._not_submitted = 0
@@ -98,6 +101,18 @@ class RunTracker:
             for job_id in job_ids:
                 if job_id not in self._wanted:
                     self._wanted[job_id] = self._pending[job_id] = None
+                self._unseen.discard(job_id)
+
+    def requested(self, *job_ids: str) -> None:
+        """
+        Add jobs that the user names. Until they are `submitted` as well, because the
+        service has them, nobody knows whether they exist.
+        """
+        with self._lock:
+            for job_id in job_ids:
+                if job_id not in self._wanted:
+                    self._wanted[job_id] = self._pending[job_id] = None
+                    self._unseen.add(job_id)
 
     def set_order(self, job_ids: Iterable[str]) -> None:
         """
@@ -198,4 +213,5 @@ class RunTracker:
                 count=self._count,
                 completed=tuple(j for j in self._pending if j in self._completed),
                 saved_count=len(self._saved),
+                unseen=tuple(j for j in self._pending if j in self._unseen),
             )

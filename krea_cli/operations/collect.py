@@ -82,6 +82,7 @@ class JobCollection:
         self._waited: float | None = None
         context.tracker.expect(self._wait.count)
         for job in jobs:
+            context.tracker.submitted(job.job_id)
             if job.status == "completed":
                 context.tracker.completed(job.job_id)
 
@@ -220,9 +221,13 @@ class JobCollection:
         collect = self._context.wait_command
         if self._submission:
             self.errors[:0] = self._submission.errors
-        # A command may name all jobs of the run. Only jobs without files need it.
+        unsaved = [job.job_id for job in self.jobs if not job.files]
+        # Jobs that are left running are collected by one command.
         results = [
-            result(job, "" if job.files else collect([job.job_id])) for job in self.jobs
+            result(
+                job, "" if job.files else collect([job.job_id] if waits else unsaved)
+            )
+            for job in self.jobs
         ]
         lost = self._show(self.jobs, results)
         failed = {error.job_id for error in self.errors}

@@ -104,6 +104,7 @@ class JobWait:
         Store a newer state of a job, and record how it ended.
         """
         self._latest[job.job_id] = job
+        self._tracker.submitted(job.job_id)
         if job.status == "completed":
             self._tracker.completed(job.job_id)
         if job.is_final and job.job_id not in self._recorded:

@@ -82,6 +82,20 @@ def test_with_jobs_of_a_completed_job_says_nothing_of_running():
     assert (Step(Action.SAVE_LATER, ("j1",)),) == error.advice
 
 
+def test_with_jobs_nobody_has_seen_says_nothing_of_them():
+    """
+    They may belong to another service. After a signal the command is still a help.
+    """
+    unseen = RunSummary(pending=["j1"], unseen=["j1"])
+
+    error = with_jobs(ServiceError("Down."), unseen)
+    interrupted = with_jobs(SignalError(signal.SIGINT), unseen)
+
+    assert ("Down.", (), "j1") == (error.message, error.advice, error.job_id)
+    assert "Interrupted." == interrupted.message
+    assert (Step(Action.SAVE_LATER, ("j1",)),) == interrupted.advice
+
+
 def test_with_jobs_counts_many_and_names_none():
     summary = RunSummary(
         pending=["j2", "j3", "j4"],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,25 @@ def test_what_has_ended_is_left_alone(submitted, cancel, service, status, hint):
     assert ("already_ended", job_id) == (error["code"], error["job_id"])
     assert hint.format(job_id) in error["hint"]
     assert [] == service.requests(DELETE)
+
+
+@pytest.mark.parametrize("status", ["completed", "failed"])
+def test_a_run_that_has_finished_is_one_error(logged_in, service, status):
+    """
+    Not one for each of its jobs; with the command that saves what there is.
+    """
+    logged_in("generate", "an owl", "-n", 3, "--no-wait")
+    service.faults[LOOK] = [
+        job(status=status, result={"urls": ["https://k.test/1.png"]})
+    ] * 9
+
+    result = logged_in("cancel", "@last")
+
+    assert 3 == result.code
+    assert 1 == result.err.count("error: ")
+    found = re.findall("krea download @[0-9a-f]{8}\n", result.err)
+    assert (status == "completed") == bool(found)
+    assert 0 == len(service.requests(DELETE))
 
 
 def test_to_cancel_twice_is_to_cancel_once(submitted, cancel, service):

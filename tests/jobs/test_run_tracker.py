@@ -102,6 +102,16 @@ def test_tracker_submitted_job_keeps_its_state():
     assert ("j2",) == tracker.summary().pending
 
 
+def test_tracker_requested_job_runs_only_once_the_service_has_it():
+    tracker = RunTracker()
+    tracker.requested("j1", "j2")
+    tracker.submitted("j2")
+
+    summary = tracker.summary()
+
+    assert (("j1", "j2"), ["j2"]) == (summary.pending, summary.running)
+
+
 def test_tracker_order_is_that_of_the_records_and_others_follow():
     tracker = RunTracker()
     tracker.submitted("j3", "j9", "j1", "j2")

@@ -474,6 +474,14 @@ def test_report_of_a_job_without_result_is_its_error(time, status, kind, code):
     assert () == run.tracker.summary().pending
 
 
+def test_report_of_jobs_left_running_has_one_command_for_all(time):
+    run = Run(time, j1=["queued"], j2=["queued"])
+
+    assert report(run.collection(), waits=False) is None
+
+    assert {"wait j1 j2"} == {result.collect for result in run.console.results}
+
+
 def test_report_of_a_part_has_each_error_and_what_succeeded(time):
     run = Run(time, j1=["completed"], j2=["failed"], j3=["cancelled"])
 
