@@ -251,3 +251,19 @@ def test_the_summary_names_time_and_price_when_they_are_known():
     assert title.startswith("── saved 2 files ──")
     assert ["owl.png", "1024x768  PNG  1.3 MB"] == lines[:2]
     assert lines[3].endswith("  1 min 23 s  google/nano-banana-pro  estimated $0.15")
+
+
+def test_many_files_have_a_line_each_and_one_for_all_of_them():
+    telling = Telling(out=Terminal(), color="never")
+    [file] = DONE.files
+    jobs = [
+        replace(DONE, cost_usd=0.15, files=(replace(file, path=f"{number}.png"),))
+        for number in range(5)
+    ]
+
+    telling.output.result([JobSaved(job) for job in jobs])
+
+    title, *files, last, _ = telling.out.splitlines()
+    assert title.startswith("── saved 5 files ──")
+    assert [f"{number}.png" for number in range(5)] == [row.split()[0] for row in files]
+    assert "google/nano-banana-pro  estimated $0.75" == last

@@ -57,6 +57,9 @@ _FILE_WIDTHS = (30, 20, 14, 10)
 _MAX_PROMPT = 300
 # The most likely candidates come first.
 _MAX_CANDIDATES = 20
+# Saved files that have a line for their facts each, and models named below more files.
+_MAX_SPACIOUS_FILES = 4
+_MAX_MODELS = 3
 
 
 def status(word: str) -> Text:
@@ -351,10 +354,19 @@ def _file(file: SavedFile) -> Parts:
 
 def saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:
     """
-    Draw one panel for all jobs: each path on its own line, with its facts below.
+    Draw one panel for all jobs: each path with its facts below, or beside it if there
+    are many, where the model and the price of all follow.
     """
+    jobs = [result.job for result in results]
+    count = sum(len(job.files) or bool(job.style_id) for job in jobs)
+    lines = _lines_of_many(jobs) if count > _MAX_SPACIOUS_FILES else _lines_of(jobs)
+    title = "saved" if count == 1 else f"saved {count} files"
+    return [Panel(Text(title, "bold green"), lines)] if lines else []
+
+
+def _lines_of(jobs: Sequence[Job]) -> list[WrappedLine]:
     lines = list[WrappedLine]()
-    for job in (result.job for result in results):
+    for job in jobs:
         for file in job.files:
             is_last = file is job.files[-1]
             facts = file_facts(file) + (_job_facts(job) if is_last else [])
@@ -364,9 +376,27 @@ def saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:
             lines.append(WrappedLine([Text(job.style_id, "bold")], hanging=0))
             facts = ["style", *_job_facts(job)]
             lines.append(WrappedLine([Text(fact, "dim") for fact in facts], hanging=0))
-    count = len(lines) // 2
-    title = "saved" if count == 1 else f"saved {count} files"
-    return [Panel(Text(title, "bold green"), lines)] if lines else []
+    return lines
+
+
+def _lines_of_many(jobs: Sequence[Job]) -> list[WrappedLine]:
+    lines = [
+        WrappedLine(
+            [
+                Text(single_line(file.path), "bold"),
+                *(Text(fact, "dim") for fact in file_facts(file)),
+            ],
+            hanging=GAP,
+        )
+        for job in jobs
+        for file in job.files
+    ]
+    models = {collapse_whitespace(job.model): None for job in jobs if job.model}
+    facts = list(models) if len(models) <= _MAX_MODELS else [f"{len(models)} models"]
+    prices = [job.cost_usd for job in jobs if job.cost_usd is not None]
+    if prices:
+        facts.append(f"estimated {dollars(sum(prices))}")
+    return [*lines, WrappedLine([Text(fact, "dim") for fact in facts], hanging=0)]
 
 
 def file_facts(file: SavedFile) -> list[str]:
