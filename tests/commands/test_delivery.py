@@ -141,7 +141,7 @@ def test_a_target_that_is_taken_meanwhile_costs_nothing(logged_in, service, beco
 
     [made] = service.store.jobs()
     assert (7, "") == (result.code, result.out)
-    words = ["download", made.job_id, "-o", "{job_id}.png"]
+    words = ["download", made.job_id, "-o", f"{made.job_id[:8]}.png"]
     assert f"krea {shlex.join(words)}\n" in result.err
     theirs = [Path(name).read_bytes() for name in left() if Path(name).is_file()]
     assert [b"theirs"] * len(theirs) == theirs
