@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Self
 
 from krea_cli.runtime import signals
@@ -37,6 +38,8 @@ class WorkerPool:
         self._starting = threading.Lock()
         self._started = 0
         self._ended: list[None] = []
+        # A word from each piece of work that ended, for a thread that rests.
+        self._ends = queue.SimpleQueue[None]()
 
     @property
     def is_busy(self) -> bool:
@@ -66,7 +69,9 @@ class WorkerPool:
         """
         until = time.monotonic() + seconds
         while self.is_busy and time.monotonic() < until:
-            time.sleep(_POLL_SECONDS)
+            # On Windows, a signal is noticed only between waits.
+            with suppress(queue.Empty):
+                self._ends.get(timeout=_POLL_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -97,3 +102,4 @@ class WorkerPool:
             except BaseException as exc:  # noqa: BLE001  (raised where it is awaited)
                 self._failures.append(exc)
             self._ended.append(None)
+            self._ends.put(None)

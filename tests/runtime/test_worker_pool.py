@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
+from krea_cli.runtime import worker_pool
 from krea_cli.runtime.worker_pool import WorkerPool
 
 
@@ -65,3 +67,17 @@ def test_what_went_wrong_outside_counts_for_more():
         run()
 
     assert [1] == done
+
+
+def test_rest_ends_with_the_work(monkeypatch):
+    monkeypatch.setattr(worker_pool, "_POLL_SECONDS", 5)
+    started = time.monotonic()
+
+    with WorkerPool(2) as pool:
+        for _ in range(4):
+            pool.start(lambda: None)
+        pool.rest()
+        is_busy = pool.is_busy
+
+    assert not is_busy
+    assert time.monotonic() - started < 2
