@@ -9,13 +9,16 @@ import pytest
 from krea_cli.runtime.os_reasons import reason_of
 
 
-@pytest.mark.parametrize("make", [os.mkdir, lambda path: os.mkdir(path / "below")])
-def test_reason_of_a_file_in_place_of_a_folder_speaks_of_the_folder(tmp_path, make):
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    ("name", "kind"), [("", FileExistsError), ("below", NotADirectoryError)]
+)
+def test_reason_of_a_file_in_place_of_a_folder_speaks_of_it(tmp_path, name, kind):
     place = tmp_path / "taken"
     place.write_bytes(b"")
 
-    with pytest.raises(OSError) as caught:
-        make(place)
+    with pytest.raises(kind) as caught:
+        (place / name).mkdir()
 
     assert "folder" in reason_of(caught.value)
 
