@@ -6,11 +6,13 @@ the bills.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
+from batch import test_manifest, test_tables
 from help.test_scripting import SECTIONS, difference, shape
 from service import named, reset_after
 
@@ -732,3 +734,54 @@ def test_batch_prune_asks_and_keeps_the_files_without_an_answer(
     assert "Delete 1 file? Type y to delete, or press Enter to keep: " in kept.err
     assert (0, True, 0) == (kept.code, there, deleted.code)
     assert not Path("out/cat.png").exists()
+
+
+def errors(result):
+    """
+    Return the errors and hints of a run in one line.
+    """
+    return " ".join(result.err.replace("hint: ", "").split())
+
+
+@pytest.mark.parametrize("case", test_manifest.WRONG)
+def test_batch_with_a_wrong_manifest_sends_nothing(logged_in, service, photo, case):
+    Path("photos").mkdir()
+    shutil.copy(photo, "photos/a.jpg")
+    text, *expected = test_manifest.WRONG[case]
+    Path("pictures.toml").write_text(text, "utf-8")
+
+    result = logged_in("batch", "pictures.toml")
+
+    assert (2, "") == (result.code, result.out)
+    assert not [words for words in expected if words not in errors(result)], result.err
+    assert [] == service.seen
+
+
+@pytest.mark.parametrize("case", test_tables.WRONG)
+def test_batch_with_a_wrong_table_sends_nothing(logged_in, service, case):
+    data, *expected = test_tables.WRONG[case]
+    Path("rows.csv").write_bytes(data)
+
+    result = logged_in("batch", "rows.csv", "-o", "out/{name}.png")
+
+    assert (2, "") == (result.code, result.out)
+    assert not [words for words in expected if words not in errors(result)], result.err
+    assert [] == service.seen
+
+
+def test_batch_of_a_clone_with_its_lock_has_nothing_to_do(logged_in, service, table):
+    logged_in("batch", table, *TABLE)
+    bills, clone = service.bills, Path("clone")
+    clone.mkdir()
+    for name in (table, "prompts.csv.lock"):
+        shutil.copy(name, clone)
+    shutil.copytree("out", clone / "out")
+    os.chdir(clone)
+    seen = len(service.seen)
+
+    elsewhere = {"KREA_STATE_DIR": str(Path("state").resolve())}
+    result = logged_in("batch", table, *TABLE, env=elsewhere)
+    check = logged_in("batch", table, *TABLE, "--check", env=elsewhere)
+
+    assert (0, 0) == (result.code, check.code)
+    assert (bills, seen) == (service.bills, len(service.seen))
