@@ -117,7 +117,7 @@ class Action(Enum):
     LIST_MODELS = auto()
     LIST_STYLES = auto()
     LIST_ASSETS = auto()
-    SHOW_CONFIG_PATH = auto()
+
     REFRESH_MODELS = auto()
     UNSET = auto()
     CHECK_TOKEN_COMMAND = auto()

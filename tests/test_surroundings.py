@@ -200,7 +200,7 @@ def test_a_broken_connection_setting_is_one_error(krea, name, monkeypatch):
     assert "" == result.out
     assert result.code == error["exit_code"]
     assert error["code"] in ("config", "usage", "unreachable"), error
-    assert f"krea wait {JOB} -o . --api-url https://krea.invalid" in error["hint"]
+    assert f"krea status {JOB} --api-url https://krea.invalid" in error["hint"]
     at_fault, *others = CONNECTIONS[name]
     assert at_fault in error["message"]
     assert at_fault in error["hint"]

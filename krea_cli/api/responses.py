@@ -90,7 +90,8 @@ def _error(
     if status in _LATER:
         return RateLimitError(
             f"Krea is busy ({status}: {reason}).",
-            hint=later or "The request was not accepted. Run the command again later.",
+            hint=later
+            or "This call was rejected and cost nothing. Run the command again later.",
             retry_after=pause,
         )
     if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
@@ -122,7 +123,7 @@ def _rejected(said: str, source: str) -> TokenRejectedError:
 def _reason(answer: Response) -> str:
     data = _json(answer.content)
     if not isinstance(data, dict):
-        return _kind(answer)
+        return f"no reason given, only {_kind(answer)}"
     return said(data) or "no reason given"
 
 

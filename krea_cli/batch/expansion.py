@@ -142,8 +142,9 @@ class Expansion:
         hint = suggest(column, [*ITEM, *self._used_words(), *self._model_fields])
         self._problems.add(
             header,
-            f"The column '{column}' is neither a field nor a {{word}} in a text.",
-            hint or "Remove it, or use it in the prompt or the output name.",
+            f"The column '{column}' is not used: it is not a field of the model, and "
+            f"{{{column}}} is not in the prompt or the output name.",
+            hint or "Remove it, or use it.",
         )
 
     def _texts(self) -> Iterator[tuple[str, str]]:

@@ -378,7 +378,7 @@ class Planner:
 
 def _changed(output: str) -> TargetExistsError:
     return TargetExistsError(
-        f"{output} was changed since it was saved, and is not replaced.",
+        f"{output} has changed since it was saved, so it is not replaced.",
         hint="Move it away, or replace it with --force.",
     )
 
@@ -486,7 +486,9 @@ def check_cost(
         )
     if budget is not None and plan.spent_usd + cost > budget + _ROUNDING_USD:
         raise CostError(
-            f"Nothing was submitted: {dollars(plan.spent_usd)} are spent, and the "
-            f"estimate of {dollars(cost)} goes beyond the budget of {dollars(budget)}.",
-            hint="Raise usd in [budget], or make fewer with --limit.",
+            f"Nothing was submitted: {dollars(plan.spent_usd)} of the budget of "
+            f"{dollars(budget)} has been spent, and another {dollars(cost)} "
+            "(estimated) would exceed it.",
+            hint="Raise usd under [budget] in the manifest, or make fewer with "
+            "--limit.",
         )

@@ -83,10 +83,11 @@ class Problems:
             message = lines[0].removesuffix(f" {problem.hint}")
             raise ManifestError(message, hint=problem.hint or None)
         files = list(dict.fromkeys(problem.position.file for problem in self.found))
+        names = " and ".join(files).replace("The command line", "the command line")
         more = len(lines) - MOST_SHOWN
         shown = lines[:MOST_SHOWN] + ([f"... and {more} more"] if more > 0 else [])
         raise ManifestError(
-            f"Nothing was submitted: {len(lines)} problems in {' and '.join(files)}.",
+            f"Nothing was submitted: {len(lines)} problems in {names}.",
             details=shown,
         )
 

@@ -147,4 +147,4 @@ def _check_content(descriptor: int, file: LockedFile) -> None:
     with os.fdopen(os.dup(descriptor), "rb") as opened:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if found != file.sha256:
-        raise _KeptError("it was changed since it was saved")
+        raise _KeptError("it has changed since it was saved")

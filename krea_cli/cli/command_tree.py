@@ -166,7 +166,10 @@ def _install_completion(console: Console, env: Mapping[str, str]) -> None:
     if profile := profile_without(env):
         line = '[ -z "$BASH_VERSION" ] || . ~/.bashrc'
         file = escape_control_chars(profile)
-        console.note(f"For login shells, add this line to {file}: {line}")
+        console.note(
+            f"If completion does not work in login shells, add this line to {file}: "
+            f"{line}"
+        )
     console.note(f"To remove completion, delete {escape_control_chars(paths[0])}")
 
 

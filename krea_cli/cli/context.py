@@ -158,8 +158,9 @@ class CliContext:
         from krea_cli.journal.queries import JournalQueries
 
         def warn(corrupt: CorruptRecord) -> None:
-            command = self.next_steps.forget(corrupt.record)
-            self.console.warn(f"{corrupt.message} Delete it: {command}")
+            self.console.warn(
+                f"{corrupt.message} {self.next_steps.after_damage(corrupt.record)}"
+            )
 
         return JournalQueries(
             self.database, self.service.name, now=self.clock.wall, damaged=warn

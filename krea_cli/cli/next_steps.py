@@ -16,6 +16,8 @@ from krea_cli.runtime import shell_words
 
 # A record is named by the beginning of its id.
 RECORD_CHARACTERS = 8
+# The request of a damaged record may have been accepted.
+FORGET_LEAD = "It may be billed. After checking Krea's job list, delete it"
 # Of more errors than this, the same hint is shown once.
 MOST_HINTS = 10
 
@@ -69,7 +71,7 @@ class NextSteps:
             return None
         most = size_bytes if (size_bytes or 0) > MOST_BYTES else None
         if self._finds_output:
-            words = ["--max-size", str(most or MOST_BYTES)]
+            words = ["--max-size", str(most or "2GiB")]
             return self._command("download", job_id, *words)
         steps = replace(self, output=replace(self.output, max_size=most))
         return steps.download([job_id])
@@ -111,6 +113,12 @@ class NextSteps:
     def forget(self, record: str, *, force: bool = False) -> str:
         return self._command("jobs", "forget", record, *["--force"] * force)
 
+    def after_damage(self, record: str) -> str:
+        """
+        Say how to delete a damaged record.
+        """
+        return f"{FORGET_LEAD}: {self.forget(record, force=True)}"
+
     def login(self, *, piped: bool = False) -> str:
         return self._command("auth", "login") + (" < FILE" if piped else "")
 
@@ -135,9 +143,6 @@ class NextSteps:
 
     def list_assets(self) -> str:
         return self._command("assets", "list")
-
-    def show_config_path(self) -> str:
-        return shell_words.join(["krea", "config", "path"])
 
     def unset(self, key: str) -> str:
         return shell_words.join(["krea", "config", "unset", key])
@@ -172,7 +177,10 @@ class NextSteps:
 
     def _collect(self, name: str, job_ids: Sequence[str], *, elsewhere: bool) -> str:
         if elsewhere:
-            words = self._options(self._elsewhere())
+            place = self._elsewhere()
+            if len(job_ids) == 1:
+                place = place.replace("{job_id}", job_ids[0][:RECORD_CHARACTERS])
+            words = self._options(place)
             return self._command(name, *self._references(job_ids), *words)
         if self._finds_output:
             # A job of several that still runs is one of many: all are waited for.
@@ -283,12 +291,12 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         lambda s, *ids: replace(s, has_journal=False).wait(ids),
     ),
     Action.COLLECT_ELSEWHERE: (
-        "Save it",
+        "Save it under another name",
         lambda s, *ids: s.wait(ids, elsewhere=True),
     ),
-    Action.DOWNLOAD: ("Save it", lambda s, *ids: s.download(ids)),
+    Action.DOWNLOAD: ("Try again", lambda s, *ids: s.download(ids)),
     Action.DOWNLOAD_ELSEWHERE: (
-        "Save it",
+        "Save it under another name",
         lambda s, *ids: s.download(ids, elsewhere=True),
     ),
     Action.DOWNLOAD_LARGER: (
@@ -304,7 +312,7 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         lambda s, job: s.download_foreign(job),
     ),
     Action.SHOW_URLS: (
-        "Print its URL, to download it yourself",
+        "To download it with another program, print its URL",
         lambda s, job: s.status(job, urls=True),
     ),
     Action.ASK_SERVICE: ("Ask Krea", lambda s, job: s.status(job)),
@@ -321,11 +329,11 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.LIST_UNCONFIRMED: ("List them", lambda s: s.recover()),
     Action.SETTLE_FIRST: ("Check it first", lambda s, record: s.recover(record)),
     Action.ADOPT: (
-        "If it is yours, adopt it",
+        "If this job belongs to the request, record it",
         lambda s, record, job: s.recover(record, "--adopt", job),
     ),
     Action.ADOPT_ONE: (
-        "If one is yours, adopt it",
+        "If one of them belongs to the request, record it",
         lambda s, record: s.recover(record, "--adopt", "JOB"),
     ),
     Action.RESUBMIT: (
@@ -333,18 +341,21 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         lambda s, record: s.recover(record, "--resubmit"),
     ),
     Action.CLOSE: (
-        "Delete the record",
+        "Delete the record of this request",
         lambda s, record: s.recover(record, "--forget"),
     ),
     Action.CLOSE_IF_NOT_YOURS: (
-        "If not, delete the record",
+        "If not, delete the record of the request",
         lambda s, record: s.recover(record, "--forget"),
     ),
     Action.CLOSE_IF_NONE_IS_YOURS: (
-        "If none is, delete the record",
+        "If none does, delete the record of the request",
         lambda s, record: s.recover(record, "--forget"),
     ),
-    Action.FORGET_DAMAGED: ("Delete it", lambda s, record: s.forget(record)),
+    Action.FORGET_DAMAGED: (
+        FORGET_LEAD,
+        lambda s, record: s.forget(record, force=True),
+    ),
     Action.FORGET_ANYWAY: (
         "Delete the record",
         lambda s, record: s.forget(record, force=True),
@@ -355,17 +366,16 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         "Show its fields",
         lambda s, model: s.show_fields(model),
     ),
-    Action.REFRESH_MODELS: ("Update the list", lambda s: s.refresh_models()),
+    Action.REFRESH_MODELS: ("Try to update the list", lambda s: s.refresh_models()),
     Action.LIST_MODELS: ("List all models", lambda s: s.list_models()),
     Action.LIST_STYLES: ("List your styles", lambda s: s.list_styles()),
     Action.LIST_ASSETS: ("List your files", lambda s: s.list_assets()),
-    Action.SHOW_CONFIG_PATH: ("Show where it is", lambda s: s.show_config_path()),
     Action.CHECK_TOKEN_COMMAND: (
         "Check the command",
         lambda s: s.token_command(is_set=True),
     ),
     Action.SET_TOKEN_COMMAND: (
-        "Or let a program print it",
+        "Or use a password manager, such as pass",
         lambda s: s.token_command(is_set=False),
     ),
     Action.LIST_URLS: (

@@ -183,7 +183,8 @@ def _hints_for_images(
         prompt = prompts[0] if len(prompts) == 1 else "PROMPT"
         words = ["krea", "batch", f"{folders.pop()}/", prompt, "-o", "out/{stem}.png"]
         words += ["--sandbox"] * ("--sandbox" in argv)
-        hints.append(f"To edit each on its own: {shell_words.join(words)}")
+        lead = f"To edit every image in {words[2]}, each on its own"
+        hints.append(f"{lead}: {shell_words.join(words)}")
     return hints
 
 

@@ -71,7 +71,9 @@ def delete(
       krea assets delete --uploaded-by-krea
     """
     if bool(ids) == uploaded_by_krea:
-        raise UsageError("Use either ids or --uploaded-by-krea.")
+        if ids:
+            raise UsageError("Use either ids or --uploaded-by-krea, not both.")
+        raise UsageError("Give the ids of files, or --uploaded-by-krea.")
     api = ctx.connection.api
     found: list[Callable[[], Asset]]
     if uploaded_by_krea:

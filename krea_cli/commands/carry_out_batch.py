@@ -17,7 +17,11 @@ from krea_cli.batch.plan import UP_TO_DATE, Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.cli import collaborators
 from krea_cli.cli.context import CliContext
-from krea_cli.commands.describe_batch import automatic_values, plan_summary
+from krea_cli.commands.describe_batch import (
+    automatic_values,
+    plan_summary,
+    shown_path,
+)
 from krea_cli.commands.plan_batch import BatchGiven, BatchPlanning
 from krea_cli.commands.report_batch import BatchReport
 from krea_cli.config.numbers import parse_size
@@ -109,10 +113,14 @@ def carry_out(
             planning.lock_file.replace()
     is_real = not ctx.service.is_sandbox
     if is_new and is_real and planning.lock_file.path.exists():
-        name = planning.lock_file.path.name
+        lock_path = planning.lock_file.path
         ctx.console.note(
-            f"Commit {name}: it records what is paid for. "
-            f"In .gitattributes: {name} merge=union"
+            f"Keep {shown_path(lock_path)} under version control: it records what you "
+            "have paid for."
+        )
+        ctx.console.note(
+            "With git, also add this line to .gitattributes: "
+            f"{lock_path.name} merge=union"
         )
     report.finish(run, github, work.unmet)
 
@@ -159,12 +167,17 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
     ]
     if not found:
         return
-    job_is = "1 job is" if len(found) == 1 else f"{len(found)} jobs are"
-    message = f"{job_is} newer than the lock and may belong to this batch: {found[0]}"
+    are = "1 job that is" if len(found) == 1 else f"{len(found)} jobs that are"
+    message = f"Krea has {are} newer than those of this batch in the lock file, and "
+    message += f"may belong to it: {found[0]}"
     message += " and others." if len(found) > 1 else "."
     if is_sure:
         raise UnconfirmedSubmissionError(
-            f"{message} Nothing was submitted.", hint=Step(Action.LIST_REMOTE)
+            f"{message} Nothing was submitted.",
+            hint=(
+                Step(Action.LIST_REMOTE),
+                "If none of them belongs to this batch, run it without --sure.",
+            ),
         )
     ctx.console.warn(message)
     ctx.console.note(f"List the jobs of your account: {ctx.next_steps.list_remote()}")

@@ -25,7 +25,7 @@ _ACTIONS = {
 }
 _COUNTED = {
     Sign.MAKE: "to make",
-    Sign.CHANGE: "changed",
+    Sign.CHANGE: "to make again (changed)",
     Sign.WAIT: "running",
     Sign.FETCH: "to download",
     Sign.SAME: "up to date",
@@ -35,8 +35,10 @@ _COUNTED = {
     Sign.UNUSABLE: "unusable",
 }
 # By the state of an outcome; those that are missing here are called what they are.
+_SHARED = "same as another item"
 _STATES = {
     "fetched": "downloaded",
+    "shared": _SHARED,
     "running": "still running",
     "unsubmitted": "not submitted",
     "unsaved": "not saved",
@@ -106,8 +108,8 @@ def plan_summary(plan: Plan) -> str:
         counts[_word_of(step)] += 1
     order = [
         "to make",
-        "changed",
-        "shared",
+        "to make again (changed)",
+        _SHARED,
         "to copy",
         *_COUNTED.values(),
         "blocked",
@@ -128,7 +130,7 @@ def _word_of(step: PlanStep) -> str:
     if step.error is not None:
         return "unusable" if step.sign == Sign.UNUSABLE else action_of(step)
     if step.same_as is not None:
-        return "shared"
+        return _SHARED
     return "to copy" if step.copy_of is not None else _COUNTED[step.sign]
 
 
@@ -165,8 +167,8 @@ def run_summary(outcomes: Sequence[ItemOutcome], *, is_sandbox: bool) -> str:
     Return how many items ended in each way, and what this run cost.
     """
     counts = Counter(map(_end_of, outcomes))
-    parts = [f"{_STATES.get(s, s)} {counts[s]}" for s in _ORDER if counts[s]]
-    words = ", ".join(parts) or "no items"
+    parts = [f"{counts[s]} {_STATES.get(s, s)}" for s in _ORDER if counts[s]]
+    words = ", ".join(parts) or "No items"
     cost = sum(
         outcome.job.cost_usd or 0.0
         for outcome in outcomes
@@ -182,7 +184,7 @@ def run_summary(outcomes: Sequence[ItemOutcome], *, is_sandbox: bool) -> str:
         spent = f"would cost {dollars(cost)} outside the sandbox"
     if doubtful:
         spent += f"; unconfirmed requests may add {dollars(doubtful)}"
-    return f"{words[0].upper()}{words[1:]}. This run {spent}."
+    return f"{words}. This run {spent}."
 
 
 def shown_path(path: Path) -> str:

@@ -138,7 +138,7 @@ def refresh(ctx: CliContext) -> None:
     found = [ModelChange(change) for change in changes.compare_catalogs(known, fetched)]
     ctx.console.result(found)
     counts = Counter(each.change.what for each in found)
-    told = ", ".join(f"{count} {what}" for what, count in counts.items())
+    told = ", ".join(f"{count} {_CHANGED[what]}" for what, count in counts.items())
     for paths, outcome in (
         (replacement.kept, "is unchanged"),
         (replacement.skipped, "was left out"),
@@ -151,4 +151,11 @@ def refresh(ctx: CliContext) -> None:
     )
 
 
+_CHANGED = {
+    "added": "added",
+    "removed": "removed",
+    "fields": "with changed fields",
+    "price": "with a changed price",
+    "deprecated": "deprecated",
+}
 COMMANDS = {"list": list_models, "show": show, "refresh": refresh}

@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 MOST_NAMED = 3
 # Options that pay again if the command is repeated.
 _ONLY_ONCE = ("--again", "--limit")
-_VERBS = {"failed": "failed", "cancelled": "was cancelled"}
 
 
 class BatchReport:
@@ -276,7 +275,7 @@ class BatchReport:
                     without_value=_ONLY_ONCE,
                     more=["--again", state],
                 )
-                hints.append(f"Pay again for what {_VERBS[state]}: {again}")
+                hints.append(f"Make the {state} items again (billed): {again}")
         if states & {"running", "unsubmitted", "unsaved"}:
             hints.append(self._continue(again=False))
         return hints

@@ -152,14 +152,15 @@ def _ways_out(ctx: CliContext, plan: Plan) -> list[Hint]:
         step.line.state for step in plan.steps if step.line and step.sign == Sign.ENDED
     }
     if "failed" in ended:
-        hints.append(f"Pay again for what failed: {repeated('--again', 'failed')}")
+        command = repeated("--again", "failed")
+        hints.append(f"Make the failed items again (billed): {command}")
     if "cancelled" in ended:
         command = repeated("--again", "cancelled")
-        hints.append(f"Pay again for what was cancelled: {command}")
+        hints.append(f"Make the cancelled items again (billed): {command}")
     if Sign.UNCONFIRMED in signs:
         hints.append(Step(Action.SETTLE))
     if plan.orphans:
-        hints.append(f"Delete what no item wants: {repeated('--prune')}")
+        hints.append(f"Delete results of no item: {repeated('--prune')}")
     return hints
 
 

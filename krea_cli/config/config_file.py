@@ -12,7 +12,7 @@ from krea_cli.config import settings
 from krea_cli.config.settings import GivenValue, Layer
 from krea_cli.errors import Action, ConfigError, Step
 
-_FIX_HINT = ("Fix it in an editor.", Step(Action.SHOW_CONFIG_PATH))
+_FIX_HINT = "Fix it in an editor."
 
 
 def read(path: Path) -> Layer:

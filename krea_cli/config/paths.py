@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from krea_cli.errors import ConfigError, InputError, StorageError
+from krea_cli.runtime.os_reasons import reason_of
 from krea_cli.runtime.user_paths import local_path
 
 _CONFIG, _STATE, _CACHE = "KREA_CONFIG_DIR", "KREA_STATE_DIR", "KREA_CACHE_DIR"
@@ -115,7 +116,7 @@ def make_private_folder(path: Path) -> Path:
         return make_private_dir(path)
     except OSError as exc:
         raise StorageError(
-            f"Cannot create folder {path}: {exc.strerror or exc}.",
+            f"Cannot create folder {path}: {reason_of(exc)}.",
             hint="Set KREA_CONFIG_DIR, KREA_STATE_DIR or KREA_CACHE_DIR to other "
             "folders.",
         ) from exc

@@ -201,7 +201,9 @@ def resolve_setting(key: str, layers: Iterable[Layer]) -> GivenValue:
             except ValueError as exc:
                 # Examples end without a period, so that they can be copied.
                 end = "" if "Example" in str(exc) else "."
-                raise ConfigError(f"Invalid {key} (from {source}): {exc}{end}") from exc
+                name = f"--{key.replace('_', '-')}" if source == "option" else key
+                origin = "" if source == "option" else f" (from {source})"
+                raise ConfigError(f"Invalid {name}{origin}: {exc}{end}") from exc
     return GivenValue(_DEFAULTS[key], "default")
 
 

@@ -316,7 +316,7 @@ def _check_encoder(media: MediaType) -> None:
         raise UsageError(
             f"Cannot write {media.extension.upper()} files: {PILLOW} is installed "
             "without the codec.",
-            hint="Choose another extension, such as .png, or reinstall Pillow with it.",
+            hint="Choose another extension, such as .png.",
         )
 
 

@@ -66,7 +66,10 @@ class UrlPolicy:
         except ValueError:
             host = ""
         if not host or parts.username is not None:
-            raise DownloadError(f"Invalid URL: {shown(url)}", is_lasting=True)
+            raise DownloadError(
+                f"{shown(url)} was not downloaded: it is not a valid URL.",
+                is_lasting=True,
+            )
         literal = _address(host)
         if literal is not None:
             addresses = [literal]

@@ -26,6 +26,7 @@ from krea_cli.files.rename_noreplace import rename_noreplace
 from krea_cli.files.temporary import STALE_SECONDS, try_lock
 from krea_cli.files.windows_paths import check_windows_path
 from krea_cli.runtime import shell_words
+from krea_cli.runtime.os_reasons import reason_of
 
 _PREFIX, _SUFFIX = ".krea-", ".part"
 _PART = re.compile(r"\.krea-[0-9a-f]{12}\.part")
@@ -186,7 +187,7 @@ def target_exists_error(target: Path) -> TargetExistsError:
 
 def write_error(place: Path, exc: OSError) -> TargetError:
     return TargetError(
-        f"Cannot write {place}: {exc.strerror or exc}.",
+        f"Cannot write {place}: {reason_of(exc)}.",
         hint="Choose another place with -o.",
     )
 
@@ -210,7 +211,7 @@ def check_folder(folder: Path) -> None:
         raise TargetError(
             f"Folder {folder} does not exist.",
             hint=f"Create it: {shell_words.make_folder(str(folder))}\n"
-            "Or save under the default name: -o "
+            "Or let krea create the folder and choose the name: -o "
             f"{shell_words.quote(f'{folder}/')}",
         ) from exc
 

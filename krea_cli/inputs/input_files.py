@@ -50,7 +50,7 @@ def check_file(
     except IsADirectoryError:
         raise _no_regular_file(name, stat.S_IFDIR, stdin_word) from None
     except FileNotFoundError:
-        raise InputError(f"{name} does not exist.") from None
+        raise InputError(f"File {name} does not exist.") from None
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         raise InputError(f"Cannot read {name}: {reason}.") from exc

@@ -32,5 +32,6 @@ def scale_down(
             max_bytes=limits.MOST_BYTES,
         )
     )
-    megabytes = target.tell() / 1e6
-    note(f"{image.name} is scaled down to {width}x{height}, {megabytes:.1f} MB.")
+    size = target.tell()
+    shown = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
+    note(f"{image.name} is scaled down to {width}x{height}, {shown}.")

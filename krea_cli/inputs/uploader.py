@@ -179,9 +179,10 @@ class Uploader:
             with self._fetcher.open(image.url) as body:
                 return self._images.keep(shown(image.url), body.chunks)
         except (DownloadError, ServiceError) as exc:
+            address = shown(image.url)
+            reason = exc.message.removeprefix(f"{address} was not downloaded: ")
             raise InputError(
-                f"Krea rejected {shown(image.url)}, and it cannot be downloaded here: "
-                f"{exc.message}",
+                f"Krea rejected {address}. Downloading it here failed, too: {reason}",
                 hint="Save the image to a file, then use -i FILE.",
             ) from exc
 

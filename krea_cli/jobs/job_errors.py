@@ -49,7 +49,7 @@ def failure(job: Job) -> KreaError | None:
             job_id=job_id,
         )
     return WaitTimeoutError(
-        f"Job {job_id} is still {_status(job)}.",
+        f"Job {job_id} has not finished (status: {_status(job)}).",
         hint=Step(Action.COLLECT, (job_id,)),
         job_id=job_id,
     )
@@ -77,8 +77,8 @@ def unsaved(job: Job) -> KreaError | None:
     if rest <= 0:
         return None
     return UnsavedResultsError(
-        f"Job {job.job_id} has {len(job.urls):,} results: the first {MOST_RESULTS:,} "
-        f"are saved, {rest:,} are not.",
+        f"Job {job.job_id} has {len(job.urls):,} results, more than krea saves of a "
+        f"job: the first {MOST_RESULTS:,} are saved, {rest:,} are not.",
         hint=Step(Action.LIST_URLS, (job.job_id,)),
         job_id=job.job_id,
     )
@@ -105,7 +105,8 @@ def uncancelled(job: Job) -> KreaError | None:
             job_id=job_id,
         )
     return WaitTimeoutError(
-        f"Cancellation of job {job_id} was requested, but it is still {_status(job)}.",
+        f"Cancellation of job {job_id} was requested, but it has not ended yet "
+        f"(status: {_status(job)}).",
         hint=Step(Action.CHECK_AGAIN, (job_id,)),
         job_id=job_id,
     )
@@ -115,7 +116,7 @@ def _reason(job: Job) -> str:
     """
     Return the reason that the service gives.
     """
-    reason = job.error.message if job.error else "Krea gives no reason"
+    reason = job.error.message.rstrip(".") if job.error else "Krea gives no reason"
     code = f" ({job.error.code})" if job.error and job.error.code else ""
     return f"{reason[:500]}{code}"
 
@@ -123,7 +124,7 @@ def _reason(job: Job) -> str:
 def _status(job: Job) -> str:
     if job.is_known:
         return job.status
-    return f"{job.status!r} (a status unknown to this version)"
+    return f"{job.status!r}, which this version does not know"
 
 
 def check(errors: Sequence[KreaError], *, succeeded: int) -> None:

@@ -126,4 +126,4 @@ def _select_run(argument: str, get_journal: Callable[[], Journal]) -> list[str]:
 def _elsewhere(journal: Journal) -> str | None:
     if not journal.has_other_services():
         return None
-    return f"The journal has jobs for another service: {ELSEWHERE}"
+    return f"There are jobs of another API address. To use them, {ELSEWHERE}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from krea_cli.errors import KreaError, UnconfirmedSubmissionError
+from krea_cli.errors import Action, KreaError, Step, UnconfirmedSubmissionError
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
@@ -152,7 +152,8 @@ def unconfirmed(record: Record) -> KreaError:
     lost.
     """
     return UnconfirmedSubmissionError(
-        "The same request was submitted before, and it is unknown whether Krea "
-        "accepted it. Nothing was submitted.",
+        "The same request was submitted earlier, and Krea may have accepted it. "
+        "Nothing was submitted this time.",
+        hint=Step(Action.FIND_LOST, (record.record,)),
         record=record.record,
     )

@@ -93,7 +93,10 @@ class PollTiming:
         if durations:
             jobs = "1 job" if len(durations) == 1 else f"{len(durations)} jobs"
             source = f"{jobs} in the journal, and {source}"
-        self._log(f"Polling {job.model or 'a model without a name'} by {source}.")
+        self._log(
+            f"Checking jobs of {job.model or 'a model without a name'} at times "
+            f"based on {source}."
+        )
         return poll_ages(durations, guess)
 
     def _age(self, job: Job) -> float:

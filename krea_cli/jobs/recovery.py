@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from krea_cli.api.client import ApiClient
 from krea_cli.api.models import Job, JobPage
@@ -23,6 +24,7 @@ from krea_cli.errors import (
     KreaError,
     ServiceError,
     Step,
+    UnknownJobError,
     UsageError,
 )
 from krea_cli.jobs.sightings import Sightings
@@ -160,16 +162,30 @@ class Recovery:
         """
         found = {job.job_id: job for job in self.candidates(record)}
         if job_id not in found:
-            raise UsageError(
-                f"Job {job_id} cannot belong to this request: it is unknown to Krea, "
-                "older, or in another record.",
-                hint=Step(Action.DOWNLOAD_FOREIGN, (job_id,)),
-            )
+            self._refuse(job_id)
         job = found[job_id]
         self.history.adopt(record.record, job.job_id)
         if job.is_final:
             self.journal.ended(job)
         return self.journal.with_journal_data(job)
+
+    def _refuse(self, job_id: str) -> NoReturn:
+        """
+        Raises:
+            UsageError: the job is not a candidate. The error says why.
+        """
+        if self.history.known_jobs([job_id]):
+            reason = "the journal has it as the job of another request"
+        else:
+            try:
+                self.client.job(job_id)
+            except UnknownJobError as exc:
+                raise UsageError(f"Krea has no job {job_id} for this token.") from exc
+            reason = "it was created before the request"
+        raise UsageError(
+            f"Job {job_id} cannot belong to this request: {reason}.",
+            hint=Step(Action.DOWNLOAD_FOREIGN, (job_id,)),
+        )
 
     def resubmit(self, record: Record, *, deadline: float) -> Job:
         """
@@ -183,7 +199,7 @@ class Recovery:
         """
         if self.has_other_token(record):
             raise UsageError(
-                f"Record {record.record} was submitted with another API token, which "
+                f"Request {record.record} was submitted with another API token, which "
                 "may belong to another account. Nothing was submitted.",
                 hint="Set KREA_API_KEY to that token, or delete the record "
                 "with --forget.",
@@ -228,16 +244,25 @@ class Recovery:
         """
         try:
             found = self.candidates(claimed)
-        except KreaError:
+        except KreaError as exc:
             self.journal.unconfirmed(claimed.record)
-            raise
+            raise exc.but(message=f"{exc.message} Nothing was submitted.") from exc
         if found:
             self.journal.unconfirmed(claimed.record)
+            jobs = "1 job" if len(found) == 1 else f"{len(found)} jobs"
+            about = (claimed.record,)
+            ways = [
+                Step(Action.ADOPT_ONE, about),
+                Step(Action.CLOSE_IF_NONE_IS_YOURS, about),
+            ]
+            if len(found) == 1:
+                ways = [
+                    Step(Action.ADOPT, (*about, found[0].job_id)),
+                    Step(Action.CLOSE_IF_NOT_YOURS, about),
+                ]
             raise UsageError(
-                f"Nothing was submitted: {len(found)} jobs may already belong to this "
-                "request.",
-                hint="Adopt one with --adopt JOB. If none is yours, use --forget and "
-                "run the original command again.",
+                f"Nothing was submitted: {jobs} may already belong to this request.",
+                hint=ways,
                 details=[job.job_id for job in found[:MOST_TOLD]],
             )
 

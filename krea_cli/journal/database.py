@@ -32,6 +32,7 @@ from krea_cli.journal.sql_schema import (
     UPGRADE_THIRD,
     VERSION,
 )
+from krea_cli.runtime.os_reasons import reason_of
 from krea_cli.runtime.signals import seconds_since
 
 T = TypeVar("T")
@@ -265,7 +266,7 @@ class Database:
         # message.
         if kind in _BROKEN or isinstance(exc, UnicodeDecodeError):
             return self.corrupt_error(str(exc))
-        reason = exc.strerror or exc if isinstance(exc, OSError) else exc
+        reason = reason_of(exc) if isinstance(exc, OSError) else exc
         return JournalError(
             f"Cannot use the journal file {self._path}: {reason}.",
             hint="Set KREA_STATE_DIR to another folder, or run without a journal: "

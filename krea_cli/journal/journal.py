@@ -111,8 +111,9 @@ class Journal:
         if self._belongs_to_another(job_id, record):
             self.unconfirmed(record)
             raise DuplicateJobIdError(
-                f"Krea answered this request with job {job_id}, which belongs to "
-                "another request. There may be a second job; if so, it will be billed."
+                f"Krea answered this request with job {job_id}, but that is the job of "
+                "another request. This one may have a job of its own; if so, it will "
+                "be billed."
             )
         with self._database.writing() as db:
             changed = db.execute(

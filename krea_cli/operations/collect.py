@@ -17,11 +17,13 @@ from krea_cli.errors import (
     ConversionError,
     DownloadError,
     ExitCode,
+    JobDeletedError,
     KreaError,
     ServiceError,
     Step,
     StorageError,
     TooLargeError,
+    UnknownJobError,
     UnsupportedResultError,
     WaitTimeoutError,
 )
@@ -326,6 +328,8 @@ def _recovery_steps(error: KreaError, job: Job) -> Iterator[Step]:
         yield Step(Action.DOWNLOAD_ELSEWHERE, (job.job_id,))
     elif isinstance(error, UnsupportedResultError):
         return  # the error already has a hint with the URL
+    elif isinstance(error.__cause__, JobDeletedError | UnknownJobError):
+        return  # nothing is left to download
     elif error.is_lasting:
         yield Step(Action.SHOW_URLS, (job.job_id,))
     else:

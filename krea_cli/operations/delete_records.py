@@ -53,14 +53,14 @@ def find_corrupt(
             continue
         if record.is_in_flight:
             raise UsageError(
-                f"{record.message} Its process is still running and may be submitting "
-                "it.",
+                f"{record.message} Another krea process may be submitting its request "
+                "right now.",
                 hint="Wait until that is done, then try again.",
             )
         if not force:
             raise UsageError(
-                f"{record.message} It may be unconfirmed; if Krea accepted it, it will "
-                "be billed.",
+                f"{record.message} If Krea accepted its request, the job will be "
+                "billed.",
                 hint=(Step(Action.LOOK_FOR_JOB), Step(Action.FORGET_ANYWAY, (name,))),
             )
         found[name] = record.record

@@ -55,12 +55,12 @@ def fetch_jobs(
             continue
         if jobs and deadline is not None and clock.now() >= deadline:
             late = WaitTimeoutError(f"Timed out before job {job_id} was checked.")
-            errors.append(with_wait_command(late, job_id))
+            errors.append(_with_step(late, job_id, Action.CHECK_AGAIN))
             continue
         try:
             jobs.append(_fetch(service, job_id, clock, deadline))
         except (ServiceError, UsageError, JobDeletedError) as exc:
-            errors.append(with_wait_command(exc, job_id))
+            errors.append(_with_step(exc, job_id, Action.CHECK_AGAIN))
     return jobs, errors
 
 

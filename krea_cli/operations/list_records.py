@@ -173,11 +173,13 @@ def find_unconfirmed(history: JournalQueries, beginning: str | None) -> list[Rec
     found = [record for record in records if record.record.startswith(beginning)]
     if len(found) == 1 and len(beginning) >= SHORTEST_RECORD:
         return found
-    raise UsageError(
-        f"{beginning!r} does not match exactly one unconfirmed request (at least "
-        f"{SHORTEST_RECORD} characters of its id).",
-        hint=Step(Action.LIST_UNCONFIRMED),
-    )
+    problem = f"No unconfirmed request has an id that starts with {beginning!r}."
+    if found:
+        problem = f"{beginning!r} matches {len(found)} unconfirmed requests."
+    if len(beginning) < SHORTEST_RECORD:
+        problem = f"{beginning!r} is too short for the id of a request: give at least "
+        problem += f"{SHORTEST_RECORD} characters."
+    raise UsageError(problem, hint=Step(Action.LIST_UNCONFIRMED))
 
 
 def single_unconfirmed(history: JournalQueries, beginning: str | None) -> Record:

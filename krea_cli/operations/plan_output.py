@@ -55,8 +55,8 @@ class OutputPlanner:
         if self.expectations() and not saves:
             raise UsageError(
                 "--expect needs a saved file.",
-                hint="Remove --expect, or save the result: drop --no-wait and "
-                "--no-download (with krea wait, add -o).",
+                hint="Remove --expect, or save the result: add -o, without --no-wait "
+                "and --no-download.",
             )
 
     def plan(
@@ -88,7 +88,8 @@ class OutputPlanner:
             self._check_stdout()
         elif self.env.get("GITHUB_ACTIONS") and contains_command(target.template):
             raise UsageError(
-                "GitHub Actions would run ##[ in a file name as a command.",
+                "GitHub Actions would treat the file name as a command, because it "
+                "contains '##['.",
                 hint="Choose another name with -o.",
             )
         if kind and target.media and target.media.kind != kind:
@@ -108,8 +109,8 @@ class OutputPlanner:
         target.check(count=count, force=force, naming=names)
         if target.adds_extension:
             self.console.note(
-                f"{output} has no extension; the result's own is added. "
-                f"For a folder: -o {shell_words.quote(f'{output}/')}"
+                f"{output} has no extension, so the extension of the result is added. "
+                f"To save into a folder: -o {shell_words.quote(f'{output}/')}"
             )
         return target
 
@@ -142,18 +143,20 @@ class OutputPlanner:
         """
         if self.for_github:
             raise UsageError(
-                "Use either --github or -o -, not both.", hint=_TO_A_FOLDER
+                "Use either --github or '-o -', not both.", hint=_TO_A_FOLDER
             )
         if self.options.sidecar:
             raise UsageError(
-                "Use either --sidecar or -o -, not both.", hint=_TO_A_FOLDER
+                "Use either --sidecar or '-o -', not both.", hint=_TO_A_FOLDER
             )
         if self.options.expect:
             raise UsageError(
-                "Use either --expect or -o -, not both.", hint=_TO_A_FOLDER
+                "Use either --expect or '-o -', not both.", hint=_TO_A_FOLDER
             )
         if self.writes_json:
-            raise UsageError("Use either --json or -o -, not both.", hint=_TO_A_FOLDER)
+            raise UsageError(
+                "Use either --json or '-o -', not both.", hint=_TO_A_FOLDER
+            )
         if self.console.stdout.file is None:
             raise StorageError("Standard output is closed.")
         if self.console.stdout.is_terminal:

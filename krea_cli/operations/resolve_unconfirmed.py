@@ -61,8 +61,8 @@ def warn_unconfirmed_elsewhere(history: JournalQueries, console: Console) -> Non
     """
     if others := history.unconfirmed_elsewhere():
         console.warn(
-            f"Another service has unconfirmed requests ({', '.join(others)}): "
-            f"{ELSEWHERE}"
+            f"Requests to another API address ({', '.join(others)}) are unconfirmed, "
+            f"and not listed here. To list them, {ELSEWHERE}"
         )
 
 
@@ -115,13 +115,13 @@ class UnconfirmedResolver:
         found: list[Job] | None = None
         if isinstance(reason := error.__cause__, KreaError):
             self.console.note(
-                f"The response was lost: {reason.message} Checking Krea's job list."
+                f"No usable response: {reason.message} Checking Krea's job list."
             )
         try:
             found = self._search(record, deadline, error.submitted)
             details = describe_candidates(found)
         except KreaError as exc:
-            details = [f"Cannot get Krea's job list: {exc.message}"]
+            details = [f"The search for its job failed: {exc.message}"]
         error = error.but(
             details=details,
             advice=self.recovery_steps(record, found),
@@ -180,8 +180,8 @@ class UnconfirmedResolver:
         """
         if self.recovery.has_other_token(record):
             self.console.warn(
-                f"Record {record.record[:8]} was submitted with another API token, "
-                "which may belong to another account: this token may not show its job."
+                f"Request {record.record[:8]} was submitted with another API token. If "
+                "that token belongs to another account, its job is not listed here."
             )
 
     def _search(
@@ -227,13 +227,13 @@ class UnconfirmedResolver:
             return self.recovery.resubmit(record, deadline=deadline)
         for number, job in enumerate(candidates[:MOST_SHOWN], start=1):
             self.console.note(
-                f"{number}: {_described(job, is_local=True)} is yours. "
+                f"{number}: it is job {_described(job, is_local=True)}. "
                 "Nothing is paid again."
             )
         self.console.note(later)
         shown = min(len(candidates), MOST_SHOWN)
         numbers = [str(n + 1) for n in range(shown)]
-        answer = self._choose("Which job is yours?", numbers)
+        answer = self._choose("Which job belongs to this request?", numbers)
         if not answer:
             return None
         return self.recovery.adopt(record, candidates[int(answer) - 1].job_id)
@@ -251,7 +251,7 @@ class UnconfirmedResolver:
             )
             if answer in ("", *allowed):
                 return answer
-            self.console.note(f"{answer!r} is not one of {', '.join(allowed)}.")
+            self.console.note(f"{answer!r} is not an answer to this question.")
         return ""
 
 
@@ -261,8 +261,8 @@ def describe_candidates(candidates: Sequence[Job]) -> list[str]:
     are no candidates.
     """
     if not candidates:
-        none = "Krea's job list shows no job since then."
-        return [f"{none} The request was probably not accepted."]
+        none = "Krea's job list shows no job that could belong to this request."
+        return [f"{none} Krea probably did not accept it."]
     return [f"Possible match: {_described(job)}" for job in candidates[:MOST_SHOWN]]
 
 

@@ -49,8 +49,8 @@ class SidecarWriter:
         for job_id in job_ids if self._options.sidecar else ():
             if self._request(job_id) is None:
                 raise UsageError(
-                    "Cannot write a sidecar: the journal has no request for job "
-                    f"{job_id}.",
+                    "Cannot write a sidecar: this computer has no record of the "
+                    f"request of job {job_id}.",
                     hint="Remove --sidecar.",
                 )
 

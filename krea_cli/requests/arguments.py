@@ -149,7 +149,7 @@ def read_sidecar(prompter: StdinSource, file: str) -> ReplayRequest:
     except (ValueError, TypeError, LookupError, RecursionError) as exc:
         raise InputError(
             f"{file} is not a krea sidecar.",
-            hint="Use the .json file that --sidecar wrote, such as out.png.json.",
+            hint="Use a .json file that krea wrote with --sidecar.",
         ) from exc
 
 

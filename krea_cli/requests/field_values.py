@@ -31,6 +31,7 @@ OPTIONS = {
     "width": ("width", "target_width"),
     "height": ("height", "target_height"),
 }
+_TWICE = "is set twice,"
 _NUMBERS = {"width", "height", "seed", "strength"}
 FILE_NOUNS = {
     "image": "an image",
@@ -95,8 +96,19 @@ class FieldValues:
             elif type(before) is type(value) is list and not param.is_json:
                 self.values[name] = [*before, *value]
             else:
-                self._drop(name, f"is set twice, by {source} and {param.source}")
+                self._drop_repeated(name, source, param.source)
             self._sources[name] = param.source
+
+    @property
+    def only_repeated(self) -> bool:
+        """
+        Return whether every dropped value is one that was given twice.
+        """
+        return all(each.message.startswith(_TWICE) for each in self.dropped)
+
+    def _drop_repeated(self, name: str, first: str, second: str) -> None:
+        sources = first if first == second else f"{first} and {second}"
+        self._drop(name, f"{_TWICE} by {sources}")
 
     def add_images(self, images: Sequence[Image]) -> None:
         """
@@ -109,8 +121,7 @@ class FieldValues:
             self.has_unknown = True
             self._drop("-i", f"{self.model.id} {self._other_inputs(images[0])}")
         elif media.name in self._sources:
-            before = self._sources[media.name]
-            self._drop(media.name, f"is set twice, by {before} and -i")
+            self._drop_repeated(media.name, self._sources[media.name], "-i")
         elif not media.is_list and len(images) > 1:
             self._drop(media.name, f"takes one image, not {len(images)}")
         else:
@@ -164,7 +175,7 @@ class FieldValues:
             self.has_unknown = True
             self._drop("--style", f"{self.model.id} takes no trained styles")
         elif before not in (None, "--style"):
-            self._drop(STYLES, f"is set twice, by {before} and --style")
+            self._drop_repeated(STYLES, before, "--style")
         else:
             kept = self.values[STYLES] if before else []
             self.values[STYLES] = [*kept, style]

@@ -77,7 +77,7 @@ def parse_json(text: str, source: str) -> Any:
         value: dict[str, Any] = {}
         for key, each in pairs:
             if key in value:
-                raise UsageError(f"{key} appears twice in {source}.")
+                raise UsageError(f"{key!r} appears twice in {source}.")
             value[key] = each
         return value
 

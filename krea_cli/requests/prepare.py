@@ -48,6 +48,9 @@ T = TypeVar("T")
 # Model paths that are safe in a URL, for models that the catalog lacks.
 _PATH = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){2,}", re.ASCII)
 _NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
+_UPLOAD_HINT = (
+    "To pass a file in an unknown field, upload it and pass its URL: krea upload FILE"
+)
 _WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
 # Proxies reject longer headers, sometimes without saying so.
 MAX_WEBHOOK = 2048
@@ -171,7 +174,7 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
         _raise_single_error(fields.dropped, fields)
         raise InvalidRequestError(
             f"Some inputs cannot be sent to {model.id}:",
-            hint="For an unknown field, pass the URL printed by: krea upload FILE",
+            hint=None if fields.only_repeated else _UPLOAD_HINT,
             details=[str(violation) for violation in fields.dropped],
         )
     for choice in choices:
@@ -250,7 +253,7 @@ class _ModelLookup:
         """
         if self._using.is_fresh(self._catalog):
             return []
-        failure = f" Updating it failed: {self._failure}" if self._failure else ""
+        failure = f" It could not be updated: {self._failure}" if self._failure else ""
         return [
             f"The list of models is from {self._catalog.date}.{failure}",
             Step(Action.REFRESH_MODELS),

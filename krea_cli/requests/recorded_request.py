@@ -71,8 +71,8 @@ class RecordedInput:
     def _image(self, read: Callable[[str], Image]) -> Image:
         if self.path is None:
             raise InputError(
-                f"The sidecar does not contain {self.field}: signed URLs and inline "
-                "files are not stored."
+                f"The sidecar has no value for {self.field}. Values with signed URLs "
+                "or inline files are not stored."
             )
         if self.sha256 is None:
             return read(self.path)

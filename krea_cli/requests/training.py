@@ -60,7 +60,7 @@ class Training:
         check_text(request)
         if violations := request.violations:
             raise InvalidRequestError(
-                f"Invalid request for a training of {self.model}:",
+                f"Invalid request to train a style for {self.model}:",
                 details=[str(each) for each in violations],
             )
         return request

@@ -33,7 +33,9 @@ def exhausted_error(exc: BaseException) -> ExhaustedError | None:
         if limit := _limit(cause):
             return ExhaustedError(
                 f"{limit}.",
-                hint="Raise the limit, or close other programs.",
+                hint="Close other programs, or give krea more memory."
+                if limit == _MEMORY
+                else "Raise the limit, or close other programs.",
             )
         cause = cause.__cause__ or cause.__context__
     return None

@@ -111,7 +111,7 @@ class Fault:
         match = _FAULT.fullmatch(text)
         if not match:
             raise UsageError(
-                f"{text!r} is not a fault.",
+                f"Invalid fault: {text!r}",
                 hint=(
                     "Format: ROUTE:FAULT[=VALUE][*TIMES][+SKIP][@TEXT]",
                     "Example: submit:reset-after*2",

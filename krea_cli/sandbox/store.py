@@ -20,6 +20,7 @@ from typing import Any
 
 from krea_cli import __version__
 from krea_cli.errors import StorageError
+from krea_cli.runtime.os_reasons import reason_of
 from krea_cli.sandbox import blob_store
 from krea_cli.sandbox.concurrency import ConcurrencyLimit, JobLimits
 from krea_cli.sandbox.job import SandboxJob, iso
@@ -253,7 +254,7 @@ class SandboxStore:
             yield
         except OSError as exc:
             raise StorageError(
-                f"Cannot use {self.folder} for the sandbox: {exc.strerror or exc}.",
+                f"Cannot use {self.folder} for the sandbox: {reason_of(exc)}.",
                 hint="Set KREA_STATE_DIR to another folder.",
             ) from exc
 

@@ -245,7 +245,7 @@ def test_plan_unusable_inputs_drop_their_items_and_what_needs_them(plan):
     )
 
     assert [
-        "none.jpg does not exist.",
+        "File none.jpg does not exist.",
         "a.png cannot be made.",
         "empty.jpg is empty.",
         "Standard input cannot be an image of a batch.",

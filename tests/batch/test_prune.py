@@ -49,10 +49,10 @@ def test_changed_result_stays(saved, tmp_path):
     result = saved("a.png")
     saved("a.png", "by hand")
 
-    assert {"a.png": "it was changed since it was saved"} == faults(
+    assert {"a.png": "it has changed since it was saved"} == faults(
         [line("a.png", files=[result])], tmp_path
     )
-    assert "it was changed since it was saved" == delete(result, tmp_path)
+    assert "it has changed since it was saved" == delete(result, tmp_path)
     assert (tmp_path / "a.png").exists()
 
 

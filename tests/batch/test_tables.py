@@ -169,7 +169,7 @@ WRONG = {
     "twice": (b"name,prompt,name\na,b,c\n", "The column 'name' is there twice."),
     "unknown column": (
         b"name,promt\na,b\n",
-        "rows.csv, row 1: The column 'promt' is neither a field",
+        "rows.csv, row 1: The column 'promt' is not used",
         "Did you mean 'prompt'?",
     ),
     "too many cells": (
@@ -230,7 +230,7 @@ def test_table_without_header_is_recognized(expand):
     [
         ("{'name': 1}", "rows.jsonl, line 2: The line is not JSON"),
         ("[1]", "rows.jsonl, line 2: The line is not a JSON object."),
-        ('{"name": "a", "name": "b"}', "name appears twice"),
+        ('{"name": "a", "name": "b"}', "'name' appears twice"),
         ('{"name": "a", "seed": NaN}', "The line is not JSON"),
         ('{"name": "a", "seed": true}', "seed must be a whole number"),
         ('{"name": "a", "image": [1]}', "image must be text in quotes, or a list"),

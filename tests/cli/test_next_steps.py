@@ -17,6 +17,7 @@ from typer.main import get_command
 
 from krea_cli.cli.command_tree import build
 from krea_cli.cli.next_steps import NextSteps, same_command, without_repeats
+from krea_cli.config.numbers import parse_size
 from krea_cli.downloads.output_options import MOST_BYTES, OutputOptions
 from krea_cli.errors import Action, JobFailedError, Step, TooLargeError
 from krea_cli.sandbox.http_handler import SandboxHandler
@@ -65,11 +66,11 @@ def test_the_options_of_a_run_come_back(wait_command):
 @pytest.mark.parametrize(
     ("output", "place"),
     [
-        (None, "'{job_id}-again.{ext}'"),
-        (".", "'{job_id}-again.{ext}'"),
+        (None, "'j1-again.{ext}'"),
+        (".", "'j1-again.{ext}'"),
         ("results/", "."),
         ("-", "."),
-        ("sub/owl.webp", "'{job_id}.webp'"),
+        ("sub/owl.webp", "j1.webp"),
         ("{slug}.{ext}", "."),
     ],
 )
@@ -102,6 +103,22 @@ def test_a_limit_that_was_too_low_is_not_named_again(asked, size, words):
     said = steps.download_larger("j1", size)
 
     assert said == (None if words is None else f"krea download j1 -o .{words}")
+
+
+def test_download_larger_of_a_remembered_run_names_the_limit_as_people_write_it():
+    steps = NextSteps(output=OutputOptions(max_size=1000), is_remembered=True)
+
+    said = steps.download_larger("j1", 5000)
+
+    assert "krea download j1 --max-size 2GiB" == said
+    assert parse_size("2GiB") == MOST_BYTES
+
+
+def test_damaged_record_is_deleted_by_the_command_that_is_named():
+    [line] = NextSteps().lines([Step(Action.FORGET_DAMAGED, ("r1",))])
+
+    assert line.endswith(": krea jobs forget r1 --force")
+    assert line == NextSteps().after_damage("r1")
 
 
 def test_a_sidecar_needs_a_record():
@@ -242,8 +259,8 @@ def test_a_taken_name_of_a_running_job_is_not_named_again(logged_in, service):
     again = logged_in(*pasted)
 
     assert taken.code == 7
-    assert ["wait", made, "-o", "{job_id}.webp", "--sidecar"] == pasted
-    assert (0, f"{made}.webp\n") == (again.code, again.out)
+    assert ["wait", made, "-o", f"{made[:8]}.webp", "--sidecar"] == pasted
+    assert (0, f"{made[:8]}.webp\n") == (again.code, again.out)
     assert Path("owl.webp").read_bytes() == b"mine"
 
 

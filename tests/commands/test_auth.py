@@ -276,7 +276,10 @@ def test_login_without_a_keyring_names_both_ways_out(context):
 
     assert [
         "Set KREA_API_KEY to the token.",
-        "Or let a program print it: krea config set token_command 'pass show krea'",
+        (
+            "Or use a password manager, such as pass: "
+            "krea config set token_command 'pass show krea'"
+        ),
     ] == NextSteps().explain(caught.value).hints
 
 

@@ -412,7 +412,7 @@ def test_batch_sure_stops_before_jobs_that_may_be_its_own(
 
     assert (11, 2) == (sure.code, bills)
     assert (0, 3) == (warned.code, service.bills)
-    assert "newer than the lock" in warned.err
+    assert "newer than" in warned.err
 
 
 def test_batch_of_a_sandbox_run_is_replaced_by_the_real_one(
@@ -495,7 +495,10 @@ def test_batch_check_lists_what_is_open_for_scripts_and_github(step, service, ma
 @pytest.mark.parametrize(
     ("end", "hints"),
     [
-        ("submit:fails*", ["Pay again for what failed: krea batch pictures.toml"]),
+        (
+            "submit:fails*",
+            ["Make the failed items again (billed): krea batch pictures.toml"],
+        ),
         ("submit:reset-after*", ["Check it: krea jobs recover"]),
     ],
 )
@@ -522,7 +525,7 @@ def test_batch_only_ignores_results_that_no_item_wants(logged_in, service, manif
 
     assert (0, 12) == (only.code, whole.code)
     assert "-\tout/cat.png\tunused\n" == whole.out
-    assert "Delete what no item wants: krea batch pictures.toml --prune" in whole.err
+    assert "Delete results of no item: krea batch pictures.toml --prune" in whole.err
 
 
 def test_batch_json_of_unchanged_items_has_what_the_lock_knows(
@@ -562,11 +565,11 @@ def test_batch_summary_says_how_items_ended_and_what_the_run_cost(
     first = logged_in("batch", manifest)
     again = logged_in("batch", manifest)
 
-    assert "2 to make, 1 shared. Estimate: $0.30\n" in first.err
-    assert "Made 1, shared 1, failed 1. This run cost $0.15 (estimated).\n" in first.err
+    assert "2 to make, 1 same as another item. Estimate: $0.30\n" in first.err
+    assert "1 failed. This run cost $0.15 (estimated).\n" in first.err
     assert "out/cat.png failed: " in first.err
     assert "error: 1 of 3 items has an error, shown above.\n" in first.err
-    assert "Unchanged 2, failed 1. This run cost nothing.\n" in again.err
+    assert "2 unchanged, 1 failed. This run cost nothing.\n" in again.err
 
 
 def test_batch_without_balance_says_how_many_items_were_not_submitted(

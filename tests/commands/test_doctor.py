@@ -365,7 +365,7 @@ def test_a_list_of_models_that_is_old(logged_in, doctor, time):
 
     assert 0 == code
     assert "warning" == found["models"]["state"]
-    assert "Update the list: krea models refresh" == found["models"]["hint"]
+    assert "Try to update the list: krea models refresh" == found["models"]["hint"]
 
 
 @pytest.mark.parametrize("home", ["", "nowhere", "file"])

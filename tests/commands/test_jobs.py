@@ -495,26 +495,28 @@ def test_a_damaged_record_is_told_and_the_others_are_shown(
     if "list" in words:
         assert 1 == result.err.count("invalid created_at")
         assert f"(job {odd}) is damaged" in result.err
-        assert "Delete it: krea jobs forget" in result.err
+        assert "delete it: krea jobs forget" in result.err
 
 
 def test_a_damaged_record_is_forgotten_only_by_force(logged_in, lost, submitted, env):
     """
-    It may be unconfirmed, so the command that the warning names says so first, and how
-    to look for the job; then nothing is left of it, and it is warned of no more.
+    Its request may be billed, so the warning and the refusal say so, and name the same
+    command; after that nothing is left of it, and it is warned of no more.
     """
     other, record = submitted(), lost("an owl named Zebedee")
     path = Path(env["KREA_STATE_DIR"], "journal.db")
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE records SET seed = 'x' WHERE record = ?", (record,))
-    named = logged_in("jobs", "list").err.rpartition(": krea ")[2].split()
+    warned = logged_in("jobs", "list").err
+    named = warned.rpartition(": krea ")[2].split()
 
-    refused = logged_in(*named)
-    forced = logged_in(*refused.err.rpartition(": krea ")[2].split())
+    refused = logged_in("jobs", "forget", record)
+    assert refused.err.rpartition(": krea ")[2].split() == named
+    forced = logged_in(*named)
     kept = b"".join(f.read_bytes() for f in path.parent.glob("*db*"))
 
     assert (2, "") == (refused.code, refused.out)
-    assert "invalid seed. It may be unconfirmed" in refused.err
+    assert "be billed" in refused.err
     assert "job list: krea jobs list --remote\n" in refused.err
     assert (0, "1\n") == (forced.code, forced.out)
     assert b"Zebedee" not in kept
@@ -538,7 +540,7 @@ def test_a_damaged_record_of_a_living_process_stays(
     result = logged_in("jobs", "forget", made.record, "--force")
 
     assert (2, "") == (result.code, result.out)
-    assert "Its process is still running" in result.err
+    assert "right now" in result.err
     assert 0 == logged_in("jobs", "list").code
     with closing(sqlite3.connect(path)) as db:
         assert [(1,)] == db.execute("SELECT count(*) FROM records").fetchall()

@@ -125,7 +125,7 @@ def test_refresh_tells_each_change(refresh, time, news):
     ] == result.out.splitlines()
     assert (
         "119 models, updated 2026-12-20 (before: 2026-10-09): "
-        "1 added, 1 removed, 1 fields, 1 price.\n"
+        "1 added, 1 removed, 1 with changed fields, 1 with a changed price.\n"
     ) == result.err
 
 

@@ -382,7 +382,7 @@ def test_a_sidecar_that_cannot_be_written_loses_nothing(logged_in, service):
     assert (
         "Saved out.png, but not its sidecar: out.png.json already exists" in result.err
     )
-    again = f"krea download {job.job_id} -o '{{job_id}}.png' --sidecar"
+    again = f"krea download {job.job_id} -o {job.job_id[:8]}.png --sidecar"
     assert again in result.err
     assert (0, "out.png\n", 1) == (later.code, later.out, service.bills)
     assert job.job_id == json.loads(SIDECAR.read_text())["job_id"]
@@ -425,7 +425,7 @@ def test_a_job_without_a_record_has_none(logged_in, service, time):
     nowhere = logged_in("wait", made.out.strip(), "--sidecar")
 
     assert (2, 2, 2) == (download.code, wait.code, nowhere.code)
-    assert f"has no request for job {made.out.strip()}" in download.err
+    assert f"request of job {made.out.strip()}" in download.err
     assert "-o" in nowhere.err
     assert [] == service.requests("GET ")
 

@@ -505,7 +505,7 @@ def test_a_key_that_is_given_twice_is_refused(logged_in, service, words):
     result = logged_in("generate", "a cat", *words, "--no-validate")
 
     assert (2, []) == (result.code, service.seen)
-    assert f"error: a appears twice in {words[0]} " in result.err
+    assert f"error: 'a' appears twice in {words[0]} " in result.err
 
 
 @pytest.mark.parametrize(
@@ -613,8 +613,8 @@ def test_two_bad_inputs_are_each_named_with_their_place(krea):
 
     assert 2 == result.code
     assert "2 inputs cannot be used:" in result.err
-    assert "image_urls[0]: no.png does not exist." in result.err
-    assert "image_urls[1]: nor.png does not exist." in result.err
+    assert "image_urls[0]: File no.png does not exist." in result.err
+    assert "image_urls[1]: File nor.png does not exist." in result.err
 
 
 @pytest.mark.parametrize("text", ["\ufeffan owl\r\n", "an owl\n", "an owl\r"])

@@ -51,7 +51,7 @@ def test_a_lost_answer_names_the_job_that_it_may_be(lost, service):
     assert (11, "") == (lost.code, lost.out)
     assert f"Possible match: {made.job_id} (processing, created 20" in lost.err
     assert 1 == len(service.requests(POST))
-    assert lost.err.startswith("The response was lost: ")
+    assert lost.err.startswith("No usable response: ")
     assert "Checking Krea's job list.\n" in lost.err
 
 
@@ -80,7 +80,7 @@ def test_a_request_that_was_not_taken_is_sent_once_more(logged_in, service):
     twice = paste(logged_in, lost.err, "--resubmit")
 
     [made] = service.store.jobs()
-    assert "probably not accepted" in lost.err
+    assert "probably did not accept" in lost.err
     assert 30 == logged_in.clock.now()
     assert (0, f"{made.job_id}\n", 2) == (again.code, again.out, twice.code)
     assert (2, 1) == (len(service.requests(POST)), service.bills)
@@ -151,7 +151,7 @@ def test_jobs_of_others_are_no_candidates(logged_in, service, time):
 
     lost = logged_in("generate", "an owl")
 
-    assert "probably not accepted" in lost.err
+    assert "probably did not accept" in lost.err
 
 
 FOREIGN = {
@@ -226,7 +226,7 @@ def test_a_list_that_cannot_be_seen_is_told(logged_in, service):
     lost = logged_in("generate", "an owl")
 
     assert 11 == lost.code
-    assert "Cannot get Krea's job list" in lost.err
+    assert "The search for its job failed" in lost.err
 
 
 @pytest.mark.parametrize("fault", [answer(500), answer(408), html(), answer(200, {})])
@@ -266,7 +266,7 @@ def test_a_person_picks_their_job(logged_in, service):
     assert (0, True) == (result.code, Path("owl.png").exists())
     words = " ".join(result.err.split())
     assert "Type 1, or press Enter to decide later:" in words
-    assert "is yours. Nothing is paid again." in words
+    assert "Nothing is paid again." in words
     assert "Enter: decide later." in words
     assert 1 == service.bills
 
@@ -303,8 +303,8 @@ def test_a_wrong_answer_is_explained_and_asked_again(logged_in, service, monkeyp
     [made] = service.store.jobs()
     tokyo = datetime.fromtimestamp(made.created_at, timezone(timedelta(hours=9)))
     assert (0, 1) == (result.code, service.bills)
-    assert "'x' is not one of 1." in words
-    assert 2 == words.count("Which job is yours?")
+    assert "'x' is not an answer" in words
+    assert 2 == words.count("Which job belongs to this request?")
     assert f"{tokyo:%Y-%m-%d %H:%M:%S}" in words
 
 
@@ -609,7 +609,7 @@ def test_a_list_that_cannot_be_read_is_no_empty_list(logged_in, service, said):
     again = logged_in("jobs", "recover", "--resubmit")
 
     assert (11, 6) == (lost.code, again.code)
-    assert "Cannot get Krea's job list" in lost.err
+    assert "The search for its job failed" in lost.err
     assert "--resubmit" not in lost.err
     assert 1 == service.bills
 

@@ -158,11 +158,13 @@ def test_where_it_cannot_be_installed_it_is_said_how(krea):
     Path(krea.env["HOME"], ".local").write_text("")
 
     other = krea("--install-completion", env={"SHELL": "/bin/tcsh"})
+    unnamed = krea("--install-completion", env={"SHELL": ""})
     blocked = krea("--install-completion", env={"SHELL": "/bin/bash"})
 
     assert (2, 7) == (other.code, blocked.code)
     assert "Completion is not supported for tcsh." in other.err
-    assert "--show-completion powershell" in other.err
+    assert "--show-completion powershell" not in other.err
+    assert "--show-completion powershell" in unnamed.err
     assert "--show-completion bash" in blocked.err
     for shell in scripts.NAMES:
         shown = krea("--show-completion", shell)

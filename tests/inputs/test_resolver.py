@@ -185,7 +185,7 @@ def test_a_missing_file_is_told(make):
     """
     By the name that the user gave.
     """
-    assert "no.png does not exist." == refused(make(), "no.png")
+    assert "File no.png does not exist." == refused(make(), "no.png")
 
 
 def test_an_empty_file_is_told(make, folder):

@@ -23,6 +23,7 @@ from krea_cli.errors import (
     ServerError,
     Step,
     UnconfirmedSubmissionError,
+    UnknownJobError,
     UsageError,
 )
 from krea_cli.jobs.recovery import Recovery
@@ -259,6 +260,11 @@ class Listing:
     def jobs(self, *, limit, cursor, deadline):
         return self.script(limit, cursor, deadline)
 
+    def job(self, job_id):
+        if job_id == "unknown":
+            raise UnknownJobError("No such job.")
+        return job(job_id)
+
 
 def page(*jobs, **facts):
     return JobPage(jobs=jobs, **{"cursor": None, "ahead": 0.0} | facts)
@@ -318,6 +324,43 @@ def test_resubmit_later_does_not_wait(time):
     resubmit(run, page())
 
     assert 31.0 == time.elapsed
+
+
+@pytest.mark.parametrize(
+    ("count", "ways"),
+    [
+        (
+            1,
+            (
+                Step(Action.ADOPT, ("r1", "m0")),
+                Step(Action.CLOSE_IF_NOT_YOURS, ("r1",)),
+            ),
+        ),
+        (
+            2,
+            (
+                Step(Action.ADOPT_ONE, ("r1",)),
+                Step(Action.CLOSE_IF_NONE_IS_YOURS, ("r1",)),
+            ),
+        ),
+    ],
+)
+def test_resubmit_with_jobs_of_its_own_names_the_ways_out(time, count, ways):
+    run = Run(time)
+    found = [job(f"m{at}", created_at=MINE.created_at) for at in range(count)]
+
+    with pytest.raises(UsageError, match=rf": {count} jobs? may") as caught:
+        resubmit(run, page(*found))
+
+    assert ways == caught.value.advice
+    assert ("1 jobs" in caught.value.message) is False
+
+
+def test_resubmit_with_an_unreadable_list_says_that_nothing_was_submitted(time):
+    with pytest.raises(InvalidResponseError) as caught:
+        resubmit(Run(time), page(is_whole=False))
+
+    assert "Nothing was submitted" in caught.value.message
 
 
 def test_resubmit_part_of_a_request_sends_nothing(time):
@@ -418,8 +461,18 @@ def test_adopt_refuses_what_is_no_candidate(time):
 
     with pytest.raises(UsageError, match="j7") as caught:
         made.adopt(LOST, "j7")
+    assert "created before" in caught.value.message
     assert (Step(Action.DOWNLOAD_FOREIGN, ("j7",)),) == caught.value.advice
     assert [] == adopted
+
+
+def test_adopt_of_a_job_unknown_to_krea_names_no_download(time):
+    made, adopted = recovery(Run(time), page(MINE))
+
+    with pytest.raises(UsageError, match="unknown") as caught:
+        made.adopt(LOST, "unknown")
+
+    assert ((), []) == (caught.value.advice, adopted)
 
 
 @pytest.mark.parametrize("ahead", [100.0, 0.0, -100.0])

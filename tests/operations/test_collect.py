@@ -625,7 +625,7 @@ def test_report_to_a_closed_standard_output_leaves_what_runs_to_collect(time):
 
     assert (None, ("j2",)) == (error.job_id, run.tracker.summary().pending)
     [message] = [error.message for error in run.reported]
-    assert "Timed out after 4 s. Job j2 is still processing." == message
+    assert "Job j2" in message
 
 
 def test_report_to_a_closed_standard_output_shows_the_other_errors_first(time):

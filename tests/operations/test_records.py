@@ -51,7 +51,7 @@ def test_fetch_jobs_keeps_the_order_and_each_error(time):
 
     assert ["j1", "j5"] == [each.job_id for each in jobs]
     assert [
-        ("j2", (Step(Action.KEEP_WAITING, ("j2",)),)),
+        ("j2", (Step(Action.CHECK_AGAIN, ("j2",)),)),
         ("j3", ()),
         ("j4", ()),
     ] == [(each.job_id, each.advice) for each in errors]
@@ -376,11 +376,15 @@ LOST = History(kept("abcd-1", "unknown"), kept("abce-2", "unknown"), kept("abcf-
 def test_find_unconfirmed_by_beginning():
     assert list(LOST.records[:2]) == list_records.find_unconfirmed(LOST, None)
     assert [LOST.records[0]] == list_records.find_unconfirmed(LOST, "abcd")
-    for beginning in ("abc", "abcf", "zzzz"):
-        with pytest.raises(UsageError, match="does not match exactly one"):
+    for beginning, reason in (
+        ("abc", "too short"),
+        ("abcf", "'abcf'"),
+        ("zzzz", "'zzzz'"),
+    ):
+        with pytest.raises(UsageError, match=reason):
             list_records.find_unconfirmed(LOST, beginning)
     alone = History(LOST.records[0])
-    with pytest.raises(UsageError, match="does not match exactly"):
+    with pytest.raises(UsageError, match="too short"):
         list_records.find_unconfirmed(alone, "abc")
 
 
@@ -443,13 +447,13 @@ def test_find_corrupt_returns_the_records_only_by_force():
         names.get, ["j0", "j1"], force=True
     )
     assert {} == delete_records.find_corrupt(names.get, ["j0"], force=False)
-    with pytest.raises(UsageError, match="may be unconfirmed") as caught:
+    with pytest.raises(UsageError, match="be billed") as caught:
         delete_records.find_corrupt(names.get, ["j1"], force=False)
     assert Step(Action.FORGET_ANYWAY, ("j1",)) == caught.value.advice[1]
 
 
 def test_find_corrupt_on_its_way_stays_by_force_too():
-    with pytest.raises(UsageError, match="Its process is still running"):
+    with pytest.raises(UsageError, match="right now"):
         delete_records.find_corrupt(
             {"j1": corrupt(is_in_flight=True)}.get, ["j1"], force=True
         )

@@ -125,7 +125,7 @@ def test_submit_that_is_lost_looks_for_the_job(time):
     assert ["Possible match: j1 (queued, created 2026-09-21)"] == caught.value.details
     [note] = run.console.notes
     assert (
-        "The response was lost: The connection broke. Checking Krea's job list."
+        "No usable response: The connection broke. Checking Krea's job list."
     ) == note
 
 
@@ -219,7 +219,7 @@ def test_resolve_with_a_list_that_cannot_be_read_asks_nobody(time):
     error = run.error()
 
     assert (LOOK, CLOSE) == error.advice
-    assert ["Cannot get Krea's job list: A part cannot be read."] == error.details
+    assert ["The search for its job failed: A part cannot be read."] == error.details
     assert [] == run.prompter.asked
 
 
@@ -239,7 +239,8 @@ def test_resolve_shows_the_candidates_before_it_asks(time):
 
     [(question, shown)] = run.prompter.asked
     assert (
-        "Which job is yours? Type 1 or 2, or press Enter to decide later: " == question
+        "Which job belongs to this request? Type 1 or 2, or press Enter to decide "
+        "later: " == question
     )
     assert ["1", "2", "Enter"] == [line.partition(":")[0] for line in shown[1:]]
     assert re.search(r"j1 \(queued, created 2026-09-2. \d\d:\d\d:00\)", shown[1])
@@ -279,7 +280,7 @@ def test_resolve_asks_three_times_at_most(time):
     run.error()
 
     assert (3, []) == (len(run.prompter.asked), run.recovery.adopted)
-    reasons = [line for line in run.console.notes if "is not one of 1." in line]
+    reasons = [line for line in run.console.notes if "is not an answer" in line]
     assert ["'j1'", "'2'", "'0'"] == [line.split()[0] for line in reasons]
 
 
@@ -292,8 +293,8 @@ def test_resolve_without_candidates_may_send_it_once_more(time):
     question, shown = run.prompter.asked[0]
     assert question.startswith("Submit it again? It may be billed twice. Type yes")
     assert (
-        "Krea's job list shows no job since then. The request was probably not "
-        "accepted." == shown[1]
+        "Krea's job list shows no job that could belong to this request. Krea probably "
+        "did not accept it." == shown[1]
     )
     assert ["yes", "Enter"] == [line.partition(":")[0] for line in shown[2:]]
     assert "both will be billed" in shown[2]
@@ -361,7 +362,7 @@ def test_resolve_asks_only_where_somebody_can_decide(time, hinders):
 
 def test_describe_candidates_tells_ten_at_most():
     assert 10 == len(describe_candidates([ONE] * 12))
-    assert "no job since then" in describe_candidates([])[0]
+    assert "no job that could belong" in describe_candidates([])[0]
 
 
 @pytest.mark.parametrize(
@@ -399,4 +400,4 @@ def test_warn_of_other_token_names_the_record(time, is_other):
     run.resolver.warn_of_other_token(RECORD)
 
     assert is_other == bool(run.console.warnings)
-    assert not is_other or "Record r-one was" in run.console.warnings[0]
+    assert not is_other or "Request r-one was" in run.console.warnings[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from krea_cli.cli.completion import scripts
 from krea_cli.errors import StorageError
+from krea_cli.runtime.os_reasons import reason_of
 
 
 def install(env: Mapping[str, str]) -> list[Path]:
@@ -35,7 +36,7 @@ def install(env: Mapping[str, str]) -> list[Path]:
             return _sourced(shell, data, Path(env.get("ZDOTDIR") or home) / ".zshrc")
     except OSError as exc:
         raise StorageError(
-            f"Cannot write {exc.filename}: {exc.strerror}.",
+            f"Cannot write {exc.filename}: {reason_of(exc)}.",
             hint=f"Print the script instead: krea --show-completion {shell}",
         ) from exc
     raise scripts.unsupported(shell)

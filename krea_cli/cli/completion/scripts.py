@@ -44,6 +44,10 @@ def unsupported(shell: str) -> UsageError:
         )
     return UsageError(
         f"Completion is not supported for {shell or 'this shell'}.",
-        hint="Supported shells: bash, zsh, fish and PowerShell.\n"
-        f"For PowerShell, add this line to $PROFILE: {PROFILE_LINE}",
+        hint=[
+            "Supported shells: bash, zsh, fish and PowerShell.",
+            # PowerShell sets no SHELL.
+            *[f"For PowerShell, add this line to $PROFILE: {PROFILE_LINE}"]
+            * (not shell),
+        ],
     )

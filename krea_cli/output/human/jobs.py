@@ -188,7 +188,7 @@ def unconfirmed(_: UnconfirmedRecord, results: Sequence[UnconfirmedRecord]) -> P
             asked = "could not get Krea's job list"
             yield words(asked, "dim", indent=GAP)
         elif not result.candidates:
-            none = "no job since then in Krea's job list"
+            none = "no job in Krea's list that could belong to it"
             yield words(none, "dim", indent=GAP)
         candidates = result.candidates or ()
         yield from map(_candidate, candidates[:_MAX_CANDIDATES])
