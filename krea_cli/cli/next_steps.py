@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from krea_cli.downloads.output_options import MOST_BYTES, OutputOptions
+from krea_cli.downloads.output_options import MAX_BYTES, OutputOptions
 from krea_cli.errors import Action, Hint, KreaError, Step
 from krea_cli.jobs.job_refs import name_of_run
 from krea_cli.runtime import shell_words
@@ -17,7 +17,7 @@ from krea_cli.runtime import shell_words
 # A record is named by the beginning of its id.
 RECORD_CHARACTERS = 8
 # Of more errors than this, the same hint is shown once.
-MOST_HINTS = 10
+MAX_HINTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +64,12 @@ class NextSteps:
         Download with a limit that *size_bytes* fit in; None where it is unknown whether
         any would do.
         """
-        limit = self.output.max_size or MOST_BYTES
-        if size_bytes is None and limit >= MOST_BYTES:
+        limit = self.output.max_size or MAX_BYTES
+        if size_bytes is None and limit >= MAX_BYTES:
             return None
-        most = size_bytes if (size_bytes or 0) > MOST_BYTES else None
+        most = size_bytes if (size_bytes or 0) > MAX_BYTES else None
         if self._finds_output:
-            words = ["--max-size", str(most or MOST_BYTES)]
+            words = ["--max-size", str(most or MAX_BYTES)]
             return self._command("download", job_id, *words)
         steps = replace(self, output=replace(self.output, max_size=most))
         return steps.download([job_id])
@@ -256,7 +256,7 @@ def without_repeats(errors: Sequence[KreaError]) -> list[KreaError]:
     """
     The errors, explained; a hint that names all jobs only with the last of many.
     """
-    if len(errors) <= MOST_HINTS:
+    if len(errors) <= MAX_HINTS:
         return list(errors)
     following = [*errors[1:], None]
     return [

@@ -17,7 +17,7 @@ from typer.main import get_command
 
 from krea_cli.cli.command_tree import build
 from krea_cli.cli.next_steps import NextSteps, same_command, without_repeats
-from krea_cli.downloads.output_options import MOST_BYTES, OutputOptions
+from krea_cli.downloads.output_options import MAX_BYTES, OutputOptions
 from krea_cli.errors import Action, JobFailedError, Step, TooLargeError
 from krea_cli.sandbox.http_handler import SandboxHandler
 
@@ -89,7 +89,7 @@ def test_elsewhere_is_another_place_for_the_same_kind(output, place):
     [
         (1000, 5000, ""),
         (1000, None, ""),
-        (None, MOST_BYTES + 1, f" --max-size {MOST_BYTES + 1}"),
+        (None, MAX_BYTES + 1, f" --max-size {MAX_BYTES + 1}"),
         (None, None, None),
     ],
 )
