@@ -99,7 +99,7 @@ class Import:
     is_late: bool
 
 
-MOST_PUBLIC_NAMES = 25
+MAX_PUBLIC_NAMES = 25
 
 # What may have an import in it.
 STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
@@ -292,7 +292,7 @@ def test_no_class_has_more_than_25_public_names():
     assert {} == {
         name: len(public(node))
         for name, node in classes.items()
-        if len(public(node)) > MOST_PUBLIC_NAMES
+        if len(public(node)) > MAX_PUBLIC_NAMES
     }
 
 

@@ -38,7 +38,7 @@ from krea_cli.errors import (
 from krea_cli.runtime.clock import Clock
 
 # What a request gets at least, however near its deadline is.
-LEAST_SECONDS = 3.0
+MIN_SECONDS = 3.0
 # The most entries of a page that the service gives.
 PAGE_ITEMS = 1000
 
@@ -292,7 +292,7 @@ class ApiClient:
         def ask() -> tuple[Response, dict[str, Any]]:
             turn()
             left = ANSWER_SECONDS if deadline is None else deadline - self._clock.now()
-            seconds = min(max(left, LEAST_SECONDS), ANSWER_SECONDS)
+            seconds = min(max(left, MIN_SECONDS), ANSWER_SECONDS)
             answer = self._transport.get(path, params, seconds=seconds)
             return answer, self._read(answer)
 

@@ -19,13 +19,13 @@ T = TypeVar("T")
 # The description of every upload, by which krea knows its own in the list of assets.
 UPLOADED_BY_KREA = "Uploaded by krea-cli"
 # What the service says is shown and kept up to these many characters.
-MOST_STATUS, MOST_CODE, MOST_MESSAGE, MOST_DETAIL = 60, 100, 2000, 100
+MAX_STATUS, MAX_CODE, MAX_MESSAGE, MAX_DETAIL = 60, 100, 2000, 100
 _JOB_ID = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 # The path of a training, which stands where other jobs have the path of their model.
 TRAINING = "styles/train"
 FINAL = frozenset({"completed", "failed", "cancelled"})
 # So many of one job's results are saved: more are a mistake of the service.
-MOST_RESULTS = 1000
+MAX_RESULTS = 1000
 # Krea bills a job when it completes.
 UNBILLED = frozenset({"failed", "cancelled"})
 WAITING = frozenset({"backlogged", "queued", "scheduled"})
@@ -107,7 +107,7 @@ class Job:
             raise ValueError("status")  # noqa: TRY004  (one error for all of them)
         result = data.get("result")
         result = result if isinstance(result, dict) else {}
-        status = redact(cut(status.strip().lower(), MOST_STATUS))
+        status = redact(cut(status.strip().lower(), MAX_STATUS))
         return cls(
             job_id=job_id,
             status="cancelled" if status == "canceled" else status,
@@ -273,12 +273,12 @@ class Style:
         return cls(
             id=style_id,
             title=_words(data.get("title"), redact),
-            models=tuple(redact(cut(name, MOST_DETAIL)) for name in found if name),
+            models=tuple(redact(cut(name, MAX_DETAIL)) for name in found if name),
             public=public if isinstance(public, bool) else None,
             owner=_words(owner.get("name"), redact)
             if isinstance(owner, dict)
             else None,
-            prompt=redact(cut(prompt, MOST_MESSAGE)) if prompt else None,
+            prompt=redact(cut(prompt, MAX_MESSAGE)) if prompt else None,
             cover_url=_text(data.get("cover_url")),
             like_count=_count(data.get("like_count")),
             created_at=_words(data.get("created_at"), redact),
@@ -343,7 +343,7 @@ def _text(value: object) -> str | None:
 
 
 def _words(value: object, redact: Callable[[str], str]) -> str | None:
-    return redact(cut(value, MOST_DETAIL)) if isinstance(value, str) else None
+    return redact(cut(value, MAX_DETAIL)) if isinstance(value, str) else None
 
 
 def _urls(urls: object) -> tuple[str, ...]:
@@ -373,6 +373,6 @@ def _error(error: object, redact: Callable[[str], str]) -> JobError | None:
         error = {"message": error}
     if not isinstance(error, dict):
         return None
-    code = redact(cut(_text(error.get("code")) or "", MOST_CODE))
-    message = redact(cut(_text(error.get("message")) or "", MOST_MESSAGE))
+    code = redact(cut(_text(error.get("code")) or "", MAX_CODE))
+    message = redact(cut(_text(error.get("message")) or "", MAX_MESSAGE))
     return JobError(code=code, message=message or code) if code or message else None

@@ -21,7 +21,7 @@ from krea_cli.runtime.clock import Clock
 ATTEMPTS = 4
 PATIENCE_SECONDS = 60.0
 # More than thirty years are no advice.
-MOST_SECONDS = 1e9
+MAX_SECONDS = 1e9
 _PASSING = (ConnectionFailedError, ResponseLostError, ServerError, RateLimitError)
 T = TypeVar("T")
 
@@ -73,4 +73,4 @@ def retry_after(value: str | None, now: float) -> float | None:
         if until is None:
             return None
         seconds = until - now
-    return seconds if 0 < seconds <= MOST_SECONDS else None
+    return seconds if 0 < seconds <= MAX_SECONDS else None

@@ -94,7 +94,7 @@ def table_entries(
     The rows of a table on disk.
     """
     try:
-        data = read_file(path, tables.MOST_BYTES)
+        data = read_file(path, tables.MAX_BYTES)
     except OSError as exc:
         problems.add(position, f"Cannot read {name}: {exc.strerror or exc}.")
         return Entries(entries=())
@@ -105,7 +105,7 @@ def rows_of(data: bytes, name: str, problems: Problems) -> Entries:
     """
     The rows of a table, "-" for JSON lines from standard input.
     """
-    if len(data) > tables.MOST_BYTES:
+    if len(data) > tables.MAX_BYTES:
         problems.add(Position(name), "The table is larger than 64 MiB.")
         return Entries(entries=())
     table = tables.read_table(data, name, problems)

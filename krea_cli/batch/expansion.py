@@ -14,7 +14,7 @@ from krea_cli.batch.entries import FILE_WORDS, Entries, Entry, text_of
 from krea_cli.batch.filling import ExtensionOf, Filler
 from krea_cli.batch.item import Item
 from krea_cli.batch.manifest import Manifest, PictureGroup
-from krea_cli.batch.manifest_keys import FIELDS, ITEM, MOST_ITEMS, converted, fault_of
+from krea_cli.batch.manifest_keys import FIELDS, ITEM, MAX_ITEMS, converted, fault_of
 from krea_cli.batch.problems import Position, Problems, suggest
 from krea_cli.batch.templates import Template, names_in
 from krea_cli.runtime.json_tree import leaves
@@ -69,7 +69,7 @@ class Expansion:
                     number = next(index)
                     if number > most:
                         self._problems.add(
-                            self._position, f"There are more than {MOST_ITEMS:,} items."
+                            self._position, f"There are more than {MAX_ITEMS:,} items."
                         )
                         return
                     item = self._item(entry, values, chosen, number, copy)

@@ -16,7 +16,7 @@ from krea_cli.batch.expansion import Expansion
 from krea_cli.batch.filling import ExtensionOf
 from krea_cli.batch.item import Item, local_input
 from krea_cli.batch.manifest import Manifest
-from krea_cli.batch.manifest_keys import MOST_ITEMS
+from krea_cli.batch.manifest_keys import MAX_ITEMS
 from krea_cli.batch.problems import Position, Problems
 from krea_cli.runtime.json_tree import leaves
 
@@ -46,7 +46,7 @@ def items_of(
             entries = read_entries(group.each, group.position_of("each"))
         items += _expanded(
             Expansion(manifest, group, entries, known, extension_of, problems),
-            MOST_ITEMS - len(items),
+            MAX_ITEMS - len(items),
         )
     _check_outputs(items, problems)
     _check_foreign_paths(items, folder, problems)

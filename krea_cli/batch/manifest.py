@@ -18,7 +18,7 @@ from krea_cli.batch.problems import Position, Problems, suggest
 from krea_cli.batch.toml_lines import KeyLines, KeyPath
 
 # A manifest is written by hand, or by a small program.
-MOST_BYTES = 8 * 2**20
+MAX_BYTES = 8 * 2**20
 GROUPS = "pictures"
 TABLES = ("defaults", "budget", "lock", GROUPS)
 _ERROR_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)")

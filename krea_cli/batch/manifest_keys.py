@@ -11,7 +11,7 @@ from typing import Any
 
 from krea_cli.config.numbers import parse_size
 
-MOST_ITEMS = 10_000
+MAX_ITEMS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ REQUEST = {
     **FIELDS,
     "params": Key("table", "Other fields of the model; '@FILE' names a file."),
     "style": Key("texts", "Trained style, as ID or ID:STRENGTH."),
-    "count": Key("whole", "How many results of the same request.", 1, MOST_ITEMS),
+    "count": Key("whole", "How many results of the same request.", 1, MAX_ITEMS),
     "fit": Key("bool", "Scale down images that exceed Krea's limits."),
     "inline": Key("bool", "Embed images in the request instead of uploading."),
 }

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from krea_cli.media import OUTPUT_TYPES, of_extension
 
 # Room for "-10.png.json" within what file systems take.
-MOST_BYTES = 230
+MAX_BYTES = 230
 # What no name can have on one system or another, and what a terminal would obey.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\<>:"|?*\u2028-\u202e\u2066-\u2069]+')
 _DEVICES = re.compile(
@@ -64,8 +64,8 @@ def fault_of_output(output: str, fixed: str) -> str | None:
         f"cannot write {suffix} files; use {_ENDINGS}": (
             suffix and of_extension(suffix) not in OUTPUT_TYPES
         ),
-        f"'{name[:40]}...' is longer than {MOST_BYTES} bytes": (
-            len(name.encode("utf-8", "surrogatepass")) > MOST_BYTES
+        f"'{name[:40]}...' is longer than {MAX_BYTES} bytes": (
+            len(name.encode("utf-8", "surrogatepass")) > MAX_BYTES
         ),
         f"'{name}' is the name of a device on Windows": _DEVICES.match(name),
         "the name is not UTF-8 text": not _is_text(output),

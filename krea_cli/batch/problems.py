@@ -11,7 +11,7 @@ from krea_cli.errors import UsageError
 from krea_cli.runtime.nearest_words import nearest_words
 
 # The first ones say what is wrong; nobody reads a thousand lines.
-MOST_SHOWN = 30
+MAX_SHOWN = 30
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -84,8 +84,8 @@ class Problems:
             raise ManifestError(message, hint=problem.hint or None)
         files = list(dict.fromkeys(problem.position.file for problem in self.found))
         names = " and ".join(files).replace("The command line", "the command line")
-        more = len(lines) - MOST_SHOWN
-        shown = lines[:MOST_SHOWN] + ([f"... and {more} more"] if more > 0 else [])
+        more = len(lines) - MAX_SHOWN
+        shown = lines[:MAX_SHOWN] + ([f"... and {more} more"] if more > 0 else [])
         raise ManifestError(
             f"Nothing was submitted: {len(lines)} problems in {names}.",
             details=shown,

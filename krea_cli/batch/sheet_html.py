@@ -19,7 +19,7 @@ from krea_cli.batch.sheet import Cell, Sheet, SheetRow, name_of
 from krea_cli.errors import DownloadError
 
 # Thumbnails of 40 results with their inputs stay well below 2 MB together.
-MOST_BYTES = 1_400_000
+MAX_BYTES = 1_400_000
 SIDES = (320, 240, 160, 96)
 _POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
 _STYLE = """
@@ -78,7 +78,7 @@ def render(sheet: Sheet, folder: Path, thumbnail: Thumbnail) -> str:
     for side in SIDES:
         pictures = _Pictures(folder, thumbnail, side)
         page = _page(sheet, pictures)
-        if pictures.size <= MOST_BYTES:
+        if pictures.size <= MAX_BYTES:
             break
     return page
 

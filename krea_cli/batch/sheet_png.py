@@ -15,12 +15,12 @@ from krea_cli.batch.sheet import Cell, Sheet, name_of
 from krea_cli.errors import DownloadError
 from krea_cli.media import images
 
-MOST_PIXELS = 40_000_000
+MAX_PIXELS = 40_000_000
 _SIDE, _GAP, _TEXT = 320, 24, 18
 _LINES = 4
 _HEAD = 80
 # Wide enough for a screen; a matrix with more columns goes on below.
-_MOST_COLUMNS = 6
+_MAX_COLUMNS = 6
 _BACK, _INK, _DIM, _BAD, _LINE = "#fafafa", "#1c1c22", "#62626e", "#b3261e", "#d8d8de"
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -42,7 +42,7 @@ class _Layout:
 
     @property
     def rows_a_page(self) -> int:
-        room = MOST_PIXELS // self.page_width - _HEAD - _GAP
+        room = MAX_PIXELS // self.page_width - _HEAD - _GAP
         return max(1, room // (self.height + _GAP))
 
 
@@ -63,7 +63,7 @@ def _in_rows(sheet: Sheet) -> Iterator[list[Cell | None]]:
     """
     The cells as they stand beside each other; None is an empty place.
     """
-    if sheet.is_grid and len(sheet.columns) <= _MOST_COLUMNS:
+    if sheet.is_grid and len(sheet.columns) <= _MAX_COLUMNS:
         for row in sheet.rows:
             for number in range(max(map(len, row.cells))):
                 yield [

@@ -22,7 +22,7 @@ from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.downloads.sidecar_path import sidecar_path
 from krea_cli.inputs.local_file import RemoteFile
 from krea_cli.requests.recorded_request import (
-    MOST_CHARACTERS,
+    MAX_CHARACTERS,
     RecordedInput,
     parse_sidecar,
 )
@@ -53,7 +53,7 @@ class SidecarMatcher:
             return None
         try:
             with path.open(encoding="utf-8-sig") as file:
-                data = json.loads(file.read(MOST_CHARACTERS + 1))
+                data = json.loads(file.read(MAX_CHARACTERS + 1))
             return self._line(planned, data)
         except _UNREADABLE:
             return None

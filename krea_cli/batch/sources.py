@@ -170,10 +170,10 @@ def _manifest(
     source: Source, defaults: Mapping[str, Any], problems: Problems
 ) -> manifest.Manifest | None:
     try:
-        data = entries.read_file(source.path, manifest.MOST_BYTES)
+        data = entries.read_file(source.path, manifest.MAX_BYTES)
     except OSError as exc:
         raise InputError(f"Cannot read {source.name}: {exc.strerror or exc}.") from exc
-    if len(data) > manifest.MOST_BYTES:
+    if len(data) > manifest.MAX_BYTES:
         raise InputError(f"{source.name} is larger than 8 MiB.")
     found = manifest.parse_manifest(data, source.name, problems)
     if found is None or not defaults:

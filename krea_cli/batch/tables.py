@@ -19,7 +19,7 @@ from krea_cli.requests.param import parse_json
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 # No table of prompts is larger; a photo with a wrong name may be.
-MOST_BYTES = 64 * 2**20
+MAX_BYTES = 64 * 2**20
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 

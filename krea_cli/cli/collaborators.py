@@ -158,7 +158,7 @@ def saver_of_runs(
     Raises:
         KreaError: the results could not be saved there.
     """
-    from krea_cli.downloads.parallel import MOST_THREADS
+    from krea_cli.downloads.parallel import MAX_THREADS
     from krea_cli.operations.remembered_output import (
         RememberedOutput,
         RememberedSaver,
@@ -166,7 +166,7 @@ def saver_of_runs(
     from krea_cli.operations.result_indexes import RunIndexes
     from krea_cli.runtime.worker_pool import WorkerPool
 
-    pool = WorkerPool(MOST_THREADS)
+    pool = WorkerPool(MAX_THREADS)
     savers = []
     rest = dict.fromkeys(job_ids)
     is_given = given.output is not None

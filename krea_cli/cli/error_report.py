@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from krea_cli.jobs.run_tracker import RunSummary
 
 # After a signal, so that its report has four lines at most.
-MOST_HINTS = 3
+MAX_HINTS = 3
 CANCEL_SECONDS = 3.0
 
 
@@ -125,7 +125,7 @@ def with_not_submitted(error: KreaError, summary: RunSummary) -> KreaError:
     if not (count := summary.not_submitted):
         return error
     were = "request was" if count == 1 else "requests were"
-    has_room = not isinstance(error, SignalError) or len(error.advice) < MOST_HINTS
+    has_room = not isinstance(error, SignalError) or len(error.advice) < MAX_HINTS
     hint = f"To submit {'it' if count == 1 else 'them'}, run the same command with "
     return error.but(
         *[f"{hint}-n {count}."] * has_room,

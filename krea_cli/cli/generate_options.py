@@ -11,7 +11,7 @@ from krea_cli.cli import options
 from krea_cli.errors import UsageError
 
 # Nobody pays for more in one call on purpose.
-MOST_JOBS = 10_000
+MAX_JOBS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class GenerateOptions:
             "--count",
             "-n",
             metavar="N",
-            parser=options.whole(1, MOST_JOBS),
+            parser=options.whole(1, MAX_JOBS),
             help="Number of results to make (at most 10,000).",
         ),
     ] = 1

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from krea_cli.downloads.output_options import MOST_BYTES, OutputOptions
+from krea_cli.downloads.output_options import MAX_BYTES, OutputOptions
 from krea_cli.errors import Action, Hint, KreaError, Step
 from krea_cli.jobs.job_refs import name_of_run
 from krea_cli.runtime import shell_words
@@ -19,7 +19,7 @@ RECORD_CHARACTERS = 8
 # The request of a damaged record may have been accepted.
 FORGET_LEAD = "It may be billed. After checking Krea's job list, delete it"
 # Of more errors than this, the same hint is shown once.
-MOST_HINTS = 10
+MAX_HINTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +66,10 @@ class NextSteps:
         Download with a limit that *size_bytes* fit in; None where it is unknown whether
         any would do.
         """
-        limit = self.output.max_size or MOST_BYTES
-        if size_bytes is None and limit >= MOST_BYTES:
+        limit = self.output.max_size or MAX_BYTES
+        if size_bytes is None and limit >= MAX_BYTES:
             return None
-        most = size_bytes if (size_bytes or 0) > MOST_BYTES else None
+        most = size_bytes if (size_bytes or 0) > MAX_BYTES else None
         if self._finds_output:
             words = ["--max-size", str(most or "2GiB")]
             return self._command("download", job_id, *words)
@@ -264,7 +264,7 @@ def without_repeats(errors: Sequence[KreaError]) -> list[KreaError]:
     """
     The errors, explained; a hint that names all jobs only with the last of many.
     """
-    if len(errors) <= MOST_HINTS:
+    if len(errors) <= MAX_HINTS:
         return list(errors)
     following = [*errors[1:], None]
     return [

@@ -44,7 +44,7 @@ from krea_cli.operations.batch_outcome import (
 from krea_cli.operations.batch_run import BatchRun
 from krea_cli.operations.plan_output import unmet_expectations
 from krea_cli.operations.result_names import ResultNames
-from krea_cli.operations.wait import MOST_POLL_SECONDS
+from krea_cli.operations.wait import MAX_POLL_SECONDS
 from krea_cli.output.batch_progress import BatchWork
 from krea_cli.runtime.signals import Interrupted
 
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from krea_cli.operations.github_step import GithubStep
 
 # Of the service's list.
-MOST_LISTED = 100
+MAX_LISTED = 100
 
 
 def carry_out(
@@ -159,7 +159,7 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
     # Krea's list does not name the models of jobs.
     found = [
         job.job_id
-        for job in ctx.connection.api.jobs(limit=MOST_LISTED).jobs
+        for job in ctx.connection.api.jobs(limit=MAX_LISTED).jobs
         if job.created is not None
         and time_text(job.created) > newest
         and not lock.is_known(job.job_id)
@@ -278,7 +278,7 @@ class _Work:
         ctx, deadline = self.ctx, self.deadline
 
         def soon() -> float:
-            return min(deadline, ctx.clock.now() + MOST_POLL_SECONDS)
+            return min(deadline, ctx.clock.now() + MAX_POLL_SECONDS)
 
         return _TimedPoller(
             self.timing,

@@ -34,7 +34,7 @@ from krea_cli.errors import (
 from krea_cli.jobs.job_refs import name_of_run
 from krea_cli.operations.batch_files import BatchFiles
 from krea_cli.operations.batch_outcome import ItemOutcome, ItemSeen, ItemSubmitted
-from krea_cli.operations.batch_run import MOST_UNCONFIRMED, BatchRun
+from krea_cli.operations.batch_run import MAX_UNCONFIRMED, BatchRun
 from krea_cli.output.batch_progress import BatchProgress
 from krea_cli.output.results.batch import BatchItem
 from krea_cli.runtime import signals
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from krea_cli.operations.github_step import GithubStep
 
 # More jobs of one run have one word in a command.
-MOST_NAMED = 3
+MAX_NAMED = 3
 # Options that pay again if the command is repeated.
 _ONLY_ONCE = ("--again", "--limit")
 
@@ -163,7 +163,7 @@ class BatchReport:
             runs |= {job_id: job.run for job_id, job in found.items()}
         counts = Counter(runs.values())
         words = [
-            name_of_run(run) if run and counts[run] > MOST_NAMED else job_id
+            name_of_run(run) if run and counts[run] > MAX_NAMED else job_id
             for job_id, run in runs.items()
         ]
         return list(dict.fromkeys(words))
@@ -357,7 +357,7 @@ def _with_unsubmitted(error: KreaError, left: int) -> KreaError:
     """
     if isinstance(error, UnconfirmedSubmissionError):
         error = UnconfirmedSubmissionError(
-            f"Stopped submitting: {MOST_UNCONFIRMED} requests in a row are unconfirmed."
+            f"Stopped submitting: {MAX_UNCONFIRMED} requests in a row are unconfirmed."
         )
     if not left:
         return error

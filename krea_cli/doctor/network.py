@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # How long to wait for the only request that the checks send; it is free.
 SECONDS = 7.0
 # A response states whole seconds, and takes some to arrive.
-MOST_AHEAD_SECONDS = 60.0
+MAX_AHEAD_SECONDS = 60.0
 
 
 def check_service(
@@ -51,7 +51,7 @@ def check_service(
 
 
 def _check_clock(ahead: float) -> CheckResult:
-    if abs(ahead) <= MOST_AHEAD_SECONDS:
+    if abs(ahead) <= MAX_AHEAD_SECONDS:
         return ok("clock", "correct")
     direction = "behind" if ahead > 0 else "ahead"
     return warning(

@@ -22,11 +22,11 @@ DECODED = frozenset({"gzip", "x-gzip", "deflate"})
 # Registered codings that cannot be decoded here.  Every other word ("utf-8", "binary",
 # "aws-chunked", "none") describes bytes that come as they are.
 UNDECODED = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi"})
-MOST_CODINGS = 3
+MAX_CODINGS = 3
 _PIECE_BYTES = 2**18
 _GZIP = b"\x1f\x8b"
 # Each costs a copy of what follows it; real files have one.
-_MOST_MEMBERS = 1000
+_MAX_MEMBERS = 1000
 
 
 def codings(header: str) -> list[str]:
@@ -71,9 +71,7 @@ def _decompressed(chunks: Iterator[bytes], *, is_gzip: bool) -> Iterator[bytes]:
                 if decoder is None:
                     # Another member of a gzip file; all else is filling.
                     is_more = is_gzip and left.startswith(_GZIP)
-                    is_over = bool(members) and not (
-                        is_more and members < _MOST_MEMBERS
-                    )
+                    is_over = bool(members) and not (is_more and members < _MAX_MEMBERS)
                     if is_over:
                         break
                     decoder = _new_decoder(left, is_gzip=is_gzip)

@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from krea_cli.api.http import HttpTransport
 from krea_cli.api.http_types import SHOWN, DownloadBody, ResumePoint, StreamedResponse
-from krea_cli.downloads.content_encoding import DECODED, MOST_CODINGS, codings, decoded
+from krea_cli.downloads.content_encoding import DECODED, MAX_CODINGS, codings, decoded
 from krea_cli.downloads.url_policy import UrlPolicy, shown
 from krea_cli.errors import (
     DownloadError,
@@ -141,7 +141,7 @@ def _decoded_body(
     """
     if is_part:
         raise ResumeRejectedError(f"{shown(url)} returned a compressed part.")
-    if len(applied) > MOST_CODINGS or not DECODED.issuperset(applied):
+    if len(applied) > MAX_CODINGS or not DECODED.issuperset(applied):
         raise UnsupportedResultError(
             f"{shown(url)} returned data in an unsupported encoding "
             f"({', '.join(applied)[:SHOWN]}).",

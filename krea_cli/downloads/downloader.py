@@ -13,12 +13,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from krea_cli.api.models import MOST_RESULTS, Job, SavedFile
+from krea_cli.api.models import MAX_RESULTS, Job, SavedFile
 from krea_cli.api.retry import retry
 from krea_cli.downloads.download_client import DownloadClient, UrlExpiredError
-from krea_cli.downloads.output_options import MOST_BYTES
+from krea_cli.downloads.output_options import MAX_BYTES
 from krea_cli.downloads.output_target import FilenameFields, OutputTarget
-from krea_cli.downloads.parallel import MOST_AT_ONCE, AdaptiveLimit
+from krea_cli.downloads.parallel import MAX_AT_ONCE, AdaptiveLimit
 from krea_cli.downloads.partial_download import DownloadedFile, PartialDownload
 from krea_cli.downloads.publish import Publisher, described
 from krea_cli.downloads.result_urls import ResultUrls
@@ -76,10 +76,10 @@ class ResultDownloader:
         self._look = look
         self._send = send
         self._placing = placing
-        self._max_bytes = max_bytes or MOST_BYTES
+        self._max_bytes = max_bytes or MAX_BYTES
         self._names: set[str] = set()
         self._naming = threading.Lock()
-        self._limit = AdaptiveLimit(MOST_AT_ONCE)
+        self._limit = AdaptiveLimit(MAX_AT_ONCE)
 
     def save(
         self,
@@ -92,7 +92,7 @@ class ResultDownloader:
         pool: WorkerPool | None = None,
     ) -> Iterator[Job]:
         """
-        Save the results of a job, MOST_RESULTS at most.  Yield the job with the files
+        Save the results of a job, MAX_RESULTS at most.  Yield the job with the files
         saved so far after each of them.
 
         *first* is the index of the first result; *several* says that there are results
@@ -117,7 +117,7 @@ class ResultDownloader:
             return
         paths = [
             cache(partial(self._path, naming, job.job_id, first + at, several))
-            for at in range(min(len(job.urls), MOST_RESULTS))
+            for at in range(min(len(job.urls), MAX_RESULTS))
         ]
         works = (
             partial(self._fetch, job, urls, at, path, received)
@@ -125,7 +125,7 @@ class ResultDownloader:
         )
         files = list[SavedFile]()
         with results_in_order(
-            works, pool, ahead=2 * MOST_AT_ONCE, discard=_discard
+            works, pool, ahead=2 * MAX_AT_ONCE, discard=_discard
         ) as results:
             for at, fetched in enumerate(results):
                 try:

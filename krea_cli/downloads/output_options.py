@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # What a result may have at most, where nothing else is said.
-MOST_BYTES = 2 * 2**30
+MAX_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

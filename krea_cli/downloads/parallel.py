@@ -12,9 +12,9 @@ from krea_cli.errors import ConnectionFailedError, ServerError
 from krea_cli.runtime import signals
 
 # Hosts of results gain little from more.
-MOST_AT_ONCE = 11
+MAX_AT_ONCE = 11
 # Threads for downloads, and for results that are being put on the disk meanwhile.
-MOST_THREADS = MOST_AT_ONCE + 3
+MAX_THREADS = MAX_AT_ONCE + 3
 _GLANCE_SECONDS = 0.05
 
 

@@ -20,7 +20,7 @@ def check_file(
     path: Path,
     name: str | None = None,
     *,
-    most: int = limits.MOST_BYTES,
+    most: int = limits.MAX_BYTES,
     stdin_word: str = "-i -",
 ) -> LocalFile:
     """

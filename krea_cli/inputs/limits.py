@@ -9,10 +9,10 @@ from krea_cli.inputs.local_file import LocalFile
 from krea_cli.media import HEIC, JPEG, PNG, WEBP, MediaType
 from krea_cli.media.formats import dimensions
 
-MOST_BYTES = 75 * 10**6
-MOST_SIDE = 16_384
+MAX_BYTES = 75 * 10**6
+MAX_SIDE = 16_384
 # An image to be scaled down may be as large as the most pixels are, uncompressed.
-MOST_SCALED = 2**29
+MAX_SCALED = 2**29
 # The file types that --fit can scale down.
 SCALED = frozenset({JPEG, PNG, WEBP})
 
@@ -26,13 +26,13 @@ def check(image: LocalFile) -> None:
     Raises:
         InputError: the service would refuse it.
     """
-    if image.size_bytes > MOST_BYTES:
+    if image.size_bytes > MAX_BYTES:
         raise too_many_bytes(image.name, image.size_bytes, image.media)
     width, height = _sides(image) or (0, 0)
-    if max(width, height) > MOST_SIDE:
+    if max(width, height) > MAX_SIDE:
         raise InputError(
             f"{image.name} is {width}x{height}; "
-            f"Krea accepts up to {MOST_SIDE:,} pixels per side.",
+            f"Krea accepts up to {MAX_SIDE:,} pixels per side.",
             hint=_hint(image.media),
         )
 
@@ -46,7 +46,7 @@ def too_many_bytes(
     more = "" if is_all else "more than "
     return InputError(
         f"{name} is {more}{size / 1e6:.1f} MB; Krea accepts up to 75 MB.",
-        hint=_hint(media) if size <= MOST_SCALED else _TOO_LARGE_HERE,
+        hint=_hint(media) if size <= MAX_SCALED else _TOO_LARGE_HERE,
     )
 
 

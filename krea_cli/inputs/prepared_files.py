@@ -91,7 +91,7 @@ class PreparedFiles:
                     f"{image.name} changed while it was being read.",
                     hint="Try again when no other program writes to it.",
                 )
-        return check_file(path, image.name, most=limits.MOST_SCALED)
+        return check_file(path, image.name, most=limits.MAX_SCALED)
 
     def fitted(self, image: LocalFile, fit: Fit) -> LocalFile:
         """

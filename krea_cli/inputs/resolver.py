@@ -46,7 +46,7 @@ class InputResolver:
         self._allows_loopback = allows_loopback
         self._keeps_metadata = keeps_metadata
         self._fit = fit
-        self._most = limits.MOST_BYTES if fit is None else limits.MOST_SCALED
+        self._most = limits.MAX_BYTES if fit is None else limits.MAX_SCALED
         self._copies = PreparedFiles()
 
     def read(self, argument: str, *, stdin_word: str = "-i -") -> Image:

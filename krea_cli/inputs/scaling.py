@@ -28,8 +28,8 @@ def scale_down(
             image.path,
             target,
             image.media,
-            max_side=limits.MOST_SIDE,
-            max_bytes=limits.MOST_BYTES,
+            max_side=limits.MAX_SIDE,
+            max_bytes=limits.MAX_BYTES,
         )
     )
     size = target.tell()

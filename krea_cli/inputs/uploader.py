@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 # As many as curl is usually given; the service may refuse more.
-MOST_AT_ONCE = 8
+MAX_AT_ONCE = 8
 
 
 class _Counts:
@@ -211,7 +211,7 @@ def _in_parallel(
         return sent
 
     works = [partial(attempt, file) for file in files]
-    threads = min(MOST_AT_ONCE, len(files))
+    threads = min(MAX_AT_ONCE, len(files))
     with (
         WorkerPool(threads) if threads > 1 else nullcontext() as pool,
         results_in_order(works, pool, ahead=len(files), helps=False) as results,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from krea_cli.api.models import MOST_RESULTS, Job
+from krea_cli.api.models import MAX_RESULTS, Job
 from krea_cli.errors import (
     Action,
     CombinedError,
@@ -73,12 +73,12 @@ def unsaved(job: Job) -> KreaError | None:
     """
     Return the error for a job with more results than krea saves, None for others.
     """
-    rest = len(job.urls) - MOST_RESULTS
+    rest = len(job.urls) - MAX_RESULTS
     if rest <= 0:
         return None
     return UnsavedResultsError(
         f"Job {job.job_id} has {len(job.urls):,} results, more than krea saves of a "
-        f"job: the first {MOST_RESULTS:,} are saved, {rest:,} are not.",
+        f"job: the first {MAX_RESULTS:,} are saved, {rest:,} are not.",
         hint=Step(Action.LIST_URLS, (job.job_id,)),
         job_id=job.job_id,
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Pages of this size are still short responses.
 PAGE = 100
 # Fewer jobs are cancelled one by one, each after a look at it.
-MOST_ONE_BY_ONE, CANCEL_AT_ONCE = 5, 8
+MAX_ONE_BY_ONE, CANCEL_AT_ONCE = 5, 8
 
 
 class JobService:
@@ -101,7 +101,7 @@ class JobService:
         """
         until = self._clock.now() + seconds
         cancelled = set[str]()
-        if len(job_ids) > MOST_ONE_BY_ONE:
+        if len(job_ids) > MAX_ONE_BY_ONE:
             with suppress(KreaError, TimeoutError):
                 run_with_timeout(
                     seconds, lambda: self._cancel_listed(job_ids, until, cancelled)

@@ -20,13 +20,13 @@ from krea_cli.errors import (
 from krea_cli.runtime.clock import Clock
 
 # After a failed poll: the first wait, how much longer each next one is, the longest.
-RETRY_SECONDS, RETRY_GROWTH, MOST_RETRY_SECONDS = 2.0, 1.15, 5.0
+RETRY_SECONDS, RETRY_GROWTH, MAX_RETRY_SECONDS = 2.0, 1.15, 5.0
 # Polls that fail one after the other for so long are more than a passing trouble.
 GIVE_UP_AFTER_SECONDS = 300.0
 # A job may be completed a moment before its result URLs are there.
 POLLS_FOR_RESULTS = 3
 # More jobs than this are fetched together, as a list.
-MOST_SINGLE_POLLS = 10
+MAX_SINGLE_POLLS = 10
 # The least time between two polls of many jobs.
 MANY_SECONDS = 0.5
 # Where the monotonic clock stands still while the machine sleeps, the wall clock shows
@@ -158,7 +158,7 @@ class Poller:
         """
         Fetch the jobs with list requests, if they are many or this is the last poll.
         """
-        self._has_many |= len(active) > MOST_SINGLE_POLLS
+        self._has_many |= len(active) > MAX_SINGLE_POLLS
         ready = {state.job_id: state for state in active if state.is_ready}
         is_worth_it = (self._has_many or is_last) and len(ready) > 1
         if not (self._fetch_many and is_worth_it):
@@ -308,7 +308,7 @@ def retry_delays() -> Iterator[float]:
     delay = RETRY_SECONDS
     while True:
         yield delay
-        delay = min(delay * RETRY_GROWTH, MOST_RETRY_SECONDS)
+        delay = min(delay * RETRY_GROWTH, MAX_RETRY_SECONDS)
 
 
 def _round(due: Sequence[PollState], rest: Sequence[PollState]) -> Iterator[PollState]:

@@ -39,9 +39,9 @@ PAUSES_SECONDS = (1.0, 2.0, 5.0, 10.0, 12.0)
 APPEARING_SECONDS = 30.0
 # A job may seem to be made this much earlier than it was sent, by the service's clock.
 EARLY_SECONDS = 2.0
-PAGE, MOST_PAGES = 100, 100
+PAGE, MAX_PAGES = 100, 100
 # More candidates than this are not named; the first are the likeliest.
-MOST_TOLD = 10
+MAX_TOLD = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +263,7 @@ class Recovery:
             raise UsageError(
                 f"Nothing was submitted: {jobs} may already belong to this request.",
                 hint=ways,
-                details=[job.job_id for job in found[:MOST_TOLD]],
+                details=[job.job_id for job in found[:MAX_TOLD]],
             )
 
     def _pages(self, deadline: float | None) -> Iterator[JobPage]:
@@ -276,7 +276,7 @@ class Recovery:
                 be missed.
         """
         cursor, cursors = None, set[str]()
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             page = self.client.jobs(limit=PAGE, cursor=cursor, deadline=deadline)
             if not page.is_whole:
                 raise InvalidResponseError("Cannot read part of Krea's job list.")

@@ -17,7 +17,7 @@ from krea_cli.runtime.clock import Clock
 FIRST, MOST = 4, 16
 # The service's own scripts wait so long when it accepts no more for now.
 PAUSES_SECONDS = (5.0, 15.0, 45.0)
-LEAST_PAUSE_SECONDS = 1.0
+MIN_PAUSE_SECONDS = 1.0
 _GLANCE_SECONDS = 0.05
 
 
@@ -82,7 +82,7 @@ class SubmitThrottle:
 
     def _pause(self, exc: RateLimitError, left: float) -> float | None:
         if exc.retry_after is not None:
-            return max(exc.retry_after, LEAST_PAUSE_SECONDS)
+            return max(exc.retry_after, MIN_PAUSE_SECONDS)
         if left > 0:
             return left
         pause = next(self._pauses, None)

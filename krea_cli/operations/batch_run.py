@@ -53,7 +53,7 @@ from krea_cli.runtime.worker_pool import WorkerPool
 # Krea's rate limits decide how many requests are actually sent at once.
 SUBMIT_AT_ONCE, SAVE_AT_ONCE = 16, 4
 # This many lost responses in a row are not a coincidence, and each may be billed.
-MOST_UNCONFIRMED = 3
+MAX_UNCONFIRMED = 3
 # Errors that would affect every other request as well.
 _ENDS_SUBMISSION = (NoTokenError, BalanceError, ServiceError, JournalError)
 _GLANCE_SECONDS = 0.02
@@ -342,7 +342,7 @@ class BatchRun:
             self._append(*steps, state="unconfirmed", record=exc.record or "")
             with self._lock:
                 self._unconfirmed_in_a_row += 1
-                if self._unconfirmed_in_a_row >= MOST_UNCONFIRMED:
+                if self._unconfirmed_in_a_row >= MAX_UNCONFIRMED:
                     self._stop(exc)
         elif isinstance(exc, _ENDS_SUBMISSION):
             if exc.job_id is not None:

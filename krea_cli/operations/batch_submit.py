@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from krea_cli.runtime.clock import Clock
 
 # Krea's rate limits decide how many requests are actually sent at once.
-MOST_AT_ONCE = 16
+MAX_AT_ONCE = 16
 # Called before each try of a request. An exception from it prevents sending.
 Gate = Callable[[], object]
 
@@ -126,7 +126,7 @@ class BatchSubmission:
         self.deadline = deadline
         self.count = count
         self.errors: list[KreaError] = []
-        self.pool = WorkerPool(min(MOST_AT_ONCE, count))
+        self.pool = WorkerPool(min(MAX_AT_ONCE, count))
         self._submit = submit
         self._run = run
         self._journal = journal

@@ -24,7 +24,7 @@ from krea_cli.errors import (
     WaitTimeoutError,
 )
 from krea_cli.jobs import job_errors
-from krea_cli.jobs.polling import MOST_SINGLE_POLLS
+from krea_cli.jobs.polling import MAX_SINGLE_POLLS
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
@@ -72,7 +72,7 @@ def _listed(
 
     Return nothing if there are only a few jobs, or the list is unavailable.
     """
-    if len(job_ids) <= MOST_SINGLE_POLLS:
+    if len(job_ids) <= MAX_SINGLE_POLLS:
         return {}
     with suppress(ServiceError, UsageError):
         return service.fetch_many(job_ids, deadline=deadline)

@@ -25,8 +25,8 @@ if sys.platform != "win32":
 
 OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
 # GitHub does not show larger summaries.
-MOST_SUMMARY_BYTES = 2**20
-MOST_ROWS = 1000
+MAX_SUMMARY_BYTES = 2**20
+MAX_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ class GithubStep:
             StorageError: the summary cannot be written.
         """
         if rows and self.env.get(SUMMARY):
-            self._append(SUMMARY, github_actions.item_table(rows[:MOST_ROWS]))
+            self._append(SUMMARY, github_actions.item_table(rows[:MAX_ROWS]))
 
     def _write_outputs(
         self, jobs: Sequence[Job], paid: Container[str], *, is_open: bool
@@ -122,7 +122,7 @@ class GithubStep:
         rows = github_actions.summary(
             jobs, paid=paid, unconfirmed=commands, before=before
         )
-        if len((before + rows).encode()) > MOST_SUMMARY_BYTES:
+        if len((before + rows).encode()) > MAX_SUMMARY_BYTES:
             self.warn(f"{SUMMARY} is full; the rest was left out.")
             return
         self._append(SUMMARY, rows)

@@ -11,7 +11,7 @@ from krea_cli.api.models import Page
 
 T = TypeVar("T")
 # With a thousand entries per page. A longer list means that the service repeats itself.
-MOST_PAGES = 100
+MAX_PAGES = 100
 
 
 def each_item(fetch: Callable[[str | None], Page[T]]) -> Iterator[T]:
@@ -23,7 +23,7 @@ def each_item(fetch: Callable[[str | None], Page[T]]) -> Iterator[T]:
     """
     cursor: str | None = None
     seen = set[str]()
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         page = fetch(cursor)
         yield from page.items
         cursor = page.cursor

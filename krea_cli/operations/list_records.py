@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from krea_cli.journal.record import Record
 
 # The maximum that Krea returns at once.
-MOST_OF_SERVICE = 1000
-_MOST_EMPTY_PAGES = 100
+MAX_OF_SERVICE = 1000
+_MAX_EMPTY_PAGES = 100
 SHORTEST_RECORD = 4
 # More than are ever being submitted at the same time.
 _MANY = 1000
@@ -97,12 +97,12 @@ def list_remote(
         KreaError: the list cannot be fetched.
     """
     _check("status", state, sorted(FINAL | RUNNING))
-    if limit > MOST_OF_SERVICE:
-        raise UsageError(f"--limit can be at most {MOST_OF_SERVICE} with --remote.")
+    if limit > MAX_OF_SERVICE:
+        raise UsageError(f"--limit can be at most {MAX_OF_SERVICE} with --remote.")
     jobs: list[Job] = []
     cursor = None
     # An empty page with a cursor is not the end of the list.
-    for _ in range(_MOST_EMPTY_PAGES):
+    for _ in range(_MAX_EMPTY_PAGES):
         page = api().jobs(limit=limit, status=state, cursor=cursor)
         jobs += page.jobs
         cursor = page.cursor

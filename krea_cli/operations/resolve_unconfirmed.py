@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 SEARCH_SECONDS = 30.0
 # Even close to the deadline, allow time for one search of the job list.
-LEAST_SECONDS = 3.0
+MIN_SECONDS = 3.0
 # Show at most this many candidates.
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 _LEFT_OPEN = "The request is still unconfirmed. If Krea accepted it, it will be billed."
 
 
@@ -166,7 +166,7 @@ class UnconfirmedResolver:
                 Step(Action.ADOPT_ONE, one),
                 Step(Action.CLOSE_IF_NONE_IS_YOURS, one),
             )
-            if len(candidates) > MOST_SHOWN:
+            if len(candidates) > MAX_SHOWN:
                 return (Step(Action.LIST_CANDIDATES), *ways)
             return ways
         look, close = Step(Action.LOOK_AGAIN), Step(Action.CLOSE, one)
@@ -188,7 +188,7 @@ class UnconfirmedResolver:
         self, record: Record, deadline: float, submitted: float | None
     ) -> list[Job]:
         now = self.clock.now()
-        until = min(now + SEARCH_SECONDS, max(deadline, now + LEAST_SECONDS))
+        until = min(now + SEARCH_SECONDS, max(deadline, now + MIN_SECONDS))
         with self.console.progress() as progress:
             progress.doing("Checking Krea's job list (up to 30 s)")
             return self.recovery.search(record, until=until, submitted=submitted)
@@ -225,13 +225,13 @@ class UnconfirmedResolver:
             if not self._choose(question, ["yes"]):
                 return None
             return self.recovery.resubmit(record, deadline=deadline)
-        for number, job in enumerate(candidates[:MOST_SHOWN], start=1):
+        for number, job in enumerate(candidates[:MAX_SHOWN], start=1):
             self.console.note(
                 f"{number}: it is job {_described(job, is_local=True)}. "
                 "Nothing is paid again."
             )
         self.console.note(later)
-        shown = min(len(candidates), MOST_SHOWN)
+        shown = min(len(candidates), MAX_SHOWN)
         numbers = [str(n + 1) for n in range(shown)]
         answer = self._choose("Which job belongs to this request?", numbers)
         if not answer:
@@ -263,7 +263,7 @@ def describe_candidates(candidates: Sequence[Job]) -> list[str]:
     if not candidates:
         none = "Krea's job list shows no job that could belong to this request."
         return [f"{none} Krea probably did not accept it."]
-    return [f"Possible match: {_described(job)}" for job in candidates[:MOST_SHOWN]]
+    return [f"Possible match: {_described(job)}" for job in candidates[:MAX_SHOWN]]
 
 
 def _described(job: Job, *, is_local: bool = False) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from krea_cli.downloads.parallel import MOST_THREADS
+from krea_cli.downloads.parallel import MAX_THREADS
 from krea_cli.errors import KreaError
 from krea_cli.operations.result_indexes import CountedIndexes
 from krea_cli.operations.wait import EarlySaver
@@ -73,7 +73,7 @@ class ResultSaver:
     """
 
     def __init__(self, context: SaveContext) -> None:
-        self.pool = context.pool or WorkerPool(MOST_THREADS)
+        self.pool = context.pool or WorkerPool(MAX_THREADS)
         self.saved: dict[str, Job] = {}
         self.failed: dict[str, KreaError] = {}
         self.without_sidecar: dict[str, KreaError] = {}

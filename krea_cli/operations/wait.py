@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from krea_cli.runtime.worker_pool import WorkerPool
 
 # Time limit for one poll: a service that does not respond must not block the program.
-MOST_POLL_SECONDS = 20.0
+MAX_POLL_SECONDS = 20.0
 
 
 class EarlySaver(Protocol):
@@ -187,7 +187,7 @@ class JobWait:
             self._clock.sleep(seconds)
 
         def soon() -> float:
-            return min(deadline, self._clock.now() + MOST_POLL_SECONDS)
+            return min(deadline, self._clock.now() + MAX_POLL_SECONDS)
 
         return Poller(
             lambda job_id: self._service.fetch(job_id, deadline=soon()),

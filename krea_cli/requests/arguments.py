@@ -15,7 +15,7 @@ from krea_cli.errors import Action, InputError, Step, UsageError
 from krea_cli.media import of_extension
 from krea_cli.requests.param import parse_json
 from krea_cli.requests.recorded_request import (
-    MOST_CHARACTERS,
+    MAX_CHARACTERS,
     ReplayRequest,
     parse_sidecar,
 )
@@ -172,7 +172,7 @@ def _read_file(file: str) -> str:
 def _read_stream(stream: TextIO) -> str:
     # The stream's own decoder depends on the locale, and keeps byte order marks and \r.
     binary = getattr(stream, "buffer", None)
-    return _decode(binary) if binary else stream.read(MOST_CHARACTERS + 1)
+    return _decode(binary) if binary else stream.read(MAX_CHARACTERS + 1)
 
 
 def _decode(binary: BinaryIO) -> str:
@@ -182,7 +182,7 @@ def _decode(binary: BinaryIO) -> str:
     """
     text = io.TextIOWrapper(binary, encoding="utf-8-sig")
     try:
-        return text.read(MOST_CHARACTERS + 1)
+        return text.read(MAX_CHARACTERS + 1)
     finally:
         text.detach()  # otherwise the wrapper closes the file
 
@@ -193,8 +193,6 @@ def _read(name: str, read: Callable[[], str]) -> str:
     except (OSError, UnicodeDecodeError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or "not UTF-8 text"
         raise InputError(f"Cannot read {name}: {reason}.") from exc
-    if len(text) > MOST_CHARACTERS:
-        raise InputError(
-            f"Cannot use {name}: more than {MOST_CHARACTERS:,} characters."
-        )
+    if len(text) > MAX_CHARACTERS:
+        raise InputError(f"Cannot use {name}: more than {MAX_CHARACTERS:,} characters.")
     return text

@@ -18,7 +18,7 @@ from krea_cli.runtime.json_tree import mapped
 
 _MODEL = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)+", re.ASCII)
 # Same limit as for text from files.
-MOST_CHARACTERS = 10**6
+MAX_CHARACTERS = 10**6
 # Options for sending inputs, which are repeated when they are sent again.
 SENDING_OPTIONS = ("inline", "fit", "keep_metadata")
 _NO_FILE = {"-": "standard input", "data:": "a data URI"}

@@ -21,7 +21,7 @@ from krea_cli.files.atomic_file import AtomicFile
 from krea_cli.journal.record import Record
 from krea_cli.journal.redaction import without_secrets
 from krea_cli.requests.recorded_request import (
-    MOST_CHARACTERS,
+    MAX_CHARACTERS,
     SENDING_OPTIONS,
     source_file,
 )
@@ -56,7 +56,7 @@ def is_sidecar_of(path: Path, job: Job, file: SavedFile) -> bool:
         return False
     try:
         with path.open(encoding="utf-8-sig") as there:
-            told = json.loads(there.read(MOST_CHARACTERS + 1))
+            told = json.loads(there.read(MAX_CHARACTERS + 1))
         return (told["job_id"], told["file"]["sha256"]) == (job.job_id, file.sha256)
     except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return False

@@ -121,7 +121,7 @@ def test_a_look_does_not_outlast_its_deadline(serve, time, monkeypatch):
     """
     A service that is silent holds nobody up for a minute when the time is nearly up.
     """
-    monkeypatch.setattr(client_module, "LEAST_SECONDS", 0.1)
+    monkeypatch.setattr(client_module, "MIN_SECONDS", 0.1)
     client, _ = serve(lambda connection: connection.recv(1))
 
     with pytest.raises(ResponseLostError, match="in time"):

@@ -48,7 +48,7 @@ FAULTS = (
     "upload:500",
 )
 # In this many steps a run dies; the last is more than a run of four items has.
-MOST_STEPS = (6, 20, 60, 130)
+MAX_STEPS = (6, 20, 60, 130)
 
 
 class Bench:
@@ -370,7 +370,7 @@ class World:
     def moment_of_death(self):
         if self.draw.random() < 0.5:
             return None
-        return self.draw.randrange(self.draw.choice(MOST_STEPS))
+        return self.draw.randrange(self.draw.choice(MAX_STEPS))
 
     def come_to_an_end(self):
         """

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.long, pytest.mark.posix, pytest.mark.timeout(1800)]
 RUNS = int(os.environ.get("KREA_BATCH_RUNS", "2000"))
 PARTS = 4
 # In so many histories each way of breaking the product shows.
-MOST_HISTORIES = 60
+MAX_HISTORIES = 60
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -45,7 +45,7 @@ def test_random_runs_leave_at_most_one_bill_for_each_request(part, tmp_path):
 @pytest.mark.parametrize("breaks", BREAKS)
 def test_random_runs_notice_a_product_that_is_broken(breaks, tmp_path):
     def live_on(bench):
-        for number in range(MOST_HISTORIES):
+        for number in range(MAX_HISTORIES):
             history(bench, tmp_path / str(number), f"broken {number}")
 
     with Bench(breaks) as bench, pytest.raises(AssertionError, match=r"[2-9] x "):

@@ -193,7 +193,7 @@ def test_html_of_cells_without_picture(sheet, tmp_path):
 
 
 def test_png_pages_are_of_at_most_forty_megapixels(forty, monkeypatch):
-    monkeypatch.setattr(sheet_png, "MOST_PIXELS", 6_000_000)
+    monkeypatch.setattr(sheet_png, "MAX_PIXELS", 6_000_000)
 
     pages = list(sheet_png.pages(forty))
 

@@ -21,8 +21,8 @@ from PIL import Image
 KREA = (sys.executable, "-m", "krea_cli")
 RUNS = 3
 MODEL = ("-m", "flux-1-dev")
-MOST_WITH_IMAGES, MOST_WITHOUT = 12.0, 5.0
-MOST_BESIDE_GENERATE, MOST_MIB, MOST_FINISHED_SECONDS = 1.2, 150.0, 1.5
+MAX_WITH_IMAGES, MAX_WITHOUT = 12.0, 5.0
+MAX_BESIDE_GENERATE, MAX_MIB, MAX_FINISHED_SECONDS = 1.2, 150.0, 1.5
 SERVE = ("--port", "0", "--parallel-jobs", "8", "--job-seconds")
 
 
@@ -105,8 +105,8 @@ def planning(bench: Bench) -> dict[str, tuple[float, float]]:
         *("batch", "photos", "a watercolor", "-o", "out/{stem}.png", "--dry-run", "-q")
     )
     return {
-        "plan 1,000 prompts / generate --dry-run": (plain / one, MOST_WITHOUT),
-        "plan 1,000 photos / generate --dry-run": (photos / one, MOST_WITH_IMAGES),
+        "plan 1,000 prompts / generate --dry-run": (plain / one, MAX_WITHOUT),
+        "plan 1,000 photos / generate --dry-run": (photos / one, MAX_WITH_IMAGES),
     }
 
 
@@ -119,7 +119,7 @@ def running(bench: Bench) -> dict[str, tuple[float, float]]:
         bench.table("hundred", 100)
         beside = bench.run("generate", "an owl", *MODEL, "-n", "100", "-o", "single/")
         took = bench.run("batch", "hundred.csv", *MODEL, "-o", "out/{name}.png")
-        found["100 items / generate -n 100"] = (took / beside, MOST_BESIDE_GENERATE)
+        found["100 items / generate -n 100"] = (took / beside, MAX_BESIDE_GENERATE)
         service.terminate()
     with bench.serve("0.1") as service:
         bench.table("finished", 500)
@@ -127,13 +127,13 @@ def running(bench: Bench) -> dict[str, tuple[float, float]]:
         bench.run(*batch)
         bench.table("thousand", 1000)
         bench.run("batch", "thousand.csv", *MODEL, "-o", "out/{name}.png")
-        found["MiB of 1,000 items"] = (bench.mib, MOST_MIB)
+        found["MiB of 1,000 items"] = (bench.mib, MAX_MIB)
         service.terminate()
         service.wait()
     # Nobody listens any more, so that a request would be an error.
     found["seconds of a finished batch of 500"] = (
         bench.least(*batch),
-        MOST_FINISHED_SECONDS,
+        MAX_FINISHED_SECONDS,
     )
     return found
 

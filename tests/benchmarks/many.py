@@ -22,8 +22,8 @@ from pathlib import Path
 
 PARALLEL, SECONDS = 8, 1.0
 # How many times the ideal it may take, and how much more memory than a run of one job.
-MOST_TIMES = {"backlog": 1.25, "refuse": 1.6}
-MOST_GROWTH_MIB = 40
+MAX_TIMES = {"backlog": 1.25, "refuse": 1.6}
+MAX_GROWTH_MIB = 40
 # The same of a large run, with the processor time of each job and the memory in all.
 LARGE_JOBS, LARGE_PARALLEL, LARGE_TIMES = 1000, 64, 1.12
 LARGE_MILLISECONDS, LARGE_MIB = 5.0, 110
@@ -161,11 +161,11 @@ def main(argv: list[str]) -> int:
     is_good, one = True, measured(1, "backlog").mib
     print(f"{jobs} jobs of {SECONDS:.0f} s, {PARALLEL} at once: {ideal:.1f} s at best")
     print("above it    seconds  times  most   CPU s  requests  files        MiB more")
-    for over_limit, most in MOST_TIMES.items():
+    for over_limit, most in MAX_TIMES.items():
         run = measured(jobs, over_limit)
         times = run.seconds / (SECONDS * jobs / PARALLEL)
         growth = run.mib - one
-        is_good &= times <= most and growth <= MOST_GROWTH_MIB
+        is_good &= times <= most and growth <= MAX_GROWTH_MIB
         files = " then ".join(map(str, run.files))
         print(
             f"{over_limit:10}  {run.seconds:7.1f}  {times:5.2f}  {most:4.2f}"

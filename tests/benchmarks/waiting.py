@@ -30,7 +30,7 @@ from krea_cli.jobs.schedule import GUESSES, SEEN, poll_ages
 SEED, MODELS, JOBS = 2026, 5, 120
 HISTORY = 200
 # Lateness of first runs beside fixed polls: on average, and for each model.
-FIRST_RUNS, MOST_FIRST, MOST_FIRST_OF_ONE = 2000, 0.8, 1.1
+FIRST_RUNS, MAX_FIRST, MAX_FIRST_OF_ONE = 2000, 0.8, 1.1
 LONGEST = 7000.0
 
 Draw = Callable[[random.Random], Sequence[float]]
@@ -186,7 +186,7 @@ def first_runs() -> None:
     late, other = map(sum, zip(*means, strict=True))
     most = max(times.values())
     print(f"{'all of them':<24}{late / len(means):>8.2f}{late / other:>9.2f}")
-    if late / other > MOST_FIRST or most > MOST_FIRST_OF_ONE:
+    if late / other > MAX_FIRST or most > MAX_FIRST_OF_ONE:
         raise SystemExit("First runs are noticed too late.")
 
 

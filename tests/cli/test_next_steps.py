@@ -18,7 +18,7 @@ from typer.main import get_command
 from krea_cli.cli.command_tree import build
 from krea_cli.cli.next_steps import NextSteps, same_command, without_repeats
 from krea_cli.config.numbers import parse_size
-from krea_cli.downloads.output_options import MOST_BYTES, OutputOptions
+from krea_cli.downloads.output_options import MAX_BYTES, OutputOptions
 from krea_cli.errors import Action, JobFailedError, Step, TooLargeError
 from krea_cli.sandbox.http_handler import SandboxHandler
 
@@ -90,7 +90,7 @@ def test_elsewhere_is_another_place_for_the_same_kind(output, place):
     [
         (1000, 5000, ""),
         (1000, None, ""),
-        (None, MOST_BYTES + 1, f" --max-size {MOST_BYTES + 1}"),
+        (None, MAX_BYTES + 1, f" --max-size {MAX_BYTES + 1}"),
         (None, None, None),
     ],
 )
@@ -111,7 +111,7 @@ def test_download_larger_of_a_remembered_run_names_the_limit_as_people_write_it(
     said = steps.download_larger("j1", 5000)
 
     assert "krea download j1 --max-size 2GiB" == said
-    assert parse_size("2GiB") == MOST_BYTES
+    assert parse_size("2GiB") == MAX_BYTES
 
 
 def test_damaged_record_is_deleted_by_the_command_that_is_named():

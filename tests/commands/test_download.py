@@ -9,7 +9,7 @@ from conftest import png
 from media.samples import MP4_AT_THE_END
 from service import answer, file, html, job, reset
 
-from krea_cli.api.models import MOST_RESULTS
+from krea_cli.api.models import MAX_RESULTS
 from krea_cli.sandbox.http_handler import SandboxHandler
 
 UNKNOWN = "9a32da0e-18c0-4df8-b67d-5bfd05bcab9f"
@@ -494,9 +494,9 @@ def test_no_more_than_a_thousand_results_of_a_job(logged_in, service, monkeypatc
     A mistake of the service fills no disk: what is saved stays, the number of the rest
     is told, and how to list it; exit 9.
     """
-    assert MOST_RESULTS == 1000
+    assert MAX_RESULTS == 1000
     for module in ("downloads.downloader", "jobs.job_errors"):
-        monkeypatch.setattr(f"krea_cli.{module}.MOST_RESULTS", 3)
+        monkeypatch.setattr(f"krea_cli.{module}.MAX_RESULTS", 3)
     job_id = logged_in("generate", "an owl", "-o", "first.png", "--json").out
     told = json.loads(job_id)
     many = {"urls": told["urls"] * 1205}

@@ -13,7 +13,7 @@ from krea_cli.api.http import HttpTransport
 from krea_cli.api.models import Job
 from krea_cli.downloads.download_client import DownloadClient
 from krea_cli.downloads.downloader import ResultDownloader
-from krea_cli.downloads.output_options import MOST_BYTES
+from krea_cli.downloads.output_options import MAX_BYTES
 from krea_cli.downloads.output_target import FilenameFields, OutputTarget
 from krea_cli.downloads.partial_download import PartialDownload
 from krea_cli.downloads.publish import Publisher
@@ -65,7 +65,7 @@ def save(fetcher, time, tmp_path):
 
 
 def begun(fetcher, new):
-    return PartialDownload(fetcher, new, max_bytes=MOST_BYTES, received=lambda *_: None)
+    return PartialDownload(fetcher, new, max_bytes=MAX_BYTES, received=lambda *_: None)
 
 
 @contextmanager

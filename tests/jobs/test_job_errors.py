@@ -187,9 +187,7 @@ def test_several_are_one_error(errors, succeeded, exit_code):
 
 
 def test_unsaved_results_lead_to_their_urls():
-    urls = tuple(
-        f"https://k.test/{at}.png" for at in range(job_errors.MOST_RESULTS + 1)
-    )
+    urls = tuple(f"https://k.test/{at}.png" for at in range(job_errors.MAX_RESULTS + 1))
     whole, over = (
         Job(job_id="j1", status="completed", urls=each) for each in (urls[1:], urls)
     )

@@ -20,12 +20,12 @@ from krea_cli.output.escape import collapse_whitespace
 from krea_cli.output.human.format_text import duration
 from krea_cli.output.human.layout import InAscii
 
-MOST_ROWS = 8
+MAX_ROWS = 8
 _DRAWN_A_SECOND = 4
-_LEAST_BAR, _MOST_BAR = 8, 40
+_MIN_BAR, _MAX_BAR = 8, 40
 # The bar and the last of the lines above it.
 _OTHER_ROWS = 2
-_LEAST_NAME = 10
+_MIN_NAME = 10
 
 
 class BatchBar(BatchProgress):
@@ -92,7 +92,7 @@ class _Drawing:
     ) -> RenderResult:
         width = options.max_width
         room = max(0, console.height - _OTHER_ROWS - bool(self.delay))
-        parts = [*self._rows(width, min(MOST_ROWS, room))]
+        parts = [*self._rows(width, min(MAX_ROWS, room))]
         if self.delay:
             parts.append(Text(self.delay, "dim", no_wrap=True))
         for part in parts:
@@ -107,7 +107,7 @@ class _Drawing:
             words = f"  {collapse_whitespace(status, 20)}  {duration(now - row.since)}"
             if row.trouble:
                 words += f"  cannot check: {row.trouble}"
-            room = max(_LEAST_NAME, width - len(words) - 2)
+            room = max(_MIN_NAME, width - len(words) - 2)
             name = _cut(collapse_whitespace(output), room)
             rows.append(Text.assemble("  ", name, (words, "dim"), no_wrap=True))
         return rows
@@ -115,13 +115,13 @@ class _Drawing:
     def _bar(self, console: Console, options: ConsoleOptions) -> Text:
         width, counts = options.max_width, self._counts
         text = next(
-            (each for each in self._texts() if len(each) + _LEAST_BAR < width), ""
+            (each for each in self._texts() if len(each) + _MIN_BAR < width), ""
         )
         text = text or f"{counts.done}/{counts.total}"
         bar = ProgressBar(
             total=max(1, counts.total),
             completed=counts.done,
-            width=max(1, min(_MOST_BAR, width - len(text) - 2)),
+            width=max(1, min(_MAX_BAR, width - len(text) - 2)),
             style="dim",
             complete_style="green",
             finished_style="green",
