@@ -281,6 +281,8 @@ def test_what_cannot_be_sent_is_refused_without_validation_too(
 
     assert 2 == result.code
     assert f"  {fault}" in result.err
+    # A URL is no way out where a field is given twice.
+    assert ("is set twice" in fault) == ("krea upload" not in result.err)
     assert [] == service.seen
 
 

@@ -17,6 +17,7 @@ from operations.stubs import (
     saved_file,
 )
 
+from krea_cli.api.models import Job
 from krea_cli.errors import (
     Action,
     CombinedError,
@@ -34,11 +35,13 @@ from krea_cli.errors import (
     StorageError,
     TokenRejectedError,
     TooLargeError,
+    UnknownJobError,
     UnsavedResultsError,
     UnsupportedResultError,
     WaitTimeoutError,
 )
 from krea_cli.jobs.run_tracker import RunTracker
+from krea_cli.operations import collect
 from krea_cli.operations.collect import CollectContext, JobCollection
 from krea_cli.operations.save import ResultSaver, SaveContext
 from krea_cli.output.progress import Progress
@@ -661,3 +664,21 @@ def test_report_that_cannot_be_handed_on_hides_no_error_of_a_job(time):
 
     assert isinstance(found, JobFailedError)
     assert [error] == run.reported
+
+
+@pytest.mark.parametrize("gone", [JobDeletedError("Gone."), UnknownJobError("Gone.")])
+def test_recovery_steps_of_a_job_that_krea_lacks_are_none(gone):
+    error = DownloadError("HTTP 404.")
+    error.__cause__ = gone
+
+    found = [*collect._recovery_steps(error, Job(job_id="j1", status="completed"))]
+
+    assert [] == found
+
+
+def test_recovery_steps_of_a_passing_failure_download_again():
+    error = DownloadError("HTTP 404.")
+
+    found = [*collect._recovery_steps(error, Job(job_id="j1", status="completed"))]
+
+    assert [Step(Action.DOWNLOAD, ("j1",))] == found
