@@ -23,12 +23,14 @@ from krea_cli.errors import (
     CombinedError,
     Hint,
     JobCancelledError,
+    JobDeletedError,
     JobFailedError,
     JournalError,
     KreaError,
     SignalError,
     Step,
     UnconfirmedSubmissionError,
+    UnknownJobError,
     WaitTimeoutError,
 )
 from krea_cli.jobs.job_refs import name_of_run
@@ -325,14 +327,16 @@ def _named(error: KreaError, step: PlanStep) -> KreaError:
     """
     message = error.message
     job = f"Job {error.job_id} "
-    if message.startswith(job):
+    # Whether a job that is gone was billed is not known.
+    is_gone = isinstance(error, UnknownJobError | JobDeletedError)
+    if message.startswith(job) and not is_gone:
         message = f"{step.output} {message.removeprefix(job)}"
     elif step.output not in message:
         message = f"{step.output}: {message}"
     if isinstance(error, WaitTimeoutError | UnconfirmedSubmissionError):
         # The batch itself goes on with the job, and saves it under its name.
         return error.but(message=message, advice=())
-    if isinstance(error, JobFailedError | JobCancelledError):
+    if isinstance(error, JobFailedError | JobCancelledError) and not is_gone:
         kind = "Failed" if isinstance(error, JobFailedError) else "Cancelled"
         is_known = error.job_id is not None and f"{kind.lower()} earlier" not in message
         words = f" {kind} jobs are not billed." if is_known else ""

@@ -785,3 +785,23 @@ def test_batch_of_a_clone_with_its_lock_has_nothing_to_do(logged_in, service, ta
 
     assert (0, 0) == (result.code, check.code)
     assert (bills, seen) == (service.bills, len(service.seen))
+
+
+def test_batch_with_a_job_that_is_gone_names_item_and_job(logged_in, service, manifest):
+    """
+    Whether it was billed is not known; if it comes back, its result is saved.
+    """
+    only = ("--only", "out/owl.png")
+    logged_in("batch", manifest, *only, "--no-wait")
+    [job] = service.store.jobs()
+    service.add_faults("job:404*20", "jobs:404*20")
+
+    gone = logged_in("batch", manifest, *only)
+    service._faults.clear()
+    back = logged_in("batch", manifest, *only)
+
+    assert 3 == gone.code
+    assert f"out/owl.png: Job {job.job_id}" in errors(gone)
+    assert "not billed" not in gone.err
+    assert (0, "out/owl.png\n") == (back.code, back.out)
+    assert 1 == service.bills
