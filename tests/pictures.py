@@ -26,6 +26,8 @@ from rich.text import Text
 HERE = Path(__file__).parent
 SIZE = (78, 24)
 # Size of a cell in pixels, and the margin.
+# A space that browsers never join with the next one.
+NO_BREAK = "\N{NO-BREAK SPACE}"
 WIDTH, HEIGHT, MARGIN = 8, 18, 16
 PAPER, INK = "#16181d", "#d7dae0"
 # By ANSI color number: red, green, yellow, cyan.
@@ -164,15 +166,18 @@ def cut(text: Text) -> list[Text]:
 def spans(text: Text, row: int) -> list[str]:
     """
     Return a text element for each run of one style, as wide as its cells in any font.
+
+    Spaces at its ends are left out, since browsers drop them but not their width.
     """
     found, column = [], 0
     y = MARGIN + row * HEIGHT + 13
     for piece, style, _ in text.render(Console()):
-        if piece.strip():
-            attributes = f'x="{MARGIN + column * WIDTH}" y="{y}" {looks(style)}'
+        if words := piece.strip():
+            begin = column + len(piece) - len(piece.lstrip())
+            attributes = f'x="{MARGIN + begin * WIDTH}" y="{y}" {looks(style)}'
             found.append(
-                f'<text {attributes}textLength="{len(piece) * WIDTH}">'
-                f"{html.escape(piece)}</text>"
+                f'<text {attributes}textLength="{len(words) * WIDTH}">'
+                f"{html.escape(words.replace('  ', NO_BREAK * 2))}</text>"
             )
         column += len(piece)
     return found
