@@ -37,8 +37,8 @@ header p { color: var(--dim); margin: .2rem 0 1.2rem; }
 table { border-collapse: separate; border-spacing: .6rem; margin: 0 -.6rem; }
 th { text-align: left; vertical-align: top; font-weight: 600; max-width: 14rem;
   overflow-wrap: anywhere; }
-th[scope=row] { width: 9rem; }
-td { vertical-align: top; min-width: 16rem; max-width: 26rem; }
+th[scope=row] { min-width: 6rem; max-width: 9rem; }
+tbody td { vertical-align: top; min-width: 16rem; max-width: 26rem; }
 figure { margin: 0 0 .6rem; padding: .7rem; background: var(--card);
   border: 1px solid var(--line); border-radius: .6rem; }
 .pair { display: flex; gap: .5rem; align-items: flex-start; }
