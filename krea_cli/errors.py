@@ -527,7 +527,8 @@ class CombinedError(KreaError):
     def __init__(self, errors: Sequence[KreaError], *, succeeded: int) -> None:
         count = len(errors) + succeeded
         failed = all(isinstance(error, JobFailedError) for error in errors)
-        outcome = "failed." if failed else "have errors, shown above."
+        have = "has an error" if len(errors) == 1 else "have errors"
+        outcome = "failed." if failed else f"{have}, shown above."
         super().__init__(f"{len(errors)} of {count} jobs {outcome}")
         self.errors = errors
         self.exit_code = _together([error.exit_code for error in errors], succeeded)

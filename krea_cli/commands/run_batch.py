@@ -108,7 +108,9 @@ def _check(
     if given.options.sheet is not None:
         _write_sheet(ctx, given, planning)
     if plan.is_up_to_date:
-        ctx.console.note(f"{len(plan.steps)} items are up to date.")
+        count = len(plan.steps)
+        items = "1 item is" if count == 1 else f"{count} items are"
+        ctx.console.note(f"{items} up to date.")
         return
     unchanged = {str(sign) for sign in UP_TO_DATE}
     open_ = [

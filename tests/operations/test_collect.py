@@ -511,7 +511,7 @@ def test_report_counts_a_job_with_an_error_of_its_own_once(time):
     error = report(run.wait(saver=run.saver))
 
     assert ["broken off"] == [each.message for each in error.errors]
-    assert "1 of 2 jobs have errors, shown above." == error.message
+    assert "1 of 2 jobs has an error, shown above." == error.message
     assert (Step(Action.DOWNLOAD, ("j1",)),) == error.errors[0].advice
 
 
