@@ -15,7 +15,7 @@ from krea_cli.batch.filling import ExtensionOf, Filler
 from krea_cli.batch.item import Item
 from krea_cli.batch.manifest import Manifest, PictureGroup
 from krea_cli.batch.manifest_keys import FIELDS, ITEM, MAX_ITEMS, converted, fault_of
-from krea_cli.batch.problems import Position, Problems, suggest
+from krea_cli.batch.problems import COMMAND_LINE, Position, Problems, suggest
 from krea_cli.batch.templates import Template, names_in
 from krea_cli.runtime.json_tree import leaves
 
@@ -113,10 +113,20 @@ class Expansion:
             default = self._manifest.defaults.get(key)
             if isinstance(default, str) and column in names_in(default):
                 continue  # the default is a text around the cell
+            if key == "prompt" and default and self._is_of_command_line(key):
+                self._problems.add(
+                    self._entries.header or self._position,
+                    "The table has a column of prompts, and PROMPT was given too.",
+                    "Leave out PROMPT, or use the column in it: '{prompt}, at night'",
+                )
+                continue
             found[column] = key
         if unknown:
             self._report_columns(unknown)
         return found
+
+    def _is_of_command_line(self, key: str) -> bool:
+        return self._manifest.position_of(key) == COMMAND_LINE
 
     def _key_of(self, column: str) -> str | None:
         if column in ITEM and column != "params":

@@ -28,6 +28,9 @@ class Position:
         return f"{self.file}, {self.unit} {self.number}" if self.number else self.file
 
 
+COMMAND_LINE = Position("The command line")
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """

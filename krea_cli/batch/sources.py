@@ -14,12 +14,11 @@ from typing import Any
 
 from krea_cli.batch import entries, manifest, output_names, tables
 from krea_cli.batch.items import ReadEntries
-from krea_cli.batch.problems import Position, Problems, suggest
+from krea_cli.batch.problems import COMMAND_LINE, Position, Problems, suggest
 from krea_cli.errors import InputError, UsageError
 from krea_cli.media import of_extension
 from krea_cli.runtime.user_paths import local_path
 
-COMMAND_LINE = Position("The command line")
 _SHEETS = {".xlsx", ".xls", ".ods", ".numbers"}
 _KINDS = "a .toml manifest, a .csv, .tsv or .jsonl table, a folder or a quoted glob"
 

@@ -390,24 +390,28 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
 def same_command(
     argv: Sequence[str],
     *,
+    service: Sequence[str],
     without: Collection[str] = (),
     without_value: Collection[str] = (),
     more: Sequence[str] = (),
 ) -> str:
     """
     Repeat the command line of this run, *without* some of its options; those of
-    *without_value* have a value. *more* words stand at its end.
+    *without_value* have a value. *more* words stand at its end. A sandbox that was
+    chosen by a setting is named, so that the command never pays elsewhere.
     """
-    words = list[str]()
+    words, operands = list[str](), list[str]()
     rest = iter(argv)
     for word in rest:
         if word == "--":
-            words += [*more, word, *rest]
-            return shell_words.join(["krea", *words])
+            operands = [word, *rest]
+            break
         name = word.partition("=")[0]
         if name in without_value:
             if name == word:
                 next(rest, None)
         elif word not in without:
             words.append(word)
-    return shell_words.join(["krea", *words, *more])
+    if "--sandbox" in service and "--sandbox" not in words:
+        more = [*more, "--sandbox"]
+    return shell_words.join(["krea", *words, *more, *operands])

@@ -33,6 +33,7 @@ from krea_cli.errors import (
     Step,
     UnconfirmedSubmissionError,
 )
+from krea_cli.files.atomic_file import check_folder
 from krea_cli.jobs import job_errors
 from krea_cli.jobs.keyed_submission import KeyedJob, KeyedSubmitter
 from krea_cli.jobs.polling import Poller
@@ -84,8 +85,13 @@ def carry_out(
     work.prepare(plan)
     is_new = not planning.lock_file.path.exists()
     planning.lock_file.path.parent.mkdir(parents=True, exist_ok=True)
-    if plan.unlisted:
-        # Other machines must neither repeat nor lose what only this one knows of.
+    paid = [step for step in plan.steps if step.is_paid]
+    if paid:
+        work.files.check_folders(paid)
+        check_folder(planning.lock_file.path.parent)
+    if plan.unlisted or (paid and not is_new):
+        # Other machines must neither repeat nor lose what only this one knows of, and
+        # nothing is paid for that the lock could not record.
         planning.lock_file.append(plan.unlisted)
     run = BatchRun(
         plan.steps,

@@ -8,8 +8,8 @@ from krea_cli.batch.journal_lines import time_text
 from krea_cli.batch.lock import Lock
 from krea_cli.batch.plan import Plan
 from krea_cli.batch.prune import delete, prunable_files, without_files
-from krea_cli.cli import next_steps
 from krea_cli.cli.context import CliContext
+from krea_cli.cli.next_steps import same_command
 from krea_cli.commands.describe_batch import shown_path
 from krea_cli.commands.plan_batch import BatchGiven, BatchPlanning
 from krea_cli.errors import StorageError, UsageError
@@ -76,7 +76,9 @@ def _is_confirmed(ctx: CliContext, count: int) -> bool:
         UsageError: nobody is there to be asked.
     """
     if not ctx.prompter.is_interactive or ctx.invocation.flags.quiet:
-        command = next_steps.same_command(ctx.invocation.argv, more=["--yes"])
+        command = same_command(
+            ctx.invocation.argv, service=ctx.next_steps.service, more=["--yes"]
+        )
         raise UsageError(
             f"Nothing was deleted: {_files(count)} can be deleted only with --yes.",
             hint=f"Delete: {command}",

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from krea_cli.api.models import Job, SavedFile
 from krea_cli.batch.plan import Plan, PlanStep, Sign
-from krea_cli.cli import next_steps
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.error_report import CANCEL_SECONDS, state_of_jobs
+from krea_cli.cli.next_steps import same_command
 from krea_cli.commands.describe_batch import line_of, run_summary, shown_path
 from krea_cli.commands.plan_batch import BatchGiven
 from krea_cli.errors import (
@@ -186,8 +186,12 @@ class BatchReport:
             more += ["--again", "cancelled"]
         unfit = ["--github"]
         unfit += ["--sure", "--no-wait"] if more == ["--collect"] else []
-        command = next_steps.same_command(
-            argv, without=unfit, without_value=_ONLY_ONCE, more=more
+        command = same_command(
+            argv,
+            service=self._ctx.next_steps.service,
+            without=unfit,
+            without_value=_ONLY_ONCE,
+            more=more,
         )
         return f"Continue: {command}"
 
@@ -271,8 +275,9 @@ class BatchReport:
         argv, source = self._ctx.invocation.argv, self._given.source
         for state in ("failed", "cancelled"):
             if state in states and source != "-":
-                again = next_steps.same_command(
+                again = same_command(
                     argv,
+                    service=self._ctx.next_steps.service,
                     without=["--collect", "--github"],
                     without_value=_ONLY_ONCE,
                     more=["--again", state],

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from krea_cli.batch.lock import LockLine
 from krea_cli.batch.plan import UP_TO_DATE, Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
-from krea_cli.cli import collaborators, next_steps
+from krea_cli.cli import collaborators
 from krea_cli.cli.context import CliContext
+from krea_cli.cli.next_steps import same_command
 from krea_cli.commands.describe_batch import action_of, automatic_values, plan_summary
 from krea_cli.commands.plan_batch import (
     BatchGiven,
@@ -141,8 +142,9 @@ def _ways_out(ctx: CliContext, plan: Plan) -> list[Hint]:
     }
 
     def repeated(*more: str) -> str:
-        return next_steps.same_command(
+        return same_command(
             ctx.invocation.argv,
+            service=ctx.next_steps.service,
             without=["--check", "--github"],
             without_value=["--sheet"],
             more=more,

@@ -6,18 +6,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krea_cli.api.models import SavedFile
 from krea_cli.batch.lock import LockedFile
+from krea_cli.batch.plan import PAID
 from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.downloads.output_target import OutputTarget
 from krea_cli.downloads.publish import Publisher
 from krea_cli.errors import DownloadError, StorageError, TargetExistsError
-from krea_cli.files.atomic_file import AtomicFile, write_error
+from krea_cli.files.atomic_file import AtomicFile, check_folder, write_error
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
@@ -183,7 +184,8 @@ class BatchFiles:
 
     def _publisher(self, step: PlanStep) -> ItemPublisher:
         item = step.planned.item
-        files = step.line.files if step.line else ()
+        # A new job may give other bytes than the one before.
+        files = step.line.files if step.line and step.sign not in PAID else ()
         known = {self._place(file.path): file for file in files}
         return ItemPublisher(
             force=step.replaces or self.force,
@@ -193,6 +195,23 @@ class BatchFiles:
             keeps=frozenset(map(self._place, step.keeps)),
             is_as_planned=self._is_as_planned,
         )
+
+    def check_folders(self, steps: Iterable[PlanStep]) -> None:
+        """
+        Check that the results of the steps can be saved. This is called before anything
+        is paid for.
+
+        Raises:
+            StorageError: a folder is not writable, is a file, or its disk is full.
+        """
+        folders = {Path(self._place(step.output)).parent for step in steps}
+        existing = set[Path]()
+        for folder in sorted(folders):
+            while not folder.exists() and folder != folder.parent:
+                folder = folder.parent  # noqa: PLW2901  (the folder that it will be in)
+            existing.add(folder)
+        for folder in sorted(existing):
+            check_folder(folder)
 
     def _place(self, name: str) -> str:
         return os.path.normpath(self.folder / name)

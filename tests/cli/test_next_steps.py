@@ -350,7 +350,21 @@ def test_a_hint_names_a_folder_where_standard_output_was_asked_for():
 @pytest.mark.posix  # other systems have other quotes
 def test_same_command_leaves_out_options_with_their_values(argv, expected):
     found = same_command(
-        argv, without=["--check"], without_value=["--again"], more=["--more"]
+        argv,
+        service=[],
+        without=["--check"],
+        without_value=["--again"],
+        more=["--more"],
     )
 
     assert expected == found
+
+
+def test_same_command_in_a_sandbox_of_a_setting_names_it():
+    service = ["--sandbox"]
+
+    found = same_command(["batch", "photos", "--", "-x"], service=service)
+    typed = same_command(["batch", "photos", "--sandbox"], service=service)
+
+    assert "krea batch photos --sandbox -- -x" == found
+    assert "krea batch photos --sandbox" == typed

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from batch import test_manifest, test_tables
+from conftest import png
 from help.test_scripting import SECTIONS, difference, shape
 from service import named, reset_after
 
@@ -386,16 +387,39 @@ def test_batch_names_only_the_error_that_ends_the_run(logged_in, service, manife
 
 def test_batch_again_of_a_completed_item_pays_once_more(logged_in, service, manifest):
     logged_in("batch", manifest)
+    service.picture = png((80, 60))
 
     asked = logged_in("batch", manifest, "--again", "out/owl.png")
     after = logged_in("batch", manifest)
 
-    assert ("out/owl.png\n", 0, "", 3) == (
-        asked.out,
-        after.code,
-        after.out,
-        service.bills,
-    )
+    assert (0, "out/owl.png\n") == (asked.code, asked.out)
+    assert (0, "", 3) == (after.code, after.out, service.bills)
+    assert png((80, 60)) == Path("out/owl.png").read_bytes()
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("place", ["out", "pictures.toml.lock"])
+def test_batch_that_cannot_save_pays_for_nothing(logged_in, service, manifest, place):
+    """
+    A file where the folder of the results is needed, and a folder in place of the lock.
+    """
+    if place == "out":
+        Path(place).write_text("mine")
+    else:
+        Path(place).mkdir()
+
+    result = logged_in("batch", manifest)
+
+    assert (7, "", 0) == (result.code, result.out, service.bills)
+
+
+def test_batch_with_a_prompt_and_a_column_of_prompts_asks_which(
+    logged_in, service, table
+):
+    result = logged_in("batch", table, "{name} at night", *TABLE)
+
+    assert (2, []) == (result.code, service.seen)
+    assert "prompt" in errors(result)
 
 
 def test_batch_sure_stops_before_jobs_that_may_be_its_own(
