@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +114,8 @@ def carry_out(
             for event in run.events():
                 report.event(event, progress)
     except Interrupted as exc:
+        with suppress(KreaError):
+            planning.note_interrupted(paid)
         raise report.interrupted(exc.signum, run) from None
     finally:
         if planning.lock_file.path.exists():

@@ -6,7 +6,7 @@ needs. Nothing is sent.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,9 @@ from krea_cli.batch import selection, sources
 from krea_cli.batch.item_requests import Planned, RequestBuilder
 from krea_cli.batch.items import items_of
 from krea_cli.batch.journal_lines import lines_of
-from krea_cli.batch.lock import Lock, LockLine, rebased
+from krea_cli.batch.lock import Lock, LockLine, news_of, rebased
 from krea_cli.batch.lock_file import LockFile
-from krea_cli.batch.plan import Plan, Planner, check_cost, check_free
+from krea_cli.batch.plan import Plan, Planner, PlanStep, check_cost, check_free
 from krea_cli.batch.problems import Problems
 from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.batch.sidecar_match import SidecarMatcher
@@ -106,6 +106,27 @@ class BatchPlanning:
             ),
         )
         return planner.plan(self.planned)
+
+    def note_interrupted(self, steps: Iterable[PlanStep]) -> None:
+        """
+        Add to the lock the requests of an interrupted run that only the journal knows:
+        whether Krea accepted them is not known, and another machine must not repeat
+        them.
+        """
+        lock = self.lock()
+        journal_lines = self._journal_lines(lock)
+        missing = list[LockLine]()
+        for step in steps:
+            known = lock.of_output(step.output)
+            lines = [
+                replace(line, state="unconfirmed")
+                if line.state == "submitted" and line.job is None
+                else line
+                for line in journal_lines(step.planned, known)
+            ]
+            missing += news_of(lines, known, step.output)
+        if missing:
+            self.lock_file.append(missing)
 
     def _journal_lines(self, lock: Lock) -> _JournalLines:
         keys = {each.key for each in self.planned if each.key}

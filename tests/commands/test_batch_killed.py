@@ -115,6 +115,25 @@ def test_batch_killed_before_a_response_leaves_that_item_unconfirmed(
 
 @pytest.mark.long
 @pytest.mark.posix
+def test_batch_terminated_before_a_response_is_not_paid_again_on_another_machine(
+    shell, batch, live
+):
+    live.add_faults("submit:hang-after=60@thing 7")
+    with batch() as process:
+        after(live, ITEMS)
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    bills = live.bills
+
+    elsewhere = {"KREA_STATE_DIR": str(shell.cwd / "other")}
+    ended = shell(*BATCH, env=shell.env | elsewhere)
+
+    assert (11, ITEMS, ITEMS) == (ended.code, bills, live.bills)
+
+
+@pytest.mark.long
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("options", "says", "most_seconds"),
     [
