@@ -491,7 +491,7 @@ def test_what_is_there_is_not_fetched_again(logged_in, submitted, service):
 @pytest.mark.long
 def test_a_silent_service_does_not_hold_it_up(logged_in):
     """
-    The time limit holds for the first look, too, within three seconds (P5).
+    The time limit holds for the first look, too, within three seconds.
     """
     started = real_time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -499,7 +499,7 @@ def test_a_silent_service_does_not_hold_it_up(logged_in):
         result = logged_in("wait", UNKNOWN, "--timeout", "0.1", "--api-url", url)
 
     assert 6 == result.code
-    assert f"krea wait {UNKNOWN} -o . --api-url {url}" in result.err
+    assert f"krea status {UNKNOWN} --api-url {url}" in result.err
     assert real_time.monotonic() - started < 4
 
 
