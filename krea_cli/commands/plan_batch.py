@@ -303,7 +303,12 @@ def selected(
     if options.limit is not None:
         plan = selection.limited(plan, options.limit)
     if options.collect:
-        return _of_shard(selection.collecting(plan), options)
+        whole = _of_shard(plan, options)
+        plan = selection.collecting(whole)
+        if left := len(whole.steps) - len(plan.steps):
+            items = "1 item is" if left == 1 else f"{left} items are"
+            ctx.console.note(f"{items} not submitted yet.")
+        return plan
     if options.submits:
         check_free(plan)
         limit = given.max_cost
