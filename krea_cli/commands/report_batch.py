@@ -302,7 +302,8 @@ class BatchReport:
         for outcome in outcomes:
             error = outcome.error or unmet.get(outcome.step.output)
             if error is not None and not (len(running) > 1 and outcome in running):
-                errors.append(_named(error, outcome.step))
+                named = _named(error, outcome.step)
+                errors.append(self._with_state(named, outcome))
         if len(running) > 1:
             errors.append(
                 WaitTimeoutError(
@@ -323,6 +324,20 @@ class BatchReport:
             )
         return errors
 
+    def _with_state(self, error: KreaError, outcome: ItemOutcome) -> KreaError:
+        """
+        Add to an error that kept a job from being looked at what that means.
+        """
+        is_known = not isinstance(error, UnknownJobError | JobDeletedError)
+        if outcome.state != "unchecked" or not is_known or not outcome.job:
+            return error
+        billed = "" if self._ctx.service.is_sandbox else " and will be billed"
+        return error.but(
+            message=f"{error.message} Its job may still complete{billed}.",
+            job_id=outcome.job.job_id,
+            advice=(),
+        )
+
     def _ways_out(self, outcomes: Sequence[ItemOutcome]) -> list[Hint]:
         """
         Return the commands that continue from here, each of them once.
@@ -342,7 +357,7 @@ class BatchReport:
                     more=["--again", state],
                 )
                 hints.append(f"Make the {state} items again (billed): {again}")
-        if states & {"running", "unsubmitted", "unsaved"}:
+        if states & {"running", "unsubmitted", "unchecked", "unsaved"}:
             hints.append(self._continue(again=False))
         return hints
 

@@ -591,7 +591,7 @@ class BatchRun:
                 continue
             yield self._finish(
                 each,
-                state or state_of(error),
+                state or state_of(error, has_job=bool(work) or step.sign not in PAID),
                 job=job or (work.job if work else None),
                 error=error,
                 is_paid=bool(work and work.is_new and each is step),

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
+from service import answer
 
 from krea_cli.batch import lock_file
 from krea_cli.batch.lock_file import LockFile
@@ -204,3 +205,30 @@ def test_sheet_that_cannot_be_written_does_not_hide_the_error_of_the_run(
     assert 9 == result.code
     assert "out/3.png failed" in result.err
     assert "sheet" in result.err
+
+
+@pytest.mark.parametrize("status", [400, 404, 406, 418])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_status_query_that_krea_rejects_is_not_repeated_for_minutes(
+    logged_in, service, manifest, time, status, is_new
+):
+    """
+    Nobody knows how the jobs ended, so that they neither failed nor cost nothing.
+    """
+    if not is_new:
+        logged_in("batch", manifest, "--no-wait")
+    rejected = answer(status, {"message": "no"})
+    service.faults = {"GET /jobs": [rejected] * 500}
+    before = time.elapsed
+    other = {} if is_new else {"KREA_STATE_DIR": str(Path("other").resolve())}
+
+    result = logged_in("batch", manifest, env=other)
+    service.faults = {}
+    again = logged_in("batch", manifest, env=other)
+
+    assert time.elapsed - before < 60
+    assert f"{COUNT} not checked." in result.err
+    assert is_new == ("cost $0.90" in result.err)
+    assert "--again" not in result.err
+    assert "hint: Continue: krea batch pictures.toml" in result.err
+    assert (0, COUNT) == (again.code, service.bills)
