@@ -151,8 +151,9 @@ def _run(
     except Interrupted as exc:
         with suppress(KreaError):
             planning.note_interrupted(step for step in run.steps if step.is_paid)
+        error = report.interrupted(exc.signum, run)
         _close_lock(planning.lock_file, run)
-        raise report.interrupted(exc.signum, run) from None
+        raise error from None
     except KreaError as exc:
         not_written = _close_lock(planning.lock_file, run)
         raise report.ended_early(exc, run, not_written) from exc.__cause__
