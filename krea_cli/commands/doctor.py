@@ -52,7 +52,9 @@ def _checks(ctx: CliContext) -> dict[str, Check]:
 
         from krea_cli.api import tls
 
-        return settings.check_certificates(tls.trusted(), tls.missing(), env)
+        return settings.check_certificates(
+            tls.describe_trusted(), tls.no_certificates_error(), env
+        )
 
     def check_service() -> Iterator[CheckResult]:
         sources = token_sources()

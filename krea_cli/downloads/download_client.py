@@ -13,7 +13,12 @@ from contextlib import contextmanager
 from urllib.parse import urljoin
 
 from krea_cli.api.http import HttpTransport
-from krea_cli.api.http_types import SHOWN, DownloadBody, ResumePoint, StreamedResponse
+from krea_cli.api.http_types import (
+    MAX_QUOTED_CHARS,
+    DownloadBody,
+    ResumePoint,
+    StreamedResponse,
+)
 from krea_cli.downloads.content_encoding import DECODED, MAX_CODINGS, codings, decoded
 from krea_cli.downloads.url_policy import UrlPolicy, shown
 from krea_cli.errors import (
@@ -59,7 +64,7 @@ class DownloadClient:
         self._clock = clock
         self._policy = UrlPolicy(
             allows_loopback=allows_loopback,
-            uses_environment=transport.uses_environment,
+            trust_env=transport.trust_env,
         )
 
     @contextmanager
@@ -144,7 +149,7 @@ def _decoded_body(
     if len(applied) > MAX_CODINGS or not DECODED.issuperset(applied):
         raise UnsupportedResultError(
             f"{shown(url)} returned data in an unsupported encoding "
-            f"({', '.join(applied)[:SHOWN]}).",
+            f"({', '.join(applied)[:MAX_QUOTED_CHARS]}).",
             hint=f"Download it with a browser: {url}",
         )
     return DownloadBody(chunks=decoded(chunks, applied), checks_end=True)

@@ -38,7 +38,7 @@ from krea_cli.runtime.clock import Clock
 from krea_cli.runtime.parallel import results_in_order
 from krea_cli.runtime.worker_pool import WorkerPool
 
-_PASSING = (ConnectionFailedError, ResponseLostError, ServerError)
+_TEMPORARY_ERRORS = (ConnectionFailedError, ResponseLostError, ServerError)
 
 
 class _Fetched(NamedTuple):
@@ -268,7 +268,10 @@ class ResultDownloader:
 
         try:
             return retry(
-                attempt, clock=self._clock, deadline=math.inf, passing=_PASSING
+                attempt,
+                clock=self._clock,
+                deadline=math.inf,
+                temporary_errors=_TEMPORARY_ERRORS,
             )
         except ServiceError as exc:
             raise DownloadError(

@@ -13,7 +13,7 @@ import socket
 from urllib.parse import urlsplit
 
 from krea_cli.api import proxies
-from krea_cli.api.http_types import SHOWN
+from krea_cli.api.http_types import MAX_QUOTED_CHARS
 from krea_cli.errors import DownloadError
 from krea_cli.runtime.clock import run_with_timeout
 
@@ -48,12 +48,12 @@ _LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "home.arpa", "l
 class UrlPolicy:
     """
     *allows_loopback* is for a service that runs on this machine itself;
-    *uses_environment* says whether the proxy variables count.
+    *trust_env* says whether the proxy variables count.
     """
 
-    def __init__(self, *, allows_loopback: bool, uses_environment: bool) -> None:
+    def __init__(self, *, allows_loopback: bool, trust_env: bool) -> None:
         self._allows_loopback = allows_loopback
-        self._uses_environment = uses_environment
+        self._trust_env = trust_env
 
     def check(self, url: str) -> None:
         """
@@ -106,7 +106,7 @@ class UrlPolicy:
             raise _private(url)
 
     def _is_proxied(self, url: str) -> bool:
-        return self._uses_environment and proxies.between(url) is not None
+        return self._trust_env and proxies.proxy_for(url) is not None
 
 
 def shown(url: str) -> str:
@@ -120,7 +120,7 @@ def shown(url: str) -> str:
     if not parts.hostname:
         return "The URL"
     text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+    return text if len(text) <= MAX_QUOTED_CHARS else f"{text[: MAX_QUOTED_CHARS - 1]}…"
 
 
 def _private(url: str) -> DownloadError:

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from krea_cli.api.models import WAITING
+from krea_cli.api.models import QUEUED_STATUSES
 from krea_cli.errors import KreaError, UnknownJobError
 from krea_cli.jobs.cancel import cancel
 from krea_cli.jobs.not_found import explain_missing
@@ -54,9 +54,9 @@ class JobService:
             JobNotVisibleYetError, JobDeletedError: only the journal knows it.
             KreaError: the service cannot be asked.
         """
-        turn = self._limiter.turn
+        wait_turn = self._limiter.wait_turn
         return self._known(
-            job_id, partial(self._api().job, deadline=deadline, turn=turn)
+            job_id, partial(self._api().job, deadline=deadline, wait_turn=wait_turn)
         )
 
     def fetch_many(
@@ -76,7 +76,7 @@ class JobService:
                 limit=PAGE,
                 cursor=cursor,
                 deadline=deadline,
-                turn=self._limiter.turn,
+                wait_turn=self._limiter.wait_turn,
             )
             for job in page.jobs:
                 if job.job_id in wanted and not job.lacks_result:
@@ -126,7 +126,7 @@ class JobService:
         # Those that run may complete at any moment, so the list must be new for them.
         open_ = sorted(
             (job for job in found.values() if not job.is_final),
-            key=lambda job: job.status in WAITING,
+            key=lambda job: job.status in QUEUED_STATUSES,
         )
         waiting = SimpleQueue[str]()
         for job in open_:
@@ -156,7 +156,9 @@ class JobService:
         self._records.record_outcome(job)
 
     def _cancel(self, job_id: str) -> Job:
-        return cancel(job_id, self._api(), self._clock, turn=self._limiter.turn)
+        return cancel(
+            job_id, self._api(), self._clock, wait_turn=self._limiter.wait_turn
+        )
 
     def _known(self, job_id: str, ask: Callable[[str], Job]) -> Job:
         try:

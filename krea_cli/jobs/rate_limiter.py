@@ -21,7 +21,7 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._free_at = clock.now()
 
-    def turn(self) -> None:
+    def wait_turn(self) -> None:
         """
         Sleep until 0.2 s after the previous turn. The first one is at once.
         """

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from krea_cli.api.client import ApiClient
 from krea_cli.api.models import Job, JobPage
-from krea_cli.api.request_body import content
+from krea_cli.api.request_body import encode_body
 from krea_cli.errors import (
     Action,
     InvalidResponseError,
@@ -88,12 +88,12 @@ class Recovery:
         keeps = not self.has_other_token(record)
         scan = _Scan(
             record=record,
-            ahead=kept.ahead,
+            clock_skew=kept.clock_skew,
             has_known=self.sightings.has_known_before(record.record),
         )
         for page in self._pages(deadline):
-            if scan.ahead is None and keeps:
-                scan.ahead = self._measured(record, page, submitted)
+            if scan.clock_skew is None and keeps:
+                scan.clock_skew = self._measured(record, page, submitted)
             job_ids = [job.job_id for job in page.jobs]
             known = self.sightings.known_before(record.record, job_ids)
             if scan.is_complete_with(page, known):
@@ -116,13 +116,13 @@ class Recovery:
         Return how far the service's clock was ahead of ours at the submission. The time
         since then is that of the monotonic clock: ours may have been set meanwhile.
         """
-        if submitted is None or page.ahead is None or record.resent_at is not None:
+        if submitted is None or page.clock_skew is None or record.resent_at is not None:
             return None
         passed = self.clock.now() - submitted
-        ahead = self.clock.wall() + page.ahead - passed - record.created_at
+        clock_skew = self.clock.wall() + page.clock_skew - passed - record.created_at
         with suppress(JournalError):
-            self.sightings.keep_ahead(record.record, ahead)
-        return ahead
+            self.sightings.save_clock_skew(record.record, clock_skew)
+        return clock_skew
 
     def search(
         self, record: Record, *, until: float, submitted: float | None = None
@@ -204,7 +204,7 @@ class Recovery:
                 hint="Set KREA_API_KEY to that token, or delete the record "
                 "with --forget.",
             )
-        if not record.is_whole:
+        if not record.is_complete:
             raise UsageError(
                 "Cannot submit this request again: inline files and signed URLs are "
                 "not stored in the journal.",
@@ -215,7 +215,7 @@ class Recovery:
         self.clock.sleep(max(0.0, APPEARING_SECONDS - age))
         kept, claimed = record.request, record
         post = SubmitPayload(
-            path=kept["path"], body=content(kept["body"]), webhook=kept["webhook"]
+            path=kept["path"], body=encode_body(kept["body"]), webhook=kept["webhook"]
         )
 
         def claim() -> Record:
@@ -278,7 +278,7 @@ class Recovery:
         cursor, cursors = None, set[str]()
         for _ in range(MAX_PAGES):
             page = self.client.jobs(limit=PAGE, cursor=cursor, deadline=deadline)
-            if not page.is_whole:
+            if not page.is_complete:
                 raise InvalidResponseError("Cannot read part of Krea's job list.")
             yield page
             cursor = page.cursor
@@ -295,14 +295,14 @@ class _Scan:
     """
     A search of the service's list for the job of *record*.
 
-    *ahead* is the clock offset at the submission, None if it was not measured;
+    *clock_skew* is the clock offset at the submission, None if it was not measured;
     *has_known* tells whether any job was known before.  *listed* has the jobs read so
     far, by their ids.  By the service's clock, *earliest* is the first moment at which
     the job can have been made, and *newest_known* when the newest known job was made.
     """
 
     record: Record
-    ahead: float | None
+    clock_skew: float | None
     has_known: bool
     listed: dict[str, Job] = field(default_factory=dict)
     earliest: float = math.inf
@@ -314,7 +314,7 @@ class _Scan:
         the record's job can no longer be on a later page.
         """
         # Either clock may be the one that is wrong.
-        offset = min(self.ahead or 0.0, page.ahead or 0.0, 0.0)
+        offset = min(self.clock_skew or 0.0, page.clock_skew or 0.0, 0.0)
         self.earliest = min(
             self.earliest, self.record.created_at + offset - EARLY_SECONDS
         )
@@ -355,4 +355,4 @@ class _Scan:
         if self.newest_known is not None:
             return (job.created or 0.0) >= self.newest_known - EARLY_SECONDS
         # No known job is listed. Without a measured clock any job is possible.
-        return self.ahead is None
+        return self.clock_skew is None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from krea_cli.api.models import Job
-from krea_cli.api.request_body import content
+from krea_cli.api.request_body import encode_body
 from krea_cli.errors import RequestRejectedError, UsageError
 from krea_cli.inputs.local_file import Image, LocalFile
 from krea_cli.inputs.upload_report import Report, ignore_report
@@ -74,7 +74,7 @@ class RequestSubmitter:
             images = [image for request in requests for image in request.images]
             self.upload(images, report)
         for request in requests:
-            content(request.body(self.url_of))
+            encode_body(request.body(self.url_of))
 
     def _check_secrets(self, request: Request) -> None:
         texts = [text for _, text in leaves(request.fields) if isinstance(text, str)]
@@ -133,7 +133,7 @@ class RequestSubmitter:
     ) -> Job:
         body = request.body(url_of)
         post = SubmitPayload(
-            path=request.model.path, body=content(body), webhook=request.webhook
+            path=request.model.path, body=encode_body(body), webhook=request.webhook
         )
         intent = Record.of(
             run=run,

@@ -97,7 +97,7 @@ class Submitter:
                         lambda: self._submit_once(post, begin, refused),
                         clock=self.clock,
                         deadline=deadline,
-                        passing=(ConnectionFailedError,),
+                        temporary_errors=(ConnectionFailedError,),
                     )
             except RateLimitError as exc:
                 pause, is_news = self.throttle.rejected(exc)

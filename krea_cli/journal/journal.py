@@ -177,7 +177,7 @@ class Journal:
                 " first_index = coalesce(?, first_index)"
                 " WHERE service = ? AND job_id = ?",
                 (
-                    *(job.status, job.took, kept, kept, first_index),
+                    *(job.status, job.duration, kept, kept, first_index),
                     *(self._service, job.job_id),
                 ),
             )

@@ -17,7 +17,7 @@ from typing import Any
 
 from krea_cli.api.http_types import RequestBody
 from krea_cli.api.models import SavedFile
-from krea_cli.api.request_body import content
+from krea_cli.api.request_body import encode_body
 from krea_cli.journal.redaction import redacted, redacted_places, without_secrets
 from krea_cli.journal.rows import check_columns
 from krea_cli.runtime import processes
@@ -107,7 +107,7 @@ class Record:
             created_at=now,
             model=model,
             request={**request, **images, "not_kept": not_kept},
-            request_sha256=_sha256(content(body), webhook),
+            request_sha256=_sha256(encode_body(body), webhook),
             seed=seed,
             cost_usd=cost_usd,
             holder=this_process(),
@@ -143,12 +143,12 @@ class Record:
         return tuple(kept.get(name, getattr(self, name)) for name in FIELDS)
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """
         Return whether the request was stored completely, so that it can be submitted
         again byte for byte.
         """
-        kept = _sha256(content(self.request["body"]), self.request["webhook"])
+        kept = _sha256(encode_body(self.request["body"]), self.request["webhook"])
         return kept == self.request_sha256
 
     @property

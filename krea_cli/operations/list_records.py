@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from krea_cli.api.models import FINAL, RUNNING
+from krea_cli.api.models import FINISHED_STATUSES, RUNNING_STATUSES
 from krea_cli.config import durations
 from krea_cli.errors import Action, Step, UnknownJobError, UsageError
 from krea_cli.jobs.job_refs import LAST, SHORTEST, WHOLE, is_run
@@ -96,7 +96,7 @@ def list_remote(
         UsageError: the status does not exist at Krea, or the limit exceeds its maximum.
         KreaError: the list cannot be fetched.
     """
-    _check("status", state, sorted(FINAL | RUNNING))
+    _check("status", state, sorted(FINISHED_STATUSES | RUNNING_STATUSES))
     if limit > MAX_OF_SERVICE:
         raise UsageError(f"--limit can be at most {MAX_OF_SERVICE} with --remote.")
     jobs: list[Job] = []

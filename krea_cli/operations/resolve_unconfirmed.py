@@ -194,7 +194,7 @@ class UnconfirmedResolver:
             return self.recovery.search(record, until=until, submitted=submitted)
 
     def _may_resubmit(self, record: Record) -> bool:
-        return record.is_whole and not self.recovery.has_other_token(record)
+        return record.is_complete and not self.recovery.has_other_token(record)
 
     def _can_ask(self, record: Record, candidates: Sequence[Job] | None) -> bool:
         """

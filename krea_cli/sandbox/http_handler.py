@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from krea_cli.api.models import FINAL, RUNNING, TRAINING
+from krea_cli.api.models import FINISHED_STATUSES, RUNNING_STATUSES, TRAINING_PATH
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.training import training_model
 from krea_cli.sandbox import styles
@@ -54,7 +54,7 @@ class SandboxHandler(RouterHandler):
             Route("GET", r"/assets", self._list_assets, "assets"),
             Route("GET", rf"/assets/{_ID}", self._show_asset, "assets"),
             Route("DELETE", rf"/assets/{_ID}", self._delete_asset, "assets"),
-            Route("POST", rf"/({TRAINING})", self._submit, "submit"),
+            Route("POST", rf"/({TRAINING_PATH})", self._submit, "submit"),
             Route("GET", r"/styles", self._list_styles, "styles"),
             Route("GET", rf"/styles/{_ID}", self._show_style, "styles"),
             Route("GET", rf"/uploads/{_ID}", self._send_upload),
@@ -77,7 +77,7 @@ class SandboxHandler(RouterHandler):
         self._send_job(create_job(store, model, body, failure=failure, seconds=seconds))
 
     def _model(self, path: str, body: Mapping[str, Any]) -> Model:
-        if path == TRAINING:
+        if path == TRAINING_PATH:
             return training_model(body.get("model"))
         try:
             return self.server.catalog[path]
@@ -258,6 +258,6 @@ class SandboxHandler(RouterHandler):
 
     def _status(self) -> str | None:
         given = self.query.get("status")
-        if given is not None and given not in FINAL | RUNNING:
+        if given is not None and given not in FINISHED_STATUSES | RUNNING_STATUSES:
             raise ApiError(HTTPStatus.BAD_REQUEST, "status is not one of a job")
         return given

@@ -68,7 +68,7 @@ class Answers:
     A transport of answers given beforehand, by URL; *asked* are the URLs in order.
     """
 
-    uses_environment = False
+    trust_env = False
 
     def __init__(self, answers, *, peer="93.184.215.14"):
         self.asked, self.headers = [], []
@@ -190,7 +190,7 @@ def test_behind_a_proxy_the_peer_is_the_proxy(time, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://10.0.0.1:3128")
     url = "https://gen.krea.test/a.png"
     answers = Answers({url: good(b"x")}, peer="10.0.0.1")
-    answers.uses_environment = True
+    answers.trust_env = True
 
     assert (b"x", None) == fetch(answers, time, url)
 
@@ -201,7 +201,7 @@ def test_behind_a_proxy_private_addresses_are_refused_all_the_same(time, monkeyp
     """
     monkeypatch.setenv("HTTPS_PROXY", "http://10.0.0.1:3128")
     answers = Answers({})
-    answers.uses_environment = True
+    answers.trust_env = True
 
     with pytest.raises(DownloadError, match="private address"):
         fetch(answers, time, "https://169.254.169.254/latest")
@@ -237,7 +237,7 @@ def test_behind_a_proxy_no_spelling_leads_into_the_own_network(time, monkeypatch
     """
     monkeypatch.setenv("HTTPS_PROXY", "http://10.0.0.1:3128")
     answers = Answers({})
-    answers.uses_environment = True
+    answers.trust_env = True
 
     with pytest.raises(DownloadError, match=r"private address|not a valid URL"):
         fetch(answers, time, f"https://{host}/a.png")
@@ -255,7 +255,7 @@ def test_behind_a_proxy_other_names_are_fetched(time, monkeypatch, host):
     monkeypatch.setenv("HTTPS_PROXY", "http://10.0.0.1:3128")
     url = f"https://{host}/a.png"
     answers = Answers({url: good(b"x")}, peer="10.0.0.1")
-    answers.uses_environment = True
+    answers.trust_env = True
 
     assert (b"x", None) == fetch(answers, time, url)
 

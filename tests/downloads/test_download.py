@@ -30,8 +30,8 @@ def fetcher(time):
     transport = HttpTransport(
         "http://127.0.0.1",
         None,
-        agent="krea-cli/test",
-        uses_environment=False,
+        user_agent="krea-cli/test",
+        trust_env=False,
         log=lambda _: None,
     )
     yield DownloadClient(transport, time.clock, allows_loopback=True)

@@ -34,8 +34,8 @@ class Api:
         self.pages = list(pages)
         self._refusal = refusal
 
-    def job(self, job_id, *, deadline=None, turn):
-        turn()
+    def job(self, job_id, *, deadline=None, wait_turn):
+        wait_turn()
         self.asked.append(job_id)
         self.deadlines.append(deadline)
         return self.job_script()
@@ -45,8 +45,8 @@ class Api:
         if self._refusal:
             raise self._refusal
 
-    def jobs(self, *, limit, cursor, deadline, turn):
-        turn()
+    def jobs(self, *, limit, cursor, deadline, wait_turn):
+        wait_turn()
         self.asked.append((limit, cursor, deadline))
         return self.pages.pop(0)
 
@@ -76,7 +76,7 @@ def service(api, time, known=None):
 
 
 def page(*jobs, cursor=None):
-    return JobPage(jobs=jobs, cursor=cursor, ahead=None)
+    return JobPage(jobs=jobs, cursor=cursor, clock_skew=None)
 
 
 UNKNOWN = UnknownJobError("There is no job j1.")
@@ -213,7 +213,7 @@ def test_cancel_all_leaves_a_silent_service_behind(time):
 
 
 def run(api, time):
-    return cancel("j1", api, time.clock, turn=lambda: None)
+    return cancel("j1", api, time.clock, wait_turn=lambda: None)
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
@@ -298,7 +298,9 @@ def test_cancel_all_of_many_jobs_asks_the_list_and_leaves_finished_ones_alone(ti
     before[3] = job("j3", "completed", urls=("https://x/1",))
     after = [job(each, "cancelled") for each in ids if each not in ("j3", "j7")]
     after.append(job("j7", "processing"))
-    pages = [JobPage(jobs=each, cursor=None, ahead=None) for each in (before, after)]
+    pages = [
+        JobPage(jobs=each, cursor=None, clock_skew=None) for each in (before, after)
+    ]
     api = Api(pages=pages)
     jobs, records = service(api, time)
 

@@ -466,7 +466,7 @@ def test_the_first_layout_is_brought_up_to_date(open_database, folder):
         )
         assert ["r2", "r1"] == [each.record for each in history.newest(limit=9)]
         [doubtful] = history.unconfirmed()
-        assert ("r2", False) == (doubtful.record, doubtful.is_whole)
+        assert ("r2", False) == (doubtful.record, doubtful.is_complete)
 
 
 SECOND_LAYOUT = """

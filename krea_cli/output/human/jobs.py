@@ -411,7 +411,7 @@ def file_facts(file: SavedFile) -> list[str]:
 
 
 def _job_facts(job: Job) -> list[str]:
-    facts = [] if job.took is None else [duration(job.took)]
+    facts = [] if job.duration is None else [duration(job.duration)]
     facts += [collapse_whitespace(job.model)] if job.model else []
     if job.cost_usd is not None:
         facts.append(f"estimated {dollars(job.cost_usd)}")
