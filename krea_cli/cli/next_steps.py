@@ -11,7 +11,7 @@ from pathlib import Path
 
 from krea_cli.downloads.output_options import MAX_BYTES, OutputOptions
 from krea_cli.errors import Action, Hint, KreaError, Step
-from krea_cli.jobs.job_refs import name_of_run
+from krea_cli.jobs.job_refs import run_ref
 from krea_cli.runtime import shell_words
 
 # A record is named by the beginning of its id.
@@ -177,7 +177,7 @@ class NextSteps:
 
     def _collect(self, name: str, job_ids: Sequence[str], *, elsewhere: bool) -> str:
         if elsewhere:
-            place = self._elsewhere()
+            place = self._other_services_hint()
             if len(job_ids) == 1:
                 place = place.replace("{job_id}", job_ids[0][:RECORD_CHARACTERS])
             words = self._options(place)
@@ -211,10 +211,10 @@ class NextSteps:
         Return the words that mean the jobs: one word for the jobs of a run.
         """
         if self.run_id and self.has_journal and len(job_ids) > 1:
-            return [name_of_run(self.run_id)]
+            return [run_ref(self.run_id)]
         return list(job_ids)
 
-    def _elsewhere(self) -> str:
+    def _other_services_hint(self) -> str:
         """
         Return another place for results that could not be saved where they should go.
         """

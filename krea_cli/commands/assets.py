@@ -94,7 +94,7 @@ def delete(
         count += 1
     if not found:
         ctx.console.note("No files uploaded by krea.")
-    job_errors.check(errors, succeeded=count)
+    job_errors.raise_errors(errors, succeeded=count)
 
 
 def _all_assets(ctx: CliContext) -> Iterator[Asset]:

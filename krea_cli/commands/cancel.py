@@ -10,7 +10,7 @@ from krea_cli.cli import collaborators, options
 from krea_cli.cli.context import CliContext
 from krea_cli.errors import JobAlreadyFinishedError, KreaError
 from krea_cli.jobs import job_errors
-from krea_cli.jobs.job_refs import is_run
+from krea_cli.jobs.job_refs import is_run_ref
 from krea_cli.operations.fetch_jobs import cancel_jobs
 from krea_cli.output.results.jobs import JobStatus
 
@@ -24,7 +24,7 @@ def cancel(ctx: CliContext, jobs: options.Jobs = None) -> None:
       krea cancel @last
     """
     job_ids = ctx.resolve_jobs(jobs)
-    are_runs = all(map(is_run, jobs or ()))
+    are_runs = all(map(is_run_ref, jobs or ()))
     collaborators.name_run(ctx, job_ids, is_remembered=True)
     found, errors = cancel_jobs(
         ctx.jobs,
@@ -50,7 +50,7 @@ def cancel(ctx: CliContext, jobs: options.Jobs = None) -> None:
         ctx.console.note(
             f"{had} already completed. Save {pronoun}: {ctx.next_steps.save(finished)}"
         )
-    job_errors.check(errors, succeeded=cancelled)
+    job_errors.raise_errors(errors, succeeded=cancelled)
 
 
 def _have_finished(errors: Sequence[KreaError]) -> bool:

@@ -280,7 +280,7 @@ class _Work:
             run=self.run,
             deadline=self.deadline,
             known=step.known,
-            gate=gate,
+            before_attempt=gate,
         )
 
     def _poller(self, sleep: Callable[[float], None]) -> Poller:
@@ -327,7 +327,7 @@ class _Work:
             collaborators.sidecar_writer(self.ctx, options).write(job)
         expected = collaborators.output_planner(self.ctx, options).expectations()
         if unmet := unmet_expectations(job, expected):
-            self.unmet[step.output] = job_errors.unexpected(job, unmet)
+            self.unmet[step.output] = job_errors.expectation_error(job, unmet)
 
 
 class _TimedPoller(Poller):

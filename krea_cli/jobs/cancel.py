@@ -1,5 +1,5 @@
 """
-Cancel a job, and find out whether that succeeded.
+Cancel a job, and confirm that it was cancelled.
 """
 
 from __future__ import annotations
@@ -20,39 +20,40 @@ if TYPE_CHECKING:
     from krea_cli.api.client import ApiClient
     from krea_cli.api.models import Job
 
-SETTLING_SECONDS, STEP_SECONDS = 5.0, 1.0
+CONFIRM_SECONDS, POLL_SECONDS = 5.0, 1.0
 
 
 def cancel(
     job_id: str, client: ApiClient, clock: Clock, *, wait_turn: Callable[[], object]
 ) -> Job:
     """
-    Cancel a job; return it as it finished, or as it still runs 5 s later. A job that
-    has finished already is left alone: for the service, cancelling it would mean
-    deleting it, perhaps with its files. *wait_turn* is called before each poll.
+    Cancel a job. Return its final state, or its state after 5 s if it still runs then.
+    A job that has already finished stays untouched: DELETE would remove it at the
+    service, perhaps with its files. `wait_turn` is called before each poll.
 
     Raises:
         UnknownJobError: there is no such job.
-        KreaError: the service rejected the request, and the job still runs; or it
-            accepted it, and the job cannot be fetched any more.
+        KreaError: the service rejected the request and the job still runs, or the job
+            could not be fetched afterwards.
     """
     job = client.job(job_id, wait_turn=wait_turn)
     if job.is_final:
         return job
-    failure = _ask(job_id, client)
+    error = _request_cancellation(job_id, client)
     try:
-        seen = _settled(job, client, clock, wait_turn)
+        latest = _poll_until_final(job, client, clock, wait_turn)
     except ServiceError as exc:
         message = f"Cannot confirm that job {job_id} was cancelled: {exc.message}"
         raise exc.but(message=message) from exc.__cause__
-    if failure and not seen.is_final:
-        raise failure
-    return seen
+    if error and not latest.is_final:
+        raise error
+    return latest
 
 
-def _ask(job_id: str, client: ApiClient) -> KreaError | None:
+def _request_cancellation(job_id: str, client: ApiClient) -> KreaError | None:
     """
-    Ask the service to cancel the job; return the error that leaves that open.
+    Ask the service to cancel the job. Return the error if it is not certain that the
+    service will.
     """
     try:
         client.cancel(job_id)
@@ -63,13 +64,13 @@ def _ask(job_id: str, client: ApiClient) -> KreaError | None:
     return None
 
 
-def _settled(
+def _poll_until_final(
     job: Job, client: ApiClient, clock: Clock, wait_turn: Callable[[], object]
 ) -> Job:
     """
-    The job when it has ended, or when the time is up.
+    Return the job as soon as it has finished, or its state when the time is up.
     """
-    until = clock.now() + SETTLING_SECONDS
+    until = clock.now() + CONFIRM_SECONDS
     while True:
         try:
             job = client.job(job.job_id, deadline=until, wait_turn=wait_turn)
@@ -80,4 +81,4 @@ def _settled(
                 raise
         if job.is_final or clock.now() >= until:
             return job
-        clock.sleep(min(STEP_SECONDS, until - clock.now()))
+        clock.sleep(min(POLL_SECONDS, until - clock.now()))

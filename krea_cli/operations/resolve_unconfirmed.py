@@ -18,7 +18,7 @@ from krea_cli.errors import (
     Step,
     UnconfirmedSubmissionError,
 )
-from krea_cli.jobs.job_refs import ELSEWHERE
+from krea_cli.jobs.job_refs import OTHER_SERVICE_HINT
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
@@ -62,7 +62,7 @@ def warn_unconfirmed_elsewhere(history: JournalQueries, console: Console) -> Non
     if others := history.unconfirmed_elsewhere():
         console.warn(
             f"Requests to another API address ({', '.join(others)}) are unconfirmed, "
-            f"and not listed here. To list them, {ELSEWHERE}"
+            f"and not listed here. To list them, {OTHER_SERVICE_HINT}"
         )
 
 

@@ -125,7 +125,7 @@ class ResultSaver:
         if _has_results(job):
             first = self._indexes.take(job)
             self.pool.start(partial(self._save, job, first, is_batch=True))
-            self._tracker.indexed(job.job_id)
+            self._tracker.assigned_index(job.job_id)
 
     def _save(self, job: Job, first_index: int, *, is_batch: bool) -> None:
         def received(size_bytes: int, length: int | None) -> None:

@@ -158,7 +158,7 @@ class JobWait:
                     self._polled(update, progress)
 
     def _is_over(self, poller: Poller) -> bool:
-        if self._submission and not poller.is_late:
+        if self._submission and not poller.is_timed_out:
             is_waited_for = self._submission.is_open or not poller.is_over
             return self._submission.has_unconfirmed or not is_waited_for
         return poller.is_over

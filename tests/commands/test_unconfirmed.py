@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from service import answer, html, reset, reset_after
 
-from krea_cli.jobs.submit_throttle import MOST
+from krea_cli.jobs.submit_throttle import MAX_CONCURRENCY
 from krea_cli.sandbox.http_handler import SandboxHandler
 
 POST = "POST /generate/"
@@ -363,7 +363,7 @@ def test_what_was_taken_before_is_collected(logged_in, service):
     paths = [Path(path) for path in result.out.split()]
     assert 11 == result.code
     assert service.bills == len(paths) == len(service.requests(POST)) - 1
-    assert service.bills <= MOST
+    assert service.bills <= MAX_CONCURRENCY
     assert all(path.exists() for path in paths)
 
 
@@ -492,7 +492,7 @@ def test_what_was_not_sent_is_told(logged_in, service, fault, code):
     came = len(result.out.splitlines())
     assert code == result.code
     assert f"{40 - came - 1} more requests were not submitted." in result.err
-    assert 1 <= came == service.bills <= MOST
+    assert 1 <= came == service.bills <= MAX_CONCURRENCY
 
 
 def test_an_answer_without_a_job_is_told_with_its_words(logged_in, service):

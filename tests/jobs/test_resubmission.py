@@ -98,7 +98,7 @@ class Run:
             service="service",
             url_of=lambda image: image,
             fresh_url_of=lambda image: image,
-            manner={"inline": inline},
+            input_options={"inline": inline},
             is_secret=lambda text: secret in text,
         )
 
@@ -150,7 +150,7 @@ def test_submit_gate_that_is_closed_leaves_no_trace(time, request_of):
         raise KeyError
 
     with pytest.raises(KeyError):
-        submit(run, request_of(), gate=closed)
+        submit(run, request_of(), before_attempt=closed)
     assert ([], []) == (run.journal.noted, run.answers.calls)
 
 
