@@ -33,7 +33,7 @@ _MEDIA_TYPES = {
 }
 # Space for the boundaries, headers and description around an uploaded file.
 _FORM_BYTES = 1 << 16
-_LIST_LIMIT, _LIST_MOST = 100, 1000
+_DEFAULT_LIST_LIMIT, _MAX_LIST_LIMIT = 100, 1000
 _BAD_FILE = "Invalid file type or size"
 
 
@@ -156,15 +156,15 @@ class SandboxHandler(RouterHandler):
 
         The cursor is the number of styles on the pages before.
         """
-        limit, asked = self._limit(), self.query.get("filter", "all")
+        limit, filter_by = self._limit(), self.query.get("filter", "all")
         cursor = self.query.get("cursor", "0")
-        if asked not in styles.FILTERS:
+        if filter_by not in styles.FILTERS:
             raise ApiError(HTTPStatus.BAD_REQUEST, "filter is not one of a style")
         start = int(cursor[:9]) if cursor.isascii() and cursor.isdigit() else 0
         ids, model = self.query.get("ids"), self.query.get("model")
         found = [
             style
-            for style in styles.find_styles(self.server.store, asked)
+            for style in styles.find_styles(self.server.store, filter_by)
             if (model is None or model in style["models"])
             and (ids is None or style["id"] in ids.split(","))
         ]
@@ -239,11 +239,15 @@ class SandboxHandler(RouterHandler):
         return file, description
 
     def _limit(self) -> int:
-        given = self.query.get("limit", str(_LIST_LIMIT))
+        given = self.query.get("limit", str(_DEFAULT_LIST_LIMIT))
         if not (
-            given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= _LIST_MOST
+            given.isascii()
+            and given.isdigit()
+            and 1 <= int(given[:9]) <= _MAX_LIST_LIMIT
         ):
-            raise ApiError(HTTPStatus.BAD_REQUEST, f"limit must be 1 to {_LIST_MOST}")
+            raise ApiError(
+                HTTPStatus.BAD_REQUEST, f"limit must be 1 to {_MAX_LIST_LIMIT}"
+            )
         return int(given)
 
     def _cursor(self) -> str | None:

@@ -40,7 +40,7 @@ def create_job(
             if the body of a training violates the schema.
     """
     if found := find_violations(model.schema, body):
-        issues = [(fault.field, fault.message) for fault in found]
+        issues = [(violation.field, violation.message) for violation in found]
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         if model.path == TRAINING_PATH:
             status = HTTPStatus.BAD_REQUEST

@@ -449,7 +449,7 @@ def happen(monkeypatch, sequences):
     run here would need one.
     """
 
-    monkeypatch.setattr("krea_cli.journal.journal.KEPT_RECORDS", KEPT_RECORDS)
+    monkeypatch.setattr("krea_cli.journal.journal.MAX_RECORDS", KEPT_RECORDS)
 
     def machine():
         computer = Computer()

@@ -223,7 +223,7 @@ def test_a_lock_that_stays_is_told(locked, journal, folder, monkeypatch):
     """
     In the end; the journal is not called broken for it.
     """
-    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(database_module, "MAX_BUSY_SECONDS", 0.1)
 
     with pytest.raises(JournalError, match="Another program is using"):
         journal.begin(record())
