@@ -155,8 +155,8 @@ class _Inputs:
             )
         return self._resolver
 
-    def read(self, argument: str, *, stdin_word: str) -> Image:
-        return self.resolver.read(argument, stdin_word=stdin_word)
+    def read(self, argument: str, *, stdin_option: str) -> Image:
+        return self.resolver.read(argument, stdin_option=stdin_option)
 
 
 def _preparation(

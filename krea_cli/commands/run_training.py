@@ -38,7 +38,7 @@ def run_training(
     resolver = ctx.input_resolver(keep_metadata=options.keep_metadata, fit=options.fit)
     request = Training(
         name=name,
-        images=[resolver.read(each, stdin_word="IMAGE -") for each in images],
+        images=[resolver.read(each, stdin_option="IMAGE -") for each in images],
         model=options.model,
         type=options.type,
         trigger=options.trigger,

@@ -93,14 +93,14 @@ def read_prompt(prompter: StdinSource, arguments: RequestArguments) -> str | Non
 
 def is_image_file(word: str) -> bool:
     """
-    Tell whether a word of the command line names an image that exists.
+    Return True if an argument is the name of an existing image.
     """
     media = of_extension(Path(word).suffix)
     if media is None or media.kind != "image":
         return False
     try:
         return Path(word).is_file()
-    except OSError:  # too long for a name
+    except OSError:  # the name is too long
         return False
 
 

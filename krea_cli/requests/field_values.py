@@ -102,7 +102,7 @@ class FieldValues:
     @property
     def only_repeated(self) -> bool:
         """
-        Return whether every dropped value is one that was given twice.
+        Return True if all dropped values were dropped because they were given twice.
         """
         return all(each.message.startswith(_TWICE) for each in self.dropped)
 

@@ -73,7 +73,7 @@ class InputReader(Protocol):
     Reads input files. Its module is imported for the first file.
     """
 
-    def __call__(self, argument: str, *, stdin_word: str) -> Image: ...
+    def __call__(self, argument: str, *, stdin_option: str) -> Image: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +277,7 @@ class _ModelLookup:
 
 def unlisted_model(name: str) -> Model | None:
     """
-    Return a model that no list has, by its whole path; None if *name* is not one.
+    Return a model for a full path that the catalog lacks; None if `name` is no path.
     """
     path = name.strip("/").removeprefix("generate/")
     return Model.unknown(path) if _PATH.fullmatch(path) else None
@@ -303,19 +303,19 @@ class _CachedInputs:
         """
         self._times.clear()
 
-    def read(self, argument: str, stdin_word: str = "-p FIELD=@-") -> Image:
+    def read(self, argument: str, stdin_option: str = "-p FIELD=@-") -> Image:
         self._times[argument] += 1
         key = argument, self._times[argument]
         if key not in self._files:
-            self._files[key] = self._read(argument, stdin_word)
+            self._files[key] = self._read(argument, stdin_option)
         found = self._files[key]
         if isinstance(found, UsageError):
             raise found
         return found
 
-    def _read(self, argument: str, stdin_word: str) -> Image | UsageError:
+    def _read(self, argument: str, stdin_option: str) -> Image | UsageError:
         try:
-            return self._using.read_input(argument, stdin_word=stdin_word)
+            return self._using.read_input(argument, stdin_option=stdin_option)
         except UsageError as error:
             return error
 
@@ -425,11 +425,11 @@ def violations_of(request: Request, fields: FieldValues) -> list[Violation]:
     """
     violations = [*fields.dropped, *fields.violations]
     violations = violations or [*_missing_content(request)]
-    told = {_option_field(violation.field) for violation in violations}
+    reported = {_option_field(violation.field) for violation in violations}
     return violations + [
         violation
         for violation in request.violations
-        if _root(violation.field) not in told
+        if _root(violation.field) not in reported
     ]
 
 

@@ -122,8 +122,8 @@ def parse_sidecar(data: Mapping[str, Any], folder: Path) -> ReplayRequest:
         _put(body, each["at"], path, sha256)
     for place in data["not_kept"]:
         _put(body, place, None, None)
-    manner = {name: data[name] is True for name in SENDING_OPTIONS}
-    return ReplayRequest(model=model, fields=body, **manner)
+    input_options = {name: data[name] is True for name in SENDING_OPTIONS}
+    return ReplayRequest(model=model, fields=body, **input_options)
 
 
 def restore_inputs(value: Any, read: Callable[[str], Image]) -> Any:

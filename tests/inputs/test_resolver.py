@@ -215,7 +215,7 @@ def test_a_fifo_is_refused_without_waiting(make, folder):
 
 
 @pytest.mark.parametrize(
-    ("options", "word"), [({}, "-i -"), ({"stdin_word": "@-"}, "@-")]
+    ("options", "word"), [({}, "-i -"), ({"stdin_option": "@-"}, "@-")]
 )
 def test_a_pipe_is_refused_with_the_way_that_works(make, options, word):
     """
