@@ -117,9 +117,9 @@ def result_saver(
         ctx.connection.download_client,
         ctx.clock,
         target,
-        look=ctx.jobs.fetch,
+        fetch_job=ctx.jobs.fetch,
         send=ctx.console.stdout.send,
-        placing=Publisher(
+        publisher=Publisher(
             force=output.force,
             quality=output.quality_out,
             warn=ctx.console.warn,
@@ -278,7 +278,7 @@ def collect_context(
         catalog=lambda: ctx.catalog,
         records=ctx.records,
         # A service on this machine may be the sandbox, which scales pictures down.
-        most_side=MAX_RESULT_SIDE if ctx.service.is_local else None,
+        max_side=MAX_RESULT_SIDE if ctx.service.is_local else None,
     )
     expected = planner.expectations()
     return CollectContext(

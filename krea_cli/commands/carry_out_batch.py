@@ -315,9 +315,9 @@ class _Work:
             ctx.connection.download_client,
             ctx.clock,
             target,
-            look=ctx.jobs.fetch,
+            fetch_job=ctx.jobs.fetch,
             send=ctx.console.stdout.send,
-            placing=publisher,
+            publisher=publisher,
             max_bytes=parse_size(most) if most else None,
         )
 

@@ -81,9 +81,7 @@ def wait(
         found,
         errors,
     )
-    preview = (
-        collaborators.previewer(ctx, wanted=delivery.preview) if saver else None
-    )
+    preview = collaborators.previewer(ctx, wanted=delivery.preview) if saver else None
     collection.wait(
         deadline=collaborators.deadline(ctx, timeout, kinds=kinds, since=started),
         saver=saver,

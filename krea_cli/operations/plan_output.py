@@ -105,7 +105,7 @@ class OutputPlanner:
         if expected := self.expectations():
             from krea_cli.downloads import expectations
 
-            expectations.check(expected, media=target.media, kind=kind)
+            expectations.check_possible(expected, media=target.media, kind=kind)
         target.check(count=count, force=force, naming=names)
         if target.adds_extension:
             self.console.note(

@@ -140,7 +140,7 @@ class ResultSaver:
                 self._names.of_job(job),
                 first=first_index,
                 several=is_batch,
-                received=received,
+                on_progress=received,
                 pool=self.pool,
             ):
                 self._records.record_outcome(

@@ -436,7 +436,7 @@ def test_a_part_of_a_compressed_body_is_not_gone_on_with(time):
 
     with (
         pytest.raises(ResumeRejectedError),
-        fetcher.open(url, part=ResumePoint(size=1, etag='"1"', length=2)),
+        fetcher.open(url, resume_point=ResumePoint(size=1, etag='"1"', length=2)),
     ):
         pass
 
@@ -478,9 +478,9 @@ def test_a_url_without_end_is_told_short(time):
 PART = ResumePoint(size=3, etag='"v1"', length=6)
 
 
-def go_on(answers, time, part=PART):
+def go_on(answers, time, resume_point=PART):
     fetcher = DownloadClient(answers, time.clock, allows_loopback=False)
-    with fetcher.open(f"{PUBLIC}/a.png", part=part) as body:
+    with fetcher.open(f"{PUBLIC}/a.png", resume_point=resume_point) as body:
         return b"".join(body.chunks), body.start, body.length, body.etag
 
 
@@ -569,7 +569,7 @@ def test_a_part_is_asked_for_at_each_redirect(time):
     answers._answers[urls[1]] = partial()
     fetcher = DownloadClient(answers, time.clock, allows_loopback=False)
 
-    with fetcher.open(urls[0], part=PART) as body:
+    with fetcher.open(urls[0], resume_point=PART) as body:
         assert 3 == body.start
 
     assert 2 == len([one for one in answers.headers if one["Range"] == "bytes=3-"])

@@ -519,7 +519,7 @@ def test_review_reads_the_models_only_for_a_job_that_names_its_model(model):
         read.append("catalog")
         return SimpleNamespace(models=())
 
-    review = ResultReview(catalog=catalog, records=Records(), most_side=None)
+    review = ResultReview(catalog=catalog, records=Records(), max_side=None)
 
     review.remarks(job("j1", "completed", model=model))
 
