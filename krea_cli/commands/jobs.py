@@ -241,7 +241,7 @@ def recover(
         limit = SpendingLimit.of(
             max_cost, ctx.resolved_settings, allows_unknown=allow_unknown_cost
         )
-        limit.check(one.cost_usd, model=one.model)
+        limit.check(one.cost_usd, model=one.model, can_change=False)
         deadline = collaborators.deadline(ctx, None)
         resubmit_once = partial(ctx.recovery.resubmit, one, deadline=deadline)
         resolver = collaborators.unconfirmed_resolver(ctx)
@@ -282,7 +282,9 @@ def _list_unconfirmed(ctx: CliContext, beginning: str | None) -> None:
 
 def _report_forgotten(ctx: CliContext, count: int) -> None:
     ctx.console.result([RecordsDeleted(count)])
-    ctx.console.note("Saved files and jobs at Krea are unchanged.")
+    ctx.console.note(
+        "Only records were deleted; your files and jobs at Krea are unchanged."
+    )
 
 
 COMMANDS = {

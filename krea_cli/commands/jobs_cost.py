@@ -54,7 +54,7 @@ def cost(
     groups = costs.grouped(found, by) if by else [total]
     ctx.console.result([CostRow(group, by) for group in groups])
     if by and not groups:
-        ctx.console.note("The journal has no jobs in this period.")
+        ctx.console.note("No jobs in this period." if since else "No jobs yet.")
     if by and len(groups) > 1:
         ctx.console.note(f"Total estimate: {dollars(total.estimated_usd)}.")
     ctx.console.note("All amounts are estimates; your bill may differ.")

@@ -46,7 +46,10 @@ def run_generation(
     if output.output is None:
         output = replace(output, output=ctx.settings.output)
     planner = collaborators.output_planner(ctx, output)
-    planner.check_expectations(saves=options.saves or options.saves_later)
+    planner.check_expectations(
+        saves=options.saves or options.saves_later,
+        way_to_save="save the result: remove --no-download, or add -o to --no-wait",
+    )
     inputs = _Inputs(ctx, keep_metadata=options.keep_metadata, fit=options.fit)
     prepared = prepare.prepare_request(arguments, _preparation(ctx, inputs, options))
     if options.dry_run:

@@ -93,7 +93,7 @@ def test_several_in_doubt_are_each_told(logged_in, service):
     found = logged_in("jobs", "recover", "--json").out.splitlines()
     saved = result.out.split()
     assert (11, 2) == (result.code, len(found))
-    assert 2 == result.err.count("it will be billed")
+    assert 2 == result.err.count("you will be billed")
     assert len(saved) == service.bills - 2 == len(service.requests(POST)) - 2
     assert service.bills <= MOST + 2
 

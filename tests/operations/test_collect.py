@@ -572,7 +572,7 @@ KEPT = ConversionError("Not a JPEG.", kept=saved_file("j1"))
         (
             KEPT,
             [
-                "You can download it again under another name; that is free.",
+                "j1-1.png is the original file. Downloading it again is free.",
                 Step(Action.DOWNLOAD_ELSEWHERE, ("j1",)),
             ],
         ),

@@ -452,7 +452,7 @@ def test_spending_limit_is_kept_to_the_cent(limit, cost, passes):
 
 def test_spending_limit_lets_unknown_prices_pass_only_if_allowed():
     SpendingLimit(1.0, allows_unknown=True).check(None, model="google/x")
-    with pytest.raises(CostError, match="google/x request is unknown") as caught:
+    with pytest.raises(CostError, match="request to google/x is unknown") as caught:
         SpendingLimit(1.0).check(None, model="google/x")
     assert "Add --allow-unknown-cost, or remove --max-cost." == caught.value.hint
     with pytest.raises(CostError) as caught:
