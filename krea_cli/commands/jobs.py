@@ -18,6 +18,7 @@ from krea_cli.journal import corrupt_record
 from krea_cli.operations import delete_records, list_records
 from krea_cli.operations.collect import JobCollection
 from krea_cli.operations.resolve_unconfirmed import (
+    note_other_service,
     warn_unconfirmed,
     warn_unconfirmed_elsewhere,
 )
@@ -98,6 +99,7 @@ def list_jobs(
     if not found:
         is_filtered = bool(status or since)
         ctx.console.note("No matching jobs." if is_filtered else "No jobs yet.")
+        note_other_service(ctx.history, ctx.console)
     warn_unconfirmed(ctx.history, ctx.console, ctx.next_steps)
 
 

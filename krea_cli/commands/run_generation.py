@@ -285,6 +285,10 @@ def _show_dry_run(
     is_sandbox = ctx.service.is_sandbox
     api_url = "http://127.0.0.1" if is_sandbox else ctx.settings.api_url
     shown = prepare.dry_run(
-        prepared, options.count, inline=options.inline, api_url=api_url
+        prepared,
+        options.count,
+        inline=options.inline,
+        api_url=api_url,
+        is_sandbox=is_sandbox,
     )
     ctx.console.result([shown])

@@ -18,7 +18,11 @@ from krea_cli.errors import (
     Step,
     UnconfirmedSubmissionError,
 )
-from krea_cli.jobs.job_refs import ELSEWHERE
+from krea_cli.jobs.job_refs import (
+    hint_at_other_service,
+    name_of_service,
+    way_to_service,
+)
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
@@ -57,14 +61,23 @@ def warn_unconfirmed(
         )
 
 
+def note_other_service(history: JournalQueries, console: Console) -> None:
+    """
+    Where there are no jobs, say how to see those of another service.
+    """
+    if hint := hint_at_other_service(history):
+        console.note(hint)
+
+
 def warn_unconfirmed_elsewhere(history: JournalQueries, console: Console) -> None:
     """
     Warn about unconfirmed submissions to other services.
     """
-    if others := history.unconfirmed_elsewhere():
+    for other in history.unconfirmed_elsewhere():
+        way = way_to_service(other, current=history.service)
         console.warn(
-            f"Requests to another API address ({', '.join(others)}) are unconfirmed, "
-            f"and not listed here. To list them, {ELSEWHERE}"
+            f"Requests to {name_of_service(other)} are unconfirmed, and not listed "
+            f"here. To list them, {way}."
         )
 
 

@@ -181,7 +181,12 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
 
 
 def dry_run(
-    prepared: PreparedRequest, count: int, *, inline: bool, api_url: str
+    prepared: PreparedRequest,
+    count: int,
+    *,
+    inline: bool,
+    api_url: str,
+    is_sandbox: bool = False,
 ) -> DryRun:
     """
     Describe the request that would be submitted to `api_url`.
@@ -199,6 +204,7 @@ def dry_run(
         cost_min_usd=None if cost is None else cost.low,
         price_date=request.model.price_date,
         choices=tuple(prepared.choices),
+        is_sandbox=is_sandbox,
     )
 
 

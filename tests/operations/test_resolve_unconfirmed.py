@@ -381,14 +381,21 @@ def test_warn_unconfirmed_counts_the_earlier_requests(count, words):
 def test_warn_unconfirmed_is_silent_without_any():
     console = Console()
     history = SimpleNamespace(
-        unconfirmed=list, unconfirmed_elsewhere=lambda: ["sandbox"]
+        unconfirmed=list,
+        unconfirmed_elsewhere=lambda: ["https://k.test", "sandbox"],
+        service="https://api.krea.ai",
     )
 
     warn_unconfirmed(history, console, SimpleNamespace(recover=pytest.fail))
     assert [] == console.warnings
 
     warn_unconfirmed_elsewhere(history, console)
-    assert "(sandbox)" in console.warnings[0]
+    assert ["Requests to https://k.test are", "Requests to the sandbox are"] == [
+        warning.partition(" unconfirmed")[0] for warning in console.warnings
+    ]
+    assert ["add --api-url https://k.test.", "add --sandbox."] == [
+        warning.rpartition(", ")[2] for warning in console.warnings
+    ]
 
 
 @pytest.mark.parametrize("is_other", [True, False])

@@ -116,6 +116,15 @@ def test_saver_single_job_reports_each_step():
     assert ("j1",) == saving.tracker.summary().unreported
 
 
+@pytest.mark.parametrize("jobs", [[], [job("j1", "failed")]])
+def test_saver_without_results_does_not_say_that_it_saves(jobs):
+    saving = Saving()
+
+    saving.finish(*jobs, is_batch=False)
+
+    assert [] == saving.progress.told
+
+
 def test_saver_indexes_count_the_results_of_all_jobs():
     saving = Saving()
 
@@ -468,6 +477,11 @@ def test_spending_limit_says_who_set_it():
     with pytest.raises(CostError) as caught:
         SpendingLimit(1.0).check(2.0, model="google/x")
     assert "from" not in caught.value.message
+    assert "fewer results" in caught.value.hint
+
+    with pytest.raises(CostError) as caught:
+        SpendingLimit(1.0).check(2.0, model="google/x", can_change=False)
+    assert "Raise --max-cost." == caught.value.hint
 
 
 @pytest.mark.parametrize(

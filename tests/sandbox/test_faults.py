@@ -97,6 +97,7 @@ def test_a_fault_is_told_as_it_was_written(text):
         ("submit:", ", ".join(NAMES)),
         ("submit:slow-after", "reset-after, close-after"),
         ("submit:429-after", "reset-after, close-after"),
+        ("reset", "No route in the fault"),
         ("any:fails", "submit only"),
         ("submit:cut", "result only"),
         ("submit:reset=1", "takes no value"),
