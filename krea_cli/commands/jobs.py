@@ -56,7 +56,7 @@ def list_jobs(
         typer.Option(
             "--since",
             metavar="TIME",
-            help="Only jobs since then: 12h, 7d or 2026-11-20.",
+            help="Only jobs of the last 12h or 7d, or since 2026-11-20.",
         ),
     ] = None,
     remote: Annotated[
@@ -218,6 +218,8 @@ def recover(
 ) -> None:
     """
     Resolve unconfirmed requests, which may be billed.
+
+    Without an option, shows each of them with the jobs that may belong to it.
 
     \b
     Example:

@@ -26,7 +26,7 @@ def cost(
         typer.Option(
             "--since",
             metavar="TIME",
-            help="Only jobs since then: 12h, 7d or 2026-11-20.",
+            help="Only jobs of the last 12h or 7d, or since 2026-11-20.",
         ),
     ] = None,
     by: Annotated[
