@@ -496,6 +496,10 @@ def test_what_was_not_sent_is_told(logged_in, service, fault, code):
     came = len(result.out.splitlines())
     assert code == result.code
     assert f"{40 - came - 1} more requests were not submitted." in result.err
+    # The total falls to the jobs that there are, and never rises again.
+    totals = [int(total) for total in re.findall(r"/(\d+) saved", result.err)]
+    assert sorted(totals, reverse=True) == totals
+    assert not totals or came == totals[-1]
     assert 1 <= came == service.bills <= MOST
 
 
@@ -676,12 +680,12 @@ def test_a_request_in_doubt_of_another_service_is_told_of(lost, logged_in):
     here = logged_in("jobs", "recover")
 
     found = {row["check"]: row for row in map(json.loads, checked.out.splitlines())}
-    where = "check --sandbox, KREA_SANDBOX and --api-url."
+    where = "leave out --sandbox and unset KREA_SANDBOX."
     assert (0, 1) == (recovered.code, recovered.err.count(where))
     assert "http://127.0.0.1" in recovered.err
     assert where not in here.err
     assert "warning" == found["doubt"]["state"]
-    assert "another service has some: http://127.0.0.1" in found["doubt"]["message"]
+    assert "none here, but http://127.0.0.1" in found["doubt"]["message"]
     assert where in found["doubt"]["hint"]
 
 
