@@ -474,7 +474,10 @@ def _words(exc: Exception) -> str:
     """
     Return the words of an error, without error numbers and places in Python's source.
     """
-    return _NOT_WORDS.sub("", str(exc)).rstrip(".") or type(exc).__name__
+    words = _NOT_WORDS.sub("", str(exc)).rstrip(".") or type(exc).__name__
+    return words.replace(
+        "The handshake operation timed out", "the TLS handshake is late"
+    )
 
 
 def _peer(response: httpx.Response) -> str:

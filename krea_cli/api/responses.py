@@ -34,6 +34,8 @@ _LATER = (429, 425)
 _BETWEEN = (
     "Check the API URL, and whether a proxy or login page intercepts the connection."
 )
+_PAGE = "an HTML page"
+_IS_PAGE = f"the response is {_PAGE}"
 _LISTS = ("detail", "details", "errors", "issues", "validationErrors")
 
 
@@ -71,17 +73,21 @@ def _error(
     answer: Response, reason: str, host: str, wall: float, token_source: str
 ) -> KreaError:
     status = answer.status
+    status_and_reason = f"{status}: {reason}" if reason else f"{status}"
     if status in (401, 403):
-        return _rejected(f"({status}: {reason})", token_source)
+        return _rejected(f"({status_and_reason})", token_source)
     if status == HTTPStatus.PAYMENT_REQUIRED:
         return BalanceError(
-            f"The API balance is empty ({status}: {reason}).",
+            f"The API balance is empty ({status_and_reason}).",
             hint="Top up your API balance. It is separate from the app's compute "
             "units.",
         )
     if status in REFUSED:
+        why = f": {reason}" if reason else " without giving a reason."
         return RequestRejectedError(
-            f"Krea rejected the request ({status}): {reason}", status=status
+            f"Krea rejected the request ({status}){why}",
+            status=status,
+            hint=_BETWEEN if reason == _IS_PAGE else None,
         )
     # A date in an answer is by the clock that its Date is of, which may be wrong.
     now = seconds_of(answer.headers.get("Date"))
@@ -89,18 +95,18 @@ def _error(
     later = None if pause is None else f"Try again in {pause:.0f} s."
     if status in _LATER:
         return RateLimitError(
-            f"Krea is busy ({status}: {reason}).",
+            f"Krea is busy ({status_and_reason}).",
             hint=later
             or "This call was rejected and cost nothing. Run the command again later.",
             retry_after=pause,
         )
     if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
         return ServerError(
-            f"Server error at {host} ({status}: {reason}).",
+            f"Server error at {host} ({status_and_reason}).",
             hint=later,
             retry_after=pause,
         )
-    message = f"Unexpected response from {host}: {status} ({reason})."
+    message = f"Unexpected response from {host} ({status_and_reason})."
     hint = later
     if status < 400 and status != HTTPStatus.SEE_OTHER:
         message = f"{host} sent a redirect ({status}). Redirects are not followed."
@@ -121,10 +127,13 @@ def _rejected(said: str, source: str) -> TokenRejectedError:
 
 
 def _reason(answer: Response) -> str:
+    """
+    Return the reason for an error; empty if the response has none.
+    """
     data = _json(answer.content)
     if not isinstance(data, dict):
-        return f"no reason given, only {_kind(answer)}"
-    return said(data) or "no reason given"
+        return _IS_PAGE if _kind(answer) == _PAGE else ""
+    return said(data)
 
 
 def said(data: Mapping[str, Any]) -> str:
@@ -176,5 +185,5 @@ def _kind(answer: Response) -> str:
     if not content:
         return "an empty response"
     if content.startswith(b"<") or "html" in answer.headers.get("Content-Type", ""):
-        return "an HTML page"
+        return _PAGE
     return "unreadable data"

@@ -109,5 +109,6 @@ def _show_dry_run(ctx: CliContext, request: Request) -> None:
         url=f"{api_url}/{request.model.path}",
         body=request.body(partial(placeholder_url, inline=False)),
         count=1,
+        is_sandbox=is_sandbox,
     )
     ctx.console.result([shown])

@@ -80,7 +80,7 @@ class OutputTarget:
         if output == "-":
             return cls(template=None)
         if not output.strip() or "\0" in output:
-            raise UsageError("-o must be a file or a folder.")
+            raise UsageError("-o needs the name of a file or a folder.")
         if is_file_uri(output):
             output = path_of_uri(output)
         place = expand_home(output)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from krea_cli.api import proxies
 from krea_cli.api.http_types import SHOWN
-from krea_cli.errors import DownloadError
+from krea_cli.errors import DownloadError, UnsupportedResultError
 from krea_cli.runtime.clock import run_with_timeout
 
 RESOLVE_SECONDS = 10.0
@@ -66,9 +66,9 @@ class UrlPolicy:
         except ValueError:
             host = ""
         if not host or parts.username is not None:
-            raise DownloadError(
-                f"{shown(url)} was not downloaded: it is not a valid URL.",
-                is_lasting=True,
+            # Other programs cannot download it either, so no hint prints it.
+            raise UnsupportedResultError(
+                f"{shown(url)} is invalid, so nothing was downloaded."
             )
         literal = _address(host)
         if literal is not None:
@@ -85,7 +85,8 @@ class UrlPolicy:
             return
         if parts.scheme != "https":
             raise DownloadError(
-                f"{shown(url)} was not downloaded: it is not https.", is_lasting=True
+                f"{shown(url)} was not downloaded: it does not start with https://.",
+                is_lasting=True,
             )
         if not all(map(_is_public, addresses)):
             raise _private(url)
@@ -116,9 +117,9 @@ def shown(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "The URL"
+        return "The URL of the result"
     if not parts.hostname:
-        return "The URL"
+        return "The URL of the result"
     text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 

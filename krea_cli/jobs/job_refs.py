@@ -18,12 +18,14 @@ from krea_cli.errors import (
 
 if TYPE_CHECKING:
     from krea_cli.journal.journal import Journal
+    from krea_cli.journal.queries import JournalQueries
 
 LAST = "@last"
 # The id of a run follows it.
 RUN = "@"
 SHORTEST = 8
-ELSEWHERE = "check --sandbox, KREA_SANDBOX and --api-url."
+# What the journal calls all sandboxes.
+SANDBOX = "sandbox"
 WHOLE = 36  # the length of a UUID, which needs no journal to be understood
 
 
@@ -56,7 +58,8 @@ def _select(argument: str, journal: Callable[[], Journal]) -> list[str]:
             )
         if not last:
             raise UnknownJobError(
-                "No jobs yet.", hint=_elsewhere(journal()) or "Specify a job id."
+                "No jobs yet.",
+                hint=hint_at_other_service(journal()) or "Specify a job id.",
             )
         return last
     if is_run(argument):
@@ -112,7 +115,8 @@ def _select_run(argument: str, get_journal: Callable[[], Journal]) -> list[str]:
         )
     if not runs:
         raise UnknownJobError(
-            f"Run {argument} is not in the journal.", hint=_elsewhere(journal)
+            f"Run {argument} is not in the journal.",
+            hint=hint_at_other_service(journal),
         )
     jobs = [job.job_id for job in journal.run_results(runs[0])]
     if not jobs:
@@ -123,7 +127,26 @@ def _select_run(argument: str, get_journal: Callable[[], Journal]) -> list[str]:
     return jobs
 
 
-def _elsewhere(journal: Journal) -> str | None:
-    if not journal.has_other_services():
+def hint_at_other_service(journal: Journal | JournalQueries) -> str | None:
+    """
+    Say how to use the jobs of another service, if the journal has some.
+    """
+    if not (other := journal.other_service()):
         return None
-    return f"There are jobs of another API address. To use them, {ELSEWHERE}"
+    way = way_to_service(other, current=journal.service)
+    return f"There are jobs of {name_of_service(other)}. To use them, {way}."
+
+
+def name_of_service(service: str) -> str:
+    return "the sandbox" if service == SANDBOX else service
+
+
+def way_to_service(service: str, *, current: str) -> str:
+    """
+    Say which option makes a command use `service` instead of the `current` one.
+    """
+    if service == SANDBOX:
+        return "add --sandbox"
+    if current == SANDBOX:
+        return "leave out --sandbox and unset KREA_SANDBOX"
+    return f"add --api-url {service}"

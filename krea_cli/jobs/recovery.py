@@ -279,7 +279,7 @@ class Recovery:
         for _ in range(MAX_PAGES):
             page = self.client.jobs(limit=PAGE, cursor=cursor, deadline=deadline)
             if not page.is_whole:
-                raise InvalidResponseError("Cannot read part of Krea's job list.")
+                raise InvalidResponseError("Part of Krea's job list cannot be read.")
             yield page
             cursor = page.cursor
             if not cursor:

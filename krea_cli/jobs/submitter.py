@@ -158,8 +158,8 @@ def _unconfirmed(
     record: Record, submitted: float, exc: KreaError
 ) -> UnconfirmedSubmissionError:
     return UnconfirmedSubmissionError(
-        "Krea may have accepted this request. If it did, it will be billed. "
-        f"{exc.message}",
+        f"{exc.message} Krea may have accepted this request; if so, you will be "
+        "billed.",
         record=record.record,
         submitted=submitted,
     )

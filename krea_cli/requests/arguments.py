@@ -20,6 +20,7 @@ from krea_cli.requests.recorded_request import (
     parse_sidecar,
 )
 from krea_cli.runtime import shell_words
+from krea_cli.runtime.os_reasons import reason_of
 from krea_cli.runtime.user_paths import local_path
 
 
@@ -143,19 +144,28 @@ def read_sidecar(prompter: StdinSource, file: str) -> ReplayRequest:
             f"{file} is a result, not a sidecar.",
             hint=Step(Action.REPLAY, (str(sidecar),)),
         )
-    text = _read_text(prompter, file, "the sidecar")
     try:
+        text = _read_text(prompter, file, "the sidecar")
         return parse_sidecar(json.loads(text), Path(file).parent)
+    except InputError as exc:
+        if not isinstance(exc.__cause__, UnicodeDecodeError):
+            raise
+        raise _no_sidecar(file) from exc
     except (ValueError, TypeError, LookupError, RecursionError) as exc:
-        raise InputError(
-            f"{file} is not a krea sidecar.",
-            hint="Use a .json file that krea wrote with --sidecar.",
-        ) from exc
+        raise _no_sidecar(file) from exc
+
+
+def _no_sidecar(file: str) -> InputError:
+    return InputError(
+        f"{'Standard input' if file == '-' else file} is not a krea sidecar.",
+        hint="Use a .json file that krea wrote with --sidecar.",
+    )
 
 
 def _read_text(prompter: StdinSource, file: str, user: str) -> str:
     if file == "-":
-        return _read(user, lambda: _read_stream(prompter.claim_stdin(user)))
+        stdin = prompter.claim_stdin
+        return _read("standard input", lambda: _read_stream(stdin(user)))
     return _read(file, lambda: _read_file(file))
 
 
@@ -191,8 +201,10 @@ def _read(name: str, read: Callable[[], str]) -> str:
     try:
         text = read()
     except (OSError, UnicodeDecodeError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or "not UTF-8 text"
+        reason = reason_of(exc) if isinstance(exc, OSError) else "not UTF-8 text"
         raise InputError(f"Cannot read {name}: {reason}.") from exc
     if len(text) > MAX_CHARACTERS:
-        raise InputError(f"Cannot use {name}: more than {MAX_CHARACTERS:,} characters.")
+        raise InputError(
+            f"Cannot read {name}: it has more than {MAX_CHARACTERS:,} characters."
+        )
     return text

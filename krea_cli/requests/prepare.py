@@ -48,9 +48,7 @@ T = TypeVar("T")
 # Model paths that are safe in a URL, for models that the catalog lacks.
 _PATH = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){2,}", re.ASCII)
 _NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
-_UPLOAD_HINT = (
-    "To pass a file in an unknown field, upload it and pass its URL: krea upload FILE"
-)
+_UPLOAD_HINT = "Upload the file, then pass its URL with -p FIELD=URL: krea upload FILE"
 _WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
 # Proxies reject longer headers, sometimes without saying so.
 MAX_WEBHOOK = 2048
@@ -174,7 +172,7 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
         _raise_single_error(fields.dropped, fields)
         raise InvalidRequestError(
             f"Some inputs cannot be sent to {model.id}:",
-            hint=None if fields.only_repeated else _UPLOAD_HINT,
+            hint=_UPLOAD_HINT if fields.lacks_input_field else None,
             details=[str(violation) for violation in fields.dropped],
         )
     for choice in choices:
@@ -183,7 +181,12 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
 
 
 def dry_run(
-    prepared: PreparedRequest, count: int, *, inline: bool, api_url: str
+    prepared: PreparedRequest,
+    count: int,
+    *,
+    inline: bool,
+    api_url: str,
+    is_sandbox: bool = False,
 ) -> DryRun:
     """
     Describe the request that would be submitted to `api_url`.
@@ -201,6 +204,7 @@ def dry_run(
         cost_min_usd=None if cost is None else cost.low,
         price_date=request.model.price_date,
         choices=tuple(prepared.choices),
+        is_sandbox=is_sandbox,
     )
 
 
@@ -473,7 +477,7 @@ def _missing_content(request: Request) -> Iterator[Violation]:
     if not content or any(request.fields.get(name) for name in content):
         return
     name = "prompt" if "prompt" in content else content[0]
-    other = f", or {FILE_NOUNS[media.media]} with -i" if media else ""
+    other = f", unless you give {FILE_NOUNS[media.media]} with -i" if media else ""
     yield Violation(name, f"is required{other}")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from krea_cli.output.escape import collapse_whitespace, safe_json
 from krea_cli.output.github_actions import neutralize_path
@@ -123,11 +124,21 @@ class DryRun:
     cost_min_usd: float | None = None
     price_date: str | None = None
     choices: tuple[Chosen, ...] = ()
+    is_sandbox: bool = False
 
     @property
     def plain(self) -> list[str]:
         body = safe_json(json.dumps(self.body, indent=2, ensure_ascii=False))
-        return [f"{self.method} {self.url}", body, self._estimate]
+        return [f"{self.method} {self._address}", body, self._estimate]
+
+    @property
+    def _address(self) -> str:
+        """
+        The URL; in the sandbox only its path, as it has no port before it is started.
+        """
+        if not self.is_sandbox:
+            return self.url
+        return f"{urlsplit(self.url).path} (sandbox)"
 
     @property
     def _estimate(self) -> str:
@@ -139,7 +150,9 @@ class DryRun:
         return f"estimate{times}: {dollar_range(low, self.cost_usd)}{date}"
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        del found["is_sandbox"]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
