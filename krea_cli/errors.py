@@ -355,9 +355,15 @@ class ServerError(ServiceError):
 class InvalidResponseError(ServiceError):
     """
     Krea's response does not have the documented format.
+
+    `is_lasting` means that the same request would get the same response.
     """
 
     code = "answer"
+
+    def __init__(self, message: str, *, is_lasting: bool = False, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.is_lasting = is_lasting
 
 
 class RateLimitError(ServiceError):

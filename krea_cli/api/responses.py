@@ -111,7 +111,9 @@ def _error(
     if status < 400 and status != HTTPStatus.SEE_OTHER:
         message = f"{host} sent a redirect ({status}). Redirects are not followed."
         hint = later or _BETWEEN
-    return InvalidResponseError(message, hint=hint, retry_after=pause)
+    return InvalidResponseError(
+        message, hint=hint, retry_after=pause, is_lasting=400 <= status < 500
+    )
 
 
 def _rejected(said: str, source: str) -> TokenRejectedError:

@@ -296,6 +296,7 @@ class PollState:
         self._not_before = now + asked
         self._is_given_up = (
             not isinstance(exc, ServiceError)
+            or getattr(exc, "is_lasting", False)
             or now - self._failing_since >= GIVE_UP_AFTER_SECONDS
             or bool(asked and self._not_before > self._deadline)
         )
