@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -67,10 +66,9 @@ class PricePoint(NamedTuple):
     dimensions: Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: cached properties need a __dict__
-class Model:
+class ModelFacts(NamedTuple):
     """
-    A model.
+    The facts about a model.
 
     `path` is like "image/google/nano-banana-pro", and `schema` is the JSON Schema of
     request bodies. `aliases` maps dropped field names to current ones. `prices` is
@@ -88,6 +86,12 @@ class Model:
     prices_incomplete: bool
     price_unit: str
     deprecated: bool
+
+
+class Model(ModelFacts):
+    """
+    A model, and what follows from its facts.
+    """
 
     @classmethod
     def from_json(cls, path: str, data: Mapping[str, Any]) -> Model:
