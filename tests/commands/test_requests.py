@@ -513,11 +513,17 @@ def test_a_key_that_is_given_twice_is_refused(logged_in, service, words):
 @pytest.mark.parametrize(
     ("words", "start"),
     [
-        (("waves", "-m", "veo-3", "-o", "out.mp4"), b"ftyp"),
+        pytest.param(
+            ("waves", "-m", "veo-3", "-o", "out.mp4"), b"ftyp", marks=pytest.mark.long
+        ),
         (("a chair", "-m", "trellis-2", "-o", "out.glb"), b"glTF"),
         (("rain", "-m", "seed-audio-1.0", "-o", "out.wav"), b"RIFF"),
         (("-m", "krea/enhance", "-i", "photo.jpg", "-o", "out.png"), b"\x89PNG"),
-        (("-m", "seedvr-2", "-i", "clip.mp4", "-o", "out.mp4"), b"ftyp"),
+        pytest.param(
+            ("-m", "seedvr-2", "-i", "clip.mp4", "-o", "out.mp4"),
+            b"ftyp",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_every_kind_of_model_gives_a_file_of_its_kind(

@@ -3,7 +3,7 @@ What may happen to paid requests, in any order: thousands of sequences of orders
 deaths, lost answers, ways out and their like, with the real program over a simulated
 service.
 
-There are 50 in each run, 2,000 with `-m long`, and as many as wanted with
+There are ten in each run, 2,000 with `-m long`, and as many as wanted with
 `KREA_SEQUENCES=10000 pytest -m long tests/faults/test_states.py`.
 """
 
@@ -476,7 +476,7 @@ def test_nobody_pays_twice(monkeypatch):
     """
     Whatever happens in whatever order: one bill for a wish at most, and no job lost.
     """
-    happen(monkeypatch, 25)
+    happen(monkeypatch, 10)
 
 
 @pytest.mark.long
