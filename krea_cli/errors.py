@@ -34,11 +34,10 @@ Every failure a user can act on, and the exit code it ends the program with.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 from pathlib import Path
 from signal import Signals
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 if TYPE_CHECKING:
     from krea_cli.api.models import SavedFile
@@ -126,8 +125,7 @@ class Action(Enum):
     LIST_URLS = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """
     A next step as a fact: an action and its subject, such as job ids.
 
