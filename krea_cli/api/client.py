@@ -119,21 +119,17 @@ class ApiClient:
 
     def cancel(self, job_id: str) -> None:
         """
-        DELETE /jobs/{id}: cancel the job, with retries.  They are safe: a job that has
-        finished or was deleted stays as it is.
+        DELETE /jobs/{id}: cancel the job, without retries.  If the job has completed
+        meanwhile, a retry would delete it, perhaps with its files.
 
         Raises:
             UnknownJobError: the job does not exist, or was deleted already.
         """
-
-        def send_request() -> None:
+        with _unknown_job(job_id):
             response = self._transport.delete(f"/jobs/{job_id}")
             # The content of a success response is not documented, so ignore it.
             if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                 self._read(response)
-
-        with _unknown_job(job_id):
-            retry(send_request, clock=self._clock)
 
     def jobs(
         self,

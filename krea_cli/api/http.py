@@ -496,7 +496,10 @@ def _error_text(exc: Exception) -> str:
     """
     Return the message of an error, without error numbers and source locations.
     """
-    return _ERROR_NUMBERS.sub("", str(exc)).rstrip(".") or type(exc).__name__
+    text = _ERROR_NUMBERS.sub("", str(exc)).rstrip(".") or type(exc).__name__
+    return text.replace(
+        "The handshake operation timed out", "the TLS handshake is late"
+    )
 
 
 def _peer_address(response: httpx.Response) -> str:

@@ -105,20 +105,6 @@ def multipart_form(
     return content_type, RequestBody(size_bytes=size, chunks=chunks)
 
 
-def parse_strict_json(content: str | bytes, **options: Any) -> Any:
-    """
-    Parse JSON. Unlike `json.loads`, reject NaN and Infinity.
-
-    Raises:
-        ValueError, RecursionError: it is not JSON.
-    """
-    return json.loads(content, parse_constant=_refuse_constant, **options)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not valid JSON")
-
-
 def encode_json(
     body: Mapping[str, Any], default: Callable[[Any], str] | None = None
 ) -> bytes:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from krea_cli.api.http_dates import parse_http_date
-from krea_cli.api.http_types import Response, parse_strict_json
+from krea_cli.api.http_types import Response
 from krea_cli.api.retry import retry_after
 from krea_cli.errors import (
     Action,
@@ -26,6 +26,7 @@ from krea_cli.errors import (
     Step,
     TokenRejectedError,
 )
+from krea_cli.runtime.strict_json import parse_strict_json
 
 MAX_REASON_CHARS = 500
 _REJECTED_STATUSES = (400, 404, 405, 409, 410, 413, 414, 415, 417, 422, 431, 451)
@@ -34,6 +35,8 @@ _RATE_LIMIT_STATUSES = (429, 425)
 _CHECK_PROXY_HINT = (
     "Check the API URL, and whether a proxy or login page intercepts the connection."
 )
+_HTML_PAGE = "an HTML page"
+_IS_HTML_PAGE = f"the response is {_HTML_PAGE}"
 _ISSUE_KEYS = ("detail", "details", "errors", "issues", "validationErrors")
 
 
@@ -75,17 +78,21 @@ def _service_error(
     response: Response, reason: str, host: str, wall: float, token_source: str
 ) -> KreaError:
     status = response.status
+    status_and_reason = f"{status}: {reason}" if reason else f"{status}"
     if status in (401, 403):
-        return _token_rejected(f"({status}: {reason})", token_source)
+        return _token_rejected(f"({status_and_reason})", token_source)
     if status == HTTPStatus.PAYMENT_REQUIRED:
         return BalanceError(
-            f"The API balance is empty ({status}: {reason}).",
+            f"The API balance is empty ({status_and_reason}).",
             hint="Top up your API balance. It is separate from the app's compute "
             "units.",
         )
     if status in _REJECTED_STATUSES:
+        why = f": {reason}" if reason else " without giving a reason."
         return RequestRejectedError(
-            f"Krea rejected the request ({status}): {reason}", status=status
+            f"Krea rejected the request ({status}){why}",
+            status=status,
+            hint=_CHECK_PROXY_HINT if reason == _IS_HTML_PAGE else None,
         )
     # Compare a date in Retry-After with the server's own clock, which may be wrong.
     now = parse_http_date(response.headers.get("Date"))
@@ -99,23 +106,28 @@ def _service_error(
     )
     if status in _RATE_LIMIT_STATUSES:
         return RateLimitError(
-            f"Krea is busy ({status}: {reason}).",
+            f"Krea is busy ({status_and_reason}).",
             hint=later
             or "This call was rejected and cost nothing. Run the command again later.",
             retry_after=retry_after_seconds,
         )
     if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
         return ServerError(
-            f"Server error at {host} ({status}: {reason}).",
+            f"Server error at {host} ({status_and_reason}).",
             hint=later,
             retry_after=retry_after_seconds,
         )
-    message = f"Unexpected response from {host}: {status} ({reason})."
+    message = f"Unexpected response from {host} ({status_and_reason})."
     hint = later
     if status < 400 and status != HTTPStatus.SEE_OTHER:
         message = f"{host} sent a redirect ({status}). Redirects are not followed."
         hint = later or _CHECK_PROXY_HINT
-    return InvalidResponseError(message, hint=hint, retry_after=retry_after_seconds)
+    return InvalidResponseError(
+        message,
+        hint=hint,
+        retry_after=retry_after_seconds,
+        is_lasting=400 <= status < 500,
+    )
 
 
 def _token_rejected(error_reason: str, source: str) -> TokenRejectedError:
@@ -133,10 +145,13 @@ def _token_rejected(error_reason: str, source: str) -> TokenRejectedError:
 
 
 def _reason(response: Response) -> str:
+    """
+    Return the reason for an error; empty if the response has none.
+    """
     data = _parse_json(response.content)
     if not isinstance(data, dict):
-        return f"no reason given, only {_describe_content(response)}"
-    return error_reason(data) or "no reason given"
+        return _IS_HTML_PAGE if _describe_content(response) == _HTML_PAGE else ""
+    return error_reason(data)
 
 
 def error_reason(data: Mapping[str, Any]) -> str:
@@ -187,5 +202,5 @@ def _describe_content(response: Response) -> str:
     if not content:
         return "an empty response"
     if content.startswith(b"<") or "html" in response.headers.get("Content-Type", ""):
-        return "an HTML page"
+        return _HTML_PAGE
     return "unreadable data"

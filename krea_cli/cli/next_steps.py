@@ -17,7 +17,7 @@ from krea_cli.runtime import shell_words
 # A record is named by the beginning of its id.
 RECORD_CHARACTERS = 8
 # The request of a damaged record may have been accepted.
-FORGET_LEAD = "It may be billed. After checking Krea's job list, delete it"
+FORGET_LEAD = "Its job may be billed. After checking Krea's job list, delete the record"
 # Of more errors than this, the same hint is shown once.
 MAX_HINTS = 10
 
@@ -315,7 +315,7 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         "To download it with another program, print its URL",
         lambda s, job: s.status(job, urls=True),
     ),
-    Action.ASK_SERVICE: ("Ask Krea", lambda s, job: s.status(job)),
+    Action.ASK_SERVICE: ("Check its status at Krea", lambda s, job: s.status(job)),
     Action.CHECK_AGAIN: ("Check again", lambda s, job: s.status(job)),
     Action.CANCEL: ("Try again", lambda s, *ids: s.cancel(ids)),
     Action.CANCEL_REST: ("Try again", lambda s, *ids: s.cancel(ids)),
@@ -329,11 +329,11 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.LIST_UNCONFIRMED: ("List them", lambda s: s.recover()),
     Action.SETTLE_FIRST: ("Check it first", lambda s, record: s.recover(record)),
     Action.ADOPT: (
-        "If this job belongs to the request, record it",
+        "If this is the job of the request, link it",
         lambda s, record, job: s.recover(record, "--adopt", job),
     ),
     Action.ADOPT_ONE: (
-        "If one of them belongs to the request, record it",
+        "If one of them is the job of the request, link it",
         lambda s, record: s.recover(record, "--adopt", "JOB"),
     ),
     Action.RESUBMIT: (
@@ -341,15 +341,15 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         lambda s, record: s.recover(record, "--resubmit"),
     ),
     Action.CLOSE: (
-        "Delete the record of this request",
+        "Stop tracking this request",
         lambda s, record: s.recover(record, "--forget"),
     ),
     Action.CLOSE_IF_NOT_YOURS: (
-        "If not, delete the record of the request",
+        "If not, stop tracking the request",
         lambda s, record: s.recover(record, "--forget"),
     ),
     Action.CLOSE_IF_NONE_IS_YOURS: (
-        "If none does, delete the record of the request",
+        "If none is, stop tracking the request",
         lambda s, record: s.recover(record, "--forget"),
     ),
     Action.FORGET_DAMAGED: (

@@ -40,7 +40,7 @@ def cancel(ctx: CliContext, jobs: options.Jobs = None) -> None:
     finished = [job.job_id for job in found if job.status == "completed"]
     if are_runs and len(errors) > 1 and _have_finished(errors):
         raise JobAlreadyFinishedError(
-            f"All {len(errors)} jobs had already finished, so none was cancelled.",
+            f"Nothing was cancelled: the {len(errors)} jobs had already finished.",
             hint=f"Save them: {ctx.next_steps.save(finished)}" if finished else None,
             job_id=job_ids[0],
         )

@@ -28,7 +28,7 @@ def wait(
     first: Annotated[
         bool,
         options.waiting_option(
-            "--any", help="Stop when the first job finishes; save only that."
+            "--any", help="Stop when the first job finishes; save only its result."
         ),
     ] = False,
     no_download: Annotated[

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from krea_cli.downloads.filename_template import (
@@ -40,8 +40,7 @@ from krea_cli.runtime.user_paths import expand_home, is_file_uri, path_of_uri
 DEFAULT = "{job_id}.{ext}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputTarget:
+class OutputTarget(NamedTuple):
     """
     The target for the results of a run. `template` is a path with fields in braces, or
     None for standard output.
@@ -70,7 +69,7 @@ class OutputTarget:
                 unknown home folder.
         """
         target = cls._parse(output)
-        return replace(target, has_sidecar=has_sidecar) if has_sidecar else target
+        return target._replace(has_sidecar=has_sidecar) if has_sidecar else target
 
     @classmethod
     def _parse(cls, output: str | None) -> OutputTarget:
@@ -79,7 +78,7 @@ class OutputTarget:
         if output == "-":
             return cls(template=None)
         if not output.strip() or "\0" in output:
-            raise UsageError("-o must be a file or a folder.")
+            raise UsageError("-o needs the name of a file or a folder.")
         if is_file_uri(output):
             output = path_of_uri(output)
         place = expand_home(output)
@@ -256,8 +255,7 @@ class OutputTarget:
         return known[folder]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilenameFields:
+class FilenameFields(NamedTuple):
     """
     The values for fields in file names. `prompt` becomes the slug, and `source` (the
     first input file, as the user gave it) the stem. `time` is the local time of the

@@ -47,7 +47,7 @@ class ResultUrls:
             job = self._fetch_job(self._job.job_id)
         except KreaError as exc:
             raise DownloadError(
-                f"{error.message} Asked Krea for a new URL: {exc.message}",
+                f"{error.message} Krea has no new URL for it: {exc.message}",
                 hint=exc.advice,
             ) from exc
         if job.status != "completed" or len(job.urls) != len(self._job.urls):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from krea_cli.api import proxies
 from krea_cli.api.http_types import MAX_QUOTED_CHARS
-from krea_cli.errors import DownloadError
+from krea_cli.errors import DownloadError, UnsupportedResultError
 from krea_cli.runtime.clock import run_with_timeout
 
 RESOLVE_TIMEOUT_SECONDS = 10.0
@@ -68,9 +68,9 @@ class UrlPolicy:
         except ValueError:
             host = ""
         if not host or parts.username is not None:
-            raise DownloadError(
-                f"{displayed_url(url)} was not downloaded: it is not a valid URL.",
-                is_lasting=True,
+            # No hint to download it in another way: no program can.
+            raise UnsupportedResultError(
+                f"{displayed_url(url)} is invalid, so nothing was downloaded."
             )
         literal = _address(host)
         if literal is not None:
@@ -87,7 +87,7 @@ class UrlPolicy:
             return
         if parts.scheme != "https":
             raise DownloadError(
-                f"{displayed_url(url)} was not downloaded: it is not https.",
+                f"{displayed_url(url)} was not downloaded: it does not start with https://.",
                 is_lasting=True,
             )
         if not all(map(_is_public, addresses)):
@@ -120,9 +120,9 @@ def displayed_url(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "The URL"
+        return "The URL of the result"
     if not parts.hostname:
-        return "The URL"
+        return "The URL of the result"
     text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return text if len(text) <= MAX_QUOTED_CHARS else f"{text[: MAX_QUOTED_CHARS - 1]}…"
 

@@ -14,6 +14,7 @@ from krea_cli.inputs import limits
 from krea_cli.inputs.local_file import LocalFile, state
 from krea_cli.media import HEAD_BYTES, UPLOAD_TYPES, MediaType, sniff
 from krea_cli.media.formats import Completeness, completeness
+from krea_cli.runtime.os_reasons import reason_of
 
 
 def check_file(
@@ -52,7 +53,7 @@ def check_file(
     except FileNotFoundError:
         raise InputError(f"File {name} does not exist.") from None
     except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or exc
+        reason = reason_of(exc) if isinstance(exc, OSError) else exc
         raise InputError(f"Cannot read {name}: {reason}.") from exc
     return LocalFile(name, path, media, checked_state, found.st_size)
 

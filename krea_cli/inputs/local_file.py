@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from krea_cli.errors import InputError
 from krea_cli.media import MediaType
@@ -33,15 +33,15 @@ def state(file: IO[bytes]) -> State:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-@dataclass(slots=True, eq=False)
 class Digest:
     """
     The SHA-256 of a file, "" until the file has been read once, and its data URI, b""
     unless it is kept in memory.
     """
 
-    sha256: str = ""
-    data_uri: bytes = b""
+    def __init__(self, sha256: str = "") -> None:
+        self.sha256 = sha256
+        self.data_uri = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +152,7 @@ class LocalFile:
             raise InputError(f"Cannot read {self.name}: {exc.strerror}.") from exc
 
 
-@dataclass(frozen=True, slots=True)
-class OriginalFile:
+class OriginalFile(NamedTuple):
     """
     A file as the user gave it, before its metadata was removed. `path` is absolute, "-"
     for standard input, or "data:" for a data URI.

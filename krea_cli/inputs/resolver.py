@@ -133,7 +133,8 @@ class InputResolver:
         is_local = self._allows_loopback and is_loopback(host)
         if parts.scheme.lower() != "https" and not is_local:
             raise InputError(
-                f"{url} is not https.", hint="Download it, then pass the file."
+                f"{url} does not start with https://.",
+                hint="Download it, then pass the file.",
             )
         return RemoteFile(url)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from krea_cli.api.retry import retry
 from krea_cli.errors import (
-    KreaError,
     RequestRejectedError,
     ServiceError,
     UnknownJobError,
@@ -36,10 +36,15 @@ def cancel(
         KreaError: the service rejected the request and the job still runs, or the job
             could not be fetched afterwards.
     """
-    job = client.job(job_id, wait_turn=wait_turn)
+    job, error = client.job(job_id, wait_turn=wait_turn), None
+    try:
+        job = ask_to_cancel(job, client, clock, wait_turn=wait_turn)
+    except UnknownJobError:
+        pass
+    except (ServiceError, RequestRejectedError) as exc:
+        error = exc
     if job.is_final:
         return job
-    error = _request_cancellation(job_id, client)
     try:
         latest = _poll_until_final(job, client, clock, wait_turn)
     except ServiceError as exc:
@@ -50,18 +55,26 @@ def cancel(
     return latest
 
 
-def _request_cancellation(job_id: str, client: ApiClient) -> KreaError | None:
+def ask_to_cancel(
+    job: Job, client: ApiClient, clock: Clock, *, wait_turn: Callable[[], object]
+) -> Job:
     """
-    Ask the service to cancel the job. Return the error if it is not certain that the
-    service will.
+    Ask the service to cancel `job`, which has just been fetched. Return its state right
+    before that. If it has finished, do nothing. Retry temporary failures, but fetch the
+    job again first: it may have completed meanwhile.
+
+    Raises:
+        KreaError: the service rejected the request, or all attempts failed.
     """
-    try:
-        client.cancel(job_id)
-    except UnknownJobError:
-        return None
-    except (ServiceError, RequestRejectedError) as exc:
-        return exc
-    return None
+    latest = [job]
+
+    def ask() -> Job:
+        found = latest.pop() if latest else client.job(job.job_id, wait_turn=wait_turn)
+        if not found.is_final:
+            client.cancel(job.job_id)
+        return found
+
+    return retry(ask, clock=clock)
 
 
 def _poll_until_final(

@@ -62,7 +62,7 @@ def expectation_error(job: Job, unmet: Sequence[str]) -> KreaError:
     """
     paths = ", ".join(file.path for file in job.files)
     return ExpectationFailedError(
-        f"The result of job {job.job_id} does not meet --expect:",
+        f"The result of job {job.job_id} did not pass --expect:",
         hint=f"The file was saved: {paths}",
         job_id=job.job_id,
         details=unmet,
@@ -126,7 +126,9 @@ def _status(job: Job) -> str:
     return f"{job.status!r}, which this version does not know"
 
 
-def raise_errors(errors: Sequence[KreaError], *, succeeded: int) -> None:
+def raise_errors(
+    errors: Sequence[KreaError], *, succeeded: int, noun: str = "job"
+) -> None:
     """
     Raise the errors of a run, if there are any.
 
@@ -138,4 +140,4 @@ def raise_errors(errors: Sequence[KreaError], *, succeeded: int) -> None:
         return
     if len(errors) == 1 and not succeeded:
         raise errors[0]
-    raise CombinedError(errors, succeeded=succeeded)
+    raise CombinedError(errors, succeeded=succeeded, noun=noun)

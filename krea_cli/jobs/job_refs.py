@@ -18,12 +18,14 @@ from krea_cli.errors import (
 
 if TYPE_CHECKING:
     from krea_cli.journal.journal import Journal
+    from krea_cli.journal.queries import JournalQueries
 
 LAST_RUN = "@last"
 # Before the id of a run.
 RUN_PREFIX = "@"
 MIN_PREFIX_CHARS = 8
-OTHER_SERVICE_HINT = "check --sandbox, KREA_SANDBOX and --api-url."
+# The name of all sandboxes in the journal.
+SANDBOX = "sandbox"
 # An argument of this length is a complete id, so the journal is not needed.
 UUID_CHARS = 36
 
@@ -59,7 +61,7 @@ def _resolve(argument: str, journal: Callable[[], Journal]) -> list[str]:
         if not last:
             raise UnknownJobError(
                 "No jobs yet.",
-                hint=_other_services_hint(journal()) or "Specify a job id.",
+                hint=other_service_hint(journal()) or "Specify a job id.",
             )
         return last
     if is_run_ref(argument):
@@ -117,7 +119,8 @@ def _resolve_run(argument: str, get_journal: Callable[[], Journal]) -> list[str]
         )
     if not runs:
         raise UnknownJobError(
-            f"Run {argument} is not in the journal.", hint=_other_services_hint(journal)
+            f"Run {argument} is not in the journal.",
+            hint=other_service_hint(journal),
         )
     jobs = [job.job_id for job in journal.run_results(runs[0])]
     if not jobs:
@@ -128,7 +131,26 @@ def _resolve_run(argument: str, get_journal: Callable[[], Journal]) -> list[str]
     return jobs
 
 
-def _other_services_hint(journal: Journal) -> str | None:
-    if not journal.has_other_services():
+def other_service_hint(journal: Journal | JournalQueries) -> str | None:
+    """
+    Say how to use the jobs of another service, if the journal has some.
+    """
+    if not (other := journal.other_service()):
         return None
-    return f"There are jobs of another API address. To use them, {OTHER_SERVICE_HINT}"
+    option = service_option_hint(other, current=journal.service)
+    return f"There are jobs of {service_name(other)}. To use them, {option}."
+
+
+def service_name(service: str) -> str:
+    return "the sandbox" if service == SANDBOX else service
+
+
+def service_option_hint(service: str, *, current: str) -> str:
+    """
+    Say which option makes a command use `service` instead of the `current` one.
+    """
+    if service == SANDBOX:
+        return "add --sandbox"
+    if current == SANDBOX:
+        return "leave out --sandbox and unset KREA_SANDBOX"
+    return f"add --api-url {service}"

@@ -11,9 +11,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from krea_cli.api.models import QUEUED_STATUSES
 from krea_cli.errors import KreaError, UnknownJobError
-from krea_cli.jobs.cancel import cancel
+from krea_cli.jobs.cancel import ask_to_cancel, cancel
 from krea_cli.jobs.not_found import explain_missing
 from krea_cli.jobs.rate_limiter import RateLimiter
 from krea_cli.runtime.clock import Clock, run_with_timeout
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 
 # Pages of this size are still short responses.
 PAGE_ITEMS = 100
-# Up to MAX_ONE_BY_ONE jobs are cancelled one after the other, each after a fetch.
-MAX_ONE_BY_ONE, CANCEL_WORKERS = 5, 8
+# Up to MAX_ONE_BY_ONE jobs are cancelled one after the other.
+MAX_ONE_BY_ONE, CANCEL_WORKERS = 5, 16
 
 
 class JobService:
@@ -103,7 +102,7 @@ class JobService:
         if len(job_ids) > MAX_ONE_BY_ONE:
             with suppress(KreaError, TimeoutError):
                 run_with_timeout(
-                    seconds, lambda: self._cancel_listed(job_ids, until, cancelled)
+                    seconds, lambda: self._cancel_together(job_ids, until, cancelled)
                 )
             return [job_id for job_id in job_ids if job_id in cancelled]
         for job_id in job_ids:
@@ -114,39 +113,37 @@ class JobService:
                     cancelled.add(job_id)
         return [job_id for job_id in job_ids if job_id in cancelled]
 
-    def _cancel_listed(
+    def _cancel_together(
         self, job_ids: Sequence[str], until: float, cancelled: set[str]
     ) -> None:
         """
         Cancel many jobs, several at once, and add those that the list then reports as
-        cancelled to `cancelled`. Skip jobs that are finished or not in the list.
+        cancelled to `cancelled`. Fetch each job right before: a finished job is left
+        alone.
         """
-        found = self.fetch_many(job_ids, deadline=until)
-        # Running jobs first: they may complete at any moment.
-        unfinished = sorted(
-            (job for job in found.values() if not job.is_final),
-            key=lambda job: job.status in QUEUED_STATUSES,
-        )
         queue = SimpleQueue[str]()
-        for job in unfinished:
-            queue.put(job.job_id)
+        for job_id in job_ids:
+            queue.put(job_id)
+        requested = list[str]()
 
         def work() -> None:
+            api = self._api()
             with suppress(Empty):
                 while self._clock.now() < until:
                     job_id = queue.get_nowait()
                     with suppress(KreaError):
-                        self._api().cancel(job_id)
+                        # There is no time to wait for the rate limit.
+                        job = api.job(job_id, deadline=until, wait_turn=lambda: None)
+                        ask_to_cancel(job, api, self._clock, wait_turn=lambda: None)
+                        requested.append(job_id)
 
         threads = [Thread(target=work, daemon=True) for _ in range(CANCEL_WORKERS)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        cancelled_jobs = self.fetch_many(
-            [job.job_id for job in unfinished], deadline=until
-        )
-        for job in cancelled_jobs.values():
+        latest = self.fetch_many(requested, deadline=until)
+        for job in latest.values():
             if self._save_outcome(job).status == "cancelled":
                 cancelled.add(job.job_id)
 

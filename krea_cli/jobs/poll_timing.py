@@ -96,8 +96,8 @@ class PollTiming:
             jobs = "1 job" if len(durations) == 1 else f"{len(durations)} jobs"
             source = f"{jobs} in the journal, and {source}"
         self._log(
-            f"Checking jobs of {job.model or 'a model without a name'} at times "
-            f"based on {source}."
+            f"Polling {job.model or 'a model without a name'} at intervals based on "
+            f"{source}."
         )
         return poll_ages(durations, guess)
 

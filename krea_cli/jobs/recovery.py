@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from krea_cli.api.client import ApiClient
 from krea_cli.api.models import Job, JobPage
@@ -44,8 +44,7 @@ PAGE_ITEMS, MAX_PAGES = 100, 100
 MAX_LISTED_JOBS = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovery:
+class Recovery(NamedTuple):
     """
     Resolve unconfirmed requests. `has_other_token` returns True for a record that was
     submitted with a different token than the current one.
@@ -282,7 +281,7 @@ class Recovery:
         for _ in range(MAX_PAGES):
             page = self.client.jobs(limit=PAGE_ITEMS, cursor=cursor, deadline=deadline)
             if not page.is_complete:
-                raise InvalidResponseError("Cannot read part of Krea's job list.")
+                raise InvalidResponseError("Part of Krea's job list cannot be read.")
             yield page
             cursor = page.cursor
             if not cursor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from krea_cli.api.client import ApiClient
 from krea_cli.api.http_types import RequestBody
@@ -37,8 +37,7 @@ from krea_cli.runtime.clock import Clock
 _UNKNOWN = (ResponseLostError, ServerError, InvalidResponseError)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmitPayload:
+class SubmitPayload(NamedTuple):
     """
     A request as sent: the `path` of the model, the body, and the URL of a webhook.
     """
@@ -48,8 +47,7 @@ class SubmitPayload:
     webhook: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submitter:
+class Submitter(NamedTuple):
     """
     Submit paid requests. Several threads may submit at once.
 
@@ -158,8 +156,8 @@ def _unconfirmed(
     record: Record, submitted: float, exc: KreaError
 ) -> UnconfirmedSubmissionError:
     return UnconfirmedSubmissionError(
-        "Krea may have accepted this request. If it did, it will be billed. "
-        f"{exc.message}",
+        f"{exc.message} Krea may have accepted this request; if so, you will be "
+        "billed.",
         record=record.record,
         submitted=submitted,
     )

@@ -141,7 +141,7 @@ class Database:
             if exists[end]
         ]
         repair_hint = (
-            "It records what you paid for. Repair it, or start a new one: "
+            "It records what you paid for. To start a new one, move it away: "
             f"{' && '.join(moves)}"
         )
         return JournalError(

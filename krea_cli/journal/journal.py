@@ -25,6 +25,7 @@ from krea_cli.journal.record import (
     load_files,
 )
 from krea_cli.journal.rows import check_columns
+from krea_cli.journal.services import find_other_service
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -294,17 +295,15 @@ class Journal:
         )
         return bool(found) and found[0][0] in ("intended", "unknown")
 
-    def has_other_services(self) -> bool:
+    @property
+    def service(self) -> str:
+        return self._service
+
+    def other_service(self) -> str | None:
         """
-        Return True if the journal has jobs of another service.
+        Return another service that the journal has jobs of, or None.
         """
-        return bool(
-            self._jobs(
-                "SELECT job_id FROM records"
-                " WHERE (service < ? OR service > ?) AND +job_id IS NOT NULL LIMIT 1",
-                *(self._service, self._service),
-            )
-        )
+        return find_other_service(self._database, self._service)
 
     def jobs_with_prefix(self, prefix: str) -> list[str]:
         """

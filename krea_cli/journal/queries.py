@@ -15,6 +15,7 @@ from krea_cli.journal.costs import JournalCost
 from krea_cli.journal.database import Database
 from krea_cli.journal.record import COLUMNS, LAST_CHARACTER, Record, this_process
 from krea_cli.journal.rows import check_columns
+from krea_cli.journal.services import find_other_service
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -113,6 +114,10 @@ class JournalQueries:
         """
         return next(iter(self._find("job_id = ?", job_id)), None)
 
+    @property
+    def service(self) -> str:
+        return self._service
+
     def unconfirmed(self) -> list[Record]:
         """
         Return the unconfirmed requests, oldest first. Krea may have accepted them.
@@ -134,6 +139,12 @@ class JournalQueries:
         return [
             service for service in sorted(others) if self._of(service).unconfirmed()
         ]
+
+    def other_service(self) -> str | None:
+        """
+        Return another service that the journal has jobs of, or None.
+        """
+        return find_other_service(self._database, self._service)
 
     def _of(self, service: str) -> JournalQueries:
         return JournalQueries(

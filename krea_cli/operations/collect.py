@@ -159,7 +159,7 @@ class JobCollection:
     def _finish(self, saver: Saver, counts: StatusCounts) -> None:
         jobs = self.jobs
         with self._console.progress() as progress:
-            counts.expect(self._wait.count)
+            counts.expect(self._wait.remaining_count)
             progress.counts(counts)
             for job in jobs:
                 counts.update(job)

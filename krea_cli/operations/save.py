@@ -110,7 +110,7 @@ class ResultSaver:
         `is_batch` says that the run has several jobs, so that file names get an index.
         """
         self._progress = progress
-        if not is_batch:
+        if not is_batch and any(map(_has_results, jobs)):
             progress.doing("Saving")
         for job in jobs[self._next_slot :]:
             if is_batch:

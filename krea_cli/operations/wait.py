@@ -99,6 +99,15 @@ class JobWait:
         """
         return self._submission.count if self._submission else len(self._given)
 
+    @property
+    def remaining_count(self) -> int:
+        """
+        Return how many jobs there are, or may still be: after the submission stopped,
+        only those it made.
+        """
+        unsent = self._submission.unsent if self._submission else 0
+        return len(self.jobs) + unsent
+
     def update(self, job: Job) -> None:
         """
         Store a newer state of a job, and record how it ended.
@@ -139,7 +148,7 @@ class JobWait:
             progress.counts(counts)
             while True:
                 if self._submission:
-                    counts.expect(len(self.jobs) + self._submission.unsent)
+                    counts.expect(self.remaining_count)
                 for job in self.jobs:
                     if job.job_id in added or (lacks_result and not job.lacks_result):
                         continue

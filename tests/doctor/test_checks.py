@@ -166,4 +166,5 @@ def test_check_unconfirmed_counts_requests_here_before_elsewhere():
     ]
     assert "2 unconfirmed requests" in here.message
     assert here.advice == (Step(Action.FIND_LOST),)
-    assert "another service has some: x, y" in elsewhere.message
+    assert "none here, but x and y have some" == elsewhere.message
+    assert ("To check them, add --api-url x.",) == elsewhere.advice

@@ -87,7 +87,7 @@ class Tracking(RuleBasedStateMachine):
 
 
 TestTracking = Tracking.TestCase
-TestTracking.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestTracking.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
 
 
 def test_tracker_submitted_job_keeps_its_state():

@@ -381,7 +381,9 @@ def test_each_service_has_its_own_last(open_journal):
 
     assert (["paid"], ["free"]) == (paid.last_run_jobs(), free.last_run_jobs())
     assert [] == open_journal("https://other.test").last_run_jobs()
-    assert open_journal("https://other.test").has_other_services()
+    assert "sandbox" == paid.other_service()
+    assert "https://api.krea.ai" == free.other_service()
+    assert open_journal("https://other.test").other_service()
 
 
 def test_a_beginning_finds_the_jobs_that_start_so(journal):
@@ -400,10 +402,10 @@ def test_before_the_first_request_nothing_is_known(journal, folder):
     """
     And nothing is made to find that out.
     """
-    assert ([], [], False) == (
+    assert ([], [], None) == (
         journal.last_run_jobs(),
         journal.jobs_with_prefix("x"),
-        journal.has_other_services(),
+        journal.other_service(),
     )
     assert not folder.exists()
 
