@@ -34,11 +34,10 @@ Every failure a user can act on, and the exit code it ends the program with.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 from pathlib import Path
 from signal import Signals
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 if TYPE_CHECKING:
     from krea_cli.api.models import SavedFile
@@ -126,8 +125,7 @@ class Action(Enum):
     LIST_URLS = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """
     A next step as a fact: an action and its subject, such as job ids.
 
@@ -355,9 +353,15 @@ class ServerError(ServiceError):
 class InvalidResponseError(ServiceError):
     """
     Krea's response does not have the documented format.
+
+    `is_lasting` means that the same request would get the same response.
     """
 
     code = "answer"
+
+    def __init__(self, message: str, *, is_lasting: bool = False, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.is_lasting = is_lasting
 
 
 class RateLimitError(ServiceError):

@@ -115,21 +115,17 @@ class ApiClient:
 
     def cancel(self, job_id: str) -> None:
         """
-        DELETE /jobs/{id}: cancel the job.  Repeating it is safe: a job that has ended
-        or was deleted stays as it is.
+        DELETE /jobs/{id}: cancel the job.  It is sent once: a job that has completed
+        since then would be deleted, perhaps with its files.
 
         Raises:
             UnknownJobError: the job does not exist, or was deleted already.
         """
-
-        def ask() -> None:
+        with _unknown(job_id):
             answer = self._transport.delete(f"/jobs/{job_id}")
             # What a good answer says is not documented, so nothing is read from it.
             if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
                 self._read(answer)
-
-        with _unknown(job_id):
-            retry(ask, clock=self._clock)
 
     def jobs(
         self,

@@ -104,20 +104,6 @@ def form(
     return content_type, RequestBody(size_bytes=size, chunks=chunks)
 
 
-def parse_strict_json(content: str | bytes, **options: Any) -> Any:
-    """
-    Parse JSON, which has no NaN and no Infinity.
-
-    Raises:
-        ValueError, RecursionError: it is not JSON.
-    """
-    return json.loads(content, parse_constant=_refuse_constant, **options)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not valid JSON")
-
-
 def encode(
     body: Mapping[str, Any], stand_in: Callable[[Any], str] | None = None
 ) -> bytes:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from krea_cli.api.http_dates import seconds_of
-from krea_cli.api.http_types import Response, parse_strict_json
+from krea_cli.api.http_types import Response
 from krea_cli.api.retry import retry_after
 from krea_cli.errors import (
     Action,
@@ -26,6 +26,7 @@ from krea_cli.errors import (
     Step,
     TokenRejectedError,
 )
+from krea_cli.runtime.strict_json import parse_strict_json
 
 QUOTED = 500
 REFUSED = (400, 404, 405, 409, 410, 413, 414, 415, 417, 422, 431, 451)
@@ -111,7 +112,9 @@ def _error(
     if status < 400 and status != HTTPStatus.SEE_OTHER:
         message = f"{host} sent a redirect ({status}). Redirects are not followed."
         hint = later or _BETWEEN
-    return InvalidResponseError(message, hint=hint, retry_after=pause)
+    return InvalidResponseError(
+        message, hint=hint, retry_after=pause, is_lasting=400 <= status < 500
+    )
 
 
 def _rejected(said: str, source: str) -> TokenRejectedError:

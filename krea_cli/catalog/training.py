@@ -7,7 +7,6 @@ of models does not include it, because its path is not that of a model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from krea_cli.api.models import TRAINING
@@ -47,7 +46,6 @@ _LATER = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingModel(Model):
     """
     The target of a training request. Its id is its whole path.

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from krea_cli import __version__
 from krea_cli.cli.invocation import Invocation
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
     from krea_cli.sandbox.server import Sandbox
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(NamedTuple):
     """
     The Krea API at some address, or the sandbox in its place.
 

@@ -260,8 +260,7 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
 
         given: Invocation = ctx.obj
         flags = Flags(**{name: values.pop(name) for name in _EVERYWHERE})
-        options = replace(
-            RunOptions.of(values),
+        options = RunOptions.of(values)._replace(
             takes_output_setting=getattr(command, "takes_output_setting", False),
         )
         invocation = replace(given, flags=flags, run=options)

@@ -13,7 +13,8 @@ from krea_cli.cli import options
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.generate_options import GenerateOptions
 from krea_cli.commands.run_generation import run_generation
-from krea_cli.requests.arguments import RequestArguments, read_sidecar
+from krea_cli.requests.arguments import RequestArguments
+from krea_cli.requests.recorded_request import read_sidecar
 
 
 @options.takes_output_setting

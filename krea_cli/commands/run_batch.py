@@ -19,7 +19,14 @@ from krea_cli.commands.plan_batch import (
     prepare_batch,
     selected,
 )
-from krea_cli.errors import Action, Hint, OutOfDateError, Step
+from krea_cli.errors import (
+    Action,
+    Hint,
+    KreaError,
+    OutOfDateError,
+    SignalError,
+    Step,
+)
 from krea_cli.output.results.batch import PlannedItem
 
 if TYPE_CHECKING:
@@ -56,9 +63,18 @@ def run_batch(ctx: CliContext, given: BatchGiven, timeout: float | None) -> None
 
     try:
         carry_out(ctx, given, planning, plan, lock, disk, timeout=timeout, github=step)
-    finally:
+    except SignalError:
+        raise
+    except KreaError:
         if options.sheet is not None:
-            _write_sheet(ctx, given, planning)
+            # It must not hide why the run has failed.
+            try:
+                _write_sheet(ctx, given, planning)
+            except KreaError as exc:
+                ctx.console.warn(f"No contact sheet: {exc.message}")
+        raise
+    if options.sheet is not None:
+        _write_sheet(ctx, given, planning)
 
 
 def _show(ctx: CliContext, plan: Plan) -> None:

@@ -16,7 +16,8 @@ from krea_cli.operations.batch_submit import submit_batch
 from krea_cli.operations.collect import JobCollection
 from krea_cli.operations.resolve_unconfirmed import warn_unconfirmed
 from krea_cli.operations.spending_limit import SpendingLimit
-from krea_cli.output.results.jobs import DryRun, JobSubmitted
+from krea_cli.output.results.dry_run import DryRun
+from krea_cli.output.results.jobs import JobSubmitted
 from krea_cli.output.results.styles import StyleTrained
 from krea_cli.requests.training import USUAL_IMAGES, Training
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from krea_cli.downloads.filename_template import (
@@ -40,8 +40,7 @@ from krea_cli.runtime.user_paths import expand_home, is_file_uri, path_of_uri
 DEFAULT = "{job_id}.{ext}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputTarget:
+class OutputTarget(NamedTuple):
     """
     The place for the results of a run. *template* is a path with fields in braces; None
     means standard output.
@@ -71,7 +70,7 @@ class OutputTarget:
                 that is not known.
         """
         target = cls._parse(output)
-        return replace(target, has_sidecar=has_sidecar) if has_sidecar else target
+        return target._replace(has_sidecar=has_sidecar) if has_sidecar else target
 
     @classmethod
     def _parse(cls, output: str | None) -> OutputTarget:
@@ -255,8 +254,7 @@ class OutputTarget:
         return known[folder]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilenameFields:
+class FilenameFields(NamedTuple):
     """
     The sources of file names besides the job: *prompt* gives the slug, *source* (the
     first image, as the user named it) the stem; *time* is the wall-clock time of the

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import string
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from krea_cli.api.http_types import DownloadBody, ResumePoint
 from krea_cli.downloads.download_client import DownloadClient, ResumeRejectedError
@@ -23,8 +23,7 @@ from krea_cli.media import HEAD_BYTES, RESULT_TYPES, MediaType, sniff
 from krea_cli.media.formats import Completeness, completeness
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadedFile:
+class DownloadedFile(NamedTuple):
     """
     The type, size and digest of a complete result.
     """

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from krea_cli.errors import InputError
 from krea_cli.media import MediaType
@@ -33,15 +33,15 @@ def state(file: IO[bytes]) -> State:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-@dataclass(slots=True, eq=False)
 class Digest:
     """
     The sha256 of a file, empty until the whole file has been read once, and its data
     URI, empty unless it is kept.
     """
 
-    sha256: str = ""
-    data_uri: bytes = b""
+    def __init__(self, sha256: str = "") -> None:
+        self.sha256 = sha256
+        self.data_uri = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +151,7 @@ class LocalFile:
             raise InputError(f"Cannot read {self.name}: {exc.strerror}.") from exc
 
 
-@dataclass(frozen=True, slots=True)
-class OriginalFile:
+class OriginalFile(NamedTuple):
     """
     A local image as it was given, before its metadata was taken out: the absolute
     *path*, or "-" for standard input, or "data:" for a data URI.

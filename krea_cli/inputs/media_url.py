@@ -11,21 +11,21 @@ from krea_cli.inputs.local_file import Image, RemoteFile
 from krea_cli.runtime.user_paths import is_file_uri
 
 # Services pass over blanks before it.
-_DATA_URI = re.compile(r"\s*data:", re.IGNORECASE)
-_MEDIA_DATA_URI = re.compile(r"\s*data:(image|video|audio)/", re.IGNORECASE)
+_DATA_URI = r"(?i:\s*data:)"
+_MEDIA_DATA_URI = r"(?i:\s*data:(image|video|audio)/)"
 # One letter is a drive.
-_URL = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+_URL = r"(?i:\s*[a-z][a-z0-9+.-]+:)"
 
 
 def is_address(text: str) -> bool:
-    return text.startswith("@") or _URL.match(text) is not None
+    return text.startswith("@") or re.match(_URL, text) is not None
 
 
 def is_media(text: str) -> bool:
     """
     Return whether the text is a data URI with a media type.
     """
-    return _MEDIA_DATA_URI.match(text) is not None
+    return re.match(_MEDIA_DATA_URI, text) is not None
 
 
 def image_at(text: str, read: Callable[[str], Image]) -> str | Image:
@@ -37,6 +37,6 @@ def image_at(text: str, read: Callable[[str], Image]) -> str | Image:
         return read(text[1:])
     if is_file_uri(text):  # the service cannot read it
         return read(text)
-    if _DATA_URI.match(text):
+    if re.match(_DATA_URI, text):
         return read(text.strip())
     return RemoteFile(text) if text.startswith(("https:", "http:")) else text

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from krea_cli.api.retry import retry
 from krea_cli.errors import (
-    KreaError,
     RequestRejectedError,
     ServiceError,
     UnknownJobError,
@@ -36,10 +36,15 @@ def cancel(
         KreaError: the service rejected the request, and the job still runs; or it
             accepted it, and the job cannot be fetched any more.
     """
-    job = client.job(job_id, turn=turn)
+    job, failure = client.job(job_id, turn=turn), None
+    try:
+        job = ask_to_cancel(job, client, clock, turn=turn)
+    except UnknownJobError:
+        pass
+    except (ServiceError, RequestRejectedError) as exc:
+        failure = exc
     if job.is_final:
         return job
-    failure = _ask(job_id, client)
     try:
         seen = _settled(job, client, clock, turn)
     except ServiceError as exc:
@@ -50,17 +55,26 @@ def cancel(
     return seen
 
 
-def _ask(job_id: str, client: ApiClient) -> KreaError | None:
+def ask_to_cancel(
+    job: Job, client: ApiClient, clock: Clock, *, turn: Callable[[], object]
+) -> Job:
     """
-    Ask the service to cancel the job; return the error that leaves that open.
+    Ask the service to cancel *job*, which was fetched just now, and return it as it was
+    right before; one that has finished is left alone. It is asked again while a failure
+    may pass, each time after another look: the job may have completed meanwhile.
+
+    Raises:
+        KreaError: the service rejected the request.
     """
-    try:
-        client.cancel(job_id)
-    except UnknownJobError:
-        return None
-    except (ServiceError, RequestRejectedError) as exc:
-        return exc
-    return None
+    seen = [job]
+
+    def ask() -> Job:
+        found = seen.pop() if seen else client.job(job.job_id, turn=turn)
+        if not found.is_final:
+            client.cancel(job.job_id)
+        return found
+
+    return retry(ask, clock=clock)
 
 
 def _settled(

@@ -11,9 +11,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from krea_cli.api.models import WAITING
 from krea_cli.errors import KreaError, UnknownJobError
-from krea_cli.jobs.cancel import cancel
+from krea_cli.jobs.cancel import ask_to_cancel, cancel
 from krea_cli.jobs.not_found import explain_missing
 from krea_cli.jobs.rate_limiter import RateLimiter
 from krea_cli.runtime.clock import Clock, run_with_timeout
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 
 # Pages of this size are still short responses.
 PAGE = 100
-# Fewer jobs are cancelled one by one, each after a look at it.
-MAX_ONE_BY_ONE, CANCEL_AT_ONCE = 5, 8
+# Fewer jobs are cancelled one by one.
+MAX_ONE_BY_ONE, CANCEL_AT_ONCE = 5, 16
 
 
 class JobService:
@@ -104,7 +103,7 @@ class JobService:
         if len(job_ids) > MAX_ONE_BY_ONE:
             with suppress(KreaError, TimeoutError):
                 run_with_timeout(
-                    seconds, lambda: self._cancel_listed(job_ids, until, cancelled)
+                    seconds, lambda: self._cancel_together(job_ids, until, cancelled)
                 )
             return [job_id for job_id in job_ids if job_id in cancelled]
         for job_id in job_ids:
@@ -115,36 +114,35 @@ class JobService:
                     cancelled.add(job_id)
         return [job_id for job_id in job_ids if job_id in cancelled]
 
-    def _cancel_listed(
+    def _cancel_together(
         self, job_ids: Sequence[str], until: float, cancelled: set[str]
     ) -> None:
         """
         Cancel many jobs, several at once, and see in the service's list which of them
-        were. What the list does not have, or has as finished, is left alone.
+        were. Each is looked at right before: one that has finished is left alone.
         """
-        found = self.fetch_many(job_ids, deadline=until)
-        # Those that run may complete at any moment, so the list must be new for them.
-        open_ = sorted(
-            (job for job in found.values() if not job.is_final),
-            key=lambda job: job.status in WAITING,
-        )
         waiting = SimpleQueue[str]()
-        for job in open_:
-            waiting.put(job.job_id)
+        for job_id in job_ids:
+            waiting.put(job_id)
+        asked = list[str]()
 
         def work() -> None:
+            api = self._api()
             with suppress(Empty):
                 while self._clock.now() < until:
                     job_id = waiting.get_nowait()
                     with suppress(KreaError):
-                        self._api().cancel(job_id)
+                        # There is no time to take turns with polls.
+                        job = api.job(job_id, deadline=until, turn=lambda: None)
+                        ask_to_cancel(job, api, self._clock, turn=lambda: None)
+                        asked.append(job_id)
 
         threads = [Thread(target=work, daemon=True) for _ in range(CANCEL_AT_ONCE)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        after = self.fetch_many([job.job_id for job in open_], deadline=until)
+        after = self.fetch_many(asked, deadline=until)
         for job in after.values():
             if self._recorded(job).status == "cancelled":
                 cancelled.add(job.job_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from krea_cli.api.models import Job
 from krea_cli.errors import (
@@ -36,8 +36,7 @@ STEP_SECONDS, SUSPENDED_SECONDS = 1.0, 60.0
 _EARLY = 1e-6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobUpdate:
+class JobUpdate(NamedTuple):
     """
     The outcome of one poll.
 
@@ -296,6 +295,7 @@ class PollState:
         self._not_before = now + asked
         self._is_given_up = (
             not isinstance(exc, ServiceError)
+            or getattr(exc, "is_lasting", False)
             or now - self._failing_since >= GIVE_UP_AFTER_SECONDS
             or bool(asked and self._not_before > self._deadline)
         )

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from krea_cli.api.client import ApiClient
 from krea_cli.api.models import Job, JobPage
@@ -44,8 +44,7 @@ PAGE, MAX_PAGES = 100, 100
 MAX_TOLD = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovery:
+class Recovery(NamedTuple):
     """
     Settles unconfirmed submissions. *has_other_token* tells whether a record was
     submitted with another token than the present one.

@@ -5,8 +5,8 @@ From a request to its job: upload the input files, then submit.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from krea_cli.api.models import Job
 from krea_cli.api.request_body import content
@@ -22,8 +22,7 @@ from krea_cli.runtime.json_tree import leaves
 _URL_REFUSED = ("invalid asset url", "input file rejected")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestSubmitter:
+class RequestSubmitter(NamedTuple):
     """
     Turns requests into paid submissions.
 

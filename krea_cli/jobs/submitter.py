@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from krea_cli.api.client import ApiClient
 from krea_cli.api.http_types import RequestBody
@@ -38,8 +38,7 @@ from krea_cli.runtime.clock import Clock
 _UNKNOWN = (ResponseLostError, ServerError, InvalidResponseError)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmitPayload:
+class SubmitPayload(NamedTuple):
     """
     A request as it is sent: the *path* of the model, and the bytes of the body.
     """
@@ -49,8 +48,7 @@ class SubmitPayload:
     webhook: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submitter:
+class Submitter(NamedTuple):
     """
     Submits paid requests. Several threads may submit at once.
 

@@ -8,16 +8,14 @@ The outcome of their requests is unknown, so they stay until the user deletes th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from krea_cli.journal.database import Database
 from krea_cli.journal.record import COLUMNS, FIELDS, Record, is_process_alive
 from krea_cli.journal.rows import STATES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorruptRecord:
+class CorruptRecord(NamedTuple):
     """
     A record that cannot be read.
 

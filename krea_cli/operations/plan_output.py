@@ -5,9 +5,8 @@ Decide where results are saved, before anything is sent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from krea_cli.errors import StorageError, UsageError
 from krea_cli.output.github_actions import contains_command
@@ -31,8 +30,7 @@ _RESULT_OF_KIND = {
 _TO_A_FOLDER = "Save to a file or folder, for example -o results/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputPlanner:
+class OutputPlanner(NamedTuple):
     """
     Checks how results are to be saved.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from krea_cli.downloads.output_options import OutputOptions
 from krea_cli.downloads.output_target import seen_from_here
@@ -115,8 +115,7 @@ class RememberedOutput:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSaver:
+class RunSaver(NamedTuple):
     """
     The jobs of one run, and their `saver`.
 

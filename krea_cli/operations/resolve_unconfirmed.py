@@ -7,9 +7,8 @@ Search for the job, suggest what to do, and ask the user at a terminal.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from krea_cli.errors import (
     Action,
@@ -81,8 +80,7 @@ def warn_unconfirmed_elsewhere(history: JournalQueries, console: Console) -> Non
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnconfirmedResolver:
+class UnconfirmedResolver(NamedTuple):
     """
     Finds out what happened to unconfirmed submissions of this run and earlier ones.
 

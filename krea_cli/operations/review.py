@@ -5,8 +5,7 @@ Compare saved results with the request.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from krea_cli.jobs.job_records import JobRecords
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultReview:
+class ResultReview(NamedTuple):
     """
     Reviews saved results.
 

@@ -4,8 +4,7 @@ Limit the estimated cost of a command, before anything is sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from krea_cli.errors import CostError
 
@@ -17,8 +16,7 @@ OPTION = "--max-cost"
 _ROUNDING_USD = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class SpendingLimit:
+class SpendingLimit(NamedTuple):
     """
     A limit in USD; None means no limit.
 

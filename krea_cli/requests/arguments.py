@@ -5,23 +5,21 @@ Read a request from the command line: options, and the files they refer to.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TextIO
+from types import MappingProxyType
+from typing import Any, BinaryIO, NamedTuple, Protocol, TextIO
 
-from krea_cli.errors import Action, InputError, Step, UsageError
+from krea_cli.errors import InputError, UsageError
 from krea_cli.media import of_extension
 from krea_cli.requests.param import parse_json
-from krea_cli.requests.recorded_request import (
-    MAX_CHARACTERS,
-    ReplayRequest,
-    parse_sidecar,
-)
 from krea_cli.runtime import shell_words
 from krea_cli.runtime.os_reasons import reason_of
 from krea_cli.runtime.user_paths import local_path
+
+# The limit for text from files and from standard input.
+MAX_CHARACTERS = 10**6
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class StdinSource(Protocol):
@@ -40,8 +38,7 @@ class StdinSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestArguments:
+class RequestArguments(NamedTuple):
     """
     A request as given on the command line.
 
@@ -51,16 +48,16 @@ class RequestArguments:
     """
 
     model: str | None
-    prompt: str | None = None
-    prompt_file: str | None = None
     images: Sequence[str]
     params: Sequence[str]
-    params_file: str | None = None
-    options: Mapping[str, str | None] = field(default_factory=dict)
-    styles: Sequence[str] = ()
     webhook: str | None
     validates: bool
-    former: Mapping[str, Any] = field(default_factory=dict)
+    prompt: str | None = None
+    prompt_file: str | None = None
+    params_file: str | None = None
+    options: Mapping[str, str | None] = _NOTHING
+    styles: Sequence[str] = ()
+    former: Mapping[str, Any] = _NOTHING
 
 
 def read_prompt(prompter: StdinSource, arguments: RequestArguments) -> str | None:
@@ -119,7 +116,7 @@ def read_params(prompter: StdinSource, file: str) -> dict[str, Any]:
     """
     Read the JSON object for --params from a file or standard input.
     """
-    text = _read_text(prompter, file, "the fields of --params")
+    text = read_text(prompter, file, "the fields of --params")
     try:
         params = parse_json(text, f"--params {file}")
     except (ValueError, RecursionError) as exc:
@@ -129,40 +126,13 @@ def read_params(prompter: StdinSource, file: str) -> dict[str, Any]:
     return params
 
 
-def read_sidecar(prompter: StdinSource, file: str) -> ReplayRequest:
+def read_text(prompter: StdinSource, file: str, user: str) -> str:
     """
-    Read a request from a sidecar. Its content is not trusted.
+    Read text from a file or, for "-", from standard input, which is claimed for `user`.
 
     Raises:
-        InputError: the file cannot be read, or is not a sidecar.
+        InputError: it cannot be read, or is too long.
     """
-    if file != "-":
-        file = local_path(file)
-    sidecar = Path(f"{file}.json")
-    if file != "-" and not file.endswith(".json") and sidecar.is_file():
-        raise InputError(
-            f"{file} is a result, not a sidecar.",
-            hint=Step(Action.REPLAY, (str(sidecar),)),
-        )
-    try:
-        text = _read_text(prompter, file, "the sidecar")
-        return parse_sidecar(json.loads(text), Path(file).parent)
-    except InputError as exc:
-        if not isinstance(exc.__cause__, UnicodeDecodeError):
-            raise
-        raise _no_sidecar(file) from exc
-    except (ValueError, TypeError, LookupError, RecursionError) as exc:
-        raise _no_sidecar(file) from exc
-
-
-def _no_sidecar(file: str) -> InputError:
-    return InputError(
-        f"{'Standard input' if file == '-' else file} is not a krea sidecar.",
-        hint="Use a .json file that krea wrote with --sidecar.",
-    )
-
-
-def _read_text(prompter: StdinSource, file: str, user: str) -> str:
     if file == "-":
         stdin = prompter.claim_stdin
         return _read("standard input", lambda: _read_stream(stdin(user)))

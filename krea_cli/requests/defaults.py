@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.validation import find_violations
@@ -23,8 +22,7 @@ _MODE = "input_mode"
 Size = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class AutomaticValue:
+class AutomaticValue(NamedTuple):
     """
     A field value that krea chose, and the reason.
     """

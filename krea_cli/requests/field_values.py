@@ -10,7 +10,6 @@ import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from krea_cli.catalog.json_schema import Schema, fields_of, is_url, items_of, map_texts
@@ -21,7 +20,6 @@ from krea_cli.errors import UsageError
 from krea_cli.inputs.local_file import Image, LocalFile
 from krea_cli.inputs.media_url import image_at, is_address, is_media
 from krea_cli.requests.param import Param
-from krea_cli.requests.recorded_request import restore_inputs
 from krea_cli.requests.style import FIELD as STYLES
 from krea_cli.runtime.user_paths import is_file_uri
 
@@ -40,7 +38,6 @@ FILE_NOUNS = {
 }
 
 
-@dataclass(slots=True)
 class FieldValues:
     """
     The fields for `model`. Their `values` contain images as objects.
@@ -51,17 +48,18 @@ class FieldValues:
     differs from the user's request. `read` opens the image at a path.
     """
 
-    model: Model
-    read: Callable[[str], Image]
-    values: dict[str, Any] = field(default_factory=dict)
-    violations: list[Violation] = field(default_factory=list)
-    dropped: list[Violation] = field(default_factory=list)
-    input_errors: list[UsageError] = field(default_factory=list)
-    has_unknown: bool = False
-    warnings: list[str] = field(default_factory=list)
-    _sources: dict[str, str] = field(default_factory=dict)
-    # Objects that got full strength because the user set none.
-    _strong: list[dict[str, Any]] = field(default_factory=list)
+    def __init__(self, model: Model, read: Callable[[str], Image]) -> None:
+        self.model = model
+        self.read = read
+        self.values = dict[str, Any]()
+        self.violations = list[Violation]()
+        self.dropped = list[Violation]()
+        self.input_errors = list[UsageError]()
+        self.has_unknown = False
+        self.warnings = list[str]()
+        self._sources = dict[str, str]()
+        # Objects that got full strength because the user set none.
+        self._strong = list[dict[str, Any]]()
 
     def fill(self, given: Mapping[str, Any]) -> None:
         """
@@ -184,6 +182,8 @@ class FieldValues:
         """
         Replace the recorded inputs of an earlier request with images.
         """
+        from krea_cli.requests.recorded_request import restore_inputs
+
         given, self.values = self.values, {}
         for name, value in given.items():
             with self.collect_errors(name):

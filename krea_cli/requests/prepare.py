@@ -7,10 +7,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from krea_cli.catalog.json_schema import Schema, forms, types
 from krea_cli.catalog.model import Model
@@ -26,7 +25,7 @@ from krea_cli.errors import (
     UsageError,
 )
 from krea_cli.inputs.local_file import Image, LocalFile, placeholder_url
-from krea_cli.output.results.jobs import DryRun
+from krea_cli.output.results.dry_run import DryRun
 from krea_cli.requests import defaults
 from krea_cli.requests.arguments import (
     RequestArguments,
@@ -46,10 +45,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Model paths that are safe in a URL, for models that the catalog lacks.
-_PATH = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){2,}", re.ASCII)
-_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
+_PATH = r"(?a:[\w-][\w.-]*(/[\w-][\w.-]*){2,})"
+_NAME = r"(?a:[\w-][\w.-]*(/[\w-][\w.-]*)?)"
 _UPLOAD_HINT = "Upload the file, then pass its URL with -p FIELD=URL: krea upload FILE"
-_WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
+_WEBHOOK = "(?i:https?://[!-~]+)"
 # Proxies reject longer headers, sometimes without saying so.
 MAX_WEBHOOK = 2048
 _SIZE = {"width", "height"}
@@ -74,8 +73,7 @@ class InputReader(Protocol):
     def __call__(self, argument: str, *, stdin_word: str) -> Image: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preparation:
+class Preparation(NamedTuple):
     """
     The collaborators needed to prepare a request.
 
@@ -94,8 +92,7 @@ class Preparation:
     is_fresh: Callable[[Catalog], bool] = lambda _: True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedRequest:
+class PreparedRequest(NamedTuple):
     """
     A request that is ready to submit, and the values that krea chose for it.
     """
@@ -134,7 +131,7 @@ def check_webhook(webhook: str | None) -> None:
     Raises:
         UsageError: it is not a valid URL.
     """
-    if webhook is not None and not _WEBHOOK.fullmatch(webhook):
+    if webhook is not None and not re.fullmatch(_WEBHOOK, webhook):
         raise UsageError(
             f"Invalid --webhook URL: {webhook}",
             hint="Example: --webhook https://example.com/hook",
@@ -203,7 +200,7 @@ def dry_run(
         cost_usd=None if cost is None else cost.high,
         cost_min_usd=None if cost is None else cost.low,
         price_date=request.model.price_date,
-        choices=tuple(prepared.choices),
+        choices=tuple(choice._asdict() for choice in prepared.choices),
         is_sandbox=is_sandbox,
     )
 
@@ -248,7 +245,10 @@ class _ModelLookup:
                 return self.find(arguments)
             hints = self.hints()
             if not arguments.validates:
-                hints = [*(self._routes(path) if _NAME.fullmatch(path) else ()), *hints]
+                hints = [
+                    *(self._routes(path) if re.fullmatch(_NAME, path) else ()),
+                    *hints,
+                ]
             raise error.but(*hints) from None
 
     def hints(self) -> list[Hint]:
@@ -284,7 +284,7 @@ def unlisted_model(name: str) -> Model | None:
     Return a model that no list has, by its whole path; None if *name* is not one.
     """
     path = name.strip("/").removeprefix("generate/")
-    return Model.unknown(path) if _PATH.fullmatch(path) else None
+    return Model.unknown(path) if re.fullmatch(_PATH, path) else None
 
 
 class _CachedInputs:
@@ -379,14 +379,15 @@ def _collect_fields(
         with fields.collect_errors("--style"):
             fields.add_style(parse_style(style))
     fields.add_options(arguments.options)
-    fields.restore()
+    if arguments.former:
+        fields.restore()
     return fields
 
 
 def _normalized(param: Param) -> Param:
     if param.is_json:
         return param
-    return replace(param, value=normalize_text(param.value))
+    return param._replace(value=normalize_text(param.value))
 
 
 def input_size(request: Request) -> tuple[int, int] | None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from krea_cli.catalog.json_schema import Schema, fields_of, forms, items_of
 from krea_cli.catalog.model import Model
@@ -23,8 +22,7 @@ from krea_cli.runtime.json_tree import Place, leaves, mapped
 UPLOAD = "https://krea.ai/upload"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """
     A paid request, which can be submitted any number of times.
 

@@ -20,8 +20,8 @@ from krea_cli.errors import TargetExistsError
 from krea_cli.files.atomic_file import AtomicFile
 from krea_cli.journal.record import Record
 from krea_cli.journal.redaction import without_secrets
+from krea_cli.requests.arguments import MAX_CHARACTERS
 from krea_cli.requests.recorded_request import (
-    MAX_CHARACTERS,
     SENDING_OPTIONS,
     source_file,
 )

@@ -236,6 +236,34 @@ def test_batch_no_wait_then_collect_submits_once(logged_in, service, manifest):
     assert Path("out/cat.png").is_file()
 
 
+@pytest.mark.parametrize(
+    ("fault", "code"), [("submit:fails@owl", 9), ("submit:reset-after@owl", 11)]
+)
+def test_batch_collect_ends_with_the_code_of_what_was_submitted(
+    logged_in, service, manifest, fault, code
+):
+    service.add_faults(fault)
+    logged_in("batch", manifest, "--no-wait")
+    lines = Path("pictures.toml.lock").read_text().splitlines()
+
+    collected = [logged_in("batch", manifest, "--collect") for _ in range(2)]
+
+    assert 2 == len(lines)
+    assert [code, code] == [each.code for each in collected]
+    assert 2 == service.bills
+
+
+def test_batch_collect_says_how_many_items_are_not_submitted(
+    logged_in, service, manifest
+):
+    logged_in("batch", manifest, "--no-wait", "--limit", "1")
+
+    collected = logged_in("batch", manifest, "--collect")
+
+    assert (0, "out/owl.png\n", 1) == (collected.code, collected.out, service.bills)
+    assert "1 item is not submitted yet." in collected.err
+
+
 def test_batch_above_max_cost_or_budget_submits_nothing(logged_in, service, manifest):
     limited = logged_in("batch", manifest, "--max-cost", "0.20")
     manifest.write_text("[budget]\nusd = 0.2\n" + MANIFEST)

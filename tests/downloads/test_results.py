@@ -11,7 +11,6 @@ import tempfile
 import threading
 import zlib
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -211,7 +210,7 @@ def test_no_two_results_of_a_run_have_one_name(time, folder, output, one, other,
 
     def saved(index, job_id, seed):
         job = Job(job_id=job_id, status="completed", urls=("u",))
-        naming = replace(NAMING, seed=seed)
+        naming = NAMING._replace(seed=seed)
         [job] = saving.save(job, naming, first=index, several="index" in output)
         return job.files
 

@@ -36,7 +36,8 @@ from krea_cli.output.results.batch import (
     PlannedItem,
 )
 from krea_cli.output.results.checks import CheckResult
-from krea_cli.output.results.jobs import DryRun, JobUrls, Topic, Uploaded
+from krea_cli.output.results.dry_run import DryRun
+from krea_cli.output.results.jobs import JobUrls, Topic, Uploaded
 from krea_cli.output.results.sandbox import SandboxReset, SandboxStarted
 from krea_cli.output.results.settings import (
     ConfigPath,
