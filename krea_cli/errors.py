@@ -34,11 +34,10 @@ Every failure a user can act on, and the exit code it ends the program with.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 from pathlib import Path
 from signal import Signals
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 if TYPE_CHECKING:
     from krea_cli.api.models import SavedFile
@@ -126,8 +125,7 @@ class Action(Enum):
     LIST_URLS = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """
     A next step as a fact: an action and its subject, such as job ids.
 
@@ -403,7 +401,7 @@ class ConversionError(StorageError):
     def __init__(self, reason: str, *, kept: SavedFile) -> None:
         super().__init__(
             f"{reason} Saved unconverted: {kept.path}",
-            hint="You can download it again under another name; that is free.",
+            hint=f"{kept.path} is the original file. Downloading it again is free.",
         )
         self.kept = kept
 
@@ -524,18 +522,21 @@ class OutOfDateError(KreaError):
 
 class CombinedError(KreaError):
     """
-    Several jobs, at least one of which failed. `errors` has the error of each.
+    Several jobs, at least one of which failed. `errors` has the error of each. `noun`
+    says what they are, if not jobs.
     """
 
     code = "several"
     exit_code = ExitCode.PARTIAL
 
-    def __init__(self, errors: Sequence[KreaError], *, succeeded: int) -> None:
+    def __init__(
+        self, errors: Sequence[KreaError], *, succeeded: int, noun: str = "job"
+    ) -> None:
         count = len(errors) + succeeded
         failed = all(isinstance(error, JobFailedError) for error in errors)
         have = "has an error" if len(errors) == 1 else "have errors"
         outcome = "failed." if failed else f"{have}, shown above."
-        super().__init__(f"{len(errors)} of {count} jobs {outcome}")
+        super().__init__(f"{len(errors)} of {count} {noun}s {outcome}")
         self.errors = errors
         self.exit_code = _together([error.exit_code for error in errors], succeeded)
 

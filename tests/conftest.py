@@ -29,7 +29,7 @@ from krea_cli.jobs import poll_timing, schedule
 from krea_cli.journal.database import Database
 from krea_cli.output.streams import Stream
 from krea_cli.runtime.clock import Clock
-from krea_cli.runtime.clock import sys as sys_of_krea
+from krea_cli.runtime.processes import sys as sys_of_krea
 from krea_cli.runtime.signals import Interrupted
 
 # Without a memory file system, tests spend most of their time waiting for the disk.
@@ -181,6 +181,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="needs POSIX"))
 
 
+@cache
 def png(size=(64, 48)):
     """
     Return a small PNG image.
@@ -307,11 +308,17 @@ def photo(tmp_path):
     """
     Return the path of a small image that is not blank.
     """
-    picture = Image.new("RGB", (96, 64), "skyblue")
-    ImageDraw.Draw(picture).ellipse((20, 10, 60, 50), fill="orange")
     path = tmp_path / "photo.jpg"
-    picture.save(path, quality=90)
+    path.write_bytes(jpeg())
     return path
+
+
+@cache
+def jpeg():
+    picture, file = Image.new("RGB", (96, 64), "skyblue"), io.BytesIO()
+    ImageDraw.Draw(picture).ellipse((20, 10, 60, 50), fill="orange")
+    picture.save(file, "JPEG", quality=90)
+    return file.getvalue()
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,8 @@ LATE = {
     "cli.context": "a command pays only for what it uses",
     "cli.collaborators": "as cli.context",
     "cli.connection": "as cli.context",
+    "catalog.validation": "few fields have a pattern",
+    "requests.field_values": "only a replayed request has recorded inputs",
     "cli.options": "the help runs no command",
     "cli.run_command": "reports are for runs that end with an error",
     "inputs.scaling": "Pillow is for images that are scaled down",

@@ -248,7 +248,7 @@ def test_however_it_ends_all_is_json(logged_in, service, ending):
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", ">&-", ">/dev/full"])
-def test_a_stream_that_is_lost_leaves_the_other_as_it_is(shell, redirection):
+def test_a_stream_that_is_lost_leaves_the_other_as_it_is(remote, redirection):
     """
     What can be told is told in JSON, and the exit code says the rest.
     """
@@ -261,7 +261,7 @@ def test_a_stream_that_is_lost_leaves_the_other_as_it_is(shell, redirection):
             ),
             sys.executable,
         ],
-        env=shell.env,
+        env=remote.env,
         capture_output=True,
         text=True,
         check=False,

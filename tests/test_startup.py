@@ -59,7 +59,17 @@ USES = [
 ]
 
 
-@pytest.mark.parametrize(("words", "code", "uses"), USES)
+# The others take a process each.
+OFTEN = {"--version", "auth status", f"wait {ID}", "generate owl --dry-run"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "uses"),
+    [
+        pytest.param(*use, marks=[] if use[0] in OFTEN else pytest.mark.long)
+        for use in USES
+    ],
+)
 def test_a_command_loads_what_it_uses(remote, words, code, uses):
     """
     With the token in the environment, in a fresh interpreter, standard output a pipe.
@@ -94,7 +104,7 @@ private = {name for name in added if name.startswith("_")}
 print(*sorted(added - empty - private), file=sys.stderr)
 """
 # How many modules beside Typer's own; a few more than it takes today.
-MOST = {"--version": 36, "--help": 37, "generate owl --dry-run": 88}
+MOST = {"--version": 31, "--help": 32, "generate owl --dry-run": 84}
 
 
 @pytest.mark.parametrize(("words", "most"), MOST.items())
@@ -187,7 +197,13 @@ OFFERS = {
 }
 
 
-@pytest.mark.parametrize(("line", "uses"), OFFERS.items())
+@pytest.mark.parametrize(
+    ("line", "uses"),
+    [
+        pytest.param(line, uses, marks=[] if "sqlite3" in uses else pytest.mark.long)
+        for line, uses in OFFERS.items()
+    ],
+)
 def test_a_completion_loads_what_it_uses(shell, line, uses):
     """
     No network, no keyring, and not even Typer.

@@ -149,9 +149,9 @@ def test_commands_in_all_surroundings(around, prepare, line):
     ("name", "line", "code"),
     [
         ("POSIX without UTF-8", COMMANDS["unknown"], 2),
-        ("one column", COMMANDS["models"], 0),
+        pytest.param("one column", COMMANDS["models"], 0, marks=pytest.mark.long),
         ("no column", COMMANDS["unknown"], 2),
-        ("lost home", COMMANDS["status"], 2),
+        pytest.param("lost home", COMMANDS["status"], 2, marks=pytest.mark.long),
         ("closed home", COMMANDS["generate"], 7),
     ],
 )

@@ -22,8 +22,8 @@ from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.downloads.sidecar_path import sidecar_path
 from krea_cli.files.regular_file import read_regular
 from krea_cli.inputs.local_file import RemoteFile
+from krea_cli.requests.arguments import MAX_CHARACTERS
 from krea_cli.requests.recorded_request import (
-    MAX_CHARACTERS,
     RecordedInput,
     parse_sidecar,
 )

@@ -64,6 +64,10 @@ def _read(path: Path) -> Catalog | None:
             name: sanitize.sanitize_model(name, data)
             for name, data in document["models"].items()
         }
-        return Catalog({**document, "models": models})
+        catalog = Catalog({**document, "models": models})
+        # Parse all of them now: a file with a broken model is not used.
+        for name in models:
+            catalog[name]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+    return catalog

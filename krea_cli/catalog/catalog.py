@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,24 +47,24 @@ class Catalog:
             )
         self.date: str = document["date"]
         self._entries: Mapping[str, Mapping[str, Any]] = document["models"]
-        self._models = {
-            path: Model.from_json(path, data) for path, data in self._entries.items()
-        }
+        self._models: dict[str, Model] = {}
 
     @classmethod
     @cache
     def bundled(cls) -> Catalog:
         """
-        Return the catalog that is part of this version of krea. It is read only once.
+        Return the catalog that is part of this version of krea. It is read only once,
+        and each model is parsed when it is first needed.
         """
-        return cls(json.loads(_BUNDLED.read_bytes()))
+        head, *lines, _ = _BUNDLED.read_bytes().splitlines()
+        return cls({**_parse_head(head), "models": _ModelLines(lines)})
 
     @property
     def models(self) -> tuple[Model, ...]:
         """
         Return all models in the order of the API.
         """
-        return tuple(self._models.values())
+        return tuple(map(self.__getitem__, self._entries))
 
     def __getitem__(self, path: str) -> Model:
         """
@@ -73,10 +73,12 @@ class Catalog:
         Raises:
             KeyError: there is no such model.
         """
+        if path not in self._models:
+            self._models[path] = Model.from_json(path, self._entries[path])
         return self._models[path]
 
     def __contains__(self, path: object) -> bool:
-        return path in self._models
+        return path in self._entries
 
     def entry(self, path: str) -> Mapping[str, Any]:
         """
@@ -98,13 +100,13 @@ class Catalog:
                 candidates.
         """
         wanted = _normalized_name(name)
-        found = [model for model in self.models if _ends(model.path, wanted)]
+        found = [path for path in self._entries if _ends(path, wanted)]
         if len(found) == 1:
-            return found[0]
+            return self[found[0]]
         if found:
             raise UnknownModelError(
                 f"'{name}' matches several models.",
-                hint=f"Use one of: {', '.join(model.path for model in found)}",
+                hint=f"Use one of: {', '.join(found)}",
             )
         for path, successor in _SUCCESSORS.items():
             if _ends(path, wanted):
@@ -121,9 +123,36 @@ def bundled_date() -> str:
     """
     Return the date of the bundled catalog without loading its models.
     """
-    with _BUNDLED.open(encoding="ascii") as file:
-        head = json.loads(f"{file.readline()}}}}}")
-    return str(head["date"])
+    with _BUNDLED.open("rb") as file:
+        return str(_parse_head(file.readline())["date"])
+
+
+class _ModelLines(Mapping[str, Mapping[str, Any]]):
+    """
+    The models of the bundled document, which has a line for each: `"PATH":{...},`.
+    """
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        pairs = (line.strip(b",").split(b":", 1) for line in lines)
+        self._lines = {path.decode().strip('"'): entry for path, entry in pairs}
+
+    def __getitem__(self, path: str) -> Mapping[str, Any]:
+        entry: Mapping[str, Any] = json.loads(self._lines[path])
+        return entry
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+
+def _parse_head(line: bytes) -> dict[str, Any]:
+    """
+    Parse the first line of the bundled document, which has everything but the models.
+    """
+    head: dict[str, Any] = json.loads(line + b"}}")
+    return head
 
 
 def _normalized_name(name: str) -> str:

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from krea_cli.catalog.json_schema import (
     fields_of,
@@ -31,12 +30,11 @@ _INPUT_ORDER = (
 )
 _RESULTS = {"image", "video", "3d", "audio"}
 # Images that only accompany another one.
-_BESIDE = re.compile(r"mask|(?:^|_)(?:end|last)(?:_|$)")
-_MESH = re.compile(r"(?:^|_)(?:model|mesh|glb|3d)s?(?:_|$)")
+_BESIDE = r"mask|(?:^|_)(?:end|last)(?:_|$)"
+_MESH = r"(?:^|_)(?:model|mesh|glb|3d)s?(?:_|$)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaField:
+class MediaField(NamedTuple):
     """
     A field for files, which are passed as URLs.
 
@@ -56,8 +54,7 @@ class MediaField:
     required: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PricePoint:
+class PricePoint(NamedTuple):
     """
     The price in USD of requests with these dimensions.
 
@@ -69,10 +66,9 @@ class PricePoint:
     dimensions: Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: cached properties need a __dict__
-class Model:
+class ModelFacts(NamedTuple):
     """
-    A model.
+    The facts about a model.
 
     `path` is like "image/google/nano-banana-pro", and `schema` is the JSON Schema of
     request bodies. `aliases` maps dropped field names to current ones. `prices` is
@@ -90,6 +86,12 @@ class Model:
     prices_incomplete: bool
     price_unit: str
     deprecated: bool
+
+
+class Model(ModelFacts):
+    """
+    A model, and what follows from its facts.
+    """
 
     @classmethod
     def from_json(cls, path: str, data: Mapping[str, Any]) -> Model:
@@ -204,7 +206,7 @@ class Model:
         images = [
             field
             for field in media.values()
-            if field.media == "image" and not _BESIDE.search(field.name)
+            if field.media == "image" and not re.search(_BESIDE, field.name)
         ]
         return images[0] if len(images) == 1 else None
 
@@ -255,4 +257,4 @@ def _media_of(name: str) -> Literal["image", "video", "audio", "3d"]:
         return "video"
     if "audio" in name:
         return "audio"
-    return "3d" if "image" not in name and _MESH.search(name) else "image"
+    return "3d" if "image" not in name and re.search(_MESH, name) else "image"

@@ -9,7 +9,6 @@ price is None, never 0. An estimate is never lower than the published price.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any, NamedTuple
 
@@ -35,8 +34,7 @@ class PriceRange(NamedTuple):
         return PriceRange(round(self.low * count, 6), round(self.high * count, 6))
 
 
-@dataclass(frozen=True, slots=True)
-class _Values:
+class _Values(NamedTuple):
     """
     The values that a request can have in a dimension.
 

@@ -7,10 +7,9 @@ of models does not include it, because its path is not that of a model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from krea_cli.api.models import TRAINING
+from krea_cli.api.models import TRAINING_PATH
 from krea_cli.catalog.model import Model
 
 # The first one is the API's default.
@@ -47,7 +46,6 @@ _LATER = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingModel(Model):
     """
     The target of a training request. Its id is its whole path.
@@ -65,7 +63,7 @@ def training_model(base_model: object) -> Model:
     The schema depends on the base model.
     """
     return TrainingModel(
-        path=TRAINING,
+        path=TRAINING_PATH,
         name="Train a style",
         schema=_LATER if base_model in _LATER_MODELS else _FIRST,
         aliases={},

@@ -11,20 +11,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from krea_cli.catalog import schema_text
 from krea_cli.catalog.json_schema import Schema, equal, forms, items_of, types
-from krea_cli.catalog.pattern import compile_pattern
 
 # Names that need no quotes.
-_PLAIN = re.compile(r"[^\W\d][\w-]*")
-_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_PLAIN = r"[^\W\d][\w-]*"
+_NUMBER = r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(NamedTuple):
     """
     A violation of the schema.
 
@@ -200,6 +197,8 @@ def _text(schema: Schema, text: str, at: str) -> Iterator[Violation]:
     if not schema.get("minLength", 0) <= len(text) <= most:
         yield _violation(at, schema, str(len(text)))
     if "pattern" in schema:
+        from krea_cli.catalog.pattern import compile_pattern  # few fields have one
+
         pattern = compile_pattern(schema["pattern"])
         if pattern and not pattern.search(text):
             yield Violation(
@@ -257,7 +256,7 @@ def _dependencies(
 
 def _missing(schema: Schema, name: str, at: str, when: str = "") -> Violation:
     allowed = schema_text.describe_allowed(schema.get("properties", {}).get(name, {}))
-    return Violation(_field_path(at, name), f"is required{when}: {allowed}")
+    return Violation(_field_path(at, name), f"is required{when} ({allowed})")
 
 
 def _violation(at: str, schema: Schema, found: str, word: str = "") -> Violation:
@@ -267,7 +266,7 @@ def _violation(at: str, schema: Schema, found: str, word: str = "") -> Violation
 
 
 def _field_path(at: str, name: str) -> str:
-    if not _PLAIN.fullmatch(name):
+    if not re.fullmatch(_PLAIN, name):
         return f"{at}[{schema_text.preview_json(name)}]"
     return f"{at}.{name}" if at else name
 
@@ -300,7 +299,7 @@ def _item_types(schema: Schema) -> set[str]:
 
 
 def _parsed(text: str) -> int | float | None:
-    if not _NUMBER.fullmatch(text):
+    if not re.fullmatch(_NUMBER, text):
         return None
     try:
         return int(text)

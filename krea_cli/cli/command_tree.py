@@ -18,7 +18,6 @@ from krea_cli.cli.context import CliContext
 from krea_cli.cli.help import topics
 from krea_cli.cli.help.grouped import Command, Group
 from krea_cli.cli.invocation import Invocation
-from krea_cli.cli.options import as_typer_command
 from krea_cli.output.console import Console
 from krea_cli.output.escape import escape_control_chars
 
@@ -85,6 +84,8 @@ def _load(app: typer.Typer, name: str, summary: str) -> None:
     Load a command from the module of its name. A module with several commands has them
     in COMMANDS.
     """
+    from krea_cli.cli.options import as_typer_command
+
     module = import_module(f"krea_cli.commands.{name}")
     group: dict[str, Callable[..., None]] | None = getattr(module, "COMMANDS", None)
     if group is None:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from krea_cli import __version__
 from krea_cli.cli.invocation import Invocation
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
     from krea_cli.sandbox.server import Sandbox
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(NamedTuple):
     """
     The Krea API at some address, or the sandbox in its place.
 
@@ -278,8 +276,8 @@ class Connection:
             url or self.api_url,
             token.reveal() if token else None,
             token_source=token.source if token else "",
-            agent=f"krea-cli/{__version__}",
-            uses_environment=not self._service.is_local,
+            user_agent=f"krea-cli/{__version__}",
+            trust_env=not self._service.is_local,
             log=self._log,
         )
         self._closing.callback(transport.close)

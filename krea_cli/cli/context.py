@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
     from krea_cli.runtime.clock import Clock
 
 
-@dataclass
 class CliContext:
     """
     The collaborators of one run. It has no behavior of its own.
     """
 
-    invocation: Invocation = field(default_factory=Invocation)
-    exit_stack: ExitStack = field(default_factory=ExitStack)
+    def __init__(self, invocation: Invocation) -> None:
+        self.invocation = invocation
+        self.exit_stack = ExitStack()
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -269,7 +269,11 @@ class CliContext:
             service=self.service.name,
             url_of=as_inline(url_of) if inline else url_of,
             fresh_url_of=as_inline(fresh_url_of) if inline else fresh_url_of,
-            manner={"inline": inline, "fit": fit, "keep_metadata": keep_metadata},
+            input_options={
+                "inline": inline,
+                "fit": fit,
+                "keep_metadata": keep_metadata,
+            },
             is_secret=self.console.holds_secret,
             digest_token=lambda: digest(self._token_text()),
             upload=None if inline else uploader.prepare,

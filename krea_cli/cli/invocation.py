@@ -37,8 +37,7 @@ class Flags(NamedTuple):
             raise UsageError("Use either --sandbox or --api-url, not both.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(NamedTuple):
     """
     Options of some commands that decide how the run ends, whatever happens in it.
 
@@ -48,7 +47,7 @@ class RunOptions:
     *github* the run reports to a step of GitHub Actions.
     """
 
-    output: OutputOptions = field(default_factory=OutputOptions)
+    output: OutputOptions = OutputOptions()
     takes_output_setting: bool = False
     no_journal: bool = False
     cancel_on_interrupt: bool = False

@@ -245,7 +245,7 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
     builder = RequestBuilder(
         folder=source.folder,
         find_model=find,
-        read=lambda argument: images.read(argument, stdin_word="\0"),
+        read=lambda argument: images.read(argument, stdin_option="\0"),
         warn=_once(ctx.console.warn),
         webhook=given.webhook,
         validates=given.validates,

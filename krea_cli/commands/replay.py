@@ -13,7 +13,8 @@ from krea_cli.cli import options
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.generate_options import GenerateOptions
 from krea_cli.commands.run_generation import run_generation
-from krea_cli.requests.arguments import RequestArguments, read_sidecar
+from krea_cli.requests.arguments import RequestArguments
+from krea_cli.requests.recorded_request import read_sidecar
 
 
 @options.takes_output_setting
@@ -52,7 +53,7 @@ def replay(
     # only the command line can keep it.
     if former.keep_metadata and not given.keep_metadata:
         ctx.console.note(
-            "Removing metadata from the input files. The first request kept it; to "
-            "keep it again, add --keep-metadata."
+            "Sending the input files without their metadata. The first request kept "
+            "it; to keep it again, add --keep-metadata."
         )
     run_generation(ctx, arguments, given)

@@ -33,7 +33,7 @@ from krea_cli.errors import (
     UnknownJobError,
     WaitTimeoutError,
 )
-from krea_cli.jobs.job_refs import name_of_run
+from krea_cli.jobs.job_refs import run_ref
 from krea_cli.operations.batch_files import BatchFiles
 from krea_cli.operations.batch_outcome import ItemOutcome, ItemSeen, ItemSubmitted
 from krea_cli.operations.batch_run import MAX_UNCONFIRMED, BatchRun
@@ -206,7 +206,7 @@ class BatchReport:
             runs |= {job_id: job.run for job_id, job in found.items()}
         counts = Counter(runs.values())
         words = [
-            name_of_run(run) if run and counts[run] > MAX_NAMED else job_id
+            run_ref(run) if run and counts[run] > MAX_NAMED else job_id
             for job_id, run in runs.items()
         ]
         return list(dict.fromkeys(words))

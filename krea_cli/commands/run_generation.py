@@ -5,6 +5,7 @@ wait, save the results and report them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,15 +13,15 @@ from typing import TYPE_CHECKING
 from krea_cli.cli import collaborators
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.generate_options import GenerateOptions
-from krea_cli.commands.earlier_request import EarlierRequest
 from krea_cli.errors import KreaError
 from krea_cli.operations.spending_limit import SpendingLimit
-from krea_cli.output.results.jobs import JobSaved, JobSubmitted, JobUrls
 from krea_cli.requests import prepare
 from krea_cli.requests.arguments import RequestArguments
 
 if TYPE_CHECKING:
+    from krea_cli.api.models import Job
     from krea_cli.catalog.catalog import Catalog
+    from krea_cli.commands.earlier_request import EarlierRequest
     from krea_cli.downloads.output_options import OutputOptions
     from krea_cli.downloads.output_target import OutputTarget
     from krea_cli.inputs.local_file import Image
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from krea_cli.operations.batch_submit import BatchSubmission
     from krea_cli.operations.plan_output import OutputPlanner
     from krea_cli.operations.remembered_output import RememberedOutput
+    from krea_cli.output.results.jobs import Result
 
 
 def run_generation(
@@ -46,13 +48,16 @@ def run_generation(
     if output.output is None:
         output = replace(output, output=ctx.settings.output)
     planner = collaborators.output_planner(ctx, output)
-    planner.check_expectations(saves=options.saves or options.saves_later)
+    planner.check_expectations(
+        saves=options.saves or options.saves_later,
+        way_to_save="save the result: remove --no-download, or add -o to --no-wait",
+    )
     inputs = _Inputs(ctx, keep_metadata=options.keep_metadata, fit=options.fit)
     prepared = prepare.prepare_request(arguments, _preparation(ctx, inputs, options))
     if options.dry_run:
         _show_dry_run(ctx, prepared, planner, options)
     request = prepared.request
-    earlier = EarlierRequest.of(ctx, prepared) if options.once else None
+    earlier = _earlier(ctx, prepared) if options.once else None
     if earlier and earlier.job_id and not options.dry_run:
         _collect_earlier(ctx, earlier.job_id, planner, output, options)
         return
@@ -92,13 +97,26 @@ def run_generation(
         else:
             submission.wait()
 
-    result = JobSaved if target else JobUrls if options.wait else JobSubmitted
     collection.report(
-        result,
+        _kind_of_result(options),
         waits=options.wait,
         preview=preview,
         hand_on=collaborators.hand_on(step, is_paid=True),
     )
+
+
+def _earlier(ctx: CliContext, prepared: prepare.PreparedRequest) -> EarlierRequest:
+    from krea_cli.commands.earlier_request import EarlierRequest
+
+    return EarlierRequest.of(ctx, prepared)
+
+
+def _kind_of_result(options: GenerateOptions) -> Callable[[Job, str], Result]:
+    from krea_cli.output.results.jobs import JobSaved, JobSubmitted, JobUrls
+
+    if options.saves:
+        return JobSaved
+    return JobUrls if options.wait else JobSubmitted
 
 
 def _collect_earlier(
@@ -128,9 +146,8 @@ def _collect_earlier(
             deadline=collaborators.deadline(ctx, options.timeout),
             saver=collaborators.result_saver(ctx, target, output) if target else None,
         )
-    result = JobSaved if target else JobUrls if options.wait else JobSubmitted
     collection.report(
-        result,
+        _kind_of_result(options),
         waits=options.wait,
         hand_on=collaborators.hand_on(step, is_paid=False),
     )
@@ -155,8 +172,8 @@ class _Inputs:
             )
         return self._resolver
 
-    def read(self, argument: str, *, stdin_word: str) -> Image:
-        return self.resolver.read(argument, stdin_word=stdin_word)
+    def read(self, argument: str, *, stdin_option: str) -> Image:
+        return self.resolver.read(argument, stdin_option=stdin_option)
 
 
 def _preparation(
@@ -282,6 +299,10 @@ def _show_dry_run(
     is_sandbox = ctx.service.is_sandbox
     api_url = "http://127.0.0.1" if is_sandbox else ctx.settings.api_url
     shown = prepare.dry_run(
-        prepared, options.count, inline=options.inline, api_url=api_url
+        prepared,
+        options.count,
+        inline=options.inline,
+        api_url=api_url,
+        is_sandbox=is_sandbox,
     )
     ctx.console.result([shown])

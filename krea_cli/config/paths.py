@@ -5,8 +5,8 @@ Determine the folders for krea's files. The only module that imports platformdir
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import platformdirs
 
@@ -17,8 +17,7 @@ from krea_cli.runtime.user_paths import local_path
 _CONFIG, _STATE, _CACHE = "KREA_CONFIG_DIR", "KREA_STATE_DIR", "KREA_CACHE_DIR"
 
 
-@dataclass(frozen=True, slots=True)
-class Folders:
+class Folders(NamedTuple):
     """
     The folders of this user, as absolute paths.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -18,8 +17,7 @@ from krea_cli.config.numbers import parse_usd
 from krea_cli.errors import Action, ConfigError, Hint, Step, UsageError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """
     All settings.
 
@@ -138,7 +136,7 @@ KEYS = tuple(_READERS)
 # Environment variables could come from anywhere, so they must not name a program to
 # run.
 FILE_ONLY = frozenset({"token_command"})
-_DEFAULTS = {field.name: field.default for field in fields(Settings)}
+_DEFAULTS = Settings()._asdict()
 
 
 def variable_name(key: str) -> str:

@@ -8,8 +8,7 @@ module contains any part of a token.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from krea_cli.errors import Action, Hint, KeyringError, NoTokenError, Step
 
@@ -60,8 +59,7 @@ class Token:
         return "***"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenSources:
+class TokenSources(NamedTuple):
     """
     All sources that have a token, the active one first, and the active token.
 

@@ -23,6 +23,7 @@ from typing import IO
 
 from krea_cli.config.token import TOKEN_COMMAND, VARIABLES, Token, read_stream
 from krea_cli.errors import Action, NoTokenError, Step
+from krea_cli.runtime.clock import join_thread
 from krea_cli.runtime.redaction import SHORTEST_PART, redact_parts
 
 SECONDS = 10.0
@@ -129,7 +130,7 @@ def _wait_for_output(
         _read_in_thread(process.stdout, output, _MAX_OUTPUT),
         _read_in_thread(process.stderr, errors, _MAX_ERRORS, drains=True),
     ]
-    readers[0].join(max(0.0, deadline - time.monotonic()))
+    join_thread(readers[0], deadline - time.monotonic())
     if readers[0].is_alive():
         raise TimeoutError
     if len(output) < _MAX_OUTPUT:

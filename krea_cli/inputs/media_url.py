@@ -10,33 +10,33 @@ from collections.abc import Callable
 from krea_cli.inputs.local_file import Image, RemoteFile
 from krea_cli.runtime.user_paths import is_file_uri
 
-# Services pass over blanks before it.
-_DATA_URI = re.compile(r"\s*data:", re.IGNORECASE)
-_MEDIA_DATA_URI = re.compile(r"\s*data:(image|video|audio)/", re.IGNORECASE)
-# One letter is a drive.
-_URL = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+# Services ignore leading spaces.
+_DATA_URI = r"(?i:\s*data:)"
+_MEDIA_DATA_URI = r"(?i:\s*data:(image|video|audio)/)"
+# At least two letters: a single letter is a Windows drive.
+_URL = r"(?i:\s*[a-z][a-z0-9+.-]+:)"
 
 
 def is_address(text: str) -> bool:
-    return text.startswith("@") or _URL.match(text) is not None
+    return text.startswith("@") or re.match(_URL, text) is not None
 
 
 def is_media(text: str) -> bool:
     """
-    Return whether the text is a data URI with a media type.
+    Return True for a data URI of an image, video or audio file.
     """
-    return _MEDIA_DATA_URI.match(text) is not None
+    return re.match(_MEDIA_DATA_URI, text) is not None
 
 
 def image_at(text: str, read: Callable[[str], Image]) -> str | Image:
     """
-    Return the image at an address, read by *read* unless it is on the web, or the text
-    itself if only the service can know its meaning.
+    Return the image at an address. `read` opens local files and data URIs. Return the
+    text unchanged if it is none of these: the service may understand it.
     """
     if text.startswith("@"):
         return read(text[1:])
     if is_file_uri(text):  # the service cannot read it
         return read(text)
-    if _DATA_URI.match(text):
+    if re.match(_DATA_URI, text):
         return read(text.strip())
     return RemoteFile(text) if text.startswith(("https:", "http:")) else text

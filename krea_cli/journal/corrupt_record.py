@@ -8,16 +8,14 @@ The outcome of their requests is unknown, so they stay until the user deletes th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from krea_cli.journal.database import Database
 from krea_cli.journal.record import COLUMNS, FIELDS, Record, is_process_alive
 from krea_cli.journal.rows import STATES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorruptRecord:
+class CorruptRecord(NamedTuple):
     """
     A record that cannot be read.
 
@@ -34,7 +32,7 @@ class CorruptRecord:
         values = dict(zip(FIELDS, row, strict=True))
         job = f" (job {values['job_id']})" if values["job_id"] else ""
         record, holder = str(values["record"]), values["holder"]
-        # "intended" is the only state that krea writes for a request on its way.
+        # krea writes no state but "intended" for a request in flight.
         has_landed = values["state"] in STATES and values["state"] != "intended"
         return cls(
             record=record,

@@ -7,11 +7,10 @@ as an image. Files of other types are neither sent nor saved.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class MediaType:
+class MediaType(NamedTuple):
     """
     A media type. `kind` is image, video, audio or 3d; `extension` has no dot.
     """

@@ -5,7 +5,6 @@ Walk files that are lists of typed chunks with lengths: PNG, WebP, WAV and GLB.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from krea_cli.media.reader import DamagedError, FileReader, count_parts
@@ -16,8 +15,7 @@ HEAD_BYTES = 8
 PLACEHOLDER = 0x7FFFF000
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """
     How a format lays out its chunks.
 

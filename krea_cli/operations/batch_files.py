@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from krea_cli.jobs.job_records import JobRecords
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ItemTarget(OutputTarget):
     """
     The output file of one item. Further results of its job get -2, -3 and so on.

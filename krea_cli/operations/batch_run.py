@@ -40,7 +40,7 @@ from krea_cli.errors import (
 )
 from krea_cli.jobs import job_errors
 from krea_cli.jobs.keyed_submission import KeyedJob
-from krea_cli.jobs.polling import MANY_SECONDS, JobUpdate
+from krea_cli.jobs.polling import MIN_ROUND_SECONDS, JobUpdate
 from krea_cli.operations.batch_outcome import (
     BatchEvent,
     BatchLimits,
@@ -225,7 +225,7 @@ class BatchRun:
                 poller.sleep()
             except _NewsError:
                 # A burst of reports must not delay polls.
-                if self._tools.clock.now() - polled_at < MANY_SECONDS:
+                if self._tools.clock.now() - polled_at < MIN_ROUND_SECONDS:
                     continue
             if not self._limits.waits:
                 continue
@@ -530,7 +530,7 @@ class BatchRun:
                 job_id=job.job_id,
                 usd=job.cost_usd,
             )
-        error = job_errors.failure(job)
+        error = job_errors.job_error(job)
         if error is None or not job.is_final:
             return
         for step in work.steps:
@@ -615,7 +615,7 @@ class BatchRun:
                 yield self._finish(step, "unsubmitted")
                 continue
             state = "running" if self._limits.waits else "submitted"
-            error = job_errors.failure(work.job) if self._limits.waits else None
+            error = job_errors.job_error(work.job) if self._limits.waits else None
             if not isinstance(error, WaitTimeoutError):
                 error = None
             is_paid = work.is_new and step is work.steps[0]

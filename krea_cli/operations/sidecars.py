@@ -87,10 +87,12 @@ class SidecarWriter:
         """
         if not self._options.force or file.path == "-":
             return
+        path = sidecar_path(Path(file.path))
+        if not path.is_file():
+            return
         from krea_cli.requests import sidecar
 
-        path = sidecar_path(Path(file.path))
-        if path.is_file() and not sidecar.is_sidecar_of(path, job, file):
+        if not sidecar.is_sidecar_of(path, job, file):
             self._warn(f"{path} belongs to an earlier result, not to this one.")
 
     def _request(self, job_id: str) -> Record | None:

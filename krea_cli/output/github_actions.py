@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 # The runner ignores whitespace before `::`, and log viewers remove colors.
 _BEGIN = r"(?:[^\S\r\n]|\x1b\[[\d;]*m)*::"
-_COMMAND = re.compile(rf"(?<=[\r\n])(?={_BEGIN})")
+_COMMAND = rf"(?<=[\r\n])(?={_BEGIN})"
 # Also for other systems: ##vso[, ##teamcity[.
-_BRACKET = re.compile(r"(##\w*)\[")
+_BRACKET = r"(##\w*)\["
 _CELL_CHARACTERS = 300
 _HEADER = "| File | Size | Model | Estimate | Job |\n|---|---|---|---:|---|\n"
 _UNBILLED = ("failed", "cancelled")
@@ -40,14 +40,15 @@ def neutralize_commands(text: str, *, begins_line: bool) -> str:
     `begins_line` says whether the text starts at the beginning of a line.
     """
     before = "\n" if begins_line else "-"
-    return _COMMAND.sub("| ", before + _BRACKET.sub(r"\1 [", text))[1:]
+    bare = re.sub(_BRACKET, r"\1 [", text)
+    return re.sub(_COMMAND, "| ", before + bare)[1:]
 
 
 def neutralize_json(text: str) -> str:
     """
     Return equivalent JSON that contains no command.
     """
-    return _BRACKET.sub(r"\1\\u005b", text)
+    return re.sub(_BRACKET, r"\1\\u005b", text)
 
 
 def neutralize_path(path: str) -> str:
@@ -61,7 +62,7 @@ def contains_command(path: str) -> bool:
     """
     Return whether the path contains a command, so that it cannot be logged unchanged.
     """
-    return _BRACKET.search(path) is not None
+    return re.search(_BRACKET, path) is not None
 
 
 def annotation(error: KreaError) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from krea_cli.output.results.jobs import Result
     from krea_cli.output.streams import Stream
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE = "[\ud800-\udfff]"
 
 
 class ResultWriter(Protocol):
@@ -178,7 +178,8 @@ def _dumped(data: Mapping[str, Any]) -> str:
     if "\\ud" in text:
         # Many JSON parsers reject lone surrogates, which come from file names that are
         # not UTF-8.
-        whole = _LONE_SURROGATE.sub("\ufffd", json.dumps(data, ensure_ascii=False))
+        bare = json.dumps(data, ensure_ascii=False)
+        whole = re.sub(_LONE_SURROGATE, "\ufffd", bare)
         text = json.dumps(json.loads(whole))
     return neutralize_json(text)
 

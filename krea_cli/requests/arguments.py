@@ -5,22 +5,21 @@ Read a request from the command line: options, and the files they refer to.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TextIO
+from types import MappingProxyType
+from typing import Any, BinaryIO, NamedTuple, Protocol, TextIO
 
-from krea_cli.errors import Action, InputError, Step, UsageError
+from krea_cli.errors import InputError, UsageError
 from krea_cli.media import of_extension
 from krea_cli.requests.param import parse_json
-from krea_cli.requests.recorded_request import (
-    MAX_CHARACTERS,
-    ReplayRequest,
-    parse_sidecar,
-)
 from krea_cli.runtime import shell_words
+from krea_cli.runtime.os_reasons import reason_of
 from krea_cli.runtime.user_paths import local_path
+
+# The limit for text from files and from standard input.
+MAX_CHARACTERS = 10**6
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class StdinSource(Protocol):
@@ -39,8 +38,7 @@ class StdinSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestArguments:
+class RequestArguments(NamedTuple):
     """
     A request as given on the command line.
 
@@ -50,16 +48,16 @@ class RequestArguments:
     """
 
     model: str | None
-    prompt: str | None = None
-    prompt_file: str | None = None
     images: Sequence[str]
     params: Sequence[str]
-    params_file: str | None = None
-    options: Mapping[str, str | None] = field(default_factory=dict)
-    styles: Sequence[str] = ()
     webhook: str | None
     validates: bool
-    former: Mapping[str, Any] = field(default_factory=dict)
+    prompt: str | None = None
+    prompt_file: str | None = None
+    params_file: str | None = None
+    options: Mapping[str, str | None] = _NOTHING
+    styles: Sequence[str] = ()
+    former: Mapping[str, Any] = _NOTHING
 
 
 def read_prompt(prompter: StdinSource, arguments: RequestArguments) -> str | None:
@@ -93,14 +91,14 @@ def read_prompt(prompter: StdinSource, arguments: RequestArguments) -> str | Non
 
 def is_image_file(word: str) -> bool:
     """
-    Tell whether a word of the command line names an image that exists.
+    Return True if an argument is the name of an existing image.
     """
     media = of_extension(Path(word).suffix)
     if media is None or media.kind != "image":
         return False
     try:
         return Path(word).is_file()
-    except OSError:  # too long for a name
+    except OSError:  # the name is too long
         return False
 
 
@@ -118,7 +116,7 @@ def read_params(prompter: StdinSource, file: str) -> dict[str, Any]:
     """
     Read the JSON object for --params from a file or standard input.
     """
-    text = _read_text(prompter, file, "the fields of --params")
+    text = read_text(prompter, file, "the fields of --params")
     try:
         params = parse_json(text, f"--params {file}")
     except (ValueError, RecursionError) as exc:
@@ -128,34 +126,16 @@ def read_params(prompter: StdinSource, file: str) -> dict[str, Any]:
     return params
 
 
-def read_sidecar(prompter: StdinSource, file: str) -> ReplayRequest:
+def read_text(prompter: StdinSource, file: str, user: str) -> str:
     """
-    Read a request from a sidecar. Its content is not trusted.
+    Read text from a file or, for "-", from standard input, which is claimed for `user`.
 
     Raises:
-        InputError: the file cannot be read, or is not a sidecar.
+        InputError: it cannot be read, or is too long.
     """
-    if file != "-":
-        file = local_path(file)
-    sidecar = Path(f"{file}.json")
-    if file != "-" and not file.endswith(".json") and sidecar.is_file():
-        raise InputError(
-            f"{file} is a result, not a sidecar.",
-            hint=Step(Action.REPLAY, (str(sidecar),)),
-        )
-    text = _read_text(prompter, file, "the sidecar")
-    try:
-        return parse_sidecar(json.loads(text), Path(file).parent)
-    except (ValueError, TypeError, LookupError, RecursionError) as exc:
-        raise InputError(
-            f"{file} is not a krea sidecar.",
-            hint="Use a .json file that krea wrote with --sidecar.",
-        ) from exc
-
-
-def _read_text(prompter: StdinSource, file: str, user: str) -> str:
     if file == "-":
-        return _read(user, lambda: _read_stream(prompter.claim_stdin(user)))
+        stdin = prompter.claim_stdin
+        return _read("standard input", lambda: _read_stream(stdin(user)))
     return _read(file, lambda: _read_file(file))
 
 
@@ -191,8 +171,10 @@ def _read(name: str, read: Callable[[], str]) -> str:
     try:
         text = read()
     except (OSError, UnicodeDecodeError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or "not UTF-8 text"
+        reason = reason_of(exc) if isinstance(exc, OSError) else "not UTF-8 text"
         raise InputError(f"Cannot read {name}: {reason}.") from exc
     if len(text) > MAX_CHARACTERS:
-        raise InputError(f"Cannot use {name}: more than {MAX_CHARACTERS:,} characters.")
+        raise InputError(
+            f"Cannot read {name}: it has more than {MAX_CHARACTERS:,} characters."
+        )
     return text

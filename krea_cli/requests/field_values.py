@@ -10,7 +10,6 @@ import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from krea_cli.catalog.json_schema import Schema, fields_of, is_url, items_of, map_texts
@@ -21,7 +20,6 @@ from krea_cli.errors import UsageError
 from krea_cli.inputs.local_file import Image, LocalFile
 from krea_cli.inputs.media_url import image_at, is_address, is_media
 from krea_cli.requests.param import Param
-from krea_cli.requests.recorded_request import restore_inputs
 from krea_cli.requests.style import FIELD as STYLES
 from krea_cli.runtime.user_paths import is_file_uri
 
@@ -31,7 +29,6 @@ OPTIONS = {
     "width": ("width", "target_width"),
     "height": ("height", "target_height"),
 }
-_TWICE = "is set twice,"
 _NUMBERS = {"width", "height", "seed", "strength"}
 FILE_NOUNS = {
     "image": "an image",
@@ -41,7 +38,6 @@ FILE_NOUNS = {
 }
 
 
-@dataclass(slots=True)
 class FieldValues:
     """
     The fields for `model`. Their `values` contain images as objects.
@@ -52,17 +48,18 @@ class FieldValues:
     differs from the user's request. `read` opens the image at a path.
     """
 
-    model: Model
-    read: Callable[[str], Image]
-    values: dict[str, Any] = field(default_factory=dict)
-    violations: list[Violation] = field(default_factory=list)
-    dropped: list[Violation] = field(default_factory=list)
-    input_errors: list[UsageError] = field(default_factory=list)
-    has_unknown: bool = False
-    warnings: list[str] = field(default_factory=list)
-    _sources: dict[str, str] = field(default_factory=dict)
-    # Objects that got full strength because the user set none.
-    _strong: list[dict[str, Any]] = field(default_factory=list)
+    def __init__(self, model: Model, read: Callable[[str], Image]) -> None:
+        self.model = model
+        self.read = read
+        self.values = dict[str, Any]()
+        self.violations = list[Violation]()
+        self.dropped = list[Violation]()
+        self.input_errors = list[UsageError]()
+        self.has_unknown = False
+        self.warnings = list[str]()
+        self._sources = dict[str, str]()
+        # Objects that got full strength because the user set none.
+        self._strong = list[dict[str, Any]]()
 
     def fill(self, given: Mapping[str, Any]) -> None:
         """
@@ -100,15 +97,15 @@ class FieldValues:
             self._sources[name] = param.source
 
     @property
-    def only_repeated(self) -> bool:
+    def lacks_input_field(self) -> bool:
         """
-        Return whether every dropped value is one that was given twice.
+        Return whether a file was dropped because no known field takes it.
         """
-        return all(each.message.startswith(_TWICE) for each in self.dropped)
+        return any(each.field == "-i" for each in self.dropped)
 
     def _drop_repeated(self, name: str, first: str, second: str) -> None:
         sources = first if first == second else f"{first} and {second}"
-        self._drop(name, f"{_TWICE} by {sources}")
+        self._drop(name, f"is set twice with {sources}")
 
     def add_images(self, images: Sequence[Image]) -> None:
         """
@@ -135,14 +132,14 @@ class FieldValues:
         Explain why -i has no field, and list the fields that accept such files.
         """
         if not self.model.fields:
-            return "has no known fields"
+            return "has no known field for files"
         kind = image.media.kind if isinstance(image, LocalFile) else "image"
         fields = [each for each in self.model.media_fields if each.media == kind]
         if not fields:
             return "does not take an image"
         name = shlex.quote(image.name)
         params = " or ".join(f"-p {each.name}=@{name}" for each in fields)
-        return f"takes this file with {params}"
+        return f"has other fields for this file; use {params} instead"
 
     def add_options(self, options: Mapping[str, str | None]) -> None:
         """
@@ -185,6 +182,8 @@ class FieldValues:
         """
         Replace the recorded inputs of an earlier request with images.
         """
+        from krea_cli.requests.recorded_request import restore_inputs
+
         given, self.values = self.values, {}
         for name, value in given.items():
             with self.collect_errors(name):

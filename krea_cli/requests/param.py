@@ -5,16 +5,14 @@ Parse a field on the command line: KEY=VALUE or KEY:=JSON.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from krea_cli.api.http_types import parse_strict_json
 from krea_cli.catalog.schema_text import preview_json
 from krea_cli.errors import UsageError
+from krea_cli.runtime.strict_json import parse_strict_json
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(NamedTuple):
     """
     A field as given by the user: text to convert, or a JSON value.
 
@@ -53,7 +51,7 @@ class Param:
             raise UsageError(
                 f"-p {name}:= needs JSON, but {preview_json(value)} is not valid JSON"
                 f"{at}.",
-                hint=f"For text, use one equals sign: -p {name}=TEXT",
+                hint=f"To send text, use = instead of := as in -p {name}=TEXT",
             ) from exc
 
     @staticmethod

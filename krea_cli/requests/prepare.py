@@ -7,10 +7,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from krea_cli.catalog.json_schema import Schema, forms, types
 from krea_cli.catalog.model import Model
@@ -26,7 +25,7 @@ from krea_cli.errors import (
     UsageError,
 )
 from krea_cli.inputs.local_file import Image, LocalFile, placeholder_url
-from krea_cli.output.results.jobs import DryRun
+from krea_cli.output.results.dry_run import DryRun
 from krea_cli.requests import defaults
 from krea_cli.requests.arguments import (
     RequestArguments,
@@ -46,12 +45,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Model paths that are safe in a URL, for models that the catalog lacks.
-_PATH = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){2,}", re.ASCII)
-_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
-_UPLOAD_HINT = (
-    "To pass a file in an unknown field, upload it and pass its URL: krea upload FILE"
-)
-_WEBHOOK = re.compile("https?://[!-~]+", re.IGNORECASE)
+_PATH = r"(?a:[\w-][\w.-]*(/[\w-][\w.-]*){2,})"
+_NAME = r"(?a:[\w-][\w.-]*(/[\w-][\w.-]*)?)"
+_UPLOAD_HINT = "Upload the file, then pass its URL with -p FIELD=URL: krea upload FILE"
+_WEBHOOK = "(?i:https?://[!-~]+)"
 # Proxies reject longer headers, sometimes without saying so.
 MAX_WEBHOOK = 2048
 _SIZE = {"width", "height"}
@@ -73,11 +70,10 @@ class InputReader(Protocol):
     Reads input files. Its module is imported for the first file.
     """
 
-    def __call__(self, argument: str, *, stdin_word: str) -> Image: ...
+    def __call__(self, argument: str, *, stdin_option: str) -> Image: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preparation:
+class Preparation(NamedTuple):
     """
     The collaborators needed to prepare a request.
 
@@ -96,8 +92,7 @@ class Preparation:
     is_fresh: Callable[[Catalog], bool] = lambda _: True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedRequest:
+class PreparedRequest(NamedTuple):
     """
     A request that is ready to submit, and the values that krea chose for it.
     """
@@ -136,7 +131,7 @@ def check_webhook(webhook: str | None) -> None:
     Raises:
         UsageError: it is not a valid URL.
     """
-    if webhook is not None and not _WEBHOOK.fullmatch(webhook):
+    if webhook is not None and not re.fullmatch(_WEBHOOK, webhook):
         raise UsageError(
             f"Invalid --webhook URL: {webhook}",
             hint="Example: --webhook https://example.com/hook",
@@ -174,7 +169,7 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
         _raise_single_error(fields.dropped, fields)
         raise InvalidRequestError(
             f"Some inputs cannot be sent to {model.id}:",
-            hint=None if fields.only_repeated else _UPLOAD_HINT,
+            hint=_UPLOAD_HINT if fields.lacks_input_field else None,
             details=[str(violation) for violation in fields.dropped],
         )
     for choice in choices:
@@ -183,7 +178,12 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
 
 
 def dry_run(
-    prepared: PreparedRequest, count: int, *, inline: bool, api_url: str
+    prepared: PreparedRequest,
+    count: int,
+    *,
+    inline: bool,
+    api_url: str,
+    is_sandbox: bool = False,
 ) -> DryRun:
     """
     Describe the request that would be submitted to `api_url`.
@@ -200,7 +200,8 @@ def dry_run(
         cost_usd=None if cost is None else cost.high,
         cost_min_usd=None if cost is None else cost.low,
         price_date=request.model.price_date,
-        choices=tuple(prepared.choices),
+        choices=tuple(choice._asdict() for choice in prepared.choices),
+        is_sandbox=is_sandbox,
     )
 
 
@@ -244,7 +245,10 @@ class _ModelLookup:
                 return self.find(arguments)
             hints = self.hints()
             if not arguments.validates:
-                hints = [*(self._routes(path) if _NAME.fullmatch(path) else ()), *hints]
+                hints = [
+                    *(self._routes(path) if re.fullmatch(_NAME, path) else ()),
+                    *hints,
+                ]
             raise error.but(*hints) from None
 
     def hints(self) -> list[Hint]:
@@ -277,10 +281,10 @@ class _ModelLookup:
 
 def unlisted_model(name: str) -> Model | None:
     """
-    Return a model that no list has, by its whole path; None if *name* is not one.
+    Return a model for a full path that the catalog lacks; None if `name` is no path.
     """
     path = name.strip("/").removeprefix("generate/")
-    return Model.unknown(path) if _PATH.fullmatch(path) else None
+    return Model.unknown(path) if re.fullmatch(_PATH, path) else None
 
 
 class _CachedInputs:
@@ -303,19 +307,19 @@ class _CachedInputs:
         """
         self._times.clear()
 
-    def read(self, argument: str, stdin_word: str = "-p FIELD=@-") -> Image:
+    def read(self, argument: str, stdin_option: str = "-p FIELD=@-") -> Image:
         self._times[argument] += 1
         key = argument, self._times[argument]
         if key not in self._files:
-            self._files[key] = self._read(argument, stdin_word)
+            self._files[key] = self._read(argument, stdin_option)
         found = self._files[key]
         if isinstance(found, UsageError):
             raise found
         return found
 
-    def _read(self, argument: str, stdin_word: str) -> Image | UsageError:
+    def _read(self, argument: str, stdin_option: str) -> Image | UsageError:
         try:
-            return self._using.read_input(argument, stdin_word=stdin_word)
+            return self._using.read_input(argument, stdin_option=stdin_option)
         except UsageError as error:
             return error
 
@@ -375,14 +379,15 @@ def _collect_fields(
         with fields.collect_errors("--style"):
             fields.add_style(parse_style(style))
     fields.add_options(arguments.options)
-    fields.restore()
+    if arguments.former:
+        fields.restore()
     return fields
 
 
 def _normalized(param: Param) -> Param:
     if param.is_json:
         return param
-    return replace(param, value=normalize_text(param.value))
+    return param._replace(value=normalize_text(param.value))
 
 
 def input_size(request: Request) -> tuple[int, int] | None:
@@ -425,11 +430,11 @@ def violations_of(request: Request, fields: FieldValues) -> list[Violation]:
     """
     violations = [*fields.dropped, *fields.violations]
     violations = violations or [*_missing_content(request)]
-    told = {_option_field(violation.field) for violation in violations}
+    reported = {_option_field(violation.field) for violation in violations}
     return violations + [
         violation
         for violation in request.violations
-        if _root(violation.field) not in told
+        if _root(violation.field) not in reported
     ]
 
 
@@ -473,7 +478,7 @@ def _missing_content(request: Request) -> Iterator[Violation]:
     if not content or any(request.fields.get(name) for name in content):
         return
     name = "prompt" if "prompt" in content else content[0]
-    other = f", or {FILE_NOUNS[media.media]} with -i" if media else ""
+    other = f", unless you give {FILE_NOUNS[media.media]} with -i" if media else ""
     yield Violation(name, f"is required{other}")
 
 

@@ -6,19 +6,20 @@ Sidecars are not trusted: they can only use files whose SHA-256 they contain.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from krea_cli.errors import InputError
+from krea_cli.errors import Action, InputError, Step
 from krea_cli.inputs.local_file import Image, LocalFile
+from krea_cli.requests.arguments import StdinSource, read_text
 from krea_cli.runtime.json_tree import mapped
+from krea_cli.runtime.user_paths import local_path
 
 _MODEL = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)+", re.ASCII)
-# Same limit as for text from files.
-MAX_CHARACTERS = 10**6
 # Options for sending inputs, which are repeated when they are sent again.
 SENDING_OPTIONS = ("inline", "fit", "keep_metadata")
 _NO_FILE = {"-": "standard input", "data:": "a data URI"}
@@ -91,6 +92,39 @@ class RecordedInput:
         return image
 
 
+def read_sidecar(prompter: StdinSource, file: str) -> ReplayRequest:
+    """
+    Read a request from a sidecar. Its content is not trusted.
+
+    Raises:
+        InputError: the file cannot be read, or is not a sidecar.
+    """
+    if file != "-":
+        file = local_path(file)
+    sidecar = Path(f"{file}.json")
+    if file != "-" and not file.endswith(".json") and sidecar.is_file():
+        raise InputError(
+            f"{file} is a result, not a sidecar.",
+            hint=Step(Action.REPLAY, (str(sidecar),)),
+        )
+    try:
+        text = read_text(prompter, file, "the sidecar")
+        return parse_sidecar(json.loads(text), Path(file).parent)
+    except InputError as exc:
+        if not isinstance(exc.__cause__, UnicodeDecodeError):
+            raise
+        raise _no_sidecar(file) from exc
+    except (ValueError, TypeError, LookupError, RecursionError) as exc:
+        raise _no_sidecar(file) from exc
+
+
+def _no_sidecar(file: str) -> InputError:
+    return InputError(
+        f"{'Standard input' if file == '-' else file} is not a krea sidecar.",
+        hint="Use a .json file that krea wrote with --sidecar.",
+    )
+
+
 def source_file(path: str | None, sha256: str | None) -> Path | None:
     """
     Return the file that an input came from, or None if it was not a file.
@@ -122,8 +156,8 @@ def parse_sidecar(data: Mapping[str, Any], folder: Path) -> ReplayRequest:
         _put(body, each["at"], path, sha256)
     for place in data["not_kept"]:
         _put(body, place, None, None)
-    manner = {name: data[name] is True for name in SENDING_OPTIONS}
-    return ReplayRequest(model=model, fields=body, **manner)
+    input_options = {name: data[name] is True for name in SENDING_OPTIONS}
+    return ReplayRequest(model=model, fields=body, **input_options)
 
 
 def restore_inputs(value: Any, read: Callable[[str], Image]) -> Any:

@@ -4,7 +4,6 @@ Provide the time to the rest of the program, and limit how long work may take.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,20 +12,22 @@ from typing import NamedTuple, TypeVar
 from krea_cli.runtime import signals
 
 T = TypeVar("T")
+# A signal does not end every wait: not in other threads, not on Windows, and not if it
+# arrives just before the wait begins or goes to another thread. So wait in short steps.
 _POLL_SECONDS = 0.05
 
 
 def sleep(seconds: float) -> None:
     """
-    Sleep like `time.sleep`, but wake up for signals in every thread that has interrupts
-    enabled.
+    Sleep like `time.sleep`, but wake up for signals in the main thread and in every
+    thread that has interrupts enabled.
 
     Raises:
         Interrupted: as in `signals.raise_if_interrupted`.
     """
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, _POLL_SECONDS) if signals.interrupts_enabled() else left)
+        time.sleep(min(left, _POLL_SECONDS))
         signals.raise_if_interrupted()
 
 
@@ -66,7 +67,7 @@ def run_with_timeout(seconds: float, work: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    _join(thread, seconds)
+    join_thread(thread, seconds)
     if failures:
         raise failures[0]
     if not results:
@@ -74,15 +75,17 @@ def run_with_timeout(seconds: float, work: Callable[[], T]) -> T:
     return results[0]
 
 
-def _join(thread: threading.Thread, seconds: float) -> None:
+def join_thread(thread: threading.Thread, seconds: float) -> None:
+    """
+    Wait at most `seconds` for the thread to end, or 0.4 s after a deferred signal.
+
+    Raises:
+        Interrupted: as in `signals.raise_if_interrupted`.
+    """
     until = time.monotonic() + seconds
-    # Deferred signals and signals to another thread do not end the join, so poll. On
-    # Windows no signal ends it.
-    polls = signals.is_held() or signals.interrupts_enabled()
-    polls = polls or sys.platform == "win32"
     while thread.is_alive():
         signals.raise_if_interrupted()
         left = min(until - time.monotonic(), signals.seconds_left_for_cleanup())
         if left <= 0:
             return
-        thread.join(min(left, _POLL_SECONDS) if polls else left)
+        thread.join(min(left, _POLL_SECONDS))

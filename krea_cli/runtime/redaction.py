@@ -13,9 +13,7 @@ HIDDEN = "***"
 # A repeated part of a token is hidden if it has at least this many characters.
 SHORTEST_PART = 8
 # An escaped character, as written by JSON, URLs and Python.
-_ESCAPE = re.compile(
-    rb"""\\+(?:u00([0-9a-f]{2})|x([0-9a-f]{2})|(["/])|)|%([0-9a-f]{2})""", re.IGNORECASE
-)
+_ESCAPE = rb"""\\+(?:u00([0-9a-f]{2})|x([0-9a-f]{2})|(["/])|)|%([0-9a-f]{2})"""
 
 
 def forms(secret: str) -> list[str]:
@@ -83,7 +81,8 @@ class _View:
         self._view_places, self._text_places = [0], [0]
         pieces: list[bytes] = []
         end = place = 0
-        found = _ESCAPE.finditer(text) if b"\\" in text or b"%" in text else ()
+        has_escapes = b"\\" in text or b"%" in text
+        found = re.finditer(_ESCAPE, text, re.IGNORECASE) if has_escapes else ()
         for match in found:
             start, after = match.span()
             code = match[match.lastindex] if match.lastindex else b""

@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Iterable
 
-_PLAIN = re.compile(r"[\w.:/\\=+-]+")
+_PLAIN = r"[\w.:/\\=+-]+"
 
 
 def join(words: Iterable[str]) -> str:
@@ -28,7 +28,7 @@ def quote(word: str) -> str:
     """
     if sys.platform != "win32":
         return shlex.quote(word)
-    if _PLAIN.fullmatch(word):
+    if re.fullmatch(_PLAIN, word):
         return word
     if re.search(r"[$`\"]", word):
         return "'" + word.replace("'", "''") + "'"

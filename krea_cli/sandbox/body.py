@@ -11,7 +11,7 @@ from http import HTTPStatus
 from io import BufferedIOBase
 from typing import Any
 
-from krea_cli.api.http_types import parse_strict_json
+from krea_cli.runtime.strict_json import parse_strict_json
 from krea_cli.sandbox.api_error import ApiError
 
 JSON_LIMIT = 32 * 2**20

@@ -41,7 +41,7 @@ from krea_cli.jobs import poll_timing
 from krea_cli.jobs.schedule import Guess
 from krea_cli.journal.database import Database
 from krea_cli.journal.keys import JournalKeys
-from krea_cli.journal.record import COLUMNS, PLACES
+from krea_cli.journal.record import COLUMNS, PLACEHOLDERS
 from krea_cli.operations.batch_run import BatchRun
 from krea_cli.output.streams import Stream
 from krea_cli.runtime.clock import Clock
@@ -147,7 +147,7 @@ class Steps:
 def claim_always(keys, record, key, *, known=()):
     with keys._database.writing() as db:
         db.execute(
-            f"INSERT INTO records ({COLUMNS}, key) VALUES ({PLACES}, ?)",
+            f"INSERT INTO records ({COLUMNS}, key) VALUES ({PLACEHOLDERS}, ?)",
             (*record.as_row(), key),
         )
 

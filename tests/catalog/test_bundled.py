@@ -56,6 +56,28 @@ def test_date_is_read_without_the_models():
     assert "2026-10-09" == CATALOG.date == bundled_date()
 
 
+def test_bundled_read_by_lines_has_what_the_file_has():
+    """
+    The lines that are parsed one by one have the same models in the same order.
+    """
+    models = json.loads(PATH.read_bytes())["models"]
+
+    assert list(models) == [model.path for model in CATALOG.models]
+    assert models == {path: CATALOG.entry(path) for path in models}
+
+
+def test_find_parses_only_the_model_that_is_found(monkeypatch):
+    catalog = Catalog.bundled.__wrapped__(Catalog)
+    parsed = []
+    monkeypatch.setattr(
+        lookup_module.Model, "from_json", lambda path, _: parsed.append(path)
+    )
+
+    catalog.find("nano-banana-pro")
+
+    assert ["image/google/nano-banana-pro"] == parsed
+
+
 @pytest.mark.long
 def test_every_schema_is_closed_and_valid():
     """

@@ -148,7 +148,14 @@ def test_topics_in_a_pipe_are_markdown(krea):
 WHOLE_WORDS = 120
 
 
-@pytest.mark.parametrize("columns", [120, 80, 60, 40])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        *(pytest.param(width, marks=pytest.mark.long) for width in (120, 60)),
+        80,
+        40,
+    ],
+)
 def test_topics_at_a_terminal_fit_its_width(krea, columns, monkeypatch):
     """
     Tables and paragraphs are drawn, and no word is lost.

@@ -34,8 +34,8 @@ class Api:
         self.pages = list(pages)
         self._refusal = refusal
 
-    def job(self, job_id, *, deadline=None, turn):
-        turn()
+    def job(self, job_id, *, deadline=None, wait_turn):
+        wait_turn()
         self.asked.append(job_id)
         self.deadlines.append(deadline)
         return self.job_script()
@@ -45,8 +45,8 @@ class Api:
         if self._refusal:
             raise self._refusal
 
-    def jobs(self, *, limit, cursor, deadline, turn):
-        turn()
+    def jobs(self, *, limit, cursor, deadline, wait_turn):
+        wait_turn()
         self.asked.append((limit, cursor, deadline))
         return self.pages.pop(0)
 
@@ -76,7 +76,7 @@ def service(api, time, known=None):
 
 
 def page(*jobs, cursor=None):
-    return JobPage(jobs=jobs, cursor=cursor, ahead=None)
+    return JobPage(jobs=jobs, cursor=cursor, clock_skew=None)
 
 
 UNKNOWN = UnknownJobError("There is no job j1.")
@@ -213,7 +213,7 @@ def test_cancel_all_leaves_a_silent_service_behind(time):
 
 
 def run(api, time):
-    return cancel("j1", api, time.clock, turn=lambda: None)
+    return cancel("j1", api, time.clock, wait_turn=lambda: None)
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
@@ -304,7 +304,7 @@ class Racing(Api):
         self.completing, self.stubborn = completing, stubborn
         self.deleted_results = []
 
-    def job(self, job_id, *, deadline=None, turn):
+    def job(self, job_id, *, deadline=None, wait_turn):
         if job_id in self.completing:
             self.states[job_id] = "completed"
         return job(job_id, self.states[job_id])
@@ -316,7 +316,7 @@ class Racing(Api):
         elif job_id not in self.stubborn:
             self.states[job_id] = "cancelled"
 
-    def jobs(self, *, limit, cursor, deadline, turn):
+    def jobs(self, *, limit, cursor, deadline, wait_turn):
         return page(*(job(*each) for each in self.states.items()))
 
 

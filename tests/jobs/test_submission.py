@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing, suppress
-from dataclasses import replace
 
 import pytest
 from media.samples import unread
@@ -100,7 +99,7 @@ def submission(folder, journal, time):
             service="service",
             url_of=lambda image: f"first:{image.name}",
             fresh_url_of=fresh_url_of,
-            manner={"inline": False},
+            input_options={"inline": False},
             is_secret=lambda _: False,
         )
 
@@ -286,7 +285,7 @@ def test_preparing_uploads_and_sends_nothing_that_costs(submission, request_of):
     """
     seen = []
     ordered = submission()
-    ordered = replace(ordered, url_of=lambda image: seen.append(image.name) or "u")
+    ordered = ordered._replace(url_of=lambda image: seen.append(image.name) or "u")
 
     ordered.prepare(request_of(prompt="x", image_urls=[PHOTO]))
 
@@ -323,7 +322,7 @@ class Sabotage:
 def sabotaged(submission, method, *outcomes):
     ordered = submission(*outcomes)
     journal = Sabotage(ordered.submitter.journal, method)
-    return replace(ordered, submitter=replace(ordered.submitter, journal=journal))
+    return ordered._replace(submitter=ordered.submitter._replace(journal=journal))
 
 
 @pytest.mark.parametrize("method", ["check", "begin"])

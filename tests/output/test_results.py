@@ -11,9 +11,9 @@ from output.telling import DONE, FAILED, ID, OTHER, Telling, Terminal
 from krea_cli.api.models import Asset
 from krea_cli.output import results
 from krea_cli.output.human.views import view
-from krea_cli.output.results import jobs, settings
+from krea_cli.output.results import dry_run, jobs, settings
+from krea_cli.output.results.dry_run import DryRun
 from krea_cli.output.results.jobs import (
-    DryRun,
     JobSaved,
     JobStatus,
     JobSubmitted,
@@ -136,7 +136,7 @@ def test_every_kind_of_result_is_a_case():
     """
     Those of `results` and `setting_results` are all compared below.
     """
-    homes = {jobs.__name__, settings.__name__}
+    homes = {jobs.__name__, dry_run.__name__, settings.__name__}
     ours = {kind for kind in kinds() if kind.__module__ in homes}
 
     assert ours - {jobs.Result} == {type(some[0]) for some, _, _ in CASES}

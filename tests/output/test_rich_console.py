@@ -16,7 +16,8 @@ from krea_cli.api.models import Job
 from krea_cli.catalog.catalog import Catalog
 from krea_cli.catalog.schema_text import describe_schema
 from krea_cli.errors import UnconfirmedSubmissionError
-from krea_cli.output.results.jobs import DryRun, JobSaved, JobStatus, Topic
+from krea_cli.output.results.dry_run import DryRun
+from krea_cli.output.results.jobs import JobSaved, JobStatus, Topic
 from krea_cli.output.results.models import FieldDetails, ModelDetails, ModelRow
 from krea_cli.output.results.records import RecordDetails, UnconfirmedRecord
 

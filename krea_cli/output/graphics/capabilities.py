@@ -17,10 +17,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from enum import Enum, auto
 from select import select
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 with suppress(ImportError):  # not available on Windows
     import fcntl
@@ -49,8 +48,7 @@ class Protocol(Enum):
     SIXEL = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TerminalSize:
+class TerminalSize(NamedTuple):
     """
     A terminal of `columns` x `rows` cells.
 

@@ -4,13 +4,11 @@ Results about jobs, with their JSON and plain-text forms.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from krea_cli.output.escape import collapse_whitespace, safe_json
+from krea_cli.output.escape import collapse_whitespace
 from krea_cli.output.github_actions import neutralize_path
-from krea_cli.output.human.format_text import UNKNOWN, dollar_range
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Asset, Job
@@ -91,55 +89,6 @@ class JobUrls(_JobResult):
             else "(no URL)"
             for url in self.job.urls
         ]
-
-
-class Chosen(Protocol):
-    """
-    A field value that was chosen automatically, and the reason.
-    """
-
-    @property
-    def field(self) -> str: ...
-    @property
-    def value(self) -> Any: ...
-    @property
-    def reason(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DryRun:
-    """
-    A request that `generate` would submit `count` times.
-
-    The estimate for all of them ranges from `cost_min_usd` to `cost_usd`, if known, at
-    the prices of `price_date`.
-    """
-
-    method: str
-    url: str
-    body: dict[str, Any]
-    count: int
-    cost_usd: float | None = None
-    cost_min_usd: float | None = None
-    price_date: str | None = None
-    choices: tuple[Chosen, ...] = ()
-
-    @property
-    def plain(self) -> list[str]:
-        body = safe_json(json.dumps(self.body, indent=2, ensure_ascii=False))
-        return [f"{self.method} {self.url}", body, self._estimate]
-
-    @property
-    def _estimate(self) -> str:
-        times = f" for {self.count} results" if self.count > 1 else ""
-        if self.cost_usd is None:
-            return f"estimate{times}: {UNKNOWN}"
-        date = f" (prices as of {self.price_date})" if self.price_date else ""
-        low = self.cost_usd if self.cost_min_usd is None else self.cost_min_usd
-        return f"estimate{times}: {dollar_range(low, self.cost_usd)}{date}"
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
