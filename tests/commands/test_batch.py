@@ -308,6 +308,27 @@ def test_batch_with_a_file_in_the_way_submits_nothing(logged_in, service, manife
     )
 
 
+def test_batch_with_a_file_in_place_of_a_paid_result_plans_what_it_does(
+    logged_in, service, manifest
+):
+    logged_in("batch", manifest, "--no-wait")
+    Path("out").mkdir(exist_ok=True)
+    Path("out/owl.png").write_bytes(b"mine")
+
+    planned = logged_in("batch", manifest, "--dry-run")
+    first = logged_in("batch", manifest)
+    again = [logged_in("batch", manifest, *each) for each in ((), ("--dry-run",))]
+    Path("out/owl.png").unlink()
+    free = [logged_in("batch", manifest, *each) for each in (("--dry-run",), ())]
+
+    assert ">\tout/owl.png\tcompare\n" in planned.out
+    assert ([7, 7], 0) == ([first.code, again[0].code], again[1].code)
+    assert "~\tout/owl.png\tout/owl.png already exists" in again[1].out
+    assert "v\tout/owl.png\tdownload\n" in free[0].out
+    assert (0, "out/owl.png\n") == (free[1].code, free[1].out)
+    assert 2 == service.bills
+
+
 def test_batch_uses_the_output_of_another_item(logged_in, service, krea):
     Path("pictures.toml").write_text(
         MANIFEST
