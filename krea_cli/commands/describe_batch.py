@@ -92,15 +92,13 @@ def action_of(step: PlanStep) -> str:
         return f"blocked by {step.blocked_by}"
     if step.error is not None and step.sign != Sign.UNUSABLE:
         return "edited" if isinstance(step.error, EditedResultError) else "in the way"
-    if step.compares:
-        return "compare"
     if step.same_as is not None:
         return f"same as {step.same_as}"
     if step.copy_of is not None:
         return f"copy of {step.copy_of}"
     if step.sign == Sign.ENDED and step.line is not None:
         return step.line.state
-    return _ACTIONS[step.sign]
+    return "compare" if step.compares else _ACTIONS[step.sign]
 
 
 def plan_summary(plan: Plan) -> str:

@@ -302,19 +302,19 @@ def selected(
         TargetExistsError: files are in the way.
         CostError: it is too expensive.
     """
-    options = given.options
+    options, shard = given.options, given.options.parsed_shard()
+    # What is left out later must not move anything to another shard.
+    shards = {} if shard is None else selection.shards_of(plan, shard.count)
     if options.only:
         plan = selection.only(plan, options.only)
     if options.limit is not None:
-        plan = selection.limited(plan, options.limit)
-    if options.collect:
-        whole = _of_shard(plan, options)
-        plan = selection.collecting(whole)
-        if left := len(whole.steps) - len(plan.steps):
-            items = "1 item is" if left == 1 else f"{left} items are"
-            ctx.console.note(f"{items} not submitted yet.")
-        return plan
+        plan = (
+            selection.limited(plan, options.limit)
+            if shard is None
+            else selection.limited_in_shards(plan, shards, options.limit)
+        )
     if options.submits:
+        # Each shard looks at the whole plan, so that all of them refuse, or none.
         check_free(plan)
         limit = given.max_cost
         check_cost(
@@ -323,12 +323,15 @@ def selected(
             budget=budget,
             allows_unknown=given.allows_unknown_cost,
         )
-    return _of_shard(plan, options)
-
-
-def _of_shard(plan: Plan, options: BatchOptions) -> Plan:
-    shard = options.parsed_shard()
-    return plan if shard is None else selection.in_shard(plan, shard)
+    if shard is not None:
+        plan = selection.in_shard(plan, shards, shard.index)
+    if not options.collect:
+        return plan
+    submitted = selection.collecting(plan)
+    if left := len(plan.steps) - len(submitted.steps):
+        items = "1 item is" if left == 1 else f"{left} items are"
+        ctx.console.note(f"{items} not submitted yet.")
+    return submitted
 
 
 def _from_source(

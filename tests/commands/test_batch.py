@@ -488,6 +488,61 @@ def test_batch_sure_stops_before_jobs_that_may_be_its_own(
     assert "after the last one in the lock" in warned.err
 
 
+def test_batch_sure_sees_a_job_of_the_same_second(
+    logged_in, service, manifest, tmp_path
+):
+    """
+    The lock has whole seconds.
+    """
+    logged_in("batch", manifest, "--only", "out/owl.png", "--no-wait")
+    other = {"KREA_STATE_DIR": str(tmp_path / "other")}
+    logged_in("generate", "a cat", "--no-wait", env=other)
+
+    sure = logged_in("batch", manifest, "--sure")
+
+    assert (11, 2) == (sure.code, service.bills)
+
+
+def test_batch_sure_without_a_lock_looks_at_the_last_day(
+    logged_in, service, manifest, time, tmp_path
+):
+    """
+    The lock may be lost with its machine.
+    """
+    logged_in("batch", manifest, "--no-wait")
+    Path("pictures.toml.lock").unlink()
+    elsewhere = {"KREA_STATE_DIR": str(tmp_path / "other")}
+
+    sure = logged_in("batch", manifest, "--sure", env=elsewhere)
+    here = logged_in("batch", manifest, "--check", env=elsewhere)
+    time.elapsed += 25 * 3600
+    later = logged_in("batch", manifest, "--sure", env=elsewhere)
+
+    assert (11, 12) == (sure.code, here.code)
+    assert "2 jobs were created at Krea in the last 24 hours, and not from" in sure.err
+    assert (0, 4) == (later.code, service.bills)
+
+
+def test_batch_prune_lists_in_the_lock_what_only_the_journal_has(
+    logged_in, service, manifest
+):
+    logged_in("batch", manifest)
+    Path("pictures.toml.lock").unlink()
+
+    pruned = logged_in("batch", manifest, "--prune", "--yes")
+
+    assert 0 == pruned.code
+    assert 2 == len(Path("pictures.toml.lock").read_text().splitlines())
+
+
+def test_batch_limit_counts_the_jobs_of_its_shard(logged_in, service, table):
+    for number in (1, 2):
+        shard = ("--shard", f"{number}/2", "--limit", "1")
+        assert 0 == logged_in("batch", table, *TABLE, *shard).code
+
+    assert 2 == service.bills
+
+
 def test_batch_of_a_sandbox_run_is_replaced_by_the_real_one(
     logged_in, service, manifest
 ):
