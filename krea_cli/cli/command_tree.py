@@ -24,7 +24,7 @@ from krea_cli.output.escape import escape_control_chars
 # In the order of `krea --help`.  A test compares each line with the command itself.
 COMMANDS = {
     "generate": "Generate or edit, wait for the result and save it.",
-    "batch": "Make many results from one file, each paid for once.",
+    "batch": "Make many results from one source, each paid for once.",
     "status": "Show the status of jobs.",
     "wait": "Wait for jobs to finish, and save their results.",
     "download": "Save the results of completed jobs.",

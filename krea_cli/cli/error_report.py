@@ -147,7 +147,9 @@ def _state_of_many(summary: RunSummary) -> list[str]:
     )
 
 
-def state_of_jobs(*, saved: str | None, running: int, completed: int) -> list[str]:
+def state_of_jobs(
+    *, saved: str | None, running: int, completed: int, is_billed: bool = True
+) -> list[str]:
     """
     Return sentences about many jobs: how many of them are *saved*, which is left out if
     None, how many run and will be billed, and how many have completed unsaved.
@@ -155,7 +157,8 @@ def state_of_jobs(*, saved: str | None, running: int, completed: int) -> list[st
     words = [f"Saved {saved}."] if saved else []
     if running:
         keep = "keeps" if running == 1 else "keep"
-        words.append(f"{_jobs(running)} {keep} running and will be billed.")
+        billed = " and will be billed" if is_billed else ""
+        words.append(f"{_jobs(running)} {keep} running{billed}.")
     if completed:
         are = "job is" if completed == 1 else "jobs are"
         words.append(f"{completed} completed {are} not saved yet.")

@@ -75,10 +75,13 @@ def usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
         hints = _hints_for_option(option, command) + hints
     elif extra := _EXTRA.search(message):
         message = _unexpected(command, argv, extra[1])
+        if command.words == ("batch",):
+            hints = _hints_for_batch(command, argv) + hints
         if command.words == ("generate",):
             hints = _hints_for_extra_words(command, argv, extra[1])
     elif strange := _STRANGE.fullmatch(message):
         hints = _hints_for_command(strange[1], called, argv)
+        message = f"No such command '{_cut(strange[1])}'."
     if _is_option_of_later(argv):
         hints = [_put_options_after(argv)]
     return UsageError(message, hint="\n".join(hints))
@@ -191,6 +194,43 @@ def _hints_for_extra_words(
     return [f"Did you mean {_as_options(images)}?"]
 
 
+def _hints_for_batch(command: CommandGrammar, argv: Sequence[str]) -> list[str]:
+    """
+    Say how to name the files that a shell has put in place of a glob.
+    """
+    arguments = list(_arguments(command, argv))
+    images = [word for word in arguments if is_image_file(word)]
+    source = _source_of(images) if len(images) > 1 else None
+    if source is None:
+        return []
+    prompts = [word for word in arguments if word not in images]
+    prompt = prompts[0] if len(prompts) == 1 else "PROMPT"
+    line = _batch_line(source, prompt, argv)
+    quoted = "Quote the pattern" if "*" in source else "Name the folder"
+    return [f"{quoted}: {line}"]
+
+
+def _source_of(files: Sequence[str]) -> str | None:
+    """
+    Return the glob or the folder that a shell may have expanded to these files; None if
+    they lie in several folders.
+    """
+    folders = {Path(file).parent for file in files}
+    if len(folders) > 1:
+        return None
+    suffixes = {Path(file).suffix for file in files}
+    folder = folders.pop()
+    return str(folder / f"*{suffixes.pop()}") if len(suffixes) == 1 else f"{folder}/"
+
+
+def _batch_line(source: str, prompt: str, argv: Sequence[str]) -> str:
+    words = ["krea", "batch", source, prompt, "-o", "out/{stem}.png"]
+    # The lock of a folder is called like it; the current one has another name in
+    # another copy of it.
+    words += ["--lock", "out/images.lock"] * source.startswith("*")
+    return shell_words.join([*words, *["--sandbox"] * ("--sandbox" in argv)])
+
+
 def _hints_for_images(
     files: Sequence[str], prompts: Sequence[str], argv: Sequence[str]
 ) -> list[str]:
@@ -200,13 +240,10 @@ def _hints_for_images(
     """
     more = " ..." * (len(files) > MAX_FILES)
     hints = [f"To use them in one request, repeat -i: {_as_options(files)}{more}"]
-    folders = {str(Path(file).parent) for file in files}
-    if len(folders) == 1:
+    if source := _source_of(files):
         prompt = prompts[0] if len(prompts) == 1 else "PROMPT"
-        words = ["krea", "batch", f"{folders.pop()}/", prompt, "-o", "out/{stem}.png"]
-        words += ["--sandbox"] * ("--sandbox" in argv)
-        lead = f"To edit every image in {words[2]}, each on its own"
-        hints.append(f"{lead}: {shell_words.join(words)}")
+        lead = "To edit them all, each on its own"
+        hints.append(f"{lead}: {_batch_line(source, prompt, argv)}")
     return hints
 
 

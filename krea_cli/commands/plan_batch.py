@@ -23,6 +23,7 @@ from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.batch.sidecar_match import SidecarMatcher
 from krea_cli.cli.batch_options import BatchOptions
 from krea_cli.cli.context import CliContext
+from krea_cli.cli.next_steps import same_command
 from krea_cli.errors import KreaError, UnknownModelError, UsageError
 from krea_cli.journal.keys import JournalKeys
 from krea_cli.requests.prepare import check_webhook, unlisted_model
@@ -191,11 +192,6 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
     cwd = Path.cwd()
     source = sources.locate(given.source, cwd)
     defaults = _from_source(given.defaults, source, cwd)
-    output = defaults.get("output")
-    is_sandbox = ctx.service.is_sandbox
-    path = sources.lock_path(
-        source, given.options.lock, output, cwd=cwd, sandbox=is_sandbox
-    )
     problems = Problems()
     catalog = ctx.catalog
 
@@ -214,6 +210,24 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
             return _EXTENSIONS.get(find(name).result_kind or "")
         except UsageError:
             return None
+
+    if "output" in defaults:
+        extension = extension_of(defaults.get("model")) or "png"
+        defaults["output"] = sources.with_file_names(
+            defaults["output"], source, extension
+        )
+    output = defaults.get("output")
+    is_sandbox = ctx.service.is_sandbox
+    path = sources.lock_path(
+        source, given.options.lock, output, cwd=cwd, sandbox=is_sandbox
+    )
+    is_files = source.kind in (sources.Kind.FOLDER, sources.Kind.GLOB)
+    if is_files and "{name}." in (output or ""):
+        ctx.console.note(
+            "{name} includes the extension of the input file; {stem} does not."
+        )
+    if is_files and "prompt" not in defaults:
+        _check_needs_no_prompt(ctx, given, find(defaults.get("model")))
 
     def stdin() -> bytes:
         return ctx.prompter.claim_stdin("a table").buffer.read()
@@ -275,6 +289,22 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
         sandbox_lock=None if is_sandbox else LockFile(sandbox_path),
         now=ctx.clock.wall(),
     )
+
+
+def _check_needs_no_prompt(ctx: CliContext, given: BatchGiven, model: Model) -> None:
+    """
+    Raises:
+        UsageError: the model needs a prompt, and files have none.
+    """
+    if "prompt" not in model.required:
+        return
+    more = ["a watercolor"]
+    if "output" not in given.defaults:
+        more += ["-o", "out/{stem}.png"]
+    example = same_command(
+        ctx.invocation.argv, service=ctx.next_steps.service, more=more
+    )
+    raise UsageError("Missing argument 'PROMPT'.", hint=f"Example: {example}")
 
 
 def _once(warn: Callable[[str], None]) -> Callable[[str], None]:

@@ -934,3 +934,63 @@ def test_batch_with_a_job_that_is_gone_names_item_and_job(logged_in, service, ma
     assert "not billed" not in gone.err
     assert (0, "out/owl.png\n") == (back.code, back.out)
     assert 1 == service.bills
+
+
+@pytest.fixture
+def photos(krea, photo):
+    folder = Path("photos")
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).write_bytes(Path(photo).read_bytes() + name.encode())
+    return folder
+
+
+def test_batch_of_a_folder_without_prompt_shows_a_whole_command(
+    logged_in, service, photos
+):
+    result = logged_in("batch", "photos", "--dry-run")
+
+    assert 2 == result.code
+    example = "krea batch photos --dry-run 'a watercolor' -o 'out/{stem}.png'"
+    assert f"hint: Example: {example}\n" in result.err
+
+
+def test_batch_of_a_folder_names_results_like_its_photos(logged_in, service, photos):
+    result = logged_in("batch", "photos", "a watercolor", "-o", "out")
+
+    assert (0, {"out/a.png", "out/b.png"}) == (result.code, set(result.out.split()))
+
+
+def test_batch_output_with_two_extensions_gets_a_note(logged_in, service, photos):
+    result = logged_in("batch", "photos", "a w", "-o", "{name}.png", "--dry-run")
+
+    assert "a.jpg.png" in result.out
+    assert "{stem} does not." in result.err
+
+
+@pytest.mark.parametrize("output", [(), ("-o", "pics/"), ("-o", "pics")])
+def test_batch_of_a_table_names_the_columns_for_its_files(
+    logged_in, service, krea, output
+):
+    """
+    Without an output name, a column that no text uses is no mistake.
+    """
+    Path("sku.csv").write_text("sku,kind,prompt\n1,bird,an owl\n2,bird,a fox\n")
+
+    result = logged_in("batch", "sku.csv", *output)
+
+    folder = "pics" if output else "out"
+    assert 2 == result.code
+    assert f"hint: Example: -o '{folder}/{{sku}}.png'\n" in result.err
+    assert "Remove" not in result.err
+    assert "command line" not in result.err
+
+
+def test_batch_in_the_sandbox_says_nothing_of_bills(krea, manifest):
+    manifest.write_text(MANIFEST.replace("a cat", "a cat [fails]"))
+
+    running = krea("batch", manifest, "--sandbox", "--timeout", "1s")
+
+    assert 8 == running.code
+    assert "2 jobs are still running." in running.err
+    assert "billed" not in running.err
