@@ -140,12 +140,12 @@ def _folder_of_glob(source: Source) -> str | None:
     return folders[-1] if has_name and is_fixed else None
 
 
-def with_file_names(output: str | None, source: Source, extension: str) -> str | None:
+def with_file_names(output: str, source: Source, extension: str) -> str:
     """
     Return the output name of files, as they are called themselves, if *output* names
     only a folder for them.
     """
-    if output is None or source.kind not in (Kind.FOLDER, Kind.GLOB):
+    if source.kind not in (Kind.FOLDER, Kind.GLOB):
         return output
     name = output.rpartition("/")[2]
     if output.strip() in ("", "-") or "{" in name or (PurePath(name).suffix and name):

@@ -189,59 +189,31 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
         UsageError: something in it cannot be used; names every problem.
     """
     check_webhook(given.webhook)
-    cwd = Path.cwd()
+    cwd, models = Path.cwd(), _Models(ctx, given)
     source = sources.locate(given.source, cwd)
     defaults = _from_source(given.defaults, source, cwd)
-    problems = Problems()
-    catalog = ctx.catalog
-
-    def find(name: str | None) -> Model:
-        wanted = ctx.settings.model if name is None else name
-        try:
-            return catalog.find(wanted)
-        except UnknownModelError:
-            unlisted = None if given.validates else unlisted_model(wanted)
-            if unlisted is None:
-                raise
-            return unlisted
-
-    def extension_of(name: str | None) -> str | None:
-        try:
-            return _EXTENSIONS.get(find(name).result_kind or "")
-        except UsageError:
-            return None
-
-    if "output" in defaults:
-        extension = extension_of(defaults.get("model")) or "png"
-        defaults["output"] = sources.with_file_names(
-            defaults["output"], source, extension
-        )
-    output = defaults.get("output")
+    if source.kind in (sources.Kind.FOLDER, sources.Kind.GLOB):
+        _check_files(ctx, given, defaults, models)
+        extension = models.extension_of(defaults.get("model")) or "png"
+        if "output" in defaults:
+            defaults["output"] = sources.with_file_names(
+                defaults["output"], source, extension
+            )
+    problems, output = Problems(), defaults.get("output")
     is_sandbox = ctx.service.is_sandbox
     path = sources.lock_path(
         source, given.options.lock, output, cwd=cwd, sandbox=is_sandbox
     )
-    is_files = source.kind in (sources.Kind.FOLDER, sources.Kind.GLOB)
-    if is_files and "{name}." in (output or ""):
-        ctx.console.note(
-            "{name} includes the extension of the input file; {stem} does not."
-        )
-    if is_files and "prompt" not in defaults:
-        _check_needs_no_prompt(ctx, given, find(defaults.get("model")))
 
     def stdin() -> bytes:
         return ctx.prompter.claim_stdin("a table").buffer.read()
 
-    try:
-        made = [file.path for line in LockFile(path).read() for file in line.files]
-    except KreaError as exc:
-        raise exc.but("Nothing was submitted.") from exc.__cause__
     manifest, read_entries = sources.load(
         source,
         defaults,
         problems,
         stdin=stdin,
-        made=made,
+        made=_made_files(path),
     )
     if manifest is None:
         problems.raise_if_any()
@@ -251,14 +223,14 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
         read_entries,
         source.folder,
         problems,
-        model_fields={name for model in catalog.models for name in model.fields},
-        extension_of=extension_of,
+        model_fields={name for model in ctx.catalog.models for name in model.fields},
+        extension_of=models.extension_of,
     )
     fits = any(item.fit for item in items)
     images = ctx.input_resolver(keep_metadata=given.keeps_metadata, fit=fits)
     builder = RequestBuilder(
         folder=source.folder,
-        find_model=find,
+        find_model=models.find,
         read=lambda argument: images.read(argument, stdin_option="\0"),
         warn=_once(ctx.console.warn),
         webhook=given.webhook,
@@ -291,12 +263,67 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
     )
 
 
-def _check_needs_no_prompt(ctx: CliContext, given: BatchGiven, model: Model) -> None:
+@dataclass(frozen=True, slots=True)
+class _Models:
     """
+    The models of the catalog, and, without validation, unlisted ones.
+    """
+
+    ctx: CliContext
+    given: BatchGiven
+
+    def find(self, name: str | None) -> Model:
+        """
+        Raises:
+            UnknownModelError: there is no such model.
+        """
+        wanted = self.ctx.settings.model if name is None else name
+        try:
+            return self.ctx.catalog.find(wanted)
+        except UnknownModelError:
+            unlisted = None if self.given.validates else unlisted_model(wanted)
+            if unlisted is None:
+                raise
+            return unlisted
+
+    def extension_of(self, name: str | None) -> str | None:
+        """
+        Return the extension of a model's results, None if it is not known beforehand.
+        """
+        try:
+            return _EXTENSIONS.get(self.find(name).result_kind or "")
+        except UsageError:
+            return None
+
+
+def _made_files(lock: Path) -> list[str]:
+    """
+    Return the files that a lock lists.
+
+    Raises:
+        KreaError: it cannot be read.
+    """
+    try:
+        return [file.path for line in LockFile(lock).read() for file in line.files]
+    except KreaError as exc:
+        raise exc.but("Nothing was submitted.") from exc.__cause__
+
+
+def _check_files(
+    ctx: CliContext, given: BatchGiven, defaults: Mapping[str, Any], models: _Models
+) -> None:
+    """
+    Check what files as a source need beside them.
+
     Raises:
         UsageError: the model needs a prompt, and files have none.
     """
-    if "prompt" not in model.required:
+    if "{name}." in defaults.get("output", ""):
+        ctx.console.note(
+            "{name} includes the extension of the input file; {stem} does not."
+        )
+    is_needed = "prompt" in models.find(defaults.get("model")).required
+    if "prompt" in defaults or not is_needed:
         return
     more = ["a watercolor"]
     if "output" not in given.defaults:

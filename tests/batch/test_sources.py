@@ -155,7 +155,6 @@ def test_from_cwd_is_seen_from_the_folder_of_the_source(tmp_path):
         ("out/x.png", "out/x.png"),
         ("out/{stem}", "out/{stem}"),
         ("", ""),
-        (None, None),
     ],
 )
 def test_output_of_a_folder_may_be_a_folder(tmp_path, output, expected):

@@ -86,8 +86,10 @@ def test_generate_with_an_image_for_a_prompt_submits_nothing(krea, pictures):
         (
             ["-i", "a.jpg", "b.jpg", "an owl", "-o", "x.png", "--sandbox"],
             "-i a.jpg -i b.jpg",
-            "krea batch '*.jpg' 'an owl' -o 'out/{stem}.png' --lock out/images.lock "
-            "--sandbox",
+            (
+                "krea batch '*.jpg' 'an owl' -o 'out/{stem}.png' "
+                "--lock out/images.lock --sandbox"
+            ),
         ),
         (
             ["an owl", "-i", *(f"pics/{n}.jpg" for n in range(9))],
