@@ -28,7 +28,7 @@ class BatchWork:
     The items that a run has work with: their outputs, each with its model, and the
     estimate for all jobs that it is going to submit.
 
-    *usual_seconds* returns how long jobs of a model usually take.
+    `usual_seconds` returns how long jobs of a model usually take.
     """
 
     models: Mapping[str, str | None]
@@ -54,7 +54,7 @@ class _Running:
 @dataclass(slots=True)
 class BatchCounts:
     """
-    How far the items of a batch are, what was spent, and how long the rest takes. *now*
+    How far the items of a batch are, what was spent, and how long the rest takes. `now`
     is the time on the monotonic clock.
     """
 
@@ -68,7 +68,7 @@ class BatchCounts:
 
     def seen(self, output: str, job: Job, *, is_paid: bool) -> None:
         """
-        Store a job as it is now; *is_paid* says that this run has just submitted it.
+        Store a job as it is now; `is_paid` says that this run has just submitted it.
         """
         if is_paid:
             self.spent_usd += job.cost_usd or 0.0
@@ -215,7 +215,7 @@ class BatchProgress:
 
     def seen(self, output: str, job: Job, *, is_paid: bool = False) -> None:
         """
-        Report a job as it is now; *is_paid* says that this run has just submitted it.
+        Report a job as it is now; `is_paid` says that this run has just submitted it.
         """
 
     def missed(self, output: str, error: KreaError) -> None:
@@ -227,7 +227,7 @@ class BatchProgress:
         self, output: str, line: str, job: Job | None, *, is_paid: bool = False
     ) -> None:
         """
-        Report that an item has ended, with a *line* that says how.
+        Report that an item has ended, with a `line` that says how.
         """
 
 

@@ -16,8 +16,8 @@ _SHORTEST_BEGINNING = 3
 
 def nearest_words(word: str, known: Iterable[str], *, most: int = 1) -> list[str]:
     """
-    Return the known words that begin with *word*, if they are no more than *most*; else
-    up to *most* that are nearly spelled like it. Case does not matter, nor "-" for "_".
+    Return the known words that begin with `word`, if they are no more than `most`; else
+    up to `most` that are nearly spelled like it. Case does not matter, nor "-" for "_".
     """
     wanted = _folded(word)
     same = {_folded(each): each for each in known if _digits(each) == _digits(word)}

@@ -31,7 +31,7 @@ _MIN_NAME = 10
 class BatchBar(BatchProgress):
     """
     One bar for all items: how many are done, what was spent of the estimate, and how
-    long the rest takes. Above it stand up to eight items whose jobs run. *note* writes
+    long the rest takes. Above it stand up to eight items whose jobs run. `note` writes
     a line above both.
     """
 

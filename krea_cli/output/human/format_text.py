@@ -82,7 +82,7 @@ def price(model: Model) -> str:
 def rounded_price(model: Model, *, is_range: bool) -> str:
     """
     Return the same for a column of prices, rounded up to tenths of a cent; without
-    *is_range* only the lowest price, such as "from $0.15".
+    `is_range` only the lowest price, such as "from $0.15".
     """
     if not model.prices:
         return "unknown"
