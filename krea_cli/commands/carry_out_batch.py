@@ -240,16 +240,16 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
     ]
     if not found:
         return
-    are = "1 job that is" if len(found) == 1 else f"{len(found)} jobs that are"
-    message = f"Krea has {are} newer than those of this batch in the lock file, and "
-    message += f"may belong to it: {found[0]}"
+    were = "1 job was" if len(found) == 1 else f"{len(found)} jobs were"
+    message = f"{were} created at Krea after the last one in the lock, and may belong "
+    message += f"to this batch: {found[0]}"
     message += " and others." if len(found) > 1 else "."
     if is_sure:
         raise UnconfirmedSubmissionError(
             f"{message} Nothing was submitted.",
             hint=(
                 Step(Action.LIST_REMOTE),
-                "If none of them belongs to this batch, run it without --sure.",
+                "If none of them belongs to this batch, run it again without --sure.",
             ),
         )
     ctx.console.warn(message)

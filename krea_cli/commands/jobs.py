@@ -250,6 +250,7 @@ def recover(
         resubmit_once = partial(ctx.recovery.resubmit, one, deadline=deadline)
         resolver = collaborators.unconfirmed_resolver(ctx)
         job = resolver.submit(resubmit_once, deadline=deadline)
+    collaborators.name_run(ctx, [job.job_id], is_remembered=True)
     planner = collaborators.output_planner(ctx, OutputOptions())
     collection = JobCollection(collaborators.collect_context(ctx, planner), [job])
     collection.report(JobSubmitted, waits=False)

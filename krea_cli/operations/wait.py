@@ -105,8 +105,10 @@ class JobWait:
         Return how many jobs there are, or may still be: after the submission stopped,
         only those it made.
         """
-        unsent = self._submission.unsent if self._submission else 0
-        return len(self.jobs) + unsent
+        # While requests are sent, their sum would be of two different moments.
+        if self._submission and self._submission.unsent:
+            return self._submission.count
+        return len(self.jobs)
 
     def update(self, job: Job) -> None:
         """

@@ -464,7 +464,7 @@ def test_batch_sure_stops_before_jobs_that_may_be_its_own(
 
     assert (11, 2) == (sure.code, bills)
     assert (0, 3) == (warned.code, service.bills)
-    assert "newer than" in warned.err
+    assert "after the last one in the lock" in warned.err
 
 
 def test_batch_of_a_sandbox_run_is_replaced_by_the_real_one(
@@ -565,7 +565,7 @@ def test_batch_check_names_the_command_that_mends_it(
     for result in (run, check):
         found = re.findall("hint: (.*)", result.err)
         assert all(hint in " ".join(found) for hint in hints)
-        assert "Make them" not in result.err
+        assert "Bring everything up to date" not in result.err
 
 
 def test_batch_only_ignores_results_that_no_item_wants(logged_in, service, manifest):
@@ -577,7 +577,8 @@ def test_batch_only_ignores_results_that_no_item_wants(logged_in, service, manif
 
     assert (0, 12) == (only.code, whole.code)
     assert "-\tout/cat.png\tunused\n" == whole.out
-    assert "Delete results of no item: krea batch pictures.toml --prune" in whole.err
+    assert "error: 1 file is in no item.\n" in whole.err
+    assert "no item: krea batch pictures.toml --prune\n" in whole.err
 
 
 def test_batch_json_of_unchanged_items_has_what_the_lock_knows(

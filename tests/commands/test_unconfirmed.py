@@ -73,6 +73,25 @@ def test_the_command_it_names_adopts_the_job(lost, logged_in, service):
     assert 1 == service.bills
 
 
+@pytest.mark.parametrize(
+    ("output", "rest"), [(["-o", "lost.png"], ""), (["--no-wait"], " -o .")]
+)
+def test_an_adopted_job_is_saved_where_its_request_said(
+    logged_in, service, output, rest
+):
+    """
+    The command that saves it names no other place.
+    """
+    service.faults[POST] = [reset_after]
+    lost = logged_in("generate", "an owl", *output)
+    logged_in.is_terminal = True
+
+    adopted = paste(logged_in, lost.err, "--adopt")
+
+    [made] = service.store.jobs()
+    assert re.search(f"krea wait {made.job_id}{rest}\\s*$", adopted.out)
+
+
 def test_a_request_that_was_not_taken_is_sent_once_more(logged_in, service):
     """
     Nothing appeared in the list for half a minute: the person may send it again.
