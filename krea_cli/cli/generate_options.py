@@ -46,7 +46,7 @@ class GenerateOptions:
             "--count",
             "-n",
             metavar="N",
-            parser=options.whole(1, MAX_JOBS),
+            parser=options.integer(1, MAX_JOBS),
             help="Number of results to make (at most 10,000).",
         ),
     ] = 1

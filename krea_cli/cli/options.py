@@ -15,7 +15,7 @@ import typer
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.invocation import Flags, Invocation, RunOptions
 from krea_cli.config.durations import parse_duration
-from krea_cli.config.numbers import parse_size, parse_usd, parse_whole
+from krea_cli.config.numbers import parse_integer, parse_size, parse_usd
 from krea_cli.downloads.output_options import OutputOptions
 
 T = TypeVar("T")
@@ -42,11 +42,11 @@ def _parser(parse: Callable[[str], T]) -> Callable[[str], T]:
     return parsed
 
 
-def whole(least: int, most: int = 10**9) -> Callable[[str], int]:
+def integer(minimum: int, maximum: int = 10**9) -> Callable[[str], int]:
     """
-    Return a parser for integers from `least` to `most`.
+    Return a parser for integers from `minimum` to `maximum`.
     """
-    return _parser(partial(parse_whole, least=least, most=most))
+    return _parser(partial(parse_integer, minimum=minimum, maximum=maximum))
 
 
 usd = _parser(parse_usd)
@@ -158,7 +158,7 @@ class SavingOptions(OutputOptions):
         output_option(
             "--quality-out",
             metavar="N",
-            parser=whole(1, 100),
+            parser=integer(1, 100),
             help="Quality of converted JPEG, WebP or AVIF (1 to 100).",
             show_default=False,
         ),
