@@ -88,7 +88,7 @@ def _token_argument(
 ) -> UsageError | None:
     if command.words != ("auth", "login") or "argument" not in message:
         return None
-    # Most likely the argument is the token, so it is not repeated.
+    # The argument is probably the token, so do not repeat it.
     return UsageError(
         "Do not pass the token as an argument: others on this computer could see it.",
         hint="Pass it on standard input: krea auth login < FILE",
