@@ -125,7 +125,8 @@ class JobCollection:
     ) -> None:
         wait, submission = self._wait, self._submission
         early = None if is_one_enough else saver
-        counts = StatusCounts(wait.count, saves=saver is not None)
+        saves = saver is not None
+        counts = StatusCounts(wait.count, saves=saves, began=self._began)
         with saver.pool if saver else nullcontext():
             wait.poll(
                 deadline=deadline,
@@ -151,7 +152,7 @@ class JobCollection:
         Completed jobs without result URLs are polled for up to half a minute.
         """
         deadline = self._context.clock.now() + LATE_RESULT_SECONDS
-        counts = StatusCounts(self._wait.count, saves=True)
+        counts = StatusCounts(self._wait.count, saves=True, began=self._began)
         self._wait.poll(deadline=deadline, counts=counts, lacks_result=True)
         with saver.pool:
             self._finish(saver, counts)
