@@ -1,5 +1,5 @@
 """
-A context for the commands that need no service: everything is given, all is recorded.
+A context for commands that need no service. It records all output.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Stdin(io.StringIO):
 @dataclass
 class Said:
     """
-    What a command told: results for stdout, notes and warnings for stderr.
+    The output of a command: results for stdout, notes and warnings for stderr.
     """
 
     results: list = field(default_factory=list)

@@ -169,7 +169,7 @@ print("left", os.read(0, 99) if select.select([0], [], [], 0)[0] else b"")
 
 def asked(env, *, pause, **terminal):
     """
-    Ask a terminal while a job runs that takes *pause* seconds.
+    Ask a terminal while a job runs that takes `pause` seconds.
     """
     shown = looked(env, code=QUERY.format(pause=pause), **terminal)
     waited = float(re.search(rb"waited=([0-9.]+)", shown.output)[1])
