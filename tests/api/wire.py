@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Heard:
+class ReceivedRequest:
     """
     A received request. `connection` is the number of its connection, from 0.
     """
@@ -82,7 +82,7 @@ def _request(file, number):
         name, _, value = field.partition(":")
         headers[name.lower()] = value.strip()
     length = int(headers.get("content-length", 0))
-    return Heard(number, line, headers, file.read(length)) if line else None
+    return ReceivedRequest(number, line, headers, file.read(length)) if line else None
 
 
 def answer(body=b"{}", status="200 OK", **headers):

@@ -30,7 +30,7 @@ class Stdin(io.StringIO):
 
 
 @dataclass
-class Said:
+class RecordingConsole:
     """
     The output of a command: results for stdout, notes and warnings for stderr.
     """
@@ -57,7 +57,7 @@ class FakeContext:
     stdin: Stdin = field(default_factory=Stdin)
     typed: str | None = None
     rejects: Exception | None = None
-    console: Said = field(default_factory=Said)
+    console: RecordingConsole = field(default_factory=RecordingConsole)
     calls: list = field(default_factory=list)
 
     @classmethod

@@ -43,7 +43,7 @@ class Terminal(io.StringIO):
         return True
 
 
-class Telling:
+class CapturedConsole:
     """
     A console on two streams, which are pipes by default. `seconds` is its time.
     """
