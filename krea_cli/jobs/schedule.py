@@ -141,6 +141,8 @@ _MOST, _LEAST, _ADVISED = (
     1 / seconds for seconds in (SHORTEST_SECONDS, LONGEST_SECONDS, ADVISED_SECONDS)
 )
 _HALVINGS = 14
+# Polls that may be spent before they are saved.
+_ADVANCE = 0.5
 # A sleep until a moment may end before it, by the last digit.
 _EARLY = 1e-6
 
@@ -161,8 +163,8 @@ def poll_ages(durations: Sequence[float], guess: Guess) -> list[float]:
     polls that this saves against one every 2 s where f is high. The limits are
 
     - 0.2 <= r <= 2: never over 5 s late, never under 0.5 s apart;
-    - up to any age, at most age / 2 polls, so that, whenever the job ends, fixed polls
-      every 2 s would have been as many or more.
+    - up to any age, at most (age + 1) / 2 polls, so that, whenever the job ends, fixed
+      polls at 1 s, 3 s and so on would have been as many or more.
 
     Under them the sum is least where r = z * sqrt(f), and z does not fall with t: it
     rises only where all savings are spent, as nothing can be borrowed. Where f falls
@@ -212,6 +214,8 @@ def _rates(spans: Sequence[Span]) -> list[Span]:
             part = parts.pop()[1] + part
             z = _solve(part)
         parts.append((z, part))
+    first = parts[0][1]
+    parts[0] = _solve(first, advance=_ADVANCE), first
     return [(seconds, _within(z * root)) for z, part in parts for seconds, root in part]
 
 
@@ -228,13 +232,14 @@ def _rises(spans: Sequence[Span]) -> list[list[Span]]:
     return parts
 
 
-def _solve(part: Sequence[Span]) -> float:
+def _solve(part: Sequence[Span], *, advance: float = 0.0) -> float:
     """
-    Return the greatest z that spends no more than the advised polls on the part.
+    Return the greatest z that spends no more than the advised polls on the part, and
+    so many in *advance*.
     """
-    allowed = _ADVISED * sum(seconds for seconds, _ in part)
+    allowed = _ADVISED * sum(seconds for seconds, _ in part) + advance
     low = _ADVISED / max(root for _, root in part)
-    high = _ADVISED / min(root for _, root in part)
+    high = _MOST / min(root for _, root in part)
     for _ in range(_HALVINGS if len(part) > 1 else 0):
         z = math.sqrt(low * high)
         if sum(seconds * _within(z * root) for seconds, root in part) > allowed:
