@@ -254,7 +254,8 @@ def poll_timing(ctx: CliContext) -> PollTiming:
     def guess(job: Job) -> Guess:
         if ctx.service.is_sandbox:
             return GUESSES["sandbox"]
-        kinds = kinds_of([job], ctx.catalog.models) if job.model else set()
+        models = ctx.catalog.with_id(job.model) if job.model else ()
+        kinds = kinds_of([job], models)
         return guess_for(job.model, next(iter(kinds), None))
 
     return PollTiming(lambda: ctx.history, ctx.clock, guess=guess, log=ctx.log)

@@ -517,7 +517,7 @@ def test_review_reads_the_models_only_for_a_job_that_names_its_model(model):
 
     def catalog():
         read.append("catalog")
-        return SimpleNamespace(models=())
+        return SimpleNamespace(with_id=lambda _: ())
 
     review = ResultReview(catalog=catalog, records=Records(), most_side=None)
 
