@@ -353,9 +353,15 @@ class ServerError(ServiceError):
 class InvalidResponseError(ServiceError):
     """
     Krea's response does not have the documented format.
+
+    `is_lasting` means that the same request would get the same response.
     """
 
     code = "answer"
+
+    def __init__(self, message: str, *, is_lasting: bool = False, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.is_lasting = is_lasting
 
 
 class RateLimitError(ServiceError):
@@ -395,7 +401,7 @@ class ConversionError(StorageError):
     def __init__(self, reason: str, *, kept: SavedFile) -> None:
         super().__init__(
             f"{reason} Saved unconverted: {kept.path}",
-            hint="You can download it again under another name; that is free.",
+            hint=f"{kept.path} is the original file. Downloading it again is free.",
         )
         self.kept = kept
 
@@ -516,18 +522,21 @@ class OutOfDateError(KreaError):
 
 class CombinedError(KreaError):
     """
-    Several jobs, at least one of which failed. `errors` has the error of each.
+    Several jobs, at least one of which failed. `errors` has the error of each. `noun`
+    says what they are, if not jobs.
     """
 
     code = "several"
     exit_code = ExitCode.PARTIAL
 
-    def __init__(self, errors: Sequence[KreaError], *, succeeded: int) -> None:
+    def __init__(
+        self, errors: Sequence[KreaError], *, succeeded: int, noun: str = "job"
+    ) -> None:
         count = len(errors) + succeeded
         failed = all(isinstance(error, JobFailedError) for error in errors)
         have = "has an error" if len(errors) == 1 else "have errors"
         outcome = "failed." if failed else f"{have}, shown above."
-        super().__init__(f"{len(errors)} of {count} jobs {outcome}")
+        super().__init__(f"{len(errors)} of {count} {noun}s {outcome}")
         self.errors = errors
         self.exit_code = _together([error.exit_code for error in errors], succeeded)
 

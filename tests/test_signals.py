@@ -492,7 +492,7 @@ def test_ctrl_c_while_the_paid_request_is_on_its_way(remote, service, is_taken):
     found = remote("jobs", "recover", "--json")
 
     assert -signal.SIGINT == process.returncode
-    assert "it will be billed" in said
+    assert "you will be billed" in said
     assert f"krea jobs recover {json.loads(found.out)['record'][:8]}" in said
     assert [job.job_id for job in service.store.jobs()] == [
         job["job_id"] for job in json.loads(found.out)["candidates"]

@@ -31,7 +31,6 @@ SELECTED = (
 )
 
 
-@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="the emulation reads /proc")
 def test_selected_tests_pass_as_on_windows(tmp_path):
     """

@@ -1,5 +1,5 @@
 """
-One method for each endpoint: arguments in, resources out.
+Call the endpoints of the API.  `ApiClient` has one method for each.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from krea_cli.api import responses
-from krea_cli.api.http import ANSWER_SECONDS, HttpTransport
-from krea_cli.api.http_dates import seconds_of
+from krea_cli.api.http import RESPONSE_TIMEOUT_SECONDS, HttpTransport
+from krea_cli.api.http_dates import parse_http_date
 from krea_cli.api.http_types import RequestBody, Response
 from krea_cli.api.models import (
-    TRAINING,
+    TRAINING_PATH,
     UPLOADED_BY_KREA,
     Asset,
     Job,
@@ -37,27 +37,29 @@ from krea_cli.errors import (
 )
 from krea_cli.runtime.clock import Clock
 
-# What a request gets at least, however near its deadline is.
-MIN_SECONDS = 3.0
-# The most entries of a page that the service gives.
-PAGE_ITEMS = 1000
+# Each request gets at least this long, even just before a deadline.
+MIN_REQUEST_SECONDS = 3.0
+# The service returns at most this many items a page.
+MAX_PAGE_ITEMS = 1000
 
 
 class HealthCheck(NamedTuple):
     """
-    The result of a health check: why the service rejected the request (None if it did
-    not), and by how many seconds its clock is ahead of ours (None without a Date
-    header).
+    The result of a health check: the error of a rejected request (None if it was
+    accepted), and the seconds by which the service's clock is ahead of ours (None
+    without a Date header).
     """
 
-    refusal: KreaError | None
-    ahead: float | None
+    rejection: KreaError | None
+    clock_skew: float | None
 
 
 class ApiClient:
     """
-    Every method raises KreaError. Reads are retried while the failure may be temporary;
-    requests that pay or change something are sent once.
+    Call the API. All methods raise KreaError.
+
+    Each method says if it retries. Reads retry temporary failures; `submit`, which
+    costs money, never retries.
     """
 
     def __init__(self, transport: HttpTransport, clock: Clock) -> None:
@@ -73,38 +75,40 @@ class ApiClient:
         key: str | None = None,
     ) -> Job:
         """
-        POST /generate/{model}, or /styles/train: the job.  This costs money.
+        POST /generate/{model} or /styles/train, once; return the job.  It costs money.
 
-        *key* goes out as Idempotency-Key.  No document of the service mentions it, so
-        nothing may rely on it.
+        `key` is sent as Idempotency-Key.  The service does not document that header, so
+        do not rely on it.
 
         Raises:
             ConnectionFailedError: nothing was sent.
-            KreaError: the service refused (TokenRejectedError, BalanceError,
-                RequestRejectedError, RateLimitError): no job.
+            TokenRejectedError, BalanceError, RequestRejectedError, RateLimitError: the
+                service rejected the request; there is no job.
             ResponseLostError, ServerError, InvalidResponseError: there may be a job.
         """
-        headers = {"X-Webhook-URL": webhook, "Idempotency-Key": key}
-        given = {name: value for name, value in headers.items() if value}
-        path = f"/{model}" if model == TRAINING else f"/generate/{model}"
-        answer = self._transport.post_json(path, body, given)
-        return self._job(self._read(answer))
+        optional = {"X-Webhook-URL": webhook, "Idempotency-Key": key}
+        headers = {name: value for name, value in optional.items() if value}
+        path = f"/{model}" if model == TRAINING_PATH else f"/generate/{model}"
+        response = self._transport.post_json(path, body, headers)
+        return self._job(self._read(response))
 
     def job(
         self,
         job_id: str,
         *,
         deadline: float | None = None,
-        turn: Callable[[], object] = lambda: None,
+        wait_turn: Callable[[], object] = lambda: None,
     ) -> Job:
         """
-        GET /jobs/{id}.  *turn* is called before each attempt, to wait for its turn.
+        GET /jobs/{id}.  `wait_turn` is called before each attempt, to limit the rate.
 
         Raises:
             UnknownJobError: the job does not exist, or belongs to another account.
         """
-        with _unknown(job_id):
-            _, data = self._get(f"/jobs/{job_id}", deadline=deadline, turn=turn)
+        with _unknown_job(job_id):
+            _, data = self._get(
+                f"/jobs/{job_id}", deadline=deadline, wait_turn=wait_turn
+            )
         job = self._job(data)
         if job.job_id != job_id:
             raise InvalidResponseError(
@@ -115,21 +119,17 @@ class ApiClient:
 
     def cancel(self, job_id: str) -> None:
         """
-        DELETE /jobs/{id}: cancel the job.  Repeating it is safe: a job that has ended
-        or was deleted stays as it is.
+        DELETE /jobs/{id}: cancel the job, without retries.  If the job has completed
+        meanwhile, a retry would delete it, perhaps with its files.
 
         Raises:
             UnknownJobError: the job does not exist, or was deleted already.
         """
-
-        def ask() -> None:
-            answer = self._transport.delete(f"/jobs/{job_id}")
-            # What a good answer says is not documented, so nothing is read from it.
-            if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-                self._read(answer)
-
-        with _unknown(job_id):
-            retry(ask, clock=self._clock)
+        with _unknown_job(job_id):
+            response = self._transport.delete(f"/jobs/{job_id}")
+            # The content of a success response is not documented, so ignore it.
+            if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+                self._read(response)
 
     def jobs(
         self,
@@ -138,37 +138,39 @@ class ApiClient:
         cursor: str | None = None,
         status: str | None = None,
         deadline: float | None = None,
-        turn: Callable[[], object] = lambda: None,
+        wait_turn: Callable[[], object] = lambda: None,
     ) -> JobPage:
         """
-        GET /jobs: the newest first, from *cursor* of the page before, only those of
-        that *status*.  *turn* as in `job`.
+        GET /jobs: one page, newest first.  `cursor` comes from the previous page;
+        `status` selects jobs; `wait_turn` is as for `job`.
         """
-        asked = {"limit": str(limit), "cursor": cursor, "status": status}
-        answer, data = self._get(
+        query = {"limit": str(limit), "cursor": cursor, "status": status}
+        response, data = self._get(
             "/jobs",
-            {name: value for name, value in asked.items() if value},
+            {name: value for name, value in query.items() if value},
             deadline=deadline,
-            turn=turn,
+            wait_turn=wait_turn,
         )
-        ahead = _ahead(answer.headers.get("Date"), self._clock.wall())
-        return JobPage.from_json(data, ahead=ahead, redact=self._transport.redacted)
+        clock_skew = _clock_skew(response.headers.get("Date"), self._clock.wall())
+        return JobPage.from_json(
+            data, clock_skew=clock_skew, redact=self._transport.redact
+        )
 
     def probe(self, *, seconds: float) -> HealthCheck:
         """
-        GET /jobs?limit=1, once and for *seconds* at most: whether the service is there.
+        GET /jobs?limit=1, once, to check that the service responds within `seconds`.
 
         Raises:
-            ServiceError: there was no answer.
+            ServiceError: there was no response.
         """
-        answer = self._transport.get("/jobs", {"limit": "1"}, seconds=seconds)
-        refusal = None
+        response = self._transport.get("/jobs", {"limit": "1"}, seconds=seconds)
+        rejection = None
         try:
-            self._read(answer)
+            self._read(response)
         except KreaError as exc:
-            refusal = exc
-        ahead = _ahead(answer.headers.get("Date"), self._clock.wall())
-        return HealthCheck(refusal, ahead)
+            rejection = exc
+        clock_skew = _clock_skew(response.headers.get("Date"), self._clock.wall())
+        return HealthCheck(rejection, clock_skew)
 
     def openapi(self) -> dict[str, Any]:
         """
@@ -185,28 +187,29 @@ class ApiClient:
 
     def upload(self, file: RequestBody, name: str, media_type: str) -> Asset:
         """
-        POST /assets.  It is free, so it is repeated when nothing was sent or the
-        service took no more files for now.
+        POST /assets.  Retries if nothing was sent or the service is busy.
         """
 
         def send() -> dict[str, Any]:
-            answer = self._transport.post_file(
+            response = self._transport.post_file(
                 "/assets", name, file, media_type, description=UPLOADED_BY_KREA
             )
-            return self._read(answer)
+            return self._read(response)
 
         data = retry(
-            send, clock=self._clock, passing=(ConnectionFailedError, RateLimitError)
+            send,
+            clock=self._clock,
+            temporary_errors=(ConnectionFailedError, RateLimitError),
         )
         with self._unexpected("an asset without a URL"):
-            return Asset.from_json(data, self._transport.redacted)
+            return Asset.from_json(data, self._transport.redact)
 
     def assets(self, *, cursor: str | None = None) -> Page[Asset]:
         """
-        GET /assets: uploaded files, from *cursor* of the page before.
+        GET /assets: one page of uploaded files.  `cursor` comes from the previous page.
         """
-        _, data = self._get("/assets", _query(limit=PAGE_ITEMS, cursor=cursor))
-        redact = self._transport.redacted
+        _, data = self._get("/assets", _query(limit=MAX_PAGE_ITEMS, cursor=cursor))
+        redact = self._transport.redact
         return Page.from_json(data, lambda item: Asset.from_json(item, redact))
 
     def asset(self, asset_id: str) -> Asset:
@@ -219,25 +222,28 @@ class ApiClient:
         with _not_found(f"Asset {asset_id}", Action.LIST_ASSETS):
             _, data = self._get(f"/assets/{asset_id}")
         with self._unexpected("an asset without a URL"):
-            return Asset.from_json(data, self._transport.redacted)
+            return Asset.from_json(data, self._transport.redact)
 
     def delete_asset(self, asset_id: str) -> None:
         """
-        DELETE /assets/{id}.  It is repeated while a failure may pass.
+        DELETE /assets/{id}.  Retries temporary failures.
 
         Raises:
             NotFoundError: the asset does not exist, or was deleted already.
         """
 
-        def ask() -> dict[str, Any]:
+        def send_request() -> dict[str, Any]:
             return self._read(self._transport.delete(f"/assets/{asset_id}"))
 
         with _not_found(f"Asset {asset_id}", Action.LIST_ASSETS):
-            data = retry(ask, clock=self._clock)
+            data = retry(send_request, clock=self._clock)
         if data.get("success") is False:
-            words = self._transport.redacted(responses.said(data)) or "no reason given"
+            reason = (
+                self._transport.redact(responses.error_reason(data))
+                or "no reason given"
+            )
             raise InvalidResponseError(
-                f"Krea did not delete asset {asset_id} ({words}).",
+                f"Krea did not delete asset {asset_id} ({reason}).",
                 hint="The file is still there. Run the command again later.",
             )
 
@@ -249,12 +255,14 @@ class ApiClient:
         cursor: str | None = None,
     ) -> Page[Style]:
         """
-        GET /styles: styles that *filter_by* and *model* let through, from *cursor* of
-        the page before.
+        GET /styles: one page of styles.  `filter_by` and `model` select styles, and
+        `cursor` comes from the previous page.
         """
-        query = _query(limit=PAGE_ITEMS, filter=filter_by, model=model, cursor=cursor)
+        query = _query(
+            limit=MAX_PAGE_ITEMS, filter=filter_by, model=model, cursor=cursor
+        )
         _, data = self._get("/styles", query)
-        redact = self._transport.redacted
+        redact = self._transport.redact
         return Page.from_json(data, lambda item: Style.from_json(item, redact))
 
     def style(self, style_id: str) -> Style:
@@ -267,12 +275,12 @@ class ApiClient:
         with _not_found(f"Style {style_id}", Action.LIST_STYLES):
             _, data = self._get(f"/styles/{style_id}")
         with self._unexpected("a style without an id"):
-            return Style.from_json(data, self._transport.redacted)
+            return Style.from_json(data, self._transport.redact)
 
     @contextmanager
     def _unexpected(self, found: str) -> Iterator[None]:
         """
-        Explain a `ValueError` as a response with *found*.
+        Raise a `ValueError` as InvalidResponseError with the description `found`.
         """
         try:
             yield
@@ -287,41 +295,45 @@ class ApiClient:
         params: Mapping[str, str] | None = None,
         *,
         deadline: float | None = None,
-        turn: Callable[[], object] = lambda: None,
+        wait_turn: Callable[[], object] = lambda: None,
     ) -> tuple[Response, dict[str, Any]]:
-        def ask() -> tuple[Response, dict[str, Any]]:
-            turn()
-            left = ANSWER_SECONDS if deadline is None else deadline - self._clock.now()
-            seconds = min(max(left, MIN_SECONDS), ANSWER_SECONDS)
-            answer = self._transport.get(path, params, seconds=seconds)
-            return answer, self._read(answer)
+        def send_request() -> tuple[Response, dict[str, Any]]:
+            wait_turn()
+            left = (
+                RESPONSE_TIMEOUT_SECONDS
+                if deadline is None
+                else deadline - self._clock.now()
+            )
+            seconds = min(max(left, MIN_REQUEST_SECONDS), RESPONSE_TIMEOUT_SECONDS)
+            response = self._transport.get(path, params, seconds=seconds)
+            return response, self._read(response)
 
-        return retry(ask, clock=self._clock, deadline=deadline)
+        return retry(send_request, clock=self._clock, deadline=deadline)
 
-    def _read(self, answer: Response) -> dict[str, Any]:
+    def _read(self, response: Response) -> dict[str, Any]:
         return responses.read(
-            answer,
+            response,
             host=self._transport.host,
             wall=self._clock.wall(),
             token_source=self._transport.token_source,
-            redact=self._transport.redacted,
+            redact=self._transport.redact,
         )
 
     def _job(self, data: Mapping[str, Any]) -> Job:
         try:
-            return Job.from_json(data, self._transport.redacted)
+            return Job.from_json(data, self._transport.redact)
         except ValueError as exc:
-            words = self._transport.redacted(responses.said(data))
+            reason = self._transport.redact(responses.error_reason(data))
             raise InvalidResponseError(
                 f"Unexpected response from {self._transport.host}: "
-                f"a job without a valid {exc}" + (f" ({words})." if words else ".")
+                f"a job without a valid {exc}" + (f" ({reason})." if reason else ".")
             ) from exc
 
 
 @contextmanager
-def _unknown(job_id: str) -> Iterator[None]:
+def _unknown_job(job_id: str) -> Iterator[None]:
     """
-    A refusal with 404 means that there is no such job.
+    Raise UnknownJobError for a 404.
     """
     try:
         yield
@@ -349,10 +361,9 @@ def _query(**values: str | int | None) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if value is not None}
 
 
-def _ahead(date: str | None, wall: float) -> float | None:
+def _clock_skew(date: str | None, wall: float) -> float | None:
     """
-    Return by how many seconds the clock behind the Date header is ahead of *wall*; None
-    without a header.
+    Return the seconds by which a Date header is ahead of `wall`; None without one.
     """
-    told = seconds_of(date)
-    return None if told is None else told - wall
+    seconds = parse_http_date(date)
+    return None if seconds is None else seconds - wall

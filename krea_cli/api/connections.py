@@ -1,9 +1,9 @@
 """
-Network connections that a worker thread can stop waiting for.
+Open connections on which a worker thread can stop waiting.
 
-Python raises a signal in the main thread alone.  A worker thread that reads through
-these connections looks for signals itself while it waits, and gives up at a deadline,
-so that no other thread is needed to watch it.  The only module that imports httpcore.
+Python runs signal handlers in the main thread only.  While a worker thread waits on one
+of these connections, it checks for signals itself and gives up at a deadline, so it
+needs no second thread to watch it.  The only module that imports httpcore.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from krea_cli.runtime.clock import run_with_timeout
 T = TypeVar("T")
 # httpcore asks for 64 KiB at a time. Larger pieces make large files cheaper.
 READ_BYTES = 2**18
-_GLANCE_SECONDS = 0.1
+_SIGNAL_CHECK_SECONDS = 0.1
 _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 
 class ReadDeadline:
     """
-    Stop reading in this thread after *seconds*, however often bytes arrive. A context
-    manager, entered for every chunk of every result.
+    Context manager: stop reading in this thread after `seconds`, even if bytes keep
+    arriving. A class, as it is entered for each chunk and `contextmanager` is slower.
     """
 
     __slots__ = ("_seconds", "_token")
@@ -46,15 +46,16 @@ class ReadDeadline:
         _deadline.reset(self._token)
 
 
-def run_until(seconds: float, work: Callable[[], T]) -> T:
+def run_interruptibly(seconds: float, work: Callable[[], T]) -> T:
     """
-    Return the result of work that reads from connections of `InterruptibleBackend`.
+    Run `work`, which reads from connections of `InterruptibleBackend`, and return its
+    result.
 
-    In a worker thread the connections themselves notice signals and the deadline.  In
-    the main thread, or while signals are deferred, another thread does the work.
+    In a worker thread the connections notice signals and the deadline.  In the main
+    thread, or while signals are deferred, another thread runs `work`.
 
     Raises:
-        TimeoutError: the time is up; httpx raises its own timeouts beside it.
+        TimeoutError: the time is up. httpx may raise one of its own timeouts instead.
         Interrupted: a signal arrived.
     """
     if not _notices_signals():
@@ -65,7 +66,7 @@ def run_until(seconds: float, work: Callable[[], T]) -> T:
 
 class InterruptibleBackend(httpcore.NetworkBackend):
     """
-    Open TCP connections as httpcore does, but end the waiting with a signal.
+    Open TCP connections like httpcore's own backend, but stop waiting on a signal.
     """
 
     def __init__(self) -> None:
@@ -80,10 +81,10 @@ class InterruptibleBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """
-        Connect to *host*, whose name may take long to resolve.
+        Connect to `host`. A signal also ends a slow name lookup.
         """
         return InterruptibleStream(
-            _connected(
+            _connect(
                 timeout,
                 lambda: self._backend.connect_tcp(
                     host, port, timeout, local_address, socket_options
@@ -94,7 +95,7 @@ class InterruptibleBackend(httpcore.NetworkBackend):
 
 class InterruptibleStream(httpcore.NetworkStream):
     """
-    One connection, the same as *stream* but for how it waits.
+    Wrap a connection so that a signal or a `ReadDeadline` ends a read.
     """
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
@@ -102,14 +103,14 @@ class InterruptibleStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """
-        Read what has arrived, which may be more than *max_bytes*.
+        Read the bytes that have arrived, possibly more than `max_bytes`.
         """
         size = max(max_bytes, READ_BYTES)
         now = time.monotonic()
         until = min(now + (math.inf if timeout is None else timeout), _deadline.get())
-        glances = _notices_signals()
+        checks_signals = _notices_signals()
         while (left := until - now) > 0:
-            seconds = min(left, _GLANCE_SECONDS) if glances else left
+            seconds = min(left, _SIGNAL_CHECK_SECONDS) if checks_signals else left
             try:
                 return self._stream.read(size, None if seconds == math.inf else seconds)
             except httpcore.ReadTimeout:
@@ -119,7 +120,7 @@ class InterruptibleStream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """
-        Write all of the buffer.
+        Write the whole buffer.
         """
         self._stream.write(buffer, timeout)
 
@@ -136,10 +137,10 @@ class InterruptibleStream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         """
-        Return the same connection with TLS.
+        Start TLS on the connection.
         """
         return InterruptibleStream(
-            _connected(
+            _connect(
                 timeout,
                 lambda: self._stream.start_tls(ssl_context, server_hostname, timeout),
             )
@@ -147,7 +148,7 @@ class InterruptibleStream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """
-        Return the address of the peer, the socket and the like.
+        Return a detail of the connection, such as "server_addr" or "socket".
         """
         return self._stream.get_extra_info(info)
 
@@ -156,7 +157,7 @@ def _notices_signals() -> bool:
     return signals.interrupts_enabled() and not signals.is_held()
 
 
-def _connected(
+def _connect(
     timeout: float | None, connect: Callable[[], httpcore.NetworkStream]
 ) -> httpcore.NetworkStream:
     if not _notices_signals():

@@ -1,12 +1,11 @@
 """
-Send requests, and return responses or errors.  The only module that imports httpx.
+Send requests to the service, and download results.  The only module that imports httpx.
 
-Each purpose has a client of its own.  One carries the token, speaks to one origin and
-follows no redirect.  The one for paid requests is the same, but opens a new connection
-for each: a kept one may be closing, and the request would be unconfirmed.  Results are
-fetched without any credential, each over a transport that no other thread uses: to look
-for a free connection among all takes longer than a small result.  Nothing is sent twice
-from here.
+The API client sends the token, to one origin, and follows no redirects.  The client for
+paid requests does the same over a new connection each time: the server may be closing
+an idle one, and then the outcome of the request would be unknown.  Results are
+downloaded without credentials.  Each thread has a transport to itself, as searching a
+shared pool takes longer than a small download.  Nothing here retries.
 """
 
 from __future__ import annotations
@@ -26,9 +25,15 @@ from urllib.parse import urlsplit
 import httpx
 
 from krea_cli.api import proxies
-from krea_cli.api.connections import InterruptibleBackend, run_until
-from krea_cli.api.http_types import SHOWN, RequestBody, Response, StreamedResponse, form
-from krea_cli.api.proxies import SOCKS, Proxy
+from krea_cli.api.connections import InterruptibleBackend, run_interruptibly
+from krea_cli.api.http_types import (
+    MAX_QUOTED_CHARS,
+    RequestBody,
+    Response,
+    StreamedResponse,
+    multipart_form,
+)
+from krea_cli.api.proxies import SOCKS_SCHEMES, Proxy
 from krea_cli.api.streaming import open_body
 from krea_cli.errors import (
     ConfigError,
@@ -41,56 +46,55 @@ from krea_cli.runtime import redaction
 from krea_cli.runtime.clock import run_with_timeout
 from krea_cli.runtime.exhaustion import exhausted_error
 
-CONNECT_SECONDS = 5.0
-SILENCE_SECONDS = 30.0
-ANSWER_SECONDS = 60.0
-UPLOAD_SECONDS = 900.0
-# As slow as an upload of the largest file may be, and a little faster, so that the
-# largest request is over before the journal takes it for abandoned.
-SLOWEST_BYTES_PER_SECOND = 200_000
-# A job has a few hundred bytes, a list of the most that are asked for far less than
-# this; only the description of the API itself is long.
-ANSWER_BYTES, SPEC_BYTES = 2**20, 8 * 2**20
-_NOT_SENT = (
+CONNECT_TIMEOUT_SECONDS = 5.0
+READ_TIMEOUT_SECONDS = 30.0
+RESPONSE_TIMEOUT_SECONDS = 60.0
+UPLOAD_TIMEOUT_SECONDS = 900.0
+# Slightly more than the largest upload needs to finish in UPLOAD_TIMEOUT_SECONDS, so
+# that a paid request of any size ends before the journal considers it abandoned.
+MIN_UPLOAD_BYTES_PER_SECOND = 200_000
+# A full page of jobs is well below the limit. Only the OpenAPI document is larger.
+MAX_RESPONSE_BYTES, MAX_SPEC_BYTES = 2**20, 8 * 2**20
+_NOT_SENT_ERRORS = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-# Long enough for the pauses between polls. What is paid for gets a new connection.
-_KEPT = httpx.Limits(
+# The expiry is longer than the pauses between polls.
+_KEEP_ALIVE = httpx.Limits(
     max_connections=100, max_keepalive_connections=100, keepalive_expiry=30.0
 )
-_NOT_KEPT = httpx.Limits(max_keepalive_connections=0)
-# Compression is refused: no answer may grow in memory.
-_PLAIN = {"Accept-Encoding": "identity"}
+_NO_KEEP_ALIVE = httpx.Limits(max_keepalive_connections=0)
+# Without compression, a small response cannot expand to fill the memory.
+_UNCOMPRESSED = {"Accept-Encoding": "identity"}
 
-_NOT_WORDS = re.compile(r"^\[Errno [^]]*\] |^_ssl\.c:\d+: | \(_ssl\.c:\d+\)$")
+_ERROR_NUMBERS = re.compile(r"^\[Errno [^]]*\] |^_ssl\.c:\d+: | \(_ssl\.c:\d+\)$")
 
-# The clients that carry the token.
-Use = Literal["api", "paid"]
+# "paid" opens a new connection for each request.
+ClientKind = Literal["api", "paid"]
 
 
 class _InterruptibleTransport(httpx.HTTPTransport):
     """
-    The transport of httpx, over connections that a worker thread can stop waiting for.
+    Use connections on which a worker thread stops waiting when a signal arrives.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        # httpx has no argument for it, and httpcore one that httpx does not pass on.
+        # httpcore takes a backend as an argument, but httpx does not pass one on.
         self._pool._network_backend = InterruptibleBackend()  # noqa: SLF001
 
 
 class HttpTransport:
     """
-    Send requests to one service, and fetch results from anywhere.
+    Send requests to one service, and download results from any host.
 
-    Without a *token* no Authorization is sent; *token_source* says where it comes from;
-    *uses_environment* says whether the proxy variables count, which they do not for a
-    service on this machine; `log` is called with each request, without its query,
-    headers and body.
+    Requests have an Authorization header if there is a `token`. Error messages name
+    `token_source`, the setting that the token comes from. With `trust_env`, proxies
+    from the environment are used; leave it off for a service on this computer. `log`
+    gets one line for each request: method, URL without query, status and duration.
     """
 
     def __init__(
@@ -99,43 +103,47 @@ class HttpTransport:
         token: str | None,
         *,
         token_source: str = "",
-        agent: str,
-        uses_environment: bool,
+        user_agent: str,
+        trust_env: bool,
         log: Callable[[str], None],
     ) -> None:
         self.host = urlsplit(url).netloc
         self.token_source = token_source
         self._log = log
         self._url = url.rstrip("/")
-        self._agent = {"User-Agent": agent}
+        self._user_agent = {"User-Agent": user_agent}
         self._token = token
         self._bearer = {"Authorization": f"Bearer {token}"} if token else {}
-        self.uses_environment = uses_environment
-        self._clients: dict[tuple[Use, Proxy | None], httpx.Client] = {}
-        # By security and proxy, the transports that no thread is using at the moment.
-        self._idle: dict[tuple[bool, Proxy | None], list[httpx.HTTPTransport]] = {}
-        self._making = threading.Lock()
+        self.trust_env = trust_env
+        self._clients: dict[tuple[ClientKind, Proxy | None], httpx.Client] = {}
+        # By (is HTTPS, proxy).
+        self._idle_transports: dict[
+            tuple[bool, Proxy | None], list[httpx.HTTPTransport]
+        ] = {}
+        self._clients_lock = threading.Lock()
 
     def get(
         self,
         path: str,
         params: Mapping[str, str] | None = None,
         *,
-        seconds: float = ANSWER_SECONDS,
+        seconds: float = RESPONSE_TIMEOUT_SECONDS,
     ) -> Response:
         return self._exchange("api", "GET", path, seconds, params=params)
 
     def delete(self, path: str) -> Response:
-        return self._exchange("api", "DELETE", path, ANSWER_SECONDS)
+        return self._exchange("api", "DELETE", path, RESPONSE_TIMEOUT_SECONDS)
 
     def post_json(
         self, path: str, body: RequestBody, headers: Mapping[str, str]
     ) -> Response:
         """
-        One POST over a new connection, as a kept one may be closing,
-        streamed from *body*.  An error that its chunks raise ends it before the last.
+        POST JSON once, over a new connection, streamed from `body`. If reading a chunk
+        raises an error, the request is left incomplete.
         """
-        seconds = ANSWER_SECONDS + body.size_bytes / SLOWEST_BYTES_PER_SECOND
+        seconds = (
+            RESPONSE_TIMEOUT_SECONDS + body.size_bytes / MIN_UPLOAD_BYTES_PER_SECOND
+        )
         headers = {"Content-Type": "application/json", **headers}
         return self._post("paid", path, seconds, body, headers)
 
@@ -149,60 +157,71 @@ class HttpTransport:
         description: str = "",
     ) -> Response:
         """
-        One multipart POST, streamed from *file* in the same way.
+        POST a multipart form once, streamed from `file`.
         """
-        content_type, body = form(name, file, media_type, description=description)
+        content_type, body = multipart_form(
+            name, file, media_type, description=description
+        )
         headers = {"Content-Type": content_type}
-        return self._post("api", path, UPLOAD_SECONDS, body, headers)
+        return self._post("api", path, UPLOAD_TIMEOUT_SECONDS, body, headers)
 
     @contextmanager
     def stream(
         self, url: str, headers: Mapping[str, str]
     ) -> Iterator[StreamedResponse]:
         """
-        GET *url* without any credential and without following a redirect.
+        GET `url` without credentials and without following redirects.
 
         Raises:
             ConnectionFailedError, ResponseLostError: also while the chunks are read.
         """
-        with self._translated(url):
+        with self._translate_errors(url):
             request = httpx.Request(
                 "GET",
                 url,
-                headers={"Accept": "*/*", **_PLAIN, **self._agent, **headers},
+                headers={
+                    "Accept": "*/*",
+                    **_UNCOMPRESSED,
+                    **self._user_agent,
+                    **headers,
+                },
                 extensions={"timeout": _timeout().as_dict()},
             )
-            with self._fetcher(url) as fetcher:
-                with self._logged(request) as log:
-                    response = run_until(
-                        ANSWER_SECONDS, lambda: fetcher.handle_request(request)
+            with self._borrow_transport(url) as transport:
+                with self._logged(request) as statuses:
+                    response = run_interruptibly(
+                        RESPONSE_TIMEOUT_SECONDS,
+                        lambda: transport.handle_request(request),
                     )
                     response.request = request
-                    log.append(str(response.status_code))
-                with open_body(response, silence=SILENCE_SECONDS) as chunks:
+                    statuses.append(str(response.status_code))
+                with open_body(response, silence=READ_TIMEOUT_SECONDS) as chunks:
                     yield StreamedResponse(
-                        response.status_code, response.headers, chunks, _peer(response)
+                        response.status_code,
+                        response.headers,
+                        chunks,
+                        _peer_address(response),
                     )
 
-    def redacted(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """
-        Words of the service without the token, whole or in parts.
+        Remove the token, and parts of it, from text that the service sent.
         """
         return redaction.redact_parts(self._token, text) if self._token else text
 
     def close(self) -> None:
         """
-        Close the connections that are open.
+        Close all connections.
         """
         while self._clients:
             self._clients.popitem()[1].close()
-        while self._idle:
-            for fetcher in self._idle.popitem()[1]:
-                fetcher.close()
+        while self._idle_transports:
+            for transport in self._idle_transports.popitem()[1]:
+                transport.close()
 
     def _post(
         self,
-        use: Use,
+        use: ClientKind,
         path: str,
         seconds: float,
         body: RequestBody,
@@ -214,17 +233,17 @@ class HttpTransport:
         )
 
     def _exchange(
-        self, use: Use, method: str, path: str, seconds: float, **body: Any
+        self, use: ClientKind, method: str, path: str, seconds: float, **body: Any
     ) -> Response:
-        with self._translated(self._url):
+        with self._translate_errors(self._url):
             client = self._client(use, self._url)
             request = client.build_request(method, self._url + path, **body)
-            with self._logged(request) as log:
-                # A body may take long to write, where no signal is noticed.
-                run = run_with_timeout if method == "POST" else run_until
-                answer = run(seconds, lambda: self._send(client, request))
-                log.append(str(answer.status))
-            return answer
+            with self._logged(request) as statuses:
+                # Writing a body can take long, and signals go unnoticed meanwhile.
+                run = run_with_timeout if method == "POST" else run_interruptibly
+                response = run(seconds, lambda: self._send(client, request))
+                statuses.append(str(response.status))
+            return response
 
     def _send(self, client: httpx.Client, request: httpx.Request) -> Response:
         try:
@@ -232,84 +251,87 @@ class HttpTransport:
         except (KreaError, httpx.HTTPError, httpx.StreamError):
             raise
         except Exception as exc:
-            # Of the libraries below; a part may have been sent.
-            raise _lost(self.host, self._reason(exc)) from exc
+            # From the libraries below httpx. A part may have been sent.
+            raise _response_lost(self.host, self._reason(exc)) from exc
 
     def _read(self, client: httpx.Client, request: httpx.Request) -> Response:
         is_spec = request.url.path.endswith("/openapi.json")
-        most = SPEC_BYTES if is_spec else ANSWER_BYTES
+        max_bytes = MAX_SPEC_BYTES if is_spec else MAX_RESPONSE_BYTES
         response = client.send(request, stream=True)
         try:
-            content = bytearray()
+            received = bytearray()
             for chunk in response.iter_raw():
-                content += chunk
-                if len(content) > most:
-                    size = f"{most // 2**20} MiB"
+                received += chunk
+                if len(received) > max_bytes:
+                    size = f"{max_bytes // 2**20} MiB"
                     raise InvalidResponseError(
                         f"The response from {self.host} is too large "
                         f"(more than {size})."
                     )
-            clean = bytes(content)
+            content = bytes(received)
             if self._token:
-                clean = redaction.redact_bytes(self._token, clean)
-            return Response(response.status_code, response.headers, clean)
+                content = redaction.redact_bytes(self._token, content)
+            return Response(response.status_code, response.headers, content)
         finally:
             response.close()
 
     @contextmanager
     def _logged(self, request: httpx.Request) -> Iterator[list[str]]:
-        outcome: list[str] = []
+        """
+        Log a request with its duration. Append its status to the list that is yielded.
+        """
+        statuses: list[str] = []
         started = time.monotonic()
         try:
-            yield outcome
+            yield statuses
         finally:
-            target = _without_secrets(str(request.url))
+            target = _loggable_url(str(request.url))
             milliseconds = (time.monotonic() - started) * 1000
-            said = outcome[0] if outcome else "no response"
-            self._log(f"{request.method} {target} {said} ({milliseconds:.0f} ms)")
+            status = statuses[0] if statuses else "no response"
+            self._log(f"{request.method} {target} {status} ({milliseconds:.0f} ms)")
 
     def _proxy(self, url: str) -> Proxy | None:
-        return proxies.between(url) if self.uses_environment else None
+        return proxies.proxy_for(url) if self.trust_env else None
 
-    def _client(self, use: Use, url: str) -> httpx.Client:
+    def _client(self, use: ClientKind, url: str) -> httpx.Client:
         """
-        Return the client for this use of *url*. It is made once, by the first thread
-        that needs it.
+        Return the client of this kind for `url`, created by the first thread that needs
+        it.
         """
         key = (use, self._proxy(url))
-        with self._making:
+        with self._clients_lock:
             if key not in self._clients:
                 self._clients[key] = self._new_client(*key)
             return self._clients[key]
 
-    def _new_client(self, use: Use, proxy: Proxy | None) -> httpx.Client:
-        limits = _NOT_KEPT if use == "paid" else _KEPT
+    def _new_client(self, use: ClientKind, proxy: Proxy | None) -> httpx.Client:
+        limits = _NO_KEEP_ALIVE if use == "paid" else _KEEP_ALIVE
         is_secure = self._url.startswith("https:")
         return httpx.Client(
-            headers=_PLAIN | self._agent | self._bearer,
+            headers=_UNCOMPRESSED | self._user_agent | self._bearer,
             timeout=_timeout(),
-            # Of all that the environment names, the one proxy that applies.
+            # The transport has the one proxy that applies to this URL.
             trust_env=False,
             transport=self._new_transport(proxy, limits, is_secure=is_secure),
-            # No answer is to leave a cookie for another request.
+            # Accept no cookies.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
 
     @contextmanager
-    def _fetcher(self, url: str) -> Iterator[httpx.HTTPTransport]:
+    def _borrow_transport(self, url: str) -> Iterator[httpx.HTTPTransport]:
         """
-        Yield a transport for this thread alone, preferably one with an open connection.
+        Yield a transport for this thread alone, if possible with an open connection.
         """
         key = (urlsplit(url).scheme == "https", self._proxy(url))
-        idle = self._idle.setdefault(key, [])
+        idle_transports = self._idle_transports.setdefault(key, [])
         try:
-            fetcher = idle.pop()
+            transport = idle_transports.pop()
         except IndexError:
-            fetcher = self._new_transport(key[1], _KEPT, is_secure=key[0])
+            transport = self._new_transport(key[1], _KEEP_ALIVE, is_secure=key[0])
         try:
-            yield fetcher
+            yield transport
         finally:
-            idle.append(fetcher)
+            idle_transports.append(transport)
 
     def _new_transport(
         self, proxy: Proxy | None, limits: httpx.Limits, *, is_secure: bool
@@ -327,31 +349,32 @@ class HttpTransport:
                 raise limit from exc
             if proxy is None:
                 raise
-            raise _unusable(proxy, exc) from exc
+            raise _proxy_error(proxy, exc) from exc
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         from krea_cli.api import tls
 
-        return tls.context()
+        return tls.create_context()
 
     @contextmanager
-    def _translated(self, url: str) -> Iterator[None]:
+    def _translate_errors(self, url: str) -> Iterator[None]:
         """
-        Errors of httpx become ours; what counts is whether anything was sent.
+        Raise KreaError for errors of httpx: ConnectionFailedError if nothing was sent,
+        else ResponseLostError.
         """
-        host = _short(urlsplit(url).netloc)
+        host = _truncate(urlsplit(url).netloc)
         try:
             yield
-        except _NOT_SENT as exc:
+        except _NOT_SENT_ERRORS as exc:
             if limit := exhausted_error(exc):
                 raise limit from exc
-            if fault := _certificate_fault(exc):
-                raise _untrusted(host, fault) from exc
+            if problem := _certificate_problem(exc):
+                raise _certificate_error(host, problem) from exc
             proxy = self._proxy(url)
-            # Silence for this long will not end by asking again.
+            # A host that did not respond for this long is not worth a retry.
             is_silent = isinstance(exc, httpx.TimeoutException)
-            raise _unreachable(
+            raise _connection_error(
                 host,
                 proxy.variable if proxy else None,
                 self._reason(exc),
@@ -360,30 +383,30 @@ class HttpTransport:
         except (TimeoutError, httpx.TimeoutException) as exc:
             raise ResponseLostError(f"{host} did not respond in time.") from exc
         except (httpx.InvalidURL, UnicodeError) as exc:
-            reason = self.redacted(_short(exc))
+            reason = self.redact(_truncate(exc))
             raise InvalidResponseError(f"Invalid address {host}: {reason}") from exc
         except (httpx.HTTPError, httpx.StreamError) as exc:
-            raise _lost(host, self._reason(exc)) from exc
+            raise _response_lost(host, self._reason(exc)) from exc
         except (RuntimeError, OSError, MemoryError) as exc:
-            # Only before a request leaves: what goes wrong behind that is lost.
+            # `_send` turns errors during a request into ResponseLostError.
             if limit := exhausted_error(exc):
                 raise limit from exc
             raise
 
     def _reason(self, exc: Exception) -> str:
         """
-        The words of an error, which may quote what the server sent.
+        Return the text of an error, which may quote the server, short and redacted.
         """
-        return self.redacted(_short(_words(exc)))
+        return self.redact(_truncate(_error_text(exc)))
 
 
 def _timeout() -> httpx.Timeout:
-    return httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
+    return httpx.Timeout(READ_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS)
 
 
-def _without_secrets(url: str) -> str:
+def _loggable_url(url: str) -> str:
     """
-    Return the URL without its user, query and fragment.
+    Return the URL without user, query and fragment, which may hold secrets.
     """
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
@@ -392,15 +415,15 @@ def _without_secrets(url: str) -> str:
 @cache
 def _no_tls() -> ssl.SSLContext:
     """
-    Return a context for http on this computer, where there are no certificates. It
-    trusts nobody, and is ready at once: loading trusted certificates takes long.
+    Return an empty context, for plain HTTP. Loading the trusted certificates would slow
+    down the first request.
     """
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _unusable(proxy: Proxy, exc: Exception) -> ConfigError:
+def _proxy_error(proxy: Proxy, exc: Exception) -> ConfigError:
     name, scheme = proxy.variable, proxy.url.partition("://")[0].lower()
-    if scheme in SOCKS and isinstance(exc, ImportError):
+    if scheme in SOCKS_SCHEMES and isinstance(exc, ImportError):
         from krea_cli.runtime.installation import installation
 
         command = installation().add_package("socksio")
@@ -408,12 +431,12 @@ def _unusable(proxy: Proxy, exc: Exception) -> ConfigError:
             f"The SOCKS proxy in {name} needs the package socksio.",
             hint=f"Unset {name}, or install the package: {command}",
         )
-    if scheme not in ("http", "https", *SOCKS):
+    if scheme not in ("http", "https", *SOCKS_SCHEMES):
         return ConfigError(
             f"Invalid proxy in {name}: {scheme}:// is not supported.",
             hint=f"Start {name} with http://, https:// or socks5://, or unset it.",
         )
-    # A proxy may be named with who uses it, which may be a secret by itself.
+    # The proxy's URL may include a user name and password.
     reason = re.sub(r"[^\s/'\"]*@", "***@", str(exc)).rstrip(".")
     return ConfigError(
         f"Invalid proxy in {name}: {reason}.",
@@ -421,7 +444,7 @@ def _unusable(proxy: Proxy, exc: Exception) -> ConfigError:
     )
 
 
-def _unreachable(
+def _connection_error(
     host: str, proxy: str | None, reason: str, *, is_silent: bool
 ) -> ConnectionFailedError:
     way = f" through the proxy in {proxy}" if proxy else ""
@@ -432,10 +455,9 @@ def _unreachable(
     )
 
 
-def _certificate_fault(exc: BaseException | None) -> str:
+def _certificate_problem(exc: BaseException | None) -> str:
     """
-    Describe the problem with the certificate; empty if the certificate is not the
-    cause.
+    Describe the problem with the certificate; "" if the error has another cause.
     """
     while exc is not None:
         if isinstance(exc, ssl.SSLCertVerificationError):
@@ -444,41 +466,46 @@ def _certificate_fault(exc: BaseException | None) -> str:
     return ""
 
 
-def _untrusted(host: str, fault: str) -> ConnectionFailedError:
+def _certificate_error(host: str, problem: str) -> ConnectionFailedError:
     from krea_cli.api import tls
 
-    if missing := tls.missing():
+    if missing := tls.no_certificates_error():
         return missing
     return ConnectionFailedError(
-        f"Cannot verify the certificate of {host}: {fault}. Nothing was sent.",
+        f"Cannot verify the certificate of {host}: {problem}. Nothing was sent.",
         hint="Check the system clock. Behind a company proxy, set SSL_CERT_FILE "
         "to its certificate.",
-        # It will be the same certificate next time.
+        # A retry would get the same certificate.
         retry_after=math.inf,
     )
 
 
-def _lost(host: str, reason: str) -> ResponseLostError:
+def _response_lost(host: str, reason: str) -> ResponseLostError:
     return ResponseLostError(f"The connection to {host} was lost: {reason}.")
 
 
-def _short(text: object) -> str:
+def _truncate(text: object) -> str:
     """
-    Cut a text from elsewhere, which may have any length.
+    Shorten text from a server or a library.
     """
-    words = str(text)
-    return words if len(words) <= SHOWN else f"{words[: SHOWN - 1]}…"
+    text = str(text)
+    return text if len(text) <= MAX_QUOTED_CHARS else f"{text[: MAX_QUOTED_CHARS - 1]}…"
 
 
-def _words(exc: Exception) -> str:
+def _error_text(exc: Exception) -> str:
     """
-    Return the words of an error, without error numbers and places in Python's source.
+    Return the message of an error, without error numbers and source locations.
     """
-    return _NOT_WORDS.sub("", str(exc)).rstrip(".") or type(exc).__name__
+    text = _ERROR_NUMBERS.sub("", str(exc)).rstrip(".") or type(exc).__name__
+    return text.replace(
+        "The handshake operation timed out", "the TLS handshake is late"
+    )
 
 
-def _peer(response: httpx.Response) -> str:
+def _peer_address(response: httpx.Response) -> str:
     """
+    Return the IP address of the server; "" if it is not known.
+
     Raises:
         httpx.ReadError: the connection is broken already.
     """

@@ -1,5 +1,5 @@
 """
-The dates in the headers of answers.
+Parse the dates in response headers.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 
-def seconds_of(date: str | None) -> float | None:
+def parse_http_date(header: str | None) -> float | None:
     """
-    An HTTP date as seconds since the epoch; one that names no zone is of UTC.  None
-    without one, and for what is no date.
+    Return an HTTP date in seconds since the epoch; None if it is missing or invalid.  A
+    date without a time zone is in UTC.
     """
     try:
-        told = parsedate_to_datetime(date or "")
-        return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+        parsed = parsedate_to_datetime(header or "")
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None

@@ -1,5 +1,5 @@
 """
-Requests as bytes, and responses as values.
+Define request bodies and responses, and encode them.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from krea_cli.errors import UsageError
 
-# A URL or an error of a library is shown to this many characters.
-SHOWN = 300
+# URLs and error messages of libraries are shortened to this length.
+MAX_QUOTED_CHARS = 300
 
 
 class Response(NamedTuple):
     """
-    A whole answer of the API; header names are found in any case.
+    A complete response of the API. Header names are case-insensitive.
     """
 
     status: int
@@ -27,7 +27,8 @@ class Response(NamedTuple):
 
 class StreamedResponse(NamedTuple):
     """
-    An answer whose body is still to come; *peer* is the address that it comes from.
+    A response whose body has not been read. `peer` is the server's IP address, "" if it
+    is not known.
     """
 
     status: int
@@ -38,9 +39,9 @@ class StreamedResponse(NamedTuple):
 
 class ResumePoint(NamedTuple):
     """
-    The part of a file that is on disk: its first *size* bytes, in the version with the
-    strong entity tag *etag*. *length* is the length of the whole file, None if the
-    server did not say.
+    The first `size` bytes of a file are on disk, in the version with the strong entity
+    tag `etag`. `length` is the size of the complete file, None if the server did not
+    send it.
     """
 
     size: int
@@ -50,10 +51,10 @@ class ResumePoint(NamedTuple):
 
 class DownloadBody(NamedTuple):
     """
-    A file on its way, from the byte *start* on.  *length* is that of the whole file and
-    *etag* its strong entity tag, None when the server does not say.  *checks_end* says
-    that reading the chunks fails where the file was cut, although its length is not
-    known.
+    A file that is being received, from byte `start` on.  `length` is the size of the
+    complete file and `etag` its strong entity tag, each None if the server did not send
+    it.  With `checks_end`, reading the chunks of a truncated file raises an error even
+    if its length is not known.
     """
 
     chunks: Iterator[bytes]
@@ -65,20 +66,20 @@ class DownloadBody(NamedTuple):
 
 class RequestBody(NamedTuple):
     """
-    The body of a request, of *size_bytes* in all.  Each call of *chunks* makes it anew,
-    so that it is hashed, sent, and sent again without being held in memory.
+    The body of a request, `size_bytes` long.  Each call of `chunks` produces it again,
+    so that it can be hashed, sent and resent without being held in memory.
     """
 
     size_bytes: int
     chunks: Callable[[], Iterator[bytes]]
 
 
-def form(
+def multipart_form(
     name: str, file: RequestBody, media_type: str, *, description: str = ""
 ) -> tuple[str, RequestBody]:
     """
-    A form with *file* as its field "file", under a *name* of plain letters, and with
-    the *description*, if there is one: the Content-Type of the form, and the form.
+    Return the Content-Type and the body of a form with the field "file" and, unless it
+    is empty, the field "description". `name` is the file name, in ASCII without quotes.
     """
     boundary = uuid.uuid4().hex
     described = (
@@ -104,14 +105,16 @@ def form(
     return content_type, RequestBody(size_bytes=size, chunks=chunks)
 
 
-def encode(
-    body: Mapping[str, Any], stand_in: Callable[[Any], str] | None = None
+def encode_json(
+    body: Mapping[str, Any], default: Callable[[Any], str] | None = None
 ) -> bytes:
     """
-    The request body as JSON; *stand_in* gives the text for a value that JSON has not.
+    Encode a request body as compact JSON. `default` returns the text for a value of a
+    type that JSON does not have.
 
     Raises:
-        UsageError: it has text that is no Unicode, or numbers that JSON has not.
+        UsageError: it contains lone surrogates, NaN or Infinity, or is nested too
+            deeply.
     """
     try:
         text = json.dumps(
@@ -119,7 +122,7 @@ def encode(
             separators=(",", ":"),
             ensure_ascii=False,
             allow_nan=False,
-            default=stand_in,
+            default=default,
         )
         return text.encode()
     except UnicodeEncodeError as exc:

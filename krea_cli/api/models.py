@@ -1,8 +1,9 @@
 """
-The values of the API.
+Define the resources of the API, and read them from JSON.
 
-Reading is tolerant, as the service's documents and its answers differ: a field may be
-missing or null, a status may be newer than this client, a result has three shapes.
+Reading is tolerant, because real responses differ from the service's documentation: a
+field may be missing or null, a status may be newer than this client, and result URLs
+have three shapes.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-# The description of every upload, by which krea knows its own in the list of assets.
+# Uploads get this description, by which krea recognizes them in the list of assets.
 UPLOADED_BY_KREA = "Uploaded by krea-cli"
-# What the service says is shown and kept up to these many characters.
+# Longer text from the service is truncated.
 MAX_STATUS, MAX_CODE, MAX_MESSAGE, MAX_DETAIL = 60, 100, 2000, 100
 _JOB_ID = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
-# The path of a training, which stands where other jobs have the path of their model.
-TRAINING = "styles/train"
-FINAL = frozenset({"completed", "failed", "cancelled"})
-# So many of one job's results are saved: more are a mistake of the service.
+# Trainings have this path instead of the path of a model.
+TRAINING_PATH = "styles/train"
+FINISHED_STATUSES = frozenset({"completed", "failed", "cancelled"})
+# If a job has more results, the rest are not saved: the service made a mistake.
 MAX_RESULTS = 1000
 # Krea bills a job when it completes.
-UNBILLED = frozenset({"failed", "cancelled"})
-WAITING = frozenset({"backlogged", "queued", "scheduled"})
-RUNNING = frozenset(
+UNBILLED_STATUSES = frozenset({"failed", "cancelled"})
+QUEUED_STATUSES = frozenset({"backlogged", "queued", "scheduled"})
+RUNNING_STATUSES = frozenset(
     {
         "backlogged",
         "queued",
@@ -44,7 +45,7 @@ RUNNING = frozenset(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobError:
     """
-    Why a job failed, in the service's words.
+    The reason that the service gives for a failed job.
     """
 
     code: str
@@ -54,8 +55,8 @@ class JobError:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedFile:
     """
-    One result on disk; *width* and *height* in pixels, None when it is no picture;
-    *converted_from* is the media type received, None when it is the same.
+    A result on disk. `width` and `height` are in pixels, None unless it is a picture.
+    `converted_from` is the media type received, None if the file was not converted.
     """
 
     path: str
@@ -71,11 +72,12 @@ class SavedFile:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """
-    A job as every command tells it: the fields and their order are the JSON contract.
+    A job. The names and order of the fields are those of the JSON output, which is a
+    contract.
 
-    *status* is the service's word in lower case, also one that this version does not
-    know; times are ISO 8601 as sent; *cost_usd* is an estimate; *style_id* is what a
-    training made.
+    `status` is the service's status in lower case, and may be one that this version
+    does not know. Times are in ISO 8601, as sent. `cost_usd` is an estimate. `style_id`
+    is the result of a training.
     """
 
     job_id: str
@@ -95,10 +97,11 @@ class Job:
         cls, data: Mapping[str, Any], redact: Callable[[str], str] = str
     ) -> Job:
         """
-        *redact* takes the token out of the service's words; its URLs stay as they are.
+        Read a job. `redact` removes the token from texts; URLs stay unchanged.
 
         Raises:
-            ValueError: there is no usable id or status in it.
+            ValueError: the id or status is missing or invalid. The message is the name
+                of the field.
         """
         job_id, status = data.get("job_id"), data.get("status")
         if not (isinstance(job_id, str) and is_job_id(job_id)):
@@ -107,12 +110,12 @@ class Job:
             raise ValueError("status")  # noqa: TRY004  (one error for all of them)
         result = data.get("result")
         result = result if isinstance(result, dict) else {}
-        status = redact(cut(status.strip().lower(), MAX_STATUS))
+        status = redact(truncate(status.strip().lower(), MAX_STATUS))
         return cls(
             job_id=job_id,
             status="cancelled" if status == "canceled" else status,
-            created_at=_words(data.get("created_at"), redact),
-            completed_at=_words(data.get("completed_at"), redact),
+            created_at=_detail(data.get("created_at"), redact),
+            completed_at=_detail(data.get("completed_at"), redact),
             urls=_urls(result.get("urls")),
             error=_error(data.get("error"), redact)
             or _error(result.get("error"), redact),
@@ -121,30 +124,30 @@ class Job:
 
     @property
     def is_final(self) -> bool:
-        return self.status in FINAL
+        return self.status in FINISHED_STATUSES
 
     @property
     def is_known(self) -> bool:
-        return self.status in FINAL | RUNNING
+        return self.status in FINISHED_STATUSES | RUNNING_STATUSES
 
     @property
     def lacks_result(self) -> bool:
         """
-        Tell whether the job completed with neither a result URL nor a style.
+        Return True for a completed job without result URLs and without a style.
         """
         return self.status == "completed" and not (self.urls or self.style_id)
 
     @property
     def created(self) -> float | None:
         """
-        Return the creation time in seconds since the epoch, if the job states it.
+        Return the creation time in seconds since the epoch; None if it is not known.
         """
         return _seconds(self.created_at)
 
     @property
-    def took(self) -> float | None:
+    def duration(self) -> float | None:
         """
-        Return the duration of the job in seconds, if its times make sense.
+        Return the duration in seconds; None if a time is missing or out of order.
         """
         began, ended = self.created, _seconds(self.completed_at)
         if began is None or ended is None or ended < began:
@@ -158,49 +161,48 @@ class Job:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPage:
     """
-    A part of the list of jobs, the newest first; *cursor* leads to the next part, None
-    at the end.  *ahead* says how many seconds the server's clock is ahead of ours, None
-    when it does not tell the time; *is_whole* whether all of the answer could be read.
+    One page of the list of jobs, newest first.  `cursor` leads to the next page, None
+    on the last.  `clock_skew` is the number of seconds by which the server's clock is
+    ahead of ours, None if unknown.  `is_complete` is False if an entry could not be
+    read.
     """
 
     jobs: tuple[Job, ...]
     cursor: str | None
-    ahead: float | None
-    is_whole: bool = True
+    clock_skew: float | None
+    is_complete: bool = True
 
     @classmethod
     def from_json(
         cls,
         data: Mapping[str, Any],
         *,
-        ahead: float | None,
+        clock_skew: float | None,
         redact: Callable[[str], str] = str,
     ) -> JobPage:
         """
-        Entries that cannot be read are passed over.
+        Read a page. Skip entries that cannot be read.
         """
         items, cursor = data.get("items"), data.get("next_cursor")
-        is_whole = isinstance(items, list) and isinstance(cursor, str | None)
+        is_complete = isinstance(items, list) and isinstance(cursor, str | None)
         found = []
         for item in items if isinstance(items, list) else []:
             try:
                 found.append(Job.from_json(item, redact))
             except (ValueError, AttributeError):
-                is_whole = False
+                is_complete = False
         return cls(
             jobs=tuple(found),
             cursor=_text(cursor) or None,
-            ahead=ahead,
-            is_whole=is_whole,
+            clock_skew=clock_skew,
+            is_complete=is_complete,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
     """
-    A file that the service keeps as input; None is what it does not say.
-
-    *uploaded_by_krea* says that krea uploaded it.
+    An uploaded file. Fields are None if the service does not send them.
     """
 
     id: str
@@ -217,8 +219,10 @@ class Asset:
         cls, data: Mapping[str, Any], redact: Callable[[str], str] = str
     ) -> Asset:
         """
+        Read an asset.
+
         Raises:
-            ValueError: there is no URL in it.
+            ValueError: the URL is missing or invalid.
         """
         url = data.get("image_url")
         if not (isinstance(url, str) and re.fullmatch("https?://[!-~]+", url)):
@@ -226,11 +230,11 @@ class Asset:
         return cls(
             id=_text(data.get("id")) or "",
             url=url,
-            media_type=_words(data.get("mime_type"), redact),
+            media_type=_detail(data.get("mime_type"), redact),
             size_bytes=_count(data.get("size_bytes")),
             width=_count(data.get("width")),
             height=_count(data.get("height")),
-            uploaded_at=_words(data.get("uploaded_at"), redact),
+            uploaded_at=_detail(data.get("uploaded_at"), redact),
             uploaded_by_krea=data.get("description") == UPLOADED_BY_KREA,
         )
 
@@ -238,8 +242,8 @@ class Asset:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
     """
-    A trained style; None is what the service does not say. Only a style that the
-    service itself offers has no *owner*.
+    A style. Fields are None if the service does not send them. Styles of Krea itself
+    have no `owner`.
     """
 
     id: str
@@ -257,8 +261,10 @@ class Style:
         cls, data: Mapping[str, Any], redact: Callable[[str], str] = str
     ) -> Style:
         """
+        Read a style.
+
         Raises:
-            ValueError: there is no usable id in it.
+            ValueError: the id is missing or invalid.
         """
         style_id = _id(data.get("id"))
         if style_id is None:
@@ -272,23 +278,22 @@ class Style:
         prompt = _text(data.get("prompt"))
         return cls(
             id=style_id,
-            title=_words(data.get("title"), redact),
-            models=tuple(redact(cut(name, MAX_DETAIL)) for name in found if name),
+            title=_detail(data.get("title"), redact),
+            models=tuple(redact(truncate(name, MAX_DETAIL)) for name in found if name),
             public=public if isinstance(public, bool) else None,
-            owner=_words(owner.get("name"), redact)
+            owner=_detail(owner.get("name"), redact)
             if isinstance(owner, dict)
             else None,
-            prompt=redact(cut(prompt, MAX_MESSAGE)) if prompt else None,
+            prompt=redact(truncate(prompt, MAX_MESSAGE)) if prompt else None,
             cover_url=_text(data.get("cover_url")),
             like_count=_count(data.get("like_count")),
-            created_at=_words(data.get("created_at"), redact),
+            created_at=_detail(data.get("created_at"), redact),
         )
 
 
 class Page(NamedTuple, Generic[T]):
     """
-    A part of a list; *cursor* leads to the next part, None at the end. Entries that
-    cannot be read are left out.
+    One page of a list. `cursor` leads to the next page, None on the last.
     """
 
     items: tuple[T, ...]
@@ -297,8 +302,8 @@ class Page(NamedTuple, Generic[T]):
     @classmethod
     def from_json(cls, data: Mapping[str, Any], read: Callable[[Any], T]) -> Page[T]:
         """
-        *read* makes an entry of its JSON, and raises ValueError or AttributeError for
-        one that it cannot read.
+        Read a page, each entry with `read`. Skip entries for which it raises ValueError
+        or AttributeError.
         """
         items, found = data.get("items"), []
         for item in items if isinstance(items, list) else []:
@@ -309,16 +314,16 @@ class Page(NamedTuple, Generic[T]):
 
 def is_job_id(text: str) -> bool:
     """
-    Tell whether the text is safe in a path of the API and in a file name.
+    Return True for an id that is safe in a path of the API and in a file name.
     """
     return _JOB_ID.fullmatch(text) is not None
 
 
-def cut(text: str, most: int) -> str:
+def truncate(text: str, max_chars: int) -> str:
     """
-    The text, or the beginning of one that has more than *most* characters.
+    Shorten text to `max_chars` characters.
     """
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return text if len(text) <= max_chars else f"{text[: max_chars - 1]}…"
 
 
 def _id(value: object) -> str | None:
@@ -342,8 +347,8 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _words(value: object, redact: Callable[[str], str]) -> str | None:
-    return redact(cut(value, MAX_DETAIL)) if isinstance(value, str) else None
+def _detail(value: object, redact: Callable[[str], str]) -> str | None:
+    return redact(truncate(value, MAX_DETAIL)) if isinstance(value, str) else None
 
 
 def _urls(urls: object) -> tuple[str, ...]:
@@ -373,6 +378,6 @@ def _error(error: object, redact: Callable[[str], str]) -> JobError | None:
         error = {"message": error}
     if not isinstance(error, dict):
         return None
-    code = redact(cut(_text(error.get("code")) or "", MAX_CODE))
-    message = redact(cut(_text(error.get("message")) or "", MAX_MESSAGE))
+    code = redact(truncate(_text(error.get("code")) or "", MAX_CODE))
+    message = redact(truncate(_text(error.get("message")) or "", MAX_MESSAGE))
     return JobError(code=code, message=message or code) if code or message else None

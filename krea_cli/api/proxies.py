@@ -1,5 +1,5 @@
 """
-The proxies of the environment: which of them a request goes through.
+Find the proxy for a request in the environment.
 """
 
 from __future__ import annotations
@@ -9,31 +9,30 @@ import urllib.request
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-# The schemes of SOCKS proxies that httpx knows, given the package socksio.
-SOCKS = ("socks5", "socks5h")
+# httpx supports these with the package socksio.
+SOCKS_SCHEMES = ("socks5", "socks5h")
 _PORTS = {"https": 443, "http": 80}
 
 
 class Proxy(NamedTuple):
     """
-    A proxy, and the *variable* that names it.
+    The URL of a proxy, and the environment variable that sets it.
     """
 
     variable: str
     url: str
 
 
-def between(url: str) -> Proxy | None:
+def proxy_for(url: str) -> Proxy | None:
     """
-    The proxy that a request for *url* goes through; None without one.
+    Return the proxy for requests to `url`; None to connect directly.
 
-    Proxies for other requests are not looked at, so that one which cannot be used is
-    in nobody's way.
+    Other proxies are ignored, so an invalid one causes no error here.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
     proxies = urllib.request.getproxies()
-    scheme = next((one for one in (parts.scheme, "all") if proxies.get(one)), None)
+    scheme = next((key for key in (parts.scheme, "all") if proxies.get(key)), None)
     if scheme is None:
         return None
     with_port = f"{host}:{parts.port or _PORTS.get(parts.scheme, '')}"
@@ -45,7 +44,7 @@ def between(url: str) -> Proxy | None:
 
 def _variable(scheme: str) -> str:
     """
-    Its name as it is spelled here; urllib prefers small letters, where both are set.
+    Return the name of the variable as set; like urllib, prefer lower case.
     """
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper())
-    return next((one for one in names if os.environ.get(one)), "the system's settings")
+    return next(filter(os.environ.get, names), "the system's settings")

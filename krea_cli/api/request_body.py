@@ -1,7 +1,7 @@
 """
-Encode the body of a paid request: JSON, with its files as data URIs.
+Encode the body of a paid request: JSON with files as data URIs.
 
-Files are read while the body is sent, so that a large one is never held in memory.
+Files are read while the body is sent, so even large ones are not held in memory.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import Any, Protocol
 
-from krea_cli.api.http_types import RequestBody, encode
+from krea_cli.api.http_types import RequestBody, encode_json
 
 
 class InlineFile(Protocol):
     """
-    A file that is a value in a body. Reading it raises InputError if it has changed.
+    A file as a value in a request body. `data_uri` raises InputError if the file has
+    changed.
     """
 
     @property
@@ -25,24 +26,24 @@ class InlineFile(Protocol):
     def data_uri(self) -> Iterator[bytes]: ...
 
 
-def content(body: Mapping[str, Any]) -> RequestBody:
+def encode_body(body: Mapping[str, Any]) -> RequestBody:
     """
-    Encode `body`, which may have InlineFiles as values, always as the same bytes. Its
-    chunks raise InputError if a file has changed since it was checked: before the last
-    chunk, so that nobody takes the request for complete.
+    Encode `body`, whose values may be InlineFiles. The chunks are the same bytes each
+    time. They raise InputError if a file has changed since it was checked, and do so
+    before the last chunk, so that the service never receives a complete request.
 
     Raises:
-        UsageError: as `encode`.
+        UsageError: as `encode_json`.
     """
     files: list[InlineFile] = []
-    # Marks the place of a file; it occurs nowhere else.
-    mark = uuid.uuid4().hex
+    # Stands for each file in the JSON. Random, so it occurs nowhere else.
+    placeholder = uuid.uuid4().hex
 
-    def marked(file: InlineFile) -> str:
+    def replace_file(file: InlineFile) -> str:
         files.append(file)
-        return mark
+        return placeholder
 
-    parts = encode(body, marked).split(mark.encode())
+    parts = encode_json(body, replace_file).split(placeholder.encode())
 
     def chunks() -> Iterator[bytes]:
         for part, file in zip_longest(parts, files):

@@ -1,5 +1,5 @@
 """
-Repeat requests that are safe to repeat.
+Retry requests after temporary failures.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from krea_cli.api.http_dates import seconds_of
+from krea_cli.api.http_dates import parse_http_date
 from krea_cli.errors import (
     ConnectionFailedError,
     RateLimitError,
@@ -18,11 +18,16 @@ from krea_cli.errors import (
 )
 from krea_cli.runtime.clock import Clock
 
-ATTEMPTS = 4
-PATIENCE_SECONDS = 60.0
-# More than thirty years are no advice.
-MAX_SECONDS = 1e9
-_PASSING = (ConnectionFailedError, ResponseLostError, ServerError, RateLimitError)
+MAX_ATTEMPTS = 4
+MAX_RETRY_SECONDS = 60.0
+# Ignore a Retry-After of more than thirty years.
+MAX_RETRY_AFTER_SECONDS = 1e9
+_TEMPORARY_ERRORS = (
+    ConnectionFailedError,
+    ResponseLostError,
+    ServerError,
+    RateLimitError,
+)
 T = TypeVar("T")
 
 
@@ -31,29 +36,30 @@ def retry(
     *,
     clock: Clock,
     deadline: float | None = None,
-    passing: tuple[type[ServiceError], ...] = _PASSING,
+    temporary_errors: tuple[type[ServiceError], ...] = _TEMPORARY_ERRORS,
 ) -> T:
     """
-    Return the result of *work*, tried up to four times while its failure is temporary.
+    Return the result of `work`.  Try up to four times while it raises one of
+    `temporary_errors`.
 
-    Between tries it sleeps 0.5, 1, 2 s with full jitter, or what the
-    service asked for.  It gives up at once when that would outlast *deadline* (on the
-    monotonic clock; without one, a minute from now).
+    The pauses between attempts are 0.5, 1 and 2 s, shortened at random by up to half,
+    or the error's `retry_after`.  If a pause would end after `deadline` (by
+    `clock.now`; by default in a minute), give up without waiting.
 
     Raises:
         ServiceError: the last failure.
     """
     if deadline is None:
-        deadline = clock.now() + PATIENCE_SECONDS
-    for attempt in range(1, ATTEMPTS + 1):
+        deadline = clock.now() + MAX_RETRY_SECONDS
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             return work()
-        except passing as exc:
+        except temporary_errors as exc:
             pause = getattr(exc, "retry_after", None)
             if pause is None:
-                # Jitter keeps clients apart; nothing secret hangs on it.
+                # Jitter spreads the retries of many clients.
                 pause = random.uniform(0.5, 1.0) * 2 ** (attempt - 1) / 2  # noqa: S311
-            if attempt == ATTEMPTS or clock.now() + pause > deadline:
+            if attempt == MAX_ATTEMPTS or clock.now() + pause > deadline:
                 raise
             clock.sleep(pause)
     raise AssertionError
@@ -61,16 +67,17 @@ def retry(
 
 def retry_after(value: str | None, now: float) -> float | None:
     """
-    Return the seconds to wait by a Retry-After header: a number, or an HTTP date
-    compared with *now*. None if it is missing, past, negative or invalid.
+    Return the seconds to wait according to a Retry-After header, which is a number or
+    an HTTP date. `now` is in seconds since the epoch. None if the header is missing or
+    invalid, or the time has passed.
     """
     if value is None:
         return None
     try:
         seconds = float(value)
     except ValueError:
-        until = seconds_of(value)
+        until = parse_http_date(value)
         if until is None:
             return None
         seconds = until - now
-    return seconds if 0 < seconds <= MAX_SECONDS else None
+    return seconds if 0 < seconds <= MAX_RETRY_AFTER_SECONDS else None

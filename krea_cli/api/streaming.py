@@ -1,5 +1,5 @@
 """
-The body of a response, chunk by chunk.
+Read the body of a response chunk by chunk.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from krea_cli.runtime import signals
 if TYPE_CHECKING:
     import httpx
 
-# Enough to keep both threads busy, and little in memory.
-AHEAD_BYTES = 4 * 2**20
-_GLANCE_SECONDS = 0.1
+# Keeps both threads busy without using much memory.
+MAX_PREFETCH_BYTES = 4 * 2**20
+_SIGNAL_CHECK_SECONDS = 0.1
 _JOIN_SECONDS = 0.5
 
 
 @contextmanager
 def open_body(response: httpx.Response, *, silence: float) -> Iterator[Iterator[bytes]]:
     """
-    Yield the chunks of the body as they arrive.  A body read to its end leaves its
-    connection to the next request; any other closes it.
+    Yield the chunks of the body as they arrive.  If the body is read to its end, the
+    connection is kept for the next request, otherwise it is closed.
 
-    A worker thread reads for itself.  For the main thread another thread reads, so that
-    Ctrl-C never cuts into the state of a connection.
+    A worker thread reads the body itself.  For the main thread, another thread reads
+    it, so that Ctrl-C cannot corrupt the state of the connection.
 
     Raises:
-        httpx.HTTPError: while the chunks are read: the connection broke, or no byte of
-            the body arrived for *silence* seconds.
+        httpx.HTTPError: while the chunks are read: the connection broke, or no chunk
+            arrived for `silence` seconds.
     """
     chunks = _chunks(response, silence)
     if signals.interrupts_enabled():
@@ -57,7 +57,7 @@ def open_body(response: httpx.Response, *, silence: float) -> Iterator[Iterator[
 def _chunks(response: httpx.Response, silence: float) -> Iterator[bytes]:
     chunks = iter(cast("httpx.SyncByteStream", response.stream))
     while True:
-        # The head of a chunk may come for ever, byte by byte.
+        # The header of a chunk could arrive endlessly, byte by byte.
         with ReadDeadline(silence):
             chunk = next(chunks, None)
         if chunk is None:
@@ -67,7 +67,7 @@ def _chunks(response: httpx.Response, silence: float) -> Iterator[bytes]:
 
 def _shut_down(response: httpx.Response) -> None:
     """
-    End the read that another thread waits for at this moment.
+    Shut down the socket, to end a read in another thread.
     """
     socket = response.extensions["network_stream"].get_extra_info("socket")
     with suppress(OSError):
@@ -76,26 +76,27 @@ def _shut_down(response: httpx.Response) -> None:
 
 class ReaderThread:
     """
-    Read *source* in a thread of its own, a few MiB ahead of whoever takes the chunks.
+    Read `source` in a thread of its own, up to MAX_PREFETCH_BYTES ahead.  Iterate over
+    it to get the chunks.
 
-    The thread starts with the first `next`.  Errors of *source* are raised there, too.
+    The first `next` starts the thread.  `next` also raises the errors of `source`.
     """
 
     def __init__(self, source: Iterator[bytes]) -> None:
         self._source = source
-        # A signal in the main thread cannot leave a SimpleQueue half used.
+        # A signal cannot leave a SimpleQueue in an inconsistent state.
         self._chunks = queue.SimpleQueue[bytes | BaseException | None]()
-        self._taken = queue.SimpleQueue[int]()
+        self._consumed = queue.SimpleQueue[int]()
         self._has_ended = self._is_stopped = False
         self._thread: threading.Thread | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         thread = threading.Thread(target=self._read, daemon=True)
         thread.start()
-        # A signal may end the start, after which the thread cannot be waited for.
+        # If a signal interrupts `start`, the thread must not be joined.
         self._thread = thread
         while isinstance(chunk := self._next(), bytes):
-            self._taken.put(len(chunk))
+            self._consumed.put(len(chunk))
             yield chunk
         if chunk is not None:
             raise chunk
@@ -106,27 +107,27 @@ class ReaderThread:
 
     def stop(self) -> None:
         """
-        Let the thread end with its next chunk or error.
+        Make the thread end after the chunk that it is reading.
         """
         self._is_stopped = True
-        self._taken.put(AHEAD_BYTES)
+        self._consumed.put(MAX_PREFETCH_BYTES)
 
     def join(self, seconds: float) -> None:
         """
-        Wait at most *seconds* for the thread to end.
+        Wait up to `seconds` for the thread to end.
         """
         if self._thread is not None:
             self._thread.join(seconds)
 
     def _read(self) -> None:
         end: BaseException | None = None
-        ahead = 0
+        unconsumed = 0
         try:
             for chunk in self._source:
                 self._chunks.put(chunk)
-                ahead += len(chunk)
-                while ahead > AHEAD_BYTES and not self._is_stopped:
-                    ahead -= self._taken.get()
+                unconsumed += len(chunk)
+                while unconsumed > MAX_PREFETCH_BYTES and not self._is_stopped:
+                    unconsumed -= self._consumed.get()
                 if self._is_stopped:
                     break
         except BaseException as exc:  # noqa: BLE001  (raised again by __iter__)
@@ -137,7 +138,7 @@ class ReaderThread:
     def _next(self) -> bytes | BaseException | None:
         while True:
             try:
-                # On Windows, Ctrl-C does not end a longer wait.
-                return self._chunks.get(timeout=_GLANCE_SECONDS)
+                # On Windows, Ctrl-C does not interrupt a `get` without a timeout.
+                return self._chunks.get(timeout=_SIGNAL_CHECK_SECONDS)
             except queue.Empty:
                 continue

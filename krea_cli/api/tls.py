@@ -1,9 +1,9 @@
 """
-Whose certificates are trusted.  The only module that imports truststore.
+Choose the certificates to trust.  The only module that imports truststore.
 
-It is what the operating system trusts, and so what a company added there, too; where
-SSL_CERT_FILE or SSL_CERT_DIR is set it is what these name, and nothing else.  There is
-no way to trust everybody.
+They are those of the operating system, including any that a company added there.  If
+SSL_CERT_FILE or SSL_CERT_DIR is set, only their certificates are trusted.  Verification
+cannot be turned off.
 """
 
 from __future__ import annotations
@@ -22,66 +22,68 @@ from krea_cli.errors import ConfigError, ConnectionFailedError
 from krea_cli.runtime import shell_words
 from krea_cli.runtime.user_paths import expand_home
 
-FILE, FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
-# As `openssl rehash` names certificates; OpenSSL looks for no others in a folder.
-_IN_FOLDER = re.compile(r"[0-9a-f]{8}\.\d+", re.IGNORECASE)
+CERT_FILE, CERT_DIR = "SSL_CERT_FILE", "SSL_CERT_DIR"
+# `openssl rehash` creates such names. In a folder, OpenSSL ignores all other files.
+_HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+", re.IGNORECASE)
 
 
-def context() -> ssl.SSLContext:
+def create_context() -> ssl.SSLContext:
     """
-    Return the TLS context, which checks authority, host name and dates.
+    Return a TLS context that checks authority, host name and dates.
 
     Raises:
-        ConfigError: a variable names what cannot be used.
+        ConfigError: SSL_CERT_FILE or SSL_CERT_DIR cannot be used.
     """
-    named = _named()
-    if not named:
+    variables = _variables()
+    if not variables:
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # Not that of `create_default_context`: from Python 3.13 on it refuses authorities
-    # as companies have made them for years.
-    own = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if FILE in named:
-        _load(own, named[FILE])
-    if FOLDER in named:
-        _check_folder(named[FOLDER])
-        own.load_verify_locations(capath=named[FOLDER])
-    return own
+    # From Python 3.13 on, `create_default_context` is so strict that it rejects many
+    # companies' certificate authorities.
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if CERT_FILE in variables:
+        _load(tls, variables[CERT_FILE])
+    if CERT_DIR in variables:
+        _check_folder(variables[CERT_DIR])
+        tls.load_verify_locations(capath=variables[CERT_DIR])
+    return tls
 
 
-def trusted() -> str:
+def describe_trusted() -> str:
     """
     Describe the source of the trusted certificates.
 
     Raises:
-        ConfigError: as `context`.
+        ConfigError: as `create_context`.
     """
-    context()
-    named = [f"{name}={value}" for name, value in _named().items()]
-    return " and ".join(named) or "the operating system"
+    create_context()
+    variables = [f"{name}={value}" for name, value in _variables().items()]
+    return " and ".join(variables) or "the operating system"
 
 
-def missing() -> ConnectionFailedError | None:
+def no_certificates_error() -> ConnectionFailedError | None:
     """
-    The error for any request over TLS when no certificate is trusted at all, as in a
-    container image without the package ca-certificates.
+    Return the error that explains why every TLS request fails if no certificate is
+    trusted, as in a container image without the package ca-certificates; else None.
 
     Raises:
-        ConfigError: as `context`.
+        ConfigError: as `create_context`.
     """
-    loaded, named = context(), _named()
-    if not named and sys.platform in ("win32", "darwin"):
-        return None  # the system itself checks, and tells no list
-    if not named:
-        # What the system trusts is loaded for a connection. None is made here.
+    loaded, variables = create_context(), _variables()
+    if not variables and sys.platform in ("win32", "darwin"):
+        return None  # the system verifies certificates, and cannot list them
+    if not variables:
+        # truststore loads the certificates when a connection is wrapped.
         ends = ssl.MemoryBIO(), ssl.MemoryBIO()
         loaded = loaded.wrap_bio(*ends, server_hostname="localhost").context
-    folder = named.get(FOLDER) if named else ssl.get_default_verify_paths().capath
+    folder = (
+        variables.get(CERT_DIR) if variables else ssl.get_default_verify_paths().capath
+    )
     folders = (folder or "").split(os.pathsep)
     if loaded.cert_store_stats()["x509"] or any(map(_has_certificates, folders)):
         return None
-    if named:
+    if variables:
         return ConnectionFailedError(
-            f"Cannot use {FOLDER}={folder}: its certificates do not have the names "
+            f"Cannot use {CERT_DIR}={folder}: its certificates do not have the names "
             "that OpenSSL needs.",
             hint="Create those names: "
             f"{shell_words.join(['openssl', 'rehash', *folders])}",
@@ -95,52 +97,54 @@ def missing() -> ConnectionFailedError | None:
     )
 
 
-def _named() -> dict[str, str]:
+def _variables() -> dict[str, str]:
     """
-    The variables that are set; an empty one is not.
+    Return the variables that are set and not empty.
     """
-    found = {name: os.environ.get(name) for name in (FILE, FOLDER)}
+    found = {name: os.environ.get(name) for name in (CERT_FILE, CERT_DIR)}
     return {name: expand_home(value) for name, value in found.items() if value}
 
 
-def _load(own: ssl.SSLContext, file: str) -> None:
+def _load(tls: ssl.SSLContext, file: str) -> None:
     try:
-        if not stat.S_ISREG(Path(file).stat().st_mode):  # a pipe is waited for
-            raise _unusable(FILE, file, "not a regular file")
-        own.load_verify_locations(cafile=file)
+        # Opening a pipe could block.
+        if not stat.S_ISREG(Path(file).stat().st_mode):
+            raise _unusable(CERT_FILE, file, "not a regular file")
+        tls.load_verify_locations(cafile=file)
     except ssl.SSLError as exc:
-        raise _unusable(FILE, file, "no valid certificates in it") from exc
+        raise _unusable(CERT_FILE, file, "no valid certificates in it") from exc
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
-        raise _unusable(FILE, file, f"{reason}") from exc
+        raise _unusable(CERT_FILE, file, f"{reason}") from exc
 
 
 def _check_folder(folder: str) -> None:
     """
-    OpenSSL says nothing of a folder that is not there, and then trusts nobody.
+    Raise ConfigError if no folder exists. OpenSSL ignores it, and would then trust no
+    certificate.
     """
-    if not any(_may_enter(part) for part in folder.split(os.pathsep)):
-        raise _unusable(FOLDER, folder, "not an accessible folder")
+    if not any(_is_accessible(part) for part in folder.split(os.pathsep)):
+        raise _unusable(CERT_DIR, folder, "not an accessible folder")
 
 
 def _has_certificates(folder: str) -> bool:
     try:
         names = [path.name for path in Path(folder).iterdir()] if folder else []
-        return any(map(_IN_FOLDER.fullmatch, names))
+        return any(map(_HASHED_NAME.fullmatch, names))
     except OSError:
         return False
 
 
-def _may_enter(folder: str) -> bool:
+def _is_accessible(folder: str) -> bool:
     try:
         return Path(folder).is_dir() and os.access(folder, os.X_OK)
-    except OSError:  # of a name that is too long, or in a closed folder
+    except OSError:  # the name is too long, or its parent is not accessible
         return False
 
 
-def _unusable(variable: str, value: str, fault: str) -> ConfigError:
+def _unusable(variable: str, value: str, problem: str) -> ConfigError:
     return ConfigError(
-        f"Cannot use {variable}={value}: {fault}.",
+        f"Cannot use {variable}={value}: {problem}.",
         hint=f"Set {variable} to PEM certificates, or unset it to use the system's "
         "certificates.",
     )

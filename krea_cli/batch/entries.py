@@ -16,6 +16,7 @@ from typing import Any
 
 from krea_cli.batch import tables
 from krea_cli.batch.problems import Position, Problems
+from krea_cli.files.regular_file import read_regular
 from krea_cli.media import of_extension
 from krea_cli.runtime.user_paths import local_path
 
@@ -60,15 +61,6 @@ class Entries:
 ONE = Entries(entries=(Entry(),))
 
 
-def read_file(path: Path, most: int) -> bytes:
-    """
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        return file.read(most + 1)
-
-
 def entries_of(
     each: str, folder: Path, position: Position, problems: Problems
 ) -> Entries:
@@ -94,7 +86,7 @@ def table_entries(
     The rows of a table on disk.
     """
     try:
-        data = read_file(path, tables.MAX_BYTES)
+        data = read_regular(path, tables.MAX_BYTES)
     except OSError as exc:
         problems.add(position, f"Cannot read {name}: {exc.strerror or exc}.")
         return Entries(entries=())

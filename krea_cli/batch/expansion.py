@@ -201,7 +201,7 @@ class Expansion:
                     message = f"{{{word}}} is not known before the job runs."
                     hint = "Use {index}, {slug} or a word of your own."
                 else:
-                    message = f"{name}: {{{word}}} names nothing."
+                    message = f"{name}: {{{word}}} is unknown."
                     hint = suggest(word, known) or self._hint_of_word()
                 self._problems.add(position, message, hint)
         return is_sound
@@ -211,7 +211,7 @@ class Expansion:
         if columns is None:
             return "Write {{ for a literal brace."
         named = ", ".join(f"'{column}'" for column in columns[:8])
-        return f"The header row of the table has {named}."
+        return f"The first row of the table names these columns: {named}."
 
     def _check_output(self) -> bool:
         output = self._values.get("output")

@@ -10,7 +10,7 @@ from typing import Any
 from krea_cli.batch import output_names
 from krea_cli.batch.entries import Entry, text_of
 from krea_cli.batch.templates import Template
-from krea_cli.downloads.filename_template import clean
+from krea_cli.downloads.filename_template import slugify
 from krea_cli.runtime.json_tree import mapped
 
 # Gives the extension of a model's results, None if it is not known beforehand.
@@ -88,7 +88,7 @@ class Filler:
         if name == "index":
             return str(self._number)
         if name == "slug":
-            return clean(str(self._field("prompt") or "").lower()) or "result"
+            return slugify(str(self._field("prompt") or "").lower()) or "result"
         if name == "model":
             return str(self._field("model") or "").rpartition("/")[2]
         if name == "ext":

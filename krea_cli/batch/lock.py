@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from krea_cli.api.models import is_job_id
 from krea_cli.batch.identity import Identity, Input, canonical
 
 VERSION = 1
@@ -151,6 +152,9 @@ class LockLine:
         )
         if not (has_request and has_payment):
             raise ValueError("its request, attempt, usd or job is not one")
+        # It becomes a part of the address that is asked for the job.
+        if job is not None and not is_job_id(job):
+            raise ValueError("its job is not a job id")
         return cls(
             source=value["source"],
             output=value["output"],

@@ -2,15 +2,19 @@
 The file of a lock: read, appended to while a run goes on, and replaced at its end.
 
 Any number of processes may write to it.  Each append and each replacement holds the
-file's `flock`, which the kernel releases when a process dies.
+file's `flock`, which the kernel releases when a process dies.  Nobody waits for it
+without an end: a signal is obeyed meanwhile.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from krea_cli.batch.lock import (
@@ -21,22 +25,42 @@ from krea_cli.batch.lock import (
     parse_lines,
 )
 from krea_cli.batch.problems import Position
-from krea_cli.errors import StorageError, UsageError
-from krea_cli.files.atomic_file import AtomicFile, write_error
+from krea_cli.errors import StorageError, TargetError, UsageError
+from krea_cli.files.atomic_file import AtomicFile
+from krea_cli.files.regular_file import NONBLOCK, check_regular, read_regular
+from krea_cli.runtime import signals
 
 if sys.platform != "win32":  # where the journal keeps two runs at once apart
     import fcntl
+
+# No lock of images is larger; a device has no end at all.
+MAX_BYTES = 256 * 2**20
+# Between two tries to get the lock of the file: at first, and at most.
+_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.001, 0.05
+# After so long, the user should know what is waited for.
+NOTICE_SECONDS = 3.0
 
 
 class LockFile:
     """
     The lock at *path*.  Without *keeps_prompts* it has hashes instead of prompts.
+    *note* shows a note to the user.
     """
 
-    def __init__(self, path: Path, *, keeps_prompts: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        keeps_prompts: bool = True,
+        note: Callable[[str], object] = lambda _: None,
+    ) -> None:
         # A link stays one when the file is replaced.
         self.path = Path(os.path.realpath(path))
         self._keeps_prompts = keeps_prompts
+        self._note = note
+        # Threads of one process take turns without polling.
+        self._turn = threading.Lock()
+        self._is_noted = False
 
     def read(self) -> list[LockLine]:
         """
@@ -48,13 +72,13 @@ class LockFile:
             StorageError: it cannot be read.
         """
         try:
-            data = self.path.read_bytes()
+            data = read_regular(self.path, MAX_BYTES)
         except FileNotFoundError:
             return []
         except OSError as exc:
             reason = exc.strerror or exc
             raise StorageError(f"Cannot read {self.path.name}: {reason}.") from exc
-        return self._parsed(data)
+        return self._parsed(self._limited(data))
 
     def append(self, lines: Iterable[LockLine]) -> None:
         """
@@ -66,7 +90,13 @@ class LockFile:
         data = self._encoded(lines)
         with self._locked() as file:
             _mend_end(file)
-            _write(file, data)
+            end = os.fstat(file).st_size
+            try:
+                _write(file, data)
+            except OSError:
+                # Half of it would be a damaged line, once another one follows.
+                os.ftruncate(file, end)
+                raise
 
     def replace(self, lines: Iterable[LockLine] = ()) -> None:
         """
@@ -77,14 +107,25 @@ class LockFile:
             UsageError, StorageError: as `read` and `append`.
         """
         with self._locked() as file:
-            data = _read(file)
+            data = self._limited(_read(file))
             kept = self._encoded(merged([*self._parsed(data), *self._bare(lines)]))
             if kept == data:
                 return
             mode = os.fstat(file).st_mode & 0o777
-            with AtomicFile(self.path.parent, mode=mode) as new:
-                new.write(kept)
-                new.publish(self.path, force=True)
+            try:
+                with AtomicFile(self.path.parent, mode=mode) as new:
+                    new.write(kept)
+                    new.publish(self.path, force=True)
+            except TargetError as exc:
+                # Its advice is about results, which have a place of their own.
+                raise StorageError(exc.message) from exc
+
+    def _limited(self, data: bytes) -> bytes:
+        if len(data) > MAX_BYTES:
+            raise StorageError(
+                f"{self.path.name} is larger than {MAX_BYTES // 2**20} MiB."
+            )
+        return data
 
     def _parsed(self, data: bytes) -> list[LockLine]:
         whole, end, cut = data.rpartition(b"\n")
@@ -113,7 +154,7 @@ class LockFile:
     def _damaged(self, number: int, reason: str) -> UsageError:
         return UsageError(
             f"{Position(self.path.name, number)}: not a line of a lock: {reason}.",
-            hint="Restore the file, for example from git. Nothing was submitted.",
+            hint="Restore the file, for example from git.",
         )
 
     def _bare(self, lines: Iterable[LockLine]) -> Iterator[LockLine]:
@@ -130,20 +171,59 @@ class LockFile:
         """
         The file, open and locked, and still the one that has the name.
         """
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | NONBLOCK
+        flags |= getattr(os, "O_BINARY", 0)
+        self._wait(lambda seconds: self._turn.acquire(timeout=seconds))
         try:
             while True:
-                file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+                file = os.open(self.path, flags, 0o666)
                 try:
-                    if sys.platform != "win32":
-                        with suppress(OSError):  # a file system without locks
-                            fcntl.flock(file, fcntl.LOCK_EX)
+                    check_regular(file)
+                    self._wait(partial(_try_flock, file))
                     if _is_at(file, self.path):
                         yield file
                         return
                 finally:
                     os.close(file)
         except OSError as exc:
-            raise write_error(self.path, exc) from exc
+            reason = exc.strerror or exc
+            raise StorageError(f"Cannot write {self.path.name}: {reason}.") from exc
+        finally:
+            self._turn.release()
+
+    def _wait(self, try_lock: Callable[[float], bool]) -> None:
+        """
+        Wait until *try_lock*, which is given the seconds that it may take, succeeds, or
+        a signal arrives.
+
+        Raises:
+            StorageError: a signal has arrived, and there is no more time.
+        """
+        since, pause = time.monotonic(), _PAUSE_SECONDS
+        while not try_lock(pause):
+            signals.raise_if_interrupted()
+            if signals.seconds_since() > signals.CLEANUP_SECONDS:
+                raise StorageError(f"Another process uses {self.path.name}.")
+            if time.monotonic() - since > NOTICE_SECONDS and not self._is_noted:
+                self._is_noted = True
+                self._note(f"Another process uses {self.path.name}; waiting for it.")
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+
+
+def _try_flock(file: int, seconds: float) -> bool:
+    """
+    Lock an open file; tell whether that succeeded, or cannot on its file system. If
+    another process has the lock, sleep for *seconds*.
+    """
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(seconds)
+            return False
+        except OSError:  # a file system without locks
+            pass
+    return True
 
 
 def _is_at(file: int, path: Path) -> bool:
@@ -186,10 +266,14 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _read(file: int) -> bytes:
+    """
+    Return the content of the file, up to some more than the largest lock.
+    """
     os.lseek(file, 0, os.SEEK_SET)
-    chunks = []
-    while chunk := os.read(file, 1 << 20):
+    chunks, left = [], MAX_BYTES
+    while left >= 0 and (chunk := os.read(file, 1 << 20)):
         chunks.append(chunk)
+        left -= len(chunk)
     return b"".join(chunks)
 
 

@@ -38,7 +38,7 @@ FIELDS = {
     "negative_prompt": Key("text", "What to avoid in the result."),
 }
 REQUEST = {
-    "model": Key("text", "Model, such as google/nano-banana-pro."),
+    "model": Key("text", "Model (default: google/nano-banana-pro)."),
     "prompt": Key("text", "What to make; {words} in braces are filled in."),
     "image": Key("texts", "Input file, URL, or the output of another item."),
     **FIELDS,

@@ -59,7 +59,7 @@ def fault_of_output(output: str, fixed: str) -> str | None:
     name = PurePosixPath(output).name
     suffix = Path(name).suffix
     faults = {
-        f"'{output}' leaves the folder {fixed or '.'}": _leaves(output, fixed),
+        f"'{output}' is outside of the folder '{fixed or '.'}'": _leaves(output, fixed),
         f"'{output}' has no extension, such as .png": not suffix,
         f"cannot write {suffix} files; use {_ENDINGS}": (
             suffix and of_extension(suffix) not in OUTPUT_TYPES

@@ -86,11 +86,14 @@ class Problems:
             message = lines[0].removesuffix(f" {problem.hint}")
             raise ManifestError(message, hint=problem.hint or None)
         files = list(dict.fromkeys(problem.position.file for problem in self.found))
-        names = " and ".join(files).replace("The command line", "the command line")
+        where = [
+            "on the command line" if each == COMMAND_LINE.file else f"in {each}"
+            for each in files
+        ]
         more = len(lines) - MAX_SHOWN
         shown = lines[:MAX_SHOWN] + ([f"... and {more} more"] if more > 0 else [])
         raise ManifestError(
-            f"Nothing was submitted: {len(lines)} problems in {names}.",
+            f"Nothing was submitted: {len(lines)} problems {' and '.join(where)}.",
             details=shown,
         )
 

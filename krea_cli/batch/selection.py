@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from krea_cli.batch.item_requests import Planned
-from krea_cli.batch.plan import PAID, UP_TO_DATE, Plan, PlanStep, Sign, matching
+from krea_cli.batch.plan import PAID, UP_TO_DATE, Plan, PlanStep, matching
 from krea_cli.batch.problems import suggest
 from krea_cli.errors import UsageError
 
@@ -164,7 +164,7 @@ def limited(plan: Plan, most: int) -> Plan:
 
 def collecting(plan: Plan) -> Plan:
     """
-    The steps of jobs that were submitted already.
+    The plan without the items that are still to be made: how earlier jobs ended counts
+    as in any other run.
     """
-    signs = (Sign.WAIT, Sign.FETCH, Sign.SAME)
-    return replace(plan, steps=tuple(step for step in plan.steps if step.sign in signs))
+    return limited(plan, 0)

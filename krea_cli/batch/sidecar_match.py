@@ -20,6 +20,7 @@ from krea_cli.batch.journal_lines import time_text
 from krea_cli.batch.lock import LockedFile, LockLine
 from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.downloads.sidecar_path import sidecar_path
+from krea_cli.files.regular_file import read_regular
 from krea_cli.inputs.local_file import RemoteFile
 from krea_cli.requests.arguments import MAX_CHARACTERS
 from krea_cli.requests.recorded_request import (
@@ -49,11 +50,10 @@ class SidecarMatcher:
         another request or file.
         """
         path = sidecar_path(self.disk.path(planned.item.output))
-        if not path.is_file():
-            return None
         try:
-            with path.open(encoding="utf-8-sig") as file:
-                data = json.loads(file.read(MAX_CHARACTERS + 1))
+            data = json.loads(
+                read_regular(path, 4 * MAX_CHARACTERS).decode("utf-8-sig")
+            )
             return self._line(planned, data)
         except _UNREADABLE:
             return None

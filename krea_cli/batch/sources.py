@@ -16,6 +16,7 @@ from krea_cli.batch import entries, manifest, output_names, tables
 from krea_cli.batch.items import ReadEntries
 from krea_cli.batch.problems import COMMAND_LINE, Position, Problems, suggest
 from krea_cli.errors import InputError, UsageError
+from krea_cli.files.regular_file import read_regular
 from krea_cli.media import of_extension
 from krea_cli.runtime.user_paths import local_path
 
@@ -169,7 +170,7 @@ def _manifest(
     source: Source, defaults: Mapping[str, Any], problems: Problems
 ) -> manifest.Manifest | None:
     try:
-        data = entries.read_file(source.path, manifest.MAX_BYTES)
+        data = read_regular(source.path, manifest.MAX_BYTES)
     except OSError as exc:
         raise InputError(f"Cannot read {source.name}: {exc.strerror or exc}.") from exc
     if len(data) > manifest.MAX_BYTES:

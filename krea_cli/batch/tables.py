@@ -163,7 +163,7 @@ def _check_header(
             problems.add(position, "A column has no name.", "Name each column.")
             return False
         if column in seen:
-            problems.add(position, f"The column '{column}' is there twice.")
+            problems.add(position, f"The column '{column}' appears twice.")
             return False
         seen.add(column)
     return True

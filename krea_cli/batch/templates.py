@@ -84,7 +84,6 @@ def _piece(found: re.Match[str]) -> str | Word:
         return found[0][0]
     word = _WORD.fullmatch(found[1] or "")
     if word is None:
-        raise ValueError(
-            f"'{found[0]}' is not a word in braces. Write {{{{ for a literal brace."
-        )
+        problem = "stands alone" if len(found[0]) == 1 else "is not a name in braces"
+        raise ValueError(f"'{found[0]}' {problem}. Write {{{{ for a literal brace.")
     return Word(word[1], int(word[2] or 0))

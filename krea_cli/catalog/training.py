@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from krea_cli.api.models import TRAINING
+from krea_cli.api.models import TRAINING_PATH
 from krea_cli.catalog.model import Model
 
 # The first one is the API's default.
@@ -63,7 +63,7 @@ def training_model(base_model: object) -> Model:
     The schema depends on the base model.
     """
     return TrainingModel(
-        path=TRAINING,
+        path=TRAINING_PATH,
         name="Train a style",
         schema=_LATER if base_model in _LATER_MODELS else _FIRST,
         aliases={},

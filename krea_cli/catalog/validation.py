@@ -256,7 +256,7 @@ def _dependencies(
 
 def _missing(schema: Schema, name: str, at: str, when: str = "") -> Violation:
     allowed = schema_text.describe_allowed(schema.get("properties", {}).get(name, {}))
-    return Violation(_field_path(at, name), f"is required{when}: {allowed}")
+    return Violation(_field_path(at, name), f"is required{when} ({allowed})")
 
 
 def _violation(at: str, schema: Schema, found: str, word: str = "") -> Violation:

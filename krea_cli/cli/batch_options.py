@@ -56,7 +56,7 @@ class BatchOptions:
         options.money_option(
             "--again",
             metavar="WHICH",
-            help="Pay again for failed, cancelled or named outputs.",
+            help="Make failed, cancelled or named outputs again (billed).",
         ),
     ] = None
     sure: Annotated[

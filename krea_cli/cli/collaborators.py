@@ -117,9 +117,9 @@ def result_saver(
         ctx.connection.download_client,
         ctx.clock,
         target,
-        look=ctx.jobs.fetch,
+        fetch_job=ctx.jobs.fetch,
         send=ctx.console.stdout.send,
-        placing=Publisher(
+        publisher=Publisher(
             force=output.force,
             quality=output.quality_out,
             warn=ctx.console.warn,
@@ -199,7 +199,7 @@ def name_run(ctx: CliContext, job_ids: Sequence[str], *, is_remembered: bool) ->
     if run and len(job_ids) > 1:
         all_jobs = [each.job_id for each in ctx.records.run_results(run)]
         run = run if all_jobs == list(job_ids) else None
-    ctx.tracker.named(run, is_remembered=is_remembered and knows_all == len(job_ids))
+    ctx.tracker.set_run(run, is_remembered=is_remembered and knows_all == len(job_ids))
 
 
 class _RunJobs(NamedTuple):
@@ -247,15 +247,15 @@ def _run_saver(
 
 
 def poll_timing(ctx: CliContext) -> PollTiming:
-    from krea_cli.jobs.deadline import kinds_of
+    from krea_cli.jobs.deadline import model_kinds
     from krea_cli.jobs.poll_timing import PollTiming
-    from krea_cli.jobs.schedule import GUESSES, guess_for
+    from krea_cli.jobs.schedule import GUESS_BY_KIND, guess_for
 
     def guess(job: Job) -> Guess:
         if ctx.service.is_sandbox:
-            return GUESSES["sandbox"]
+            return GUESS_BY_KIND["sandbox"]
         models = ctx.catalog.with_id(job.model) if job.model else ()
-        kinds = kinds_of([job], models)
+        kinds = model_kinds([job], models)
         return guess_for(job.model, next(iter(kinds), None))
 
     return PollTiming(lambda: ctx.history, ctx.clock, guess=guess, log=ctx.log)
@@ -279,7 +279,7 @@ def collect_context(
         catalog=lambda: ctx.catalog,
         records=ctx.records,
         # A service on this machine may be the sandbox, which scales pictures down.
-        most_side=MAX_RESULT_SIDE if ctx.service.is_local else None,
+        max_side=MAX_RESULT_SIDE if ctx.service.is_local else None,
     )
     expected = planner.expectations()
     return CollectContext(

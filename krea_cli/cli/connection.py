@@ -276,8 +276,8 @@ class Connection:
             url or self.api_url,
             token.reveal() if token else None,
             token_source=token.source if token else "",
-            agent=f"krea-cli/{__version__}",
-            uses_environment=not self._service.is_local,
+            user_agent=f"krea-cli/{__version__}",
+            trust_env=not self._service.is_local,
             log=self._log,
         )
         self._closing.callback(transport.close)

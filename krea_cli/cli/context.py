@@ -269,7 +269,11 @@ class CliContext:
             service=self.service.name,
             url_of=as_inline(url_of) if inline else url_of,
             fresh_url_of=as_inline(fresh_url_of) if inline else fresh_url_of,
-            manner={"inline": inline, "fit": fit, "keep_metadata": keep_metadata},
+            input_options={
+                "inline": inline,
+                "fit": fit,
+                "keep_metadata": keep_metadata,
+            },
             is_secret=self.console.holds_secret,
             digest_token=lambda: digest(self._token_text()),
             upload=None if inline else uploader.prepare,

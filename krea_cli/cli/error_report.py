@@ -101,11 +101,9 @@ def with_unconfirmed(
     if not summary.unconfirmed:
         return error
     first, count = summary.unconfirmed[0].record, len(summary.unconfirmed)
-    words = "One request is unconfirmed: if Krea accepted it, it will be billed."
+    words = "One request is unconfirmed: if Krea accepted it, you will be billed."
     if count > 1:
-        words = (
-            f"{count} requests are unconfirmed: if Krea accepted them, they will be "
-        )
+        words = f"{count} requests are unconfirmed: if Krea accepted them, you will be "
         words += "billed."
     return error.but(
         Step(Action.FIND_LOST, (first,) if count == 1 else ()),

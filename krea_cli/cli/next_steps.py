@@ -11,13 +11,13 @@ from pathlib import Path
 
 from krea_cli.downloads.output_options import MAX_BYTES, OutputOptions
 from krea_cli.errors import Action, Hint, KreaError, Step
-from krea_cli.jobs.job_refs import name_of_run
+from krea_cli.jobs.job_refs import run_ref
 from krea_cli.runtime import shell_words
 
 # A record is named by the beginning of its id.
 RECORD_CHARACTERS = 8
 # The request of a damaged record may have been accepted.
-FORGET_LEAD = "It may be billed. After checking Krea's job list, delete it"
+FORGET_LEAD = "Its job may be billed. After checking Krea's job list, delete the record"
 # Of more errors than this, the same hint is shown once.
 MAX_HINTS = 10
 
@@ -177,7 +177,7 @@ class NextSteps:
 
     def _collect(self, name: str, job_ids: Sequence[str], *, elsewhere: bool) -> str:
         if elsewhere:
-            place = self._elsewhere()
+            place = self._other_services_hint()
             if len(job_ids) == 1:
                 place = place.replace("{job_id}", job_ids[0][:RECORD_CHARACTERS])
             words = self._options(place)
@@ -211,10 +211,10 @@ class NextSteps:
         Return the words that mean the jobs: one word for the jobs of a run.
         """
         if self.run_id and self.has_journal and len(job_ids) > 1:
-            return [name_of_run(self.run_id)]
+            return [run_ref(self.run_id)]
         return list(job_ids)
 
-    def _elsewhere(self) -> str:
+    def _other_services_hint(self) -> str:
         """
         Return another place for results that could not be saved where they should go.
         """
@@ -315,7 +315,7 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         "To download it with another program, print its URL",
         lambda s, job: s.status(job, urls=True),
     ),
-    Action.ASK_SERVICE: ("Ask Krea", lambda s, job: s.status(job)),
+    Action.ASK_SERVICE: ("Check its status at Krea", lambda s, job: s.status(job)),
     Action.CHECK_AGAIN: ("Check again", lambda s, job: s.status(job)),
     Action.CANCEL: ("Try again", lambda s, *ids: s.cancel(ids)),
     Action.CANCEL_REST: ("Try again", lambda s, *ids: s.cancel(ids)),
@@ -329,11 +329,11 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.LIST_UNCONFIRMED: ("List them", lambda s: s.recover()),
     Action.SETTLE_FIRST: ("Check it first", lambda s, record: s.recover(record)),
     Action.ADOPT: (
-        "If this job belongs to the request, record it",
+        "If this is the job of the request, link it",
         lambda s, record, job: s.recover(record, "--adopt", job),
     ),
     Action.ADOPT_ONE: (
-        "If one of them belongs to the request, record it",
+        "If one of them is the job of the request, link it",
         lambda s, record: s.recover(record, "--adopt", "JOB"),
     ),
     Action.RESUBMIT: (
@@ -341,15 +341,15 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         lambda s, record: s.recover(record, "--resubmit"),
     ),
     Action.CLOSE: (
-        "Delete the record of this request",
+        "Stop tracking this request",
         lambda s, record: s.recover(record, "--forget"),
     ),
     Action.CLOSE_IF_NOT_YOURS: (
-        "If not, delete the record of the request",
+        "If not, stop tracking the request",
         lambda s, record: s.recover(record, "--forget"),
     ),
     Action.CLOSE_IF_NONE_IS_YOURS: (
-        "If none does, delete the record of the request",
+        "If none is, stop tracking the request",
         lambda s, record: s.recover(record, "--forget"),
     ),
     Action.FORGET_DAMAGED: (

@@ -67,7 +67,7 @@ CancelOnInterrupt = Annotated[
 NoValidate = Annotated[
     bool,
     request_option(
-        "--no-validate", help="Skip validation; allows models not in the list."
+        "--no-validate", help="Skip validation; allow models not in the list."
     ),
 ]
 Webhook = Annotated[
@@ -139,7 +139,9 @@ class SavingOptions(OutputOptions):
     ] = False
     sidecar: Annotated[
         bool,
-        output_option("--sidecar", help="Also write NAME.json, for krea replay."),
+        output_option(
+            "--sidecar", help="Also save the request as NAME.json, for krea replay."
+        ),
     ] = False
     max_size: Annotated[
         int | None,
@@ -157,7 +159,7 @@ class SavingOptions(OutputOptions):
             "--quality-out",
             metavar="N",
             parser=whole(1, 100),
-            help="Quality for converted JPEG, WebP or AVIF, 1 to 100.",
+            help="Quality of converted JPEG, WebP or AVIF (1 to 100).",
             show_default=False,
         ),
     ] = None
@@ -166,7 +168,7 @@ class SavingOptions(OutputOptions):
         output_option(
             "--expect",
             metavar="WHAT",
-            help="Check it: aspect=16:9, min-side=1024, format=png, not-blank.",
+            help="Require aspect=16:9, min-side=1024, format=png, not-blank.",
             show_default=False,
         ),
     ] = None

@@ -74,7 +74,7 @@ def usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
         message = f"No such option: {option}"
         hints = _hints_for_option(option, command) + hints
     elif extra := _EXTRA.search(message):
-        message = f"Unexpected argument{'s' * (' ' in extra[1])}: {_cut(extra[1])}"
+        message = _unexpected(command, argv, extra[1])
         if command.words == ("generate",):
             hints = _hints_for_extra_words(command, argv, extra[1])
     elif strange := _STRANGE.fullmatch(message):
@@ -147,6 +147,28 @@ def _hints_for_other_name(name: str, meant: str) -> list[str]:
         ]
     is_example = meant.startswith("krea generate")
     return [f"{'Example' if is_example else 'Did you mean'}: {meant}"]
+
+
+def _unexpected(command: CommandGrammar, argv: Sequence[str], extra: str) -> str:
+    """
+    Name the unexpected arguments as they would have to be typed. Typer joins them with
+    spaces, which arguments may have themselves.
+    """
+    arguments = list(_arguments(command, argv))
+    words = next(
+        (
+            arguments[at:]
+            for at in range(len(arguments))
+            if " ".join(" ".join(arguments[at:]).split()) == extra
+        ),
+        [extra],
+    )
+    message = f"Unexpected argument{'s' * (len(words) > 1)}: "
+    message += _cut(" ".join(map(shell_words.quote, words)))
+    first = arguments[0] if len(words) < len(arguments) else ""
+    if command.words == ("generate",) and is_image_file(first):
+        message += f" ({shell_words.quote(first)} was taken as the prompt)"
+    return message
 
 
 def _hints_for_extra_words(

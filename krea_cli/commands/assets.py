@@ -93,8 +93,8 @@ def delete(
         ctx.console.result([AssetDeleted(asset)])
         count += 1
     if not found:
-        ctx.console.note("No files uploaded by krea.")
-    job_errors.check(errors, succeeded=count)
+        ctx.console.note("krea has not uploaded any files.")
+    job_errors.raise_errors(errors, succeeded=count, noun="file")
 
 
 def _all_assets(ctx: CliContext) -> Iterator[Asset]:

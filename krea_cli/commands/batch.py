@@ -47,7 +47,7 @@ def batch(
             "--model",
             "-m",
             metavar="MODEL",
-            help="Model, such as google/nano-banana-pro.",
+            help="Model (default: google/nano-banana-pro).",
         ),
     ] = None,
     image: Annotated[
@@ -100,8 +100,8 @@ def batch(
     """
     Make many results from one file, each paid for once.
 
-    Makes what is missing or changed, and leaves everything else alone. For the manifest
-    and the lock, see krea help batch.
+    Makes results that are missing or have changed, and leaves all others alone. For the
+    manifest and the lock, see krea help batch.
 
     \b
     Examples:

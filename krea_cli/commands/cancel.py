@@ -10,7 +10,7 @@ from krea_cli.cli import collaborators, options
 from krea_cli.cli.context import CliContext
 from krea_cli.errors import JobAlreadyFinishedError, KreaError
 from krea_cli.jobs import job_errors
-from krea_cli.jobs.job_refs import is_run
+from krea_cli.jobs.job_refs import is_run_ref
 from krea_cli.operations.fetch_jobs import cancel_jobs
 from krea_cli.output.results.jobs import JobStatus
 
@@ -24,7 +24,7 @@ def cancel(ctx: CliContext, jobs: options.Jobs = None) -> None:
       krea cancel @last
     """
     job_ids = ctx.resolve_jobs(jobs)
-    are_runs = all(map(is_run, jobs or ()))
+    are_runs = all(map(is_run_ref, jobs or ()))
     collaborators.name_run(ctx, job_ids, is_remembered=True)
     found, errors = cancel_jobs(
         ctx.jobs,
@@ -40,7 +40,7 @@ def cancel(ctx: CliContext, jobs: options.Jobs = None) -> None:
     finished = [job.job_id for job in found if job.status == "completed"]
     if are_runs and len(errors) > 1 and _have_finished(errors):
         raise JobAlreadyFinishedError(
-            f"All {len(errors)} jobs had already finished, so none was cancelled.",
+            f"Nothing was cancelled: the {len(errors)} jobs had already finished.",
             hint=f"Save them: {ctx.next_steps.save(finished)}" if finished else None,
             job_id=job_ids[0],
         )
@@ -50,7 +50,7 @@ def cancel(ctx: CliContext, jobs: options.Jobs = None) -> None:
         ctx.console.note(
             f"{had} already completed. Save {pronoun}: {ctx.next_steps.save(finished)}"
         )
-    job_errors.check(errors, succeeded=cancelled)
+    job_errors.raise_errors(errors, succeeded=cancelled)
 
 
 def _have_finished(errors: Sequence[KreaError]) -> bool:

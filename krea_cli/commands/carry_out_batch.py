@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from krea_cli.errors import (
     Action,
     KreaError,
     Step,
+    StorageError,
     UnconfirmedSubmissionError,
 )
 from krea_cli.files.atomic_file import check_folder
@@ -48,14 +49,19 @@ from krea_cli.operations.plan_output import unmet_expectations
 from krea_cli.operations.result_names import ResultNames
 from krea_cli.operations.wait import MAX_POLL_SECONDS
 from krea_cli.output.batch_progress import BatchWork
+from krea_cli.runtime.os_reasons import reason_of
 from krea_cli.runtime.signals import Interrupted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from krea_cli.batch.lock_file import LockFile
     from krea_cli.downloads.output_target import OutputTarget
     from krea_cli.downloads.publish import Publisher
     from krea_cli.jobs.poll_timing import PollTiming
     from krea_cli.jobs.submission import RequestSubmitter
     from krea_cli.operations.github_step import GithubStep
+    from krea_cli.output.batch_progress import BatchProgress
 
 # Of the service's list.
 MAX_LISTED = 100
@@ -85,15 +91,7 @@ def carry_out(
     work = _Work(ctx, given, planning, lock, disk, deadline)
     work.prepare(plan)
     is_new = not planning.lock_file.path.exists()
-    planning.lock_file.path.parent.mkdir(parents=True, exist_ok=True)
-    paid = [step for step in plan.steps if step.is_paid]
-    if paid:
-        work.files.check_folders(paid)
-        check_folder(planning.lock_file.path.parent)
-    if plan.unlisted or (paid and not is_new):
-        # Other machines must neither repeat nor lose what only this one knows of, and
-        # nothing is paid for that the lock could not record.
-        planning.lock_file.append(plan.unlisted)
+    _prepare_lock(planning.lock_file, work.files, plan)
     run = BatchRun(
         plan.steps,
         work.tools(),
@@ -109,29 +107,95 @@ def carry_out(
         for note in automatic_values(plan):
             ctx.console.note(note)
         ctx.console.note(plan_summary(plan))
+    with ctx.console.batch_progress(_work_of(plan, work.timing)) as progress:
+        not_written = _run(run, report, planning, progress)
+    if is_new and not ctx.service.is_sandbox and planning.lock_file.path.exists():
+        _advise_to_keep(ctx, planning.lock_file.path)
+    report.finish(run, github, work.unmet, not_written)
+
+
+def _prepare_lock(lock_file: LockFile, files: BatchFiles, plan: Plan) -> None:
+    """
+    Write what only this machine's journal has to the lock, so that other machines
+    neither repeat nor lose it. Nothing is paid for that the lock could not record.
+
+    Raises:
+        StorageError: the lock or a result could not be written.
+    """
+    is_new = not lock_file.path.exists()
+    _make_folder(lock_file.path.parent)
+    paid = [step for step in plan.steps if step.is_paid]
+    if paid:
+        files.check_folders(paid)
+        check_folder(lock_file.path.parent)
+    if plan.unlisted or (paid and not is_new):
+        lock_file.append(plan.unlisted)
+
+
+def _run(
+    run: BatchRun,
+    report: BatchReport,
+    planning: BatchPlanning,
+    progress: BatchProgress,
+) -> KreaError | None:
+    """
+    Carry out the run, and report its events; return why the lock lacks some of them.
+
+    Raises:
+        KreaError: the run ended early.
+    """
     try:
-        with ctx.console.batch_progress(_work_of(plan, work.timing)) as progress:
-            for event in run.events():
+        with closing(run.events()) as events:
+            for event in events:
                 report.event(event, progress)
     except Interrupted as exc:
         with suppress(KreaError):
-            planning.note_interrupted(paid)
-        raise report.interrupted(exc.signum, run) from None
-    finally:
-        if planning.lock_file.path.exists():
-            planning.lock_file.replace()
-    is_real = not ctx.service.is_sandbox
-    if is_new and is_real and planning.lock_file.path.exists():
-        lock_path = planning.lock_file.path
-        ctx.console.note(
-            f"Keep {shown_path(lock_path)} under version control: it records what you "
-            "have paid for."
-        )
-        ctx.console.note(
-            "With git, also add this line to .gitattributes: "
-            f"{lock_path.name} merge=union"
-        )
-    report.finish(run, github, work.unmet)
+            planning.note_interrupted(step for step in run.steps if step.is_paid)
+        error = report.interrupted(exc.signum, run)
+        _close_lock(planning.lock_file, run)
+        raise error from None
+    except KreaError as exc:
+        not_written = _close_lock(planning.lock_file, run)
+        raise report.ended_early(exc, run, not_written) from exc.__cause__
+    except Exception:
+        _close_lock(planning.lock_file, run)
+        report.leave(run)
+        raise
+    return _close_lock(planning.lock_file, run)
+
+
+def _advise_to_keep(ctx: CliContext, lock: Path) -> None:
+    ctx.console.note(
+        f"Keep {shown_path(lock)} under version control: it records what you have paid "
+        "for."
+    )
+    ctx.console.note(
+        f"With git, also add this line to .gitattributes: {lock.name} merge=union"
+    )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StorageError(
+            f"Cannot create the folder {shown_path(folder)}: {reason_of(exc)}."
+        ) from exc
+
+
+def _close_lock(lock_file: LockFile, run: BatchRun) -> KreaError | None:
+    """
+    Sort the lock, with the lines that it could not take before; return the error if it
+    still cannot be written. That must not hide what became of the run.
+    """
+    if not run.unwritten and not lock_file.path.exists():
+        return None
+    try:
+        lock_file.replace(run.unwritten)
+    except KreaError as exc:
+        # Something may have been submitted, so this is not an error of usage.
+        return StorageError(exc.message, hint=exc.advice)
+    return None
 
 
 def _work_of(plan: Plan, timing: PollTiming) -> BatchWork:
@@ -176,16 +240,16 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
     ]
     if not found:
         return
-    are = "1 job that is" if len(found) == 1 else f"{len(found)} jobs that are"
-    message = f"Krea has {are} newer than those of this batch in the lock file, and "
-    message += f"may belong to it: {found[0]}"
+    were = "1 job was" if len(found) == 1 else f"{len(found)} jobs were"
+    message = f"{were} created at Krea after the last one in the lock, and may belong "
+    message += f"to this batch: {found[0]}"
     message += " and others." if len(found) > 1 else "."
     if is_sure:
         raise UnconfirmedSubmissionError(
             f"{message} Nothing was submitted.",
             hint=(
                 Step(Action.LIST_REMOTE),
-                "If none of them belongs to this batch, run it without --sure.",
+                "If none of them belongs to this batch, run it again without --sure.",
             ),
         )
     ctx.console.warn(message)
@@ -280,7 +344,7 @@ class _Work:
             run=self.run,
             deadline=self.deadline,
             known=step.known,
-            gate=gate,
+            before_attempt=gate,
         )
 
     def _poller(self, sleep: Callable[[float], None]) -> Poller:
@@ -315,9 +379,9 @@ class _Work:
             ctx.connection.download_client,
             ctx.clock,
             target,
-            look=ctx.jobs.fetch,
+            fetch_job=ctx.jobs.fetch,
             send=ctx.console.stdout.send,
-            placing=publisher,
+            publisher=publisher,
             max_bytes=parse_size(most) if most else None,
         )
 
@@ -327,7 +391,7 @@ class _Work:
             collaborators.sidecar_writer(self.ctx, options).write(job)
         expected = collaborators.output_planner(self.ctx, options).expectations()
         if unmet := unmet_expectations(job, expected):
-            self.unmet[step.output] = job_errors.unexpected(job, unmet)
+            self.unmet[step.output] = job_errors.expectation_error(job, unmet)
 
 
 class _TimedPoller(Poller):

@@ -116,7 +116,8 @@ def _warn_if_unknown(ctx: CliContext, model: str) -> None:
         ctx.catalog.find(model)
     except UnknownModelError as exc:
         hints = ctx.next_steps.lines(exc.advice)
-        ctx.console.warn(" ".join([exc.message, *hints]))
+        saved = f"The setting is saved, but {model!r} is not a known model."
+        ctx.console.warn(" ".join([saved, *hints]))
     except ConfigError:
         pass  # another line of the file, which is told by the commands that need it
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -28,12 +29,23 @@ def doctor(ctx: CliContext) -> None:
       krea doctor
     """
     first: KreaError | None = None
+    states = Counter[str]()
     for finding in run_checks(_checks(ctx)):
         lines = ctx.next_steps.lines(finding.advice)
         ctx.console.result([replace(finding, advice=lines)])
         first = first or finding.error
+        states[finding.state] += 1
+    ctx.console.note(_summary(problems=states["fault"], warnings=states["warning"]))
     if first:
         raise first
+
+
+def _summary(*, problems: int, warnings: int) -> str:
+    if not problems and not warnings:
+        return "Everything works."
+    counts = [(problems, "problem"), (warnings, "warning")]
+    found = [f"{n} {noun}{'s' * (n > 1)}" for n, noun in counts if n]
+    return f"Found {' and '.join(found)}."
 
 
 def _checks(ctx: CliContext) -> dict[str, Check]:
@@ -52,7 +64,9 @@ def _checks(ctx: CliContext) -> dict[str, Check]:
 
         from krea_cli.api import tls
 
-        return settings.check_certificates(tls.trusted(), tls.missing(), env)
+        return settings.check_certificates(
+            tls.describe_trusted(), tls.no_certificates_error(), env
+        )
 
     def check_service() -> Iterator[CheckResult]:
         sources = token_sources()

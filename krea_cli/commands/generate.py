@@ -92,7 +92,7 @@ def generate(
             "--model",
             "-m",
             metavar="MODEL",
-            help="Model, such as google/nano-banana-pro.",
+            help="Model (default: google/nano-banana-pro).",
         ),
     ] = None,
     prompt_file: Annotated[

@@ -18,6 +18,7 @@ from krea_cli.journal import corrupt_record
 from krea_cli.operations import delete_records, list_records
 from krea_cli.operations.collect import JobCollection
 from krea_cli.operations.resolve_unconfirmed import (
+    note_other_service,
     warn_unconfirmed,
     warn_unconfirmed_elsewhere,
 )
@@ -55,7 +56,7 @@ def list_jobs(
         typer.Option(
             "--since",
             metavar="TIME",
-            help="Only jobs since then: 12h, 7d or 2026-11-20.",
+            help="Only jobs of the last 12h or 7d, or since 2026-11-20.",
         ),
     ] = None,
     remote: Annotated[
@@ -98,6 +99,7 @@ def list_jobs(
     if not found:
         is_filtered = bool(status or since)
         ctx.console.note("No matching jobs." if is_filtered else "No jobs yet.")
+        note_other_service(ctx.history, ctx.console)
     warn_unconfirmed(ctx.history, ctx.console, ctx.next_steps)
 
 
@@ -217,6 +219,8 @@ def recover(
     """
     Resolve unconfirmed requests, which may be billed.
 
+    Without an option, shows each of them with the jobs that may belong to it.
+
     \b
     Example:
       krea jobs recover
@@ -241,11 +245,12 @@ def recover(
         limit = SpendingLimit.of(
             max_cost, ctx.resolved_settings, allows_unknown=allow_unknown_cost
         )
-        limit.check(one.cost_usd, model=one.model)
+        limit.check(one.cost_usd, model=one.model, can_change=False)
         deadline = collaborators.deadline(ctx, None)
         resubmit_once = partial(ctx.recovery.resubmit, one, deadline=deadline)
         resolver = collaborators.unconfirmed_resolver(ctx)
         job = resolver.submit(resubmit_once, deadline=deadline)
+    collaborators.name_run(ctx, [job.job_id], is_remembered=True)
     planner = collaborators.output_planner(ctx, OutputOptions())
     collection = JobCollection(collaborators.collect_context(ctx, planner), [job])
     collection.report(JobSubmitted, waits=False)
@@ -282,7 +287,9 @@ def _list_unconfirmed(ctx: CliContext, beginning: str | None) -> None:
 
 def _report_forgotten(ctx: CliContext, count: int) -> None:
     ctx.console.result([RecordsDeleted(count)])
-    ctx.console.note("Saved files and jobs at Krea are unchanged.")
+    ctx.console.note(
+        "Only records were deleted; your files and jobs at Krea are unchanged."
+    )
 
 
 COMMANDS = {

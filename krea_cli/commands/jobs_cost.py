@@ -11,7 +11,10 @@ import typer
 from krea_cli.cli.context import CliContext
 from krea_cli.journal import costs
 from krea_cli.operations import list_records
-from krea_cli.operations.resolve_unconfirmed import warn_unconfirmed
+from krea_cli.operations.resolve_unconfirmed import (
+    note_other_service,
+    warn_unconfirmed,
+)
 from krea_cli.output.human.format_text import dollars
 from krea_cli.output.results.costs import CostRow
 
@@ -23,7 +26,7 @@ def cost(
         typer.Option(
             "--since",
             metavar="TIME",
-            help="Only jobs since then: 12h, 7d or 2026-11-20.",
+            help="Only jobs of the last 12h or 7d, or since 2026-11-20.",
         ),
     ] = None,
     by: Annotated[
@@ -53,11 +56,15 @@ def cost(
     total = costs.total(found)
     groups = costs.grouped(found, by) if by else [total]
     ctx.console.result([CostRow(group, by) for group in groups])
-    if by and not groups:
-        ctx.console.note("The journal has no jobs in this period.")
+    if not total.jobs:
+        ctx.console.note("No jobs in this period." if since else "No jobs yet.")
+        note_other_service(ctx.history, ctx.console)
     if by and len(groups) > 1:
         ctx.console.note(f"Total estimate: {dollars(total.estimated_usd)}.")
-    ctx.console.note("All amounts are estimates; your bill may differ.")
+    if ctx.service.is_sandbox:
+        ctx.console.note("Jobs of the sandbox cost nothing.")
+    elif total.jobs or total.unconfirmed:
+        ctx.console.note("All amounts are estimates; your bill may differ.")
     if total.unpriced:
         jobs = "1 job" if total.unpriced == 1 else f"{total.unpriced} jobs"
         ctx.console.note(f"Not included: {jobs} without a known price.")

@@ -23,7 +23,7 @@ from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.batch.sidecar_match import SidecarMatcher
 from krea_cli.cli.batch_options import BatchOptions
 from krea_cli.cli.context import CliContext
-from krea_cli.errors import UnknownModelError, UsageError
+from krea_cli.errors import KreaError, UnknownModelError, UsageError
 from krea_cli.journal.keys import JournalKeys
 from krea_cli.requests.prepare import check_webhook, unlisted_model
 from krea_cli.runtime.user_paths import local_path
@@ -218,7 +218,10 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
     def stdin() -> bytes:
         return ctx.prompter.claim_stdin("a table").buffer.read()
 
-    made = [file.path for line in LockFile(path).read() for file in line.files]
+    try:
+        made = [file.path for line in LockFile(path).read() for file in line.files]
+    except KreaError as exc:
+        raise exc.but("Nothing was submitted.") from exc.__cause__
     manifest, read_entries = sources.load(
         source,
         defaults,
@@ -242,7 +245,7 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
     builder = RequestBuilder(
         folder=source.folder,
         find_model=find,
-        read=lambda argument: images.read(argument, stdin_word="\0"),
+        read=lambda argument: images.read(argument, stdin_option="\0"),
         warn=_once(ctx.console.warn),
         webhook=given.webhook,
         validates=given.validates,
@@ -260,7 +263,9 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
     return BatchPlanning(
         source=source,
         manifest=manifest,
-        lock_file=LockFile(path, keeps_prompts=manifest.keeps_prompts),
+        lock_file=LockFile(
+            path, keeps_prompts=manifest.keeps_prompts, note=ctx.console.note
+        ),
         planned=planned,
         builder=builder,
         images=images,
@@ -303,7 +308,12 @@ def selected(
     if options.limit is not None:
         plan = selection.limited(plan, options.limit)
     if options.collect:
-        return _of_shard(selection.collecting(plan), options)
+        whole = _of_shard(plan, options)
+        plan = selection.collecting(whole)
+        if left := len(whole.steps) - len(plan.steps):
+            items = "1 item is" if left == 1 else f"{left} items are"
+            ctx.console.note(f"{items} not submitted yet.")
+        return plan
     if options.submits:
         check_free(plan)
         limit = given.max_cost

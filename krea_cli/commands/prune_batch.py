@@ -80,8 +80,8 @@ def _is_confirmed(ctx: CliContext, count: int) -> bool:
             ctx.invocation.argv, service=ctx.next_steps.service, more=["--yes"]
         )
         raise UsageError(
-            f"Nothing was deleted: {_files(count)} can be deleted only with --yes.",
-            hint=f"Delete: {command}",
+            "Nothing was deleted: without a terminal, nobody can be asked.",
+            hint=f"Delete {_files(count)} without a question: {command}",
         )
     answer = ctx.prompter.ask(
         f"Delete {_files(count)}? Type y to delete, or press Enter to keep: "

@@ -53,7 +53,7 @@ def replay(
     # only the command line can keep it.
     if former.keep_metadata and not given.keep_metadata:
         ctx.console.note(
-            "Removing metadata from the input files. The first request kept it; to "
-            "keep it again, add --keep-metadata."
+            "Sending the input files without their metadata. The first request kept "
+            "it; to keep it again, add --keep-metadata."
         )
     run_generation(ctx, arguments, given)

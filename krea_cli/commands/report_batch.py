@@ -33,7 +33,7 @@ from krea_cli.errors import (
     UnknownJobError,
     WaitTimeoutError,
 )
-from krea_cli.jobs.job_refs import name_of_run
+from krea_cli.jobs.job_refs import run_ref
 from krea_cli.operations.batch_files import BatchFiles
 from krea_cli.operations.batch_outcome import ItemOutcome, ItemSeen, ItemSubmitted
 from krea_cli.operations.batch_run import MAX_UNCONFIRMED, BatchRun
@@ -65,7 +65,6 @@ class BatchReport:
             step.output: number for number, step in enumerate(plan.steps, start=1)
         }
         self._recorded = set[str]()
-        self._there = 0
         self._submitted = 0
         self._total = len(plan.steps)
 
@@ -89,7 +88,6 @@ class BatchReport:
 
     def _ended(self, outcome: ItemOutcome, progress: BatchProgress) -> None:
         ctx, step, job = self._ctx, outcome.step, outcome.job
-        self._there += outcome.is_there
         if job is not None and outcome.state not in ("running", "submitted"):
             ctx.tracker.ended_without_result(job.job_id)
         line = line_of(outcome)
@@ -130,13 +128,8 @@ class BatchReport:
         signals.ignore()
         for stream in ctx.invocation.streams:
             stream.leave()
-        running, completed = run.open_jobs()
-        # A job that came in the last moment is known to the tracker alone.
-        known = {*running, *completed}
-        running += [job for job in ctx.tracker.summary().pending if job not in known]
-        ctx.tracker.reported()
+        running, completed = self._open_jobs(run)
         words, cancelled = [SignalError(signum).message], list[str]()
-        is_begun = running or completed or self._there
         if ctx.invocation.run.cancel_on_interrupt and running:
             cancelled = ctx.jobs.cancel_all(running, seconds=CANCEL_SECONDS)
             run.note_cancelled(cancelled)
@@ -144,16 +137,64 @@ class BatchReport:
         if cancelled:
             jobs = "1 job" if len(cancelled) == 1 else f"{len(cancelled)} jobs"
             words.append(f"Cancelled {jobs}.")
-        words += state_of_jobs(
-            saved=f"{self._there} of {self._total}" if is_begun else None,
-            running=len(running),
-            completed=len(completed),
-        )
+        words += self._state(run, running, completed, is_begun=bool(cancelled))
         hints = list[Hint]([self._continue(again=bool(cancelled))])
         if running:
             stop = Action.STOP_ALL if len(running) > 1 else Action.STOP
             hints.append(Step(stop, tuple(self._references(running))))
         return SignalError(signum).but(*hints, message=" ".join(words))
+
+    def ended_early(
+        self, error: KreaError, run: BatchRun, not_written: KreaError | None
+    ) -> KreaError:
+        """
+        Return the error that ended the run before its time, with what is saved, what
+        keeps running, and how to go on.
+        """
+        running, completed = self._open_jobs(run)
+        words = [error.message, *self._state(run, running, completed)]
+        if not_written is not None:
+            words.append(not_written.message)
+        return error.but(self._continue(again=False), message=" ".join(words))
+
+    def leave(self, run: BatchRun) -> None:
+        """
+        Let the tracker know of what the run has saved, for another report than this
+        one.
+        """
+        running, completed = run.open_jobs()
+        for job_id in self._ctx.tracker.summary().pending:
+            if job_id not in (*running, *completed):
+                self._ctx.tracker.ended_without_result(job_id)
+
+    def _open_jobs(self, run: BatchRun) -> tuple[list[str], list[str]]:
+        """
+        Return the jobs that run, and those that are completed and not saved. No other
+        report needs to name them.
+        """
+        running, completed = run.open_jobs()
+        # A job that came in the last moment is known to the tracker alone.
+        known = {*running, *completed, *run.finished_jobs()}
+        pending = self._ctx.tracker.summary().pending
+        running += [job for job in pending if job not in known]
+        self._ctx.tracker.reported()
+        return running, completed
+
+    def _state(
+        self,
+        run: BatchRun,
+        running: Sequence[str],
+        completed: Sequence[str],
+        *,
+        is_begun: bool = False,
+    ) -> list[str]:
+        saved = sum(outcome.is_there for outcome in run.outcomes.values())
+        is_begun = bool(is_begun or running or completed or saved)
+        return state_of_jobs(
+            saved=f"{saved} of {self._total}" if is_begun else None,
+            running=len(running),
+            completed=len(completed),
+        )
 
     def _references(self, job_ids: Sequence[str]) -> list[str]:
         """
@@ -165,7 +206,7 @@ class BatchReport:
             runs |= {job_id: job.run for job_id, job in found.items()}
         counts = Counter(runs.values())
         words = [
-            name_of_run(run) if run and counts[run] > MAX_NAMED else job_id
+            run_ref(run) if run and counts[run] > MAX_NAMED else job_id
             for job_id, run in runs.items()
         ]
         return list(dict.fromkeys(words))
@@ -206,10 +247,15 @@ class BatchReport:
         return replace(job, files=tuple(files))
 
     def finish(
-        self, run: BatchRun, github: GithubStep | None, unmet: dict[str, KreaError]
+        self,
+        run: BatchRun,
+        github: GithubStep | None,
+        unmet: dict[str, KreaError],
+        not_written: KreaError | None,
     ) -> None:
         """
         Tell the sum of all, and hand it on to the next step of a workflow.
+        *not_written* is the error of a lock that lacks what happened.
 
         Raises:
             KreaError: not every item is there.
@@ -218,7 +264,7 @@ class BatchReport:
         ctx.console.note(run_summary(outcomes, is_sandbox=ctx.service.is_sandbox))
         not_handed_on = self._hand_on(github, outcomes) if github else None
         ctx.tracker.reported()
-        errors = self._errors(run, unmet)
+        errors = self._errors(run, unmet, not_written)
         if not_handed_on is not None:
             errors.append(not_handed_on)
         if not errors:
@@ -229,14 +275,23 @@ class BatchReport:
             for outcome in outcomes
         )
         hints = self._ways_out(outcomes)
-        if len(errors) == 1 and not good:
-            raise errors[0].but(*hints)
+        if not_written is not None:
+            hints.append(
+                "Continue on this machine: its journal has what the lock file lacks."
+            )
         bad = len(outcomes) - good
+        if len(errors) == 1 and not (good and bad):
+            raise errors[0].but(*hints)
         have = "has an error" if bad == 1 else "have errors"
         message = f"{bad} of {len(outcomes)} items {have}, shown above."
         raise CombinedError(errors, succeeded=good).but(*hints, message=message)
 
-    def _errors(self, run: BatchRun, unmet: Mapping[str, KreaError]) -> list[KreaError]:
+    def _errors(
+        self,
+        run: BatchRun,
+        unmet: Mapping[str, KreaError],
+        not_written: KreaError | None,
+    ) -> list[KreaError]:
         """
         Return what is wrong, each item with its name; what many items have in common,
         once.
@@ -247,7 +302,8 @@ class BatchReport:
         for outcome in outcomes:
             error = outcome.error or unmet.get(outcome.step.output)
             if error is not None and not (len(running) > 1 and outcome in running):
-                errors.append(_named(error, outcome.step))
+                named = _named(error, outcome.step)
+                errors.append(self._with_state(named, outcome))
         if len(running) > 1:
             errors.append(
                 WaitTimeoutError(
@@ -256,13 +312,31 @@ class BatchReport:
                 )
             )
         left = sum(each.state == "unsubmitted" for each in outcomes)
-        if run.ended_by is not None:
+        is_about_lock = run.ended_by is not None and run.ended_by is run.write_error
+        if not_written is not None and not (is_about_lock and left):
+            errors.append(not_written)
+        # A lock that could be written in the end is no trouble of a complete run.
+        if run.ended_by is not None and (left or not is_about_lock):
             errors.append(_with_unsubmitted(run.ended_by, left))
         elif left:
             errors.append(
                 WaitTimeoutError(f"Timed out before {_items(left)} submitted.")
             )
         return errors
+
+    def _with_state(self, error: KreaError, outcome: ItemOutcome) -> KreaError:
+        """
+        Add to an error that kept a job from being looked at what that means.
+        """
+        is_known = not isinstance(error, UnknownJobError | JobDeletedError)
+        if outcome.state != "unchecked" or not is_known or not outcome.job:
+            return error
+        billed = "" if self._ctx.service.is_sandbox else " and will be billed"
+        return error.but(
+            message=f"{error.message} Its job may still complete{billed}.",
+            job_id=outcome.job.job_id,
+            advice=(),
+        )
 
     def _ways_out(self, outcomes: Sequence[ItemOutcome]) -> list[Hint]:
         """
@@ -283,7 +357,7 @@ class BatchReport:
                     more=["--again", state],
                 )
                 hints.append(f"Make the {state} items again (billed): {again}")
-        if states & {"running", "unsubmitted", "unsaved"}:
+        if states & {"running", "unsubmitted", "unchecked", "unsaved"}:
             hints.append(self._continue(again=False))
         return hints
 

@@ -4,6 +4,7 @@ Carry out a batch, or show, check or prune it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from krea_cli.batch.lock import LockLine
@@ -19,7 +20,14 @@ from krea_cli.commands.plan_batch import (
     prepare_batch,
     selected,
 )
-from krea_cli.errors import Action, Hint, OutOfDateError, Step
+from krea_cli.errors import (
+    Action,
+    Hint,
+    KreaError,
+    OutOfDateError,
+    SignalError,
+    Step,
+)
 from krea_cli.output.results.batch import PlannedItem
 
 if TYPE_CHECKING:
@@ -56,9 +64,18 @@ def run_batch(ctx: CliContext, given: BatchGiven, timeout: float | None) -> None
 
     try:
         carry_out(ctx, given, planning, plan, lock, disk, timeout=timeout, github=step)
-    finally:
+    except SignalError:
+        raise
+    except KreaError:
         if options.sheet is not None:
-            _write_sheet(ctx, given, planning)
+            # It must not hide why the run has failed.
+            try:
+                _write_sheet(ctx, given, planning)
+            except KreaError as exc:
+                ctx.console.warn(f"No contact sheet: {exc.message}")
+        raise
+    if options.sheet is not None:
+        _write_sheet(ctx, given, planning)
 
 
 def _show(ctx: CliContext, plan: Plan) -> None:
@@ -124,10 +141,19 @@ def _check(
         github.list_items(
             [(each.output, each.error or each.action, each.price) for each in open_]
         )
-    are = "item is" if len(open_) == 1 else "items are"
-    raise OutOfDateError(
-        f"{len(open_)} {are} not up to date.", hint=_ways_out(ctx, plan)
-    )
+    raise OutOfDateError(_what_is_open(open_), hint=_ways_out(ctx, plan))
+
+
+def _what_is_open(open_: Sequence[PlannedItem]) -> str:
+    orphans = sum(each.sign == "-" for each in open_)
+    items = len(open_) - orphans
+    counts = [(items, "item", "not up to date"), (orphans, "file", "in no item")]
+    parts = [
+        f"{count} {noun}{' is' if count == 1 else 's are'} {state}"
+        for count, noun, state in counts
+        if count
+    ]
+    return f"{', and '.join(parts)}."
 
 
 def _ways_out(ctx: CliContext, plan: Plan) -> list[Hint]:
@@ -151,7 +177,7 @@ def _ways_out(ctx: CliContext, plan: Plan) -> list[Hint]:
         )
 
     if signs & {Sign.MAKE, Sign.CHANGE, Sign.WAIT, Sign.FETCH}:
-        hints.append(f"Make them: {repeated()}")
+        hints.append(f"Bring everything up to date: {repeated()}")
     ended = {
         step.line.state for step in plan.steps if step.line and step.sign == Sign.ENDED
     }
@@ -164,7 +190,7 @@ def _ways_out(ctx: CliContext, plan: Plan) -> list[Hint]:
     if Sign.UNCONFIRMED in signs:
         hints.append(Step(Action.SETTLE))
     if plan.orphans:
-        hints.append(f"Delete results of no item: {repeated('--prune')}")
+        hints.append(f"Delete files that belong to no item: {repeated('--prune')}")
     return hints
 
 

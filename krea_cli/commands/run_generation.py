@@ -48,7 +48,10 @@ def run_generation(
     if output.output is None:
         output = replace(output, output=ctx.settings.output)
     planner = collaborators.output_planner(ctx, output)
-    planner.check_expectations(saves=options.saves or options.saves_later)
+    planner.check_expectations(
+        saves=options.saves or options.saves_later,
+        way_to_save="save the result: remove --no-download, or add -o to --no-wait",
+    )
     inputs = _Inputs(ctx, keep_metadata=options.keep_metadata, fit=options.fit)
     prepared = prepare.prepare_request(arguments, _preparation(ctx, inputs, options))
     if options.dry_run:
@@ -169,8 +172,8 @@ class _Inputs:
             )
         return self._resolver
 
-    def read(self, argument: str, *, stdin_word: str) -> Image:
-        return self.resolver.read(argument, stdin_word=stdin_word)
+    def read(self, argument: str, *, stdin_option: str) -> Image:
+        return self.resolver.read(argument, stdin_option=stdin_option)
 
 
 def _preparation(
@@ -296,6 +299,10 @@ def _show_dry_run(
     is_sandbox = ctx.service.is_sandbox
     api_url = "http://127.0.0.1" if is_sandbox else ctx.settings.api_url
     shown = prepare.dry_run(
-        prepared, options.count, inline=options.inline, api_url=api_url
+        prepared,
+        options.count,
+        inline=options.inline,
+        api_url=api_url,
+        is_sandbox=is_sandbox,
     )
     ctx.console.result([shown])

@@ -39,7 +39,7 @@ def run_training(
     resolver = ctx.input_resolver(keep_metadata=options.keep_metadata, fit=options.fit)
     request = Training(
         name=name,
-        images=[resolver.read(each, stdin_word="IMAGE -") for each in images],
+        images=[resolver.read(each, stdin_option="IMAGE -") for each in images],
         model=options.model,
         type=options.type,
         trigger=options.trigger,
@@ -110,5 +110,6 @@ def _show_dry_run(ctx: CliContext, request: Request) -> None:
         url=f"{api_url}/{request.model.path}",
         body=request.body(partial(placeholder_url, inline=False)),
         count=1,
+        is_sandbox=is_sandbox,
     )
     ctx.console.result([shown])

@@ -40,4 +40,4 @@ def status(
 
     ctx.console.result([JobStatus(job) for job in found])
     endings = errors_of_unfinished(found) if exit_status else []
-    job_errors.check([*errors, *endings], succeeded=len(found) - len(endings))
+    job_errors.raise_errors([*errors, *endings], succeeded=len(found) - len(endings))

@@ -112,7 +112,7 @@ class TrainOptions:
         options.request_option(
             "--trigger",
             metavar="WORD",
-            help="Word that applies the style when a prompt has it.",
+            help="Word in a prompt that applies the style.",
         ),
     ] = None
     steps: Annotated[

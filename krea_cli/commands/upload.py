@@ -35,7 +35,9 @@ def upload(
       krea upload frame.png
     """
     resolver = ctx.input_resolver(keep_metadata=keep_metadata, fit=fit)
-    images = [_local(resolver.read(file, stdin_word="krea upload -")) for file in files]
+    images = [
+        _local(resolver.read(file, stdin_option="krea upload -")) for file in files
+    ]
 
     current: list[Progress] = []
 

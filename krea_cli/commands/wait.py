@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from krea_cli.cli import collaborators, options
 from krea_cli.cli.context import CliContext
 from krea_cli.errors import UsageError
-from krea_cli.jobs.deadline import kinds_of
+from krea_cli.jobs.deadline import model_kinds
 from krea_cli.operations.collect import JobCollection
 from krea_cli.operations.fetch_jobs import fetch_jobs
 from krea_cli.output.results.jobs import JobSaved, JobStatus, Result
@@ -28,7 +28,7 @@ def wait(
     first: Annotated[
         bool,
         options.waiting_option(
-            "--any", help="Stop when the first job finishes; save only that."
+            "--any", help="Stop when the first job finishes; save only its result."
         ),
     ] = False,
     no_download: Annotated[
@@ -71,7 +71,9 @@ def wait(
     if saver:
         # Fail early if a target file already exists.
         saver.check(found)
-    kinds = kinds_of(found, ctx.catalog.models) if any(j.model for j in found) else ()
+    kinds = (
+        model_kinds(found, ctx.catalog.models) if any(j.model for j in found) else ()
+    )
     collection = JobCollection(
         collaborators.collect_context(
             ctx, planner, unmet=saver.unmet if saver else None

@@ -64,7 +64,7 @@ def _split(url: str) -> SplitResult:
     host = _host(parts)
     if parts.scheme == "http" and not loopback.is_loopback(host):
         raise ValueError(
-            "must start with https:// (http:// works for this computer only)"
+            "must start with https:// (http:// is allowed only for localhost)"
         )
     return parts
 

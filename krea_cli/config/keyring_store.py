@@ -160,7 +160,7 @@ class KeyringStore:
             config_file = config_root() / "keyringrc.cfg"
         except Exception as exc:
             raise errors.KeyringError(
-                f"Cannot open the keyring (internal error: {_reason(exc)}).",
+                f"Cannot open the keyring: its backend failed ({_reason(exc)}).",
                 hint=_SET_KEY_HINT,
             ) from exc
         self.backend = _name(backend)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # How long to wait for the only request that the checks send; it is free.
 SECONDS = 7.0
 # A response states whole seconds, and takes some to arrive.
-MAX_AHEAD_SECONDS = 60.0
+MAX_CLOCK_SKEW_SECONDS = 60.0
 
 
 def check_service(
@@ -36,27 +36,27 @@ def check_service(
         hint = "Check your proxy and firewall, then try again."
         raise exc.but(hint) from exc.__cause__
     took = (now() - began) * 1000
-    refusal = health.refusal
-    is_rejected = isinstance(refusal, TokenRejectedError)
-    if refusal and not is_rejected:
-        yield fault("service", refusal)
+    rejection = health.rejection
+    is_rejected = isinstance(rejection, TokenRejectedError)
+    if rejection and not is_rejected:
+        yield fault("service", rejection)
     else:
         yield ok("service", f"{service_name} responds in {took:.0f} ms")
-    if has_token and refusal and is_rejected:
-        yield fault("access", refusal)
-    elif has_token and not refusal:
+    if has_token and rejection and is_rejected:
+        yield fault("access", rejection)
+    elif has_token and not rejection:
         yield ok("access", "token accepted")
-    if health.ahead is not None:
-        yield _check_clock(health.ahead)
+    if health.clock_skew is not None:
+        yield _check_clock(health.clock_skew)
 
 
-def _check_clock(ahead: float) -> CheckResult:
-    if abs(ahead) <= MAX_AHEAD_SECONDS:
+def _check_clock(clock_skew: float) -> CheckResult:
+    if abs(clock_skew) <= MAX_CLOCK_SKEW_SECONDS:
         return ok("clock", "correct")
-    direction = "behind" if ahead > 0 else "ahead"
+    direction = "behind" if clock_skew > 0 else "ahead"
     return warning(
         "clock",
-        f"this computer's clock is {_duration(abs(ahead))} {direction}",
+        f"this computer's clock is {_duration(abs(clock_skew))} {direction}",
         "Set the clock, or turn on automatic time. A wrong clock breaks certificates "
         "and job times.",
     )

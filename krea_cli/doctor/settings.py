@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from krea_cli.api.proxies import SOCKS
+from krea_cli.api.proxies import SOCKS_SCHEMES
 from krea_cli.config.settings import KEYS, ResolvedSettings
 from krea_cli.errors import ConnectionFailedError
 from krea_cli.output.results.checks import CheckResult, fault, ok, warning
@@ -61,7 +61,7 @@ def check_proxy(
             yield ok("proxy", f"{name}={value}")
         elif unused or _scheme(value) in ("http", "https"):
             yield ok("proxy", f"{name}={_without_user(value)}{note}")
-        elif _scheme(value) in SOCKS:
+        elif _scheme(value) in SOCKS_SCHEMES:
             yield _socks(name, value)
         else:
             yield warning(

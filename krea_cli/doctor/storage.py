@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krea_cli.errors import Action, JournalError, Step
+from krea_cli.jobs.job_refs import service_name, service_option_hint
 from krea_cli.output.results.checks import CheckResult, fault, ok, warning
 
 if TYPE_CHECKING:
@@ -63,12 +64,15 @@ def check_unconfirmed(journal: ReadOnlyJournal, service: str) -> Iterator[CheckR
     Report requests whose response was lost: the service may have accepted them.
     """
     found = journal.unconfirmed(service)
-    others = ", ".join(journal.unconfirmed_elsewhere(service))
+    others = journal.unconfirmed_elsewhere(service)
     if not found and others:
+        names = " and ".join(map(service_name, others))
+        have = "has" if len(others) == 1 else "have"
+        way = service_option_hint(others[0], current=service)
         yield warning(
             "doubt",
-            f"none here, but another service has some: {others}",
-            "For the other one, check --sandbox, KREA_SANDBOX and --api-url.",
+            f"none here, but {names} {have} some",
+            f"To check them, {way}.",
         )
         return
     if not found:

@@ -20,7 +20,7 @@ from krea_cli.downloads.output_options import MAX_BYTES
 from krea_cli.downloads.output_target import FilenameFields, OutputTarget
 from krea_cli.downloads.parallel import MAX_AT_ONCE, AdaptiveLimit
 from krea_cli.downloads.partial_download import DownloadedFile, PartialDownload
-from krea_cli.downloads.publish import Publisher, described
+from krea_cli.downloads.publish import Publisher, saved_file
 from krea_cli.downloads.result_urls import ResultUrls
 from krea_cli.errors import (
     ConnectionFailedError,
@@ -38,12 +38,12 @@ from krea_cli.runtime.clock import Clock
 from krea_cli.runtime.parallel import results_in_order
 from krea_cli.runtime.worker_pool import WorkerPool
 
-_PASSING = (ConnectionFailedError, ResponseLostError, ServerError)
+_TEMPORARY_ERRORS = (ConnectionFailedError, ResponseLostError, ServerError)
 
 
 class _Fetched(NamedTuple):
     """
-    A whole result in a temporary file.
+    A complete result in a temporary file.
     """
 
     new: AtomicFile
@@ -52,33 +52,33 @@ class _Fetched(NamedTuple):
 
 class ResultDownloader:
     """
-    Save the results of jobs to one target, published by *placing*. *look* fetches the
-    current state of a job; *send* writes a file to standard output; *max_bytes* is the
-    largest size of one result, 2 GiB by default.
+    Save the results of jobs to one target. `publisher` gives the files their names,
+    `fetch_job` returns the current state of a job, and `send` writes a file to standard
+    output. `max_bytes` limits the size of each result, by default to 2 GiB.
 
-    Several threads may save at once: no two results get the same name.
+    Several threads may save at once. No two results get the same name.
     """
 
     def __init__(
         self,
-        fetcher: DownloadClient,
+        client: DownloadClient,
         clock: Clock,
         target: OutputTarget,
         *,
-        look: Callable[[str], Job],
+        fetch_job: Callable[[str], Job],
         send: Callable[[IO[bytes]], None],
-        placing: Publisher,
+        publisher: Publisher,
         max_bytes: int | None = None,
     ) -> None:
-        self._fetcher = fetcher
+        self._client = client
         self._clock = clock
         self._target = target
-        self._look = look
+        self._fetch_job = fetch_job
         self._send = send
-        self._placing = placing
+        self._publisher = publisher
         self._max_bytes = max_bytes or MAX_BYTES
         self._names: set[str] = set()
-        self._naming = threading.Lock()
+        self._names_lock = threading.Lock()
         self._limit = AdaptiveLimit(MAX_AT_ONCE)
 
     def save(
@@ -88,31 +88,32 @@ class ResultDownloader:
         *,
         first: int,
         several: bool,
-        received: Callable[[int, int | None], object] = lambda _size, _length: None,
+        on_progress: Callable[[int, int | None], object] = lambda _size, _length: None,
         pool: WorkerPool | None = None,
     ) -> Iterator[Job]:
         """
-        Save the results of a job, MAX_RESULTS at most.  Yield the job with the files
-        saved so far after each of them.
+        Save the results of a job, at most MAX_RESULTS.  After each file, yield the job
+        with the files saved so far.
 
-        *first* is the index of the first result; *several* says that there are results
-        beside this job's; `received` is called with the bytes of a result that are
-        here, and its length.  Threads of *pool* fetch results ahead; the files get
-        their names in order, so that the files of a job are always its first ones.
+        `first` is the index of the first result.  `several` is True if other jobs have
+        results, too, so that names need an index.  `on_progress` is called with the
+        number of bytes received and the length of the result, None if unknown.  Threads
+        of `pool` download results ahead.  Files get their names in order, so after an
+        interruption the saved files are always the first ones.
 
-        A result that an earlier run saved, by the files of *job*, and that is still
-        there unchanged, is not fetched again.
+        Results that an earlier run saved (`job.files`) and that are unchanged on disk
+        are not downloaded again.
 
         Raises:
-            ConversionError: the last of the files could not be converted.
+            ConversionError: the last file could not be converted.
             StorageError: a result could not be saved.
         """
         self._check(job)
         several = several or len(job.urls) > 1
-        urls = ResultUrls(job, self._look, self._clock)
+        urls = ResultUrls(job, self._fetch_job, self._clock)
         if self._target.template is None:
             if job.urls:
-                file = self._save_to_stdout(urls, received)
+                file = self._save_to_stdout(urls, on_progress)
                 yield replace(job, urls=urls.all, files=(file,))
             return
         paths = [
@@ -120,7 +121,7 @@ class ResultDownloader:
             for at in range(min(len(job.urls), MAX_RESULTS))
         ]
         works = (
-            partial(self._fetch, job, urls, at, path, received)
+            partial(self._fetch, job, urls, at, path, on_progress)
             for at, path in enumerate(paths)
         )
         files = list[SavedFile]()
@@ -129,7 +130,7 @@ class ResultDownloader:
         ) as results:
             for at, fetched in enumerate(results):
                 try:
-                    files.append(self._place(fetched, paths[at], urls.all[at]))
+                    files.append(self._publish(fetched, paths[at], urls.all[at]))
                 except ConversionError as exc:
                     yield replace(job, urls=urls.all, files=(*files, exc.kept))
                     raise
@@ -156,26 +157,28 @@ class ResultDownloader:
         values = naming.values(job_id=job_id, index=index, extension=extension)
         return self._target.path(values, several=several)
 
-    def _known(
+    def _saved_earlier(
         self, job: Job, at: int, path: Callable[[MediaType], Path]
     ) -> SavedFile | None:
         """
-        Return the file of an earlier run if it is where this run would save it or, if
-        no output was given, where that run saved it.
+        Return the file of an earlier run if it is where this run would save it. Without
+        -o, it may also be where the earlier run saved it.
         """
-        known = job.files[at] if at < len(job.files) else None
-        media = of_type(known.media_type) if known else None
-        if not (known and media) or self._target.template is None:
+        earlier = job.files[at] if at < len(job.files) else None
+        media = of_type(earlier.media_type) if earlier else None
+        if not (earlier and media) or self._target.template is None:
             return None
-        # A picture may have been converted with another quality.
-        if self._placing.force or (known.converted_from and self._placing.quality):
+        # The earlier run may have converted it with another quality.
+        if self._publisher.force or (
+            earlier.converted_from and self._publisher.quality
+        ):
             return None
         candidates = [path(media)]
         if self._target.is_default:
-            candidates.append(Path(known.path))
+            candidates.append(Path(earlier.path))
         for found in candidates:
-            if has_content(found, size=known.size_bytes, sha256=known.sha256):
-                return replace(known, path=str(found), url=job.urls[at])
+            if has_content(found, size=earlier.size_bytes, sha256=earlier.sha256):
+                return replace(earlier, path=str(found), url=job.urls[at])
         return None
 
     def _fetch(
@@ -184,56 +187,58 @@ class ResultDownloader:
         urls: ResultUrls,
         at: int,
         path: Callable[[MediaType], Path],
-        received: Callable[[int, int | None], object],
+        on_progress: Callable[[int, int | None], object],
     ) -> SavedFile | _Fetched:
         """
-        Return the file of an earlier run, or fetch the result into a temporary file.
+        Return the file of an earlier run, or download the result to a temporary file.
         """
-        if known := self._known(job, at, path):
-            return known
-        new = AtomicFile(_nearest(path(PNG)))
+        if earlier := self._saved_earlier(job, at, path):
+            return earlier
+        new = AtomicFile(_existing_parent(path(PNG)))
         try:
-            return _Fetched(new, self._receive(urls, at, new, received))
+            return _Fetched(new, self._receive(urls, at, new, on_progress))
         except BaseException:
             new.close()
             raise
 
-    def _place(
+    def _publish(
         self,
         fetched: SavedFile | _Fetched,
         path: Callable[[MediaType], Path],
         url: str,
     ) -> SavedFile:
         """
-        Publish a result under the name that *path* returns for its type.
+        Publish a result under the name that `path` returns for its type.
         """
         if isinstance(fetched, SavedFile):
-            self._take(Path(fetched.path))
+            self._claim_name(Path(fetched.path))
             return fetched
         with fetched.new as new:
             target = path(fetched.result.media)
-            self._take(target)
+            self._claim_name(target)
             if self._target.makes_folders:
-                _make(target.parent)
-            return self._placing.place(new, fetched.result, target, url=url)
+                _make_folder(target.parent)
+            return self._publisher.place(new, fetched.result, target, url=url)
 
     def _save_to_stdout(
-        self, urls: ResultUrls, received: Callable[[int, int | None], object]
+        self, urls: ResultUrls, on_progress: Callable[[int, int | None], object]
     ) -> SavedFile:
         with TemporaryFolder() as folder, AtomicFile(folder.path, mode=0o600) as new:
-            result = self._receive(urls, 0, new, received)
-            file = described(new, result, Path("-"), url=urls.all[0])
+            result = self._receive(urls, 0, new, on_progress)
+            file = saved_file(new, result, Path("-"), url=urls.all[0])
             self._send(new.file)
             return file
 
-    def _take(self, path: Path) -> None:
+    def _claim_name(self, path: Path) -> None:
         """
+        Reserve a name for one result of this run.
+
         Raises:
-            StorageError: another result of this run has the name, or one that is the
-                same where upper case does not count.
+            StorageError: another result has the name. Case is ignored, as some file
+                systems do.
         """
         name = unicodedata.normalize("NFC", str(path.absolute())).casefold()
-        with self._naming:
+        with self._names_lock:
             if name in self._names:
                 raise TargetError(
                     f"Two results would get the same name: {path}",
@@ -246,16 +251,16 @@ class ResultDownloader:
         urls: ResultUrls,
         at: int,
         new: AtomicFile,
-        received: Callable[[int, int | None], object],
+        on_progress: Callable[[int, int | None], object],
     ) -> DownloadedFile:
         """
-        Download the result at this place into *new*, in at most four attempts.
+        Download the result at this position into `new`, in at most four attempts.
 
         Raises:
-            DownloadError: it cannot be had, or is no result.
+            DownloadError: it cannot be downloaded, or is not a valid result.
         """
         download = PartialDownload(
-            self._fetcher, new, max_bytes=self._max_bytes, received=received
+            self._client, new, max_bytes=self._max_bytes, on_progress=on_progress
         )
 
         def attempt() -> DownloadedFile:
@@ -268,7 +273,10 @@ class ResultDownloader:
 
         try:
             return retry(
-                attempt, clock=self._clock, deadline=math.inf, passing=_PASSING
+                attempt,
+                clock=self._clock,
+                deadline=math.inf,
+                temporary_errors=_TEMPORARY_ERRORS,
             )
         except ServiceError as exc:
             raise DownloadError(
@@ -282,9 +290,9 @@ def _discard(fetched: SavedFile | _Fetched) -> None:
         fetched.new.close()
 
 
-def _nearest(path: Path) -> Path:
+def _existing_parent(path: Path) -> Path:
     """
-    The folder of *path*, or the one in which it will be made.
+    Return the folder of `path`, or its nearest parent that exists.
     """
     folder = path.parent
     try:
@@ -295,7 +303,7 @@ def _nearest(path: Path) -> Path:
     return folder
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:

@@ -14,15 +14,15 @@ from krea_cli.downloads.result_checks import TOLERANCE, ratio_of
 from krea_cli.errors import DownloadError, UsageError
 from krea_cli.media import OUTPUT_TYPES, MediaType, of_extension, of_type
 
-_WORDS = "aspect=16:9, min-side=1024, format=png, not-blank"
+_EXAMPLES = "aspect=16:9, min-side=1024, format=png, not-blank"
 _NUMBER = re.compile("[0-9]{1,6}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """
-    *text* is what the user wrote; one of the others is what it means, and *is_blank*
-    tells of a picture whether it has one color alone.
+    One value of --expect. `text` is the user's input; exactly one other field is set.
+    `is_blank` returns True for a picture of a single color.
     """
 
     text: str
@@ -34,8 +34,10 @@ class Expectation:
     @classmethod
     def parse(cls, text: str, *, is_blank: Callable[[Path], bool]) -> Expectation:
         """
+        Read a value of --expect.
+
         Raises:
-            UsageError: it is no expectation; says what there is.
+            UsageError: the value is not valid.
         """
         name, _, value = text.partition("=")
         if text == "not-blank":
@@ -48,12 +50,12 @@ class Expectation:
             return cls(text=text, media=media)
         raise UsageError(
             f"Unknown --expect value '{text}'.",
-            hint=f"Examples: {_WORDS}",
+            hint=f"Examples: {_EXAMPLES}",
         )
 
-    def found_instead(self, file: SavedFile) -> str | None:
+    def mismatch(self, file: SavedFile) -> str | None:
         """
-        Describe how a file differs from this expectation; None if it does not.
+        Describe how a file differs from the expectation; None if it meets it.
         """
         if self.media:
             found = of_type(file.media_type)
@@ -65,9 +67,9 @@ class Expectation:
                 return "is a single color" if self.is_blank(Path(file.path)) else None
             except DownloadError as exc:
                 return f"cannot be checked: {exc.message.rstrip('.')}"
-        return self._size_instead(file.width, file.height)
+        return self._size_mismatch(file.width, file.height)
 
-    def _size_instead(self, width: int | None, height: int | None) -> str | None:
+    def _size_mismatch(self, width: int | None, height: int | None) -> str | None:
         if not (width and height):
             return "has an unknown size"
         is_small = self.min_side and min(width, height) < self.min_side
@@ -77,13 +79,15 @@ class Expectation:
         return f"is {width}x{height}" if is_small else None
 
 
-def check(
+def check_possible(
     expectations: Sequence[Expectation], *, media: MediaType | None, kind: str | None
 ) -> None:
     """
+    Check that a result can meet all expectations at once. `media` is the type of the
+    target file and `kind` the kind of results of the model, None if not known.
+
     Raises:
-        UsageError: no file that is saved as *media*, of a model that makes *kind*, can
-            meet all of them; None stands for what is not known.
+        UsageError: no result can meet them.
     """
     kind = kind or (media.kind if media else None)
     for each in expectations:
@@ -100,10 +104,10 @@ def check(
 
 def unmet(file: SavedFile, expectations: Sequence[Expectation]) -> list[str]:
     """
-    A sentence for each expectation that the file does not meet.
+    Return a sentence for each expectation that the file does not meet.
     """
     return [
         f"--expect {each.text}: {file.path} {found}."
         for each in expectations
-        if (found := each.found_instead(file))
+        if (found := each.mismatch(file))
     ]

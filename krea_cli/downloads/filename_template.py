@@ -1,5 +1,5 @@
 """
-File names with fields in braces, such as "{slug}-{index}.{ext}".
+Fill in file names with fields in braces, such as "{slug}-{index}.{ext}".
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ FIELDS = (
     "seed",
 )
 _BRACES = re.compile("[{}]")
-_COMPONENT_BYTES = 200
-# Short enough for a slug, a stem, a model and a job id beside each other.
-_VALUE_BYTES = 50
-_EXTENSION = 10
+_MAX_COMPONENT_BYTES = 200
+# A slug, a stem, a model and a job id fit together into one name.
+_MAX_VALUE_BYTES = 50
+_MAX_EXTENSION_CHARS = 10
 _DEVICES = re.compile(
     "(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])([. ]|$)", re.IGNORECASE
 )
@@ -37,26 +37,28 @@ _DEVICES = re.compile(
 
 def check_fields(template: str) -> None:
     """
+    Check the fields of a template.
+
     Raises:
-        UsageError: it has a field that does not exist, or cannot be read.
+        UsageError: a field is unknown, or the template is malformed.
     """
     try:
         unknown = [name for name in fields_of(template) if name not in FIELDS]
         if not unknown:
             template.format(**dict.fromkeys(FIELDS, "x") | {"index": 1})
             return
-        fault = f"unknown field {{{unknown[0]}}}"
+        problem = f"unknown field {{{unknown[0]}}}"
     except ValueError as exc:
-        fault = str(exc)
+        problem = str(exc)
     raise UsageError(
-        f"Invalid name {template}: {fault}.",
+        f"Invalid name {template}: {problem}.",
         hint="Fields: " + " ".join(f"{{{field}}}" for field in FIELDS),
     )
 
 
 def fields_of(template: str) -> tuple[str, ...]:
     """
-    The names of the fields in a template that was checked.
+    Return the names of the fields in a checked template.
     """
     return tuple(name for part in parts_of(template) for name in _fields(part))
 
@@ -64,7 +66,8 @@ def fields_of(template: str) -> tuple[str, ...]:
 @cache
 def parts_of(template: str) -> tuple[str, ...]:
     """
-    Return the parts of the template. Those at its start that have no fields are one.
+    Split a template into path components. The leading components without fields stay
+    together as one part.
     """
     parts = Path(template).parts
     fixed = list(takewhile(lambda part: not _BRACES.search(part), parts))
@@ -74,30 +77,32 @@ def parts_of(template: str) -> tuple[str, ...]:
 @cache
 def _fields(part: str) -> tuple[str, ...]:
     """
-    The names of the fields in one part of a path.
+    Return the names of the fields in one part of a path.
 
     Raises:
-        ValueError: it is not of the form that `str.format` reads, or has a field whose
-            format is more than a width, such as {index:03}.
+        ValueError: `str.format` cannot read it, or the format of a field is not a plain
+            width as in {index:03}.
     """
     found = list[str]()
-    for _, name, form, conversion in string.Formatter().parse(part):
+    for _, name, format_spec, conversion in string.Formatter().parse(part):
         if name is not None:
             found.append(name)
-            if conversion or not re.fullmatch("[0-9]{0,2}", form or ""):
+            if conversion or not re.fullmatch("[0-9]{0,2}", format_spec or ""):
                 raise ValueError(
                     f"{{{name}}} allows only a width, such as {{index:03}}"
                 )
     return tuple(found)
 
 
-def component(part: str, values: Mapping[str, str | int], *, spare: int = 0) -> str:
+def fill_component(
+    part: str, values: Mapping[str, str | int], *, spare: int = 0
+) -> str:
     """
-    Fill in the fields of one part of a path, and leave out characters and names that
-    systems cannot use.  A part without fields stays as the user wrote it.
+    Fill in the fields of one part of a path, and make it a valid file name on all
+    systems.  A part without fields stays as the user wrote it.
 
-    What is too long, with *spare* bytes for an ending, is cut before its index and
-    extension.
+    Shorten a name that is too long, with `spare` bytes left for a suffix, but keep its
+    index and extension.
     """
     if not _BRACES.search(part):
         return part
@@ -105,35 +110,37 @@ def component(part: str, values: Mapping[str, str | int], *, spare: int = 0) -> 
     fields = _fields(part)
     if not fields:
         return name
-    # Windows takes no dot or space at the end.
+    # On Windows, a name cannot end with a dot or space.
     name = unicodedata.normalize("NFC", name).lstrip("-. ").rstrip(". ") or "result"
     if _DEVICES.match(name):
         name = f"_{name}"
-    most = _COMPONENT_BYTES - spare
-    if _size(name) <= most:
+    max_bytes = _MAX_COMPONENT_BYTES - spare
+    if _size(name) <= max_bytes:
         return name
     suffix = Path(name).suffix
-    # More than an extension ever has is a word that a dot stands before.
-    suffix = suffix if len(suffix) <= _EXTENSION else ""
+    # A longer suffix is not an extension, but text after a dot.
+    suffix = suffix if len(suffix) <= _MAX_EXTENSION_CHARS else ""
     end = (f"-{values['index']}" if "index" in fields else "") + suffix
-    return _cut(name.removesuffix(suffix), most - _size(end)) + end
+    return _truncate(name.removesuffix(suffix), max_bytes - _size(end)) + end
 
 
-def clean(text: str) -> str:
+def slugify(text: str) -> str:
     """
-    Letters, digits, dot, underscore and hyphen of the text; runs of all else are one
-    hyphen.
+    Keep letters, digits, dots, underscores and hyphens. Replace each run of other
+    characters with one hyphen.
     """
     text = unicodedata.normalize("NFC", text)
-    return _cut(re.sub(r"[^\w.]+", "-", text).strip("-._"), _VALUE_BYTES).strip("-._")
+    return _truncate(
+        re.sub(r"[^\w.]+", "-", text).strip("-._"), _MAX_VALUE_BYTES
+    ).strip("-._")
 
 
-def _cut(text: str, most: int) -> str:
+def _truncate(text: str, max_bytes: int) -> str:
     """
-    At most *most* bytes of UTF-8, cut between characters.
+    Shorten text to `max_bytes` bytes of UTF-8, between characters.
     """
     encoded = text.encode("utf-8", "surrogatepass")
-    return encoded[:most].decode("utf-8", "ignore")
+    return encoded[:max_bytes].decode("utf-8", "ignore")
 
 
 def _size(text: str) -> int:

@@ -1,5 +1,5 @@
 """
-The options for delivering results.
+The options for saving results.
 """
 
 from __future__ import annotations
@@ -7,17 +7,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# What a result may have at most, where nothing else is said.
+# The default limit for the size of a result.
 MAX_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
     """
-    *output* is where they go, in the words of -o; *force* replaces what has their
-    names, and *sidecar* gives each a file beside it that says how it was made.  None
-    has more than *max_size* bytes; *quality_out* (1 to 100) is for pictures that are
-    converted, *expect* what all must be, in the words of --expect.
+    - `output`: the value of -o
+    - `force`: replace existing files
+    - `sidecar`: write a JSON file with the request next to each result
+    - `max_size`: largest size of a result, in bytes
+    - `quality_out`: quality of converted images, 1 to 100
+    - `expect`: the values of --expect
     """
 
     output: str | None = None

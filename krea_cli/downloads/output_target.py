@@ -1,8 +1,8 @@
 """
 Turn `-o` into the paths of results.
 
-Names never come from the server: they are the user's words, and fields that
-are cleaned before they become part of a path.
+Names come from the user and from fields, which are sanitized.  Servers have no
+influence on them.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 from krea_cli.downloads.filename_template import (
     FIELDS,
     check_fields,
-    clean,
-    component,
     fields_of,
+    fill_component,
     parts_of,
+    slugify,
 )
-from krea_cli.downloads.sidecar_path import ENDING, sidecar_path
+from krea_cli.downloads.sidecar_path import SUFFIX, sidecar_path
 from krea_cli.errors import TargetError, UsageError
 from krea_cli.files.atomic_file import (
     check_folder,
@@ -42,13 +42,13 @@ DEFAULT = "{job_id}.{ext}"
 
 class OutputTarget(NamedTuple):
     """
-    The place for the results of a run. *template* is a path with fields in braces; None
-    means standard output.
+    The target for the results of a run. `template` is a path with fields in braces, or
+    None for standard output.
 
-    *makes_folders* is true if the user named a folder or a template, and *is_default*
-    if the user gave no output. *has_sidecar* is true if each result gets a sidecar.
-    *adds_extension* is true if the user gave no extension, so that each result gets the
-    one of its type.
+    - `makes_folders`: the user gave a folder or a template, so create missing folders
+    - `is_default`: the user gave no -o
+    - `has_sidecar`: each result gets a sidecar
+    - `adds_extension`: the user gave no extension, so add that of the result's type
     """
 
     template: str | None
@@ -60,14 +60,13 @@ class OutputTarget(NamedTuple):
     @classmethod
     def parse(cls, output: str | None, *, has_sidecar: bool = False) -> OutputTarget:
         """
-        The meaning of `-o`: "-", a folder (it exists, or the text ends in a slash,
-        which may follow a template), a template, or a file.  Without one: the default
-        name in the current folder.  A file without an extension gets that of the
-        result.
+        Read the value of `-o`: "-", a folder (it exists, or the value ends with a
+        slash), a template, or a file.  None means the default name in the current
+        folder.
 
         Raises:
-            UsageError: a field that does not exist, nothing at all, or a home folder
-                that is not known.
+            UsageError: the value is empty, has an unknown field, or starts with an
+                unknown home folder.
         """
         target = cls._parse(output)
         return target._replace(has_sidecar=has_sidecar) if has_sidecar else target
@@ -79,7 +78,7 @@ class OutputTarget(NamedTuple):
         if output == "-":
             return cls(template=None)
         if not output.strip() or "\0" in output:
-            raise UsageError("-o must be a file or a folder.")
+            raise UsageError("-o needs the name of a file or a folder.")
         if is_file_uri(output):
             output = path_of_uri(output)
         place = expand_home(output)
@@ -90,7 +89,7 @@ class OutputTarget(NamedTuple):
         if template.endswith(("/", os.sep)):
             return cls(template=f"{template}{DEFAULT}", makes_folders=True)
         has_fields = bool(fields_of(template))
-        # A name that is taken, such as that of a link, means what has it.
+        # Add no extension to an existing name, such as that of a link.
         is_bare = not Path(template).suffix
         return cls(
             template=template,
@@ -101,22 +100,24 @@ class OutputTarget(NamedTuple):
     @property
     def media(self) -> MediaType | None:
         """
-        The kind of file that the name promises, None when it promises none.
+        Return the file type of the extension; None if it has none or an unknown one.
         """
         return of_extension(Path(self.template or "").suffix)
 
     def path(self, values: Mapping[str, str | int], *, several: bool) -> Path:
         """
-        The path for one result.  *values* has every field; where there are *several*
-        results and the template has no index, it stands before the extension.
+        Return the path for one result.  `values` has all fields.  If there are
+        `several` results and the template has no index, add one before the extension.
         """
         template = self.template or ""
         if several and "index" not in fields_of(template):
             at = len(template) - len(Path(template).suffix)
             template = template[:at] + "-{index}" + template[at:]
-        spare = len(ENDING) if self.has_sidecar else 0
+        spare = len(SUFFIX) if self.has_sidecar else 0
         spare += len(f".{values['ext']}") if self.adds_extension else 0
-        parts = (component(part, values, spare=spare) for part in parts_of(template))
+        parts = (
+            fill_component(part, values, spare=spare) for part in parts_of(template)
+        )
         path = Path(*parts)
         if self.adds_extension:
             return path.with_name(f"{path.name}.{values['ext']}")
@@ -125,25 +126,25 @@ class OutputTarget(NamedTuple):
     @property
     def absolute(self) -> str | None:
         """
-        Return the words of `-o` that mean this place in every folder; None for standard
-        output.
+        Return a value of `-o` that means the same target in every current folder; None
+        for standard output.
         """
         if self.template is None:
             return None
         template = self.template + ".{ext}" * self.adds_extension
         if Path(template).is_absolute():
             return template
-        return f"{_here()}{template}"
+        return f"{_current_folder()}{template}"
 
-    def taken(
+    def existing_paths(
         self, *, count: int, naming: FilenameFields | None = None
     ) -> Iterator[Path]:
         """
-        Yield the names of results and sidecars that are taken now.
+        Yield the paths of results and sidecars that exist already.
         """
         for index in range(1, count + 1) if self.template else ():
             for path in self._candidates(naming, index, several=count > 1):
-                yield from filter(_is_taken, self._with_sidecar(path))
+                yield from filter(_exists, self._with_sidecar(path))
 
     def check(
         self,
@@ -154,13 +155,13 @@ class OutputTarget(NamedTuple):
         replaces: Sequence[FileIdentity] = (),
     ) -> None:
         """
-        Find out now what would keep a result from being saved, as far as
-        the names are known by *naming*. Files that are as in *replaces* keep none.
+        Check early that results can be saved, as far as `naming` determines their
+        names. Files that are unchanged since `replaces` may be replaced.
 
         Raises:
-            UsageError: several results cannot go to one standard output, or the name
-                asks for a kind of file that cannot be written, here or at all.
-            StorageError: the folder cannot be written to, or a name is taken.
+            UsageError: there are several results for standard output, or the file type
+                cannot be written.
+            StorageError: a folder is not writable, or a file exists already.
         """
         if self.template is None:
             if count > 1:
@@ -195,8 +196,8 @@ class OutputTarget(NamedTuple):
         self, naming: FilenameFields | None, index: int, *, several: bool
     ) -> Iterator[Path]:
         """
-        The names that a result may get; a field that only the result tells stays as it
-        is, but for its extension, which is one of a few.
+        Yield the possible paths of a result, one for each file type. Fields that are
+        not known yet stay in braces.
         """
         values: dict[str, str | int] = {field: f"{{{field}}}" for field in FIELDS}
         if naming is not None:
@@ -219,15 +220,15 @@ class OutputTarget(NamedTuple):
         replaces: Sequence[FileIdentity],
     ) -> None:
         """
-        Raise an error if the name is taken or cannot be used. *is_there* is false for a
-        folder that does not exist, in which no name is taken.
+        Raise an error if the file exists or the name is not allowed. `is_there` is
+        False if the folder does not exist yet.
         """
         if not is_there:
             check_windows_path(path)
             return
         if self.adds_extension:  # out may be a link to /dev/stdout
             check_replaceable(path.with_suffix(""))
-        for place in filter(_is_taken, self._with_sidecar(path)):
+        for place in filter(_exists, self._with_sidecar(path)):
             if not force and FileIdentity.of(place) not in replaces:
                 raise target_exists_error(place)
 
@@ -236,8 +237,8 @@ class OutputTarget(NamedTuple):
 
     def _check_folder(self, path: Path, known: dict[Path, bool]) -> bool:
         """
-        Check the folder that *path* will be in, unless it is one of those *known*, and
-        tell whether it exists.
+        Check the folder of `path`, and return True if it exists. `known` caches the
+        results by folder.
         """
         folder = path.parent
         if folder not in known:
@@ -256,8 +257,8 @@ class OutputTarget(NamedTuple):
 
 class FilenameFields(NamedTuple):
     """
-    The sources of file names besides the job: *prompt* gives the slug, *source* (the
-    first image, as the user named it) the stem; *time* is the wall-clock time of the
+    The values for fields in file names. `prompt` becomes the slug, and `source` (the
+    first input file, as the user gave it) the stem. `time` is the local time of the
     request.
     """
 
@@ -271,42 +272,42 @@ class FilenameFields(NamedTuple):
         self, *, job_id: str, index: int, extension: str
     ) -> dict[str, str | int]:
         """
-        Every field of FIELDS, clean enough to be part of a path.
+        Return a value for each of FIELDS, sanitized for use in a path.
         """
         return {
             "job_id": job_id,
             "index": index,
             "ext": extension,
-            "model": clean(self.model.rpartition("/")[2]) or "model",
+            "model": slugify(self.model.rpartition("/")[2]) or "model",
             "date": f"{self.time:%Y-%m-%d}",
             "time": f"{self.time:%H%M%S}",
-            "slug": clean(without_secrets(self.prompt).lower()) or "result",
-            "stem": clean(Path(_without_query(self.source)).stem) or "result",
+            "slug": slugify(without_secrets(self.prompt).lower()) or "result",
+            "stem": slugify(Path(_without_query(self.source)).stem) or "result",
             "seed": "random" if self.seed is None else str(self.seed),
         }
 
 
-def seen_from_here(output: str) -> str:
+def relative_output(output: str) -> str:
     """
-    Return an absolute place as the words of `-o` in this folder, shorter where it lies
-    in here.
+    Return an absolute value of `-o` relative to the current folder if it lies inside.
     """
-    rest = output.removeprefix(_here())
-    # These would mean something else without the folder before them.
+    rest = output.removeprefix(_current_folder())
+    # With one of these at the start, a relative path would mean something else.
     is_plain = rest and not rest.startswith(("~", "-", "/", "file:", os.sep))
     return rest if is_plain else output
 
 
-def _here() -> str:
+def _current_folder() -> str:
     folder = str(Path.cwd())
     return _escaped(folder if folder.endswith(os.sep) else folder + os.sep)
 
 
 def _check_encoder(media: MediaType) -> None:
     """
+    Check before anything is paid for that pictures can be converted to `media`.
+
     Raises:
-        UsageError: a picture cannot be converted to *media* here, which would be found
-            out only when it is paid for.
+        UsageError: Pillow has no encoder for it.
     """
     from krea_cli.media.codecs import PILLOW, can_encode
 
@@ -318,10 +319,12 @@ def _check_encoder(media: MediaType) -> None:
         )
 
 
-def _is_taken(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     """
+    Return True if there is a file.
+
     Raises:
-        StorageError: no file can be made there at all.
+        StorageError: it is a folder or a device, which cannot be replaced.
     """
     check_replaceable(path)
     if not os.path.lexists(path):
@@ -335,8 +338,7 @@ def _is_taken(path: Path) -> bool:
 
 def _with_home(template: str) -> str:
     """
-    The template with its leading `~` replaced; braces in the name of the home folder
-    are not fields.
+    Expand a leading `~`. Escape braces in the name of the home folder.
     """
     at = min((at for sep in ("/", os.sep) if (at := template.find(sep)) > 0), default=0)
     start, rest = template[:at], template[at:]
@@ -351,7 +353,7 @@ def _escaped(path: str) -> str:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a name that is too long, a folder that may not be looked into
+    except OSError:  # the name is too long, or its parent is not accessible
         return False
 
 

@@ -1,5 +1,5 @@
 """
-Limit how many downloads are under way at once.
+Limit the number of downloads in progress.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from contextlib import contextmanager
 from krea_cli.errors import ConnectionFailedError, ServerError
 from krea_cli.runtime import signals
 
-# Hosts of results gain little from more.
+# More downloads at once would hardly be faster.
 MAX_AT_ONCE = 11
-# Threads for downloads, and for results that are being put on the disk meanwhile.
+# A few more threads than downloads, as some write results to disk.
 MAX_THREADS = MAX_AT_ONCE + 3
-_GLANCE_SECONDS = 0.05
+_SIGNAL_CHECK_SECONDS = 0.05
 
 
 class AdaptiveLimit:
     """
-    Limit the downloads under way: half as many after a host fails or refuses, one more
-    after each round without a failure.
+    Limit the downloads in progress. Halve the limit after a server error or a failed
+    connection; raise it by one after each round without a failure.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = self._limit = most
-        self._changed = threading.Condition()
+    def __init__(self, maximum: int) -> None:
+        self._maximum = self._limit = maximum
+        self._condition = threading.Condition()
         self._active = self._succeeded = self._halvings = 0
 
     @contextmanager
     def slot(self) -> Iterator[None]:
         """
-        Wait until another download may begin, and learn from how it ends.
+        Wait until another download may start, and adapt the limit to its outcome.
         """
-        with self._changed:
+        with self._condition:
             while not self._enter():
-                self._changed.wait(_GLANCE_SECONDS)
+                self._condition.wait(_SIGNAL_CHECK_SECONDS)
                 signals.raise_if_interrupted()
         halvings = self._halvings
         try:
@@ -55,14 +55,14 @@ class AdaptiveLimit:
         return is_free
 
     def _leave(self, *, halvings: int, is_success: bool | None = None) -> None:
-        with self._changed:
+        with self._condition:
             self._active -= 1
-            # Downloads that began together fail together, and count once.
+            # Downloads that started before the last halving do not count again.
             if is_success is False and halvings == self._halvings:
                 self._limit = max(1, self._limit // 2)
                 self._halvings, self._succeeded = self._halvings + 1, 0
             self._succeeded += is_success is True
             if self._succeeded >= self._limit:
-                self._limit = min(self._limit + 1, self._most)
+                self._limit = min(self._limit + 1, self._maximum)
                 self._succeeded = 0
-            self._changed.notify_all()
+            self._condition.notify_all()

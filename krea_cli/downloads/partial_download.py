@@ -35,58 +35,58 @@ class DownloadedFile(NamedTuple):
 
 class PartialDownload:
     """
-    Download one result into *new*, in several attempts if necessary. *max_bytes* is the
-    largest size allowed. *received* is called with the number of bytes received and the
-    length of the file, None if the length is not known.
+    Download one result into `new`, in several attempts if necessary. `max_bytes` limits
+    its size. `on_progress` is called with the number of bytes received and the length
+    of the file, None if the length is not known.
 
-    Each attempt continues where the last one stopped, with Range and If-Range, if the
-    server named the version by a strong entity tag. Otherwise it starts again.
+    If the server sent a strong entity tag, each attempt continues where the previous
+    one stopped, with Range and If-Range. Otherwise it starts again.
     """
 
     def __init__(
         self,
-        fetcher: DownloadClient,
+        client: DownloadClient,
         new: AtomicFile,
         *,
         max_bytes: int,
-        received: Callable[[int, int | None], object],
+        on_progress: Callable[[int, int | None], object],
     ) -> None:
-        self._fetcher = fetcher
+        self._client = client
         self._new = new
         self._max_bytes = max_bytes
-        self._received = received
+        self._on_progress = on_progress
         self._url = ""
         self._etag: str | None = None
         self._length: int | None = None
-        # By the answer that the whole began with, not only by that to a range of it.
+        # True if the first response sent the length, or checks the end of the data.
         self._is_announced = False
-        # Not put together from several answers, of which one may not belong to it.
+        # True if the file comes from a single response.
         self._is_one_piece = False
         self._size, self._head = 0, b""
         self._sha256 = hashlib.sha256()
 
     def attempt(self, url: str) -> DownloadedFile:
         """
-        Download what is still missing, and check the whole file.
+        Download the missing part of the file, and check the file.
 
         Raises:
-            ResponseLostError: the result was cut, or broken on its way.
+            ResponseLostError: the file was truncated or damaged in transit.
             UrlExpiredError: the URL may have expired.
-            DownloadError: this is no result, or too large a one.
+            DownloadError: the file is not a valid result, or too large.
             ServiceError, StorageError: as `DownloadClient.open` and `AtomicFile`.
         """
-        # An entity tag is of one URL.
-        part = self._part() if url == self._url else None
+        # An entity tag is valid for one URL only.
+        resume_point = self._resume_point() if url == self._url else None
         self._url = url
         try:
-            with self._fetcher.open(url, part=part) as body:
+            with self._client.open(url, resume_point=resume_point) as body:
                 self._receive(body)
         except ResumeRejectedError:
             self._etag = None
             raise
-        return self._verified()
+        return self._verify()
 
-    def _part(self) -> ResumePoint | None:
+    def _resume_point(self) -> ResumePoint | None:
         if not (self._etag and self._size):
             return None
         return ResumePoint(size=self._size, etag=self._etag, length=self._length)
@@ -102,29 +102,29 @@ class PartialDownload:
 
     def _receive(self, body: DownloadBody) -> None:
         if (body.length or 0) > self._max_bytes:
-            raise self._too_large(body.length)
+            raise self._too_large_error(body.length)
         self._begin(body)
         for chunk in body.chunks:
             self._size += len(chunk)
             if self._size > self._max_bytes:
-                raise self._too_large(self._length)
+                raise self._too_large_error(self._length)
             if len(self._head) < HEAD_BYTES:
                 self._head += chunk[:HEAD_BYTES]
                 if len(self._head) >= HEAD_BYTES:
-                    _kind(self._head, self._url)
+                    _result_type(self._head, self._url)
             self._new.write(chunk)
             self._sha256.update(chunk)
-            self._received(self._size, self._length)
+            self._on_progress(self._size, self._length)
 
-    def _verified(self) -> DownloadedFile:
-        media = _kind(self._head, self._url)
+    def _verify(self) -> DownloadedFile:
+        media = _result_type(self._head, self._url)
         if self._length not in (None, self._size):
-            raise self._not_whole("The download is incomplete.")
+            raise self._incomplete_error("The download is incomplete.")
         found = completeness(self._new.file, media, is_all=self._is_announced)
         if found == Completeness.OPEN_ENDED:
-            raise _cannot_be_told(media, self._url)
+            raise _unverifiable_error(media, self._url)
         if found == Completeness.FOLLOWED:
-            raise self._not_whole("The result has extra data at the end.")
+            raise self._incomplete_error("The result has extra data at the end.")
         if found == Completeness.CROWDED:
             raise DownloadError(
                 f"The {media.extension.upper()} result is damaged (too many parts) and "
@@ -132,27 +132,27 @@ class PartialDownload:
                 is_lasting=True,
             )
         if found == Completeness.CUT and self._is_announced and self._is_one_piece:
-            # Every byte that was announced is here: another try would bring the same.
+            # All announced bytes are here, so another attempt would get the same file.
             raise DownloadError(
                 f"The {media.extension.upper()} result is incomplete on the server and "
                 "was not saved.",
                 is_lasting=True,
             )
         if found == Completeness.CUT:
-            raise self._not_whole("The download is incomplete.")
+            raise self._incomplete_error("The download is incomplete.")
         return DownloadedFile(
             media=media, size_bytes=self._size, sha256=self._sha256.hexdigest()
         )
 
-    def _not_whole(
+    def _incomplete_error(
         self, message: str, kind: type[ResponseLostError] = ResponseLostError
     ) -> ResponseLostError:
         if self._length is not None and self._size >= self._length:
-            # More of it would not mend it.
+            # Start again: more bytes would not repair the file.
             self._etag = None
         return kind(message)
 
-    def _too_large(self, size_bytes: int | None) -> DownloadError:
+    def _too_large_error(self, size_bytes: int | None) -> DownloadError:
         return TooLargeError(
             f"The result is larger than {self._max_bytes:,} bytes and was not saved.",
             size_bytes=size_bytes,
@@ -160,23 +160,25 @@ class PartialDownload:
         )
 
 
-def _cannot_be_told(media: MediaType, url: str) -> DownloadError:
+def _unverifiable_error(media: MediaType, url: str) -> DownloadError:
     return UnsupportedResultError(
         f"Cannot verify that the {media.extension.upper()} result is complete, so it "
         "was not saved.",
-        hint=_fetch_it(url),
+        hint=_browser_hint(url),
     )
 
 
-def _fetch_it(url: str) -> str:
+def _browser_hint(url: str) -> str:
     return f"Download it with a browser: {url}"
 
 
-def _kind(head: bytes, url: str) -> MediaType:
+def _result_type(head: bytes, url: str) -> MediaType:
     """
+    Return the type of a result by its first bytes.
+
     Raises:
-        DownloadError: it is empty or text.
-        UnsupportedResultError: it is of no kind that a job gives.
+        DownloadError: the result is empty or text.
+        UnsupportedResultError: its type is unknown.
     """
     media = sniff(head)
     if media in RESULT_TYPES:
@@ -187,16 +189,16 @@ def _kind(head: bytes, url: str) -> MediaType:
     if not head:
         raise DownloadError("The result is empty and was not saved.")
     if is_text and not is_drawing:
-        # Something between krea and the server may have answered in its place.
-        said = "an HTML or XML page" if is_page else "plain text"
+        # A proxy or login page may have responded instead of the server.
+        found = "an HTML or XML page" if is_page else "plain text"
         raise DownloadError(
-            f"The result is {said} and was not saved.",
+            f"The result is {found} and was not saved.",
             hint=(
                 "Check whether a proxy or login page intercepts the connection.",
-                _fetch_it(url),
+                _browser_hint(url),
             ),
         )
     raise UnsupportedResultError(
         "The result is an unknown file type and was not saved.",
-        hint=_fetch_it(url),
+        hint=_browser_hint(url),
     )

@@ -28,9 +28,9 @@ from krea_cli.media.decoding import decode_with_timeout
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publisher:
     """
-    Give results their names. *force* replaces existing files; without it, only files
-    that are as in *replaces* are replaced. *quality* (1 to 100) is for converted
-    images, and *warn* is called when a conversion loses something.
+    Give results their names. With `force`, replace existing files; without it, only
+    files unchanged since `replaces`. `quality` (1 to 100) is for converted images.
+    `warn` is called with a message if a conversion loses something.
     """
 
     force: bool
@@ -42,19 +42,18 @@ class Publisher:
         self, new: AtomicFile, received: DownloadedFile, target: Path, *, url: str
     ) -> SavedFile:
         """
-        Publish what was *received* from *url*, byte for byte; a picture of another kind
-        than its name says is converted.
+        Publish a result under the name `target`, unchanged. Convert a picture if the
+        extension asks for another type.
 
         Raises:
-            TargetExistsError: the name is taken, by something else than this very
-                result.
-            ConversionError: it cannot become what its name says, and is there as it
-                came.
-            StorageError: it cannot be written.
+            TargetExistsError: a file with other content exists.
+            ConversionError: the result could not be converted, and was saved with its
+                own extension.
+            StorageError: the file cannot be written.
         """
-        wanted = of_extension(target.suffix)
-        if wanted is None or wanted == received.media:
-            file = described(new, received, target, url=url)
+        media = of_extension(target.suffix)
+        if media is None or media == received.media:
+            file = saved_file(new, received, target, url=url)
             _publish(new, file, force=self._may_replace(target))
             return file
         if received.media.kind == "image":
@@ -62,10 +61,10 @@ class Publisher:
         with AtomicFile(target.parent) as converted:
             try:
                 self._convert(new, received.media, converted, target)
-                measured = _measured(converted, wanted)
-                file = described(converted, measured, target, url=url)
+                measured = _digest(converted, media)
+                file = saved_file(converted, measured, target, url=url)
             except StorageError as exc:
-                kept = _keep(new, received, target, url=url)
+                kept = _save_unconverted(new, received, target, url=url)
                 raise ConversionError(exc.message, kept=kept) from exc
             file = replace(file, converted_from=received.media.media_type)
             _publish(converted, file, force=self._may_replace(target))
@@ -92,27 +91,30 @@ class Publisher:
             )
 
 
-def _keep(
+def _save_unconverted(
     new: AtomicFile, received: DownloadedFile, target: Path, *, url: str
 ) -> SavedFile:
     """
-    Publish what was received under its true extension and a name that is free.
+    Publish a result that could not be converted, with its own extension and, if that
+    file exists, with part of its digest in the name.
     """
     path = target.with_suffix(f".{received.media.extension}")
     is_it = has_content(path, size=received.size_bytes, sha256=received.sha256)
     if os.path.lexists(path) and not is_it:
         path = path.with_stem(f"{path.stem}-{received.sha256[:8]}")
-    file = described(new, received, path, url=url)
+    file = saved_file(new, received, path, url=url)
     _publish(new, file, force=False)
     return file
 
 
-def described(
+def saved_file(
     new: AtomicFile, received: DownloadedFile, path: Path, *, url: str
 ) -> SavedFile:
     """
+    Return the data about a saved result.
+
     Raises:
-        DownloadError: the picture claims to be larger than any can be.
+        DownloadError: a picture claims an impossible size.
     """
     media = received.media
     size = _checked_size(new.path) if media.kind == "image" else None
@@ -129,7 +131,7 @@ def described(
 
 def _checked_size(path: Path) -> tuple[int, int] | None:
     """
-    Width and height as the picture is shown, which is what a user asked for.
+    Return width and height as displayed, after the rotation that the file asks for.
     """
     size = images.shown_size(path)
     if size and size[0] * size[1] > images.MAX_CLAIMED_PIXELS:
@@ -146,13 +148,12 @@ def _publish(new: AtomicFile, file: SavedFile, *, force: bool) -> None:
     try:
         new.publish(target, force=force)
     except TargetExistsError:
-        # It may be this very result, of a run that was killed before it could keep in
-        # mind that it is there.
+        # A run that was killed may have saved the same result without recording it.
         if not has_content(target, size=file.size_bytes, sha256=file.sha256):
             raise
 
 
-def _measured(new: AtomicFile, media: MediaType) -> DownloadedFile:
+def _digest(new: AtomicFile, media: MediaType) -> DownloadedFile:
     new.file.seek(0)
     digest = hashlib.file_digest(new.file, "sha256").hexdigest()
     size = new.file.seek(0, os.SEEK_END)

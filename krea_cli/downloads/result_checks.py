@@ -14,7 +14,7 @@ from krea_cli.media import of_type
 if TYPE_CHECKING:
     from krea_cli.catalog.model import Model
 
-# What a picture may differ by from what was asked for; services round to whole blocks.
+# Allowed relative difference in size: services round to whole blocks.
 TOLERANCE = 0.02
 
 _MAKES = {
@@ -27,10 +27,10 @@ _RATIO = re.compile(r"(\d{1,5}(?:\.\d{1,5})?):(\d{1,5}(?:\.\d{1,5})?)", re.ASCII
 _RESOLUTION = re.compile("([1-9])k", re.IGNORECASE)
 
 
-def unexpected(job: Job, models: Iterable[Model]) -> list[str]:
+def wrong_kinds(job: Job, models: Iterable[Model]) -> list[str]:
     """
-    Return a sentence for each file of a kind that the job's model does not make;
-    nothing if the model is not known.
+    Return a sentence for each file of a kind that the job's model does not make; []
+    if the model is not known.
     """
     found = [model for model in models if model.id == job.model]
     made = {model.result_kind for model in found if model.result_kind}
@@ -45,7 +45,8 @@ def unexpected(job: Job, models: Iterable[Model]) -> list[str]:
 
 def ratio_of(text: object) -> float | None:
     """
-    Return width by height of a ratio such as 16:9 or 2.35:1; None for any other text.
+    Return width divided by height for a ratio such as 16:9 or 2.35:1; None for other
+    text.
     """
     found = _RATIO.fullmatch(str(text))
     if not found or not float(found[1]) or not float(found[2]):
@@ -54,27 +55,27 @@ def ratio_of(text: object) -> float | None:
 
 
 def differences(
-    files: Iterable[SavedFile], body: Mapping[str, Any], *, most_side: int | None
+    files: Iterable[SavedFile], body: Mapping[str, Any], *, max_side: int | None
 ) -> list[str]:
     """
-    Return a sentence for each picture that differs from what the *body* of its request
-    asked for: another size or ratio, or certainly another resolution.
+    Return a sentence for each picture whose size, ratio or resolution differs from the
+    `body` of its request.
 
-    *most_side* is what a side has at most in pixels where the service makes all that is
-    larger smaller, and None elsewhere.
+    `max_side` is the number of pixels to which the service scales down larger sides,
+    None if it does not.
     """
     sides = {name: body[name] for name in ("width", "height") if _is_size(body, name)}
     shape = {name: body.get(name) for name in ("aspect_ratio", "resolution")}
-    # Of a size and a shape a service may ignore one; a factor changes the size again.
+    # Given a size and a shape, a service may ignore one. A factor changes the size.
     is_certain = not (sides and any(shape.values())) and not body.get(
         "image_scaling_factor"
     )
     return [
-        f"{_name(file)} is {file.width}x{file.height}, but {asked} was requested."
+        f"{_name(file)} is {file.width}x{file.height}, but {requested} was requested."
         for file in files
         if is_certain and file.width and file.height
-        for asked in (
-            *_other_sides(file, sides, most_side),
+        for requested in (
+            *_other_sides(file, sides, max_side),
             *_other_shape(file.width, file.height, shape),
         )
     ]
@@ -86,16 +87,16 @@ def _is_size(body: Mapping[str, Any], name: str) -> bool:
 
 
 def _other_sides(
-    file: SavedFile, sides: Mapping[str, float], most_side: int | None
+    file: SavedFile, sides: Mapping[str, float], max_side: int | None
 ) -> Iterator[str]:
-    came = {"width": file.width or 0, "height": file.height or 0}
-    is_shrunk = max(came.values()) == most_side and all(
-        came[name] <= asked for name, asked in sides.items()
+    actual = {"width": file.width or 0, "height": file.height or 0}
+    is_shrunk = max(actual.values()) == max_side and all(
+        actual[name] <= requested for name, requested in sides.items()
     )
-    # Half a pixel more, as there are none.
+    # At least a pixel, as services round.
     is_other = any(
-        abs(came[name] - asked) > max(TOLERANCE * asked, 1)
-        for name, asked in sides.items()
+        abs(actual[name] - requested) > max(TOLERANCE * requested, 1)
+        for name, requested in sides.items()
     )
     if is_other and not is_shrunk:
         if len(sides) > 1:
@@ -114,9 +115,9 @@ def _other_shape(width: int, height: int, shape: Mapping[str, Any]) -> Iterator[
 
 def _is_other_resolution(width: int, height: int, resolution: str) -> bool:
     """
-    Tell whether the size contradicts a resolution such as 2K in every common meaning:
-    2048 pixels on the longer side, on the shorter side, or the pixel count of such a
-    square; in film, 2K is 1920x1080 and 4K 3840x2160.
+    Return True if the size contradicts a resolution such as 2K in all of its common
+    meanings: 2048 pixels on the longer side, on the shorter side, or the pixel count of
+    such a square; in film, 2K is 1920x1080 and 4K is 3840x2160.
     """
     found = _RESOLUTION.fullmatch(resolution)
     if not found:

@@ -1,5 +1,5 @@
 """
-Keep the result URLs of a job, and ask for new ones when they expire.
+Renew the result URLs of a job when they expire.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from krea_cli.downloads.download_client import UrlExpiredError
 from krea_cli.errors import DownloadError, KreaError
 from krea_cli.runtime.clock import Clock
 
-RENEWALS = 3
-# A file may be there a little later than the job says so.
+MAX_RENEWALS = 3
+# If the URLs are the same, the file may become available a moment later.
 PAUSE_SECONDS = 1.0
 
 
 class ResultUrls:
     """
-    The URLs of one job's results, in order. *look* fetches the job again.
+    The URLs of a job's results, in order. `fetch_job` returns the job's current state.
     """
 
-    def __init__(self, job: Job, look: Callable[[str], Job], clock: Clock) -> None:
+    def __init__(self, job: Job, fetch_job: Callable[[str], Job], clock: Clock) -> None:
         self._job = job
-        self._look = look
+        self._fetch_job = fetch_job
         self._clock = clock
         self._renewals = Counter[int]()
 
@@ -32,26 +32,26 @@ class ResultUrls:
     def all(self) -> tuple[str, ...]:
         return self._job.urls
 
-    def renew(self, at: int, gone: UrlExpiredError) -> None:
+    def renew(self, index: int, error: UrlExpiredError) -> None:
         """
-        Fetch new URLs after the one at this place expired (*gone*), at most three times
-        for each.
+        Fetch new URLs after the one at `index` expired with `error`. Do so at most
+        three times for each.
 
         Raises:
             DownloadError: the limit is reached, or the service returned no new URLs.
         """
-        if self._renewals[at] >= RENEWALS:
-            raise gone
-        self._renewals[at] += 1
+        if self._renewals[index] >= MAX_RENEWALS:
+            raise error
+        self._renewals[index] += 1
         try:
-            job = self._look(self._job.job_id)
+            job = self._fetch_job(self._job.job_id)
         except KreaError as exc:
             raise DownloadError(
-                f"{gone.message} Asked Krea for a new URL: {exc.message}",
+                f"{error.message} Krea has no new URL for it: {exc.message}",
                 hint=exc.advice,
             ) from exc
         if job.status != "completed" or len(job.urls) != len(self._job.urls):
-            raise gone
-        if job.urls[at] == self._job.urls[at]:
+            raise error
+        if job.urls[index] == self._job.urls[index]:
             self._clock.sleep(PAUSE_SECONDS)
         self._job = job

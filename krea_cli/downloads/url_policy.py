@@ -1,8 +1,8 @@
 """
-Decide which URLs may be fetched.
+Decide which URLs may be downloaded.
 
-A URL comes from a response, or from the user's input to the service that returned it:
-it must not lead into the user's own network or to this computer.
+URLs come from the service or from the user's input. They must not lead to this computer
+or into its private network.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import socket
 from urllib.parse import urlsplit
 
 from krea_cli.api import proxies
-from krea_cli.api.http_types import SHOWN
-from krea_cli.errors import DownloadError
+from krea_cli.api.http_types import MAX_QUOTED_CHARS
+from krea_cli.errors import DownloadError, UnsupportedResultError
 from krea_cli.runtime.clock import run_with_timeout
 
-RESOLVE_SECONDS = 10.0
+RESOLVE_TIMEOUT_SECONDS = 10.0
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# What some version of Python calls global, and nobody serves results from: ways from
-# one kind of address to the other, and what was reserved long ago.
-_NEVER = [
+# Ranges that some Python versions wrongly report as global: translated addresses and
+# reserved ranges.
+_NON_PUBLIC_NETWORKS = [
     ipaddress.ip_network(text)
     for text in (
         "192.0.0.0/24",
@@ -37,38 +37,40 @@ _NEVER = [
         "fec0::/10",
     )
 ]
-# Networks without IPv4 reach it by these; it ends with the address that is meant.
+# Stands for the IPv4 address in its last 32 bits, in networks without IPv4.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 _HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|[0-9a-f:.]+(?:%[a-z0-9_.-]+)?")
-# Names that lead into the own network, whoever resolves them.
+# Host names that lead into the private network with any resolver.
 _LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "home.arpa", "lan")
 
 
 class UrlPolicy:
     """
-    *allows_loopback* is for a service that runs on this machine itself;
-    *uses_environment* says whether the proxy variables count.
+    Reject URLs that are not public. `allows_loopback` is for a service on this
+    computer. With `trust_env`, proxies from the environment are used.
     """
 
-    def __init__(self, *, allows_loopback: bool, uses_environment: bool) -> None:
+    def __init__(self, *, allows_loopback: bool, trust_env: bool) -> None:
         self._allows_loopback = allows_loopback
-        self._uses_environment = uses_environment
+        self._trust_env = trust_env
 
     def check(self, url: str) -> None:
         """
+        Check a URL before the connection.
+
         Raises:
             DownloadError: the URL is not https, or it leads to a private address.
         """
         try:
             parts = urlsplit(url)
-            host, port = _plain(parts.hostname or ""), parts.port
+            host, port = _normalize_host(parts.hostname or ""), parts.port
         except ValueError:
             host = ""
         if not host or parts.username is not None:
-            raise DownloadError(
-                f"{shown(url)} was not downloaded: it is not a valid URL.",
-                is_lasting=True,
+            # No hint to download it in another way: no program can.
+            raise UnsupportedResultError(
+                f"{displayed_url(url)} is invalid, so nothing was downloaded."
             )
         literal = _address(host)
         if literal is not None:
@@ -76,7 +78,7 @@ class UrlPolicy:
         elif not self._is_proxied(url):
             addresses = _resolve(host, port)
         elif _is_local_name(host):
-            raise _private(url)
+            raise _private_address_error(url)
         else:
             addresses = []
         on_this_machine = addresses and all(found.is_loopback for found in addresses)
@@ -85,17 +87,19 @@ class UrlPolicy:
             return
         if parts.scheme != "https":
             raise DownloadError(
-                f"{shown(url)} was not downloaded: it is not https.", is_lasting=True
+                f"{displayed_url(url)} was not downloaded: it does not start with https://.",
+                is_lasting=True,
             )
         if not all(map(_is_public, addresses)):
-            raise _private(url)
+            raise _private_address_error(url)
 
     def check_peer(self, peer: str, url: str) -> None:
         """
-        A name may resolve to another address than the one that was checked.
+        Check the server's address: the host name may have resolved differently since
+        `check`.
 
         Raises:
-            DownloadError: the answer comes from a private address.
+            DownloadError: the address is private.
         """
         address = _address(peer)
         if address is None or self._is_proxied(url):
@@ -103,39 +107,39 @@ class UrlPolicy:
         if not _is_public(address) and not (
             address.is_loopback and self._allows_loopback
         ):
-            raise _private(url)
+            raise _private_address_error(url)
 
     def _is_proxied(self, url: str) -> bool:
-        return self._uses_environment and proxies.between(url) is not None
+        return self._trust_env and proxies.proxy_for(url) is not None
 
 
-def shown(url: str) -> str:
+def displayed_url(url: str) -> str:
     """
-    The URL without its query, which may be a signature, cut when long.
+    Return the URL for messages: shortened, and without its query, which may be secret.
     """
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "The URL"
+        return "The URL of the result"
     if not parts.hostname:
-        return "The URL"
+        return "The URL of the result"
     text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+    return text if len(text) <= MAX_QUOTED_CHARS else f"{text[: MAX_QUOTED_CHARS - 1]}…"
 
 
-def _private(url: str) -> DownloadError:
+def _private_address_error(url: str) -> DownloadError:
     return DownloadError(
-        f"{shown(url)} was not downloaded: it leads to a private address.",
+        f"{displayed_url(url)} was not downloaded: it leads to a private address.",
         is_lasting=True,
     )
 
 
-def _plain(host: str) -> str:
+def _normalize_host(host: str) -> str:
     """
-    The host as it will be looked up: full stops and digits have many spellings.
+    Return the host as it will be looked up, in ASCII and lower case.
 
     Raises:
-        ValueError: it is no host.
+        ValueError: it is not a valid host.
     """
     if not host.isascii():
         host = host.encode("idna").decode()
@@ -150,14 +154,14 @@ def _is_local_name(host: str) -> bool:
 
 
 def _is_public(address: Address) -> bool:
-    if any(address in network for network in _NEVER):
+    if any(address in network for network in _NON_PUBLIC_NETWORKS):
         return False
     return address.is_global and not address.is_multicast
 
 
 def _address(host: str) -> Address | None:
     try:
-        # inet_aton reads what a resolver reads: 127.1, 0x7f000001, 2130706433.
+        # Like a resolver, inet_aton accepts 127.1, 0x7f000001 and 2130706433.
         if host.replace(".", "").isalnum() and host[0].isdigit():
             return ipaddress.IPv4Address(socket.inet_aton(host))
         address = ipaddress.ip_address(host)
@@ -173,10 +177,10 @@ def _address(host: str) -> Address | None:
 def _resolve(host: str, port: int | None) -> list[Address]:
     try:
         found = run_with_timeout(
-            RESOLVE_SECONDS, lambda: socket.getaddrinfo(host, port or 443)
+            RESOLVE_TIMEOUT_SECONDS, lambda: socket.getaddrinfo(host, port or 443)
         )
     except (OSError, UnicodeError):
-        # The connection will fail by the same name, with a better message.
+        # The connection will fail for the same reason, with a better message.
         return []
     addresses = (_address(str(entry[4][0]).partition("%")[0]) for entry in found)
     return [address for address in addresses if address is not None]

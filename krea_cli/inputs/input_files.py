@@ -1,5 +1,5 @@
 """
-Check that a file can be sent before anything is sent.
+Check local input files before anything is sent.
 """
 
 from __future__ import annotations
@@ -14,60 +14,61 @@ from krea_cli.inputs import limits
 from krea_cli.inputs.local_file import LocalFile, state
 from krea_cli.media import HEAD_BYTES, UPLOAD_TYPES, MediaType, sniff
 from krea_cli.media.formats import Completeness, completeness
+from krea_cli.runtime.os_reasons import reason_of
 
 
 def check_file(
     path: Path,
     name: str | None = None,
     *,
-    most: int = limits.MAX_BYTES,
-    stdin_word: str = "-i -",
+    max_bytes: int = limits.MAX_BYTES,
+    stdin_option: str = "-i -",
 ) -> LocalFile:
     """
-    Return the file as an input to send.  *stdin_word* is the option that reads standard
-    input instead.
+    Return the file as an input to send.  `name` is used in error messages, by default
+    the path.  `stdin_option` is the option that reads standard input instead.
 
     Raises:
         InputError: it is missing, not a regular file, unreadable, empty, longer than
-            *most* bytes, of a kind that the service does not take, or cut: the service
-            would bill the job all the same.
+            `max_bytes`, of an unsupported type, or truncated.  The service would bill
+            a job even if it cannot read its input.
     """
     name = name or str(path)
     if "\0" in str(path):
         raise InputError(f"Cannot read {name}: its name has a NUL character.")
     try:
-        # Opening a FIFO would wait for somebody to write to it.
+        # Otherwise, opening a FIFO would block until there is a writer.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
-                raise _no_regular_file(name, found.st_mode, stdin_word)
+                raise _not_regular_error(name, found.st_mode, stdin_option)
             media = _media(file.read(HEAD_BYTES), name)
-            if found.st_size > most:
+            if found.st_size > max_bytes:
                 raise limits.too_many_bytes(name, found.st_size, media)
-            seen = state(file)
+            checked_state = state(file)
             _check_end(file, media, name)
     except IsADirectoryError:
-        raise _no_regular_file(name, stat.S_IFDIR, stdin_word) from None
+        raise _not_regular_error(name, stat.S_IFDIR, stdin_option) from None
     except FileNotFoundError:
         raise InputError(f"File {name} does not exist.") from None
     except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or exc
+        reason = reason_of(exc) if isinstance(exc, OSError) else exc
         raise InputError(f"Cannot read {name}: {reason}.") from exc
-    return LocalFile(name, path, media, seen, found.st_size)
+    return LocalFile(name, path, media, checked_state, found.st_size)
 
 
-def _no_regular_file(name: str, mode: int, stdin_word: str) -> InputError:
+def _not_regular_error(name: str, mode: int, stdin_option: str) -> InputError:
     if stat.S_ISDIR(mode):
         return InputError(f"{name} is a folder, not an image.")
     return InputError(
         f"{name} is a pipe or device, not a regular file.",
-        hint=f"Pass it on standard input: {stdin_word}",
+        hint=f"Pass it on standard input: {stdin_option}",
     )
 
 
 def _check_end(file: IO[bytes], media: MediaType, name: str) -> None:
-    # How long a file on disk is, is known: nothing is missing but what it lacks itself.
+    # The length of a file on disk is known, so an open end is no problem.
     found = completeness(file, media, is_all=True)
     if found == Completeness.COMPLETE:
         return

@@ -11,7 +11,8 @@ from krea_cli.media.formats import dimensions
 
 MAX_BYTES = 75 * 10**6
 MAX_SIDE = 16_384
-# An image to be scaled down may be as large as the most pixels are, uncompressed.
+# An image to be scaled down may be this large: the maximum number of pixels,
+# uncompressed.
 MAX_SCALED = 2**29
 # The file types that --fit can scale down.
 SCALED = frozenset({JPEG, PNG, WEBP})
@@ -24,7 +25,7 @@ def check(image: LocalFile) -> None:
     Check the size of a file in bytes and in pixels.
 
     Raises:
-        InputError: the service would refuse it.
+        InputError: the service would reject it.
     """
     if image.size_bytes > MAX_BYTES:
         raise too_many_bytes(image.name, image.size_bytes, image.media)
@@ -41,7 +42,8 @@ def too_many_bytes(
     name: str, size: int, media: MediaType | None, *, is_all: bool = True
 ) -> InputError:
     """
-    Return the error for a file of *size* bytes; unless *is_all*, more were not read.
+    Return the error for a file of `size` bytes. With `is_all=False`, it is even larger,
+    and the rest was not read.
     """
     more = "" if is_all else "more than "
     return InputError(
@@ -60,7 +62,7 @@ def _hint(media: MediaType | None) -> str:
 
 def _sides(image: LocalFile) -> tuple[int, int] | None:
     """
-    Return width and height in pixels of a picture whose header can be read.
+    Return width and height in pixels; None if the header cannot be read.
     """
     with image.open() as file:
         return dimensions(file, image.media)

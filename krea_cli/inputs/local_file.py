@@ -1,5 +1,5 @@
 """
-Hold the inputs of a request before they become URLs.
+Represent the inputs of a request before they become URLs.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import IO, NamedTuple
 from krea_cli.errors import InputError
 from krea_cli.media import MediaType
 
-# Three bytes are four letters, so that only the last piece is padded.
+# A multiple of 3, so that in base64 only the last chunk is padded.
 _CHUNK = 3 * 2**18
 
-# A file up to this size is kept as its data URI once it was read for one.
+# The data URI of a file up to this size is kept in memory.
 _KEPT_BYTES = 4 * 2**20
 
-# Which file it is, its size, and when it was written to last.
+# Inode, size, and time of the last change in nanoseconds.
 State = tuple[int, int, int]
 
 
 def state(file: IO[bytes]) -> State:
     """
-    Return a value that changes as soon as the file does.
+    Return a value that differs after the file has changed.
     """
     found = os.fstat(file.fileno())
     return found.st_ino, found.st_size, found.st_mtime_ns
@@ -35,8 +35,8 @@ def state(file: IO[bytes]) -> State:
 
 class Digest:
     """
-    The sha256 of a file, empty until the whole file has been read once, and its data
-    URI, empty unless it is kept.
+    The SHA-256 of a file, "" until the file has been read once, and its data URI, b""
+    unless it is kept in memory.
     """
 
     def __init__(self, sha256: str = "") -> None:
@@ -47,8 +47,9 @@ class Digest:
 @dataclass(frozen=True, slots=True)
 class LocalFile:
     """
-    A checked file: *path* to its bytes, *name* as the user knows it, *state* and
-    *size_bytes* when it was checked, *original* what the user gave.
+    A checked file. `path` may be a temporary copy; `name` is the user's name for it,
+    and `original` the file that the user gave. `state` and `size_bytes` are from the
+    check.
     """
 
     name: str
@@ -62,7 +63,7 @@ class LocalFile:
     @property
     def sha256(self) -> str:
         """
-        Return the sha256 of the whole file, which is read for it at most once.
+        Return the SHA-256 of the file. The file is read for it at most once.
 
         Raises:
             InputError: as `chunks`.
@@ -78,7 +79,7 @@ class LocalFile:
         Open the file for reading.
 
         Raises:
-            InputError: it is gone since it was checked.
+            InputError: the file cannot be opened any more.
         """
         try:
             file = self.path.open("rb")
@@ -96,8 +97,8 @@ class LocalFile:
 
     def keep_data_uri(self) -> None:
         """
-        Read, hash and encode a small file, once for all the times that it is sent. A
-        large one is not held in memory, but read each time.
+        Keep the data URI of a small file in memory, so that it is read and encoded
+        only once. Large files are read each time.
 
         Raises:
             InputError: as `chunks`.
@@ -107,7 +108,7 @@ class LocalFile:
 
     def data_uri(self) -> Iterator[bytes]:
         """
-        Yield the file as a data URI, under the conditions of `chunks`.
+        Yield the file as a data URI. Raises InputError as `chunks` does.
         """
         if self.digest.data_uri:
             yield self.digest.data_uri
@@ -118,11 +119,11 @@ class LocalFile:
 
     def chunks(self) -> Iterator[bytes]:
         """
-        Yield the file in pieces, no more of it than there was when it was checked.
+        Yield the content of the file, at most `size_bytes`.
 
         Raises:
-            InputError: the file cannot be read, or, at the end, it has changed since it
-                was checked or read.
+            InputError: the file cannot be read; or, after the last chunk, it has
+                changed since it was checked or read.
         """
         import hashlib  # it takes some milliseconds to load
 
@@ -153,8 +154,8 @@ class LocalFile:
 
 class OriginalFile(NamedTuple):
     """
-    A local image as it was given, before its metadata was taken out: the absolute
-    *path*, or "-" for standard input, or "data:" for a data URI.
+    A file as the user gave it, before its metadata was removed. `path` is absolute, "-"
+    for standard input, or "data:" for a data URI.
     """
 
     path: str
@@ -168,7 +169,7 @@ class OriginalFile(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
     """
-    A URL that the service is to fetch itself.
+    A URL that the service downloads itself.
     """
 
     url: str
@@ -183,8 +184,8 @@ Image = LocalFile | RemoteFile
 
 def inline(url_of: Callable[[Image], str]) -> Callable[[Image], str | LocalFile]:
     """
-    Return a function that leaves local files in the request, to be sent inline, and
-    replaces others by their URL. Small files are read when it is called with them.
+    Return a function for `Request.body` that leaves local files in the body, to be sent
+    inline, and replaces remote files by `url_of`. It reads small files when called.
     """
 
     def leave(image: Image) -> str | LocalFile:
@@ -198,7 +199,7 @@ def inline(url_of: Callable[[Image], str]) -> Callable[[Image], str | LocalFile]
 
 def placeholder_url(image: Image, *, inline: bool) -> str:
     """
-    Return a text that stands for an image in a request that is only shown.
+    Return text to display in place of an image in a dry run.
     """
     if isinstance(image, RemoteFile):
         return image.url

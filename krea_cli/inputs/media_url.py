@@ -10,10 +10,10 @@ from collections.abc import Callable
 from krea_cli.inputs.local_file import Image, RemoteFile
 from krea_cli.runtime.user_paths import is_file_uri
 
-# Services pass over blanks before it.
+# Services ignore leading spaces.
 _DATA_URI = r"(?i:\s*data:)"
 _MEDIA_DATA_URI = r"(?i:\s*data:(image|video|audio)/)"
-# One letter is a drive.
+# At least two letters: a single letter is a Windows drive.
 _URL = r"(?i:\s*[a-z][a-z0-9+.-]+:)"
 
 
@@ -23,15 +23,15 @@ def is_address(text: str) -> bool:
 
 def is_media(text: str) -> bool:
     """
-    Return whether the text is a data URI with a media type.
+    Return True for a data URI of an image, video or audio file.
     """
     return re.match(_MEDIA_DATA_URI, text) is not None
 
 
 def image_at(text: str, read: Callable[[str], Image]) -> str | Image:
     """
-    Return the image at an address, read by *read* unless it is on the web, or the text
-    itself if only the service can know its meaning.
+    Return the image at an address. `read` opens local files and data URIs. Return the
+    text unchanged if it is none of these: the service may understand it.
     """
     if text.startswith("@"):
         return read(text[1:])

@@ -1,5 +1,5 @@
 """
-Prepare temporary copies of inputs that are not sent as they are on disk.
+Create temporary copies of inputs that are changed before they are sent.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ Fit = Callable[[LocalFile, IO[bytes]], None]
 
 class PreparedFiles:
     """
-    Files in a temporary folder that only the user can read, until `close`.
+    Temporary files that only the user can read. `close` deletes them.
     """
 
     def __init__(self) -> None:
         self._folder: TemporaryFolder | None = None
-        self._making = threading.Lock()
+        self._folder_lock = threading.Lock()
 
     def close(self) -> None:
         if self._folder is not None:
@@ -40,13 +40,13 @@ class PreparedFiles:
 
     def write(self, name: str, fill: Callable[[IO[bytes]], None]) -> Path:
         """
-        Create a temporary file, let *fill* write its content, and return its path.
+        Create a temporary file, let `fill` write its content, and return its path.
 
         Raises:
-            InputError: it cannot be written, or what is written cannot be read.
+            InputError: the file cannot be written, or `fill` cannot read its source.
         """
         try:
-            descriptor, path = tempfile.mkstemp(dir=self._place(name))
+            descriptor, path = tempfile.mkstemp(dir=self._folder_path(name))
             with os.fdopen(descriptor, "wb") as file:
                 fill(file)
         except OSError as exc:
@@ -56,8 +56,8 @@ class PreparedFiles:
             ) from exc
         return Path(path)
 
-    def _place(self, name: str) -> Path:
-        with self._making:
+    def _folder_path(self, name: str) -> Path:
+        with self._folder_lock:
             if self._folder is None:
                 try:
                     self._folder = TemporaryFolder()
@@ -91,7 +91,7 @@ class PreparedFiles:
                     f"{image.name} changed while it was being read.",
                     hint="Try again when no other program writes to it.",
                 )
-        return check_file(path, image.name, most=limits.MAX_SCALED)
+        return check_file(path, image.name, max_bytes=limits.MAX_SCALED)
 
     def fitted(self, image: LocalFile, fit: Fit) -> LocalFile:
         """

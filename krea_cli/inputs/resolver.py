@@ -1,8 +1,7 @@
 """
-Read the inputs of a request: find them, check them, and prepare them for sending.
+Read the inputs of a request: open them, check them, and prepare them for sending.
 
-Local files are checked before anything is sent, and their metadata is removed.  A file
-is uploaded once, however often it is named.
+Local files are checked before anything is sent, and their metadata is removed.
 """
 
 from __future__ import annotations
@@ -26,12 +25,11 @@ from krea_cli.runtime.user_paths import local_path
 
 class InputResolver:
     """
-    Reads image arguments.
+    Read arguments that name input files.
 
-    Inputs without a file of their own (standard input, data URIs, fetched URLs) and
-    changed copies (without metadata, scaled down) lie in a temporary folder until
-    `close`.  With *keeps_metadata* files are sent unchanged; without *fit* none is
-    scaled down.
+    Standard input, data URIs, downloaded URLs, and changed copies are kept in a
+    temporary folder until `close`.  With `keeps_metadata`, files are sent with their
+    metadata.  `fit` scales down images; if it is None, they are rejected instead.
     """
 
     def __init__(
@@ -46,52 +44,62 @@ class InputResolver:
         self._allows_loopback = allows_loopback
         self._keeps_metadata = keeps_metadata
         self._fit = fit
-        self._most = limits.MAX_BYTES if fit is None else limits.MAX_SCALED
+        self._max_bytes = limits.MAX_BYTES if fit is None else limits.MAX_SCALED
         self._copies = PreparedFiles()
 
-    def read(self, argument: str, *, stdin_word: str = "-i -") -> Image:
+    def read(self, argument: str, *, stdin_option: str = "-i -") -> Image:
         """
-        Return the image that *argument* names: a path, a file URI, a URL, a data URI,
-        or "-".  A local image is ready to be sent.  *stdin_word* is the option that
+        Return the input that `argument` names: a path, a file URI, a URL, a data URI,
+        or "-".  A local file is ready to be sent.  `stdin_option` is the option that
         reads standard input here.
 
         Raises:
-            InputError: the image cannot be used.
+            InputError: the input cannot be used.
         """
         if not argument:
             raise InputError("The file name is empty.")
         if argument == "-":
-            return self._taken("standard input", "-", iter_chunks(self._stdin()))
+            return self._save_and_prepare(
+                "standard input", "-", iter_chunks(self._stdin())
+            )
         scheme = argument.partition(":")[0].lower()
         if scheme == "data":
-            return self._taken("the data URI", "data:", iter([_decode(argument)]))
+            return self._save_and_prepare(
+                "the data URI", "data:", iter([_decode(argument)])
+            )
         if scheme in ("http", "https") and "://" in argument:
             return self._remote(argument)
         path = Path(local_path(argument))
-        image = check_file(path, most=self._most, stdin_word=stdin_word)
-        return self._sendable(image, str(image.path.absolute()))
+        image = check_file(path, max_bytes=self._max_bytes, stdin_option=stdin_option)
+        return self._prepare(image, str(image.path.absolute()))
 
     def keep(self, name: str, chunks: Iterator[bytes]) -> LocalFile:
         """
-        Return the bytes as a checked file in the temporary folder, unchanged unless
-        they have to be scaled down.
+        Save the bytes as a checked file in the temporary folder. Scale it down if
+        necessary.
 
         Raises:
             InputError: the bytes are not an image, or too many.
         """
         path = self._write(name, chunks)
-        return self._within_limits(check_file(path, name, most=self._most))
+        return self._within_limits(check_file(path, name, max_bytes=self._max_bytes))
 
     def close(self) -> None:
         self._copies.close()
 
-    def _taken(self, name: str, given: str, chunks: Iterator[bytes]) -> LocalFile:
+    def _save_and_prepare(
+        self, name: str, given: str, chunks: Iterator[bytes]
+    ) -> LocalFile:
         path = self._write(name, chunks)
-        return self._sendable(check_file(path, name, most=self._most), given)
+        return self._prepare(check_file(path, name, max_bytes=self._max_bytes), given)
 
-    def _sendable(self, image: LocalFile, given: str) -> LocalFile:
-        bare = image if self._keeps_metadata else self._copies.without_metadata(image)
-        return replace(self._within_limits(bare), original=OriginalFile(given, image))
+    def _prepare(self, image: LocalFile, given: str) -> LocalFile:
+        stripped = (
+            image if self._keeps_metadata else self._copies.without_metadata(image)
+        )
+        return replace(
+            self._within_limits(stripped), original=OriginalFile(given, image)
+        )
 
     def _within_limits(self, image: LocalFile) -> LocalFile:
         try:
@@ -108,7 +116,7 @@ class InputResolver:
             for chunk in chunks:
                 media = media or sniff(chunk)
                 size += len(chunk)
-                if size > self._most:
+                if size > self._max_bytes:
                     raise limits.too_many_bytes(name, size, media, is_all=False)
                 file.write(chunk)
 
@@ -125,7 +133,8 @@ class InputResolver:
         is_local = self._allows_loopback and is_loopback(host)
         if parts.scheme.lower() != "https" and not is_local:
             raise InputError(
-                f"{url} is not https.", hint="Download it, then pass the file."
+                f"{url} does not start with https://.",
+                hint="Download it, then pass the file.",
             )
         return RemoteFile(url)
 

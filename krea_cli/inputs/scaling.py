@@ -15,7 +15,8 @@ def scale_down(
     image: LocalFile, target: IO[bytes], *, note: Callable[[str], object]
 ) -> None:
     """
-    Write the image to *target*, as large as the service allows, and say so with *note*.
+    Write the image to `target`, as large as the service allows. Call `note` with a
+    message about it.
 
     Raises:
         DownloadError: the image cannot be decoded.
@@ -33,5 +34,5 @@ def scale_down(
         )
     )
     size = target.tell()
-    shown = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
-    note(f"{image.name} is scaled down to {width}x{height}, {shown}.")
+    size_text = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
+    note(f"{image.name} is scaled down to {width}x{height}, {size_text}.")

@@ -1,5 +1,5 @@
 """
-Remember recent uploads, so that a file is not uploaded again.
+Remember recent uploads, so that a file is not uploaded again soon.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ KEPT_SECONDS = 24 * 3600
 
 class UploadCache:
     """
-    The files that one *service* has received, by their sha256, for a day.  *now*
+    The URLs of files uploaded to one service in the last day, by SHA-256.  `now`
     returns the wall-clock time.
 
     Every method raises JournalError if the journal cannot be used.
@@ -31,7 +31,7 @@ class UploadCache:
 
     def url(self, sha256: str) -> str | None:
         """
-        Return the URL of the file if it was uploaded within the last day.
+        Return the URL of a file if it was uploaded within the last day.
         """
         rows = self._database.rows(
             "SELECT url FROM uploads WHERE service = ? AND sha256 = ?"
@@ -45,23 +45,23 @@ class UploadCache:
 
     def forget(self, url: str) -> None:
         """
-        Forget the upload that has this URL, at whatever host and port: the sandbox has
-        another port in each run.
+        Forget the uploads with the path of this URL. Ignore host and port: the sandbox
+        may use another port in each run.
         """
         path = urlsplit(url).path
         known = self._database.rows(
             "SELECT url FROM uploads WHERE service = ?", self._service
         )
-        gone = [each for (each,) in known if urlsplit(each).path == path]
+        matching = [each for (each,) in known if urlsplit(each).path == path]
         with self._database.writing() as db:
             db.executemany(
                 "DELETE FROM uploads WHERE service = ? AND url = ?",
-                [(self._service, each) for each in gone],
+                [(self._service, each) for each in matching],
             )
 
     def keep(self, sha256: str, url: str) -> None:
         """
-        Remember an upload, unless its URL may be signed.
+        Remember an upload, unless its URL may have a signature, which is a secret.
         """
         if url != without_secrets(url):
             return

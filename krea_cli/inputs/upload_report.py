@@ -1,13 +1,12 @@
 """
-Report how far uploads are.
+Report the progress of uploads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-# Called from any thread with the number of uploaded files, of all files, of their bytes
-# that are sent, and of all their bytes.
+# Called from any thread with (files done, total files, bytes sent, total bytes).
 Report = Callable[[int, int, int, int], object]
 
 

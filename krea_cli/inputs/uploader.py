@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from krea_cli.api.http_types import RequestBody
 from krea_cli.api.models import Asset
-from krea_cli.downloads.url_policy import shown
+from krea_cli.downloads.url_policy import displayed_url
 from krea_cli.errors import (
     DownloadError,
     InputError,
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from krea_cli.inputs.upload_cache import UploadCache
 
 T = TypeVar("T")
-# As many as curl is usually given; the service may refuse more.
+# The service may reject more uploads at once.
 MAX_AT_ONCE = 8
 
 
 class _Counts:
     """
-    Count what is sent of several files, and report it.
+    Count the bytes sent of several files, and report them.
     """
 
     def __init__(self, files: Sequence[LocalFile], report: Report) -> None:
@@ -52,7 +52,7 @@ class _Counts:
 
     def sent(self, file: LocalFile, size_bytes: int) -> None:
         """
-        Set how much of the file is sent; less than before when it is sent again.
+        Set how many bytes of a file are sent. The number falls when it is sent again.
         """
         with self._lock:
             self._sent_bytes += size_bytes - self._sent.get(file, 0)
@@ -62,7 +62,7 @@ class _Counts:
 
     def done(self, file: LocalFile) -> None:
         """
-        Count the file as done, also when it was not sent because it is known.
+        Count a file as done, even if it did not have to be sent.
         """
         with self._lock:
             self._done += 1
@@ -71,30 +71,31 @@ class _Counts:
 
 class Uploader:
     """
-    Uploads each file once in a run, whichever threads want it, and once in a day by the
-    upload cache.
+    Upload each file once in a run, and once a day with the upload cache. Several
+    threads may use it.
     """
 
     def __init__(
         self,
         client: ApiClient,
-        fetcher: DownloadClient,
-        images: InputResolver,
-        memory: UploadCache,
+        download_client: DownloadClient,
+        resolver: InputResolver,
+        cache: UploadCache,
     ) -> None:
         self._client = client
-        self._fetcher = fetcher
-        self._images = images
-        self._memory = memory
-        # By the sha256 of what was uploaded, and by the URL that it came from.
+        self._download_client = download_client
+        self._resolver = resolver
+        self._cache = cache
+        # By SHA-256.
         self._uploads = SharedWork[Asset]()
+        # By the URL that the service rejected.
         self._replaced = SharedWork[str]()
         self._numbers = count(1)
 
     def url_of(self, image: Image) -> str:
         """
-        Return the URL to send: a remote image's own, unless the service refused it in
-        this run, or the URL of a local image's upload.
+        Return the URL to send: of a local file, that of its upload; of a remote file,
+        its own, or that of its upload if the service rejected its own in this run.
         """
         if isinstance(image, RemoteFile):
             return self._replaced.known(image.url) or image.url
@@ -102,25 +103,24 @@ class Uploader:
 
     def fresh_url_of(self, image: Image) -> str:
         """
-        Return a URL of an upload of this run, for images that the service refused under
-        the URL it was given.
+        Return the URL of an upload in this run. For images whose URL was rejected.
 
         Raises:
-            InputError: a remote image cannot be fetched.
+            InputError: a remote file cannot be downloaded.
         """
         if isinstance(image, RemoteFile):
             return self._replaced.result(
-                image.url, lambda: self._upload(self._fetched(image)).url
+                image.url, lambda: self._upload(self._download(image)).url
             )
         return self._upload(image).url
 
     def prepare(self, images: Iterable[Image], report: Report = ignore_report) -> None:
         """
-        Upload the local files of which no URL is known, several at once. `url_of` then
+        Upload local files in parallel, unless they are in the cache. `url_of` then
         returns their URLs without waiting.
 
         Raises:
-            KreaError: the first error. No upload begins after it.
+            KreaError: the first error. No upload starts after it.
         """
 
         def send(file: LocalFile, counts: _Counts) -> str:
@@ -134,22 +134,22 @@ class Uploader:
         self, files: Sequence[LocalFile], report: Report = ignore_report
     ) -> Iterator[tuple[LocalFile, Asset]]:
         """
-        Upload the files, several at once and files of the same content once. Yield each
-        file with its asset, in the given order, as soon as the ones before are there.
+        Upload files in parallel, and files with the same content once. Yield each file
+        with its asset, in the given order.
 
         Raises:
-            KreaError: the first error, after all files that were uploaded. No upload
-                begins after it.
+            KreaError: the first error, after all successful uploads were yielded. No
+                upload starts after it.
         """
         return _in_parallel(files, self._upload, report)
 
     def _known_url(self, file: LocalFile) -> str | None:
         asset = self._uploads.known(file.sha256)
-        return asset.url if asset else self._memory.url(file.sha256)
+        return asset.url if asset else self._cache.url(file.sha256)
 
     def _upload(self, file: LocalFile, counts: _Counts | None = None) -> Asset:
         """
-        Return the asset of the file, uploaded now or before in this run.
+        Return the asset of a file, uploaded now or earlier in this run.
 
         Raises:
             InputError: the file has changed since it was checked.
@@ -165,21 +165,21 @@ class Uploader:
                 if counts:
                     counts.sent(file, size)
 
-        # The name is neutral: a file name may say more than its owner wants.
+        # A neutral name, because file names may be private.
         name = f"image-{next(self._numbers)}.{file.media.extension}"
         body = RequestBody(size_bytes=file.size_bytes, chunks=chunks)
         asset = self._client.upload(body, name, file.media.media_type)
-        # The upload is of use even if it cannot be remembered.
+        # The upload is useful even if it cannot be remembered.
         with suppress(JournalError):
-            self._memory.keep(file.sha256, asset.url)
+            self._cache.keep(file.sha256, asset.url)
         return asset
 
-    def _fetched(self, image: RemoteFile) -> LocalFile:
+    def _download(self, image: RemoteFile) -> LocalFile:
         try:
-            with self._fetcher.open(image.url) as body:
-                return self._images.keep(shown(image.url), body.chunks)
+            with self._download_client.open(image.url) as body:
+                return self._resolver.keep(displayed_url(image.url), body.chunks)
         except (DownloadError, ServiceError) as exc:
-            address = shown(image.url)
+            address = displayed_url(image.url)
             reason = exc.message.removeprefix(f"{address} was not downloaded: ")
             raise InputError(
                 f"Krea rejected {address}. Downloading it here failed, too: {reason}",
@@ -193,8 +193,8 @@ def _in_parallel(
     report: Report,
 ) -> Iterator[tuple[LocalFile, T]]:
     """
-    Yield each file with what *send* returned for it, in order. Raise the first error
-    when the others have ended.
+    Yield each file with the result of `send` for it, in order. Raise the first error
+    after all others have finished.
     """
     counts = _Counts(files, report)
     errors = list[KreaError]()

@@ -1,5 +1,5 @@
 """
-How long jobs are waited for.
+Decide how long to wait for jobs.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
     from krea_cli.catalog.model import Model
 
 DEFAULT_SECONDS = 600.0
-SECONDS_OF_KIND = {"video": 1800.0, "3d": 1800.0, "styles": 1800.0}
+DEFAULT_SECONDS_BY_KIND = {"video": 1800.0, "3d": 1800.0, "styles": 1800.0}
 
 
 def wait_seconds(
     timeout: float | None, setting: float | None, kinds: Iterable[str] = ()
 ) -> float:
     """
-    Return how many seconds to wait: by the *timeout* of the command line, by the
-    *setting*, or by the *kinds* of models (such as image and video).
+    Return how many seconds to wait: the `timeout` of the command line, else the
+    `setting`, else the longest default of the models' `kinds` (such as "video").
     """
-    usual = max((SECONDS_OF_KIND.get(kind, 0.0) for kind in kinds), default=0.0)
+    usual = max((DEFAULT_SECONDS_BY_KIND.get(kind, 0.0) for kind in kinds), default=0.0)
     return timeout or setting or usual or DEFAULT_SECONDS
 
 
-def kinds_of(jobs: Iterable[Job], models: Iterable[Model]) -> set[str]:
+def model_kinds(jobs: Iterable[Job], models: Iterable[Model]) -> set[str]:
     """
-    Return the kinds of the jobs' models, as far as the models are known; "styles" for
-    trainings.
+    Return the kinds of the jobs' models, with "styles" for trainings. Skip jobs whose
+    model is not in `models`.
     """
-    wanted = {job.model for job in jobs if job.model}
-    if not wanted:
+    model_ids = {job.model for job in jobs if job.model}
+    if not model_ids:
         return set()
-    kinds = {model.kind for model in models if model.id in wanted}
-    return kinds | ({"styles"} if "styles/train" in wanted else set())
+    kinds = {model.kind for model in models if model.id in model_ids}
+    return kinds | ({"styles"} if "styles/train" in model_ids else set())

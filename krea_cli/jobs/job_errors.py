@@ -1,5 +1,5 @@
 """
-The errors for jobs that did not end as they should.
+Build the errors for jobs without the desired result.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from krea_cli.errors import (
 )
 
 
-def failure(job: Job) -> KreaError | None:
+def job_error(job: Job) -> KreaError | None:
     """
-    Return the error for a job without a result, None for a job that has one.
+    Return the error for a job that has not completed with a result, else None.
     """
     job_id = job.job_id
     if job.lacks_result:
@@ -55,23 +55,23 @@ def failure(job: Job) -> KreaError | None:
     )
 
 
-def unexpected(job: Job, unmet: Sequence[str]) -> KreaError:
+def expectation_error(job: Job, unmet: Sequence[str]) -> KreaError:
     """
-    Return the error for a job whose files do not meet expectations. The files stay;
-    *unmet* has a sentence for each expectation.
+    Return the error for a job whose files do not meet --expect. `unmet` has a sentence
+    for each expectation. The files stay on disk.
     """
     paths = ", ".join(file.path for file in job.files)
     return ExpectationFailedError(
-        f"The result of job {job.job_id} does not meet --expect:",
+        f"The result of job {job.job_id} did not pass --expect:",
         hint=f"The file was saved: {paths}",
         job_id=job.job_id,
         details=unmet,
     )
 
 
-def unsaved(job: Job) -> KreaError | None:
+def unsaved_results_error(job: Job) -> KreaError | None:
     """
-    Return the error for a job with more results than krea saves, None for others.
+    Return the error for a job with more results than krea saves, else None.
     """
     rest = len(job.urls) - MAX_RESULTS
     if rest <= 0:
@@ -84,10 +84,9 @@ def unsaved(job: Job) -> KreaError | None:
     )
 
 
-def uncancelled(job: Job) -> KreaError | None:
+def cancellation_error(job: Job) -> KreaError | None:
     """
-    Return the error for a job that is not cancelled as it should be, None for one that
-    is.
+    Return the error for a job whose cancellation did not succeed, else None.
     """
     job_id = job.job_id
     if job.status == "cancelled":
@@ -114,7 +113,7 @@ def uncancelled(job: Job) -> KreaError | None:
 
 def _reason(job: Job) -> str:
     """
-    Return the reason that the service gives.
+    Return the service's reason for a failure, at most 500 characters, and its code.
     """
     reason = job.error.message.rstrip(".") if job.error else "Krea gives no reason"
     code = f" ({job.error.code})" if job.error and job.error.code else ""
@@ -127,14 +126,18 @@ def _status(job: Job) -> str:
     return f"{job.status!r}, which this version does not know"
 
 
-def check(errors: Sequence[KreaError], *, succeeded: int) -> None:
+def raise_errors(
+    errors: Sequence[KreaError], *, succeeded: int, noun: str = "job"
+) -> None:
     """
+    Raise the errors of a run, if there are any.
+
     Raises:
-        KreaError: the one error there is.
-        CombinedError: there are several, or one next to successes.
+        KreaError: the only error, if nothing succeeded.
+        CombinedError: there are several errors, or successes, too.
     """
     if not errors:
         return
     if len(errors) == 1 and not succeeded:
         raise errors[0]
-    raise CombinedError(errors, succeeded=succeeded)
+    raise CombinedError(errors, succeeded=succeeded, noun=noun)

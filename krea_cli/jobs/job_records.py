@@ -1,5 +1,5 @@
 """
-The journal as seen from a job: its model, its request, its files.
+Read and write the journal's data about jobs: model, request, files.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 class JobRecords:
     """
-    The journal as far as it is about jobs that exist.
+    Read and write the journal's data about jobs.
 
-    *folder* is where the journal is, None for one in memory. While there is no journal
-    there, nothing is known, nothing is written, and SQLite is not loaded: *journal* and
-    *queries* are called only when they are needed.
+    `folder` holds the journal, None for a journal in memory. If there is no journal in
+    the folder, all methods return nothing and write nothing. `journal` and `queries`
+    are called only when needed, so that SQLite is loaded late.
     """
 
     def __init__(
@@ -40,8 +40,7 @@ class JobRecords:
 
     def with_journal_data(self, job: Job) -> Job:
         """
-        Return the job with its model, seed, price and saved files, where the journal
-        has them.
+        Return the job with its model, seed, cost and saved files from the journal.
         """
         return self._journal().with_journal_data(job) if self._exists() else job
 
@@ -59,22 +58,22 @@ class JobRecords:
         first_index: int | None = None,
     ) -> None:
         """
-        Record how a job ended and which *files* it became just now, the first of them
-        with *first_index*. Jobs without a record are left out.
+        Record the final status of a job and the `files` that were saved now, the first
+        of them with the `{index}` `first_index`. Do nothing for a job without a record.
         """
         if self._exists():
             self._journal().ended(job, files=files, first_index=first_index)
 
     def outputs(self, job_ids: Sequence[str]) -> Mapping[str, JobOutput]:
         """
-        Return the run of each job that has a record, and how that saves its results.
+        Return the run and the output options of each job that has a record.
         """
         return self._journal().outputs(job_ids) if self._exists() else {}
 
     def run_results(self, run: str) -> Sequence[RunResult]:
         """
-        Return the jobs of a run with their results so far; none where the journal
-        cannot be read.
+        Return the jobs of a run with their results so far; () if the journal cannot be
+        read.
         """
         with suppress(JournalError):
             return self._journal().run_results(run) if self._exists() else ()
@@ -91,7 +90,8 @@ class JobRecords:
 
     def find_if_readable(self, job_id: str) -> Record | None:
         """
-        Return the record of the job; None also where the journal cannot be read.
+        Return the record of the job; None if there is none or the journal cannot be
+        read.
         """
         with suppress(JournalError):
             return self.find(job_id)

@@ -1,5 +1,5 @@
 """
-Jobs at the service: fetched and cancelled, with what the journal knows of them.
+Fetch and cancel jobs at the service, and add the journal's data about them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from krea_cli.api.models import WAITING
 from krea_cli.errors import KreaError, UnknownJobError
-from krea_cli.jobs.cancel import cancel
+from krea_cli.jobs.cancel import ask_to_cancel, cancel
 from krea_cli.jobs.not_found import explain_missing
 from krea_cli.jobs.rate_limiter import RateLimiter
 from krea_cli.runtime.clock import Clock, run_with_timeout
@@ -24,17 +23,16 @@ if TYPE_CHECKING:
     from krea_cli.jobs.job_records import JobRecords
 
 # Pages of this size are still short responses.
-PAGE = 100
-# Fewer jobs are cancelled one by one, each after a look at it.
-MAX_ONE_BY_ONE, CANCEL_AT_ONCE = 5, 8
+PAGE_ITEMS = 100
+# Up to MAX_ONE_BY_ONE jobs are cancelled one after the other.
+MAX_ONE_BY_ONE, CANCEL_WORKERS = 5, 16
 
 
 class JobService:
     """
-    The jobs of one service. All of its requests share one rate limit.
+    Fetch and cancel the jobs of one service. All requests share one rate limit.
 
-    *api* is called for the client when the first request is due: without a token it
-    raises NoTokenError.
+    `api` is called before each request. It raises NoTokenError if there is no token.
     """
 
     def __init__(
@@ -47,16 +45,16 @@ class JobService:
 
     def fetch(self, job_id: str, *, deadline: float | None = None) -> Job:
         """
-        Return the job as it is now.
+        Fetch the current state of a job.
 
         Raises:
             UnknownJobError: neither the service nor the journal knows the job.
             JobNotVisibleYetError, JobDeletedError: only the journal knows it.
-            KreaError: the service cannot be asked.
+            KreaError: the service cannot be reached, or reports an error.
         """
-        turn = self._limiter.turn
-        return self._known(
-            job_id, partial(self._api().job, deadline=deadline, turn=turn)
+        wait_turn = self._limiter.wait_turn
+        return self._call(
+            job_id, partial(self._api().job, deadline=deadline, wait_turn=wait_turn)
         )
 
     def fetch_many(
@@ -69,104 +67,106 @@ class JobService:
         Raises:
             KreaError: the list cannot be fetched.
         """
-        wanted, cursor = set(job_ids), None
+        missing, cursor = set(job_ids), None
         found: dict[str, Job] = {}
-        for _ in range(2 + len(wanted) // PAGE):
+        for _ in range(2 + len(missing) // PAGE_ITEMS):
             page = self._api().jobs(
-                limit=PAGE,
+                limit=PAGE_ITEMS,
                 cursor=cursor,
                 deadline=deadline,
-                turn=self._limiter.turn,
+                wait_turn=self._limiter.wait_turn,
             )
             for job in page.jobs:
-                if job.job_id in wanted and not job.lacks_result:
+                if job.job_id in missing and not job.lacks_result:
                     found[job.job_id] = self._records.with_journal_data(job)
             cursor = page.cursor
-            if not cursor or len(found) == len(wanted):
+            if not cursor or len(found) == len(missing):
                 break
         return found
 
     def cancel(self, job_id: str) -> Job:
         """
-        Cancel a job that has not finished, and return it as it is then.
+        Cancel a job that has not finished, and return its new state.
 
         Raises:
             KreaError: as `jobs.cancel.cancel`.
         """
-        return self._recorded(self._known(job_id, self._cancel))
+        return self._save_outcome(self._call(job_id, self._cancel))
 
     def cancel_all(self, job_ids: Sequence[str], *, seconds: float) -> list[str]:
         """
-        Cancel jobs within *seconds*; return the ids of the cancelled jobs.
+        Cancel jobs within `seconds`; return the ids of the cancelled jobs.
         """
         until = self._clock.now() + seconds
         cancelled = set[str]()
         if len(job_ids) > MAX_ONE_BY_ONE:
             with suppress(KreaError, TimeoutError):
                 run_with_timeout(
-                    seconds, lambda: self._cancel_listed(job_ids, until, cancelled)
+                    seconds, lambda: self._cancel_together(job_ids, until, cancelled)
                 )
             return [job_id for job_id in job_ids if job_id in cancelled]
         for job_id in job_ids:
             with suppress(KreaError, TimeoutError):
                 left = max(0.0, until - self._clock.now())
                 job = run_with_timeout(left, partial(self._cancel, job_id))
-                if self._recorded(job).status == "cancelled":
+                if self._save_outcome(job).status == "cancelled":
                     cancelled.add(job_id)
         return [job_id for job_id in job_ids if job_id in cancelled]
 
-    def _cancel_listed(
+    def _cancel_together(
         self, job_ids: Sequence[str], until: float, cancelled: set[str]
     ) -> None:
         """
-        Cancel many jobs, several at once, and see in the service's list which of them
-        were. What the list does not have, or has as finished, is left alone.
+        Cancel many jobs, several at once, and add those that the list then reports as
+        cancelled to `cancelled`. Fetch each job right before: a finished job is left
+        alone.
         """
-        found = self.fetch_many(job_ids, deadline=until)
-        # Those that run may complete at any moment, so the list must be new for them.
-        open_ = sorted(
-            (job for job in found.values() if not job.is_final),
-            key=lambda job: job.status in WAITING,
-        )
-        waiting = SimpleQueue[str]()
-        for job in open_:
-            waiting.put(job.job_id)
+        queue = SimpleQueue[str]()
+        for job_id in job_ids:
+            queue.put(job_id)
+        requested = list[str]()
 
         def work() -> None:
+            api = self._api()
             with suppress(Empty):
                 while self._clock.now() < until:
-                    job_id = waiting.get_nowait()
+                    job_id = queue.get_nowait()
                     with suppress(KreaError):
-                        self._api().cancel(job_id)
+                        # There is no time to wait for the rate limit.
+                        job = api.job(job_id, deadline=until, wait_turn=lambda: None)
+                        ask_to_cancel(job, api, self._clock, wait_turn=lambda: None)
+                        requested.append(job_id)
 
-        threads = [Thread(target=work, daemon=True) for _ in range(CANCEL_AT_ONCE)]
+        threads = [Thread(target=work, daemon=True) for _ in range(CANCEL_WORKERS)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        after = self.fetch_many([job.job_id for job in open_], deadline=until)
-        for job in after.values():
-            if self._recorded(job).status == "cancelled":
+        latest = self.fetch_many(requested, deadline=until)
+        for job in latest.values():
+            if self._save_outcome(job).status == "cancelled":
                 cancelled.add(job.job_id)
 
     def record_outcome(self, job: Job) -> None:
         """
-        Record how a job ended.
+        Record the final status of a job.
         """
         self._records.record_outcome(job)
 
     def _cancel(self, job_id: str) -> Job:
-        return cancel(job_id, self._api(), self._clock, turn=self._limiter.turn)
+        return cancel(
+            job_id, self._api(), self._clock, wait_turn=self._limiter.wait_turn
+        )
 
-    def _known(self, job_id: str, ask: Callable[[str], Job]) -> Job:
+    def _call(self, job_id: str, call: Callable[[str], Job]) -> Job:
         try:
-            job = ask(job_id)
+            job = call(job_id)
         except UnknownJobError as exc:
             record = self._records.find_if_readable(job_id)
             job = explain_missing(exc, record, now=self._clock.wall())
         return self._records.with_journal_data(job)
 
-    def _recorded(self, job: Job) -> Job:
+    def _save_outcome(self, job: Job) -> Job:
         job = self._records.with_journal_data(job)
         if job.is_final:
             self._records.record_outcome(job)

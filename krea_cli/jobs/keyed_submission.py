@@ -1,6 +1,6 @@
 """
-Submit a request unless the journal knows one with the same key: then its job is the
-one, whichever process submitted it.
+Submit a request once for each key.  If the journal has a request with the same key,
+return its job instead, also if another process submitted it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from krea_cli.requests.request import Request
     from krea_cli.runtime.clock import Clock
 
-# How often another process is looked at that submits the same request just now.
+# Pause between checks on another process that is submitting the same request.
 PAUSE_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedJob:
     """
-    The job of a request, and the id of its *record*; empty for one that was pruned.
-    *is_new* is false if the request was submitted before, or by another process.
+    The job of a request. `record` is the id of its record, "" if that was pruned.
+    `is_new` is False if the request was submitted before, or by another process.
     """
 
     job: Job
@@ -44,7 +44,7 @@ class _KeyTakenError(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedSubmitter:
     """
-    Submits each request once. *fetch* returns a job as it is now.
+    Submit at most one request for each key. `fetch` returns the current state of a job.
     """
 
     keys: JournalKeys
@@ -60,37 +60,42 @@ class KeyedSubmitter:
         run: str,
         deadline: float,
         known: Collection[str] = (),
-        gate: Callable[[], object] = lambda: None,
+        before_attempt: Callable[[], object] = lambda: None,
     ) -> KeyedJob:
         """
-        Return the job of the request. *known* are the records and jobs of the key that
-        the user asks to pay for again.
+        Return the job of the request with the key, submitted now or earlier. `known`
+        has the ids of earlier records and jobs with the key that do not count, because
+        the user wants to pay again.
 
         Raises:
-            UnconfirmedSubmissionError: nobody knows whether there is a job, of this
-                request or of an earlier one with the key.
+            UnconfirmedSubmissionError: this request, or an earlier one with the key,
+                may or may not have a job.
             KreaError: as `RequestSubmitter.submit`.
         """
-        kept: list[Record] = []
+        saved: list[Record] = []
 
-        def keep(record: Record) -> None:
+        def save_record(record: Record) -> None:
             holder = self.keys.claim(record, key, known=known)
             if holder is not None:
                 raise _KeyTakenError(holder)
-            kept.append(record)
+            saved.append(record)
 
         while True:
             try:
                 job = submitter.submit(
-                    request, run, deadline=deadline, gate=gate, keep_record=keep
+                    request,
+                    run,
+                    deadline=deadline,
+                    before_attempt=before_attempt,
+                    save_record=save_record,
                 )
             except _KeyTakenError as taken:
                 if found := self._job_of(taken.holder):
                     return found
-                gate()
+                before_attempt()
                 self.clock.sleep(PAUSE_SECONDS)
             else:
-                return KeyedJob(job=job, record=kept[-1].record, is_new=True)
+                return KeyedJob(job=job, record=saved[-1].record, is_new=True)
 
     def _job_of(self, holder: KeyHolder) -> KeyedJob | None:
         """
@@ -112,8 +117,8 @@ class KeyedSubmitter:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnceSubmitter:
     """
-    Submits the request of one *key* once. *known* are earlier records of the key that
-    do not count, because the user closed them.
+    Submit the request of one `key` at most once. `known` has the ids of earlier records
+    that do not count, because the user closed them.
     """
 
     submitter: RequestSubmitter
@@ -127,10 +132,10 @@ class OnceSubmitter:
         run: str,
         *,
         deadline: float,
-        gate: Callable[[], object] = lambda: None,
+        before_attempt: Callable[[], object] = lambda: None,
     ) -> Job:
         """
-        Return the job of the request, whichever process submitted it.
+        Return the job of the request, submitted now or earlier.
 
         Raises:
             KreaError: as `KeyedSubmitter.submit`.
@@ -142,14 +147,13 @@ class OnceSubmitter:
             run=run,
             deadline=deadline,
             known=self.known,
-            gate=gate,
+            before_attempt=before_attempt,
         ).job
 
 
 def unconfirmed(record: Record) -> KreaError:
     """
-    Return the error for a request that was submitted earlier, and whose response was
-    lost.
+    Return the error for a request that was submitted earlier and is unconfirmed.
     """
     return UnconfirmedSubmissionError(
         "The same request was submitted earlier, and Krea may have accepted it. "

@@ -1,5 +1,5 @@
 """
-Plan the polls of a run, by the durations that the journal has of the jobs' models.
+Decide when to poll jobs, from the durations of earlier jobs in the journal.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 class PollTiming:
     """
-    The times for the polls of several jobs.
+    Decide when to poll each of several jobs.
 
-    *history* is called when a job names its model, and *guess* about a job whose model
-    has few known durations. A journal that cannot be read only makes the times worse.
-    *log* is called once for each model, with what its times come from.
+    `history` is called for the journal if a job has a model. `guess` returns an
+    estimate for a job, which counts most while few durations are known. If the journal
+    cannot be read, only the estimate is used. `log` is called once for each model with
+    the source of its durations.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class PollTiming:
 
     def seconds_until_next_poll(self, job_id: str) -> float:
         """
-        Return how long to wait between a poll of the job and the next one.
+        Return the seconds from a poll of the job now to its next poll.
         """
         job = self._jobs[job_id]
         if job.model not in self._ages:
@@ -62,7 +63,8 @@ class PollTiming:
 
     def usual_seconds(self) -> float | None:
         """
-        Return how long jobs of the slowest of the models usually take, if it is known.
+        Return how many seconds jobs of the slowest model usually take; None if the
+        journal does not know.
         """
         models = {job.model for job in self._jobs.values() if job.model}
         with suppress(JournalError):
@@ -72,8 +74,8 @@ class PollTiming:
 
     def usual_seconds_of(self, model: str | None) -> float:
         """
-        Return how long jobs of a model usually take: those in the journal, or by what
-        is known of such models.
+        Return how many seconds jobs of a model usually take, from the journal or else
+        estimated.
         """
         if model not in self._usual:
             known = None
@@ -94,15 +96,15 @@ class PollTiming:
             jobs = "1 job" if len(durations) == 1 else f"{len(durations)} jobs"
             source = f"{jobs} in the journal, and {source}"
         self._log(
-            f"Checking jobs of {job.model or 'a model without a name'} at times "
-            f"based on {source}."
+            f"Polling {job.model or 'a model without a name'} at intervals based on "
+            f"{source}."
         )
         return poll_ages(durations, guess)
 
     def _age(self, job: Job) -> float:
         """
-        Return the seconds since the service made the job. Where its clock says that the
-        job is older than its request, or still to come, only our clock counts.
+        Return the seconds since the service created the job. If its creation time lies
+        before the request or in the future, use the time of the request instead.
         """
         now, sent_at = self._clock.wall(), None
         if job.model:

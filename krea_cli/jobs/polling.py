@@ -1,6 +1,5 @@
 """
-Poll jobs until they have finished. This module knows nothing about HTTP, the terminal
-or the journal.
+Poll jobs until they have finished. Independent of HTTP, the terminal and the journal.
 """
 
 from __future__ import annotations
@@ -19,29 +18,29 @@ from krea_cli.errors import (
 )
 from krea_cli.runtime.clock import Clock
 
-# After a failed poll: the first wait, how much longer each next one is, the longest.
-RETRY_SECONDS, RETRY_GROWTH, MAX_RETRY_SECONDS = 2.0, 1.15, 5.0
-# Polls that fail one after the other for so long are more than a passing trouble.
+# After a failed poll: the first pause, the factor of each next one, the longest.
+FIRST_RETRY_SECONDS, RETRY_GROWTH, MAX_RETRY_SECONDS = 2.0, 1.15, 5.0
+# Give up on a job when all of its polls have failed for this long.
 GIVE_UP_AFTER_SECONDS = 300.0
-# A job may be completed a moment before its result URLs are there.
+# A job may be completed a moment before it has its result URLs.
 POLLS_FOR_RESULTS = 3
-# More jobs than this are fetched together, as a list.
+# More jobs than this are fetched with list requests.
 MAX_SINGLE_POLLS = 10
-# The least time between two polls of many jobs.
-MANY_SECONDS = 0.5
-# Where the monotonic clock stands still while the machine sleeps, the wall clock shows
-# it afterwards.
+# The minimum time between two rounds of polls of many jobs.
+MIN_ROUND_SECONDS = 0.5
+# The monotonic clock may stand still while the computer is suspended. Comparing it with
+# the wall clock every STEP_SECONDS shows that it was.
 STEP_SECONDS, SUSPENDED_SECONDS = 1.0, 60.0
-# A sleep until a moment may end before it, by the last digit.
-_EARLY = 1e-6
+# A sleep may end earlier by a rounding error.
+_TOLERANCE_SECONDS = 1e-6
 
 
 class JobUpdate(NamedTuple):
     """
     The outcome of one poll.
 
-    *job* is the job as it was last fetched, and *error* the reason why this poll
-    failed. *is_given_up* says that the job is not polled again for that reason.
+    `job` is the job as last fetched. `error` is set if this poll failed. With
+    `is_given_up`, the job will not be polled again because of the error.
     """
 
     job: Job
@@ -51,18 +50,18 @@ class JobUpdate(NamedTuple):
 
 class Poller:
     """
-    Polls jobs round by round, until all have finished or *deadline* (on the monotonic
-    clock) has passed; with *is_one_enough*, until the round in which one has finished.
-    Jobs may be added meanwhile.
+    Poll jobs round by round, until all have finished or `deadline` (by `clock.now`) has
+    passed; with `is_one_enough`, until the round in which one has finished. Jobs may be
+    added between rounds.
 
-    *fetch* returns a job as it is now, and *seconds_until_next_poll* how long to wait
-    before the next poll of a job that still runs. A status that is not known to be
-    final is waited for, and a final status stays. A failed poll is repeated for up to
-    five minutes; a poll that the service rejects is not. A poll that fails at the
-    deadline is no error: as far as anyone knows, the job still runs.
+    `fetch` returns the current state of a job. `seconds_until_next_poll` returns the
+    pause before the next poll of a running job. A job with an unknown status is polled
+    like a running job. A failed poll is repeated for up to five minutes, unless the
+    service rejects it. A poll that fails at the deadline does not give the job up: it
+    may still be running.
 
-    Where there are many jobs, and for the last poll of several, *fetch_many* is asked
-    for all of them. Jobs that it leaves out are fetched one by one.
+    `fetch_many` is used if there are many jobs, and for the last poll of several. Jobs
+    that it leaves out are fetched one by one.
     """
 
     def __init__(
@@ -82,12 +81,12 @@ class Poller:
         self._seconds_until_next_poll = seconds_until_next_poll
         self._is_one_enough = is_one_enough
         self._states: list[PollState] = []
-        self._is_late = self._was_suspended = False
+        self._is_timed_out = self._was_suspended = False
         self._has_many = self._has_news = False
 
     def add(self, job: Job) -> None:
         """
-        Poll a job, too, which has just been fetched.
+        Add a job that has just been fetched.
         """
         self._states.append(
             PollState(
@@ -102,17 +101,17 @@ class Poller:
     @property
     def is_over(self) -> bool:
         """
-        Tell whether all added jobs have finished or are given up, or the time is up.
+        Return True when no job is left to poll, or the deadline has passed.
         """
         is_enough = self._is_one_enough and any(each.is_final for each in self._states)
-        return self._is_late or is_enough or not self._active
+        return self._is_timed_out or is_enough or not self._active
 
     @property
-    def is_late(self) -> bool:
+    def is_timed_out(self) -> bool:
         """
-        Tell whether the time is up.
+        Return True after the deadline.
         """
-        return self._is_late
+        return self._is_timed_out
 
     @property
     def _active(self) -> list[PollState]:
@@ -120,14 +119,14 @@ class Poller:
 
     def sleep(self) -> None:
         """
-        Sleep until the next poll is due, at most until the deadline.
+        Sleep until the next poll is due, or until the deadline.
         """
         now = self._clock.now()
-        default = now + RETRY_SECONDS
+        default = now + FIRST_RETRY_SECONDS
         until = min((each.due for each in self._active), default=default)
         if self._has_many:
-            # Where some have finished just now, others are about to.
-            soon = now + MANY_SECONDS
+            # If some have just finished, others are about to.
+            soon = now + MIN_ROUND_SECONDS
             until = soon if self._has_news else max(until, soon)
         self._was_suspended = _sleep(min(until, self._deadline) - now, self._clock)
 
@@ -136,22 +135,35 @@ class Poller:
         Poll the jobs that are due, and yield an update for each.
 
         Raises:
-            KreaError: an error that every poll would meet, such as a rejected token.
+            KreaError: an error that would affect every poll, such as a rejected token.
         """
         active = self._active
-        # There may be no time left for more than one poll.
-        is_late = self._was_suspended or self._clock.now() + _EARLY >= self._deadline
-        self._fetch_together(active, is_last=is_late)
-        now = self._deadline if self._was_suspended else self._clock.now() + _EARLY
+        # At the deadline there may be no time for more than one request.
+        is_timed_out = (
+            self._was_suspended
+            or self._clock.now() + _TOLERANCE_SECONDS >= self._deadline
+        )
+        self._fetch_together(active, is_last=is_timed_out)
+        now = (
+            self._deadline
+            if self._was_suspended
+            else self._clock.now() + _TOLERANCE_SECONDS
+        )
         is_last = now >= self._deadline
         due = [each for each in active if each.has_update or each.due <= now or is_last]
         rest = [each for each in active if each not in due]
-        for at, state in enumerate(_round(due, rest if self._is_one_enough else ())):
-            if at and self._clock.now() >= self._deadline and not state.has_update:
+        for position, state in enumerate(
+            _round(due, rest if self._is_one_enough else ())
+        ):
+            if (
+                position
+                and self._clock.now() >= self._deadline
+                and not state.has_update
+            ):
                 break
             yield state.poll()
         self._has_news = any(state.is_over for state in active)
-        self._is_late = self._clock.now() >= self._deadline
+        self._is_timed_out = self._clock.now() >= self._deadline
 
     def _fetch_together(self, active: Sequence[PollState], *, is_last: bool) -> None:
         """
@@ -165,7 +177,7 @@ class Poller:
         try:
             found = self._fetch_many(list(ready))
         except (InvalidResponseError, UsageError):
-            # The service has no such list, or the list cannot be read.
+            # The service has no job list, or it cannot be read.
             self._fetch_many = None
         except ServiceError as exc:
             for state in ready.values():
@@ -177,9 +189,8 @@ class Poller:
 
 class PollState:
     """
-    The polls of one job, which was fetched just now; arguments as for `Poller`.
-
-    *due* is when the next poll is due, on the monotonic clock.
+    The state of polling one job, which has just been fetched. The arguments are those
+    of `Poller`. `due` is the time of the next poll, by `clock.now`.
     """
 
     def __init__(
@@ -209,21 +220,22 @@ class PollState:
     @property
     def is_ready(self) -> bool:
         """
-        Tell whether the service may be asked again: it may have named a time.
+        Return False until the time that the service set with Retry-After.
         """
         return self._clock.now() >= self._not_before
 
     @property
     def has_update(self) -> bool:
         """
-        Tell whether `poll` has something to return without a request.
+        Return True if `poll` can return an update without a request.
         """
         return self._has_update
 
     @property
     def is_final(self) -> bool:
         """
-        Tell whether the job has finished, and its results are there or will not come.
+        Return True if the job has finished. While a completed job has no result URLs,
+        it counts as finished only after a few more polls.
         """
         lacks_result = self._job.lacks_result and self._polls_for_results_left
         return self._job.is_final and not lacks_result
@@ -234,8 +246,8 @@ class PollState:
 
     def poll(self) -> JobUpdate:
         """
-        Fetch the job, unless it was fetched in another way just now, or the service has
-        named a time that has not come yet.
+        Fetch the job, unless a list request has just fetched it or Retry-After has not
+        passed.
         """
         if self._has_update:
             self._has_update = False
@@ -251,8 +263,8 @@ class PollState:
 
     def _next_poll(self) -> float:
         """
-        Decide when the next poll is due: when the job may have finished, or, where
-        there is trouble, after ever longer waits.
+        Return the time of the next poll. After errors, and while results are missing,
+        the pauses grow.
         """
         if self._error or self._job.is_final:
             delay = next(self._retry_delays)
@@ -263,14 +275,14 @@ class PollState:
 
     def fetched(self, job: Job) -> None:
         """
-        Note that the job was fetched together with others.
+        Record that a list request fetched the job.
         """
         self._has_update = True
         self._set_job(job)
 
     def failed(self, exc: KreaError) -> None:
         """
-        Note that fetching the job together with others failed.
+        Record that a list request failed.
         """
         self._has_update = True
         self._set_error(exc)
@@ -289,22 +301,23 @@ class PollState:
         if self._error is None:
             self._failing_since = now
         self._error = exc
-        asked = getattr(exc, "retry_after", None) or 0.0
-        # A host that was silent is asked again: its network may have been away.
-        asked = asked if math.isfinite(asked) else 0.0
-        self._not_before = now + asked
+        retry_after = getattr(exc, "retry_after", None) or 0.0
+        # Infinite if the host did not respond. Poll again: the network may return.
+        retry_after = retry_after if math.isfinite(retry_after) else 0.0
+        self._not_before = now + retry_after
         self._is_given_up = (
             not isinstance(exc, ServiceError)
+            or getattr(exc, "is_lasting", False)
             or now - self._failing_since >= GIVE_UP_AFTER_SECONDS
-            or bool(asked and self._not_before > self._deadline)
+            or bool(retry_after and self._not_before > self._deadline)
         )
 
 
 def retry_delays() -> Iterator[float]:
     """
-    Yield the seconds between polls that fail: 2 at first, slowly up to 5.
+    Yield the seconds between failed polls, growing from 2 to 5.
     """
-    delay = RETRY_SECONDS
+    delay = FIRST_RETRY_SECONDS
     while True:
         yield delay
         delay = min(delay * RETRY_GROWTH, MAX_RETRY_SECONDS)
@@ -312,7 +325,7 @@ def retry_delays() -> Iterator[float]:
 
 def _round(due: Sequence[PollState], rest: Sequence[PollState]) -> Iterator[PollState]:
     """
-    Yield the jobs that are due, and then the rest if one of them has finished.
+    Yield the jobs that are due, and then the rest if one of these has finished.
     """
     yield from due
     if any(state.is_final for state in due):
@@ -321,13 +334,12 @@ def _round(due: Sequence[PollState], rest: Sequence[PollState]) -> Iterator[Poll
 
 def _sleep(seconds: float, clock: Clock) -> bool:
     """
-    Sleep, but wake up when the machine turns out to have been suspended: most likely
-    the job has finished by then. Return whether it was. A wall clock that is set looks
-    the same, and costs one poll.
+    Sleep. If the computer was suspended meanwhile, return True at once, as the job has
+    probably finished. Setting the wall clock has the same effect, and costs one poll.
     """
-    until, ahead = clock.now() + seconds, clock.wall() - clock.now()
+    until, offset = clock.now() + seconds, clock.wall() - clock.now()
     while (left := until - clock.now()) > 0:
         clock.sleep(min(left, STEP_SECONDS))
-        if clock.wall() - clock.now() - ahead > SUSPENDED_SECONDS:
+        if clock.wall() - clock.now() - offset > SUSPENDED_SECONDS:
             return True
     return False

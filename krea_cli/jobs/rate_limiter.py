@@ -1,5 +1,5 @@
 """
-Limit how fast the program as a whole polls.
+Limit the rate of polls.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ SPACING_SECONDS = 0.2
 
 class RateLimiter:
     """
-    Allows five polls a second, however many jobs there are.
+    Allow five polls a second in total, for all jobs and threads.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -21,9 +21,9 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._free_at = clock.now()
 
-    def turn(self) -> None:
+    def wait_turn(self) -> None:
         """
-        Sleep until 0.2 s after the previous turn. The first one is at once.
+        Sleep until 0.2 s after the previous turn. The first turn is immediate.
         """
         with self._lock:
             left = self._free_at - self._clock.now()

@@ -1,9 +1,9 @@
 """
-Find the job of a paid request whose response was lost.
+Find the job of an unconfirmed request.
 
-The service has no key by which a request could be found again, but it has the list of
-the account's jobs. A job in it that no record knows, made since the request was sent,
-may be the one: a candidate. Only the user can tell.
+The service offers no way to look up a request, only a list of the account's jobs.  A
+job in the list that was created after the request was sent, and belongs to no other
+record, is a candidate.  Only the user can decide if it is the right one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple, NoReturn
 
 from krea_cli.api.client import ApiClient
 from krea_cli.api.models import Job, JobPage
-from krea_cli.api.request_body import content
+from krea_cli.api.request_body import encode_body
 from krea_cli.errors import (
     Action,
     InvalidResponseError,
@@ -34,20 +34,20 @@ from krea_cli.journal.queries import JournalQueries
 from krea_cli.journal.record import Record
 from krea_cli.runtime.clock import Clock
 
-# The waits before fetching the list: 30 s in all, because a job may appear late.
+# The pauses before each fetch of the list, 30 s in all: a job may appear late.
 PAUSES_SECONDS = (1.0, 2.0, 5.0, 10.0, 12.0)
 APPEARING_SECONDS = 30.0
-# A job may seem to be made this much earlier than it was sent, by the service's clock.
-EARLY_SECONDS = 2.0
-PAGE, MAX_PAGES = 100, 100
-# More candidates than this are not named; the first are the likeliest.
-MAX_TOLD = 10
+# By the service's clock, a job may seem to be this much older than its request.
+CLOCK_TOLERANCE_SECONDS = 2.0
+PAGE_ITEMS, MAX_PAGES = 100, 100
+# Error messages list at most this many candidates, the likeliest first.
+MAX_LISTED_JOBS = 10
 
 
 class Recovery(NamedTuple):
     """
-    Settles unconfirmed submissions. *has_other_token* tells whether a record was
-    submitted with another token than the present one.
+    Resolve unconfirmed requests. `has_other_token` returns True for a record that was
+    submitted with a different token than the current one.
     """
 
     client: ApiClient
@@ -66,73 +66,74 @@ class Recovery(NamedTuple):
         submitted: float | None = None,
     ) -> list[Job]:
         """
-        Return the jobs that may be the record's, the likeliest first, by fetching the
-        service's list once. *submitted* is when this process first submitted the
-        request, on the monotonic clock; None for a request of another process.
+        Fetch the service's list once, and return the jobs that may be the record's, the
+        likeliest first. `submitted` is the time (by `clock.now`) at which this process
+        first submitted the request, None if another process did.
 
-        There is no limit to how late a job may appear. Two rules say which jobs are too
-        early, and a job that passes either of them is a candidate:
+        A job is a candidate if it passes at least one of two tests. Neither limits how
+        late a job may appear:
 
-        - by time: by the service's clock as it was at the submission, and as it is now;
-        - by order: newer than every job that was known before the record was made. A
-          clock that was wrong then, or is wrong now, changes nothing about this.
+        - by time: it was created after the request, according to the service's clock
+          at the submission or now;
+        - by order: it is newer than every job that was known before the record was
+          created. Wrong clocks do not matter here.
 
-        A candidate stays one.
+        Candidates are recorded, and stay candidates in later calls.
 
         Raises:
             KreaError: the list cannot be fetched, or a part of it cannot be read.
         """
-        kept = self.sightings.load(record.record)
-        # The list may be that of another account, which must not be recorded.
-        keeps = not self.has_other_token(record)
+        stored = self.sightings.load(record.record)
+        # With another token, the list may belong to another account: record nothing.
+        may_save = not self.has_other_token(record)
         scan = _Scan(
             record=record,
-            ahead=kept.ahead,
+            clock_skew=stored.clock_skew,
             has_known=self.sightings.has_known_before(record.record),
         )
         for page in self._pages(deadline):
-            if scan.ahead is None and keeps:
-                scan.ahead = self._measured(record, page, submitted)
+            if scan.clock_skew is None and may_save:
+                scan.clock_skew = self._measure_clock_skew(record, page, submitted)
             job_ids = [job.job_id for job in page.jobs]
             known = self.sightings.known_before(record.record, job_ids)
-            if scan.is_complete_with(page, known):
+            if scan.add_page(page, known):
                 break
-        found = {job.job_id: scan.listed.get(job.job_id, job) for job in kept.jobs}
-        found |= {job.job_id: job for job in scan.possible()}
-        taken = self.history.known_jobs(found)
-        jobs = [job for job_id, job in found.items() if job_id not in taken]
-        if keeps and not {job.job_id for job in jobs} <= {
-            job.job_id for job in kept.jobs
+        found = {job.job_id: scan.listed.get(job.job_id, job) for job in stored.jobs}
+        found |= {job.job_id: job for job in scan.candidates()}
+        owned_ids = self.history.known_jobs(found)
+        jobs = [job for job_id, job in found.items() if job_id not in owned_ids]
+        if may_save and not {job.job_id for job in jobs} <= {
+            job.job_id for job in stored.jobs
         }:
             with suppress(JournalError):
                 self.sightings.keep_jobs(record.record, jobs)
         return sorted(jobs, key=scan.likelihood)
 
-    def _measured(
+    def _measure_clock_skew(
         self, record: Record, page: JobPage, submitted: float | None
     ) -> float | None:
         """
-        Return how far the service's clock was ahead of ours at the submission. The time
-        since then is that of the monotonic clock: ours may have been set meanwhile.
+        Return the clock skew at the submission. The time since then is measured with
+        the monotonic clock, because the wall clock may have been set meanwhile.
         """
-        if submitted is None or page.ahead is None or record.resent_at is not None:
+        if submitted is None or page.clock_skew is None or record.resent_at is not None:
             return None
         passed = self.clock.now() - submitted
-        ahead = self.clock.wall() + page.ahead - passed - record.created_at
+        clock_skew = self.clock.wall() + page.clock_skew - passed - record.created_at
         with suppress(JournalError):
-            self.sightings.keep_ahead(record.record, ahead)
-        return ahead
+            self.sightings.save_clock_skew(record.record, clock_skew)
+        return clock_skew
 
     def search(
         self, record: Record, *, until: float, submitted: float | None = None
     ) -> list[Job]:
         """
-        Fetch the list a few times until it has candidates, and return them. The last
-        time is at *until*, on the monotonic clock, or after 30 s. *submitted* as in
+        Fetch the list several times until there are candidates, and return them. Give
+        up at `until` (by `clock.now`) or after 30 s. `submitted` is as for
         `candidates`.
 
         Raises:
-            KreaError: the list could not be fetched even once.
+            KreaError: the last fetch of the list failed.
         """
         failure: ServiceError | None = None
         for pause in PAUSES_SECONDS:
@@ -154,24 +155,24 @@ class Recovery(NamedTuple):
 
     def adopt(self, record: Record, job_id: str) -> Job:
         """
-        Record the job as the one of the record, and return it.
+        Record that the job belongs to the record, and return the job.
 
         Raises:
-            UsageError: it is not a candidate, or the record is no longer unconfirmed.
+            UsageError: the job is not a candidate, or the record is no longer
+                unconfirmed.
         """
         found = {job.job_id: job for job in self.candidates(record)}
         if job_id not in found:
-            self._refuse(job_id)
+            self._raise_not_candidate(job_id)
         job = found[job_id]
         self.history.adopt(record.record, job.job_id)
         if job.is_final:
             self.journal.ended(job)
         return self.journal.with_journal_data(job)
 
-    def _refuse(self, job_id: str) -> NoReturn:
+    def _raise_not_candidate(self, job_id: str) -> NoReturn:
         """
-        Raises:
-            UsageError: the job is not a candidate. The error says why.
+        Raise UsageError with the reason why the job is not a candidate.
         """
         if self.history.known_jobs([job_id]):
             reason = "the journal has it as the job of another request"
@@ -188,12 +189,12 @@ class Recovery(NamedTuple):
 
     def resubmit(self, record: Record, *, deadline: float) -> Job:
         """
-        Submit the record's request once more, but not before its first job would have
-        appeared in the list.
+        Submit the record's request again. Wait first until a job of the first attempt
+        would be in the list.
 
         Raises:
-            UsageError: there are candidates, the request is not stored as it was sent,
-                another token sent it, or the record is no longer unconfirmed.
+            UsageError: there are candidates, the request is not stored completely, it
+                was sent with another token, or the record is no longer unconfirmed.
             KreaError: as `Submitter.submit`; the record stays unconfirmed.
         """
         if self.has_other_token(record):
@@ -203,7 +204,7 @@ class Recovery(NamedTuple):
                 hint="Set KREA_API_KEY to that token, or delete the record "
                 "with --forget.",
             )
-        if not record.is_whole:
+        if not record.is_complete:
             raise UsageError(
                 "Cannot submit this request again: inline files and signed URLs are "
                 "not stored in the journal.",
@@ -212,30 +213,32 @@ class Recovery(NamedTuple):
             )
         age = max(0.0, self.clock.wall() - record.sent_at)
         self.clock.sleep(max(0.0, APPEARING_SECONDS - age))
-        kept, claimed = record.request, record
-        post = SubmitPayload(
-            path=kept["path"], body=content(kept["body"]), webhook=kept["webhook"]
+        stored, claimed = record.request, record
+        payload = SubmitPayload(
+            path=stored["path"],
+            body=encode_body(stored["body"]),
+            webhook=stored["webhook"],
         )
 
         def claim() -> Record:
-            # The list was checked for this state of the record, and for no later one.
+            # On a retry, claim the record in the state that the last claim left it in.
             nonlocal claimed
             claimed = self.history.claim(claimed)
             self._check_free(claimed)
             return claimed
 
         job = self.submitter.submit(
-            post,
+            payload,
             claim,
             deadline=deadline,
-            # The first request stays unconfirmed, whatever becomes of the second.
-            refused=self.journal.unconfirmed,
+            # The first request stays unconfirmed even if the second is rejected.
+            on_rejected=self.journal.unconfirmed,
         )
         return self.journal.with_journal_data(job)
 
     def _check_free(self, claimed: Record) -> None:
         """
-        Fetch the list once more right before the submission: a job may appear late.
+        Check for candidates once more, immediately before the submission.
 
         Raises:
             UsageError: there are candidates; the record stays unconfirmed.
@@ -249,36 +252,36 @@ class Recovery(NamedTuple):
         if found:
             self.journal.unconfirmed(claimed.record)
             jobs = "1 job" if len(found) == 1 else f"{len(found)} jobs"
-            about = (claimed.record,)
-            ways = [
-                Step(Action.ADOPT_ONE, about),
-                Step(Action.CLOSE_IF_NONE_IS_YOURS, about),
+            record_id = (claimed.record,)
+            steps = [
+                Step(Action.ADOPT_ONE, record_id),
+                Step(Action.CLOSE_IF_NONE_IS_YOURS, record_id),
             ]
             if len(found) == 1:
-                ways = [
-                    Step(Action.ADOPT, (*about, found[0].job_id)),
-                    Step(Action.CLOSE_IF_NOT_YOURS, about),
+                steps = [
+                    Step(Action.ADOPT, (*record_id, found[0].job_id)),
+                    Step(Action.CLOSE_IF_NOT_YOURS, record_id),
                 ]
             raise UsageError(
                 f"Nothing was submitted: {jobs} may already belong to this request.",
-                hint=ways,
-                details=[job.job_id for job in found[:MAX_TOLD]],
+                hint=steps,
+                details=[job.job_id for job in found[:MAX_LISTED_JOBS]],
             )
 
     def _pages(self, deadline: float | None) -> Iterator[JobPage]:
         """
-        Yield the service's list from its newest job to its end. An empty page with a
+        Yield all pages of the service's list, newest jobs first. An empty page with a
         cursor is not the end.
 
         Raises:
-            InvalidResponseError: a part of the list cannot be read, so that a job might
+            InvalidResponseError: part of the list cannot be read, so that a job might
                 be missed.
         """
         cursor, cursors = None, set[str]()
         for _ in range(MAX_PAGES):
-            page = self.client.jobs(limit=PAGE, cursor=cursor, deadline=deadline)
-            if not page.is_whole:
-                raise InvalidResponseError("Cannot read part of Krea's job list.")
+            page = self.client.jobs(limit=PAGE_ITEMS, cursor=cursor, deadline=deadline)
+            if not page.is_complete:
+                raise InvalidResponseError("Part of Krea's job list cannot be read.")
             yield page
             cursor = page.cursor
             if not cursor:
@@ -292,40 +295,41 @@ class Recovery(NamedTuple):
 @dataclass(slots=True, kw_only=True)
 class _Scan:
     """
-    A search of the service's list for the job of *record*.
+    A search of the service's list for the job of `record`.
 
-    *ahead* is the clock offset at the submission, None if it was not measured;
-    *has_known* tells whether any job was known before.  *listed* has the jobs read so
-    far, by their ids.  By the service's clock, *earliest* is the first moment at which
-    the job can have been made, and *newest_known* when the newest known job was made.
+    `clock_skew` is the skew at the submission, None if it was not measured.  With
+    `has_known`, at least one job was known before the record was created.  `listed` has
+    the jobs read so far, by id.  In the time of the service's clock, `earliest` is when
+    the record's job can have been created at the earliest, and `newest_known` is when
+    the newest known job was created.
     """
 
     record: Record
-    ahead: float | None
+    clock_skew: float | None
     has_known: bool
     listed: dict[str, Job] = field(default_factory=dict)
     earliest: float = math.inf
     newest_known: float | None = None
 
-    def is_complete_with(self, page: JobPage, known: set[str]) -> bool:
+    def add_page(self, page: JobPage, known: set[str]) -> bool:
         """
-        Add a page, of which the jobs *known* were known before the record. Tell whether
-        the record's job can no longer be on a later page.
+        Add a page. `known` has the ids of its jobs that were known before the record
+        was created. Return True if later pages cannot have the record's job.
         """
-        # Either clock may be the one that is wrong.
-        offset = min(self.ahead or 0.0, page.ahead or 0.0, 0.0)
+        # Either measurement may be wrong, so use the one that excludes fewer jobs.
+        offset = min(self.clock_skew or 0.0, page.clock_skew or 0.0, 0.0)
         self.earliest = min(
-            self.earliest, self.record.created_at + offset - EARLY_SECONDS
+            self.earliest, self.record.created_at + offset - CLOCK_TOLERANCE_SECONDS
         )
         self.listed |= {job.job_id: job for job in page.jobs}
         for job in page.jobs:
             if job.job_id in known and job.created is not None:
                 self.newest_known = max(job.created, self.newest_known or -math.inf)
-        return bool(page.jobs) and not any(map(self._may_lead_on, page.jobs))
+        return bool(page.jobs) and not any(map(self._needs_more_pages, page.jobs))
 
-    def possible(self) -> list[Job]:
+    def candidates(self) -> list[Job]:
         """
-        Return the jobs that may be the record's.
+        Return the jobs that pass either test.
         """
         return [
             job
@@ -342,16 +346,16 @@ class _Scan:
         is_late = not self._is_in_time(job)
         return (is_late, -created if is_late else created)
 
-    def _may_lead_on(self, job: Job) -> bool:
+    def _needs_more_pages(self, job: Job) -> bool:
         is_searching = self.newest_known is None and self.has_known
         return is_searching or self._is_in_time(job) or self._is_in_order(job)
 
     def _is_in_time(self, job: Job) -> bool:
-        # A job that does not say when it was made stays possible.
+        # A job without a creation time may be the one.
         return job.created is None or job.created >= self.earliest
 
     def _is_in_order(self, job: Job) -> bool:
         if self.newest_known is not None:
-            return (job.created or 0.0) >= self.newest_known - EARLY_SECONDS
-        # No known job is listed. Without a measured clock any job is possible.
-        return self.ahead is None
+            return (job.created or 0.0) >= self.newest_known - CLOCK_TOLERANCE_SECONDS
+        # No known job is listed. If the skew is unknown, any job may be the one.
+        return self.clock_skew is None

@@ -1,6 +1,5 @@
 """
-The state of one run: the jobs that it is about, what became of them, and what it still
-has to report.
+Track the state of a run: its jobs, their outcomes, and what is still to be reported.
 """
 
 from __future__ import annotations
@@ -19,16 +18,17 @@ class RunSummary:
     """
     The state of a run at one moment.
 
-    *pending* has the ids of jobs that are submitted and not collected yet, *unreported*
-    the ids of jobs that are saved but not reported, *order* the ids of all jobs to be
-    collected, in the order of their `{index}`. *is_batch* is true for a run of several
-    jobs, whether or not all of them exist yet. *not_submitted* counts the requests that
-    will not be submitted any more, and *unconfirmed* has the records of requests that
-    may have been accepted. *run_id* is the id under which the journal has all these
-    jobs and no others, and *is_remembered* says that it has how their results are
-    saved. *completed* has the jobs among the pending that wait only for their results
-    to be saved, and *saved_count* counts the jobs whose results are on disk. *unseen*
-    has the pending jobs that the user names and the service has not confirmed.
+    - `order`: ids of all jobs to be collected, in the order of their `{index}`
+    - `pending`: ids of jobs that are submitted and not collected
+    - `completed`: pending jobs that have completed, but are not saved
+    - `unseen`: pending jobs that the user named and the service has not confirmed
+    - `unreported`: ids of jobs that are saved, but not reported to the user
+    - `saved_count`: number of jobs whose results are on disk
+    - `count`, `is_batch`: number of jobs that the run should have, and if it is over 1
+    - `not_submitted`: number of requests that will not be submitted any more
+    - `unconfirmed`: records of requests that may have been accepted
+    - `run_id`: id of the run in the journal if it has exactly these jobs, else None
+    - `is_remembered`: True if the journal has the run's output options
     """
 
     order: Sequence[str] = ()
@@ -47,7 +47,7 @@ class RunSummary:
     @property
     def running(self) -> list[str]:
         """
-        Return the jobs that have not finished, as far as is known.
+        Return the pending jobs that are not known to have finished.
         """
         others = {*self.completed, *self.unseen}
         return [job_id for job_id in self.pending if job_id not in others]
@@ -55,17 +55,16 @@ class RunSummary:
 
 class RunTracker:
     """
-    The one owner of the state of a run. Every report about money is made from it.
+    The only owner of the state of a run. Final reports, also after a signal, use it.
 
-    A job is pending from its submission until it is collected, then unreported until
-    the user has been told where its files are: each paid job is reported once, however
-    the run ends. Any thread may call any method.
+    A job is pending until it is collected, then unreported until the user knows where
+    its files are, so that each paid job is reported once. The class is thread-safe.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         # Insertion order is the order of the indexes.
-        self._wanted: dict[str, None] = {}
+        self._jobs: dict[str, None] = {}
         self._pending: dict[str, None] = {}
         self._unreported: dict[str, None] = {}
         self._indexed: dict[str, None] = {}
@@ -80,68 +79,69 @@ class RunTracker:
 
     def expect(self, count: int) -> None:
         """
-        Note that the run is about *count* jobs.
+        Set how many jobs the run should have.
         """
         with self._lock:
             self._count = count
 
-    def named(self, run_id: str | None, *, is_remembered: bool) -> None:
+    def set_run(self, run_id: str | None, *, is_remembered: bool) -> None:
         """
-        Note the id of the run if the journal has exactly its jobs under it, and whether
-        it has how their results are saved.
+        Set the id of the run, None unless the journal has exactly these jobs under it.
+        `is_remembered` is True if the journal has the run's output options.
         """
         with self._lock:
             self._run_id, self._is_remembered = run_id, is_remembered
 
     def submitted(self, *job_ids: str) -> None:
         """
-        Add jobs whose results are wanted. A job that is known already stays as it is.
+        Add jobs that exist at the service. Ignore those already added, except that they
+        are no longer `unseen`.
         """
         with self._lock:
             for job_id in job_ids:
-                if job_id not in self._wanted:
-                    self._wanted[job_id] = self._pending[job_id] = None
+                if job_id not in self._jobs:
+                    self._jobs[job_id] = self._pending[job_id] = None
                 self._unseen.discard(job_id)
 
     def requested(self, *job_ids: str) -> None:
         """
-        Add jobs that the user names. Until they are `submitted` as well, because the
-        service has them, nobody knows whether they exist.
+        Add jobs that the user named. They may not exist, and are `unseen` until
+        `submitted` is called for them, too.
         """
         with self._lock:
             for job_id in job_ids:
-                if job_id not in self._wanted:
-                    self._wanted[job_id] = self._pending[job_id] = None
+                if job_id not in self._jobs:
+                    self._jobs[job_id] = self._pending[job_id] = None
                     self._unseen.add(job_id)
 
     def set_order(self, job_ids: Iterable[str]) -> None:
         """
-        Sort the jobs as *job_ids*; the others follow.
+        Put the jobs in the order of `job_ids`. Others follow in their old order.
         """
         places = {job_id: at for at, job_id in enumerate(job_ids)}
         with self._lock:
-            for jobs in (self._wanted, self._pending):
+            for jobs in (self._jobs, self._pending):
                 ordered = sorted(jobs, key=lambda each: places.get(each, len(places)))
                 jobs.clear()
                 jobs.update(dict.fromkeys(ordered))
 
-    def indexed(self, job_id: str) -> None:
+    def assigned_index(self, job_id: str) -> None:
         """
-        Note that the results of a job have got the next `{index}` numbers.
+        Record that the results of a job have the next `{index}` numbers.
         """
         with self._lock:
             self._indexed[job_id] = None
 
     def completed(self, job_id: str) -> None:
         """
-        Note that a job has completed: it does not run any more.
+        Record that a job has completed.
         """
         with self._lock:
             self._completed.add(job_id)
 
     def saved(self, job_id: str) -> None:
         """
-        Note that the files of a job are on disk.
+        Record that the files of a job are on disk.
         """
         with self._lock:
             self._saved.add(job_id)
@@ -150,22 +150,22 @@ class RunTracker:
 
     def ended_without_result(self, job_id: str) -> None:
         """
-        Note that there is nothing to collect. Such a job does not use up an `{index}`.
+        Record that a job has nothing to collect. It does not use up an `{index}`.
         """
         with self._lock:
             self._pending.pop(job_id, None)
-            self._wanted.pop(job_id, None)
+            self._jobs.pop(job_id, None)
 
     def reported_saved(self) -> None:
         """
-        Note that the user was told where the saved files are.
+        Record that the user knows where the saved files are.
         """
         with self._lock:
             self._unreported.clear()
 
     def reported(self) -> None:
         """
-        Note that the user was told about every job.
+        Record that all jobs were reported to the user.
         """
         with self._lock:
             self._pending.clear()
@@ -173,34 +173,34 @@ class RunTracker:
 
     def unconfirmed(self, record: Record) -> None:
         """
-        Note that a request was submitted whose response was lost.
+        Record an unconfirmed request.
         """
         with self._lock:
             self._unconfirmed[record.record] = record
 
     def resolved(self, record: Record) -> None:
         """
-        Note that the job of such a request was found.
+        Record that the job of an unconfirmed request was found.
         """
         with self._lock:
             self._unconfirmed.pop(record.record, None)
 
     def not_submitted(self, count: int) -> None:
         """
-        Note how many requests will not be submitted any more.
+        Set how many requests will not be submitted any more.
         """
         with self._lock:
             self._not_submitted = count
 
     def summary(self) -> RunSummary:
         """
-        Return the state of the run as it is now.
+        Return the current state of the run.
         """
         with self._lock:
-            rest = (job for job in self._wanted if job not in self._indexed)
+            rest = (job for job in self._jobs if job not in self._indexed)
             order = (*self._indexed, *rest)
-            # The run has the order of the journal, and so would get other indexes.
-            is_in_order = self._is_remembered or order == tuple(self._wanted)
+            # `@RUN` collects jobs in the journal's order, so the indexes would differ.
+            is_in_order = self._is_remembered or order == tuple(self._jobs)
             return RunSummary(
                 order=order,
                 pending=tuple(self._pending),

@@ -1,7 +1,6 @@
 """
-Plan the polls of a job by how long jobs of its model took, so that its end is noticed
-soon and the service is left alone. This module knows nothing about clocks, HTTP or the
-journal.
+Plan the polls of a job from the durations of earlier jobs of its model, so that its end
+is noticed soon with few requests. Independent of clocks, HTTP and the journal.
 """
 
 from __future__ import annotations
@@ -12,23 +11,23 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-# Ages of a job, in seconds: each cell ends 4 % later than the one before, because
-# durations vary by a part of themselves, not by seconds.
-STEP, FIRST_SECONDS, LAST_SECONDS = 0.04, 1.0, 7200.0
-CELLS = 1 + math.ceil(math.log(LAST_SECONDS / FIRST_SECONDS) / STEP)
-EDGES = (0.0, *(FIRST_SECONDS * math.exp(STEP * at) for at in range(CELLS)))
+# The age of a job, in seconds, is divided into cells. Each cell ends at an age 4 %
+# higher than the previous one, because durations vary in proportion to their length.
+CELL_GROWTH, FIRST_SECONDS, MAX_AGE_SECONDS = 0.04, 1.0, 7200.0
+CELLS = 1 + math.ceil(math.log(MAX_AGE_SECONDS / FIRST_SECONDS) / CELL_GROWTH)
+EDGES = (0.0, *(FIRST_SECONDS * math.exp(CELL_GROWTH * at) for at in range(CELLS)))
 
-# How much less each duration counts than the next newer one: after an update of a
-# model, some 20 jobs teach its new durations.
-FADING = 0.97
-# A guess counts as this many jobs, and never as less than this share of all.
-GUESS_JOBS, GUESS_LEAST = 1.5, 0.04
+# The weight of each duration relative to the next newer one. After an update of a
+# model, about 20 jobs are enough to learn its new durations.
+WEIGHT_DECAY = 0.97
+# A guess has the weight of this many jobs, but at least this share of the total.
+GUESS_JOBS, MIN_GUESS_SHARE = 1.5, 0.04
 
 
 class Guess(NamedTuple):
     """
-    A guess at how long jobs take: half of them end before *seconds*, and two thirds
-    within a factor of *spread* of that. *source* says where it comes from.
+    A guess at how long jobs take: half of them end before `seconds`, and two thirds
+    within a factor of `spread` of that. `source` describes its origin.
     """
 
     seconds: float
@@ -36,96 +35,104 @@ class Guess(NamedTuple):
     source: str = "the kind of the model"
 
 
-# Guesses, by the kind of a model, for models of which no times were published. The
-# advice is to poll images every 5 to 10 s and videos every 10 to 15 s, and a job may
-# take three minutes at Krea and two hours elsewhere.
-GUESSES = {
+# For models without published times, by the kind of the model. Krea advises to poll
+# images every 5 to 10 s and videos every 10 to 15 s.
+GUESS_BY_KIND = {
     "image": Guess(8.0),
     "enhance": Guess(20.0),
     "audio": Guess(12.0),
     "video": Guess(90.0),
     "3d": Guess(90.0),
-    # The sandbox decides itself how long its jobs take.
+    # The sandbox chooses the durations of its jobs.
     "sandbox": Guess(2.0, 1.5, "the sandbox"),
 }
-UNKNOWN = Guess(20.0, 4.0, "no knowledge of the model")
+UNKNOWN_MODEL_GUESS = Guess(20.0, 4.0, "no knowledge of the model")
 
 
-def _seen(seconds: float) -> Guess:
+def _published(seconds: float) -> Guess:
     """
-    Return the guess for a model whose jobs were seen to take so long. Jobs that take
-    half as long are noticed later with it than with even polls, so it is no narrower.
+    Return the guess for a model with a published duration. A narrower spread would
+    notice jobs that take half as long later than evenly spaced polls do.
     """
     return Guess(seconds, 1.4, "published times of the model")
 
 
-# Times that were published for models: by Krea's documentation, by its own programs, or
-# by people who use them. Where they name a range, the middle of it.
-SEEN = {
-    "bfl/flux-1-dev": _seen(4.5),
-    "bfl/flux-1-kontext-dev": _seen(4.5),
-    "bfl/flux-1.1-pro": _seen(4.5),
-    "bfl/flux-1.1-pro-ultra": _seen(4.5),
-    "bytedance/seedream-4": _seen(20.0),
-    "bytedance/seedream-5-lite": _seen(20.0),
-    "bytedance/seedream-5-pro": _seen(20.0),
-    "google/nano-banana-pro": _seen(28.0),
-    "krea/krea-2/medium-turbo": _seen(4.0),
-    "openai/gpt-image": _seen(60.0),
-    "openai/gpt-image-2": _seen(60.0),
+# Durations from Krea's documentation, Krea's own programs, or reports of users. For a
+# published range, this is the middle.
+PUBLISHED_GUESSES = {
+    "bfl/flux-1-dev": _published(4.5),
+    "bfl/flux-1-kontext-dev": _published(4.5),
+    "bfl/flux-1.1-pro": _published(4.5),
+    "bfl/flux-1.1-pro-ultra": _published(4.5),
+    "bytedance/seedream-4": _published(20.0),
+    "bytedance/seedream-5-lite": _published(20.0),
+    "bytedance/seedream-5-pro": _published(20.0),
+    "google/nano-banana-pro": _published(28.0),
+    "krea/krea-2/medium-turbo": _published(4.0),
+    "openai/gpt-image": _published(60.0),
+    "openai/gpt-image-2": _published(60.0),
 }
 
 
 def guess_for(model: str | None, kind: str | None) -> Guess:
     """
-    Return the guess for a model, by itself or by its *kind*, as far as they are known.
+    Return the guess for a model, else for its `kind`, else for an unknown model.
     """
-    return SEEN.get(model or "") or GUESSES.get(kind or "", UNKNOWN)
+    return PUBLISHED_GUESSES.get(model or "") or GUESS_BY_KIND.get(
+        kind or "", UNKNOWN_MODEL_GUESS
+    )
 
 
 def forecast(durations: Sequence[float], guess: Guess) -> list[float]:
     """
-    Return how likely a job ends in each of the CELLS, whose borders are EDGES.
+    Return the probability that a job ends in each of the CELLS, whose borders are
+    EDGES.
 
-    *durations* are the seconds that jobs of the same model took, the newest first. A
-    newer one counts for more, and each is spread as far as its neighbours are apart: no
-    shape is assumed, so that two humps stay two. The *guess* moves to the durations
-    seen, but keeps its spread: it stands for durations not seen yet.
+    `durations` are the seconds that jobs of the same model took, newest first. Newer
+    ones have more weight. Each is spread over the distance to its neighbours, so that
+    a distribution with two peaks keeps both. The `guess` moves towards the durations
+    but keeps its spread, and stands for durations not seen so far.
     """
-    weights = [FADING**age for age in range(len(durations))]
-    points = sorted(zip(map(_place, durations), weights, strict=True))
+    weights = [WEIGHT_DECAY**age for age in range(len(durations))]
+    points = sorted(zip(map(_cell_position, durations), weights, strict=True))
     total = sum(weights)
-    middle = GUESS_JOBS * _place(guess.seconds) + sum(x * w for x, w in points)
-    share = max(GUESS_LEAST, GUESS_JOBS / (GUESS_JOBS + total)) if points else 1.0
-    width = math.log(guess.spread) / STEP
-    chances = _bell(middle / (GUESS_JOBS + total), width, share)
+    middle = GUESS_JOBS * _cell_position(guess.seconds) + sum(x * w for x, w in points)
+    share = max(MIN_GUESS_SHARE, GUESS_JOBS / (GUESS_JOBS + total)) if points else 1.0
+    width = math.log(guess.spread) / CELL_GROWTH
+    chances = _normal_chances(middle / (GUESS_JOBS + total), width, share)
     near = min(math.ceil(math.sqrt(len(points))), len(points) - 1)
     places = [x for x, _ in points]
     for at, (x, weight) in enumerate(points):
         others = places[max(0, at - near) : at + near + 1]
         reach = max(1.0, sorted(abs(x - other) for other in others)[near])
-        _add(chances, x - reach, x + reach, (1 - share) * weight / total)
+        _spread_chance(chances, x - reach, x + reach, (1 - share) * weight / total)
     return chances
 
 
-def _place(seconds: float) -> float:
+def _cell_position(seconds: float) -> float:
     """
-    Return the position of a duration, counted in cells.
+    Return the position of a duration in units of cells.
     """
-    known = min(max(seconds, FIRST_SECONDS / 2), LAST_SECONDS)
-    return 1 + math.log(known / FIRST_SECONDS) / STEP if known >= FIRST_SECONDS else 0.5
+    known = min(max(seconds, FIRST_SECONDS / 2), MAX_AGE_SECONDS)
+    return (
+        1 + math.log(known / FIRST_SECONDS) / CELL_GROWTH
+        if known >= FIRST_SECONDS
+        else 0.5
+    )
 
 
-def _bell(middle: float, width: float, share: float) -> list[float]:
+def _normal_chances(middle: float, width: float, share: float) -> list[float]:
     below = [
         math.erf((edge - middle) / (width * math.sqrt(2))) for edge in range(CELLS + 1)
     ]
     return [share * (after - before) / 2 for before, after in pairwise(below)]
 
 
-def _add(chances: list[float], start: float, end: float, share: float) -> None:
+def _spread_chance(
+    chances: list[float], start: float, end: float, share: float
+) -> None:
     """
-    Spread the share evenly from *start* to *end*.
+    Add `share` to the cells between `start` and `end`, evenly.
     """
     start, end = max(start, 0.0), min(end, float(CELLS))
     for cell in range(int(start), math.ceil(end)):
@@ -133,43 +140,44 @@ def _add(chances: list[float], start: float, end: float, share: float) -> None:
         chances[cell] += share * part / (end - start)
 
 
-SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 5.0
+MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.5, 5.0
 # The service advises to poll every 2 to 5 s.
-ADVISED_SECONDS = 2.0
+ADVISED_POLL_SECONDS = 2.0
 # Polls a second.
-_MOST, _LEAST, _ADVISED = (
-    1 / seconds for seconds in (SHORTEST_SECONDS, LONGEST_SECONDS, ADVISED_SECONDS)
+_MAX_RATE, _MIN_RATE, _ADVISED_RATE = (
+    1 / seconds
+    for seconds in (MIN_POLL_SECONDS, MAX_POLL_SECONDS, ADVISED_POLL_SECONDS)
 )
 _HALVINGS = 14
 # Polls that may be spent before they are saved.
-_ADVANCE = 0.5
-# A sleep until a moment may end before it, by the last digit.
-_EARLY = 1e-6
+_ADVANCE_POLLS = 0.5
+# A sleep may end earlier by a rounding error.
+_TOLERANCE_SECONDS = 1e-6
 
-# A span of time: its seconds, and the root of how likely a job ends in one of them.
+# (seconds, square root of the probability per second that a job ends). In the result of
+# `_rates`, the second number is polls per second.
 Span = tuple[float, float]
 
 
 def poll_ages(durations: Sequence[float], guess: Guess) -> list[float]:
     """
-    Return the ages in seconds at which a job is best polled, up to two hours.
+    Return the best ages, in seconds, at which to poll a job, up to two hours.
 
-    *durations* are the seconds that jobs of the same model took, the newest first.
+    `durations` are the seconds that jobs of the same model took, newest first.
 
-    The reasoning: a job that ends at some moment is noticed, on average, half a gap
-    later. With f(t) the chance that it ends at the age t, and r(t) the polls a second
-    then, the expected lateness is the sum of f / 2r. The way to gain: while the job
-    hardly ever ends, poll every 5 s, the least that the service advises, and spend the
-    polls that this saves against one every 2 s where f is high. The limits are
+    The end of a job is noticed, on average, half a gap between polls later. If f(t) is
+    the probability that the job ends at the age t, and r(t) the polls per second at
+    that age, the expected delay is the sum of f / 2r. While the job is unlikely to end,
+    poll every 5 s, the least that the service advises. Where f is high, spend the polls
+    that this saves compared with polling every 2 s. The constraints are:
 
-    - 0.2 <= r <= 2: never over 5 s late, never under 0.5 s apart;
-    - up to any age, at most (age + 1) / 2 polls, so that, whenever the job ends, fixed
-      polls at 1 s, 3 s and so on would have been as many or more.
+    - 0.2 <= r <= 2: polls are at most 5 s and at least 0.5 s apart;
+    - up to any age, there are at most (age + 1) / 2 polls, so that a job never needs
+      more polls than with a fixed interval of 2 s, beginning after 1 s.
 
-    Under them the sum is least where r = z * sqrt(f), and z does not fall with t: it
-    rises only where all savings are spent, as nothing can be borrowed. Where f falls
-    from the start (a job whose end never comes nearer), that is everywhere: r = 0.5 is
-    the best possible, and no schedule can gain.
+    The delay is minimal if r = z * sqrt(f), where z never falls with t: it rises only
+    where all savings are spent, since polls cannot be borrowed from later ages. If f
+    falls from the start, r = 0.5 everywhere is the best possible.
     """
     ages: list[float] = []
     counted = 0.0
@@ -184,14 +192,14 @@ def poll_ages(durations: Sequence[float], guess: Guess) -> list[float]:
 
 def seconds_until_next_poll(ages: Sequence[float], age: float) -> float:
     """
-    Return the seconds until the next poll of a job that was polled at that *age*.
+    Return the seconds until the next poll of a job that was just polled at `age`.
 
-    *ages* come from `poll_ages`. A poll that comes late moves no other.
+    `ages` are from `poll_ages`. A late poll does not delay the following ones.
     """
-    following = bisect_right(ages, age + _EARLY)
+    following = bisect_right(ages, age + _TOLERANCE_SECONDS)
     if following == len(ages):
-        return ADVISED_SECONDS
-    return max(ages[following] - age, SHORTEST_SECONDS)
+        return ADVISED_POLL_SECONDS
+    return max(ages[following] - age, MIN_POLL_SECONDS)
 
 
 def _spans(chances: Sequence[float]) -> list[Span]:
@@ -203,25 +211,27 @@ def _spans(chances: Sequence[float]) -> list[Span]:
 
 def _rates(spans: Sequence[Span]) -> list[Span]:
     """
-    Return spans as seconds and polls a second.
+    Return the spans with their polls per second.
 
-    Spans in which z would fall are joined, with one z, until it falls nowhere.
+    Join neighbouring parts to share one z as long as z would fall from one to the next.
     """
     parts: list[tuple[float, list[Span]]] = []
-    for rising in _rises(spans):
+    for rising in _rising_parts(spans):
         part, z = rising, _solve(rising)
         while parts and parts[-1][0] >= z:
             part = parts.pop()[1] + part
             z = _solve(part)
         parts.append((z, part))
     first = parts[0][1]
-    parts[0] = _solve(first, advance=_ADVANCE), first
-    return [(seconds, _within(z * root)) for z, part in parts for seconds, root in part]
+    parts[0] = _solve(first, advance=_ADVANCE_POLLS), first
+    return [
+        (seconds, _clamp_rate(z * root)) for z, part in parts for seconds, root in part
+    ]
 
 
-def _rises(spans: Sequence[Span]) -> list[list[Span]]:
+def _rising_parts(spans: Sequence[Span]) -> list[list[Span]]:
     """
-    Split the spans into parts in each of which the end never gets less likely.
+    Split the spans into parts within which the probability never falls.
     """
     parts = [[spans[0]]]
     for before, span in pairwise(spans):
@@ -234,20 +244,20 @@ def _rises(spans: Sequence[Span]) -> list[list[Span]]:
 
 def _solve(part: Sequence[Span], *, advance: float = 0.0) -> float:
     """
-    Return the greatest z that spends no more than the advised polls on the part, and
-    so many in *advance*.
+    Return the greatest z with which a part has no more than the advised polls, and
+    `advance` more.
     """
-    allowed = _ADVISED * sum(seconds for seconds, _ in part) + advance
-    low = _ADVISED / max(root for _, root in part)
-    high = _MOST / min(root for _, root in part)
+    allowed = _ADVISED_RATE * sum(seconds for seconds, _ in part) + advance
+    low = _ADVISED_RATE / max(root for _, root in part)
+    high = _MAX_RATE / min(root for _, root in part)
     for _ in range(_HALVINGS if len(part) > 1 else 0):
         z = math.sqrt(low * high)
-        if sum(seconds * _within(z * root) for seconds, root in part) > allowed:
+        if sum(seconds * _clamp_rate(z * root) for seconds, root in part) > allowed:
             high = z
         else:
             low = z
     return low
 
 
-def _within(rate: float) -> float:
-    return min(max(rate, _LEAST), _MOST)
+def _clamp_rate(rate: float) -> float:
+    return min(max(rate, _MIN_RATE), _MAX_RATE)

@@ -1,6 +1,6 @@
 """
-Observations that help to find the job of an unconfirmed submission, recorded so that a
-clock that is set meanwhile does no harm.
+Record observations that help to find the job of an unconfirmed submission later, even
+if a clock is set in the meantime.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ class Sighting(NamedTuple):
     """
     The observations about one record.
 
-    *ahead* is how many seconds the service's clock was ahead of ours when the request
-    was first submitted, measured by the process that submitted it; None if it was not
-    measured. *jobs* are all that were candidates at some time.
+    `clock_skew` is the number of seconds by which the service's clock was ahead of ours
+    when the request was first submitted, measured by the process that submitted it;
+    None if it was not measured. `jobs` are all jobs that have ever been candidates.
     """
 
-    ahead: float | None = None
+    clock_skew: float | None = None
     jobs: tuple[Job, ...] = ()
 
 
 class Sightings:
     """
-    The records of one *service*: an origin, or the sandbox.
+    The observations about requests to one service: an origin, or the sandbox.
 
-    Every method raises JournalError when the journal cannot be used.
+    Every method raises JournalError if the journal cannot be used.
     """
 
     def __init__(self, database: Database, service: str) -> None:
@@ -43,19 +43,21 @@ class Sightings:
         Return the observations about a record.
         """
         query = "SELECT ahead, seen FROM records WHERE record = ?"
-        for ahead, seen in self._database.rows(query, record):
-            is_usable = isinstance(ahead, float) and math.isfinite(ahead)
-            return Sighting(ahead=ahead if is_usable else None, jobs=_jobs(seen))
+        for clock_skew, seen in self._database.rows(query, record):
+            is_usable = isinstance(clock_skew, float) and math.isfinite(clock_skew)
+            return Sighting(
+                clock_skew=clock_skew if is_usable else None, jobs=_jobs(seen)
+            )
         return Sighting()
 
-    def keep_ahead(self, record: str, ahead: float) -> None:
+    def save_clock_skew(self, record: str, clock_skew: float) -> None:
         """
-        Record the offset of the clocks. The first one counts.
+        Record the clock skew, unless one is recorded already.
         """
         with self._database.writing() as db:
             db.execute(
                 "UPDATE records SET ahead = coalesce(ahead, ?) WHERE record = ?",
-                (ahead, record),
+                (clock_skew, record),
             )
 
     def keep_jobs(self, record: str, jobs: Sequence[Job]) -> None:
@@ -74,8 +76,8 @@ class Sightings:
 
     def known_before(self, record: str, job_ids: Iterable[str]) -> set[str]:
         """
-        Return those of the jobs that were known before the record was made, and so are
-        older than its job.
+        Return the jobs that were known before the record was created. They are older
+        than the record's job.
         """
         query = (
             "SELECT 1 FROM records WHERE service = ? AND job_id = ? AND known_by <"
@@ -89,7 +91,7 @@ class Sightings:
 
     def has_known_before(self, record: str) -> bool:
         """
-        Tell whether `known_before` can be true of any job.
+        Return True if any job was known before the record was created.
         """
         query = (
             "SELECT 1 FROM records WHERE service = ? AND known_by <"
@@ -100,7 +102,7 @@ class Sightings:
 
 def _jobs(seen: object) -> tuple[Job, ...]:
     """
-    Read the column; what krea did not write there is left out.
+    Read the column `seen`. Skip entries that krea cannot have written.
     """
     try:
         items = json.loads(seen) if isinstance(seen, str) else []

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from krea_cli.api.models import Job
-from krea_cli.api.request_body import content
+from krea_cli.api.request_body import encode_body
 from krea_cli.errors import RequestRejectedError, UsageError
 from krea_cli.inputs.local_file import Image, LocalFile
 from krea_cli.inputs.upload_report import Report, ignore_report
@@ -24,22 +24,23 @@ _URL_REFUSED = ("invalid asset url", "input file rejected")
 
 class RequestSubmitter(NamedTuple):
     """
-    Turns requests into paid submissions.
+    Submit requests: upload their input files, encode their bodies, and record them.
 
-    *service* is the name that records are kept under. *url_of* returns the URL of an
-    input file, or the file itself, which is then sent as a data URI; *fresh_url_of*
-    does the same with a new upload, for when the service rejected the first URL.
-    *upload* uploads several files at once, so that *url_of* need not wait for them.
-    *manner* is recorded with the request: how input files were sent. *is_secret* tells
-    whether a text contains the token, and *digest_token* returns the digest by which
-    the token can be recognized. *output* is recorded, too: how the results are saved.
+    - `service`: name of the service in the journal
+    - `url_of`: returns the URL of an input file, or the file itself to send it inline
+    - `fresh_url_of`: the same after a new upload, if the service rejected the first URL
+    - `upload`: uploads several files in parallel, so that `url_of` returns at once
+    - `input_options`: options for sending input files, recorded with each request
+    - `output`: options for saving results, recorded with each request
+    - `is_secret`: returns True for text that contains the token
+    - `digest_token`: returns the digest by which the token is recognized later
     """
 
     submitter: Submitter
     service: str
     url_of: Callable[[Image], str | LocalFile]
     fresh_url_of: Callable[[Image], str | LocalFile]
-    manner: Mapping[str, bool]
+    input_options: Mapping[str, bool]
     is_secret: Callable[[str], bool]
     digest_token: Callable[[], str | None] = lambda: None
     upload: Callable[[Sequence[Image], Report], object] | None = None
@@ -47,12 +48,12 @@ class RequestSubmitter(NamedTuple):
 
     def prepare(self, request: Request, report: Report = ignore_report) -> None:
         """
-        Do everything that is free before anything is paid for: check that the journal
-        can be written, and get the URL of every input file.
+        Do everything that costs nothing: check that the journal can be written, and
+        upload the input files.
 
         Raises:
-            UsageError: the request cannot be sent as it is.
-            KreaError: the service cannot be used; nothing was paid for.
+            UsageError: the request contains the token, or cannot be encoded.
+            KreaError: the journal or the service cannot be used.
         """
         self.prepare_all([request], report)
 
@@ -60,8 +61,8 @@ class RequestSubmitter(NamedTuple):
         self, requests: Sequence[Request], report: Report = ignore_report
     ) -> None:
         """
-        Prepare several requests as `prepare` does one. Their files are uploaded
-        together, several at once, and *report* is called while they are.
+        Prepare several requests. Upload their files in parallel, and call `report` with
+        the progress.
 
         Raises:
             KreaError: as `prepare`, for the first request that fails.
@@ -73,7 +74,7 @@ class RequestSubmitter(NamedTuple):
             images = [image for request in requests for image in request.images]
             self.upload(images, report)
         for request in requests:
-            content(request.body(self.url_of))
+            encode_body(request.body(self.url_of))
 
     def _check_secrets(self, request: Request) -> None:
         texts = [text for _, text in leaves(request.fields) if isinstance(text, str)]
@@ -89,37 +90,36 @@ class RequestSubmitter(NamedTuple):
         run: str,
         *,
         deadline: float,
-        gate: Callable[[], object] = lambda: None,
-        keep_record: Callable[[Record], object] | None = None,
+        before_attempt: Callable[[], object] = lambda: None,
+        save_record: Callable[[Record], object] | None = None,
     ) -> Job:
         """
-        Submit the request, and return its job. *run* identifies the jobs of one call.
-        *gate* is called before each try; an exception from it keeps the request here,
-        and so does one from *keep_record*, which commits the record of each try; the
-        journal does that without it.
+        Submit the request, and return its job. `run` is the id that the jobs of one run
+        share. `before_attempt` is called before each attempt, then `save_record` saves
+        its record, by default in the journal. If either raises, nothing is sent.
 
         Raises:
             KreaError: as `Submitter.submit`.
         """
-        keep = keep_record or self.submitter.journal.begin
+        save_record = save_record or self.submitter.journal.begin
 
         def begin(intent: Record) -> Record:
-            gate()
+            before_attempt()
             record = replace(intent, created_at=self.submitter.clock.wall())
-            keep(record)
+            save_record(record)
             return record
 
         try:
             return self._submit(request, self.url_of, run, deadline, begin)
         except RequestRejectedError as exc:
             if not _is_url_refused(exc):
-                if self.manner["inline"] and request.is_long_inline:
+                if self.input_options["inline"] and request.is_long_inline:
                     raise exc.but("Try again without --inline.") from exc.__cause__
                 raise
             fresh = {image: self.fresh_url_of(image) for image in request.images}
             if not any(isinstance(url, str) for url in fresh.values()):
                 raise
-            # The first try was rejected, so nothing is paid twice.
+            # The first attempt was rejected, so nothing is paid twice.
             return self._submit(request, fresh.__getitem__, run, deadline, begin)
 
     def _submit(
@@ -131,17 +131,20 @@ class RequestSubmitter(NamedTuple):
         begin: Callable[[Record], Record],
     ) -> Job:
         body = request.body(url_of)
-        post = SubmitPayload(
-            path=request.model.path, body=content(body), webhook=request.webhook
+        payload = SubmitPayload(
+            path=request.model.path, body=encode_body(body), webhook=request.webhook
         )
         intent = Record.of(
             run=run,
             service=self.service,
             model=request.model.id,
-            path=post.path,
+            path=payload.path,
             body=body,
-            webhook=post.webhook,
-            images={"inputs": describe_inputs(request.placed_images), **self.manner},
+            webhook=payload.webhook,
+            images={
+                "inputs": describe_inputs(request.placed_images),
+                **self.input_options,
+            },
             seed=request.seed,
             cost_usd=request.cost_usd,
             now=self.submitter.clock.wall(),
@@ -150,10 +153,10 @@ class RequestSubmitter(NamedTuple):
         )
 
         job = self.submitter.submit(
-            post,
+            payload,
             lambda: begin(intent),
             deadline=deadline,
-            refused=self.submitter.journal.refused,
+            on_rejected=self.submitter.journal.refused,
         )
         return replace(
             job, model=intent.model, seed=intent.seed, cost_usd=intent.cost_usd

@@ -1,9 +1,8 @@
 """
 Submit paid requests: record each, send it once, and record its outcome.
 
-There are three outcomes: the service accepted the request (there is a job), the service
-rejected it or never got it (no job, nothing billed), or nobody knows. In the last case
-the request is never sent again from here.
+There are three outcomes: accepted (there is a job), rejected or not sent (no job,
+nothing billed), or unconfirmed. This module never resends an unconfirmed request.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _UNKNOWN = (ResponseLostError, ServerError, InvalidResponseError)
 
 class SubmitPayload(NamedTuple):
     """
-    A request as it is sent: the *path* of the model, and the bytes of the body.
+    A request as sent: the `path` of the model, the body, and the URL of a webhook.
     """
 
     path: str
@@ -50,11 +49,11 @@ class SubmitPayload(NamedTuple):
 
 class Submitter(NamedTuple):
     """
-    Submits paid requests. Several threads may submit at once.
+    Submit paid requests. Several threads may submit at once.
 
     `on_submitted` is called with the job id as soon as it is known, `on_unconfirmed`
-    with the record when the response was lost, and `on_delayed` with the reason and the
-    seconds when the service accepts no more requests for now.
+    with the record of an unconfirmed request, and `on_delayed` with the error and the
+    seconds to wait when the service is busy.
     """
 
     client: ApiClient
@@ -67,35 +66,33 @@ class Submitter(NamedTuple):
 
     def submit(
         self,
-        post: SubmitPayload,
+        payload: SubmitPayload,
         begin: Callable[[], Record],
         *,
         deadline: float,
-        refused: Callable[[str], object],
+        on_rejected: Callable[[str], object],
     ) -> Job:
         """
-        Submit until the service has accepted or rejected the request: again when
-        nothing was sent, and when the service accepts no more for now, as long as
-        *deadline* (on the monotonic clock) allows.
+        Submit a request, and return its job. Retry until `deadline` (by `clock.now`) if
+        nothing was sent or the service is busy.
 
-        *begin* makes the record of each try; *refused* is called with the record of a
-        request that was not accepted.
+        `begin` creates and saves a record for each attempt. `on_rejected` is called
+        with the id of the record if there is certainly no job.
 
         Raises:
-            UnconfirmedSubmissionError: there may be a job, and a bill. The request is
-                never sent again.
-            JournalError: no record can be kept, so nothing was sent; with a job id:
-                the job was accepted, and only its id could not be recorded.
+            UnconfirmedSubmissionError: there may be a job, which will be billed.
+            JournalError: the record could not be saved, so nothing was sent. With a job
+                id: the request was accepted, but the id could not be recorded.
             KreaError: there is no job.
         """
         while True:
             try:
                 with self.throttle.turn():
                     job = retry(
-                        lambda: self._submit_once(post, begin, refused),
+                        lambda: self._submit_once(payload, begin, on_rejected),
                         clock=self.clock,
                         deadline=deadline,
-                        passing=(ConnectionFailedError,),
+                        temporary_errors=(ConnectionFailedError,),
                     )
             except RateLimitError as exc:
                 pause, is_news = self.throttle.rejected(exc)
@@ -109,27 +106,30 @@ class Submitter(NamedTuple):
 
     def _submit_once(
         self,
-        post: SubmitPayload,
+        payload: SubmitPayload,
         begin: Callable[[], Record],
-        refused: Callable[[str], object],
+        on_rejected: Callable[[str], object],
     ) -> Job:
-        # A signal between the record and the job id would lose a paid job.
+        # A signal between saving the record and the job id would lose a paid job.
         with signals.defer_signals():
             record = begin()
             submitted = self.clock.now()
             try:
                 job = self.client.submit(
-                    post.path, post.body, webhook=post.webhook, key=record.record
+                    payload.path,
+                    payload.body,
+                    webhook=payload.webhook,
+                    key=record.record,
                 )
             except _UNKNOWN as exc:
                 self.on_unconfirmed(record)
-                # The record is on disk already, and says that the request was sent.
+                # If this fails, the record still says that the request was sent.
                 with suppress(JournalError):
                     self.journal.unconfirmed(record.record)
                 raise _unconfirmed(record, submitted, exc) from exc
             except KreaError:
                 with suppress(JournalError):
-                    refused(record.record)
+                    on_rejected(record.record)
                 raise
             self.on_submitted(job.job_id)
             self._record_job(record, job)
@@ -143,7 +143,7 @@ class Submitter(NamedTuple):
             error = exc.but(record=record.record, taken_id=job.job_id)
             raise error from exc.__cause__
         except JournalError as exc:
-            # The job is paid for, and its id is known nowhere but here.
+            # The job is paid for, and only this message can tell the user its id.
             raise JournalError(
                 f"{exc.message} Job {job.job_id} was submitted, but its id could not "
                 "be recorded.",
@@ -156,8 +156,8 @@ def _unconfirmed(
     record: Record, submitted: float, exc: KreaError
 ) -> UnconfirmedSubmissionError:
     return UnconfirmedSubmissionError(
-        "Krea may have accepted this request. If it did, it will be billed. "
-        f"{exc.message}",
+        f"{exc.message} Krea may have accepted this request; if so, you will be "
+        "billed.",
         record=record.record,
         submitted=submitted,
     )

@@ -32,7 +32,7 @@ class CorruptRecord(NamedTuple):
         values = dict(zip(FIELDS, row, strict=True))
         job = f" (job {values['job_id']})" if values["job_id"] else ""
         record, holder = str(values["record"]), values["holder"]
-        # "intended" is the only state that krea writes for a request on its way.
+        # krea writes no state but "intended" for a request in flight.
         has_landed = values["state"] in STATES and values["state"] != "intended"
         return cls(
             record=record,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from krea_cli.api.models import UNBILLED
+from krea_cli.api.models import UNBILLED_STATUSES
 
 UNCONFIRMED_STATE = "unknown"
 
@@ -59,7 +59,7 @@ class CostGroup:
             self.unpriced += cost.cost_usd is None
             return
         self.jobs += 1
-        if cost.state in UNBILLED:
+        if cost.state in UNBILLED_STATUSES:
             self.unbilled += 1
             return
         self.unpriced += cost.cost_usd is None

@@ -39,13 +39,13 @@ T = TypeVar("T")
 
 # SQLite's own waiting ignores signals, so most of the waiting is done here. A process
 # that holds the lock is alive; on a busy machine it just needs time.
-BUSY_SECONDS, SQLITE_SECONDS, PAUSE_SECONDS = 60.0, 0.05, 0.01
+MAX_BUSY_SECONDS, SQLITE_SECONDS, PAUSE_SECONDS = 60.0, 0.05, 0.01
 # Maximum wait for a lock while a signal is deferred.
 CLEANUP_SECONDS = 0.3
 # Table layouts of earlier versions of krea.
 OLD_VERSIONS = (1, 2, 3)
 # Suffix of SQLite's write-ahead log.
-LOG = "-wal"
+LOG_SUFFIX = "-wal"
 # SQLITE_PROTOCOL means that other processes repeatedly got the lock first.
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL}
 # Errors of file systems that cannot lock files. "No locks available" is reported as
@@ -96,7 +96,7 @@ class Database:
         """
         Run the block as one transaction: commit at its end, or roll back on errors.
         """
-        with self._reporting():
+        with self._translate_errors():
             db = self._db()
             self._check_not_moved()
             try:
@@ -114,7 +114,7 @@ class Database:
         """
         Return the rows of a query. A missing journal has none.
         """
-        with self._reporting():
+        with self._translate_errors():
             if self._opened is None and self._is_missing():
                 return []
             db = self._db()
@@ -124,7 +124,7 @@ class Database:
         """
         Erase deleted data from the file and its log.
         """
-        with self._reporting():
+        with self._translate_errors():
             db = self._db()
             # secure_delete misses copies that SQLite leaves when it moves rows.
             self._retry_while_busy(lambda: db.execute("VACUUM"))
@@ -134,19 +134,19 @@ class Database:
         """
         Return the error for a journal with content that krea did not write.
         """
-        there = {"": Path(f"{self._path}").exists(), LOG: self._has_log()}
+        exists = {"": Path(f"{self._path}").exists(), LOG_SUFFIX: self._has_log()}
         moves = [
             shlex.join(["mv", f"{self._path}{end}", f"{self._path}.broken{end}"])
-            for end in there
-            if there[end]
+            for end in exists
+            if exists[end]
         ]
-        mend = (
-            "It records what you paid for. Repair it, or start a new one: "
+        repair_hint = (
+            "It records what you paid for. To start a new one, move it away: "
             f"{' && '.join(moves)}"
         )
         return JournalError(
             f"The journal file {self._path} is damaged: {reason}.",
-            hint=(mend, Step(Action.LIST_REMOTE)),
+            hint=(repair_hint, Step(Action.LIST_REMOTE)),
         )
 
     def close(self) -> None:
@@ -218,7 +218,7 @@ class Database:
         # The last program that closes the journal deletes the log, which may happen at
         # any time.
         with suppress(FileNotFoundError, NotADirectoryError):
-            return Path(f"{self._path}{LOG}").stat().st_size > 0
+            return Path(f"{self._path}{LOG_SUFFIX}").stat().st_size > 0
         return False
 
     def _check_version(self, db: sqlite3.Connection) -> None:
@@ -241,7 +241,7 @@ class Database:
             raise self.corrupt_error("it is not a krea journal")
 
     @contextmanager
-    def _reporting(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             with self._lock:
                 yield
@@ -326,7 +326,7 @@ def _retry_while_busy(step: Callable[[], T], folder: Path | None = None) -> T:
     If the file system of `folder` has no locks, waiting is useless: raise the error at
     once.
     """
-    until = time.monotonic() + BUSY_SECONDS
+    until = time.monotonic() + MAX_BUSY_SECONDS
     is_checked = folder is None
     while True:
         try:
@@ -369,7 +369,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
     """
     # Without a log nobody is writing. Then SQLite must not create its own files next to
     # the journal, which a read-only connection would leave behind.
-    has_log = any(Path(f"{path}{end}").exists() for end in (LOG, "-journal"))
+    has_log = any(Path(f"{path}{end}").exists() for end in (LOG_SUFFIX, "-journal"))
     mode = "mode=ro" if has_log else "immutable=1"
     return _connect(f"{path.as_uri()}?{mode}", is_uri=True)
 
@@ -415,7 +415,7 @@ def _create(path: Path) -> None:
             db.execute("PRAGMA journal_mode = WAL")
         _publish(fresh, path)
     finally:
-        for end in ("", LOG, "-shm"):
+        for end in ("", LOG_SUFFIX, "-shm"):
             Path(f"{fresh}{end}").unlink(missing_ok=True)
 
 

@@ -19,21 +19,22 @@ from krea_cli.journal.database import Database
 from krea_cli.journal.record import (
     COLUMNS,
     LAST_CHARACTER,
-    PLACES,
+    PLACEHOLDERS,
     Record,
     dump_files,
     load_files,
 )
 from krea_cli.journal.rows import check_columns
+from krea_cli.journal.services import find_other_service
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
 # The limit is a number of records, not an age: a clock that is wrong for a moment must
 # not delete records of paid requests.
-KEPT_RECORDS = 100_000
+MAX_RECORDS = 100_000
 # Delete a few with each new record, so that no command has to wait for all of them.
-PRUNED_AT_ONCE = 20
+MAX_PRUNED_AT_ONCE = 20
 _PRUNABLE = """
 SELECT number, service, job_id, key, files FROM records
 WHERE number <= (SELECT max(number) FROM records) - ? AND job_id IS NOT NULL
@@ -44,9 +45,9 @@ _NEWEST = "SELECT created_at FROM records ORDER BY number DESC LIMIT 1"
 # nothing is deleted, because that is not urgent.
 _MAX_BACK_SECONDS, _MAX_AHEAD_SECONDS = 24 * 3600.0, 366 * 24 * 3600.0
 
-# Facts about a job that only the journal has.
-_KNOWN = ("model", "seed", "cost_usd", "files")
-_INSERT = f"INSERT INTO records ({COLUMNS}) VALUES ({PLACES})"  # noqa: S608  (names)
+# Columns for data about a job that the service does not send.
+_JOB_COLUMNS = ("model", "seed", "cost_usd", "files")
+_INSERT = f"INSERT INTO records ({COLUMNS}) VALUES ({PLACEHOLDERS})"  # noqa: S608  (names)
 
 
 class RunResult(NamedTuple):
@@ -63,7 +64,7 @@ class RunResult(NamedTuple):
 
 class JobOutput(NamedTuple):
     """
-    The run of a job, and how that run saves its results (None if it does not).
+    The run of a job, and the run's output options (None if it saves no results).
     """
 
     run: str
@@ -163,11 +164,11 @@ class Journal:
         first_index: int | None = None,
     ) -> None:
         """
-        Record how a job ended, and the `files` that were saved, starting with
-        `first_index`.
+        Record the final status of a job and its saved `files`, the first of them with
+        the `{index}` `first_index`.
 
-        Jobs without a record are ignored. An unusable journal is not an error here: the
-        result is more important.
+        Jobs without a record are ignored. So are errors of the journal: the result is
+        more important.
         """
         kept = dump_files(files)
         with suppress(JournalError), self._database.writing() as db:
@@ -177,7 +178,7 @@ class Journal:
                 " first_index = coalesce(?, first_index)"
                 " WHERE service = ? AND job_id = ?",
                 (
-                    *(job.status, job.took, kept, kept, first_index),
+                    *(job.status, job.duration, kept, kept, first_index),
                     *(self._service, job.job_id),
                 ),
             )
@@ -186,19 +187,18 @@ class Journal:
         """
         Add facts from the journal to the job: model, seed, price and saved files.
 
-        If the journal is unusable, return the job unchanged, so that it can always be
-        shown.
+        If the journal cannot be used, return the job unchanged.
         """
         try:
             rows = self._database.rows(
-                f"SELECT {', '.join(_KNOWN)} FROM records"  # noqa: S608  (names)
+                f"SELECT {', '.join(_JOB_COLUMNS)} FROM records"  # noqa: S608  (names)
                 " WHERE service = ? AND job_id = ?",
                 self._service,
                 job.job_id,
             )
             if not rows:
                 return job
-            known = dict(zip(_KNOWN, rows[0], strict=True))
+            known = dict(zip(_JOB_COLUMNS, rows[0], strict=True))
             check_columns(known)
         except (JournalError, ValueError):
             return job
@@ -242,14 +242,14 @@ class Journal:
         )
         return [job_id for (job_id,) in rows]
 
-    def runs_with_prefix(self, beginning: str) -> list[str]:
+    def runs_with_prefix(self, prefix: str) -> list[str]:
         """
-        Return the ids of runs that start with `beginning`, oldest first.
+        Return the ids of runs that start with `prefix`, oldest first.
         """
         rows = self._database.rows(
             "SELECT run FROM records WHERE service = ? AND run BETWEEN ? AND ?"
             " GROUP BY run ORDER BY min(number)",
-            *(self._service, beginning, beginning + LAST_CHARACTER),
+            *(self._service, prefix, prefix + LAST_CHARACTER),
         )
         return [str(run) for (run,) in rows]
 
@@ -267,9 +267,9 @@ class Journal:
 
     def outputs(self, job_ids: Sequence[str]) -> dict[str, JobOutput]:
         """
-        Return the run of each recorded job, and how that run saves its results.
+        Return the run and its output options for each recorded job.
 
-        If the journal is unusable, return nothing, so that waiting always works.
+        If the journal cannot be used, return {}, so that waiting always works.
         """
         found = {}
         with suppress(JournalError):
@@ -287,7 +287,7 @@ class Journal:
 
     def is_last_unconfirmed(self) -> bool:
         """
-        Return whether the last request has no response yet.
+        Return True if the last request has no response yet.
         """
         found = self._database.rows(
             "SELECT state FROM records WHERE service = ? ORDER BY number DESC LIMIT 1",
@@ -295,26 +295,24 @@ class Journal:
         )
         return bool(found) and found[0][0] in ("intended", "unknown")
 
-    def has_other_services(self) -> bool:
-        """
-        Return whether the journal has jobs of another service.
-        """
-        return bool(
-            self._jobs(
-                "SELECT job_id FROM records"
-                " WHERE (service < ? OR service > ?) AND +job_id IS NOT NULL LIMIT 1",
-                *(self._service, self._service),
-            )
-        )
+    @property
+    def service(self) -> str:
+        return self._service
 
-    def jobs_with_prefix(self, beginning: str) -> list[str]:
+    def other_service(self) -> str | None:
         """
-        Return the job ids that start with `beginning`.
+        Return another service that the journal has jobs of, or None.
+        """
+        return find_other_service(self._database, self._service)
+
+    def jobs_with_prefix(self, prefix: str) -> list[str]:
+        """
+        Return the job ids that start with `prefix`.
         """
         return self._jobs(
             "SELECT job_id FROM records WHERE service = ?"
             " AND job_id BETWEEN ? AND ? ORDER BY number",
-            *(self._service, beginning, beginning + LAST_CHARACTER),
+            *(self._service, prefix, prefix + LAST_CHARACTER),
         )
 
     def _jobs(self, query: str, *values: object) -> list[str]:
@@ -330,7 +328,7 @@ def prune(db: Connection, *, now: float) -> None:
     newest = db.execute(_NEWEST).fetchone()
     if newest is None or not _is_plausible(now, newest[0]):
         return
-    found = db.execute(_PRUNABLE, (KEPT_RECORDS, PRUNED_AT_ONCE)).fetchall()
+    found = db.execute(_PRUNABLE, (MAX_RECORDS, MAX_PRUNED_AT_ONCE)).fetchall()
     for number, service, job_id, key, files in found:
         try:
             check_columns({"job_id": job_id, "files": files})

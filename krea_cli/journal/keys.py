@@ -1,8 +1,7 @@
 """
 Store a key for paid requests, so that repeated requests are recognized.
 
-The key is a hash of what was asked for. It is recognized by this and all other
-processes.
+The key is a hash of the request. All processes share the keys.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from krea_cli.errors import JournalError
 from krea_cli.journal.corrupt_record import CorruptRecord
 from krea_cli.journal.database import Database
 from krea_cli.journal.journal import prune
-from krea_cli.journal.record import COLUMNS, PLACES, Record
+from krea_cli.journal.record import COLUMNS, PLACEHOLDERS, Record
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -32,10 +31,7 @@ WHERE key IS NOT NULL
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHolder:
     """
-    A request that has a key.
-
-    This is either a `record`, or the `job_id` and file hashes that remain of a pruned
-    record.
+    A request with a key: a `record`, or the `job_id` and file hashes of a pruned one.
     """
 
     record: Record | None = None
@@ -45,7 +41,7 @@ class KeyHolder:
     @property
     def ids(self) -> set[str]:
         """
-        The ids that callers may use to refer to this request.
+        Return the ids by which callers may refer to this request.
         """
         record = self.record.record if self.record else None
         return {each for each in (record, self.job_id) if each}
@@ -80,7 +76,7 @@ class JournalKeys:
                     return holder
             prune(db, now=self._database.now())
             db.execute(
-                f"INSERT INTO records ({COLUMNS}, key) VALUES ({PLACES}, ?)",  # noqa: S608  (names)
+                f"INSERT INTO records ({COLUMNS}, key) VALUES ({PLACEHOLDERS}, ?)",  # noqa: S608  (names)
                 (*record.as_row(), key),
             )
         return None

@@ -22,8 +22,8 @@ def has_locks(folder: Path) -> bool:
     """
     Lock a temporary file in the folder. Return True if this cannot be tested.
 
-    Another file is used than the one in question, because closing a file releases every
-    lock that this process has on it.
+    Do not use the journal itself, because closing a file releases all locks that this
+    process has on it.
     """
     if sys.platform == "win32":
         return True

@@ -15,24 +15,25 @@ from krea_cli.journal.costs import JournalCost
 from krea_cli.journal.database import Database
 from krea_cli.journal.record import COLUMNS, LAST_CHARACTER, Record, this_process
 from krea_cli.journal.rows import check_columns
+from krea_cli.journal.services import find_other_service
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
 _SELECT = f"SELECT {COLUMNS} FROM records WHERE service = ? AND "  # noqa: S608  (names)
 # Both states may be unconfirmed, depending on whether their process is alive.
-_OPEN = "state IN ('intended', 'unknown')"
+_MAYBE_UNCONFIRMED = "state IN ('intended', 'unknown')"
 
 # Only the newest jobs show how fast a model currently is.
-DURATIONS, USUAL_OF, USUAL_FROM = 200, 20, 3
+MAX_DURATIONS, USUAL_SAMPLE_SIZE, MIN_USUAL_SAMPLE_SIZE = 200, 20, 3
 
 
 class JournalQueries:
     """
     Queries over the records of one `service`: an API origin, or the sandbox.
 
-    `now` is the wall clock. `damaged` is called once for each unreadable record, which
-    is then left out. Every method raises JournalError if the journal cannot be used.
+    `now` is the wall clock. `damaged` is called once for each unreadable record. Such
+    records are skipped. Every method raises JournalError if the journal cannot be used.
     """
 
     def __init__(
@@ -93,13 +94,13 @@ class JournalQueries:
             found.append(cost._replace(state=state))
         return found
 
-    def records_with_prefix(self, beginning: str) -> list[Record]:
+    def records_with_prefix(self, prefix: str) -> list[Record]:
         """
-        Return the records whose record id or job id starts with `beginning`.
+        Return the records whose record id or job id starts with `prefix`.
         """
-        if not beginning.isascii():
+        if not prefix.isascii():
             return []
-        ends = (beginning, beginning + LAST_CHARACTER)
+        ends = (prefix, prefix + LAST_CHARACTER)
         return self._find(
             "number IN (SELECT number FROM records WHERE record BETWEEN ? AND ?"
             " UNION SELECT number FROM records"
@@ -113,6 +114,10 @@ class JournalQueries:
         """
         return next(iter(self._find("job_id = ?", job_id)), None)
 
+    @property
+    def service(self) -> str:
+        return self._service
+
     def unconfirmed(self) -> list[Record]:
         """
         Return the unconfirmed requests, oldest first. Krea may have accepted them.
@@ -120,7 +125,7 @@ class JournalQueries:
         now = self._now()
         # The plus makes SQLite sort the few rows found by an index, instead of scanning
         # all records in order.
-        found = self._find(f"{_OPEN} ORDER BY +number")
+        found = self._find(f"{_MAYBE_UNCONFIRMED} ORDER BY +number")
         return [record for record in found if record.is_unconfirmed(now)]
 
     def unconfirmed_elsewhere(self) -> list[str]:
@@ -128,12 +133,18 @@ class JournalQueries:
         Return the other services that have unconfirmed requests.
         """
         rows = self._database.rows(
-            f"SELECT service FROM records WHERE {_OPEN}"  # noqa: S608  (names)
+            f"SELECT service FROM records WHERE {_MAYBE_UNCONFIRMED}"  # noqa: S608  (names)
         )
         others = {str(service) for (service,) in rows} - {self._service}
         return [
             service for service in sorted(others) if self._of(service).unconfirmed()
         ]
+
+    def other_service(self) -> str | None:
+        """
+        Return another service that the journal has jobs of, or None.
+        """
+        return find_other_service(self._database, self._service)
 
     def _of(self, service: str) -> JournalQueries:
         return JournalQueries(
@@ -142,7 +153,7 @@ class JournalQueries:
 
     def known_jobs(self, job_ids: Iterable[str]) -> set[str]:
         """
-        Return those jobs that have a record, or had one before it was pruned.
+        Return the jobs that have a record, or had one before it was pruned.
         """
         query = (
             "SELECT 1 FROM records WHERE service = ? AND job_id = ?"
@@ -220,7 +231,7 @@ class JournalQueries:
         """
         if not (records or unread):
             return 0
-        gone = 0
+        deleted = 0
         with self._database.writing() as db:
             for record in records:
                 found = self._record(db, record)
@@ -228,15 +239,17 @@ class JournalQueries:
                     self._check_not_in_flight(found)
             for record in (*records, *unread):
                 query = "DELETE FROM records WHERE service = ? AND record = ?"
-                gone += db.execute(query, (self._service, record)).rowcount
+                deleted += db.execute(query, (self._service, record)).rowcount
         self._database.erase()
-        return gone
+        return deleted
 
     def older_than(self, time: float) -> list[Record]:
         """
         Return the records with a job that were created before a time, oldest first.
         """
-        return self._find(f"NOT {_OPEN} AND created_at < ? ORDER BY number", time)
+        return self._find(
+            f"NOT {_MAYBE_UNCONFIRMED} AND created_at < ? ORDER BY number", time
+        )
 
     def durations(self, model: str) -> list[float]:
         """
@@ -248,7 +261,7 @@ class JournalQueries:
             "SELECT seconds FROM records WHERE service = ? AND model = ?"
             " AND state = 'completed' AND seconds BETWEEN 0 AND 1e9"
             " ORDER BY number DESC LIMIT ?",
-            *(self._service, model, DURATIONS),
+            *(self._service, model, MAX_DURATIONS),
         )
         return [float(seconds) for (seconds,) in rows]
 
@@ -258,8 +271,10 @@ class JournalQueries:
 
         Return None if there are fewer than three.
         """
-        newest = sorted(self.durations(model)[:USUAL_OF])
-        return newest[len(newest) // 2] if len(newest) >= USUAL_FROM else None
+        newest = sorted(self.durations(model)[:USUAL_SAMPLE_SIZE])
+        return (
+            newest[len(newest) // 2] if len(newest) >= MIN_USUAL_SAMPLE_SIZE else None
+        )
 
     def sent_at(self, job_id: str) -> float | None:
         """

@@ -62,7 +62,7 @@ class ReadOnlyJournal:
         )
 
     def _queries(self, database: Database, service: str) -> JournalQueries:
-        return JournalQueries(database, service, now=self._now, damaged=_refuse)
+        return JournalQueries(database, service, now=self._now, damaged=_raise_damaged)
 
     def _read(self, work: Callable[[Database], T]) -> T:
         try:
@@ -77,7 +77,7 @@ class ReadOnlyJournal:
             return work(database)
 
 
-def _refuse(damaged: CorruptRecord) -> None:
+def _raise_damaged(damaged: CorruptRecord) -> None:
     raise JournalError(
         damaged.message, hint=Step(Action.FORGET_DAMAGED, (damaged.record,))
     )

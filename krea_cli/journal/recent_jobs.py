@@ -12,7 +12,7 @@ from pathlib import Path
 MAX_JOBS = 50
 _WAIT_SECONDS = 0.05
 _QUERY = """
-SELECT job_id, state, model, CAST(created_at AS REAL),
+SELECT job_id, state, model, run, CAST(created_at AS REAL),
   CASE WHEN json_valid(request) THEN json_extract(request, '$.body.prompt') END
 FROM records
 WHERE service = ? AND job_id IS NOT NULL ORDER BY number DESC LIMIT ?
@@ -22,12 +22,14 @@ WHERE service = ? AND job_id IS NOT NULL ORDER BY number DESC LIMIT ?
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentJob:
     """
-    A job according to its record. `created_at` is in seconds since the epoch.
+    A job according to its record. `run` is the id of the run that submitted it, and
+    `created_at` is in seconds since the epoch.
     """
 
     job_id: str
     state: str
     model: str
+    run: str
     created_at: float
     prompt: str
 
@@ -51,10 +53,11 @@ def find_recent_jobs(folder: Path, service: str) -> list[RecentJob]:
                 job_id=str(job),
                 state=str(state),
                 model=str(model),
+                run=str(run),
                 created_at=float(created_at),
                 prompt=str(prompt or ""),
             )
-            for job, state, model, created_at, prompt in rows
+            for job, state, model, run, created_at, prompt in rows
         ]
     except (sqlite3.Error, OSError, ValueError):
         return []

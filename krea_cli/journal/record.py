@@ -17,13 +17,13 @@ from typing import Any
 
 from krea_cli.api.http_types import RequestBody
 from krea_cli.api.models import SavedFile
-from krea_cli.api.request_body import content
+from krea_cli.api.request_body import encode_body
 from krea_cli.journal.redaction import redacted, redacted_places, without_secrets
 from krea_cli.journal.rows import check_columns
 from krea_cli.runtime import processes
 
-# If it is unknown whether its process is alive, a request counts as on its way for this
-# long.
+# A request counts as in flight for this long if it is not known whether its process is
+# alive.
 FLIGHT_SECONDS = 600.0
 
 
@@ -35,18 +35,18 @@ class Record:
     `record` is the id, unique for each request that a user intends to send. `run` is
     shared by the records of one command. `service` is an API origin, or the sandbox.
 
-    `request` has the model's "path", the redacted "body" and "webhook", the facts about
-    images that were given to `of`, and as "not_kept" the other places in the body where
-    something was left out. `request_sha256` is the hash of the request as it was sent.
+    `request` has the model's "path", the redacted "body" and "webhook", the `images` of
+    `of`, and "not_kept": all other places in the body where a value was left out.
+    `request_sha256` is the hash of the request as it was sent.
 
     Times are in seconds since the epoch, by the local clock. `created_at` is when the
     request was about to be sent first, `resent_at` when it was about to be sent again.
     `seconds` is the duration of the job that Krea reports.
 
     `holder` is the process that sends the request, as "host:pid:start". `token_digest`
-    identifies the token that was used (see `token_digest`). `output` says how the run
-    saves its results (None if it does not), and `first_index` is the `{index}` of the
-    first saved result.
+    identifies the token that was used (see `token_digest`). `output` has the output
+    options of the run (None if it saves no results), and `first_index` is the `{index}`
+    of the first saved result.
     """
 
     record: str
@@ -107,7 +107,7 @@ class Record:
             created_at=now,
             model=model,
             request={**request, **images, "not_kept": not_kept},
-            request_sha256=_sha256(content(body), webhook),
+            request_sha256=_sha256(encode_body(body), webhook),
             seed=seed,
             cost_usd=cost_usd,
             holder=this_process(),
@@ -143,12 +143,12 @@ class Record:
         return tuple(kept.get(name, getattr(self, name)) for name in FIELDS)
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """
-        Return whether the request was stored completely, so that it can be submitted
+        Return True if the request was stored completely, so that it can be submitted
         again byte for byte.
         """
-        kept = _sha256(content(self.request["body"]), self.request["webhook"])
+        kept = _sha256(encode_body(self.request["body"]), self.request["webhook"])
         return kept == self.request_sha256
 
     @property
@@ -205,7 +205,7 @@ class Record:
 # All texts that start with X sort between X and X + LAST_CHARACTER.
 LAST_CHARACTER = "\U0010ffff"
 FIELDS = tuple(field.name for field in fields(Record))
-COLUMNS, PLACES = ", ".join(FIELDS), ", ".join("?" * len(FIELDS))
+COLUMNS, PLACEHOLDERS = ", ".join(FIELDS), ", ".join("?" * len(FIELDS))
 
 
 def this_process() -> str:
@@ -247,8 +247,7 @@ def _sha256(body: RequestBody, webhook: str | None) -> str:
 
 def is_process_alive(holder: str) -> bool | None:
     """
-    Return whether the process is still running, or None if that is unknown on this
-    machine.
+    Return True if the process is still running, None if this computer cannot know.
     """
     host, pid, started = [*holder.rsplit(":", 2), "", ""][:3]
     if host != _host() or not pid.isdecimal():

@@ -13,6 +13,7 @@ from krea_cli.batch.lock import LockedFile, LockLine
 from krea_cli.batch.plan import PlanStep, Sign
 from krea_cli.errors import (
     JobCancelledError,
+    JobDeletedError,
     JobFailedError,
     KreaError,
     StorageError,
@@ -37,7 +38,7 @@ class BatchPoller(Protocol):
     def is_over(self) -> bool: ...
 
     @property
-    def is_late(self) -> bool: ...
+    def is_timed_out(self) -> bool: ...
 
     def add(self, job: Job) -> None: ...
 
@@ -90,9 +91,9 @@ class ItemOutcome:
     """
     The outcome of one item in this run.
 
-    `state` is made, fetched, unchanged, submitted, running, unsubmitted, failed,
-    cancelled, unsaved, unconfirmed, blocked, conflict or unusable. `is_paid` says that
-    this run pays for it.
+    `state` is made, fetched, unchanged, submitted, running, unsubmitted, unchecked
+    (there is a job, but not its status), failed, cancelled, unsaved, unconfirmed,
+    blocked, conflict or unusable. `is_paid` says that this run pays for it.
     """
 
     step: PlanStep
@@ -166,11 +167,17 @@ def blocked(step: PlanStep, needed: str, error: KreaError | None = None) -> Krea
     return error.but(message=message, job_id=None, record=None, advice=(), details=())
 
 
-def state_of(error: KreaError) -> str:
+def state_of(error: KreaError, *, has_job: bool) -> str:
+    """
+    Return the state of an item with an error. One that only kept its job from being
+    looked at says nothing about the job.
+    """
     if isinstance(error, UnconfirmedSubmissionError):
         return "unconfirmed"
     if isinstance(error, JobCancelledError):
         return "cancelled"
     if isinstance(error, StorageError):
         return "unsaved"
-    return "failed"
+    is_failure = isinstance(error, JobFailedError)
+    is_gone = isinstance(error, JobDeletedError)
+    return "unchecked" if has_job and (is_gone or not is_failure) else "failed"

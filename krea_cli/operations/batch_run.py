@@ -11,7 +11,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
@@ -26,13 +33,14 @@ from krea_cli.errors import (
     KreaError,
     NoTokenError,
     ServiceError,
+    StorageError,
     UnconfirmedSubmissionError,
     UsageError,
     WaitTimeoutError,
 )
 from krea_cli.jobs import job_errors
 from krea_cli.jobs.keyed_submission import KeyedJob
-from krea_cli.jobs.polling import MANY_SECONDS, JobUpdate
+from krea_cli.jobs.polling import MIN_ROUND_SECONDS, JobUpdate
 from krea_cli.operations.batch_outcome import (
     BatchEvent,
     BatchLimits,
@@ -112,6 +120,10 @@ class BatchRun:
         self.outcomes: dict[str, ItemOutcome] = {}
         # The reason why no more is submitted, if any.
         self.ended_by: KreaError | None = None
+        # Lines that the lock could not take, and the first reason for that.
+        self.unwritten: list[LockLine] = []
+        self.write_error: StorageError | None = None
+        self._writing = threading.Lock()
         self._submitting = WorkerPool(SUBMIT_AT_ONCE)
         self._saving = WorkerPool(SAVE_AT_ONCE)
         self._news = SimpleQueue[_News]()
@@ -132,9 +144,15 @@ class BatchRun:
             for needed in step.planned.item.needs.values():
                 self._dependents[needed].append(step)
 
-    def events(self) -> Iterator[BatchEvent]:
+    @property
+    def steps(self) -> Sequence[PlanStep]:
+        return list(self._steps.values())
+
+    def events(self) -> Generator[BatchEvent]:
         """
         Carry out the steps, and yield an event for each change.
+
+        If it ends early, `outcomes` and `open_jobs` have what happened until then.
         """
         poller = self._tools.poller(self._sleep)
         try:
@@ -145,6 +163,9 @@ class BatchRun:
                 except BaseException:
                     self._is_stopped = True
                     raise
+        except BaseException:
+            self._settle()
+            raise
         finally:
             self._is_stopped = True
         yield from self._drain(poller)
@@ -162,7 +183,22 @@ class BatchRun:
                 continue
             is_done = any(work.job.status == "completed" for work in works)
             (completed if is_done else running).append(job_id)
+        for job_id, found in list(self._accepted.items()):
+            # The news of the last jobs may not have been read any more.
+            is_open = any(step.output not in self.outcomes for step, _ in found)
+            if is_open and job_id not in self._by_job:
+                running.append(job_id)
         return running, completed
+
+    def finished_jobs(self) -> list[str]:
+        """
+        Return the jobs of which nothing is left to do.
+        """
+        return [
+            job_id
+            for job_id, works in self._by_job.items()
+            if all(step.output in self.outcomes for w in works for step in w.steps)
+        ]
 
     def note_cancelled(self, job_ids: Collection[str]) -> None:
         """
@@ -189,7 +225,7 @@ class BatchRun:
                 poller.sleep()
             except _NewsError:
                 # A burst of reports must not delay polls.
-                if self._tools.clock.now() - polled_at < MANY_SECONDS:
+                if self._tools.clock.now() - polled_at < MIN_ROUND_SECONDS:
                     continue
             if not self._limits.waits:
                 continue
@@ -248,7 +284,7 @@ class BatchRun:
             self._start(self._saving, step, lambda: self._copied(step))
         elif step.sign in (Sign.SAME, Sign.EDITED):
             if step.found is not None:
-                self._tools.record([step.found])
+                self._record([step.found])
             yield self._finish(step, "unchanged")
             self._start_dependents(step)
         elif step.sign in (Sign.WAIT, Sign.FETCH):
@@ -303,8 +339,6 @@ class BatchRun:
         except KreaError as exc:
             return self._not_submitted(step, exc)
         with self._lock:
-            self._has_answered = True
-            self._unconfirmed_in_a_row = 0
             self._accepted[found.job.job_id].append((step, found))
         self._append(
             *(step, *self._sharing[step.output]),
@@ -313,6 +347,9 @@ class BatchRun:
             job_id=found.job.job_id,
             usd=found.job.cost_usd,
         )
+        with self._lock:
+            self._has_answered = True
+            self._unconfirmed_in_a_row = 0
         return _News(step, submitted=found)
 
     @contextmanager
@@ -416,7 +453,18 @@ class BatchRun:
             elif news.submitted is not None:
                 yield from self._add(news.step, news.submitted, poller)
             elif news.saved is not None:
-                yield from self._saved(news.step, news.saved)
+                yield self._saved(news.step, news.saved)
+                self._start_dependents(news.step)
+
+    def _settle(self) -> None:
+        """
+        Take in the results that were saved when nobody listened any more.
+        """
+        with suppress(Empty):
+            while True:
+                news = self._news.get_nowait()
+                if news.saved is not None:
+                    self._saved(news.step, news.saved)
 
     def _reported(
         self, step: PlanStep, error: KreaError, poller: BatchPoller
@@ -482,7 +530,7 @@ class BatchRun:
                 job_id=job.job_id,
                 usd=job.cost_usd,
             )
-        error = job_errors.failure(job)
+        error = job_errors.job_error(job)
         if error is None or not job.is_final:
             return
         for step in work.steps:
@@ -491,7 +539,10 @@ class BatchRun:
     def _save(self, step: PlanStep, job: Job) -> _News:
         return _News(step, saved=self._tools.save(step, job))
 
-    def _saved(self, step: PlanStep, files: Files) -> Iterator[BatchEvent]:
+    def _saved(self, step: PlanStep, files: Files) -> ItemOutcome:
+        """
+        Record that the result of a step is on disk.
+        """
         work = self._works.get(step.output)
         if work is not None:
             self._append(
@@ -511,16 +562,15 @@ class BatchRun:
                 at=self._tools.time_text(),
                 files=tuple(files),
             )
-            self._tools.record([line])
+            self._record([line])
         is_paid = work is not None and work.is_new and step is work.steps[0]
-        yield self._finish(
+        return self._finish(
             step,
             "made" if is_paid else "fetched",
             job=work.job if work else None,
             files=files,
             is_paid=is_paid,
         )
-        self._start_dependents(step)
 
     def _failed(
         self,
@@ -541,7 +591,7 @@ class BatchRun:
                 continue
             yield self._finish(
                 each,
-                state or state_of(error),
+                state or state_of(error, has_job=bool(work) or step.sign not in PAID),
                 job=job or (work.job if work else None),
                 error=error,
                 is_paid=bool(work and work.is_new and each is step),
@@ -565,7 +615,7 @@ class BatchRun:
                 yield self._finish(step, "unsubmitted")
                 continue
             state = "running" if self._limits.waits else "submitted"
-            error = job_errors.failure(work.job) if self._limits.waits else None
+            error = job_errors.job_error(work.job) if self._limits.waits else None
             if not isinstance(error, WaitTimeoutError):
                 error = None
             is_paid = work.is_new and step is work.steps[0]
@@ -604,7 +654,7 @@ class BatchRun:
         """
         Append a line for each of the steps, which share a job.
         """
-        self._tools.record(
+        self._record(
             [
                 LockLine(
                     source=self._limits.source,
@@ -623,6 +673,21 @@ class BatchRun:
                 for step in steps
             ]
         )
+
+    def _record(self, lines: Sequence[LockLine]) -> None:
+        """
+        Append lines to the lock. If it cannot take them, nothing more is submitted: the
+        journal has these jobs, and other machines would pay for more and more of them.
+        """
+        with self._writing:
+            self.unwritten += lines
+            try:
+                self._tools.record(self.unwritten)
+            except StorageError as exc:
+                self.write_error = self.write_error or exc
+                self._stop(exc)
+            else:
+                self.unwritten = []
 
 
 def _bound(work: Callable[..., _News], *arguments: object) -> Callable[[], _News]:

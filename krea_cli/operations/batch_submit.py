@@ -45,7 +45,7 @@ class Submits(Protocol):
         run: str,
         *,
         deadline: float,
-        gate: Gate = ...,
+        before_attempt: Gate = ...,
     ) -> Job: ...
 
 
@@ -77,10 +77,10 @@ def submit_batch(
     run = str(uuid.uuid4())
 
     def submit(gate: Gate) -> Job:
-        return submitter.submit(request, run, deadline=deadline, gate=gate)
+        return submitter.submit(request, run, deadline=deadline, before_attempt=gate)
 
     tracker.expect(count)
-    tracker.named(run, is_remembered=is_remembered)
+    tracker.set_run(run, is_remembered=is_remembered)
     batch = BatchSubmission(
         submit,
         run=run,

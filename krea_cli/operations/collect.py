@@ -125,7 +125,8 @@ class JobCollection:
     ) -> None:
         wait, submission = self._wait, self._submission
         early = None if is_one_enough else saver
-        counts = StatusCounts(wait.count, saves=saver is not None)
+        saves = saver is not None
+        counts = StatusCounts(wait.count, saves=saves, began=self._began)
         with saver.pool if saver else nullcontext():
             wait.poll(
                 deadline=deadline,
@@ -151,7 +152,7 @@ class JobCollection:
         Completed jobs without result URLs are polled for up to half a minute.
         """
         deadline = self._context.clock.now() + LATE_RESULT_SECONDS
-        counts = StatusCounts(self._wait.count, saves=True)
+        counts = StatusCounts(self._wait.count, saves=True, began=self._began)
         self._wait.poll(deadline=deadline, counts=counts, lacks_result=True)
         with saver.pool:
             self._finish(saver, counts)
@@ -159,7 +160,7 @@ class JobCollection:
     def _finish(self, saver: Saver, counts: StatusCounts) -> None:
         jobs = self.jobs
         with self._console.progress() as progress:
-            counts.expect(self._wait.count)
+            counts.expect(self._wait.remaining_count)
             progress.counts(counts)
             for job in jobs:
                 counts.update(job)
@@ -175,12 +176,12 @@ class JobCollection:
             return
         if exc := saver.without_sidecar.get(saved.job_id):
             self.errors.append(_with_recovery_steps(exc, saved))
-        if unsaved := job_errors.unsaved(saved):
+        if unsaved := job_errors.unsaved_results_error(saved):
             self.errors.append(unsaved)
         for remark in self._context.review(saved):
             self._console.warn(remark)
         if unmet := self._context.unmet(saved):
-            self.errors.append(job_errors.unexpected(saved, unmet))
+            self.errors.append(job_errors.expectation_error(saved, unmet))
 
     def _keep_finished(self) -> None:
         """
@@ -234,7 +235,7 @@ class JobCollection:
         lost = self._show(self.jobs, results)
         failed = {error.job_id for error in self.errors}
         for job in self.jobs if waits else ():
-            if job.job_id not in failed and (error := job_errors.failure(job)):
+            if job.job_id not in failed and (error := job_errors.job_error(job)):
                 self.errors.append(self._with_time(error))
         if lost:
             self._report_errors()
@@ -246,7 +247,7 @@ class JobCollection:
         if not_handed_on and self.errors:
             self._context.report_error(not_handed_on)
         failed = {error.job_id for error in self.errors}
-        job_errors.check(
+        job_errors.raise_errors(
             self.errors, succeeded=sum(job.job_id not in failed for job in self.jobs)
         )
         if not_handed_on:

@@ -103,13 +103,13 @@ def check_deletable(
             )
         if record.is_unconfirmed(now):
             raise UsageError(
-                f"Request {record.record} is unconfirmed; if Krea accepted it, it will "
-                "be billed.",
+                f"Request {record.record} is unconfirmed; if Krea accepted it, you "
+                "will be billed.",
                 hint=Step(Action.SETTLE_FIRST, (record.record,)),
             )
         if record.state == "submitted" and not allows_unfinished:
             raise UsageError(
-                f"Job {record.job_id} may still be running, and it is paid for.",
+                f"Job {record.job_id} may still be running and will be billed.",
                 hint=(
                     Step(Action.GET_FIRST, (str(record.job_id),)),
                     "To delete the record anyway, add --force.",

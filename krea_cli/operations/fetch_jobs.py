@@ -99,7 +99,7 @@ def errors_of_unfinished(jobs: Sequence[Job]) -> list[KreaError]:
     """
     Return the error that `wait` would report for each job without a result.
     """
-    return [error for job in jobs if (error := job_errors.failure(job))]
+    return [error for job in jobs if (error := job_errors.job_error(job))]
 
 
 def cancel_jobs(
@@ -129,7 +129,7 @@ def cancel_jobs(
                 break
             continue
         jobs.append(job)
-        if error := job_errors.uncancelled(job):
+        if error := job_errors.cancellation_error(job):
             errors.append(error)
     if skips_finished and any(job.status == "cancelled" for job in jobs):
         errors = [e for e in errors if not isinstance(e, JobAlreadyFinishedError)]

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from krea_cli.api.models import FINAL, RUNNING
+from krea_cli.api.models import FINISHED_STATUSES, RUNNING_STATUSES
 from krea_cli.config import durations
 from krea_cli.errors import Action, Step, UnknownJobError, UsageError
-from krea_cli.jobs.job_refs import LAST, SHORTEST, WHOLE, is_run
+from krea_cli.jobs.job_refs import LAST_RUN, MIN_PREFIX_CHARS, UUID_CHARS, is_run_ref
 from krea_cli.journal.rows import STATES
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def list_remote(
         UsageError: the status does not exist at Krea, or the limit exceeds its maximum.
         KreaError: the list cannot be fetched.
     """
-    _check("status", state, sorted(FINAL | RUNNING))
+    _check("status", state, sorted(FINISHED_STATUSES | RUNNING_STATUSES))
     if limit > MAX_OF_SERVICE:
         raise UsageError(f"--limit can be at most {MAX_OF_SERVICE} with --remote.")
     jobs: list[Job] = []
@@ -129,8 +129,8 @@ def find_records(
         UsageError: a prefix is too short, or matches several records.
     """
     found: dict[str, Record] = {}
-    for reference in references or [LAST]:
-        ids = resolve([reference]) if is_run(reference) else [reference]
+    for reference in references or [LAST_RUN]:
+        ids = resolve([reference]) if is_run_ref(reference) else [reference]
         records = [_find_record(history, each) for each in ids]
         found |= {record.record: record for record in records}
     return list(found.values())
@@ -141,13 +141,13 @@ def _find_record(history: JournalQueries, reference: str) -> Record:
     whole = [record for record in found if reference in (record.record, record.job_id)]
     if whole:
         return whole[0]
-    if len(reference) < SHORTEST:
+    if len(reference) < MIN_PREFIX_CHARS:
         raise UsageError(
-            f"Job id prefix {reference!r} is too short (at least {SHORTEST} "
+            f"Job id prefix {reference!r} is too short (at least {MIN_PREFIX_CHARS} "
             "characters)."
         )
     if not found:
-        is_whole = len(reference) >= WHOLE
+        is_whole = len(reference) >= UUID_CHARS
         raise UnknownJobError(
             f"Job {reference} is not in the journal.",
             hint=Step(Action.ASK_SERVICE, (reference,)) if is_whole else None,
@@ -160,7 +160,7 @@ def _find_record(history: JournalQueries, reference: str) -> Record:
     return found[0]
 
 
-def find_unconfirmed(history: JournalQueries, beginning: str | None) -> list[Record]:
+def find_unconfirmed(history: JournalQueries, prefix: str | None) -> list[Record]:
     """
     Return the unconfirmed records, oldest first, or the one with this id prefix.
 
@@ -168,28 +168,28 @@ def find_unconfirmed(history: JournalQueries, beginning: str | None) -> list[Rec
         UsageError: no record matches, or several do.
     """
     records = history.unconfirmed()
-    if beginning is None:
+    if prefix is None:
         return records
-    found = [record for record in records if record.record.startswith(beginning)]
-    if len(found) == 1 and len(beginning) >= SHORTEST_RECORD:
+    found = [record for record in records if record.record.startswith(prefix)]
+    if len(found) == 1 and len(prefix) >= SHORTEST_RECORD:
         return found
-    problem = f"No unconfirmed request has an id that starts with {beginning!r}."
+    problem = f"No unconfirmed request has an id that starts with {prefix!r}."
     if found:
-        problem = f"{beginning!r} matches {len(found)} unconfirmed requests."
-    if len(beginning) < SHORTEST_RECORD:
-        problem = f"{beginning!r} is too short for the id of a request: give at least "
+        problem = f"{prefix!r} matches {len(found)} unconfirmed requests."
+    if len(prefix) < SHORTEST_RECORD:
+        problem = f"{prefix!r} is too short for the id of a request: give at least "
         problem += f"{SHORTEST_RECORD} characters."
     raise UsageError(problem, hint=Step(Action.LIST_UNCONFIRMED))
 
 
-def single_unconfirmed(history: JournalQueries, beginning: str | None) -> Record:
+def single_unconfirmed(history: JournalQueries, prefix: str | None) -> Record:
     """
     Return the one unconfirmed record that is meant.
 
     Raises:
         UsageError: as in `find_unconfirmed`, or there are several.
     """
-    found = find_unconfirmed(history, beginning)
+    found = find_unconfirmed(history, prefix)
     if not found:
         raise UsageError("No unconfirmed requests.")
     if len(found) > 1:
@@ -212,7 +212,7 @@ def find_candidate(
     Raises:
         UsageError: no job matches, or several do.
     """
-    if SHORTEST <= len(reference) < WHOLE:
+    if MIN_PREFIX_CHARS <= len(reference) < UUID_CHARS:
         candidates = recovery.candidates(record)
         found = [job.job_id for job in candidates if job.job_id.startswith(reference)]
         if len(found) == 1:

@@ -43,9 +43,12 @@ class OutputPlanner(NamedTuple):
     writes_json: bool = False
     for_github: bool = False
 
-    def check_expectations(self, *, saves: bool) -> None:
+    def check_expectations(
+        self, *, saves: bool, way_to_save: str = "add -o to save the result"
+    ) -> None:
         """
-        Check the values of --expect.
+        Check the values of --expect. *way_to_save* says how this command could save the
+        result.
 
         Raises:
             UsageError: a value is invalid, or nothing is saved that could be checked.
@@ -53,8 +56,7 @@ class OutputPlanner(NamedTuple):
         if self.expectations() and not saves:
             raise UsageError(
                 "--expect needs a saved file.",
-                hint="Remove --expect, or save the result: add -o, without --no-wait "
-                "and --no-download.",
+                hint=f"Remove --expect, or {way_to_save}.",
             )
 
     def plan(
@@ -87,7 +89,7 @@ class OutputPlanner(NamedTuple):
         elif self.env.get("GITHUB_ACTIONS") and contains_command(target.template):
             raise UsageError(
                 "GitHub Actions would treat the file name as a command, because it "
-                "contains '##['.",
+                "contains ## followed by [.",
                 hint="Choose another name with -o.",
             )
         if kind and target.media and target.media.kind != kind:
@@ -103,7 +105,7 @@ class OutputPlanner(NamedTuple):
         if expected := self.expectations():
             from krea_cli.downloads import expectations
 
-            expectations.check(expected, media=target.media, kind=kind)
+            expectations.check_possible(expected, media=target.media, kind=kind)
         target.check(count=count, force=force, naming=names)
         if target.adds_extension:
             self.console.note(

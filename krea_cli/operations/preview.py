@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from krea_cli.errors import DownloadError, InputError, UsageError
 from krea_cli.output.escape import single_line
+from krea_cli.runtime import shell_words
+from krea_cli.runtime.os_reasons import reason_of
 from krea_cli.runtime.user_paths import local_path
 
 if TYPE_CHECKING:
@@ -115,12 +117,13 @@ def show(
 
 
 def _cannot_be_shown(file: str, reason: str) -> InputError:
+    name = shell_words.quote(single_line(file))
     try:
         Path(file).stat()
     except (OSError, ValueError) as exc:
-        why = getattr(exc, "strerror", None) or exc
-        return InputError(f"Cannot read {file}: {why}.")
-    return InputError(f"Cannot show {file}. {reason}")
+        why = reason_of(exc) if isinstance(exc, OSError) else exc
+        return InputError(f"Cannot read {name}: {why}.")
+    return InputError(f"Cannot show {name}. {reason}")
 
 
 def _check(console: Console, env: Mapping[str, str], *, writes_json: bool) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from krea_cli.downloads.output_options import OutputOptions
-from krea_cli.downloads.output_target import seen_from_here
+from krea_cli.downloads.output_target import relative_output
 from krea_cli.files.file_identity import FileIdentity
 from krea_cli.runtime.worker_pool import WorkerPool
 
@@ -57,7 +57,9 @@ class RememberedOutput:
         place = target.absolute
         if place is None:
             return None
-        taken = target.taken(count=count, naming=names) if options.force else ()
+        taken = (
+            target.existing_paths(count=count, naming=names) if options.force else ()
+        )
         seen = [FileIdentity.of(path) for path in taken]
         return cls(
             options=replace(options, output=place),
@@ -72,7 +74,7 @@ class RememberedOutput:
         return cls(
             options=OutputOptions(
                 **{name: stored[name] for name in names & stored.keys()}
-                | {"output": seen_from_here(stored["output"])}
+                | {"output": relative_output(stored["output"])}
             ),
             count=stored["count"],
             is_default=bool(stored.get("is_default")),

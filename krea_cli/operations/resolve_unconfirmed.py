@@ -17,7 +17,11 @@ from krea_cli.errors import (
     Step,
     UnconfirmedSubmissionError,
 )
-from krea_cli.jobs.job_refs import ELSEWHERE
+from krea_cli.jobs.job_refs import (
+    other_service_hint,
+    service_name,
+    service_option_hint,
+)
 
 if TYPE_CHECKING:
     from krea_cli.api.models import Job
@@ -35,7 +39,9 @@ SEARCH_SECONDS = 30.0
 MIN_SECONDS = 3.0
 # Show at most this many candidates.
 MAX_SHOWN = 10
-_LEFT_OPEN = "The request is still unconfirmed. If Krea accepted it, it will be billed."
+_LEFT_OPEN = (
+    "The request is still unconfirmed. If Krea accepted it, you will be billed."
+)
 
 
 def warn_unconfirmed(
@@ -54,14 +60,23 @@ def warn_unconfirmed(
         )
 
 
+def note_other_service(history: JournalQueries, console: Console) -> None:
+    """
+    Where there are no jobs, say how to see those of another service.
+    """
+    if hint := other_service_hint(history):
+        console.note(hint)
+
+
 def warn_unconfirmed_elsewhere(history: JournalQueries, console: Console) -> None:
     """
     Warn about unconfirmed submissions to other services.
     """
-    if others := history.unconfirmed_elsewhere():
+    for other in history.unconfirmed_elsewhere():
+        way = service_option_hint(other, current=history.service)
         console.warn(
-            f"Requests to another API address ({', '.join(others)}) are unconfirmed, "
-            f"and not listed here. To list them, {ELSEWHERE}"
+            f"Requests to {service_name(other)} are unconfirmed, and not listed "
+            f"here. To list them, {way}."
         )
 
 
@@ -113,7 +128,7 @@ class UnconfirmedResolver(NamedTuple):
         found: list[Job] | None = None
         if isinstance(reason := error.__cause__, KreaError):
             self.console.note(
-                f"No usable response: {reason.message} Checking Krea's job list."
+                f"{reason.message} Checking Krea's job list for this request."
             )
         try:
             found = self._search(record, deadline, error.submitted)
@@ -153,24 +168,15 @@ class UnconfirmedResolver(NamedTuple):
         """
         if not self.keeps_journal:
             return (Step(Action.LIST_LOST),)
-        one = (record.record,)
-        if candidates and len(candidates) == 1:
-            return (
-                Step(Action.ADOPT, (*one, candidates[0].job_id)),
-                Step(Action.CLOSE_IF_NOT_YOURS, one),
-            )
         if candidates:
-            ways = (
-                Step(Action.ADOPT_ONE, one),
-                Step(Action.CLOSE_IF_NONE_IS_YOURS, one),
-            )
-            if len(candidates) > MAX_SHOWN:
-                return (Step(Action.LIST_CANDIDATES), *ways)
-            return ways
-        look, close = Step(Action.LOOK_AGAIN), Step(Action.CLOSE, one)
-        if candidates is None or not self._may_resubmit(record):
-            return (look, close)
-        return (look, Step(Action.RESUBMIT, one), close)
+            return _ways_to_link(record.record, candidates)
+        look = Step(Action.LOOK_AGAIN)
+        if candidates is None:
+            # Nothing is known yet, and the record is the only trace of the request.
+            return (look,)
+        again = Step(Action.RESUBMIT, (record.record,))
+        ways = [again] * self._may_resubmit(record)
+        return (look, *ways, Step(Action.CLOSE, (record.record,)))
 
     def warn_of_other_token(self, record: Record) -> None:
         """
@@ -192,7 +198,7 @@ class UnconfirmedResolver(NamedTuple):
             return self.recovery.search(record, until=until, submitted=submitted)
 
     def _may_resubmit(self, record: Record) -> bool:
-        return record.is_whole and not self.recovery.has_other_token(record)
+        return record.is_complete and not self.recovery.has_other_token(record)
 
     def _can_ask(self, record: Record, candidates: Sequence[Job] | None) -> bool:
         """
@@ -212,7 +218,9 @@ class UnconfirmedResolver(NamedTuple):
         """
         Return the job that the user chooses, or None to leave the record unconfirmed.
         """
-        self.console.warn(error.message)
+        # The note about the search has named the reason.
+        reason = getattr(error.__cause__, "message", "")
+        self.console.warn(error.message.removeprefix(reason).lstrip())
         later = "Enter: decide later. The request stays unconfirmed."
         if not candidates:
             self.console.note(error.details[0])
@@ -225,8 +233,8 @@ class UnconfirmedResolver(NamedTuple):
             return self.recovery.resubmit(record, deadline=deadline)
         for number, job in enumerate(candidates[:MAX_SHOWN], start=1):
             self.console.note(
-                f"{number}: it is job {_described(job, is_local=True)}. "
-                "Nothing is paid again."
+                f"{number}: use job {_described(job, is_local=True)}. "
+                "This costs nothing more."
             )
         self.console.note(later)
         shown = min(len(candidates), MAX_SHOWN)
@@ -251,6 +259,22 @@ class UnconfirmedResolver(NamedTuple):
                 return answer
             self.console.note(f"{answer!r} is not an answer to this question.")
         return ""
+
+
+def _ways_to_link(record: str, candidates: Sequence[Job]) -> tuple[Step, ...]:
+    """
+    Return the steps for a request that has candidates.
+    """
+    if len(candidates) == 1:
+        return (
+            Step(Action.ADOPT, (record, candidates[0].job_id)),
+            Step(Action.CLOSE_IF_NOT_YOURS, (record,)),
+        )
+    return (
+        *[Step(Action.LIST_CANDIDATES)] * (len(candidates) > MAX_SHOWN),
+        Step(Action.ADOPT_ONE, (record,)),
+        Step(Action.CLOSE_IF_NONE_IS_YOURS, (record,)),
+    )
 
 
 def describe_candidates(candidates: Sequence[Job]) -> list[str]:

@@ -17,23 +17,23 @@ class ResultReview(NamedTuple):
     """
     Reviews saved results.
 
-    `catalog` is called if a job names its model. `most_side` is the maximum side in
+    `catalog` is called if a job names its model. `max_side` is the maximum side in
     pixels of images from a service that scales results down, or None.
     """
 
     catalog: Callable[[], Catalog]
     records: JobRecords
-    most_side: int | None
+    max_side: int | None
 
     def remarks(self, saved: Job) -> list[str]:
         """
         Return a sentence for each difference that may surprise the user.
         """
-        from krea_cli.downloads.result_checks import differences, unexpected
+        from krea_cli.downloads.result_checks import differences, wrong_kinds
 
         models = self.catalog().with_id(saved.model) if saved.model else ()
         body = self.records.request_body(saved.job_id)
         return [
-            *unexpected(saved, models),
-            *differences(saved.files, body, most_side=self.most_side),
+            *wrong_kinds(saved, models),
+            *differences(saved.files, body, max_side=self.max_side),
         ]

@@ -110,7 +110,7 @@ class ResultSaver:
         `is_batch` says that the run has several jobs, so that file names get an index.
         """
         self._progress = progress
-        if not is_batch:
+        if not is_batch and any(map(_has_results, jobs)):
             progress.doing("Saving")
         for job in jobs[self._next_slot :]:
             if is_batch:
@@ -125,7 +125,7 @@ class ResultSaver:
         if _has_results(job):
             first = self._indexes.take(job)
             self.pool.start(partial(self._save, job, first, is_batch=True))
-            self._tracker.indexed(job.job_id)
+            self._tracker.assigned_index(job.job_id)
 
     def _save(self, job: Job, first_index: int, *, is_batch: bool) -> None:
         def received(size_bytes: int, length: int | None) -> None:
@@ -140,7 +140,7 @@ class ResultSaver:
                 self._names.of_job(job),
                 first=first_index,
                 several=is_batch,
-                received=received,
+                on_progress=received,
                 pool=self.pool,
             ):
                 self._records.record_outcome(

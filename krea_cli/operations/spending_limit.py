@@ -41,9 +41,12 @@ class SpendingLimit(NamedTuple):
         source = resolved.sources["max_cost"]
         return cls(resolved.settings.max_cost, source, allows_unknown)
 
-    def check(self, cost_usd: float | None, *, model: str) -> None:
+    def check(
+        self, cost_usd: float | None, *, model: str, can_change: bool = True
+    ) -> None:
         """
-        Check an estimate against the limit.
+        Check an estimate against the limit. *can_change* says whether the user can ask
+        for something cheaper.
 
         Raises:
             CostError: the estimate exceeds the limit, or the price is unknown.
@@ -59,17 +62,19 @@ class SpendingLimit(NamedTuple):
                 else f"or remove max_cost ({self.source})."
             )
             raise CostError(
-                f"Nothing was submitted: the price of this {model} request is unknown.",
+                f"Nothing was submitted: the price of this request to {model} is "
+                "unknown.",
                 hint=f"Add --allow-unknown-cost, {way_out}",
             )
         if cost_usd > self.usd + _ROUNDING_USD:
             from krea_cli.output.human.format_text import dollars
 
             where = "" if self.source == OPTION else f" (max_cost from {self.source})"
+            cheaper = ", or request fewer results or a lower resolution" * can_change
             raise CostError(
                 f"Nothing was submitted: the estimate of {dollars(cost_usd)} is above "
                 f"the limit of {dollars(self.usd)}{where}.",
-                hint="Raise --max-cost, or request fewer results or a lower resolution."
+                hint=f"Raise --max-cost{cheaper}."
                 if self.source == OPTION
                 else "Allow more for this command with --max-cost, or change max_cost.",
             )

@@ -99,6 +99,17 @@ class JobWait:
         """
         return self._submission.count if self._submission else len(self._given)
 
+    @property
+    def remaining_count(self) -> int:
+        """
+        Return how many jobs there are, or may still be: after the submission stopped,
+        only those it made.
+        """
+        # While requests are sent, their sum would be of two different moments.
+        if self._submission and self._submission.unsent:
+            return self._submission.count
+        return len(self.jobs)
+
     def update(self, job: Job) -> None:
         """
         Store a newer state of a job, and record how it ended.
@@ -139,7 +150,7 @@ class JobWait:
             progress.counts(counts)
             while True:
                 if self._submission:
-                    counts.expect(len(self.jobs) + self._submission.unsent)
+                    counts.expect(self.remaining_count)
                 for job in self.jobs:
                     if job.job_id in added or (lacks_result and not job.lacks_result):
                         continue
@@ -158,7 +169,7 @@ class JobWait:
                     self._polled(update, progress)
 
     def _is_over(self, poller: Poller) -> bool:
-        if self._submission and not poller.is_late:
+        if self._submission and not poller.is_timed_out:
             is_waited_for = self._submission.is_open or not poller.is_over
             return self._submission.has_unconfirmed or not is_waited_for
         return poller.is_over

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from krea_cli.api.models import UNBILLED, WAITING
+from krea_cli.api.models import QUEUED_STATUSES, UNBILLED_STATUSES
 from krea_cli.output.escape import collapse_whitespace
 from krea_cli.output.human.format_text import dollars, duration
 from krea_cli.output.progress import HEARTBEAT_SECONDS
@@ -48,7 +48,7 @@ class _Running:
 
     @property
     def is_waiting(self) -> bool:
-        return self.job.status in WAITING
+        return self.job.status in QUEUED_STATUSES
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class BatchCounts:
         """
         self._ended.add(output)
         self._running.pop(output, None)
-        if is_paid and job is not None and job.status in UNBILLED:
+        if is_paid and job is not None and job.status in UNBILLED_STATUSES:
             self.spent_usd = max(0.0, self.spent_usd - (job.cost_usd or 0.0))
 
     def rows(self) -> list[_Running]:

@@ -103,6 +103,8 @@ class LineProgress(Progress):
 
     def counts(self, counts: StatusCounts, *, in_sum: bool = False) -> None:
         self._board = counts
+        if counts.began is not None:
+            self._start = counts.began
         self._are_many = in_sum or counts.total > MAX_JOB_LINES
 
     def seen(self, job: Job) -> None:
@@ -168,10 +170,14 @@ class StatusCounts:
     The statuses of `total` jobs, how many of them are saved, and their cost.
 
     A run has a single instance, which may be used from any thread. With `saves`, a job
-    is done when its results are saved.
+    is done when its results are saved. Times are shown since `began` (monotonic), which
+    is when the progress is first shown if it is None.
     """
 
-    def __init__(self, total: int = 0, *, saves: bool = False) -> None:
+    def __init__(
+        self, total: int = 0, *, saves: bool = False, began: float | None = None
+    ) -> None:
+        self.began = began
         self._total = total
         self._saves = saves
         self._statuses: dict[str, str] = {}

@@ -14,6 +14,7 @@ from krea_cli.errors import InputError, UsageError
 from krea_cli.media import of_extension
 from krea_cli.requests.param import parse_json
 from krea_cli.runtime import shell_words
+from krea_cli.runtime.os_reasons import reason_of
 from krea_cli.runtime.user_paths import local_path
 
 # The limit for text from files and from standard input.
@@ -90,14 +91,14 @@ def read_prompt(prompter: StdinSource, arguments: RequestArguments) -> str | Non
 
 def is_image_file(word: str) -> bool:
     """
-    Tell whether a word of the command line names an image that exists.
+    Return True if an argument is the name of an existing image.
     """
     media = of_extension(Path(word).suffix)
     if media is None or media.kind != "image":
         return False
     try:
         return Path(word).is_file()
-    except OSError:  # too long for a name
+    except OSError:  # the name is too long
         return False
 
 
@@ -133,7 +134,8 @@ def read_text(prompter: StdinSource, file: str, user: str) -> str:
         InputError: it cannot be read, or is too long.
     """
     if file == "-":
-        return _read(user, lambda: _read_stream(prompter.claim_stdin(user)))
+        stdin = prompter.claim_stdin
+        return _read("standard input", lambda: _read_stream(stdin(user)))
     return _read(file, lambda: _read_file(file))
 
 
@@ -169,8 +171,10 @@ def _read(name: str, read: Callable[[], str]) -> str:
     try:
         text = read()
     except (OSError, UnicodeDecodeError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or "not UTF-8 text"
+        reason = reason_of(exc) if isinstance(exc, OSError) else "not UTF-8 text"
         raise InputError(f"Cannot read {name}: {reason}.") from exc
     if len(text) > MAX_CHARACTERS:
-        raise InputError(f"Cannot use {name}: more than {MAX_CHARACTERS:,} characters.")
+        raise InputError(
+            f"Cannot read {name}: it has more than {MAX_CHARACTERS:,} characters."
+        )
     return text

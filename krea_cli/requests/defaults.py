@@ -56,7 +56,7 @@ def choose_defaults(
 
 def _input_mode(model: Model, fields: Mapping[str, Any]) -> AutomaticValue | None:
     """
-    Return the mode for models that accept a prompt or an image and must be told which.
+    Return the mode for models that accept a prompt or an image and need to know which.
     """
     schema = model.fields.get(_MODE, {})
     given = next((each for each in model.media_fields if fields.get(each.name)), None)
@@ -111,16 +111,16 @@ def _side(
     if isinstance(given, int | float) and 0 < given < math.inf:
         factor, reason = given / size[1], "keeps the image's aspect ratio"
     else:
-        factor = wanted = 2.0 if model.kind == "enhance" else 1.0
+        factor = usual = 2.0 if model.kind == "enhance" else 1.0
         pairs = list(zip(ranges, size, strict=True))
-        factor = min(factor, *(most / side for (_, most), side in pairs))
-        factor = max(factor, *(least / side for (least, _), side in pairs))
+        factor = min(factor, *(maximum / side for (_, maximum), side in pairs))
+        factor = max(factor, *(minimum / side for (minimum, _), side in pairs))
         reason = "twice the image's" if model.kind == "enhance" else "same as the image"
-        if factor != wanted:
+        if factor != usual:
             reason += ", limited to the model's range"
-    least, most = ranges[0]
+    minimum, maximum = ranges[0]
     return AutomaticValue(
-        name, int(min(max(round(size[0] * factor), least), most)), reason
+        name, int(min(max(round(size[0] * factor), minimum), maximum)), reason
     )
 
 
@@ -130,7 +130,7 @@ def _range(schema: Mapping[str, Any]) -> tuple[int, float]:
 
 def _distance(option: str, ratio: float) -> float:
     """
-    Return how far an allowed ratio is from the wanted one. Text values are farthest.
+    Return how far an allowed ratio is from the image's. Text values are farthest.
     """
     width, _, height = option.partition(":")
     try:

@@ -29,7 +29,6 @@ OPTIONS = {
     "width": ("width", "target_width"),
     "height": ("height", "target_height"),
 }
-_TWICE = "is set twice,"
 _NUMBERS = {"width", "height", "seed", "strength"}
 FILE_NOUNS = {
     "image": "an image",
@@ -98,15 +97,15 @@ class FieldValues:
             self._sources[name] = param.source
 
     @property
-    def only_repeated(self) -> bool:
+    def lacks_input_field(self) -> bool:
         """
-        Return whether every dropped value is one that was given twice.
+        Return whether a file was dropped because no known field takes it.
         """
-        return all(each.message.startswith(_TWICE) for each in self.dropped)
+        return any(each.field == "-i" for each in self.dropped)
 
     def _drop_repeated(self, name: str, first: str, second: str) -> None:
         sources = first if first == second else f"{first} and {second}"
-        self._drop(name, f"{_TWICE} by {sources}")
+        self._drop(name, f"is set twice with {sources}")
 
     def add_images(self, images: Sequence[Image]) -> None:
         """
@@ -133,14 +132,14 @@ class FieldValues:
         Explain why -i has no field, and list the fields that accept such files.
         """
         if not self.model.fields:
-            return "has no known fields"
+            return "has no known field for files"
         kind = image.media.kind if isinstance(image, LocalFile) else "image"
         fields = [each for each in self.model.media_fields if each.media == kind]
         if not fields:
             return "does not take an image"
         name = shlex.quote(image.name)
         params = " or ".join(f"-p {each.name}=@{name}" for each in fields)
-        return f"takes this file with {params}"
+        return f"has other fields for this file; use {params} instead"
 
     def add_options(self, options: Mapping[str, str | None]) -> None:
         """

@@ -47,9 +47,7 @@ T = TypeVar("T")
 # Model paths that are safe in a URL, for models that the catalog lacks.
 _PATH = r"(?a:[\w-][\w.-]*(/[\w-][\w.-]*){2,})"
 _NAME = r"(?a:[\w-][\w.-]*(/[\w-][\w.-]*)?)"
-_UPLOAD_HINT = (
-    "To pass a file in an unknown field, upload it and pass its URL: krea upload FILE"
-)
+_UPLOAD_HINT = "Upload the file, then pass its URL with -p FIELD=URL: krea upload FILE"
 _WEBHOOK = "(?i:https?://[!-~]+)"
 # Proxies reject longer headers, sometimes without saying so.
 MAX_WEBHOOK = 2048
@@ -72,7 +70,7 @@ class InputReader(Protocol):
     Reads input files. Its module is imported for the first file.
     """
 
-    def __call__(self, argument: str, *, stdin_word: str) -> Image: ...
+    def __call__(self, argument: str, *, stdin_option: str) -> Image: ...
 
 
 class Preparation(NamedTuple):
@@ -171,7 +169,7 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
         _raise_single_error(fields.dropped, fields)
         raise InvalidRequestError(
             f"Some inputs cannot be sent to {model.id}:",
-            hint=None if fields.only_repeated else _UPLOAD_HINT,
+            hint=_UPLOAD_HINT if fields.lacks_input_field else None,
             details=[str(violation) for violation in fields.dropped],
         )
     for choice in choices:
@@ -180,7 +178,12 @@ def _prepare(arguments: RequestArguments, using: Preparation) -> PreparedRequest
 
 
 def dry_run(
-    prepared: PreparedRequest, count: int, *, inline: bool, api_url: str
+    prepared: PreparedRequest,
+    count: int,
+    *,
+    inline: bool,
+    api_url: str,
+    is_sandbox: bool = False,
 ) -> DryRun:
     """
     Describe the request that would be submitted to `api_url`.
@@ -198,6 +201,7 @@ def dry_run(
         cost_min_usd=None if cost is None else cost.low,
         price_date=request.model.price_date,
         choices=tuple(choice._asdict() for choice in prepared.choices),
+        is_sandbox=is_sandbox,
     )
 
 
@@ -277,7 +281,7 @@ class _ModelLookup:
 
 def unlisted_model(name: str) -> Model | None:
     """
-    Return a model that no list has, by its whole path; None if *name* is not one.
+    Return a model for a full path that the catalog lacks; None if `name` is no path.
     """
     path = name.strip("/").removeprefix("generate/")
     return Model.unknown(path) if re.fullmatch(_PATH, path) else None
@@ -303,19 +307,19 @@ class _CachedInputs:
         """
         self._times.clear()
 
-    def read(self, argument: str, stdin_word: str = "-p FIELD=@-") -> Image:
+    def read(self, argument: str, stdin_option: str = "-p FIELD=@-") -> Image:
         self._times[argument] += 1
         key = argument, self._times[argument]
         if key not in self._files:
-            self._files[key] = self._read(argument, stdin_word)
+            self._files[key] = self._read(argument, stdin_option)
         found = self._files[key]
         if isinstance(found, UsageError):
             raise found
         return found
 
-    def _read(self, argument: str, stdin_word: str) -> Image | UsageError:
+    def _read(self, argument: str, stdin_option: str) -> Image | UsageError:
         try:
-            return self._using.read_input(argument, stdin_word=stdin_word)
+            return self._using.read_input(argument, stdin_option=stdin_option)
         except UsageError as error:
             return error
 
@@ -426,11 +430,11 @@ def violations_of(request: Request, fields: FieldValues) -> list[Violation]:
     """
     violations = [*fields.dropped, *fields.violations]
     violations = violations or [*_missing_content(request)]
-    told = {_option_field(violation.field) for violation in violations}
+    reported = {_option_field(violation.field) for violation in violations}
     return violations + [
         violation
         for violation in request.violations
-        if _root(violation.field) not in told
+        if _root(violation.field) not in reported
     ]
 
 
@@ -474,7 +478,7 @@ def _missing_content(request: Request) -> Iterator[Violation]:
     if not content or any(request.fields.get(name) for name in content):
         return
     name = "prompt" if "prompt" in content else content[0]
-    other = f", or {FILE_NOUNS[media.media]} with -i" if media else ""
+    other = f", unless you give {FILE_NOUNS[media.media]} with -i" if media else ""
     yield Violation(name, f"is required{other}")
 
 

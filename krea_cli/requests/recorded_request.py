@@ -107,14 +107,22 @@ def read_sidecar(prompter: StdinSource, file: str) -> ReplayRequest:
             f"{file} is a result, not a sidecar.",
             hint=Step(Action.REPLAY, (str(sidecar),)),
         )
-    text = read_text(prompter, file, "the sidecar")
     try:
+        text = read_text(prompter, file, "the sidecar")
         return parse_sidecar(json.loads(text), Path(file).parent)
+    except InputError as exc:
+        if not isinstance(exc.__cause__, UnicodeDecodeError):
+            raise
+        raise _no_sidecar(file) from exc
     except (ValueError, TypeError, LookupError, RecursionError) as exc:
-        raise InputError(
-            f"{file} is not a krea sidecar.",
-            hint="Use a .json file that krea wrote with --sidecar.",
-        ) from exc
+        raise _no_sidecar(file) from exc
+
+
+def _no_sidecar(file: str) -> InputError:
+    return InputError(
+        f"{'Standard input' if file == '-' else file} is not a krea sidecar.",
+        hint="Use a .json file that krea wrote with --sidecar.",
+    )
 
 
 def source_file(path: str | None, sha256: str | None) -> Path | None:
@@ -148,8 +156,8 @@ def parse_sidecar(data: Mapping[str, Any], folder: Path) -> ReplayRequest:
         _put(body, each["at"], path, sha256)
     for place in data["not_kept"]:
         _put(body, place, None, None)
-    manner = {name: data[name] is True for name in SENDING_OPTIONS}
-    return ReplayRequest(model=model, fields=body, **manner)
+    input_options = {name: data[name] is True for name in SENDING_OPTIONS}
+    return ReplayRequest(model=model, fields=body, **input_options)
 
 
 def restore_inputs(value: Any, read: Callable[[str], Image]) -> Any:

@@ -68,7 +68,7 @@ class Request(NamedTuple):
     @property
     def images(self) -> tuple[Image, ...]:
         """
-        Images in the request. Those that the model edits come before others, such as
+        Return the images in the request. Images to edit come before others, such as
         masks.
         """
         field = self.model.input_field
@@ -112,11 +112,11 @@ class Request(NamedTuple):
     @property
     def is_long_inline(self) -> bool:
         """
-        Return whether a local file would be too long for its field as a data URI.
+        Return True if a local file would be too long for its field as a data URI.
         """
         return any(
             isinstance(image, LocalFile)
-            and image.data_uri_bytes > _most_characters(self.model.schema, place)
+            and image.data_uri_bytes > _max_length(self.model.schema, place)
             for place, image in self.placed_images
         )
 
@@ -128,7 +128,7 @@ class Request(NamedTuple):
     @property
     def source(self) -> str | None:
         """
-        Name of the first image, as the user gave it.
+        Return the name of the first image, as the user gave it.
         """
         return next((image.name for image in self.images), None)
 
@@ -141,7 +141,7 @@ class Request(NamedTuple):
         return seed if isinstance(seed, int) and abs(seed) < 2**63 else None
 
 
-def _most_characters(schema: Schema, place: Place) -> float:
+def _max_length(schema: Schema, place: Place) -> float:
     """
     Return the maximum length that the schema allows at a place in the body.
     """

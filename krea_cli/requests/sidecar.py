@@ -50,14 +50,15 @@ def write(record: Record, job: Job, file: SavedFile, *, force: bool) -> None:
 
 def is_sidecar_of(path: Path, job: Job, file: SavedFile) -> bool:
     """
-    Return whether a file is a sidecar of this result, from any date or version.
+    Return True if a file is a sidecar of this result, from any date or version.
     """
     if not path.is_file():
         return False
     try:
-        with path.open(encoding="utf-8-sig") as there:
-            told = json.loads(there.read(MAX_CHARACTERS + 1))
-        return (told["job_id"], told["file"]["sha256"]) == (job.job_id, file.sha256)
+        with path.open(encoding="utf-8-sig") as opened:
+            sidecar = json.loads(opened.read(MAX_CHARACTERS + 1))
+        digest = sidecar["file"]["sha256"]
+        return (sidecar["job_id"], digest) == (job.job_id, file.sha256)
     except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return False
 

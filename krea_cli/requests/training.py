@@ -23,7 +23,7 @@ class Training:
     """
     A training as given on the command line.
 
-    `model` is the base model, under the API's name. Krea chooses a value for what is
+    `model` is the API's name of the base model. Krea chooses values for fields that are
     None.
     """
 

@@ -73,7 +73,7 @@ def apply_fault(
             handler.close_connection = closes
         handler.body.discard()
         handler.sent_status = "-"
-        _REPLACEMENTS.get(fault.name, _refuse)(handler, fault)
+        _REPLACEMENTS.get(fault.name, _send_error)(handler, fault)
     else:
         # The route itself implements this fault.
         send()
@@ -116,7 +116,7 @@ def _hang(handler: BaseHandler, fault: Fault) -> None:
     _close(handler, fault)
 
 
-def _refuse(handler: BaseHandler, fault: Fault) -> None:
+def _send_error(handler: BaseHandler, fault: Fault) -> None:
     status = int(fault.name)
     body = _ERROR_BODIES.get(status) or {"error": _phrase(status)}
     headers = {"Retry-After": fault.value} if fault.value else {}

@@ -110,8 +110,9 @@ class Fault:
         """
         match = _FAULT.fullmatch(text)
         if not match:
+            problem = "Invalid fault" if ":" in text else "No route in the fault"
             raise UsageError(
-                f"Invalid fault: {text!r}",
+                f"{problem}: {text!r}",
                 hint=(
                     "Format: ROUTE:FAULT[=VALUE][*TIMES][+SKIP][@TEXT]",
                     "Example: submit:reset-after*2",
@@ -151,15 +152,19 @@ class Fault:
             raise UsageError(f"Unknown route {self.route!r}.", hint=hint)
         kind = _kind(self.name)
         if kind is None:
-            hint = f"Faults: {', '.join(NAMES)}; some also with -after."
-            raise UsageError(f"Unknown fault {self.name!r}.", hint=hint)
+            raise UsageError(
+                f"Unknown fault {self.name!r}.",
+                hint=(
+                    f"Faults: {', '.join(NAMES)}.",
+                    f"After the request is carried out: {', '.join(_names_after())}.",
+                ),
+            )
         if kind.route not in (ANY, self.route):
             raise UsageError(f"{self.name} works on route {kind.route} only.")
         if self.is_after and not kind.may_follow:
-            found = [name for name in _KINDS if _KINDS[name].may_follow]
             raise UsageError(
                 f"{self.name} does not work with -after.",
-                hint=f"Faults that do: {', '.join(found)}, 408, 500..599.",
+                hint=f"These do: {', '.join(_names_after())}.",
             )
         if self.text and self.route not in JOB_ROUTES:
             hint = f"Routes with a prompt: {', '.join(JOB_ROUTES)}."
@@ -168,6 +173,14 @@ class Fault:
             raise UsageError(f"{self.name} takes no value.")
         if has_value and not re.fullmatch(_VALUES[kind.value], self.value, re.ASCII):
             raise UsageError(f"Invalid {kind.value} for {self.name}: {self.value}")
+
+
+def _names_after() -> list[str]:
+    """
+    Return the faults that may also hit a request after it was accepted.
+    """
+    found = [name for name in _KINDS if _KINDS[name].may_follow]
+    return [f"{name}-after" for name in (*found, "408", "500..599")]
 
 
 def _kind(name: str) -> _Kind | None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from krea_cli.api.models import FINAL, RUNNING, TRAINING
+from krea_cli.api.models import FINISHED_STATUSES, RUNNING_STATUSES, TRAINING_PATH
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.training import training_model
 from krea_cli.sandbox import styles
@@ -33,7 +33,7 @@ _MEDIA_TYPES = {
 }
 # Space for the boundaries, headers and description around an uploaded file.
 _FORM_BYTES = 1 << 16
-_LIST_LIMIT, _LIST_MOST = 100, 1000
+_DEFAULT_LIST_LIMIT, _MAX_LIST_LIMIT = 100, 1000
 _BAD_FILE = "Invalid file type or size"
 
 
@@ -54,7 +54,7 @@ class SandboxHandler(RouterHandler):
             Route("GET", r"/assets", self._list_assets, "assets"),
             Route("GET", rf"/assets/{_ID}", self._show_asset, "assets"),
             Route("DELETE", rf"/assets/{_ID}", self._delete_asset, "assets"),
-            Route("POST", rf"/({TRAINING})", self._submit, "submit"),
+            Route("POST", rf"/({TRAINING_PATH})", self._submit, "submit"),
             Route("GET", r"/styles", self._list_styles, "styles"),
             Route("GET", rf"/styles/{_ID}", self._show_style, "styles"),
             Route("GET", rf"/uploads/{_ID}", self._send_upload),
@@ -77,7 +77,7 @@ class SandboxHandler(RouterHandler):
         self._send_job(create_job(store, model, body, failure=failure, seconds=seconds))
 
     def _model(self, path: str, body: Mapping[str, Any]) -> Model:
-        if path == TRAINING:
+        if path == TRAINING_PATH:
             return training_model(body.get("model"))
         try:
             return self.server.catalog[path]
@@ -156,15 +156,15 @@ class SandboxHandler(RouterHandler):
 
         The cursor is the number of styles on the pages before.
         """
-        limit, asked = self._limit(), self.query.get("filter", "all")
+        limit, filter_by = self._limit(), self.query.get("filter", "all")
         cursor = self.query.get("cursor", "0")
-        if asked not in styles.FILTERS:
+        if filter_by not in styles.FILTERS:
             raise ApiError(HTTPStatus.BAD_REQUEST, "filter is not one of a style")
         start = int(cursor[:9]) if cursor.isascii() and cursor.isdigit() else 0
         ids, model = self.query.get("ids"), self.query.get("model")
         found = [
             style
-            for style in styles.find_styles(self.server.store, asked)
+            for style in styles.find_styles(self.server.store, filter_by)
             if (model is None or model in style["models"])
             and (ids is None or style["id"] in ids.split(","))
         ]
@@ -239,11 +239,15 @@ class SandboxHandler(RouterHandler):
         return file, description
 
     def _limit(self) -> int:
-        given = self.query.get("limit", str(_LIST_LIMIT))
+        given = self.query.get("limit", str(_DEFAULT_LIST_LIMIT))
         if not (
-            given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= _LIST_MOST
+            given.isascii()
+            and given.isdigit()
+            and 1 <= int(given[:9]) <= _MAX_LIST_LIMIT
         ):
-            raise ApiError(HTTPStatus.BAD_REQUEST, f"limit must be 1 to {_LIST_MOST}")
+            raise ApiError(
+                HTTPStatus.BAD_REQUEST, f"limit must be 1 to {_MAX_LIST_LIMIT}"
+            )
         return int(given)
 
     def _cursor(self) -> str | None:
@@ -258,6 +262,6 @@ class SandboxHandler(RouterHandler):
 
     def _status(self) -> str | None:
         given = self.query.get("status")
-        if given is not None and given not in FINAL | RUNNING:
+        if given is not None and given not in FINISHED_STATUSES | RUNNING_STATUSES:
             raise ApiError(HTTPStatus.BAD_REQUEST, "status is not one of a job")
         return given

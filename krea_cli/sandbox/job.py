@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from krea_cli.api.models import FINAL
+from krea_cli.api.models import FINISHED_STATUSES
 
 JOB_SECONDS = 2.0
 # Fraction of its duration that a job spends queued.
@@ -175,7 +175,7 @@ class SandboxJob:
         return "failed" if self.failure else "completed"
 
     def is_finished(self, now: float) -> bool:
-        return self.status(now) in FINAL
+        return self.status(now) in FINISHED_STATUSES
 
     def as_response(self, now: float, base_url: str) -> dict[str, Any]:
         """
@@ -187,7 +187,7 @@ class SandboxJob:
             "job_id": self.job_id,
             "status": status,
             "created_at": iso(self.created_at),
-            "completed_at": iso(completed_at) if status in FINAL else None,
+            "completed_at": iso(completed_at) if status in FINISHED_STATUSES else None,
             "type": self.type,
             "result": self._result(base_url) if status == "completed" else None,
         }

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import SplitResult
 
 _CHUNK = 1 << 16
-_QUIET_SECONDS = 5.0
+_TIMEOUT_SECONDS = 5.0
 _TOTAL_SECONDS = 20.0
 
 
@@ -31,7 +31,7 @@ def fetch(url: SplitResult) -> Iterator[bytes]:
     kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
     deadline = time.monotonic() + _TOTAL_SECONDS
     try:
-        connection = kind(url.hostname or "", url.port, timeout=_QUIET_SECONDS)
+        connection = kind(url.hostname or "", url.port, timeout=_TIMEOUT_SECONDS)
         try:
             target = url.path or "/"
             connection.request("GET", f"{target}?{url.query}" if url.query else target)

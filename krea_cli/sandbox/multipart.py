@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
 
-_LONGEST_HEADER = 8192
+_MAX_HEADER_BYTES = 8192
 
 
 class MultipartError(ValueError):
@@ -58,11 +58,11 @@ class MultipartParser:
             # The end of the buffer may be the start of a delimiter.
             sure = len(self._buffer) - len(self._delimiter) + 1
             if sure > 0:
-                yield self._taken(sure)
-            self._more()
+                yield self._consume(sure)
+            self._read_more()
         if found:
-            yield self._taken(found)
-        self._taken(len(self._delimiter))
+            yield self._consume(found)
+        self._consume(len(self._delimiter))
 
     def _is_end(self) -> bool:
         """
@@ -70,10 +70,10 @@ class MultipartParser:
         line.
         """
         while len(self._buffer) < 2:
-            self._more()
+            self._read_more()
         if self._buffer.startswith(b"--"):
             return True
-        if self._line(b"\r\n").strip(b" \t"):
+        if self._read_line(b"\r\n").strip(b" \t"):
             raise MultipartError("a boundary is followed by text")
         return False
 
@@ -83,25 +83,25 @@ class MultipartParser:
         """
         if self._buffer.startswith(b"\r\n"):
             raise MultipartError("a part has no headers")
-        headers = BytesHeaderParser().parsebytes(self._line(b"\r\n\r\n"))
+        headers = BytesHeaderParser().parsebytes(self._read_line(b"\r\n\r\n"))
         name = headers.get_param("name", header="content-disposition")
         return name if isinstance(name, str) else None
 
-    def _line(self, end: bytes) -> bytes:
+    def _read_line(self, end: bytes) -> bytes:
         while (found := self._buffer.find(end)) < 0:
-            if len(self._buffer) > _LONGEST_HEADER:
+            if len(self._buffer) > _MAX_HEADER_BYTES:
                 raise MultipartError("a header is too long")
-            self._more()
-        line = self._taken(found)
-        self._taken(len(end))
+            self._read_more()
+        line = self._consume(found)
+        self._consume(len(end))
         return line
 
-    def _taken(self, count: int) -> bytes:
-        taken = bytes(self._buffer[:count])
+    def _consume(self, count: int) -> bytes:
+        consumed = bytes(self._buffer[:count])
         del self._buffer[:count]
-        return taken
+        return consumed
 
-    def _more(self) -> None:
+    def _read_more(self) -> None:
         chunk = next(self._chunks, b"")
         if not chunk:
             raise MultipartError("the body ends too early")

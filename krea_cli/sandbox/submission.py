@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
-from krea_cli.api.models import TRAINING
+from krea_cli.api.models import TRAINING_PATH
 from krea_cli.catalog.json_schema import Schema, is_url, map_texts
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.pricing import estimate
@@ -40,9 +40,9 @@ def create_job(
             if the body of a training violates the schema.
     """
     if found := find_violations(model.schema, body):
-        issues = [(fault.field, fault.message) for fault in found]
+        issues = [(violation.field, violation.message) for violation in found]
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-        if model.path == TRAINING:
+        if model.path == TRAINING_PATH:
             status = HTTPStatus.BAD_REQUEST
         raise ApiError(status, "Invalid request body", issues)
     # How Krea rejects an unknown style is undocumented.
@@ -66,7 +66,7 @@ def create_job(
         fields = map_texts(model.schema, body, "", fetch)
     except ApiError as exc:
         # The API documentation has no 422 for trainings.
-        if model.path == TRAINING:
+        if model.path == TRAINING_PATH:
             raise ApiError(
                 HTTPStatus.BAD_REQUEST,
                 exc.body["error"],
@@ -76,7 +76,9 @@ def create_job(
     failures = (failure, *(inputs.input_failure(store, each) for each in given))
     return store.add_job(
         model=model.path,
-        medium="style" if model.path == TRAINING else cast(Medium, model.result_kind),
+        medium="style"
+        if model.path == TRAINING_PATH
+        else cast(Medium, model.result_kind),
         image_format=_image_format(model, body),
         fields=fields,
         inputs=tuple(given),

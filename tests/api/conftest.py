@@ -46,12 +46,12 @@ def connect(log):
     """
     made = []
 
-    def make(url, token=TOKEN, *, uses_environment=False):
+    def make(url, token=TOKEN, *, trust_env=False):
         transport = HttpTransport(
             url,
             token,
-            agent="krea-cli/test",
-            uses_environment=uses_environment,
+            user_agent="krea-cli/test",
+            trust_env=trust_env,
             log=log.append,
         )
         made.append(transport)

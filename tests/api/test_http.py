@@ -12,7 +12,7 @@ from service import TOKEN
 
 from krea_cli.api import http
 from krea_cli.api.http_types import RequestBody
-from krea_cli.api.request_body import content
+from krea_cli.api.request_body import encode_body
 from krea_cli.errors import (
     ConfigError,
     ConnectionFailedError,
@@ -52,7 +52,7 @@ def test_the_token_goes_with_the_api_and_with_nothing_else(wire, connect):
     connected = connect(server.url())
 
     connected.get("/jobs")
-    connected.post_json("/generate/x", content({}), {})
+    connected.post_json("/generate/x", encode_body({}), {})
     connected.delete("/jobs/1")
     read(connected, f"{server.url()}/result.png")
     *api, result = server.heard
@@ -82,7 +82,7 @@ def test_a_netrc_file_is_not_read(wire, connect, monkeypatch, tmp_path):
     monkeypatch.setenv("NETRC", str(netrc))
     server = wire(answer())
 
-    read(connect(server.url(), None, uses_environment=True), server.url())
+    read(connect(server.url(), None, trust_env=True), server.url())
 
     assert "authorization" not in server.heard[0].headers
 
@@ -98,7 +98,7 @@ def test_each_paid_request_has_a_connection_of_its_own(wire, connect):
     for _ in range(2):
         connected.get("/jobs")
     for _ in range(2):
-        connected.post_json("/generate/x", content({}), {})
+        connected.post_json("/generate/x", encode_body({}), {})
 
     assert [0, 0, 1, 2] == [one.connection for one in server.heard]
 
@@ -193,7 +193,7 @@ def test_nobody_listening_is_unreachable(wire, connect):
     server.close()
 
     with pytest.raises(ConnectionFailedError, match=url.removeprefix("http://")):
-        connect(url).post_json("/generate/x", content({}), {})
+        connect(url).post_json("/generate/x", encode_body({}), {})
 
 
 def test_a_body_longer_than_was_said_is_a_lost_answer(wire, connect):
@@ -246,14 +246,14 @@ def test_every_kind_of_request_has_a_limit(wire, connect, monkeypatch):
     """
     The paid one, the upload, the cancelling one and the first part of a stream.
     """
-    monkeypatch.setattr(http, "ANSWER_SECONDS", 0.1)
-    monkeypatch.setattr(http, "UPLOAD_SECONDS", 0.1)
+    monkeypatch.setattr(http, "RESPONSE_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(http, "UPLOAD_TIMEOUT_SECONDS", 0.1)
     server = wire(trickling(b"", every=0.02, byte=b"H"))
     connected = connect(server.url())
 
     for ask in (
-        lambda: connected.post_json("/generate/x", content({}), {}),
-        lambda: connected.post_file("/assets", "a", content({}), "image/png"),
+        lambda: connected.post_json("/generate/x", encode_body({}), {}),
+        lambda: connected.post_file("/assets", "a", encode_body({}), "image/png"),
         lambda: connected.delete("/jobs/1"),
         lambda: read(connected, server.url()),
     ):
@@ -267,13 +267,13 @@ def test_a_large_paid_request_has_the_time_that_a_slow_line_needs(
     """
     What is on its way must not become a request in doubt.
     """
-    monkeypatch.setattr(http, "ANSWER_SECONDS", 0.1)
-    monkeypatch.setattr(http, "SLOWEST_BYTES_PER_SECOND", 1000)
+    monkeypatch.setattr(http, "RESPONSE_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(http, "MIN_UPLOAD_BYTES_PER_SECOND", 1000)
     server = wire(trickling(b"", every=0.02, byte=b"H"))
     started = time.monotonic()
 
     with pytest.raises(ResponseLostError, match="did not respond in time"):
-        connect(server.url()).post_json("/x", content({"prompt": "x" * 300}), {})
+        connect(server.url()).post_json("/x", encode_body({"prompt": "x" * 300}), {})
 
     assert 0.4 <= time.monotonic() - started < 1
 
@@ -282,7 +282,7 @@ def test_a_stream_that_falls_silent_is_a_lost_answer(wire, connect, monkeypatch)
     """
     The silence is noticed while the chunks are read.
     """
-    monkeypatch.setattr(http, "SILENCE_SECONDS", 0.1)
+    monkeypatch.setattr(http, "READ_TIMEOUT_SECONDS", 0.1)
     server = wire(answer(b"begin", Content_Length="99"))
 
     with pytest.raises(ResponseLostError, match="did not respond in time"):
@@ -321,7 +321,10 @@ def test_a_redirect_is_never_followed(wire, connect, status):
     server = wire(redirect)
     connected = connect(server.url())
 
-    got = connected.get("/jobs"), connected.post_json("/generate/x", content({}), {})
+    got = (
+        connected.get("/jobs"),
+        connected.post_json("/generate/x", encode_body({}), {}),
+    )
     with connected.stream(server.url(), {}) as stream:
         streamed = stream.status
 
@@ -364,7 +367,7 @@ def test_a_bad_variable_is_named(wire, connect, monkeypatch, variable, value):
     server = wire(answer())
 
     with pytest.raises(ConfigError) as caught:
-        connect("https://api.invalid", uses_environment=True).get("/jobs")
+        connect("https://api.invalid", trust_env=True).get("/jobs")
 
     assert variable in caught.value.message
     assert variable in caught.value.hint
@@ -391,7 +394,7 @@ def test_a_variable_that_does_not_apply_is_in_nobody_s_way(
     monkeypatch.setenv(variable, value)
 
     with pytest.raises(ConnectionFailedError, match="the proxy in HTTPS_PROXY"):
-        connect("https://api.invalid", uses_environment=True).get("/jobs")
+        connect("https://api.invalid", trust_env=True).get("/jobs")
 
     assert ["CONNECT api.invalid:443 HTTP/1.1"] == [one.line for one in server.heard]
 
@@ -403,7 +406,7 @@ def test_each_result_is_fetched_by_the_proxy_of_its_host(wire, connect, monkeypa
     server = wire(answer(status="502 Bad Gateway"))
     monkeypatch.setenv("HTTPS_PROXY", server.url())
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    http = connect("https://api.invalid", uses_environment=True)
+    http = connect("https://api.invalid", trust_env=True)
 
     for url in ("https://a.invalid/", "https://127.0.0.1:1/", "https://b.invalid/"):
         with pytest.raises(ConnectionFailedError):
@@ -436,7 +439,7 @@ def test_what_a_socks_proxy_needs_is_installed_as_krea_was(
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
 
     with pytest.raises(ConfigError, match="SOCKS proxy in ALL_PROXY") as caught:
-        connect("https://api.invalid", uses_environment=True).get("/jobs")
+        connect("https://api.invalid", trust_env=True).get("/jobs")
 
     assert caught.value.hint.endswith(f": {command}")
     assert "httpx" not in caught.value.message + caught.value.hint
@@ -471,7 +474,7 @@ def test_the_log_tells_each_request_and_no_secret(wire, connect, log):
 
     connected.get("/jobs", {"cursor": "secret"})
     connected.post_json(
-        "/generate/x", content({"secret": 1}), {"X-Webhook-URL": "https://secret"}
+        "/generate/x", encode_body({"secret": 1}), {"X-Webhook-URL": "https://secret"}
     )
     read(connected, f"{server.url()}/a.png?X-Amz-Signature=secret#secret")
     with suppress(ResponseLostError):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from krea_cli.api.proxies import between
+from krea_cli.api.proxies import proxy_for
 
 PROXY = "http://127.0.0.1:9"
 
@@ -29,7 +29,7 @@ def test_the_variable_of_the_proxy_is_known(monkeypatch, variables, name):
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
 
-    found = between("https://api.krea.test/jobs")
+    found = proxy_for("https://api.krea.test/jobs")
 
     assert name == (found.variable if found else None)
     assert found is None or found.url == PROXY
@@ -41,4 +41,4 @@ def test_a_proxy_without_a_scheme_is_one_for_http(monkeypatch):
     """
     monkeypatch.setenv("HTTPS_PROXY", "proxy:3128")
 
-    assert between("https://api.krea.test") == ("HTTPS_PROXY", "http://proxy:3128")
+    assert proxy_for("https://api.krea.test") == ("HTTPS_PROXY", "http://proxy:3128")

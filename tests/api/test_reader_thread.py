@@ -57,7 +57,7 @@ def test_a_fast_source_waits_for_a_slow_reader(monkeypatch):
     """
     No more is kept in memory than the limit and a chunk.
     """
-    monkeypatch.setattr(streaming, "AHEAD_BYTES", 10_000)
+    monkeypatch.setattr(streaming, "MAX_PREFETCH_BYTES", 10_000)
     taken = []
 
     def source():

@@ -8,7 +8,7 @@ import os
 import pytest
 from conftest import png
 
-from krea_cli.api.request_body import content
+from krea_cli.api.request_body import encode_body
 from krea_cli.errors import InputError
 from krea_cli.inputs.input_files import check_file
 from krea_cli.inputs.local_file import RemoteFile, inline
@@ -35,7 +35,7 @@ def image(tmp_path):
 
 
 def joined(body):
-    return b"".join(content(body).chunks())
+    return b"".join(encode_body(body).chunks())
 
 
 @pytest.mark.parametrize("size", [1000, 1001, 1002, PIECE, PIECE + 1, 3 * PIECE - 1])
@@ -61,7 +61,7 @@ def test_an_image_is_in_the_request_as_a_data_uri(image, size):
         "urls": [uris[0], REMOTE.url, uris[0]],
         "styles": [{"url": uris[1]}],
     } == json.loads(sent)
-    assert len(sent) == content(body).size_bytes
+    assert len(sent) == encode_body(body).size_bytes
 
 
 def test_it_can_be_read_again(image):
@@ -69,7 +69,7 @@ def test_it_can_be_read_again(image):
     To be hashed first, and sent once more when nothing was sent.
     """
     body = {"url": image()}
-    made = content(body)
+    made = encode_body(body)
 
     assert list(made.chunks()) == list(made.chunks())
     assert joined(body) == b"".join(made.chunks())
@@ -79,7 +79,7 @@ def test_pieces_are_small(image):
     """
     Whatever the file has.
     """
-    made = content({"url": image(10**7)})
+    made = encode_body({"url": image(10**7)})
 
     assert max(map(len, made.chunks())) <= PIECE * 4 // 3
 
@@ -101,7 +101,7 @@ def test_a_file_that_changed_is_not_sent_whole(image, change, is_hashed):
     end.
     """
     picture, taken = image(), []
-    made = content({"url": picture, "prompt": "x"})
+    made = encode_body({"url": picture, "prompt": "x"})
     assert not is_hashed or picture.sha256
     change(picture.path)
 
@@ -135,4 +135,4 @@ def test_what_is_kept_of_it_is_the_hash_of_the_file(image):
         "prompt": "x",
     } == made.request["body"]
     assert hashlib.sha256(joined(body)).hexdigest() == made.request_sha256
-    assert not made.is_whole
+    assert not made.is_complete

@@ -173,11 +173,14 @@ def test_see_other_may_be_the_answer_to_an_order():
             "model_unavailable; deprecated; use image/google/nano-banana-2",
         ),
         ({"error": "two\nlines   \t of it"}, "two lines of it"),
-        ({"error": 5, "message": ["x"], "detail": {"msg": 7}}, "no reason given"),
+        (
+            {"error": 5, "message": ["x"], "detail": {"msg": 7}},
+            "without giving a reason.",
+        ),
         ({"detail": [{"loc": [[["x"]], 5], "msg": "deep"}]}, "): 5: deep"),
-        ({}, "no reason given"),
-        ([], "unreadable data"),
-        ("text", "unreadable data"),
+        ({}, "without giving a reason."),
+        ([], "without giving a reason."),
+        ("text", "without giving a reason."),
     ],
 )
 def test_the_reason_is_found_in_every_form(body, reason):
@@ -210,10 +213,13 @@ def test_the_reason_is_found_in_every_form(body, reason):
 )
 def test_what_is_no_object_is_named(status, content, kind):
     """
-    Said in a few words, and never a crash.
+    Said in a few words, and never a crash. A refusal without a reason needs no more
+    than its status, unless a page in its place says that somebody else has answered.
     """
     error = refusal(status, content=content)
 
+    if status == 502 and kind != "an HTML page":
+        kind = "(502)."
     assert kind in error.message
     assert ExitCode.SERVICE == error.exit_code
 

@@ -91,7 +91,7 @@ def test_who_calls_says_what_passes(time):
     work = Work(ConnectionFailedError("x"), ResponseLostError("x"))
 
     with pytest.raises(ResponseLostError):
-        retry(work, clock=time.clock, passing=(ConnectionFailedError,))
+        retry(work, clock=time.clock, temporary_errors=(ConnectionFailedError,))
 
     assert 2 == work.tries
 

@@ -149,7 +149,7 @@ def test_silence_is_what_gives_no_byte_of_the_body(
     """
     The head of a chunk may come for ever, byte by byte.
     """
-    monkeypatch.setattr(http, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(http, "READ_TIMEOUT_SECONDS", 0.2)
     server = wire(trickling(head, every=0.02, byte=byte))
     started = time.monotonic()
 
@@ -267,7 +267,7 @@ def test_stream_in_a_worker_starts_no_thread_on_a_kept_connection(wire, connect)
 def test_stream_in_a_worker_that_breaks_is_a_lost_response(
     wire, connect, monkeypatch, script
 ):
-    monkeypatch.setattr(http, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(http, "READ_TIMEOUT_SECONDS", 0.2)
     server = wire(script)
     thread, found = in_worker(lambda: read(connect(server.url()), server.url()))
     thread.join(2)

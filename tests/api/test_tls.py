@@ -16,7 +16,7 @@ from api.wire import answer
 from service import TOKEN
 
 from krea_cli.api import tls
-from krea_cli.api.request_body import content
+from krea_cli.api.request_body import encode_body
 from krea_cli.errors import ConfigError, ConnectionFailedError
 
 OPENSSL = shutil.which("openssl")
@@ -45,12 +45,12 @@ def serving(certificate):
 
 def ask(connect, server):
     url = server.url("localhost", "https")
-    return connect(url, uses_environment=True).post_json("/generate/x", content({}), {})
+    return connect(url, trust_env=True).post_json("/generate/x", encode_body({}), {})
 
 
 def read(connect, server):
     url = server.url("localhost", "HTTPS")
-    transport = connect("https://api.invalid", uses_environment=True)
+    transport = connect("https://api.invalid", trust_env=True)
     with transport.stream(url, {}) as stream:
         return b"".join(stream.chunks)
 
@@ -78,7 +78,7 @@ def test_a_long_body_is_read_through_encryption(wire, connect, authority):
 
     assert content == read(connect, server)
 
-    transport = connect("https://api.invalid", uses_environment=True)
+    transport = connect("https://api.invalid", trust_env=True)
     with transport.stream(silent.url("localhost", "https"), {}) as stream:
         assert content[:99] == next(stream.chunks)
         started = time.monotonic()
@@ -87,14 +87,14 @@ def test_a_long_body_is_read_through_encryption(wire, connect, authority):
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("problem", "said"),
     [
         ("expired", "certificate has expired"),
         ("wrong host", "certificate is not valid for 'localhost'"),
         ("unknown authority", "(self-signed|local issuer)"),
     ],
 )
-def test_a_bad_certificate_is_refused(wire, connect, authority, fault, said):
+def test_a_bad_certificate_is_refused(wire, connect, authority, problem, said):
     """
     Nothing is sent, so nothing can have been paid for.
     """
@@ -103,7 +103,7 @@ def test_a_bad_certificate_is_refused(wire, connect, authority, fault, said):
         "expired": lambda: authority.issue_cert("localhost", not_after=past),
         "wrong host": lambda: authority.issue_cert("krea.example"),
         "unknown authority": lambda: trustme.CA().issue_cert("localhost"),
-    }[fault]()
+    }[problem]()
     server = wire(answer(), tls=serving(certificate))
 
     for use in (ask, read):
@@ -201,7 +201,7 @@ def test_what_can_be_no_certificates_is_not_tried(
     monkeypatch.setenv(variable, value)
 
     with pytest.raises(ConfigError, match=f"{variable}={value}: {said}"):
-        tls.context()
+        tls.create_context()
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ def test_certificates_of_the_user_s_own_are_enough(empty_store):
     """
     Where the system has none.
     """
-    assert tls.missing() is None
+    assert tls.no_certificates_error() is None
 
 
 def test_a_folder_without_certificates_is_told(monkeypatch, tmp_path, authority):
@@ -253,12 +253,12 @@ def test_a_folder_without_certificates_is_told(monkeypatch, tmp_path, authority)
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
-    alone = tls.missing()
+    alone = tls.no_certificates_error()
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
 
     assert f"SSL_CERT_DIR={tmp_path}: " in alone.message
     assert f"openssl rehash {tmp_path}" in alone.hint
-    assert tls.missing() is None
+    assert tls.no_certificates_error() is None
 
 
 @pytest.mark.parametrize("knows", [True, False])

@@ -36,7 +36,7 @@ from krea_cli.commands import carry_out_batch, run_batch  # noqa: F401  (loaded 
 from krea_cli.files.atomic_file import AtomicFile
 from krea_cli.journal.database import Database
 from krea_cli.journal.keys import JournalKeys
-from krea_cli.journal.record import COLUMNS, PLACES
+from krea_cli.journal.record import COLUMNS, PLACEHOLDERS
 from krea_cli.operations.batch_run import BatchRun
 from krea_cli.output.streams import Stream
 from krea_cli.runtime.clock import Clock
@@ -143,7 +143,7 @@ class Steps:
 def claim_always(keys, record, key, *, known=()):
     with keys._database.writing() as db:
         db.execute(
-            f"INSERT INTO records ({COLUMNS}, key) VALUES ({PLACES}, ?)",
+            f"INSERT INTO records ({COLUMNS}, key) VALUES ({PLACEHOLDERS}, ?)",
             (*record.as_row(), key),
         )
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import threading
+import time
 
 import pytest
 from batch.lines import SERVICE, line
@@ -15,6 +17,7 @@ from krea_cli.batch import lock_file
 from krea_cli.batch.lock import Lock
 from krea_cli.batch.lock_file import LockFile
 from krea_cli.errors import StorageError, UsageError
+from krea_cli.runtime import signals
 
 
 @pytest.fixture
@@ -207,3 +210,116 @@ def test_append_of_several_processes_loses_nothing(lock):
     jobs = [each.job for each in lock.read()]
     expected = [f"job-{at + n}" for at in (0, 100, 200) for n in range(30)]
     assert sorted(expected) == sorted(jobs)
+
+
+@pytest.mark.parametrize("job", ["", "../assets/1", "a b", "x?status=completed", "é"])
+def test_read_line_with_an_invalid_job_id_is_refused_with_its_line(lock, job):
+    lock.append([numbered(1), line("b.png", job=job, record="r9")])
+
+    with pytest.raises(UsageError, match=r"line 2: .* its job is not a job id"):
+        lock.read()
+
+
+@pytest.mark.posix
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+@pytest.mark.parametrize("act", ["read", "append", "replace"])
+def test_lock_that_is_not_a_regular_file_is_an_error_at_once(lock, kind, act):
+    if kind == "pipe":
+        os.mkfifo(lock.path)
+    elif kind == "folder":
+        lock.path.mkdir()
+    else:
+        lock.path.symlink_to("/dev/zero")
+        lock = LockFile(lock.path)
+
+    with pytest.raises(StorageError) as caught:
+        lock.append([numbered(1)]) if act == "append" else getattr(lock, act)()
+
+    assert caught.value.message.startswith("Cannot ")
+    assert "\n" not in caught.value.message
+
+
+def test_lock_that_is_far_too_large_is_an_error(lock, monkeypatch):
+    lock.append([numbered(1)])
+    monkeypatch.setattr(lock_file, "MAX_BYTES", 100)
+
+    for act in (lock.read, lock.replace):
+        with pytest.raises(StorageError, match="larger than"):
+            act()
+
+
+def test_append_on_a_full_disk_leaves_the_lines_before_it(lock, monkeypatch):
+    lock.append([numbered(1)])
+    before = lock.path.read_bytes()
+
+    def half(file, data):
+        os.write(file, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lock_file, "_write", half)
+        with pytest.raises(StorageError, match="No space left"):
+            lock.append([numbered(2)])
+
+    assert before == lock.path.read_bytes()
+
+
+@pytest.fixture
+def held(lock):
+    """
+    The lock, while another open file of it is locked.
+    """
+    lock.append([numbered(1)])
+    with lock.path.open("rb") as file:
+        lock_file.fcntl.flock(file, lock_file.fcntl.LOCK_EX)
+        yield file
+
+
+@pytest.mark.posix
+@pytest.mark.timeout(10)
+@pytest.mark.usefixtures("held")
+def test_append_to_a_held_lock_obeys_a_signal(lock, monkeypatch):
+    caught = []
+
+    def append():
+        signals.enable_interrupts()
+        try:
+            lock.append([numbered(2)])
+        except signals.Interrupted as exc:
+            caught.append(exc.signum)
+
+    thread = threading.Thread(target=append)
+    thread.start()
+    monkeypatch.setattr(signals._State, "signum", 15)
+    monkeypatch.setattr(signals._State, "at", time.monotonic())
+    thread.join(5)
+
+    assert [15] == caught
+
+
+@pytest.mark.posix
+@pytest.mark.timeout(10)
+@pytest.mark.usefixtures("held")
+def test_append_to_a_held_lock_after_a_signal_gives_up(lock, monkeypatch):
+    monkeypatch.setattr(signals._State, "signum", 15)
+    monkeypatch.setattr(signals._State, "at", time.monotonic() - 1)
+
+    with pytest.raises(StorageError, match="Another process uses pictures"):
+        lock.append([numbered(2)])
+
+
+@pytest.mark.posix
+@pytest.mark.timeout(10)
+def test_append_to_a_held_lock_says_what_it_waits_for(lock, held, monkeypatch):
+    monkeypatch.setattr(lock_file, "NOTICE_SECONDS", 0.0)
+    notes = []
+
+    def note(text):
+        notes.append(text)
+        lock_file.fcntl.flock(held, lock_file.fcntl.LOCK_UN)
+
+    LockFile(lock.path, note=note).append([numbered(2)])
+
+    assert ["Another process uses pictures.toml.lock; waiting for it."] == notes
+    assert [numbered(1), numbered(2)] == lock.read()

@@ -158,12 +158,12 @@ WRONG = {
     "itself": ("[[pictures]]\nimage='./a.png'\noutput='a.png'\n", "a.png -> a.png"),
     "unknown word": (
         GROUP.replace("an owl", "an {owl}"),
-        "line 2: prompt: {owl} names nothing.",
+        "line 2: prompt: {owl} is unknown.",
         "Write {{ for a literal brace.",
     ),
     "misspelled word": (
         GROUP + "each = 'photos/*'\n" + 'negative_prompt = "{steam}"\n',
-        "line 5: negative_prompt: {steam} names nothing. Did you mean 'stem'?",
+        "line 5: negative_prompt: {steam} is unknown. Did you mean 'stem'?",
     ),
     "open brace": (GROUP.replace("an owl", "an {owl"), "line 2: ", "literal brace"),
     "late word": (GROUP.replace("owl.png", "{job_id}.png"), "line 3: {job_id} is not"),
@@ -178,7 +178,7 @@ WRONG = {
     "no table": (GROUP + "each = 'none.csv'\n", "line 4: Cannot read none.csv"),
     "climbing": (
         GROUP.replace("owl.png", "out/{seed}/../../owl.png") + "seed = 1\n",
-        "output: 'out/1/../../owl.png' leaves the folder out",
+        "output: 'out/1/../../owl.png' is outside of the folder 'out'",
     ),
     "itself by words": (
         GROUP + 'quality = "{resolution}"\nresolution = "{quality}"\n',
@@ -209,7 +209,7 @@ def test_manifest_wrong_reports_everything_at_once(expand):
     assert [
         "pictures.toml, line 2: Unknown key 'sed'. Did you mean 'seed'?",
         "pictures.toml, line 5: prompt must be text in quotes.",
-        "pictures.toml, line 6: output: {nme} names nothing. Did you mean 'name'?",
+        "pictures.toml, line 6: output: {nme} is unknown. Did you mean 'name'?",
         (
             "pictures.toml, line 8: count must be a whole number from 1 to 10,000, "
             "not text in quotes."

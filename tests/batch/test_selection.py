@@ -135,3 +135,30 @@ def test_collecting_submits_nothing(plan):
 
     assert ["c.png", "d.png"] == outputs(found)
     assert not any(step.is_paid for step in found.steps)
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled", "unconfirmed"])
+def test_collecting_keeps_items_that_ended_without_a_result(plan, state):
+    items = [wanted("a.png", "a"), wanted("b.png", "b")]
+
+    found = collecting(plan(items, [line("b.png", state, prompt="b")]))
+
+    assert ["b.png"] == outputs(found)
+
+
+def test_collecting_keeps_what_an_item_without_a_result_blocks(plan):
+    lines = [line("a.png", "failed", prompt="a")]
+
+    found = collecting(plan(chained(), lines))
+
+    assert [("b.png", "a.png"), ("a.png", None)] == [
+        (step.output, step.blocked_by) for step in found.steps
+    ]
+
+
+def test_collecting_keeps_edited_results(plan, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"mine")
+
+    found = collecting(plan([wanted("a.png", "a")], [line("a.png", prompt="a")]))
+
+    assert ["a.png"] == outputs(found)

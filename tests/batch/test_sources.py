@@ -4,6 +4,8 @@ Folders, globs and all else that stands for a batch on the command line.
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from krea_cli.batch.sources import from_cwd, locate, lock_path
@@ -137,3 +139,18 @@ def test_from_cwd_is_seen_from_the_folder_of_the_source(tmp_path):
     assert "../out/{name}.png" == from_cwd("out/{name}.png", source, tmp_path)
     assert "../out/" == from_cwd("out/", source, tmp_path)
     assert "/x/{name}.png" == from_cwd("/x/{name}.png", source, tmp_path)
+
+
+@pytest.mark.posix
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "pictures.toml"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_source_that_is_not_a_regular_file_is_an_error_at_once(expand, name, kind):
+    path = expand.folder / name
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+
+    with pytest.raises(UsageError, match=rf"Cannot read {name}: not a regular file\."):
+        expand(name, output="{name}.png")

@@ -162,11 +162,11 @@ WRONG = {
     "only a header": (b"name,prompt\n", "The table has no rows."),
     "no header": (
         b"an owl,oil\na cat,ink\n",
-        "{name} names nothing.",
-        "The header row of the table has 'an owl', 'oil'.",
+        "{name} is unknown.",
+        "these columns: 'an owl', 'oil'.",
     ),
     "nameless": (b"name,,prompt\na,b,c\n", "A column has no name."),
-    "twice": (b"name,prompt,name\na,b,c\n", "The column 'name' is there twice."),
+    "twice": (b"name,prompt,name\na,b,c\n", "The column 'name' appears twice."),
     "unknown column": (
         b"name,promt\na,b\n",
         "rows.csv, row 1: The column 'promt' is not used",

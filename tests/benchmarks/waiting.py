@@ -25,7 +25,7 @@ from contextlib import closing
 from itertools import accumulate
 from pathlib import Path
 
-from krea_cli.jobs.schedule import GUESSES, SEEN, poll_ages
+from krea_cli.jobs.schedule import GUESS_BY_KIND, PUBLISHED_GUESSES, poll_ages
 
 SEED, MODELS, JOBS = 2026, 5, 120
 HISTORY = 200
@@ -129,7 +129,7 @@ def seen(times: Sequence[float], seconds: float) -> tuple[float, int]:
 
 
 def replay(models: Sequence[Sequence[float]]) -> Iterator[tuple[str, float, int]]:
-    guess = GUESSES["image"]
+    guess = GUESS_BY_KIND["image"]
     others = {"fixed": fixed(), "back-off": backing_off()}
     for durations in models:
         for at, seconds in enumerate(durations):
@@ -165,7 +165,7 @@ def first_runs() -> None:
         f"\n{'first run of':<24}{'mean':>8}{'times':>9}  at most 0.80, none over 1.10"
     )
     means, times = [], {}
-    for model, guess in SEEN.items():
+    for model, guess in PUBLISHED_GUESSES.items():
         drawn, ages, even = (
             random.Random(f"{SEED} {model}"),
             poll_ages([], guess),

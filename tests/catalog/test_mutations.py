@@ -94,7 +94,7 @@ def test_violations_of_all_models_accept_only_what_jsonschema_accepts(mutation):
         ({"prompt": "a", "resolution": "2K", "steps": None}, []),
         ({"prompt": "a", "source_images": None}, []),
         ({"prompt": "a", "source_images": ["https://a"]}, []),
-        ({"source_images": []}, ["prompt: is required: text"]),
+        ({"source_images": []}, ["prompt: is required (text)"]),
         ({"prompt": "a", "resolution": "99K"}, ["resolution: must match"]),
         ({"prompt": "a", "steps": 50}, ["steps: must be a whole number below 50"]),
         ({"prompt": "a", "steps": 7}, ["steps: must be a whole number below 50"]),

@@ -54,7 +54,7 @@ def test_all_faults_are_told_at_once():
     }
 
     assert [
-        "prompt: is required: text of at least 3 characters",
+        "prompt: is required (text of at least 3 characters)",
         "imageUrls: unknown field; did you mean image_urls?",
         "aspect-ratio: unknown field; did you mean aspect_ratio?",
         f"cat: unknown field; known fields: {', '.join(CATALOG[PRO].fields)}",
@@ -91,7 +91,7 @@ def test_all_faults_are_told_at_once():
         (
             SEEDREAM,
             {"style_images": [{"url": "https://krea.ai/cat.png"}]},
-            "style_images[0].strength: is required: a number from -2 to 2",
+            "style_images[0].strength: is required (a number from -2 to 2)",
         ),
         (
             KREA_2,

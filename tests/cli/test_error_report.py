@@ -188,7 +188,7 @@ def test_with_unconfirmed_decides_the_exit_code(keeps_journal):
     )
 
     assert (
-        "No money. One request is unconfirmed: if Krea accepted it, it will be billed."
+        "No money. One request is unconfirmed: if Krea accepted it, you will be billed."
     ) == error.message
     assert (Step(Action.FIND_LOST, ("r-lost",)),) == error.advice
     assert ExitCode.UNKNOWN == error.exit_code
@@ -290,7 +290,7 @@ def test_report_interruption_of_many_has_four_lines_at_most(number):
     [shown] = context.shown
     assert (
         "49 jobs keep running and will be billed. 4 requests are unconfirmed: if Krea "
-        "accepted them, they will be billed. 46 requests were not submitted."
+        "accepted them, you will be billed. 46 requests were not submitted."
     ) in shown.message
     assert "\n" not in shown.message
     running = tuple(f"j{at}" for at in range(1, 50))

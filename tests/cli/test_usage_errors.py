@@ -47,6 +47,24 @@ def test_generate_with_an_image_beside_the_prompt_suggests_the_option(
     assert found.endswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sunset", "c d.jpg"], "Unexpected argument: 'c d.jpg'"),
+        (["an", "owl", "c d.jpg"], "Unexpected arguments: owl 'c d.jpg'"),
+        (
+            ["-i", "a.jpg", "b.jpg", "an owl"],
+            "Unexpected argument: 'an owl' (b.jpg was taken as the prompt)",
+        ),
+    ],
+)
+@pytest.mark.posix  # for the quotes of its shells
+def test_generate_unexpected_arguments_are_named_as_they_were_typed(
+    krea, pictures, words, message
+):
+    assert f"error: {message}\n" in krea("generate", *words).err
+
+
 def test_generate_with_an_image_for_a_prompt_submits_nothing(krea, pictures):
     """
     Of two images after one -i, the second one takes the place of the prompt.

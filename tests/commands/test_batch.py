@@ -236,6 +236,34 @@ def test_batch_no_wait_then_collect_submits_once(logged_in, service, manifest):
     assert Path("out/cat.png").is_file()
 
 
+@pytest.mark.parametrize(
+    ("fault", "code"), [("submit:fails@owl", 9), ("submit:reset-after@owl", 11)]
+)
+def test_batch_collect_ends_with_the_code_of_what_was_submitted(
+    logged_in, service, manifest, fault, code
+):
+    service.add_faults(fault)
+    logged_in("batch", manifest, "--no-wait")
+    lines = Path("pictures.toml.lock").read_text().splitlines()
+
+    collected = [logged_in("batch", manifest, "--collect") for _ in range(2)]
+
+    assert 2 == len(lines)
+    assert [code, code] == [each.code for each in collected]
+    assert 2 == service.bills
+
+
+def test_batch_collect_says_how_many_items_are_not_submitted(
+    logged_in, service, manifest
+):
+    logged_in("batch", manifest, "--no-wait", "--limit", "1")
+
+    collected = logged_in("batch", manifest, "--collect")
+
+    assert (0, "out/owl.png\n", 1) == (collected.code, collected.out, service.bills)
+    assert "1 item is not submitted yet." in collected.err
+
+
 def test_batch_above_max_cost_or_budget_submits_nothing(logged_in, service, manifest):
     limited = logged_in("batch", manifest, "--max-cost", "0.20")
     manifest.write_text("[budget]\nusd = 0.2\n" + MANIFEST)
@@ -436,7 +464,7 @@ def test_batch_sure_stops_before_jobs_that_may_be_its_own(
 
     assert (11, 2) == (sure.code, bills)
     assert (0, 3) == (warned.code, service.bills)
-    assert "newer than" in warned.err
+    assert "after the last one in the lock" in warned.err
 
 
 def test_batch_of_a_sandbox_run_is_replaced_by_the_real_one(
@@ -537,7 +565,7 @@ def test_batch_check_names_the_command_that_mends_it(
     for result in (run, check):
         found = re.findall("hint: (.*)", result.err)
         assert all(hint in " ".join(found) for hint in hints)
-        assert "Make them" not in result.err
+        assert "Bring everything up to date" not in result.err
 
 
 def test_batch_only_ignores_results_that_no_item_wants(logged_in, service, manifest):
@@ -549,7 +577,8 @@ def test_batch_only_ignores_results_that_no_item_wants(logged_in, service, manif
 
     assert (0, 12) == (only.code, whole.code)
     assert "-\tout/cat.png\tunused\n" == whole.out
-    assert "Delete results of no item: krea batch pictures.toml --prune" in whole.err
+    assert "error: 1 file is in no item.\n" in whole.err
+    assert "no item: krea batch pictures.toml --prune\n" in whole.err
 
 
 def test_batch_json_of_unchanged_items_has_what_the_lock_knows(

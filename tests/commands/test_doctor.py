@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import sys
 import time as real_time
@@ -14,8 +15,10 @@ from api.wire import Wire
 from journal.recorded import keep, record
 from service import TOKEN, answer, html, reset
 
+from krea_cli.errors import KeyringError
 from krea_cli.journal.database import Database
 from krea_cli.journal.journal import Journal
+from krea_cli.output.results.checks import fault, ok, warning
 from krea_cli.runtime.clock import Clock
 
 KEYS = {"check", "state", "message", "hint", "code", "exit_code"}
@@ -118,6 +121,37 @@ def test_all_is_well(logged_in, service, doctor, home, time):
     assert f"intact, 2 records in {path.parent}" == found["journal"]["message"]
     assert ["/jobs"] == [each.path for each in service.seen]
     assert before == snapshot(home)
+
+
+@pytest.mark.parametrize(
+    ("results", "says"),
+    [
+        ([ok("token", "fine")], "Everything works."),
+        ([warning("path", "hm")], "Found 1 warning."),
+        (
+            [
+                warning("path", "a"),
+                fault("token", KeyringError("b")),
+                warning("x", "c"),
+            ],
+            "Found 1 problem and 2 warnings.",
+        ),
+    ],
+)
+def test_doctor_ends_with_what_it_found(krea, monkeypatch, results, says):
+    monkeypatch.setattr("krea_cli.commands.doctor._checks", lambda _: {"all": dict})
+    monkeypatch.setattr("krea_cli.commands.doctor.run_checks", lambda _: results)
+
+    assert says == krea("doctor").err.splitlines()[0]
+
+
+def test_doctor_calls_a_request_in_doubt_unconfirmed_in_a_pipe(logged_in, home, time):
+    journal(home, time)
+
+    out = logged_in("doctor").out
+
+    assert re.search("^unconfirmed\twarning\t", out, re.MULTILINE)
+    assert "doubt" not in out
 
 
 def test_a_codec_that_is_missing(logged_in, service, doctor, monkeypatch):

@@ -514,7 +514,7 @@ def test_a_service_that_is_silent_is_given_up_soon(logged_in, monkeypatch):
     """
     An address that never answers takes one time limit, not four.
     """
-    monkeypatch.setattr(http, "CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(http, "CONNECT_TIMEOUT_SECONDS", 0.3)
     started = real_time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"https://127.0.0.1:{server.getsockname()[1]}"

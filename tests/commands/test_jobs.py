@@ -467,7 +467,7 @@ def test_forget_keeps_what_is_not_known_to_have_ended(logged_in, submitted, time
     all_forced = logged_in("jobs", "forget", "--older-than", "30d", "-f")
 
     assert (2, "") == (named.code, named.out)
-    assert f"Job {first} may still be running, and it is paid for.\n" in named.err
+    assert f"Job {first} may still be running and will be billed.\n" in named.err
     assert f"krea wait {first} -o .\n" in named.err
     assert (0, "0\n") == (by_age.code, by_age.out)
     assert "2 records were kept" in by_age.err
@@ -495,7 +495,7 @@ def test_a_damaged_record_is_told_and_the_others_are_shown(
     if "list" in words:
         assert 1 == result.err.count("invalid created_at")
         assert f"(job {odd}) is damaged" in result.err
-        assert "delete it: krea jobs forget" in result.err
+        assert "delete the record: krea jobs forget" in result.err
 
 
 def test_a_damaged_record_is_forgotten_only_by_force(logged_in, lost, submitted, env):

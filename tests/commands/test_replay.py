@@ -302,7 +302,7 @@ def test_a_huge_file_is_not_read(logged_in):
 
     assert "more than 1,000,000 characters" in huge.err
     assert "krea replay out.png.json" in picture.err
-    assert "not UTF-8 text" in other.err
+    assert "other.png is not a krea sidecar" in other.err
     assert {2} == {huge.code, picture.code, other.code}
 
 

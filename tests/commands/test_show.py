@@ -62,7 +62,7 @@ def test_one_that_cannot_be_shown_does_not_stop_the_others(shows):
 
     assert 2 == result.code
     told = " ".join(result.err.split())
-    assert "Cannot read not there: No such file or directory." in told
+    assert "Cannot read 'not there': No such file or directory." in told
     assert f"Cannot show {__file__}. Not a known image" in told
     assert ["a.png", "b.webp"] == [
         line for line in result.out.splitlines() if "▀" not in line

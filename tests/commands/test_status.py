@@ -262,11 +262,14 @@ def test_nothing_is_written(logged_in, submitted):
 
 def test_a_last_job_elsewhere_is_hinted_at(logged_in, krea):
     """
-    Who forgot --sandbox is told where the jobs are.
+    Who forgot --sandbox is told where the jobs are, by every command that needs some.
     """
     krea("generate", "a cat", "--no-wait", "--sandbox")
 
     result = logged_in("status")
 
     assert 2 == result.code
-    assert "check --sandbox" in result.err
+    assert "jobs of the sandbox. To use them, add --sandbox." in result.err
+    for command in ("list", "cost"):
+        assert "add --sandbox." in logged_in("jobs", command).err
+        assert "add --sandbox." not in logged_in("jobs", command, "--sandbox").err

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import time as real_time
 from datetime import datetime, timedelta, timezone
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from service import answer, html, reset, reset_after
 
-from krea_cli.jobs.submit_throttle import MOST
+from krea_cli.jobs.submit_throttle import MAX_CONCURRENCY
 from krea_cli.sandbox.http_handler import SandboxHandler
 
 POST = "POST /generate/"
@@ -51,8 +52,11 @@ def test_a_lost_answer_names_the_job_that_it_may_be(lost, service):
     assert (11, "") == (lost.code, lost.out)
     assert f"Possible match: {made.job_id} (processing, created 20" in lost.err
     assert 1 == len(service.requests(POST))
-    assert lost.err.startswith("No usable response: ")
-    assert "Checking Krea's job list.\n" in lost.err
+    [note, error, *_] = lost.err.splitlines()
+    assert re.match("The connection to .* was lost: .* Checking Krea's job list", note)
+    assert error.endswith(
+        "Krea may have accepted this request; if so, you will be billed."
+    )
 
 
 def test_the_command_it_names_adopts_the_job(lost, logged_in, service):
@@ -67,6 +71,25 @@ def test_the_command_it_names_adopts_the_job(lost, logged_in, service):
     assert (0, True) == (saved.code, Path("owl.png").exists())
     assert "unconfirmed" in logged_in("jobs", "recover").err.lower()
     assert 1 == service.bills
+
+
+@pytest.mark.parametrize(
+    ("output", "rest"), [(["-o", "lost.png"], ""), (["--no-wait"], " -o .")]
+)
+def test_an_adopted_job_is_saved_where_its_request_said(
+    logged_in, service, output, rest
+):
+    """
+    The command that saves it names no other place.
+    """
+    service.faults[POST] = [reset_after]
+    lost = logged_in("generate", "an owl", *output)
+    logged_in.is_terminal = True
+
+    adopted = paste(logged_in, lost.err, "--adopt")
+
+    [made] = service.store.jobs()
+    assert re.search(f"krea wait {made.job_id}{rest}\\s*$", adopted.out)
 
 
 def test_a_request_that_was_not_taken_is_sent_once_more(logged_in, service):
@@ -266,7 +289,7 @@ def test_a_person_picks_their_job(logged_in, service):
     assert (0, True) == (result.code, Path("owl.png").exists())
     words = " ".join(result.err.split())
     assert "Type 1, or press Enter to decide later:" in words
-    assert "Nothing is paid again." in words
+    assert "This costs nothing more." in words
     assert "Enter: decide later." in words
     assert 1 == service.bills
 
@@ -333,7 +356,7 @@ def test_any_other_answer_leaves_it_in_doubt(logged_in, service, fault, typed):
     result = logged_in("generate", "an owl")
 
     assert (11, 1) == (result.code, len(service.requests(POST)))
-    assert 2 == result.err.count("it will be billed")
+    assert 2 == " ".join(result.err.split()).count("you will be billed")
     assert "still unconfirmed" in result.err
     assert "krea jobs recover" in result.err
 
@@ -363,7 +386,7 @@ def test_what_was_taken_before_is_collected(logged_in, service):
     paths = [Path(path) for path in result.out.split()]
     assert 11 == result.code
     assert service.bills == len(paths) == len(service.requests(POST)) - 1
-    assert service.bills <= MOST
+    assert service.bills <= MAX_CONCURRENCY
     assert all(path.exists() for path in paths)
 
 
@@ -492,7 +515,11 @@ def test_what_was_not_sent_is_told(logged_in, service, fault, code):
     came = len(result.out.splitlines())
     assert code == result.code
     assert f"{40 - came - 1} more requests were not submitted." in result.err
-    assert 1 <= came == service.bills <= MOST
+    # The total falls to the jobs that there are, and never rises again.
+    totals = [int(total) for total in re.findall(r"/(\d+) saved", result.err)]
+    assert sorted(totals, reverse=True) == totals
+    assert not totals or came == totals[-1]
+    assert 1 <= came == service.bills <= MAX_CONCURRENCY
 
 
 def test_an_answer_without_a_job_is_told_with_its_words(logged_in, service):
@@ -592,7 +619,7 @@ def test_nothing_hides_what_is_in_doubt(logged_in, service):
 
     assert (11, 11) == (result.code, error["exit_code"])
     assert error["record"][:8] in error["hint"]
-    assert "it will be billed" in error["message"]
+    assert "you will be billed" in error["message"]
 
 
 @pytest.mark.parametrize(
@@ -672,12 +699,12 @@ def test_a_request_in_doubt_of_another_service_is_told_of(lost, logged_in):
     here = logged_in("jobs", "recover")
 
     found = {row["check"]: row for row in map(json.loads, checked.out.splitlines())}
-    where = "check --sandbox, KREA_SANDBOX and --api-url."
+    where = "leave out --sandbox and unset KREA_SANDBOX."
     assert (0, 1) == (recovered.code, recovered.err.count(where))
     assert "http://127.0.0.1" in recovered.err
     assert where not in here.err
     assert "warning" == found["doubt"]["state"]
-    assert "another service has some: http://127.0.0.1" in found["doubt"]["message"]
+    assert "none here, but http://127.0.0.1" in found["doubt"]["message"]
     assert where in found["doubt"]["hint"]
 
 

@@ -210,6 +210,21 @@ def test_jobs_are_offered_with_what_tells_them_apart(tab, job, krea):
     assert before == contents(journal(krea).parent)
 
 
+def test_runs_with_several_jobs_are_offered_above_their_jobs(tab, job, krea):
+    with closing(sqlite3.connect(journal(krea))) as db, db:
+        [(run,)] = db.execute("SELECT run FROM records")
+        name, other = f"@{run[:8]}", "0" * 36
+        assert name not in tab("krea wait ")
+        db.execute("CREATE TEMP TABLE copy AS SELECT * FROM records")
+        db.execute("UPDATE copy SET number = 9, record = 'r', job_id = ?", (other,))
+        db.execute("INSERT INTO records SELECT * FROM copy")
+
+    found = tab("krea wait ")
+
+    assert ["@last", name, other, job] == list(found)
+    assert found[name].startswith("2 jobs of one command, ")
+
+
 @pytest.mark.parametrize(
     ("state", "offering"),
     [
@@ -291,6 +306,7 @@ def test_what_the_service_said_stays_in_its_line(krea, job, shell):
         copied = "INSERT INTO records SELECT * FROM copy"
         db.execute("CREATE TEMP TABLE copy AS SELECT * FROM records")
         db.execute("UPDATE copy SET number = 9, record = 'r', job_id = ?", (HOSTILE,))
+        db.execute("UPDATE copy SET run = ?", (HOSTILE,))
         db.execute(copied)
         db.commit()
     asked = {"_KREA_COMPLETE": shell, "_KREA_LINE": "krea status "}

@@ -55,12 +55,12 @@ def test_normalize_gives_one_form(url, expected):
         ("https://api.kr\nea.ai", "ASCII"),
         ("https://api.krea.ai\\@evil.test", "ASCII"),
         ("https://api.kreа.ai", "ASCII"),  # noqa: RUF001  (a Cyrillic letter)
-        ("http://api.krea.ai", "this computer"),
-        ("http://localhost.evil.test", "this computer"),
-        ("http://127.0.0.1.evil.test", "this computer"),
-        ("http://127.1", "this computer"),
-        ("http://0.0.0.0", "this computer"),
-        ("http://[::ffff:127.0.0.1]", "this computer"),
+        ("http://api.krea.ai", "only for localhost"),
+        ("http://localhost.evil.test", "only for localhost"),
+        ("http://127.0.0.1.evil.test", "only for localhost"),
+        ("http://127.1", "only for localhost"),
+        ("http://0.0.0.0", "only for localhost"),
+        ("http://[::ffff:127.0.0.1]", "only for localhost"),
     ],
 )
 def test_unusable_url_is_refused_without_repeating_it(url, said):

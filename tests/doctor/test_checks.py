@@ -31,12 +31,12 @@ class StubJournal:
         self.unconfirmed_elsewhere = lambda _: list(elsewhere)
 
 
-def asked(refusal=None, ahead=None, *, has_token=True):
+def asked(rejection=None, clock_skew=None, *, has_token=True):
     times = iter([10.0, 10.25])
     return [
         (each.check, each.state, each.message)
         for each in check_service(
-            lambda: HealthCheck(refusal=refusal, ahead=ahead),
+            lambda: HealthCheck(rejection=rejection, clock_skew=clock_skew),
             service_name="https://api.example",
             has_token=has_token,
             now=lambda: next(times),
@@ -67,7 +67,7 @@ def test_check_service_without_token_reports_no_access():
 
 
 @pytest.mark.parametrize(
-    ("ahead", "state", "said"),
+    ("clock_skew", "state", "said"),
     [
         (60.0, "ok", "correct"),
         (61.0, "warning", "61 seconds behind"),
@@ -75,8 +75,8 @@ def test_check_service_without_token_reports_no_access():
         (3 * 86_400.0, "warning", "3 days behind"),
     ],
 )
-def test_check_service_compares_the_clocks(ahead, state, said):
-    *_, clock = asked(ahead=ahead)
+def test_check_service_compares_the_clocks(clock_skew, state, said):
+    *_, clock = asked(clock_skew=clock_skew)
 
     assert ("clock", state) == clock[:2]
     assert said in clock[2]
@@ -166,4 +166,5 @@ def test_check_unconfirmed_counts_requests_here_before_elsewhere():
     ]
     assert "2 unconfirmed requests" in here.message
     assert here.advice == (Step(Action.FIND_LOST),)
-    assert "another service has some: x, y" in elsewhere.message
+    assert "none here, but x and y have some" == elsewhere.message
+    assert ("To check them, add --api-url x.",) == elsewhere.advice

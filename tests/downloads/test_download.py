@@ -30,8 +30,8 @@ def fetcher(time):
     transport = HttpTransport(
         "http://127.0.0.1",
         None,
-        agent="krea-cli/test",
-        uses_environment=False,
+        user_agent="krea-cli/test",
+        trust_env=False,
         log=lambda _: None,
     )
     yield DownloadClient(transport, time.clock, allows_loopback=True)
@@ -47,7 +47,7 @@ def save(fetcher, time, tmp_path):
     def run(server, **options):
         target = tmp_path / "out.png"
         placing = Publisher(force=True, quality=None, warn=None)
-        given = {"look": None, "send": None, "placing": placing} | options
+        given = {"fetch_job": None, "send": None, "publisher": placing} | options
         job = Job(job_id="j", status="completed", urls=(server.url,))
         results = ResultDownloader(
             fetcher, time.clock, OutputTarget.parse(str(target)), **given
@@ -65,7 +65,9 @@ def save(fetcher, time, tmp_path):
 
 
 def begun(fetcher, new):
-    return PartialDownload(fetcher, new, max_bytes=MAX_BYTES, received=lambda *_: None)
+    return PartialDownload(
+        fetcher, new, max_bytes=MAX_BYTES, on_progress=lambda *_: None
+    )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from downloads.test_result_checks import saved
 
 from krea_cli import media
 from krea_cli.api.models import SavedFile
-from krea_cli.downloads.expectations import Expectation, check, unmet
+from krea_cli.downloads.expectations import Expectation, check_possible, unmet
 from krea_cli.errors import DownloadError, UsageError
 
 
@@ -113,13 +113,13 @@ def test_what_no_result_can_meet_is_refused(words, saved_as, kind):
     Before it is paid for.
     """
     with pytest.raises(UsageError, match="does not fit"):
-        check(parsed(*words), media=saved_as, kind=kind)
+        check_possible(parsed(*words), media=saved_as, kind=kind)
 
 
 def test_what_a_result_may_meet_is_not_refused():
     """
     Also where nothing is known of it.
     """
-    check(parsed("format=jpg", "aspect=1:1"), media=media.JPEG, kind="image")
-    check(parsed("format=mp4"), media=None, kind="video")
-    check(parsed("not-blank", "format=png"), media=None, kind=None)
+    check_possible(parsed("format=jpg", "aspect=1:1"), media=media.JPEG, kind="image")
+    check_possible(parsed("format=mp4"), media=None, kind="video")
+    check_possible(parsed("not-blank", "format=png"), media=None, kind=None)

@@ -45,7 +45,7 @@ ENDING = st.sampled_from([".png", ".{ext}", "", ".", "/"])
 
 class Fetcher:
     @contextmanager
-    def open(self, url, *, part):
+    def open(self, url, *, resume_point):
         yield DownloadBody(chunks=iter([PICTURES[url]]))
 
 
@@ -69,7 +69,12 @@ def save(target, names, folder):
     """
     placing = Publisher(force=False, quality=None, warn=None)
     saving = ResultDownloader(
-        Fetcher(), FakeTime().clock, target, look=None, send=None, placing=placing
+        Fetcher(),
+        FakeTime().clock,
+        target,
+        fetch_job=None,
+        send=None,
+        publisher=placing,
     )
     saved = {}
     for index, (url, naming) in enumerate(zip(PICTURES, names, strict=True), 1):

@@ -119,7 +119,7 @@ def test_no_name_at_all_is_refused(output):
     """
     Nothing could be made of it.
     """
-    with pytest.raises(UsageError, match="must be a file or a folder"):
+    with pytest.raises(UsageError, match="needs the name of a file or a folder"):
         OutputTarget.parse(output)
 
 

@@ -71,7 +71,7 @@ def test_limit_after_a_good_round_grows_by_one_up_to_the_most():
 
 
 def test_limit_when_a_download_ends_lets_the_next_begin_at_once(monkeypatch):
-    monkeypatch.setattr(parallel, "_GLANCE_SECONDS", 60.0)
+    monkeypatch.setattr(parallel, "_SIGNAL_CHECK_SECONDS", 60.0)
     limit, is_waiting = AdaptiveLimit(1), threading.Event()
 
     def download():

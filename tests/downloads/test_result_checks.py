@@ -25,8 +25,8 @@ def saved(width, height):
     )
 
 
-def told(body, *size, most_side=None):
-    return differences([saved(*size)], body, most_side=most_side)
+def told(body, *size, max_side=None):
+    return differences([saved(*size)], body, max_side=max_side)
 
 
 def values(schema):
@@ -49,7 +49,7 @@ def test_the_sandbox_gives_every_model_what_is_asked_for():
             body = {f: v for f, v in zip(fields, each, strict=True) if v is not None}
             for given in (None, (3000, 1000)):
                 size = output_size(body, given, enlarges=model.kind == "enhance")
-                wrong += told(body, *size, most_side=MAX_RESULT_SIDE)
+                wrong += told(body, *size, max_side=MAX_RESULT_SIDE)
                 count += 1
 
     assert [] == wrong
@@ -106,10 +106,10 @@ def test_the_sandbox_makes_nothing_too_large():
     """
     body = {"width": 8192, "height": 4096}
 
-    assert [] == told(body, 4096, 2048, most_side=4096)
+    assert [] == told(body, 4096, 2048, max_side=4096)
     assert 1 == len(told(body, 4096, 2048))
-    assert 1 == len(told(body, 2048, 1024, most_side=4096))
-    assert 1 == len(told({"width": 1024}, 4096, 4096, most_side=4096))
+    assert 1 == len(told(body, 2048, 1024, max_side=4096))
+    assert 1 == len(told({"width": 1024}, 4096, 4096, max_side=4096))
 
 
 def test_what_is_no_picture_has_nothing_to_compare():

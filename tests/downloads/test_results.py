@@ -43,7 +43,7 @@ from krea_cli.runtime.worker_pool import WorkerPool
 
 PICTURE = encoded("PNG")
 NAMING = FilenameFields(time=datetime(2026, 11, 22).astimezone(), prompt="A cat")
-OPTIONS = ("look", "send", "max_bytes", "force", "quality", "warn")
+OPTIONS = ("fetch_job", "send", "max_bytes", "force", "quality", "warn")
 FULL = """
 import resource, signal, sys
 from contextlib import contextmanager
@@ -59,7 +59,7 @@ from krea_cli.downloads.output_target import FilenameFields, OutputTarget
 from krea_cli.errors import KreaError
 class Fetcher:
     @contextmanager
-    def open(self, url, *, part):
+    def open(self, url, *, resume_point):
         yield DownloadBody(chunks=iter([Path(sys.argv[1]).read_bytes()]))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
@@ -67,7 +67,7 @@ target = OutputTarget.parse(sys.argv[2])
 try:
     placing = Publisher(force=False, quality=None, warn=None)
     results = ResultDownloader(
-        Fetcher(), Clock(), target, look=None, send=None, placing=placing)
+        Fetcher(), Clock(), target, fetch_job=None, send=None, publisher=placing)
     list(results.save(
         Job(job_id="j", status="completed", urls=("u",)),
         FilenameFields(time=datetime.now()), first=1, several=False))
@@ -89,7 +89,7 @@ class Fetcher:
         self.asked = []
 
     @contextmanager
-    def open(self, url, *, part):
+    def open(self, url, *, resume_point):
         self.asked.append(url)
         left = self.planned[url]
         found = left.pop(0) if len(left) > 1 else left[0]
@@ -133,10 +133,10 @@ def save(time):
 
 def results(fetcher, time, output=None, **options):
     given = {"force": False, "quality": None, "warn": None} | options
-    rest = {name: given.pop(name, None) for name in ("look", "send", "max_bytes")}
+    rest = {name: given.pop(name, None) for name in ("fetch_job", "send", "max_bytes")}
     target = OutputTarget.parse(output)
     return ResultDownloader(
-        fetcher, time.clock, target, placing=Publisher(**given), **rest
+        fetcher, time.clock, target, publisher=Publisher(**given), **rest
     )
 
 
@@ -374,7 +374,7 @@ def test_an_expired_url_is_asked_for_anew(save, folder, time):
     fetcher = Fetcher(**planned)
     job = Job(job_id="job-1", status="completed", urls=("a", "b"))
 
-    saving = results(fetcher, time, look=look)
+    saving = results(fetcher, time, fetch_job=look)
     *_, saved = saving.save(job, NAMING, first=1, several=False)
 
     assert ["a", "a2", "b2"] == fetcher.asked
@@ -387,7 +387,7 @@ def test_the_same_url_may_be_good_a_little_later(save, time):
     """
     A file can be there after the job says so.
     """
-    save("out.png", look=Looks(["a"]), a=[GONE, GONE, GONE, PICTURE])
+    save("out.png", fetch_job=Looks(["a"]), a=[GONE, GONE, GONE, PICTURE])
 
     assert [1.0] * 3 == time.slept
 
@@ -400,7 +400,7 @@ def test_a_url_that_stays_gone_is_given_up(time, folder, fresh):
     look, fetcher = Looks([fresh]), Fetcher(a=[GONE], b=[GONE])
     job = Job(job_id="job-1", status="completed", urls=("a",))
 
-    saving = results(fetcher, time, look=look)
+    saving = results(fetcher, time, fetch_job=look)
     with pytest.raises(UrlExpiredError) as caught:
         next(saving.save(job, NAMING, first=1, several=False))
 
@@ -425,7 +425,7 @@ def test_without_a_fresh_url_there_is_no_result(save, look):
     Exit 7 whatever the reason, which is told: the job is completed.
     """
     with pytest.raises(DownloadError, match="answered 403") as caught:
-        save("out.png", look=look, a=[GONE])
+        save("out.png", fetch_job=look, a=[GONE])
 
     assert (1, 1) == (len(look.asked), len(save.fetcher.asked))
     if isinstance(look.urls[0], KreaError):
@@ -438,11 +438,15 @@ def test_refreshes_are_no_attempts(save):
     Three cuts and three expiries are overcome, a fourth cut is not.
     """
     cut = PICTURE[:1000]
-    save("out.png", look=Looks(["a"]), a=[cut, GONE, cut, GONE, GONE, cut, PICTURE])
+    save(
+        "out.png", fetch_job=Looks(["a"]), a=[cut, GONE, cut, GONE, GONE, cut, PICTURE]
+    )
     assert 7 == len(save.fetcher.asked)
 
     with pytest.raises(DownloadError, match="incomplete"):
-        save("b.png", look=Looks(["a"]), a=[cut, GONE, cut, cut, GONE, cut, PICTURE])
+        save(
+            "b.png", fetch_job=Looks(["a"]), a=[cut, GONE, cut, cut, GONE, cut, PICTURE]
+        )
 
 
 def test_a_body_without_end_is_given_up(save, folder):
@@ -889,9 +893,9 @@ class Meeting(Fetcher):
         self._barrier = threading.Barrier(count)
 
     @contextmanager
-    def open(self, url, *, part):
+    def open(self, url, *, resume_point):
         self._barrier.wait(5)
-        with super().open(url, part=part) as body:
+        with super().open(url, resume_point=resume_point) as body:
             yield body
 
 

@@ -262,8 +262,8 @@ class Wire:
 
     host = "127.0.0.1:1"
     token_source = "KREA_API_KEY"
-    uses_environment = False
-    redacted = str
+    trust_env = False
+    redact = str
 
     def __init__(self, service, run):
         self._service = service

@@ -97,6 +97,7 @@ class Paying(RuleBasedStateMachine):
         # Of these wishes the user knows that they have a job.
         self.granted = set()
         self.ended = {}
+        self.known_rows = None
 
     def teardown(self):
         try:
@@ -114,6 +115,7 @@ class Paying(RuleBasedStateMachine):
         """
         The exit code of a run, None when it was killed, and the objects it told.
         """
+        self.known_rows = None
         run = self.computer.start(**(run or {}))
         database = MortalDatabase(self.folder / "state", run, now=self.time.wall)
         out = io.StringIO()
@@ -143,6 +145,7 @@ class Paying(RuleBasedStateMachine):
         finally:
             self.computer.running.remove(run)
             database.close()
+            self.known_rows = None
         self.learn()
         return code, [json.loads(line) for line in out.getvalue().splitlines()]
 
@@ -190,12 +193,16 @@ class Paying(RuleBasedStateMachine):
     # What lies on disk.
 
     def rows(self):
+        """
+        The records, read once after each run of krea: nothing else writes them.
+        """
         path = self.folder / "state" / "journal.db"
-        if not path.exists():
-            return []
-        with closing(sqlite3.connect(path)) as db:
-            db.row_factory = sqlite3.Row
-            return db.execute("SELECT * FROM records ORDER BY number").fetchall()
+        if self.known_rows is None and path.exists():
+            with closing(sqlite3.connect(path)) as db:
+                db.row_factory = sqlite3.Row
+                query = "SELECT * FROM records ORDER BY number"
+                self.known_rows = db.execute(query).fetchall()
+        return self.known_rows or []
 
     def learn(self):
         """
@@ -449,7 +456,7 @@ def happen(monkeypatch, sequences):
     run here would need one.
     """
 
-    monkeypatch.setattr("krea_cli.journal.journal.KEPT_RECORDS", KEPT_RECORDS)
+    monkeypatch.setattr("krea_cli.journal.journal.MAX_RECORDS", KEPT_RECORDS)
 
     def machine():
         computer = Computer()

@@ -178,7 +178,9 @@ def test_a_local_service_may_be_given_http(make):
     assert RemoteFile(url) == make(allows_loopback=True).read(url)
     # A name may begin as such an address does.
     elsewhere = make(allows_loopback=True)
-    assert "not https" in refused(elsewhere, "http://127.0.0.1.example.com/1.png")
+    assert "does not start with https://" in refused(
+        elsewhere, "http://127.0.0.1.example.com/1.png"
+    )
 
 
 def test_a_missing_file_is_told(make):
@@ -215,7 +217,7 @@ def test_a_fifo_is_refused_without_waiting(make, folder):
 
 
 @pytest.mark.parametrize(
-    ("options", "word"), [({}, "-i -"), ({"stdin_word": "@-"}, "@-")]
+    ("options", "word"), [({}, "-i -"), ({"stdin_option": "@-"}, "@-")]
 )
 def test_a_pipe_is_refused_with_the_way_that_works(make, options, word):
     """

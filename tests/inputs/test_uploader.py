@@ -133,7 +133,7 @@ def test_a_remote_image_is_left_where_it_is(uploads):
     run = uploads()
 
     assert REMOTE.url == run.url_of(REMOTE)
-    assert ([], []) == (run._fetcher.asked, run._client.uploaded)
+    assert ([], []) == (run._download_client.asked, run._client.uploaded)
 
 
 def test_a_refused_remote_image_is_fetched_and_uploaded(uploads):
@@ -144,7 +144,7 @@ def test_a_refused_remote_image_is_fetched_and_uploaded(uploads):
 
     assert "https://k.test/1" == run.fresh_url_of(REMOTE)
     assert "https://k.test/1" == run.url_of(REMOTE)
-    assert ([REMOTE.url], 1) == (run._fetcher.asked, len(run._client.uploaded))
+    assert ([REMOTE.url], 1) == (run._download_client.asked, len(run._client.uploaded))
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ from krea_cli.jobs import job_errors
 
 
 def failure(**fields):
-    return explained(job_errors.failure(Job(job_id="j1", **fields)))
+    return explained(job_errors.job_error(Job(job_id="j1", **fields)))
 
 
 def uncancelled(**fields):
-    return explained(job_errors.uncancelled(Job(job_id="j1", **fields)))
+    return explained(job_errors.cancellation_error(Job(job_id="j1", **fields)))
 
 
 def explained(error):
@@ -64,7 +64,7 @@ def test_completed_without_a_result_is_a_failure(result):
     """
     data = {"job_id": "j1", "status": "completed", "result": result}
 
-    error = job_errors.failure(Job.from_json(data))
+    error = job_errors.job_error(Job.from_json(data))
 
     assert ("no_result", "j1") == (error.code, error.job_id)
     assert ExitCode.JOB_FAILED == error.exit_code
@@ -156,8 +156,8 @@ def test_no_errors_are_no_failure():
     """
     However many succeeded.
     """
-    job_errors.check([], succeeded=0)
-    job_errors.check([], succeeded=3)
+    job_errors.raise_errors([], succeeded=0)
+    job_errors.raise_errors([], succeeded=3)
 
 
 def test_one_error_alone_is_itself():
@@ -165,7 +165,7 @@ def test_one_error_alone_is_itself():
     One job, one reason.
     """
     with pytest.raises(JobFailedError):
-        job_errors.check([JobFailedError("x")], succeeded=0)
+        job_errors.raise_errors([JobFailedError("x")], succeeded=0)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_several_are_one_error(errors, succeeded, exit_code):
     That has them all, and the code of what matters most.
     """
     with pytest.raises(CombinedError) as caught:
-        job_errors.check(errors, succeeded=succeeded)
+        job_errors.raise_errors(errors, succeeded=succeeded)
 
     assert (exit_code, errors) == (caught.value.exit_code, caught.value.errors)
 
@@ -192,6 +192,6 @@ def test_unsaved_results_lead_to_their_urls():
         Job(job_id="j1", status="completed", urls=each) for each in (urls[1:], urls)
     )
 
-    assert job_errors.unsaved(whole) is None
-    error = job_errors.unsaved(over)
+    assert job_errors.unsaved_results_error(whole) is None
+    error = job_errors.unsaved_results_error(over)
     assert ("j1", (Step(Action.LIST_URLS, ("j1",)),)) == (error.job_id, error.advice)

@@ -34,8 +34,8 @@ class Api:
         self.pages = list(pages)
         self._refusal = refusal
 
-    def job(self, job_id, *, deadline=None, turn):
-        turn()
+    def job(self, job_id, *, deadline=None, wait_turn):
+        wait_turn()
         self.asked.append(job_id)
         self.deadlines.append(deadline)
         return self.job_script()
@@ -45,8 +45,8 @@ class Api:
         if self._refusal:
             raise self._refusal
 
-    def jobs(self, *, limit, cursor, deadline, turn):
-        turn()
+    def jobs(self, *, limit, cursor, deadline, wait_turn):
+        wait_turn()
         self.asked.append((limit, cursor, deadline))
         return self.pages.pop(0)
 
@@ -76,7 +76,7 @@ def service(api, time, known=None):
 
 
 def page(*jobs, cursor=None):
-    return JobPage(jobs=jobs, cursor=cursor, ahead=None)
+    return JobPage(jobs=jobs, cursor=cursor, clock_skew=None)
 
 
 UNKNOWN = UnknownJobError("There is no job j1.")
@@ -213,7 +213,7 @@ def test_cancel_all_leaves_a_silent_service_behind(time):
 
 
 def run(api, time):
-    return cancel("j1", api, time.clock, turn=lambda: None)
+    return cancel("j1", api, time.clock, wait_turn=lambda: None)
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
@@ -292,18 +292,68 @@ def test_cancel_of_an_unknown_job_asks_for_nothing(time):
     assert [] == api.cancelled
 
 
-def test_cancel_all_of_many_jobs_asks_the_list_and_leaves_finished_ones_alone(time):
-    ids = [f"j{number}" for number in range(20)]
-    before = [job(each, "processing") for each in ids]
-    before[3] = job("j3", "completed", urls=("https://x/1",))
-    after = [job(each, "cancelled") for each in ids if each not in ("j3", "j7")]
-    after.append(job("j7", "processing"))
-    pages = [JobPage(jobs=each, cursor=None, ahead=None) for each in (before, after)]
-    api = Api(pages=pages)
-    jobs, records = service(api, time)
+class Racing(Api):
+    """
+    A service of many jobs, of which *completing* complete just before they are fetched
+    one by one, and *stubborn* run on. Its list knows nothing of that yet.
+    """
 
-    cancelled = jobs.cancel_all(ids, seconds=3)
+    def __init__(self, ids, *, completing, stubborn=()):
+        super().__init__()
+        self.states = dict.fromkeys(ids, "processing")
+        self.completing, self.stubborn = completing, stubborn
+        self.deleted_results = []
 
-    assert [each for each in ids if each not in ("j3", "j7")] == cancelled
-    assert sorted(set(ids) - {"j3"}) == sorted(api.cancelled)
-    assert 18 == len(records.outcomes)
+    def job(self, job_id, *, deadline=None, wait_turn):
+        if job_id in self.completing:
+            self.states[job_id] = "completed"
+        return job(job_id, self.states[job_id])
+
+    def cancel(self, job_id):
+        self.cancelled.append(job_id)
+        if self.states[job_id] == "completed":
+            self.deleted_results.append(job_id)
+        elif job_id not in self.stubborn:
+            self.states[job_id] = "cancelled"
+
+    def jobs(self, *, limit, cursor, deadline, wait_turn):
+        return page(*(job(*each) for each in self.states.items()))
+
+
+@pytest.mark.parametrize("count", [4, 40])
+def test_cancel_all_looks_at_each_job_right_before_it_is_cancelled(time, count):
+    ids = [f"j{number}" for number in range(count)]
+    api = Racing(ids, completing={"j1", "j3"}, stubborn={"j2"})
+    jobs, _ = service(api, time)
+
+    cancelled = jobs.cancel_all(ids, seconds=30)
+
+    assert [] == api.deleted_results
+    assert sorted(set(ids) - {"j1", "j3"}) == sorted(api.cancelled)
+    assert [each for each in ids if each not in ("j1", "j2", "j3")] == cancelled
+
+
+def test_cancel_is_repeated_only_after_another_look(time):
+    """
+    The job may have completed since the request that was lost.
+    """
+    api = Api("processing", "completed", refusal=ServerError("fault"))
+
+    assert "completed" == run(api, time).status
+    assert ["j1"] == api.cancelled
+
+
+def test_cancel_survives_a_burst_of_faults(time):
+    faults = [ServerError("fault"), ServerError("fault"), None]
+    api = Api("processing", "processing", "processing", "cancelled")
+    cancelled = []
+
+    def cancel_with_faults(job_id):
+        cancelled.append(job_id)
+        if fault := faults.pop(0):
+            raise fault
+
+    api.cancel = cancel_with_faults
+
+    assert "cancelled" == run(api, time).status
+    assert ["j1"] * 3 == cancelled

@@ -26,10 +26,10 @@ class Submitter:
         self.error = error
         self.bills = 0
 
-    def submit(self, request, run, *, deadline, gate, keep_record):
-        gate()
+    def submit(self, request, run, *, deadline, before_attempt, save_record):
+        before_attempt()
         intent = record(run=run)
-        keep_record(intent)
+        save_record(intent)
         if self.error:
             self.journal.refused(intent.record)
             raise self.error
@@ -55,7 +55,7 @@ def submit(keys, journal, time):
     Submits a request; what it was done by is at hand as *submitter*.
     """
 
-    def make(key="k1", *, error=None, gate=lambda: None, known=()):
+    def make(key="k1", *, error=None, before_attempt=lambda: None, known=()):
         make.submitter.error = error
         keyed = KeyedSubmitter(
             keys=keys,
@@ -69,7 +69,7 @@ def submit(keys, journal, time):
             run="run",
             deadline=100.0,
             known=known,
-            gate=gate,
+            before_attempt=before_attempt,
         )
 
     make.submitter = Submitter(journal)
@@ -134,7 +134,7 @@ def test_submit_waits_for_another_process_that_submits_it_now(
         if time.elapsed >= 1.0:
             journal.accepted(other.record, "job-of-other")
 
-    found = submit(gate=gate)
+    found = submit(before_attempt=gate)
 
     assert (False, "job-of-other") == (found.is_new, found.job.job_id)
     assert 1.0 <= time.elapsed < 2.0
@@ -150,7 +150,7 @@ def test_submit_takes_over_when_the_other_process_was_rejected(
         if time.elapsed >= 1.0:
             journal.refused(other.record)
 
-    assert submit(gate=gate).is_new
+    assert submit(before_attempt=gate).is_new
 
 
 def test_submit_of_a_dead_process_is_unconfirmed(submit, keys):
@@ -169,4 +169,4 @@ def test_submit_gate_ends_the_wait(submit, keys, time):
             raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        submit(gate=gate)
+        submit(before_attempt=gate)

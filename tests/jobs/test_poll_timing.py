@@ -7,11 +7,11 @@ import pytest
 from operations.stubs import job
 
 from krea_cli.errors import JournalError
-from krea_cli.jobs.deadline import kinds_of, wait_seconds
+from krea_cli.jobs.deadline import model_kinds, wait_seconds
 from krea_cli.jobs.poll_timing import PollTiming
-from krea_cli.jobs.schedule import GUESSES, poll_ages, seconds_until_next_poll
+from krea_cli.jobs.schedule import GUESS_BY_KIND, poll_ages, seconds_until_next_poll
 
-GUESS = GUESSES["image"]
+GUESS = GUESS_BY_KIND["image"]
 
 
 class History:
@@ -157,7 +157,7 @@ def test_kinds_of_jobs_whose_models_are_known():
     models = [SimpleNamespace(id=f"m{n}", kind=f"kind {n}") for n in range(3)]
     jobs = [job("a", model="m1"), job("b", model="new"), job("c")]
 
-    assert {"kind 1"} == kinds_of(jobs, models)
+    assert {"kind 1"} == model_kinds(jobs, models)
 
 
 def test_kinds_of_jobs_without_models_need_no_models():
@@ -165,4 +165,4 @@ def test_kinds_of_jobs_without_models_need_no_models():
         pytest.fail("the models were read")
         yield
 
-    assert set() == kinds_of([job("a")], never())
+    assert set() == model_kinds([job("a")], never())

@@ -7,7 +7,7 @@ from conftest import FakeTime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krea_cli.api.models import FINAL, RUNNING, Job
+from krea_cli.api.models import FINISHED_STATUSES, RUNNING_STATUSES, Job
 from krea_cli.errors import (
     ConnectionFailedError,
     InvalidResponseError,
@@ -111,7 +111,7 @@ def test_pauses_in_trouble_grow_from_two_to_five_seconds():
     assert 5.0 == next(islice(retry_delays(), 20_000, None))
 
 
-@pytest.mark.parametrize("status", sorted(FINAL))
+@pytest.mark.parametrize("status", sorted(FINISHED_STATUSES))
 def test_a_final_job_is_not_looked_at(time, status):
     """
     Nothing comes after a final status, and no time goes by.
@@ -124,7 +124,9 @@ def test_a_final_job_is_not_looked_at(time, status):
 
 @given(
     st.lists(
-        st.sampled_from([*sorted(FINAL | RUNNING), EMPTY, "aborted", fault()]),
+        st.sampled_from(
+            [*sorted(FINISHED_STATUSES | RUNNING_STATUSES), EMPTY, "aborted", fault()]
+        ),
         min_size=1,
         max_size=12,
     )
@@ -136,7 +138,7 @@ def test_a_final_status_stays(statuses):
     time = FakeTime()
     looks = run(Service(time, a=statuses), time, deadline=60)
     seen_statuses = [look.job.status for look in looks]
-    final = [status for status in seen_statuses if status in FINAL]
+    final = [status for status in seen_statuses if status in FINISHED_STATUSES]
 
     assert final[:1] * len(final) == final
     assert not final or final == seen_statuses[-len(final) :]
@@ -371,8 +373,8 @@ def test_the_wall_clock_may_jump(time):
     Only the monotonic one counts: a jump back is nothing, one ahead is a look that
     comes sooner.
     """
-    still, ahead = [2.0, 4.0, 6.0, 8.0, 10.0], [2.0, 3.0, 5.0, 7.0, 9.0, 10.0]
-    for jump, expected in ((0, still), (-86_400, still), (86_400, ahead)):
+    still, clock_skew = [2.0, 4.0, 6.0, 8.0, 10.0], [2.0, 3.0, 5.0, 7.0, 9.0, 10.0]
+    for jump, expected in ((0, still), (-86_400, still), (86_400, clock_skew)):
         time.elapsed = 0
         service = Service(time, a=["processing"])
         run(service, time, deadline=10, clock=_jumping(time, at=3, by=jump))

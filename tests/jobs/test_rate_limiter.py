@@ -11,7 +11,7 @@ def test_the_first_turn_is_at_once(time):
     """
     Who looks at one job pays nothing for it.
     """
-    RateLimiter(time.clock).turn()
+    RateLimiter(time.clock).wait_turn()
 
     assert [] == time.slept
 
@@ -22,7 +22,7 @@ def test_turns_are_a_fifth_of_a_second_apart(time):
     """
     pace, turns = RateLimiter(time.clock), []
     for _ in range(301):
-        pace.turn()
+        pace.wait_turn()
         turns.append(time.elapsed)
 
     assert 0.2 == pytest.approx(min(b - a for a, b in pairwise(turns)))
@@ -34,11 +34,11 @@ def test_time_that_went_by_is_not_waited_again(time):
     Nor saved up: after a long pause two turns are apart all the same.
     """
     pace = RateLimiter(time.clock)
-    pace.turn()
+    pace.wait_turn()
     time.elapsed += 0.15
-    pace.turn()
+    pace.wait_turn()
     time.elapsed += 60
-    pace.turn()
-    pace.turn()
+    pace.wait_turn()
+    pace.wait_turn()
 
     assert [pytest.approx(0.05), pytest.approx(0.2)] == time.slept

@@ -18,13 +18,13 @@ WRONG_CLOCKS = [600.0, 4.0, -600.0]
 
 class Listing:
     """
-    A service with jobs, its clock *ahead* of ours; *pages* stand for the list when they
-    are given, each the jobs and the cursor.
+    A service with jobs, whose clock is `clock_skew` seconds ahead of ours. `pages`, if
+    given, replace the list: pairs of jobs and a cursor.
     """
 
     def __init__(self):
         self.jobs_made = []
-        self.ahead = 0.0
+        self.clock_skew = 0.0
         self.pages = None
         self.asked = []
 
@@ -39,7 +39,7 @@ class Listing:
         self.asked.append(cursor)
         pages = self.pages or {None: (self.jobs_made, None)}
         jobs, following = pages[cursor]
-        return JobPage(jobs=tuple(jobs), cursor=following, ahead=self.ahead)
+        return JobPage(jobs=tuple(jobs), cursor=following, clock_skew=self.clock_skew)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_the_first_look_measures_the_clocks_when_the_request_left(
     # By now it is right.
     assert [] == recovery().candidates(lost, submitted=0.0)
 
-    assert -600.0 == recovery().sightings.load(lost.record).ahead
+    assert -600.0 == recovery().sightings.load(lost.record).clock_skew
 
 
 def test_a_look_by_another_process_does_not_measure(recovery, listing, journal):
@@ -130,7 +130,7 @@ def test_a_look_by_another_process_does_not_measure(recovery, listing, journal):
     listing.make("mine", NOW)
 
     assert ["mine"] == ids(recovery().candidates(lost))
-    assert recovery().sightings.load(lost.record).ahead is None
+    assert recovery().sightings.load(lost.record).clock_skew is None
 
 
 def test_candidates_are_newer_than_what_was_known_whatever_the_clock_says(
@@ -146,7 +146,7 @@ def test_candidates_are_newer_than_what_was_known_whatever_the_clock_says(
     lost = lose(journal, created_at=NOW + 600)
     listing.make("mine", NOW)
     keep(journal, listing.make("next", NOW + 30).job_id)
-    recovery().sightings.keep_ahead(lost.record, 0.0)
+    recovery().sightings.save_clock_skew(lost.record, 0.0)
 
     assert ["mine"] == ids(recovery().candidates(lost))
 

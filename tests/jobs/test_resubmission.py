@@ -98,7 +98,7 @@ class Run:
             service="service",
             url_of=lambda image: image,
             fresh_url_of=lambda image: image,
-            manner={"inline": inline},
+            input_options={"inline": inline},
             is_secret=lambda text: secret in text,
         )
 
@@ -150,7 +150,7 @@ def test_submit_gate_that_is_closed_leaves_no_trace(time, request_of):
         raise KeyError
 
     with pytest.raises(KeyError):
-        submit(run, request_of(), gate=closed)
+        submit(run, request_of(), before_attempt=closed)
     assert ([], []) == (run.journal.noted, run.answers.calls)
 
 
@@ -267,7 +267,7 @@ class Listing:
 
 
 def page(*jobs, **facts):
-    return JobPage(jobs=jobs, **{"cursor": None, "ahead": 0.0} | facts)
+    return JobPage(jobs=jobs, **{"cursor": None, "clock_skew": 0.0} | facts)
 
 
 def recovery(run, *pages, sent=None, claimed=None, has_other_token=False):
@@ -284,7 +284,7 @@ def recovery(run, *pages, sent=None, claimed=None, has_other_token=False):
             load=lambda record: Sighting(),
             has_known_before=lambda record: False,
             known_before=lambda record, ids: set(),
-            keep_ahead=lambda *_: None,
+            save_clock_skew=lambda *_: None,
             keep_jobs=lambda *_: None,
         ),
         submitter=sent or run.submitter,
@@ -358,7 +358,7 @@ def test_resubmit_with_jobs_of_its_own_names_the_ways_out(time, count, ways):
 
 def test_resubmit_with_an_unreadable_list_says_that_nothing_was_submitted(time):
     with pytest.raises(InvalidResponseError) as caught:
-        resubmit(Run(time), page(is_whole=False))
+        resubmit(Run(time), page(is_complete=False))
 
     assert "Nothing was submitted" in caught.value.message
 
@@ -399,7 +399,7 @@ def test_resubmit_with_a_list_that_cannot_be_read_sends_nothing(time):
     run = Run(time)
 
     with pytest.raises(InvalidResponseError, match="list"):
-        resubmit(run, page(is_whole=False))
+        resubmit(run, page(is_complete=False))
     assert (["unconfirmed"], []) == (run.steps, run.answers.calls)
 
 
@@ -475,17 +475,17 @@ def test_adopt_of_a_job_unknown_to_krea_names_no_download(time):
     assert ((), []) == (caught.value.advice, adopted)
 
 
-@pytest.mark.parametrize("ahead", [100.0, 0.0, -100.0])
-def test_candidates_are_in_time_by_the_clock_of_the_service(time, ahead):
+@pytest.mark.parametrize("clock_skew", [100.0, 0.0, -100.0])
+def test_candidates_are_in_time_by_the_clock_of_the_service(time, clock_skew):
     """
     A job of two seconds before the request is its own, by any clock.
     """
     jobs = [
-        job(f"j{early:.0f}", created_at=at(NOW + min(ahead, 0.0) - early))
+        job(f"j{early:.0f}", created_at=at(NOW + min(clock_skew, 0.0) - early))
         for early in (0.0, 2.0, 3.0)
     ]
 
-    found = recovery(Run(time), page(*jobs, ahead=ahead))[0].candidates(
+    found = recovery(Run(time), page(*jobs, clock_skew=clock_skew))[0].candidates(
         LOST, submitted=0.0
     )
 

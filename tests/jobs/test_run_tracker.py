@@ -33,7 +33,7 @@ class Tracking(RuleBasedStateMachine):
     @rule(job_id=JOBS)
     def save(self, job_id):
         if self.states.get(job_id) == "pending":
-            self.tracker.indexed(job_id)
+            self.tracker.assigned_index(job_id)
             self.tracker.saved(job_id)
             self.states[job_id] = "unreported"
             self.indexed.append(job_id)
@@ -126,8 +126,8 @@ def test_tracker_indexed_jobs_keep_their_numbers():
     tracker = RunTracker()
     tracker.submitted("j1", "j2", "j3")
 
-    tracker.indexed("j3")
-    tracker.indexed("j1")
+    tracker.assigned_index("j3")
+    tracker.assigned_index("j1")
 
     assert ("j3", "j1", "j2") == tracker.summary().order
 

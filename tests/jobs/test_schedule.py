@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from krea_cli.jobs.schedule import (
-    GUESSES,
-    UNKNOWN,
+    GUESS_BY_KIND,
+    UNKNOWN_MODEL_GUESS,
     forecast,
     poll_ages,
     seconds_until_next_poll,
 )
 
-IMAGE = GUESSES["image"]
+IMAGE = GUESS_BY_KIND["image"]
 SECONDS = st.floats(0, 7200) | st.floats(0, 90) | st.sampled_from([0.0, 2.0, 1e9])
 ULP = 1e-6
 KNOWN = 30
@@ -25,7 +25,7 @@ KNOWN = 30
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(SECONDS, max_size=200),
-    st.sampled_from([*GUESSES.values(), UNKNOWN]),
+    st.sampled_from([*GUESS_BY_KIND.values(), UNKNOWN_MODEL_GUESS]),
     st.floats(0, 7200),
 )
 def test_looks_keep_their_limits_whatever_was_seen(durations, guess, seconds):

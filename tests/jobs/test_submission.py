@@ -99,7 +99,7 @@ def submission(folder, journal, time):
             service="service",
             url_of=lambda image: f"first:{image.name}",
             fresh_url_of=fresh_url_of,
-            manner={"inline": False},
+            input_options={"inline": False},
             is_secret=lambda _: False,
         )
 

@@ -8,7 +8,11 @@ import pytest
 
 from krea_cli.errors import RateLimitError
 from krea_cli.jobs import submit_throttle
-from krea_cli.jobs.submit_throttle import FIRST, MOST, SubmitThrottle
+from krea_cli.jobs.submit_throttle import (
+    INITIAL_CONCURRENCY,
+    MAX_CONCURRENCY,
+    SubmitThrottle,
+)
 from krea_cli.runtime.signals import Interrupted
 
 
@@ -58,20 +62,20 @@ def test_four_at_first_and_half_of_them_after_a_refusal(throttle, time):
     counts.append(at_once(throttle, 6))
     for _ in range(500):
         throttle.accepted()
-    counts.append(at_once(throttle, MOST + 2))
+    counts.append(at_once(throttle, MAX_CONCURRENCY + 2))
 
-    assert [FIRST, FIRST // 2, MOST] == counts
+    assert [INITIAL_CONCURRENCY, INITIAL_CONCURRENCY // 2, MAX_CONCURRENCY] == counts
 
 
 def test_turn_past_the_first_four_waits_and_ends_by_a_signal(throttle, monkeypatch):
     def interrupt():
         raise Interrupted(signal.SIGINT)
 
-    monkeypatch.setattr(submit_throttle, "_GLANCE_SECONDS", 0.01)
+    monkeypatch.setattr(submit_throttle, "_SIGNAL_CHECK_SECONDS", 0.01)
     monkeypatch.setattr(submit_throttle.signals, "raise_if_interrupted", interrupt)
 
     with ExitStack() as turns:
-        for _ in range(FIRST):
+        for _ in range(INITIAL_CONCURRENCY):
             turns.enter_context(throttle.turn())
         with pytest.raises(Interrupted), throttle.turn():
             pass

@@ -6,7 +6,13 @@ from krea_cli.api.models import Job
 from krea_cli.catalog.catalog import Catalog
 from krea_cli.errors import JournalError
 from krea_cli.jobs.poll_timing import PollTiming
-from krea_cli.jobs.schedule import GUESSES, SEEN, UNKNOWN, guess_for, poll_ages
+from krea_cli.jobs.schedule import (
+    GUESS_BY_KIND,
+    PUBLISHED_GUESSES,
+    UNKNOWN_MODEL_GUESS,
+    guess_for,
+    poll_ages,
+)
 
 MODEL = "google/nano-banana-pro"
 JOB = Job(job_id="job-1", status="processing", model=MODEL)
@@ -64,16 +70,20 @@ def test_poll_timing_without_history_uses_the_models_own_times(timing):
 
     first = planned.seconds_until_next_poll("job-1")
 
-    assert pytest.approx(poll_ages([], SEEN[MODEL])[0]) == first
+    assert pytest.approx(poll_ages([], PUBLISHED_GUESSES[MODEL])[0]) == first
     assert first > 4
 
 
 def test_guess_for_a_model_without_published_times_is_by_kind():
-    assert GUESSES["video"] == guess_for("google/veo-3", "video")
-    assert UNKNOWN == guess_for("some/new-model", None) == guess_for(None, None)
+    assert GUESS_BY_KIND["video"] == guess_for("google/veo-3", "video")
+    assert (
+        UNKNOWN_MODEL_GUESS
+        == guess_for("some/new-model", None)
+        == guess_for(None, None)
+    )
 
 
 def test_published_times_are_of_models_that_exist():
     known = {model.id for model in Catalog.bundled().models}
 
-    assert known >= SEEN.keys()
+    assert known >= PUBLISHED_GUESSES.keys()

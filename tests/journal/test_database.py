@@ -223,7 +223,7 @@ def test_a_lock_that_stays_is_told(locked, journal, folder, monkeypatch):
     """
     In the end; the journal is not called broken for it.
     """
-    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(database_module, "MAX_BUSY_SECONDS", 0.1)
 
     with pytest.raises(JournalError, match="Another program is using"):
         journal.begin(record())
@@ -466,7 +466,7 @@ def test_the_first_layout_is_brought_up_to_date(open_database, folder):
         )
         assert ["r2", "r1"] == [each.record for each in history.newest(limit=9)]
         [doubtful] = history.unconfirmed()
-        assert ("r2", False) == (doubtful.record, doubtful.is_whole)
+        assert ("r2", False) == (doubtful.record, doubtful.is_complete)
 
 
 SECOND_LAYOUT = """

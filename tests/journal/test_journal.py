@@ -145,7 +145,7 @@ def test_prune_keeps_the_newest_records_and_all_unfinished_ones(
     """
     With the next request.
     """
-    monkeypatch.setattr(journal_module, "KEPT_RECORDS", 5)
+    monkeypatch.setattr(journal_module, "MAX_RECORDS", 5)
     for run in ("old", "young"):
         for n, state in enumerate(ALL_STATES):
             journal.begin(record(run=run, state=state, job_id=f"job-{run}-{n}"))
@@ -163,7 +163,7 @@ def test_prune_keeps_what_identifies_jobs_and_files(
     """
     A pruned job is still known: it is no candidate, and no answer to a new request.
     """
-    monkeypatch.setattr(journal_module, "KEPT_RECORDS", 1)
+    monkeypatch.setattr(journal_module, "MAX_RECORDS", 1)
     end(journal, "job-1", ["a" * 64, "b" * 64])
     with database.writing() as db:
         db.execute("UPDATE records SET key = 'k1'")
@@ -191,7 +191,7 @@ def test_prune_waits_while_the_clock_is_implausible(
     """
     One run in 1970 or 2038 deletes nothing.
     """
-    monkeypatch.setattr(journal_module, "KEPT_RECORDS", 0)
+    monkeypatch.setattr(journal_module, "MAX_RECORDS", 0)
     end(journal, "job-1", [])
     time.elapsed = years * 365 * DAY
     journal.begin(record(created_at=time.wall()))
@@ -217,7 +217,7 @@ def test_prune_leaves_a_damaged_record(journal, folder, database, monkeypatch):
     """
     It stays until the user deletes it, and blocks no request.
     """
-    monkeypatch.setattr(journal_module, "KEPT_RECORDS", 0)
+    monkeypatch.setattr(journal_module, "MAX_RECORDS", 0)
     for n in range(2):
         end(journal, f"job-{n}", [])
         with database.writing() as db:
@@ -234,7 +234,7 @@ def test_many_records_slow_nothing_down(open_database, monkeypatch, kept):
     With 100,000 of them, a request can be sent within 200 ms, also when
     they are to go.  What other programs take meanwhile does not count.
     """
-    monkeypatch.setattr(journal_module, "KEPT_RECORDS", kept)
+    monkeypatch.setattr(journal_module, "MAX_RECORDS", kept)
     database = open_database()
     Journal(database, "service").begin(record())
     with database.writing() as db:
@@ -381,7 +381,9 @@ def test_each_service_has_its_own_last(open_journal):
 
     assert (["paid"], ["free"]) == (paid.last_run_jobs(), free.last_run_jobs())
     assert [] == open_journal("https://other.test").last_run_jobs()
-    assert open_journal("https://other.test").has_other_services()
+    assert "sandbox" == paid.other_service()
+    assert "https://api.krea.ai" == free.other_service()
+    assert open_journal("https://other.test").other_service()
 
 
 def test_a_beginning_finds_the_jobs_that_start_so(journal):
@@ -400,10 +402,10 @@ def test_before_the_first_request_nothing_is_known(journal, folder):
     """
     And nothing is made to find that out.
     """
-    assert ([], [], False) == (
+    assert ([], [], None) == (
         journal.last_run_jobs(),
         journal.jobs_with_prefix("x"),
-        journal.has_other_services(),
+        journal.other_service(),
     )
     assert not folder.exists()
 

@@ -125,7 +125,7 @@ def test_holders_without_a_journal_do_not_begin_one(keys, folder):
 
 
 def test_pruned_record_still_has_its_key(keys, journal, monkeypatch, folder):
-    monkeypatch.setattr(journal_module, "KEPT_RECORDS", 1)
+    monkeypatch.setattr(journal_module, "MAX_RECORDS", 1)
     first = record()
     keys.claim(first, "k1")
     journal.accepted(first.record, "job-1")

@@ -473,7 +473,7 @@ QUERIES = {
     "matching": lambda journal, _: journal.jobs_with_prefix("0000000a"),
     "last": lambda journal, _: journal.last_run_jobs(),
     "is_last_open": lambda journal, _: journal.is_last_unconfirmed(),
-    "has_others": lambda journal, _: journal.has_other_services(),
+    "other_service": lambda journal, _: journal.other_service(),
     "described": lambda journal, _: journal.with_journal_data(
         Job(job_id=JOB.format(3), status="queued")
     ),

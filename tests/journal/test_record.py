@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal.recorded import NOW, record
 
-from krea_cli.api.http_types import encode
+from krea_cli.api.http_types import encode_json
 from krea_cli.api.models import SavedFile
 from krea_cli.journal.record import Record, this_process
 from krea_cli.journal.redaction import without_secrets
@@ -119,13 +119,13 @@ def test_what_is_kept_whole_is_the_bytes_that_were_sent(body):
     """
     made = Record.from_row(record(body).as_row())
 
-    assert made.is_whole == (made.request["body"] == body)
-    if made.is_whole:
-        assert encode(body) == encode(made.request["body"])
+    assert made.is_complete == (made.request["body"] == body)
+    if made.is_complete:
+        assert encode_json(body) == encode_json(made.request["body"])
 
 
 @pytest.mark.parametrize(
-    ("body", "webhook", "is_whole"),
+    ("body", "webhook", "is_complete"),
     [
         ({"prompt": "Eulen im Müll 🦉", "n": 1e-7, "list": [1, 2.0]}, None, True),
         ({"prompt": "x", "image_url": "https://a.test/x"}, "https://h.test/", True),
@@ -134,11 +134,11 @@ def test_what_is_kept_whole_is_the_bytes_that_were_sent(body):
         ({"prompt": "x"}, "https://h.test/?key=canary", False),
     ],
 )
-def test_whole_is_what_nothing_was_left_out_of(body, webhook, is_whole):
+def test_whole_is_what_nothing_was_left_out_of(body, webhook, is_complete):
     """
     Of body and webhook.
     """
-    assert is_whole == record(body, webhook=webhook).is_whole
+    assert is_complete == record(body, webhook=webhook).is_complete
 
 
 def test_what_was_left_out_is_named():
@@ -160,9 +160,9 @@ def test_the_hash_is_of_what_was_sent():
     The webhook is sent, too.
     """
     body = {"prompt": "x"}
-    sent = encode(body) + b"\nhttps://h.test/?a"
+    sent = encode_json(body) + b"\nhttps://h.test/?a"
 
-    assert hashlib.sha256(encode(body)).hexdigest() == record(body).request_sha256
+    assert hashlib.sha256(encode_json(body)).hexdigest() == record(body).request_sha256
     assert (
         hashlib.sha256(sent).hexdigest()
         == record(body, webhook="https://h.test/?a").request_sha256

@@ -138,9 +138,9 @@ class Downloader:
         self.failures = failures
         self.saved = []
 
-    def save(self, job, names, *, first, several, received, pool):
+    def save(self, job, names, *, first, several, on_progress, pool):
         self.saved.append((job.job_id, first, several))
-        received(1, 1)
+        on_progress(1, 1)
         if error := self.failures.get(job.job_id):
             raise error
         files = []

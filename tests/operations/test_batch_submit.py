@@ -39,10 +39,10 @@ class Batch:
         self._time = time
         self._deadline = deadline
 
-    def submit(self, request, run, *, deadline, gate):
+    def submit(self, request, run, *, deadline, before_attempt):
         if self.sent:
             self.before()
-        gate()
+        before_attempt()
         self.sent += 1
         try:
             made = self.script(request, run, deadline)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import signal
 from dataclasses import replace
 from types import SimpleNamespace
@@ -572,7 +573,7 @@ KEPT = ConversionError("Not a JPEG.", kept=saved_file("j1"))
         (
             KEPT,
             [
-                "You can download it again under another name; that is free.",
+                "j1-1.png is the original file. Downloading it again is free.",
                 Step(Action.DOWNLOAD_ELSEWHERE, ("j1",)),
             ],
         ),
@@ -628,7 +629,9 @@ def test_report_to_a_closed_standard_output_leaves_what_runs_to_collect(time):
 
     assert (None, ("j2",)) == (error.job_id, run.tracker.summary().pending)
     [message] = [error.message for error in run.reported]
-    assert "Job j2" in message
+    assert re.search(
+        r"^Timed out after \d+ s\. Job j2 .*\(status: processing\)", message
+    )
 
 
 def test_report_to_a_closed_standard_output_shows_the_other_errors_first(time):

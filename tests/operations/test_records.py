@@ -284,7 +284,7 @@ def remote(api, **options):
 
 
 def page(*jobs, cursor=None):
-    return JobPage(jobs=jobs, cursor=cursor, ahead=None)
+    return JobPage(jobs=jobs, cursor=cursor, clock_skew=None)
 
 
 def test_list_remote_passes_over_empty_pages():

@@ -116,6 +116,15 @@ def test_saver_single_job_reports_each_step():
     assert ("j1",) == saving.tracker.summary().unreported
 
 
+@pytest.mark.parametrize("jobs", [[], [job("j1", "failed")]])
+def test_saver_without_results_does_not_say_that_it_saves(jobs):
+    saving = Saving()
+
+    saving.finish(*jobs, is_batch=False)
+
+    assert [] == saving.progress.told
+
+
 def test_saver_indexes_count_the_results_of_all_jobs():
     saving = Saving()
 
@@ -452,7 +461,7 @@ def test_spending_limit_is_kept_to_the_cent(limit, cost, passes):
 
 def test_spending_limit_lets_unknown_prices_pass_only_if_allowed():
     SpendingLimit(1.0, allows_unknown=True).check(None, model="google/x")
-    with pytest.raises(CostError, match="google/x request is unknown") as caught:
+    with pytest.raises(CostError, match="request to google/x is unknown") as caught:
         SpendingLimit(1.0).check(None, model="google/x")
     assert "Add --allow-unknown-cost, or remove --max-cost." == caught.value.hint
     with pytest.raises(CostError) as caught:
@@ -468,6 +477,11 @@ def test_spending_limit_says_who_set_it():
     with pytest.raises(CostError) as caught:
         SpendingLimit(1.0).check(2.0, model="google/x")
     assert "from" not in caught.value.message
+    assert "fewer results" in caught.value.hint
+
+    with pytest.raises(CostError) as caught:
+        SpendingLimit(1.0).check(2.0, model="google/x", can_change=False)
+    assert "Raise --max-cost." == caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -519,7 +533,7 @@ def test_review_reads_the_models_only_for_a_job_that_names_its_model(model):
         read.append("catalog")
         return SimpleNamespace(with_id=lambda _: ())
 
-    review = ResultReview(catalog=catalog, records=Records(), most_side=None)
+    review = ResultReview(catalog=catalog, records=Records(), max_side=None)
 
     review.remarks(job("j1", "completed", model=model))
 

@@ -16,7 +16,7 @@ WIDE = f"""\
 ✓ ok       token         from KREA_API_KEY
 ! warning  path          there are several programs called krea: /a/krea and
                          /b/krea
-✗ fault    service       It cannot be reached.
+✗ problem  service       It cannot be reached.
   hint: {COMMAND}
 """
 NARROW = f"""\
@@ -25,7 +25,7 @@ NARROW = f"""\
 ! warning  path
   there are several programs called
   krea: /a/krea and /b/krea
-✗ fault  service
+✗ problem  service
   It cannot be reached.
   hint: {COMMAND}
 """
@@ -71,7 +71,7 @@ def test_colour_and_marks_are_extra(monkeypatch):
     plain = shown(monkeypatch, 80, encoding="ascii", color="never")
 
     assert plain.isascii()
-    assert ["ok", "warning", "fault"] == [
+    assert ["ok", "warning", "problem"] == [
         line.split()[0] for line in plain.splitlines() if line[0] != " "
     ]
     assert "\x1b[1;31m" in shown(monkeypatch, 80, color="always")

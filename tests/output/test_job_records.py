@@ -246,9 +246,9 @@ def test_jobs_list_ends_with_the_total_of_its_rows():
     )
     telling.output.result([one, replace(one, record=record(cost_usd=None))])
 
-    totals = re.findall("Total: .*", telling.out)
-    assert [("$0.45", "4"), ("$0.15", "2")] == [
-        re.search(r"(\$\S+) for (\d+) jobs", line).groups() for line in totals
+    totals = re.findall("Shown: .*", telling.out)
+    assert [("4", "$0.45"), ("2", "$0.15")] == [
+        re.search(r"(\d+) jobs, (\$\d+\.\d+)", line).groups() for line in totals
     ]
     assert ["unknown" in line for line in totals] == [False, True]
 

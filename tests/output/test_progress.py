@@ -272,3 +272,16 @@ def test_a_narrow_encoding_has_a_spinner_it_can_show():
         progress.doing("submitting")
 
     assert telling.err.isascii()
+
+
+def test_time_is_that_of_the_run_also_while_its_results_are_saved():
+    for err in (Terminal(), None):
+        telling = Telling(err=err, color="never")
+        telling.seconds = 12
+        with telling.output.progress() as progress:
+            progress.counts(StatusCounts(2, saves=True, began=2.0))
+            look(telling, progress, "completed", at=15)
+            progress.saved(Job(job_id=ID, status="completed", files=()))
+
+        assert ("13 s" if err else "(13 s)") in telling.err
+        assert "3 s" not in telling.err.replace("13 s", "")

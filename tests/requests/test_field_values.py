@@ -149,7 +149,7 @@ def test_a_field_given_twice_is_a_fault(fields_of, params):
     """
     [fault] = told(fields_of(BANANA, *params))
 
-    assert "is set twice, by -p " in fault
+    assert "is set twice with -p " in fault
 
 
 def test_images_stand_in_the_field_that_the_model_takes(fields_of):
@@ -324,7 +324,7 @@ def test_an_image_given_in_two_ways_is_a_fault(fields_of):
     """
     fields = fields_of(BANANA, 'image_urls:=["https://a.test"]', images=[PHOTO])
 
-    assert ["image_urls: is set twice, by -p image_urls and -i"] == told(fields)
+    assert ["image_urls: is set twice with -p image_urls and -i"] == told(fields)
 
 
 def test_more_images_than_one_are_a_fault_where_one_is_taken(fields_of):

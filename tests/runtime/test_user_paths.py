@@ -115,4 +115,4 @@ def test_variables_may_name_folders_at_home(home, monkeypatch):
         found.cache,
     ]
     with pytest.raises(ConfigError, match=r"me\}/none\.pem"):
-        tls.context()
+        tls.create_context()

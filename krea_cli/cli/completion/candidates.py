@@ -4,6 +4,7 @@ Find what the word that is being typed may become.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from krea_cli.cli.completion.line import Line
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.help import topics
 from krea_cli.config import settings
+from krea_cli.jobs.job_refs import run_ref
 
 # The states of jobs that a command is for; a command that is not here takes all.
 _STATES = {
@@ -122,9 +124,13 @@ def _jobs(line: Line, context: CliContext) -> Iterator[tuple[str, str]]:
     if jobs:
         yield "@last", "jobs of the last command"
     now = context.clock.wall()
+    sizes = Counter(job.run for job in jobs)
     for job in jobs:
         age = _age(now - job.created_at)
         model = job.model.rpartition("/")[2]
+        # The name of a run with several jobs stands above them.
+        if (count := sizes.pop(job.run, 0)) > 1:
+            yield run_ref(job.run), f"{count} jobs of one command, {age} ago"
         yield job.job_id, f"{job.state}, {age} ago, {model}: {job.prompt}"
 
 

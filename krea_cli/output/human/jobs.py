@@ -90,7 +90,7 @@ def second(time: str | None) -> str:
 
 def rows(_: RecordRow, results: Sequence[RecordRow]) -> Parts:
     """
-    Draw a row for each record, and the total of their prices.
+    Draw a row for each record, and the total of the prices shown.
 
     File, price and prompt are shown at every width. The time is left out if space is
     short, and the model is shown only where there is room.
@@ -164,9 +164,10 @@ def _total(results: Sequence[RecordRow]) -> str:
     costs = [result.record.cost_usd for result in results if result.billed is not False]
     known = [cost for cost in costs if cost is not None]
     jobs = "1 job" if len(results) == 1 else f"{len(results)} jobs"
-    total = f"Total: {dollars(sum(known))} for {jobs}"
+    total = f"Shown: {jobs}, {dollars(sum(known))}"
     if unknown := len(costs) - len(known):
-        total += f", without {unknown} unknown price{'s' * (unknown > 1)}"
+        prices = "1 unknown price" if unknown == 1 else f"{unknown} unknown prices"
+        total += f" and {prices}"
     return f"{total}."
 
 
@@ -411,7 +412,7 @@ def file_facts(file: SavedFile) -> list[str]:
 
 
 def _job_facts(job: Job) -> list[str]:
-    facts = [] if job.took is None else [duration(job.took)]
+    facts = [] if job.duration is None else [duration(job.duration)]
     facts += [collapse_whitespace(job.model)] if job.model else []
     if job.cost_usd is not None:
         facts.append(f"estimated {dollars(job.cost_usd)}")

@@ -137,8 +137,11 @@ class _Line:
 
     def count(self, counts: StatusCounts) -> None:
         """
-        Show the cost of many jobs, and the estimated time left.
+        Show the time since their start and, for many jobs, the cost and the time
+        left.
         """
+        if counts.began is not None:
+            self._began = counts.began
         self._counts = counts if counts.are_many else None
 
     def add(self, more: str) -> None:

@@ -152,8 +152,8 @@ def _dry_run(_: DryRun, results: Sequence[DryRun]) -> Parts:
 
 _CHECK_STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 _MARKS = {"ok": "✓", "warning": "!", "fault": "✗"}
-# The JSON value is a contract; people read the current word.
-_LABELS = {"doubt": "unconfirmed"}
+# People read the word of the last line.
+_STATES = {"fault": "problem"}
 # Widths of the longest status with its mark, and of the longest check.
 _STATE, _CHECK = 9, 12
 # If the message has less room, it gets its own line.
@@ -183,8 +183,9 @@ class _CheckLine:
         finding = self._finding
         is_utf = console.encoding.startswith("utf")
         mark = f"{_MARKS[finding.state]} " if is_utf else ""
-        state = Text(f"{mark}{finding.state}", _CHECK_STYLES[finding.state])
-        label = _LABELS.get(finding.check, finding.check)
+        word = _STATES.get(finding.state, finding.state)
+        state = Text(f"{mark}{word}", _CHECK_STYLES[finding.state])
+        label = finding.label
         message = collapse_whitespace(finding.message)
         room = options.max_width - _STATE - _CHECK - 2 * GAP
         longest = max(cell_len(word) for word in message.split(" "))

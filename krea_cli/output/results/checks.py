@@ -12,6 +12,8 @@ from krea_cli.errors import ExitCode, Hint, KreaError
 from krea_cli.output.escape import collapse_whitespace
 
 State = Literal["ok", "warning", "fault"]
+# The JSON value is a contract; people read the current word.
+_LABELS = {"doubt": "unconfirmed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +35,12 @@ class CheckResult:
         return "\n".join(line for line in self.advice if isinstance(line, str)) or None
 
     @property
+    def label(self) -> str:
+        return _LABELS.get(self.check, self.check)
+
+    @property
     def plain(self) -> list[str]:
-        cells = (self.check, self.state, self.message, self.hint or "")
+        cells = (self.label, self.state, self.message, self.hint or "")
         return ["\t".join(map(collapse_whitespace, cells))]
 
     def as_json(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from krea_cli.output.escape import safe_json
 from krea_cli.output.human.format_text import UNKNOWN, dollar_range
@@ -31,11 +32,21 @@ class DryRun:
     cost_min_usd: float | None = None
     price_date: str | None = None
     choices: tuple[Mapping[str, Any], ...] = ()
+    is_sandbox: bool = False
 
     @property
     def plain(self) -> list[str]:
         body = safe_json(json.dumps(self.body, indent=2, ensure_ascii=False))
-        return [f"{self.method} {self.url}", body, self._estimate]
+        return [f"{self.method} {self._address}", body, self._estimate]
+
+    @property
+    def _address(self) -> str:
+        """
+        The URL; in the sandbox only its path, as it has no port before it is started.
+        """
+        if not self.is_sandbox:
+            return self.url
+        return f"{urlsplit(self.url).path} (sandbox)"
 
     @property
     def _estimate(self) -> str:
@@ -47,4 +58,6 @@ class DryRun:
         return f"estimate{times}: {dollar_range(low, self.cost_usd)}{date}"
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        del found["is_sandbox"]
+        return found

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from krea_cli.api.models import UNBILLED, Job
+from krea_cli.api.models import UNBILLED_STATUSES, Job
 from krea_cli.output.escape import collapse_whitespace, single_line
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class RecordRow:
         """
         True if Krea bills the job, None if that is not known yet.
         """
-        if self.status in UNBILLED:
+        if self.status in UNBILLED_STATUSES:
             return False
         return True if self.status == "completed" else None
 
