@@ -80,6 +80,12 @@ class Catalog:
     def __contains__(self, path: object) -> bool:
         return path in self._entries
 
+    def with_id(self, model_id: str) -> list[Model]:
+        """
+        Return the models with this exact id, at most one of each kind.
+        """
+        return [self[p] for p in self._entries if p.partition("/")[2] == model_id]
+
     def entry(self, path: str) -> Mapping[str, Any]:
         """
         Return the entry of a model in the catalog document.

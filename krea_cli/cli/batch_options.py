@@ -169,3 +169,21 @@ class BatchOptions:
             return Shard.parse(self.shard)
         except ValueError as exc:
             raise UsageError(f"--shard: {exc}") from exc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchDelivery(options.SavingOptions):
+    """
+    The options that save the results of a batch: their names are templates.
+    """
+
+    output: Annotated[
+        str | None,
+        options.output_option(
+            "--output",
+            "-o",
+            metavar="OUTPUT",
+            help="Name of each result, such as 'out/{stem}.png'.",
+            show_default=False,
+        ),
+    ] = None

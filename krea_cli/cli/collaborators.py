@@ -253,7 +253,8 @@ def poll_timing(ctx: CliContext) -> PollTiming:
     def guess(job: Job) -> Guess:
         if ctx.service.is_sandbox:
             return GUESS_BY_KIND["sandbox"]
-        kinds = model_kinds([job], ctx.catalog.models) if job.model else set()
+        models = ctx.catalog.with_id(job.model) if job.model else ()
+        kinds = model_kinds([job], models)
         return guess_for(job.model, next(iter(kinds), None))
 
     return PollTiming(lambda: ctx.history, ctx.clock, guess=guess, log=ctx.log)

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from functools import cache, partial
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import typer
 
@@ -197,24 +197,6 @@ class DeliveryOptions(SavingOptions):
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchDelivery(SavingOptions):
-    """
-    The options for saving the results of a batch. Its -o is a template.
-    """
-
-    output: Annotated[
-        str | None,
-        output_option(
-            "--output",
-            "-o",
-            metavar="OUTPUT",
-            help="Name of each result, such as 'out/{stem}.png'.",
-            show_default=False,
-        ),
-    ] = None
-
-
 _GLOBAL_OPTIONS = {
     "json": Annotated[
         bool, output_option("--json", help="Print one JSON object per line.")
@@ -331,4 +313,7 @@ def _grouped(
 
 @cache
 def _fields(group: Any) -> Sequence[inspect.Parameter]:
-    return tuple(inspect.signature(group, eval_str=True).parameters.values())
+    # Unlike `inspect`, it reads the fields of each base class in the module of that.
+    hints = get_type_hints(group, include_extras=True)
+    parameters = inspect.signature(group).parameters.values()
+    return tuple(each.replace(annotation=hints[each.name]) for each in parameters)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from krea_cli.cli import options
-from krea_cli.cli.batch_options import BatchOptions
+from krea_cli.cli.batch_options import BatchDelivery, BatchOptions
 from krea_cli.cli.context import CliContext
 from krea_cli.commands import generate as request
 from krea_cli.commands.plan_batch import BatchGiven
@@ -24,7 +24,7 @@ from krea_cli.requests.param import Param
 def batch(
     ctx: CliContext,
     own: BatchOptions,
-    delivery: options.BatchDelivery,
+    delivery: BatchDelivery,
     source: Annotated[
         str | None,
         typer.Argument(

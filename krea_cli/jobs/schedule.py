@@ -149,6 +149,8 @@ _MAX_RATE, _MIN_RATE, _ADVISED_RATE = (
     for seconds in (MIN_POLL_SECONDS, MAX_POLL_SECONDS, ADVISED_POLL_SECONDS)
 )
 _HALVINGS = 14
+# Polls that may be spent before they are saved.
+_ADVANCE_POLLS = 0.5
 # A sleep may end earlier by a rounding error.
 _TOLERANCE_SECONDS = 1e-6
 
@@ -170,8 +172,8 @@ def poll_ages(durations: Sequence[float], guess: Guess) -> list[float]:
     that this saves compared with polling every 2 s. The constraints are:
 
     - 0.2 <= r <= 2: polls are at most 5 s and at least 0.5 s apart;
-    - up to any age, there are at most age / 2 polls, so that a job never needs more
-      polls than with a fixed interval of 2 s.
+    - up to any age, there are at most (age + 1) / 2 polls, so that a job never needs
+      more polls than with a fixed interval of 2 s, beginning after 1 s.
 
     The delay is minimal if r = z * sqrt(f), where z never falls with t: it rises only
     where all savings are spent, since polls cannot be borrowed from later ages. If f
@@ -220,6 +222,8 @@ def _rates(spans: Sequence[Span]) -> list[Span]:
             part = parts.pop()[1] + part
             z = _solve(part)
         parts.append((z, part))
+    first = parts[0][1]
+    parts[0] = _solve(first, advance=_ADVANCE_POLLS), first
     return [
         (seconds, _clamp_rate(z * root)) for z, part in parts for seconds, root in part
     ]
@@ -238,13 +242,14 @@ def _rising_parts(spans: Sequence[Span]) -> list[list[Span]]:
     return parts
 
 
-def _solve(part: Sequence[Span]) -> float:
+def _solve(part: Sequence[Span], *, advance: float = 0.0) -> float:
     """
-    Return the greatest z with which a part has no more than the advised polls.
+    Return the greatest z with which a part has no more than the advised polls, and
+    `advance` more.
     """
-    allowed = _ADVISED_RATE * sum(seconds for seconds, _ in part)
+    allowed = _ADVISED_RATE * sum(seconds for seconds, _ in part) + advance
     low = _ADVISED_RATE / max(root for _, root in part)
-    high = _ADVISED_RATE / min(root for _, root in part)
+    high = _MAX_RATE / min(root for _, root in part)
     for _ in range(_HALVINGS if len(part) > 1 else 0):
         z = math.sqrt(low * high)
         if sum(seconds * _clamp_rate(z * root) for seconds, root in part) > allowed:

@@ -31,7 +31,7 @@ class ResultReview(NamedTuple):
         """
         from krea_cli.downloads.result_checks import differences, wrong_kinds
 
-        models = self.catalog().models if saved.model else ()
+        models = self.catalog().with_id(saved.model) if saved.model else ()
         body = self.records.request_body(saved.job_id)
         return [
             *wrong_kinds(saved, models),

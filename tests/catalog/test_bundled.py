@@ -78,6 +78,13 @@ def test_find_parses_only_the_model_that_is_found(monkeypatch):
     assert ["image/google/nano-banana-pro"] == parsed
 
 
+def test_with_id_finds_models_by_their_whole_id():
+    found = CATALOG.with_id("google/nano-banana-pro")
+
+    assert ["image/google/nano-banana-pro"] == [model.path for model in found]
+    assert [] == CATALOG.with_id("nano-banana-pro")
+
+
 @pytest.mark.long
 def test_every_schema_is_closed_and_valid():
     """

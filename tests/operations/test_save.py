@@ -531,7 +531,7 @@ def test_review_reads_the_models_only_for_a_job_that_names_its_model(model):
 
     def catalog():
         read.append("catalog")
-        return SimpleNamespace(models=())
+        return SimpleNamespace(with_id=lambda _: ())
 
     review = ResultReview(catalog=catalog, records=Records(), max_side=None)
 
