@@ -61,18 +61,16 @@ class NextSteps:
     def download(self, job_ids: Sequence[str], *, elsewhere: bool = False) -> str:
         return self._collect("download", job_ids, elsewhere=elsewhere)
 
-    def download_larger(self, job_id: str, size_bytes: int | None) -> str | None:
+    def download_larger(self, job_id: str, size_bytes: int | None) -> str:
         """
-        Download with a limit that *size_bytes* fit in; None where it is unknown whether
-        any would do.
+        Download with a limit that *size_bytes* fit in, or with one that is higher than
+        the last if the size is unknown.
         """
         limit = self.output.max_size or MAX_BYTES
-        if size_bytes is None and limit >= MAX_BYTES:
-            return None
-        most = size_bytes if (size_bytes or 0) > MAX_BYTES else None
+        unknown = 2 * limit if limit >= MAX_BYTES else 0
+        most = max(unknown if size_bytes is None else size_bytes, MAX_BYTES)
         if self._finds_output:
-            words = ["--max-size", str(most or "2GiB")]
-            return self._command("download", job_id, *words)
+            return self._command("download", job_id, "--max-size", _size(most))
         steps = replace(self, output=replace(self.output, max_size=most))
         return steps.download([job_id])
 
@@ -235,7 +233,7 @@ class NextSteps:
         # A sidecar is written from the record.
         words += ["--sidecar"] * (asked.sidecar and self.has_journal)
         for option, value in (
-            ("--max-size", asked.max_size),
+            ("--max-size", asked.max_size and _size(asked.max_size)),
             ("--quality-out", asked.quality_out),
         ):
             words += [option, str(value)] if value else []
@@ -245,6 +243,14 @@ class NextSteps:
 
     def _command(self, *words: str) -> str:
         return shell_words.join(["krea", *words, *self.service, *self.flags])
+
+
+def _size(size_bytes: int) -> str:
+    """
+    Write a size for --max-size as people do, if it is a round one.
+    """
+    gibibytes, rest = divmod(size_bytes, 2**30)
+    return str(size_bytes) if rest else f"{gibibytes}GiB"
 
 
 def _numbered(output: str) -> str:
@@ -300,7 +306,7 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         lambda s, *ids: s.download(ids, elsewhere=True),
     ),
     Action.DOWNLOAD_LARGER: (
-        "Save it",
+        "Save it with a higher limit",
         lambda s, job, size="": s.download_larger(job, int(size) if size else None),
     ),
     Action.DOWNLOAD_COMPLETED: (
