@@ -221,7 +221,8 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
     try:
         made = [file.path for line in LockFile(path).read() for file in line.files]
     except KreaError as exc:
-        raise exc.but("Nothing was submitted.") from exc.__cause__
+        message = f"{exc.message} Nothing was submitted."
+        raise exc.but(message=message) from exc.__cause__
     manifest, read_entries = sources.load(
         source,
         defaults,

@@ -682,7 +682,7 @@ def test_an_invalid_url_is_not_offered_to_other_programs():
     """
     They could not download it either.
     """
-    policy = UrlPolicy(allows_loopback=False, uses_environment=False)
+    policy = UrlPolicy(allows_loopback=False, trust_env=False)
 
     with pytest.raises(UnsupportedResultError, match="is invalid"):
         policy.check("https://[")
