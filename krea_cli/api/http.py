@@ -498,7 +498,7 @@ def _error_text(exc: Exception) -> str:
     """
     text = _ERROR_NUMBERS.sub("", str(exc)).rstrip(".") or type(exc).__name__
     return text.replace(
-        "The handshake operation timed out", "the TLS handshake is late"
+        "The handshake operation timed out", "the TLS handshake timed out"
     )
 
 

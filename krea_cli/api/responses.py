@@ -88,7 +88,7 @@ def _service_error(
             "units.",
         )
     if status in _REJECTED_STATUSES:
-        why = f": {reason}" if reason else " without giving a reason."
+        why = f": {reason}." if reason else " without giving a reason."
         return RequestRejectedError(
             f"Krea rejected the request ({status}){why}",
             status=status,

@@ -206,7 +206,7 @@ class Expansion:
                 is_sound = False
                 if word in _LATE_WORDS:
                     message = f"{{{word}}} is not known before the job runs."
-                    hint = "Use {index}, {slug} or a word of your own."
+                    hint = "Use {index} or {slug}."
                 else:
                     message = f"{name}: {{{word}}} is unknown."
                     hint = suggest(word, known) or self._hint_of_word()

@@ -96,7 +96,7 @@ def _check_foreign_paths(
                 problems.add(
                     item.position,
                     f"'{text}' is outside of the folder of the manifest.",
-                    "A table can name only files below it.",
+                    "A table can name only files in this folder.",
                 )
 
 

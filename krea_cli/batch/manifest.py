@@ -200,7 +200,9 @@ class _Reader:
                 self._report_command_line(position, name)
             elif name not in ITEM:
                 hint = suggest(name, known or ITEM)
-                hint = hint or f"A field of the model: params = {{ {name} = ... }}"
+                hint = (
+                    hint or f"To set a field of the model: params = {{ {name} = ... }}"
+                )
                 self._problems.add(position, f"Unknown key '{name}'.", hint)
             elif fault := fault_of(ITEM[name], value) or _unsendable(value):
                 self._problems.add(position, f"{name} {fault}.")
@@ -224,7 +226,7 @@ class _Reader:
                 self._combine(found, name, values, (*path, name), MATRIX[name])
             else:
                 hint = suggest(name, MATRIX)
-                hint = hint or f"A field of the model: params.{name} = [...]"
+                hint = hint or f"To set a field of the model: params.{name} = [...]"
                 self._problems.add(
                     self._at((*path, name)), f"Unknown field '{name}' in matrix.", hint
                 )

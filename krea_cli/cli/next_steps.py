@@ -63,18 +63,16 @@ class NextSteps:
     def download(self, job_ids: Sequence[str], *, elsewhere: bool = False) -> str:
         return self._collect("download", job_ids, elsewhere=elsewhere)
 
-    def download_larger(self, job_id: str, size_bytes: int | None) -> str | None:
+    def download_larger(self, job_id: str, size_bytes: int | None) -> str:
         """
-        Download with a limit of at least `size_bytes`; None if no sufficient limit is
-        known.
+        Download with a limit that `size_bytes` fit in, or with one that is higher than
+        the last if the size is unknown.
         """
         limit = self.output.max_size or MAX_BYTES
-        if size_bytes is None and limit >= MAX_BYTES:
-            return None
-        max_size = size_bytes if (size_bytes or 0) > MAX_BYTES else None
+        unknown = 2 * limit if limit >= MAX_BYTES else 0
+        max_size = max(unknown if size_bytes is None else size_bytes, MAX_BYTES)
         if self._finds_output:
-            arguments = ["--max-size", str(max_size or "2GiB")]
-            return self._command("download", job_id, *arguments)
+            return self._command("download", job_id, "--max-size", _size(max_size))
         steps = replace(self, output=replace(self.output, max_size=max_size))
         return steps.download([job_id])
 
@@ -237,7 +235,7 @@ class NextSteps:
         # Sidecars need the record.
         arguments += ["--sidecar"] * (options.sidecar and self.has_journal)
         for option, value in (
-            ("--max-size", options.max_size),
+            ("--max-size", options.max_size and _size(options.max_size)),
             ("--quality-out", options.quality_out),
         ):
             arguments += [option, str(value)] if value else []
@@ -247,6 +245,14 @@ class NextSteps:
 
     def _command(self, *arguments: str) -> str:
         return shell_words.join(["krea", *arguments, *self.service, *self.flags])
+
+
+def _size(size_bytes: int) -> str:
+    """
+    Write a size for --max-size as people do, if it is a round one.
+    """
+    gibibytes, rest = divmod(size_bytes, 2**30)
+    return str(size_bytes) if rest else f"{gibibytes}GiB"
 
 
 def _numbered(output: str) -> str:
@@ -302,7 +308,7 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         lambda s, *ids: s.download(ids, elsewhere=True),
     ),
     Action.DOWNLOAD_LARGER: (
-        "Save it",
+        "Save it with a higher limit",
         lambda s, job, size="": s.download_larger(job, int(size) if size else None),
     ),
     Action.DOWNLOAD_COMPLETED: (

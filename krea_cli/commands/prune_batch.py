@@ -83,7 +83,7 @@ def _is_confirmed(ctx: CliContext, count: int) -> bool:
             ctx.invocation.argv, service=ctx.next_steps.service, more=["--yes"]
         )
         raise UsageError(
-            "Nothing was deleted: without a terminal, nobody can be asked.",
+            "Nothing was deleted: there is no terminal to ask.",
             hint=f"Delete {_files(count)} without a question: {command}",
         )
     answer = ctx.prompter.ask(

@@ -44,8 +44,8 @@ from krea_cli.runtime import signals
 if TYPE_CHECKING:
     from krea_cli.operations.github_step import GithubStep
 
-# More jobs of one run have one word in a command.
-MAX_NAMED = 3
+# More jobs of one run have one word in a command, which stays short.
+MAX_NAMED = 1
 # Options that pay again if the command is repeated.
 _ONLY_ONCE = ("--again", "--limit")
 

@@ -147,12 +147,12 @@ def _check(
 def _what_is_open(open_: Sequence[PlannedItem]) -> str:
     orphans = sum(each.sign == "-" for each in open_)
     items = len(open_) - orphans
-    counts = [(items, "item", "not up to date"), (orphans, "file", "in no item")]
-    parts = [
-        f"{count} {noun}{' is' if count == 1 else 's are'} {state}"
-        for count, noun, state in counts
-        if count
-    ]
+    parts = list[str]()
+    if items:
+        parts.append(f"{items} item{' is' if items == 1 else 's are'} not up to date")
+    if orphans:
+        files = "1 file belongs" if orphans == 1 else f"{orphans} files belong"
+        parts.append(f"{files} to no item")
     return f"{', and '.join(parts)}."
 
 

@@ -50,7 +50,9 @@ def run_generation(
     planner = collaborators.output_planner(ctx, output)
     planner.check_expectations(
         saves=options.saves or options.saves_later,
-        way_to_save="save the result: remove --no-download, or add -o to --no-wait",
+        way_to_save="remove --no-download"
+        if options.no_download
+        else "add -o to save the result",
     )
     inputs = _Inputs(ctx, keep_metadata=options.keep_metadata, fit=options.fit)
     prepared = prepare.prepare_request(arguments, _preparation(ctx, inputs, options))

@@ -154,9 +154,9 @@ class PartialDownload:
 
     def _too_large_error(self, size_bytes: int | None) -> DownloadError:
         return TooLargeError(
-            f"The result is larger than {self._max_bytes:,} bytes and was not saved.",
+            f"The result is larger than {self._max_bytes:,} bytes (--max-size) and was "
+            "not saved.",
             size_bytes=size_bytes,
-            hint="Raise the limit with --max-size.",
         )
 
 

@@ -51,7 +51,9 @@ def check_file(
     except IsADirectoryError:
         raise _not_regular_error(name, stat.S_IFDIR, stdin_option) from None
     except FileNotFoundError:
-        raise InputError(f"File {name} does not exist.") from None
+        # A bare word, such as krea, does not look like the name of a file.
+        shown = name if Path(name).suffix or os.sep in name else f"'{name}'"
+        raise InputError(f"File {shown} does not exist.") from None
     except (OSError, ValueError) as exc:
         reason = reason_of(exc) if isinstance(exc, OSError) else exc
         raise InputError(f"Cannot read {name}: {reason}.") from exc

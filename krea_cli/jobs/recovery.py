@@ -281,7 +281,10 @@ class Recovery(NamedTuple):
         for _ in range(MAX_PAGES):
             page = self.client.jobs(limit=PAGE_ITEMS, cursor=cursor, deadline=deadline)
             if not page.is_complete:
-                raise InvalidResponseError("Part of Krea's job list cannot be read.")
+                raise InvalidResponseError(
+                    "Part of Krea's job list cannot be read.",
+                    hint="Run the command again later.",
+                )
             yield page
             cursor = page.cursor
             if not cursor:

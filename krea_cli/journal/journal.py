@@ -113,7 +113,7 @@ class Journal:
             self.unconfirmed(record)
             raise DuplicateJobIdError(
                 f"Krea answered this request with job {job_id}, but that is the job of "
-                "another request. This one may have a job of its own; if so, it will "
+                "another request. This one may have a job of its own; if so, you will "
                 "be billed."
             )
         with self._database.writing() as db:

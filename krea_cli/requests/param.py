@@ -51,7 +51,7 @@ class Param(NamedTuple):
             raise UsageError(
                 f"-p {name}:= needs JSON, but {preview_json(value)} is not valid JSON"
                 f"{at}.",
-                hint=f"To send text, use = instead of := as in -p {name}=TEXT",
+                hint=f"To send text: -p {name}=TEXT",
             ) from exc
 
     @staticmethod

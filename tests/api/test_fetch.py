@@ -14,7 +14,13 @@ from krea_cli.downloads.download_client import (
     ResumeRejectedError,
     UrlExpiredError,
 )
-from krea_cli.errors import DownloadError, ResponseLostError, ServerError
+from krea_cli.downloads.url_policy import UrlPolicy
+from krea_cli.errors import (
+    DownloadError,
+    ResponseLostError,
+    ServerError,
+    UnsupportedResultError,
+)
 
 # An address of the documents' own: nothing is ever sent there.
 PUBLIC = "https://93.184.215.14"
@@ -670,3 +676,13 @@ def test_no_credential_follows_a_redirect(wire, connect, time):
     assert (b"x", 2) == (got, len(heard))
     assert not [one for one in heard if TOKEN in str(one.headers)]
     assert {"GET /a HTTP/1.1"} == {one.line for one in heard}
+
+
+def test_an_invalid_url_is_not_offered_to_other_programs():
+    """
+    They could not download it either.
+    """
+    policy = UrlPolicy(allows_loopback=False, trust_env=False)
+
+    with pytest.raises(UnsupportedResultError, match="is invalid"):
+        policy.check("https://[")

@@ -88,13 +88,14 @@ def test_elsewhere_is_another_place_for_the_same_kind(output, place):
 @pytest.mark.parametrize(
     ("asked", "size", "words"),
     [
-        (1000, 5000, ""),
-        (1000, None, ""),
+        (1000, 5000, " --max-size 2GiB"),
+        (1000, None, " --max-size 2GiB"),
         (None, MAX_BYTES + 1, f" --max-size {MAX_BYTES + 1}"),
-        (None, None, None),
+        (None, None, " --max-size 4GiB"),
+        (2**33, None, " --max-size 16GiB"),
     ],
 )
-def test_a_limit_that_was_too_low_is_not_named_again(asked, size, words):
+def test_download_larger_names_a_limit_that_is_higher(asked, size, words):
     """
     One that fits is, where it is known.
     """
@@ -102,7 +103,7 @@ def test_a_limit_that_was_too_low_is_not_named_again(asked, size, words):
 
     said = steps.download_larger("j1", size)
 
-    assert said == (None if words is None else f"krea download j1 -o .{words}")
+    assert f"krea download j1 -o .{words}" == said
 
 
 def test_download_larger_of_a_remembered_run_names_the_limit_as_people_write_it():

@@ -61,6 +61,7 @@ def test_delete_goes_on_after_a_missing_file(logged_in, service, photo):
 
     assert (9, f"{own}\n") == (result.code, result.out)
     assert f"Asset {MISSING} not found." in result.err
+    assert "error: 1 of 2 files has an error, shown above.\n" in result.err
     assert [] == service.store.uploads()
 
 

@@ -653,7 +653,7 @@ def test_batch_only_ignores_results_that_no_item_wants(logged_in, service, manif
 
     assert (0, 12) == (only.code, whole.code)
     assert "-\tout/cat.png\tunused\n" == whole.out
-    assert "error: 1 file is in no item.\n" in whole.err
+    assert "error: 1 file belongs to no item.\n" in whole.err
     assert "no item: krea batch pictures.toml --prune\n" in whole.err
 
 

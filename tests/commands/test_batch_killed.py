@@ -135,19 +135,20 @@ def test_batch_terminated_before_a_response_is_not_paid_again_on_another_machine
 @pytest.mark.long
 @pytest.mark.posix
 @pytest.mark.parametrize(
-    ("options", "says", "most_seconds"),
+    ("items", "options", "says", "most_seconds"),
     [
-        ((), "Saved 0 of 100. 100 jobs keep running and will be billed.", 1),
-        (("--cancel-on-interrupt",), "Cancelled 100 jobs. Saved 0 of 100.", 4),
+        (2, (), "Saved 0 of 2. 2 jobs keep running and will be billed.", 1),
+        (100, (), "Saved 0 of 100. 100 jobs keep running and will be billed.", 1),
+        (100, ("--cancel-on-interrupt",), "Cancelled 100 jobs. Saved 0 of 100.", 4),
     ],
 )
-def test_batch_interrupted_among_100_items_reports_in_four_lines(
-    shell, batch, live, options, says, most_seconds
+def test_batch_interrupted_reports_in_four_lines(
+    shell, batch, live, items, options, says, most_seconds
 ):
     live.add_faults("submit:takes=30*")
     lock = shell.cwd / "prompts.csv.lock"
-    with batch(*options, items=100) as process:
-        wait_until(lambda: lock.exists() and lock.read_text().count("\n") == 100)
+    with batch(*options, items=items) as process:
+        wait_until(lambda: lock.exists() and lock.read_text().count("\n") == items)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
@@ -158,9 +159,10 @@ def test_batch_interrupted_among_100_items_reports_in_four_lines(
     assert -signal.SIGINT == process.returncode
     assert f"error: Interrupted. {says}" == said[0]
     assert said[1].startswith("hint: Continue: krea batch prompts.csv -m flux-1-dev")
+    assert options or re.fullmatch("hint: Stop them: krea cancel @[0-9a-f]{8}", said[2])
     assert len(said) <= 4, said
     assert seconds < most_seconds
-    assert {"cancelled" if options else "submitted": 100} == states(shell)
+    assert {"cancelled" if options else "submitted": items} == states(shell)
 
 
 @pytest.mark.long

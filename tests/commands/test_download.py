@@ -307,7 +307,7 @@ def test_a_result_above_the_limit_is_not_saved(logged_in, finished):
 
     assert [7, 7, 7] == [run.code for run in (refused, waited, made)]
     assert f"larger than {size - 1} bytes" in refused.err
-    assert "hint: Raise the limit with --max-size.\nhint: Save it: krea" in refused.err
+    assert "hint: Save it with a higher limit: krea" in refused.err
     assert (0, "a.png\n") == (just.code, just.out)
 
 

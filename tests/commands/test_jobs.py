@@ -795,6 +795,6 @@ def test_a_person_sees_the_block_with_the_command(logged_in, lost, service):
     result = logged_in("jobs", "recover", "--color", "never")
     lines = result.out.splitlines()
 
-    assert f"unknown  request {record}" == lines[0]
+    assert f"unconfirmed  request {record}" == lines[0]
     assert f"  possible match  {job_id}  processing" in lines
     assert f"--adopt {job_id}" in result.err

@@ -583,6 +583,15 @@ def test_text_to_3d_sends_the_mode_for_text(krea):
         assert {"prompt": "a chair", "input_mode": "text"} == made["body"]
 
 
+def test_dry_run_in_the_sandbox_shows_no_address_that_nobody_serves(krea):
+    shown = krea("generate", "a chair", "--dry-run", "--sandbox")
+    made, _ = dry_run(krea, "a chair", "--sandbox")
+
+    first = shown.out.splitlines()[0]
+    assert "POST /generate/image/google/nano-banana-pro (sandbox)" == first
+    assert "is_sandbox" not in made
+
+
 def test_text_to_3d_says_which_mode_it_chose(krea):
     result = krea("generate", "a chair", "-m", "meshy-7", "--dry-run")
 

@@ -564,7 +564,7 @@ def test_the_job_of_a_run_before_is_none_of_this_run(logged_in, service, count, 
 
     result = logged_in("generate", "a fox", "-n", count)
 
-    told = result.err.splitlines()[0].partition("it will be billed.")[2]
+    told = result.err.splitlines()[0].partition("you will be billed.")[2]
     assert (11, rest) == (result.code, told.partition(" were not sent.")[0])
 
 

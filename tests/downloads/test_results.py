@@ -471,7 +471,7 @@ def test_a_body_without_end_is_given_up(save, folder):
         next(saving.save(job, NAMING, first=1, several=False))
 
     assert ([], 10) == (left(folder), len(came))
-    assert "--max-size" in caught.value.hint
+    assert "--max-size" in caught.value.message
 
 
 def test_a_result_of_just_the_limit_is_saved(save):

@@ -188,6 +188,7 @@ def test_a_missing_file_is_told(make):
     By the name that the user gave.
     """
     assert "File no.png does not exist." == refused(make(), "no.png")
+    assert "File 'krea' does not exist." == refused(make(), "krea")
 
 
 def test_an_empty_file_is_told(make, folder):

@@ -47,9 +47,9 @@ def timing(time):
 @pytest.mark.parametrize(
     ("durations", "source"),
     [
-        ([], "published times of the model"),
-        (None, "published times of the model"),
-        ([20.0, 22.0], "2 jobs in the journal, and published times of the model"),
+        ([], "the published times of this model"),
+        (None, "the published times of this model"),
+        ([20.0, 22.0], "2 jobs in the journal, and the published times of this model"),
     ],
 )
 def test_poll_timing_logs_once_where_its_times_come_from(timing, durations, source):

@@ -101,7 +101,7 @@ field\timage_urls\t["https://a.example"]
 file\towl.png\t{FILE.sha256}
 """
 DOUBT = f"""\
-unknown  request {RECORD}
+unconfirmed  request {RECORD}
   2026-09-21 14:13:20  google/nano-banana-pro  $0.15
   {PROMPT}
   possible match  {DONE.job_id}  completed  created 2026-11-22 08:31:07

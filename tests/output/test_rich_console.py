@@ -55,7 +55,7 @@ VIEWS = [
     *([details(MODELS.find(name))] for name in ("nano-banana-pro", "krea-2/large")),
 ]
 ERROR = UnconfirmedSubmissionError(
-    "Krea may have accepted this request. If it did, it will be billed.",
+    "Krea may have accepted this request; if so, you will be billed.",
     details=["Possible match: 67c0d33f-0000-0000-0000-000000000000 (processing)."],
     hint=f"If it is yours: {COMMAND}\nMake it: {MAKE}\nOr let krea make it: {NAME}\n"
     "If not: close it with --forget, and go on.",
@@ -181,7 +181,7 @@ def test_a_dumb_terminal_has_a_width_too(monkeypatch):
 
     assert "\x1b" not in shown
     assert "── saved ──" in shown
-    assert "error: Krea may have accepted this\n       request." in shown
+    assert "error: Krea may have accepted this\n       request; " in shown
 
 
 def test_a_question_is_wrapped(monkeypatch):

@@ -178,7 +178,7 @@ def unconfirmed(_: UnconfirmedRecord, results: Sequence[UnconfirmedRecord]) -> P
     """
     for result in results:
         record = result.record
-        title = status(result.status).append("  request", "none")
+        title = Text("unconfirmed", _STYLES["unknown"]).append("  request", "none")
         yield WrappedLine([title, Text(record.record)], gap=1, hanging=GAP)
         facts = [second(result.created_at), collapse_whitespace(record.model)]
         facts += [dollars(record.cost_usd)] if record.cost_usd is not None else []
