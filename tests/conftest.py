@@ -147,7 +147,7 @@ class Krea:
 @dataclass
 class Process:
     """
-    Runs command lines as the user's shell does.
+    Run command lines as processes, like a shell.
     """
 
     env: dict

@@ -95,7 +95,7 @@ class Service(Sandbox):
 
 def answer(status, body=None, headers=None, *, content=None, media="application/json"):
     """
-    Respond with this, without carrying out the request.
+    Send this response, without carrying out the request.
     """
     data = content if content is not None else json.dumps(body).encode()
 

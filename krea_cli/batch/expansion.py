@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 from krea_cli.batch import output_names
@@ -21,6 +22,8 @@ from krea_cli.runtime.json_tree import leaves
 
 # Known only when a job runs.
 _LATE_WORDS = ("job_id", "date", "time")
+# Longer cells are texts, and no good names of files.
+MAX_NAME = 60
 
 
 class Expansion:
@@ -49,8 +52,11 @@ class Expansion:
         self._position = group.position_of("")
         # A misspelled word makes its column look as if nothing used it.
         has_words = self._check_words()
-        self._cell_fields = self._find_cell_fields() if has_words else {}
-        self._is_sound = has_words and self._check_output()
+        has_output = self._has_output()
+        self._cell_fields = self._find_cell_fields(has_output) if has_words else {}
+        if not has_output:
+            self._report_output()
+        self._is_sound = has_words and has_output
 
     def items(self, most: int) -> Iterator[Item]:
         if not self._is_sound:
@@ -89,9 +95,10 @@ class Expansion:
         self._entries = replace(self._entries, entries=entries)
         return len(entries) < len(before)
 
-    def _find_cell_fields(self) -> Mapping[str, str]:
+    def _find_cell_fields(self, has_output: bool) -> Mapping[str, str]:
         """
-        The columns that set a field, with the key of that field.
+        The columns that set a field, with the key of that field. Where the output name
+        is still to come, it may use the others.
         """
         found = {}
         unknown = []
@@ -121,7 +128,7 @@ class Expansion:
                 )
                 continue
             found[column] = key
-        if unknown:
+        if unknown and has_output:
             self._report_columns(unknown)
         return found
 
@@ -213,34 +220,57 @@ class Expansion:
         named = ", ".join(f"'{column}'" for column in columns[:8])
         return f"The first row of the table names these columns: {named}."
 
-    def _check_output(self) -> bool:
+    def _has_output(self) -> bool:
+        """
+        Tell whether there is a name for the results, or a column of names.
+        """
         output = self._values.get("output")
         if output is None:
-            if "output" in self._cell_fields.values():
-                return True
-            self._problems.add(
-                self._position,
-                "An output name is needed.",
-                f"Example: {self._example()}",
-            )
-            return False
-        if not output.strip() or output == "-" or output.endswith("/"):
-            self._problems.add(
-                self._at("output"),
-                f"'{output}' is not the name of a file.",
-                f"Example: {self._example()}",
-            )
-            return False
-        return True
+            return "output" in (self._entries.columns or ())
+        return not (output.strip() in ("", "-") or self._is_folder(output))
 
-    def _example(self) -> str:
-        columns = self._entries.columns
-        word = "{stem}" if self._group.each and columns is None else "{index}"
-        if columns:
-            plain = [each for each in columns if each not in ITEM]
-            word = f"{{{plain[0]}}}" if plain else "{index}"
-        option = "" if self._manifest.name.endswith(".toml") else "-o "
-        return f"{option}'out/{word}.png'" if option else f'output = "out/{word}.png"'
+    def _is_folder(self, output: str) -> bool:
+        name = output.rpartition("/")[2]
+        # In a manifest, a name without an extension is a mistake of its own.
+        is_bare = not PurePath(name).suffix and "{" not in name
+        return not name or (is_bare and self._at("output") == COMMAND_LINE)
+
+    def _report_output(self) -> None:
+        output = self._values.get("output")
+        if output is None:
+            message = "An output name is needed."
+        elif output.strip() in ("", "-"):
+            message = f"'{output}' is not the name of a file."
+        else:
+            message = f"'{output}' is a folder, and its files need names."
+        self._problems.add(self._at("output"), message, self._example(output))
+
+    def _example(self, output: str | None) -> str:
+        """
+        Return an example of an output name, and for a table the columns that could name
+        its files.
+        """
+        is_files = self._group.each is not None and self._entries.columns is None
+        words = ["{stem}"] if is_files else self._naming_columns() or ["{index}"]
+        folder = (output or "").strip("-/ ") or "out"
+        example = f"'{folder}/{words[0]}.png'"
+        hint = f"-o {example}"
+        if self._manifest.name.endswith(".toml"):
+            hint = f'output = "{folder}/{words[0]}.png"'
+        several = f"Columns that could name them: {', '.join(words)}. "
+        return f"{several if words[1:] else ''}Example: {hint}"
+
+    def _naming_columns(self) -> list[str]:
+        """
+        Return the columns that have another short value in each row, as words.
+        """
+        found = []
+        for column in self._entries.columns or ():
+            values = [entry.words[column].strip() for entry in self._entries.entries]
+            is_short = all(0 < len(value) <= MAX_NAME for value in values)
+            if column not in ITEM and is_short and len(set(values)) == len(values):
+                found.append(f"{{{column}}}")
+        return found
 
     def _at(self, name: str) -> Position:
         if name in self._group.values:

@@ -318,6 +318,12 @@ class Lock:
             states[line.payment] = max(known, line.state, key=_PROGRESS.__getitem__)
         return states
 
+    def has_completed(self, line: LockLine) -> bool:
+        """
+        Tell whether the lock itself knows that the job of the line has completed.
+        """
+        return self._job_states.get(line.payment) == "completed"
+
     def matching(
         self, identity: Identity, keys: Mapping[str, Collection[str]] | None = None
     ) -> list[LockLine]:

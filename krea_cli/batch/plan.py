@@ -61,8 +61,9 @@ class PlanStep:
     *same_as* is the output of an earlier item with the same request, whose job this one
     shares; *copy_of* a file on disk with the same result.  *found* is the line of a
     file that only its sidecar knows.  *replaces* says that the file with the name of
-    the output may be replaced, *keeps* names files that were edited by hand.  *error*
-    ends the item before anything is sent for it.
+    the output may be replaced, *compares* that it may turn out to be the result, and
+    *keeps* names files that were edited by hand.  *error* ends the item before anything
+    is sent for it.
     """
 
     planned: Planned
@@ -75,6 +76,7 @@ class PlanStep:
     copy_of: str | None = None
     found: LockLine | None = None
     replaces: bool = False
+    compares: bool = False
     keeps: frozenset[str] = frozenset()
     blocked_by: str | None = None
     error: KreaError | None = None
@@ -215,13 +217,12 @@ class Planner:
             return self._made(step, lines)
         if line.state == "completed":
             return self._completed(step, lines)
-        sign = {
-            "submitted": Sign.WAIT,
-            "unconfirmed": Sign.UNCONFIRMED,
-            "failed": Sign.ENDED,
-            "cancelled": Sign.ENDED,
-        }[line.state]
-        return replace(step, sign=sign, replaces=self._is_ours(planned.item.output))
+        if line.state == "submitted":
+            is_free = not self.disk.exists(planned.item.output)
+            waiting = replace(step, sign=Sign.WAIT)
+            return waiting if is_free else self._in_place_of_another(waiting)
+        is_unconfirmed = line.state == "unconfirmed"
+        return replace(step, sign=Sign.UNCONFIRMED if is_unconfirmed else Sign.ENDED)
 
     def _lines(
         self,
@@ -267,7 +268,7 @@ class Planner:
         if self.force or self._is_ours(output):
             return replace(step, sign=Sign.CHANGE, replaces=True)
         if self._is_of_sandbox(output):
-            return replace(step, replaces=True)
+            return replace(step, sign=Sign.CHANGE, replaces=True)
         if self.lock.of_output(output):
             return replace(step, sign=Sign.CHANGE, usd=0.0, error=_changed(output))
         if not lines and (found := self.in_sidecar(step.planned)):
@@ -305,7 +306,7 @@ class Planner:
         if self.disk.is_one_of(output, files):
             return replace(step, sign=Sign.SAME)
         if self.disk.exists(output):
-            return self._in_place_of_another(step)
+            return self._in_place_of_another(replace(step, sign=Sign.FETCH))
         copy_of = self._copy(output, of_job)
         if copy_of is not None:
             return replace(step, sign=Sign.SAME, copy_of=copy_of)
@@ -339,13 +340,17 @@ class Planner:
         """
         A result that is paid for, while another file has its name.
         """
+        assert step.line is not None  # noqa: S101  (as the caller knows)
         output = step.output
         if self.force or self._is_ours(output) or self._is_of_sandbox(output):
-            return replace(step, sign=Sign.FETCH, replaces=True)
+            return replace(step, replaces=True)
         if any(line.files for line in self.lock.of_output(output)):
             return replace(step, sign=Sign.CHANGE, error=_changed(output))
-        # It may be this very result, of a run that died before it could note that.
-        return replace(step, sign=Sign.FETCH)
+        if self.lock.has_completed(step.line):
+            return replace(step, sign=Sign.CHANGE, error=_in_the_way(output))
+        # It may be this very result, of a run that died before it could note that. If
+        # it is not, the run notes that the job has completed.
+        return replace(step, compares=True)
 
     def _copy(self, output: str, lines: Sequence[LockLine]) -> str | None:
         """
@@ -376,8 +381,14 @@ class Planner:
         ]
 
 
+class EditedResultError(TargetExistsError):
+    """
+    A result was changed by hand.
+    """
+
+
 def _changed(output: str) -> TargetExistsError:
-    return TargetExistsError(
+    return EditedResultError(
         f"{output} has changed since it was saved, so it is not replaced.",
         hint="Move it away, or replace it with --force.",
     )

@@ -41,8 +41,19 @@ class Problem:
     message: str
     hint: str = ""
 
-    def __str__(self) -> str:
-        return " ".join(filter(None, [f"{self.position}: {self.message}", self.hint]))
+    def line(self, more: int = 0) -> str:
+        """
+        Return the problem with its place and its hint; *more* is the number of further
+        places that have it.
+        """
+        if self.position == COMMAND_LINE:
+            # The user has just typed it.
+            count = f" ({more + 1} items)" if more else ""
+            text = f"{self.message.removesuffix('.')}{count}."
+        else:
+            count = f" (and {more} more)" if more else ""
+            text = f"{self.position}{count}: {self.message}"
+        return f"{text} {self.hint}" if self.hint else text
 
 
 class ManifestError(UsageError):
@@ -98,11 +109,8 @@ class Problems:
         )
 
     def _line(self, problem: Problem) -> str:
-        position = problem.position
-        count = self._repeated[(position.file, problem.message, problem.hint)]
-        more = f" (and {count} more)" if count else ""
-        text = f"{position}{more}: {problem.message}"
-        return f"{text} {problem.hint}" if problem.hint else text
+        same = (problem.position.file, problem.message, problem.hint)
+        return problem.line(self._repeated[same])
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

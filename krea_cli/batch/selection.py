@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from krea_cli.batch.item_requests import Planned
@@ -34,10 +34,6 @@ class Shard:
         if found and 1 <= int(found[1]) <= int(found[2]):
             return cls(int(found[1]), int(found[2]))
         raise ValueError(f"'{text}' is not a shard. Examples: 1/5, 5/5")
-
-    def has(self, group: str) -> bool:
-        number = int(hashlib.sha256(group.encode()).hexdigest()[:15], 16)
-        return number % self.count == self.index - 1
 
 
 def shard_groups(planned: Sequence[Planned]) -> list[str]:
@@ -70,20 +66,24 @@ def shard_groups(planned: Sequence[Planned]) -> list[str]:
     return [smallest[find(index)] for index in range(len(planned))]
 
 
-def in_shard(plan: Plan, shard: Shard) -> Plan:
+def shards_of(plan: Plan, count: int) -> dict[str, int]:
+    """
+    Return for each output of the whole plan the number of its shard, from 1 to *count*.
+    """
+    groups = shard_groups([step.planned for step in plan.steps])
+    hashes = [hashlib.sha256(group.encode()).hexdigest() for group in groups]
+    return {
+        step.output: int(number[:15], 16) % count + 1
+        for step, number in zip(plan.steps, hashes, strict=True)
+    }
+
+
+def in_shard(plan: Plan, shards: Mapping[str, int], index: int) -> Plan:
     """
     The steps of one shard.
     """
-    groups = shard_groups([step.planned for step in plan.steps])
-    return replace(
-        plan,
-        orphans=(),
-        steps=tuple(
-            step
-            for step, group in zip(plan.steps, groups, strict=True)
-            if shard.has(group)
-        ),
-    )
+    steps = tuple(step for step in plan.steps if shards[step.output] == index)
+    return replace(plan, orphans=(), steps=steps)
 
 
 def only(plan: Plan, names: Sequence[str]) -> Plan:
@@ -132,6 +132,19 @@ def _alone(steps: Sequence[PlanStep]) -> list[PlanStep]:
         usd = step.planned.cost_usd if shares is None else 0.0
         found.append(replace(step, same_as=shares, usd=usd))
     return found
+
+
+def limited_in_shards(plan: Plan, shards: Mapping[str, int], most: int) -> Plan:
+    """
+    The plan with at most so many paid jobs in each shard.
+    """
+    kept = {
+        step.output
+        for index in set(shards.values())
+        for step in limited(in_shard(plan, shards, index), most).steps
+    }
+    steps = tuple(step for step in plan.steps if step.output in kept)
+    return replace(plan, steps=steps)
 
 
 def limited(plan: Plan, most: int) -> Plan:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from krea_cli.batch import entries, manifest, output_names, tables
@@ -18,6 +18,7 @@ from krea_cli.batch.problems import COMMAND_LINE, Position, Problems, suggest
 from krea_cli.errors import InputError, UsageError
 from krea_cli.files.regular_file import read_regular
 from krea_cli.media import of_extension
+from krea_cli.runtime import shell_words
 from krea_cli.runtime.user_paths import local_path
 
 _SHEETS = {".xlsx", ".xls", ".ods", ".numbers"}
@@ -76,9 +77,15 @@ def _unreadable(text: str, suffix: str) -> UsageError:
             f"Cannot read {suffix} files.", hint="Save the table as 'CSV UTF-8' first."
         )
     if media is not None:
+        pattern = str(PurePath(text).parent / f"*{PurePath(text).suffix}")
+        words = ["krea", "batch", pattern, "PROMPT", "-o", "out/{stem}.png"]
+        words += ["--lock", "out/images.lock"] * pattern.startswith("*")
         return UsageError(
             f"{text} is one file, not several.",
-            hint=f"Edit one file: krea generate PROMPT -i {text}",
+            hint=(
+                f"Edit one file: krea generate PROMPT -i {shell_words.quote(text)}",
+                f"For all such files, quote the pattern: {shell_words.join(words)}",
+            ),
         )
     return UsageError(f"Cannot read {text} as a batch.", hint=f"Name {_KINDS}.")
 
@@ -95,7 +102,7 @@ def lock_path(
 ) -> Path:
     """
     The lock of a source: the one of `--lock`, or one beside the source or, for a
-    folder, beside the outputs.
+    folder and the glob of a folder, beside the outputs.
 
     Raises:
         UsageError: `--lock` is needed, and missing.
@@ -112,13 +119,39 @@ def lock_path(
         )
     if source.kind in (Kind.MANIFEST, Kind.TABLE):
         return source.path.with_name(source.path.name + ending)
-    if source.kind == Kind.FOLDER:
+    name = source.name if source.kind == Kind.FOLDER else _folder_of_glob(source)
+    if name is not None:
         fixed = output_names.fixed_folder(output or "")
-        return source.folder / fixed / (source.name + ending)
+        return source.folder / fixed / (name + ending)
     raise UsageError(
         "--lock is needed here, as there is no file for the lock to lie beside.",
         hint="Example: --lock out/pictures.lock",
     )
+
+
+def _folder_of_glob(source: Source) -> str | None:
+    """
+    Return the name of the only folder whose files a glob matches; None if there may be
+    several, or if it has no name.
+    """
+    *folders, _ = PurePath(source.name).parts if source.kind == Kind.GLOB else ("",)
+    has_name = bool(folders) and folders[-1] not in ("..", "/")
+    is_fixed = not any(character in each for each in folders for character in "*?[")
+    return folders[-1] if has_name and is_fixed else None
+
+
+def with_file_names(output: str, source: Source, extension: str) -> str:
+    """
+    Return the output name of files, as they are called themselves, if *output* names
+    only a folder for them.
+    """
+    if source.kind not in (Kind.FOLDER, Kind.GLOB):
+        return output
+    name = output.rpartition("/")[2]
+    if output.strip() in ("", "-") or "{" in name or (PurePath(name).suffix and name):
+        return output
+    folder = "" if output in (".", "./") else f"{output.rstrip('/')}/"
+    return f"{folder}{{stem}}.{extension}"
 
 
 def load(

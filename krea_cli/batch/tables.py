@@ -54,6 +54,8 @@ def read_table(data: bytes, name: str, problems: Problems) -> Table | None:
     The table in a file, whose *name* says by its ending how it is written.  What is
     wrong with it goes to *problems*; None if nothing of it can be used.
     """
+    # A cell may be as long as the table; how long a prompt may be, its model says.
+    csv.field_size_limit(MAX_BYTES)
     text = _decode(data, name, problems)
     if text is None:
         return None

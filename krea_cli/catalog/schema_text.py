@@ -139,7 +139,7 @@ def describe_unknown_field(name: str, fields: Collection[str]) -> str:
     """
     from krea_cli.runtime.nearest_words import nearest_words
 
-    near = nearest_words(name, fields, most=2)
+    near = nearest_words(name, fields, limit=2)
     if near:
         return f"unknown field; did you mean {listed_words(near)}?"
     return f"unknown field; known fields: {', '.join(fields)}"

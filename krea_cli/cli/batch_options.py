@@ -1,5 +1,5 @@
 """
-The options of `krea batch` that no other command has.
+The options that only `krea batch` has.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from krea_cli.cli import options
 from krea_cli.errors import UsageError
 
 SHEETS = (".html", ".png")
-# What a run does instead of submitting; two of them are two runs.
+# Each of these replaces submitting. A run can have only one.
 _MODES = ("check", "dry_run", "collect", "prune")
 _FOR_SUBMITTING = ("again", "limit", "no_wait", "sure")
 _CONTRADICTIONS = (
@@ -28,7 +28,7 @@ _CONTRADICTIONS = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOptions:
     """
-    Options of a batch run: what it does, and with which items.
+    The options of a batch run.
     """
 
     dry_run: Annotated[
@@ -70,7 +70,7 @@ class BatchOptions:
         options.money_option(
             "--limit",
             metavar="N",
-            parser=options.whole(1),
+            parser=options.integer(1),
             help="Maximum number of jobs to submit.",
             show_default=False,
         ),
@@ -124,22 +124,24 @@ class BatchOptions:
     @property
     def submits(self) -> bool:
         """
-        Tell whether jobs may be submitted.
+        Return True if the run may submit jobs.
         """
         return not any(getattr(self, mode) for mode in _MODES)
 
     @property
     def looks_for_lost_jobs(self) -> bool:
         """
-        Tell whether to look at the service's list of jobs before submitting: a job may
-        be there whose lock was lost with its machine.
+        Return True if the run compares its items with the service's list of jobs before
+        it submits: the lock of an earlier run may have been lost with its computer.
         """
         return self.submits and self.shard is None
 
     def check_combinations(self) -> None:
         """
+        Check the combination of options.
+
         Raises:
-            UsageError: the options contradict each other.
+            UsageError: options contradict each other.
         """
         for first, second in _CONTRADICTIONS:
             if getattr(self, first) and getattr(self, second):
@@ -156,10 +158,10 @@ class BatchOptions:
 
     def parsed_shard(self) -> Shard | None:
         """
-        Return the shard of this run, None without one.
+        Return the shard of this run; None without --shard.
 
         Raises:
-            UsageError: it is not of the form I/N.
+            UsageError: its value is not of the form I/N.
         """
         if self.shard is None:
             return None

@@ -1,5 +1,5 @@
 """
-Collaborators that several commands take out of the context in the same way.
+Build collaborators that several commands need.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def deadline(
     since: float | None = None,
 ) -> float:
     """
-    Return when waiting ends that began at *since* (now, without it), on the monotonic
-    clock.
+    Return the time, by `clock.now`, when waiting ends. It started at `since`, by
+    default now.
     """
     began = ctx.clock.now() if since is None else since
     return began + wait_seconds(timeout, ctx.settings.timeout, kinds)
@@ -103,9 +103,9 @@ def result_saver(
     pool: WorkerPool | None = None,
 ) -> ResultSaver:
     """
-    Return a saver of results to *target*; *default_names* are for jobs that the journal
-    does not have. Files that are as in *replaces* are replaced, also without --force.
-    The other arguments are those of `SaveContext`.
+    Return a saver of results to `target`. `default_names` are for jobs without a
+    record. Files unchanged since `replaces` are replaced even without --force. The
+    other arguments are those of `SaveContext`.
     """
     from krea_cli.downloads.downloader import ResultDownloader
     from krea_cli.downloads.publish import Publisher
@@ -149,14 +149,13 @@ def saver_of_runs(
     default: OutputOptions | None = None,
 ) -> RememberedSaver | None:
     """
-    Return a saver of each job to the place that its own run wanted it in, with the
-    options that are *given* now; None where there is nothing to save. A place that is
-    given now is for all jobs. *default* is for jobs whose run named no place; without
-    it these go where that run would have saved them, and jobs of runs that saved
-    nothing are not saved.
+    Return a saver for each job to the output of its own run; None if there is nothing
+    to save. The options `given` now override those of the run; a given -o applies to
+    all jobs. `default` is for jobs of runs without -o. Without `default`, these are
+    saved under the default names, and jobs of runs that save nothing are not saved.
 
     Raises:
-        KreaError: the results could not be saved there.
+        KreaError: the results cannot be saved there.
     """
     from krea_cli.downloads.parallel import MAX_THREADS
     from krea_cli.operations.remembered_output import (
@@ -190,8 +189,8 @@ def saver_of_runs(
 
 def name_run(ctx: CliContext, job_ids: Sequence[str], *, is_remembered: bool) -> None:
     """
-    Have hints name the jobs by their run, if they are all jobs of one. With
-    *is_remembered* the hints need not say how to save what the journal says itself.
+    Let hints refer to the jobs as @RUN if they are exactly the jobs of one run. With
+    `is_remembered`, hints leave out output options that the journal has.
     """
     runs = _jobs_by_run(ctx, job_ids)
     knows_all = sum(len(each.job_ids) for each in runs.values() if each.output)
@@ -225,7 +224,7 @@ def _run_saver(
 
     planner = output_planner(ctx, output.options)
     sidecar_writer(ctx, output.options).check(job_ids)
-    # A name that is taken may be taken by the very result.
+    # An existing file may be the result itself.
     target = planner.plan(count=output.count, force=True)
     expected = planner.expectations()
     return RunSaver(
@@ -268,8 +267,8 @@ def collect_context(
     unmet: Callable[[Job], Sequence[str]] | None = None,
 ) -> CollectContext:
     """
-    Return the collaborators of a collection. *unmet* is for jobs with expectations of
-    their own; without it all have those of *planner*.
+    Return the collaborators for collecting jobs. `unmet` checks jobs that have their
+    own expectations; by default all jobs have those of `planner`.
     """
     from krea_cli.operations.collect import CollectContext
     from krea_cli.operations.review import ResultReview
@@ -278,7 +277,7 @@ def collect_context(
     review = ResultReview(
         catalog=lambda: ctx.catalog,
         records=ctx.records,
-        # A service on this machine may be the sandbox, which scales pictures down.
+        # A service on this computer may be the sandbox, which scales pictures down.
         max_side=MAX_RESULT_SIDE if ctx.service.is_local else None,
     )
     expected = planner.expectations()
@@ -290,7 +289,7 @@ def collect_context(
         tracker=ctx.tracker,
         review=review.remarks,
         unmet=unmet or (lambda job: unmet_expectations(job, expected)),
-        # The commands depend on the state of the run when they are spelled.
+        # `next_steps` depends on the state of the run at the time of the call.
         wait_command=lambda job_ids: ctx.next_steps.wait(job_ids),  # noqa: PLW0108
         report_error=ctx.report_error,
     )
@@ -313,8 +312,8 @@ def unconfirmed_resolver(ctx: CliContext) -> UnconfirmedResolver:
 
 def github_step(ctx: CliContext) -> GithubStep | None:
     """
-    Return the step of GitHub Actions that the run reports to, after checking that it
-    can; None without --github.
+    Return the GitHub Actions step to report to, after checking it; None without
+    --github.
     """
     if not ctx.invocation.run.github:
         return None
@@ -340,8 +339,8 @@ def previewer(
     ctx: CliContext, *, wanted: bool | None, before: Path | None = None
 ) -> Callable[[Sequence[Job]], object]:
     """
-    Return a function that shows the pictures of jobs in the terminal. What that can
-    show is asked at once: before the jobs have finished there is time for an answer.
+    Return a function that shows the pictures of jobs in the terminal. Query the
+    terminal's capabilities at once, so that its response is there when jobs finish.
     """
     from krea_cli.operations.preview import preview
     from krea_cli.output.graphics.capabilities import TerminalQuery

@@ -1,8 +1,8 @@
 """
-The command tree: a line for each command.
+Define the command tree, with one line for each command.
 
-Only the command that is called is loaded. For the others the tree has the name and the
-short help: `krea --help` and suggestions need no more.
+Only the called command is loaded. For all others, the tree has just the name and the
+short help, which is enough for `krea --help` and suggestions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from krea_cli.output.escape import escape_control_chars
 # In the order of `krea --help`.  A test compares each line with the command itself.
 COMMANDS = {
     "generate": "Generate or edit, wait for the result and save it.",
-    "batch": "Make many results from one file, each paid for once.",
+    "batch": "Make many results from one source, each paid for once.",
     "status": "Show the status of jobs.",
     "wait": "Wait for jobs to finish, and save their results.",
     "download": "Save the results of completed jobs.",
@@ -56,7 +56,7 @@ def build(argv: Sequence[str]) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_main)
     called = next((word for word in argv if not word.startswith("-")), None)
-    # The rest of the tree takes a few milliseconds to build. It only matters where the
+    # The rest of the tree takes a few milliseconds to build, and is needed only if the
     # command line does not begin with a command.
     is_plain = argv[:1] == [called] and called in COMMANDS
     for name, summary in COMMANDS.items():
@@ -69,8 +69,8 @@ def build(argv: Sequence[str]) -> typer.Typer:
 
 def as_typer_has_it(argv: Sequence[str]) -> list[str]:
     """
-    Return the command line with `--help` for `krea help COMMAND`. A topic stays, for
-    the command `help`.
+    Convert `krea help COMMAND` to `krea COMMAND --help`. Leave `krea help TOPIC`
+    unchanged, for the command `help`.
     """
     is_help, named = argv[:1] == ["help"], argv[1:]
     is_topic = bool(named) and named[0] in topics.NAMES
@@ -81,8 +81,8 @@ def as_typer_has_it(argv: Sequence[str]) -> list[str]:
 
 def _load(app: typer.Typer, name: str, summary: str) -> None:
     """
-    Load a command from the module of its name. A module with several commands has them
-    in COMMANDS.
+    Load a command from the module with its name. A module with several commands lists
+    them in COMMANDS.
     """
     from krea_cli.cli.options import as_typer_command
 
@@ -110,9 +110,9 @@ def _tree(summary: str, *, epilog: str | None = None) -> typer.Typer:
         callback=_help_alone,
         invoke_without_command=True,
         add_completion=False,
-        # `usage_errors` suggests less, and only what is near.
+        # `usage_errors` makes better suggestions.
         suggest_commands=False,
-        # Local variables in a traceback could hold the token.
+        # Local variables in a traceback could contain the token.
         pretty_exceptions_enable=False,
         pretty_exceptions_show_locals=False,
         rich_markup_mode=None,

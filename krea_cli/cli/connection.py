@@ -1,6 +1,6 @@
 """
-The service that a run talks to, and the ways to it. Each is built on first use, because
-httpx and the keyring are slow to load.
+Connect to the service. Everything is built on first use, because httpx and keyring are
+slow to load.
 """
 
 from __future__ import annotations
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
 
 class Service(NamedTuple):
     """
-    The Krea API at some address, or the sandbox in its place.
+    The Krea API at some address, or the sandbox.
 
-    *origin* is what tokens are stored for, *name* what jobs are recorded for: all
-    sandboxes are one service, whatever their ports. *flags* are the options that name
-    the service in another command.
+    Tokens are stored by `origin` and jobs are recorded by `name`, which is the same for
+    all sandboxes. `flags` are the options that select the service in another command.
     """
 
     origin: str
@@ -61,8 +60,8 @@ def service_flags(
     invocation: Invocation, settings: Callable[[], Settings]
 ) -> list[str]:
     """
-    Return the options that name the service in another command. They are known even
-    where the settings are broken.
+    Return the options that select the service in another command. Works even if the
+    settings are invalid.
     """
     is_sandbox, address = invocation.flags.sandbox, invocation.flags.api_url
     with suppress(ConfigError):
@@ -72,9 +71,9 @@ def service_flags(
 
 class Connection:
     """
-    The ways to the service: with its own token or with another one.
+    Build the API client, the download client and their credentials.
 
-    Everything that has to be closed at the end of the run goes on *closing*.
+    `closing` receives all resources to close at the end of the run.
     """
 
     def __init__(
@@ -102,8 +101,10 @@ class Connection:
     @cached_property
     def api(self) -> ApiClient:
         """
+        Return the client with the token of this run.
+
         Raises:
-            NoTokenError: there is no token. It is looked for before httpx is loaded.
+            NoTokenError: there is no token. This is checked before httpx is loaded.
         """
         transport = self._own_transport
         from krea_cli.api.client import ApiClient
@@ -112,7 +113,7 @@ class Connection:
 
     def api_with(self, token: Token | None) -> ApiClient:
         """
-        Return a client for the same service with another token, or with none.
+        Return a client for the same service with another token, or without one.
         """
         from krea_cli.api.client import ApiClient
 
@@ -128,8 +129,8 @@ class Connection:
 
     def check_health(self, token: Token | None, *, seconds: float) -> HealthCheck:
         """
-        Make one free request, within *seconds*. In place of the sandbox of this
-        machine, ask a temporary one that leaves nothing behind.
+        Make one free request, within `seconds`. For the sandbox, use a temporary one
+        that leaves no files.
         """
         if not self._service.is_sandbox:
             return self.api_with(token).probe(seconds=seconds)
@@ -144,8 +145,7 @@ class Connection:
     @property
     def api_url(self) -> str:
         """
-        Return the address that requests go to. The sandbox has none until it is
-        started, which this does.
+        Return the address for requests. Start the sandbox if it is used.
         """
         return self._sandbox.url if self._service.is_sandbox else self._settings.api_url
 
@@ -158,11 +158,11 @@ class Connection:
         **limits: Any,
     ) -> Sandbox:
         """
-        Return a sandbox that is not started yet, with the jobs that all of them share;
-        *limits* as for `sandbox.concurrency.JobLimits`.
+        Return a sandbox, not yet started, with the user's stored jobs. `limits` are the
+        arguments of `JobLimits`.
 
         Raises:
-            UsageError: a fault is not known.
+            UsageError: a fault is invalid.
         """
         from krea_cli.config.paths import make_private_folder
         from krea_cli.sandbox.concurrency import JobLimits
@@ -192,7 +192,7 @@ class Connection:
     @cached_property
     def token_sources(self) -> TokenSources:
         """
-        Every place that has a token; the keyring is asked once.
+        Return all sources that have a token. Read the keyring once.
         """
         from krea_cli.config.token import find_all_tokens
 
@@ -206,7 +206,7 @@ class Connection:
     @cached_property
     def token(self) -> Token | None:
         """
-        The token of this run; the sandbox needs none.
+        Return the token of this run; None for the sandbox.
 
         Raises:
             NoTokenError: there is no token.
@@ -242,7 +242,8 @@ class Connection:
     @cached_property
     def _run_token_command(self) -> Callable[[], Token] | None:
         """
-        Run `token_command`, at most once; None if it is not set.
+        Return a function that runs `token_command`, at most once; None if it is not
+        set.
         """
         command = self._settings.token_command
         if command is None:

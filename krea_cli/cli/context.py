@@ -1,8 +1,8 @@
 """
 The composition root: it builds every collaborator of a command on first use.
 
-The slow modules are imported here, inside the properties, and by nothing else at
-start-up: a command pays only for what it uses.
+Slow modules are imported inside the properties, so that each command loads only the
+modules that it uses.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class CliContext:
         flags, env = self.invocation.flags, self.env
         color = flags.color
         if color is None:
-            # Broken settings are reported by the command that uses them: one of them is
-            # the command that repairs them.
+            # Commands that use the settings report errors in them. `config set` must
+            # work, to repair them.
             with suppress(ConfigError):
                 color = self.settings.color
         console = build_console(
@@ -100,7 +100,7 @@ class CliContext:
         flags = self.invocation.flags
         given = settings.from_flags(
             api_url=flags.api_url,
-            # An address on the command line counts more than a variable.
+            # --api-url overrides KREA_SANDBOX.
             sandbox=False if flags.api_url else flags.sandbox or None,
             color=flags.color,
         )
@@ -197,7 +197,7 @@ class CliContext:
     @property
     def next_steps(self) -> NextSteps:
         """
-        The commands that continue from the present state of the run.
+        Return the commands that continue from the current state of the run.
         """
         from krea_cli.cli.next_steps import NextSteps
 
@@ -219,8 +219,8 @@ class CliContext:
 
     def input_resolver(self, *, keep_metadata: bool, fit: bool) -> InputResolver:
         """
-        Return a reader of input files, which removes their metadata unless they are to
-        be kept, and with *fit* scales images down that are too large.
+        Return a reader of input files. It removes their metadata unless
+        `keep_metadata`, and with `fit` scales down images that are too large.
         """
         from krea_cli.inputs.resolver import InputResolver
 
@@ -256,8 +256,8 @@ class CliContext:
         output: Mapping[str, Any] | None = None,
     ) -> RequestSubmitter:
         """
-        Return the submitter of paid requests; input files go *inline* or are uploaded.
-        *output* is how the results are saved, as the journal keeps it.
+        Return the submitter of paid requests. It sends input files inline or uploads
+        them. `output` has the output options to record.
         """
         from krea_cli.inputs.local_file import inline as as_inline
         from krea_cli.jobs.submission import RequestSubmitter
@@ -321,7 +321,7 @@ class CliContext:
 
     def resolve_jobs(self, references: Sequence[str] | None) -> list[str]:
         """
-        Return the job ids that the references mean, as `jobs.job_refs`.
+        Return the ids of the jobs that the references stand for: see `jobs.job_refs`.
         """
         from krea_cli.jobs.job_refs import resolve_job_refs
 
@@ -329,13 +329,13 @@ class CliContext:
 
     def report_error(self, error: KreaError) -> None:
         """
-        Show an error with its hints in words.
+        Show an error with its hints.
         """
         self.console.error(self.next_steps.explain(error))
 
     def log(self, text: str) -> None:
         """
-        Show a line if --verbose asks for it.
+        Show a line with --verbose.
         """
         if self.invocation.flags.verbose:
             self.console.log(text)
@@ -343,8 +343,8 @@ class CliContext:
     @property
     def _journal_folder(self) -> Path | None:
         """
-        None for a journal in memory: the sandbox costs nothing, so it also works
-        without a home folder.
+        Return the folder of the journal, None to keep it in memory. The sandbox costs
+        nothing, so it works without a home folder.
         """
         if self.invocation.run.no_journal:
             return None

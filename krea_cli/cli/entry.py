@@ -15,17 +15,17 @@ from krea_cli.cli.signal_exit import exit_by_signal
 
 def run() -> None:
     """
-    Run the program; it ends with its exit code.
+    Run the program, and end the process with its exit code.
     """
     try:
         _catch()
-    except KeyboardInterrupt:  # it came before there was a handler
+    except KeyboardInterrupt:  # a signal arrived before there was a handler
         try:
             exit_by_signal(2)
-        except KeyboardInterrupt:  # and one more
+        except KeyboardInterrupt:  # a second signal
             os._exit(130)
 
-    # Modules stay loaded. Looking for garbage in them again and again takes time.
+    # The loaded modules stay alive, so collecting garbage in them wastes time.
     gc.disable()
     if os.environ.get("_KREA_COMPLETE"):
         from krea_cli.cli.completion.main import run

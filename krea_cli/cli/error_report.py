@@ -1,5 +1,5 @@
 """
-Report the error that ends a run, together with everything that the run leaves open.
+Report the error that ends a run, with the jobs and requests that the run leaves open.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from krea_cli.cli.context import CliContext
     from krea_cli.jobs.run_tracker import RunSummary
 
-# After a signal, so that its report has four lines at most.
+# After a signal, the report has at most four lines.
 MAX_HINTS = 3
 CANCEL_SECONDS = 3.0
 
 
 def report(error: KreaError, context: CliContext) -> ExitCode:
     """
-    Show the error, and the jobs and requests that the run leaves behind; return the
+    Show the error, with the jobs and requests that the run leaves open, and return the
     exit code.
     """
     summary = context.tracker.summary()
@@ -48,7 +48,8 @@ def report(error: KreaError, context: CliContext) -> ExitCode:
 
 def report_interruption(signum: int, context: CliContext) -> ExitCode:
     """
-    Report that a signal ended the run, after cancelling its jobs if that was asked for.
+    Report that a signal ended the run. With --cancel-on-interrupt, cancel its jobs
+    first.
     """
     message, hints = SignalError(signum).message, list[Hint]()
     if context.invocation.run.cancel_on_interrupt:
@@ -69,15 +70,15 @@ def with_jobs(
     error: KreaError, summary: RunSummary, *, can_stop: bool = True
 ) -> KreaError:
     """
-    Add to an error that is not about one job: how many jobs are saved, how many run and
-    are paid for, and the commands that save them and, after a signal that left them
-    running if *can_stop*, cancel them.
+    Add how many jobs are saved and how many run and are billed, and the commands to
+    save them. After a signal, and if `can_stop`, also add the command to cancel them.
+    Leave an error about a single job unchanged.
     """
     jobs = summary.pending or summary.unreported
     if error.job_id is not None or not jobs:
         return error
     if len(summary.unseen) == len(jobs) and not isinstance(error, SignalError):
-        # Nothing is known of jobs that the service was not asked for.
+        # The service has confirmed none of the jobs, so their state is unknown.
         return error.but(job_id=jobs[0])
     several = summary.is_batch or len(jobs) > 1
     words = _state_of_many(summary) if several else _state_of_one(summary)
@@ -92,8 +93,8 @@ def with_unconfirmed(
     error: KreaError, summary: RunSummary, *, keeps_journal: bool
 ) -> KreaError:
     """
-    Add the unconfirmed submissions, unless the error is about them. They decide the
-    exit code, except after a signal: nothing else is as urgent.
+    Add the unconfirmed requests, unless the error is about them. They determine the
+    exit code, except after a signal.
     """
     errors = error.errors if isinstance(error, CombinedError) else [error]
     if any(isinstance(each, UnconfirmedSubmissionError) for each in errors):
@@ -117,8 +118,8 @@ def with_unconfirmed(
 
 def with_not_submitted(error: KreaError, summary: RunSummary) -> KreaError:
     """
-    Add how many requests were not submitted, and how to submit them, unless a signal
-    has left enough to do.
+    Add how many requests were not submitted, and how to submit them. After a signal,
+    leave out the hint if there are too many.
     """
     if not (count := summary.not_submitted):
         return error
@@ -147,15 +148,18 @@ def _state_of_many(summary: RunSummary) -> list[str]:
     )
 
 
-def state_of_jobs(*, saved: str | None, running: int, completed: int) -> list[str]:
+def state_of_jobs(
+    *, saved: str | None, running: int, completed: int, is_billed: bool = True
+) -> list[str]:
     """
-    Return sentences about many jobs: how many of them are *saved*, which is left out if
-    None, how many run and will be billed, and how many have completed unsaved.
+    Return sentences about the states of many jobs. `saved` is text such as "3 of 5",
+    None to leave it out. `completed` counts jobs that have completed but are not saved.
     """
     words = [f"Saved {saved}."] if saved else []
     if running:
         keep = "keeps" if running == 1 else "keep"
-        words.append(f"{_jobs(running)} {keep} running and will be billed.")
+        billed = " and will be billed" if is_billed else ""
+        words.append(f"{_jobs(running)} {keep} running{billed}.")
     if completed:
         are = "job is" if completed == 1 else "jobs are"
         words.append(f"{completed} completed {are} not saved yet.")

@@ -10,14 +10,14 @@ from typing import Annotated
 from krea_cli.cli import options
 from krea_cli.errors import UsageError
 
-# Nobody pays for more in one call on purpose.
+# More than this is certainly a mistake.
 MAX_JOBS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateOptions:
     """
-    Options for a request: how it is made, paid for, waited for and saved.
+    The options for making, paying for, waiting for and saving a request.
     """
 
     image: Annotated[
@@ -46,7 +46,7 @@ class GenerateOptions:
             "--count",
             "-n",
             metavar="N",
-            parser=options.whole(1, MAX_JOBS),
+            parser=options.integer(1, MAX_JOBS),
             help="Number of results to make (at most 10,000).",
         ),
     ] = 1
@@ -92,22 +92,24 @@ class GenerateOptions:
     @property
     def saves(self) -> bool:
         """
-        Tell whether the results are saved.
+        Return True if this run saves the results.
         """
         return self.wait and not self.no_download
 
     @property
     def saves_later(self) -> bool:
         """
-        Tell whether `krea wait` is to save the results where the user says now.
+        Return True if a later `krea wait` should save the results to this -o.
         """
         is_named = self.delivery.output is not None
         return is_named and not (self.wait or self.no_download)
 
     def check(self) -> None:
         """
+        Check the combination of options.
+
         Raises:
-            UsageError: the options contradict each other.
+            UsageError: options contradict each other.
         """
         if self.no_download and self.delivery.output is not None:
             raise UsageError("Use either --no-download or -o, not both.")

@@ -1,5 +1,5 @@
 """
-Everything that one run of the program was given.
+The inputs of one run of the program: options, environment and standard streams.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class Flags(NamedTuple):
 
     def check(self) -> None:
         """
+        Check the combination of flags.
+
         Raises:
             UsageError: two flags contradict each other.
         """
@@ -39,12 +41,13 @@ class Flags(NamedTuple):
 
 class RunOptions(NamedTuple):
     """
-    Options of some commands that decide how the run ends, whatever happens in it.
+    Options that affect how a run ends, for commands that have them.
 
-    *output* is what the run's hints repeat, and *takes_output_setting* says that the
-    setting `output` counts where the command line names none. With *no_journal* the run
-    keeps no record of its jobs. With *cancel_on_interrupt* a signal cancels them. With
-    *github* the run reports to a step of GitHub Actions.
+    - `output`: output options, which hints repeat
+    - `takes_output_setting`: without -o, use the setting `output`
+    - `no_journal`: keep no record of the jobs
+    - `cancel_on_interrupt`: cancel the jobs after a signal
+    - `github`: write outputs of a GitHub Actions step
     """
 
     output: OutputOptions = OutputOptions()
@@ -56,7 +59,7 @@ class RunOptions(NamedTuple):
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> RunOptions:
         """
-        Pick them out of the *values* of all options of a command, by their names.
+        Pick these options from the `values` of all options of a command, by name.
         """
         given = {"no_journal", "cancel_on_interrupt", "github"} & values.keys()
         output = set(OutputOptions.__dataclass_fields__) & values.keys()
@@ -71,8 +74,8 @@ class Invocation:
     """
     The environment, the standard streams, the clock and the options of one run.
 
-    *argv* has the words of the command line after the name of the program. *stdin* is
-    None for the standard input of the process.
+    `argv` has the arguments after the name of the program. `stdin` is None for the
+    standard input of the process.
     """
 
     argv: Sequence[str] = ()
@@ -87,6 +90,6 @@ class Invocation:
         for stream in self.streams:
             if self.env.get("GITHUB_ACTIONS"):
                 stream.neutralize_commands()
-            # A command line that is not understood may hold one of them.
+            # Messages may quote a command line that contains a secret.
             for secret in possible_secrets(self.env):
                 stream.hide(secret)

@@ -17,25 +17,25 @@ from krea_cli.cli.run_command import run_command
 from krea_cli.cli.signal_exit import exit_by_signal
 from krea_cli.runtime import signals
 
-# What a shell adds to the number of the signal that ended a program.
+# A shell's exit code after a signal is this plus the number of the signal.
 SIGNALLED = 128
 
 
 def run() -> None:
     """
-    Run as the console script. The process ends with the exit code of `main`, or after a
-    signal by that signal, for which a shell shows the same number.
+    Run the console script. The process ends with the exit code of `main`, or, after a
+    signal, by that signal. A shell shows the same number in both cases.
     """
     signals.catch()
     code = main()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
-            # A signal may have left something in the buffer.
+            # A signal may have left data in the buffer.
             with suppress(OSError, ValueError):
                 stream.flush()
     if code > SIGNALLED:
         exit_by_signal(code - SIGNALLED)
-    # Everything is done. Unloading all modules would only take time.
+    # Skip the cleanup at the end of Python, which takes time.
     os._exit(code)
 
 
@@ -47,8 +47,8 @@ def main(
     """
     argv = sys.argv[1:] if argv is None else argv
     invocation = invocation or Invocation()
-    # A command reports its own errors. This is about what happens before it: a command
-    # line that Typer does not understand, whose words say how to answer.
+    # Commands report their own errors. This handles command lines that Typer rejects,
+    # so look for --json without Typer.
     is_json = any(word.partition("=")[0] == "--json" for word in argv)
     outer = replace(
         invocation,

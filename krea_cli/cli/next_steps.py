@@ -1,5 +1,5 @@
 """
-The commands that hints name.  No other module spells them.
+Build the `krea` commands in hints.  No other module spells them.
 """
 
 from __future__ import annotations
@@ -14,25 +14,27 @@ from krea_cli.errors import Action, Hint, KreaError, Step
 from krea_cli.jobs.job_refs import run_ref
 from krea_cli.runtime import shell_words
 
-# A record is named by the beginning of its id.
+# Commands use this prefix of a record's id.
 RECORD_CHARACTERS = 8
 # The request of a damaged record may have been accepted.
 FORGET_LEAD = "Its job may be billed. After checking Krea's job list, delete the record"
-# Of more errors than this, the same hint is shown once.
+# With more errors than this, each hint is shown only once.
 MAX_HINTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextSteps:
     """
-    Commands that go on where a run ended, at the same service and to the same files.
+    Commands that continue a run, with the same service and output files.
 
-    *service* has the options that name the service, *flags* the others that every
-    command of the run repeats; *output* is how its results are saved.  *run* has the
-    jobs of the run in the order of their `{index}`, and *several* says that there were
-    to be several.  *has_journal* is false where the run keeps no record of its jobs.
-    *run_id* is the id under which the journal has exactly the jobs of the run, and
-    *is_remembered* says that it also has how their results are saved.
+    - `service`: options that select the service
+    - `flags`: other options to repeat in all commands
+    - `output`: output options of the run
+    - `run`: jobs of the run, in the order of their `{index}`
+    - `several`: the run should have more than one job
+    - `has_journal`: False if the run keeps no record of its jobs
+    - `run_id`: id of the run in the journal if it has exactly these jobs, else None
+    - `is_remembered`: the journal has the output options of the run
     """
 
     service: Sequence[str] = ()
@@ -46,34 +48,34 @@ class NextSteps:
 
     def wait(self, job_ids: Sequence[str], *, elsewhere: bool = False) -> str:
         """
-        Wait for the jobs, and save their results as the run would have.
+        Wait for jobs, and save their results as the run would have done.
         """
         return self._collect("wait", job_ids, elsewhere=elsewhere)
 
     def wait_for_first(self, job_ids: Sequence[str]) -> str:
         """
-        The same until one has finished.
+        Wait until one of the jobs has finished.
         """
-        # Only the one that finishes is saved, so no other one takes an index.
-        words = [] if self._finds_output else self._options()
-        return self._command("wait", "--any", *self._references(job_ids), *words)
+        # Only one job is saved, so its name needs no index.
+        arguments = [] if self._finds_output else self._options()
+        return self._command("wait", "--any", *self._references(job_ids), *arguments)
 
     def download(self, job_ids: Sequence[str], *, elsewhere: bool = False) -> str:
         return self._collect("download", job_ids, elsewhere=elsewhere)
 
     def download_larger(self, job_id: str, size_bytes: int | None) -> str | None:
         """
-        Download with a limit that *size_bytes* fit in; None where it is unknown whether
-        any would do.
+        Download with a limit of at least `size_bytes`; None if no sufficient limit is
+        known.
         """
         limit = self.output.max_size or MAX_BYTES
         if size_bytes is None and limit >= MAX_BYTES:
             return None
-        most = size_bytes if (size_bytes or 0) > MAX_BYTES else None
+        max_size = size_bytes if (size_bytes or 0) > MAX_BYTES else None
         if self._finds_output:
-            words = ["--max-size", str(most or "2GiB")]
-            return self._command("download", job_id, *words)
-        steps = replace(self, output=replace(self.output, max_size=most))
+            arguments = ["--max-size", str(max_size or "2GiB")]
+            return self._command("download", job_id, *arguments)
+        steps = replace(self, output=replace(self.output, max_size=max_size))
         return steps.download([job_id])
 
     def download_foreign(self, job_id: str) -> str:
@@ -94,16 +96,16 @@ class NextSteps:
     def cancel(self, job_ids: Sequence[str]) -> str:
         return self._command("cancel", *self._references(job_ids))
 
-    def recover(self, record: str | None = None, *way_out: str) -> str:
+    def recover(self, record: str | None = None, *options: str) -> str:
         """
-        List the unconfirmed requests, or settle one of them.
+        List the unconfirmed requests, or resolve one of them with `options`.
         """
         named = [record[:RECORD_CHARACTERS]] if record else []
-        return self._command("jobs", "recover", *named, *way_out)
+        return self._command("jobs", "recover", *named, *options)
 
     def find_lost(self, record: str) -> str:
         """
-        Look for the job of a request whose response was lost.
+        Find the job of an unconfirmed request.
         """
         return self.recover(record) if self.has_journal else self.list_remote()
 
@@ -126,8 +128,8 @@ class NextSteps:
         return self._command("replay", sidecar)
 
     def show(self, file: str) -> str:
-        words = ["--", file] if file.startswith("-") else [file]
-        return shell_words.join(["krea", "show", *self.flags, *words])
+        arguments = ["--", file] if file.startswith("-") else [file]
+        return shell_words.join(["krea", "show", *self.flags, *arguments])
 
     def show_fields(self, model: str) -> str:
         return self._command("models", "show", model)
@@ -149,7 +151,7 @@ class NextSteps:
 
     def token_command(self, *, is_set: bool) -> str:
         """
-        Show the setting `token_command`, or set it where there is none.
+        Show the setting `token_command`, or set it if it is not set.
         """
         if not is_set:
             return shell_words.join(
@@ -159,13 +161,13 @@ class NextSteps:
 
     def explain(self, error: KreaError) -> KreaError:
         """
-        The error with words in place of its steps.
+        Replace the steps in an error's advice with commands.
         """
         return error.but(advice=self.lines(error.advice))
 
     def lines(self, hints: Iterable[Hint]) -> tuple[str, ...]:
         """
-        The lines of a hint, each with one command at most.
+        Return the lines of hints, each with at most one command.
         """
         found = [h if isinstance(h, str) else self._line(h) for h in hints]
         return tuple(line for line in found if line)
@@ -177,79 +179,79 @@ class NextSteps:
 
     def _collect(self, name: str, job_ids: Sequence[str], *, elsewhere: bool) -> str:
         if elsewhere:
-            place = self._other_services_hint()
+            place = self._fallback_output()
             if len(job_ids) == 1:
                 place = place.replace("{job_id}", job_ids[0][:RECORD_CHARACTERS])
-            words = self._options(place)
-            return self._command(name, *self._references(job_ids), *words)
+            arguments = self._options(place)
+            return self._command(name, *self._references(job_ids), *arguments)
         if self._finds_output:
-            # A job of several that still runs is one of many: all are waited for.
+            # If there are several jobs, wait for all of them.
             ids = self.run if name == "wait" and self.several else job_ids
             return self._command(name, *self._references(ids or job_ids))
         output = self.output.output
         if output == "-":
-            # Nobody knows where standard output went, and a terminal takes no picture.
+            # Standard output cannot be repeated: it may have gone to another program.
             output = "."
         ids = list(job_ids)
         if output not in (None, "."):
-            # The names may have an index, which counts the results of all jobs.
+            # The names may have an index, which depends on all jobs of the run.
             ids = list(self.run) or ids
             if self.several and len(ids) == 1:
                 output = _numbered(str(output))
-        words = self._options(output or ".")
-        return self._command(name, *self._references(ids), *words)
+        arguments = self._options(output or ".")
+        return self._command(name, *self._references(ids), *arguments)
 
     @property
     def _finds_output(self) -> bool:
         """
-        Tell whether the commands find in the journal how results are saved.
+        Return True if the commands find the output options in the journal.
         """
         return self.is_remembered and self.has_journal
 
     def _references(self, job_ids: Sequence[str]) -> list[str]:
         """
-        Return the words that mean the jobs: one word for the jobs of a run.
+        Return references to the jobs: @RUN for all jobs of a run, else their ids.
         """
         if self.run_id and self.has_journal and len(job_ids) > 1:
             return [run_ref(self.run_id)]
         return list(job_ids)
 
-    def _other_services_hint(self) -> str:
+    def _fallback_output(self) -> str:
         """
-        Return another place for results that could not be saved where they should go.
+        Return a value of -o for results that could not be saved under their names.
         """
         output = self.output.output
         suffix = Path(output or "").suffix
         if suffix and "{" not in suffix:
-            # A picture is to be converted as it would have been.
+            # Keep the extension, so that a picture is converted to the same type.
             return f"{{job_id}}{suffix}"
         return "{job_id}-again.{ext}" if output in (None, ".") else "."
 
     def _options(self, output: str | None = None) -> list[str]:
         """
-        The options of the run that say how its results are saved.
+        Return the output options of the run.
         """
-        asked = self.output
-        words = ["-o", output or asked.output or "."]
-        words += ["--force"] * asked.force
-        # A sidecar is written from the record.
-        words += ["--sidecar"] * (asked.sidecar and self.has_journal)
+        options = self.output
+        arguments = ["-o", output or options.output or "."]
+        arguments += ["--force"] * options.force
+        # Sidecars need the record.
+        arguments += ["--sidecar"] * (options.sidecar and self.has_journal)
         for option, value in (
-            ("--max-size", asked.max_size),
-            ("--quality-out", asked.quality_out),
+            ("--max-size", options.max_size),
+            ("--quality-out", options.quality_out),
         ):
-            words += [option, str(value)] if value else []
-        for expectation in asked.expect or ():
-            words += ["--expect", expectation]
-        return words
+            arguments += [option, str(value)] if value else []
+        for expectation in options.expect or ():
+            arguments += ["--expect", expectation]
+        return arguments
 
-    def _command(self, *words: str) -> str:
-        return shell_words.join(["krea", *words, *self.service, *self.flags])
+    def _command(self, *arguments: str) -> str:
+        return shell_words.join(["krea", *arguments, *self.service, *self.flags])
 
 
 def _numbered(output: str) -> str:
     """
-    The name with the index that it has where it is one of several.
+    Add an index to the name, unless it has one.
     """
     from krea_cli.downloads.filename_template import fields_of
 
@@ -396,11 +398,11 @@ def same_command(
     more: Sequence[str] = (),
 ) -> str:
     """
-    Repeat the command line of this run, *without* some of its options; those of
-    *without_value* have a value. *more* words stand at its end. A sandbox that was
+    Repeat the command line of this run, `without` some of its options; those of
+    `without_value` have a value. `more` words stand at its end. A sandbox that was
     chosen by a setting is named, so that the command never pays elsewhere.
     """
-    words, operands = list[str](), list[str]()
+    arguments, operands = list[str](), list[str]()
     rest = iter(argv)
     for word in rest:
         if word == "--":
@@ -411,7 +413,7 @@ def same_command(
             if name == word:
                 next(rest, None)
         elif word not in without:
-            words.append(word)
-    if "--sandbox" in service and "--sandbox" not in words:
+            arguments.append(word)
+    if "--sandbox" in service and "--sandbox" not in arguments:
         more = [*more, "--sandbox"]
-    return shell_words.join(["krea", *words, *more, *operands])
+    return shell_words.join(["krea", *arguments, *more, *operands])

@@ -1,5 +1,5 @@
 """
-Arguments and options that several commands share, so that they read the same.
+Define the arguments and options that several commands share.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import typer
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.invocation import Flags, Invocation, RunOptions
 from krea_cli.config.durations import parse_duration
-from krea_cli.config.numbers import parse_size, parse_usd, parse_whole
+from krea_cli.config.numbers import parse_integer, parse_size, parse_usd
 from krea_cli.downloads.output_options import OutputOptions
 
 T = TypeVar("T")
-# An option made by one of these stands under its group in --help.
+# Each puts its options under one heading in --help.
 input_option = partial(typer.Option, rich_help_panel="Input")
 request_option = partial(typer.Option, rich_help_panel="Request")
 output_option = partial(typer.Option, rich_help_panel="Output")
@@ -30,23 +30,23 @@ connection_option = partial(typer.Option, rich_help_panel="Connection")
 
 def _parser(parse: Callable[[str], T]) -> Callable[[str], T]:
     """
-    *parse* as Typer wants it: what it does not take is an error of usage.
+    Adapt a parser to Typer: a ValueError becomes a usage error.
     """
 
     def parsed(text: str) -> T:
         try:
-            return parse(str(text))  # a default is none yet
+            return parse(str(text))  # Typer also passes defaults, which are not text
         except ValueError as exc:
             raise typer.BadParameter(str(exc)) from exc
 
     return parsed
 
 
-def whole(least: int, most: int = 10**9) -> Callable[[str], int]:
+def integer(minimum: int, maximum: int = 10**9) -> Callable[[str], int]:
     """
-    The parser of an option that is a whole number within these limits.
+    Return a parser for integers from `minimum` to `maximum`.
     """
-    return _parser(partial(parse_whole, least=least, most=most))
+    return _parser(partial(parse_integer, minimum=minimum, maximum=maximum))
 
 
 usd = _parser(parse_usd)
@@ -121,7 +121,7 @@ Fit = Annotated[
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavingOptions(OutputOptions):
     """
-    The options of every command that saves results.
+    The options of all commands that save results.
     """
 
     output: Annotated[
@@ -158,7 +158,7 @@ class SavingOptions(OutputOptions):
         output_option(
             "--quality-out",
             metavar="N",
-            parser=whole(1, 100),
+            parser=integer(1, 100),
             help="Quality of converted JPEG, WebP or AVIF (1 to 100).",
             show_default=False,
         ),
@@ -184,7 +184,7 @@ class SavingOptions(OutputOptions):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryOptions(SavingOptions):
     """
-    The options of every command that saves results and shows them.
+    The options of all commands that save results and show them in the terminal.
     """
 
     preview: Annotated[
@@ -197,7 +197,7 @@ class DeliveryOptions(SavingOptions):
     ] = None
 
 
-_EVERYWHERE = {
+_GLOBAL_OPTIONS = {
     "json": Annotated[
         bool, output_option("--json", help="Print one JSON object per line.")
     ],
@@ -231,9 +231,9 @@ _EVERYWHERE = {
 
 def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
     """
-    Return *command* as Typer has to see it. Its first parameter is the context, which
-    is built from the options that every command has; the fields of a dataclass become
-    options of their own. Errors are reported, and end the program with their exit code.
+    Adapt a command to Typer. The command gets a CliContext as its first argument, built
+    from the global options. Parameters that are dataclasses become one option for each
+    field. Errors are reported, and end the program with their exit code.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
 
@@ -241,7 +241,7 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
         from krea_cli.cli.run_command import run_command
 
         given: Invocation = ctx.obj
-        flags = Flags(**{name: values.pop(name) for name in _EVERYWHERE})
+        flags = Flags(**{name: values.pop(name) for name in _GLOBAL_OPTIONS})
         options = RunOptions.of(values)._replace(
             takes_output_setting=getattr(command, "takes_output_setting", False),
         )
@@ -268,7 +268,7 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
             annotation=annotation,
             default=getattr(Flags(), name),
         )
-        for name, annotation in _EVERYWHERE.items()
+        for name, annotation in _GLOBAL_OPTIONS.items()
     ]
     run.__name__ = command.__name__
     run.__doc__ = command.__doc__
@@ -280,7 +280,7 @@ def as_typer_command(command: Callable[..., None]) -> Callable[..., None]:
 
 def takes_output_setting(command: Callable[..., None]) -> Callable[..., None]:
     """
-    Mark a command that saves results where the setting `output` says.
+    Decorator for commands that use the setting `output` without -o.
     """
     command.takes_output_setting = True  # type: ignore[attr-defined]
     return command
@@ -299,7 +299,7 @@ def _grouped(
     parameters: Iterable[inspect.Parameter], values: Mapping[str, Any]
 ) -> dict[str, Any]:
     """
-    The values by the names of the parameters, those of a dataclass as one.
+    Return the arguments for the parameters, with dataclasses built from their fields.
     """
     found = {}
     for each in parameters:

@@ -1,5 +1,5 @@
 """
-Standard input: data from a pipe, and answers of a person.
+Read standard input: piped data, and answers to questions.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from krea_cli.runtime.signals import Interrupted
 
 class Prompter:
     """
-    *stdin* is None for the standard input of the process. With *is_scripted* nobody is
-    asked anything.
+    Read from standard input. `stdin` is None for that of the process. With
+    `is_scripted`, ask no questions.
     """
 
     def __init__(
@@ -35,8 +35,10 @@ class Prompter:
     @property
     def stdin(self) -> TextIO:
         """
+        Return standard input.
+
         Raises:
-            UsageError: standard input is closed.
+            UsageError: it is closed.
         """
         stdin = self._stdin or sys.stdin
         if stdin is None:
@@ -45,10 +47,11 @@ class Prompter:
 
     def claim_stdin(self, purpose: str) -> TextIO:
         """
-        Return standard input, which serves one *purpose* in a run.
+        Return standard input for one purpose, such as "the prompt". A run can use it
+        only once.
 
         Raises:
-            UsageError: it was claimed before.
+            UsageError: another purpose has claimed it.
         """
         if self._claimed_for is not None:
             raise UsageError(
@@ -61,7 +64,7 @@ class Prompter:
     @property
     def is_interactive(self) -> bool:
         """
-        Tell whether a person is there to be asked.
+        Return True if there is a person to answer questions.
         """
         if self._is_scripted or not self._console.stderr.is_terminal:
             return False
@@ -69,14 +72,14 @@ class Prompter:
 
     def ask(self, question: str) -> str:
         """
-        Return the answer of a person; empty at the end of the input.
+        Ask a question and return the answer; "" at the end of input.
         """
         self._console.ask(question)
         return self._answer(self.stdin.readline).strip()
 
     def ask_secret(self, prompt: str) -> str:
         """
-        Return an answer that is not shown while it is typed.
+        Ask for a secret, which is not shown while it is typed.
         """
         from getpass import getpass
 
@@ -89,6 +92,6 @@ class Prompter:
         try:
             return read()
         except Interrupted:
-            # The message about it gets a line of its own.
+            # The message about the signal starts on a new line.
             self._console.stderr.write_line("")
             raise

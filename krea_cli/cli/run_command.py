@@ -1,5 +1,5 @@
 """
-Run one command, report its error or the signal that ended it, and close everything.
+Run one command, report the error or signal that ended it, and release its resources.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from krea_cli.runtime.signals import Interrupted
 
 def run_command(invocation: Invocation, command: Callable[[CliContext], int]) -> int:
     """
-    Call *command* with its context, and return the exit code: its own, or that of the
-    error or signal that ended it.
+    Call a command with its context. Return its exit code, or that of the error or
+    signal that ended it.
     """
     context = CliContext(invocation)
     try:
@@ -48,7 +48,7 @@ def _report(error: KreaError, context: CliContext) -> ExitCode:
 
 def _report_unexpected(exc: Exception, context: CliContext) -> ExitCode:
     """
-    Report a limit of this machine that was reached, or a bug.
+    Report that memory or another resource is exhausted, or else a bug.
     """
     from krea_cli.runtime.exhaustion import exhausted_error
 

@@ -1,6 +1,5 @@
 """
-Explain a command line that Typer does not understand, and suggest the one that was
-meant.
+Explain a command line that Typer rejects, and suggest a correct one.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ MAX_CHARACTERS = 60
 _EXTRA = re.compile(r"^Got unexpected extra argument(?:s|\(s\))? \((.*)\)\.?$")
 _STRANGE = re.compile("No such command '(.*)'\\.")
 _EDIT = "krea generate 'a watercolor' -i photo.jpg"
-# What other programs, or people, call it.
+# Names that users may try instead.
 _OTHER_NAMES = {
     "balance": "krea jobs cost",
     "billing": "krea jobs cost",
@@ -55,8 +54,8 @@ _NO_BALANCE = ("balance", "credits")
 
 def usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     """
-    Return Typer's own error as ours; None for any other error. Typer keeps the class
-    private, but documents its `format_message`.
+    Convert an error of Typer; return None for any other exception. Typer's class is
+    private, but its method `format_message` is documented.
     """
     say = getattr(exc, "format_message", None)
     if say is None or isinstance(exc, KreaError):
@@ -75,10 +74,13 @@ def usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
         hints = _hints_for_option(option, command) + hints
     elif extra := _EXTRA.search(message):
         message = _unexpected(command, argv, extra[1])
+        if command.words == ("batch",):
+            hints = _hints_for_batch(command, argv) + hints
         if command.words == ("generate",):
             hints = _hints_for_extra_words(command, argv, extra[1])
     elif strange := _STRANGE.fullmatch(message):
         hints = _hints_for_command(strange[1], called, argv)
+        message = f"No such command '{_cut(strange[1])}'."
     if _is_option_of_later(argv):
         hints = [_put_options_after(argv)]
     return UsageError(message, hint="\n".join(hints))
@@ -89,7 +91,7 @@ def _token_argument(
 ) -> UsageError | None:
     if command.words != ("auth", "login") or "argument" not in message:
         return None
-    # Most likely the argument is the token, so it is not repeated.
+    # The argument is probably the token, so do not repeat it.
     return UsageError(
         "Do not pass the token as an argument: others on this computer could see it.",
         hint="Pass it on standard input: krea auth login < FILE",
@@ -100,8 +102,8 @@ def _missing_setting(
     command: CommandGrammar, argv: Sequence[str], message: str
 ) -> UsageError | None:
     """
-    Explain `krea config set` without a value. The name of the setting comes first: an
-    unknown one is the greater mistake.
+    Explain `krea config set` without a value. If the setting is unknown, say that
+    instead.
     """
     if command.words != ("config", "set") or "Missing argument" not in message:
         return None
@@ -124,7 +126,7 @@ def _hints_for_option(option: str, command: CommandGrammar) -> list[str]:
 
 def _hints_for_command(name: str, called: str, argv: Sequence[str]) -> list[str]:
     first = next((word for word in argv if not word.startswith("-")), "")
-    if " " in first:  # as in no command, but in a prompt
+    if " " in first:  # a prompt, not a command
         return [f"Did you mean: {shell_words.join(['krea', 'generate', first])}"]
     if called != "krea":
         group, _ = grammar.find(called.split()[1:])
@@ -151,8 +153,8 @@ def _hints_for_other_name(name: str, meant: str) -> list[str]:
 
 def _unexpected(command: CommandGrammar, argv: Sequence[str], extra: str) -> str:
     """
-    Name the unexpected arguments as they would have to be typed. Typer joins them with
-    spaces, which arguments may have themselves.
+    Quote the unexpected arguments for a shell. Typer joins them with spaces, and
+    arguments may contain spaces, too.
     """
     arguments = list(_arguments(command, argv))
     words = next(
@@ -175,8 +177,7 @@ def _hints_for_extra_words(
     command: CommandGrammar, argv: Sequence[str], extra: str
 ) -> list[str]:
     """
-    Say what was meant by words beside the prompt of `krea generate`: image files, or
-    more of the prompt.
+    Explain extra arguments of `krea generate`: image files, or an unquoted prompt.
     """
     arguments = list(_arguments(command, argv))
     images = [word for word in arguments if is_image_file(word)]
@@ -191,22 +192,56 @@ def _hints_for_extra_words(
     return [f"Did you mean {_as_options(images)}?"]
 
 
+def _hints_for_batch(command: CommandGrammar, argv: Sequence[str]) -> list[str]:
+    """
+    Say how to name the files that a shell has put in place of a glob.
+    """
+    arguments = list(_arguments(command, argv))
+    images = [word for word in arguments if is_image_file(word)]
+    source = _source_of(images) if len(images) > 1 else None
+    if source is None:
+        return []
+    prompts = [word for word in arguments if word not in images]
+    prompt = prompts[0] if len(prompts) == 1 else "PROMPT"
+    line = _batch_line(source, prompt, argv)
+    quoted = "Quote the pattern" if "*" in source else "Name the folder"
+    return [f"{quoted}: {line}"]
+
+
+def _source_of(files: Sequence[str]) -> str | None:
+    """
+    Return the glob or the folder that a shell may have expanded to these files; None if
+    they lie in several folders.
+    """
+    folders = {Path(file).parent for file in files}
+    if len(folders) > 1:
+        return None
+    suffixes = {Path(file).suffix for file in files}
+    folder = folders.pop()
+    return str(folder / f"*{suffixes.pop()}") if len(suffixes) == 1 else f"{folder}/"
+
+
+def _batch_line(source: str, prompt: str, argv: Sequence[str]) -> str:
+    words = ["krea", "batch", source, prompt, "-o", "out/{stem}.png"]
+    # The lock of a folder is called like it; the current one has another name in
+    # another copy of it.
+    words += ["--lock", "out/images.lock"] * source.startswith("*")
+    return shell_words.join([*words, *["--sandbox"] * ("--sandbox" in argv)])
+
+
 def _hints_for_images(
     files: Sequence[str], prompts: Sequence[str], argv: Sequence[str]
 ) -> list[str]:
     """
-    Suggest both uses of several images after one -i: in one request, or each in one of
-    its own.
+    Suggest two uses of several images after one -i: all in one request, or one request
+    for each.
     """
     more = " ..." * (len(files) > MAX_FILES)
     hints = [f"To use them in one request, repeat -i: {_as_options(files)}{more}"]
-    folders = {str(Path(file).parent) for file in files}
-    if len(folders) == 1:
+    if source := _source_of(files):
         prompt = prompts[0] if len(prompts) == 1 else "PROMPT"
-        words = ["krea", "batch", f"{folders.pop()}/", prompt, "-o", "out/{stem}.png"]
-        words += ["--sandbox"] * ("--sandbox" in argv)
-        lead = f"To edit every image in {words[2]}, each on its own"
-        hints.append(f"{lead}: {shell_words.join(words)}")
+        lead = "To edit them all, each on its own"
+        hints.append(f"{lead}: {_batch_line(source, prompt, argv)}")
     return hints
 
 
@@ -216,7 +251,7 @@ def _as_options(files: Sequence[str]) -> str:
 
 def _arguments(command: CommandGrammar, argv: Sequence[str]) -> Iterator[str]:
     """
-    Yield the words that are neither an option, nor its value, nor the command.
+    Yield the arguments: no options, no values of options, not the command.
     """
     words = iter(argv[len(command.words) :])
     for word in words:
@@ -246,7 +281,7 @@ def _cut(text: str) -> str:
 
 def _is_option_of_later(argv: Sequence[str]) -> bool:
     """
-    Tell whether the line begins with an option of the command that comes after it.
+    Return True if the line begins with an option of the command that follows.
     """
     at = _place_of_command(argv)
     command, _ = grammar.find(argv[at:])

@@ -25,7 +25,7 @@ Limit = Annotated[
     typer.Option(
         "--limit",
         metavar="N",
-        parser=options.whole(1),
+        parser=options.integer(1),
         help="Show at most N files.",
         show_default=True,
     ),

@@ -98,7 +98,7 @@ def batch(
     ] = False,
 ) -> None:
     """
-    Make many results from one file, each paid for once.
+    Make many results from one source, each paid for once.
 
     Makes results that are missing or have changed, and leaves all others alone. For the
     manifest and the lock, see krea help batch.

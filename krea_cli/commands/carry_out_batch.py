@@ -30,10 +30,12 @@ from krea_cli.downloads.downloader import ResultDownloader
 from krea_cli.downloads.output_options import OutputOptions
 from krea_cli.errors import (
     Action,
+    InvalidResponseError,
     KreaError,
     Step,
     StorageError,
     UnconfirmedSubmissionError,
+    UsageError,
 )
 from krea_cli.files.atomic_file import check_folder
 from krea_cli.jobs import job_errors
@@ -65,6 +67,8 @@ if TYPE_CHECKING:
 
 # Of the service's list.
 MAX_LISTED = 100
+# How far back jobs may belong to a batch that has no lock, or none any more.
+LOOK_BACK_SECONDS = 24 * 3600.0
 
 
 def carry_out(
@@ -221,28 +225,37 @@ def _warn_unusable(ctx: CliContext, plan: Plan) -> None:
 
 def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
     """
-    Look at the service's list once: a machine may have died before its lock was saved.
+    Look at the service's list once: a machine may have died before its lock was saved,
+    or the lock may be lost with all its lines.
 
     Raises:
         UnconfirmedSubmissionError: with --sure, there are jobs that may be ours.
+        KreaError: the list cannot be fetched.
     """
     newest = lock.newest
-    if newest is None:
+    since = newest or time_text(ctx.clock.wall() - LOOK_BACK_SECONDS)
+    try:
+        listed = ctx.connection.api.jobs(limit=MAX_LISTED).jobs
+    except (InvalidResponseError, UsageError):
+        if is_sure:
+            raise
         return
-    # Krea's list does not name the models of jobs.
+    # Krea's list does not name the models of jobs, and the lock has whole seconds.
     found = [
         job.job_id
-        for job in ctx.connection.api.jobs(limit=MAX_LISTED).jobs
+        for job in listed
         if job.created is not None
-        and time_text(job.created) > newest
+        and time_text(job.created) >= since
         and not lock.is_known(job.job_id)
         and ctx.records.find_if_readable(job.job_id) is None
     ]
     if not found:
         return
     were = "1 job was" if len(found) == 1 else f"{len(found)} jobs were"
-    message = f"{were} created at Krea after the last one in the lock, and may belong "
-    message += f"to this batch: {found[0]}"
+    when = "after the last one in the lock"
+    if newest is None:
+        when = "in the last 24 hours, and not from here"
+    message = f"{were} created at Krea {when}, and may belong to this batch: {found[0]}"
     message += " and others." if len(found) > 1 else "."
     if is_sure:
         raise UnconfirmedSubmissionError(

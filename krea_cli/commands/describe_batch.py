@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from krea_cli.batch.plan import PAID, Plan, PlanStep, Sign
+from krea_cli.batch.plan import PAID, EditedResultError, Plan, PlanStep, Sign
 from krea_cli.operations.batch_outcome import ItemOutcome
 from krea_cli.output.human.format_text import UNKNOWN, dollars
 
@@ -91,14 +91,14 @@ def action_of(step: PlanStep) -> str:
     if step.blocked_by is not None:
         return f"blocked by {step.blocked_by}"
     if step.error is not None and step.sign != Sign.UNUSABLE:
-        return "edited" if step.sign == Sign.CHANGE else "in the way"
+        return "edited" if isinstance(step.error, EditedResultError) else "in the way"
     if step.same_as is not None:
         return f"same as {step.same_as}"
     if step.copy_of is not None:
         return f"copy of {step.copy_of}"
     if step.sign == Sign.ENDED and step.line is not None:
         return step.line.state
-    return _ACTIONS[step.sign]
+    return "compare" if step.compares else _ACTIONS[step.sign]
 
 
 def plan_summary(plan: Plan) -> str:

@@ -42,7 +42,7 @@ def list_jobs(
         typer.Option(
             "--limit",
             metavar="N",
-            parser=options.whole(1),
+            parser=options.integer(1),
             help="Maximum number of jobs (default 20).",
             show_default=False,
         ),

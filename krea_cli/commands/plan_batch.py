@@ -23,6 +23,7 @@ from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.batch.sidecar_match import SidecarMatcher
 from krea_cli.cli.batch_options import BatchOptions
 from krea_cli.cli.context import CliContext
+from krea_cli.cli.next_steps import same_command
 from krea_cli.errors import KreaError, UnknownModelError, UsageError
 from krea_cli.journal.keys import JournalKeys
 from krea_cli.requests.prepare import check_webhook, unlisted_model
@@ -188,46 +189,31 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
         UsageError: something in it cannot be used; names every problem.
     """
     check_webhook(given.webhook)
-    cwd = Path.cwd()
+    cwd, models = Path.cwd(), _Models(ctx, given)
     source = sources.locate(given.source, cwd)
     defaults = _from_source(given.defaults, source, cwd)
-    output = defaults.get("output")
+    if source.kind in (sources.Kind.FOLDER, sources.Kind.GLOB):
+        _check_files(ctx, given, defaults, models)
+        extension = models.extension_of(defaults.get("model")) or "png"
+        if "output" in defaults:
+            defaults["output"] = sources.with_file_names(
+                defaults["output"], source, extension
+            )
+    problems, output = Problems(), defaults.get("output")
     is_sandbox = ctx.service.is_sandbox
     path = sources.lock_path(
         source, given.options.lock, output, cwd=cwd, sandbox=is_sandbox
     )
-    problems = Problems()
-    catalog = ctx.catalog
-
-    def find(name: str | None) -> Model:
-        wanted = ctx.settings.model if name is None else name
-        try:
-            return catalog.find(wanted)
-        except UnknownModelError:
-            unlisted = None if given.validates else unlisted_model(wanted)
-            if unlisted is None:
-                raise
-            return unlisted
-
-    def extension_of(name: str | None) -> str | None:
-        try:
-            return _EXTENSIONS.get(find(name).result_kind or "")
-        except UsageError:
-            return None
 
     def stdin() -> bytes:
         return ctx.prompter.claim_stdin("a table").buffer.read()
 
-    try:
-        made = [file.path for line in LockFile(path).read() for file in line.files]
-    except KreaError as exc:
-        raise exc.but("Nothing was submitted.") from exc.__cause__
     manifest, read_entries = sources.load(
         source,
         defaults,
         problems,
         stdin=stdin,
-        made=made,
+        made=_made_files(path),
     )
     if manifest is None:
         problems.raise_if_any()
@@ -237,14 +223,14 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
         read_entries,
         source.folder,
         problems,
-        model_fields={name for model in catalog.models for name in model.fields},
-        extension_of=extension_of,
+        model_fields={name for model in ctx.catalog.models for name in model.fields},
+        extension_of=models.extension_of,
     )
     fits = any(item.fit for item in items)
     images = ctx.input_resolver(keep_metadata=given.keeps_metadata, fit=fits)
     builder = RequestBuilder(
         folder=source.folder,
-        find_model=find,
+        find_model=models.find,
         read=lambda argument: images.read(argument, stdin_option="\0"),
         warn=_once(ctx.console.warn),
         webhook=given.webhook,
@@ -277,6 +263,77 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Models:
+    """
+    The models of the catalog, and, without validation, unlisted ones.
+    """
+
+    ctx: CliContext
+    given: BatchGiven
+
+    def find(self, name: str | None) -> Model:
+        """
+        Raises:
+            UnknownModelError: there is no such model.
+        """
+        wanted = self.ctx.settings.model if name is None else name
+        try:
+            return self.ctx.catalog.find(wanted)
+        except UnknownModelError:
+            unlisted = None if self.given.validates else unlisted_model(wanted)
+            if unlisted is None:
+                raise
+            return unlisted
+
+    def extension_of(self, name: str | None) -> str | None:
+        """
+        Return the extension of a model's results, None if it is not known beforehand.
+        """
+        try:
+            return _EXTENSIONS.get(self.find(name).result_kind or "")
+        except UsageError:
+            return None
+
+
+def _made_files(lock: Path) -> list[str]:
+    """
+    Return the files that a lock lists.
+
+    Raises:
+        KreaError: it cannot be read.
+    """
+    try:
+        return [file.path for line in LockFile(lock).read() for file in line.files]
+    except KreaError as exc:
+        raise exc.but("Nothing was submitted.") from exc.__cause__
+
+
+def _check_files(
+    ctx: CliContext, given: BatchGiven, defaults: Mapping[str, Any], models: _Models
+) -> None:
+    """
+    Check what files as a source need beside them.
+
+    Raises:
+        UsageError: the model needs a prompt, and files have none.
+    """
+    if "{name}." in defaults.get("output", ""):
+        ctx.console.note(
+            "{name} includes the extension of the input file; {stem} does not."
+        )
+    is_needed = "prompt" in models.find(defaults.get("model")).required
+    if "prompt" in defaults or not is_needed:
+        return
+    more = ["a watercolor"]
+    if "output" not in given.defaults:
+        more += ["-o", "out/{stem}.png"]
+    example = same_command(
+        ctx.invocation.argv, service=ctx.next_steps.service, more=more
+    )
+    raise UsageError("Missing argument 'PROMPT'.", hint=f"Example: {example}")
+
+
 def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
     """
     Return a function that passes each text on once: many items may have one in common.
@@ -302,19 +359,19 @@ def selected(
         TargetExistsError: files are in the way.
         CostError: it is too expensive.
     """
-    options = given.options
+    options, shard = given.options, given.options.parsed_shard()
+    # What is left out later must not move anything to another shard.
+    shards = {} if shard is None else selection.shards_of(plan, shard.count)
     if options.only:
         plan = selection.only(plan, options.only)
     if options.limit is not None:
-        plan = selection.limited(plan, options.limit)
-    if options.collect:
-        whole = _of_shard(plan, options)
-        plan = selection.collecting(whole)
-        if left := len(whole.steps) - len(plan.steps):
-            items = "1 item is" if left == 1 else f"{left} items are"
-            ctx.console.note(f"{items} not submitted yet.")
-        return plan
+        plan = (
+            selection.limited(plan, options.limit)
+            if shard is None
+            else selection.limited_in_shards(plan, shards, options.limit)
+        )
     if options.submits:
+        # Each shard looks at the whole plan, so that all of them refuse, or none.
         check_free(plan)
         limit = given.max_cost
         check_cost(
@@ -323,12 +380,15 @@ def selected(
             budget=budget,
             allows_unknown=given.allows_unknown_cost,
         )
-    return _of_shard(plan, options)
-
-
-def _of_shard(plan: Plan, options: BatchOptions) -> Plan:
-    shard = options.parsed_shard()
-    return plan if shard is None else selection.in_shard(plan, shard)
+    if shard is not None:
+        plan = selection.in_shard(plan, shards, shard.index)
+    if not options.collect:
+        return plan
+    submitted = selection.collecting(plan)
+    if left := len(plan.steps) - len(submitted.steps):
+        items = "1 item is" if left == 1 else f"{left} items are"
+        ctx.console.note(f"{items} not submitted yet.")
+    return submitted
 
 
 def _from_source(

@@ -28,8 +28,11 @@ def prune_batch(
 
     Raises:
         UsageError: nobody can be asked, and --yes is missing.
-        StorageError: a file could not be deleted.
+        StorageError: the lock could not be written, or a file not be deleted.
     """
+    if plan.unlisted:
+        # As after any run: other machines must not pay for it again.
+        planning.lock_file.append(plan.unlisted)
     folder = planning.source.folder
     orphans = set(map(id, plan.orphans))
     rest = [line for line in lock.lines if id(line) not in orphans]

@@ -194,7 +194,15 @@ class BatchReport:
             saved=f"{saved} of {self._total}" if is_begun else None,
             running=len(running),
             completed=len(completed),
+            is_billed=bool(self._billed),
         )
+
+    @property
+    def _billed(self) -> str:
+        """
+        The words about money for jobs that run: the sandbox bills nothing.
+        """
+        return "" if self._ctx.service.is_sandbox else " and will be billed"
 
     def _references(self, job_ids: Sequence[str]) -> list[str]:
         """
@@ -307,7 +315,7 @@ class BatchReport:
         if len(running) > 1:
             errors.append(
                 WaitTimeoutError(
-                    f"{len(running)} jobs are still running and will be billed.",
+                    f"{len(running)} jobs are still running{self._billed}.",
                     job_id=running[0].job.job_id if running[0].job else None,
                 )
             )
@@ -331,9 +339,8 @@ class BatchReport:
         is_known = not isinstance(error, UnknownJobError | JobDeletedError)
         if outcome.state != "unchecked" or not is_known or not outcome.job:
             return error
-        billed = "" if self._ctx.service.is_sandbox else " and will be billed"
         return error.but(
-            message=f"{error.message} Its job may still complete{billed}.",
+            message=f"{error.message} Its job may still complete{self._billed}.",
             job_id=outcome.job.job_id,
             advice=(),
         )
@@ -356,7 +363,8 @@ class BatchReport:
                     without_value=_ONLY_ONCE,
                     more=["--again", state],
                 )
-                hints.append(f"Make the {state} items again (billed): {again}")
+                billed = " (billed)" if self._billed else ""
+                hints.append(f"Make the {state} items again{billed}: {again}")
         if states & {"running", "unsubmitted", "unchecked", "unsaved"}:
             hints.append(self._continue(again=False))
         return hints

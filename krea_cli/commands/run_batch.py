@@ -181,12 +181,13 @@ def _ways_out(ctx: CliContext, plan: Plan) -> list[Hint]:
     ended = {
         step.line.state for step in plan.steps if step.line and step.sign == Sign.ENDED
     }
+    billed = "" if ctx.service.is_sandbox else " (billed)"
     if "failed" in ended:
         command = repeated("--again", "failed")
-        hints.append(f"Make the failed items again (billed): {command}")
+        hints.append(f"Make the failed items again{billed}: {command}")
     if "cancelled" in ended:
         command = repeated("--again", "cancelled")
-        hints.append(f"Make the cancelled items again (billed): {command}")
+        hints.append(f"Make the cancelled items again{billed}: {command}")
     if Sign.UNCONFIRMED in signs:
         hints.append(Step(Action.SETTLE))
     if plan.orphans:

@@ -41,7 +41,7 @@ def list_styles(
         typer.Option(
             "--limit",
             metavar="N",
-            parser=options.whole(1),
+            parser=options.integer(1),
             help="Show at most N styles.",
             show_default=True,
         ),
@@ -120,7 +120,7 @@ class TrainOptions:
         options.request_option(
             "--steps",
             metavar="N",
-            parser=options.whole(1),
+            parser=options.integer(1),
             help="Maximum number of training steps.",
             show_default=False,
         ),

@@ -45,16 +45,20 @@ def parse_usd(text: str) -> float:
     return usd
 
 
-def parse_whole(text: str, *, least: int, most: int) -> int:
+def parse_integer(text: str, *, minimum: int, maximum: int) -> int:
     """
-    Parse a whole number from `least` to `most`.
+    Parse a whole number from `minimum` to `maximum`.
 
     Raises:
         ValueError: the text is not such a number.
     """
     digits = text.strip()
     is_number = re.fullmatch("[0-9]{1,18}", digits) is not None
-    if not (is_number and least <= int(digits) <= most):
-        allowed = f"from {least} to {most}" if most < 10**6 else f"of at least {least}"
+    if not (is_number and minimum <= int(digits) <= maximum):
+        allowed = (
+            f"from {minimum} to {maximum}"
+            if maximum < 10**6
+            else f"of at least {minimum}"
+        )
         raise ValueError(f"{text!r} is not a whole number {allowed}")
     return int(digits)

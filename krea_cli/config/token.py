@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VARIABLES = ("KREA_API_KEY", "KREA_API_TOKEN")
 KEYRING = "keyring"
 TOKEN_COMMAND = "token_command"  # noqa: S105  (the name of a setting)
-_SHORTEST, _LONGEST = 8, 4096
+_MIN_TOKEN_CHARS, _MAX_TOKEN_CHARS = 8, 4096
 
 
 class Readable(Protocol):
@@ -26,7 +26,7 @@ class Readable(Protocol):
     A stream from which a token can be read.
     """
 
-    def read(self, most: int, /) -> str: ...
+    def read(self, max_chars: int, /) -> str: ...
 
 
 class NoKeyringError(KeyringError):
@@ -104,7 +104,7 @@ def read_stream(stream: Readable, source: str = "standard input") -> Token:
         NoTokenError: as in `read_token`.
     """
     try:
-        text = stream.read(_LONGEST + 3)
+        text = stream.read(_MAX_TOKEN_CHARS + 3)
     except UnicodeDecodeError:
         # The original error contains the bytes. This character only means "not ASCII".
         text = "\N{REPLACEMENT CHARACTER}"
@@ -216,7 +216,7 @@ def possible_secrets(env: Mapping[str, str]) -> list[str]:
     for word in list(words):
         value = word.rpartition("=")[2] if _is_assignment(word) else word
         words += {word.strip(_QUOTES), value, value.strip(_QUOTES)} - {word}
-    return [word for word in words if len(word) >= _SHORTEST]
+    return [word for word in words if len(word) >= _MIN_TOKEN_CHARS]
 
 
 PROGRAM_HINT = Step(Action.SET_TOKEN_COMMAND)
@@ -279,7 +279,9 @@ def _problem(text: str) -> str | None:
         "contains spaces or line breaks": any(char.isspace() for char in text),
         "contains a non-ASCII character": not text.isascii(),
         "contains a control character": not text.isprintable(),
-        f"is too short (at least {_SHORTEST} characters)": len(text) < _SHORTEST,
-        f"is too long (at most {_LONGEST} characters)": len(text) > _LONGEST,
+        f"is too short (at least {_MIN_TOKEN_CHARS} characters)": len(text)
+        < _MIN_TOKEN_CHARS,
+        f"is too long (at most {_MAX_TOKEN_CHARS} characters)": len(text)
+        > _MAX_TOKEN_CHARS,
     }
     return next((fault for fault, is_so in faults.items() if is_so), None)

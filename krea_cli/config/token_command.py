@@ -93,8 +93,8 @@ class _Text:
     def __init__(self, content: bytes) -> None:
         self._content = content
 
-    def read(self, most: int) -> str:
-        return self._content.decode()[:most]
+    def read(self, max_bytes: int) -> str:
+        return self._content.decode()[:max_bytes]
 
 
 def _find(program: str, folder: Path, env: Mapping[str, str]) -> str:
@@ -144,15 +144,15 @@ def _wait_for_output(
 
 
 def _read_in_thread(
-    pipe: IO[bytes] | None, content: bytearray, most: int, *, drains: bool = False
+    pipe: IO[bytes] | None, content: bytearray, max_bytes: int, *, drains: bool = False
 ) -> threading.Thread:
     def read() -> None:
         if pipe is None:
             return
         with pipe:
-            while chunk := os.read(pipe.fileno(), most):
-                content.extend(chunk[: most - len(content)])
-                if len(content) == most and not drains:
+            while chunk := os.read(pipe.fileno(), max_bytes):
+                content.extend(chunk[: max_bytes - len(content)])
+                if len(content) == max_bytes and not drains:
                     return
 
     thread = threading.Thread(target=read, daemon=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from krea_cli.output.graphics.capabilities import Protocol, look
+from krea_cli.output.graphics.capabilities import Protocol, query_terminal
 from krea_cli.output.results.checks import CheckResult, ok, warning
 from krea_cli.output.streams import Stream
 
@@ -20,7 +20,7 @@ def check_terminal(stdout: Stream, env: Mapping[str, str]) -> Iterator[CheckResu
     if not stdout.is_terminal:
         yield ok("terminal", "standard output is not a terminal")
         return
-    window = look(stdout, env)
+    window = query_terminal(stdout, env)
     graphics = (
         f"{_NAMES[window.protocol]} images" if window.protocol else "no image protocol"
     )

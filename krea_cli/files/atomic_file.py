@@ -17,6 +17,7 @@ import stat
 import sys
 import time
 from contextlib import suppress
+from functools import cache
 from io import BufferedRandom
 from pathlib import Path
 from typing import Self
@@ -29,7 +30,12 @@ from krea_cli.runtime import shell_words
 from krea_cli.runtime.os_reasons import reason_of
 
 _PREFIX, _SUFFIX = ".krea-", ".part"
-_PART = re.compile(r"\.krea-[0-9a-f]{12}\.part")
+# The name begins with a mark of the running system. On that system, a file that is not
+# locked is certainly not being written any more.
+_PART = re.compile(r"\.krea-([0-9a-f]{6})?[0-9a-f]{12}\.part")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# A file is not locked in its first moment, nor between its last byte and its name.
+_SETTLED_SECONDS = 60
 # Links to open descriptors are in these folders.
 _DESCRIPTORS = re.compile(r"/proc/(self|thread-self|\d+)(/task/\d+)?/fd|/dev/fd")
 _MAX_LINKS = 40
@@ -55,7 +61,8 @@ class AtomicFile:
             StorageError: no file can be created in `folder`.
         """
         self._fresh = 0
-        self.path = folder / f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
+        name = f"{_PREFIX}{_system_id()}{secrets.token_hex(6)}{_SUFFIX}"
+        self.path = folder / name
         try:
             self.file = _open_new(self.path, mode)
         except OSError as exc:
@@ -271,18 +278,34 @@ def _leads_to_descriptor(link: Path) -> bool:
 
 def _remove_stale_files(folder: Path) -> None:
     """
-    Delete temporary files that killed runs left here more than a day ago.
+    Delete temporary files that killed runs left here: at once those of this system,
+    those of unknown origin after a day.
     """
     with suppress(OSError):
         for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-            if _PART.fullmatch(part.name):
+            if found := _PART.fullmatch(part.name):
+                is_from_here = bool(found[1]) and found[1] == _system_id()
+                seconds = _SETTLED_SECONDS if is_from_here else STALE_SECONDS
                 with suppress(OSError):
-                    _remove_if_stale(part)
+                    _remove_if_stale(part, seconds)
 
 
-def _remove_if_stale(part: Path) -> None:
+@cache
+def _system_id() -> str:
+    """
+    Return a mark of the running system; empty if it has none. Locks work between all
+    its processes, also those in containers.
+    """
+    try:
+        boot = _BOOT_ID.read_bytes()
+    except OSError:
+        return ""
+    return hashlib.sha256(boot).hexdigest()[:6]
+
+
+def _remove_if_stale(part: Path, seconds: float) -> None:
     found = part.lstat()
-    is_stale = time.time() - found.st_mtime > STALE_SECONDS
+    is_stale = time.time() - found.st_mtime > seconds
     if not is_stale or not stat.S_ISREG(found.st_mode):
         return
     descriptor = os.open(part, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))

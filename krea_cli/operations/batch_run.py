@@ -34,6 +34,7 @@ from krea_cli.errors import (
     NoTokenError,
     ServiceError,
     StorageError,
+    TargetExistsError,
     UnconfirmedSubmissionError,
     UsageError,
     WaitTimeoutError,
@@ -537,7 +538,18 @@ class BatchRun:
             yield from self._failed(step, error, job=job)
 
     def _save(self, step: PlanStep, job: Job) -> _News:
-        return _News(step, saved=self._tools.save(step, job))
+        try:
+            return _News(step, saved=self._tools.save(step, job))
+        except TargetExistsError:
+            # The next plan need not compare the file in its place again.
+            self._append(
+                step,
+                state="completed",
+                record=self._works[step.output].record,
+                job_id=job.job_id,
+                usd=job.cost_usd,
+            )
+            raise
 
     def _saved(self, step: PlanStep, files: Files) -> ItemOutcome:
         """

@@ -100,10 +100,10 @@ def show(
     """
     _check(console, env, writes_json=writes_json)
     files = [local_path(file) for file in files]
-    from krea_cli.output.graphics.capabilities import look
+    from krea_cli.output.graphics.capabilities import query_terminal
     from krea_cli.output.graphics.preview import Preview
 
-    window = look(console.stdout, env)
+    window = query_terminal(console.stdout, env)
     screen = Preview(console.stdout, env, window, blocks=True)
     if not screen.is_possible:
         raise UsageError("Standard output cannot show images: it is not UTF-8.")

@@ -1,5 +1,5 @@
 """
-Report how far a batch is: as lines of a log, or not at all.
+Report the progress of a batch as log lines, or not at all.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from krea_cli.errors import KreaError
 
 DOT = " \N{MIDDLE DOT} "
-_MINUTE, _ENOUGH = 60, 3
+_MINUTE, _MIN_DURATIONS = 60, 3
 
 
 @dataclass(frozen=True, slots=True)
 class BatchWork:
     """
-    The items that a run has work with: their outputs, each with its model, and the
-    estimate for all jobs that it is going to submit.
+    The work of a batch run.
 
-    *usual_seconds* returns how long jobs of a model usually take.
+    `models` has the model of each output to process. `estimate_usd` is for all jobs to
+    be submitted. `usual_seconds` returns how long jobs of a model usually take.
     """
 
     models: Mapping[str, str | None]
@@ -39,12 +39,13 @@ class BatchWork:
 @dataclass(slots=True)
 class _Running:
     """
-    A job that has not finished: since when it is known, and its trouble, if any.
+    A job that has not finished. `since` is when it was first reported, and `error_text`
+    describes the error of its last poll, if any.
     """
 
     job: Job
     since: float
-    trouble: str = ""
+    error_text: str = ""
 
     @property
     def is_waiting(self) -> bool:
@@ -54,8 +55,8 @@ class _Running:
 @dataclass(slots=True)
 class BatchCounts:
     """
-    How far the items of a batch are, what was spent, and how long the rest takes. *now*
-    is the time on the monotonic clock.
+    Count finished items, money spent and time left of a batch. `now` returns the time
+    of the monotonic clock.
     """
 
     work: BatchWork
@@ -63,12 +64,13 @@ class BatchCounts:
     spent_usd: float = 0.0
     _running: dict[str, _Running] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
-    _took: dict[str | None, list[float]] = field(default_factory=dict)
-    _most_at_once: int = 0
+    _durations: dict[str | None, list[float]] = field(default_factory=dict)
+    _max_running: int = 0
 
     def seen(self, output: str, job: Job, *, is_paid: bool) -> None:
         """
-        Store a job as it is now; *is_paid* says that this run has just submitted it.
+        Store the current state of a job. With `is_paid`, this run has just submitted
+        it.
         """
         if is_paid:
             self.spent_usd += job.cost_usd or 0.0
@@ -79,22 +81,22 @@ class BatchCounts:
             self._running[output] = _Running(job, self.now())
         else:
             if job.is_final and not known.job.is_final:
-                took = self._took.setdefault(self.work.models.get(output), [])
+                took = self._durations.setdefault(self.work.models.get(output), [])
                 took.append(self.now() - known.since)
-            known.job, known.trouble = job, ""
+            known.job, known.error_text = job, ""
         at_once = sum(not each.is_waiting for each in self.rows())
-        self._most_at_once = max(self._most_at_once, at_once)
+        self._max_running = max(self._max_running, at_once)
 
     def missed(self, output: str, error: KreaError) -> None:
         """
-        Store that a job could not be polled.
+        Record that a poll of a job failed.
         """
         if known := self._running.get(output):
-            known.trouble = collapse_whitespace(error.message, 100).rstrip(".")
+            known.error_text = collapse_whitespace(error.message, 100).rstrip(".")
 
     def ended(self, output: str, job: Job | None, *, is_paid: bool) -> None:
         """
-        Store that an item has ended. A job that failed is not billed.
+        Record that an item is done. Failed jobs are not billed.
         """
         self._ended.add(output)
         self._running.pop(output, None)
@@ -106,7 +108,7 @@ class BatchCounts:
 
     def oldest(self, most: int) -> list[tuple[str, _Running]]:
         """
-        Return at most so many of the items whose jobs run, the oldest first.
+        Return up to `most` items with running jobs, oldest first.
         """
         found = [
             (output, each)
@@ -126,7 +128,8 @@ class BatchCounts:
     @property
     def numbers(self) -> list[str]:
         """
-        Return how many items are done, run and wait; the numbers add up.
+        Return the numbers of items that are done, running and waiting. They add up to
+        the total.
         """
         running = sum(not each.is_waiting for each in self.rows())
         waiting = self.total - self.done - running
@@ -137,7 +140,7 @@ class BatchCounts:
     @property
     def money(self) -> str:
         """
-        Return what was spent of the estimate; empty where nothing is to be paid.
+        Return the money spent and the estimate; "" if nothing will be paid.
         """
         estimate = self.work.estimate_usd
         if estimate is None:
@@ -147,7 +150,7 @@ class BatchCounts:
     @property
     def time_left(self) -> str:
         """
-        Return about how long the rest takes; empty at the end, and as long as no job
+        Return roughly how long the rest will take; "" at the end, and before any job
         has run.
         """
         seconds = self.seconds_left
@@ -160,10 +163,10 @@ class BatchCounts:
     @property
     def seconds_left(self) -> float | None:
         """
-        Estimate how long the rest takes, by the usual times of the models and by as
-        many jobs at once as the service has run so far; None before that is known.
+        Estimate how long the rest will take, from the usual durations of the models and
+        the number of jobs that have run at once so far; None if that is not known yet.
         """
-        if not self._most_at_once:
+        if not self._max_running:
             return None
         rows = list(self._running.items())
         models = self.work.models
@@ -182,18 +185,18 @@ class BatchCounts:
         if not waiting:
             return max(rest, default=0.0)
         slowest = max(map(self._usual, open_), default=0.0)
-        return max(slowest, (sum(rest) + waiting) / self._most_at_once)
+        return max(slowest, (sum(rest) + waiting) / self._max_running)
 
     def _usual(self, model: str | None) -> float:
-        took = self._took.get(model, ())
-        if len(took) >= _ENOUGH:
+        took = self._durations.get(model, ())
+        if len(took) >= _MIN_DURATIONS:
             return sum(took) / len(took)
         return self.work.usual_seconds(model)
 
     @property
     def summary(self) -> str:
         """
-        Return all of it in one line.
+        Return all numbers in one line.
         """
         parts = [DOT.join(self.numbers), self.money, self.time_left]
         return "  ".join(filter(None, parts))
@@ -201,10 +204,10 @@ class BatchCounts:
 
 class BatchProgress:
     """
-    Receives what happens to the items of a batch, and shows nothing; a context manager.
+    Receive all events of a batch and show nothing. A context manager.
     """
 
-    # Tells whether `ended` shows the line that it gets.
+    # True if `ended` shows its `line`.
     shows_lines = False
 
     def __enter__(self) -> Self:
@@ -215,25 +218,26 @@ class BatchProgress:
 
     def seen(self, output: str, job: Job, *, is_paid: bool = False) -> None:
         """
-        Report a job as it is now; *is_paid* says that this run has just submitted it.
+        Report the current state of a job. With `is_paid`, this run has just submitted
+        it.
         """
 
     def missed(self, output: str, error: KreaError) -> None:
         """
-        Report that a job could not be polled, and will be polled again.
+        Report that a poll of a job failed, and will be repeated.
         """
 
     def ended(
         self, output: str, line: str, job: Job | None, *, is_paid: bool = False
     ) -> None:
         """
-        Report that an item has ended, with a *line* that says how.
+        Report that an item is done. `line` describes its outcome.
         """
 
 
 class BatchLines(BatchProgress):
     """
-    Writes a line for each item that has ended, and the totals every 30 s.
+    Write a line for each item that is done, and the totals every 30 s.
     """
 
     shows_lines = True

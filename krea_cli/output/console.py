@@ -23,18 +23,18 @@ class Console(NamedTuple):
     """
 
     results: writers.ResultWriter
-    talk: writers.MessageWriter
+    messages: writers.MessageWriter
     stdout: Stream
     stderr: Stream
-    # Whether images may be shown next to the results.
+    # True if images may be shown next to the results.
     may_preview: bool
-    # Whether errors are written as annotations for GitHub Actions.
+    # True if errors are written as annotations for GitHub Actions.
     annotates: bool = False
 
     @property
     def is_one_terminal(self) -> bool:
         """
-        Tell whether results and messages are shown on a terminal both.
+        Return True if results and messages both go to a terminal.
         """
         return self.stdout.is_terminal and self.stderr.is_terminal
 
@@ -48,7 +48,7 @@ class Console(NamedTuple):
         """
         Report a decision or a fact that is not a result.
         """
-        self.talk.note(text)
+        self.messages.note(text)
 
     def delayed(self, text: str) -> None:
         """
@@ -57,26 +57,26 @@ class Console(NamedTuple):
         This may be called often: the first text becomes a note. Later ones appear in
         the spinner, or at most every thirty seconds.
         """
-        self.talk.delayed(text)
+        self.messages.delayed(text)
 
     def log(self, text: str) -> None:
         """
-        Write a line that --verbose asks for.
+        Write a line for --verbose.
         """
-        self.talk.log(text)
+        self.messages.log(text)
 
     def warn(self, text: str) -> None:
         """
         Warn about something that the user should change. The command continues.
         """
-        self.talk.warn(text)
+        self.messages.warn(text)
 
     def error(self, error: KreaError) -> None:
         """
         Show an error with its hints.
         """
-        if not self.annotates or isinstance(self.talk, writers.JsonMessages):
-            self.talk.error(error)
+        if not self.annotates or isinstance(self.messages, writers.JsonMessages):
+            self.messages.error(error)
         if self.annotates:
             self.stderr.write_command(github_actions.annotation(error))
 
@@ -84,19 +84,19 @@ class Console(NamedTuple):
         """
         Return a context manager that shows the progress of jobs.
         """
-        return self.talk.progress()
+        return self.messages.progress()
 
     def batch_progress(self, work: BatchWork) -> BatchProgress:
         """
-        Show how far a batch is; a context manager.
+        Return a context manager that shows the progress of a batch.
         """
-        return self.talk.batch_progress(work)
+        return self.messages.batch_progress(work)
 
     def ask(self, question: str) -> None:
         """
         Ask a question. The answer is typed on the same line.
         """
-        self.talk.ask(question)
+        self.messages.ask(question)
 
     def hide(self, secret: str) -> None:
         """
@@ -107,7 +107,7 @@ class Console(NamedTuple):
 
     def holds_secret(self, text: str) -> bool:
         """
-        Return whether part of the text would be shown as ***.
+        Return True if part of the text would be shown as ***.
         """
         return self.stderr.without_secrets(text) != text
 
@@ -139,10 +139,10 @@ def build_console(
     animates = is_watched and not is_dumb
     shows = stdout.is_terminal and not quiet and not json
     results: writers.ResultWriter
-    talk: writers.MessageWriter
+    messages: writers.MessageWriter
     if json:
         results = writers.JsonResultWriter(stdout)
-        talk = writers.JsonMessages(stderr, now)
+        messages = writers.JsonMessages(stderr, now)
     else:
         results = (
             writers.HumanResultWriter(stdout, color=is_colored)
@@ -150,12 +150,12 @@ def build_console(
             else writers.PlainResultWriter(stdout)
         )
         if quiet:
-            talk = writers.QuietMessages(stderr, now)
+            messages = writers.QuietMessages(stderr, now)
         elif is_watched or is_colored:
-            talk = writers.TerminalMessages(
+            messages = writers.TerminalMessages(
                 stderr, now, color=is_colored, animates=animates
             )
         else:
-            talk = writers.MessageWriter(stderr, now)
+            messages = writers.MessageWriter(stderr, now)
     may_preview = shows and not is_plain and not env.get("NO_PREVIEW")
-    return Console(results, talk, stdout, stderr, may_preview)
+    return Console(results, messages, stdout, stderr, may_preview)

@@ -37,7 +37,7 @@ def neutralize_commands(text: str, *, begins_line: bool) -> str:
     Put `| ` before each line that is a command, and a space into each old-style
     command.
 
-    `begins_line` says whether the text starts at the beginning of a line.
+    Set `begins_line` if the text starts at the beginning of a line.
     """
     before = "\n" if begins_line else "-"
     bare = re.sub(_BRACKET, r"\1 [", text)
@@ -60,7 +60,7 @@ def neutralize_path(path: str) -> str:
 
 def contains_command(path: str) -> bool:
     """
-    Return whether the path contains a command, so that it cannot be logged unchanged.
+    Return True if the path contains a command, so that it cannot be logged unchanged.
     """
     return re.search(_BRACKET, path) is not None
 
@@ -199,7 +199,7 @@ def summary(
 
 def item_table(rows: Sequence[Sequence[str]]) -> str:
     """
-    Return a table in Markdown of items of a batch: the file, what to do, the estimate.
+    Return a Markdown table of batch items, each with file, action and estimate.
     """
     head = "\n\n| File | To do | Estimate |\n|---|---|---:|\n"
     return head + "".join(_row(*row) for row in rows)

@@ -200,7 +200,7 @@ class StatusCounts:
 
     def update(self, job: Job) -> bool:
         """
-        Store the job's status, and return whether it is new.
+        Store the job's status. Return True if it has changed.
         """
         before = self._statuses.get(job.job_id)
         self._statuses[job.job_id] = job.status

@@ -12,7 +12,7 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 @pytest.fixture(autouse=True)
 def plain_network(monkeypatch):
     """
-    No variable of this machine leads a test astray.
+    Unset the proxy variables of this computer.
     """
     for name in (*PROXIES, *map(str.upper, PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
@@ -21,7 +21,7 @@ def plain_network(monkeypatch):
 @pytest.fixture
 def wire():
     """
-    Makes servers of raw bytes, which end with the test.
+    Return a function that starts raw servers. They stop after the test.
     """
     made = []
 
@@ -42,7 +42,8 @@ def log():
 @pytest.fixture
 def connect(log):
     """
-    Makes transports with the token, which end with the test.
+    Return a function that builds transports with the token. They are closed after the
+    test.
     """
     made = []
 

@@ -65,7 +65,7 @@ REMOTE = {"allows_loopback": False}
 
 class Answers:
     """
-    A transport of answers given beforehand, by URL; *asked* are the URLs in order.
+    A transport of answers given beforehand, by URL; `asked` are the URLs in order.
     """
 
     trust_env = False

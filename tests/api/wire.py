@@ -1,5 +1,5 @@
 """
-A server that sends exactly the bytes it is told to: for what no good server does.
+A server that sends raw bytes, to imitate broken servers.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Heard:
+class ReceivedRequest:
     """
-    A request Saved unconverted: *connection* counts the connections from 0.
+    A received request. `connection` is the number of its connection, from 0.
     """
 
     connection: int
@@ -25,9 +25,9 @@ class Heard:
 
 class Wire:
     """
-    Listens on loopback.  Each request is answered by the next of *scripts*, and when
-    there is only one left, by that: bytes, after which the connection stays open, or a
-    function of the connection, after which it is closed.  *tls* is a server context.
+    Listen on loopback.  Respond to each request with the next of `scripts`, and repeat
+    the last.  A script is bytes, after which the connection stays open, or a function
+    of the connection, after which it is closed.  `tls` is a server context.
     """
 
     def __init__(self, *scripts, tls=None):
@@ -82,12 +82,12 @@ def _request(file, number):
         name, _, value = field.partition(":")
         headers[name.lower()] = value.strip()
     length = int(headers.get("content-length", 0))
-    return Heard(number, line, headers, file.read(length)) if line else None
+    return ReceivedRequest(number, line, headers, file.read(length)) if line else None
 
 
 def answer(body=b"{}", status="200 OK", **headers):
     """
-    A whole answer; header names have underscores for hyphens.
+    Return a complete response.  Header names have underscores for hyphens.
     """
     given = {"Content-Length": str(len(body))} | {
         name.replace("_", "-"): value for name, value in headers.items()
@@ -98,14 +98,14 @@ def answer(body=b"{}", status="200 OK", **headers):
 
 def closing(data):
     """
-    The bytes, and the end of the connection.
+    Send the bytes, and close the connection.
     """
     return lambda connection: connection.sendall(data)
 
 
 def resetting(data=b""):
     """
-    The bytes, and a reset of the connection.
+    Send the bytes, and reset the connection.
     """
 
     def script(connection):
@@ -118,7 +118,7 @@ def resetting(data=b""):
 
 def trickling(head, *, every, byte=b" "):
     """
-    The head, and then a byte every so many seconds, for ever.
+    Send the head, and then one byte `every` few seconds, endlessly.
     """
     pause = threading.Event()
 

@@ -1,6 +1,6 @@
 """
-A process that runs command lines of krea in children that it forks, so that a run costs
-no start and can die at any of its steps as by `kill -9`.
+A process that runs command lines of krea, so that a run costs no start. It forks the
+ones that die at one of their steps as by `kill -9`, or begin together with another.
 
     python forked.py [BREAK]
 
@@ -11,18 +11,21 @@ so that a proof can show that it would notice.
 
 from __future__ import annotations
 
-import importlib
+import gc
 import io
 import json
 import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
+import traceback
 import warnings
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import typer.main
 
@@ -34,6 +37,8 @@ from krea_cli.cli.command_tree import build
 from krea_cli.cli.invocation import Invocation
 from krea_cli.commands import carry_out_batch, run_batch  # noqa: F401  (loaded early)
 from krea_cli.files.atomic_file import AtomicFile
+from krea_cli.jobs import poll_timing
+from krea_cli.jobs.schedule import Guess
 from krea_cli.journal.database import Database
 from krea_cli.journal.keys import JournalKeys
 from krea_cli.journal.record import COLUMNS, PLACEHOLDERS
@@ -44,7 +49,6 @@ from krea_cli.runtime.clock import Clock
 # How much faster than the real one the time of the runs and of their service goes by.
 SPEED = 50.0
 EPOCH = 1_790_000_000
-LOADED_EARLY = ("PIL", "h11", "httpcore", "httpx", "krea_cli", "platformdirs", "rich")
 
 
 def wall():
@@ -208,11 +212,10 @@ class Pipe(io.TextIOWrapper):
         return self.buffer.getvalue().decode("utf-8", "replace")
 
 
-def act(run, result):
+def act(run):
     """
-    Be one run of krea; what it said and its exit code go to the file *result*.
+    Be one run of krea; return what it said, and its exit code.
     """
-    Steps(run.get("dies_at")).install()
     os.chdir(run["cwd"])
     out, err = Pipe(), Pipe()
     invocation = Invocation(
@@ -222,14 +225,7 @@ def act(run, result):
         clock=CLOCK,
     )
     code = main_module.main(run["words"], invocation)
-    ended = {
-        "code": int(code),
-        "out": out.text(),
-        "err": err.text(),
-        "modules": [name for name in sys.modules if name.startswith(LOADED_EARLY)],
-    }
-    with os.fdopen(result, "w", encoding="utf-8") as file:
-        file.write(json.dumps(ended))
+    return {"code": int(code), "out": out.text(), "err": err.text()}
 
 
 def start(run):
@@ -239,14 +235,15 @@ def start(run):
         os.close(sending)
         return child, receiving
     os.close(receiving)
+    gc.disable()
     try:
-        act(run, sending)
+        Steps(run["dies_at"]).install()
+        ended = act(run)
     except BaseException:  # noqa: BLE001  (the parent shows it)
-        import traceback
-
-        os.write(
-            sending, json.dumps({"code": -1, "err": traceback.format_exc()}).encode()
-        )
+        ended = {"code": -1, "err": traceback.format_exc()}
+    try:
+        with os.fdopen(sending, "w", encoding="utf-8") as file:
+            file.write(json.dumps(ended))
     finally:
         os._exit(0)
 
@@ -255,28 +252,58 @@ def finish(child, receiving):
     with os.fdopen(receiving, encoding="utf-8") as file:
         text = file.read()
     os.waitpid(child, 0)
-    ended = {"out": "", "err": "", **(json.loads(text) if text else {"code": None})}
-    for name in ended.pop("modules", ()):
-        # The next run finds it loaded.
-        importlib.import_module(name)
-    return ended
+    return {"out": "", "err": "", **(json.loads(text) if text else {"code": None})}
+
+
+def carry_out(runs):
+    """
+    Carry out runs that begin at the same moment, and return how each ended.
+    """
+    if len(runs) == 1 and runs[0]["dies_at"] is None:
+        return [act(runs[0])]
+    return [finish(*each) for each in [start(run) for run in runs]]
+
+
+def warm_up():
+    """
+    Do once what every run would do again.
+    """
+    catalog = Catalog.bundled()
+    for model in catalog.models:
+        assert model.fields
+    Catalog.bundled = classmethod(lambda _: catalog)
+    typer.main.get_command = cache(typer.main.get_command)
+    trees = {}
+
+    def built(argv):
+        if argv[0] not in trees:
+            trees[argv[0]] = build(argv)
+        return trees[argv[0]]
+
+    main_module.build = built
+    # When a job is polled is not what these runs are about.
+    ages = poll_timing.poll_ages([], Guess(2.0, 2.0, "the sandbox"))
+    poll_timing.poll_ages = lambda *_: ages
+    silent = Stream(io.StringIO(), "Nothing")
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = Path(folder, "pictures.toml")
+        manifest.write_text('[[pictures]]\nprompt = "an owl"\noutput = "owl.webp"\n')
+        dirs = {f"KREA_{name}_DIR": folder for name in ("STATE", "CONFIG", "CACHE")}
+        main_module.main(
+            ["batch", str(manifest), "--dry-run"],
+            Invocation(env={"HOME": folder, **dirs}, streams=(silent, silent)),
+        )
 
 
 def main():
     warnings.simplefilter("ignore")
     for name in sys.argv[1:]:
         BREAKS[name]()
-    # What every run would do again.
-    catalog = Catalog.bundled()
-    Catalog.bundled = classmethod(lambda _: catalog)
-    typer.main.get_command = cache(typer.main.get_command)
-    trees = {}
-    main_module.build = lambda argv: trees.setdefault(argv[0], build(argv))
-    silent = Stream(io.StringIO(), "Nothing")
-    main_module.main(["batch", "--schema"], Invocation(streams=(silent, silent)))
+    warm_up()
+    # Children would copy the pages that a collection writes to.
+    gc.freeze()
     for line in sys.stdin:
-        started = [start(run) for run in json.loads(line)]
-        print(json.dumps([finish(*each) for each in started]), flush=True)
+        print(json.dumps(carry_out(json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

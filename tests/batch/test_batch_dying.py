@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from batch.dying_batch import POINTS
-from conftest import png
+from conftest import Krea, png
 from PIL import Image
 from service import TOKEN, Service
+
+from krea_cli.runtime.clock import Clock
 
 TESTS = Path(__file__).parents[1]
 BATCH = ("batch", "prompts.csv", "-m", "flux-1-dev", "-o", "out/{name}.png")
@@ -41,6 +43,15 @@ def project(shell, live):
     rows = "".join(f"n{number},thing {number}\n" for number in range(ITEMS))
     (shell.cwd / "prompts.csv").write_text(f"name,prompt\n{rows}")
     return shell
+
+
+@pytest.fixture
+def krea(project, monkeypatch):
+    """
+    Run the program in-process on real time: only the one that dies needs a process.
+    """
+    monkeypatch.chdir(project.cwd)
+    return Krea(project.env, Clock())
 
 
 def killed(project, point):
@@ -72,15 +83,15 @@ def whole_files(project):
 @pytest.mark.long
 @pytest.mark.posix
 @pytest.mark.parametrize("point", POINTS)
-def test_batch_killed_at_a_point_and_run_again_pays_once(project, live, point):
+def test_batch_killed_at_a_point_and_run_again_pays_once(project, krea, live, point):
     code = killed(project, point)
     torn = whole_files(project)
-    ended = project(*BATCH)
+    ended = krea(*BATCH)
     once = bills(live)
     here = whole_files(project)
     # Another machine, with the lock alone.
     shutil.rmtree(project.cwd / "out", ignore_errors=True)
-    other = project(*BATCH, env={"KREA_STATE_DIR": str(project.cwd / "other")})
+    other = krea(*BATCH, env={"KREA_STATE_DIR": str(project.cwd / "other")})
 
     # Items are submitted at once, so that a kill may leave others unconfirmed.
     ends = UNCONFIRMED.get(point, (0, 11))

@@ -171,7 +171,7 @@ WRONG = {
         "[[pictures]]\nprompt = 'x'\n",
         'Example: output = "out/{index}.png"',
     ),
-    "folder": (GROUP.replace("owl.png", "out/"), "line 3: 'out/' is not the name"),
+    "folder": (GROUP.replace("owl.png", "out/"), "line 3: 'out/' is a folder"),
     "no extension": (GROUP.replace("owl.png", "owl"), "has no extension"),
     "unwritable": (GROUP.replace("owl.png", "owl.psd"), "cannot write .psd files"),
     "no match": (GROUP + "each = 'none/*.jpg'\n", "line 4: No file matches"),

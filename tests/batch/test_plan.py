@@ -234,7 +234,7 @@ def test_plan_result_of_the_sandbox_is_replaced(step, write):
 
     found = step(sandbox_files=sandbox)
 
-    assert (Sign.MAKE, True, None) == (found.sign, found.replaces, found.error)
+    assert (Sign.CHANGE, True, None) == (found.sign, found.replaces, found.error)
     write("owl.png", "edited")
     assert step(sandbox_files=sandbox).error
 
@@ -245,7 +245,34 @@ def test_plan_file_of_a_running_job_does_not_stop_the_run(plan, write):
     found = plan([wanted()], [line(state="submitted")])
 
     check_free(found)
-    assert Sign.WAIT == found.steps[0].sign
+    assert (Sign.WAIT, True) == (found.steps[0].sign, found.steps[0].compares)
+
+
+@pytest.mark.parametrize("state", ["submitted", "completed"])
+def test_plan_edited_file_in_place_of_a_paid_result_is_not_promised(step, write, state):
+    """
+    The file of the request before was edited since.
+    """
+    before = line(prompt="an old owl", job="job-0", record="r0")
+    write("owl.png", "mine")
+
+    found = step([before, line(state=state, files=())])
+
+    assert (Sign.CHANGE, "has changed" in found.error.message) == (found.sign, True)
+    assert not found.is_paid
+    assert step([before, line(state=state, files=())], force=True).replaces
+
+
+def test_plan_file_that_is_not_the_result_is_not_promised_again(step, write):
+    """
+    A run has compared it: the lock knows that the job has completed, without a file.
+    """
+    write("owl.png", "mine")
+
+    found = step([line(files=())])
+
+    assert (Sign.CHANGE, False) == (found.sign, found.is_paid)
+    assert "was not made by this batch" in found.error.message
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from krea_cli.batch.lock import Lock
 from krea_cli.batch.plan import Planner
 from krea_cli.batch.results_on_disk import ResultsOnDisk
-from krea_cli.batch.selection import Shard, collecting, in_shard, limited, only
+from krea_cli.batch.selection import (
+    Shard,
+    collecting,
+    in_shard,
+    limited,
+    limited_in_shards,
+    only,
+    shards_of,
+)
 from krea_cli.errors import UsageError
 
 
@@ -56,7 +64,8 @@ def test_shards_are_disjoint_complete_and_keep_together_what_is_tied(
     whole = Planner(
         lock=Lock(), disk=ResultsOnDisk(tmp_path_factory.getbasetemp()), source="x"
     ).plan(items)
-    shards = [in_shard(whole, Shard(index, count)) for index in range(1, count + 1)]
+    numbers = shards_of(whole, count)
+    shards = [in_shard(whole, numbers, index) for index in range(1, count + 1)]
 
     assert sorted(outputs(whole)) == sorted(chain.from_iterable(map(outputs, shards)))
     for shard in shards:
@@ -71,8 +80,9 @@ def test_shards_do_not_depend_on_the_lock_or_the_order(plan):
     items = [wanted(f"{number}.png", f"prompt {number}") for number in range(40)]
     lines = [line("3.png", prompt="prompt 3", key="key of an older krea")]
 
-    first = in_shard(plan(items), Shard(2, 5))
-    other = in_shard(plan(items[::-1], lines), Shard(2, 5))
+    one, two = plan(items), plan(items[::-1], lines)
+    first = in_shard(one, shards_of(one, 5), 2)
+    other = in_shard(two, shards_of(two, 5), 2)
 
     assert 2 <= len(first.steps) <= 20
     assert sorted(outputs(first)) == sorted(outputs(other))
@@ -120,6 +130,25 @@ def test_only_pays_for_a_shared_job_whose_first_item_is_left_out(plan):
 )
 def test_limited_makes_the_first_ones_with_what_they_need(plan, most, expected):
     assert expected == outputs(limited(plan(chained()), most))
+
+
+@settings(max_examples=40, deadline=None)
+@given(batches(), st.integers(1, 4), st.integers(0, 3))
+def test_limit_counts_the_jobs_of_each_shard_and_moves_nothing(
+    tmp_path_factory, items, count, most
+):
+    whole = Planner(
+        lock=Lock(), disk=ResultsOnDisk(tmp_path_factory.getbasetemp()), source="x"
+    ).plan(items)
+    shards = shards_of(whole, count)
+
+    found = limited_in_shards(whole, shards, most)
+
+    for index in range(1, count + 1):
+        part = in_shard(found, shards, index)
+        alone = limited(in_shard(whole, shards, index), most)
+        assert outputs(part) == outputs(alone)
+        assert sum(step.is_paid for step in part.steps) <= most
 
 
 def test_limited_keeps_what_costs_nothing(plan):

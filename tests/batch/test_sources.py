@@ -8,7 +8,12 @@ import os
 
 import pytest
 
-from krea_cli.batch.sources import from_cwd, locate, lock_path
+from krea_cli.batch.sources import (
+    from_cwd,
+    locate,
+    lock_path,
+    with_file_names,
+)
 from krea_cli.errors import UsageError
 
 NAMES = ["a b.jpg", "Ünï.PNG", "🦉.webp", "x.HEIC"]
@@ -139,6 +144,49 @@ def test_from_cwd_is_seen_from_the_folder_of_the_source(tmp_path):
     assert "../out/{name}.png" == from_cwd("out/{name}.png", source, tmp_path)
     assert "../out/" == from_cwd("out/", source, tmp_path)
     assert "/x/{name}.png" == from_cwd("/x/{name}.png", source, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("out", "out/{stem}.png"),
+        ("out/", "out/{stem}.png"),
+        (".", "{stem}.png"),
+        ("out/x.png", "out/x.png"),
+        ("out/{stem}", "out/{stem}"),
+        ("", ""),
+    ],
+)
+def test_output_of_a_folder_may_be_a_folder(tmp_path, output, expected):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "rows.csv").touch()
+    folder, table = (locate(name, tmp_path) for name in ("photos", "rows.csv"))
+
+    assert expected == with_file_names(output, folder, "png")
+    assert output == with_file_names(output, table, "png")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lock"),
+    [
+        ("photos/*.jpg", "out/photos.lock"),
+        ("a/b c/*.png", "out/b c.lock"),
+        ("*.jpg", None),
+        ("../*.jpg", None),
+        ("photos/**/*.jpg", None),
+        ("p*/a.jpg", None),
+    ],
+)
+def test_lock_of_a_glob_is_called_like_its_only_folder(tmp_path, pattern, lock):
+    def found():
+        source = locate(pattern, tmp_path)
+        return lock_path(source, None, "out/{stem}.png", cwd=tmp_path, sandbox=False)
+
+    if lock is None:
+        with pytest.raises(UsageError, match="--lock is needed"):
+            found()
+    else:
+        assert tmp_path / lock == found()
 
 
 @pytest.mark.posix

@@ -265,3 +265,14 @@ def test_table_image_cannot_leave_the_folder_by_a_link(expand, tmp_path):
     error = expand.error("[[pictures]]\neach='rows.csv'\noutput='{name}.png'\n")
 
     assert "'link/x.jpg' is outside" in error
+
+
+def test_table_cell_may_be_longer_than_python_allows_at_first(expand):
+    before = csv.field_size_limit(131_072)
+    prompt = "an owl " * 30_000
+    expand.write("rows.csv", f"name,prompt\na,{prompt}\n")
+
+    [item] = expand("rows.csv", **OUTPUT)
+
+    assert prompt.strip() == item.prompt.strip()
+    csv.field_size_limit(before)

@@ -34,7 +34,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 class Context:
     """
-    What a report needs of a run; *cancellable* has the jobs that can be cancelled.
+    What a report needs of a run; `cancellable` has the jobs that can be cancelled.
     """
 
     def __init__(self, *, cancels=False, cancellable=(), no_journal=False):

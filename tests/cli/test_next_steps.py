@@ -185,7 +185,7 @@ class Always(list):
 
 def late(service, ids, **fields):
     """
-    Jobs are as *fields* say for the time being: those of *ids*, by their place among
+    Jobs are as `fields` say for the time being: those of `ids`, by their place among
     all that were asked for. The list, which would know better, cannot be had.
     """
     seen = []

@@ -19,7 +19,7 @@ from krea_cli.runtime.signals import Interrupted
 
 class Run:
     """
-    Runs functions as commands; *err* is what standard error has of the last one.
+    Runs functions as commands; `err` is what standard error has of the last one.
     """
 
     def __init__(self, time):

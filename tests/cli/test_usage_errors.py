@@ -81,22 +81,25 @@ def test_generate_with_an_image_for_a_prompt_submits_nothing(krea, pictures):
         (
             ["sunset", "-i", "a.jpg", "b.jpg"],
             "-i a.jpg -i b.jpg",
-            "krea batch ./ sunset -o 'out/{stem}.png'",
+            "krea batch '*.jpg' sunset -o 'out/{stem}.png' --lock out/images.lock",
         ),
         (
             ["-i", "a.jpg", "b.jpg", "an owl", "-o", "x.png", "--sandbox"],
             "-i a.jpg -i b.jpg",
-            "krea batch ./ 'an owl' -o 'out/{stem}.png' --sandbox",
+            (
+                "krea batch '*.jpg' 'an owl' -o 'out/{stem}.png' "
+                "--lock out/images.lock --sandbox"
+            ),
         ),
         (
             ["an owl", "-i", *(f"pics/{n}.jpg" for n in range(9))],
             "-i pics/0.jpg -i pics/1.jpg -i pics/2.jpg ...",
-            "krea batch pics/ 'an owl' -o 'out/{stem}.png'",
+            "krea batch 'pics/*.jpg' 'an owl' -o 'out/{stem}.png'",
         ),
         (
             ["-i", "a.jpg", "b.jpg", "c d.jpg"],
             "-i a.jpg -i b.jpg -i 'c d.jpg'",
-            "krea batch ./ PROMPT -o 'out/{stem}.png'",
+            "krea batch '*.jpg' PROMPT -o 'out/{stem}.png' --lock out/images.lock",
         ),
     ],
     ids=("two", "prompt last", "folder", "no prompt"),
@@ -209,3 +212,28 @@ def test_a_missing_token_always_offers_the_sandbox():
         with pytest.raises(NoTokenError) as caught:
             find_token({}, "https://api.krea.ai", keyring)
         assert any("--sandbox" in str(hint) for hint in caught.value.advice)
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        (["pics/0.jpg", "pics/1.jpg"], "krea batch 'pics/*.jpg' 'an owl'"),
+        (["a.jpg", "b.png"], "krea batch ./ 'an owl'"),
+        (["a.jpg", "c d.jpg"], "krea batch '*.jpg' 'an owl'"),
+    ],
+)
+def test_batch_of_an_unquoted_glob_suggests_to_quote_it(krea, pictures, files, command):
+    for name in files:
+        Path(name).write_bytes(b"x")
+
+    first, *_ = hints(krea("batch", *files, "an owl"))
+
+    assert f": {command} -o 'out/{{stem}}.png'" in first
+
+
+def test_unknown_command_of_many_characters_is_cut(krea):
+    result = krea("x" * 10_000)
+
+    assert 2 == result.code
+    assert len(result.err) < 300

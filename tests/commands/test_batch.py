@@ -308,6 +308,27 @@ def test_batch_with_a_file_in_the_way_submits_nothing(logged_in, service, manife
     )
 
 
+def test_batch_with_a_file_in_place_of_a_paid_result_plans_what_it_does(
+    logged_in, service, manifest
+):
+    logged_in("batch", manifest, "--no-wait")
+    Path("out").mkdir(exist_ok=True)
+    Path("out/owl.png").write_bytes(b"mine")
+
+    planned = logged_in("batch", manifest, "--dry-run")
+    first = logged_in("batch", manifest)
+    again = [logged_in("batch", manifest, *each) for each in ((), ("--dry-run",))]
+    Path("out/owl.png").unlink()
+    free = [logged_in("batch", manifest, *each) for each in (("--dry-run",), ())]
+
+    assert ">\tout/owl.png\tcompare\n" in planned.out
+    assert ([7, 7], 0) == ([first.code, again[0].code], again[1].code)
+    assert "~\tout/owl.png\tout/owl.png already exists" in again[1].out
+    assert "v\tout/owl.png\tdownload\n" in free[0].out
+    assert (0, "out/owl.png\n") == (free[1].code, free[1].out)
+    assert 2 == service.bills
+
+
 def test_batch_uses_the_output_of_another_item(logged_in, service, krea):
     Path("pictures.toml").write_text(
         MANIFEST
@@ -465,6 +486,61 @@ def test_batch_sure_stops_before_jobs_that_may_be_its_own(
     assert (11, 2) == (sure.code, bills)
     assert (0, 3) == (warned.code, service.bills)
     assert "after the last one in the lock" in warned.err
+
+
+def test_batch_sure_sees_a_job_of_the_same_second(
+    logged_in, service, manifest, tmp_path
+):
+    """
+    The lock has whole seconds.
+    """
+    logged_in("batch", manifest, "--only", "out/owl.png", "--no-wait")
+    other = {"KREA_STATE_DIR": str(tmp_path / "other")}
+    logged_in("generate", "a cat", "--no-wait", env=other)
+
+    sure = logged_in("batch", manifest, "--sure")
+
+    assert (11, 2) == (sure.code, service.bills)
+
+
+def test_batch_sure_without_a_lock_looks_at_the_last_day(
+    logged_in, service, manifest, time, tmp_path
+):
+    """
+    The lock may be lost with its machine.
+    """
+    logged_in("batch", manifest, "--no-wait")
+    Path("pictures.toml.lock").unlink()
+    elsewhere = {"KREA_STATE_DIR": str(tmp_path / "other")}
+
+    sure = logged_in("batch", manifest, "--sure", env=elsewhere)
+    here = logged_in("batch", manifest, "--check", env=elsewhere)
+    time.elapsed += 25 * 3600
+    later = logged_in("batch", manifest, "--sure", env=elsewhere)
+
+    assert (11, 12) == (sure.code, here.code)
+    assert "2 jobs were created at Krea in the last 24 hours, and not from" in sure.err
+    assert (0, 4) == (later.code, service.bills)
+
+
+def test_batch_prune_lists_in_the_lock_what_only_the_journal_has(
+    logged_in, service, manifest
+):
+    logged_in("batch", manifest)
+    Path("pictures.toml.lock").unlink()
+
+    pruned = logged_in("batch", manifest, "--prune", "--yes")
+
+    assert 0 == pruned.code
+    assert 2 == len(Path("pictures.toml.lock").read_text().splitlines())
+
+
+def test_batch_limit_counts_the_jobs_of_its_shard(logged_in, service, table):
+    for number in (1, 2):
+        shard = ("--shard", f"{number}/2", "--limit", "1")
+        assert 0 == logged_in("batch", table, *TABLE, *shard).code
+
+    assert 2 == service.bills
 
 
 def test_batch_of_a_sandbox_run_is_replaced_by_the_real_one(
@@ -858,3 +934,63 @@ def test_batch_with_a_job_that_is_gone_names_item_and_job(logged_in, service, ma
     assert "not billed" not in gone.err
     assert (0, "out/owl.png\n") == (back.code, back.out)
     assert 1 == service.bills
+
+
+@pytest.fixture
+def photos(krea, photo):
+    folder = Path("photos")
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).write_bytes(Path(photo).read_bytes() + name.encode())
+    return folder
+
+
+def test_batch_of_a_folder_without_prompt_shows_a_whole_command(
+    logged_in, service, photos
+):
+    result = logged_in("batch", "photos", "--dry-run")
+
+    assert 2 == result.code
+    example = "krea batch photos --dry-run 'a watercolor' -o 'out/{stem}.png'"
+    assert f"hint: Example: {example}\n" in result.err
+
+
+def test_batch_of_a_folder_names_results_like_its_photos(logged_in, service, photos):
+    result = logged_in("batch", "photos", "a watercolor", "-o", "out")
+
+    assert (0, {"out/a.png", "out/b.png"}) == (result.code, set(result.out.split()))
+
+
+def test_batch_output_with_two_extensions_gets_a_note(logged_in, service, photos):
+    result = logged_in("batch", "photos", "a w", "-o", "{name}.png", "--dry-run")
+
+    assert "a.jpg.png" in result.out
+    assert "{stem} does not." in result.err
+
+
+@pytest.mark.parametrize("output", [(), ("-o", "pics/"), ("-o", "pics")])
+def test_batch_of_a_table_names_the_columns_for_its_files(
+    logged_in, service, krea, output
+):
+    """
+    Without an output name, a column that no text uses is no mistake.
+    """
+    Path("sku.csv").write_text("sku,kind,prompt\n1,bird,an owl\n2,bird,a fox\n")
+
+    result = logged_in("batch", "sku.csv", *output)
+
+    folder = "pics" if output else "out"
+    assert 2 == result.code
+    assert f"hint: Example: -o '{folder}/{{sku}}.png'\n" in result.err
+    assert "Remove" not in result.err
+    assert "command line" not in result.err
+
+
+def test_batch_in_the_sandbox_says_nothing_of_bills(krea, manifest):
+    manifest.write_text(MANIFEST.replace("a cat", "a cat [fails]"))
+
+    running = krea("batch", manifest, "--sandbox", "--timeout", "1s")
+
+    assert 8 == running.code
+    assert "2 jobs are still running." in running.err
+    assert "billed" not in running.err

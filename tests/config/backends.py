@@ -1,8 +1,9 @@
 """
-Keyrings that behave as real ones do on a bad day; selected in a child process with
-PYTHON_KEYRING_BACKEND=config.backends.NAME, in-process given to Credentials.
+Keyring backends with the faults of real ones.
 
-Those that store do it in the file that BACKEND_FILE names, so that a test can look.
+Child processes select one with PYTHON_KEYRING_BACKEND=config.backends.NAME. In-process
+tests pass one to KeyringStore. Some store tokens in the file BACKEND_FILE, so that
+tests can read it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from keyring.errors import KeyringLocked, PasswordDeleteError
 
 class Memory(KeyringBackend):
     """
-    Keeps what it is given; counts the calls.
+    Store tokens in memory, and count the calls.
     """
 
     priority = 5
@@ -45,7 +46,7 @@ class Memory(KeyringBackend):
 
 class InFile(Memory):
     """
-    As Memory, from one process to the next; logs its calls.
+    Store tokens in a file, and log the calls.
     """
 
     @property
@@ -75,7 +76,7 @@ class InFile(Memory):
 
 class PlainText(InFile):
     """
-    Stores, but not safely: a priority below 1 says so.
+    Store tokens in plain text, as its priority below 1 says.
     """
 
     priority = 0.5
@@ -83,7 +84,7 @@ class PlainText(InFile):
 
 class Forgetful(Memory):
     """
-    Takes a token and loses it, as over SSH on macOS.
+    Accept a token and lose it, as macOS does over SSH.
     """
 
     def set_password(self, service, username, password):
@@ -92,7 +93,7 @@ class Forgetful(Memory):
 
 class Altering(Memory):
     """
-    Gives back something else than it took.
+    Return another text than the stored one.
     """
 
     def get_password(self, service, username):
@@ -102,7 +103,7 @@ class Altering(Memory):
 
 class Stubborn(Memory):
     """
-    Says that it deleted, and did not.
+    Report a deletion without deleting.
     """
 
     def delete_password(self, service, username):
@@ -111,7 +112,7 @@ class Stubborn(Memory):
 
 class Hanging(Memory):
     """
-    Never answers within the time of a test; BACKEND_FILE appears when it is called.
+    Hang in every call. Create BACKEND_FILE first.
     """
 
     def _hang(self):
@@ -131,7 +132,7 @@ class Hanging(Memory):
 
 class Failing(Memory):
     """
-    Raises *failure* in every call.
+    Raise `failure` in every call.
     """
 
     def __init__(self, failure=None):
@@ -150,7 +151,7 @@ class Failing(Memory):
 
 class Locked(Failing):
     """
-    Cannot be unlocked without a person.
+    Raise the error of a keyring that only a person can unlock.
     """
 
     def __init__(self):
@@ -159,7 +160,7 @@ class Locked(Failing):
 
 class Chain(ChainerBackend):
     """
-    A chain of given backends.
+    Try several backends in order.
     """
 
     priority = 10

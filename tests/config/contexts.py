@@ -1,5 +1,5 @@
 """
-A context for the commands that need no service: everything is given, all is recorded.
+A context for commands that need no service. It records all output.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Stdin(io.StringIO):
 
 
 @dataclass
-class Said:
+class RecordingConsole:
     """
-    What a command told: results for stdout, notes and warnings for stderr.
+    The output of a command: results for stdout, notes and warnings for stderr.
     """
 
     results: list = field(default_factory=list)
@@ -57,7 +57,7 @@ class FakeContext:
     stdin: Stdin = field(default_factory=Stdin)
     typed: str | None = None
     rejects: Exception | None = None
-    console: Said = field(default_factory=Said)
+    console: RecordingConsole = field(default_factory=RecordingConsole)
     calls: list = field(default_factory=list)
 
     @classmethod

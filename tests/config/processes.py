@@ -1,5 +1,5 @@
 """
-The real program in a process of its own, with nothing of the user's around it.
+Run the program as a process, without the user's environment and files.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Ran:
 @dataclass
 class Krea:
     """
-    Runs command lines; *env* is what they have beside their own folders below *home*,
-    *path* where modules are looked for first, *cwd* where they run.
+    Run command lines with folders below `home`. `env` has more variables, `path` is
+    searched for modules first, and `cwd` is the working directory.
     """
 
     home: Path
@@ -77,7 +77,7 @@ class Krea:
 
     def together(self, *lines, stdin=""):
         """
-        Several command lines at the same time; the seconds are those of all.
+        Run several command lines at the same time. `seconds` is the total time.
         """
         began = time.monotonic()
         processes = [self.start(*line) for line in lines]
@@ -94,7 +94,7 @@ class Krea:
 
     def leaks(self):
         """
-        The files below the folders of krea that hold the canary in any form.
+        Return the files in krea's folders that contain the canary in any form.
         """
         folders = [self.home / name for name in ("config", "state", "cache")]
         files = [f for folder in folders for f in folder.rglob("*") if f.is_file()]

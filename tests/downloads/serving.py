@@ -1,5 +1,5 @@
 """
-A server of one file, good at ranges or bad at them, that cuts what it sends.
+Serve one file, with correct or wrong responses to ranges, and with truncation.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ ETAG = '"v1"'
 
 class Server:
     """
-    Serves *content* under every path.  *cuts* says for the next requests after how many
-    bytes of the body the connection ends (None: not at all), *answers* what to do with
-    a range: a function of (handler, start), by default a good one.
+    Serve `content` under every path.  Each of `cuts` is the number of bytes after which
+    the next response ends (None: at its end).  Each of `answers` is a function of
+    (handler, start) that responds to the next range request, by default correctly.
     """
 
     def __init__(self, content, *, cuts=(), answers=(), etag=ETAG, declares=True):
@@ -107,7 +107,7 @@ def another_length(handler, start):
 
 def another_version(handler, start):
     """
-    As a server that does not look at If-Range.
+    Ignore If-Range.
     """
     content = handler.server.files.content
     told = f"bytes {start}-{len(content) - 1}/{len(content)}"
@@ -116,7 +116,7 @@ def another_version(handler, start):
 
 def changed(content):
     """
-    Another file, of another version: the whole of it.
+    Respond with another version of the file, from its start.
     """
 
     def answer(handler, start):

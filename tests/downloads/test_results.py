@@ -885,7 +885,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half(folder, tmp_path, output):
 
 class Meeting(Fetcher):
     """
-    Answers only when all of *count* results are asked for at the same time.
+    Answers only when all of `count` results are asked for at the same time.
     """
 
     def __init__(self, count, **planned):

@@ -1,5 +1,5 @@
 """
-Which fault of the service, at which of its routes, ends krea with which exit code.
+The exit code of krea for each fault at each route of the service.
 
 The codes are those of design, written down by hand.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 PICTURE_IN, PICTURE_OUT = "in.png", "owl.png"
 GENERATE = ("generate", "an owl", "-o", PICTURE_OUT, "-v")
 
-# Nothing but the answer to this one request says whether there is a job.
+# Only the response to this request shows if there is a job.
 SUBMIT = {
     "reset": 11,
     "reset-after": 11,
@@ -51,7 +51,7 @@ SUBMIT = {
     "fails": 3,
     "takes=1": 0,
 }
-# The job is there and goes on, whatever a look at it says.
+# The job keeps running, whatever a poll returns.
 JOB = {
     "reset": 0,
     "reset*": 8,
@@ -80,7 +80,8 @@ JOB = {
     "500*": 8,
     "503=1": 0,
 }
-# It is looked at when a submission is in doubt, which it stays without it.
+# The list is fetched to find the job of an unconfirmed request. If that fails, the
+# request stays unconfirmed.
 LOOKED = {
     "hang*": 11,
     "reset*": 11,
@@ -109,7 +110,7 @@ LISTED = {
     "500*": 6,
     "503=1": 0,
 }
-# The job is paid for and completed: either the file is there, or it is exit 7.
+# The job is paid for and completed: either the file is saved, or the exit code is 7.
 RESULT = {
     "reset": 0,
     "reset*": 7,
@@ -134,7 +135,7 @@ RESULT = {
     "429=1": 0,
     "503*": 7,
 }
-# It is free and comes before what is paid for, so every failure is a known one.
+# Uploads are free and come before paid requests, so no failure is unconfirmed.
 UPLOAD = {
     "reset": 6,
     "reset-after": 6,
@@ -156,7 +157,7 @@ UPLOAD = {
     "503": 6,
 }
 
-# A training is paid for like a job of a model. Its result is the id of a style.
+# A training costs money like a job of a model. Its result is the id of a style.
 TRAIN = {
     "reset": 11,
     "reset-after": 11,
@@ -174,8 +175,8 @@ TRAIN = {
 @dataclass(frozen=True)
 class Route:
     """
-    What is run while *name* has a fault, *first* having gone wrong; *codes* has the
-    exit code for each fault.
+    A command line to run while the route `name` has a fault, after the faults `first`.
+    `codes` has the exit code for each fault.
     """
 
     name: str
@@ -221,8 +222,8 @@ class Cell:
     @property
     def words(self):
         """
-        The command line.  What goes wrong for ever is waited for to the end, and so is
-        a job that may still appear, so that there is little time for them.
+        Return the command line.  It has a short timeout if the fault is permanent or a
+        job may still appear, because krea waits for those until the end.
         """
         if self.at == "jobs":
             return self.route.words
@@ -233,13 +234,13 @@ class Cell:
     @property
     def takes_long(self):
         """
-        Whether silence or a byte a second is waited for.
+        Return True if krea waits for a silent or very slow response.
         """
         return self.fault.startswith(("hang", "trickle"))
 
 
 CELLS = [Cell(at, fault) for at, route in ROUTES.items() for fault in route.codes]
-# The sharpest of them, for every run.
+# The most important cells, which run each time.
 SHARP = [
     Cell("submit", "reset-after"),
     Cell("job", "junk*"),

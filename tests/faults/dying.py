@@ -1,9 +1,9 @@
 """
-krea, killed at one point of its run as by `kill -9`.
+Run krea, and kill it at one point as by `kill -9`.
 
     python dying.py POINT WORD...
 
-A point is reached when what it names has just happened, or is just about to.
+A point is right before or right after the event in its name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def always(*_):
 
 def before(owner, name, reached=always):
     """
-    Die instead of the call; *reached* is asked with its arguments.
+    Die instead of the call, if `reached` returns True for its arguments.
     """
     real = getattr(owner, name)
 
@@ -44,7 +44,7 @@ def before(owner, name, reached=always):
 
 def after(owner, name, reached=always):
     """
-    Die when the call has ended; *reached* is asked with its result and its arguments.
+    Die after the call, if `reached` returns True for its result and arguments.
     """
     real = getattr(owner, name)
 
@@ -63,7 +63,7 @@ def is_result(path):
 
 def sent():
     """
-    The paid request is on its way, and its answer is about to be read.
+    Die after the paid request was sent, before its response is read.
     """
     real = ApiClient.submit
 
@@ -82,7 +82,7 @@ POINTS = {
     "id_saved": lambda: after(Journal, "accepted"),
     "polled": lambda: after(ApiClient, "job"),
     "url_got": lambda: after(ApiClient, "job", lambda job, *_: bool(job.urls)),
-    # The room for a result is tried out before, with zeros.
+    # Zeros are written first, to check that there is space on the disk.
     "mid_download": lambda: after(AtomicFile, "write", lambda _, __, data: any(data)),
     "before_fsync": lambda: before(os, "fsync"),
     "before_publish": lambda: before(os, "link", lambda _, to: is_result(to)),

@@ -1,9 +1,9 @@
 """
-A service, a clock and a computer of which every part goes wrong on command, for
-thousands of runs of krea in one process.
+Simulate a service, a clock and a computer with programmable faults, for thousands of
+runs of krea in one process.
 
-A run that dies keeps nothing but what it has committed to the journal and what it has
-sent; it can die before and after each of both.
+A killed run keeps only its commits to the journal and the requests that it has sent. It
+can be killed before and after each of these.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from krea_cli.sandbox.job import iso
 
 URL = "http://127.0.0.1:1"
 PICTURE = png()
-# What may become of a paid request: whether the service takes it, and what it answers.
+# The possible outcomes of a paid request: True if the service accepts it, and how it
+# responds.
 FATES = {
     "taken": (True, "job"),
     "lost": (False, "lost"),
@@ -37,20 +38,19 @@ FATES = {
     "no balance": (False, "402"),
     "no token": (False, "401"),
 }
-# How a look may go wrong.
+# The possible faults of a poll.
 TROUBLES = ("lost", "503", "page", "unreachable", "429", "old")
 
 
 class Killed(BaseException):
     """
-    The run ended at once, as by `kill -9`.
+    The run was killed, as by `kill -9`.
     """
 
 
 class Computer:
     """
-    The processes that run; it stands in for the module `os` where records ask for them,
-    and for what tells when one began.
+    The running processes. Replaces the module `os` and `started` for records.
     """
 
     name = "posix"
@@ -72,14 +72,14 @@ class Computer:
             raise ProcessLookupError
 
     def started(self, _):
-        # No number is given twice.
+        # Process ids are never reused.
         return "0"
 
 
 class Run:
     """
-    One run of krea, counted in steps: at *dies_at* it is killed; at *pauses_at*
-    somebody does *meanwhile*.
+    One run of krea, counted in steps. It is killed at step `dies_at`, and `meanwhile`
+    is called at step `pauses_at`.
     """
 
     def __init__(self, pid, *, dies_at=None, pauses_at=None, meanwhile=None):
@@ -106,7 +106,7 @@ class Run:
 
 class MortalDatabase(Database):
     """
-    The journal as one run has it: dead, it reads and writes nothing any more.
+    The journal of one run, which a killed run can no longer read or write.
     """
 
     def __init__(self, folder, run, *, now):
@@ -128,7 +128,8 @@ class MortalDatabase(Database):
 @dataclass
 class Job:
     """
-    A job of the service, times by its own clock; *prompt* None is another program's.
+    A job of the service, with times of the service's clock. Jobs of other programs have
+    no `prompt`.
     """
 
     prompt: str | None
@@ -159,9 +160,9 @@ class Job:
 
 class Service:
     """
-    *skew* is how far its clock is ahead, *lag* how long a new job is not shown, *ends*
-    and *seconds* how and when new jobs end; *fates* are those of the next paid
-    requests, *troubles* those of the next looks.
+    A simulated service. Its clock is `skew` seconds ahead. New jobs appear after `lag`
+    seconds and end after `seconds` with the status `ends`. `fates` has the outcomes of
+    the next paid requests, and `troubles` the faults of the next polls.
     """
 
     def __init__(self, wall):
@@ -177,7 +178,7 @@ class Service:
 
     def take(self, prompt):
         now = self.now()
-        # Lists are paged by it.
+        # Pages of the list are split by creation time, so it must be unique.
         created_at = max([now, *(job.created_at + 1e-5 for job in self.jobs)])
         self.jobs.append(
             Job(prompt, created_at, now + self.lag, now + self.seconds, self.ends)
@@ -201,7 +202,7 @@ class Service:
         job = self._shown(path)
         if job is None:
             return self._answer(404, {"error": "Job not found"})
-        # An old answer is that of the moment when it was made.
+        # An old response has the state at the creation of the job.
         now = job.created_at if trouble == "old" else self.now()
         return self._answer(200, job.answer(now))
 
@@ -216,7 +217,7 @@ class Service:
 
     def fetch(self, url):
         """
-        The picture, or None when the URL has expired.
+        Return the picture, or None if the URL has expired.
         """
         path, _, count = url.partition("?")
         job = self._shown(path)
@@ -257,7 +258,7 @@ class Service:
 
 class Wire:
     """
-    The service as one run reaches it, with the methods of `api.transport.Transport`.
+    The connection of one run to the service, with the methods of `HttpTransport`.
     """
 
     host = "127.0.0.1:1"

@@ -68,7 +68,7 @@ def sidecar(content):
 
 def continued(krea, service, folder, run, cell):
     """
-    What is wrong with the commands that are named when *run* meets the fault.
+    What is wrong with the commands that are named when `run` meets the fault.
     """
     words, before = RUNS[run]
     # A model without published times: it is polled soon.

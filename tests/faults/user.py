@@ -1,5 +1,5 @@
 """
-A user with a machine of their own, who runs krea as processes and does what it says.
+A user with a computer of their own, who runs krea as processes and follows its hints.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from faults.cells import PICTURE_OUT
 from service import TOKEN, Handler, Service
 
 FOLDERS = ("home", "state", "cache", "config", "temporary", "work")
-# A command in a sentence: it ends with the sentence, the line, or where the next
-# sentence with a command begins.
+# A command in a sentence. It ends with the sentence or the line, or before the next
+# sentence with a command.
 _COMMAND = re.compile(
     r"\bkrea ((?:jobs recover|wait|download)\b.*?)"
     r"(?=\. [A-Z]|\.?$| (?:If not|Look for it|Then): krea)",
     re.MULTILINE,
 )
-# What a user does first, of all that is named.
+# The order in which a user tries the commands in hints.
 _CHOICE = ("--adopt", "wait", "download", "--resubmit", "recover")
 _FORMS = {
     "raw": TOKEN,
@@ -37,7 +37,7 @@ _FORMS = {
 
 class ElsewhereHandler(Handler):
     """
-    The results are on another origin than the API.
+    Serve the results from another origin than the API.
     """
 
     def _base_url(self):
@@ -50,21 +50,21 @@ class TwoOrigins(Service):
     @property
     def elsewhere(self):
         """
-        What other origins than the API were asked.
+        Return the requests to other origins than the API.
         """
         return [one for one in self.seen if one.headers["Host"].startswith("localhost")]
 
 
 def service(folder, **options):
     """
-    The service on real time, with small results that are on another origin.
+    Return a service on real time, with small results on another origin.
     """
     return TwoOrigins(folder, token=TOKEN, **{"picture": png(), **options})
 
 
 class User(Process):
     """
-    *said* is all that krea said to them, on both streams.
+    A user of krea. `said` has all output of krea on both streams.
     """
 
     def __init__(self, folder, url):
@@ -92,8 +92,8 @@ class User(Process):
 
     def follow(self, said):
         """
-        Paste the commands that krea names until the picture is there, or until it names
-        none; what they were.
+        Run the commands in krea's hints until the picture exists or there are no more.
+        Return these commands.
         """
         self.rests()
         pasted = []
@@ -103,14 +103,14 @@ class User(Process):
             result = self(*words)
             said = result.err
             if result.code == 0 and words[:2] == ["jobs", "recover"] and result.out:
-                # What became of it is told by its id alone.
+                # Later hints have only the id of the job.
                 is_settled = "--adopt" in words or "--resubmit" in words
                 said += f"\nkrea wait {result.out.strip()}" if is_settled else ""
         return pasted
 
     def rests(self):
         """
-        A minute passes, as far as the journal can tell.
+        Make the journal's records a minute older.
         """
         path = self.folder / "state" / "journal.db"
         if path.exists():
@@ -122,8 +122,8 @@ class User(Process):
 
     def leaks(self, service):
         """
-        Where the token is, in any of its forms: in what was said, in files and their
-        names, and in what other origins were asked.
+        Return all places with the token in any form: output, files and their names, and
+        requests to other origins.
         """
         places = {f"output {n}": text.encode() for n, text in enumerate(self.said)}
         for path in self.folder.rglob("*"):
@@ -140,7 +140,7 @@ class User(Process):
 
     def names_way_to(self, job_id, said):
         """
-        Whether a command is named that collects the job, by its id or its run.
+        Return True if a hint has a command to collect the job, by its id or its run.
         """
         return any(
             words[0] in ("wait", "download")
@@ -150,7 +150,7 @@ class User(Process):
 
     def run_of(self, job_id):
         """
-        The name of the run that the job belongs to.
+        Return the reference to the run of a job.
         """
         query = "SELECT run FROM records WHERE job_id = ?"
         with closing(sqlite3.connect(self.folder / "state" / "journal.db")) as db:
@@ -159,24 +159,24 @@ class User(Process):
     @property
     def rest(self):
         """
-        Temporary files that are still there.
+        Return the temporary files that were not deleted.
         """
         return [*self.cwd.glob(".krea-*"), *(self.folder / "temporary").iterdir()]
 
 
 def commands(said):
     """
-    The commands that are named, as lists of words.
+    Return the commands in the output, as lists of words.
     """
     return [shlex.split(found) for found in _COMMAND.findall(said)]
 
 
 def choose(said):
     """
-    Of the commands that are named the one to run first; results go to one name.
+    Return the command in the output to run first, with a fixed name for the results.
     """
     named = [words for words in commands(said) if "JOB" not in words]
-    # Nobody sends again what they could not look for.
+    # Without the job list, a user does not submit again.
     is_blind = "Cannot get Krea's job list" in said
     for word in ("recover",) if is_blind else _CHOICE:
         for words in named:

@@ -394,7 +394,8 @@ def test_a_temporary_file_is_never_one_that_is_there(tmp_path, monkeypatch, is_l
     Not even one that a stranger put there to be written to.
     """
     monkeypatch.setattr(atomic_file.secrets, "token_hex", lambda _: "guessed")
-    planted = tmp_path / ".krea-guessed.part"
+    name = f".krea-{atomic_file._system_id()}guessed.part"
+    planted = tmp_path / name
     if is_link:
         planted.symlink_to(tmp_path / "victim")
     else:
@@ -403,7 +404,7 @@ def test_a_temporary_file_is_never_one_that_is_there(tmp_path, monkeypatch, is_l
     with pytest.raises(StorageError):
         AtomicFile(tmp_path)
 
-    assert [".krea-guessed.part"] == left(tmp_path)
+    assert [name] == left(tmp_path)
 
 
 def test_a_good_folder_is_left_as_it_was(tmp_path):
@@ -456,6 +457,35 @@ def test_what_killed_runs_left_is_swept_after_a_day(tmp_path):
         check_folder(tmp_path)
 
     assert {new, held, folder, *others} == {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.skipif(not atomic_file._system_id(), reason="no mark of the system here")
+@pytest.mark.parametrize(
+    ("age", "is_foreign", "is_held", "stays"),
+    [
+        (120, False, False, False),
+        (10, False, False, True),
+        (120, False, True, True),
+        (120, True, False, True),
+    ],
+)
+def test_stale_file_of_a_dead_process_of_this_system_is_removed_at_once(
+    tmp_path, age, is_foreign, is_held, stays
+):
+    with AtomicFile(tmp_path) as left:
+        name = left.path.name
+        data = left.path
+        if is_foreign:
+            name = name.replace(atomic_file._system_id(), "0" * 6)
+            data = left.path.rename(tmp_path / name)
+        if not is_held:
+            left.file.close()
+        moment = time.time() - age
+        os.utime(data, (moment, moment))
+
+        check_folder(tmp_path)
+
+        assert stays == (tmp_path / name).exists()
 
 
 def test_a_download_that_takes_days_is_not_swept(tmp_path):

@@ -27,7 +27,7 @@ ROUTE = "POST /generate/"
 
 class Client:
     """
-    Takes every file; *uploaded* has name, type and content of each.
+    Takes every file; `uploaded` has name, type and content of each.
     """
 
     def __init__(self):
@@ -72,7 +72,7 @@ def images():
 @pytest.fixture
 def uploads(memory, images):
     """
-    Makes the uploads of a run; *found* is what lies behind every URL.
+    Makes the uploads of a run; `found` is what lies behind every URL.
     """
 
     def make(found=PICTURE):
@@ -187,7 +187,7 @@ def photos(tmp_path):
 
 class MeetingClient(Client):
     """
-    Lets uploads end only when as many as *size* are under way; *most* is the number
+    Lets uploads end only when as many as `size` are under way; `most` is the number
     that was.
     """
 

@@ -23,7 +23,7 @@ from krea_cli.jobs.job_service import JobService
 
 class Api:
     """
-    Answers each fetch with the next of *states*; *refusal* is raised by a cancellation.
+    Answers each fetch with the next of `states`; `refusal` is raised by a cancellation.
     """
 
     def __init__(self, *states, refusal=None, pages=()):
@@ -53,7 +53,7 @@ class Api:
 
 class Records:
     """
-    Knows *record* of each job, and adds the model to it.
+    Knows `record` of each job, and adds the model to it.
     """
 
     def __init__(self, record=None):
@@ -294,8 +294,8 @@ def test_cancel_of_an_unknown_job_asks_for_nothing(time):
 
 class Racing(Api):
     """
-    A service of many jobs, of which *completing* complete just before they are fetched
-    one by one, and *stubborn* run on. Its list knows nothing of that yet.
+    A service of many jobs, of which `completing` complete just before they are fetched
+    one by one, and `stubborn` run on. Its list knows nothing of that yet.
     """
 
     def __init__(self, ids, *, completing, stubborn=()):

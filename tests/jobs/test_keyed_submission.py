@@ -52,7 +52,7 @@ def journal(database):
 @pytest.fixture
 def submit(keys, journal, time):
     """
-    Submits a request; what it was done by is at hand as *submitter*.
+    Submits a request; what it was done by is at hand as `submitter`.
     """
 
     def make(key="k1", *, error=None, before_attempt=lambda: None, known=()):

@@ -16,7 +16,7 @@ GUESS = GUESS_BY_KIND["image"]
 
 class History:
     """
-    Durations of each model, and when each job was *sent*.
+    Durations of each model, and when each job was `sent`.
     """
 
     def __init__(self, usual=None, sent=None, **durations):

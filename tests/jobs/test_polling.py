@@ -26,7 +26,7 @@ EMPTY = "completed without a result"
 class Service:
     """
     Each look at a job gives the next of its statuses, the last one for ever; an error
-    is raised.  A look takes *seconds*.
+    is raised.  A look takes `seconds`.
     """
 
     def __init__(self, time, *, seconds=0.0, **statuses):
@@ -461,7 +461,7 @@ def _jumping(time, *, at, by):
 
 class ManyLooks:
     """
-    A list of the service: at each look the jobs of *statuses*, or an error.
+    A list of the service: at each look the jobs of `statuses`, or an error.
     """
 
     def __init__(self, *answers):

@@ -41,7 +41,7 @@ MINE = job("j1", created_at="2026-09-21T14:13:21Z")
 
 class Journal:
     """
-    Keeps what is noted of each record; *broken* has errors by the name of a method.
+    Keeps what is noted of each record; `broken` has errors by the name of a method.
     """
 
     def __init__(self, **broken):

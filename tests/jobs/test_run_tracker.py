@@ -15,7 +15,7 @@ STATES = ("pending", "unreported", "reported", "without result")
 
 class Tracking(RuleBasedStateMachine):
     """
-    A run in which anything happens; *states* has what became of each submitted job.
+    A run in which anything happens; `states` has what became of each submitted job.
     """
 
     def __init__(self):

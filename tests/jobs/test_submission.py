@@ -37,7 +37,7 @@ JOB = Job(job_id="job-1", status="queued")
 
 class Client:
     """
-    Answers each submission with the next outcome; *states* is what the journal said of
+    Answers each submission with the next outcome; `states` is what the journal said of
     it at that moment.
     """
 

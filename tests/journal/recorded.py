@@ -1,5 +1,5 @@
 """
-Records of paid requests, and what lies on disk of them.
+Build records of paid requests, and read the files of a journal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ JOB = "0{:07x}-0000-4000-8000-000000000000"
 
 def record(body=None, *, webhook=None, run="run", service="service", **fields):
     """
-    An intent of this process, just now; any of its fields may be set.
+    Return the record of a request that this process is about to send. `fields` override
+    its fields.
     """
     made = Record.of(
         run=run,
@@ -35,7 +36,7 @@ def record(body=None, *, webhook=None, run="run", service="service", **fields):
 
 def keep(journal, job_id, **fields):
     """
-    The record of a job that was taken.
+    Store the record of an accepted request, and return it.
     """
     made = record(**fields)
     journal.begin(made)
@@ -50,6 +51,6 @@ def rows(folder, query="SELECT state, job_id FROM records ORDER BY number"):
 
 def bytes_of(folder):
     """
-    All that lies in the files of the folder.
+    Return the content of all files in the folder.
     """
     return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))

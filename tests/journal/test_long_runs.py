@@ -40,7 +40,7 @@ print(first, second, peak() - before, file=sys.stderr)
 
 def growth(shell, service, small, large, *words, code=0):
     """
-    How many bytes more a run takes for the large file, which ends with *code*, than one
+    How many bytes more a run takes for the large file, which ends with `code`, than one
     for the small file did.
     """
     result = subprocess.run(

@@ -1,5 +1,5 @@
 """
-Whole files of every kind, real ones where Pillow or the sandbox can make them.
+Complete files of each type, real ones if Pillow or the sandbox can create them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Sample:
 
 def picture(size=(64, 48), seed=7):
     """
-    Something that does not compress to nothing.
+    Return a picture with noise, so that it stays large when compressed.
     """
     noise = random.Random(seed).randbytes(size[0] * size[1] * 3)
     drawn = Image.frombytes("RGB", size, noise)
@@ -47,7 +47,7 @@ def encoded(kind, drawn=None, **options):
 
 def sound():
     """
-    Half a second of noise.
+    Return half a second of noise.
     """
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
@@ -58,7 +58,7 @@ def sound():
 
 def jpeg_with_thumbnail():
     """
-    A JPEG that holds another one, whole, in its APP1 segment.
+    Return a JPEG with a complete second JPEG in its APP1 segment.
     """
     whole = encoded("JPEG", quality=80)
     small = encoded("JPEG", picture((16, 16)))
@@ -74,7 +74,7 @@ def jpeg_with_thumbnail():
 
 def webm(*, is_live=False):
     """
-    An EBML header and a segment of clusters; of unknown length when it is live.
+    Return an EBML header and a segment of clusters. A live segment has unknown length.
     """
     header = element(b"\x1a\x45\xdf\xa3", element(b"\x42\x82", b"webm"))
     block = element(b"\xa3", b"\x81" + random.Random(7).randbytes(2990))
@@ -94,7 +94,7 @@ def box(name, content=b""):
 
 def movies():
     """
-    The same film with its index behind the pictures, and before them.
+    Return the same film twice: with its index after the frames, and before them.
     """
     frames = [encoded("JPEG", picture((32, 32))) for _ in range(3)]
     whole = movie.mp4(frames, (32, 32), per_second=3)
@@ -105,7 +105,7 @@ def movies():
 
 def moved(index):
     """
-    The index of a film, for pictures that lie behind it.
+    Return the index of a film, adjusted to frames that follow it.
     """
     at = index.index(b"stco") + 12
     places = struct.unpack(f">{(len(index) - at) // 4}I", index[at:])
@@ -116,7 +116,7 @@ def moved(index):
 
 def generic(avif):
     """
-    The same AVIF, whose main brand says no more than that it is an image.
+    Return the same AVIF with the generic image brand as its main brand.
     """
     size = int.from_bytes(avif[:4])
     brands = b"mif1miaf" + b"MA1B" + b"avif"
@@ -125,7 +125,7 @@ def generic(avif):
 
 def big_endian_tiff():
     """
-    One strip of grey, behind the page that tells of it.
+    Return a TIFF whose only strip is grey and follows its directory.
     """
     pixels = random.Random(7).randbytes(64 * 48)
     fields = [(256, 64), (257, 48), (258, 8), (259, 1), (262, 1), (277, 1), (278, 48)]
@@ -136,7 +136,7 @@ def big_endian_tiff():
 
 def mp3(*, frames=4, declared=None, tag=b"ID3\x04\x00\x00\x00\x00\x00\x00"):
     """
-    Frames of silence behind an ID3 tag, the first of which may say how many there are.
+    Return frames of silence after an ID3 tag. The first frame may declare their number.
     """
     first = frame = b"\xff\xfb\x90\x00" + bytes(413)
     if declared is not None:
@@ -174,13 +174,13 @@ SAMPLES = [
     Sample("mp3 of declared length", media.MP3, mp3(declared=3)),
 ]
 OPEN_ENDED = ("mp3", "mp3 of declared length", "live webm")
-# An MP3 and a live WebM have no end to look for: garbage may follow.
+# MP3 and live WebM files do not state their length, so anything may follow.
 ENDED = [sample for sample in SAMPLES if sample.name not in OPEN_ENDED]
 
 
 def unread(name, kind):
     """
-    A checked file that nobody has to read.
+    Return a checked file that does not exist.
     """
     digest = Digest(hashlib.sha256(name.encode()).hexdigest())
     return LocalFile(name, Path(name), kind, (0, 0, 0), 10, digest=digest)
@@ -189,6 +189,6 @@ def unread(name, kind):
 @pytest.fixture(params=SAMPLES, ids=[sample.name for sample in SAMPLES])
 def sample(request):
     """
-    A whole file, one of each kind.
+    Return a complete file. The fixture runs once for each type.
     """
     return request.param

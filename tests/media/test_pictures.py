@@ -539,7 +539,7 @@ def test_what_takes_much_memory_is_known_before(
 def sixteen_bits(colours, size, *, key):
     """
     A PNG of 16 bits, of the same grey or colour everywhere but for its first pixel,
-    which is *key*, the colour that stands for what is transparent.
+    which is `key`, the colour that stands for what is transparent.
     """
     width, height = size
     kind = 0 if len(key) == 1 else 2

@@ -1,5 +1,5 @@
 """
-Collaborators of the operations, without a service, a terminal, a journal or files.
+Stub collaborators for operations, without a service, terminal, journal or files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def saved_file(job_id, index=1):
 
 class Console:
     """
-    Keeps what it was told; *broken* is raised when results are written.
+    Record all output. If `broken` is set, raise it when results are written.
     """
 
     def __init__(self):
@@ -57,8 +57,8 @@ class Console:
 
 class Script:
     """
-    Gives the next of *outcomes* at each call: an exception is raised, a function is
-    called. The last one is given for ever if it is the only one left and *stays*.
+    Return the next of `outcomes` at each call. Raise exceptions, and call functions.
+    With `stays`, repeat the last outcome.
     """
 
     def __init__(self, *outcomes, stays=False):
@@ -81,7 +81,7 @@ class Script:
 
 class Service:
     """
-    Jobs at the service: each fetch of a job gives the next of its states.
+    Jobs at the service. Each fetch of a job returns its next state.
     """
 
     def __init__(self, **states):
@@ -113,7 +113,7 @@ class Service:
 
 class Timing:
     """
-    A poll each two seconds.
+    Poll every two seconds.
     """
 
     def __init__(self):
@@ -131,7 +131,7 @@ class Timing:
 
 class Downloader:
     """
-    Saves one file for each URL; *failures* has what is raised instead, by job id.
+    Save one file for each URL. `failures` has errors to raise instead, by job id.
     """
 
     def __init__(self, **failures):

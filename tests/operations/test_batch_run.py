@@ -45,9 +45,9 @@ class Stub:
     """
     The service, the disk and the lock of a run.
 
-    *rejects* has an error for each output that is not accepted, *ends* the status of a
-    job where it does not complete, and *unsaved* the error of a result that cannot be
-    saved.  A job runs for *seconds*.
+    `rejects` has an error for each output that is not accepted, `ends` the status of a
+    job where it does not complete, and `unsaved` the error of a result that cannot be
+    saved.  A job runs for `seconds`.
     """
 
     def __init__(self, time, folder, lines=()):

@@ -26,7 +26,7 @@ LOST = record(record="r-lost", run="run")
 
 class Batch:
     """
-    Submits with these outcomes; *order* is what the journal has of the run.
+    Submits with these outcomes; `order` is what the journal has of the run.
     """
 
     def __init__(self, time, *outcomes, deadline=600.0):
@@ -83,7 +83,7 @@ class Batch:
 @contextmanager
 def one_by_one(make, count, *, passing=1):
     """
-    A batch of which *passing* requests follow the first; the others are kept until the
+    A batch of which `passing` requests follow the first; the others are kept until the
     batch has stopped.
     """
     ready, stopped = threading.Event(), threading.Event()

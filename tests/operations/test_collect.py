@@ -350,7 +350,7 @@ def test_wait_ended_by_a_signal_keeps_what_is_saved(time):
 
 class Submission:
     """
-    Jobs that are submitted one a look; the last answer is lost, if one is *found*.
+    Jobs that are submitted one a look; the last answer is lost, if one is `found`.
     """
 
     def __init__(self, *jobs, found=None, errors=()):

@@ -22,7 +22,7 @@ ORIGIN = "https://api.krea.ai"
 
 class Renewal:
     """
-    The list of models that krea comes with, this many days after its date; *fetch* is
+    The list of models that krea comes with, this many days after its date; `fetch` is
     the answer of the service.
     """
 

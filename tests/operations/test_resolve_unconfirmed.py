@@ -33,7 +33,7 @@ ONE, TWO = job("j1", created_at="2026-09-21"), job("j2", "completed")
 
 class Recovery:
     """
-    Finds these candidates; what is *sent* again has these outcomes.
+    Finds these candidates; what is `sent` again has these outcomes.
     """
 
     def __init__(self):
@@ -58,7 +58,7 @@ class Recovery:
 
 class Prompter:
     """
-    A person who answers; *asked* has the questions, and what was shown before each.
+    A person who answers; `asked` has the questions, and what was shown before each.
     """
 
     def __init__(self, console, *answers):

@@ -372,7 +372,7 @@ def test_sidecars_need_the_request_of_each_job():
 @pytest.fixture
 def written(monkeypatch):
     """
-    The sidecars that were written; *broken* is raised instead.
+    The sidecars that were written; `broken` is raised instead.
     """
     calls = SimpleNamespace(all=[], broken=None)
 

@@ -8,8 +8,8 @@ import pytest
 @pytest.fixture(autouse=True)
 def usual_terminal(monkeypatch):
     """
-    rich looks at the environment of the process: here it is that of a usual terminal,
-    100 columns wide, in Greenwich.
+    Give rich the environment of an ordinary terminal with 100 columns, and set the time
+    zone to UTC.
     """
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)

@@ -1,5 +1,5 @@
 """
-An output whose streams can be looked at.
+A console whose streams tests can read.
 """
 
 from __future__ import annotations
@@ -43,10 +43,9 @@ class Terminal(io.StringIO):
         return True
 
 
-class Telling:
+class CapturedConsole:
     """
-    What `choose` makes of two streams, which are pipes unless a file is given for them;
-    *seconds* is the time.
+    A console on two streams, which are pipes by default. `seconds` is its time.
     """
 
     def __init__(self, *, out=None, err=None, env=None, **flags):

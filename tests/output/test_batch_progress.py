@@ -8,7 +8,7 @@ import io
 from dataclasses import replace
 
 import pytest
-from output.telling import Telling, Terminal
+from output.telling import CapturedConsole, Terminal
 from rich.console import Console
 
 from krea_cli.api.models import Job
@@ -94,7 +94,7 @@ def test_time_left_of_the_last_job_never_falls_below_nothing(counts, time):
 
 
 def test_log_of_a_batch_has_a_line_for_each_item_and_totals_each_thirty_seconds():
-    telling = Telling()
+    telling = CapturedConsole()
     with telling.output.batch_progress(WORK) as progress:
         progress.seen("out/0.png", job(0, "processing"), is_paid=True)
         telling.seconds = 29
@@ -115,7 +115,7 @@ def test_log_of_a_batch_has_a_line_for_each_item_and_totals_each_thirty_seconds(
 
 @pytest.mark.parametrize("flags", [{"quiet": True}, {"json": True}])
 def test_progress_of_a_batch_is_silent_if_asked(flags):
-    telling = Telling(err=Terminal(), **flags)
+    telling = CapturedConsole(err=Terminal(), **flags)
     with telling.output.batch_progress(WORK) as progress:
         progress.seen("out/0.png", job(0, "processing"), is_paid=True)
         progress.ended("out/0.png", "saved out/0.png", job(0, "completed"))
@@ -174,7 +174,7 @@ def test_bar_of_a_batch_shortens_a_path_at_its_beginning(time):
 
 
 def test_lines_of_saved_files_stand_above_the_bar():
-    telling = Telling(err=Terminal(), env={"COLUMNS": "80"})
+    telling = CapturedConsole(err=Terminal(), env={"COLUMNS": "80"})
     with telling.output.batch_progress(WORK) as progress:
         progress.seen("out/0.png", job(0, "processing"), is_paid=True)
         progress.ended("out/0.png", "saved out/0.png", job(0, "completed"))

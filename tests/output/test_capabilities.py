@@ -7,7 +7,7 @@ import pytest
 import terminals
 from output.telling import Terminal
 
-from krea_cli.output.graphics.capabilities import Protocol, look
+from krea_cli.output.graphics.capabilities import Protocol, query_terminal
 from krea_cli.output.streams import Stream
 
 
@@ -38,7 +38,10 @@ def test_the_environment_names_the_terminal(variables, protocol):
     """
     What is around tmux and the like cannot be reached, and is not believed.
     """
-    assert protocol == look(Stream(Terminal(), "Standard output"), variables).protocol
+    assert (
+        protocol
+        == query_terminal(Stream(Terminal(), "Standard output"), variables).protocol
+    )
 
 
 def test_a_pipe_is_no_terminal(tmp_path):
@@ -46,7 +49,7 @@ def test_a_pipe_is_no_terminal(tmp_path):
     It has a usual size, and is not asked anything.
     """
     with (tmp_path / "out").open("w+") as file:
-        window = look(Stream(file, "Standard output"), {})
+        window = query_terminal(Stream(file, "Standard output"), {})
         written = file.seek(0, 2)
 
     assert (0, None, (10, 20)) == (written, window.protocol, window.cell)
@@ -54,9 +57,9 @@ def test_a_pipe_is_no_terminal(tmp_path):
 
 LOOK = """
 import os, sys
-from krea_cli.output.graphics.capabilities import look
+from krea_cli.output.graphics.capabilities import query_terminal
 from krea_cli.output.streams import Stream
-print(look(Stream(sys.stdout, ""), os.environ))
+print(query_terminal(Stream(sys.stdout, ""), os.environ))
 """
 
 
@@ -166,7 +169,7 @@ print("left", os.read(0, 99) if select.select([0], [], [], 0)[0] else b"")
 
 def asked(env, *, pause, **terminal):
     """
-    Ask a terminal while a job runs that takes *pause* seconds.
+    Ask a terminal while a job runs that takes `pause` seconds.
     """
     shown = looked(env, code=QUERY.format(pause=pause), **terminal)
     waited = float(re.search(rb"waited=([0-9.]+)", shown.output)[1])

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from output.telling import Telling, Terminal
+from output.telling import CapturedConsole, Terminal
 
 from krea_cli.errors import ConnectionFailedError
 from krea_cli.output.results.checks import fault, ok, warning
@@ -35,7 +35,7 @@ def shown(monkeypatch, width, encoding="utf-8", **flags):
     monkeypatch.setenv("COLUMNS", str(width))
     terminal = Terminal()
     terminal.encoding = encoding
-    telling = Telling(out=terminal, **flags)
+    telling = CapturedConsole(out=terminal, **flags)
     for each in FOUND:
         telling.output.result([each])
     return telling.out

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from output.telling import DONE, FAILED, FILE, Telling, Terminal
+from output.telling import DONE, FAILED, FILE, CapturedConsole, Terminal
 
 from krea_cli.journal.record import Record
 from krea_cli.output.results.records import (
@@ -141,7 +141,7 @@ def test_a_person_and_a_pipe_are_told(some, human, plain):
     """
     A view for a person; for a pipe lines by which a script finds everything.
     """
-    person, pipe = Telling(out=Terminal(), color="never"), Telling()
+    person, pipe = CapturedConsole(out=Terminal(), color="never"), CapturedConsole()
 
     person.output.result(some)
     pipe.output.result(some)
@@ -156,7 +156,7 @@ def test_a_person_sees_the_likeliest_of_many_candidates():
     """
     jobs = [replace(DONE, job_id=f"job-{n:02}") for n in range(23)]
     found = [UnconfirmedRecord(record=LOST, status="unknown", candidates=jobs)]
-    person, pipe = Telling(out=Terminal(), color="never"), Telling()
+    person, pipe = CapturedConsole(out=Terminal(), color="never"), CapturedConsole()
 
     person.output.result(found)
     pipe.output.result(found)
@@ -170,7 +170,7 @@ def test_a_row_has_six_columns_whatever_is_in_it():
     """
     Job, status, time, model, price and record; what is not there is empty.
     """
-    telling = Telling()
+    telling = CapturedConsole()
 
     telling.output.result(ROWS)
     lines = [line.split("\t") for line in telling.out.splitlines()]
@@ -197,7 +197,7 @@ def test_jobs_list_has_file_price_and_prompt_at_every_width(
     Ids are short, and no line is longer than it may be.
     """
     monkeypatch.setenv("COLUMNS", str(columns))
-    telling = Telling(out=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), color="never")
 
     telling.output.result(ROWS[:2])
     lines = telling.out.splitlines()
@@ -212,7 +212,7 @@ def test_jobs_list_has_file_price_and_prompt_at_every_width(
 
 def test_jobs_list_below_the_width_of_a_table_is_stacked(monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
-    telling = Telling(out=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), color="never")
 
     telling.output.result(ROWS[:2])
 
@@ -222,7 +222,7 @@ def test_jobs_list_below_the_width_of_a_table_is_stacked(monkeypatch):
 
 
 def test_jobs_list_tells_equal_beginnings_of_ids_apart():
-    telling = Telling(out=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), color="never")
     others = [JOB, f"{JOB[:-1]}0", f"0{JOB[1:]}"]
 
     telling.output.result(
@@ -238,7 +238,7 @@ def test_jobs_list_ends_with_the_total_of_its_rows():
     """
     Without jobs that are not billed.
     """
-    telling = Telling(out=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), color="never")
     one = RecordRow(record=record(cost_usd=0.15), status="completed")
 
     telling.output.result(
@@ -255,7 +255,7 @@ def test_jobs_list_ends_with_the_total_of_its_rows():
 
 def test_jobs_list_shortens_a_file_in_its_middle(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
-    telling = Telling(out=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), color="never")
     [file] = record().files
     files = [replace(file, path=f"out/{'x' * 40}-{at}.png") for at in (1, 2)]
 
@@ -269,7 +269,7 @@ def test_columns_without_anything_are_no_trouble():
     """
     Records without price and prompt: the columns are left out.
     """
-    telling = Telling(out=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), color="never")
     bare = record(cost_usd=None, request={"path": "x", "body": {}, "webhook": None})
 
     telling.output.result([RecordRow(record=bare, status="submitted")])
@@ -299,7 +299,11 @@ def test_foreign_words_stay_words(kind):
         "webhook": HOSTILE,
     }
     some = [kind(record=record(request=request, model=HOSTILE), status="unknown")]
-    forms = [Telling(out=Terminal(), color="never"), Telling(), Telling(json=True)]
+    forms = [
+        CapturedConsole(out=Terminal(), color="never"),
+        CapturedConsole(),
+        CapturedConsole(json=True),
+    ]
     for telling in forms:
         telling.output.result(some)
 
@@ -352,7 +356,7 @@ def test_a_person_reads_times_of_their_own(monkeypatch):
     """
     monkeypatch.setenv("TZ", "JST-9")
     time.tzset()
-    telling = Telling(out=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), color="never")
 
     telling.output.result(
         [UnconfirmedRecord(record=LOST, status="unknown", candidates=[DONE])]

@@ -7,7 +7,7 @@ import terminals
 from output.telling import Terminal
 from PIL import Image
 
-from krea_cli.output.graphics.capabilities import look
+from krea_cli.output.graphics.capabilities import query_terminal
 from krea_cli.output.graphics.preview import Preview
 from krea_cli.output.streams import Stream
 
@@ -31,7 +31,7 @@ def window(monkeypatch):
 
 
 def preview(stream, env, *, blocks):
-    return Preview(stream, env, look(stream, env), blocks=blocks)
+    return Preview(stream, env, query_terminal(stream, env), blocks=blocks)
 
 
 def fitted(size, box, colour=RED):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from output.telling import DONE, ID, OTHER, Telling, Terminal
+from output.telling import DONE, ID, OTHER, CapturedConsole, Terminal
 
 from krea_cli.api.models import Job, SavedFile
 from krea_cli.errors import ServerError
@@ -19,7 +19,7 @@ def test_a_line_at_each_change_and_each_thirty_seconds():
     """
     A log shows what is new, and that the program is alive.
     """
-    telling = Telling()
+    telling = CapturedConsole()
     with telling.output.progress() as progress:
         for seconds in (0, 2, 29, 30, 31, 59, 61):
             look(telling, progress, "queued", at=seconds)
@@ -40,7 +40,7 @@ def test_each_of_several_jobs_has_its_lines():
     """
     A change of one job is news, whatever the others do.
     """
-    telling = Telling()
+    telling = CapturedConsole()
     with telling.output.progress() as progress:
         look(telling, progress, "queued", at=0)
         look(telling, progress, "queued", at=0, job_id=OTHER)
@@ -59,7 +59,7 @@ def test_many_jobs_are_counted():
     Where nobody could read a line for each change of each: how far they have come,
     every thirty seconds, and by its id each that fails. The numbers add up.
     """
-    telling = Telling()
+    telling = CapturedConsole()
     others = [f"{OTHER[:-2]}{at:02}" for at in range(10)]
     with telling.output.progress() as progress:
         progress.counts(StatusCounts(11))
@@ -84,7 +84,7 @@ def test_a_job_that_cannot_be_seen_has_its_lines_too():
     """
     Every thirty seconds, with the reason, as one line whatever is in it.
     """
-    telling = Telling()
+    telling = CapturedConsole()
     fault = ServerError("no\nanswer\x1b[2J.")
     with telling.output.progress() as progress:
         look(telling, progress, "queued", at=0)
@@ -104,7 +104,7 @@ def test_a_long_download_has_its_lines():
     """
     Every thirty seconds, with how much is there, and of how much if that is known.
     """
-    telling = Telling()
+    telling = CapturedConsole()
     with telling.output.progress() as progress:
         for seconds, length in (
             (0, 80_000_000),
@@ -122,7 +122,7 @@ def test_a_long_download_has_its_lines():
 
 
 def test_lines_during_long_uploads_count_files_and_bytes():
-    telling = Telling()
+    telling = CapturedConsole()
     with telling.output.progress() as progress:
         for seconds, done, files in ((1, 0, 1), (31, 0, 1), (40, 1, 3), (65, 2, 3)):
             telling.seconds = seconds
@@ -135,7 +135,7 @@ def test_lines_during_long_uploads_count_files_and_bytes():
 
 
 def test_spinner_during_uploads_counts_files():
-    telling = Telling(err=Terminal())
+    telling = CapturedConsole(err=Terminal())
     with telling.output.progress() as progress:
         progress.uploading(2, 3, 1_000_000, 1_500_000)
 
@@ -149,7 +149,7 @@ def test_quiet_and_json_have_no_progress():
     for flags in ({"quiet": True}, {"json": True}):
         for is_terminal in (True, False):
             files = (Terminal(), Terminal()) if is_terminal else (None, None)
-            telling = Telling(out=files[0], err=files[1], **flags)
+            telling = CapturedConsole(out=files[0], err=files[1], **flags)
             with telling.output.progress() as progress:
                 progress.doing("uploading")
                 look(telling, progress, "queued", at=0)
@@ -162,7 +162,7 @@ def test_the_spinner_counts_jobs_and_cleans_up():
     A person sees one line with how many jobs have which status; at the end it is gone,
     and the cursor is there.
     """
-    telling = Telling(err=Terminal())
+    telling = CapturedConsole(err=Terminal())
     with telling.output.progress() as progress:
         progress.doing("submitting")
         progress.counts(StatusCounts(11, saves=True))
@@ -182,7 +182,7 @@ def test_the_spinner_tells_the_usual_time():
     Beside the time since it began; nothing where it is not known.
     """
     for seconds, known in ((83.4, True), (None, False)):
-        telling = Telling(err=Terminal(), color="never")
+        telling = CapturedConsole(err=Terminal(), color="never")
         with telling.output.progress() as progress:
             progress.usually(seconds)
             look(telling, progress, "queued", at=0)
@@ -194,7 +194,7 @@ def test_the_spinner_tells_the_usual_time():
 
 
 def test_the_usual_time_is_shown_until_it_has_passed():
-    telling = Telling(err=Terminal(), color="never")
+    telling = CapturedConsole(err=Terminal(), color="never")
     with telling.output.progress() as progress:
         progress.usually(20)
         look(telling, progress, "processing", at=38)
@@ -207,7 +207,7 @@ def test_many_jobs_have_money_a_line_for_each_file_and_the_time_left():
     files = (SavedFile(path="owl-1.png", url="u", media_type="image/png",
         size_bytes=1, sha256="0", width=1, height=1),)  # fmt: skip
     for err, total in ((Terminal(), 20), (None, 20), (Terminal(), 2)):
-        telling = Telling(err=err, color="never")
+        telling = CapturedConsole(err=err, color="never")
         ids = [f"{OTHER[:-2]}{at:02}" for at in range(min(total, 7))]
         with telling.output.progress() as progress:
             progress.counts(StatusCounts(total, saves=True))
@@ -233,7 +233,7 @@ def test_what_is_said_while_the_spinner_turns_has_its_own_line():
     """
     The spinner makes room for it (one console knows of both).
     """
-    telling = Telling(err=Terminal())
+    telling = CapturedConsole(err=Terminal())
     with telling.output.progress() as progress:
         progress.doing("submitting")
         telling.output.note("GET /jobs 200")
@@ -249,7 +249,7 @@ def test_a_service_that_is_full_has_one_line():
     Told again and again, it is on the spinner's line; a log has it each thirty seconds.
     """
     for file, told in ((Terminal(), 1), (None, 3)):
-        telling = Telling(err=file, color="never")
+        telling = CapturedConsole(err=file, color="never")
         with telling.output.progress():
             for seconds in range(70):
                 telling.seconds = seconds
@@ -267,7 +267,7 @@ def test_a_narrow_encoding_has_a_spinner_it_can_show():
     """
     file = Terminal()
     file.encoding = "cp1252"
-    telling = Telling(err=file)
+    telling = CapturedConsole(err=file)
     with telling.output.progress() as progress:
         progress.doing("submitting")
 
@@ -276,7 +276,7 @@ def test_a_narrow_encoding_has_a_spinner_it_can_show():
 
 def test_time_is_that_of_the_run_also_while_its_results_are_saved():
     for err in (Terminal(), None):
-        telling = Telling(err=err, color="never")
+        telling = CapturedConsole(err=err, color="never")
         telling.seconds = 12
         with telling.output.progress() as progress:
             progress.counts(StatusCounts(2, saves=True, began=2.0))

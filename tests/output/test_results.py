@@ -6,7 +6,7 @@ from dataclasses import replace
 from importlib import import_module
 
 import pytest
-from output.telling import DONE, FAILED, ID, OTHER, Telling, Terminal
+from output.telling import DONE, FAILED, ID, OTHER, CapturedConsole, Terminal
 
 from krea_cli.api.models import Asset
 from krea_cli.output import results
@@ -149,10 +149,10 @@ def test_a_result_has_three_forms(some, human, plain):
     for --json, each on standard output alone.
     """
     forms = {
-        "human": Telling(out=Terminal(), err=Terminal(), color="never"),
-        "piped": Telling(),
-        "quiet": Telling(out=Terminal(), err=Terminal(), quiet=True),
-        "json": Telling(out=Terminal(), err=Terminal(), json=True),
+        "human": CapturedConsole(out=Terminal(), err=Terminal(), color="never"),
+        "piped": CapturedConsole(),
+        "quiet": CapturedConsole(out=Terminal(), err=Terminal(), quiet=True),
+        "json": CapturedConsole(out=Terminal(), err=Terminal(), json=True),
     }
     for telling in forms.values():
         telling.output.result(some)
@@ -172,7 +172,11 @@ def test_nothing_to_tell_is_nothing(kind):
     """
     No result, or jobs that gave none: no empty line that a loop would take for a name.
     """
-    telling = [Telling(out=Terminal(), color="never"), Telling(), Telling(json=True)]
+    telling = [
+        CapturedConsole(out=Terminal(), color="never"),
+        CapturedConsole(),
+        CapturedConsole(json=True),
+    ]
     for each in telling:
         each.output.result([])
         if kind is not JobStatus and each is not telling[2]:
@@ -197,7 +201,7 @@ def test_json_is_ascii():
     """
     No control character gets out raw, whatever the service said.
     """
-    telling = Telling(json=True)
+    telling = CapturedConsole(json=True)
 
     telling.output.result([ConfigPath("\u009b1mé\u202e", exists=True)])
 
@@ -213,7 +217,7 @@ def test_foreign_words_do_not_make_lines_or_columns():
         job_id=ID, status="completed", urls=("https://a\n::add-mask::b", "::x")
     )
     status = DONE.__class__(job_id=ID, status="do\tne\nx")
-    telling = Telling()
+    telling = CapturedConsole()
 
     telling.output.result([JobUrls(urls)])
     telling.output.result([JobStatus(status)])
@@ -225,7 +229,7 @@ def test_a_column_that_is_empty_in_all_rows_is_left_out():
     """
     The models of jobs that only the service knows, in its own list.
     """
-    telling = Telling(out=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), color="never")
 
     telling.output.result([JobStatus(replace(DONE, model=None))])
 
@@ -236,7 +240,7 @@ def test_the_summary_names_time_and_price_when_they_are_known():
     """
     An estimate is called one; of several files of a job, the last one has both.
     """
-    telling = Telling(out=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), color="never")
     second = replace(DONE.files[0], path="owl-2.png")
     done = replace(
         DONE,
@@ -254,7 +258,7 @@ def test_the_summary_names_time_and_price_when_they_are_known():
 
 
 def test_many_files_have_a_line_each_and_one_for_all_of_them():
-    telling = Telling(out=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), color="never")
     [file] = DONE.files
     jobs = [
         replace(DONE, cost_usd=0.15, files=(replace(file, path=f"{number}.png"),))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from output.telling import DONE, FAILED, Telling, Terminal
+from output.telling import DONE, FAILED, CapturedConsole, Terminal
 from output.test_check_results import FOUND
 from output.test_job_records import LOST, RECORD, ROWS, record
 from output.test_results import CASES
@@ -71,7 +71,7 @@ def drawn(monkeypatch, *, columns, encoding="utf-8", **flags):
     monkeypatch.setenv("COLUMNS", str(columns))
     terminal = Terminal()
     terminal.encoding = encoding
-    telling = Telling(out=terminal, err=terminal, **flags)
+    telling = CapturedConsole(out=terminal, err=terminal, **flags)
     for some in VIEWS:
         telling.output.result(some)
     telling.output.error(ERROR)
@@ -142,7 +142,7 @@ def test_a_path_stands_alone(monkeypatch):
     In the panel nothing stands beside it, and it is whole, however long it is.
     """
     monkeypatch.setenv("COLUMNS", "40")
-    telling = Telling(out=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), color="never")
     path = "/a/folder with blanks/" + 40 * "x" + "/owl.png"
     file = DONE.files[0].__class__(
         path=path, url="u", media_type="image/png", size_bytes=1, sha256="0"
@@ -163,7 +163,7 @@ def test_what_has_no_room_beside_is_below(monkeypatch):
     Where id and status have no line together, each job has some.
     """
     monkeypatch.setenv("COLUMNS", "40")
-    telling = Telling(out=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), color="never")
 
     telling.output.result([JobStatus(DONE)])
 
@@ -189,7 +189,7 @@ def test_a_question_is_wrapped(monkeypatch):
     What is typed stands behind it.
     """
     monkeypatch.setenv("COLUMNS", "40")
-    telling = Telling(err=Terminal(), color="never")
+    telling = CapturedConsole(err=Terminal(), color="never")
 
     telling.output.ask("Which job is yours? Type 1, or press Enter to decide later: ")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from output.telling import DONE, FAILED, Telling, Terminal
+from output.telling import DONE, FAILED, CapturedConsole, Terminal
 
 from krea_cli.errors import UsageError
 from krea_cli.output.results.jobs import JobStatus
@@ -36,7 +36,7 @@ def test_a_log_has_plain_lines():
         "error: That is not a size.\n"
         "  width: is too small\n"
         "hint: Did you mean: krea generate --help\n"
-    ) == said(Telling())
+    ) == said(CapturedConsole())
 
 
 def test_quiet_leaves_warnings_and_errors():
@@ -48,14 +48,14 @@ def test_quiet_leaves_warnings_and_errors():
         "error: That is not a size.\n"
         "  width: is too small\n"
         "hint: Did you mean: krea generate --help\n"
-    ) == said(Telling(quiet=True, err=Terminal()))
+    ) == said(CapturedConsole(quiet=True, err=Terminal()))
 
 
 def test_json_is_an_object_a_line():
     """
     Every key of an error is there; a warning is no error.
     """
-    warning, error = map(json.loads, said(Telling(json=True)).splitlines())
+    warning, error = map(json.loads, said(CapturedConsole(json=True)).splitlines())
 
     assert {"warning": {"message": "It is deprecated."}} == warning
     assert {
@@ -81,7 +81,7 @@ def test_a_terminal_has_the_labels_in_colour():
         "\x1b[1;31merror: \x1b[0mThat is not a size.\n"
         "  width: is too small\n"
         "\x1b[36mhint: \x1b[0mDid you mean: krea generate --help\n"
-    ) == said(Telling(err=Terminal()))
+    ) == said(CapturedConsole(err=Terminal()))
 
 
 def test_a_command_is_not_broken():
@@ -89,7 +89,7 @@ def test_a_command_is_not_broken():
     The terminal may wrap it; copied, it is whole.
     """
     command = "krea wait " + " ".join("0e37df36-f698-41e6" for _ in range(20))
-    telling = Telling(err=Terminal(), color="never")
+    telling = CapturedConsole(err=Terminal(), color="never")
 
     telling.output.error(UsageError("No.", hint=f"{command}\nOr: {command}"))
 
@@ -102,7 +102,10 @@ def test_words_are_not_broken(monkeypatch):
     whole.  The lines of a log are as long as they are.
     """
     monkeypatch.setenv("COLUMNS", "24")
-    terminal, log = Telling(err=Terminal(), color="never"), Telling(color="always")
+    terminal, log = (
+        CapturedConsole(err=Terminal(), color="never"),
+        CapturedConsole(color="always"),
+    )
     path = "/a/folder/with-a-long-name/owl.png"
     error = UsageError("There is no such file.", details=[f"not {path} at all"])
 
@@ -121,7 +124,7 @@ def test_foreign_words_do_not_begin_a_line(file):
     A message with line breaks is one line, and each line of a hint has its label, so
     that no CI obeys what a service says; the blanks of a path stay.
     """
-    telling = Telling(err=file, color="never")
+    telling = CapturedConsole(err=file, color="never")
 
     telling.output.warn("a\n::add-mask::b")
     telling.output.note("a\n##[error]b")
@@ -144,7 +147,7 @@ def test_foreign_words_are_no_markup():
     """
     What rich would obey is printed as it is, and makes no link.
     """
-    telling = Telling(out=Terminal(), err=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), err=Terminal(), color="never")
     job = DONE.__class__(
         job_id="j",
         status="failed",
@@ -167,7 +170,7 @@ def test_foreign_words_are_no_markup_in_the_spinner():
     """
     A status is quoted, too.
     """
-    telling = Telling(err=Terminal(), color="never")
+    telling = CapturedConsole(err=Terminal(), color="never")
     with telling.output.progress() as progress:
         progress.seen(DONE.__class__(job_id="j", status="[/] [bold]x :smile: \x07"))
 
@@ -203,7 +206,7 @@ def test_colour_and_animation_are_two_decisions(
     """
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    telling = Telling(out=Terminal(), err=Terminal(), env=env, color=color)
+    telling = CapturedConsole(out=Terminal(), err=Terminal(), env=env, color=color)
 
     telling.output.error(ERROR)
     telling.output.result([JobStatus(FAILED)])
@@ -220,7 +223,7 @@ def test_colour_can_be_forced_into_a_log():
     """
     --color always colours standard error of a pipe; nothing moves there.
     """
-    telling = Telling(color="always")
+    telling = CapturedConsole(color="always")
 
     telling.output.error(ERROR)
     with telling.output.progress() as progress:
@@ -243,7 +246,7 @@ def test_a_narrow_terminal_has_fewer_columns(monkeypatch, columns, header):
     What has no room is left out; the job id is never cut or folded.
     """
     monkeypatch.setenv("COLUMNS", str(columns))
-    telling = Telling(out=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), color="never")
 
     telling.output.result([JobStatus(DONE)])
 
@@ -256,7 +259,7 @@ def test_a_terminal_of_one_column_is_no_bug(monkeypatch):
     What must be whole runs over.
     """
     monkeypatch.setenv("COLUMNS", "1")
-    telling = Telling(out=Terminal(), err=Terminal(), color="never")
+    telling = CapturedConsole(out=Terminal(), err=Terminal(), color="never")
 
     telling.output.result([JobStatus(DONE)])
     with telling.output.progress() as progress:
@@ -271,7 +274,7 @@ def test_the_token_is_hidden_in_every_form():
     """
     token = "canary-T0ken:9d8c"
     for flags in ({"out": Terminal(), "err": Terminal()}, {}, {"json": True}):
-        telling = Telling(**flags)
+        telling = CapturedConsole(**flags)
         telling.output.hide(token)
 
         telling.output.note(token)

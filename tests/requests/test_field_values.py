@@ -22,7 +22,7 @@ SEEDREAM = "image/bytedance/seedream-4"
 @pytest.fixture
 def fields_of(catalog):
     """
-    Makes the fields for a model of these parameters and images; *warnings* has what
+    Makes the fields for a model of these parameters and images; `warnings` has what
     was warned of.
     """
 

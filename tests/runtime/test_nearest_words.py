@@ -56,5 +56,5 @@ def test_nearest_words_of_another_word_finds_nothing(word, known):
 def test_nearest_words_finds_no_more_than_asked():
     known = ["image_url", "image_urls", "image_style_references"]
 
-    assert known[:2] == nearest_words("image_url", known, most=2)
+    assert known[:2] == nearest_words("image_url", known, limit=2)
     assert ["image_url"] == nearest_words("imag_url", known)

@@ -1,5 +1,5 @@
 """
-A client of the sandbox that shows each answer as it is, and pictures to send.
+A client of the sandbox that returns raw responses, and pictures to send.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Answer:
 
 class Client:
     """
-    Asks one sandbox, over one connection that is kept alive.
+    Send requests to one sandbox over one persistent connection.
     """
 
     def __init__(self, sandbox):
@@ -49,7 +49,7 @@ class Client:
 
     def upload(self, content, name="file", **parts):
         """
-        The content as a form; *parts* are text fields beside it.
+        Upload the content in a form. `parts` are its text fields.
         """
         body = b"".join(
             form_part(key, value.encode()) for key, value in parts.items()
@@ -67,7 +67,7 @@ def form_part(name, content, filename=None):
 
 def picture(size=(80, 60), form="PNG", **options):
     """
-    A small picture with something in it, as bytes.
+    Return the bytes of a small picture that is not blank.
     """
     image = Image.new("RGB", size, "skyblue")
     box = (size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2)
@@ -79,7 +79,7 @@ def picture(size=(80, 60), form="PNG", **options):
 
 def opened(content):
     """
-    The picture in the bytes, decoded to its end.
+    Decode a picture completely, and return it.
     """
     image = Image.open(io.BytesIO(content))
     image.load()

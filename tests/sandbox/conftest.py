@@ -1,5 +1,5 @@
 """
-A sandbox whose clock stands still but for slow answers, and a client of it.
+A sandbox whose clock moves only for slow responses, and its client.
 """
 
 from __future__ import annotations

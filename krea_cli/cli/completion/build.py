@@ -1,8 +1,8 @@
 """
-Write what completion needs of the command tree to a file, and the scripts of the
-shells and the man page to FOLDER: `python -m krea_cli.cli.completion.build FOLDER`.
+Write the command tree to a file for completion, and the shell scripts and the man page
+to FOLDER: `python -m krea_cli.cli.completion.build FOLDER`.
 
-Loading Typer and the commands would take longer than a completion may.
+Completion reads the file because loading Typer and the commands takes too long.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from krea_cli.cli.help import man_page
 
 MAN_PAGE = "krea.1"
 
-# Typer adds it when it runs.
+# Typer adds this option at run time.
 _HELP = {
     "names": ["--help", "-h"],
     "help": "Show this message and exit.",
@@ -86,7 +86,7 @@ def _option(option: Any) -> dict[str, Any]:
 
 def _shells(option: Any) -> list[str]:
     """
-    The shells that --show-completion takes; it has its own error for others.
+    Return the shells that --show-completion accepts. It reports others itself.
     """
     return list(scripts.NAMES) if "--show-completion" in option.opts else []
 

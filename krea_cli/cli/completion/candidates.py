@@ -1,5 +1,5 @@
 """
-Find what the word that is being typed may become.
+Find the completions of the word that is being typed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from krea_cli.cli.help import topics
 from krea_cli.config import settings
 from krea_cli.jobs.job_refs import run_ref
 
-# The states of jobs that a command is for; a command that is not here takes all.
+# Offer only jobs in these states. Other commands accept all jobs.
 _STATES = {
     "wait": ("submitted",),
     "cancel": ("submitted",),
@@ -26,7 +26,7 @@ _STATES = {
 
 class Candidate(NamedTuple):
     """
-    *text* is the whole word, *about* is shown beside it.
+    A completion. `text` is the whole word, and `about` its description.
     """
 
     text: str
@@ -35,8 +35,8 @@ class Candidate(NamedTuple):
 
 def find(line: Line, context: CliContext) -> list[Candidate] | None:
     """
-    Return the candidates that the word begins; None where any file is meant, which the
-    shell completes best.
+    Return the candidates that begin with the word; None to let the shell complete any
+    file.
 
     Raises:
         KreaError: the settings cannot be read.
@@ -72,7 +72,7 @@ def _names(line: Line) -> Iterator[tuple[str, str]]:
 
 def _flag(key: str) -> Option | None:
     """
-    Return the option that stands for a setting.
+    Return the option that corresponds to a setting.
     """
     command, _ = grammar.find(["generate"])
     return command.option(f"--{key.replace('_', '-')}")
@@ -82,13 +82,13 @@ def _values(
     kind: str, line: Line, context: CliContext
 ) -> Iterable[tuple[str, str]] | None:
     is_of_shell = line.word.startswith("~") or "$" in line.word
-    if kind == "IMAGE" and is_of_shell:  # it alone knows what that becomes
+    if kind == "IMAGE" and is_of_shell:  # only the shell can expand it
         return None
     known: dict[str, Callable[[], Iterable[tuple[str, str]]]] = {
         "MODEL": lambda: _models(line.word, context),
         "IMAGE": lambda: _images(line, context),
         "KEY=VALUE": lambda: fields.params(line.word, fields.model(line, context)),
-        # What --adopt takes is a job that the journal does not have.
+        # As an option, JOB is for --adopt, and means a job that is not in the journal.
         "JOB": lambda: () if isinstance(line.expects, Option) else _jobs(line, context),
         "KEY": _keys,
         "TOPIC": _topics,
@@ -101,10 +101,14 @@ def _models(word: str, context: CliContext) -> Iterable[tuple[str, str]]:
     models = context.catalog.models
     if any(model.id.startswith(word) for model in models):
         return [(model.id, model.name) for model in models]
-    # Whoever begins with the last part of an id means that; two may end alike.
+    # Complete by the last part of an id, unless several ids share it.
     ends = [model.id.rpartition("/")[2] for model in models]
     ids = [model.id for model in models]
-    return [(end, it) for end, it in zip(ends, ids, strict=True) if ends.count(end) < 2]
+    return [
+        (end, model_id)
+        for end, model_id in zip(ends, ids, strict=True)
+        if ends.count(end) < 2
+    ]
 
 
 def _images(line: Line, context: CliContext) -> Iterator[tuple[str, str]]:
@@ -114,7 +118,7 @@ def _images(line: Line, context: CliContext) -> Iterator[tuple[str, str]]:
 
 def _jobs(line: Line, context: CliContext) -> Iterator[tuple[str, str]]:
     """
-    Yield the newest jobs that the command can still do something for.
+    Yield the newest jobs in a state that the command accepts.
     """
     from krea_cli.journal import recent_jobs
 
@@ -128,7 +132,7 @@ def _jobs(line: Line, context: CliContext) -> Iterator[tuple[str, str]]:
     for job in jobs:
         age = _age(now - job.created_at)
         model = job.model.rpartition("/")[2]
-        # The name of a run with several jobs stands above them.
+        # Offer a run with several jobs before its newest job.
         if (count := sizes.pop(job.run, 0)) > 1:
             yield run_ref(job.run), f"{count} jobs of one command, {age} ago"
         yield job.job_id, f"{job.state}, {age} ago, {model}: {job.prompt}"

@@ -20,7 +20,7 @@ from krea_cli.errors import UnknownModelError
 
 def model(line: Line, context: CliContext) -> Model | None:
     """
-    Return the model of the line, else the one of the settings; None if it is unknown.
+    Return the model of the line or else of the settings; None if it is unknown.
     """
     name = [context.settings.model, *line.given.get("--model", ())][-1]
     with suppress(UnknownModelError):
@@ -30,7 +30,7 @@ def model(line: Line, context: CliContext) -> Model | None:
 
 def input_media(line: Line, context: CliContext) -> str:
     """
-    Return what -i gives the model: "image", "video" or "audio".
+    Return the kind of file that the model accepts with -i: "image", "video" or "audio".
     """
     found = model(line, context)
     return found.input_field.media if found and found.input_field else "image"
@@ -38,7 +38,7 @@ def input_media(line: Line, context: CliContext) -> str:
 
 def params(word: str, model: Model | None) -> Iterator[tuple[str, str]]:
     """
-    Complete -p: fields with an equals sign, and after it their values.
+    Complete the value of -p: a field with an equals sign, then its value.
     """
     if model is None:
         return
@@ -57,7 +57,7 @@ def params(word: str, model: Model | None) -> Iterator[tuple[str, str]]:
 
 def values_of_option(line: Line, context: CliContext) -> Iterable[tuple[str, str]]:
     """
-    Return the values that the model accepts for an option that stands for a field.
+    Return the values that the model accepts for an option such as --aspect-ratio.
     """
     found = model(line, context)
     if line.command.words != ("generate",) or found is None:
@@ -70,7 +70,7 @@ def values_of_option(line: Line, context: CliContext) -> Iterable[tuple[str, str
 
 def _allowed(schema: Mapping[str, Any]) -> Iterator[str]:
     """
-    Return the values that the schema names, as they are typed.
+    Return the values that the schema lists, in the form that users type.
     """
     for form in ("anyOf", "oneOf"):
         for each in schema.get(form, ()):

@@ -16,7 +16,7 @@ FILE = Path(__file__).with_name("grammar.json")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """
-    *takes* names its value, such as "MODEL"; None stands for a flag.
+    An option. `takes` is the name of its value, such as "MODEL", or None for a flag.
     """
 
     names: tuple[str, ...]
@@ -32,7 +32,8 @@ class Option:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Argument:
     """
-    *takes* names its value, such as "JOB"; *repeats* if there may be several.
+    An argument. `takes` is the name of its value, such as "JOB". `repeats` is True if
+    several are allowed.
     """
 
     takes: str
@@ -43,7 +44,7 @@ class Argument:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandGrammar:
     """
-    A command or a group; *members* are the commands of a group with their help.
+    A command or a group. `members` are the commands of a group, with their help.
     """
 
     words: tuple[str, ...]
@@ -57,8 +58,8 @@ class CommandGrammar:
 
 def find(words: Sequence[str]) -> tuple[CommandGrammar, list[str]]:
     """
-    Return the command that a line begins with, and the words after its name; options
-    before it are skipped.
+    Return the command at the start of a line, and the words after its name. Skip
+    options before the name.
     """
     tree: dict[str, Any] = json.loads(FILE.read_bytes())
     name, rest = "", list(words)
@@ -73,7 +74,7 @@ def find(words: Sequence[str]) -> tuple[CommandGrammar, list[str]]:
 
 def named(name: str) -> list[str]:
     """
-    Return the commands of groups with this name, by all their words.
+    Return the full names of the commands with this last word that belong to a group.
     """
     tree = json.loads(FILE.read_bytes())
     return [words for words in tree if words.endswith(f" {name}")]

@@ -1,5 +1,5 @@
 """
-Install completion for the shell of this user.
+Install completion for the user's shell.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from krea_cli.runtime.os_reasons import reason_of
 
 def install(env: Mapping[str, str]) -> list[Path]:
     """
-    Write the script for the login shell and, if the shell needs it, one line into its
-    start-up file; doing it again changes nothing. Return the files.
+    Write the script for the login shell and, if the shell needs it, add a line to its
+    start-up file. Return the changed files. Repeating this changes nothing.
 
     Raises:
-        UsageError: the shell is not supported, or it must be done by hand.
+        UsageError: the shell is not supported, or needs a manual step.
         StorageError: a file cannot be written.
     """
     shell = Path(env.get("SHELL", "")).name.removesuffix(".exe")
@@ -44,8 +44,8 @@ def install(env: Mapping[str, str]) -> list[Path]:
 
 def profile_without(env: Mapping[str, str]) -> Path | None:
     """
-    Return the profile that a login bash reads instead of ~/.bashrc, and that should
-    load it; None if it does.
+    Return the profile that a login bash reads, if it does not load ~/.bashrc; else
+    None.
     """
     if Path(env.get("SHELL", "")).name != "bash":
         return None
@@ -67,7 +67,7 @@ def _write(shell: str, folder: Path) -> Path:
 def _sourced(shell: str, folder: Path, startup: Path) -> list[Path]:
     script = _write(shell, folder)
     at = shlex.quote(str(script))
-    # Without the file, a shell begins without a complaint.
+    # If the file is missing, the shell starts without an error.
     line = f"[ ! -r {at} ] || . {at}"
     before = startup.read_text("utf-8", "surrogateescape") if startup.exists() else ""
     if line not in before.splitlines():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from krea_cli.cli.completion.grammar import Argument, CommandGrammar, Option, find
 
-# What escapes a character, where it is no backslash, and the quotes in which it does.
+# Escape characters other than the backslash, and the quotes in which they work.
 _ESCAPES = {"powershell": "`"}
 _ESCAPED_QUOTES = {"fish": "\"'"}
 _NOTHING = Argument(takes="", choices=(), repeats=False)
@@ -18,10 +18,14 @@ _NOTHING = Argument(takes="", choices=(), repeats=False)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """
-    *word* is what is to be completed, without quotes; *expects* is what it is to be:
-    None for a name of an option, a command, or nothing; *before* is what stands in the
-    same word, as "--model=" does.  *given* has the options that were given so far by
-    their long names, with their values, and *arguments* what else was given.
+    A command line up to the cursor.
+
+    - `word`: the text to complete, without quotes
+    - `before`: text in front of it in the same argument, such as "--model="
+    - `expects`: the option or argument whose value it is; None if it is the name of an
+      option or a command
+    - `given`: values of the options so far, by their long names
+    - `arguments`: the other arguments so far
     """
 
     command: CommandGrammar
@@ -35,7 +39,7 @@ class Line:
 
 def parse(text: str, shell: str) -> Line:
     """
-    Parse the line as *shell* reads it, up to an open quote.
+    Parse the line by the rules of the shell. The last quote may be open.
     """
     words, word, is_quoted = _split(text, shell)
     command, rest = find(words[1:])
@@ -75,8 +79,8 @@ def parse(text: str, shell: str) -> Line:
 
 def read_word(text: str, shell: str) -> str | None:
     """
-    Read one word as *shell* does, without its quotes and backslashes; None if a quote
-    is open.
+    Remove quotes and escapes from a word by the rules of the shell; None if a quote is
+    open.
     """
     _, word, is_quoted = _split(text, shell)
     return None if is_quoted else word
@@ -91,7 +95,7 @@ def _split(text: str, shell: str) -> tuple[list[str], str, bool]:
     words: list[str] = []
     try:
         words.extend(lexer)
-    except ValueError:  # a quote that is still open
+    except ValueError:  # a quote is open
         return words, str(lexer.token), True
     is_escaped = text.endswith(f"{lexer.escape} ")
     is_new = not words or (text[-1:].isspace() and not is_escaped)

@@ -1,9 +1,10 @@
 """
-Answer a shell when somebody presses TAB.
+Print completions when the user presses TAB.
 
-The scripts give the line up to the cursor in a variable. The answer is a line that says
-what kind of candidates follow, and a line for each, its description after a tab. On any
-error the answer is empty and quick: no message could be read.
+The shell scripts pass the line up to the cursor in a variable. The first line of the
+output is the kind of candidates, "words" or "files". Each following line is a
+candidate, with its description after a tab. After an error, the output is empty: the
+user could not read a message.
 """
 
 from __future__ import annotations
@@ -21,36 +22,36 @@ from krea_cli.cli.invocation import Flags, Invocation
 from krea_cli.output.escape import collapse_whitespace
 
 SHELL, LINE, WORD = "_KREA_COMPLETE", "_KREA_LINE", "_KREA_WORD"
-_ABOUT = 60
-# Beside these, bash reads what is inserted; the other shells quote it themselves.
-_PLAIN = re.compile(r"[\w@%+=:,./-]")
-# What acts on a terminal, or turns the words after it around.
-_ACTING = (
+_MAX_ABOUT_CHARS = 60
+# bash needs other characters escaped. The other shells do so themselves.
+_SAFE_IN_BASH = re.compile(r"[\w@%+=:,./-]")
+# Characters that control a terminal or reverse the direction of text.
+_UNSAFE = (
     "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff"
     "\\u061c\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff"
 )
-_IN_QUOTES = re.compile(f"[{_ACTING}\"'$`!\\\\]")
-_CONTROL = re.compile(f"[{_ACTING}]")
+_IN_QUOTES = re.compile(f"[{_UNSAFE}\"'$`!\\\\]")
+_CONTROL = re.compile(f"[{_UNSAFE}]")
 
 
 def run() -> None:
     """
-    Write the answer; the program succeeds in any case.
+    Print the completions, and exit with code 0 in any case.
     """
     try:
-        answer = complete(os.environ)
-        sys.stdout.buffer.write("".join(f"{line}\n" for line in answer).encode())
+        lines = complete(os.environ)
+        sys.stdout.buffer.write("".join(f"{line}\n" for line in lines).encode())
         sys.stdout.buffer.flush()
-    # An error must not show up in the line that the user types.
+    # An error must not appear in the line that the user is typing.
     except Exception:  # noqa: BLE001, S110
         pass
-    # Nothing is left to be done, and to undo what was loaded takes time.
+    # Skip the cleanup at the end of Python, which takes time.
     os._exit(0)
 
 
 def complete(env: Mapping[str, str]) -> Sequence[str]:
     """
-    Return the lines of the answer. Nothing in them acts on a shell or a terminal.
+    Return the lines to print, without characters that affect a shell or terminal.
     """
     shell = env[SHELL]
     line = parse(env.get(LINE, ""), shell)
@@ -58,7 +59,7 @@ def complete(env: Mapping[str, str]) -> Sequence[str]:
         Invocation(
             env=env,
             flags=Flags(
-                color="never",  # so that no setting is read which may not be needed
+                color="never",  # so that the settings are not read for it
                 sandbox="--sandbox" in line.given,
                 api_url=[None, *line.given.get("--api-url", ())][-1],
             ),
@@ -76,15 +77,15 @@ def complete(env: Mapping[str, str]) -> Sequence[str]:
 
 def _described(candidate: Candidate, line: Line) -> str:
     text = f"{line.before}{candidate.text}"
-    about = collapse_whitespace(candidate.about, _ABOUT)
+    about = collapse_whitespace(candidate.about, _MAX_ABOUT_CHARS)
     return f"{text}\t{about}" if about else text
 
 
 def _for_bash(found: Sequence[Candidate], line: Line, typed: str) -> Iterator[str]:
     """
-    Return what bash puts in place of *typed*: the word, or its end after the last "=",
-    ":" or "@" or an open quote. Return nothing if *typed* is neither, as it would be
-    lost.
+    Yield replacements for `typed`, which bash gives as the word, or as its end after
+    the last "=", ":", "@" or open quote. Yield nothing if `typed` is neither, because
+    bash would delete it.
     """
     whole = f"{line.before}{line.word}"
     replaced = _replaced(whole, typed, is_quoted=line.is_quoted)
@@ -95,12 +96,12 @@ def _for_bash(found: Sequence[Candidate], line: Line, typed: str) -> Iterator[st
         if line.is_quoted:
             yield rest
         else:
-            yield "".join(c if _PLAIN.match(c) else f"\\{c}" for c in rest)
+            yield "".join(c if _SAFE_IN_BASH.match(c) else f"\\{c}" for c in rest)
 
 
 def _replaced(whole: str, typed: str, *, is_quoted: bool) -> str | None:
     """
-    Return the end of the *whole* word that *typed* stands for.
+    Return the end of the `whole` word that `typed` stands for; None if it is not one.
     """
     if not is_quoted:
         word = read_word(typed, "bash")

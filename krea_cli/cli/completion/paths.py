@@ -1,5 +1,5 @@
 """
-Complete files of this machine.
+Complete the names of files.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 from krea_cli import media
 
-_MOST = 2000
+_MAX_ENTRIES = 2000
 
 
 def files(word: str, kind: str) -> Iterator[str]:
     """
-    Return the folders, which end in a slash, and the files of a kind, such as "image",
-    that complete *word*.
+    Yield the folders, with a slash at the end, and the files of a kind, such as
+    "image", whose path begins with `word`.
     """
     folder, name = os.path.split(word)
     start = word[: len(word) - len(name)]
@@ -23,7 +23,7 @@ def files(word: str, kind: str) -> Iterator[str]:
         entries = sorted(os.scandir(folder or "."), key=lambda entry: entry.name)
     except (OSError, ValueError):
         return
-    for entry in entries[:_MOST]:
+    for entry in entries[:_MAX_ENTRIES]:
         if entry.name.startswith(".") and not name.startswith("."):
             continue
         found = media.of_extension(entry.name.rpartition(".")[2])

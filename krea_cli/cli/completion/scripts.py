@@ -8,14 +8,14 @@ from pathlib import Path
 
 from krea_cli.errors import UsageError
 
-# For each shell the usual name of such a script.
+# The conventional file name of a completion script for each shell.
 NAMES = {
     "bash": "krea.bash",
     "zsh": "_krea",
     "fish": "krea.fish",
     "powershell": "krea.ps1",
 }
-# What PowerShell calls itself, depending on its version.
+# The names of PowerShell's program, which depend on its version.
 _POWERSHELL = ("pwsh", "powershell")
 PROFILE_LINE = "krea --show-completion powershell | Out-String | Invoke-Expression"
 
@@ -46,7 +46,7 @@ def unsupported(shell: str) -> UsageError:
         f"Completion is not supported for {shell or 'this shell'}.",
         hint=[
             "Supported shells: bash, zsh, fish and PowerShell.",
-            # PowerShell sets no SHELL.
+            # PowerShell does not set SHELL.
             *[f"For PowerShell, add this line to $PROFILE: {PROFILE_LINE}"]
             * (not shell),
         ],

@@ -1,8 +1,8 @@
 """
-How `--help` looks: options and commands under the names of what they are for.
+Group options and commands by purpose in `--help`.
 
-Typer draws its panels with rich alone; here they are plain sections, so that help costs
-nothing and reads the same in a pipe.
+Typer groups them only with rich. Here the groups are plain sections, so that help does
+not load rich and is the same in a pipe.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-# In the order of --help, after the options that are a command's own.
+# In the order of --help, after options without a group.
 GROUPS = ("Input", "Request", "Output", "Waiting", "Money", "Connection")
 _OWN = "Options"
 
 
 class Command(TyperCommand):
     """
-    A command whose options stand under their `rich_help_panel`.
+    A command that groups its options by `rich_help_panel`.
     """
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -33,7 +33,7 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """
-    A group whose commands stand under their `rich_help_panel`, in order.
+    A group that groups its commands by `rich_help_panel`.
     """
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -57,7 +57,8 @@ def _write(
     formatter: Any, titles: Iterable[str], records: list[tuple[str, tuple[str, str]]]
 ) -> None:
     """
-    The records under their titles, those in order; a title without any is left out.
+    Write the records under their titles, in the order of `titles`. Skip titles without
+    records.
     """
     for title in titles:
         rows = [record for group, record in records if group == title]

@@ -1,5 +1,5 @@
 """
-The man page of krea, made from the command tree and the help topics.
+Build the man page from the command tree and the help topics.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _MARKS = re.compile(r"[\[\]{}<>]")
 
 def text() -> str:
     """
-    The page as groff and mandoc read it, with neither date nor version: the same
-    commands make the same page.
+    Return the page for groff and mandoc. It has no date or version, so that it changes
+    only with the commands.
     """
     program = get_command(build([]))
     commands = dict(_commands())
@@ -61,7 +61,7 @@ def _description(program: Any) -> Iterator[str]:
 
 def _commands() -> Iterator[tuple[str, Any]]:
     """
-    Each command that is no group, by its words.
+    Yield each command that is not a group, with its full name.
     """
     for name in COMMANDS:
         tree: Any = get_command(build([name]))
@@ -85,7 +85,7 @@ def _section(words: str, command: Any, options: list[Row]) -> list[str]:
     lines = [f".SS {_escape(usage)}"]
     for number, paragraph in enumerate(command.help.split("\n\n")):
         lines += [".PP"] if number else []
-        # The mark of a paragraph whose lines stay as they are.
+        # Marks a paragraph whose lines must not be wrapped.
         if paragraph.startswith("\b\n"):
             lines += _verbatim(paragraph[2:])
         else:
@@ -139,7 +139,7 @@ def _verbatim(block: str) -> list[str]:
 
 def _escape(line: str) -> str:
     """
-    Text that groff shows to the letter.
+    Escape text for groff.
     """
     safe = line.replace("\\", "\\e").replace("-", "\\-")
     return f"\\&{safe}" if safe[:1] in (".", "'") else safe

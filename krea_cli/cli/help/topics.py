@@ -1,5 +1,5 @@
 """
-The topics of `krea help`: Markdown files beside this module.
+Read the topics of `krea help`, which are Markdown files next to this module.
 """
 
 from __future__ import annotations

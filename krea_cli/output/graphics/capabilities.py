@@ -2,8 +2,8 @@
 Detect the size and the graphics protocol of a terminal.
 
 Some terminals identify themselves in the environment. Others are queried: all of them
-answer with their primary device attributes, which include Sixel support. Input that was
-already typed is left for the next reader.
+respond with their primary device attributes, which include Sixel support. Input that
+was already typed is left for the next reader.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from krea_cli.output.streams import Stream
 
 # Query the size of a cell in pixels, and the device attributes.
-_QUESTION = b"\x1b[16t\x1b[c"
+_QUERY = b"\x1b[16t\x1b[c"
 _CELL, _ATTRIBUTES = rb"\x1b\[6;(\d+);(\d+)t", rb"\x1b\[\?([\d;]*)c"
-# Any number of sequences of a terminal, and the beginning of one.
+# Complete control sequences, followed by the beginning of one.
 _PARTIAL = rb"(\x1b\[[0-?]*[@-~])*(\x1b(\[[0-?]*)?)?"
 _SIXEL = b"4"
-PATIENCE_SECONDS = 1.0
-_GLANCE_SECONDS = 0.02
+RESPONSE_TIMEOUT_SECONDS = 1.0
+_POLL_SECONDS = 0.02
 # Cell size of the terminals that Sixel was made for, and of exact emulators.
-_USUAL_CELL = (10, 20)
+_DEFAULT_CELL = (10, 20)
 _MAX_CELL = 200
-_USUAL_WINDOW = (80, 24)
+_DEFAULT_WINDOW = (80, 24)
 
 
 class Protocol(Enum):
@@ -64,99 +64,99 @@ class TerminalSize(NamedTuple):
 
 class TerminalQuery:
     """
-    Ask the terminal of `stream` what it can show while other work goes on.
+    Query the capabilities of the terminal of `stream` in the background.
 
-    The answer may take a second, and nothing waits for it: without an answer, the
-    terminal has no graphics protocol.
+    The response may take a second. Without a response, the terminal has no graphics
+    protocol.
     """
 
     def __init__(self, stream: Stream, env: Mapping[str, str]) -> None:
         self._stream, self._env = stream, env
         self._descriptor = _descriptor(stream)
-        self._answer = b""
+        self._response = b""
         self._is_awaited = False
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
 
     def start(self) -> None:
         """
-        Ask, unless the environment already tells, or nobody is there to answer.
+        Send the query, unless the environment identifies the terminal or there is no
+        terminal.
         """
         env = self._env
-        is_known = _named(env) is not None or _is_inside_another(env)
+        is_known = _protocol_from_env(env) is not None or _is_inside_another(env)
         if self._descriptor is None or is_known or env.get("CI"):
             return
-        thread = threading.Thread(target=self._ask, daemon=True)
-        # Without another thread there is no picture.
+        thread = threading.Thread(target=self._send_query, daemon=True)
+        # If no thread can be started, there is no preview.
         with suppress(RuntimeError):
             thread.start()
             self._thread = thread
 
     def size(self) -> TerminalSize:
         """
-        Return what is known about the terminal so far.
+        Return the size and protocol, as far as they are known.
         """
         columns, rows = size(self._stream)
-        cell, protocol = _cell(self._descriptor), _named(self._env)
-        answer = self._answer
-        if attributes := re.search(_ATTRIBUTES, answer):
+        cell, protocol = _cell(self._descriptor), _protocol_from_env(self._env)
+        response = self._response
+        if attributes := re.search(_ATTRIBUTES, response):
             is_sixel = _SIXEL in attributes[1].split(b";")
             protocol = Protocol.SIXEL if is_sixel else None
-        if found := re.search(_CELL, answer):
+        if found := re.search(_CELL, response):
             cell = cell or (int(found[2]), int(found[1]))
         if cell is None or min(cell) < 1 or max(cell) > _MAX_CELL:
-            cell = _USUAL_CELL
+            cell = _DEFAULT_CELL
         return TerminalSize(columns=columns, rows=rows, cell=cell, protocol=protocol)
 
     def wait(self) -> None:
         """
-        Wait for the answer, a second at most.
+        Wait for the response, up to a second.
         """
         if self._thread is not None:
             self._thread.join()
 
     def close(self) -> None:
         """
-        Stop asking, restore the terminal, and discard a late answer: the shell would
-        read it as a command.
+        End the query, restore the terminal, and discard a late response, which a shell
+        would read as a command.
         """
         self._closing.set()
         self.wait()
         if self._is_awaited:
-            with suppress(OSError), _silent(self._descriptor) as terminal:
+            with suppress(OSError), _raw_terminal(self._descriptor) as terminal:
                 if terminal is not None:
                     self._read(terminal, until=0)
 
-    def _ask(self) -> None:
-        with suppress(OSError), _silent(self._descriptor) as terminal:
-            # Input that is already waiting belongs to the next reader, and the answer
-            # would come after it.
+    def _send_query(self) -> None:
+        with suppress(OSError), _raw_terminal(self._descriptor) as terminal:
+            # Pending input belongs to the next reader, and would precede the response.
             is_typed = terminal is not None and select([terminal], [], [], 0)[0]
             if terminal is None or is_typed or self._closing.is_set():
                 return
             self._is_awaited = True
-            os.write(terminal, _QUESTION)
-            self._read(terminal, until=time.monotonic() + PATIENCE_SECONDS)
+            os.write(terminal, _QUERY)
+            self._read(terminal, until=time.monotonic() + RESPONSE_TIMEOUT_SECONDS)
 
     def _read(self, terminal: int, *, until: float) -> None:
         """
-        Read the answer byte by byte, and stop at the first byte of anything else.
+        Read the response byte by byte. Stop at the first byte of other input.
         """
         while self._is_awaited:
             left = max(0.0, until - time.monotonic())
-            if select([terminal], [], [], min(left, _GLANCE_SECONDS))[0]:
+            if select([terminal], [], [], min(left, _POLL_SECONDS))[0]:
                 byte = os.read(terminal, 1)
-                if not byte:  # the terminal has gone
+                if not byte:  # the terminal is closed
                     break
-                self._answer += byte
-                is_partial = re.fullmatch(_PARTIAL, self._answer)
-                is_whole = re.search(_ATTRIBUTES, self._answer)
-                self._is_awaited = bool(is_partial and not is_whole)
+                self._response += byte
+                is_partial = re.fullmatch(_PARTIAL, self._response)
+                is_complete = re.search(_ATTRIBUTES, self._response)
+                self._is_awaited = bool(is_partial and not is_complete)
             elif left <= 0 or self._closing.is_set():
                 break
 
 
-def look(stream: Stream, env: Mapping[str, str]) -> TerminalSize:
+def query_terminal(stream: Stream, env: Mapping[str, str]) -> TerminalSize:
     """
     Examine the terminal of `stream`. This takes at most a second.
     """
@@ -166,7 +166,7 @@ def look(stream: Stream, env: Mapping[str, str]) -> TerminalSize:
     return query.size()
 
 
-def _named(env: Mapping[str, str]) -> Protocol | None:
+def _protocol_from_env(env: Mapping[str, str]) -> Protocol | None:
     """
     Return the protocol identified by the environment, or None.
 
@@ -185,9 +185,9 @@ def _named(env: Mapping[str, str]) -> Protocol | None:
 
 def _is_inside_another(env: Mapping[str, str]) -> bool:
     """
-    Return whether a multiplexer such as tmux is running.
+    Return True inside a multiplexer such as tmux.
 
-    Its answers say nothing about the outer terminal, and the environment may be
+    Its responses are not those of the outer terminal, and the environment may be
     outdated.
     """
     term = env.get("TERM", "")
@@ -209,11 +209,11 @@ def size(stream: Stream) -> tuple[int, int]:
     Return the columns and rows of the terminal of `stream`. Both may be 0.
     """
     descriptor = _descriptor(stream)
-    found = shutil.get_terminal_size(_USUAL_WINDOW)
+    found = shutil.get_terminal_size(_DEFAULT_WINDOW)
     if descriptor is not None:
         with suppress(OSError):
             found = os.get_terminal_size(descriptor)
-    return found.columns or _USUAL_WINDOW[0], found.lines or _USUAL_WINDOW[1]
+    return found.columns or _DEFAULT_WINDOW[0], found.lines or _DEFAULT_WINDOW[1]
 
 
 def _cell(descriptor: int | None) -> tuple[int, int] | None:
@@ -234,7 +234,7 @@ def _cell(descriptor: int | None) -> tuple[int, int] | None:
 
 
 @contextmanager
-def _silent(descriptor: int | None) -> Iterator[int | None]:
+def _raw_terminal(descriptor: int | None) -> Iterator[int | None]:
     """
     Open the terminal for reading single keys without echo, and restore it at the end.
     Yield None if another program is using it.
@@ -267,6 +267,6 @@ def _silent(descriptor: int | None) -> Iterator[int | None]:
 
 def _is_in_front(terminal: int) -> bool:
     """
-    Return whether this process may change the terminal: a background one may not.
+    Return True if this process is in the foreground and may change the terminal.
     """
     return sys.platform != "win32" and os.tcgetpgrp(terminal) == os.getpgrp()

@@ -27,11 +27,11 @@ _GAP = 2
 # Minimum height at which an image is recognizable.
 _MIN_ROWS = 12
 # Rows for the line above the image and the prompt below.
-_KEPT_ROWS = 2
+_RESERVED_ROWS = 2
 # Limits the data sent over slow connections. The terminal scales it up again.
 _MAX_PIXELS = 2**20
 _OPAQUE = 128
-# A half block makes a pixel of half a cell.
+# With half blocks, a cell is one pixel wide and two pixels high.
 _HALF_BLOCK = (1, 2)
 # End any unfinished sequence: the terminal would swallow all that follows.
 _CLOSING = "\x1b\\\x1b[0m\n"
@@ -40,8 +40,8 @@ _CLOSING_KITTY = "\x1b\\\x1b_Gm=0;\x1b\\\n"
 
 class Preview:
     """
-    Draws on a terminal with the abilities in `window`. `blocks` allows half blocks if
-    there is no graphics protocol.
+    Draw on a terminal with the size and protocol in `window`. `blocks` allows half
+    blocks if there is no graphics protocol.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Preview:
 
         `drawn` is the number of such rows below each other.
         """
-        rows = min(MAX_ROWS, self._window.rows - _KEPT_ROWS)
+        rows = min(MAX_ROWS, self._window.rows - _RESERVED_ROWS)
         rows = max(
             1, min(rows, max(_MIN_ROWS, rows // drawn - 1) if drawn > 1 else rows)
         )
@@ -121,7 +121,8 @@ class Preview:
 
     def _canvas(self, pictures: Sequence[Image.Image]) -> Image.Image:
         """
-        Put all on one picture of whole cells, so that none is distorted to fit them.
+        Combine the pictures into one whose size is a whole number of cells, so that the
+        terminal does not distort it.
         """
         width, height = self._cell
         places, columns = list[int](), 0
@@ -137,7 +138,8 @@ class Preview:
 
 class HalfBlocks:
     """
-    Two pixels a cell, one above the other; transparent pixels leave the cell as it was.
+    A picture with two pixels in each cell, one above the other. Transparent pixels
+    leave the background visible.
     """
 
     def __init__(self, picture: Image.Image) -> None:

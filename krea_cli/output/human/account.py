@@ -11,7 +11,7 @@ from rich.text import Text
 
 from krea_cli.output.escape import collapse_whitespace
 from krea_cli.output.human.jobs import minute, statuses
-from krea_cli.output.human.layout import GAP, Parts, ResponsiveTable, words
+from krea_cli.output.human.layout import GAP, Parts, ResponsiveTable, wrap_sentence
 from krea_cli.output.results.assets import AssetDeleted, AssetRow
 from krea_cli.output.results.styles import StyleDetails, StyleRow, StyleTrained
 
@@ -39,7 +39,7 @@ def style_details(_: StyleDetails, results: Sequence[StyleDetails]) -> Parts:
     """
     for result in results:
         for label, text in result.facts:
-            yield words(text, label=(f"{label:<9}", "dim"))
+            yield wrap_sentence(text, label=(f"{label:<9}", "dim"))
 
 
 def trained(_: StyleTrained, results: Sequence[StyleTrained]) -> Parts:
@@ -48,7 +48,9 @@ def trained(_: StyleTrained, results: Sequence[StyleTrained]) -> Parts:
     """
     for result in results:
         if result.job.style_id:
-            yield words(result.job.style_id, label=("style  ", "dim"), hanging=GAP)
+            yield wrap_sentence(
+                result.job.style_id, label=("style  ", "dim"), hanging=GAP
+            )
         else:
             yield from statuses(result, [result])
 
@@ -76,4 +78,4 @@ def deleted(_: AssetDeleted, results: Sequence[AssetDeleted]) -> Parts:
     Draw the id of each deleted file.
     """
     for result in results:
-        yield words(f"{collapse_whitespace(result.asset.id)} deleted")
+        yield wrap_sentence(f"{collapse_whitespace(result.asset.id)} deleted")

@@ -1,5 +1,5 @@
 """
-Show how far a batch is: a bar, and above it the items whose jobs run.
+Show the progress of a batch: a bar, with the items whose jobs are running above it.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ from krea_cli.output.human.layout import InAscii
 MAX_ROWS = 8
 _DRAWN_A_SECOND = 4
 _MIN_BAR, _MAX_BAR = 8, 40
-# The bar and the last of the lines above it.
+# The bar, and the last line above it.
 _OTHER_ROWS = 2
 _MIN_NAME = 10
 
 
 class BatchBar(BatchProgress):
     """
-    One bar for all items: how many are done, what was spent of the estimate, and how
-    long the rest takes. Above it stand up to eight items whose jobs run. *note* writes
-    a line above both.
+    One bar for all items, with finished items, money spent and time left. Above it are
+    up to eight items whose jobs are running. `note` writes a line above both.
     """
 
     shows_lines = True
@@ -73,7 +72,7 @@ class BatchBar(BatchProgress):
 
     def delayed(self, text: str) -> None:
         """
-        Say why requests have to wait; from any thread.
+        Report why requests have to wait. May be called from any thread.
         """
         self._drawing.delay = collapse_whitespace(text)
 
@@ -105,8 +104,8 @@ class _Drawing:
         for output, row in self._counts.oldest(most):
             status = "saving" if row.job.is_final else row.job.status
             words = f"  {collapse_whitespace(status, 20)}  {duration(now - row.since)}"
-            if row.trouble:
-                words += f"  cannot check: {row.trouble}"
+            if row.error_text:
+                words += f"  cannot check: {row.error_text}"
             room = max(_MIN_NAME, width - len(words) - 2)
             name = _cut(collapse_whitespace(output), room)
             rows.append(Text.assemble("  ", name, (words, "dim"), no_wrap=True))
@@ -135,7 +134,7 @@ class _Drawing:
 
     def _texts(self) -> list[str]:
         """
-        Return the words behind the bar, with less and less for narrower terminals.
+        Return texts to show after the bar, from the longest to the shortest.
         """
         counts = self._counts
         numbers, money, left = counts.numbers, counts.money, counts.time_left
@@ -152,7 +151,7 @@ class _Drawing:
 
 def _cut(name: str, room: int) -> str:
     """
-    Shorten a path at its beginning: names of one folder differ at their ends.
+    Shorten a path at its beginning, as names in one folder differ at their ends.
     """
     while cell_len(name) > room:
         name = f"…{name[2:]}"

@@ -71,8 +71,8 @@ def amount(field: MediaField) -> str:
 
 def price(model: Model) -> str:
     """
-    Return the lowest and the highest price, such as "$0.15 to $0.30"; "from $0.15"
-    where not all prices are known.
+    Return the lowest and the highest price, such as "$0.15 to $0.30"; "from $0.15" if
+    not all prices are known.
     """
     if not model.prices:
         return UNKNOWN
@@ -81,8 +81,8 @@ def price(model: Model) -> str:
 
 def rounded_price(model: Model, *, is_range: bool) -> str:
     """
-    Return the same for a column of prices, rounded up to tenths of a cent; without
-    *is_range* only the lowest price, such as "from $0.15".
+    Return the price for a column of a table, rounded up to tenths of a cent. Without
+    `is_range`, return only the lowest price, such as "from $0.15".
     """
     if not model.prices:
         return "unknown"

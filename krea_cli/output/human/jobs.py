@@ -31,7 +31,7 @@ from krea_cli.output.human.layout import (
     ResponsiveTable,
     WrappedLine,
     table,
-    words,
+    wrap_sentence,
 )
 from krea_cli.output.results.costs import CostRow
 from krea_cli.output.results.jobs import JobSaved, JobStatus, JobSubmitted
@@ -52,12 +52,13 @@ _STYLES = {
 _ID_LETTERS = 8
 _MIN_PROMPT = 12
 _TIGHT_PROMPT = 6
-# What the names of files may take, from wide terminals to narrow ones.
+# Widths of the column for file names, from wide to narrow terminals.
 _FILE_WIDTHS = (30, 20, 14, 10)
 _MAX_PROMPT = 300
 # The most likely candidates come first.
 _MAX_CANDIDATES = 20
-# Saved files that have a line for their facts each, and models named below more files.
+# Up to this many saved files have a line each for their facts. Below more files, up to
+# this many models are named.
 _MAX_SPACIOUS_FILES = 4
 _MAX_MODELS = 3
 
@@ -100,7 +101,7 @@ def rows(_: RecordRow, results: Sequence[RecordRow]) -> Parts:
     without = [_sheet(results, width, has_time=False) for width in _FILE_WIDTHS]
     tight = _sheet(results, _FILE_WIDTHS[-1], has_time=False, least=_TIGHT_PROMPT)
     yield FirstThatFits(*with_time, *without, tight, widest)
-    yield words(_total(results), "dim")
+    yield wrap_sentence(_total(results), "dim")
 
 
 def _sheet(
@@ -159,7 +160,7 @@ def _file_name(files: Sequence[SavedFile], width: int) -> Text:
 
 def _total(results: Sequence[RecordRow]) -> str:
     """
-    Say what the jobs cost together: those that are billed, or may be.
+    Return the total estimate of the jobs that are or may be billed.
     """
     costs = [result.record.cost_usd for result in results if result.billed is not False]
     known = [cost for cost in costs if cost is not None]
@@ -184,18 +185,20 @@ def unconfirmed(_: UnconfirmedRecord, results: Sequence[UnconfirmedRecord]) -> P
         dim = [Text(fact, "dim") for fact in facts]
         yield WrappedLine(dim, indent=GAP, hanging=GAP)
         if record.prompt is not None:
-            yield words(collapse_whitespace(record.prompt, _MAX_PROMPT), indent=GAP)
+            yield wrap_sentence(
+                collapse_whitespace(record.prompt, _MAX_PROMPT), indent=GAP
+            )
         if result.candidates is None:
             asked = "could not get Krea's job list"
-            yield words(asked, "dim", indent=GAP)
+            yield wrap_sentence(asked, "dim", indent=GAP)
         elif not result.candidates:
             none = "no job in Krea's list that could belong to it"
-            yield words(none, "dim", indent=GAP)
+            yield wrap_sentence(none, "dim", indent=GAP)
         candidates = result.candidates or ()
         yield from map(_candidate, candidates[:_MAX_CANDIDATES])
         if len(candidates) > _MAX_CANDIDATES:
             rest = f"{len(candidates) - _MAX_CANDIDATES} more (show all: --json)"
-            yield words(rest, "dim", indent=GAP)
+            yield wrap_sentence(rest, "dim", indent=GAP)
 
 
 def deleted(_: RecordsDeleted, results: Sequence[RecordsDeleted]) -> Parts:
@@ -248,19 +251,19 @@ def statuses(_: JobStatus, results: Sequence[JobStatus]) -> Parts:
     yield ResponsiveTable(titles, rows, optional=("MODEL", "CREATED"))
     for job in jobs:
         if job.style_id:
-            yield words(
+            yield wrap_sentence(
                 f"{collapse_whitespace(job.job_id)}: style {job.style_id}", hanging=GAP
             )
         if job.error:
             reason = collapse_whitespace(job.error.message, 200)
-            yield words(
+            yield wrap_sentence(
                 f"{collapse_whitespace(job.job_id)}: {reason}", "red", hanging=GAP
             )
 
 
 def submitted(_: JobSubmitted, results: Sequence[JobSubmitted]) -> Parts:
     """
-    Draw each job, and below the last one that it is for the command that saves it.
+    Draw each job, with the command that saves it.
     """
     following = [*(result.collect for result in results[1:]), None]
     for result, later in zip(results, following, strict=True):
@@ -344,7 +347,7 @@ class _RecordFields:
         for name, value in self._fields:
             yield Text(name, "dim")
             for line in value.splitlines():
-                yield words(line, indent=GAP)
+                yield wrap_sentence(line, indent=GAP)
 
 
 def _file(file: SavedFile) -> Parts:
@@ -355,8 +358,8 @@ def _file(file: SavedFile) -> Parts:
 
 def saved(_: JobSaved, results: Sequence[JobSaved]) -> Parts:
     """
-    Draw one panel for all jobs: each path with its facts below, or beside it if there
-    are many, where the model and the price of all follow.
+    Draw one panel for all jobs: each path with its facts below it. If there are many
+    files, the facts are on the same line, and the models and total price follow.
     """
     jobs = [result.job for result in results]
     count = sum(len(job.files) or bool(job.style_id) for job in jobs)

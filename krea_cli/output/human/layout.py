@@ -17,7 +17,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 GAP = 2
-# A hint ends with the command that is to be pasted.
+# A hint may end with a command to paste.
 _COMMAND = re.compile("(.*?: )?((?:krea|mv|mkdir|export|-[io]) .*)")
 
 Parts = Iterable[RenderableType]
@@ -56,7 +56,7 @@ class WrappedLine:
         return [*lines, line]
 
 
-def words(
+def wrap_sentence(
     text: str,
     style: str = "",
     *,
@@ -103,7 +103,7 @@ class HintLine:
         if line.cell_len <= options.max_width or not lead:
             yield line
             return
-        yield words(
+        yield wrap_sentence(
             lead.rstrip(),
             self._style,
             label=self._label,
@@ -260,6 +260,6 @@ def table(*columns: Column | str) -> Table:
 
 def _whole(indent: int) -> Text:
     """
-    Start a line that is neither cut nor wrapped.
+    Start a line that is neither shortened nor wrapped.
     """
     return Text(" " * indent, no_wrap=True, overflow="ignore")

@@ -21,7 +21,7 @@ from krea_cli.output.human.layout import (
     ResponsiveTable,
     WrappedLine,
     table,
-    words,
+    wrap_sentence,
 )
 from krea_cli.output.results.models import (
     FieldDetails,
@@ -48,7 +48,7 @@ def rows(_: ModelRow, results: Sequence[ModelRow]) -> Parts:
     )
     models = f"{len(results)} model{'s' * (len(results) != 1)}"
     legend = f"{models}. Price of one request in USD, rounded up to $0.001."
-    yield words(legend, "dim", hanging=0)
+    yield wrap_sentence(legend, "dim", hanging=0)
 
 
 def _row(row: ModelRow, *, is_range: bool) -> list[Text]:
@@ -77,10 +77,10 @@ def details(_: ModelDetails, results: Sequence[ModelDetails]) -> Parts:
         yield _Fields(result)
         if any(field.is_automatic for field in result.fields):
             automatic = "automatic: taken from the image (-i); resolution: the smallest"
-            yield words(automatic, "dim", hanging=GAP)
+            yield wrap_sentence(automatic, "dim", hanging=GAP)
         if result.unchecked:
             rules = f"not checked: {', '.join(result.unchecked)}"
-            yield words(collapse_whitespace(rules), "dim", hanging=GAP)
+            yield wrap_sentence(collapse_whitespace(rules), "dim", hanging=GAP)
         yield Text()
         yield _prices(result)
         yield Text()
@@ -105,7 +105,7 @@ def changes(_: ModelChange, results: Sequence[ModelChange]) -> Parts:
 
 class _Fields:
     """
-    The fields in columns, or stacked if long names leave too little room.
+    Draw the fields in columns, or stacked if long names leave too little room.
     """
 
     def __init__(self, result: ModelDetails) -> None:
@@ -138,17 +138,17 @@ class _Fields:
 
     def _allowed(self, field: FieldDetails) -> str:
         """
-        Describe the allowed values. For file fields this is the number of files and the
-        option: nobody types their URLs.
+        Describe the allowed values. For file fields, give the number of files and the
+        option instead of the URLs that the schema allows.
         """
         model = self._result.model
         media = {media.name: media for media in model.media_fields}.get(field.name)
         if media is None:
             return field.allowed
         how = "-i" if media == model.input_field else f"-p {media.name}=@FILE"
-        words = f"{amount(media)}, with {how}"
+        sentence = f"{amount(media)}, with {how}"
         beside = schema_text.describe_beside(field.schema, media.url_key)
-        return f"{words}; also {beside}" if beside else words
+        return f"{sentence}; also {beside}" if beside else sentence
 
 
 def _stacked(cells: Iterable[tuple[Text, Text, Text]]) -> Parts:

@@ -15,7 +15,7 @@ from rich.text import Text
 from krea_cli.output.escape import single_line
 from krea_cli.output.graphics.capabilities import size
 from krea_cli.output.human.batch_bar import BatchBar
-from krea_cli.output.human.layout import HintLine, InAscii, words
+from krea_cli.output.human.layout import HintLine, InAscii, wrap_sentence
 from krea_cli.output.human.spinner import Spinner
 from krea_cli.output.human.views import view
 from krea_cli.output.results.jobs import Result
@@ -29,7 +29,7 @@ _USUAL_COLUMNS = 80
 
 class RichConsole:
     """
-    Draws on `stream`. `color` None means: what the terminal supports.
+    Draw on `stream`. If `color` is None, use the colors that the terminal supports.
     """
 
     def __init__(self, stream: Stream, *, color: bool | None) -> None:
@@ -46,7 +46,7 @@ class RichConsole:
             emoji=False,
         )
         if self._console.is_dumb_terminal:
-            # Rich assumes 80 columns here, whatever the real width is.
+            # Here Rich would assume 80 columns.
             self._console.size = ConsoleDimensions(*size(stream))
         # Rich prints nothing if COLUMNS is 0.
         if self._console.width < 1:
@@ -68,7 +68,7 @@ class RichConsole:
 
     def say(self, label: str, text: str, style: str) -> None:
         """
-        Write a line with its `label` in `style`; without a label, all of it.
+        Write a line with its `label` in `style`. Without a label, style all of it.
         """
         shown = single_line(text)
         style_of_words = "" if label else style
@@ -83,7 +83,9 @@ class RichConsole:
         """
         Write a question. The answer is typed after it.
         """
-        lines = words(single_line(question), hanging=0).lines(self._console.width)
+        lines = wrap_sentence(single_line(question), hanging=0).lines(
+            self._console.width
+        )
         self._console.print(Text("\n").join(lines), end="", soft_wrap=True)
 
     def batch_bar(self, counts: BatchCounts, note: Callable[[str], object]) -> BatchBar:

@@ -120,7 +120,7 @@ class Spinner(Progress):
 
 class _Line:
     """
-    A line that is cut at the end if space is short; the most important part comes
+    A line that is shortened at its end if space is short. The most important part comes
     first.
     """
 
@@ -182,7 +182,7 @@ class _Line:
 
 def _estimate(seconds: float) -> str:
     """
-    Format an estimate with as many digits as it deserves.
+    Format an estimate, rounded according to its size.
     """
     step = 5 if seconds < _MINUTE else _MINUTE
     return duration(max(step, round(seconds / step) * step)).removesuffix(" 0 s")

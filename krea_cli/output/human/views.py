@@ -27,7 +27,7 @@ from krea_cli.output.human.layout import (
     Parts,
     ResponsiveTable,
     WrappedLine,
-    words,
+    wrap_sentence,
 )
 from krea_cli.output.results.batch import (
     BatchItem,
@@ -74,7 +74,7 @@ def _plan(_: PlannedItem, results: Sequence[PlannedItem]) -> Parts:
     yield ResponsiveTable((" ", "FILE", "TO DO", "PRICE"), rows, right="PRICE")
     for result in results:
         if result.error:
-            yield words(collapse_whitespace(result.error), "red", hanging=GAP)
+            yield wrap_sentence(collapse_whitespace(result.error), "red", hanging=GAP)
 
 
 @view.register(BatchItem)
@@ -152,7 +152,7 @@ def _dry_run(_: DryRun, results: Sequence[DryRun]) -> Parts:
 
 _CHECK_STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 _MARKS = {"ok": "✓", "warning": "!", "fault": "✗"}
-# People read the word of the last line.
+# Shown to people instead of the JSON value.
 _STATES = {"fault": "problem"}
 # Widths of the longest status with its mark, and of the longest check.
 _STATE, _CHECK = 9, 12
@@ -173,7 +173,7 @@ def _findings(_: CheckResult, results: Sequence[CheckResult]) -> Parts:
 
 class _CheckLine:
     """
-    Status, check and message side by side, or stacked if there is no room.
+    Draw status, check and message side by side, or stacked if there is no room.
     """
 
     def __init__(self, finding: CheckResult) -> None:
@@ -191,7 +191,7 @@ class _CheckLine:
         longest = max(cell_len(word) for word in message.split(" "))
         if room < max(_MIN_WORDS, longest):
             yield WrappedLine([state, Text(label)], hanging=GAP)
-            yield words(message, indent=GAP)
+            yield wrap_sentence(message, indent=GAP)
             return
         table = Table.grid(padding=(0, GAP, 0, 0))
         table.add_column(width=_STATE, no_wrap=True)

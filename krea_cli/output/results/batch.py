@@ -16,7 +16,7 @@ from krea_cli.output.human.format_text import UNKNOWN, dollars
 class PlannedItem:
     """
     An item of a plan, with its `sign`. `item` counts from 1; it is None for a result
-    that no item wants any more.
+    that no longer belongs to an item.
 
     With `is_bare`, its plain form is only the output.
     """
@@ -43,7 +43,7 @@ class PlannedItem:
     @property
     def price(self) -> str:
         """
-        Return the estimate; empty for what costs nothing.
+        Return the estimate; "" if the item costs nothing.
         """
         if self.sign not in ("+", "~") or self.error or self.cost_usd == 0:
             return ""
@@ -85,7 +85,7 @@ class BatchItem:
 @dataclass(frozen=True, slots=True)
 class DeletedFile:
     """
-    A result that no item wanted any more.
+    A deleted result that no longer belonged to an item.
     """
 
     path: str

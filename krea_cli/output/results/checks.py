@@ -12,7 +12,7 @@ from krea_cli.errors import ExitCode, Hint, KreaError
 from krea_cli.output.escape import collapse_whitespace
 
 State = Literal["ok", "warning", "fault"]
-# The JSON value is a contract; people read the current word.
+# The JSON value is a contract. People read this label instead.
 _LABELS = {"doubt": "unconfirmed"}
 
 

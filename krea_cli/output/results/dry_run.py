@@ -42,7 +42,8 @@ class DryRun:
     @property
     def _address(self) -> str:
         """
-        The URL; in the sandbox only its path, as it has no port before it is started.
+        Return the URL, but only its path for the sandbox, which has no port before it
+        is started.
         """
         if not self.is_sandbox:
             return self.url

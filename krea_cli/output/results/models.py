@@ -42,7 +42,7 @@ class ModelRow:
     @property
     def input(self) -> str:
         """
-        Return how many files -i takes, in words; empty if it takes none.
+        Return how many files -i accepts, such as "1 image"; "" if none.
         """
         field = self.model.input_field
         return amount(field) if field else ""
@@ -51,7 +51,7 @@ class ModelRow:
     def plain(self) -> list[str]:
         model = self.model
         name = f"{model.name} (deprecated)" if model.deprecated else model.name
-        # Scripts count on the order: a new column comes last.
+        # Scripts depend on the order, so add new columns at the end.
         cells = (model.id, name, self.input, price(model), model.kind)
         return ["\t".join(map(collapse_whitespace, cells))]
 

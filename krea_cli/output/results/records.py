@@ -22,7 +22,7 @@ class RecordRow:
     """
     A paid request in a list: `jobs list`.
 
-    `status` is `unknown` if the process that sent the request is gone.
+    `status` is `unknown` if the process that sent the request no longer runs.
     """
 
     record: Record
@@ -153,7 +153,7 @@ class UnconfirmedRecord(RecordRow):
     """
     An unconfirmed request and its candidate jobs: `jobs recover`.
 
-    `candidates` is None if Krea could not be asked for them.
+    `candidates` is None if they could not be fetched.
     """
 
     candidates: Sequence[Job] | None

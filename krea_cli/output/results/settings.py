@@ -24,7 +24,7 @@ class Setting:
     @property
     def text(self) -> str:
         """
-        The value as it is written in the settings file.
+        Return the value as written in the settings file.
         """
         if isinstance(self.value, float) and self.written:
             return self.written
