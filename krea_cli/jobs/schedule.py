@@ -149,7 +149,8 @@ _MAX_RATE, _MIN_RATE, _ADVISED_RATE = (
     for seconds in (MIN_POLL_SECONDS, MAX_POLL_SECONDS, ADVISED_POLL_SECONDS)
 )
 _HALVINGS = 14
-# Polls that may be spent before they are saved.
+# Polls that the first job of a model may have before they are saved: its end is only
+# roughly known.
 _ADVANCE_POLLS = 0.5
 # A sleep may end earlier by a rounding error.
 _TOLERANCE_SECONDS = 1e-6
@@ -172,8 +173,9 @@ def poll_ages(durations: Sequence[float], guess: Guess) -> list[float]:
     that this saves compared with polling every 2 s. The constraints are:
 
     - 0.2 <= r <= 2: polls are at most 5 s and at least 0.5 s apart;
-    - up to any age, there are at most (age + 1) / 2 polls, so that a job never needs
-      more polls than with a fixed interval of 2 s, beginning after 1 s.
+    - up to any age, there are at most age / 2 polls, so that a job never needs more
+      polls than with a fixed interval of 2 s. Without durations there are at most
+      (age + 1) / 2, as if that began after 1 s.
 
     The delay is minimal if r = z * sqrt(f), where z never falls with t: it rises only
     where all savings are spent, since polls cannot be borrowed from later ages. If f
@@ -181,7 +183,8 @@ def poll_ages(durations: Sequence[float], guess: Guess) -> list[float]:
     """
     ages: list[float] = []
     counted = 0.0
-    rates = _rates(_spans(forecast(durations, guess)))
+    advance = 0.0 if durations else _ADVANCE_POLLS
+    rates = _rates(_spans(forecast(durations, guess)), advance=advance)
     for start, (seconds, rate) in zip(EDGES, rates, strict=False):
         ended = counted + seconds * rate
         while len(ages) + 1 <= ended:
@@ -209,9 +212,9 @@ def _spans(chances: Sequence[float]) -> list[Span]:
     ]
 
 
-def _rates(spans: Sequence[Span]) -> list[Span]:
+def _rates(spans: Sequence[Span], *, advance: float) -> list[Span]:
     """
-    Return the spans with their polls per second.
+    Return the spans with their polls per second, `advance` polls more than are saved.
 
     Join neighbouring parts to share one z as long as z would fall from one to the next.
     """
@@ -223,7 +226,7 @@ def _rates(spans: Sequence[Span]) -> list[Span]:
             z = _solve(part)
         parts.append((z, part))
     first = parts[0][1]
-    parts[0] = _solve(first, advance=_ADVANCE_POLLS), first
+    parts[0] = _solve(first, advance=advance), first
     return [
         (seconds, _clamp_rate(z * root)) for z, part in parts for seconds, root in part
     ]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from krea_cli.jobs.schedule import (
     GUESS_BY_KIND,
+    PUBLISHED_GUESSES,
     UNKNOWN_MODEL_GUESS,
     forecast,
     poll_ages,
@@ -31,15 +32,18 @@ KNOWN = 30
 def test_looks_keep_their_limits_whatever_was_seen(durations, guess, seconds):
     """
     Half a second apart, five seconds late at most, and for a job that ends at any time
-    no more of them than at 1 s, 3 s and so on until it is noticed.
+    no more of them than one each two seconds until it is noticed, the first one of a
+    model without known durations after one second.
     """
     times = poll_ages(durations, guess)
     gaps = [after - before for before, after in pairwise([0.0, *times])]
     at = bisect_left(times, seconds)
 
     assert 0.5 - ULP <= min(gaps) <= max(gaps) <= 5 + ULP
-    assert all(time >= 2 * n - 1 - ULP for n, time in enumerate(times, 1))
-    assert at == len(times) or at + 1 <= math.ceil((seconds + 1 + ULP) / 2)
+    ahead = 0 if durations else 1
+    assert all(time >= 2 * n - ahead - ULP for n, time in enumerate(times, 1))
+    fixed = max(1, math.ceil((seconds + ahead + ULP) / 2))
+    assert at == len(times) or at + 1 <= fixed
     assert times[-1] > 7190
 
 
@@ -57,7 +61,7 @@ def test_looks_that_come_late_are_not_made_up_for(durations, late):
         seconds = seconds_until_next_poll(times, age)
         assert 0.5 <= seconds <= 5 + ULP
         age, made = age + seconds, made + 1
-        assert made <= (age + 1) / 2 + ULP
+        assert made <= (age + (not durations)) / 2 + ULP
         age += delay
 
 
@@ -80,6 +84,14 @@ def test_chances_are_those_of_what_was_seen():
     assert 0.999 < sum(chances) <= 1 + ULP
     assert all(abs(at - 86) <= 3 or abs(at - 58) <= 3 for at in likely)
     assert new > 1.5 * old
+
+
+def test_poll_ages_without_durations_have_a_poll_ahead_where_the_end_is_likely():
+    guess = PUBLISHED_GUESSES["google/nano-banana-pro"]
+    first, second = poll_ages([], guess), poll_ages([28.0], guess)
+
+    assert any(age < 2 * n - ULP for n, age in enumerate(first, 1))
+    assert all(age >= 2 * n - ULP for n, age in enumerate(second, 1))
 
 
 def test_what_is_known_halves_the_lateness():
