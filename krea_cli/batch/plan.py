@@ -480,6 +480,9 @@ def check_cost(
         CostError: the plan costs more than is allowed, or nobody knows what.
     """
     cost = plan.cost_usd
+    if cost == 0.0:
+        # What was spent before is no reason to keep back what is free.
+        return
     if cost is None and (max_cost is not None or budget is not None):
         if allows_unknown:
             return
@@ -490,16 +493,27 @@ def check_cost(
         )
     cost = cost or 0.0
     if max_cost is not None and cost > max_cost + _ROUNDING_USD:
+        fewer = _fewer(plan, max_cost, ", or make fewer at a time with --limit")
         raise CostError(
             f"Nothing was submitted: the estimate of {dollars(cost)} is above the "
             f"limit of {dollars(max_cost)}.",
-            hint="Raise --max-cost, or make fewer at a time with --limit.",
+            hint=f"Raise --max-cost{fewer}.",
         )
     if budget is not None and plan.spent_usd + cost > budget + _ROUNDING_USD:
+        left = budget - plan.spent_usd
+        fewer = _fewer(plan, left, ", or make fewer with --limit")
         raise CostError(
             f"Nothing was submitted: {dollars(plan.spent_usd)} of the budget of "
             f"{dollars(budget)} has been spent, and another {dollars(cost)} "
             "(estimated) would exceed it.",
-            hint="Raise usd under [budget] in the manifest, or make fewer with "
-            "--limit.",
+            hint=f"Raise usd under [budget] in the manifest{fewer}.",
         )
+
+
+def _fewer(plan: Plan, left: float, advice: str) -> str:
+    """
+    Return the *advice* to make fewer items, if the first one alone costs no more than
+    what is left.
+    """
+    prices = [step.usd or 0.0 for step in plan.steps if step.is_paid]
+    return advice if prices[1:] and prices[0] <= left + _ROUNDING_USD else ""
