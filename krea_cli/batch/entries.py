@@ -9,7 +9,7 @@ import glob
 import json
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -62,14 +62,20 @@ ONE = Entries(entries=(Entry(),))
 
 
 def entries_of(
-    each: str, folder: Path, position: Position, problems: Problems
+    each: str,
+    folder: Path,
+    position: Position,
+    problems: Problems,
+    *,
+    shown: Callable[[str], str] = str,
 ) -> Entries:
     """
-    The files or rows that *each* names, as seen from *folder*.
+    The files or rows that *each* names, as seen from *folder*. *shown* gives the name
+    of a table for messages.
     """
     place = folder / local_path(each)
     if tables.is_table(each):
-        return table_entries(place, each, position, problems)
+        return table_entries(place, shown(local_path(each)), position, problems)
     found = matching_files(each, folder)
     if not found:
         hint = ""

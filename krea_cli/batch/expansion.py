@@ -5,7 +5,7 @@ From a group of a manifest to its items.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
@@ -39,8 +39,10 @@ class Expansion:
         model_fields: frozenset[str],
         extension_of: ExtensionOf,
         problems: Problems,
+        shown: Callable[[str], str],
     ) -> None:
         self._manifest = manifest
+        self._shown = shown
         self._group = group
         self._entries = entries
         self._problems = problems
@@ -237,6 +239,8 @@ class Expansion:
 
     def _report_output(self) -> None:
         output = self._values.get("output")
+        if output and output.strip() != "-" and self._is_of_command_line("output"):
+            output = self._shown(output) + "/" * output.endswith("/")
         if output is None:
             message = "An output name is needed."
         elif output.strip() in ("", "-"):

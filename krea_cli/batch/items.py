@@ -30,11 +30,13 @@ def items_of(
     folder: Path,
     problems: Problems,
     *,
+    shown: Callable[[str], str] = str,
     model_fields: Iterable[str] = (),
     extension_of: ExtensionOf = lambda _: None,
 ) -> list[Item]:
     """
-    The items of a manifest in its order.  *model_fields* are names that a column may
+    The items of a manifest in its order.  *shown* gives the name of an output as seen
+    from the current folder. *model_fields* are names that a column may
     have because some model has such a field; *extension_of* gives the extension of a
     model's results where it is known beforehand.
     """
@@ -45,9 +47,10 @@ def items_of(
         if group.each is not None:
             entries = read_entries(group.each, group.position_of("each"))
         items += _expanded(
-            Expansion(manifest, group, entries, known, extension_of, problems),
+            Expansion(manifest, group, entries, known, extension_of, problems, shown),
             MAX_ITEMS - len(items),
         )
+    items = [replace(item, seen_as=shown(item.output)) for item in items]
     _check_outputs(items, problems)
     _check_foreign_paths(items, folder, problems)
     return _linked(items, folder, problems)
@@ -71,9 +74,9 @@ def _check_outputs(items: Sequence[Item], problems: Problems) -> None:
         other = first.setdefault(output_names.folded(item.output), item)
         if other is item:
             continue
-        message = f"Two items have the same output: {item.output}."
+        message = f"Two items have the same output: {item.shown}."
         if other.output != item.output:
-            message = f"Two outputs differ only in case: {other.output}, {item.output}."
+            message = f"Two outputs differ only in case: {other.shown}, {item.shown}."
         problems.add(
             item.position,
             message,

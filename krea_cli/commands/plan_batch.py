@@ -74,6 +74,12 @@ class BatchPlanning:
     sandbox_lock: LockFile | None
     now: float
 
+    def shown(self, name: str) -> str:
+        """
+        Return the name of a result as seen from the current folder.
+        """
+        return self.source.shown(name)
+
     def lock(self) -> Lock:
         """
         Read the lock, and those that it uses as a cache.
@@ -223,6 +229,7 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
         read_entries,
         source.folder,
         problems,
+        shown=source.shown,
         model_fields={name for model in ctx.catalog.models for name in model.fields},
         extension_of=models.extension_of,
     )
