@@ -50,14 +50,17 @@ class Entry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entries:
     """
-    *columns* are those of a table, None for files.
+    *columns* are those of a table, None for files. Without *is_read* the table could
+    not be read, so that nothing can be said about what uses it.
     """
 
     entries: Sequence[Entry]
     columns: Sequence[str] | None = None
     header: Position | None = None
+    is_read: bool = True
 
 
+UNREAD = Entries(entries=(), is_read=False)
 ONE = Entries(entries=(Entry(),))
 
 
@@ -95,7 +98,7 @@ def table_entries(
         data = read_regular(path, tables.MAX_BYTES)
     except OSError as exc:
         problems.add(position, f"Cannot read {name}: {exc.strerror or exc}.")
-        return Entries(entries=())
+        return UNREAD
     return rows_of(data, name, problems)
 
 
@@ -105,10 +108,10 @@ def rows_of(data: bytes, name: str, problems: Problems) -> Entries:
     """
     if len(data) > tables.MAX_BYTES:
         problems.add(Position(name), "The table is larger than 64 MiB.")
-        return Entries(entries=())
+        return UNREAD
     table = tables.read_table(data, name, problems)
     if table is None:
-        return Entries(entries=())
+        return UNREAD
     return Entries(
         entries=[_row_entry(row, table.columns) for row in table.rows],
         columns=table.columns,

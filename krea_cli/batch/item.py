@@ -54,6 +54,8 @@ class Item:
     needs: Mapping[str, str] = field(default_factory=dict)
     # Texts that name files and come from a table.
     foreign_paths: tuple[str, ...] = ()
+    # Keys whose values cannot be used, which is reported already.
+    faulty: frozenset[str] = frozenset()
 
     @property
     def shown(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from krea_cli.batch.identity import Identity, identity_of
 from krea_cli.batch.item import Item, local_input
+from krea_cli.batch.manifest_keys import ITEM
 from krea_cli.batch.problems import Position, Problems
 from krea_cli.batch.shown_path import shown_path
 from krea_cli.catalog.model import Model
@@ -149,6 +150,7 @@ class RequestBuilder:
         }
         building = _Building(item, model, self, inputs)
         request, choices, violations = building.request(pending=bool(needed))
+        violations = [each for each in violations if not _is_known(each, item, model)]
         _report(violations, item.position, problems)
         _check_kinds(item, model, needed, problems)
         if building.unusable or violations:
@@ -296,6 +298,20 @@ def _report(
     for each in violations:
         name = _name(each.field)
         problems.add(position, f"{name}: {each.message}." if name else f"{each}.")
+
+
+def _is_known(violation: Violation, item: Item, model: Model) -> bool:
+    """
+    Tell whether a field is missing because its value, which is reported already, cannot
+    be used.
+    """
+    name = _name(violation.field)
+    keys = {name, f"params.{name}"}
+    if model.input_field and name == model.input_field.name:
+        keys.add("image")
+    if name not in ITEM:
+        keys.add("params")
+    return bool(keys & item.faulty)
 
 
 def _check_kinds(

@@ -231,20 +231,25 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
         problems,
         shown=source.shown,
         model_fields={name for model in ctx.catalog.models for name in model.fields},
+        find_model=models.find,
         extension_of=models.extension_of,
     )
     fits = any(item.fit for item in items)
     images = ctx.input_resolver(keep_metadata=given.keeps_metadata, fit=fits)
+    held = list[str]()
     builder = RequestBuilder(
         folder=source.folder,
         find_model=models.find,
         read=lambda argument: images.read(argument, stdin_option="\0"),
-        warn=_once(ctx.console.warn),
+        warn=held.append,
         webhook=given.webhook,
         validates=given.validates,
     )
-    planned = builder.plan(items, problems) if not problems else []
+    planned = builder.plan(items, problems)
     problems.raise_if_any()
+    warn = _once(ctx.console.warn)
+    for warning in held:
+        warn(warning)
     if not planned:
         raise UsageError(
             f"{given.source} has no items.",
@@ -260,7 +265,7 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
             path, keeps_prompts=manifest.keeps_prompts, note=ctx.console.note
         ),
         planned=planned,
-        builder=builder,
+        builder=replace(builder, warn=warn),
         images=images,
         fits=fits,
         keys=JournalKeys(ctx.database, ctx.service.name),
