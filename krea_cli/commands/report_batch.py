@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from krea_cli.api.models import Job, SavedFile
+from krea_cli.batch.lock import LockedFile
 from krea_cli.batch.plan import Plan, PlanStep, Sign
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.error_report import CANCEL_SECONDS, state_of_jobs
@@ -107,7 +108,8 @@ class BatchReport:
     def _result(self, outcome: ItemOutcome) -> BatchItem:
         step = outcome.step
         job = self._files.saved.get(step.output) or outcome.job
-        job = self._with_paths(job or _job_of(step, outcome.state))
+        job = job or _job_of(step, outcome.state, files=outcome.files)
+        job = self._with_paths(job)
         data = job.as_json()
         data["job_id"] = data["job_id"] or None
         paths: tuple[str, ...] = ()
@@ -374,22 +376,29 @@ class BatchReport:
     def _hand_on(
         self, github: GithubStep, outcomes: Sequence[ItemOutcome]
     ) -> KreaError | None:
-        paid, fetched = list[Job](), list[Job]()
+        paid, fetched, unchanged = list[Job](), list[Job](), list[Job]()
         for outcome in outcomes:
             job = self._files.saved.get(outcome.step.output) or outcome.job
             if job is not None:
                 job = self._with_paths(job)
                 (paid if outcome.is_paid else fetched).append(job)
-        error = github.report(fetched, is_paid=False) if fetched else None
+            elif outcome.state == "unchanged" or outcome.files:
+                kept = _job_of(outcome.step, outcome.state, files=outcome.files)
+                unchanged.append(self._with_paths(kept))
+        error = None
+        if unchanged:
+            error = github.report(unchanged, is_paid=False, is_listed=False)
+        if fetched:
+            error = github.report(fetched, is_paid=False) or error
         return github.report(paid, is_paid=True) or error if paid else error
 
 
-def _job_of(step: PlanStep, state: str) -> Job:
+def _job_of(step: PlanStep, state: str, *, files: Sequence[LockedFile] = ()) -> Job:
     """
     Return the job of an item that this run has nothing to do with, as the lock has it.
     """
     line, request = step.line or step.found, step.planned.request
-    files = line.files if line else ()
+    files = files or (line.files if line else ())
     return Job(
         job_id=(line.job if line else None) or "",
         status=line.state if line else state,

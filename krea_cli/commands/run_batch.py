@@ -27,6 +27,7 @@ from krea_cli.commands.plan_batch import (
 )
 from krea_cli.errors import (
     Action,
+    CombinedError,
     Hint,
     KreaError,
     OutOfDateError,
@@ -60,6 +61,7 @@ def run_batch(ctx: CliContext, given: BatchGiven, timeout: float | None) -> None
     if options.dry_run:
         _show(ctx, planning, plan)
         _check_affordable(ctx, given, planning, whole)
+        _check_usable(plan)
         return
     if options.check:
         _check(ctx, given, planning, plan, step)
@@ -117,6 +119,37 @@ def _check_affordable(
     selected(ctx, real, plan, planning.manifest.budget_usd)
 
 
+def _check_usable(plan: Plan) -> None:
+    """
+    Raises:
+        InputError: the inputs of all items are unusable, so that the run would fail.
+        CombinedError: some are.
+    """
+    errors = _unusable(plan)
+    if not errors:
+        return
+    good = len(plan.steps) - len(errors)
+    error = CombinedError(errors, succeeded=good, noun="item")
+    if len(errors) == 1 and not good:
+        raise errors[0]
+    cannot = f"{len(errors)} of {len(plan.steps)} items cannot be made, as shown above."
+    raise error.but(_about_inputs(errors), message=cannot)
+
+
+def _unusable(plan: Plan) -> list[KreaError]:
+    return [
+        step.error for step in plan.steps if step.sign == Sign.UNUSABLE and step.error
+    ]
+
+
+def _about_inputs(errors: Sequence[KreaError]) -> str:
+    """
+    Return the hint to mend the inputs, which names the first one.
+    """
+    more = f" (and {len(errors) - 1} more)" if errors[1:] else ""
+    return f"Provide the input files, or correct their names: {errors[0].message}{more}"
+
+
 def _check(
     ctx: CliContext,
     given: BatchGiven,
@@ -135,7 +168,9 @@ def _check(
     if plan.is_up_to_date:
         count = len(plan.steps)
         items = "1 item is" if count == 1 else f"{count} items are"
-        ctx.console.note(f"{items} up to date.")
+        copies = sum(step.copy_of is not None for step in plan.steps)
+        to_copy = f"; the next run copies {copies} of them" if copies else ""
+        ctx.console.note(f"{items} up to date{to_copy}.")
         return
     unchanged = {str(sign) for sign in UP_TO_DATE}
     open_ = [
@@ -188,6 +223,8 @@ def _ways_out(ctx: CliContext, plan: Plan) -> list[Hint]:
     ended = {
         step.line.state for step in plan.steps if step.line and step.sign == Sign.ENDED
     }
+    if unusable := _unusable(plan):
+        hints.append(_about_inputs(unusable))
     billed = "" if ctx.service.is_sandbox else " (billed)"
     if "failed" in ended:
         command = repeated("--again", "failed")

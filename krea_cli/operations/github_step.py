@@ -59,12 +59,14 @@ class GithubStep:
             if self.env.get(name):
                 self._append(name, "")
 
-    def report(self, jobs: Sequence[Job], *, is_paid: bool) -> StorageError | None:
+    def report(
+        self, jobs: Sequence[Job], *, is_paid: bool, is_listed: bool = True
+    ) -> StorageError | None:
         """
         Add the jobs to outputs and summary. Return the error if that fails.
 
         `is_paid` says that this command submitted the jobs: only then is their cost
-        counted.
+        counted. Without `is_listed`, the summary does not list them.
         """
         try:
             paid = {job.job_id for job in jobs} if is_paid else set[str]()
@@ -74,7 +76,7 @@ class GithubStep:
                 is_paid and not paid.issuperset(summary.order)
             )
             self._write_outputs(jobs, paid, is_open=is_open)
-            if self.env.get("GITHUB_STEP_SUMMARY"):
+            if is_listed and self.env.get("GITHUB_STEP_SUMMARY"):
                 self._summarise(jobs, paid, summary.unconfirmed)
         except StorageError as exc:
             return exc.but("The jobs themselves are not affected.")

@@ -623,6 +623,51 @@ def test_batch_github_reports_only_what_this_run_cost(step, service, manifest):
     assert "<code>out/cat&#46;png</code>" in summary.read_text()
 
 
+def test_batch_github_has_the_results_that_are_up_to_date(step, service, manifest):
+    krea, outputs, summary = step
+    krea("batch", manifest)
+    job = json.loads(Path("pictures.toml.lock").read_text().splitlines()[0])["job"]
+    Path("out/cat.png").unlink()
+
+    krea("batch", manifest, "--github")
+    lines = outputs.read_text().splitlines()
+    rows = summary.read_text()
+    outputs.write_text("")
+    krea("batch", manifest, "--github")
+    unchanged = outputs.read_text()
+
+    assert {"out/cat.png", "out/owl.png", job} <= set(lines)
+    assert "owl" not in rows
+    assert re.search(r"cost_usd<<(\S+)\n0\n\1", unchanged)
+    assert {"out/cat.png", "out/owl.png", job} <= set(unchanged.splitlines())
+    assert rows == summary.read_text()
+
+
+def test_batch_github_has_a_copied_result(step, service, manifest):
+    krea, outputs, _ = step
+    krea("batch", manifest)
+    manifest.write_text(MANIFEST.replace("out/owl", "out/new"))
+
+    krea("batch", manifest, "--github")
+
+    assert 2 == service.bills
+    assert {"out/cat.png", "out/new.png"} <= set(outputs.read_text().splitlines())
+
+
+def test_batch_check_names_results_that_are_to_be_copied(logged_in, service, manifest):
+    logged_in("batch", manifest)
+    manifest.write_text(
+        MANIFEST + '[[pictures]]\nprompt = "an owl"\noutput = "out/same.png"\n'
+    )
+
+    check = logged_in("batch", manifest, "--check")
+    planned = logged_in("batch", manifest, "--dry-run")
+
+    assert 0 == check.code
+    assert "3 items are up to date; the next run copies 1 of them." in check.err
+    assert "=\tout/same.png\tcopy of out/owl.png\n" in planned.out
+
+
 def test_batch_check_lists_what_is_open_for_scripts_and_github(step, service, manifest):
     krea, _, summary = step
     krea("batch", manifest, "--only", "out/owl.png")

@@ -116,3 +116,24 @@ def test_batch_reads_no_file_outside_that_a_table_names(krea, monkeypatch):
     assert [] == read
     assert any("'../secret.png' is outside" in line for line in found)
     assert 2 == len(found)
+
+
+@pytest.mark.parametrize(("names", "code"), [(("a", "b"), 9), (("b",), 2)])
+def test_batch_dry_run_ends_like_the_run_if_inputs_are_missing(
+    logged_in, service, photo, names, code
+):
+    Path("a.jpg").write_bytes(Path(photo).read_bytes())
+    rows = "".join(f"{name},{name}.jpg\n" for name in names)
+    Path("t.csv").write_text(f"name,image\n{rows}")
+    batch = ("batch", "t.csv", "a watercolor", "-o", "{name}.png")
+
+    planned = logged_in(*batch, "--dry-run")
+    check = logged_in(*batch, "--check")
+    made = logged_in(*batch)
+
+    assert (code, 12, code) == (planned.code, check.code, made.code)
+    assert "x\tb.png\tFile b.jpg does not exist." in planned.out
+    assert re.search(
+        "^(hint|error): .*b\\.jpg does not exist", planned.err, re.MULTILINE
+    )
+    assert re.search("^hint: .*b\\.jpg does not exist", check.err, re.MULTILINE)
