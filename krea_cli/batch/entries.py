@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from krea_cli.batch import tables
-from krea_cli.batch.problems import Position, Problems
+from krea_cli.batch.problems import COMMAND_LINE, Position, Problems
 from krea_cli.files.regular_file import read_regular
 from krea_cli.media import of_extension
 from krea_cli.runtime.user_paths import local_path
@@ -108,6 +108,13 @@ def rows_of(data: bytes, name: str, problems: Problems) -> Entries:
     """
     if len(data) > tables.MAX_BYTES:
         problems.add(Position(name), "The table is larger than 64 MiB.")
+        return UNREAD
+    if name == "-" and not data.strip():
+        problems.add(
+            COMMAND_LINE,
+            "Standard input is empty.",
+            'It needs a JSON object in each line, such as {"prompt": "an owl"}',
+        )
         return UNREAD
     table = tables.read_table(data, name, problems)
     if table is None:

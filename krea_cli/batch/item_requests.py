@@ -4,15 +4,15 @@ From items to requests: each checked against its model, priced, and identified.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from krea_cli.batch.identity import Identity, identity_of
 from krea_cli.batch.item import Item, local_input
-from krea_cli.batch.manifest_keys import ITEM
-from krea_cli.batch.problems import Position, Problems
+from krea_cli.batch.manifest_keys import FIELDS, ITEM
+from krea_cli.batch.problems import Problems
 from krea_cli.batch.shown_path import shown_path
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.validation import Violation
@@ -62,7 +62,8 @@ class RequestBuilder:
     *find_model* gives the model of a name, or the one that is used without; *read* the
     image of an argument. *warn* is called when something other than what was asked for
     is sent. Krea calls *webhook* when a job finishes. Without *validates* a request is
-    not held against the schema of its model.
+    not held against the schema of its model. *in_manifest* says that values stand in a
+    manifest, and not on the command line.
     """
 
     folder: Path
@@ -71,6 +72,7 @@ class RequestBuilder:
     warn: Callable[[str], None]
     webhook: str | None = None
     validates: bool = True
+    in_manifest: bool = False
     _models: dict[str | None, Model] = field(default_factory=dict)
     _images: dict[str, Image | InputError] = field(default_factory=dict)
 
@@ -151,7 +153,11 @@ class RequestBuilder:
         building = _Building(item, model, self, inputs)
         request, choices, violations = building.request(pending=bool(needed))
         violations = [each for each in violations if not _is_known(each, item, model)]
-        _report(violations, item.position, problems)
+        for violation in violations:
+            name = _name(violation.field)
+            hint = self._hint(name, building.given, model, item)
+            text = f"{name}: {violation.message}." if name else f"{violation}."
+            problems.add(item.position, text, hint)
         _check_kinds(item, model, needed, problems)
         if building.unusable or violations:
             return Planned(
@@ -174,6 +180,27 @@ class RequestBuilder:
             cost_usd=request.cost_usd,
         )
 
+    def _hint(self, name: str, given: Collection[str], model: Model, item: Item) -> str:
+        """
+        Return what to do about a field that the model does not have, or one that is
+        missing.
+        """
+        is_cell = item.position.unit == "row" and not self.in_manifest
+        if name in FIELDS and name not in model.fields:
+            rest = "remove the column" if is_cell else f"remove {name}"
+            option = "" if self.in_manifest else " with -m"
+            return f"Choose a model that has this field{option}, or {rest}."
+        if name not in model.fields or name in given:
+            return ""
+        if self.in_manifest:
+            key = f"{name} = ..."
+            key = key if name in ITEM else f"params = {{ {key} }}"
+            return f"Add {key} below [[pictures]] or [defaults]."
+        if name == "prompt":
+            return "Add PROMPT, or a column of prompts."
+        option = f"--{name.replace('_', '-')}" if name in FIELDS else f"-p {name}=VALUE"
+        return f"Add {option}, or a column."
+
     def _model(self, name: str | None) -> Model:
         if name not in self._models:
             self._models[name] = model = self.find_model(name)
@@ -185,7 +212,8 @@ class RequestBuilder:
 class _Building:
     """
     The request of one item in the making.  *unusable* is the first input that cannot
-    be used; *paths* are those of inputs as the item names them.
+    be used; *paths* are those of inputs as the item names them; *given* are the fields
+    that the item sets.
     """
 
     def __init__(
@@ -197,6 +225,7 @@ class _Building:
     ) -> None:
         self.unusable: InputError | None = None
         self.paths: dict[str, str] = {}
+        self.given: frozenset[str] = frozenset()
         self._item = item
         self._model = model
         self._builder = builder
@@ -218,6 +247,8 @@ class _Building:
         fields.add_options({name: str(value) for name, value in item.fields.items()})
         for warning in fields.warnings:
             self._builder.warn(warning)
+        dropped = {each.field for each in fields.dropped}
+        self.given = frozenset({*fields.values, *item.fields, *dropped})
         request = Request(
             model=self._model, fields=fields.values, webhook=self._builder.webhook
         )
@@ -228,7 +259,8 @@ class _Building:
         choices = defaults.choose_defaults(self._model, fields.values, size)
         fields.values.update({choice.field: choice.value for choice in choices})
         violations = violations_of(request, fields)
-        for name in fields.values.keys() - self._model.fields.keys():
+        wrong = {_name(each.field) for each in violations}
+        for name in fields.values.keys() - self._model.fields.keys() - wrong:
             self._builder.warn(
                 f"{name} is not a known field of {self._model.id}; submitting it "
                 "unchecked."
@@ -290,14 +322,6 @@ def by_need(items: Sequence[Item]) -> Iterator[int]:
             if at not in done:
                 done.add(at)
                 yield at
-
-
-def _report(
-    violations: Sequence[Violation], position: Position, problems: Problems
-) -> None:
-    for each in violations:
-        name = _name(each.field)
-        problems.add(position, f"{name}: {each.message}." if name else f"{each}.")
 
 
 def _is_known(violation: Violation, item: Item, model: Model) -> bool:

@@ -109,6 +109,12 @@ def _names_in(folder: Path) -> list[str]:
         return []
 
 
+class LockNeededError(UsageError):
+    """
+    Nothing says where the lock should lie.
+    """
+
+
 def lock_path(
     source: Source, option: str | None, output: str | None, *, cwd: Path, sandbox: bool
 ) -> Path:
@@ -117,7 +123,7 @@ def lock_path(
     folder and the glob of a folder, beside the outputs.
 
     Raises:
-        UsageError: `--lock` is needed, and missing.
+        LockNeededError: `--lock` is needed, and missing.
     """
     ending = ".sandbox.lock" if sandbox else ".lock"
     if option is not None:
@@ -135,7 +141,7 @@ def lock_path(
     if name is not None:
         fixed = output_names.fixed_folder(output or "")
         return source.folder / fixed / (name + ending)
-    raise UsageError(
+    raise LockNeededError(
         "--lock is needed here, as there is no file for the lock to lie beside.",
         hint="Example: --lock out/pictures.lock",
     )
@@ -211,6 +217,18 @@ def load(
         ),
         read_source,
     )
+
+
+def check_not_empty(
+    source: Source, problems: Problems, *, stdin: Callable[[], bytes]
+) -> None:
+    """
+    Report a glob that matches no file, and an empty standard input.
+    """
+    if source.kind == Kind.GLOB:
+        entries.entries_of(source.name, source.folder, COMMAND_LINE, problems)
+    elif source.kind == Kind.STDIN:
+        entries.rows_of(stdin(), "-", problems)
 
 
 def _manifest(

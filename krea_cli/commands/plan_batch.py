@@ -207,12 +207,19 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
             )
     problems, output = Problems(), defaults.get("output")
     is_sandbox = ctx.service.is_sandbox
-    path = sources.lock_path(
-        source, given.options.lock, output, cwd=cwd, sandbox=is_sandbox
-    )
 
     def stdin() -> bytes:
         return ctx.prompter.claim_stdin("a table").buffer.read()
+
+    try:
+        path = sources.lock_path(
+            source, given.options.lock, output, cwd=cwd, sandbox=is_sandbox
+        )
+    except sources.LockNeededError:
+        # An empty source is the mistake to name first.
+        sources.check_not_empty(source, problems, stdin=stdin)
+        problems.raise_if_any()
+        raise
 
     manifest, read_entries = sources.load(
         source,
@@ -244,6 +251,7 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
         warn=held.append,
         webhook=given.webhook,
         validates=given.validates,
+        in_manifest=source.kind == sources.Kind.MANIFEST,
     )
     planned = builder.plan(items, problems)
     problems.raise_if_any()

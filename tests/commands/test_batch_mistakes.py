@@ -137,3 +137,50 @@ def test_batch_dry_run_ends_like_the_run_if_inputs_are_missing(
         "^(hint|error): .*b\\.jpg does not exist", planned.err, re.MULTILINE
     )
     assert re.search("^hint: .*b\\.jpg does not exist", check.err, re.MULTILINE)
+
+
+def test_batch_of_a_table_with_a_field_that_the_model_lacks_says_it_once(krea):
+    Path("t.csv").write_text("name,prompt,seed\na,an owl,3\n")
+
+    result = krea("batch", "t.csv", "-o", "{name}.png", "--dry-run")
+
+    assert 2 == result.code
+    assert result.err.splitlines() == [
+        "error: t.csv, row 2: seed: is not a field of google/nano-banana-pro.",
+        "hint: Choose a model that has this field with -m, or remove the column.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "hint"),
+    [
+        ("", "Add aspect_ratio = ... below [[pictures]] or [defaults]."),
+        ('[pictures.params]\naspectratio = "1:1"', "Add aspect_ratio = ... below"),
+    ],
+)
+def test_batch_says_where_a_missing_field_goes(krea, values, hint):
+    Path("p.toml").write_text(
+        '[[pictures]]\nprompt = "an owl"\nmodel = "krea-2/large"\noutput = "a.png"\n'
+        + values
+    )
+
+    result = krea("batch", "p.toml", "--dry-run")
+
+    assert 2 == result.code
+    assert hint in result.err
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("x*.jpg", "No file matches 'x*.jpg'."),
+        ("-", "Standard input is empty."),
+    ],
+)
+@pytest.mark.parametrize("lock", [(), ("--lock", "x.lock")])
+def test_batch_of_nothing_names_the_empty_source(krea, source, message, lock):
+    result = krea("batch", source, "an owl", "-o", "{index}.png", *lock)
+
+    assert 2 == result.code
+    assert message in result.err
+    assert "--lock is needed" not in result.err
