@@ -60,6 +60,7 @@ class Expansion:
         # A misspelled word makes its column look as if nothing used it.
         has_words = self._check_words()
         has_output = self._has_output()
+        has_words = self._check_matrix_words() and has_words
         if has_words:
             self._cell_fields = self._find_cell_fields(has_output)
         if not has_output and "output" not in self._faulty:
@@ -231,6 +232,27 @@ class Expansion:
                     message = f"{name}: {{{word}}} is unknown."
                     hint = suggest(word, known) or self._hint_of_word()
                 self._problems.add(position, message, hint)
+        return is_sound
+
+    def _check_matrix_words(self) -> bool:
+        """
+        Tell whether the words of the matrix are nothing else as well.
+        """
+        columns = self._entries.columns or ()
+        is_sound = True
+        for name in self._group.matrix:
+            if name in ITEM or name.startswith("params."):
+                continue
+            if name in columns:
+                fault = f"'{name}' in matrix is also a column of the table."
+                hint = "Rename one of them."
+            elif name in self._model_fields:
+                fault = f"Unknown field '{name}' in matrix."
+                hint = f"To set this field of the model: params.{name} = [...]"
+            else:
+                continue
+            self._problems.add(self._at(name), fault, hint)
+            is_sound = False
         return is_sound
 
     def _hint_of_word(self) -> str:

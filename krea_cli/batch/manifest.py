@@ -9,13 +9,22 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from krea_cli.batch.manifest_keys import COMMAND_LINE, ITEM, Key, fault_of
+from krea_cli.batch.manifest_keys import (
+    COMMAND_LINE,
+    ITEM,
+    RESERVED,
+    WORD,
+    Key,
+    fault_of,
+)
 from krea_cli.batch.problems import Position, Problems, suggest
+from krea_cli.batch.templates import names_in
 from krea_cli.batch.toml_lines import KeyLines, KeyPath
+from krea_cli.runtime.json_tree import leaves
 from krea_cli.runtime.nearest_words import nearest_words
 
 # A manifest is written by hand, or by a small program.
@@ -117,7 +126,7 @@ class _Reader:
             name=self._name,
             defaults=values,
             faulty=_faulty(defaults, values),
-            groups=tuple(self._groups(document)),
+            groups=tuple(self._groups(document, values)),
             budget_usd=self._budget(self._table(document, "budget")),
             keeps_prompts=self._option(
                 lock, ("lock", "prompts"), Key("bool", ""), default=True
@@ -162,7 +171,9 @@ class _Reader:
         )
         return {}
 
-    def _groups(self, document: Mapping[str, Any]) -> Iterator[PictureGroup]:
+    def _groups(
+        self, document: Mapping[str, Any], defaults: Mapping[str, Any]
+    ) -> Iterator[PictureGroup]:
         groups = document.get(GROUPS, [])
         if not isinstance(groups, list) or not all(
             isinstance(each, dict) for each in groups
@@ -180,16 +191,19 @@ class _Reader:
                 f"Add a table that starts with [[{GROUPS}]].",
             )
         for index, values in enumerate(groups):
-            yield self._group(values, (GROUPS, index))
+            yield self._group(values, defaults, (GROUPS, index))
 
-    def _group(self, table: Mapping[str, Any], path: KeyPath) -> PictureGroup:
+    def _group(
+        self, table: Mapping[str, Any], defaults: Mapping[str, Any], path: KeyPath
+    ) -> PictureGroup:
         own = {
             key: each for key, each in table.items() if key not in ("each", "matrix")
         }
         values = self._values(own, path, known=(*ITEM, "each", "matrix"))
         each = self._option(table, (*path, "each"), Key("text", ""), default=None)
         given = table.get("matrix", {})
-        matrix = self._matrix(given, (*path, "matrix"))
+        words = set(_words_in([own, defaults, given]))
+        matrix = self._matrix(given, words, (*path, "matrix"))
         faulty = _faulty(own, values) | _faulty(_flat(given), matrix)
         if each is None and "each" in table:
             faulty |= {"each"}
@@ -224,7 +238,12 @@ class _Reader:
                 found[name] = value
         return found
 
-    def _matrix(self, matrix: Any, path: KeyPath) -> dict[str, Sequence[Any]]:
+    def _matrix(
+        self, matrix: Any, words: Collection[str], path: KeyPath
+    ) -> dict[str, Sequence[Any]]:
+        """
+        The values that are combined: of fields, and of *words* that stand in braces.
+        """
         if not isinstance(matrix, dict):
             self._problems.add(
                 self._at(path), "matrix must be a table.", "Write [pictures.matrix]."
@@ -238,13 +257,28 @@ class _Reader:
                     self._combine(found, key, each, (*path, name, param))
             elif name in MATRIX and name != "params":
                 self._combine(found, name, values, (*path, name), MATRIX[name])
+            elif name in words and name not in RESERVED and not suggest(name, MATRIX):
+                self._combine(found, name, values, (*path, name), WORD)
             else:
-                hint = suggest(name, MATRIX)
-                hint = hint or f"To set a field of the model: params.{name} = [...]"
-                self._problems.add(
-                    self._at((*path, name)), f"Unknown field '{name}' in matrix.", hint
-                )
+                self._report_in_matrix(name, words, (*path, name))
         return found
+
+    def _report_in_matrix(
+        self, name: str, words: Collection[str], path: KeyPath
+    ) -> None:
+        fault = f"Unknown field '{name}' in matrix."
+        hint = suggest(name, MATRIX)
+        if name == "params":
+            fault = "params in matrix must be a table."
+            hint = "Example: params.creativity = [...]"
+        elif not hint and name in RESERVED:
+            fault = f"Unusable name '{name}' in matrix."
+            hint = "Choose another word." if name in words else ""
+        elif not hint:
+            hint = f"To set a field of the model: params.{name} = [...]"
+            if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+                hint += f"; to vary a text, write {{{name}}} in it."
+        self._problems.add(self._at(path), fault, hint)
 
     def _combine(
         self,
@@ -313,6 +347,12 @@ class _Reader:
             self._problems.add(self._at(path), f"{name} {fault}.")
             return default
         return table[name]
+
+
+def _words_in(value: Any) -> Iterator[str]:
+    for _, text in leaves(value):
+        if isinstance(text, str):
+            yield from names_in(text)
 
 
 def _faulty(given: Mapping[str, Any], usable: Mapping[str, Any]) -> frozenset[str]:

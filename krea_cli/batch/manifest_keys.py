@@ -70,6 +70,17 @@ COMMAND_LINE = {
         "max_cost",
     )
 }
+# Words that have a meaning of their own, and are no names for lists of words.
+RESERVED = frozenset(COMMAND_LINE) | {
+    "output",
+    "count",
+    "each",
+    "matrix",
+    "params",
+    *("stem", "name", "ext", "path", "index", "slug"),
+    *("job_id", "date", "time"),
+}
+WORD = Key("word", "What {WORD} in braces stands for.")
 # Read from a cell as they are, and not by the schema of the model.
 _CONVERTED = {"whole", "bool", "size"}
 _BRACES = re.compile(r"\{")
@@ -116,6 +127,7 @@ def _described(key: Key) -> str:
         return f"a whole number{limits}"
     return {
         "text": "text in quotes",
+        "word": "text in quotes, or a number",
         "texts": "text in quotes, or a list of texts",
         "number": "a number",
         "table": 'a table, such as { creativity = "raw" }',
@@ -140,6 +152,10 @@ def _is_number(value: Any, _: Key) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _is_word(value: Any, _: Key) -> bool:
+    return isinstance(value, str | int | float)
+
+
 def _is_texts(value: Any, _: Key) -> bool:
     items = value if isinstance(value, list) else [value]
     return bool(items) and all(isinstance(item, str) for item in items)
@@ -148,6 +164,7 @@ def _is_texts(value: Any, _: Key) -> bool:
 _CHECKS: Mapping[str, Any] = {
     "text": lambda value, _: isinstance(value, str),
     "texts": _is_texts,
+    "word": _is_word,
     "whole": _is_whole,
     "number": _is_number,
     "table": lambda value, _: isinstance(value, dict),

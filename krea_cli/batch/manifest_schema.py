@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from krea_cli.batch.manifest import GROUPS, MATRIX
-from krea_cli.batch.manifest_keys import ITEM, Key
+from krea_cli.batch.manifest_keys import ITEM, RESERVED, Key
 
 _TEXT = {"type": "string"}
 _TEXTS = {
@@ -69,14 +69,25 @@ def manifest_schema() -> dict[str, Any]:
 
 
 def _matrix() -> dict[str, Any]:
-    values = {
+    values: dict[str, Any] = {
         name: {"type": "array", "minItems": 1, "items": _schema(key)}
         for name, key in MATRIX.items()
         if name != "params"
     }
     lists = {"type": "array", "minItems": 1}
     values["params"] = {"type": "object", "additionalProperties": lists}
-    return _object(values, "Fields with lists of values: every combination is made.")
+    words = {
+        **lists,
+        "items": {"type": ["string", "number", "boolean"]},
+        "description": "Values of a {word} that stands in the texts.",
+    }
+    return {
+        **_object(
+            {**dict.fromkeys(sorted(RESERVED - {"params"}), False), **values},
+            "Fields and words with lists of values: every combination is made.",
+        ),
+        "additionalProperties": words,
+    }
 
 
 def _object(properties: Mapping[str, Any], description: str) -> dict[str, Any]:

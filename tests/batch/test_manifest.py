@@ -135,6 +135,24 @@ WRONG = {
         "line 5: Unknown field 'sead' in matrix.",
         "Did you mean 'seed'?",
     ),
+    "matrix of a word that no text has": (
+        GROUP + "[pictures.matrix]\nanimal = ['owl']\n",
+        "line 5: Unknown field 'animal' in matrix.",
+        "params.animal = [...]; to vary a text, write {animal} in it.",
+    ),
+    "matrix of a word that is a field of a model": (
+        GROUP + "expect = ['{creativity}']\nmatrix.creativity = ['raw']\n",
+        "line 5: Unknown field 'creativity' in matrix.",
+        "To set this field of the model: params.creativity = [...]",
+    ),
+    "matrix of a word with a meaning": (
+        GROUP + "expect = ['{index}']\nmatrix.index = [1]\n",
+        "line 5: Unusable name 'index' in matrix. Choose another word.",
+    ),
+    "matrix of params without names": (
+        GROUP + "matrix.params = [1]\n",
+        "line 4: params in matrix must be a table.",
+    ),
     "matrix without a list": (
         GROUP + "[pictures.matrix]\nseed = 1\n",
         "line 5: seed in matrix must be a list",
@@ -276,6 +294,33 @@ def test_items_extension_is_known_for_a_model_or_refused(expand):
 
     assert "owl.png" == item.output
     assert "{ext} is not known beforehand" in expand.error(f'{text}model = "audio"\n')
+
+
+def test_items_matrix_of_words_varies_the_texts(expand):
+    items = expand.manifest(
+        "[defaults]\nprompt = 'a {size} {animal}'\n[[pictures]]\n"
+        "output = '{animal}-{size}.png'\n[pictures.matrix]\n"
+        "animal = ['owl', '{size}!']\nsize = [1, 2]\n"
+    )
+
+    assert [
+        ("a 1 owl", "owl-1.png"),
+        ("a 2 owl", "owl-2.png"),
+        ("a 1 1!", "1!-1.png"),
+        ("a 2 2!", "2!-2.png"),
+    ] == [(item.prompt, item.output) for item in items]
+    assert [{}] * 4 == [item.params for item in items]
+
+
+def test_items_matrix_of_a_word_that_is_a_column_is_a_mistake(expand):
+    expand.write("t.csv", "animal\nowl\n")
+
+    found = expand.error(
+        "[[pictures]]\neach = 't.csv'\nprompt = 'a {animal}'\n"
+        "output = '{animal}.png'\nmatrix.animal = ['cat']\n"
+    )
+
+    assert "line 5: 'animal' in matrix is also a column of the table." in found
 
 
 def test_items_params_and_matrix_of_params_are_words_too(expand):

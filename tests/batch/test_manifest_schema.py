@@ -45,7 +45,9 @@ CASES = [
     OWL + "params = 1\n",
     OWL + "matrix.seed = 1\n",
     OWL + "matrix.seed = []\n",
-    OWL + "matrix.sead = [1]\n",
+    OWL + "matrix.index = [1]\n",
+    OWL + "matrix.animal = ['owl', 2]\nexpect = ['{animal}']\n",
+    OWL + "matrix.animal = [{}]\nexpect = ['{animal}']\n",
     OWL + "matrix.output = ['a.png']\n",
     OWL + "webhook = 'https://x'\n",
 ]
