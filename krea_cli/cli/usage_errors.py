@@ -65,7 +65,7 @@ def usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     # Errors about the value of an option come without a context.
     called = context.command_path if context else " ".join(("krea", *command.words))
     message = " ".join(say().split())
-    for explain in (_token_argument, _missing_setting):
+    for explain in (_token_argument, _missing_setting, _prompt_with_dash):
         if error := explain(command, argv, message):
             return error
     hints = [f"Show the options: {called} --help"]
@@ -116,6 +116,27 @@ def _missing_setting(
     except UsageError as exc:
         return exc
     return UsageError(f"No value for {keys[0]}.", hint=example)
+
+
+def _prompt_with_dash(
+    command: CommandGrammar, argv: Sequence[str], _: str
+) -> UsageError | None:
+    """
+    Explain that text which begins with a dash is read as an option.
+    """
+    if command.words not in (("generate",), ("batch",)) or "--" in argv:
+        return None
+    for before, word in pairwise(argv):
+        is_text = word.startswith("-") and " " in word.partition("=")[0]
+        if is_text and not before.startswith("-"):
+            others = list(argv)
+            others.remove(word)
+            line = shell_words.join(["krea", *others, "--", word])
+            return UsageError(
+                f"{shell_words.join([_cut(word)])} is read as an option.",
+                hint=f"If it is the prompt, put it after --: {line}",
+            )
+    return None
 
 
 def _hints_for_option(option: str, command: CommandGrammar) -> list[str]:
