@@ -148,7 +148,7 @@ def _hints_for_option(option: str, command: CommandGrammar) -> list[str]:
 def _hints_for_command(name: str, called: str, argv: Sequence[str]) -> list[str]:
     first = next((word for word in argv if not word.startswith("-")), "")
     if " " in first:  # a prompt, not a command
-        return [f"Did you mean: {shell_words.join(['krea', 'generate', first])}"]
+        return [f"Did you mean: {shell_words.join(['krea', 'generate', *argv])}"]
     if called != "krea":
         group, _ = grammar.find(called.split()[1:])
         found = nearest_words(name, [member for member, _ in group.members])
@@ -225,8 +225,8 @@ def _hints_for_batch(command: CommandGrammar, argv: Sequence[str]) -> list[str]:
     prompts = [word for word in arguments if word not in images]
     prompt = prompts[0] if len(prompts) == 1 else "PROMPT"
     line = _batch_line(source, prompt, argv)
-    quoted = "Quote the pattern" if "*" in source else "Name the folder"
-    return [f"{quoted}: {line}"]
+    lead = "Quote the pattern" if "*" in source else "For all images of the folder"
+    return [f"{lead}: {line}"]
 
 
 def _source_of(files: Sequence[str]) -> str | None:
@@ -261,7 +261,7 @@ def _hints_for_images(
     hints = [f"To use them in one request, repeat -i: {_as_options(files)}{more}"]
     if source := _source_of(files):
         prompt = prompts[0] if len(prompts) == 1 else "PROMPT"
-        lead = "To edit them all, each on its own"
+        lead = f"To edit all of {shell_words.quote(source)}, each on its own"
         hints.append(f"{lead}: {_batch_line(source, prompt, argv)}")
     return hints
 

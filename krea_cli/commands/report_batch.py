@@ -285,7 +285,8 @@ class BatchReport:
         hints = self._ways_out(outcomes)
         if not_written is not None:
             hints.append(
-                "Continue on this machine: its journal has what the lock file lacks."
+                "Run it again on this computer: only its journal knows the jobs that "
+                "are missing from the lock."
             )
         bad = len(outcomes) - good
         if len(errors) == 1 and not (good and bad):
@@ -340,7 +341,8 @@ class BatchReport:
         if outcome.state != "unchecked" or not is_known or not outcome.job:
             return error
         return error.but(
-            message=f"{error.message} Its job may still complete{self._billed}.",
+            message=f"Cannot check its job: {error.message} It may still "
+            f"complete{self._billed}.",
             job_id=outcome.job.job_id,
             advice=(),
         )

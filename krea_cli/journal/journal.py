@@ -114,8 +114,8 @@ class Journal:
             self.unconfirmed(record)
             raise DuplicateJobIdError(
                 f"Krea answered this request with job {job_id}, but that is the job of "
-                "another request. This one may have a job of its own; if so, you will "
-                "be billed."
+                "another request. Krea may have accepted this request as another job; "
+                "if so, you will be billed."
             )
         with self._database.writing() as db:
             changed = db.execute(
