@@ -376,7 +376,7 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.LOOK_FOR_JOB: ("Check Krea's job list", lambda s: s.list_remote()),
     Action.EDIT_FOLDER: (
         "Edit each image in it",
-        lambda s, folder: _edit_folder(s, folder),
+        _edit_folder,
     ),
     Action.REPLAY: ("Replay its sidecar", lambda s, sidecar: s.replay(sidecar)),
     Action.SHOW_FIELDS: (
