@@ -9,7 +9,7 @@ import glob
 import json
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -50,26 +50,35 @@ class Entry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entries:
     """
-    *columns* are those of a table, None for files.
+    *columns* are those of a table, None for files. Without *is_read* the table could
+    not be read, so that nothing can be said about what uses it.
     """
 
     entries: Sequence[Entry]
     columns: Sequence[str] | None = None
     header: Position | None = None
+    is_read: bool = True
 
 
+UNREAD = Entries(entries=(), is_read=False)
 ONE = Entries(entries=(Entry(),))
 
 
 def entries_of(
-    each: str, folder: Path, position: Position, problems: Problems
+    each: str,
+    folder: Path,
+    position: Position,
+    problems: Problems,
+    *,
+    shown: Callable[[str], str] = str,
 ) -> Entries:
     """
-    The files or rows that *each* names, as seen from *folder*.
+    The files or rows that *each* names, as seen from *folder*. *shown* gives the name
+    of a table for messages.
     """
     place = folder / local_path(each)
     if tables.is_table(each):
-        return table_entries(place, each, position, problems)
+        return table_entries(place, shown(local_path(each)), position, problems)
     found = matching_files(each, folder)
     if not found:
         hint = ""
@@ -89,7 +98,7 @@ def table_entries(
         data = read_regular(path, tables.MAX_BYTES)
     except OSError as exc:
         problems.add(position, f"Cannot read {name}: {exc.strerror or exc}.")
-        return Entries(entries=())
+        return UNREAD
     return rows_of(data, name, problems)
 
 
@@ -99,10 +108,10 @@ def rows_of(data: bytes, name: str, problems: Problems) -> Entries:
     """
     if len(data) > tables.MAX_BYTES:
         problems.add(Position(name), "The table is larger than 64 MiB.")
-        return Entries(entries=())
+        return UNREAD
     table = tables.read_table(data, name, problems)
     if table is None:
-        return Entries(entries=())
+        return UNREAD
     return Entries(
         entries=[_row_entry(row, table.columns) for row in table.rows],
         columns=table.columns,

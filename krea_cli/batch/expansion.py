@@ -5,7 +5,7 @@ From a group of a manifest to its items.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
@@ -39,8 +39,10 @@ class Expansion:
         model_fields: frozenset[str],
         extension_of: ExtensionOf,
         problems: Problems,
+        shown: Callable[[str], str],
     ) -> None:
         self._manifest = manifest
+        self._shown = shown
         self._group = group
         self._entries = entries
         self._problems = problems
@@ -50,13 +52,19 @@ class Expansion:
         params = {**defaults.get("params", {}), **own.get("params", {})}
         self._values = {**defaults, **own, "params": params}
         self._position = group.position_of("")
+        self._faulty = manifest.faulty | group.faulty
+        self._cell_fields: Mapping[str, str] = {}
+        self._is_sound = False
+        if not entries.is_read:
+            return
         # A misspelled word makes its column look as if nothing used it.
         has_words = self._check_words()
         has_output = self._has_output()
-        self._cell_fields = self._find_cell_fields(has_output) if has_words else {}
-        if not has_output:
+        if has_words:
+            self._cell_fields = self._find_cell_fields(has_output)
+        if not has_output and "output" not in self._faulty:
             self._report_output()
-        self._is_sound = has_words and has_output
+        self._is_sound = has_words and has_output and not self._needs_faulty()
 
     def items(self, most: int) -> Iterator[Item]:
         if not self._is_sound:
@@ -64,8 +72,8 @@ class Expansion:
         matrix = self._group.matrix
         index = itertools.count(1)
         for entry in self._entries.entries:
-            cells = self._cells(entry)
-            if cells is None:
+            cells, faulty = self._cells(entry)
+            if "output" in faulty:
                 continue
             for combination in itertools.product(*matrix.values()):
                 chosen = dict(zip(matrix, combination, strict=True))
@@ -80,7 +88,17 @@ class Expansion:
                         return
                     item = self._item(entry, values, chosen, number, copy)
                     if item is not None:
-                        yield item
+                        yield replace(item, faulty=self._faulty | faulty)
+
+    def _needs_faulty(self) -> bool:
+        """
+        Tell whether items cannot even be named or checked without a faulty value.
+        """
+        words = set(self._used_words()) - set(self._entries.columns or ())
+        return bool(self._faulty_words() & {"model", *words})
+
+    def _faulty_words(self) -> set[str]:
+        return {name.removeprefix("params.") for name in self._faulty}
 
     def leave_out(self, outputs: Collection[str]) -> bool:
         """
@@ -128,7 +146,8 @@ class Expansion:
                 )
                 continue
             found[column] = key
-        if unknown and has_output:
+        # A faulty text may be the one that uses a column.
+        if unknown and has_output and not self._faulty:
             self._report_columns(unknown)
         return found
 
@@ -187,7 +206,8 @@ class Expansion:
             for name in (*self._values, *self._group.matrix, *self._values["params"])
         }
         plain = fields - {"params", "image", "output", "expect", "count"}
-        return own | plain | {"index", "slug", "model", "ext"}
+        # A faulty one is reported already.
+        return own | plain | self._faulty_words() | {"index", "slug", "model", "ext"}
 
     def _check_words(self) -> bool:
         known = self._known_words()
@@ -237,6 +257,8 @@ class Expansion:
 
     def _report_output(self) -> None:
         output = self._values.get("output")
+        if output and output.strip() != "-" and self._is_of_command_line("output"):
+            output = self._shown(output) + "/" * output.endswith("/")
         if output is None:
             message = "An output name is needed."
         elif output.strip() in ("", "-"):
@@ -281,14 +303,14 @@ class Expansion:
             return self._manifest.position_of(name)
         return self._position
 
-    def _cells(self, entry: Entry) -> dict[str, Any] | None:
+    def _cells(self, entry: Entry) -> tuple[dict[str, Any], set[str]]:
         """
-        The values that a row sets; None if one of them cannot be used.
+        The values that a row sets, and the keys of those that cannot be used.
         """
         found: dict[str, Any] = {}
+        faulty = set[str]()
         if entry.image is not None and "image" not in self._group.values:
             found["image"] = entry.image
-        is_sound = True
         for column, key in self._cell_fields.items():
             if column not in entry.cells:
                 continue
@@ -300,9 +322,10 @@ class Expansion:
                     self._problems.add(
                         entry.position or self._position, f"{column} {exc}."
                     )
-                    is_sound = False
+                    faulty.add(key)
+                    continue
             found[key] = value
-        return found if is_sound else None
+        return found, faulty
 
     def _item(
         self,

@@ -26,7 +26,8 @@ class Item:
     """
     One result to make.
 
-    *output* is as the user writes it, relative to the folder of the manifest.  *needs*
+    *output* is relative to the folder of the manifest; *seen_as* is the same path from
+    the current folder, if that is another one.  *needs*
     has the outputs of other items that this one takes as input, by the words that name
     them.
     *row* and *column* say where its result stands on a contact sheet.
@@ -34,6 +35,7 @@ class Item:
 
     position: Position
     output: str
+    seen_as: str = ""
     model: str | None = None
     prompt: str | None = None
     images: tuple[str, ...] = ()
@@ -52,6 +54,15 @@ class Item:
     needs: Mapping[str, str] = field(default_factory=dict)
     # Texts that name files and come from a table.
     foreign_paths: tuple[str, ...] = ()
+    # Keys whose values cannot be used, which is reported already.
+    faulty: frozenset[str] = frozenset()
+
+    @property
+    def shown(self) -> str:
+        """
+        Return the output as messages name it.
+        """
+        return self.seen_as or self.output
 
 
 def local_input(text: str, folder: Path) -> Path | None:

@@ -4,7 +4,6 @@ From items to requests: each checked against its model, priced, and identified.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import Any
 
 from krea_cli.batch.identity import Identity, identity_of
 from krea_cli.batch.item import Item, local_input
+from krea_cli.batch.manifest_keys import ITEM
 from krea_cli.batch.problems import Position, Problems
+from krea_cli.batch.shown_path import shown_path
 from krea_cli.catalog.model import Model
 from krea_cli.catalog.validation import Violation
 from krea_cli.errors import InputError, KreaError, UsageError
@@ -97,7 +98,7 @@ class RequestBuilder:
             raise building.unusable
         if violations:
             raise UsageError(
-                f"Cannot make {item.output}: {violations[0]}",
+                f"Cannot make {item.shown}: {violations[0]}",
                 details=[str(each) for each in violations[1:]],
             )
         return request
@@ -126,16 +127,14 @@ class RequestBuilder:
             raise InputError("Standard input cannot be an image of a batch.")
         if path is None:
             return self.read(text)
-        # As the user knows it from the current folder.
-        shown = os.path.relpath(path)
-        return self.read(str(path) if shown.startswith("..") else shown)
+        return self.read(shown_path(path))
 
     def _planned(
         self, item: Item, needed: Mapping[str, Planned], problems: Problems
     ) -> Planned:
-        for text, each in needed.items():
+        for each in needed.values():
             if each.unusable:
-                message = f"{text} cannot be made."
+                message = f"{each.item.shown} cannot be made."
                 return Planned(item=item, unusable=InputError(message))
         try:
             model = self._model(item.model)
@@ -151,6 +150,7 @@ class RequestBuilder:
         }
         building = _Building(item, model, self, inputs)
         request, choices, violations = building.request(pending=bool(needed))
+        violations = [each for each in violations if not _is_known(each, item, model)]
         _report(violations, item.position, problems)
         _check_kinds(item, model, needed, problems)
         if building.unusable or violations:
@@ -298,6 +298,20 @@ def _report(
     for each in violations:
         name = _name(each.field)
         problems.add(position, f"{name}: {each.message}." if name else f"{each}.")
+
+
+def _is_known(violation: Violation, item: Item, model: Model) -> bool:
+    """
+    Tell whether a field is missing because its value, which is reported already, cannot
+    be used.
+    """
+    name = _name(violation.field)
+    keys = {name, f"params.{name}"}
+    if model.input_field and name == model.input_field.name:
+        keys.add("image")
+    if name not in ITEM:
+        keys.add("params")
+    return bool(keys & item.faulty)
 
 
 def _check_kinds(

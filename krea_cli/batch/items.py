@@ -11,13 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from krea_cli.batch import output_names
-from krea_cli.batch.entries import ONE, Entries
+from krea_cli.batch.entries import ONE, UNREAD, Entries
 from krea_cli.batch.expansion import Expansion
 from krea_cli.batch.filling import ExtensionOf
 from krea_cli.batch.item import Item, local_input
-from krea_cli.batch.manifest import Manifest
+from krea_cli.batch.manifest import Manifest, PictureGroup
 from krea_cli.batch.manifest_keys import MAX_ITEMS
 from krea_cli.batch.problems import Position, Problems
+from krea_cli.batch.templates import names_in
+from krea_cli.errors import UsageError
 from krea_cli.runtime.json_tree import leaves
 
 # Gives the files or rows that a group is repeated for.
@@ -30,27 +32,59 @@ def items_of(
     folder: Path,
     problems: Problems,
     *,
+    shown: Callable[[str], str] = str,
     model_fields: Iterable[str] = (),
+    find_model: Callable[[str], object] = lambda _: None,
     extension_of: ExtensionOf = lambda _: None,
 ) -> list[Item]:
     """
-    The items of a manifest in its order.  *model_fields* are names that a column may
-    have because some model has such a field; *extension_of* gives the extension of a
-    model's results where it is known beforehand.
+    The items of a manifest in its order.  *shown* gives the name of an output as seen
+    from the current folder. *model_fields* are names that a column may have because
+    some model has such a field; *find_model* raises an error for an unknown model;
+    *extension_of* gives the extension of a model's results where it is known
+    beforehand.
     """
     known = frozenset(model_fields)
     items: list[Item] = []
     for group in manifest.groups:
-        entries = ONE
+        entries = UNREAD if "each" in group.faulty else ONE
         if group.each is not None:
             entries = read_entries(group.each, group.position_of("each"))
-        items += _expanded(
-            Expansion(manifest, group, entries, known, extension_of, problems),
+        found = _expanded(
+            Expansion(manifest, group, entries, known, extension_of, problems, shown),
             MAX_ITEMS - len(items),
         )
+        if not found:
+            _check_models(manifest, group, find_model, problems)
+        items += found
+    items = [replace(item, seen_as=shown(item.output)) for item in items]
     _check_outputs(items, problems)
-    _check_foreign_paths(items, folder, problems)
-    return _linked(items, folder, problems)
+    return _linked(_without_foreign_paths(items, folder, problems), folder, problems)
+
+
+def _check_models(
+    manifest: Manifest,
+    group: PictureGroup,
+    find_model: Callable[[str], object],
+    problems: Problems,
+) -> None:
+    """
+    Check the models of a group that has no items, as something else is wrong with it.
+    """
+    values = {**manifest.defaults, **group.values}
+    position = group.position_of("matrix.model")
+    models = group.matrix.get("model")
+    if models is None:
+        is_own = "model" in group.values
+        position = (group if is_own else manifest).position_of("model")
+        models = [values.get("model")]
+    for model in models:
+        if not isinstance(model, str) or names_in(model):
+            continue
+        try:
+            find_model(model)
+        except UsageError as exc:
+            problems.add(position, exc.message, " ".join(exc.hints))
 
 
 def _expanded(expansion: Expansion, most: int) -> list[Item]:
@@ -71,9 +105,9 @@ def _check_outputs(items: Sequence[Item], problems: Problems) -> None:
         other = first.setdefault(output_names.folded(item.output), item)
         if other is item:
             continue
-        message = f"Two items have the same output: {item.output}."
+        message = f"Two items have the same output: {item.shown}."
         if other.output != item.output:
-            message = f"Two outputs differ only in case: {other.output}, {item.output}."
+            message = f"Two outputs differ only in case: {other.shown}, {item.shown}."
         problems.add(
             item.position,
             message,
@@ -82,14 +116,17 @@ def _check_outputs(items: Sequence[Item], problems: Problems) -> None:
         )
 
 
-def _check_foreign_paths(
+def _without_foreign_paths(
     items: Sequence[Item], folder: Path, problems: Problems
-) -> None:
+) -> list[Item]:
     """
-    A table may come from a stranger: it names no file outside of the folder.
+    The items whose files may be read. A table may come from a stranger: it names no
+    file outside of the folder.
     """
     root = folder.resolve()
+    kept = []
     for item in items:
+        before = problems.total
         for text in item.foreign_paths:
             path = local_input(text, folder)
             if path is not None and not path.resolve().is_relative_to(root):
@@ -98,6 +135,9 @@ def _check_foreign_paths(
                     f"'{text}' is outside of the folder of the source.",
                     "A table can name only files in this folder.",
                 )
+        if problems.total == before:
+            kept.append(item)
+    return kept
 
 
 def _linked(items: list[Item], folder: Path, problems: Problems) -> list[Item]:
@@ -113,8 +153,7 @@ def _linked(items: list[Item], folder: Path, problems: Problems) -> list[Item]:
             if path is not None and str(path) in made:
                 needs[text] = made[str(path)]
         linked.append(replace(item, needs=needs) if needs else item)
-    _check_circles(linked, problems)
-    return linked
+    return linked if _has_no_circle(linked, problems) else items
 
 
 def _input_texts(item: Item) -> Iterator[str]:
@@ -124,7 +163,7 @@ def _input_texts(item: Item) -> Iterator[str]:
             yield text[1:]
 
 
-def _check_circles(items: Sequence[Item], problems: Problems) -> None:
+def _has_no_circle(items: Sequence[Item], problems: Problems) -> bool:
     needs = {item.output: tuple(item.needs.values()) for item in items}
     done = set[str]()
     for start, first in needs.items():
@@ -146,7 +185,8 @@ def _check_circles(items: Sequence[Item], problems: Problems) -> None:
                     message,
                     "Use another input.",
                 )
-                return
+                return False
             elif following not in done:
                 way.append(following)
                 stack.append(iter(needs[following]))
+    return True

@@ -25,6 +25,7 @@ from krea_cli.batch.lock import (
     parse_lines,
 )
 from krea_cli.batch.problems import Position
+from krea_cli.batch.shown_path import shown_path
 from krea_cli.errors import StorageError, TargetError, UsageError
 from krea_cli.files.atomic_file import AtomicFile
 from krea_cli.files.regular_file import NONBLOCK, check_regular, read_regular
@@ -54,7 +55,8 @@ class LockFile:
         keeps_prompts: bool = True,
         note: Callable[[str], object] = lambda _: None,
     ) -> None:
-        # A link stays one when the file is replaced.
+        # As the user names it; a link stays one when the file is replaced.
+        self.shown = shown_path(path)
         self.path = Path(os.path.realpath(path))
         self._keeps_prompts = keeps_prompts
         self._note = note
@@ -77,7 +79,7 @@ class LockFile:
             return []
         except OSError as exc:
             reason = exc.strerror or exc
-            raise StorageError(f"Cannot read {self.path.name}: {reason}.") from exc
+            raise StorageError(f"Cannot read {self.shown}: {reason}.") from exc
         return self._parsed(self._limited(data))
 
     def append(self, lines: Iterable[LockLine]) -> None:
@@ -118,13 +120,17 @@ class LockFile:
                     new.publish(self.path, force=True)
             except TargetError as exc:
                 # Its advice is about results, which have a place of their own.
+                cause = exc.__cause__
+                if isinstance(cause, OSError):
+                    raise self._not_written(cause) from exc
                 raise StorageError(exc.message) from exc
+
+    def _not_written(self, exc: OSError) -> StorageError:
+        return StorageError(f"Cannot write {self.shown}: {exc.strerror or exc}.")
 
     def _limited(self, data: bytes) -> bytes:
         if len(data) > MAX_BYTES:
-            raise StorageError(
-                f"{self.path.name} is larger than {MAX_BYTES // 2**20} MiB."
-            )
+            raise StorageError(f"{self.shown} is larger than {MAX_BYTES // 2**20} MiB.")
         return data
 
     def _parsed(self, data: bytes) -> list[LockLine]:
@@ -140,12 +146,12 @@ class LockFile:
         except LockSyntaxError as exc:
             if isinstance(exc.reason, NewerLockError):
                 raise UsageError(
-                    f"{self.path.name} was written by a newer krea.",
+                    f"{self.shown} was written by a newer krea.",
                     hint="Update krea.",
                 ) from exc
             if exc.is_conflict:
                 raise UsageError(
-                    f"{Position(self.path.name, exc.number)}: git could not merge it.",
+                    f"{Position(self.shown, exc.number)}: git could not merge it.",
                     hint="Delete the lines that begin with <<<<<<<, ======= and "
                     ">>>>>>>; all other lines can stay, in any order.",
                 ) from exc
@@ -153,7 +159,7 @@ class LockFile:
 
     def _damaged(self, number: int, reason: str) -> UsageError:
         return UsageError(
-            f"{Position(self.path.name, number)}: not a line of a lock: {reason}.",
+            f"{Position(self.shown, number)}: not a line of a lock: {reason}.",
             hint="Restore the file, for example from git.",
         )
 
@@ -186,8 +192,7 @@ class LockFile:
                 finally:
                     os.close(file)
         except OSError as exc:
-            reason = exc.strerror or exc
-            raise StorageError(f"Cannot write {self.path.name}: {reason}.") from exc
+            raise self._not_written(exc) from exc
         finally:
             self._turn.release()
 
@@ -203,10 +208,10 @@ class LockFile:
         while not try_lock(pause):
             signals.raise_if_interrupted()
             if signals.seconds_since() > signals.CLEANUP_SECONDS:
-                raise StorageError(f"Another process uses {self.path.name}.")
+                raise StorageError(f"Another process uses {self.shown}.")
             if time.monotonic() - since > NOTICE_SECONDS and not self._is_noted:
                 self._is_noted = True
-                self._note(f"Another process uses {self.path.name}; waiting for it.")
+                self._note(f"Another process uses {self.shown}; waiting for it.")
             pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
 

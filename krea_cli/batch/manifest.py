@@ -16,6 +16,7 @@ from typing import Any
 from krea_cli.batch.manifest_keys import COMMAND_LINE, ITEM, Key, fault_of
 from krea_cli.batch.problems import Position, Problems, suggest
 from krea_cli.batch.toml_lines import KeyLines, KeyPath
+from krea_cli.runtime.nearest_words import nearest_words
 
 # A manifest is written by hand, or by a small program.
 MAX_BYTES = 8 * 2**20
@@ -32,24 +33,27 @@ class PictureGroup:
     One `[[pictures]]`: *values* by their keys, *each* the files or the table that it is
     repeated for, *matrix* the values of each field that are combined.
 
-    *position_of* gives the line of a key.
+    *position_of* gives the line of a key. *faulty* are keys without a usable value.
     """
 
     values: Mapping[str, Any]
     each: str | None = None
     matrix: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    faulty: frozenset[str] = frozenset()
     position_of: Callable[[str], Position]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """
-    *name* is the file as the user calls it; *also* are the paths of other locks, and
-    *keeps_prompts* says whether the lock has prompts or only their hashes.
+    *name* is the file as the user calls it; *faulty* are keys of the defaults without a
+    usable value; *also* are the paths of other locks, and *keeps_prompts* says whether
+    the lock has prompts or only their hashes.
     """
 
     name: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    faulty: frozenset[str] = frozenset()
     groups: tuple[PictureGroup, ...]
     budget_usd: float | None = None
     keeps_prompts: bool = True
@@ -110,9 +114,11 @@ class _Reader:
                 self._report_table(key)
         defaults = self._table(document, "defaults")
         lock = self._table(document, "lock")
+        values = self._values(defaults, ("defaults",))
         return Manifest(
             name=self._name,
-            defaults=self._values(defaults, ("defaults",)),
+            defaults=values,
+            faulty=_faulty(defaults, values),
             groups=tuple(self._groups(document)),
             budget_usd=self._budget(self._table(document, "budget")),
             keeps_prompts=self._option(
@@ -182,10 +188,18 @@ class _Reader:
         own = {
             key: each for key, each in table.items() if key not in ("each", "matrix")
         }
+        values = self._values(own, path, known=(*ITEM, "each", "matrix"))
+        each = self._option(table, (*path, "each"), Key("text", ""), default=None)
+        given = table.get("matrix", {})
+        matrix = self._matrix(given, (*path, "matrix"))
+        faulty = _faulty(own, values) | _faulty(_flat(given), matrix)
+        if each is None and "each" in table:
+            faulty |= {"each"}
         return PictureGroup(
-            values=self._values(own, path, known=(*ITEM, "each", "matrix")),
-            each=self._option(table, (*path, "each"), Key("text", ""), default=None),
-            matrix=self._matrix(table.get("matrix", {}), (*path, "matrix")),
+            values=values,
+            each=each,
+            matrix=matrix,
+            faulty=faulty,
             position_of=lambda key: self._at((*path, *key.split("."))),
         )
 
@@ -301,6 +315,30 @@ class _Reader:
             self._problems.add(self._at(path), f"{name} {fault}.")
             return default
         return table[name]
+
+
+def _faulty(given: Mapping[str, Any], usable: Mapping[str, Any]) -> frozenset[str]:
+    """
+    Return the keys that have no usable value; for an unknown one the key that was
+    probably meant.
+    """
+    found = set[str]()
+    for name in given.keys() - usable.keys():
+        found |= {name, *nearest_words(name, (*ITEM, "each", "matrix"))}
+    return frozenset(found)
+
+
+def _flat(matrix: Any) -> Mapping[str, Any]:
+    """
+    Return the matrix of a document with the names of its fields.
+    """
+    if not isinstance(matrix, dict):
+        return {}
+    params = matrix.get("params")
+    if not isinstance(params, dict):
+        return matrix
+    rest = {name: each for name, each in matrix.items() if name != "params"}
+    return {**rest, **{f"params.{name}": each for name, each in params.items()}}
 
 
 def _unsendable(value: Any) -> str | None:

@@ -8,18 +8,20 @@ plan.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from krea_cli.batch.identity import Identity
+from krea_cli.batch.item import Item
 from krea_cli.batch.item_requests import Planned, by_need
 from krea_cli.batch.lock import Lock, LockedFile, LockLine, news_of
 from krea_cli.batch.output_names import folded
 from krea_cli.batch.problems import suggest
 from krea_cli.batch.results_on_disk import ResultsOnDisk
+from krea_cli.batch.shown_path import shown_path
 from krea_cli.errors import (
     CostError,
     KreaError,
@@ -84,6 +86,10 @@ class PlanStep:
     @property
     def output(self) -> str:
         return self.planned.item.output
+
+    @property
+    def shown(self) -> str:
+        return self.planned.item.shown
 
     @property
     def is_paid(self) -> bool:
@@ -168,7 +174,7 @@ class Planner:
         Raises:
             UsageError: what is to be made again is not there.
         """
-        self._check_again(planned)
+        again = self._named_again(planned)
         steps: dict[str, PlanStep] = {}
         aliases: dict[str, set[str]] = defaultdict(set)
         first: dict[str, str] = {}
@@ -176,7 +182,7 @@ class Planner:
         items = [each.item for each in planned]
         for index in by_need(items):
             each = planned[index]
-            step = self._step(each, aliases, unlisted)
+            step = self._step(each, aliases, unlisted, again)
             if step.line is not None:
                 aliases[each.key].add(step.line.key)
             needed = [steps[output] for output in each.item.needs.values()]
@@ -190,21 +196,34 @@ class Planner:
             spent_usd=self.lock.spent_usd(),
         )
 
-    def _check_again(self, planned: Sequence[Planned]) -> None:
-        outputs = [each.item.output for each in planned]
+    def _named_again(self, planned: Sequence[Planned]) -> set[str]:
+        """
+        Return the outputs that `--again` names.
+
+        Raises:
+            UsageError: a name is that of no output.
+        """
+        items = [each.item for each in planned]
+        found = set[str]()
         for word in self.again:
-            if word not in FINISHED and not matching(outputs, [word]):
+            if word in FINISHED:
+                continue
+            outputs = matching(items, word)
+            if not outputs:
+                names = [*(item.shown for item in items), *FINISHED]
                 raise UsageError(
                     f"--again {word}: no output has this name.",
-                    hint=suggest(word, [*outputs, *FINISHED])
-                    or "Name outputs, failed or cancelled.",
+                    hint=suggest(word, names) or "Name outputs, failed or cancelled.",
                 )
+            found |= set(outputs)
+        return found
 
     def _step(
         self,
         planned: Planned,
         aliases: Mapping[str, set[str]],
         unlisted: list[LockLine],
+        named_again: Collection[str],
     ) -> PlanStep:
         if planned.unusable or planned.identity is None:
             return PlanStep(planned=planned, sign=Sign.UNUSABLE, error=planned.unusable)
@@ -213,7 +232,7 @@ class Planner:
         step = PlanStep(planned=planned, sign=Sign.MAKE, line=line)
         if line is None:
             return self._made(step, lines)
-        if self._is_again(planned.item.output, line):
+        if self._is_again(planned.item.output, line, named_again):
             return self._made(step, lines)
         if line.state == "completed":
             return self._completed(step, lines)
@@ -244,11 +263,10 @@ class Planner:
         both = Lock.of([*locked, *own], own[0].service)
         return both.history(identity, aliases)
 
-    def _is_again(self, output: str, line: LockLine) -> bool:
+    def _is_again(self, output: str, line: LockLine, named: Collection[str]) -> bool:
         if line.state in RUNNING:
             return False
-        words = [word for word in self.again if word not in FINISHED]
-        return line.state in self.again or bool(matching([output], words))
+        return line.state in self.again or output in named
 
     def _made(self, step: PlanStep, lines: Sequence[LockLine]) -> PlanStep:
         """
@@ -270,10 +288,10 @@ class Planner:
         if self._is_of_sandbox(output):
             return replace(step, sign=Sign.CHANGE, replaces=True)
         if self.lock.of_output(output):
-            return replace(step, sign=Sign.CHANGE, usd=0.0, error=_changed(output))
+            return replace(step, sign=Sign.CHANGE, usd=0.0, error=_changed(step.shown))
         if not lines and (found := self.in_sidecar(step.planned)):
             return replace(step, sign=Sign.SAME, usd=0.0, found=found)
-        return replace(step, usd=0.0, error=_in_the_way(output))
+        return replace(step, usd=0.0, error=_in_the_way(step.shown))
 
     def _is_of_sandbox(self, output: str) -> bool:
         return self.disk.is_one_of(output, self.sandbox_files.get(output, ()))
@@ -345,9 +363,9 @@ class Planner:
         if self.force or self._is_ours(output) or self._is_of_sandbox(output):
             return replace(step, replaces=True)
         if any(line.files for line in self.lock.of_output(output)):
-            return replace(step, sign=Sign.CHANGE, error=_changed(output))
+            return replace(step, sign=Sign.CHANGE, error=_changed(step.shown))
         if self.lock.has_completed(step.line):
-            return replace(step, sign=Sign.CHANGE, error=_in_the_way(output))
+            return replace(step, sign=Sign.CHANGE, error=_in_the_way(step.shown))
         # It may be this very result, of a run that died before it could note that. If
         # it is not, the run notes that the job has completed.
         return replace(step, compares=True)
@@ -436,15 +454,19 @@ def _shared(
     return step if other == step.output else replace(step, same_as=other, usd=0.0)
 
 
-def matching(outputs: Iterable[str], patterns: Sequence[str]) -> list[str]:
+def matching(items: Sequence[Item], pattern: str) -> list[str]:
     """
-    The outputs that one of the patterns names or matches.
+    The outputs that a name or a glob means: as they are shown, or else as the lock has
+    them.
     """
-    return [
-        output
-        for output in outputs
-        if any(output == each or fnmatchcase(output, each) for each in patterns)
-    ]
+
+    def fits(name: str, wanted: str) -> bool:
+        return name == wanted or fnmatchcase(name, wanted)
+
+    wanted = shown_path(pattern)
+    shown = [item.output for item in items if fits(item.shown, wanted)]
+    plain = pattern.removeprefix("./")
+    return shown or [item.output for item in items if fits(item.output, plain)]
 
 
 def check_free(plan: Plan) -> None:
@@ -480,6 +502,9 @@ def check_cost(
         CostError: the plan costs more than is allowed, or nobody knows what.
     """
     cost = plan.cost_usd
+    if cost == 0.0:
+        # What was spent before is no reason to keep back what is free.
+        return
     if cost is None and (max_cost is not None or budget is not None):
         if allows_unknown:
             return
@@ -490,16 +515,27 @@ def check_cost(
         )
     cost = cost or 0.0
     if max_cost is not None and cost > max_cost + _ROUNDING_USD:
+        fewer = _fewer(plan, max_cost, ", or make fewer at a time with --limit")
         raise CostError(
             f"Nothing was submitted: the estimate of {dollars(cost)} is above the "
             f"limit of {dollars(max_cost)}.",
-            hint="Raise --max-cost, or make fewer at a time with --limit.",
+            hint=f"Raise --max-cost{fewer}.",
         )
     if budget is not None and plan.spent_usd + cost > budget + _ROUNDING_USD:
+        left = budget - plan.spent_usd
+        fewer = _fewer(plan, left, ", or make fewer with --limit")
         raise CostError(
             f"Nothing was submitted: {dollars(plan.spent_usd)} of the budget of "
             f"{dollars(budget)} has been spent, and another {dollars(cost)} "
             "(estimated) would exceed it.",
-            hint="Raise usd under [budget] in the manifest, or make fewer with "
-            "--limit.",
+            hint=f"Raise usd under [budget] in the manifest{fewer}.",
         )
+
+
+def _fewer(plan: Plan, left: float, advice: str) -> str:
+    """
+    Return the *advice* to make fewer items, if the first one alone costs no more than
+    what is left.
+    """
+    prices = [step.usd or 0.0 for step in plan.steps if step.is_paid]
+    return advice if prices[1:] and prices[0] <= left + _ROUNDING_USD else ""

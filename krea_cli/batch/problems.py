@@ -81,6 +81,13 @@ class Problems:
         self._repeated[same] = 0
         self.found.append(Problem(position, message, hint))
 
+    @property
+    def total(self) -> int:
+        """
+        Return how many problems were added, each place counted.
+        """
+        return len(self.found) + sum(self._repeated.values())
+
     def __bool__(self) -> bool:
         return bool(self.found)
 

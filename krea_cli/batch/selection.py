@@ -94,16 +94,17 @@ def only(plan: Plan, names: Sequence[str]) -> Plan:
     Raises:
         UsageError: a name is that of no output.
     """
-    outputs = [step.output for step in plan.steps]
-    plain = [name.removeprefix("./") for name in names]
-    for name in plain:
-        if not matching(outputs, [name]):
+    items = [step.planned.item for step in plan.steps]
+    waiting = list[str]()
+    for name in names:
+        outputs = matching(items, name)
+        if not outputs:
             raise UsageError(
                 f"--only {name}: no output has this name.",
-                hint=suggest(name, outputs) or None,
+                hint=suggest(name, [item.shown for item in items]) or None,
             )
+        waiting += outputs
     steps = {step.output: step for step in plan.steps}
-    waiting = matching(outputs, plain)
     taken = set[str]()
     while waiting:
         output = waiting.pop()

@@ -15,6 +15,7 @@ from typing import Any
 from krea_cli.batch import entries, manifest, output_names, tables
 from krea_cli.batch.items import ReadEntries
 from krea_cli.batch.problems import COMMAND_LINE, Position, Problems, suggest
+from krea_cli.batch.shown_path import shown_path
 from krea_cli.errors import InputError, UsageError
 from krea_cli.files.regular_file import read_regular
 from krea_cli.media import of_extension
@@ -37,13 +38,20 @@ class Kind(Enum):
 class Source:
     """
     *name* is what the lock calls it.  Paths are relative to *folder*: that of the
-    manifest or table, the one around a folder of inputs, or the current one.
+    manifest or table, the one around a folder of inputs, or the current one, *cwd*.
     """
 
     kind: Kind
     name: str
     path: Path
     folder: Path
+    cwd: Path
+
+    def shown(self, name: str) -> str:
+        """
+        Return a path relative to the folder as seen from the current one.
+        """
+        return shown_path(self.folder / name, self.cwd)
 
 
 def locate(text: str, cwd: Path) -> Source:
@@ -54,18 +62,22 @@ def locate(text: str, cwd: Path) -> Source:
         UsageError: it is missing, or of no kind that can be read.
     """
     if text == "-":
-        return Source(kind=Kind.STDIN, name="-", path=cwd, folder=cwd)
+        return Source(kind=Kind.STDIN, name="-", path=cwd, folder=cwd, cwd=cwd)
     path = Path(os.path.normpath(cwd / local_path(text)))
     suffix = path.suffix.lower()
     if path.is_dir():
-        return Source(kind=Kind.FOLDER, name=path.name, path=path, folder=path.parent)
+        return Source(
+            kind=Kind.FOLDER, name=path.name, path=path, folder=path.parent, cwd=cwd
+        )
     if path.exists():
         if suffix == ".toml" or tables.is_table(path.name):
             kind = Kind.MANIFEST if suffix == ".toml" else Kind.TABLE
-            return Source(kind=kind, name=path.name, path=path, folder=path.parent)
+            return Source(
+                kind=kind, name=path.name, path=path, folder=path.parent, cwd=cwd
+            )
         raise _unreadable(text, suffix)
     if any(character in text for character in "*?["):
-        return Source(kind=Kind.GLOB, name=text, path=Path(text), folder=cwd)
+        return Source(kind=Kind.GLOB, name=text, path=Path(text), folder=cwd, cwd=cwd)
     near = suggest(path.name, _names_in(path.parent))
     raise InputError(f"{text} not found.", hint=near or f"Name {_KINDS}.")
 
@@ -171,7 +183,9 @@ def load(
     """
 
     def read_entries(each: str, position: Position) -> entries.Entries:
-        return entries.entries_of(each, source.folder, position, problems)
+        return entries.entries_of(
+            each, source.folder, position, problems, shown=source.shown
+        )
 
     if source.kind == Kind.MANIFEST:
         return _manifest(source, defaults, problems), read_entries
@@ -202,13 +216,14 @@ def load(
 def _manifest(
     source: Source, defaults: Mapping[str, Any], problems: Problems
 ) -> manifest.Manifest | None:
+    shown = source.shown(source.name)
     try:
         data = read_regular(source.path, manifest.MAX_BYTES)
     except OSError as exc:
-        raise InputError(f"Cannot read {source.name}: {exc.strerror or exc}.") from exc
+        raise InputError(f"Cannot read {shown}: {exc.strerror or exc}.") from exc
     if len(data) > manifest.MAX_BYTES:
-        raise InputError(f"{source.name} is larger than 8 MiB.")
-    found = manifest.parse_manifest(data, source.name, problems)
+        raise InputError(f"{shown} is larger than 8 MiB.")
+    found = manifest.parse_manifest(data, shown, problems)
     if found is None or not defaults:
         return found
     in_file = found.position_of
@@ -224,10 +239,11 @@ def _manifest(
 def _folder_entries(
     source: Source, input_kind: str, made: Collection[str], problems: Problems
 ) -> entries.Entries:
+    shown = source.shown(source.name)
     try:
         names = entries.folder_files(source.path, input_kind)
     except OSError as exc:
-        problems.add(COMMAND_LINE, f"Cannot read {source.name}: {exc.strerror}.")
+        problems.add(COMMAND_LINE, f"Cannot read {shown}: {exc.strerror}.")
         return entries.Entries(entries=())
     known = {output_names.folded(output) for output in made}
     paths = [f"{source.path.name}/{name}" for name in names]
@@ -235,7 +251,7 @@ def _folder_entries(
     if not paths:
         problems.add(
             COMMAND_LINE,
-            f"The folder {source.name} has no {input_kind} files.",
+            f"The folder {shown} has no {input_kind} files.",
             "Name a folder with files such as *.jpg or *.png.",
         )
     return entries.Entries(entries=entries.file_entries(paths, problems))

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from krea_cli.api.models import Job
@@ -16,13 +17,10 @@ from krea_cli.batch.journal_lines import time_text
 from krea_cli.batch.lock import Lock
 from krea_cli.batch.plan import UP_TO_DATE, Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
+from krea_cli.batch.shown_path import shown_path
 from krea_cli.cli import collaborators
 from krea_cli.cli.context import CliContext
-from krea_cli.commands.describe_batch import (
-    automatic_values,
-    plan_summary,
-    shown_path,
-)
+from krea_cli.commands.describe_batch import automatic_values, plan_summary
 from krea_cli.commands.plan_batch import BatchGiven, BatchPlanning
 from krea_cli.commands.report_batch import BatchReport
 from krea_cli.config.numbers import parse_size
@@ -55,8 +53,6 @@ from krea_cli.runtime.os_reasons import reason_of
 from krea_cli.runtime.signals import Interrupted
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from krea_cli.batch.lock_file import LockFile
     from krea_cli.downloads.output_target import OutputTarget
     from krea_cli.downloads.publish import Publisher
@@ -106,7 +102,7 @@ def carry_out(
             waits=not given.options.no_wait,
         ),
     )
-    report = BatchReport(ctx, given, plan, work.files)
+    report = BatchReport(ctx, given, plan, work.files, planning.shown)
     if any(step.is_paid for step in plan.steps):
         for note in automatic_values(plan):
             ctx.console.note(note)
@@ -114,7 +110,7 @@ def carry_out(
     with ctx.console.batch_progress(_work_of(plan, work.timing)) as progress:
         not_written = _run(run, report, planning, progress)
     if is_new and not ctx.service.is_sandbox and planning.lock_file.path.exists():
-        _advise_to_keep(ctx, planning.lock_file.path)
+        _advise_to_keep(ctx, planning.lock_file)
     report.finish(run, github, work.unmet, not_written)
 
 
@@ -131,7 +127,7 @@ def _prepare_lock(lock_file: LockFile, files: BatchFiles, plan: Plan) -> None:
     paid = [step for step in plan.steps if step.is_paid]
     if paid:
         files.check_folders(paid)
-        check_folder(lock_file.path.parent)
+        check_folder(Path(shown_path(lock_file.path.parent)))
     if plan.unlisted or (paid and not is_new):
         lock_file.append(plan.unlisted)
 
@@ -168,13 +164,12 @@ def _run(
     return _close_lock(planning.lock_file, run)
 
 
-def _advise_to_keep(ctx: CliContext, lock: Path) -> None:
+def _advise_to_keep(ctx: CliContext, lock: LockFile) -> None:
     ctx.console.note(
-        f"Keep {shown_path(lock)} under version control: it records what you have paid "
-        "for."
+        f"Keep {lock.shown} under version control: it records what you have paid for."
     )
     ctx.console.note(
-        f"With git, also add this line to .gitattributes: {lock.name} merge=union"
+        f"With git, also add this line to .gitattributes: {lock.path.name} merge=union"
     )
 
 
@@ -208,7 +203,7 @@ def _work_of(plan: Plan, timing: PollTiming) -> BatchWork:
     """
     return BatchWork(
         models={
-            step.output: step.planned.request.model.id if step.planned.request else None
+            step.shown: step.planned.request.model.id if step.planned.request else None
             for step in plan.steps
             if step.sign not in UP_TO_DATE or step.copy_of or step.error
         },
@@ -220,7 +215,7 @@ def _work_of(plan: Plan, timing: PollTiming) -> BatchWork:
 def _warn_unusable(ctx: CliContext, plan: Plan) -> None:
     for step in plan.steps:
         if step.sign == Sign.UNUSABLE and step.error is not None:
-            ctx.console.warn(f"{step.output} is left out: {step.error.message}")
+            ctx.console.warn(f"{step.shown} is left out: {step.error.message}")
 
 
 def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:

@@ -5,12 +5,14 @@ Describe the plan of a batch, its items and its outcome in words.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from krea_cli.batch.plan import PAID, EditedResultError, Plan, PlanStep, Sign
 from krea_cli.operations.batch_outcome import ItemOutcome
 from krea_cli.output.human.format_text import UNKNOWN, dollars
+
+# Gives the name of a file as seen from the current folder.
+Shown = Callable[[str], str]
 
 _ACTIONS = {
     Sign.MAKE: "make",
@@ -84,18 +86,18 @@ def automatic_values(plan: Plan) -> list[str]:
     ]
 
 
-def action_of(step: PlanStep) -> str:
+def action_of(step: PlanStep, shown: Shown) -> str:
     """
     Return what a run would do with an item.
     """
     if step.blocked_by is not None:
-        return f"blocked by {step.blocked_by}"
+        return f"blocked by {shown(step.blocked_by)}"
     if step.error is not None and step.sign != Sign.UNUSABLE:
         return "edited" if isinstance(step.error, EditedResultError) else "file exists"
     if step.same_as is not None:
-        return f"same as {step.same_as}"
+        return f"same as {shown(step.same_as)}"
     if step.copy_of is not None:
-        return f"copy of {step.copy_of}"
+        return f"copy of {shown(step.copy_of)}"
     if step.sign == Sign.ENDED and step.line is not None:
         return step.line.state
     return "compare" if step.compares else _ACTIONS[step.sign]
@@ -130,31 +132,30 @@ def _word_of(step: PlanStep) -> str:
     if step.blocked_by is not None:
         return "blocked"
     if step.error is not None:
-        return "unusable" if step.sign == Sign.UNUSABLE else action_of(step)
+        return "unusable" if step.sign == Sign.UNUSABLE else action_of(step, str)
     if step.same_as is not None:
         return _SHARED
     return "to copy" if step.copy_of is not None else _COUNTED[step.sign]
 
 
-def line_of(outcome: ItemOutcome) -> str:
+def line_of(outcome: ItemOutcome, shown: Shown) -> str:
     """
     Return the line about an item that has ended; empty where there is no news.
     """
     step, state = outcome.step, outcome.state
+    name = step.shown
     if state in ("unchanged", "unsubmitted", "unusable"):
-        return f"{step.output} was edited and is left alone." * (
-            step.sign == Sign.EDITED
-        )
+        return f"{name} was edited and is left alone." * (step.sign == Sign.EDITED)
     if state == "made":
         cost = outcome.job.cost_usd if outcome.job else None
-        return f"saved {step.output}" + (f" ({dollars(cost)})" if cost else "")
+        return f"saved {name}" + (f" ({dollars(cost)})" if cost else "")
     if state == "fetched":
         if step.copy_of is not None:
-            return f"copied {step.output} from {step.copy_of}"
+            return f"copied {name} from {shown(step.copy_of)}"
         if step.same_as is not None:
-            return f"saved {step.output} (same request as {step.same_as})"
-        return f"downloaded {step.output}"
-    return f"{_STATES.get(state, state)}: {step.output}"
+            return f"saved {name} (same request as {shown(step.same_as)})"
+        return f"downloaded {name}"
+    return f"{_STATES.get(state, state)}: {name}"
 
 
 def _end_of(outcome: ItemOutcome) -> str:
@@ -187,13 +188,3 @@ def run_summary(outcomes: Sequence[ItemOutcome], *, is_sandbox: bool) -> str:
     if doubtful:
         spent += f"; unconfirmed requests may add {dollars(doubtful)}"
     return f"{words}. This run {spent}."
-
-
-def shown_path(path: Path) -> str:
-    """
-    Return a path as seen from the current folder, if it is below that.
-    """
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

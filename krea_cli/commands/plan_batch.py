@@ -74,6 +74,12 @@ class BatchPlanning:
     sandbox_lock: LockFile | None
     now: float
 
+    def shown(self, name: str) -> str:
+        """
+        Return the name of a result as seen from the current folder.
+        """
+        return self.source.shown(name)
+
     def lock(self) -> Lock:
         """
         Read the lock, and those that it uses as a cache.
@@ -223,21 +229,27 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
         read_entries,
         source.folder,
         problems,
+        shown=source.shown,
         model_fields={name for model in ctx.catalog.models for name in model.fields},
+        find_model=models.find,
         extension_of=models.extension_of,
     )
     fits = any(item.fit for item in items)
     images = ctx.input_resolver(keep_metadata=given.keeps_metadata, fit=fits)
+    held = list[str]()
     builder = RequestBuilder(
         folder=source.folder,
         find_model=models.find,
         read=lambda argument: images.read(argument, stdin_option="\0"),
-        warn=_once(ctx.console.warn),
+        warn=held.append,
         webhook=given.webhook,
         validates=given.validates,
     )
-    planned = builder.plan(items, problems) if not problems else []
+    planned = builder.plan(items, problems)
     problems.raise_if_any()
+    warn = _once(ctx.console.warn)
+    for warning in held:
+        warn(warning)
     if not planned:
         raise UsageError(
             f"{given.source} has no items.",
@@ -253,7 +265,7 @@ def prepare_batch(ctx: CliContext, given: BatchGiven) -> BatchPlanning:
             path, keeps_prompts=manifest.keeps_prompts, note=ctx.console.note
         ),
         planned=planned,
-        builder=builder,
+        builder=replace(builder, warn=warn),
         images=images,
         fits=fits,
         keys=JournalKeys(ctx.database, ctx.service.name),

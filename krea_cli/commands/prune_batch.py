@@ -10,7 +10,6 @@ from krea_cli.batch.plan import Plan
 from krea_cli.batch.prune import delete, prunable_files, without_files
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.next_steps import same_command
-from krea_cli.commands.describe_batch import shown_path
 from krea_cli.commands.plan_batch import BatchGiven, BatchPlanning
 from krea_cli.errors import StorageError, UsageError
 from krea_cli.output.results.batch import DeletedFile
@@ -42,7 +41,7 @@ def prune_batch(
     doomed = [each.file for each in found if each.fault is None]
     for each in found:
         kept = f" is kept: {each.fault}" if each.fault else ""
-        ctx.console.note(f"{shown_path(folder / each.file.path)}{kept}")
+        ctx.console.note(f"{planning.shown(each.file.path)}{kept}")
     if not doomed:
         ctx.console.note("Nothing to delete.")
         return
@@ -60,14 +59,14 @@ def prune_batch(
     ]
     if lines:
         planning.lock_file.replace(lines)
-    ctx.console.result(
-        [DeletedFile(shown_path(folder / path)) for path in sorted(gone)]
-    )
+    ctx.console.result([DeletedFile(planning.shown(path)) for path in sorted(gone)])
     ctx.console.note(f"Deleted {_files(len(gone))}.")
     if failed := {path: fault for path, fault in faults.items() if fault}:
         raise StorageError(
             f"Cannot delete {_files(len(failed))}.",
-            details=[f"{path}: {fault}" for path, fault in failed.items()],
+            details=[
+                f"{planning.shown(path)}: {fault}" for path, fault in failed.items()
+            ],
         )
 
 

@@ -6,7 +6,7 @@ a signal left behind.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from krea_cli.batch.plan import Plan, PlanStep, Sign
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.error_report import CANCEL_SECONDS, state_of_jobs
 from krea_cli.cli.next_steps import same_command
-from krea_cli.commands.describe_batch import line_of, run_summary, shown_path
+from krea_cli.commands.describe_batch import line_of, run_summary
 from krea_cli.commands.plan_batch import BatchGiven
 from krea_cli.errors import (
     Action,
@@ -56,11 +56,17 @@ class BatchReport:
     """
 
     def __init__(
-        self, ctx: CliContext, given: BatchGiven, plan: Plan, files: BatchFiles
+        self,
+        ctx: CliContext,
+        given: BatchGiven,
+        plan: Plan,
+        files: BatchFiles,
+        shown: Callable[[str], str],
     ) -> None:
         self._ctx = ctx
         self._given = given
         self._files = files
+        self._shown = shown
         self._numbers = {
             step.output: number for number, step in enumerate(plan.steps, start=1)
         }
@@ -74,7 +80,7 @@ class BatchReport:
         if isinstance(event, ItemOutcome):
             self._ended(event, progress)
             return
-        output, job = event.step.output, event.job
+        output, job = event.step.shown, event.job
         if isinstance(event, ItemSeen) and event.error is not None:
             progress.missed(output, event.error)
             return
@@ -90,13 +96,13 @@ class BatchReport:
         ctx, step, job = self._ctx, outcome.step, outcome.job
         if job is not None and outcome.state not in ("running", "submitted"):
             ctx.tracker.ended_without_result(job.job_id)
-        line = line_of(outcome)
+        line = line_of(outcome, self._shown)
         # One line is enough where both streams are the same terminal.
         is_shown = line and progress.shows_lines and ctx.console.is_one_terminal
         if not is_shown:
             ctx.console.result([self._result(outcome)])
         if line:
-            progress.ended(step.output, line, job, is_paid=outcome.is_paid)
+            progress.ended(step.shown, line, job, is_paid=outcome.is_paid)
 
     def _result(self, outcome: ItemOutcome) -> BatchItem:
         step = outcome.step
@@ -106,13 +112,12 @@ class BatchReport:
         data["job_id"] = data["job_id"] or None
         paths: tuple[str, ...] = ()
         if outcome.state in ("made", "fetched"):
-            folder = self._files.folder
-            paths = tuple(shown_path(folder / file.path) for file in outcome.files)
+            paths = tuple(self._shown(file.path) for file in outcome.files)
         elif outcome.state == "submitted":
             paths = (job.job_id,)
         return BatchItem(
             item=self._numbers[step.output],
-            output=step.output,
+            output=step.shown,
             key=step.planned.key,
             state=outcome.state,
             data=data,
@@ -248,10 +253,7 @@ class BatchReport:
         """
         Return the job with the paths of its files as seen from the current folder.
         """
-        folder = self._files.folder
-        files = [
-            replace(file, path=shown_path(folder / file.path)) for file in job.files
-        ]
+        files = [replace(file, path=self._shown(file.path)) for file in job.files]
         return replace(job, files=tuple(files))
 
     def finish(
@@ -419,9 +421,9 @@ def _named(error: KreaError, step: PlanStep) -> KreaError:
     # Whether a job that is gone was billed is not known.
     is_gone = isinstance(error, UnknownJobError | JobDeletedError)
     if message.startswith(job) and not is_gone:
-        message = f"{step.output} {message.removeprefix(job)}"
-    elif step.output not in message:
-        message = f"{step.output}: {message}"
+        message = f"{step.shown} {message.removeprefix(job)}"
+    elif step.shown not in message:
+        message = f"{step.shown}: {message}"
     if isinstance(error, WaitTimeoutError | UnconfirmedSubmissionError):
         # The batch itself goes on with the job, and saves it under its name.
         return error.but(message=message, advice=())

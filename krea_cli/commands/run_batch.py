@@ -13,7 +13,12 @@ from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.cli import collaborators
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.next_steps import same_command
-from krea_cli.commands.describe_batch import action_of, automatic_values, plan_summary
+from krea_cli.commands.describe_batch import (
+    Shown,
+    action_of,
+    automatic_values,
+    plan_summary,
+)
 from krea_cli.commands.plan_batch import (
     BatchGiven,
     BatchPlanning,
@@ -53,7 +58,7 @@ def run_batch(ctx: CliContext, given: BatchGiven, timeout: float | None) -> None
         return
     plan = selected(ctx, given, whole, planning.manifest.budget_usd)
     if options.dry_run:
-        _show(ctx, plan)
+        _show(ctx, planning, plan)
         _check_affordable(ctx, given, planning, whole)
         return
     if options.check:
@@ -78,23 +83,25 @@ def run_batch(ctx: CliContext, given: BatchGiven, timeout: float | None) -> None
         _write_sheet(ctx, given, planning)
 
 
-def _show(ctx: CliContext, plan: Plan) -> None:
+def _show(ctx: CliContext, planning: BatchPlanning, plan: Plan) -> None:
     """
     Show the plan, and its price.
     """
-    ctx.console.result(_items_of(ctx, plan))
+    ctx.console.result(_items_of(ctx, planning, plan))
     for note in automatic_values(plan):
         ctx.console.note(note)
     ctx.console.note(plan_summary(plan))
 
 
-def _items_of(ctx: CliContext, plan: Plan) -> list[PlannedItem]:
-    is_bare = ctx.invocation.flags.quiet
+def _items_of(
+    ctx: CliContext, planning: BatchPlanning, plan: Plan
+) -> list[PlannedItem]:
+    is_bare, shown = ctx.invocation.flags.quiet, planning.shown
     found = [
-        _planned(number, step, is_bare=is_bare)
+        _planned(number, step, shown, is_bare=is_bare)
         for number, step in enumerate(plan.steps, start=1)
     ]
-    return found + [_unused(line, is_bare=is_bare) for line in plan.orphans]
+    return found + [_unused(line, shown, is_bare=is_bare) for line in plan.orphans]
 
 
 def _check_affordable(
@@ -133,7 +140,7 @@ def _check(
     unchanged = {str(sign) for sign in UP_TO_DATE}
     open_ = [
         each
-        for each in _items_of(ctx, plan)
+        for each in _items_of(ctx, planning, plan)
         if each.sign not in unchanged or each.error
     ]
     ctx.console.result(open_)
@@ -195,10 +202,10 @@ def _ways_out(ctx: CliContext, plan: Plan) -> list[Hint]:
     return hints
 
 
-def _unused(line: LockLine, *, is_bare: bool) -> PlannedItem:
+def _unused(line: LockLine, shown: Shown, *, is_bare: bool) -> PlannedItem:
     return PlannedItem(
         item=None,
-        output=line.output,
+        output=shown(line.output),
         key=line.key,
         sign="-",
         action="unused",
@@ -210,14 +217,16 @@ def _unused(line: LockLine, *, is_bare: bool) -> PlannedItem:
     )
 
 
-def _planned(number: int, step: PlanStep, *, is_bare: bool) -> PlannedItem:
+def _planned(
+    number: int, step: PlanStep, shown: Shown, *, is_bare: bool
+) -> PlannedItem:
     line, request = step.line, step.planned.request
     return PlannedItem(
         item=number,
-        output=step.output,
+        output=step.shown,
         key=step.planned.key,
         sign=str(step.sign),
-        action=action_of(step),
+        action=action_of(step, shown),
         model=request.model.id if request else None,
         cost_usd=step.usd,
         job_id=line.job if line else None,

@@ -15,6 +15,7 @@ from krea_cli.api.models import SavedFile
 from krea_cli.batch.lock import LockedFile
 from krea_cli.batch.plan import PAID
 from krea_cli.batch.results_on_disk import ResultsOnDisk
+from krea_cli.batch.shown_path import shown_path
 from krea_cli.downloads.output_target import OutputTarget
 from krea_cli.downloads.publish import Publisher
 from krea_cli.errors import DownloadError, StorageError, TargetExistsError
@@ -73,7 +74,7 @@ class ItemPublisher(Publisher):
         expected = known.received_sha256 if known else None
         if expected and received.sha256 != expected:
             raise DownloadError(
-                f"{target.name} is not downloaded: its content differs from the "
+                f"{shown_path(target)} is not downloaded: its content differs from the "
                 "result that the lock lists.",
                 is_lasting=True,
             )
@@ -90,7 +91,7 @@ class ItemPublisher(Publisher):
             )
         if self.force and not self.is_as_planned(target):
             raise TargetExistsError(
-                f"{target} was changed meanwhile, and is not replaced.",
+                f"{shown_path(target)} was changed meanwhile, and is not replaced.",
                 hint="Move it away, or replace it with --force.",
             )
         placed = Publisher.place(self, new, received, target, url=url)
@@ -131,7 +132,7 @@ class BatchFiles:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            raise write_error(path, exc) from exc
+            raise write_error(Path(step.shown), exc) from exc
         publisher = self._publisher(step)
         target = ItemTarget(
             template=str(path),
@@ -156,7 +157,8 @@ class BatchFiles:
         Raises:
             StorageError: it cannot be copied.
         """
-        source, target = str(step.copy_of), self.folder / step.output
+        source, target = str(step.copy_of), Path(self._place(step.output))
+        changed = f"{shown_path(self._place(source))} was changed meanwhile"
         lines = (
             *self.lock.lines,
             *self.lock.others,
@@ -165,7 +167,7 @@ class BatchFiles:
         files = [file for line in lines for file in line.files if file.path == source]
         known = next((file for file in files if self.disk.is_unchanged(file)), None)
         if known is None:
-            raise StorageError(f"{source} was changed meanwhile, and is not copied.")
+            raise StorageError(f"{changed}, and is not copied.")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with AtomicFile(target.parent) as new:
@@ -173,12 +175,10 @@ class BatchFiles:
                     shutil.copyfileobj(file, new.file)
                 new.file.flush()
                 if ResultsOnDisk(new.path.parent).sha256(new.path.name) != known.sha256:
-                    raise StorageError(
-                        f"{source} was changed meanwhile, and is not copied."
-                    )
+                    raise StorageError(f"{changed}, and is not copied.")
                 new.publish(target, force=False)
         except OSError as exc:
-            raise write_error(target, exc) from exc
+            raise write_error(Path(step.shown), exc) from exc
         return [replace(known, path=step.output)]
 
     def _publisher(self, step: PlanStep) -> ItemPublisher:
@@ -210,7 +210,7 @@ class BatchFiles:
                 folder = folder.parent  # noqa: PLW2901  (the folder that it will be in)
             existing.add(folder)
         for folder in sorted(existing):
-            check_folder(folder)
+            check_folder(Path(shown_path(folder)))
 
     def _place(self, name: str) -> str:
         return os.path.normpath(self.folder / name)

@@ -140,14 +140,14 @@ def ended_error(step: PlanStep) -> KreaError:
     job_id, record = (line.job, line.record) if line else (None, None)
     if step.sign == Sign.UNCONFIRMED:
         return UnconfirmedSubmissionError(
-            f"{step.output} is unconfirmed and may be billed.",
+            f"{step.shown} is unconfirmed and may be billed.",
             record=record,
         )
     state = ended_state(step)
     kind = JobCancelledError if state == "cancelled" else JobFailedError
     verb = "was cancelled" if state == "cancelled" else "failed"
     return kind(
-        f"{step.output} {verb} earlier.",
+        f"{step.shown} {verb} earlier.",
         job_id=job_id,
     )
 
@@ -159,7 +159,7 @@ def blocked(step: PlanStep, needed: str, error: KreaError | None = None) -> Krea
     It has the exit code of the step that it needed.
     """
     error = error or step.error
-    message = f"{step.output} was not made, as {needed} is missing."
+    message = f"{step.shown} was not made, as {needed} is missing."
     if error is None:
         is_unconfirmed = step.sign == Sign.UNCONFIRMED
         kind = UnconfirmedSubmissionError if is_unconfirmed else JobFailedError

@@ -247,7 +247,7 @@ class BatchRun:
         yield from self._fetch_together(poller)
         for step in self._steps.values():
             if step.blocked_by is not None:
-                error = blocked(step, step.blocked_by)
+                error = blocked(step, self._shown(step.blocked_by))
                 yield self._finish(step, "blocked", error=error)
             elif step.error is not None:
                 state = "unusable" if step.sign == Sign.UNUSABLE else "conflict"
@@ -293,6 +293,9 @@ class BatchRun:
                 self._start(self._saving, step, lambda: self._fetched(step))
         elif self._is_ready(step):
             self._start(self._submitting, step, lambda: self._submitted(step))
+
+    def _shown(self, output: str) -> str:
+        return self._steps[output].shown if output in self._steps else output
 
     def _start_dependents(self, step: PlanStep) -> None:
         """
@@ -610,7 +613,7 @@ class BatchRun:
             )
             for dependent in self._dependents[each.output]:
                 if dependent.output not in self.outcomes and dependent.sign in PAID:
-                    missing = blocked(dependent, each.output, error)
+                    missing = blocked(dependent, each.shown, error)
                     yield from self._failed(dependent, missing, state="blocked")
 
     # --- the end -------------------------------------------------------------------

@@ -468,6 +468,32 @@ def test_check_cost_limits_the_run_and_all_runs(plan):
         check_cost(found, max_cost=None, budget=0.59)
 
 
+def test_check_cost_of_a_plan_that_pays_for_nothing_is_within_every_limit(plan):
+    found = plan([wanted()], [line(usd=0.3)])
+
+    assert (0.0, 0.3) == (found.cost_usd, found.spent_usd)
+    check_cost(found, max_cost=0, budget=0.01)
+
+
+@pytest.mark.parametrize(
+    ("limits", "is_helpful"),
+    [
+        ({"max_cost": 0.2, "budget": None}, True),
+        ({"max_cost": 0.1, "budget": None}, False),
+        ({"max_cost": None, "budget": 0.5}, True),
+        ({"max_cost": None, "budget": 0.4}, False),
+    ],
+)
+def test_check_cost_advises_limit_only_if_one_item_fits(plan, limits, is_helpful):
+    lines = [line("old.png", "submitted", prompt="a cat", usd=0.3)]
+    found = plan([wanted("a.png"), wanted("b.png", "a dog")], lines)
+
+    with pytest.raises(CostError) as caught:
+        check_cost(found, **limits)
+
+    assert is_helpful == ("--limit" in caught.value.hints[0])
+
+
 def test_check_cost_of_an_unknown_price(plan):
     found = plan([wanted(usd=None)])
 

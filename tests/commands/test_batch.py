@@ -272,6 +272,20 @@ def test_batch_above_max_cost_or_budget_submits_nothing(logged_in, service, mani
     assert (5, 5, 0) == (limited.code, budget.code, service.bills)
 
 
+def test_batch_over_its_budget_still_downloads_what_is_paid_for(
+    logged_in, service, manifest
+):
+    logged_in("batch", manifest)
+    manifest.write_text("[budget]\nusd = 0.01\n" + MANIFEST)
+    Path("out/owl.png").unlink()
+
+    planned = logged_in("batch", manifest, "--dry-run")
+    result = logged_in("batch", manifest)
+
+    assert (0, 0, 2) == (planned.code, result.code, service.bills)
+    assert "out/owl.png\n" == result.out
+
+
 def test_batch_limit_and_only_submit_a_part(logged_in, service, manifest):
     only = logged_in("batch", manifest, "--only", "out/cat.png")
     limited = logged_in("batch", manifest, "--limit", "1")
