@@ -112,6 +112,7 @@ class Action(Enum):
     FORGET_ANYWAY = auto()
     LOOK_FOR_JOB = auto()
     REPLAY = auto()
+    EDIT_FOLDER = auto()
     SHOW_FIELDS = auto()
     LIST_MODELS = auto()
     LIST_STYLES = auto()

@@ -77,7 +77,7 @@ def test_an_option_before_the_command_is_shown_its_place(krea):
     ("words", "hint"),
     [
         (("generate", "an", "owl"), 'of several words: krea generate "an owl"'),
-        (("an owl", "-o", "x.png"), "Did you mean: krea generate 'an owl'"),
+        (("an owl", "-o", "x.png"), "Did you mean: krea generate 'an owl' -o x.png"),
     ],
 )
 def test_a_prompt_in_the_wrong_place_is_shown_its_own(krea, words, hint):

@@ -107,8 +107,7 @@ def _service_error(
     if status in _RATE_LIMIT_STATUSES:
         return RateLimitError(
             f"Krea is busy ({status_and_reason}).",
-            hint=later
-            or "This call was rejected and cost nothing. Run the command again later.",
+            hint=later or "Wait a moment, then try again.",
             retry_after=retry_after_seconds,
         )
     if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:

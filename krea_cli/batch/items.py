@@ -111,7 +111,7 @@ def _check_outputs(items: Sequence[Item], problems: Problems) -> None:
         problems.add(
             item.position,
             message,
-            f"The other is at {other.position}. Add a word such as {{index}} or "
+            f"The other is at {other.position}. Add a field such as {{index}} or "
             "{seed} to the name.",
         )
 
@@ -132,7 +132,7 @@ def _without_foreign_paths(
             if path is not None and not path.resolve().is_relative_to(root):
                 problems.add(
                     item.position,
-                    f"'{text}' is outside of the folder of the manifest.",
+                    f"'{text}' is outside of the folder of the source.",
                     "A table can name only files in this folder.",
                 )
         if problems.total == before:
@@ -175,11 +175,15 @@ def _has_no_circle(items: Sequence[Item], problems: Problems) -> bool:
                 stack.pop()
                 done.add(way.pop())
             elif following in way:
-                names = " -> ".join([*way[way.index(following) :], following])
+                circle = [*way[way.index(following) :], following]
+                if len(set(circle)) == 1:
+                    message = f"The output of {following} is its own input."
+                else:
+                    message = f"The items need each other: {' -> '.join(circle)}."
                 problems.add(
                     next(item.position for item in items if item.output == way[-1]),
-                    f"The items need each other: {names}.",
-                    "Give one of them another input.",
+                    message,
+                    "Use another input.",
                 )
                 return False
             elif following not in done:

@@ -101,6 +101,8 @@ def _load(text: str, name: str, problems: Problems) -> dict[str, Any] | None:
         last = text.count("\n") + 1
         line = int(found[2] or last) if found else 0
         hint = ""
+        if reason == "Cannot overwrite a value":
+            reason = "The key is already set above"
         if "Invalid value" in reason:
             hint = 'Text needs quotes, such as model = "krea-2/large".'
         problems.add(
@@ -388,7 +390,7 @@ def _unsendable(value: Any) -> str | None:
     if isinstance(value, list):
         return next(filter(None, map(_unsendable, value)), None)
     if isinstance(value, float) and not math.isfinite(value):
-        return "must be a finite number"
+        return "has a value that is inf or nan; use a finite number"
     if value is None or isinstance(value, str | int | float):
         return None
     return "has a date or a time, which needs quotes"

@@ -119,7 +119,7 @@ def _read_cells(text: str, name: str, problems: Problems) -> Table | None:
     first = next(records, None)
     if first is None:
         problems.add(
-            Position(name), "The table is empty.", "Its first row is a header."
+            Position(name), "The table is empty.", "Begin with a row of column names."
         )
         return None
     header, names = first
@@ -152,7 +152,9 @@ def _is_empty(cell: Any) -> bool:
 
 def _checked(table: Table, problems: Problems) -> Table | None:
     if not table.rows and not problems:
-        problems.add(Position(table.header.file), "The table has no rows.")
+        problems.add(
+            Position(table.header.file), "The table has no rows below its header."
+        )
     return table if table.rows else None
 
 
@@ -216,10 +218,10 @@ def _separator(text: str, name: str, problems: Problems) -> str | None:
     if len(fitting) > 1:
         fitting = [each for each in fitting if _is_even(text, each)] or fitting
     if len(fitting) > 1:
-        kinds = " and ".join(_SEPARATORS[each] for each in fitting)
+        kinds = " or ".join(_SEPARATORS[each] for each in fitting)
         problems.add(
             Position(name, 1, "row"),
-            f"Cells could be separated by {kinds}.",
+            f"Cannot tell whether cells are separated by {kinds}.",
             "Put cells that contain one of them in double quotes, or start the file "
             f"with a line such as sep={fitting[-1]}",
         )

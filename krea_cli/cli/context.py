@@ -254,10 +254,12 @@ class CliContext:
         keep_metadata: bool,
         fit: bool,
         output: Mapping[str, Any] | None = None,
+        key: str | None = None,
     ) -> RequestSubmitter:
         """
         Return the submitter of paid requests. It sends input files inline or uploads
-        them. `output` has the output options to record.
+        them. `output` has the output options to record, and `key` identifies the same
+        request later.
         """
         from krea_cli.inputs.local_file import inline as as_inline
         from krea_cli.jobs.submission import RequestSubmitter
@@ -278,6 +280,7 @@ class CliContext:
             digest_token=lambda: digest(self._token_text()),
             upload=None if inline else uploader.prepare,
             output=output,
+            key=key,
         )
 
     @cached_property

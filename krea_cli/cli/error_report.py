@@ -36,7 +36,12 @@ def report(error: KreaError, context: CliContext) -> ExitCode:
     summary = context.tracker.summary()
     explain = context.next_steps.explain
     run = context.invocation.run
-    error = with_jobs(error, summary, can_stop=not run.cancel_on_interrupt)
+    error = with_jobs(
+        error,
+        summary,
+        can_stop=not run.cancel_on_interrupt,
+        is_billed=not (summary.pending and context.service.is_sandbox),
+    )
     error = with_unconfirmed(error, summary, keeps_journal=not run.no_journal)
     error = with_not_submitted(error, summary)
     several = error.errors if isinstance(error, CombinedError) else ()
@@ -67,12 +72,16 @@ def report_interruption(signum: int, context: CliContext) -> ExitCode:
 
 
 def with_jobs(
-    error: KreaError, summary: RunSummary, *, can_stop: bool = True
+    error: KreaError,
+    summary: RunSummary,
+    *,
+    can_stop: bool = True,
+    is_billed: bool = True,
 ) -> KreaError:
     """
     Add how many jobs are saved and how many run and are billed, and the commands to
-    save them. After a signal, and if `can_stop`, also add the command to cancel them.
-    Leave an error about a single job unchanged.
+    save them. The sandbox bills nothing. After a signal, and if `can_stop`, also add
+    the command to cancel them. Leave an error about a single job unchanged.
     """
     jobs = summary.pending or summary.unreported
     if error.job_id is not None or not jobs:
@@ -81,7 +90,10 @@ def with_jobs(
         # The service has confirmed none of the jobs, so their state is unknown.
         return error.but(job_id=jobs[0])
     several = summary.is_batch or len(jobs) > 1
-    words = _state_of_many(summary) if several else _state_of_one(summary)
+    if several:
+        words = _state_of_many(summary, is_billed=is_billed)
+    else:
+        words = _state_of_one(summary)
     hints: list[Hint] = [_save_step(summary, error, several=several)]
     if summary.running and can_stop and isinstance(error, SignalError):
         stop = Action.STOP_ALL if len(summary.running) > 1 else Action.STOP
@@ -139,12 +151,13 @@ def _state_of_one(summary: RunSummary) -> list[str]:
     return words
 
 
-def _state_of_many(summary: RunSummary) -> list[str]:
+def _state_of_many(summary: RunSummary, *, is_billed: bool) -> list[str]:
     is_counted = summary.saved_count or summary.is_remembered
     return state_of_jobs(
         saved=f"{summary.saved_count} of {summary.count}" if is_counted else None,
         running=len(summary.running),
         completed=len(summary.completed),
+        is_billed=is_billed,
     )
 
 

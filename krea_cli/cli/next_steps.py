@@ -255,6 +255,11 @@ def _size(size_bytes: int) -> str:
     return str(size_bytes) if rest else f"{gibibytes}GiB"
 
 
+def _edit_folder(steps: NextSteps, folder: str) -> str:
+    arguments = [folder, "PROMPT", "-o", "out/{stem}.png"]
+    return shell_words.join(["krea", "batch", *arguments, *steps.service, *steps.flags])
+
+
 def _numbered(output: str) -> str:
     """
     Add an index to the name, unless it has one.
@@ -286,8 +291,8 @@ Spell = Callable[..., str | None]
 _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.KEEP_WAITING: ("Keep waiting", lambda s, *ids: s.wait(ids)),
     Action.WAIT_FOR_FIRST: ("Keep waiting", lambda s, *ids: s.wait_for_first(ids)),
-    Action.SAVE_LATER: ("Save it later", lambda s, *ids: s.wait(ids)),
-    Action.SAVE_ALL_LATER: ("Save them later", lambda s, *ids: s.wait(ids)),
+    Action.SAVE_LATER: ("Save the result later", lambda s, *ids: s.wait(ids)),
+    Action.SAVE_ALL_LATER: ("Save the results later", lambda s, *ids: s.wait(ids)),
     Action.FIND_SAVED: ("Print its path", lambda s, *ids: s.wait(ids)),
     Action.FIND_ALL_SAVED: ("Print their paths", lambda s, *ids: s.wait(ids)),
     Action.STOP: ("Stop it", lambda s, *ids: s.cancel(ids)),
@@ -295,7 +300,7 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.COLLECT: ("Keep waiting", lambda s, *ids: s.wait(ids)),
     Action.GET_FIRST: ("Save it first", lambda s, *ids: s.wait(ids)),
     Action.COLLECT_UNRECORDED: (
-        "Save it",
+        "Save its result",
         lambda s, *ids: replace(s, has_journal=False).wait(ids),
     ),
     Action.COLLECT_ELSEWHERE: (
@@ -316,7 +321,7 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         lambda s, job: s.download_foreign(job),
     ),
     Action.DOWNLOAD_FOREIGN: (
-        "Save it anyway",
+        "Save the result of that job",
         lambda s, job: s.download_foreign(job),
     ),
     Action.SHOW_URLS: (
@@ -369,6 +374,10 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
         lambda s, record: s.forget(record, force=True),
     ),
     Action.LOOK_FOR_JOB: ("Check Krea's job list", lambda s: s.list_remote()),
+    Action.EDIT_FOLDER: (
+        "Edit each image in it",
+        _edit_folder,
+    ),
     Action.REPLAY: ("Replay its sidecar", lambda s, sidecar: s.replay(sidecar)),
     Action.SHOW_FIELDS: (
         "Show its fields",

@@ -55,7 +55,7 @@ def _report_unexpected(exc: Exception, context: CliContext) -> ExitCode:
     if limit := exhausted_error(exc):
         return _report(limit, context)
     error = BugError(
-        "Bug in krea", exc, hint="Report it, with the output of --verbose."
+        "Bug in krea", exc, hint="Please report it, with the command and this message."
     )
     if context.invocation.flags.verbose:
         from traceback import format_exception

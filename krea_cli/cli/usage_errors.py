@@ -65,7 +65,7 @@ def usage_error(exc: Exception, argv: Sequence[str]) -> UsageError | None:
     # Errors about the value of an option come without a context.
     called = context.command_path if context else " ".join(("krea", *command.words))
     message = " ".join(say().split())
-    for explain in (_token_argument, _missing_setting):
+    for explain in (_token_argument, _missing_setting, _prompt_with_dash):
         if error := explain(command, argv, message):
             return error
     hints = [f"Show the options: {called} --help"]
@@ -118,6 +118,27 @@ def _missing_setting(
     return UsageError(f"No value for {keys[0]}.", hint=example)
 
 
+def _prompt_with_dash(
+    command: CommandGrammar, argv: Sequence[str], _: str
+) -> UsageError | None:
+    """
+    Explain that text which begins with a dash is read as an option.
+    """
+    if command.words not in (("generate",), ("batch",)) or "--" in argv:
+        return None
+    for before, word in pairwise(argv):
+        is_text = word.startswith("-") and " " in word.partition("=")[0]
+        if is_text and not before.startswith("-"):
+            others = list(argv)
+            others.remove(word)
+            line = shell_words.join(["krea", *others, "--", word])
+            return UsageError(
+                f"{shell_words.join([_cut(word)])} is read as an option.",
+                hint=f"If it is the prompt, put it after --: {line}",
+            )
+    return None
+
+
 def _hints_for_option(option: str, command: CommandGrammar) -> list[str]:
     known = [each.long.lstrip("-") for each in command.options]
     near = nearest_words(option.partition("=")[0].lstrip("-"), known)
@@ -127,7 +148,7 @@ def _hints_for_option(option: str, command: CommandGrammar) -> list[str]:
 def _hints_for_command(name: str, called: str, argv: Sequence[str]) -> list[str]:
     first = next((word for word in argv if not word.startswith("-")), "")
     if " " in first:  # a prompt, not a command
-        return [f"Did you mean: {shell_words.join(['krea', 'generate', first])}"]
+        return [f"Did you mean: {shell_words.join(['krea', 'generate', *argv])}"]
     if called != "krea":
         group, _ = grammar.find(called.split()[1:])
         found = nearest_words(name, [member for member, _ in group.members])
@@ -204,8 +225,8 @@ def _hints_for_batch(command: CommandGrammar, argv: Sequence[str]) -> list[str]:
     prompts = [word for word in arguments if word not in images]
     prompt = prompts[0] if len(prompts) == 1 else "PROMPT"
     line = _batch_line(source, prompt, argv)
-    quoted = "Quote the pattern" if "*" in source else "Name the folder"
-    return [f"{quoted}: {line}"]
+    lead = "Quote the pattern" if "*" in source else "For all images of the folder"
+    return [f"{lead}: {line}"]
 
 
 def _source_of(files: Sequence[str]) -> str | None:
@@ -240,7 +261,7 @@ def _hints_for_images(
     hints = [f"To use them in one request, repeat -i: {_as_options(files)}{more}"]
     if source := _source_of(files):
         prompt = prompts[0] if len(prompts) == 1 else "PROMPT"
-        lead = "To edit them all, each on its own"
+        lead = f"To edit all of {shell_words.quote(source)}, each on its own"
         hints.append(f"{lead}: {_batch_line(source, prompt, argv)}")
     return hints
 

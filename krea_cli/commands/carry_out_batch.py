@@ -246,18 +246,25 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
     ]
     if not found:
         return
-    were = "1 job was" if len(found) == 1 else f"{len(found)} jobs were"
-    when = "after the last one in the lock"
+    jobs = "1 job" if len(found) == 1 else f"{len(found)} jobs"
+    which = "newer than all jobs in the lock"
     if newest is None:
-        when = "in the last 24 hours, and not from here"
-    message = f"{were} created at Krea {when}, and may belong to this batch: {found[0]}"
-    message += " and others." if len(found) > 1 else "."
+        which = "from the last 24 hours that this computer did not submit"
+    verb = "It" if len(found) == 1 else "They"
+    message = (
+        f"Krea has {jobs} {which}: {found[0]}"
+        f"{f' and {len(found) - 1} more' if len(found) > 1 else ''}. "
+        f"{verb} may belong to this batch."
+    )
     if is_sure:
         raise UnconfirmedSubmissionError(
             f"{message} Nothing was submitted.",
             hint=(
                 Step(Action.LIST_REMOTE),
-                "If none of them belongs to this batch, run it again without --sure.",
+                (
+                    "A job that belongs to this batch would be paid for again. If none "
+                    "does, run it again without --sure."
+                ),
             ),
         )
     ctx.console.warn(message)

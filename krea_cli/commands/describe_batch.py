@@ -93,7 +93,7 @@ def action_of(step: PlanStep, shown: Shown) -> str:
     if step.blocked_by is not None:
         return f"blocked by {shown(step.blocked_by)}"
     if step.error is not None and step.sign != Sign.UNUSABLE:
-        return "edited" if isinstance(step.error, EditedResultError) else "in the way"
+        return "edited" if isinstance(step.error, EditedResultError) else "file exists"
     if step.same_as is not None:
         return f"same as {shown(step.same_as)}"
     if step.copy_of is not None:
@@ -117,7 +117,7 @@ def plan_summary(plan: Plan) -> str:
         "to copy",
         *_COUNTED.values(),
         "blocked",
-        "in the way",
+        "kept because the file exists",
     ]
     order = list(dict.fromkeys(order))
     parts = [f"{counts[word]} {word}" for word in order if counts[word]]
@@ -184,7 +184,7 @@ def run_summary(outcomes: Sequence[ItemOutcome], *, is_sandbox: bool) -> str:
     )
     spent = f"cost {dollars(cost)} (estimated)" if cost else "cost nothing"
     if is_sandbox and cost:
-        spent = f"would cost {dollars(cost)} outside the sandbox"
+        spent = f"would have cost {dollars(cost)} outside the sandbox"
     if doubtful:
         spent += f"; unconfirmed requests may add {dollars(doubtful)}"
     return f"{words}. This run {spent}."

@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 _WORTH = ("cancelled", "failed", "submitted", "completed")
 
 
+def key_of(prepared: PreparedRequest) -> str:
+    """
+    Return the key of a request: the same for the same request, on every machine.
+    """
+    from krea_cli.batch.identity import identity_of
+
+    request = prepared.request
+    automatic = {choice.field for choice in prepared.choices}
+    return identity_of(request.model, request.fields, automatic=automatic).key
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRequest:
     """
@@ -39,16 +50,10 @@ class EarlierRequest:
             UnconfirmedSubmissionError: it was submitted, and the response was lost.
             JournalError: the journal cannot be read.
         """
-        from krea_cli.batch.identity import identity_of
         from krea_cli.jobs.keyed_submission import unconfirmed
         from krea_cli.journal.keys import JournalKeys
 
-        request = prepared.request
-        key = identity_of(
-            request.model,
-            request.fields,
-            automatic={choice.field for choice in prepared.choices},
-        ).key
+        key = key_of(prepared)
         keys = JournalKeys(ctx.database, ctx.service.name)
         holders = keys.holders([key]).get(key, [])
         open_ = [holder for holder in holders if not _is_closed(holder)]

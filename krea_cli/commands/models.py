@@ -140,14 +140,14 @@ def refresh(ctx: CliContext) -> None:
     counts = Counter(each.change.what for each in found)
     told = ", ".join(f"{count} {_CHANGED[what]}" for what, count in counts.items())
     for paths, outcome in (
-        (replacement.kept, "is unchanged"),
-        (replacement.skipped, "was left out"),
+        (replacement.kept, "Kept the old entry of"),
+        (replacement.skipped, "Left out"),
     ):
         for path in paths:
-            ctx.console.warn(f"{path} {outcome}: cannot read its new description.")
+            ctx.console.warn(f"{outcome} {path}: cannot read its new description.")
     ctx.console.note(
-        f"{len(fetched.models)} models, updated {fetched.date} "
-        f"(before: {known.date}): {told or 'no changes'}."
+        f"{len(fetched.models)} models as of {fetched.date} "
+        f"(your list was of {known.date}): {told or 'no changes'}."
     )
 
 

@@ -326,7 +326,8 @@ def _made_files(lock: Path) -> list[str]:
     try:
         return [file.path for line in LockFile(lock).read() for file in line.files]
     except KreaError as exc:
-        raise exc.but("Nothing was submitted.") from exc.__cause__
+        message = f"{exc.message} Nothing was submitted."
+        raise exc.but(message=message) from exc.__cause__
 
 
 def _check_files(

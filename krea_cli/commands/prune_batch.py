@@ -82,8 +82,8 @@ def _is_confirmed(ctx: CliContext, count: int) -> bool:
             ctx.invocation.argv, service=ctx.next_steps.service, more=["--yes"]
         )
         raise UsageError(
-            "Nothing was deleted: there is no terminal to ask.",
-            hint=f"Delete {_files(count)} without a question: {command}",
+            "Nothing was deleted: without a terminal, krea cannot ask.",
+            hint=f"Delete {_files(count)} without asking: {command}",
         )
     answer = ctx.prompter.ask(
         f"Delete {_files(count)}? Type y to delete, or press Enter to keep: "

@@ -30,6 +30,7 @@ from krea_cli.errors import (
     KreaError,
     SignalError,
     Step,
+    TargetExistsError,
     UnconfirmedSubmissionError,
     UnknownJobError,
     WaitTimeoutError,
@@ -226,14 +227,29 @@ class BatchReport:
         ]
         return list(dict.fromkeys(words))
 
-    def _continue(self, *, again: bool) -> str:
+    def _make_again(self, what: str, which: str) -> str:
         """
-        Return the line with the command that continues, and pays for nothing twice;
+        Return the hint with the command that makes items again; `which` is the value
+        of --again.
+        """
+        command = same_command(
+            self._ctx.invocation.argv,
+            service=self._ctx.next_steps.service,
+            without=["--collect", "--github"],
+            without_value=_ONLY_ONCE,
+            more=["--again", which],
+        )
+        billed = " (billed)" if self._billed else ""
+        return f"Make {what} again{billed}: {command}"
+
+    def _continue(self, *, again: bool, lead: str = "Continue") -> str:
+        """
+        Return the hint with the command that continues, and pays for nothing twice;
         *again* has it make cancelled items again.
         """
         options, argv = self._given.options, self._ctx.invocation.argv
         if self._given.source == "-":
-            return "Continue with the same command and the same input."
+            return f"{lead} with the same command and the same input."
         more = list[str]()
         if options.limit is not None:
             left = options.limit - self._submitted
@@ -249,7 +265,7 @@ class BatchReport:
             without_value=_ONLY_ONCE,
             more=more,
         )
-        return f"Continue: {command}"
+        return f"{lead}: {command}"
 
     def _with_paths(self, job: Job) -> Job:
         """
@@ -289,7 +305,8 @@ class BatchReport:
         hints = self._ways_out(outcomes)
         if not_written is not None:
             hints.append(
-                "Continue on this machine: its journal has what the lock file lacks."
+                "Run it again on this computer: only its journal knows the jobs that "
+                "are missing from the lock."
             )
         bad = len(outcomes) - good
         if len(errors) == 1 and not (good and bad):
@@ -344,7 +361,8 @@ class BatchReport:
         if outcome.state != "unchecked" or not is_known or not outcome.job:
             return error
         return error.but(
-            message=f"{error.message} Its job may still complete{self._billed}.",
+            message=f"Cannot check its job: {error.message} It may still "
+            f"complete{self._billed}.",
             job_id=outcome.job.job_id,
             advice=(),
         )
@@ -357,20 +375,20 @@ class BatchReport:
         hints = list[Hint]()
         if "unconfirmed" in states:
             hints.append(Step(Action.SETTLE))
-        argv, source = self._ctx.invocation.argv, self._given.source
         for state in ("failed", "cancelled"):
-            if state in states and source != "-":
-                again = same_command(
-                    argv,
-                    service=self._ctx.next_steps.service,
-                    without=["--collect", "--github"],
-                    without_value=_ONLY_ONCE,
-                    more=["--again", state],
-                )
-                billed = " (billed)" if self._billed else ""
-                hints.append(f"Make the {state} items again{billed}: {again}")
+            if state in states and self._given.source != "-":
+                hints.append(self._make_again(f"the {state} items", state))
+        gone = [
+            outcome.step.output
+            for outcome in outcomes
+            if isinstance(outcome.error, UnknownJobError | JobDeletedError)
+        ]
+        if len(gone) == 1 and self._given.source != "-":
+            hints.append(self._make_again(gone[0], gone[0]))
         if states & {"running", "unsubmitted", "unchecked", "unsaved"}:
-            hints.append(self._continue(again=False))
+            exists = [isinstance(each.error, TargetExistsError) for each in outcomes]
+            lead = "Move the existing files away, then continue" * any(exists)
+            hints.append(self._continue(again=False, lead=lead or "Continue"))
         return hints
 
     def _hand_on(

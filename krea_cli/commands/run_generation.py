@@ -208,6 +208,7 @@ def _submit(
     """
     Upload the input files, and return the submission of the jobs.
     """
+    from krea_cli.commands.earlier_request import key_of
     from krea_cli.operations.batch_submit import submit_batch
     from krea_cli.operations.resolve_unconfirmed import warn_unconfirmed
 
@@ -218,6 +219,7 @@ def _submit(
         keep_metadata=options.keep_metadata,
         fit=options.fit,
         output=remembered.as_json() if remembered else None,
+        key=key_of(prepared),
     )
     with ctx.console.progress() as progress:
         progress.doing("Preparing")

@@ -47,7 +47,7 @@ class ResultUrls:
             job = self._fetch_job(self._job.job_id)
         except KreaError as exc:
             raise DownloadError(
-                f"{error.message} Krea has no new URL for it: {exc.message}",
+                f"{error.message} Asking Krea for a new URL failed: {exc.message}",
                 hint=exc.advice,
             ) from exc
         if job.status != "completed" or len(job.urls) != len(self._job.urls):

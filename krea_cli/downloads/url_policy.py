@@ -70,7 +70,7 @@ class UrlPolicy:
         if not host or parts.username is not None:
             # No hint to download it in another way: no program can.
             raise UnsupportedResultError(
-                f"{displayed_url(url)} is invalid, so nothing was downloaded."
+                f"{displayed_url(url)} is not a valid URL, so nothing was downloaded."
             )
         literal = _address(host)
         if literal is not None:
@@ -120,9 +120,9 @@ def displayed_url(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "The URL of the result"
+        return "The result's address from Krea"
     if not parts.hostname:
-        return "The URL of the result"
+        return "The result's address from Krea"
     text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return text if len(text) <= MAX_QUOTED_CHARS else f"{text[: MAX_QUOTED_CHARS - 1]}…"
 

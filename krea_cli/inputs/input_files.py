@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import IO
 
-from krea_cli.errors import InputError
+from krea_cli.errors import Action, InputError, Step
 from krea_cli.inputs import limits
 from krea_cli.inputs.local_file import LocalFile, state
 from krea_cli.media import HEAD_BYTES, UPLOAD_TYPES, MediaType, sniff
@@ -62,7 +62,9 @@ def check_file(
 
 def _not_regular_error(name: str, mode: int, stdin_option: str) -> InputError:
     if stat.S_ISDIR(mode):
-        return InputError(f"{name} is a folder, not an image.")
+        return InputError(
+            f"{name} is a folder, not an image.", hint=Step(Action.EDIT_FOLDER, (name,))
+        )
     return InputError(
         f"{name} is a pipe or device, not a regular file.",
         hint=f"Pass it on standard input: {stdin_option}",

@@ -150,7 +150,8 @@ def _decode(uri: str) -> bytes:
         raw = unquote_to_bytes(data)
         return base64.b64decode(raw, validate=True) if _is_base64(head) else raw
     except ValueError as exc:
-        raise InputError(f"Cannot decode the data URI: {exc}.") from exc
+        reason = "its data is not valid base64"
+        raise InputError(f"Cannot decode the data URI: {reason}.") from exc
 
 
 def _is_base64(head: str) -> bool:

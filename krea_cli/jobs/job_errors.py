@@ -77,8 +77,8 @@ def unsaved_results_error(job: Job) -> KreaError | None:
     if rest <= 0:
         return None
     return UnsavedResultsError(
-        f"Job {job.job_id} has {len(job.urls):,} results, more than krea saves of a "
-        f"job: the first {MAX_RESULTS:,} are saved, {rest:,} are not.",
+        f"Job {job.job_id} has {len(job.urls):,} results, but krea saves at most "
+        f"{MAX_RESULTS:,} of a job. The other {rest:,} were not saved.",
         hint=Step(Action.LIST_URLS, (job.job_id,)),
         job_id=job.job_id,
     )

@@ -54,7 +54,7 @@ def _published(seconds: float) -> Guess:
     Return the guess for a model with a published duration. A narrower spread would
     notice jobs that take half as long later than evenly spaced polls do.
     """
-    return Guess(seconds, 1.4, "the published times of this model")
+    return Guess(seconds, 1.4, "how long Krea says that this model takes")
 
 
 # Durations from Krea's documentation, Krea's own programs, or reports of users. For a

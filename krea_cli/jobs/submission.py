@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from krea_cli.api.models import Job
@@ -32,6 +33,7 @@ class RequestSubmitter(NamedTuple):
     - `upload`: uploads several files in parallel, so that `url_of` returns at once
     - `input_options`: options for sending input files, recorded with each request
     - `output`: options for saving results, recorded with each request
+    - `key`: identifies the same request later, recorded with each request
     - `is_secret`: returns True for text that contains the token
     - `digest_token`: returns the digest by which the token is recognized later
     """
@@ -45,6 +47,7 @@ class RequestSubmitter(NamedTuple):
     digest_token: Callable[[], str | None] = lambda: None
     upload: Callable[[Sequence[Image], Report], object] | None = None
     output: Mapping[str, Any] | None = None
+    key: str | None = None
 
     def prepare(self, request: Request, report: Report = ignore_report) -> None:
         """
@@ -101,7 +104,7 @@ class RequestSubmitter(NamedTuple):
         Raises:
             KreaError: as `Submitter.submit`.
         """
-        save_record = save_record or self.submitter.journal.begin
+        save_record = save_record or partial(self.submitter.journal.begin, key=self.key)
 
         def begin(intent: Record) -> Record:
             before_attempt()

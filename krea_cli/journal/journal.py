@@ -47,7 +47,7 @@ _MAX_BACK_SECONDS, _MAX_AHEAD_SECONDS = 24 * 3600.0, 366 * 24 * 3600.0
 
 # Columns for data about a job that the service does not send.
 _JOB_COLUMNS = ("model", "seed", "cost_usd", "files")
-_INSERT = f"INSERT INTO records ({COLUMNS}) VALUES ({PLACEHOLDERS})"  # noqa: S608  (names)
+INSERT = f"INSERT INTO records ({COLUMNS}, key) VALUES ({PLACEHOLDERS}, ?)"  # noqa: S608  (names)
 
 
 class RunResult(NamedTuple):
@@ -89,16 +89,17 @@ class Journal:
         """
         self._database.check()
 
-    def begin(self, record: Record) -> None:
+    def begin(self, record: Record, *, key: str | None = None) -> None:
         """
-        Commit the record of a request that is about to be sent.
+        Commit the record of a request that is about to be sent. By its key, the same
+        request is found later.
 
         Finished records older than the newest 100,000 are pruned.
         """
-        row = record.as_row()
+        row = (*record.as_row(), key)
         with self._database.writing() as db:
             prune(db, now=self._database.now())
-            db.execute(_INSERT, row)
+            db.execute(INSERT, row)
 
     def accepted(self, record: str, job_id: str) -> None:
         """
@@ -113,8 +114,8 @@ class Journal:
             self.unconfirmed(record)
             raise DuplicateJobIdError(
                 f"Krea answered this request with job {job_id}, but that is the job of "
-                "another request. This one may have a job of its own; if so, you will "
-                "be billed."
+                "another request. Krea may have accepted this request as another job; "
+                "if so, you will be billed."
             )
         with self._database.writing() as db:
             changed = db.execute(

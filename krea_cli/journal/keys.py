@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from krea_cli.errors import JournalError
 from krea_cli.journal.corrupt_record import CorruptRecord
 from krea_cli.journal.database import Database
-from krea_cli.journal.journal import prune
-from krea_cli.journal.record import COLUMNS, PLACEHOLDERS, Record
+from krea_cli.journal.journal import INSERT, prune
+from krea_cli.journal.record import COLUMNS, Record
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -75,10 +75,7 @@ class JournalKeys:
                 if not holder.ids & set(known):
                     return holder
             prune(db, now=self._database.now())
-            db.execute(
-                f"INSERT INTO records ({COLUMNS}, key) VALUES ({PLACEHOLDERS}, ?)",  # noqa: S608  (names)
-                (*record.as_row(), key),
-            )
+            db.execute(INSERT, (*record.as_row(), key))
         return None
 
     def holders(self, keys: Iterable[str]) -> Mapping[str, list[KeyHolder]]:

@@ -323,5 +323,5 @@ class JournalQueries:
         if record.is_in_flight(self._now()):
             raise UsageError(
                 f"Request {record.record} is being submitted right now.",
-                hint="Wait until that is done, then try again.",
+                hint="Wait until no other krea process runs, then try again.",
             )

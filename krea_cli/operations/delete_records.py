@@ -55,7 +55,7 @@ def find_corrupt(
             raise UsageError(
                 f"{record.message} Another krea process may be submitting its request "
                 "right now.",
-                hint="Wait until that is done, then try again.",
+                hint="Wait until no other krea process runs, then try again.",
             )
         if not force:
             raise UsageError(
@@ -99,12 +99,12 @@ def check_deletable(
         if record.is_in_flight(now):
             raise UsageError(
                 f"Request {record.record} is being submitted right now.",
-                hint="Wait until that is done, then try again.",
+                hint="Wait until no other krea process runs, then try again.",
             )
         if record.is_unconfirmed(now):
             raise UsageError(
-                f"Request {record.record} is unconfirmed; if Krea accepted it, you "
-                "will be billed.",
+                f"Cannot delete request {record.record}: it is unconfirmed. If Krea "
+                "accepted it, you will be billed.",
                 hint=Step(Action.SETTLE_FIRST, (record.record,)),
             )
         if record.state == "submitted" and not allows_unfinished:

@@ -109,7 +109,7 @@ class GithubStep:
                 )
                 file.write(text.encode("utf-8", "backslashreplace"))
         except (OSError, ValueError) as exc:
-            raise _cannot_write(OUTPUT, exc) from exc
+            raise self._cannot_write(OUTPUT, exc) from exc
 
     def _summarise(
         self, jobs: Sequence[Job], paid: Container[str], unconfirmed: Sequence[Record]
@@ -118,7 +118,7 @@ class GithubStep:
         try:
             before = path.read_bytes().decode("utf-8", "replace")
         except OSError as exc:
-            raise _cannot_write(SUMMARY, exc) from exc
+            raise self._cannot_write(SUMMARY, exc) from exc
         steps = self.next_steps()
         commands = [steps.find_lost(record.record) for record in unconfirmed]
         rows = github_actions.summary(
@@ -134,7 +134,11 @@ class GithubStep:
             with Path(self.env[name]).open("ab") as file:
                 file.write(text.encode("utf-8", "backslashreplace"))
         except (OSError, ValueError) as exc:
-            raise _cannot_write(name, exc) from exc
+            raise self._cannot_write(name, exc) from exc
+
+    def _cannot_write(self, name: str, exc: Exception) -> StorageError:
+        reason = getattr(exc, "strerror", None) or exc
+        return StorageError(f"Cannot write to {name} ({self.env[name]}): {reason}.")
 
 
 @contextmanager
@@ -148,8 +152,3 @@ def _locked(file: IO[bytes]) -> Iterator[None]:
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
     yield
-
-
-def _cannot_write(name: str, exc: Exception) -> StorageError:
-    reason = getattr(exc, "strerror", None) or exc
-    return StorageError(f"Cannot write to {name}: {reason}.")

@@ -78,7 +78,7 @@ class CatalogRenewal:
                 newer = self.renew()
             except KreaError as failure:
                 age = f"The list of models is from {self.catalog.date}."
-                reason = f"{age} It cannot be updated: {failure.message}"
+                reason = f"{age} Updating it failed: {failure.message}"
                 raise error.but(reason, Step(Action.REFRESH_MODELS)) from None
             if newer is None:
                 raise

@@ -76,5 +76,6 @@ class SpendingLimit(NamedTuple):
                 f"the limit of {dollars(self.usd)}{where}.",
                 hint=f"Raise --max-cost{cheaper}."
                 if self.source == OPTION
-                else "Allow more for this command with --max-cost, or change max_cost.",
+                else "Allow more for this command with --max-cost, or change "
+                f"max_cost ({self.source}).",
             )

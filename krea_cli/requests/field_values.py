@@ -139,7 +139,7 @@ class FieldValues:
             return "does not take an image"
         name = shlex.quote(image.name)
         params = " or ".join(f"-p {each.name}=@{name}" for each in fields)
-        return f"has other fields for this file; use {params} instead"
+        return f"takes images in several fields; choose one: {params}"
 
     def add_options(self, options: Mapping[str, str | None]) -> None:
         """

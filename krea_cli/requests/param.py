@@ -43,14 +43,13 @@ class Param(NamedTuple):
             return cls(name.strip(), value, is_json=False, source=f"-p {name}")
         name = name[:-1].strip()
         try:
-            parsed = parse_json(value, f"-p {name}:=")
+            parsed = parse_json(value, f"-p {name}")
             return cls(name, parsed, is_json=True, source=f"-p {name}")
         except (ValueError, RecursionError) as exc:
             pos = exc.pos if isinstance(exc, json.JSONDecodeError) else 0
             at = f" (at character {pos + 1})" if pos else ""
             raise UsageError(
-                f"-p {name}:= needs JSON, but {preview_json(value)} is not valid JSON"
-                f"{at}.",
+                f"-p {name}:= needs valid JSON{at}, not {preview_json(value)}",
                 hint=f"To send text: -p {name}=TEXT",
             ) from exc
 
@@ -75,7 +74,9 @@ def parse_json(text: str, source: str) -> Any:
         value: dict[str, Any] = {}
         for key, each in pairs:
             if key in value:
-                raise UsageError(f"{key!r} appears twice in {source}.")
+                raise UsageError(
+                    f"The key {key!r} appears twice in the JSON of {source}."
+                )
             value[key] = each
         return value
 

@@ -273,10 +273,13 @@ class _ModelLookup:
         models = [each for each in self._catalog.models if each.id.startswith(own)]
         kinds = Counter(each.kind for each in models if slash)
         if kinds:
-            paths = [f"-m {kind}/{path}" for kind, _ in kinds.most_common(2)]
-            yield f"Use the full path: {' or '.join(paths)}"
+            paths = " or ".join(f"-m {kind}/{path}" for kind, _ in kinds.most_common(2))
+            yield f"For a model that is not listed, use its full path: {paths}"
         else:
-            yield "Use the full path, such as -m image/krea/krea-3"
+            yield (
+                "For a model that is not listed, use its full path, such as "
+                "-m image/krea/krea-3"
+            )
 
 
 def unlisted_model(name: str) -> Model | None:

@@ -90,7 +90,7 @@ GROUP = '[[pictures]]\nprompt = "an owl"\noutput = "owl.png"\n'
 WRONG = {
     "broken": ("[[pictures]\n", "pictures.toml, line 1: The line is not valid TOML"),
     "unquoted": ("[[pictures]]\nmodel = krea\n", "line 2: ", "Text needs quotes"),
-    "twice": ("[[pictures]]\nseed = 1\nseed = 2\n", "line 3: ", "overwrite"),
+    "twice": ("[[pictures]]\nseed = 1\nseed = 2\n", "line 3: ", "already set"),
     "unknown table": (GROUP + "[default]\n", "line 4: ", "Did you mean 'defaults'?"),
     "outside": (f"seed = 1\n{GROUP}", "line 1: 'seed' is outside of a table."),
     "no pictures": ("[defaults]\nseed = 1\n", "The manifest has no pictures."),
@@ -173,7 +173,7 @@ WRONG = {
         ),
         "a.png -> b.png -> a.png",
     ),
-    "itself": ("[[pictures]]\nimage='./a.png'\noutput='a.png'\n", "a.png -> a.png"),
+    "itself": ("[[pictures]]\nimage='./a.png'\noutput='a.png'\n", "its own input"),
     "unknown word": (
         GROUP.replace("an owl", "an {owl}"),
         "line 2: prompt: {owl} is unknown.",

@@ -159,7 +159,7 @@ WRONG = {
     "latin-1": ("name,prompt\na,b\nü,c\n".encode("latin-1"), "rows.csv, line 3"),
     "null": (b"name,prompt\na,\0\n", "rows.csv, line 2", "null character"),
     "empty": (b"", "The table is empty."),
-    "only a header": (b"name,prompt\n", "The table has no rows."),
+    "only a header": (b"name,prompt\n", "The table has no rows"),
     "no header": (
         b"an owl,oil\na cat,ink\n",
         "{name} is unknown.",
@@ -182,7 +182,7 @@ WRONG = {
     "quote within": (b'name,prompt\na,"b"c\n', "rows.csv, row 2", "cannot be read"),
     "two separators": (
         b"name;prompt,x\na;b,c\n",
-        "row 1: Cells could be separated by commas and semicolons.",
+        "row 1: Cannot tell whether cells are separated by commas or semicolons.",
         "sep=",
     ),
     "wrong number": (

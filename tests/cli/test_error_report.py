@@ -42,6 +42,7 @@ class Context:
         self.shown, self.asked = [], []
         self.console = SimpleNamespace(error=self.shown.append)
         self.next_steps = SimpleNamespace(explain=lambda error: error)
+        self.service = SimpleNamespace(is_sandbox=False)
         self.invocation = SimpleNamespace(
             run=SimpleNamespace(no_journal=no_journal, cancel_on_interrupt=cancels)
         )
@@ -351,3 +352,14 @@ def test_report_interruption_that_cancels_nothing_says_so():
 
     assert "Cancelled" not in context.shown[0].message
     assert "1 job was not cancelled." in context.shown[0].message
+
+
+def test_jobs_of_the_sandbox_keep_running_without_a_bill():
+    summary = RunSummary(count=3, pending=["j1", "j2"], is_batch=True)
+    said = [
+        with_jobs(SignalError(signal.SIGINT), summary, is_billed=is_billed).message
+        for is_billed in (True, False)
+    ]
+
+    assert ["billed" in words for words in said] == [True, False]
+    assert all("keep running" in words for words in said)

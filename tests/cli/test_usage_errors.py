@@ -237,3 +237,21 @@ def test_unknown_command_of_many_characters_is_cut(krea):
 
     assert 2 == result.code
     assert len(result.err) < 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["-n 5 it"], ["--force it"], ["-watercolor owl", "-o", "w.png"]],
+)
+@pytest.mark.posix  # for the quotes of its shells
+def test_a_prompt_that_begins_with_a_dash_goes_after_two_dashes(krea, words):
+    prompt, *options = words
+
+    [hint] = hints(krea("generate", *words))
+
+    assert hint.endswith(": " + " ".join(["krea generate", *options, f"-- '{prompt}'"]))
+
+
+@pytest.mark.parametrize("words", [["owl", "-o", "-a b.png", "--x"], ["owl", "--x"]])
+def test_other_errors_beside_a_text_with_a_dash_are_what_they_are(krea, words):
+    assert "--x" in krea("generate", *words).err.splitlines()[0]

@@ -351,6 +351,6 @@ def test_all_faults_of_the_words_are_told_at_once(logged_in, service, made):
         "start_image",
         "start_image",
     ]
-    text = '-p generate_audio:= needs JSON, but "yes" is not valid JSON'
+    text = '-p generate_audio:= needs valid JSON, not "yes"'
     assert text in " ".join(error["details"])
     assert [] == service.seen

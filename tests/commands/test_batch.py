@@ -337,6 +337,7 @@ def test_batch_with_a_file_in_place_of_a_paid_result_plans_what_it_does(
 
     assert ">\tout/owl.png\tcompare\n" in planned.out
     assert ([7, 7], 0) == ([first.code, again[0].code], again[1].code)
+    assert "away, then continue: krea batch pictures.toml\n" in first.err
     assert "~\tout/owl.png\tout/owl.png already exists" in again[1].out
     assert "v\tout/owl.png\tdownload\n" in free[0].out
     assert (0, "out/owl.png\n") == (free[1].code, free[1].out)
@@ -499,7 +500,7 @@ def test_batch_sure_stops_before_jobs_that_may_be_its_own(
 
     assert (11, 2) == (sure.code, bills)
     assert (0, 3) == (warned.code, service.bills)
-    assert "after the last one in the lock" in warned.err
+    assert "newer than all jobs in the lock" in warned.err
 
 
 def test_batch_sure_sees_a_job_of_the_same_second(
@@ -533,7 +534,7 @@ def test_batch_sure_without_a_lock_looks_at_the_last_day(
     later = logged_in("batch", manifest, "--sure", env=elsewhere)
 
     assert (11, 12) == (sure.code, here.code)
-    assert "2 jobs were created at Krea in the last 24 hours, and not from" in sure.err
+    assert "Krea has 2 jobs from the last 24 hours" in sure.err
     assert (0, 4) == (later.code, service.bills)
 
 
@@ -991,6 +992,10 @@ def test_batch_with_a_job_that_is_gone_names_item_and_job(logged_in, service, ma
     assert 3 == gone.code
     assert f"out/owl.png: Job {job.job_id}" in errors(gone)
     assert "not billed" not in gone.err
+    assert (
+        "(billed): krea batch pictures.toml --only out/owl.png --again out/owl.png"
+        in (gone.err)
+    )
     assert (0, "out/owl.png\n") == (back.code, back.out)
     assert 1 == service.bills
 

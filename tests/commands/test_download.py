@@ -505,5 +505,5 @@ def test_no_more_than_a_thousand_results_of_a_job(logged_in, service, monkeypatc
     result = logged_in("download", told["job_id"], "-o", "many/")
 
     assert (9, 3) == (result.code, len(result.out.splitlines()))
-    assert "1,202 are not" in result.err
+    assert "1,202 were not saved" in result.err
     assert f": krea status {told['job_id']} --json\n" in result.err

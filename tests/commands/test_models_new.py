@@ -208,7 +208,7 @@ def test_no_validate_with_an_unknown_short_name_says_which_path(logged_in):
     result = logged_in(*OWL, "-m", "krea/krea-3", "--no-validate")
 
     assert 2 == result.code
-    assert "Use the full path: -m image/krea/krea-3" in result.err
+    assert "full path: -m image/krea/krea-3" in result.err
 
 
 @pytest.mark.parametrize("given", ["@{}", "file://{}"])
@@ -265,7 +265,7 @@ def test_refresh_with_an_odd_model_names_it(later, service, serve):
     result = later("models", "refresh")
 
     assert 0 == result.code
-    assert f"{specs.PRO} is unchanged" in result.err
+    assert f"Kept the old entry of {specs.PRO}" in result.err
     assert "added\timage/krea/krea-3" in result.out
 
 

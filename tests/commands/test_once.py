@@ -66,3 +66,27 @@ def test_once_of_an_unconfirmed_request_ends_with_11(logged_in, service):
     ended = [logged_in(*ONCE, "owl.png").code for _ in range(2)]
 
     assert ([11, 11], 1) == (ended, service.bills)
+
+
+def test_once_after_the_same_request_without_it_uses_that_job(logged_in, service):
+    logged_in("generate", "an owl", "-o", "plain.png")
+
+    result = logged_in(*ONCE, "owl.png")
+
+    assert (0, "owl.png\n", 1) == (result.code, result.out, service.bills)
+
+
+def test_once_after_an_unconfirmed_request_without_it_ends_with_11(logged_in, service):
+    service.faults["POST /generate/"] = [reset_after]
+    logged_in("generate", "an owl", "-o", "plain.png")
+
+    result = logged_in(*ONCE, "owl.png")
+
+    assert (11, 1) == (result.code, service.bills)
+
+
+def test_without_once_the_same_request_is_another_job(logged_in, service):
+    for name in ("one.png", "two.png"):
+        logged_in("generate", "an owl", "-o", name)
+
+    assert 2 == service.bills

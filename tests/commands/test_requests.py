@@ -507,7 +507,7 @@ def test_a_key_that_is_given_twice_is_refused(logged_in, service, words):
     result = logged_in("generate", "a cat", *words, "--no-validate")
 
     assert (2, []) == (result.code, service.seen)
-    assert f"error: 'a' appears twice in {words[0]} " in result.err
+    assert f"'a' appears twice in the JSON of {words[0]} " in result.err
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from media.samples import SAMPLES, Sample, encoded
 from PIL import Image
 
 from krea_cli import media
-from krea_cli.errors import DownloadError, InputError
+from krea_cli.errors import Action, DownloadError, InputError, Step
 from krea_cli.inputs import prepared_files
 from krea_cli.inputs.local_file import RemoteFile
 from krea_cli.inputs.resolver import InputResolver
@@ -204,7 +204,10 @@ def test_a_folder_is_told(make, folder):
     """
     Not as an error of the system.
     """
-    assert f"{folder} is a folder, not an image." == refused(make(), folder)
+    with pytest.raises(InputError, match="is a folder, not an image") as caught:
+        make().read(str(folder))
+
+    assert (Step(Action.EDIT_FOLDER, (str(folder),)),) == caught.value.advice
 
 
 @pytest.mark.posix

@@ -55,7 +55,7 @@ class Journal:
     def check(self):
         self._note("check")
 
-    def begin(self, record):
+    def begin(self, record, *, key=None):
         self._note("begin", record.created_at)
 
     def accepted(self, record, job_id):

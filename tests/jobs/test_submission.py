@@ -312,7 +312,7 @@ class Sabotage:
     def __getattr__(self, name):
         if name == self._method:
 
-            def fail(*_):
+            def fail(*_, **__):
                 raise JournalError("The disk is full.")
 
             return fail

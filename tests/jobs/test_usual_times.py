@@ -47,9 +47,12 @@ def timing(time):
 @pytest.mark.parametrize(
     ("durations", "source"),
     [
-        ([], "the published times of this model"),
-        (None, "the published times of this model"),
-        ([20.0, 22.0], "2 jobs in the journal, and the published times of this model"),
+        ([], "how long Krea says that this model takes"),
+        (None, "how long Krea says that this model takes"),
+        (
+            [20.0, 22.0],
+            "2 jobs in the journal, and how long Krea says that this model takes",
+        ),
     ],
 )
 def test_poll_timing_logs_once_where_its_times_come_from(timing, durations, source):

@@ -152,7 +152,7 @@ def test_without_a_step_nothing_is_sent(step, service):
     assert "GITHUB_OUTPUT is not set" in no_step.err
     assert (7, 7) == (no_file.code, no_summary.code)
     [(_, _, data)] = steps.commands(no_file.err)
-    assert data == "Cannot write to GITHUB_OUTPUT: No such file or directory."
+    assert data == "Cannot write to GITHUB_OUTPUT (no/x): No such file or directory."
     assert [] == service.seen
 
 
