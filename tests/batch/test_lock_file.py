@@ -136,9 +136,13 @@ def test_read_with_crlf_and_a_byte_order_mark(lock):
     ("text", "message", "hint"),
     [
         (b"<<<<<<< HEAD\n", "pictures.toml.lock, line 2: git could not merge", "<<<"),
-        (b"{}\n", "pictures.toml.lock, line 2: not a line of a lock", "Restore"),
-        (b"\xff\n", "line 2: not a line of a lock: not UTF-8", "Restore"),
-        (b"nothing", "line 2: not a line of a lock", "Restore"),
+        (
+            b"{}\n",
+            "pictures.toml.lock, line 2: The line is damaged, or not from krea batch: ",
+            "Restore",
+        ),
+        (b"\xff\n", "krea batch: it is not UTF-8 text", "Restore"),
+        (b"nothing", "krea batch: it is not JSON.", "Restore"),
         (b'{"v": 2}\n', "was written by a newer krea", "Update"),
         (b'{"v": 2}', "was written by a newer krea", "Update"),
     ],
