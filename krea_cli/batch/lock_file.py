@@ -159,7 +159,7 @@ class LockFile:
 
     def _damaged(self, number: int, reason: str) -> UsageError:
         return UsageError(
-            f"{Position(self.shown, number)}: not a line of a lock: {reason}.",
+            f"{Position(self.shown, number)} is damaged: {reason}.",
             hint="Restore the file, for example from git.",
         )
 

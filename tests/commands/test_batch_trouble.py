@@ -60,7 +60,7 @@ def damage(kind):
     def act():
         remove()
         if kind == "folder":
-            LOCK.mkdir()
+            LOCK.mkdir(exist_ok=True)
         elif kind == "pipe":
             os.mkfifo(LOCK)
         else:
@@ -143,7 +143,7 @@ def test_lock_that_is_damaged_during_the_run_says_what_it_cost(
 
     assert (7, COUNT) == (broken.code, service.bills)
     assert f"{COUNT} made. This run cost $0.90 (estimated)." in broken.err
-    assert "pictures.toml.lock, line 1: not a line of a lock" in broken.err
+    assert "pictures.toml.lock, line 1 is damaged" in broken.err
     assert "Run it again on this computer" in broken.err
     assert "Nothing was submitted" not in broken.err
     assert "running" not in broken.err
