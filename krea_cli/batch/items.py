@@ -111,8 +111,12 @@ def _check_outputs(items: Sequence[Item], problems: Problems) -> None:
         problems.add(
             item.position,
             message,
-            f"The other is at {other.position}. Add a field such as {{index}} or "
-            "{seed} to the name.",
+            (
+                ""
+                if other.position == item.position
+                else f"The other is at {other.position}. "
+            )
+            + "Add a field such as {index} or {seed} to the name.",
         )
 
 
@@ -132,7 +136,7 @@ def _without_foreign_paths(
             if path is not None and not path.resolve().is_relative_to(root):
                 problems.add(
                     item.position,
-                    f"'{text}' is outside of the folder of the source.",
+                    f"'{text}' is outside of the folder {folder}.",
                     "A table can name only files in this folder.",
                 )
         if problems.total == before:
@@ -177,7 +181,7 @@ def _has_no_circle(items: Sequence[Item], problems: Problems) -> bool:
             elif following in way:
                 circle = [*way[way.index(following) :], following]
                 if len(set(circle)) == 1:
-                    message = f"The output of {following} is its own input."
+                    message = f"{following} uses itself as its input."
                 else:
                     message = f"The items need each other: {' -> '.join(circle)}."
                 problems.add(

@@ -162,8 +162,7 @@ class LockFile:
 
     def _damaged(self, number: int, reason: str) -> UsageError:
         return UsageError(
-            f"{Position(self.shown, number)}: The line is damaged, or not from "
-            f"krea batch: {reason}.",
+            f"{Position(self.shown, number)} is damaged: {reason}.",
             hint="Restore the file, for example from git, or name another with --lock.",
         )
 

@@ -133,7 +133,8 @@ def _read_cells(text: str, name: str, problems: Problems) -> Table | None:
                 position,
                 f"The row has {_count(len(cells), 'cell')}; the header has "
                 f"{_count(len(columns), 'column')}.",
-                "Put a cell that contains the separator in double quotes.",
+                "Each row needs as many cells as the header. A cell that contains the "
+                "separator needs double quotes.",
             )
             continue
         values = zip(columns, cells, strict=True)

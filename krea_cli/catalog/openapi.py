@@ -109,7 +109,7 @@ def _read_model(
     body = _mapping(resolver.follow(operation.get("requestBody")), "content")
     content = [each for kind, each in body.items() if _JSON.match(kind)]
     if not content:
-        raise ValueError("does not accept JSON")
+        raise ValueError("describes no JSON request")
     schema = _with_url_formats(resolver.resolve(content[0]["schema"]))
     model = {
         "name": str(operation.get("summary") or path),

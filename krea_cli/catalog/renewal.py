@@ -64,7 +64,7 @@ def renew_if_outdated(
     """
     if age_in_days(catalog, now) < FRESH_DAYS:
         return None
-    note(f"Updating the list of models (yours is of {catalog.date}).")
+    note(f"Updating the list of models (yours is from {catalog.date}).")
     replacement = build_replacement(fetch(), catalog, today=_day(now).isoformat())
     # This run can use the list even if it cannot be stored.
     with suppress(StorageError):

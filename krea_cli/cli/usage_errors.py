@@ -225,7 +225,7 @@ def _hints_for_batch(command: CommandGrammar, argv: Sequence[str]) -> list[str]:
     prompts = [word for word in arguments if word not in images]
     prompt = prompts[0] if len(prompts) == 1 else "PROMPT"
     line = _batch_line(source, prompt, argv)
-    lead = "Quote the pattern" if "*" in source else "For all images of the folder"
+    lead = "Quote the pattern" if "*" in source else "For all images in the folder"
     return [f"{lead}: {line}"]
 
 
@@ -261,7 +261,7 @@ def _hints_for_images(
     hints = [f"To use them in one request, repeat -i: {_as_options(files)}{more}"]
     if source := _source_of(files):
         prompt = prompts[0] if len(prompts) == 1 else "PROMPT"
-        lead = f"To edit all of {shell_words.quote(source)}, each on its own"
+        lead = f"To edit each of {shell_words.quote(source)}"
         hints.append(f"{lead}: {_batch_line(source, prompt, argv)}")
     return hints
 

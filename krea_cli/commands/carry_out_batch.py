@@ -254,7 +254,7 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
     message = (
         f"Krea has {jobs} {which}: {found[0]}"
         f"{f' and {len(found) - 1} more' if len(found) > 1 else ''}. "
-        f"{verb} may belong to this batch."
+        f"{verb} may belong to this batch, which would then pay twice."
     )
     if is_sure:
         raise UnconfirmedSubmissionError(
@@ -262,8 +262,8 @@ def _look_for_lost_jobs(ctx: CliContext, lock: Lock, *, is_sure: bool) -> None:
             hint=(
                 Step(Action.LIST_REMOTE),
                 (
-                    "A job that belongs to this batch would be paid for again. If none "
-                    "does, run it again without --sure."
+                    "If one of them belongs to this batch, a run would pay for it "
+                    "twice. If none does, run the same command without --sure."
                 ),
             ),
         )

@@ -147,7 +147,7 @@ def refresh(ctx: CliContext) -> None:
             ctx.console.warn(f"{outcome} {path}: cannot read its new description.")
     ctx.console.note(
         f"{len(fetched.models)} models as of {fetched.date} "
-        f"(your list was of {known.date}): {told or 'no changes'}."
+        f"(your list was from {known.date}): {told or 'no changes'}."
     )
 
 

@@ -305,8 +305,8 @@ class BatchReport:
         hints = self._ways_out(outcomes)
         if not_written is not None:
             hints.append(
-                "Run it again on this computer: only its journal knows the jobs that "
-                "are missing from the lock."
+                "Run the same command on this computer: its journal lists the jobs "
+                "that are missing from the lock."
             )
         bad = len(outcomes) - good
         if len(errors) == 1 and not (good and bad):
@@ -361,8 +361,8 @@ class BatchReport:
         if outcome.state != "unchecked" or not is_known or not outcome.job:
             return error
         return error.but(
-            message=f"Cannot check its job: {error.message} It may still "
-            f"complete{self._billed}.",
+            message=f"{error.message} So its job could not be checked. The job may "
+            f"still complete{self._billed}.",
             job_id=outcome.job.job_id,
             advice=(),
         )

@@ -139,7 +139,7 @@ class ResultDownloader:
     def _check(self, job: Job) -> None:
         if self._target.template is None and len(job.urls) > 1:
             raise TargetError(
-                f"-o - works for one result only, and job {job.job_id} has "
+                f"'-o -' works for one result only, and job {job.job_id} has "
                 f"{len(job.urls)}.",
                 hint="Save to a folder: -o results/",
                 job_id=job.job_id,

@@ -166,7 +166,7 @@ class OutputTarget(NamedTuple):
         if self.template is None:
             if count > 1:
                 raise UsageError(
-                    "-o - works for one result only.",
+                    "'-o -' works for one result only.",
                     hint="Save to a folder: -o results/",
                 )
             with TemporaryFolder() as folder:

@@ -194,7 +194,8 @@ def target_exists_error(target: Path) -> TargetExistsError:
 
 def write_error(place: Path, exc: OSError) -> TargetError:
     return TargetError(
-        f"Cannot write {place}: {reason_of(exc)}.",
+        f"Cannot write {'to this folder' if str(place) == '.' else place}: "
+        f"{reason_of(exc)}.",
         hint="Choose another place with -o.",
     )
 

@@ -138,7 +138,7 @@ def other_service_hint(journal: Journal | JournalQueries) -> str | None:
     if not (other := journal.other_service()):
         return None
     option = service_option_hint(other, current=journal.service)
-    return f"There are jobs of {service_name(other)}. To use them, {option}."
+    return f"To use the jobs of {service_name(other)}, {option}."
 
 
 def service_name(service: str) -> str:

@@ -35,6 +35,6 @@ def explain_missing(
         ) from error
     raise JobDeletedError(
         f"Job {job_id} no longer exists at Krea.",
-        hint="It may have been deleted. Check again later, or on krea.ai.",
+        hint="It may have been deleted. Look for it on krea.ai.",
         job_id=job_id,
     ) from error

@@ -113,9 +113,9 @@ class Journal:
         if self._belongs_to_another(job_id, record):
             self.unconfirmed(record)
             raise DuplicateJobIdError(
-                f"Krea answered this request with job {job_id}, but that is the job of "
-                "another request. Krea may have accepted this request as another job; "
-                "if so, you will be billed."
+                f"Krea answered with job {job_id}, which belongs to an earlier "
+                "request. Krea may have accepted the new request as another job; if "
+                "so, you will be billed."
             )
         with self._database.writing() as db:
             changed = db.execute(

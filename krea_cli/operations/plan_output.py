@@ -161,7 +161,7 @@ class OutputPlanner(NamedTuple):
             raise StorageError("Standard output is closed.")
         if self.console.stdout.is_terminal:
             raise UsageError(
-                "-o - would print binary data to the terminal.",
+                "'-o -' would print binary data to the terminal.",
                 hint="Redirect standard output, or use -o FILE.",
             )
 

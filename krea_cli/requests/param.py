@@ -49,7 +49,7 @@ class Param(NamedTuple):
             pos = exc.pos if isinstance(exc, json.JSONDecodeError) else 0
             at = f" (at character {pos + 1})" if pos else ""
             raise UsageError(
-                f"-p {name}:= needs valid JSON{at}, not {preview_json(value)}",
+                f"-p {name}:= needs valid JSON{at}, not {preview_json(value)}.",
                 hint=f"To send text: -p {name}=TEXT",
             ) from exc
 

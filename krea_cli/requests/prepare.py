@@ -47,7 +47,7 @@ T = TypeVar("T")
 # Model paths that are safe in a URL, for models that the catalog lacks.
 _PATH = r"(?a:[\w-][\w.-]*(/[\w-][\w.-]*){2,})"
 _NAME = r"(?a:[\w-][\w.-]*(/[\w-][\w.-]*)?)"
-_UPLOAD_HINT = "Upload the file, then pass its URL with -p FIELD=URL: krea upload FILE"
+_UPLOAD_HINT = "To get a URL of the file for -p FIELD=URL, upload it: krea upload FILE"
 _WEBHOOK = "(?i:https?://[!-~]+)"
 # Proxies reject longer headers, sometimes without saying so.
 MAX_WEBHOOK = 2048

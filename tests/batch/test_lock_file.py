@@ -136,13 +136,9 @@ def test_read_with_crlf_and_a_byte_order_mark(lock):
     ("text", "message", "hint"),
     [
         (b"<<<<<<< HEAD\n", "pictures.toml.lock, line 2: git could not merge", "<<<"),
-        (
-            b"{}\n",
-            "pictures.toml.lock, line 2: The line is damaged, or not from krea batch: ",
-            "Restore",
-        ),
-        (b"\xff\n", "krea batch: it is not UTF-8 text", "Restore"),
-        (b"nothing", "krea batch: it is not JSON.", "Restore"),
+        (b"{}\n", "pictures.toml.lock, line 2 is damaged", "Restore"),
+        (b"\xff\n", "line 2 is damaged: it is not UTF-8", "Restore"),
+        (b"nothing", "line 2 is damaged: it is not JSON.", "Restore"),
         (b'{"v": 2}\n', "was written by a newer krea", "Update"),
         (b'{"v": 2}', "was written by a newer krea", "Update"),
     ],
@@ -220,7 +216,7 @@ def test_append_of_several_processes_loses_nothing(lock):
 def test_read_line_with_an_invalid_job_id_is_refused_with_its_line(lock, job):
     lock.append([numbered(1), line("b.png", job=job, record="r9")])
 
-    with pytest.raises(UsageError, match=r"line 2: .* its job is not a job id"):
+    with pytest.raises(UsageError, match=r"line 2 .* its job is not a job id"):
         lock.read()
 
 

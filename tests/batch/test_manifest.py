@@ -173,7 +173,7 @@ WRONG = {
         ),
         "a.png -> b.png -> a.png",
     ),
-    "itself": ("[[pictures]]\nimage='./a.png'\noutput='a.png'\n", "its own input"),
+    "itself": ("[[pictures]]\nimage='./a.png'\noutput='a.png'\n", "uses itself"),
     "unknown word": (
         GROUP.replace("an owl", "an {owl}"),
         "line 2: prompt: {owl} is unknown.",

@@ -461,7 +461,7 @@ def test_one_job_for_two_requests_is_no_success(logged_in, service):
     result = logged_in("generate", "a cat", "-n", "2", "-o", "a.png")
 
     assert 11 == result.code
-    assert "job a1b2c3d4, but that" in result.err
+    assert "job a1b2c3d4, which belongs to" in result.err
     assert "krea jobs recover" in result.err
 
 

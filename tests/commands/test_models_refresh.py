@@ -78,7 +78,7 @@ def test_refresh_needs_no_token_and_sends_none(refresh, service, spec):
 
     assert (0, "") == (result.code, result.out)
     assert (
-        "119 models as of 2026-10-09 (your list was of 2026-10-09): no changes.\n"
+        "119 models as of 2026-10-09 (your list was from 2026-10-09): no changes.\n"
         == result.err
     )
     assert "Authorization" not in request.headers
@@ -124,7 +124,7 @@ def test_refresh_tells_each_change(refresh, time, news):
         "price\timage/krea/krea-2/large\t$0.06 to $0.07 -> $0.50",
     ] == result.out.splitlines()
     assert (
-        "119 models as of 2026-12-20 (your list was of 2026-10-09): "
+        "119 models as of 2026-12-20 (your list was from 2026-10-09): "
         "1 added, 1 removed, 1 with changed fields, 1 with a changed price.\n"
     ) == result.err
 

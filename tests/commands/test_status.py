@@ -269,7 +269,7 @@ def test_a_last_job_elsewhere_is_hinted_at(logged_in, krea):
     result = logged_in("status")
 
     assert 2 == result.code
-    assert "jobs of the sandbox. To use them, add --sandbox." in result.err
+    assert "jobs of the sandbox, add --sandbox." in result.err
     for command in ("list", "cost"):
         assert "add --sandbox." in logged_in("jobs", command).err
         assert "add --sandbox." not in logged_in("jobs", command, "--sandbox").err
