@@ -151,7 +151,7 @@ class LockLine:
             job, str | None
         )
         if not (has_request and has_payment):
-            raise ValueError("its request, attempt, usd or job is not one")
+            raise ValueError("its request, attempt, usd or job cannot be used")
         # It becomes a part of the address that is asked for the job.
         if job is not None and not is_job_id(job):
             raise ValueError("its job is not a job id")
@@ -401,7 +401,7 @@ def parse_lines(text: str) -> Iterator[tuple[int, LockLine]]:
         try:
             value = json.loads(each)
             if not isinstance(value, dict):
-                raise ValueError("not an object")  # noqa: TRY004, TRY301  (one kind)
+                raise ValueError("it is not an object")  # noqa: TRY004, TRY301  (one kind)
             yield number, LockLine.from_json(value)
         except (ValueError, RecursionError) as exc:
             raise LockSyntaxError(number, exc, is_conflict=_is_conflict(each)) from exc

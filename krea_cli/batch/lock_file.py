@@ -8,6 +8,7 @@ without an end: a signal is obeyed meanwhile.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
@@ -142,7 +143,7 @@ class LockFile:
             return [line for _, line in parse_lines(text)]
         except UnicodeDecodeError as exc:
             number = data.count(b"\n", 0, exc.start) + 1
-            raise self._damaged(number, "not UTF-8 text") from exc
+            raise self._damaged(number, "it is not UTF-8 text") from exc
         except LockSyntaxError as exc:
             if isinstance(exc.reason, NewerLockError):
                 raise UsageError(
@@ -155,12 +156,14 @@ class LockFile:
                     hint="Delete the lines that begin with <<<<<<<, ======= and "
                     ">>>>>>>; all other lines can stay, in any order.",
                 ) from exc
-            raise self._damaged(exc.number, str(exc.reason)) from exc
+            is_json = not isinstance(exc.reason, json.JSONDecodeError)
+            reason = str(exc.reason) if is_json else "it is not JSON"
+            raise self._damaged(exc.number, reason) from exc
 
     def _damaged(self, number: int, reason: str) -> UsageError:
         return UsageError(
             f"{Position(self.shown, number)} is damaged: {reason}.",
-            hint="Restore the file, for example from git.",
+            hint="Restore the file, for example from git, or name another with --lock.",
         )
 
     def _bare(self, lines: Iterable[LockLine]) -> Iterator[LockLine]:

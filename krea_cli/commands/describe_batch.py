@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from krea_cli.batch.plan import PAID, EditedResultError, Plan, PlanStep, Sign
 from krea_cli.operations.batch_outcome import ItemOutcome
-from krea_cli.output.human.format_text import UNKNOWN, dollars
+from krea_cli.output.human.format_text import dollars
 
 # Gives the name of a file as seen from the current folder.
 Shown = Callable[[str], str]
@@ -123,9 +123,18 @@ def plan_summary(plan: Plan) -> str:
     parts = [f"{counts[word]} {word}" for word in order if counts[word]]
     if plan.orphans:
         parts.append(f"{len(plan.orphans)} unused")
+    return f"{', '.join(parts)}. {_estimate_of(plan)}"
+
+
+def _estimate_of(plan: Plan) -> str:
     cost = plan.cost_usd
-    price = UNKNOWN if cost is None else dollars(cost)
-    return f"{', '.join(parts)}. Estimate: {price}"
+    if cost is not None:
+        return f"Estimate: {dollars(cost)}"
+    known = sum(step.usd or 0.0 for step in plan.steps if step.is_paid)
+    unknown = f"the price of {', '.join(plan.unknown_prices)} is unknown."
+    if known:
+        return f"Estimate: more than {dollars(known)}, as {unknown}"
+    return f"T{unknown[1:]}"
 
 
 def _word_of(step: PlanStep) -> str:

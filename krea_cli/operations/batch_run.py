@@ -65,7 +65,8 @@ SUBMIT_AT_ONCE, SAVE_AT_ONCE = 16, 4
 MAX_UNCONFIRMED = 3
 # Errors that would affect every other request as well.
 _ENDS_SUBMISSION = (NoTokenError, BalanceError, ServiceError, JournalError)
-_GLANCE_SECONDS = 0.02
+# Signals are obeyed between two steps of waiting, which Windows does not interrupt.
+_STEP_SECONDS = 0.05
 
 
 class _StoppedError(Exception):
@@ -107,6 +108,41 @@ class _News:
     is_stopped: bool = False
 
 
+class _NewsQueue:
+    """
+    The reports of threads, for one reader that can wait for the next one.
+    """
+
+    def __init__(self) -> None:
+        self._queue = SimpleQueue[_News]()
+        self._next: _News | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self._next is None and self._queue.empty()
+
+    def put(self, news: _News) -> None:
+        self._queue.put(news)
+
+    def wait(self, seconds: float) -> bool:
+        """
+        Wait for a report at most so long; tell whether there is one to take.
+        """
+        if self._next is None:
+            with suppress(Empty):
+                self._next = self._queue.get(timeout=seconds)
+        return self._next is not None
+
+    def take(self) -> _News | None:
+        """
+        Return the next report, None without any.
+        """
+        news, self._next = self._next, None
+        with suppress(Empty):
+            return news or self._queue.get_nowait()
+        return None
+
+
 class BatchRun:
     """
     One run over the steps of a plan. Iterate over `events` to carry it out.
@@ -127,7 +163,7 @@ class BatchRun:
         self._writing = threading.Lock()
         self._submitting = WorkerPool(SUBMIT_AT_ONCE)
         self._saving = WorkerPool(SAVE_AT_ONCE)
-        self._news = SimpleQueue[_News]()
+        self._news = _NewsQueue()
         self._lock = threading.Lock()
         self._unconfirmed_in_a_row = 0
         self._has_answered = False
@@ -237,7 +273,7 @@ class BatchRun:
     def _is_over(self, poller: BatchPoller) -> bool:
         is_late = self._tools.clock.now() >= self._limits.deadline
         self._is_stopped |= is_late
-        if self._submitting.is_busy or self._saving.is_busy or not self._news.empty():
+        if self._submitting.is_busy or self._saving.is_busy or not self._news.is_empty:
             return False
         return is_late or not self._limits.waits or poller.is_over
 
@@ -364,7 +400,7 @@ class BatchRun:
         """
         while self._is_delicate:
             signals.raise_if_interrupted()
-            if self._alone.acquire(timeout=_GLANCE_SECONDS):
+            if self._alone.acquire(timeout=_STEP_SECONDS):
                 try:
                     if self._is_delicate:
                         yield
@@ -433,23 +469,19 @@ class BatchRun:
         Sleep, but return as soon as a thread has something to report.
         """
         until = time.monotonic() + seconds
-        is_busy = False
+        was_busy = False
         while self._submitting.is_busy or self._saving.is_busy:
-            is_busy = True
-            if not self._news.empty() or time.monotonic() >= until:
+            was_busy = True
+            left = until - time.monotonic()
+            if left <= 0 or self._news.wait(min(left, _STEP_SECONDS)):
                 break
-            time.sleep(_GLANCE_SECONDS)
-        if not self._news.empty():
+        if not self._news.is_empty:
             raise _NewsError
-        if not is_busy:
+        if not was_busy:
             self._tools.clock.sleep(seconds)
 
     def _drain(self, poller: BatchPoller) -> Iterator[BatchEvent]:
-        while True:
-            try:
-                news = self._news.get_nowait()
-            except Empty:
-                return
+        while (news := self._news.take()) is not None:
             if news.is_stopped:
                 continue
             if news.error is not None:
@@ -464,11 +496,9 @@ class BatchRun:
         """
         Take in the results that were saved when nobody listened any more.
         """
-        with suppress(Empty):
-            while True:
-                news = self._news.get_nowait()
-                if news.saved is not None:
-                    self._saved(news.step, news.saved)
+        while (news := self._news.take()) is not None:
+            if news.saved is not None:
+                self._saved(news.step, news.saved)
 
     def _reported(
         self, step: PlanStep, error: KreaError, poller: BatchPoller

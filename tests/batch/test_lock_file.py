@@ -137,8 +137,8 @@ def test_read_with_crlf_and_a_byte_order_mark(lock):
     [
         (b"<<<<<<< HEAD\n", "pictures.toml.lock, line 2: git could not merge", "<<<"),
         (b"{}\n", "pictures.toml.lock, line 2 is damaged", "Restore"),
-        (b"\xff\n", "line 2 is damaged: not UTF-8", "Restore"),
-        (b"nothing", "line 2 is damaged", "Restore"),
+        (b"\xff\n", "line 2 is damaged: it is not UTF-8 text", "Restore"),
+        (b"nothing", "line 2 is damaged: it is not JSON.", "Restore"),
         (b'{"v": 2}\n', "was written by a newer krea", "Update"),
         (b'{"v": 2}', "was written by a newer krea", "Update"),
     ],

@@ -184,3 +184,24 @@ def test_batch_of_nothing_names_the_empty_source(krea, source, message, lock):
     assert 2 == result.code
     assert message in result.err
     assert "--lock is needed" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("topaz/astra", "1 to make. The price of topaz/astra is unknown.\n"),
+        (
+            "google/nano-banana-pro",
+            "2 to make. Estimate: more than $0.15, as the price of topaz/astra is",
+        ),
+    ],
+)
+def test_batch_dry_run_says_which_price_is_unknown(krea, model, words):
+    video = '[[pictures]]\nmodel = "topaz/astra"\nimage = "https://x.test/a.mp4"\n'
+    video += 'output = "a.mp4"\nparams = { target_width = 640, target_height = 360 }\n'
+    other = f'[[pictures]]\nprompt = "an owl"\nmodel = "{model}"\noutput = "b.png"\n'
+    Path("p.toml").write_text(video + other * (model != "topaz/astra"))
+
+    result = krea("batch", "p.toml", "--dry-run")
+
+    assert words in result.err

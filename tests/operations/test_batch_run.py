@@ -30,6 +30,7 @@ from krea_cli.errors import (
 )
 from krea_cli.jobs.keyed_submission import KeyedJob
 from krea_cli.jobs.polling import Poller
+from krea_cli.operations import batch_run
 from krea_cli.operations.batch_outcome import (
     BatchLimits,
     BatchTools,
@@ -592,3 +593,42 @@ def test_run_tries_one_request_alone_first(stub):
 
     assert 1 == len(tried)
     assert {"unsubmitted"} == set(service.states(run).values())
+
+
+@pytest.mark.timeout(10)
+def test_run_wakes_up_for_a_report_at_once(stub, monkeypatch):
+    service = stub()
+    plan = service.plan(items(1))
+    run = service.make_run(plan)
+    monkeypatch.setattr(batch_run, "_STEP_SECONDS", 60.0)
+    is_waiting = threading.Event()
+    wait = batch_run._NewsQueue.wait
+
+    def waiting(queue, seconds):
+        is_waiting.set()
+        return wait(queue, seconds)
+
+    def report():
+        is_waiting.wait()
+        run._news.put(batch_run._News(plan.steps[0], is_stopped=True))
+
+    monkeypatch.setattr(batch_run._NewsQueue, "wait", waiting)
+    with run._submitting as pool:
+        pool.start(report)
+        with pytest.raises(batch_run._NewsError):
+            run._sleep(60.0)
+
+
+def test_news_queue_keeps_the_report_that_was_waited_for(stub):
+    service = stub()
+    first, second = (batch_run._News(step) for step in service.plan(items(2)).steps)
+    queue = batch_run._NewsQueue()
+    queue.put(first)
+    queue.put(second)
+
+    assert queue.wait(0.0)
+    assert queue.wait(0.0)
+    assert not queue.is_empty
+    assert [first, second, None] == [queue.take() for _ in range(3)]
+    assert queue.is_empty
+    assert not queue.wait(0.0)
