@@ -14,8 +14,10 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
+from krea_cli.batch.journal_lines import time_text
 from krea_cli.batch.lock import LockedFile, LockLine
 from krea_cli.batch.output_names import folded
 
@@ -87,8 +89,18 @@ def delete(file: LockedFile, folder: Path) -> str | None:
 def without_files(line: LockLine, at: str) -> LockLine:
     """
     The line of an orphan whose files are gone: what was paid for stays in the lock.
+
+    It is later than the line with the files, even if that one was written within this
+    second or by a clock that is ahead: the later one of both stays.
     """
-    return replace(line, files=(), at=max(line.at, at))
+    return replace(line, files=(), at=max(at, _second_after(line.at)))
+
+
+def _second_after(at: str) -> str:
+    try:
+        return time_text(datetime.fromisoformat(at).timestamp() + 1)
+    except (ValueError, OverflowError, OSError):
+        return at
 
 
 @contextmanager

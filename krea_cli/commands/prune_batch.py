@@ -40,8 +40,12 @@ def prune_batch(
     found = prunable_files(plan.orphans, folder, wanted=wanted)
     doomed = [each.file for each in found if each.fault is None]
     for each in found:
-        kept = f" is kept: {each.fault}" if each.fault else ""
-        ctx.console.note(f"{planning.shown(each.file.path)}{kept}")
+        if each.fault:
+            path = planning.shown(each.file.path)
+            ctx.console.note(f"{path} is kept: {each.fault}")
+        elif not given.options.yes:
+            # Nobody is asked with --yes, and the results list what was deleted.
+            ctx.console.note(planning.shown(each.file.path))
     if not doomed:
         ctx.console.note("Nothing to delete.")
         return

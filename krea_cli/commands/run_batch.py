@@ -103,7 +103,7 @@ def _items_of(
         _planned(number, step, shown, is_bare=is_bare)
         for number, step in enumerate(plan.steps, start=1)
     ]
-    return found + [_unused(line, shown, is_bare=is_bare) for line in plan.orphans]
+    return found + [_unused(line, shown, is_bare=is_bare) for line in plan.unused]
 
 
 def _check_affordable(

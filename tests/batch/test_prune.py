@@ -104,10 +104,13 @@ def test_file_that_is_not_regular_stays(tmp_path):
     assert "it is not a regular file" == delete(file("folder.png"), tmp_path)
 
 
-def test_line_without_files_wins_over_the_line_with_them(saved):
+@pytest.mark.parametrize(
+    "at", ["2026-12-01T00:00:00Z", "2026-11-28T10:00:00Z", "2026-11-27T00:00:00Z"]
+)
+def test_line_without_files_wins_over_the_line_with_them(saved, at):
     before = line("a.png", files=[saved("a.png")])
 
-    after = without_files(before, "2026-12-01T00:00:00Z")
+    after = without_files(before, at)
 
     assert [after] == merged([before, after, before])
     assert before.usd == after.usd

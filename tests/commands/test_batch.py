@@ -408,6 +408,27 @@ def test_batch_prune_deletes_only_what_no_item_wants(logged_in, service, manifes
     assert ["owl.png"] == [path.name for path in Path("out").iterdir()]
 
 
+def test_batch_unused_output_of_several_prompts_is_listed_once(
+    logged_in, service, manifest
+):
+    logged_in("batch", manifest)
+    manifest.write_text(MANIFEST.replace("a cat", "a red cat"))
+    logged_in("batch", manifest)
+    manifest.write_text('[[pictures]]\nprompt = "an owl"\noutput = "out/owl.png"\n')
+
+    plan = logged_in("batch", manifest, "--dry-run")
+    check = logged_in("batch", manifest, "--check")
+    pruned = logged_in("batch", manifest, "--prune", "--yes")
+    after = logged_in("batch", manifest, "--check")
+
+    assert 1 == plan.out.count("out/cat.png")
+    assert "1 up to date, 1 unused." in plan.err
+    assert (12, "-\tout/cat.png\tunused\n") == (check.code, check.out)
+    assert "error: 1 file belongs to no item.\n" in check.err
+    assert ("out/cat.png\n", "Deleted 1 file.\n") == (pruned.out, pruned.err)
+    assert 0 == after.code
+
+
 def test_batch_sheet_is_written_after_the_run(logged_in, service, manifest):
     result = logged_in("batch", manifest, "--sheet", "sheet.html")
 
