@@ -18,8 +18,9 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from krea_cli.batch.journal_lines import time_text
-from krea_cli.batch.lock import LockedFile, LockLine
+from krea_cli.batch.lock import Lock, LockedFile, LockLine
 from krea_cli.batch.output_names import folded
+from krea_cli.batch.plan import Plan
 
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -35,6 +36,29 @@ class Prunable:
 
     file: LockedFile
     fault: str | None = None
+
+
+def unused_files(plan: Plan, lock: Lock, folder: Path) -> list[Prunable]:
+    """
+    The files of the plan's orphans; those that another line or an item has stay.
+    """
+    orphans = set(map(id, plan.orphans))
+    rest = [line for line in lock.lines if id(line) not in orphans]
+    wanted = {file.path for line in (*rest, *lock.others) for file in line.files}
+    wanted |= {step.output for step in plan.steps}
+    return prunable_files(plan.orphans, folder, wanted=wanted)
+
+
+def with_deletable(
+    orphans: Iterable[LockLine], found: Iterable[Prunable]
+) -> tuple[LockLine, ...]:
+    """
+    The orphans of which at least one file can be deleted.
+    """
+    paths = {each.file.path for each in found if each.fault is None}
+    return tuple(
+        line for line in orphans if any(file.path in paths for file in line.files)
+    )
 
 
 class _KeptError(Exception):
