@@ -24,6 +24,8 @@ from krea_cli.batch.plan import Plan
 
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+# Why a file stays that an item still wants.
+OF_ANOTHER = "another item has it"
 # How opening a folder fails that is a link.
 _LINKED = {errno.ELOOP, errno.ENOTDIR}
 
@@ -79,7 +81,7 @@ def prunable_files(
         for file in line.files:
             if not os.path.lexists(folder / file.path):
                 continue
-            fault = "another item has it" if folded(file.path) in kept else None
+            fault = OF_ANOTHER if folded(file.path) in kept else None
             if fault is None:
                 try:
                     with _checked(file, folder):

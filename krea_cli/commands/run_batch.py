@@ -161,17 +161,19 @@ def _without_kept(
         return plan
     from dataclasses import replace
 
-    from krea_cli.batch.prune import unused_files, with_deletable
+    from krea_cli.batch.prune import OF_ANOTHER, unused_files, with_deletable
 
     found = unused_files(plan, lock, planning.source.folder)
     for each in found:
-        if each.fault:
+        if each.fault and each.fault != OF_ANOTHER:
             path = planning.shown(each.file.path)
             ctx.console.note(f"{path} is in no item and is kept: {each.fault}.")
     for line in plan.unused:
         if line.state in RUNNING:
             output = planning.shown(line.output)
-            ctx.console.note(f"{output} is in no item, and its job is {line.state}.")
+            is_job = line.state == "submitted"
+            state = "job was submitted" if is_job else "request is unconfirmed"
+            ctx.console.note(f"{output} is in no item, and its {state}.")
     return replace(plan, orphans=with_deletable(plan.orphans, found))
 
 

@@ -10,7 +10,7 @@ import pytest
 from batch.lines import file, line, sha256
 
 from krea_cli.batch.lock import merged
-from krea_cli.batch.prune import delete, prunable_files, without_files
+from krea_cli.batch.prune import OF_ANOTHER, delete, prunable_files, without_files
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_changed_result_stays(saved, tmp_path):
 def test_result_that_another_item_has_stays(saved, tmp_path):
     lines = [line("A.png", files=[saved("A.png")])]
 
-    assert {"A.png": "another item has it"} == faults(lines, tmp_path, ["a.png"])
+    assert {"A.png": OF_ANOTHER} == faults(lines, tmp_path, ["a.png"])
 
 
 def test_result_that_an_older_line_knows_too_can_go(saved, tmp_path):

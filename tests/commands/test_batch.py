@@ -461,6 +461,21 @@ def test_batch_check_ignores_unused_results_that_are_gone(logged_in, service, ma
     assert (0, "1 item is up to date.\n") == (check.code, check.err)
 
 
+def test_batch_check_notes_a_submitted_job_that_no_item_wants(
+    logged_in, service, manifest
+):
+    manifest.write_text('[[pictures]]\nprompt = "an owl"\noutput = "out/owl.png"\n')
+    logged_in("batch", manifest)
+    manifest.write_text(MANIFEST)
+    logged_in("batch", manifest, "--no-wait")
+    manifest.write_text('[[pictures]]\nprompt = "an owl"\noutput = "out/owl.png"\n')
+
+    check = logged_in("batch", manifest, "--check")
+
+    assert (0, "") == (check.code, check.out)
+    assert "out/cat.png is in no item, and its job was submitted.\n" in check.err
+
+
 def test_batch_sheet_is_written_after_the_run(logged_in, service, manifest):
     result = logged_in("batch", manifest, "--sheet", "sheet.html")
 
