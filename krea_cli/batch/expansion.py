@@ -358,8 +358,9 @@ class Expansion:
         copy: int,
     ) -> Item | None:
         position = entry.position or self._position
-        raw = set(self._cell_fields.values())
-        filler = Filler(entry, values, raw, number, self._extension_of)
+        raw = self._cell_keys(entry)
+        unset = {column for column in self._cell_fields if column not in entry.cells}
+        filler = Filler(entry, values, raw, unset, number, self._extension_of)
         try:
             output = self._output(filler, values, entry, copy)
             filled = {
@@ -393,14 +394,24 @@ class Expansion:
             inline=values.get("inline", False),
             row=entry.label,
             column=", ".join(_short(name, value) for name, value in chosen.items()),
-            foreign_paths=tuple(self._foreign_paths(images, params, values)),
+            foreign_paths=tuple(self._foreign_paths(entry, images, params, values)),
         )
+
+    def _cell_keys(self, entry: Entry) -> set[str]:
+        """
+        Return the keys that the row sets; a blank cell leaves its key to the manifest.
+        """
+        return {
+            key for column, key in self._cell_fields.items() if column in entry.cells
+        }
 
     def _output(
         self, filler: Filler, values: Mapping[str, Any], entry: Entry, copy: int
     ) -> str:
-        if "output" in self._cell_fields.values() and "output" in values:
+        if "output" in self._cell_keys(entry):
             template, output = "", output_names.safe_path(str(values["output"]))
+        elif "output" not in values:
+            raise ValueError("An output name is needed.")
         else:
             template = values["output"]
             output = filler.output(template, is_file=entry.image is not None)
@@ -413,13 +424,14 @@ class Expansion:
 
     def _foreign_paths(
         self,
+        entry: Entry,
         images: Sequence[str],
         params: Mapping[str, Any],
         values: Mapping[str, Any],
     ) -> Iterator[str]:
         if self._entries.columns is None:
             return
-        cell_keys = set(self._cell_fields.values())
+        cell_keys = self._cell_keys(entry)
 
         def is_foreign(name: str, value: Any) -> bool:
             # Any word may stand for a cell, also by way of another text.

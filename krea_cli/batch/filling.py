@@ -4,7 +4,7 @@ The texts of an item with their words filled in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from krea_cli.batch import output_names
@@ -20,14 +20,16 @@ ExtensionOf = Callable[[str | None], str | None]
 class Filler:
     """
     Fills in the words of one item.  *raw* are the keys whose values come from a cell:
-    they are never read as a template.
+    they are never read as a template.  *unset* are the columns of fields whose cell is
+    blank: as words, they stand for the value that the manifest gives the field.
     """
 
     def __init__(
         self,
         entry: Entry,
         values: Mapping[str, Any],
-        raw: set[str],
+        raw: Collection[str],
+        unset: Collection[str],
         number: int,
         extension_of: ExtensionOf,
     ) -> None:
@@ -35,6 +37,7 @@ class Filler:
         self._entry = entry
         self._values = values
         self._raw = raw
+        self._unset = unset
         self._number = number
         self._open: list[str] = []
 
@@ -83,7 +86,7 @@ class Filler:
         return Template.parse(template).fill(_Lookup(safe))
 
     def word(self, name: str) -> str:
-        if name in self._entry.words:
+        if name in self._entry.words and name not in self._unset:
             return self._entry.words[name]
         if name == "index":
             return str(self._number)

@@ -139,6 +139,17 @@ class Plan:
         return list(dict.fromkeys(models))
 
     @property
+    def unused(self) -> list[LockLine]:
+        """
+        Return the newest orphan of each output: one that was asked for in several ways
+        has a line for each of them.
+        """
+        newest: dict[str, LockLine] = {}
+        for line in sorted(self.orphans, key=lambda line: (line.at, line.text)):
+            newest[folded(line.output)] = line
+        return [newest[output] for output in sorted(newest)]
+
+    @property
     def is_up_to_date(self) -> bool:
         return not self.orphans and all(
             step.sign in UP_TO_DATE and step.error is None for step in self.steps

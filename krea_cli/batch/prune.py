@@ -14,13 +14,18 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from krea_cli.batch.lock import LockedFile, LockLine
+from krea_cli.batch.journal_lines import time_text
+from krea_cli.batch.lock import Lock, LockedFile, LockLine
 from krea_cli.batch.output_names import folded
+from krea_cli.batch.plan import Plan
 
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+# Why a file stays that an item still wants.
+OF_ANOTHER = "another item has it"
 # How opening a folder fails that is a link.
 _LINKED = {errno.ELOOP, errno.ENOTDIR}
 
@@ -33,6 +38,29 @@ class Prunable:
 
     file: LockedFile
     fault: str | None = None
+
+
+def unused_files(plan: Plan, lock: Lock, folder: Path) -> list[Prunable]:
+    """
+    The files of the plan's orphans; those that another line or an item has stay.
+    """
+    orphans = set(map(id, plan.orphans))
+    rest = [line for line in lock.lines if id(line) not in orphans]
+    wanted = {file.path for line in (*rest, *lock.others) for file in line.files}
+    wanted |= {step.output for step in plan.steps}
+    return prunable_files(plan.orphans, folder, wanted=wanted)
+
+
+def with_deletable(
+    orphans: Iterable[LockLine], found: Iterable[Prunable]
+) -> tuple[LockLine, ...]:
+    """
+    The orphans of which at least one file can be deleted.
+    """
+    paths = {each.file.path for each in found if each.fault is None}
+    return tuple(
+        line for line in orphans if any(file.path in paths for file in line.files)
+    )
 
 
 class _KeptError(Exception):
@@ -53,7 +81,7 @@ def prunable_files(
         for file in line.files:
             if not os.path.lexists(folder / file.path):
                 continue
-            fault = "another item has it" if folded(file.path) in kept else None
+            fault = OF_ANOTHER if folded(file.path) in kept else None
             if fault is None:
                 try:
                     with _checked(file, folder):
@@ -87,8 +115,18 @@ def delete(file: LockedFile, folder: Path) -> str | None:
 def without_files(line: LockLine, at: str) -> LockLine:
     """
     The line of an orphan whose files are gone: what was paid for stays in the lock.
+
+    It is later than the line with the files, even if that one was written within this
+    second or by a clock that is ahead: the later one of both stays.
     """
-    return replace(line, files=(), at=max(line.at, at))
+    return replace(line, files=(), at=max(at, _second_after(line.at)))
+
+
+def _second_after(at: str) -> str:
+    try:
+        return time_text(datetime.fromisoformat(at).timestamp() + 1)
+    except (ValueError, OverflowError, OSError):
+        return at
 
 
 @contextmanager

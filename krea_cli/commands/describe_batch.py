@@ -121,8 +121,8 @@ def plan_summary(plan: Plan) -> str:
     ]
     order = list(dict.fromkeys(order))
     parts = [f"{counts[word]} {word}" for word in order if counts[word]]
-    if plan.orphans:
-        parts.append(f"{len(plan.orphans)} unused")
+    if unused := plan.unused:
+        parts.append(f"{len(unused)} unused")
     return f"{', '.join(parts)}. {_estimate_of(plan)}"
 
 

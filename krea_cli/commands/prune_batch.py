@@ -7,7 +7,7 @@ from __future__ import annotations
 from krea_cli.batch.journal_lines import time_text
 from krea_cli.batch.lock import Lock
 from krea_cli.batch.plan import Plan
-from krea_cli.batch.prune import delete, prunable_files, without_files
+from krea_cli.batch.prune import delete, unused_files, without_files
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.next_steps import same_command
 from krea_cli.commands.plan_batch import BatchGiven, BatchPlanning
@@ -33,15 +33,15 @@ def prune_batch(
         # As after any run: other machines must not pay for it again.
         planning.lock_file.append(plan.unlisted)
     folder = planning.source.folder
-    orphans = set(map(id, plan.orphans))
-    rest = [line for line in lock.lines if id(line) not in orphans]
-    wanted = {file.path for line in (*rest, *lock.others) for file in line.files}
-    wanted |= {step.output for step in plan.steps}
-    found = prunable_files(plan.orphans, folder, wanted=wanted)
+    found = unused_files(plan, lock, folder)
     doomed = [each.file for each in found if each.fault is None]
     for each in found:
-        kept = f" is kept: {each.fault}" if each.fault else ""
-        ctx.console.note(f"{planning.shown(each.file.path)}{kept}")
+        if each.fault:
+            path = planning.shown(each.file.path)
+            ctx.console.note(f"{path} is kept: {each.fault}")
+        elif not given.options.yes:
+            # Nobody is asked with --yes, and the results list what was deleted.
+            ctx.console.note(planning.shown(each.file.path))
     if not doomed:
         ctx.console.note("Nothing to delete.")
         return

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from krea_cli.batch.lock import LockLine
-from krea_cli.batch.plan import UP_TO_DATE, Plan, PlanStep, Sign
+from krea_cli.batch.lock import Lock, LockLine
+from krea_cli.batch.plan import RUNNING, UP_TO_DATE, Plan, PlanStep, Sign
 from krea_cli.batch.results_on_disk import ResultsOnDisk
 from krea_cli.cli import collaborators
 from krea_cli.cli.context import CliContext
@@ -78,7 +78,7 @@ def _plan_and_run(
         _check_usable(plan)
         return
     if options.check:
-        _check(ctx, given, planning, plan, step)
+        _check(ctx, given, planning, _without_kept(ctx, planning, plan, lock), step)
         return
 
     from krea_cli.commands.carry_out_batch import carry_out
@@ -117,7 +117,7 @@ def _items_of(
         _planned(number, step, shown, is_bare=is_bare)
         for number, step in enumerate(plan.steps, start=1)
     ]
-    return found + [_unused(line, shown, is_bare=is_bare) for line in plan.orphans]
+    return found + [_unused(line, shown, is_bare=is_bare) for line in plan.unused]
 
 
 def _check_affordable(
@@ -162,6 +162,33 @@ def _about_inputs(errors: Sequence[KreaError]) -> str:
     """
     more = f" (and {len(errors) - 1} more)" if errors[1:] else ""
     return f"Provide the input files, or correct their names: {errors[0].message}{more}"
+
+
+def _without_kept(
+    ctx: CliContext, planning: BatchPlanning, plan: Plan, lock: Lock
+) -> Plan:
+    """
+    Return the plan without the orphans that `--prune` leaves alone, such as edited
+    files; note them instead.
+    """
+    if not plan.orphans:
+        return plan
+    from dataclasses import replace
+
+    from krea_cli.batch.prune import OF_ANOTHER, unused_files, with_deletable
+
+    found = unused_files(plan, lock, planning.source.folder)
+    for each in found:
+        if each.fault and each.fault != OF_ANOTHER:
+            path = planning.shown(each.file.path)
+            ctx.console.note(f"{path} is in no item and is kept: {each.fault}.")
+    for line in plan.unused:
+        if line.state in RUNNING:
+            output = planning.shown(line.output)
+            is_job = line.state == "submitted"
+            state = "job was submitted" if is_job else "request is unconfirmed"
+            ctx.console.note(f"{output} is in no item, and its {state}.")
+    return replace(plan, orphans=with_deletable(plan.orphans, found))
 
 
 def _check(

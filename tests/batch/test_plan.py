@@ -397,6 +397,18 @@ def test_plan_orphans_are_lines_of_this_source_alone(plan):
     assert not found.is_up_to_date
 
 
+def test_plan_unused_output_of_several_requests_is_one(plan):
+    lines = [
+        line("old.png", at="2026-11-28T11:00:00Z", prompt="a red cat", job="job-3"),
+        line("old.png", job="job-2", record="r2", prompt="a cat"),
+    ]
+
+    found = plan([wanted()], lines)
+
+    assert 2 == len(found.orphans)
+    assert ["job-3"] == [each.job for each in found.unused]
+
+
 def test_plan_result_of_another_lock_is_fetched_for_free(step):
     found = step(others=[line("../spring/owl.png")])
 

@@ -10,7 +10,7 @@ import pytest
 from batch.lines import file, line, sha256
 
 from krea_cli.batch.lock import merged
-from krea_cli.batch.prune import delete, prunable_files, without_files
+from krea_cli.batch.prune import OF_ANOTHER, delete, prunable_files, without_files
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_changed_result_stays(saved, tmp_path):
 def test_result_that_another_item_has_stays(saved, tmp_path):
     lines = [line("A.png", files=[saved("A.png")])]
 
-    assert {"A.png": "another item has it"} == faults(lines, tmp_path, ["a.png"])
+    assert {"A.png": OF_ANOTHER} == faults(lines, tmp_path, ["a.png"])
 
 
 def test_result_that_an_older_line_knows_too_can_go(saved, tmp_path):
@@ -104,10 +104,13 @@ def test_file_that_is_not_regular_stays(tmp_path):
     assert "it is not a regular file" == delete(file("folder.png"), tmp_path)
 
 
-def test_line_without_files_wins_over_the_line_with_them(saved):
+@pytest.mark.parametrize(
+    "at", ["2026-12-01T00:00:00Z", "2026-11-28T10:00:00Z", "2026-11-27T00:00:00Z"]
+)
+def test_line_without_files_wins_over_the_line_with_them(saved, at):
     before = line("a.png", files=[saved("a.png")])
 
-    after = without_files(before, "2026-12-01T00:00:00Z")
+    after = without_files(before, at)
 
     assert [after] == merged([before, after, before])
     assert before.usd == after.usd

@@ -10,6 +10,8 @@ import json
 
 import pytest
 
+from krea_cli.batch.problems import ManifestError
+
 PROMPTS = [
     (f"pic{number}", f'An "owl" no. {number}, in oil;\nsecond line | {{x}}')
     for number in range(1, 21)
@@ -127,6 +129,79 @@ def test_table_cells_are_no_templates(expand):
     [item] = expand("rows.csv", **OUTPUT, prompt="{{{animal}}}")
 
     assert "{{name}}" == item.prompt
+
+
+def test_table_blank_cell_takes_the_value_of_the_manifest_with_its_words(expand):
+    columns = "prompt,output,image,style,expect,negative_prompt,model,creativity"
+    cells = "{a},b.png,b.jpg,{c},{d},{e},{f},{g}"
+    expand.write(
+        "rows.csv", f"name,colour,{columns}\na,red,,,,,,,,\nb,{{name}},{cells}\n"
+    )
+
+    blank, full = expand.manifest(
+        """
+        [defaults]
+        prompt = "a {colour} cube"
+        output = "out/{name}.png"
+        image = ["in/{name}.jpg", "in/{name}-2.jpg"]
+        style = "{name}-style:0.5"
+        expect = "aspect={name}"
+        negative_prompt = "not {colour}"
+        model = "maker/{name}"
+        params = { creativity = "{colour}", moodboards = ["{colour}"] }
+        [[pictures]]
+        each = "rows.csv"
+        """
+    )
+
+    assert ("a red cube", "out/a.png") == (blank.prompt, blank.output)
+    assert ("in/a.jpg", "in/a-2.jpg") == blank.images
+    assert (("a-style:0.5",), ("aspect=a",)) == (blank.styles, blank.expect)
+    assert ({"negative_prompt": "not red"}, "maker/a") == (blank.fields, blank.model)
+    assert {"creativity": "red", "moodboards": ["red"]} == blank.params
+    # What a cell says is never a template.
+    assert ("{a}", "b.png", ("b.jpg",)) == (full.prompt, full.output, full.images)
+    assert (("{c}",), ("{d}",), "{f}") == (full.styles, full.expect, full.model)
+    assert {"negative_prompt": "{e}"} == full.fields
+    assert {"creativity": "{g}", "moodboards": ["{name}"]} == full.params
+
+
+def test_table_blank_cell_of_the_output_takes_the_name_of_the_command_line(expand):
+    expand.write(
+        "rows.csv", "name,prompt,output\na,red cube,\nb,blue cube,out/bb.png\n"
+    )
+
+    items = expand("rows.csv", **OUTPUT)
+
+    assert ["out/a.png", "out/bb.png"] == [item.output for item in items]
+
+
+def test_table_blank_cell_of_the_output_without_a_name_is_an_error(expand):
+    expand.write("rows.csv", "prompt,output\nred cube,\nblue cube,out/b.png\n")
+
+    with pytest.raises(ManifestError) as caught:
+        expand("rows.csv")
+
+    assert "rows.csv, row 2: An output name is needed." == caught.value.message
+
+
+def test_table_blank_cell_as_a_word_is_the_value_of_the_manifest(expand):
+    expand.write("rows.csv", "name,prompt,seed\na,x,\nb,y,7\n")
+
+    items = expand("rows.csv", output="out/{name}-{seed}.png", seed=5)
+
+    assert ["out/a-5.png", "out/b-7.png"] == [item.output for item in items]
+
+
+def test_table_blank_image_is_a_path_of_the_manifest_and_may_leave_the_folder(expand):
+    expand.write("rows.csv", "name,image\na,\nb,../b.jpg\n")
+
+    with pytest.raises(ManifestError, match=r"row 3: '../b.jpg' is outside"):
+        expand("rows.csv", **OUTPUT, image="../a.jpg")
+    expand.write("rows.csv", "name,image\na,\nb,b.jpg\n")
+    items = expand("rows.csv", **OUTPUT, image="../a.jpg")
+
+    assert [("../a.jpg",), ("b.jpg",)] == [item.images for item in items]
 
 
 @pytest.mark.parametrize(

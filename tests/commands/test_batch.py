@@ -408,6 +408,74 @@ def test_batch_prune_deletes_only_what_no_item_wants(logged_in, service, manifes
     assert ["owl.png"] == [path.name for path in Path("out").iterdir()]
 
 
+def test_batch_unused_output_of_several_prompts_is_listed_once(
+    logged_in, service, manifest
+):
+    logged_in("batch", manifest)
+    manifest.write_text(MANIFEST.replace("a cat", "a red cat"))
+    logged_in("batch", manifest)
+    manifest.write_text('[[pictures]]\nprompt = "an owl"\noutput = "out/owl.png"\n')
+
+    plan = logged_in("batch", manifest, "--dry-run")
+    check = logged_in("batch", manifest, "--check")
+    pruned = logged_in("batch", manifest, "--prune", "--yes")
+    after = logged_in("batch", manifest, "--check")
+
+    assert 1 == plan.out.count("out/cat.png")
+    assert "1 up to date, 1 unused." in plan.err
+    assert (12, "-\tout/cat.png\tunused\n") == (check.code, check.out)
+    assert "error: 1 file belongs to no item.\n" in check.err
+    assert ("out/cat.png\n", "Deleted 1 file.\n") == (pruned.out, pruned.err)
+    assert 0 == after.code
+
+
+def test_batch_check_notes_unused_results_that_prune_leaves_alone(
+    logged_in, service, manifest
+):
+    logged_in("batch", manifest)
+    manifest.write_text('[[pictures]]\nprompt = "a fox"\noutput = "out/fox.png"\n')
+    logged_in("batch", manifest)
+    Path("out/cat.png").write_bytes(b"by hand")
+
+    open_ = logged_in("batch", manifest, "--check")
+    pruned = logged_in("batch", manifest, "--prune", "--yes")
+    check = logged_in("batch", manifest, "--check")
+
+    assert (12, "-\tout/owl.png\tunused\n") == (open_.code, open_.out)
+    assert "out/cat.png is kept: it has changed since it was saved" in pruned.err
+    assert b"by hand" == Path("out/cat.png").read_bytes()
+    assert (0, "") == (check.code, check.out)
+    assert check.err == (
+        "out/cat.png is in no item and is kept: it has changed since it was saved.\n"
+        "1 item is up to date.\n"
+    )
+
+
+def test_batch_check_ignores_unused_results_that_are_gone(logged_in, service, manifest):
+    logged_in("batch", manifest)
+    manifest.write_text('[[pictures]]\nprompt = "an owl"\noutput = "out/owl.png"\n')
+    Path("out/cat.png").unlink()
+
+    check = logged_in("batch", manifest, "--check")
+
+    assert (0, "1 item is up to date.\n") == (check.code, check.err)
+
+
+def test_batch_check_notes_a_submitted_job_that_no_item_wants(
+    logged_in, service, manifest
+):
+    manifest.write_text('[[pictures]]\nprompt = "an owl"\noutput = "out/owl.png"\n')
+    logged_in("batch", manifest)
+    manifest.write_text(MANIFEST)
+    logged_in("batch", manifest, "--no-wait")
+    manifest.write_text('[[pictures]]\nprompt = "an owl"\noutput = "out/owl.png"\n')
+
+    check = logged_in("batch", manifest, "--check")
+
+    assert (0, "") == (check.code, check.out)
+    assert "out/cat.png is in no item, and its job was submitted.\n" in check.err
+
+
 def test_batch_sheet_is_written_after_the_run(logged_in, service, manifest):
     result = logged_in("batch", manifest, "--sheet", "sheet.html")
 
