@@ -202,6 +202,51 @@ def test_batch_with_a_lost_response_is_not_paid_again_on_another_machine(
     assert (11, 2) == (ended.code, service.bills)
 
 
+def unconfirmed(logged_in, service, manifest):
+    """
+    Leave out/cat.png unconfirmed, and return the id of its request.
+    """
+    service.add_faults("submit:reset-after@cat")
+    assert 11 == logged_in("batch", manifest).code
+    [line] = [
+        json.loads(text)
+        for text in Path("pictures.toml.lock").read_text().splitlines()
+        if '"unconfirmed"' in text
+    ]
+    return line["record"]
+
+
+def test_batch_after_forgetting_an_unconfirmed_request_makes_its_item(
+    logged_in, service, manifest, tmp_path
+):
+    record = unconfirmed(logged_in, service, manifest)
+    manifest.write_text(f"[budget]\nusd = 0.30\n{MANIFEST}")
+    logged_in("jobs", "recover", record, "--forget")
+
+    planned = logged_in("batch", manifest, "--dry-run", "--json")
+    result = logged_in("batch", manifest)
+    other = logged_in("batch", manifest, env={"KREA_STATE_DIR": str(tmp_path / "b")})
+
+    assert ["up to date", "make"] == [each["action"] for each in items(planned)]
+    assert (0, 0, 3) == (result.code, other.code, service.bills)
+    states = re.findall('"state":"([a-z]+)"', Path("pictures.toml.lock").read_text())
+    assert ["closed", "completed", "completed"] == sorted(states)
+
+
+def test_batch_after_adopting_the_job_of_an_unconfirmed_request_saves_it(
+    logged_in, service, manifest, tmp_path
+):
+    record = unconfirmed(logged_in, service, manifest)
+    [job] = [job for job in service.store.jobs() if "cat" in str(job)]
+    logged_in("jobs", "recover", record, "--adopt", job.job_id)
+
+    result = logged_in("batch", manifest)
+    other = logged_in("batch", manifest, env={"KREA_STATE_DIR": str(tmp_path / "b")})
+
+    assert (0, 0, 2) == (result.code, other.code, service.bills)
+    assert "unconfirmed" not in Path("pictures.toml.lock").read_text()
+
+
 @pytest.mark.parametrize("options", [(), ("--no-wait",), ("--only", "out/cat.png")])
 def test_batch_lists_in_the_lock_what_only_the_journal_has(
     logged_in, service, manifest, tmp_path, options
