@@ -75,8 +75,8 @@ CREATE TABLE pruned (
 );
 CREATE INDEX pruned_by_key ON pruned (service, key) WHERE key IS NOT NULL;
 """
-# Requests that the user stopped tracking while they were unconfirmed. Older journals get
-# the table with the first of them.
+# Unconfirmed requests that the user has stopped tracking. Older journals get the table
+# with the first of them.
 CLOSED = """
 CREATE TABLE IF NOT EXISTS closed (
   service TEXT NOT NULL,

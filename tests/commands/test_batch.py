@@ -401,6 +401,31 @@ def test_batch_uses_the_output_of_another_item(logged_in, service, krea):
     assert ([0, 0], 3) == (ended, service.bills)
 
 
+def test_batch_only_pays_for_nothing_that_an_edited_result_blocks(
+    logged_in, service, krea
+):
+    chain = (
+        MANIFEST
+        + '[[pictures]]\nimage = "out/owl.png"\nprompt = "at night"\n'
+        + 'output = "out/night.png"\n'
+        + '[[pictures]]\nimage = "out/night.png"\nprompt = "rain"\n'
+        + 'output = "out/rain.png"\n'
+        + '[[pictures]]\nimage = "out/rain.png"\nprompt = "snow"\n'
+        + 'output = "out/snow.png"\n'
+    )
+    Path("pictures.toml").write_text(chain)
+    logged_in("batch", "pictures.toml")
+    Path("out/night.png").write_bytes(b"mine")
+    Path("pictures.toml").write_text(chain.replace("an owl", "a small owl"))
+
+    result = logged_in("batch", "pictures.toml", "--only", "out/snow.png")
+
+    assert (7, 5) == (result.code, service.bills)
+    said = errors(result)
+    assert "out/rain.png was not made, as out/night.png was changed by hand" in said
+    assert "out/snow.png was not made, as out/rain.png was not made" in said
+
+
 def test_batch_converts_a_result_and_fetches_it_as_it_was(
     logged_in, service, manifest, tmp_path
 ):
