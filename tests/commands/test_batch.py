@@ -233,6 +233,34 @@ def test_batch_after_forgetting_an_unconfirmed_request_makes_its_item(
     assert ["closed", "completed", "completed"] == sorted(states)
 
 
+def test_batch_on_another_machine_says_how_to_resolve_an_unconfirmed_request(
+    logged_in, service, manifest, tmp_path
+):
+    unconfirmed(logged_in, service, manifest)
+    other = {"KREA_STATE_DIR": str(tmp_path / "b")}
+
+    here = logged_in("batch", manifest, "--again", "out/cat.png")
+    ended = logged_in("batch", manifest, env=other)
+    checked = logged_in("batch", manifest, "--check", env=other)
+    bills = service.bills
+    again = logged_in("batch", manifest, "--again", "out/cat.png", env=other)
+    after = logged_in("batch", manifest)
+
+    assert (11, 11, 12, 2) == (here.code, ended.code, checked.code, bills)
+    assert "Check it: krea jobs recover" in here.err
+    assert "--again" not in here.err
+    for each in (ended, checked):
+        assert "Check it: krea" not in each.err
+        assert "computer that submitted the request" in each.err
+        assert "krea jobs list --remote" in each.err
+        assert (
+            "make it again (billed): krea batch pictures.toml --again out/cat.png"
+            in each.err
+        )
+    assert (0, 0, 3) == (again.code, after.code, service.bills)
+    assert '"attempt":2' in Path("pictures.toml.lock").read_text()
+
+
 def test_batch_after_adopting_the_job_of_an_unconfirmed_request_saves_it(
     logged_in, service, manifest, tmp_path
 ):
