@@ -47,8 +47,22 @@ def run_batch(ctx: CliContext, given: BatchGiven, timeout: float | None) -> None
         KreaError: not every item is there.
     """
     step = collaborators.github_step(ctx)
-    options = given.options
     planning = prepare_batch(ctx, given)
+    if given.options.dry_run or given.options.check:
+        _plan_and_run(ctx, given, planning, timeout, step)
+        return
+    with planning.lock_file.hold(alone=ctx.invocation.run.no_journal):
+        _plan_and_run(ctx, given, planning, timeout, step)
+
+
+def _plan_and_run(
+    ctx: CliContext,
+    given: BatchGiven,
+    planning: BatchPlanning,
+    timeout: float | None,
+    step: GithubStep | None,
+) -> None:
+    options = given.options
     lock, disk = planning.lock(), ResultsOnDisk(planning.source.folder)
     whole = planning.plan(given, lock, disk)
     if options.prune:
