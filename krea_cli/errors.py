@@ -97,6 +97,7 @@ class Action(Enum):
     LOG_IN = auto()
     PIPE_TOKEN = auto()
     SETTLE = auto()
+    SETTLE_THERE = auto()
     FIND_LOST = auto()
     LIST_LOST = auto()
     LOOK_AGAIN = auto()

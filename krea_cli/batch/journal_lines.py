@@ -5,7 +5,8 @@ Read the records of this machine's journal as lines of a lock.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,6 +61,24 @@ def lines_of(
             )
         )
     return found
+
+
+def closed_lines(
+    lines: Iterable[LockLine],
+    closed: Callable[[Iterable[str]], Collection[str]],
+    *,
+    now: float,
+) -> list[LockLine]:
+    """
+    A line for each unconfirmed one whose record is *closed* in the journal.
+    """
+    opened = [line for line in lines if line.state == "unconfirmed" and line.record]
+    found = closed({line.record for line in opened}) if opened else ()
+    return [
+        replace(line, state="closed", at=time_text(now))
+        for line in opened
+        if line.record in found
+    ]
 
 
 def time_text(seconds: float) -> str:

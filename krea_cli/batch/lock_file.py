@@ -126,6 +126,28 @@ class LockFile:
                     raise self._not_written(cause) from exc
                 raise StorageError(exc.message) from exc
 
+    @contextmanager
+    def hold(self, *, alone: bool) -> Iterator[None]:
+        """
+        Plan and carry out a batch within this block. If `alone`, no other process does
+        so meanwhile: without a journal, nothing else would keep two of them from paying
+        for the same request. Others of the same folder wait, so that a lock which does
+        not exist yet is covered, too.
+        """
+        folder = self.path.parent
+        while not folder.is_dir():
+            folder = folder.parent
+        if sys.platform != "win32":
+            file = os.open(folder, os.O_RDONLY)
+            try:
+                kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+                self._wait(partial(_try_flock, file, kind=kind))
+                yield
+            finally:
+                os.close(file)
+        else:
+            yield
+
     def _not_written(self, exc: OSError) -> StorageError:
         return StorageError(f"Cannot write {self.shown}: {exc.strerror or exc}.")
 
@@ -218,14 +240,14 @@ class LockFile:
             pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
 
-def _try_flock(file: int, seconds: float) -> bool:
+def _try_flock(file: int, seconds: float, *, kind: int | None = None) -> bool:
     """
-    Lock an open file; tell whether that succeeded, or cannot on its file system. If
-    another process has the lock, sleep for *seconds*.
+    Lock an open file, by default exclusively; tell whether that succeeded, or cannot on
+    its file system. If another process has the lock, sleep for *seconds*.
     """
     if sys.platform != "win32":
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (kind or fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(seconds)
             return False

@@ -14,7 +14,6 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from krea_cli.batch.identity import Identity
 from krea_cli.batch.item import Item
 from krea_cli.batch.item_requests import Planned, by_need
 from krea_cli.batch.lock import Lock, LockedFile, LockLine, news_of
@@ -63,7 +62,8 @@ class PlanStep:
     *same_as* is the output of an earlier item with the same request, whose job this one
     shares; *copy_of* a file on disk with the same result.  *found* is the line of a
     file that only its sidecar knows.  *replaces* says that the file with the name of
-    the output may be replaced, *compares* that it may turn out to be the result, and
+    the output may be replaced, *is_elsewhere* that this machine's journal has no record
+    of an unconfirmed request, *compares* that it may turn out to be the result, and
     *keeps* names files that were edited by hand.  *error* ends the item before anything
     is sent for it.
     """
@@ -78,6 +78,7 @@ class PlanStep:
     copy_of: str | None = None
     found: LockLine | None = None
     replaces: bool = False
+    is_elsewhere: bool = False
     compares: bool = False
     keeps: frozenset[str] = frozenset()
     blocked_by: str | None = None
@@ -238,46 +239,47 @@ class Planner:
     ) -> PlanStep:
         if planned.unusable or planned.identity is None:
             return PlanStep(planned=planned, sign=Sign.UNUSABLE, error=planned.unusable)
-        lines = self._lines(planned, planned.identity, aliases, unlisted)
+        locked = self.lock.history(planned.identity, aliases)
+        own = self.journal_lines(planned, locked)
+        unlisted += news_of(own, locked, planned.item.output)
+        lines = locked
+        if own:
+            # The journal is the authority on this machine's own requests.
+            both = Lock.of([*locked, *own], own[0].service)
+            lines = both.history(planned.identity, aliases)
         line = next((each for each in lines if each.counts), None)
         step = PlanStep(planned=planned, sign=Sign.MAKE, line=line)
         if line is None:
             return self._made(step, lines)
-        if self._is_again(planned.item.output, line, named_again):
-            return self._made(step, lines)
+        is_unconfirmed = line.state == "unconfirmed"
+        is_own = line.record in {each.record for each in own}
+        step = replace(step, is_elsewhere=is_unconfirmed and not is_own)
+        if self._is_again(step, line, named_again):
+            return self._made(replace(step, is_elsewhere=False), lines)
         if line.state == "completed":
             return self._completed(step, lines)
         if line.state == "submitted":
             is_free = not self.disk.exists(planned.item.output)
             waiting = replace(step, sign=Sign.WAIT)
             return waiting if is_free else self._in_place_of_another(waiting)
-        is_unconfirmed = line.state == "unconfirmed"
         return replace(step, sign=Sign.UNCONFIRMED if is_unconfirmed else Sign.ENDED)
 
-    def _lines(
-        self,
-        planned: Planned,
-        identity: Identity,
-        aliases: Mapping[str, set[str]],
-        unlisted: list[LockLine],
-    ) -> list[LockLine]:
-        """
-        All that is known of the request, what counts first; *unlisted* gets what the
-        lock lacks.
-        """
-        locked = self.lock.history(identity, aliases)
-        own = self.journal_lines(planned, locked)
-        if not own:
-            return locked
-        unlisted += news_of(own, locked, planned.item.output)
-        # The journal is the authority on this machine's own requests.
-        both = Lock.of([*locked, *own], own[0].service)
-        return both.history(identity, aliases)
-
-    def _is_again(self, output: str, line: LockLine, named: Collection[str]) -> bool:
+    def _is_again(self, step: PlanStep, line: LockLine, named: Collection[str]) -> bool:
+        is_named = step.output in named
         if line.state in RUNNING:
-            return False
-        return line.state in self.again or output in named
+            # Nothing here can resolve a request of another machine, so whoever names
+            # its output decides. A glob does not say that.
+            return step.is_elsewhere and is_named and self._is_exact(step.planned.item)
+        return line.state in self.again or is_named
+
+    def _is_exact(self, item: Item) -> bool:
+        """
+        Return whether `--again` has the whole name of the output, not only a glob.
+        """
+        return any(
+            item.shown == shown_path(word) or item.output == word.removeprefix("./")
+            for word in self.again
+        )
 
     def _made(self, step: PlanStep, lines: Sequence[LockLine]) -> PlanStep:
         """

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from krea_cli.batch.item_requests import Planned
-from krea_cli.batch.plan import PAID, UP_TO_DATE, Plan, PlanStep, matching
+from krea_cli.batch.plan import PAID, UP_TO_DATE, Plan, PlanStep, Sign, matching
 from krea_cli.batch.problems import suggest
 from krea_cli.errors import UsageError
 
@@ -111,10 +111,22 @@ def only(plan: Plan, names: Sequence[str]) -> Plan:
         if output in taken:
             continue
         taken.add(output)
-        if steps[output].sign not in UP_TO_DATE:
-            waiting += steps[output].planned.item.needs.values()
+        waiting += _needed(steps[output])
     kept = [step for step in plan.steps if step.output in taken]
     return replace(plan, steps=tuple(_alone(kept)), orphans=())
+
+
+def _needed(step: PlanStep) -> Iterable[str]:
+    """
+    The outputs without which a step cannot end as planned. One that is blocked needs
+    only the output that blocks it, to say why.
+    """
+    if step.blocked_by is not None:
+        return [step.blocked_by]
+    is_stuck = step.error or step.sign in (Sign.ENDED, Sign.UNCONFIRMED)
+    if is_stuck or step.sign in UP_TO_DATE:
+        return []
+    return step.planned.item.needs.values()
 
 
 def _alone(steps: Sequence[PlanStep]) -> list[PlanStep]:

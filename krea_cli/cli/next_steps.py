@@ -336,6 +336,13 @@ _LINES: Mapping[Action, tuple[str, Spell]] = {
     Action.LOG_IN: ("Log in", lambda s: s.login()),
     Action.PIPE_TOKEN: ("Pass it on standard input", lambda s: s.login(piped=True)),
     Action.SETTLE: ("Check it", lambda s: s.recover()),
+    Action.SETTLE_THERE: (
+        (
+            "On the computer that submitted the request, resolve it, then run the "
+            "batch and share its lock"
+        ),
+        lambda s: s.recover(),
+    ),
     Action.FIND_LOST: ("Check it", lambda s, record="": s.find_lost(record)),
     Action.LIST_LOST: ("Check Krea's job list", lambda s: s.list_remote()),
     Action.LOOK_AGAIN: ("Check again", lambda s: s.recover()),

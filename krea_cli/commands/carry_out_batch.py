@@ -127,7 +127,13 @@ def _prepare_lock(lock_file: LockFile, files: BatchFiles, plan: Plan) -> None:
     paid = [step for step in plan.steps if step.is_paid]
     if paid:
         files.check_folders(paid)
-        check_folder(Path(shown_path(lock_file.path.parent)))
+        try:
+            check_folder(Path(shown_path(lock_file.path.parent)))
+        except StorageError as exc:
+            raise exc.but(
+                message=f"The lock {lock_file.shown} cannot be written. {exc.message}",
+                advice=("Choose another place for it with --lock.",),
+            ) from exc.__cause__
     if plan.unlisted or (paid and not is_new):
         lock_file.append(plan.unlisted)
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from krea_cli.batch.plan import PAID, EditedResultError, Plan, PlanStep, Sign
+from krea_cli.errors import Action, Hint, Step
 from krea_cli.operations.batch_outcome import ItemOutcome
 from krea_cli.output.human.format_text import dollars
 
@@ -145,6 +146,29 @@ def _word_of(step: PlanStep) -> str:
     if step.same_as is not None:
         return _SHARED
     return "to copy" if step.copy_of is not None else _COUNTED[step.sign]
+
+
+def unconfirmed_hints(
+    steps: Sequence[PlanStep], make_again: Callable[[str, str, str], str]
+) -> list[Hint]:
+    """
+    Return the ways to resolve unconfirmed items. This computer can look for the jobs of
+    its own requests only.
+
+    `make_again` builds a hint from its first words, the words for the item, and the
+    value of --again.
+    """
+    hints = list[Hint]()
+    names = [step.shown for step in steps if step.is_elsewhere]
+    if len(names) < len(steps):
+        hints.append(Step(Action.SETTLE))
+    if names:
+        what, which = ("it", names[0]) if len(names) == 1 else ("an item", "OUTPUT")
+        lead = f"If that list has no job for {what}, make"
+        hints.append(Step(Action.SETTLE_THERE))
+        hints.append(Step(Action.LOOK_FOR_JOB))
+        hints.append(make_again(lead, "it", which))
+    return hints
 
 
 def line_of(outcome: ItemOutcome, shown: Shown) -> str:

@@ -236,7 +236,7 @@ def recover(
     if forget:
         # The claim comes first, so that nobody submits it again while it is closed.
         ctx.history.claim(one)
-        _report_forgotten(ctx, ctx.history.delete([one.record]))
+        _report_forgotten(ctx, ctx.history.close(one.record))
         return
     if adopt is not None:
         job_id = list_records.find_candidate(ctx.recovery, ctx.resolve_jobs, one, adopt)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from krea_cli.batch import selection, sources
 from krea_cli.batch.item_requests import Planned, RequestBuilder
 from krea_cli.batch.items import items_of
-from krea_cli.batch.journal_lines import lines_of
+from krea_cli.batch.journal_lines import closed_lines, lines_of
 from krea_cli.batch.lock import Lock, LockLine, news_of, rebased
 from krea_cli.batch.lock_file import LockFile
 from krea_cli.batch.plan import Plan, Planner, PlanStep, check_cost, check_free
@@ -99,6 +99,7 @@ class BatchPlanning:
         Raises:
             UsageError: --again names an output that is not there.
         """
+        lock, closed = self._without_closed(lock)
         sandbox = self.sandbox_lock.read() if self.sandbox_lock else []
         planner = Planner(
             lock=lock,
@@ -112,7 +113,22 @@ class BatchPlanning:
                 disk=disk, source=self.source.name, service=self.service
             ),
         )
-        return planner.plan(self.planned)
+        plan = planner.plan(self.planned)
+        return replace(plan, unlisted=(*closed, *plan.unlisted))
+
+    def _without_closed(self, lock: Lock) -> tuple[Lock, list[LockLine]]:
+        """
+        Return the lock without requests that the user has stopped tracking on this
+        computer, and the lines that say so.
+        """
+        closed, of_others = (
+            closed_lines(lines, self.keys.closed, now=self.now)
+            for lines in (lock.lines, lock.others)
+        )
+        if not (closed or of_others):
+            return lock, []
+        lines, others = [*lock.lines, *closed], [*lock.others, *of_others]
+        return Lock.of(lines, self.service, others=others), closed
 
     def note_interrupted(self, steps: Iterable[PlanStep]) -> None:
         """

@@ -17,7 +17,11 @@ from krea_cli.batch.plan import Plan, PlanStep, Sign
 from krea_cli.cli.context import CliContext
 from krea_cli.cli.error_report import CANCEL_SECONDS, state_of_jobs
 from krea_cli.cli.next_steps import same_command
-from krea_cli.commands.describe_batch import line_of, run_summary
+from krea_cli.commands.describe_batch import (
+    line_of,
+    run_summary,
+    unconfirmed_hints,
+)
 from krea_cli.commands.plan_batch import BatchGiven
 from krea_cli.errors import (
     Action,
@@ -41,7 +45,7 @@ from krea_cli.operations.batch_outcome import ItemOutcome, ItemSeen, ItemSubmitt
 from krea_cli.operations.batch_run import MAX_UNCONFIRMED, BatchRun
 from krea_cli.output.batch_progress import BatchProgress
 from krea_cli.output.results.batch import BatchItem
-from krea_cli.runtime import signals
+from krea_cli.runtime import shell_words, signals
 
 if TYPE_CHECKING:
     from krea_cli.operations.github_step import GithubStep
@@ -227,11 +231,16 @@ class BatchReport:
         ]
         return list(dict.fromkeys(words))
 
-    def _make_again(self, what: str, which: str) -> str:
+    def _make_again(self, lead: str, what: str, which: str) -> str:
         """
         Return the hint with the command that makes items again; `which` is the value
         of --again.
         """
+        billed = " (billed)" if self._billed else ""
+        lead = f"{lead} {what} again{billed}"
+        if self._given.source == "-":
+            way = shell_words.join(["--again", which])
+            return f"{lead} with the same command, the same input and {way}."
         command = same_command(
             self._ctx.invocation.argv,
             service=self._ctx.next_steps.service,
@@ -239,8 +248,7 @@ class BatchReport:
             without_value=_ONLY_ONCE,
             more=["--again", which],
         )
-        billed = " (billed)" if self._billed else ""
-        return f"Make {what} again{billed}: {command}"
+        return f"{lead}: {command}"
 
     def _continue(self, *, again: bool, lead: str = "Continue") -> str:
         """
@@ -374,17 +382,18 @@ class BatchReport:
         states = {_end_of(outcome) for outcome in outcomes}
         hints = list[Hint]()
         if "unconfirmed" in states:
-            hints.append(Step(Action.SETTLE))
+            steps = [each.step for each in outcomes if _end_of(each) == "unconfirmed"]
+            hints += unconfirmed_hints(steps, self._make_again)
         for state in ("failed", "cancelled"):
             if state in states and self._given.source != "-":
-                hints.append(self._make_again(f"the {state} items", state))
+                hints.append(self._make_again("Make", f"the {state} items", state))
         gone = [
             outcome.step.output
             for outcome in outcomes
             if isinstance(outcome.error, UnknownJobError | JobDeletedError)
         ]
         if len(gone) == 1 and self._given.source != "-":
-            hints.append(self._make_again(gone[0], gone[0]))
+            hints.append(self._make_again("Make", gone[0], gone[0]))
         if states & {"running", "unsubmitted", "unchecked", "unsaved"}:
             exists = [isinstance(each.error, TargetExistsError) for each in outcomes]
             lead = "Move the existing files away, then continue" * any(exists)

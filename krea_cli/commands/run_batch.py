@@ -18,6 +18,7 @@ from krea_cli.commands.describe_batch import (
     action_of,
     automatic_values,
     plan_summary,
+    unconfirmed_hints,
 )
 from krea_cli.commands.plan_batch import (
     BatchGiven,
@@ -26,13 +27,11 @@ from krea_cli.commands.plan_batch import (
     selected,
 )
 from krea_cli.errors import (
-    Action,
     CombinedError,
     Hint,
     KreaError,
     OutOfDateError,
     SignalError,
-    Step,
 )
 from krea_cli.output.results.batch import PlannedItem
 
@@ -48,8 +47,22 @@ def run_batch(ctx: CliContext, given: BatchGiven, timeout: float | None) -> None
         KreaError: not every item is there.
     """
     step = collaborators.github_step(ctx)
-    options = given.options
     planning = prepare_batch(ctx, given)
+    if given.options.dry_run or given.options.check:
+        _plan_and_run(ctx, given, planning, timeout, step)
+        return
+    with planning.lock_file.hold(alone=ctx.invocation.run.no_journal):
+        _plan_and_run(ctx, given, planning, timeout, step)
+
+
+def _plan_and_run(
+    ctx: CliContext,
+    given: BatchGiven,
+    planning: BatchPlanning,
+    timeout: float | None,
+    step: GithubStep | None,
+) -> None:
+    options = given.options
     lock, disk = planning.lock(), ResultsOnDisk(planning.source.folder)
     whole = planning.plan(given, lock, disk)
     if options.prune:
@@ -253,14 +266,19 @@ def _ways_out(ctx: CliContext, plan: Plan) -> list[Hint]:
     if unusable := _unusable(plan):
         hints.append(_about_inputs(unusable))
     billed = "" if ctx.service.is_sandbox else " (billed)"
-    if "failed" in ended:
-        command = repeated("--again", "failed")
-        hints.append(f"Make the failed items again{billed}: {command}")
-    if "cancelled" in ended:
-        command = repeated("--again", "cancelled")
-        hints.append(f"Make the cancelled items again{billed}: {command}")
+
+    def make_again(lead: str, what: str, which: str) -> str:
+        return f"{lead} {what} again{billed}: {repeated('--again', which)}"
+
+    hints += [
+        make_again("Make", f"the {state} items", state)
+        for state in ("failed", "cancelled")
+        if state in ended
+    ]
     if Sign.UNCONFIRMED in signs:
-        hints.append(Step(Action.SETTLE))
+        steps = [step for step in plan.steps if step.sign == Sign.UNCONFIRMED]
+        steps = [step for step in steps if step.blocked_by is None]
+        hints += unconfirmed_hints(steps, make_again)
     if plan.orphans:
         hints.append(f"Delete files that belong to no item: {repeated('--prune')}")
     return hints

@@ -56,11 +56,13 @@ def run_generation(
     )
     inputs = _Inputs(ctx, keep_metadata=options.keep_metadata, fit=options.fit)
     prepared = prepare.prepare_request(arguments, _preparation(ctx, inputs, options))
-    if options.dry_run:
-        _show_dry_run(ctx, prepared, planner, options)
     request = prepared.request
     earlier = _earlier(ctx, prepared) if options.once else None
-    if earlier and earlier.job_id and not options.dry_run:
+    if options.dry_run:
+        _show_dry_run(ctx, prepared, planner, options, earlier)
+    if earlier and earlier.job_id:
+        if options.dry_run:
+            return
         _collect_earlier(ctx, earlier.job_id, planner, output, options)
         return
     limit = SpendingLimit.of(
@@ -287,12 +289,19 @@ def _show_dry_run(
     prepared: prepare.PreparedRequest,
     planner: OutputPlanner,
     options: GenerateOptions,
+    earlier: EarlierRequest | None,
 ) -> None:
     """
-    Show the request, and warn if its results could not be saved where they should go.
+    Show the request, and warn if its results could not be saved where they should go,
+    or say that an earlier request has the result already.
     """
     saves = options.saves or options.saves_later
-    if saves and planner.options.output is not None:
+    if earlier and earlier.job_id:
+        ctx.console.note(
+            f"The same request was made before, as job {earlier.job_id}. Nothing would "
+            "be submitted."
+        )
+    elif saves and planner.options.output is not None:
         try:
             _plan(prepared, planner, options, ctx)
         except KreaError as exc:

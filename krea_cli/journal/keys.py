@@ -99,6 +99,21 @@ class JournalKeys:
             found[key].append(_of_pruned(row))
         return dict(found)
 
+    def closed(self, records: Iterable[str]) -> set[str]:
+        """
+        Return the records that the user has stopped tracking.
+        """
+        has_table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        wanted = json.dumps(sorted(records))
+        if wanted == "[]" or not self._database.rows(has_table, "closed"):
+            return set()
+        found = self._database.rows(
+            "SELECT record FROM closed WHERE service = ?"
+            " AND record IN (SELECT value FROM json_each(?))",
+            *(self._service, wanted),
+        )
+        return {str(record) for (record,) in found}
+
     def _holders(self, db: Connection, key: str) -> list[KeyHolder]:
         place = (self._service, key)
         rows = db.execute(

@@ -16,6 +16,7 @@ from krea_cli.journal.database import Database
 from krea_cli.journal.record import COLUMNS, LAST_CHARACTER, Record, this_process
 from krea_cli.journal.rows import check_columns
 from krea_cli.journal.services import find_other_service
+from krea_cli.journal.sql_schema import CLOSED
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -240,6 +241,20 @@ class JournalQueries:
             for record in (*records, *unread):
                 query = "DELETE FROM records WHERE service = ? AND record = ?"
                 deleted += db.execute(query, (self._service, record)).rowcount
+        self._database.erase()
+        return deleted
+
+    def close(self, record: str) -> int:
+        """
+        Delete an unconfirmed record that this process has claimed, and erase its
+        prompt. Its id stays, because locks may list the request.
+        """
+        with self._database.writing() as db:
+            db.execute(CLOSED)
+            place = (self._service, record)
+            db.execute("INSERT OR IGNORE INTO closed VALUES (?, ?)", place)
+            query = "DELETE FROM records WHERE service = ? AND record = ?"
+            deleted = db.execute(query, place).rowcount
         self._database.erase()
         return deleted
 

@@ -75,6 +75,15 @@ CREATE TABLE pruned (
 );
 CREATE INDEX pruned_by_key ON pruned (service, key) WHERE key IS NOT NULL;
 """
+# Unconfirmed requests that the user has stopped tracking. Older journals get the table
+# with the first of them.
+CLOSED = """
+CREATE TABLE IF NOT EXISTS closed (
+  service TEXT NOT NULL,
+  record TEXT NOT NULL,
+  PRIMARY KEY (service, record)
+)
+"""
 SCHEMA = f"""
 BEGIN;
 {_RECORDS}

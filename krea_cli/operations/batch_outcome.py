@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from krea_cli.api.models import Job
 from krea_cli.batch.lock import LockedFile, LockLine
-from krea_cli.batch.plan import PlanStep, Sign
+from krea_cli.batch.plan import EditedResultError, PlanStep, Sign
 from krea_cli.errors import (
     JobCancelledError,
     JobDeletedError,
     JobFailedError,
     KreaError,
     StorageError,
+    TargetExistsError,
     UnconfirmedSubmissionError,
 )
 from krea_cli.jobs.keyed_submission import KeyedJob
@@ -152,18 +153,32 @@ def ended_error(step: PlanStep) -> KreaError:
     )
 
 
-def blocked(step: PlanStep, needed: str, error: KreaError | None = None) -> KreaError:
+def blocked(
+    step: PlanStep,
+    needed: str,
+    error: KreaError | None = None,
+    *,
+    is_direct: bool = True,
+) -> KreaError:
     """
     Return the error for a step whose input was not made.
 
-    It has the exit code of the step that it needed.
+    It has the exit code of the step that it needed. `is_direct` says that the error is
+    about the file `needed`, which is not blocked itself.
     """
     error = error or step.error
-    message = f"{step.shown} was not made, as {needed} is missing."
     if error is None:
         is_unconfirmed = step.sign == Sign.UNCONFIRMED
         kind = UnconfirmedSubmissionError if is_unconfirmed else JobFailedError
-        return kind(message)
+        error = kind("")
+    reason = f"{needed} was not made"
+    if is_direct and isinstance(error, EditedResultError):
+        reason = f"{needed} was changed by hand and is not replaced"
+    elif is_direct and isinstance(error, TargetExistsError):
+        reason = f"another file has the name {needed}"
+    elif is_direct and isinstance(error, UnconfirmedSubmissionError):
+        reason = f"{needed} is unconfirmed"
+    message = f"{step.shown} was not made, as {reason}."
     return error.but(message=message, job_id=None, record=None, advice=(), details=())
 
 

@@ -283,7 +283,10 @@ class BatchRun:
         yield from self._fetch_together(poller)
         for step in self._steps.values():
             if step.blocked_by is not None:
-                error = blocked(step, self._shown(step.blocked_by))
+                needed = self._steps.get(step.blocked_by)
+                is_direct = needed is None or needed.blocked_by is None
+                shown = self._shown(step.blocked_by)
+                error = blocked(step, shown, is_direct=is_direct)
                 yield self._finish(step, "blocked", error=error)
             elif step.error is not None:
                 state = "unusable" if step.sign == Sign.UNUSABLE else "conflict"
@@ -643,7 +646,8 @@ class BatchRun:
             )
             for dependent in self._dependents[each.output]:
                 if dependent.output not in self.outcomes and dependent.sign in PAID:
-                    missing = blocked(dependent, each.shown, error)
+                    is_direct = state != "blocked"
+                    missing = blocked(dependent, each.shown, error, is_direct=is_direct)
                     yield from self._failed(dependent, missing, state="blocked")
 
     # --- the end -------------------------------------------------------------------

@@ -124,7 +124,11 @@ class UnconfirmedResolver(NamedTuple):
             KreaError: as in `submit`.
         """
         records = self.tracker.summary().unconfirmed
-        [record] = [each for each in records if each.record == error.record]
+        record = next((each for each in records if each.record == error.record), None)
+        if record is None:
+            # Another process submitted the same request, and its error says how to
+            # resolve it.
+            raise error
         found: list[Job] | None = None
         if isinstance(reason := error.__cause__, KreaError):
             self.console.note(

@@ -324,3 +324,26 @@ def test_append_to_a_held_lock_says_what_it_waits_for(lock, held, monkeypatch):
 
     assert ["Another process uses pictures.toml.lock; waiting for it."] == notes
     assert [numbered(1), numbered(2)] == lock.read()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no flock")
+@pytest.mark.parametrize(
+    ("first", "second", "waits"),
+    [(False, False, False), (True, False, True), (False, True, True)],
+)
+def test_hold_lets_nobody_in_beside_a_run_that_must_be_alone(
+    tmp_path, first, second, waits
+):
+    path, entered = tmp_path / "new" / "pictures.toml.lock", threading.Event()
+
+    def enter():
+        with LockFile(path).hold(alone=second):
+            entered.set()
+
+    thread = threading.Thread(target=enter)
+    with LockFile(path).hold(alone=first):
+        thread.start()
+        assert entered.wait(0.2) != waits
+    thread.join(5)
+
+    assert entered.is_set()

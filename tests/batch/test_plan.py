@@ -285,7 +285,8 @@ def test_plan_file_that_is_not_the_result_is_not_promised_again(step, write):
         ("*.png", "completed", Sign.MAKE),
         ("failed", "completed", Sign.FETCH),
         ("owl.png", "submitted", Sign.WAIT),
-        ("owl.png", "unconfirmed", Sign.UNCONFIRMED),
+        ("*.png", "unconfirmed", Sign.UNCONFIRMED),
+        ("failed", "unconfirmed", Sign.UNCONFIRMED),
     ],
 )
 def test_plan_again_pays_only_for_what_has_ended(step, again, state, sign):
@@ -294,6 +295,24 @@ def test_plan_again_pays_only_for_what_has_ended(step, again, state, sign):
     assert sign == found.sign
     if sign == Sign.MAKE:
         assert (4, {"r1", "job-1"}, 0.15) == (found.attempt, found.known, found.usd)
+
+
+@pytest.mark.parametrize("has_record", [False, True])
+def test_plan_again_by_name_pays_for_an_unconfirmed_request_of_another_machine(
+    step, has_record
+):
+    lost = line(state="unconfirmed", attempt=3)
+    own = [lost] if has_record else []
+
+    def planned(**options):
+        return step([lost], journal_lines=lambda _, __: own, **options)
+
+    found, without = planned(again=["./owl.png"]), planned()
+
+    assert (Sign.UNCONFIRMED, not has_record) == (without.sign, without.is_elsewhere)
+    assert (Sign.UNCONFIRMED if has_record else Sign.MAKE) == found.sign
+    if not has_record:
+        assert (4, {"r1"}, True) == (found.attempt, found.known, found.is_paid)
 
 
 def test_plan_again_replaces_only_an_unchanged_result(step, write):

@@ -151,6 +151,22 @@ def test_limit_counts_the_jobs_of_each_shard_and_moves_nothing(
         assert sum(step.is_paid for step in part.steps) <= most
 
 
+def test_only_leaves_out_what_a_blocked_output_would_need(plan, tmp_path):
+    owl, other = wanted("owl.png", "new"), wanted("other.png", "other")
+    night = wanted("night.jpg", "night", needs=[owl])
+    rain = wanted("rain.png", "rain", needs=[other, night])
+    snow = wanted("snow.png", "snow", needs=[rain])
+    (tmp_path / "night.jpg").write_bytes(b"mine")
+
+    found = only(
+        plan([owl, other, night, rain, snow], [line("night.jpg", prompt="old")]),
+        ["snow.png"],
+    )
+
+    assert ["night.jpg", "rain.png", "snow.png"] == outputs(found)
+    assert not any(step.is_paid for step in found.steps)
+
+
 def test_limited_keeps_what_costs_nothing(plan):
     lines = [line("c.png", "submitted", prompt="c")]
 

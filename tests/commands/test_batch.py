@@ -202,6 +202,79 @@ def test_batch_with_a_lost_response_is_not_paid_again_on_another_machine(
     assert (11, 2) == (ended.code, service.bills)
 
 
+def unconfirmed(logged_in, service, manifest):
+    """
+    Leave out/cat.png unconfirmed, and return the id of its request.
+    """
+    service.add_faults("submit:reset-after@cat")
+    assert 11 == logged_in("batch", manifest).code
+    [line] = [
+        json.loads(text)
+        for text in Path("pictures.toml.lock").read_text().splitlines()
+        if '"unconfirmed"' in text
+    ]
+    return line["record"]
+
+
+def test_batch_after_forgetting_an_unconfirmed_request_makes_its_item(
+    logged_in, service, manifest, tmp_path
+):
+    record = unconfirmed(logged_in, service, manifest)
+    manifest.write_text(f"[budget]\nusd = 0.30\n{MANIFEST}")
+    logged_in("jobs", "recover", record, "--forget")
+
+    planned = logged_in("batch", manifest, "--dry-run", "--json")
+    result = logged_in("batch", manifest)
+    other = logged_in("batch", manifest, env={"KREA_STATE_DIR": str(tmp_path / "b")})
+
+    assert ["up to date", "make"] == [each["action"] for each in items(planned)]
+    assert (0, 0, 3) == (result.code, other.code, service.bills)
+    states = re.findall('"state":"([a-z]+)"', Path("pictures.toml.lock").read_text())
+    assert ["closed", "completed", "completed"] == sorted(states)
+
+
+def test_batch_on_another_machine_says_how_to_resolve_an_unconfirmed_request(
+    logged_in, service, manifest, tmp_path
+):
+    unconfirmed(logged_in, service, manifest)
+    other = {"KREA_STATE_DIR": str(tmp_path / "b")}
+
+    here = logged_in("batch", manifest, "--again", "out/cat.png")
+    ended = logged_in("batch", manifest, env=other)
+    checked = logged_in("batch", manifest, "--check", env=other)
+    bills = service.bills
+    again = logged_in("batch", manifest, "--again", "out/cat.png", env=other)
+    after = logged_in("batch", manifest)
+
+    assert (11, 11, 12, 2) == (here.code, ended.code, checked.code, bills)
+    assert "Check it: krea jobs recover" in here.err
+    assert "--again" not in here.err
+    for each in (ended, checked):
+        assert "Check it: krea" not in each.err
+        assert "computer that submitted the request" in each.err
+        assert "krea jobs list --remote" in each.err
+        assert (
+            "make it again (billed): krea batch pictures.toml --again out/cat.png"
+            in each.err
+        )
+    assert (0, 0, 3) == (again.code, after.code, service.bills)
+    assert '"attempt":2' in Path("pictures.toml.lock").read_text()
+
+
+def test_batch_after_adopting_the_job_of_an_unconfirmed_request_saves_it(
+    logged_in, service, manifest, tmp_path
+):
+    record = unconfirmed(logged_in, service, manifest)
+    [job] = [job for job in service.store.jobs() if "cat" in str(job)]
+    logged_in("jobs", "recover", record, "--adopt", job.job_id)
+
+    result = logged_in("batch", manifest)
+    other = logged_in("batch", manifest, env={"KREA_STATE_DIR": str(tmp_path / "b")})
+
+    assert (0, 0, 2) == (result.code, other.code, service.bills)
+    assert "unconfirmed" not in Path("pictures.toml.lock").read_text()
+
+
 @pytest.mark.parametrize("options", [(), ("--no-wait",), ("--only", "out/cat.png")])
 def test_batch_lists_in_the_lock_what_only_the_journal_has(
     logged_in, service, manifest, tmp_path, options
@@ -354,6 +427,31 @@ def test_batch_uses_the_output_of_another_item(logged_in, service, krea):
     ended = [logged_in("batch", "pictures.toml").code for _ in range(2)]
 
     assert ([0, 0], 3) == (ended, service.bills)
+
+
+def test_batch_only_pays_for_nothing_that_an_edited_result_blocks(
+    logged_in, service, krea
+):
+    chain = (
+        MANIFEST
+        + '[[pictures]]\nimage = "out/owl.png"\nprompt = "at night"\n'
+        + 'output = "out/night.png"\n'
+        + '[[pictures]]\nimage = "out/night.png"\nprompt = "rain"\n'
+        + 'output = "out/rain.png"\n'
+        + '[[pictures]]\nimage = "out/rain.png"\nprompt = "snow"\n'
+        + 'output = "out/snow.png"\n'
+    )
+    Path("pictures.toml").write_text(chain)
+    logged_in("batch", "pictures.toml")
+    Path("out/night.png").write_bytes(b"mine")
+    Path("pictures.toml").write_text(chain.replace("an owl", "a small owl"))
+
+    result = logged_in("batch", "pictures.toml", "--only", "out/snow.png")
+
+    assert (7, 5) == (result.code, service.bills)
+    said = errors(result)
+    assert "out/rain.png was not made, as out/night.png was changed by hand" in said
+    assert "out/snow.png was not made, as out/rain.png was not made" in said
 
 
 def test_batch_converts_a_result_and_fetches_it_as_it_was(

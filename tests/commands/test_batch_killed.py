@@ -190,3 +190,12 @@ def test_two_runs_at_the_same_moment_share_the_jobs(batch, live):
         ended = [each.wait(timeout=50) for each in (one, other)]
 
     assert ([0, 0], ITEMS) == (ended, live.bills)
+
+
+@pytest.mark.long
+@pytest.mark.posix
+def test_two_runs_without_a_journal_take_turns(batch, live):
+    with batch("--no-journal") as one, batch("--no-journal") as other:
+        ended = [each.wait(timeout=50) for each in (one, other)]
+
+    assert ([0, 0], ITEMS) == (ended, live.bills)

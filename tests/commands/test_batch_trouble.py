@@ -238,3 +238,16 @@ def test_status_query_that_krea_rejects_is_not_repeated_for_minutes(
     assert "--again" not in result.err
     assert "hint: Continue: krea batch pictures.toml" in result.err
     assert (0, COUNT) == (again.code, service.bills)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc").is_dir(), reason="no /proc")
+def test_lock_in_a_folder_that_takes_no_files_is_named_with_its_option(
+    logged_in, service, manifest
+):
+    result = logged_in("batch", manifest, "--lock", "/proc/x.lock")
+
+    assert (7, 0) == (result.code, service.bills)
+    assert "/proc/x.lock" in result.err
+    assert "--lock" in result.err
+    assert " -o" not in result.err

@@ -90,3 +90,16 @@ def test_without_once_the_same_request_is_another_job(logged_in, service):
         logged_in("generate", "an owl", "-o", name)
 
     assert 2 == service.bills
+
+
+def test_once_of_a_known_request_says_in_a_dry_run_that_it_submits_nothing(
+    logged_in, service
+):
+    logged_in(*ONCE, "owl.png")
+    [job] = service.store.jobs()
+
+    result = logged_in(*ONCE, "owl.png", "--dry-run", "--max-cost", "0.01")
+
+    assert 0 == result.code
+    assert f"as job {job.job_id}" in result.err
+    assert "would fail" not in result.err

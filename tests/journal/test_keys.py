@@ -14,6 +14,7 @@ from krea_cli.errors import JournalError
 from krea_cli.journal import journal as journal_module
 from krea_cli.journal.journal import Journal
 from krea_cli.journal.keys import JournalKeys
+from krea_cli.journal.queries import JournalQueries
 
 FILE = SavedFile(
     path="/a.png", url="https://x", media_type="image/png", size_bytes=5, sha256="f1"
@@ -154,3 +155,21 @@ def test_damaged_record_is_not_paid_for_again(keys, database):
         keys.claim(record(), "k1")
     with pytest.raises(JournalError):
         keys.holders(["k1"])
+
+
+def test_closed_names_requests_that_are_no_longer_tracked(
+    keys, journal, database, folder
+):
+    first, second = record(state="unknown"), record(state="unknown")
+    for made in (first, second):
+        journal.begin(made)
+    history = JournalQueries(database, "service", now=lambda: NOW, damaged=print)
+
+    before = keys.closed([first.record])
+    history.claim(first)
+    deleted = history.close(first.record)
+
+    assert (set(), 1) == (before, deleted)
+    assert {first.record} == keys.closed([first.record, second.record])
+    assert set() == JournalKeys(database, "other").closed([first.record])
+    assert [(second.record,)] == rows(folder, "SELECT record FROM records")

@@ -407,3 +407,13 @@ def test_warn_of_other_token_names_the_record(time, is_other):
 
     assert is_other == bool(run.console.warnings)
     assert not is_other or "Request r-one was" in run.console.warnings[0]
+
+
+def test_resolve_of_the_request_of_another_process_is_its_error(time):
+    run, error = Run(time), lost("r-of-another")
+
+    with pytest.raises(UnconfirmedSubmissionError) as caught:
+        run.resolver.resolve(error, 600)
+
+    assert caught.value is error
+    assert [] == run.recovery.found.calls
