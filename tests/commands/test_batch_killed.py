@@ -57,6 +57,7 @@ def states(shell):
 
 @pytest.mark.long
 @pytest.mark.posix
+@pytest.mark.timeout(300)
 def test_batch_killed_at_many_points_pays_once_for_each_item(shell, batch, live):
     for jobs in (1, 4, 9, ITEMS):
         with batch() as process:
