@@ -1,5 +1,5 @@
 """
-List the entries that a group is repeated for: the files of a glob, or the rows of a
+List the entries that a group is repeated for: the files of a glob or the rows of a
 table.
 """
 
@@ -27,9 +27,10 @@ _IN_GLOB = "*?["
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """
-    One file, or one row: *words* for the texts, *cells* as the table has them.
+    A file or a table row that a group is repeated for.
 
-    *image* is the path of a file; a row has none.
+    `words` are the texts that replace words in braces. `cells` are the values of a row
+    as the table has them. `image` is the path of a file, or None for a row.
     """
 
     position: Position | None = None
@@ -40,7 +41,7 @@ class Entry:
     @property
     def label(self) -> str:
         """
-        A few words that say which one it is.
+        Return the file name or the first cell, which may be empty.
         """
         if self.image is not None:
             return self.words["name"]
@@ -50,8 +51,11 @@ class Entry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entries:
     """
-    *columns* are those of a table, None for files. Without *is_read* the table could
-    not be read, so that nothing can be said about what uses it.
+    The entries of a group.
+
+    `columns` are the columns of a table, or None for files. `header` is the position of
+    its header row. If `is_read` is false, the table could not be read, so the texts
+    that use it cannot be checked.
     """
 
     entries: Sequence[Entry]
@@ -73,8 +77,11 @@ def entries_of(
     shown: Callable[[str], str] = str,
 ) -> Entries:
     """
-    The files or rows that *each* names, as seen from *folder*. *shown* gives the name
-    of a table for messages.
+    Return the files or rows that `each` names: a table, a file or a glob, relative to
+    `folder`.
+
+    `shown` returns the name of a table for messages. An unreadable table and a glob
+    without files are added to `problems`.
     """
     place = folder / local_path(each)
     if tables.is_table(each):
@@ -92,7 +99,7 @@ def table_entries(
     path: Path, name: str, position: Position, problems: Problems
 ) -> Entries:
     """
-    The rows of a table on disk.
+    Return the rows of a table on disk, or `UNREAD` if it cannot be read.
     """
     try:
         data = read_regular(path, tables.MAX_BYTES)
@@ -104,7 +111,10 @@ def table_entries(
 
 def rows_of(data: bytes, name: str, problems: Problems) -> Entries:
     """
-    The rows of a table, "-" for JSON lines from standard input.
+    Return the rows of a table, or `UNREAD` if it cannot be read.
+
+    The extension of `name` determines the format; "-" stands for JSON lines from
+    standard input.
     """
     if len(data) > tables.MAX_BYTES:
         problems.add(Position(name), "The table is larger than 64 MiB.")
@@ -128,13 +138,16 @@ def rows_of(data: bytes, name: str, problems: Problems) -> Entries:
 
 def matching_files(pattern: str, folder: Path) -> list[str]:
     """
-    The files that a glob matches, in an order that is the same everywhere; hidden ones
-    only if it says so.
+    Return the files that a glob matches, in the same order on every system.
+
+    Paths are relative to `folder`, unless the glob is absolute. Hidden files match only
+    if the glob contains their dot. An existing file with the name of the glob is the
+    only match.
     """
     pattern = local_path(pattern)
     if (folder / pattern).is_file():
         return [pattern]
-    # Unlike `Path.glob` it takes absolute patterns, and leaves out hidden files.
+    # `Path.glob` rejects absolute patterns, and includes hidden files.
     found = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207
     return sorted(
         (path for path in found if (folder / path).is_file()),
@@ -144,7 +157,8 @@ def matching_files(pattern: str, folder: Path) -> list[str]:
 
 def folder_files(folder: Path, kind: str) -> list[str]:
     """
-    The names of the files in a folder whose extension is of this kind of media.
+    Return the sorted names of the files in a folder whose extension belongs to a kind
+    of media, such as "image". Hidden files are left out.
     """
     names = [
         each.name
@@ -185,7 +199,7 @@ def _row_entry(row: tables.TableRow, columns: Sequence[str]) -> Entry:
 
 def text_of(value: Any) -> str:
     """
-    A cell as it stands in a text: of a number or true, as JSON has it.
+    Return a cell as text: numbers and booleans as in JSON, None as an empty text.
     """
     if value is None:
         return ""

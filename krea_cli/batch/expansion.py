@@ -1,5 +1,5 @@
 """
-From a group of a manifest to its items.
+Expand a group of a manifest into items.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ from krea_cli.batch.problems import COMMAND_LINE, Position, Problems, suggest
 from krea_cli.batch.templates import Template, names_in
 from krea_cli.runtime.json_tree import leaves
 
-# Known only when a job runs.
+# Words that have no value until the job runs.
 _LATE_WORDS = ("job_id", "date", "time")
-# Longer cells are texts, and no good names of files.
+# Cells longer than this are texts, such as prompts, and not file names.
 MAX_NAME = 60
 
 
 class Expansion:
     """
     The items of one group.
+
+    The words and the output name of the group are checked on creation. If they cannot
+    be used, or the entries could not be read, `items` yields nothing.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class Expansion:
         self._is_sound = False
         if not entries.is_read:
             return
-        # A misspelled word makes its column look as if nothing used it.
+        # Check words first: a misspelled word makes its column look unused.
         has_words = self._check_words()
         has_output = self._has_output()
         has_words = self._check_matrix_words() and has_words
@@ -68,6 +71,9 @@ class Expansion:
         self._is_sound = has_words and has_output and not self._needs_faulty()
 
     def items(self, most: int) -> Iterator[Item]:
+        """
+        Yield the items, at most `most` of them, and report if there are more.
+        """
         if not self._is_sound:
             return
         matrix = self._group.matrix
@@ -93,7 +99,7 @@ class Expansion:
 
     def _needs_faulty(self) -> bool:
         """
-        Tell whether items cannot even be named or checked without a faulty value.
+        Return whether naming or checking the items needs a faulty value.
         """
         words = set(self._used_words()) - set(self._entries.columns or ())
         return bool(self._faulty_words() & {"model", *words})
@@ -103,7 +109,9 @@ class Expansion:
 
     def leave_out(self, outputs: Collection[str]) -> bool:
         """
-        Leave out the files that are among these outputs; whether there were any.
+        Leave out files that are among these outputs, and return whether there were any.
+
+        `outputs` are paths as returned by `output_names.folded`.
         """
         before = self._entries.entries
         entries = [
@@ -116,8 +124,9 @@ class Expansion:
 
     def _find_cell_fields(self, has_output: bool) -> Mapping[str, str]:
         """
-        The columns that set a field, with the key of that field. Where the output name
-        is still to come, it may use the others.
+        Return the columns that set a field, with the key of that field.
+
+        Unused columns are reported, unless the output name is missing: it may use them.
         """
         found = {}
         unknown = []
@@ -138,7 +147,7 @@ class Expansion:
                 continue
             default = self._manifest.defaults.get(key)
             if isinstance(default, str) and column in names_in(default):
-                continue  # the default is a text around the cell
+                continue  # the default contains the cell
             if key == "prompt" and default and self._is_of_command_line(key):
                 self._problems.add(
                     self._entries.header or self._position,
@@ -147,7 +156,7 @@ class Expansion:
                 )
                 continue
             found[column] = key
-        # A faulty text may be the one that uses a column.
+        # A column may be used in a faulty text, whose words are not known.
         if unknown and has_output and not self._faulty:
             self._report_columns(unknown)
         return found
@@ -186,7 +195,7 @@ class Expansion:
 
     def _texts(self) -> Iterator[tuple[str, str]]:
         """
-        Each text of the group that may have words in braces, with its key.
+        Yield the key and the text of each value that may have words in braces.
         """
         for name, value in (*self._values.items(), *self._group.matrix.items()):
             for _, text in leaves(value):
@@ -207,7 +216,7 @@ class Expansion:
             for name in (*self._values, *self._group.matrix, *self._values["params"])
         }
         plain = fields - {"params", "image", "output", "expect", "count"}
-        # A faulty one is reported already.
+        # Faulty keys are already reported, so using them is not another problem.
         return own | plain | self._faulty_words() | {"index", "slug", "model", "ext"}
 
     def _check_words(self) -> bool:
@@ -236,7 +245,8 @@ class Expansion:
 
     def _check_matrix_words(self) -> bool:
         """
-        Tell whether the words of the matrix are nothing else as well.
+        Check that the words of the matrix are not also columns or fields of the model,
+        and return whether they pass.
         """
         columns = self._entries.columns or ()
         is_sound = True
@@ -264,7 +274,7 @@ class Expansion:
 
     def _has_output(self) -> bool:
         """
-        Tell whether there is a name for the results, or a column of names.
+        Return whether the group has an output name or a column of output names.
         """
         output = self._values.get("output")
         if output is None:
@@ -273,7 +283,8 @@ class Expansion:
 
     def _is_folder(self, output: str) -> bool:
         name = output.rpartition("/")[2]
-        # In a manifest, a name without an extension is a mistake of its own.
+        # On the command line, a name without an extension is a folder. In a manifest,
+        # it is a file name that lacks its extension.
         is_bare = not PurePath(name).suffix and "{" not in name
         return not name or (is_bare and self._at("output") == COMMAND_LINE)
 
@@ -291,7 +302,7 @@ class Expansion:
 
     def _example(self, output: str | None) -> str:
         """
-        Return an example of an output name, and for a table the columns that could name
+        Return an example of an output name, and the columns of a table that could name
         its files.
         """
         is_files = self._group.each is not None and self._entries.columns is None
@@ -306,7 +317,7 @@ class Expansion:
 
     def _naming_columns(self) -> list[str]:
         """
-        Return the columns that have another short value in each row, as words.
+        Return the columns with a different short value in each row, as words in braces.
         """
         found = []
         for column in self._entries.columns or ():
@@ -327,7 +338,7 @@ class Expansion:
 
     def _cells(self, entry: Entry) -> tuple[dict[str, Any], set[str]]:
         """
-        The values that a row sets, and the keys of those that cannot be used.
+        Return the values that an entry sets, and the keys whose values cannot be used.
         """
         found: dict[str, Any] = {}
         faulty = set[str]()
@@ -399,7 +410,7 @@ class Expansion:
 
     def _cell_keys(self, entry: Entry) -> set[str]:
         """
-        Return the keys that the row sets; a blank cell leaves its key to the manifest.
+        Return the keys that the row sets. Blank cells leave their keys to the manifest.
         """
         return {
             key for column, key in self._cell_fields.items() if column in entry.cells
@@ -429,12 +440,15 @@ class Expansion:
         params: Mapping[str, Any],
         values: Mapping[str, Any],
     ) -> Iterator[str]:
+        """
+        Yield the names of input files that come from the cells of a table.
+        """
         if self._entries.columns is None:
             return
         cell_keys = self._cell_keys(entry)
 
         def is_foreign(name: str, value: Any) -> bool:
-            # Any word may stand for a cell, also by way of another text.
+            # Any word may stand for a cell, directly or through another text.
             texts = [text for _, text in leaves(value) if isinstance(text, str)]
             return name in cell_keys or any(names_in(text) for text in texts)
 
@@ -461,7 +475,8 @@ def _merged(
     values: Mapping[str, Any], cells: Mapping[str, Any], chosen: Mapping[str, Any]
 ) -> dict[str, Any]:
     """
-    Values of a group with those of a row and of a combination, which are nearer.
+    Return the values of a group, overridden by a row, and then by a combination of the
+    matrix.
     """
     merged = dict(values)
     params = dict(values["params"])

@@ -1,5 +1,5 @@
 """
-The texts of an item with their words filled in.
+Fill in the words in the texts of an item.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from krea_cli.batch.templates import Template
 from krea_cli.downloads.filename_template import slugify
 from krea_cli.runtime.json_tree import mapped
 
-# Gives the extension of a model's results, None if it is not known beforehand.
+# Returns the extension of a model's results, or None if it is not known beforehand.
 ExtensionOf = Callable[[str | None], str | None]
 
 
 class Filler:
     """
-    Fills in the words of one item.  *raw* are the keys whose values come from a cell:
-    they are never read as a template.  *unset* are the columns of fields whose cell is
-    blank: as words, they stand for the value that the manifest gives the field.
+    The values of one item, with words in braces filled in.
+
+    `raw` are the keys whose values come from a cell: a cell is never a template.
+    `unset` are the columns of fields whose cell is blank: as words, they stand for the
+    manifest's value of the field. `number` is the value of `{index}`.
     """
 
     def __init__(
@@ -51,10 +53,10 @@ class Filler:
 
     def filled(self, name: str, value: Any) -> Any:
         """
-        The value with its words filled in.
+        Return a value with the words in its texts filled in.
 
         Raises:
-            ValueError: a word refers to itself.
+            ValueError: a word refers to itself, or `{ext}` is not known beforehand.
         """
         is_cell = name in self._raw
         if name == "image" and self._entry.image is not None:
@@ -68,10 +70,12 @@ class Filler:
 
     def output(self, template: str, *, is_file: bool) -> str:
         """
-        The name of the result, each word made safe.
+        Return the output name, with each word made safe for a file name.
+
+        With `is_file=True`, `{path}` keeps its folders.
 
         Raises:
-            ValueError: a word is empty.
+            ValueError: a word is empty, or as `filled`.
         """
 
         def safe(word: str) -> str:

@@ -1,9 +1,9 @@
 """
-Identify a request by a value that is the same on every machine.
+Identify a request by a key that is the same on every machine.
 
-Two requests are the same if their models, fields, copy numbers and input files are.
-Output names, prices, URLs of uploads and the values that krea fills in by itself are no
-part of it: a new catalog must not make old results look new.
+Two requests are the same if their models, fields, copy numbers and input files are
+equal. Output names, prices, upload URLs and automatic values do not count: a new
+catalog must not make old results look new.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from krea_cli.inputs.local_file import Image, LocalFile, RemoteFile
 from krea_cli.journal.redaction import without_secrets
 from krea_cli.runtime.json_tree import leaves, mapped
 
-# What stands in a stored request for an input, and for a text that is not stored.
+# In a stored request, objects with these keys replace inputs and texts with secrets.
 INPUT, SHA256, MAX_QUOTED_CHARS = "$input", "$sha256", "$shown"
 _RULE = 1
 
@@ -30,8 +30,11 @@ _RULE = 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
     """
-    An input file: *sha256* of the file, *sent_sha256* of what is sent of it, without
-    its metadata.  One that another item makes has the *key* of that item instead.
+    An input file of a request.
+
+    `sha256` is the hash of the file, and `sent_sha256` the hash of the data that is
+    sent, usually without metadata. An input that another item makes has the `key` of
+    that item instead. `field` is the path of the field, such as "images.0".
     """
 
     field: str
@@ -42,9 +45,11 @@ class Input:
 
     def is_same(self, other: Input, keys: Collection[str] = ()) -> bool:
         """
-        Tell whether both are the same input. *keys* are further keys of the item that
-        makes it. For a file, one equal hash is enough: editing its metadata changes
-        nothing that is sent, and another version may remove more of it.
+        Return whether both are the same input.
+
+        `keys` are further keys of the item that makes this input. For a file, one equal
+        hash is enough: an edit of its metadata changes only `sha256`, and a version of
+        krea that removes more metadata changes only `sent_sha256`.
         """
         if self.field != other.field:
             return False
@@ -68,8 +73,10 @@ class Input:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Input:
         """
+        Return the input that `as_json` described.
+
         Raises:
-            ValueError: it is not an input.
+            ValueError: the object does not describe an input.
         """
         name, path, *hashes = (value.get(each) for each in cls.__slots__)
         is_one = isinstance(name, str) and isinstance(path, str | None)
@@ -88,27 +95,30 @@ class Input:
 @dataclass(frozen=True, kw_only=True)
 class Identity:
     """
-    *request* is JSON with the model, the fields and the copy number; where an input
-    stands it has that input's place in *inputs*.
+    The parts of a request that distinguish it from other requests.
+
+    `request` is JSON with the model, the fields and the copy number. Each input is
+    replaced by its index in `inputs`.
     """
 
     request: Mapping[str, Any]
     inputs: tuple[Input, ...] = ()
-    # By the place of an input: its hash in the key, where it is not that of what is
-    # sent, as a scaled picture is another one with each version of Pillow.
+    # The hash of each input for `key`, or None to use the hash of the sent data. Scaled
+    # images need the original's hash, as every version of Pillow scales differently.
     stable_sha256s: tuple[str | None, ...] = ()
 
     @cached_property
     def shape(self) -> str:
         """
-        The hash of all but the inputs, the same with prompts and without.
+        Return the hash of the request without its inputs. It is the same whether
+        `request` has prompts or their hashes.
         """
         return sha256_of(canonical(_hashed(self.request)))
 
     @cached_property
     def key(self) -> str:
         """
-        The hash of the whole request.
+        Return the hash of the request with its inputs.
         """
         inputs = []
         stable = self.stable_sha256s or (None,) * len(self.inputs)
@@ -121,8 +131,9 @@ class Identity:
         self, other: Identity, keys: Mapping[str, Collection[str]] | None = None
     ) -> bool:
         """
-        Tell whether both ask for the same. *keys* has, by their own key, further keys
-        of the items that make inputs.
+        Return whether both are the same request.
+
+        `keys` has further keys of the items that make inputs, by the key of the item.
         """
         return (
             self.shape == other.shape
@@ -135,7 +146,7 @@ class Identity:
 
     def without_prompts(self) -> Mapping[str, Any]:
         """
-        The request with the hash of each prompt in its place.
+        Return the request with prompts replaced by their hashes.
         """
         hashed: Mapping[str, Any] = _hashed(self.request)
         return hashed
@@ -151,12 +162,13 @@ def identity_of(
     path_of: Mapping[str, str] | None = None,
 ) -> Identity:
     """
-    Identify a request by its *fields*, which hold images as values.  Fields that are
-    *automatic* are left out.
+    Return the identity of a request.
 
-    *made* has the path and the key of each input that another item makes, by the URL
-    that stands for it.  *path_of* gives the path to keep of an input file, by the one
-    that it was read from.
+    The values of `fields` may contain images. Fields named in `automatic` are left out.
+
+    `made` has the path and the key of each input that another item makes, by its
+    placeholder URL. `path_of` has the path to store for an input file, by the path that
+    it was read from.
     """
     given = {name: each for name, each in fields.items() if name not in automatic}
     given = _without_additions(model, given)
@@ -180,7 +192,7 @@ def identity_of(
 
 class _Keeper:
     """
-    Says what stands in a stored request for a value.
+    A function that replaces values with their stored form, and numbers the inputs.
     """
 
     def __init__(self, made: Mapping[str, object]) -> None:
@@ -202,7 +214,7 @@ class _Keeper:
 
 def canonical(value: Any) -> str:
     """
-    The same text for the same value of JSON.
+    Return a JSON value as text, the same for equal values.
     """
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
@@ -215,7 +227,8 @@ def sha256_of(text: str) -> str:
 
 def _hashed(value: Any, *, is_prompt: bool = False) -> Any:
     """
-    The request with hashes instead of prompts and of what is stored only in part.
+    Return a stored request with prompts replaced by their hashes. Of a text with
+    secrets, only the hash is kept.
     """
     if isinstance(value, dict):
         if SHA256 in value:
@@ -243,6 +256,9 @@ def _local(name: str, image: LocalFile, path_of: Mapping[str, str]) -> Input:
 
 
 def _stable_sha256(image: LocalFile) -> str | None:
+    """
+    Return the hash of the original file if it had to be scaled down, or None.
+    """
     original = image.original.image if image.original else image
     if original.path == image.path:
         return None
@@ -255,7 +271,7 @@ def _stable_sha256(image: LocalFile) -> str | None:
 
 def _without_additions(model: Model, fields: Mapping[str, Any]) -> dict[str, Any]:
     """
-    The fields without what krea adds to an image that stands in an object.
+    Return the fields without the values that krea adds to objects with an image.
     """
     found = dict(fields)
     for media in model.media_fields:

@@ -1,8 +1,8 @@
 """
-An item of a batch: one result that is to be made.
+An item of a batch: one result to make.
 
-It is what was asked for, in the user's words, with all braces filled in; no model was
-looked at yet, and no input file was read.
+It has the values that the user gave, with words in braces filled in. They are not yet
+checked against the model, and no input file has been read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from krea_cli.batch.problems import Position
 from krea_cli.runtime.user_paths import local_path
 
-# A web address or a data URI; one letter is a drive, and file: a path.
+# A URL or a data: URI. One letter before the colon is a drive, and file: a path.
 _ADDRESS = re.compile(r"\s*(?!file:)[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 
 
@@ -26,11 +26,10 @@ class Item:
     """
     One result to make.
 
-    *output* is relative to the folder of the manifest; *seen_as* is the same path from
-    the current folder, if that is another one.  *needs*
-    has the outputs of other items that this one takes as input, by the words that name
-    them.
-    *row* and *column* say where its result stands on a contact sheet.
+    `output` is relative to the folder of the manifest. `seen_as` is the same path
+    relative to the current folder. `needs` has the outputs of other items that are
+    inputs of this one, by the text that names them. `row` and `column` are the place of
+    the result on a contact sheet.
     """
 
     position: Position
@@ -52,22 +51,22 @@ class Item:
     row: str = ""
     column: str = ""
     needs: Mapping[str, str] = field(default_factory=dict)
-    # Texts that name files and come from a table.
+    # Names of input files that come from a table.
     foreign_paths: tuple[str, ...] = ()
-    # Keys whose values cannot be used, which is reported already.
+    # Keys with unusable values. These are already reported.
     faulty: frozenset[str] = frozenset()
 
     @property
     def shown(self) -> str:
         """
-        Return the output as messages name it.
+        Return the output for messages.
         """
         return self.seen_as or self.output
 
 
 def local_input(text: str, folder: Path) -> Path | None:
     """
-    The path of an input that is a file; None for a web address or a data URI.
+    Return the path of an input file, or None for a URL or a data: URI.
     """
     if _ADDRESS.match(text):
         return None

@@ -1,5 +1,5 @@
 """
-From items to requests: each checked against its model, priced, and identified.
+Turn items into requests: checked against their models, priced and identified.
 """
 
 from __future__ import annotations
@@ -27,19 +27,21 @@ from krea_cli.requests.prepare import input_size, violations_of
 from krea_cli.requests.request import Request
 from krea_cli.requests.style import parse_style
 
-# Stands for an input that another item is still to make.
+# Placeholders for an input that does not exist yet: its URL, and its size in pixels.
 _PENDING = "https://krea.ai/pending/"
 _PENDING_SIZE = (1024, 1024)
 _A = {"image": "images", "video": "videos", "audio": "audio", "3d": "3D models"}
-# Names of the command line, as a manifest calls them.
+# Keys of a manifest, by the names of the command line.
 _NAMES = {"-i": "image"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """
-    An item with its request and its identity.  *unusable* says why there are none: an
-    input cannot be used, or the item that makes it has such an input.
+    An item with its request and its identity.
+
+    Both are None if the item cannot be made. `unusable` then says why: its model, an
+    input or the request is invalid, or an item that it needs is unusable.
     """
 
     item: Item
@@ -57,13 +59,13 @@ class Planned:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBuilder:
     """
-    Makes requests of items, whose paths are relative to *folder*.
+    A builder of requests from items, whose paths are relative to `folder`.
 
-    *find_model* gives the model of a name, or the one that is used without; *read* the
-    image of an argument. *warn* is called when something other than what was asked for
-    is sent. Krea calls *webhook* when a job finishes. Without *validates* a request is
-    not held against the schema of its model. *in_manifest* says that values stand in a
-    manifest, and not on the command line.
+    `find_model` returns the model with a name, or the default model for None. `read`
+    returns the image that an argument names. `warn` shows a warning to the user. Krea
+    calls the URL `webhook` when a job finishes. With `validates=False`, requests are
+    not checked against the schema of the model. With `in_manifest=True`, hints refer to
+    a manifest instead of the command line.
     """
 
     folder: Path
@@ -78,7 +80,9 @@ class RequestBuilder:
 
     def plan(self, items: Sequence[Item], problems: Problems) -> list[Planned]:
         """
-        The items with their requests; what no model would take goes to *problems*.
+        Return the items with their requests, in the order of `items`.
+
+        Values that a model would reject are added to `problems`.
         """
         planned: dict[str, Planned] = {}
         for index in by_need(items):
@@ -89,10 +93,13 @@ class RequestBuilder:
 
     def request_of(self, item: Item, inputs: Mapping[str, Image]) -> Request:
         """
-        The request of an item whose needed *inputs* are there now.
+        Return the request of an item, after the items that it needs were made.
+
+        `inputs` has the results of those items, by the text that names them.
 
         Raises:
-            UsageError: an input cannot be used, or the model would not take it.
+            InputError: an input cannot be used.
+            UsageError: the model would reject the request.
         """
         building = _Building(item, self._model(item.model), self, inputs)
         request, _, violations = building.request(pending=False)
@@ -107,10 +114,10 @@ class RequestBuilder:
 
     def image(self, text: str) -> Image:
         """
-        The image that an item names.
+        Return the image that an item names. Each image is read once.
 
         Raises:
-            InputError: it cannot be used.
+            InputError: the image cannot be used.
         """
         path = local_input(text, self.folder)
         place = text if path is None else str(path)
@@ -182,8 +189,7 @@ class RequestBuilder:
 
     def _hint(self, name: str, given: Collection[str], model: Model, item: Item) -> str:
         """
-        Return what to do about a field that the model does not have, or one that is
-        missing.
+        Return a hint for a field that the model does not have, or that is missing.
         """
         is_cell = item.position.unit == "row" and not self.in_manifest
         if name in FIELDS and name not in model.fields:
@@ -211,9 +217,11 @@ class RequestBuilder:
 
 class _Building:
     """
-    The request of one item in the making.  *unusable* is the first input that cannot
-    be used; *paths* are those of inputs as the item names them; *given* are the fields
-    that the item sets.
+    The request of one item while it is built.
+
+    `unusable` is the error of the first input that cannot be used. `paths` has the
+    item's names of input files, by the path of the file. `given` are the fields that
+    the item sets.
     """
 
     def __init__(
@@ -274,8 +282,9 @@ class _Building:
 
     def _image(self, text: str) -> Image:
         """
-        The image; in place of one that cannot be used an address, so that everything
-        else of the item is checked, too.
+        Return an image, or a placeholder if it cannot be used.
+
+        The placeholder lets the other values of the item be checked.
         """
         if text in self._inputs:
             return self._inputs[text]
@@ -293,7 +302,7 @@ class _Building:
 
 def _text_violations(item: Item, request: Request) -> Iterator[Violation]:
     """
-    Yield the texts that no service takes.
+    Yield the texts that Krea rejects for every model.
     """
     if item.prompt is not None and not item.prompt.strip():
         yield Violation("prompt", "is empty")
@@ -305,7 +314,7 @@ def _text_violations(item: Item, request: Request) -> Iterator[Violation]:
 
 def by_need(items: Sequence[Item]) -> Iterator[int]:
     """
-    Yield the positions of the items, each after the items that it needs.
+    Yield the index of each item, after the indexes of the items that it needs.
     """
     places = {item.output: index for index, item in enumerate(items)}
     done = set[int]()
@@ -326,8 +335,7 @@ def by_need(items: Sequence[Item]) -> Iterator[int]:
 
 def _is_known(violation: Violation, item: Item, model: Model) -> bool:
     """
-    Tell whether a field is missing because its value, which is reported already, cannot
-    be used.
+    Return whether a violation results from a faulty value, which is already reported.
     """
     name = _name(violation.field)
     keys = {name, f"params.{name}"}
@@ -360,7 +368,7 @@ def _check_kinds(
 
 def _name(option: str) -> str:
     """
-    The key of a manifest that an option of the command line stands for.
+    Return the key of a manifest for an option of the command line.
     """
     if option.startswith("--"):
         return option[2:].replace("-", "_")

@@ -1,6 +1,6 @@
 """
-From a manifest to its items, and what is wrong between them: outputs with one name,
-circles, files that a table must not name.
+List the items of a manifest, and report outputs with the same name, items that need
+each other, and files that a table must not name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from krea_cli.batch.templates import names_in
 from krea_cli.errors import UsageError
 from krea_cli.runtime.json_tree import leaves
 
-# Gives the files or rows that a group is repeated for.
+# Returns the files or rows that a group is repeated for.
 ReadEntries = Callable[[str, Position], Entries]
 
 
@@ -38,11 +38,14 @@ def items_of(
     extension_of: ExtensionOf = lambda _: None,
 ) -> list[Item]:
     """
-    The items of a manifest in its order.  *shown* gives the name of an output as seen
-    from the current folder. *model_fields* are names that a column may have because
-    some model has such a field; *find_model* raises an error for an unknown model;
-    *extension_of* gives the extension of a model's results where it is known
-    beforehand.
+    Return the items of a manifest in its order.
+
+    `read_entries` returns the entries of a group, and `shown` an output's path relative
+    to the current folder. `model_fields` are the fields that columns may set.
+    `find_model` raises UsageError for an unknown model. `extension_of` returns the
+    extension of a model's results, or None if it is not known beforehand.
+
+    Items with problems may be missing from the list.
     """
     known = frozenset(model_fields)
     items: list[Item] = []
@@ -69,7 +72,10 @@ def _check_models(
     problems: Problems,
 ) -> None:
     """
-    Check the models of a group that has no items, as something else is wrong with it.
+    Check the models of a group without items.
+
+    Models are usually checked with the items. The items are missing because of another
+    problem, but all problems should be reported at once.
     """
     values = {**manifest.defaults, **group.values}
     position = group.position_of("matrix.model")
@@ -89,8 +95,10 @@ def _check_models(
 
 def _expanded(expansion: Expansion, most: int) -> list[Item]:
     """
-    The items of a group.  A file that the same glob makes is left out: results may lie
-    beside what they are made from, and are not inputs of the next run.
+    Return the items of a group.
+
+    Files that are also outputs of the group are left out: results may lie beside their
+    inputs, and must not become inputs of the next run.
     """
     items = list(expansion.items(most))
     made = {output_names.folded(item.output) for item in items}
@@ -124,8 +132,9 @@ def _without_foreign_paths(
     items: Sequence[Item], folder: Path, problems: Problems
 ) -> list[Item]:
     """
-    The items whose files may be read. A table may come from a stranger: it names no
-    file outside of the folder.
+    Return the items whose files may be read, and report the others.
+
+    A table may come from a stranger, so it can name only files inside the folder.
     """
     root = folder.resolve()
     kept = []
@@ -146,7 +155,8 @@ def _without_foreign_paths(
 
 def _linked(items: list[Item], folder: Path, problems: Problems) -> list[Item]:
     """
-    The items with the items that they need; a circle of them is a problem.
+    Return the items with their `needs`. If items need each other, report that and
+    return `items`.
     """
     made = {os.path.normpath(folder / item.output): item.output for item in items}
     linked = []

@@ -1,5 +1,5 @@
 """
-Read the records of this machine's journal as lines of a lock.
+Convert records of this machine's journal to lines of a lock.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ def lines_of(
     now: float,
 ) -> list[LockLine]:
     """
-    A line for each holder of a key of which the *known* lines of the lock know less
-    than the journal.
+    Return a line for each holder of a key in the journal, oldest first.
+
+    The key and the attempt come from the line in `known` about the same job or record.
+    For a holder without such a line, the attempt follows the highest earlier attempt.
     """
     attempts = [(line.at, line.attempt) for line in known]
     by_payment = {line.job: line for line in known if line.job}
@@ -40,7 +42,7 @@ def lines_of(
         at = time_text(_sent_at(holder))
         record = holder.record.record if holder.record else ""
         line = by_payment.get(holder.job_id or "") or by_record.get(record)
-        # Whoever paid for a key that had a job already did so on purpose.
+        # A key with a job is paid for again only on purpose, as a new attempt.
         earlier = [attempt for before, attempt in attempts if before < at]
         attempt = line.attempt if line else 1 + max(earlier, default=0)
         attempts.append((at, attempt))
@@ -70,7 +72,9 @@ def closed_lines(
     now: float,
 ) -> list[LockLine]:
     """
-    A line for each unconfirmed one whose record is *closed* in the journal.
+    Return a closed line for each unconfirmed line whose record is closed.
+
+    `closed` takes records, and returns the closed ones.
     """
     opened = [line for line in lines if line.state == "unconfirmed" and line.record]
     found = closed({line.record for line in opened}) if opened else ()
@@ -83,7 +87,7 @@ def closed_lines(
 
 def time_text(seconds: float) -> str:
     """
-    A time as the lock has it.
+    Return seconds since the epoch as UTC text, such as "2026-01-31T12:00:00Z".
     """
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -95,7 +99,7 @@ def _sent_at(holder: KeyHolder) -> float:
 def _state(holder: KeyHolder, now: float) -> str:
     record = holder.record
     if record is None:
-        # How a pruned job ended is not kept; the service knows it.
+        # The journal forgets how a pruned job without files ended. The service knows.
         return "completed" if holder.file_sha256s else "submitted"
     if record.is_in_flight(now):
         return "submitted"
@@ -111,7 +115,7 @@ def _files(record: Record | None, folder: Path) -> tuple[LockedFile, ...]:
         LockedFile(
             path=os.path.relpath(file.path, folder).replace(os.sep, "/"),
             sha256=file.sha256,
-            # What was received of a converted file is not kept there.
+            # The journal has no hash of a file before its conversion.
             received_sha256=None if file.converted_from else file.sha256,
             size_bytes=file.size_bytes,
             media_type=file.media_type,

@@ -1,8 +1,8 @@
 """
-The lines of a lock: what was paid for, and which files came of it.
+The lines of a lock: which requests were paid for, and which files they produced.
 
-Any union of locks is a lock.  The order of lines and repeated lines change nothing, so
-`cat`, git's merge=union and a shard's artifact all merge locks as they should.
+Any union of locks is a lock. The order and the repetition of lines do not matter, so
+`cat` and git's merge=union merge locks, for example the locks of parallel CI jobs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from krea_cli.batch.identity import Identity, Input, canonical
 
 VERSION = 1
 SANDBOX = "sandbox"
-# Within a job or an unconfirmed record: a later one replaces an earlier one.
+# Of the lines about one job or one record, the state with the highest number counts.
 _PROGRESS = {
     "unconfirmed": 0,
     "closed": 1,
@@ -29,7 +29,7 @@ _PROGRESS = {
     "failed": 4,
     "completed": 5,
 }
-# Among the jobs of one attempt: the best one counts.
+# Of the jobs of one attempt, the state with the highest number counts.
 _WORTH = {
     "completed": 4,
     "submitted": 3,
@@ -37,15 +37,17 @@ _WORTH = {
     "failed": 1,
     "cancelled": 0,
 }
-# What may be on the bill.
+# States of jobs that may be billed.
 BILLED = frozenset({"completed", "submitted", "unconfirmed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedFile:
     """
-    A result on disk: *received_sha256* is of what the service gave, which a converted
-    file is not any more.
+    A result on disk.
+
+    `sha256` is the hash of the saved file. `received_sha256` is the hash of the file
+    that the service sent. It differs for a converted file, and may then be unknown.
     """
 
     path: str
@@ -62,8 +64,10 @@ class LockedFile:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> LockedFile:
         """
+        Return the file that `as_json` described.
+
         Raises:
-            ValueError: it is not a file.
+            ValueError: the path or the hash is missing.
         """
         values = {name: value.get(name) for name in cls.__slots__}
         if not all(isinstance(values[name], str) for name in ("path", "sha256")):
@@ -74,8 +78,10 @@ class LockedFile:
 @dataclass(frozen=True, kw_only=True)
 class LockLine:
     """
-    One item and one job of it, or one request of which it is not known whether it has a
-    job.
+    A line about one output and one of its jobs, or one unconfirmed request.
+
+    `record` is the id of the request's record in the journal, and `usd` its estimated
+    cost. `at` is a time as returned by `time_text`.
     """
 
     source: str
@@ -94,21 +100,22 @@ class LockLine:
     @property
     def payment(self) -> tuple[str, str]:
         """
-        Return the key of the payment: one, however many outputs share it.
+        Return the service with the job id or, without a job, the record. Outputs that
+        share a job have the same payment.
         """
         return (self.service, self.job or f"record {self.record}")
 
     @property
     def counts(self) -> bool:
         """
-        Tell whether there is or may be a job.
+        Return whether the request has a job, or may have one.
         """
         return self.state != "closed"
 
     @cached_property
     def text(self) -> str:
         """
-        The line as it stands in the file, without its end.
+        Return the line as it is written to the file, without a line break.
         """
         return json.dumps(self.as_json(), ensure_ascii=False, separators=(",", ":"))
 
@@ -133,15 +140,18 @@ class LockLine:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> LockLine:
         """
+        Return the line that `as_json` described.
+
         Raises:
-            ValueError: it is not a line of a lock, or of a newer krea.
+            NewerLockError: a newer krea wrote the line.
+            ValueError: the object does not describe a line.
         """
         version = value.get("v")
         if isinstance(version, int) and version > VERSION:
             raise NewerLockError
         for name in ("source", "output", "key", "state", "service", "at", "record"):
             if not isinstance(value.get(name), str):
-                raise ValueError(f"{name} is missing")  # noqa: TRY004  (one kind)
+                raise ValueError(f"{name} is missing")  # noqa: TRY004  (as documented)
         if version != VERSION or value["state"] not in _PROGRESS:
             raise ValueError(f"unknown state '{value['state']}'")
         request, attempt = value.get("request"), value.get("attempt")
@@ -152,7 +162,7 @@ class LockLine:
         )
         if not (has_request and has_payment):
             raise ValueError("its request, attempt, usd or job cannot be used")
-        # It becomes a part of the address that is asked for the job.
+        # The job id becomes part of a URL, so it must not contain anything else.
         if job is not None and not is_job_id(job):
             raise ValueError("its job is not a job id")
         return cls(
@@ -175,7 +185,7 @@ class LockLine:
 
     def without_prompts(self) -> LockLine:
         """
-        The line with hashes instead of prompts.
+        Return the line with prompts replaced by their hashes.
         """
         bare = Identity(
             request=self.identity.without_prompts(), inputs=self.identity.inputs
@@ -185,7 +195,7 @@ class LockLine:
     @property
     def rank(self) -> tuple[Any, ...]:
         """
-        The higher one of two lines about the same output of the same job stays.
+        Return a sort key: of two lines about one output and job, the higher is kept.
         """
         whole = canonical(self.as_json())
         return (_PROGRESS[self.state], self.at, len(self.files), whole)
@@ -193,7 +203,7 @@ class LockLine:
 
 class NewerLockError(ValueError):
     """
-    A line was written by a newer krea.
+    A line from a newer krea.
     """
 
 
@@ -206,10 +216,10 @@ def _list(value: Mapping[str, Any], name: str) -> list[Any]:
 
 def merged(lines: Iterable[LockLine]) -> list[LockLine]:
     """
-    The lines that count, sorted: one for each output and job.
+    Return the latest line of each output and job, sorted.
 
-    Within one job completed, failed and cancelled beat submitted; a job, or that it was
-    closed, beats that a request is unconfirmed.
+    A final state replaces "submitted". Unconfirmed lines are left out if another line
+    says that their request has a job, or was closed.
     """
     best: dict[tuple[str, ...], LockLine] = {}
     settled = set[tuple[str, str]]()
@@ -234,8 +244,10 @@ def news_of(
     lines: Iterable[LockLine], known: Iterable[LockLine], output: str
 ) -> list[LockLine]:
     """
-    Return the lines that tell more of a payment than the *known* ones, as lines of
-    *output* with its own files.
+    Return the lines with a later state of a payment than the `known` lines, as lines of
+    `output`.
+
+    A line keeps its files only if `output` is one of them.
     """
     progress: dict[tuple[str, str], int] = {}
     for line in known:
@@ -243,7 +255,7 @@ def news_of(
             progress[payment] = max(progress.get(payment, -1), _PROGRESS[line.state])
     found = []
     for line in lines:
-        # Its process is still submitting it, and will say how that ends.
+        # The process that is submitting the request will add the line itself.
         is_in_flight = line.state == "submitted" and line.job is None
         if is_in_flight or progress.get(line.payment, -1) >= _PROGRESS[line.state]:
             continue
@@ -255,7 +267,9 @@ def news_of(
 
 def rebased(line: LockLine, prefix: str) -> LockLine:
     """
-    The line of a lock in another folder, which is at *prefix* from here.
+    Return a line from a lock in another folder, with paths relative to this folder.
+
+    `prefix` is the path from this folder to the other one.
     """
 
     def moved(path: str) -> str:
@@ -272,10 +286,10 @@ def _order(line: LockLine) -> tuple[Any, ...]:
 @dataclass(frozen=True, kw_only=True)
 class Lock:
     """
-    The lines of one service, ready to be asked.
+    The lines of one service, indexed for queries.
 
-    *lines* are those of the lock itself, *others* those of the locks that it uses as a
-    cache: results of these are known, and belong to somebody else.
+    `lines` come from the lock itself. `others` come from the locks that it uses as a
+    cache: their results can be copied, but were not paid for by this batch.
     """
 
     lines: tuple[LockLine, ...] = ()
@@ -286,7 +300,7 @@ class Lock:
         cls, lines: Iterable[LockLine], service: str, *, others: Iterable[LockLine] = ()
     ) -> Lock:
         """
-        The lock of one service: lines of any other do not count.
+        Return a lock with the lines of one service. Other lines are left out.
         """
         return cls(
             lines=tuple(each for each in merged(lines) if each.service == service),
@@ -310,7 +324,8 @@ class Lock:
     @cached_property
     def _job_states(self) -> Mapping[tuple[str, str], str]:
         """
-        The state of each job: one of its outputs may have heard of its end earlier.
+        Return the latest state of each payment. Outputs that share a job may have lines
+        with different states.
         """
         states: dict[tuple[str, str], str] = {}
         for line in (*self.lines, *self.others):
@@ -320,7 +335,7 @@ class Lock:
 
     def has_completed(self, line: LockLine) -> bool:
         """
-        Tell whether the lock itself knows that the job of the line has completed.
+        Return whether any line of the lock says that the job of `line` has completed.
         """
         return self._job_states.get(line.payment) == "completed"
 
@@ -328,7 +343,7 @@ class Lock:
         self, identity: Identity, keys: Mapping[str, Collection[str]] | None = None
     ) -> list[LockLine]:
         """
-        The lines of the same request that count, as `history` has them.
+        Return the lines of `history` that are not closed.
         """
         return [line for line in self.history(identity, keys) if line.counts]
 
@@ -336,8 +351,10 @@ class Lock:
         self, identity: Identity, keys: Mapping[str, Collection[str]] | None = None
     ) -> list[LockLine]:
         """
-        All lines of the same request, what counts first: the highest attempt, and
-        within it the best; then the closed ones, which do not count.
+        Return all lines of the same request, the most relevant first.
+
+        Closed lines come last. The others are ordered by attempt, the highest first,
+        and then by state, "completed" first. `keys` is passed to `Identity.is_same`.
         """
         found = [
             self._as_known(line)
@@ -348,7 +365,7 @@ class Lock:
 
     def of_output(self, output: str) -> list[LockLine]:
         """
-        The lines of an output, whatever was asked for, the newest first.
+        Return the lines of an output for any request, newest first.
         """
         found = [self._as_known(line) for line in self._by_output.get(output, ())]
         return sorted(found, key=lambda line: (line.at, line.text), reverse=True)
@@ -359,7 +376,7 @@ class Lock:
 
     def spent_usd(self) -> float:
         """
-        Return the USD that the lock records as paid or about to be paid, each job once.
+        Return the estimated USD of all jobs that may be billed. Each job counts once.
         """
         amounts: dict[tuple[str, str], float] = {}
         for line in self.lines:
@@ -378,7 +395,7 @@ class Lock:
     @property
     def newest(self) -> str | None:
         """
-        The time of the last line, None without any.
+        Return the time of the newest line, or None if there are no lines.
         """
         return max((line.at for line in self.lines), default=None)
 
@@ -390,10 +407,10 @@ def _worth(line: LockLine) -> tuple[Any, ...]:
 
 def parse_lines(text: str) -> Iterator[tuple[int, LockLine]]:
     """
-    The lines of a file with their numbers.
+    Yield each line of a lock with its number, which starts at 1. Skip empty lines.
 
     Raises:
-        LockSyntaxError: a line is not one; it says which.
+        LockSyntaxError: a line is invalid, or a newer krea wrote it.
     """
     for number, each in enumerate(text.split("\n"), start=1):
         if not each.strip():
@@ -401,7 +418,7 @@ def parse_lines(text: str) -> Iterator[tuple[int, LockLine]]:
         try:
             value = json.loads(each)
             if not isinstance(value, dict):
-                raise ValueError("it is not an object")  # noqa: TRY004, TRY301  (one kind)
+                raise ValueError("it is not an object")  # noqa: TRY004, TRY301  (caught)
             yield number, LockLine.from_json(value)
         except (ValueError, RecursionError) as exc:
             raise LockSyntaxError(number, exc, is_conflict=_is_conflict(each)) from exc
@@ -409,6 +426,10 @@ def parse_lines(text: str) -> Iterator[tuple[int, LockLine]]:
 
 @dataclass
 class LockSyntaxError(ValueError):
+    """
+    An invalid line of a lock, with its number and the error that describes it.
+    """
+
     number: int
     reason: Exception
     is_conflict: bool = field(default=False, kw_only=True)
@@ -416,6 +437,6 @@ class LockSyntaxError(ValueError):
 
 def _is_conflict(line: str) -> bool:
     """
-    Tell whether git left the line as a conflict marker.
+    Return whether the line is a conflict marker of git.
     """
     return line.startswith(("<<<<<<<", "=======", ">>>>>>>", "|||||||"))

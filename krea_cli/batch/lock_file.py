@@ -1,9 +1,8 @@
 """
-The file of a lock: read, appended to while a run goes on, and replaced at its end.
+Read and write the file of a lock: append to it during a run, and replace it at the end.
 
-Any number of processes may write to it.  Each append and each replacement holds the
-file's `flock`, which the kernel releases when a process dies.  Nobody waits for it
-without an end: a signal is obeyed meanwhile.
+Several processes may write to it. Each append and each replacement holds the `flock` of
+the file, which the kernel releases when a process dies. A signal ends the wait for it.
 """
 
 from __future__ import annotations
@@ -32,21 +31,23 @@ from krea_cli.files.atomic_file import AtomicFile
 from krea_cli.files.regular_file import NONBLOCK, check_regular, read_regular
 from krea_cli.runtime import signals
 
-if sys.platform != "win32":  # where the journal keeps two runs at once apart
+if sys.platform != "win32":  # on Windows, only the journal keeps two runs apart
     import fcntl
 
-# No lock of images is larger; a device has no end at all.
+# A real lock is smaller. A larger file was named by mistake.
 MAX_BYTES = 256 * 2**20
-# Between two tries to get the lock of the file: at first, and at most.
+# Pauses between attempts to lock the file: the first one, and the longest one.
 _PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.001, 0.05
-# After so long, the user should know what is waited for.
+# If waiting takes longer than this, a note tells the user why.
 NOTICE_SECONDS = 3.0
 
 
 class LockFile:
     """
-    The lock at *path*.  Without *keeps_prompts* it has hashes instead of prompts.
-    *note* shows a note to the user.
+    The lock at `path`.
+
+    With `keeps_prompts=False`, hashes of prompts are written instead of prompts. `note`
+    shows a note to the user.
     """
 
     def __init__(
@@ -56,23 +57,24 @@ class LockFile:
         keeps_prompts: bool = True,
         note: Callable[[str], object] = lambda _: None,
     ) -> None:
-        # As the user names it; a link stays one when the file is replaced.
+        # Messages show the path as given. Replacing the resolved path keeps a link.
         self.shown = shown_path(path)
         self.path = Path(os.path.realpath(path))
         self._keeps_prompts = keeps_prompts
         self._note = note
-        # Threads of one process take turns without polling.
+        # Threads of this process take turns here, so only one of them polls `flock`.
         self._turn = threading.Lock()
         self._is_noted = False
 
     def read(self) -> list[LockLine]:
         """
-        All lines; none if there is no file yet.  A last line that was cut off is left
-        out: the journal knows its job.
+        Return all lines, or an empty list if the file does not exist.
+
+        An incomplete last line is left out: the journal has its job.
 
         Raises:
-            UsageError: the file is damaged, or of a newer krea.
-            StorageError: it cannot be read.
+            UsageError: the file is damaged, or was written by a newer krea.
+            StorageError: the file cannot be read, or is larger than `MAX_BYTES`.
         """
         try:
             data = read_regular(self.path, MAX_BYTES)
@@ -85,10 +87,10 @@ class LockFile:
 
     def append(self, lines: Iterable[LockLine]) -> None:
         """
-        Add lines at the end, whole and at once.
+        Add lines at the end: all of them, or none if writing fails.
 
         Raises:
-            StorageError: they cannot be written.
+            StorageError: the lines cannot be written.
         """
         data = self._encoded(lines)
         with self._locked() as file:
@@ -97,17 +99,19 @@ class LockFile:
             try:
                 _write(file, data)
             except OSError:
-                # Half of it would be a damaged line, once another one follows.
+                # An incomplete line would become damage when another line follows.
                 os.ftruncate(file, end)
                 raise
 
     def replace(self, lines: Iterable[LockLine] = ()) -> None:
         """
-        Sort the file and leave out what no longer counts; with further *lines*.  What
-        other processes appended meanwhile stays.
+        Add lines, sort the file, and remove lines that newer lines replace.
+
+        Lines that other processes have appended are kept.
 
         Raises:
-            UsageError, StorageError: as `read` and `append`.
+            UsageError: as `read`.
+            StorageError: as `read` and `append`.
         """
         with self._locked() as file:
             data = self._limited(_read(file))
@@ -120,7 +124,7 @@ class LockFile:
                     new.write(kept)
                     new.publish(self.path, force=True)
             except TargetError as exc:
-                # Its advice is about results, which have a place of their own.
+                # The hint of a TargetError is about results, so leave it out.
                 cause = exc.__cause__
                 if isinstance(cause, OSError):
                     raise self._not_written(cause) from exc
@@ -129,11 +133,13 @@ class LockFile:
     @contextmanager
     def hold(self, *, alone: bool) -> Iterator[None]:
         """
-        Plan and carry out a batch within this block. If `alone`, no other process does
-        so meanwhile: without a journal, nothing else would keep two of them from paying
-        for the same request. Others of the same folder wait, so that a lock which does
-        not exist yet is covered, too.
+        Lock the folder while a batch is planned and run within this block.
+
+        With `alone=True`, no other process can run a batch in this folder meanwhile.
+        A run without a journal needs that: otherwise, two processes could pay for the
+        same request. On Windows, nothing is locked.
         """
+        # The lock file itself may not exist yet.
         folder = self.path.parent
         while not folder.is_dir():
             folder = folder.parent
@@ -200,7 +206,9 @@ class LockFile:
     @contextmanager
     def _locked(self) -> Iterator[int]:
         """
-        The file, open and locked, and still the one that has the name.
+        Open and lock the file, and yield its descriptor.
+
+        If another process replaces the file before it is locked, open the new one.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | NONBLOCK
         flags |= getattr(os, "O_BINARY", 0)
@@ -223,11 +231,11 @@ class LockFile:
 
     def _wait(self, try_lock: Callable[[float], bool]) -> None:
         """
-        Wait until *try_lock*, which is given the seconds that it may take, succeeds, or
-        a signal arrives.
+        Call `try_lock` with the seconds that it may take, until it returns true.
 
         Raises:
-            StorageError: a signal has arrived, and there is no more time.
+            Interrupted: a signal arrived, and this thread does not defer it.
+            StorageError: a signal arrived, and the time for deferred work is over.
         """
         since, pause = time.monotonic(), _PAUSE_SECONDS
         while not try_lock(pause):
@@ -242,8 +250,10 @@ class LockFile:
 
 def _try_flock(file: int, seconds: float, *, kind: int | None = None) -> bool:
     """
-    Lock an open file, by default exclusively; tell whether that succeeded, or cannot on
-    its file system. If another process has the lock, sleep for *seconds*.
+    Lock an open file, by default exclusively, and return whether that succeeded.
+
+    If another process has the lock, sleep for `seconds` and return false. If the file
+    system has no locks, return true.
     """
     if sys.platform != "win32":
         try:
@@ -258,7 +268,7 @@ def _try_flock(file: int, seconds: float, *, kind: int | None = None) -> bool:
 
 def _is_at(file: int, path: Path) -> bool:
     """
-    Tell whether the open file still has the name: it may have been replaced meanwhile.
+    Return whether `path` still names the open file. It may have been replaced.
     """
     opened = os.fstat(file)
     try:
@@ -270,7 +280,7 @@ def _is_at(file: int, path: Path) -> bool:
 
 def _mend_end(file: int) -> None:
     """
-    Complete the last line, or remove it if a process died in the middle of writing it.
+    Complete the last line, or remove it if a process died while writing it.
     """
     size = os.lseek(file, 0, os.SEEK_END)
     if not size:
@@ -289,7 +299,7 @@ def _is_whole(line: bytes) -> bool:
     try:
         list(parse_lines(line.decode("utf-8-sig")))
     except (UnicodeDecodeError, LockSyntaxError) as exc:
-        # A conflict or a line of a newer krea is not the work of a crash.
+        # Keep conflict markers and lines of a newer krea: no crash caused them.
         reason = exc.reason if isinstance(exc, LockSyntaxError) else None
         return isinstance(reason, NewerLockError) or not line.startswith(b"{")
     return True
@@ -297,7 +307,7 @@ def _is_whole(line: bytes) -> bool:
 
 def _read(file: int) -> bytes:
     """
-    Return the content of the file, up to some more than the largest lock.
+    Return the content of the file, up to slightly more than `MAX_BYTES`.
     """
     os.lseek(file, 0, os.SEEK_SET)
     chunks, left = [], MAX_BYTES
